@@ -1,0 +1,80 @@
+//! Owns the dispatch: from what was typed to an exit code.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::cli::{self, Outside, ResolveError};
+use crate::commands::{auth, demo, dry_run, pull, sandbox, schema};
+use crate::config::env::Env;
+use crate::config::request::Action;
+use crate::credentials::keyring;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::telemetry::console::Console;
+use crate::telemetry::log;
+
+/// Runs the program with the arguments `typed`, its own name first.
+///
+/// # Errors
+/// Only what has nowhere else to go: the arguments' own help or complaint cannot be printed, or the
+/// runtime cannot start.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
+    let args = match cli::parse(typed) {
+        Ok(args) => args,
+        Err(told) => {
+            told.print()?;
+            return Ok(if told.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            });
+        }
+    };
+    let env = Env::capture();
+    let console = Arc::new(Console::new(
+        cli::telemetry(&args, &env),
+        env.stderr_is_terminal,
+    ));
+    log::start(console.clone());
+    let outside = Outside {
+        read: &|path: &Path| std::fs::read_to_string(path),
+        in_keyring: &keyring::names,
+    };
+    let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
+        Ok(action) => {
+            let runtime = tokio::runtime::Runtime::new()?;
+            let result = runtime.block_on(act(action, &env, &console));
+            // A thread that a keyring or a file system holds must not hold the program.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(refused(&error)),
+    };
+    Ok(result.unwrap_or_else(|error| {
+        error.tell(&console);
+        error.exit()
+    }))
+}
+
+async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, AppError> {
+    match action {
+        Action::Pull(request) if request.dry_run => dry_run::run(&request, console)?,
+        Action::Pull(request) => return pull::run(request, env, console).await,
+        Action::AuthLogin(request) => auth::login(*request, env, console).await?,
+        Action::AuthStatus(settings) => auth::status(&settings, env, console).await?,
+        Action::AuthLogout(name) => auth::logout(&name, console).await?,
+        Action::Demo(request) => return demo::run(request, env, console).await,
+        Action::Sandbox(request) => sandbox::run(request, console).await?,
+        Action::Schema => schema::run()?,
+    }
+    Ok(Exit::Done)
+}
+
+fn refused(error: &ResolveError) -> AppError {
+    let told = AppError::new(error.exit(), error.to_string());
+    match error.hint() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}

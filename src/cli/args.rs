@@ -1,0 +1,233 @@
+//! Owns what was typed: commands, flags and their help, exactly as clap reads them. No secret is ever
+//! an argument.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
+use url::Url;
+
+use crate::cli::values;
+use crate::config::field;
+use crate::config::output::{self, PathTemplate};
+use crate::config::settings::Format;
+use crate::config::telemetry::{Color, LogFormat};
+use crate::config::words;
+use crate::model::name::{SourceKind, SourceName};
+use crate::model::time::TypedTime;
+
+const EXAMPLES: &str = "\
+Examples:
+  atlaudit demo                            see it work, without an account
+  atlaudit auth login acme --org-id ID     keep an organization's API key in the OS keyring
+  atlaudit pull | jq .action               everything since the last pull
+  atlaudit pull acme --since 7d            the last seven days, once more
+
+Exit codes:
+  0  done
+  1  unexpected failure (a bug)
+  2  usage
+  3  incomplete: some source could not be read to its end; run again to go on
+  4  credentials: missing, refused, expired, or lacking a permission
+  5  rate-limited past the longest wait allowed
+  6  configuration
+  7  state: locked by another run, written by a newer version, or damaged
+  8  output: cannot be written, or its reader went away";
+
+const PULL_EXAMPLES: &str = "\
+Without --since and --until a pull goes on where the last one ended. With either it is a one-off
+window (since <= time < until) that neither reads nor moves a checkpoint.
+T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a span back (36h, 7d).
+
+Examples:
+  atlaudit pull
+  atlaudit pull acme --output 'events/{source}-%Y-%m-%d.jsonl'
+  atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
+  atlaudit pull --dry-run";
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000
+  atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
+  pass show atlassian/acme | atlaudit auth login acme --with-key";
+
+/// Collects Atlassian audit logs, completely and exactly once, as JSON lines
+#[derive(Debug, Parser)]
+#[command(name = "atlaudit", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    infer_long_args = false
+)]
+pub struct Args {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags that stand before or after the command.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Configuration file [default: $XDG_CONFIG_HOME/atlaudit/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of checkpoints and locks [default: $XDG_STATE_HOME/atlaudit]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Form of messages on stderr [default: text]
+    #[arg(long, global = true, value_name = "FORM", value_parser = values::one_of::<LogFormat>(&["text", "json"]))]
+    pub log_format: Option<LogFormat>,
+    /// When to colour messages [default: auto]
+    #[arg(long, global = true, value_name = "WHEN", value_parser = values::one_of::<Color>(&["auto", "always", "never"]))]
+    pub color: Option<Color>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Collect everything since the last pull
+    Pull(PullArgs),
+    /// Keep, show and remove credentials
+    Auth {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: AuthCommand,
+    },
+    /// Start the built-in sandbox, pull from all its sources, print the events and a summary
+    Demo(DemoArgs),
+    /// Serve the built-in sandbox APIs on 127.0.0.1
+    Sandbox(SandboxArgs),
+    /// Print the JSON Schema of a normalized event
+    Schema,
+}
+
+/// `auth ...`
+#[derive(Debug, Subcommand)]
+pub enum AuthCommand {
+    /// Ask for a key, test it, keep it in the OS keyring
+    Login(LoginArgs),
+    /// Show where each source's credential comes from, whether it answers, when it expires
+    Status,
+    /// Remove a source's key from the OS keyring
+    Logout {
+        /// The source
+        #[arg(value_parser = values::text(str::parse::<SourceName>))]
+        name: SourceName,
+    },
+}
+
+/// `pull`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = PULL_EXAMPLES)]
+pub struct PullArgs {
+    /// Sources to pull [default: all]
+    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// Start of a one-off window, inclusive
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub since: Option<TypedTime>,
+    /// End of a one-off window, exclusive [default: now]
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub until: Option<TypedTime>,
+    /// Form of the lines: normalized or raw
+    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    pub format: Option<Format>,
+    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
+    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
+    pub output: Option<PathTemplate>,
+    /// Compression of files: only none in this version
+    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    pub compression: Option<()>,
+    /// Stop after N events of each source
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_events: Option<u64>,
+    /// Print the plan and ask nothing of the network
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write a machine-readable report of the run
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// `auth login`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = LOGIN_EXAMPLES)]
+pub struct LoginArgs {
+    /// The source; it is added to the configuration file when it is not there
+    #[arg(value_parser = values::text(str::parse::<SourceName>))]
+    pub name: SourceName,
+    /// Read the key from stdin instead of asking for it
+    #[arg(long)]
+    pub with_key: bool,
+    /// Type of the source: org-events or jira-audit [default: org-events; jira-audit with --site]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
+    pub kind: Option<SourceKind>,
+    /// The organization's id, as in https://admin.atlassian.com/o/ID
+    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
+    pub org_id: Option<String>,
+    /// The Jira site, such as acme.atlassian.net
+    #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
+    pub site: Option<String>,
+    /// The account that owns the API token (Jira)
+    #[arg(long, value_name = "ADDRESS", value_parser = values::checked(field::email))]
+    pub email: Option<String>,
+    /// Another server: a test, a proxy, the government cloud
+    #[arg(long, value_name = "URL", value_parser = values::checked(field::base_url))]
+    pub base_url: Option<Url>,
+}
+
+/// `demo`
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// Form of the lines: normalized or raw [default: normalized]
+    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    pub format: Option<Format>,
+}
+
+/// `sandbox`
+#[derive(Debug, ClapArgs)]
+pub struct SandboxArgs {
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8417)]
+    pub port: u16,
+    /// Organization events to serve
+    #[arg(long, value_name = "N", default_value_t = 2400)]
+    pub events: usize,
+    /// Jira records to serve
+    #[arg(long, value_name = "N", default_value_t = 600)]
+    pub records: usize,
+    /// What the made-up data grow from: same seed, same data
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Answer 429 to more than N requests a minute on a path
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate_limit: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_exit_code_but_those_of_later_versions() {
+        let help = Args::command().render_long_help().to_string();
+        for code in 0..=8 {
+            assert!(help.contains(&format!("\n  {code}  ")), "{code}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Owns what `auth login`'s flags mean, together with what the configuration says of the source.
+
+use crate::cli::args::{GlobalArgs, LoginArgs};
+use crate::cli::error::ResolveError;
+use crate::cli::resolve::{self, Outside};
+use crate::config::check::{self, LoginFlags};
+use crate::config::env::Env;
+use crate::config::error::ConfigError;
+use crate::config::places;
+use crate::config::request::LoginRequest;
+use crate::config::settings::SourceSettings;
+use crate::model::name::SourceKind;
+
+/// What `auth login` is asked to do. The configuration file need not exist: login starts one.
+pub fn request(
+    typed: LoginArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    outside: &Outside<'_>,
+) -> Result<LoginRequest, ResolveError> {
+    let place = places::config_file(global.config.as_deref(), env).ok_or_else(|| {
+        ConfigError::new(
+            "there is no place for the configuration: neither HOME nor XDG_CONFIG_HOME is set",
+        )
+        .hint("name a file with `--config FILE`")
+    })?;
+    let file = resolve::load_at(&place.path, false, outside)?;
+    let names_it = file
+        .tables
+        .sources
+        .0
+        .iter()
+        .any(|(name, _)| name.get_ref() == typed.name.as_str());
+    let known = match names_it {
+        true => Some(check::login_source(
+            &file,
+            &typed.name,
+            &LoginFlags::default(),
+        )?),
+        false => None,
+    };
+    let kind = kind(&typed, known.as_ref())?;
+    let flags = LoginFlags {
+        kind: Some(kind),
+        org_id: typed.org_id,
+        site: typed.site,
+        email: typed.email,
+        base_url: typed.base_url.map(String::from),
+    };
+    Ok(LoginRequest {
+        source: check::login_source(&file, &typed.name, &flags)?,
+        name: typed.name,
+        with_key: typed.with_key,
+        config_file: place.path,
+        is_known: known.is_some(),
+    })
+}
+
+/// The source's type: configured, typed, or told by the other flags.
+fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind, ResolveError> {
+    let configured = known.map(|source| source.target.kind());
+    if let (Some(configured), Some(flag)) = (configured, typed.kind)
+        && configured != flag
+    {
+        return Err(ResolveError::usage(
+            format!(
+                "source `{}` is configured as `{configured}`, not `{flag}`",
+                typed.name
+            ),
+            "leave `--type` out, or choose another name",
+        ));
+    }
+    let told = match typed.site {
+        Some(_) => SourceKind::JiraAudit,
+        None => SourceKind::OrgEvents,
+    };
+    let kind = configured.or(typed.kind).unwrap_or(told);
+    let alien = match kind {
+        SourceKind::OrgEvents if typed.site.is_some() => Some("`--site`"),
+        SourceKind::OrgEvents if typed.email.is_some() => Some("`--email`"),
+        SourceKind::JiraAudit if typed.org_id.is_some() => Some("`--org-id`"),
+        _ => None,
+    };
+    if let Some(flag) = alien {
+        return Err(ResolveError::usage(
+            format!("{flag} does not belong to a source of type `{kind}`"),
+            "`--org-id` is for org-events; `--site` and `--email` are for jira-audit",
+        ));
+    }
+    if kind == SourceKind::JiraAudit && known.is_none() && typed.site.is_none() {
+        return Err(ResolveError::usage(
+            "a new source of type `jira-audit` needs its site",
+            "add `--site acme.atlassian.net`",
+        ));
+    }
+    Ok(kind)
+}

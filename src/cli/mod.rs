@@ -1,0 +1,13 @@
+//! Owns the command line: what was typed, and what it means together with the environment and the file.
+
+pub mod args;
+pub mod error;
+mod login;
+pub mod parse;
+mod pull;
+pub mod resolve;
+mod values;
+
+pub use error::ResolveError;
+pub use parse::parse;
+pub use resolve::{Outside, resolve, telemetry};

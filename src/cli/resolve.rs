@@ -1,0 +1,149 @@
+//! Owns what the command line means: arguments, environment and file become one [`Action`]. It is
+//! pure: the file and the keyring are reached through [`Outside`], the time is given.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::cli::args::{Args, AuthCommand, Command, GlobalArgs, SandboxArgs};
+use crate::cli::error::ResolveError;
+use crate::cli::{login, pull};
+use crate::config::check;
+use crate::config::env::Env;
+use crate::config::error::ConfigError;
+use crate::config::file::Loaded;
+use crate::config::implied;
+use crate::config::places;
+use crate::config::request::{Action, DemoRequest, SandboxRequest};
+use crate::config::settings::Settings;
+use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
+use crate::model::name::SourceName;
+use crate::model::time::Timestamp;
+
+/// What the resolution may look at beside its arguments.
+pub struct Outside<'a> {
+    /// Reads a text file.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
+    /// the environment names a source.
+    pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
+}
+
+/// How messages are written; known before anything can fail.
+pub fn telemetry(args: &Args, env: &Env) -> TelemetrySettings {
+    TelemetrySettings {
+        verbosity: Verbosity::new(args.global.quiet, args.global.verbose),
+        log_format: args.global.log_format.unwrap_or_default(),
+        color: Color::choose(args.global.color, env),
+    }
+}
+
+/// What `args` mean.
+pub fn resolve(
+    args: Args,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<Action, ResolveError> {
+    // clap checks conflicts only among flags on the same side of the command.
+    if args.global.quiet && args.global.verbose > 0 {
+        return Err(ResolveError::usage(
+            "`--quiet` and `--verbose` contradict each other",
+            "use one of them",
+        ));
+    }
+    let global = &args.global;
+    Ok(match args.command {
+        Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Auth { command } => match command {
+            AuthCommand::Login(typed) => {
+                let request = login::request(typed, global, env, outside)?;
+                Action::AuthLogin(Box::new(request))
+            }
+            AuthCommand::Status => {
+                let file = load(global, env, outside)?;
+                Action::AuthStatus(settings(&file, global, env, &[], outside)?)
+            }
+            AuthCommand::Logout { name } => Action::AuthLogout(name),
+        },
+        Command::Demo(typed) => Action::Demo(DemoRequest {
+            format: typed.format.unwrap_or_default(),
+        }),
+        Command::Sandbox(typed) => Action::Sandbox(sandbox(&typed)),
+        Command::Schema => Action::Schema,
+    })
+}
+
+/// Reads the configuration file. One that nobody named need not exist.
+fn load(global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Result<Loaded, ConfigError> {
+    match places::config_file(global.config.as_deref(), env) {
+        None => Ok(Loaded::none()),
+        Some(place) => load_at(&place.path, place.named, outside),
+    }
+}
+
+/// Reads the configuration file at `path`.
+pub(super) fn load_at(
+    path: &Path,
+    must_exist: bool,
+    outside: &Outside<'_>,
+) -> Result<Loaded, ConfigError> {
+    match (outside.read)(path) {
+        Ok(text) => Loaded::parse(path, text),
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Loaded::none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
+            "the configuration file does not exist",
+        )
+        .in_file(path, None)
+        .hint("check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one")),
+        Err(error) => Err(ConfigError::new(format!(
+            "the configuration file cannot be read: {error}"
+        ))
+        .in_file(path, None)
+        .hint("check that it is a text file that this user may read")),
+    }
+}
+
+/// The settings of the file, or the implied ones when it names no source.
+fn settings(
+    file: &Loaded,
+    global: &GlobalArgs,
+    env: &Env,
+    typed: &[SourceName],
+    outside: &Outside<'_>,
+) -> Result<Settings, ConfigError> {
+    let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
+    if file.tables.sources.0.is_empty() {
+        implied::settings(file, env, state_dir, typed, outside.in_keyring)
+    } else {
+        check::settings(file, env, state_dir)
+    }
+}
+
+/// The settings for a pull of the sources `typed`: one implied source is not guessed among several.
+pub(super) fn pull_settings(
+    global: &GlobalArgs,
+    env: &Env,
+    typed: &[SourceName],
+    outside: &Outside<'_>,
+) -> Result<Settings, ConfigError> {
+    let file = load(global, env, outside)?;
+    let settings = settings(&file, global, env, typed, outside)?;
+    if file.tables.sources.0.is_empty() && typed.is_empty() {
+        implied::refuse_several(&settings)?;
+    }
+    Ok(settings)
+}
+
+fn sandbox(typed: &SandboxArgs) -> SandboxRequest {
+    SandboxRequest {
+        port: typed.port,
+        events: typed.events,
+        records: typed.records,
+        seed: typed.seed,
+        rate_limit: typed.rate_limit,
+    }
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

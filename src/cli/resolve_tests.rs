@@ -1,0 +1,259 @@
+//! Owns the tests of what a command line means.
+
+use std::ffi::OsString;
+
+use super::*;
+use crate::cli::parse::parse;
+use crate::config::request::{LoginRequest, PullRequest};
+use crate::config::settings::{CredentialSpec, Format, OutputPath, Target};
+use crate::exit::Exit;
+use crate::model::name::SourceKind;
+use crate::model::time::{format_millis, parse_api_time};
+
+const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = 'o1'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
+
+/// Resolves `line` with `file` as the content of every configuration file.
+fn run_in(
+    line: &str,
+    file: Option<&str>,
+    env: &Env,
+    keyring: &[&str],
+) -> Result<Action, ResolveError> {
+    let args = parse(line.split(' ').map(OsString::from)).unwrap();
+    let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
+    let read = |_: &Path| {
+        file.map(str::to_owned)
+            .ok_or_else(|| io::Error::from(ErrorKind::NotFound))
+    };
+    let in_keyring = || keyring.iter().map(|name| name.parse().unwrap()).collect();
+    resolve(
+        args,
+        env,
+        now,
+        &Outside {
+            read: &read,
+            in_keyring: &in_keyring,
+        },
+    )
+}
+
+fn home() -> Env {
+    Env::with([("HOME", "/h")], "/w")
+}
+
+fn run(line: &str, file: Option<&str>) -> Result<Action, ResolveError> {
+    run_in(line, file, &home(), &[])
+}
+
+fn pull(line: &str, file: Option<&str>) -> PullRequest {
+    match run(line, file) {
+        Ok(Action::Pull(request)) => request,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn login(line: &str, file: Option<&str>) -> LoginRequest {
+    match run(line, file) {
+        Ok(Action::AuthLogin(request)) => *request,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn refuse(line: &str, file: Option<&str>) -> ResolveError {
+    run(line, file).map(|_| line).unwrap_err()
+}
+
+#[test]
+fn pull_takes_all_sources_or_those_named() {
+    let all = pull("atlaudit pull", Some(FILE));
+    assert_eq!(all.sources.len(), 2);
+    assert_eq!(all.state_dir, Path::new("/h/.local/state/atlaudit"));
+    assert_eq!(all.one_off, None);
+    assert_eq!(
+        pull("atlaudit pull j", Some(FILE)).sources[0].name.as_str(),
+        "j"
+    );
+    let error = refuse("atlaudit pull nobody", Some(FILE));
+    assert_eq!(error.exit(), Exit::Config);
+    assert!(error.hint().unwrap().contains("`acme`, `j`"));
+}
+
+#[test]
+fn flags_win_over_the_file() {
+    let request = pull(
+        "atlaudit --state-dir s pull --format raw --output {source}-%d.jsonl --compression none --max-events 5 --dry-run --report r",
+        Some(FILE),
+    );
+    assert_eq!(request.state_dir, Path::new("/w/s"));
+    assert_eq!(
+        request.sources[0].output.path,
+        OutputPath::File("acme-%d.jsonl".to_owned())
+    );
+    assert_eq!(request.sources[1].output.format, Format::Raw);
+    assert_eq!((request.max_events, request.dry_run), (Some(5), true));
+    let error = refuse("atlaudit pull --output one.jsonl", Some(FILE));
+    assert_eq!(error.exit(), Exit::Config);
+    assert!(error.hint().unwrap().contains("{source}"));
+    assert!(run("atlaudit pull j --output one.jsonl", Some(FILE)).is_ok());
+    assert!(run("atlaudit pull -o -", Some(FILE)).is_ok());
+}
+
+#[test]
+fn windows_are_not_empty() {
+    let window = pull("atlaudit pull --since 7d --until 2026-11-20", Some(FILE))
+        .one_off
+        .unwrap();
+    assert_eq!(
+        window.since.map(format_millis).as_deref(),
+        Some("2026-11-13T12:00:00.000Z")
+    );
+    assert_eq!(
+        window.until.map(format_millis).as_deref(),
+        Some("2026-11-20T00:00:00.000Z")
+    );
+    let error = refuse("atlaudit pull --since 1d --until 2d", Some(FILE));
+    assert_eq!(error.exit(), Exit::Usage);
+    let said = error.to_string();
+    assert!(
+        said.contains("2026-11-19T12:00:00.000Z") && said.contains("2026-11-18T12:00:00.000Z"),
+        "{said}"
+    );
+    assert_eq!(
+        refuse("atlaudit pull --since 2027-01-01", Some(FILE)).exit(),
+        Exit::Usage
+    );
+    assert!(
+        pull("atlaudit pull --until 1d", Some(FILE))
+            .one_off
+            .unwrap()
+            .since
+            .is_none()
+    );
+}
+
+#[test]
+fn a_file_that_was_named_has_to_exist() {
+    let error = refuse("atlaudit --config x.toml pull", None);
+    assert_eq!(error.exit(), Exit::Config);
+    assert!(error.to_string().starts_with("/w/x.toml: "), "{error}");
+    assert!(run("atlaudit --config x.toml auth login new", None).is_ok());
+}
+
+#[test]
+fn without_a_file_environment_and_keyring_are_asked() {
+    let env = Env::with(
+        [
+            ("HOME", "/h"),
+            ("ATLAUDIT_API_KEY", "k"),
+            ("ATLAUDIT_ORG_ID", "o"),
+        ],
+        "/w",
+    );
+    let Ok(Action::Pull(request)) = run_in("atlaudit pull", None, &env, &["a", "b"]) else {
+        panic!("the environment's source");
+    };
+    assert_eq!(
+        request.sources[0].credential,
+        CredentialSpec::Env("ATLAUDIT_API_KEY".to_owned())
+    );
+    let error = run_in("atlaudit pull", None, &home(), &["a", "b"])
+        .map(|_| ())
+        .unwrap_err();
+    assert!(error.to_string().contains("`a`, `b`"), "{error}");
+    assert!(run_in("atlaudit pull a", None, &home(), &["a", "b"]).is_ok());
+    let Ok(Action::AuthStatus(settings)) =
+        run_in("atlaudit auth status", None, &home(), &["a", "b"])
+    else {
+        panic!("the status of all entries");
+    };
+    assert_eq!(settings.sources.len(), 2);
+}
+
+#[test]
+fn login_of_a_new_source_needs_no_file() {
+    let request = login(
+        "atlaudit auth login acme --org-id o1 --with-key --base-url http://127.0.0.1:1/",
+        None,
+    );
+    assert_eq!(
+        request.config_file,
+        Path::new("/h/.config/atlaudit/config.toml")
+    );
+    assert!(!request.is_known && request.with_key);
+    assert_eq!(request.source.target.kind(), SourceKind::OrgEvents);
+    assert_eq!(
+        request.source.target.base_url().as_str(),
+        "http://127.0.0.1:1/"
+    );
+    let request = login(
+        "atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c",
+        None,
+    );
+    let Target::JiraAudit { site, email, .. } = request.source.target else {
+        panic!("not Jira");
+    };
+    assert_eq!(
+        (site.as_str(), email.as_deref()),
+        ("a.atlassian.net", Some("a@b.c"))
+    );
+}
+
+#[test]
+fn login_knows_the_configured_source() {
+    let request = login("atlaudit auth login acme", Some(FILE));
+    assert!(matches!(
+        request.source.target,
+        Target::OrgEvents {
+            org_id: Some(_),
+            ..
+        }
+    ));
+    assert!(request.is_known);
+    for line in [
+        "atlaudit auth login acme --type jira-audit",
+        "atlaudit auth login acme --site a.b",
+        "atlaudit auth login new --type jira-audit",
+        "atlaudit auth login new --type org-events --email a@b.c",
+        "atlaudit auth login j --org-id x",
+    ] {
+        assert_eq!(refuse(line, Some(FILE)).exit(), Exit::Usage, "{line}");
+    }
+}
+
+#[test]
+fn some_commands_read_no_file() {
+    for line in [
+        "demo",
+        "demo --format raw",
+        "sandbox --port 0",
+        "schema",
+        "auth logout acme",
+    ] {
+        assert!(
+            run_in(
+                &format!("atlaudit {line}"),
+                Some("broken ["),
+                &Env::default(),
+                &[]
+            )
+            .is_ok(),
+            "{line}"
+        );
+    }
+    assert_eq!(
+        refuse("atlaudit pull", Some("broken [")).exit(),
+        Exit::Config
+    );
+}
+
+#[test]
+fn quiet_and_verbose_contradict_each_other() {
+    for line in ["atlaudit -q -v schema", "atlaudit -v schema -q"] {
+        assert_eq!(refuse(line, None).exit(), Exit::Usage);
+    }
+    let line = "atlaudit -v --log-format json --color never schema";
+    let args = parse(line.split(' ').map(OsString::from)).unwrap();
+    let telemetry = telemetry(&args, &Env::default());
+    assert_eq!(telemetry.verbosity, Verbosity::Verbose);
+    assert_eq!(telemetry.color, Color::Never);
+}

@@ -1,0 +1,189 @@
+//! Owns `auth`: puts keys into the OS keyring, tells where credentials come from, takes keys out.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use crate::config::env::Env;
+use crate::config::request::LoginRequest;
+use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
+use crate::credentials::{self, CredentialError, StoredSecret, check_key, keyring};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::name::SourceName;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// The longest key that is read: Atlassian's have a few hundred characters.
+const KEY_BYTES: u64 = 64 * 1024;
+
+/// Keeps a key in the keyring, and adds the source to the configuration when it is not there.
+///
+/// # Errors
+/// There is no usable key, or the keyring or the configuration file cannot be written.
+pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Result<(), AppError> {
+    refuse_other_places(&request)?;
+    let key = read_key(&request, env)?;
+    let (org_id, email) = match &request.source.target {
+        Target::OrgEvents { org_id, .. } => (org_id.clone(), None),
+        Target::JiraAudit { email, .. } => (None, email.clone()),
+    };
+    let secret = StoredSecret {
+        api_key: key,
+        org_id,
+        email,
+    };
+    keyring::store(&request.name, &secret).await?;
+    let mut done = format!("kept the key of `{}` in the OS keyring", request.name);
+    if !request.is_known {
+        add_source(&request.config_file, &request.source)?;
+        done.push_str(&format!(
+            ", and added the source to {}",
+            request.config_file.display()
+        ));
+    }
+    let mut message = Message::new(done);
+    message.hint = Some(format!("atlaudit pull {}", request.name));
+    console.say(Level::Notice, &message);
+    Ok(())
+}
+
+/// A source that reads its credential elsewhere would never look into the keyring.
+fn refuse_other_places(request: &LoginRequest) -> Result<(), AppError> {
+    match &request.source.credential {
+        CredentialSpec::Keyring => Ok(()),
+        other => Err(AppError::new(
+            Exit::Config,
+            format!(
+                "source `{}` takes its credential from {other}, not from the keyring",
+                request.name
+            ),
+        )
+        .hint("put the key there, or remove `credential` from the source's configuration")),
+    }
+}
+
+fn read_key(request: &LoginRequest, env: &Env) -> Result<SecretString, AppError> {
+    let failed =
+        |error: &io::Error| AppError::new(Exit::Credential, "cannot read the key").because(error);
+    let text = match (request.with_key, env.stdin_is_terminal) {
+        (true, _) => {
+            let mut text = String::new();
+            io::stdin()
+                .lock()
+                .take(KEY_BYTES)
+                .read_to_string(&mut text)
+                .map_err(|error| failed(&error))?;
+            text
+        }
+        (false, true) => rpassword::prompt_password(format!("Key of `{}`: ", request.name))
+            .map_err(|error| failed(&error))?,
+        (false, false) => {
+            return Err(
+                AppError::new(Exit::Usage, "there is no terminal to ask for the key on")
+                    .hint("give the key on standard input with `--with-key`"),
+            );
+        }
+    };
+    let text = SecretString::from(text);
+    check_key(secrecy::ExposeSecret::expose_secret(&text)).map_err(|refusal| {
+        let told = AppError::new(Exit::Credential, refusal.what);
+        match refusal.hint {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    })
+}
+
+/// Appends the source's table: what stands in the file, comments and all, stays as it is.
+fn add_source(path: &Path, source: &SourceSettings) -> Result<(), AppError> {
+    let write = || -> io::Result<()> {
+        if let Some(folder) = path.parent() {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)?;
+        }
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(table(source).as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error| {
+        AppError::new(
+            Exit::Config,
+            format!(
+                "the key is kept, but `{}` cannot be written",
+                path.display()
+            ),
+        )
+        .because(&error)
+        .hint("add the source to the configuration by hand; see config.example.toml")
+    })
+}
+
+fn table(source: &SourceSettings) -> String {
+    let mut keys = vec![("type", source.target.kind().as_str().to_owned())];
+    match &source.target {
+        Target::OrgEvents { org_id, .. } => {
+            keys.extend(org_id.clone().map(|id| ("org_id", id)));
+        }
+        Target::JiraAudit { site, email, .. } => {
+            keys.push(("site", site.clone()));
+            keys.extend(email.clone().map(|email| ("email", email)));
+        }
+    }
+    if !source.target.has_default_base_url() {
+        keys.push(("base_url", source.target.base_url().to_string()));
+    }
+    let mut table = format!("\n[sources.\"{}\"]\n", source.name);
+    for (key, value) in keys {
+        table.push_str(&format!("{key} = {}\n", toml::Value::String(value)));
+    }
+    table
+}
+
+/// Tells, for every source, where its credential comes from and whether it is there.
+///
+/// # Errors
+/// Some credential is missing or of no use.
+pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<(), AppError> {
+    let mut worst: Option<CredentialError> = None;
+    for source in &settings.sources {
+        let place = credentials::origin(source);
+        let end = match source.expires_on {
+            Some(end) => format!(", expires on {end}"),
+            None => String::new(),
+        };
+        match credentials::load(source, env).await {
+            Ok(_) => console.show(&format!("{}  found in the {place}{end}\n", source.name)),
+            Err(error) => {
+                console.show(&format!("{}  NOT found in the {place}\n", source.name));
+                worst = Some(error);
+            }
+        }
+    }
+    worst.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Removes a key from the keyring.
+///
+/// # Errors
+/// The keyring cannot be reached, or holds no such key.
+pub async fn logout(name: &SourceName, console: &Console) -> Result<(), AppError> {
+    if !keyring::delete(name).await? {
+        return Err(AppError::new(
+            Exit::Credential,
+            format!("the keyring holds no key of `{name}`"),
+        )
+        .hint("`atlaudit auth status` tells where each source's credential comes from"));
+    }
+    let text = format!("removed the key of `{name}` from the OS keyring");
+    console.say(Level::Notice, &Message::new(text));
+    Ok(())
+}

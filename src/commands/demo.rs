@@ -1,0 +1,182 @@
+//! Owns `demo`: the whole program against the built-in sandbox, through the ordinary code, leaving
+//! nothing behind.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use crate::commands::collect::{Collection, Terms};
+use crate::commands::{stop, summary};
+use crate::config::check::{self, LoginFlags};
+use crate::config::env::Env;
+use crate::config::file::Loaded;
+use crate::config::request::DemoRequest;
+use crate::config::settings::{OutputPath, SourceSettings};
+use crate::credentials::Credential;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::name::SourceKind;
+use crate::model::text::printable;
+use crate::sandbox::{self, Options, Sandbox};
+use crate::sink::stdout;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// Events that a person at a terminal is shown.
+const SHOWN: usize = 12;
+
+/// The sandbox's history is a month long.
+const DEMO_LOOKBACK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+/// Runs the demo; returns how the pull ended.
+///
+/// # Errors
+/// No port or no temporary folder can be had, or standard output cannot be written.
+pub async fn run(
+    request: DemoRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
+    let folder = tempfile::tempdir().map_err(|error| {
+        AppError::new(Exit::Output, "cannot create a temporary folder").because(&error)
+    })?;
+    let sandbox = start(Options::default()).await?;
+    let is_watched = env.stdout_is_terminal;
+    let shown = folder.path().join("{source}.jsonl");
+    let path = match is_watched {
+        true => OutputPath::File(shown.display().to_string()),
+        false => OutputPath::Stdout,
+    };
+    let mut collection = Collection::new(Terms {
+        state_dir: folder.path().join("state"),
+        start: chrono::Utc::now(),
+        max_events: None,
+        rate: None,
+        stop: stop::requested(),
+        console: console.clone(),
+    });
+    for (settings, credential) in sources(&sandbox, path, &request)? {
+        collection.start(settings, Ok(credential), None);
+    }
+    let (reports, exit, elapsed) = collection.finish().await;
+    if is_watched {
+        show(folder.path())?;
+    }
+    console.say(
+        Level::Notice,
+        &Message::new(summary::line(&reports, elapsed)),
+    );
+    Ok(exit)
+}
+
+/// Starts a sandbox.
+pub async fn start(options: Options) -> Result<Sandbox, AppError> {
+    let port = options.port;
+    Sandbox::start(options).await.map_err(|error| {
+        AppError::new(
+            Exit::Unexpected,
+            format!("cannot listen on 127.0.0.1:{port}"),
+        )
+        .because(&error)
+        .hint("choose another port with `--port`, or 0 for a free one")
+    })
+}
+
+/// Both of the sandbox's APIs as sources, with the keys that it knows.
+fn sources(
+    sandbox: &Sandbox,
+    path: OutputPath,
+    request: &DemoRequest,
+) -> Result<Vec<(SourceSettings, Credential)>, AppError> {
+    let base_url = Some(sandbox.base_url());
+    let org = LoginFlags {
+        kind: Some(SourceKind::OrgEvents),
+        org_id: Some(sandbox::ORG_ID.to_owned()),
+        base_url: base_url.clone(),
+        ..LoginFlags::default()
+    };
+    let jira = LoginFlags {
+        kind: Some(SourceKind::JiraAudit),
+        site: Some(sandbox::JIRA_SITE.to_owned()),
+        email: Some(sandbox::JIRA_EMAIL.to_owned()),
+        base_url,
+        ..LoginFlags::default()
+    };
+    [
+        ("demo-org", org, sandbox::API_KEY),
+        ("demo-jira", jira, sandbox::JIRA_TOKEN),
+    ]
+    .into_iter()
+    .map(|(name, flags, key)| {
+        let mut settings = settings(name, &flags)?;
+        settings.initial_lookback = DEMO_LOOKBACK;
+        settings.output.format = request.format;
+        settings.output.path = match &path {
+            OutputPath::Stdout => OutputPath::Stdout,
+            OutputPath::File(template) => OutputPath::File(template.replace("{source}", name)),
+        };
+        let credential = Credential {
+            key: SecretString::from(key),
+            org_id: flags.org_id,
+            email: flags.email,
+            origin: "sandbox".to_owned(),
+        };
+        Ok((settings, credential))
+    })
+    .collect()
+}
+
+fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> {
+    let unexpected = |what: String| AppError::new(Exit::Unexpected, what);
+    let name = name.parse().map_err(unexpected)?;
+    check::login_source(&Loaded::none(), &name, flags)
+        .map_err(|error| unexpected(error.to_string()))
+}
+
+/// Prints a readable few of the events in `folder` and how to see the rest.
+fn show(folder: &Path) -> Result<(), AppError> {
+    let mut events = Vec::new();
+    for name in ["demo-org", "demo-jira"] {
+        let text = fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
+        events.extend(
+            text.lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok()),
+        );
+    }
+    events.sort_by_cached_key(|event| word(event, "/time"));
+    let mut out = String::new();
+    for event in events.iter().rev().take(SHOWN).rev() {
+        out.push_str(&readable(event));
+    }
+    out.push_str(&format!(
+        "\nThese are the last {SHOWN} of {} events. All of them, as JSON lines:  atlaudit demo | jq .\n",
+        events.len()
+    ));
+    Ok(stdout::print(&out)?)
+}
+
+/// `2026-11-20 09:30:00  failure  user_login_failed  Ada  198.51.100.7`
+fn readable(event: &Value) -> String {
+    let time = word(event, "/time").replace('T', " ");
+    let who = ["/actor/name", "/actor/email", "/actor/id"]
+        .into_iter()
+        .map(|path| word(event, path))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default();
+    format!(
+        "{}  {:<8}{:<36}{:<24}{}\n",
+        time.get(..19).unwrap_or(&time),
+        word(event, "/outcome"),
+        word(event, "/action"),
+        who,
+        word(event, "/client/ip"),
+    )
+}
+
+fn word(event: &Value, path: &str) -> String {
+    let text = event.pointer(path).and_then(Value::as_str);
+    printable(text.unwrap_or_default())
+}

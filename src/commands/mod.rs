@@ -1,0 +1,11 @@
+//! Owns the commands: one file each, from a resolved request to an exit code.
+
+pub mod auth;
+pub mod collect;
+pub mod demo;
+pub mod dry_run;
+pub mod pull;
+pub mod sandbox;
+pub mod schema;
+mod stop;
+mod summary;

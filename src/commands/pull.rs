@@ -1,0 +1,116 @@
+//! Owns `pull`: every source asked for, once, to its end.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::commands::collect::{Collection, Terms};
+use crate::commands::{stop, summary};
+use crate::config::env::Env;
+use crate::config::request::PullRequest;
+use crate::config::settings::SourceSettings;
+use crate::credentials;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::time::{Timestamp, format_millis};
+use crate::pipeline::report::{RunReport, SourceReport};
+use crate::telemetry::console::{Console, Level, Message};
+
+/// Days before a credential's end from which every run warns of it.
+const EXPIRY_NOTICE_DAYS: i64 = 30;
+
+/// Pulls, and returns how the worst source ended.
+///
+/// # Errors
+/// The report cannot be written.
+pub async fn run(
+    request: PullRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
+    let rates = request
+        .sources
+        .iter()
+        .map(|source| source.connection.requests_per_minute);
+    let mut collection = Collection::new(Terms {
+        state_dir: request.state_dir.clone(),
+        start: request.now,
+        max_events: request.max_events,
+        rate: rates.max().flatten(),
+        stop: stop::requested(),
+        console: console.clone(),
+    });
+    for settings in request.sources {
+        warn_of_expiry(&settings, request.now.date_naive(), console);
+        let one_off = request
+            .one_off
+            .map(|one_off| one_off.window(&settings, request.now));
+        let credential = credentials::load(&settings, env)
+            .await
+            .map_err(AppError::from);
+        collection.start(settings, credential, one_off);
+    }
+    let (reports, exit, elapsed) = collection.finish().await;
+    console.say(
+        Level::Notice,
+        &Message::new(summary::line(&reports, elapsed)),
+    );
+    if let Some(path) = &request.report {
+        write_report(path, reports, request.now, exit)?;
+    }
+    Ok(exit)
+}
+
+fn warn_of_expiry(settings: &SourceSettings, today: NaiveDate, console: &Console) {
+    let Some(end) = settings.expires_on else {
+        return;
+    };
+    let days = (end - today).num_days();
+    if days > EXPIRY_NOTICE_DAYS {
+        return;
+    }
+    let when = match days {
+        ..0 => format!("expired on {end}"),
+        0 => "expires today".to_owned(),
+        1 => "expires tomorrow".to_owned(),
+        _ => format!("expires in {days} days, on {end}"),
+    };
+    let mut message = Message::new(format!("source `{}`: the credential {when}", settings.name));
+    message.hint = Some(format!(
+        "make a new one, then `atlaudit auth login {}`, and set `expires_on`",
+        settings.name
+    ));
+    console.say(Level::Warning, &message);
+}
+
+fn write_report(
+    path: &Path,
+    sources: Vec<SourceReport>,
+    started: Timestamp,
+    exit: Exit,
+) -> Result<(), AppError> {
+    let report = RunReport {
+        schema: "atlaudit/report/1",
+        atlaudit: env!("CARGO_PKG_VERSION"),
+        started: format_millis(started),
+        finished: format_millis(chrono::Utc::now()),
+        exit_code: exit.code(),
+        sources,
+    };
+    let write = || -> std::io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(&report)?;
+        text.push(b'\n');
+        fs::File::create(path)?.write_all(&text)
+    };
+    write().map_err(|error| {
+        AppError::new(
+            Exit::Output,
+            format!("cannot write the report `{}`", path.display()),
+        )
+        .because(&error)
+        .hint("the events are written and the checkpoint has moved; check the path of `--report`")
+    })
+}

@@ -1,0 +1,93 @@
+//! Owns `sandbox`: serves the built-in APIs until a signal, and says how to pull from them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commands::{demo, stop};
+use crate::config::request::SandboxRequest;
+use crate::error::AppError;
+use crate::sandbox::{self, Behaviour, DataOptions, Options, RateLimit};
+use crate::sink::stdout;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// Serves until SIGINT or SIGTERM. Prints a configuration for it to standard output.
+///
+/// # Errors
+/// The port is taken, or standard output cannot be written.
+pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), AppError> {
+    let mut stop = stop::requested();
+    let limit = request
+        .rate_limit
+        .map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
+    let server = demo::start(Options {
+        port: request.port,
+        data: DataOptions {
+            seed: request.seed,
+            org_events: request.events,
+            jira_records: request.records,
+            ..DataOptions::default()
+        },
+        behaviour: Behaviour {
+            org_rate_limit: limit.clone(),
+            jira_rate_limit: limit,
+            ..Behaviour::default()
+        },
+    })
+    .await?;
+    stdout::print(&configuration(&server.base_url()))?;
+    let text = format!(
+        "serving {} organization events and {} Jira records on {}; the configuration above pulls them. Ctrl-C ends it",
+        request.events,
+        request.records,
+        server.base_url()
+    );
+    console.say(Level::Notice, &Message::new(text));
+    tokio::select! {
+        () = server.run_until_stopped() => {}
+        _ = stop.wait_for(|&stop| stop) => {}
+    }
+    Ok(())
+}
+
+/// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`.
+fn configuration(base_url: &str) -> String {
+    format!(
+        r#"# atlaudit --config THIS pull
+[sources.sandbox-org]
+type = "org-events"
+org_id = "{org_id}"
+base_url = "{base_url}"
+credential = "command:echo {api_key}"
+initial_lookback = "31d"
+
+[sources.sandbox-jira]
+type = "jira-audit"
+site = "{site}"
+email = "{email}"
+base_url = "{base_url}"
+credential = "command:echo {token}"
+initial_lookback = "31d"
+"#,
+        org_id = sandbox::ORG_ID,
+        api_key = sandbox::API_KEY,
+        site = sandbox::JIRA_SITE,
+        email = sandbox::JIRA_EMAIL,
+        token = sandbox::JIRA_TOKEN,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check;
+    use crate::config::env::Env;
+    use crate::config::file::Loaded;
+
+    #[test]
+    fn the_printed_configuration_is_accepted() {
+        let text = configuration("http://127.0.0.1:8417");
+        let loaded = Loaded::parse("sandbox.toml".as_ref(), text).unwrap();
+        let settings = check::settings(&loaded, &Env::default(), "/state".into()).unwrap();
+        assert_eq!(settings.sources.len(), 2);
+    }
+}

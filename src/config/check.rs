@@ -1,0 +1,184 @@
+//! Owns the step from what was typed to settings: the file, then the environment over it, every value
+//! checked. The flags come last, in `cli`.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::config::env::{self, Env};
+use crate::config::error::{ConfigError, Refusal};
+use crate::config::field;
+use crate::config::file::{Loaded, SourceTable, Text, from_elsewhere};
+use crate::config::output::{self, OutputLayer};
+use crate::config::settings::{Settings, SourceSettings};
+use crate::config::source::{self, At};
+use crate::config::words;
+use crate::model::name::{SourceKind, SourceName};
+use crate::model::text::printable;
+
+/// A table that stands nowhere in the file.
+pub(super) const NOWHERE: Range<usize> = 0..0;
+
+/// Checks the whole file, with the environment over it.
+pub fn settings(file: &Loaded, env: &Env, state_dir: PathBuf) -> Result<Settings, ConfigError> {
+    let below = global_output(file)?;
+    let overridden = only_organization(file);
+    let mut sources = Vec::new();
+    for (typed, table) in &file.tables.sources.0 {
+        let name = source_name(file, typed.get_ref(), &typed.span())?;
+        let mut table = table.clone();
+        if overridden == Some(typed.get_ref().as_str()) {
+            override_with(&mut table, env)?;
+        }
+        let at = At {
+            file,
+            source: Some(&name),
+        };
+        sources.push(source::check(&at, &name, &typed.span(), &table, &below)?);
+    }
+    output::refuse_shared_files(&sources, env.cwd()).map_err(|error| match &file.path {
+        Some(path) => error.in_file(path, None),
+        None => error,
+    })?;
+    Ok(Settings {
+        config_file: file.path.clone(),
+        state_dir,
+        sources,
+    })
+}
+
+/// What `auth login` was told about a source.
+#[derive(Debug, Clone, Default)]
+pub struct LoginFlags {
+    /// `--type`
+    pub kind: Option<SourceKind>,
+    /// `--org-id`
+    pub org_id: Option<String>,
+    /// `--site`
+    pub site: Option<String>,
+    /// `--email`
+    pub email: Option<String>,
+    /// `--base-url`
+    pub base_url: Option<String>,
+}
+
+/// The source that `auth login` works on: the file's table with the flags over it, or a new one of
+/// the flags alone. The environment's organization stays out: it describes another source's key.
+pub fn login_source(
+    file: &Loaded,
+    name: &SourceName,
+    flags: &LoginFlags,
+) -> Result<SourceSettings, ConfigError> {
+    let known = file
+        .tables
+        .sources
+        .0
+        .iter()
+        .find(|(typed, _)| typed.get_ref() == name.as_str());
+    let place = known.map_or(NOWHERE, |(typed, _)| typed.span());
+    let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
+    let lay = |key: &mut Text, flag: &Option<String>| {
+        if let Some(text) = flag {
+            *key = from_elsewhere(text.as_str());
+        }
+    };
+    match flags.kind {
+        Some(kind) => table.kind = from_elsewhere(kind.as_str()),
+        None if known.is_none() => table.kind = from_elsewhere(SourceKind::OrgEvents.as_str()),
+        None => {}
+    }
+    lay(&mut table.org_id, &flags.org_id);
+    lay(&mut table.site, &flags.site);
+    lay(&mut table.email, &flags.email);
+    lay(&mut table.base_url, &flags.base_url);
+    let at = At {
+        file,
+        source: Some(name),
+    };
+    source::check(&at, name, &place, &table, &global_output(file)?)
+}
+
+/// Only the sources named, each once; all of them when no name is given.
+pub fn select(
+    settings: &Settings,
+    names: &[SourceName],
+) -> Result<Vec<SourceSettings>, ConfigError> {
+    if names.is_empty() {
+        return Ok(settings.sources.clone());
+    }
+    let mut selected: Vec<SourceSettings> = Vec::new();
+    for name in names {
+        let found = settings.sources.iter().find(|source| source.name == *name);
+        let found = found.ok_or_else(|| unknown_source(settings, name))?;
+        if selected.iter().all(|source| source.name != *name) {
+            selected.push(found.clone());
+        }
+    }
+    Ok(selected)
+}
+
+fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
+    let known: Vec<String> = settings
+        .sources
+        .iter()
+        .map(|source| format!("`{}`", source.name))
+        .collect();
+    let error = ConfigError::new(format!("there is no source `{name}`")).hint(format!(
+        "the sources are {}; `atlaudit auth login {name}` adds one",
+        known.join(", ")
+    ));
+    match &settings.config_file {
+        Some(path) => error.in_file(path, None),
+        None => error,
+    }
+}
+
+/// The file's `[output]` table, checked.
+pub(super) fn global_output(file: &Loaded) -> Result<OutputLayer, ConfigError> {
+    let at = At { file, source: None };
+    source::output_layer(&at, "output.", &file.tables.output)
+}
+
+fn source_name(file: &Loaded, typed: &str, span: &Range<usize>) -> Result<SourceName, ConfigError> {
+    typed.parse().map_err(|rule: String| {
+        let error = ConfigError::new(format!(
+            "source `{}`: not a source's name",
+            printable(typed)
+        ))
+        .hint(rule);
+        file.blame(error, span)
+    })
+}
+
+/// The one organization source of the file: with two, nobody could tell which one the environment means.
+fn only_organization(file: &Loaded) -> Option<&str> {
+    let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
+        let kind = table
+            .kind
+            .as_ref()
+            .map(|text| words::source_kind(text.get_ref()));
+        matches!(kind, Some(Ok(SourceKind::OrgEvents)))
+    });
+    match (organizations.next(), organizations.next()) {
+        (Some((name, _)), None) => Some(name.get_ref()),
+        _ => None,
+    }
+}
+
+/// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
+pub(super) fn override_with(table: &mut SourceTable, env: &Env) -> Result<(), ConfigError> {
+    if let Some(id) = env.text(env::ORG_ID) {
+        let id = field::org_id(id).map_err(|refusal| Refusal {
+            what: format!("{}: {}", env::ORG_ID, refusal.what),
+            ..refusal
+        })?;
+        table.org_id = from_elsewhere(id);
+    }
+    if env.os(env::API_KEY).is_some() {
+        table.credential = from_elsewhere(format!("env:{}", env::API_KEY));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

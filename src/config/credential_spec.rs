@@ -1,0 +1,133 @@
+//! Owns the reading of `credential = "..."`. Text that names no known place is never quoted back:
+//! it may be the secret itself, pasted where its place belongs.
+
+use std::path::{Component, Path};
+
+use crate::config::error::Refusal;
+use crate::config::field;
+use crate::config::settings::CredentialSpec;
+
+const KINDS: &str =
+    "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
+
+/// Reads where a credential is kept.
+pub fn parse(text: &str) -> Result<CredentialSpec, Refusal> {
+    let text = text.trim();
+    if text == "keyring" {
+        return Ok(CredentialSpec::Keyring);
+    }
+    let Some((kind, rest)) = text.split_once(':') else {
+        return Err(unknown());
+    };
+    let rest = rest.trim();
+    if rest.split([' ', '=', ':', '/']).any(field::looks_like_key) {
+        return Err(unknown());
+    }
+    match kind {
+        "env" => variable(rest).map(CredentialSpec::Env),
+        "file" => field::path(rest).map(CredentialSpec::File),
+        "command" => command(rest).map(CredentialSpec::Command),
+        "systemd" => unit_credential(rest).map(CredentialSpec::Systemd),
+        _ => Err(unknown()),
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(
+        "names no known place for a secret (its text is not shown, in case it is the secret)",
+    )
+    .hint(KINDS)
+}
+
+fn variable(name: &str) -> Result<String, Refusal> {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if starts_well && fits {
+        Ok(name.to_owned())
+    } else {
+        Err(Refusal::new("`env:` is not followed by the name of a variable (its text is not shown, in case it is the secret)")
+            .hint("write it like `env:ACME_KEY`, and put the key into that variable"))
+    }
+}
+
+fn command(line: &str) -> Result<Vec<String>, Refusal> {
+    let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() {
+        return Err(Refusal::new("`command:` is not followed by a program")
+            .hint("write it like `command:pass show atlassian/acme`"));
+    }
+    Ok(words)
+}
+
+fn unit_credential(name: &str) -> Result<String, Refusal> {
+    let mut parts = Path::new(name).components();
+    let plain = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
+    if plain && !name.contains('/') && !name.contains('\0') {
+        Ok(name.to_owned())
+    } else {
+        Err(
+            Refusal::new("`systemd:` is not followed by the plain name of a credential")
+                .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind() {
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+        let cases = [
+            ("keyring", CredentialSpec::Keyring),
+            ("env:ACME_KEY", CredentialSpec::Env("ACME_KEY".into())),
+            ("file:/etc/key", CredentialSpec::File("/etc/key".into())),
+            (
+                "command:pass  show a",
+                CredentialSpec::Command(words(&["pass", "show", "a"])),
+            ),
+            ("systemd:acme", CredentialSpec::Systemd("acme".into())),
+        ];
+        for (text, want) in cases {
+            assert_eq!(parse(text), Ok(want), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_secret_is_never_quoted() {
+        let secret = "ATATT3xSECRET-123=ABC";
+        for prefix in [
+            "",
+            "env:",
+            "systemd:",
+            "bearer:",
+            "key:",
+            "file:",
+            "file:/",
+            "command:",
+            "command:curl -H x:",
+        ] {
+            let refusal = parse(&format!("{prefix}{secret}")).unwrap_err();
+            assert!(!refusal.to_string().contains("SECRET"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn places_that_are_no_places() {
+        for bad in [
+            "",
+            "keyring:x",
+            "env:",
+            "env:A B",
+            "env:1A",
+            "file:",
+            "file:~/k",
+            "command: ",
+            "systemd:a/b",
+            "systemd:..",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Owns what is said when the configuration is refused: which file and line, what is wrong, what to do.
+//! The text of the offending line is never part of it: it may hold a secret.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why one value is not accepted; it becomes a [`ConfigError`] where the value's place is known,
+/// or a usage error when the value was a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What is wrong, as a lower-case fragment.
+    pub what: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a hint.
+    pub fn new(what: impl Into<String>) -> Refusal {
+        Refusal {
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    /// One line with the hint, as a flag's refusal is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hint {
+            Some(hint) => write!(f, "{}; {hint}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    file: Option<PathBuf>,
+    line: Option<usize>,
+    what: String,
+    hint: Option<String>,
+}
+
+impl ConfigError {
+    /// An error that belongs to no file.
+    pub fn new(what: impl Into<String>) -> ConfigError {
+        ConfigError {
+            file: None,
+            line: None,
+            what: what.into(),
+            hint: None,
+        }
+    }
+
+    /// Says which file it is in, and the line when it is known.
+    pub fn in_file(mut self, file: impl Into<PathBuf>, line: Option<usize>) -> ConfigError {
+        self.file = Some(file.into());
+        self.line = line;
+        self
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> ConfigError {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What to do, when there is something to say.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The line in the file, counted from 1.
+    #[cfg(test)]
+    pub fn line(&self) -> Option<usize> {
+        self.line
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, "{}:{line}: {}", file.display(), self.what),
+            (Some(file), None) => write!(f, "{}: {}", file.display(), self.what),
+            (None, _) => f.write_str(&self.what),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<Refusal> for ConfigError {
+    fn from(refusal: Refusal) -> ConfigError {
+        ConfigError {
+            file: None,
+            line: None,
+            what: refusal.what,
+            hint: refusal.hint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_place_first() {
+        let error = ConfigError::new("no")
+            .in_file("/c.toml", Some(3))
+            .hint("yes");
+        assert_eq!(error.to_string(), "/c.toml:3: no");
+        assert_eq!(error.hint_text(), Some("yes"));
+        assert_eq!(Refusal::new("no").hint("yes").to_string(), "no; yes");
+    }
+}

@@ -1,0 +1,186 @@
+//! Owns the checks of single values: what a duration, a host, a URL, an id or a mode has to look like.
+//! A refusal quotes a value only where no secret can be meant.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use url::{Host, Url};
+
+use crate::config::error::Refusal;
+use crate::model::safe_url::SafeUrl;
+
+/// Whether `text` looks like a key or token itself, where only a reference to one belongs.
+///
+/// Atlassian's keys start with `ATATT3x` (API tokens), `ATCTT3x` (organization keys) and their like.
+pub fn looks_like_key(text: &str) -> bool {
+    let upper = |range| {
+        text.get(range)
+            .is_some_and(|s: &str| s.bytes().all(|b| b.is_ascii_uppercase()))
+    };
+    text.starts_with("AT") && upper(0..5) && text.get(5..7) == Some("3x")
+}
+
+/// A span of time such as `7d`, `12h` or `90s`.
+pub fn duration(text: &str) -> Result<Duration, Refusal> {
+    humantime::parse_duration(text.trim()).map_err(|_| {
+        Refusal::new("not a span of time").hint("write it like `7d`, `12h`, `15m` or `90s`")
+    })
+}
+
+/// A span of time that is not zero.
+pub fn some_duration(text: &str) -> Result<Duration, Refusal> {
+    let span = duration(text)?;
+    if span.is_zero() {
+        return Err(Refusal::new("must be longer than zero"));
+    }
+    Ok(span)
+}
+
+/// How far back a first pull reads: Atlassian keeps 180 days.
+pub fn lookback(text: &str) -> Result<Duration, Refusal> {
+    const MOST: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+    let span = some_duration(text)?;
+    if span > MOST {
+        return Err(
+            Refusal::new("reaches back further than Atlassian keeps events")
+                .hint("use at most `180d`"),
+        );
+    }
+    Ok(span)
+}
+
+/// A whole number within `range`.
+pub fn number(value: i64, range: RangeInclusive<u32>) -> Result<u32, Refusal> {
+    let fitting = u32::try_from(value).ok().filter(|n| range.contains(n));
+    fitting.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        match *most {
+            u32::MAX => Refusal::new(format!("must be at least {least}, not {value}")),
+            _ => Refusal::new(format!("must be {least} to {most}, not {value}")),
+        }
+    })
+}
+
+/// An organization's id: it becomes a segment of a URL's path.
+pub fn org_id(text: &str) -> Result<String, Refusal> {
+    let id = text.trim();
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(fits) || looks_like_key(id) {
+        return Err(Refusal::new("not an organization id").hint(
+            "copy it from admin.atlassian.com: letters, digits and `-`, as after `/o/` in the address",
+        ));
+    }
+    Ok(id.to_owned())
+}
+
+/// The e-mail address of a token's account: the user name of Basic authentication, so without `:`.
+pub fn email(text: &str) -> Result<String, Refusal> {
+    let email = text.trim();
+    let fits = email.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+    match email.split_once('@') {
+        Some((user, domain)) if fits && !user.is_empty() && !domain.is_empty() => {
+            Ok(email.to_owned())
+        }
+        _ => Err(Refusal::new("not an e-mail address")
+            .hint("use the address of the account that owns the API token")),
+    }
+}
+
+/// A site's bare host name; `https://` before and `/` after it are taken off.
+pub fn site(text: &str) -> Result<String, Refusal> {
+    let bare = text.trim().trim_end_matches('/');
+    let host = bare
+        .strip_prefix("https://")
+        .unwrap_or(bare)
+        .to_ascii_lowercase();
+    let label =
+        |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if host.len() > 253 || !host.contains('.') || !host.split('.').all(label) {
+        return Err(
+            Refusal::new("not a site's host name").hint("write it like `acme.atlassian.net`")
+        );
+    }
+    Ok(host)
+}
+
+/// Where requests start: `https`, or `http` to this machine; without user, query and fragment.
+/// Trailing slashes are taken off the path.
+pub fn base_url(text: &str) -> Result<Url, Refusal> {
+    let mut url = Url::parse(text.trim())
+        .map_err(|_| Refusal::new("not a URL").hint("write it like `https://api.atlassian.com`"))?;
+    let is_loopback = match url.host() {
+        None => return Err(Refusal::new("a URL without a host")),
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+    };
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback => {}
+        "http" => {
+            return Err(Refusal::new("`http://` would send the key in the clear")
+                .hint("use `https://` (`http://` is only for a server on this machine)"));
+        }
+        _ => return Err(Refusal::new("must start with `https://`")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::new("must not hold a user name or password")
+            .hint("keep secrets in `credential`"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Refusal::new("must end before `?` and `#`"));
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// A proxy's URL, which may hold a user name and password.
+pub fn proxy(text: &str) -> Result<SafeUrl, Refusal> {
+    let fits = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    match Url::parse(text.trim()) {
+        Ok(url) if fits(&url) => Ok(SafeUrl::new(url)),
+        _ => {
+            Err(Refusal::new("not a proxy's URL").hint("write it like `http://proxy.example:3128`"))
+        }
+    }
+}
+
+/// A file's path; nobody expands `~` here, and a folder of that name is never meant.
+pub fn path(text: &str) -> Result<PathBuf, Refusal> {
+    if text.trim().is_empty() {
+        return Err(Refusal::new("must not be empty"));
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Err(Refusal::new("`~` is not expanded").hint("write the whole path"));
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// Permission bits of output files, in octal; the owner has to be able to write.
+pub fn mode(text: &str) -> Result<u32, Refusal> {
+    let hint = "write it in octal, like `0600` or `0640`";
+    let octal = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
+    let bits = u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|bits| octal && *bits <= 0o777);
+    match bits {
+        None => Err(Refusal::new("not a file's permission bits").hint(hint)),
+        Some(bits) if bits & 0o600 != 0o600 => {
+            Err(Refusal::new("the owner must be able to read and write").hint(hint))
+        }
+        Some(bits) => Ok(bits),
+    }
+}
+
+/// A day such as `2027-06-30`.
+pub fn date(text: &str) -> Result<NaiveDate, Refusal> {
+    NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
+        .map_err(|_| Refusal::new("not a day").hint("write it like `2027-06-30`"))
+}
+
+#[cfg(test)]
+#[path = "field_tests.rs"]
+mod tests;

@@ -1,0 +1,146 @@
+//! Owns the tests of single values.
+
+use super::*;
+
+#[test]
+fn keys_are_recognised_and_names_are_not() {
+    for key in ["ATATT3xFfGF0abc", "ATCTT3xFfGN0=AB", "ATSTT3xabc"] {
+        assert!(looks_like_key(key), "{key}");
+    }
+    for name in ["ATLAUDIT_API_KEY", "acme", "AT", "ATéé3x", ""] {
+        assert!(!looks_like_key(name), "{name}");
+    }
+}
+
+#[test]
+fn spans_of_time() {
+    assert_eq!(duration("0s"), Ok(Duration::ZERO));
+    assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
+    assert!(duration("soon").is_err() && duration("7").is_err() && duration("-1h").is_err());
+    assert!(some_duration("0s").is_err());
+    assert!(lookback("180d").is_ok());
+    assert!(lookback("181d").unwrap_err().hint.unwrap().contains("180d"));
+}
+
+#[test]
+fn numbers_within_a_range() {
+    assert_eq!(number(500, 1..=500), Ok(500));
+    for bad in [0, 501, -1, i64::MAX] {
+        let refusal = number(bad, 1..=500).unwrap_err();
+        assert_eq!(refusal.what, format!("must be 1 to 500, not {bad}"));
+    }
+    assert_eq!(
+        number(0, 1..=u32::MAX).unwrap_err().what,
+        "must be at least 1, not 0"
+    );
+}
+
+#[test]
+fn organization_ids_are_safe_in_a_path() {
+    assert_eq!(org_id(" 6f1b-a_9 "), Ok("6f1b-a_9".to_owned()));
+    for bad in ["", " ", "a/b", "..", "a%2f", "é", "a b", "ATCTT3xabc"] {
+        assert!(org_id(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn email_addresses() {
+    assert!(email("auditor@acme.example").is_ok());
+    for bad in ["", "a", "@b", "a@", "a:b@c", "a b@c", "a@b\n c"] {
+        assert!(email(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn sites_become_bare_hosts() {
+    for same in [
+        "acme.atlassian.net",
+        "https://ACME.atlassian.net/",
+        " acme.atlassian.net ",
+    ] {
+        assert_eq!(site(same).as_deref(), Ok("acme.atlassian.net"), "{same}");
+    }
+    for bad in [
+        "",
+        "acme",
+        "http://acme.atlassian.net",
+        "acme.atlassian.net/jira",
+        "a..b",
+        "a.net:443",
+        "u@a.net",
+    ] {
+        assert!(site(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn base_urls_are_encrypted_or_local() {
+    let ok = |text: &str| base_url(text).map(|url| url.to_string());
+    assert_eq!(
+        ok("https://api.atlassian.com").as_deref(),
+        Ok("https://api.atlassian.com/")
+    );
+    assert_eq!(
+        ok("https://gw.example/ex/jira/1//").as_deref(),
+        Ok("https://gw.example/ex/jira/1")
+    );
+    for local in [
+        "http://127.0.0.1:8417",
+        "http://127.9.9.9/",
+        "http://[::1]:1",
+        "http://localhost:80",
+    ] {
+        assert!(ok(local).is_ok(), "{local}");
+    }
+    let bad = [
+        "http://api.atlassian.com",
+        "http://localhost.evil.example",
+        "http://127.0.0.1.evil.example",
+        "http://10.0.0.1",
+        "https://user@api.atlassian.com",
+        "https://a.example?x=1",
+        "https://a.example#x",
+        "ftp://a.example",
+        "api.atlassian.com",
+        "",
+    ];
+    for bad in bad {
+        assert!(ok(bad).is_err(), "{bad}");
+    }
+    let refusal = base_url("https://u:hunter2@a.example").unwrap_err();
+    assert!(!refusal.to_string().contains("hunter2"));
+}
+
+#[test]
+fn proxies_may_hold_a_password_that_is_not_shown() {
+    let proxy_url = proxy("http://u:hunter2@proxy.example:3128").unwrap();
+    assert!(!format!("{proxy_url:?}").contains("hunter2"));
+    let refusal = proxy("socks5://u:hunter2@proxy.example").unwrap_err();
+    assert!(!refusal.to_string().contains("hunter2"));
+}
+
+#[test]
+fn paths_are_taken_as_they_are() {
+    assert_eq!(path("a/b"), Ok(PathBuf::from("a/b")));
+    assert!(path("").is_err() && path("~/x").is_err());
+}
+
+#[test]
+fn modes_let_the_owner_write() {
+    assert_eq!(mode("0600"), Ok(0o600));
+    assert_eq!(mode("640"), Ok(0o640));
+    for bad in [
+        "", "0", "0400", "0200", "1777", "0888", "+600", "rw", "06000",
+    ] {
+        assert!(mode(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn days() {
+    assert_eq!(
+        date("2027-06-30"),
+        Ok(NaiveDate::from_ymd_opt(2027, 6, 30).unwrap())
+    );
+    assert!(date("2027-02-30").is_err() && date("June").is_err());
+}

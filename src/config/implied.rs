@@ -1,0 +1,146 @@
+//! Owns what is collected when the configuration names no source at all: the organization that the
+//! environment describes, or the one that `auth login` left in the keyring.
+
+use std::path::PathBuf;
+
+use crate::config::check::{self, NOWHERE};
+use crate::config::env::{self, Env};
+use crate::config::error::ConfigError;
+use crate::config::file::{Loaded, SourceTable, from_elsewhere};
+use crate::config::settings::Settings;
+use crate::config::source::{self, At};
+use crate::model::name::{SourceKind, SourceName};
+
+/// The source's name when nothing names it. It stands in every event and names the checkpoint, so
+/// it must not change between runs.
+pub const DEFAULT_SOURCE: &str = "org";
+
+/// The settings without a configured source, in this order: the names typed, each an entry of the
+/// keyring; the organization of `ATLAUDIT_API_KEY`; every entry of the keyring (`in_keyring` is asked
+/// only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing.
+pub fn settings(
+    file: &Loaded,
+    env: &Env,
+    state_dir: PathBuf,
+    typed: &[SourceName],
+    in_keyring: &dyn Fn() -> Vec<SourceName>,
+) -> Result<Settings, ConfigError> {
+    let below = check::global_output(file)?;
+    let mut sources = Vec::new();
+    for name in names(env, typed, in_keyring)? {
+        let mut table = SourceTable {
+            kind: from_elsewhere(SourceKind::OrgEvents.as_str()),
+            ..SourceTable::default()
+        };
+        // The environment describes one organization: with several names typed it is not theirs.
+        if typed.len() <= 1 {
+            check::override_with(&mut table, env)?;
+        }
+        let at = At {
+            file,
+            source: Some(&name),
+        };
+        sources.push(source::check(&at, &name, &NOWHERE, &table, &below)?);
+    }
+    Ok(Settings {
+        config_file: file.path.clone(),
+        state_dir,
+        sources,
+    })
+}
+
+fn names(
+    env: &Env,
+    typed: &[SourceName],
+    in_keyring: &dyn Fn() -> Vec<SourceName>,
+) -> Result<Vec<SourceName>, ConfigError> {
+    if !typed.is_empty() {
+        return Ok(typed.to_vec());
+    }
+    if env.os(env::API_KEY).is_none() {
+        let mut found = in_keyring();
+        found.sort();
+        found.dedup();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    let name = DEFAULT_SOURCE
+        .parse()
+        .map_err(|rule: String| ConfigError::new(rule))?;
+    Ok(vec![name])
+}
+
+/// Refuses to guess between several entries of the keyring.
+pub fn refuse_several(settings: &Settings) -> Result<(), ConfigError> {
+    if settings.sources.len() < 2 {
+        return Ok(());
+    }
+    let names: Vec<String> = settings
+        .sources
+        .iter()
+        .map(|source| format!("`{}`", source.name))
+        .collect();
+    Err(ConfigError::new(format!(
+        "no source is configured, and the keyring holds keys for several: {}",
+        names.join(", ")
+    ))
+    .hint("name the one to pull, or write them into the configuration file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{CredentialSpec, Target};
+
+    fn name(text: &str) -> SourceName {
+        text.parse().unwrap()
+    }
+
+    fn implied(env: &Env, typed: &[&str], keyring: &[&str]) -> Settings {
+        let typed: Vec<_> = typed.iter().map(|t| name(t)).collect();
+        let found = || keyring.iter().map(|t| name(t)).collect();
+        settings(&Loaded::none(), env, "/s".into(), &typed, &found).unwrap()
+    }
+
+    fn names_of(settings: &Settings) -> Vec<&str> {
+        settings
+            .sources
+            .iter()
+            .map(|source| source.name.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn the_environment_describes_a_source() {
+        let env = Env::with([(env::API_KEY, "k"), (env::ORG_ID, "o-1")], "/");
+        let settings = implied(&env, &[], &["acme"]);
+        assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
+        let source = &settings.sources[0];
+        assert_eq!(
+            source.credential,
+            CredentialSpec::Env(env::API_KEY.to_owned())
+        );
+        assert!(
+            matches!(&source.target, Target::OrgEvents { org_id: Some(id), .. } if id == "o-1")
+        );
+        assert_eq!(names_of(&implied(&env, &["mine"], &[])), ["mine"]);
+    }
+
+    #[test]
+    fn else_the_keyring_does() {
+        let env = Env::default();
+        assert_eq!(names_of(&implied(&env, &[], &["acme"])), ["acme"]);
+        assert_eq!(names_of(&implied(&env, &["x"], &["acme"])), ["x"]);
+        let none = implied(&env, &[], &[]);
+        assert_eq!(names_of(&none), [DEFAULT_SOURCE]);
+        assert_eq!(none.sources[0].credential, CredentialSpec::Keyring);
+        assert!(refuse_several(&none).is_ok());
+    }
+
+    #[test]
+    fn several_entries_are_not_guessed_between() {
+        let error = refuse_several(&implied(&Env::default(), &[], &["b", "a", "b"])).unwrap_err();
+        assert!(error.to_string().contains("`a`, `b`"), "{error}");
+    }
+}

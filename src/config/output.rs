@@ -1,0 +1,189 @@
+//! Owns where events go: the template of a path, the layers of `output.*`, and the rule that two
+//! sources never write into one file.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use crate::config::error::{ConfigError, Refusal};
+use crate::config::field;
+use crate::config::settings::{Format, OutputPath, OutputSettings, SourceSettings};
+use crate::model::name::SourceName;
+use crate::model::text::printable;
+
+const PLACEHOLDERS: &str =
+    "`{source}`, `%Y`, `%m`, `%d`, `%H` and `%%` are the placeholders there are";
+
+/// A checked `output.path`, before a source's name is put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathTemplate(String);
+
+/// Reads an `output.path` or `--output`.
+pub fn path_template(text: &str) -> Result<PathTemplate, Refusal> {
+    field::path(text)?;
+    if text.ends_with('/') {
+        return Err(Refusal::new("names a folder")
+            .hint("name a file in it, such as `events/{source}.jsonl`"));
+    }
+    if text.contains('\0') {
+        return Err(Refusal::new("must not hold a NUL character"));
+    }
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '%']) {
+        rest = rest.get(at..).unwrap_or_default();
+        let known = ["{source}", "%Y", "%m", "%d", "%H", "%%"];
+        let Some(found) = known
+            .into_iter()
+            .find(|placeholder| rest.starts_with(placeholder))
+        else {
+            let shown: String = match rest.find('}') {
+                Some(end) if rest.starts_with('{') => rest.chars().take(end + 1).collect(),
+                _ => rest.chars().take(2).collect(),
+            };
+            return Err(
+                Refusal::new(format!("unknown placeholder `{}`", printable(&shown)))
+                    .hint(PLACEHOLDERS),
+            );
+        };
+        rest = rest.get(found.len()..).unwrap_or_default();
+    }
+    Ok(PathTemplate(text.to_owned()))
+}
+
+impl PathTemplate {
+    /// The path for one source. A source's name holds neither `%` nor `{`.
+    pub fn for_source(&self, name: &SourceName) -> OutputPath {
+        match self.0.as_str() {
+            "-" => OutputPath::Stdout,
+            text => OutputPath::File(text.replace("{source}", name.as_str())),
+        }
+    }
+}
+
+/// One layer of `output.*`: the flags, a source's table or the `[output]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutputLayer {
+    /// Where to.
+    pub path: Option<PathTemplate>,
+    /// In which form.
+    pub format: Option<Format>,
+    /// With which permission bits.
+    pub mode: Option<u32>,
+}
+
+impl OutputLayer {
+    /// This layer, and where it says nothing what `below` says.
+    pub fn over(&self, below: &OutputLayer) -> OutputLayer {
+        OutputLayer {
+            path: self.path.clone().or_else(|| below.path.clone()),
+            format: self.format.or(below.format),
+            mode: self.mode.or(below.mode),
+        }
+    }
+
+    /// The settings of one source; the defaults are stdout, `normalized` and 0600.
+    pub fn settle(&self, name: &SourceName) -> OutputSettings {
+        OutputSettings {
+            path: self
+                .path
+                .as_ref()
+                .map_or(OutputPath::Stdout, |path| path.for_source(name)),
+            format: self.format.unwrap_or_default(),
+            mode: self.mode.unwrap_or(0o600),
+        }
+    }
+
+    /// Replaces in `settings` what this layer says: the flags, last of all.
+    pub fn apply(&self, settings: &mut OutputSettings, name: &SourceName) {
+        if let Some(path) = &self.path {
+            settings.path = path.for_source(name);
+        }
+        settings.format = self.format.unwrap_or(settings.format);
+        settings.mode = self.mode.unwrap_or(settings.mode);
+    }
+}
+
+/// Refuses two sources that would write into one file: each cuts a file back to the length that it
+/// committed itself, and so would cut away the other's events.
+pub fn refuse_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
+    let mut writers: HashMap<PathBuf, &SourceName> = HashMap::new();
+    for source in sources {
+        let OutputPath::File(path) = &source.output.path else {
+            continue;
+        };
+        if let Some(other) = writers.insert(plain(cwd, path), &source.name) {
+            return Err(ConfigError::new(format!(
+                "sources `{other}` and `{}` would write into one file: {path}",
+                source.name
+            ))
+            .hint("put `{source}` into `output.path`, or give each source an `output.path` of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: links may be involved.
+fn plain(cwd: &Path, path: &str) -> PathBuf {
+    cwd.join(path)
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_take_the_known_placeholders_only() {
+        for good in [
+            "-",
+            "a",
+            "/x/{source}-%Y-%m-%dT%H.jsonl",
+            "100%%",
+            "a}b",
+            "é/%d",
+        ] {
+            assert!(path_template(good).is_ok(), "{good}");
+        }
+        for (bad, shown) in [
+            ("{name}.x", "`{name}`"),
+            ("%y", "`%y`"),
+            ("a%", "`%`"),
+            ("{source", "`{s`"),
+            ("%é", "`%é`"),
+        ] {
+            let refusal = path_template(bad).unwrap_err();
+            assert!(refusal.what.contains(shown), "{bad}: {refusal}");
+        }
+        for bad in ["", "out/", "~/out", "a\0b"] {
+            assert!(path_template(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn upper_layers_win() {
+        let name: SourceName = "acme".parse().unwrap();
+        let layer = |path: Option<&str>, mode| OutputLayer {
+            path: path.map(|p| path_template(p).unwrap()),
+            format: None,
+            mode,
+        };
+        let settled = layer(Some("{source}.log"), None)
+            .over(&layer(Some("below"), Some(0o640)))
+            .settle(&name);
+        assert_eq!(settled.path, OutputPath::File("acme.log".to_owned()));
+        assert_eq!(settled.mode, 0o640);
+        let mut settings = OutputLayer::default().settle(&name);
+        assert_eq!(settings.path, OutputPath::Stdout);
+        assert_eq!(settings.mode, 0o600);
+        layer(Some("f"), None).apply(&mut settings, &name);
+        assert_eq!(settings.path, OutputPath::File("f".to_owned()));
+    }
+
+    #[test]
+    fn one_file_in_two_spellings_is_one_file() {
+        let cwd = Path::new("/w");
+        assert_eq!(plain(cwd, "./a//b"), plain(cwd, "/w/a/./b"));
+        assert_ne!(plain(cwd, "a"), plain(cwd, "b"));
+    }
+}

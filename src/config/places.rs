@@ -1,0 +1,105 @@
+//! Owns where the configuration and the state lie when nobody says otherwise.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::env::{self, Env};
+use crate::config::error::ConfigError;
+
+/// The configuration file to read, and whether the user named it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigPlace {
+    /// Its path.
+    pub path: PathBuf,
+    /// Named by `--config` or `ATLAUDIT_CONFIG`: then it has to exist.
+    pub named: bool,
+}
+
+/// Where the configuration is looked for: `--config`, `ATLAUDIT_CONFIG`, `$XDG_CONFIG_HOME/atlaudit`,
+/// `~/.config/atlaudit`. `None` when there is no home directory either.
+pub fn config_file(flag: Option<&Path>, env: &Env) -> Option<ConfigPlace> {
+    let named = flag.or_else(|| env.os(env::CONFIG).map(Path::new));
+    if let Some(path) = named {
+        return Some(ConfigPlace {
+            path: env.at_cwd(path),
+            named: true,
+        });
+    }
+    let folder = env
+        .absolute("XDG_CONFIG_HOME")
+        .map(Path::to_path_buf)
+        .or_else(|| env.absolute("HOME").map(|home| home.join(".config")))?;
+    Some(ConfigPlace {
+        path: folder.join("atlaudit/config.toml"),
+        named: false,
+    })
+}
+
+/// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`, `$XDG_STATE_HOME/atlaudit`,
+/// `~/.local/state/atlaudit`.
+pub fn state_dir(flag: Option<&Path>, env: &Env) -> Result<PathBuf, ConfigError> {
+    if let Some(path) = flag.or_else(|| env.os(env::STATE_DIR).map(Path::new)) {
+        return Ok(env.at_cwd(path));
+    }
+    env.absolute("XDG_STATE_HOME")
+        .map(|state| state.join("atlaudit"))
+        .or_else(|| {
+            env.absolute("HOME")
+                .map(|home| home.join(".local/state/atlaudit"))
+        })
+        .ok_or_else(|| {
+            ConfigError::new(
+                "there is no place for the state: neither HOME nor XDG_STATE_HOME is set",
+            )
+            .hint("name a folder with `--state-dir DIR` or ATLAUDIT_STATE_DIR")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_home() {
+        let env = Env::with(
+            [
+                ("ATLAUDIT_CONFIG", "env.toml"),
+                ("ATLAUDIT_STATE_DIR", "/env"),
+                ("HOME", "/h"),
+            ],
+            "/work",
+        );
+        let place = |flag: Option<&str>, env: &Env| config_file(flag.map(Path::new), env).unwrap();
+        assert_eq!(place(Some("/f.toml"), &env).path, Path::new("/f.toml"));
+        assert_eq!(place(None, &env).path, Path::new("/work/env.toml"));
+        assert!(place(None, &env).named);
+        assert_eq!(
+            state_dir(Some(Path::new("s")), &env).unwrap(),
+            Path::new("/work/s")
+        );
+        assert_eq!(state_dir(None, &env).unwrap(), Path::new("/env"));
+    }
+
+    #[test]
+    fn xdg_folders_count_only_when_absolute() {
+        let env = Env::with(
+            [
+                ("XDG_CONFIG_HOME", "rel"),
+                ("XDG_STATE_HOME", "/x"),
+                ("HOME", "/h"),
+            ],
+            "/",
+        );
+        let place = config_file(None, &env).unwrap();
+        assert_eq!(place.path, Path::new("/h/.config/atlaudit/config.toml"));
+        assert!(!place.named);
+        assert_eq!(state_dir(None, &env).unwrap(), Path::new("/x/atlaudit"));
+    }
+
+    #[test]
+    fn without_a_home_the_state_needs_a_flag() {
+        let env = Env::default();
+        assert_eq!(config_file(None, &env), None);
+        let error = state_dir(None, &env).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("--state-dir"));
+    }
+}

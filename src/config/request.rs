@@ -1,0 +1,105 @@
+//! Owns what a command is asked to do, resolved: the only thing that commands get to see of the
+//! command line.
+
+use std::path::PathBuf;
+
+use crate::config::settings::{Format, Settings, SourceSettings};
+use crate::model::name::SourceName;
+use crate::model::time::{Timestamp, Window};
+
+/// What to do.
+#[derive(Debug)]
+pub enum Action {
+    /// `pull`
+    Pull(PullRequest),
+    /// `auth login`
+    AuthLogin(Box<LoginRequest>),
+    /// `auth status`
+    AuthStatus(Settings),
+    /// `auth logout`
+    AuthLogout(SourceName),
+    /// `demo`
+    Demo(DemoRequest),
+    /// `sandbox`
+    Sandbox(SandboxRequest),
+    /// `schema`
+    Schema,
+}
+
+/// What `pull` is asked to do.
+#[derive(Debug, Clone)]
+pub struct PullRequest {
+    /// Only the sources asked for, flags already applied.
+    pub sources: Vec<SourceSettings>,
+    /// Where checkpoints and locks live.
+    pub state_dir: PathBuf,
+    /// The start of the run: every relative time counts from here.
+    pub now: Timestamp,
+    /// A one-off window; without it the pull goes on from the checkpoint.
+    /// `--until` without `--since` starts at the source's `initial_lookback` before it.
+    pub one_off: Option<OneOff>,
+    /// Stop after so many events of each source.
+    pub max_events: Option<u64>,
+    /// Print the plan only.
+    pub dry_run: bool,
+    /// Where to write the report of the run.
+    pub report: Option<PathBuf>,
+}
+
+/// A window that neither reads nor moves a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OneOff {
+    /// `--since`
+    pub since: Option<Timestamp>,
+    /// `--until`
+    pub until: Option<Timestamp>,
+}
+
+impl OneOff {
+    /// The window that it means for `source`: without `since` it starts `initial_lookback` before
+    /// its end, without `until` it ends `now`.
+    pub fn window(&self, source: &SourceSettings, now: Timestamp) -> Window {
+        let to = self.until.unwrap_or(now);
+        let from = self
+            .since
+            .unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
+        Window { from, to: Some(to) }
+    }
+}
+
+/// What `auth login` is asked to do.
+#[derive(Debug, Clone)]
+pub struct LoginRequest {
+    /// The source to keep a key for.
+    pub name: SourceName,
+    /// Read the key from stdin instead of asking on the terminal.
+    pub with_key: bool,
+    /// The configuration file that a new source is added to.
+    pub config_file: PathBuf,
+    /// Whether the configuration names the source already.
+    pub is_known: bool,
+    /// The source, configured or new, with the flags applied.
+    pub source: SourceSettings,
+}
+
+/// What `demo` is asked to do.
+#[derive(Debug, Clone)]
+pub struct DemoRequest {
+    /// The form of the lines.
+    pub format: Format,
+}
+
+/// What `sandbox` is asked to do.
+#[derive(Debug, Clone)]
+pub struct SandboxRequest {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// How many organization events to serve.
+    pub events: usize,
+    /// How many Jira records to serve.
+    pub records: usize,
+    /// What the made-up data grow from: the same seed, the same data.
+    pub seed: u64,
+    /// Requests a minute the server allows on a path; more get 429.
+    pub rate_limit: Option<u32>,
+}

@@ -1,0 +1,201 @@
+//! Owns the settings of a run after every check: what the rest of the program trusts.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use url::Url;
+
+use crate::model::name::{SourceKind, SourceName};
+use crate::model::safe_url::SafeUrl;
+
+/// Everything that the file, the environment and the flags say together.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The configuration file that was read, if there was one.
+    pub config_file: Option<PathBuf>,
+    /// Where checkpoints and locks live.
+    pub state_dir: PathBuf,
+    /// The sources, in the order of the file.
+    pub sources: Vec<SourceSettings>,
+}
+
+/// One source, checked and with every default filled in.
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// Its name.
+    pub name: SourceName,
+    /// Which API, and what that API needs to be addressed.
+    pub target: Target,
+    /// Where its credential comes from.
+    pub credential: CredentialSpec,
+    /// How far back the first pull reads; at most 180 days (Atlassian keeps no more).
+    pub initial_lookback: Duration,
+    /// How far behind the newest record ids are remembered.
+    pub overlap: Duration,
+    /// How far after `--until` a bounded read asks, for events processed late.
+    pub late_margin: Duration,
+    /// The day the credential expires, as the user says.
+    pub expires_on: Option<NaiveDate>,
+    /// Records asked for in one page.
+    pub page_size: u32,
+    /// How many windows may be read at once.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "windows are read one after the other so far; the key is checked all the same, so that a file stays good"
+        )
+    )]
+    pub concurrency: u32,
+    /// How it is connected to.
+    pub connection: Connection,
+    /// Where its events go.
+    pub output: OutputSettings,
+}
+
+/// Which API a source reads and how it is addressed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An organization's events.
+    OrgEvents {
+        /// Scheme, host and path prefix before `/admin/v1`.
+        base_url: Url,
+        /// The organization's id; absent when it lives in the keyring beside the key.
+        org_id: Option<String>,
+    },
+    /// A Jira site's audit records.
+    JiraAudit {
+        /// Scheme, host and path prefix before `/rest/api/3`.
+        base_url: Url,
+        /// The site's host name, as it appears in event ids.
+        site: String,
+        /// The account of an API token (Basic); without it the token is sent as Bearer.
+        email: Option<String>,
+    },
+}
+
+impl Target {
+    /// The type of the source.
+    pub fn kind(&self) -> SourceKind {
+        match self {
+            Target::OrgEvents { .. } => SourceKind::OrgEvents,
+            Target::JiraAudit { .. } => SourceKind::JiraAudit,
+        }
+    }
+
+    /// Whether requests go where the type alone would send them.
+    pub fn has_default_base_url(&self) -> bool {
+        match self {
+            Target::OrgEvents { base_url, .. } => base_url.as_str() == "https://api.atlassian.com/",
+            Target::JiraAudit { base_url, site, .. } => {
+                base_url.as_str() == format!("https://{site}/")
+            }
+        }
+    }
+
+    /// Scheme, host and path prefix that requests start with.
+    pub fn base_url(&self) -> &Url {
+        match self {
+            Target::OrgEvents { base_url, .. } | Target::JiraAudit { base_url, .. } => base_url,
+        }
+    }
+}
+
+/// Where a credential is looked for. It prints as in the configuration, but without a command's
+/// arguments: people put passwords there.
+#[derive(Clone, PartialEq, Eq)]
+pub enum CredentialSpec {
+    /// The OS keyring: service `atlaudit`, user = the source's name.
+    Keyring,
+    /// An environment variable.
+    Env(String),
+    /// A file that only its owner can read.
+    File(PathBuf),
+    /// The first line that a program prints; program and arguments, no shell.
+    Command(Vec<String>),
+    /// A file in systemd's `$CREDENTIALS_DIRECTORY`.
+    Systemd(String),
+}
+
+impl fmt::Display for CredentialSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialSpec::Keyring => f.write_str("keyring"),
+            CredentialSpec::Env(name) => write!(f, "env:{name}"),
+            CredentialSpec::File(path) => write!(f, "file:{}", path.display()),
+            CredentialSpec::Command(words) => {
+                let program = words.first().map_or("", String::as_str);
+                let more = if words.len() > 1 { " ..." } else { "" };
+                write!(f, "command:{program}{more}")
+            }
+            CredentialSpec::Systemd(name) => write!(f, "systemd:{name}"),
+        }
+    }
+}
+
+impl fmt::Debug for CredentialSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CredentialSpec({self})")
+    }
+}
+
+/// How a source's server is reached, and how patiently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// Replaces the endpoint's quota, and the credential's overall one when it is larger.
+    pub requests_per_minute: Option<u32>,
+    /// The longest silence while connecting or reading.
+    pub timeout: Duration,
+    /// How long a failing source is tried again before this run gives it up.
+    pub retry_for: Duration,
+    /// The longest wait a server may ask for.
+    pub max_wait: Duration,
+    /// A PEM file of certificate authorities to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A proxy, instead of the one the environment names.
+    pub proxy: Option<SafeUrl>,
+}
+
+/// Where events go and in which form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputSettings {
+    /// stdout, or a file.
+    pub path: OutputPath,
+    /// The form of a line.
+    pub format: Format,
+    /// The permission bits of files, such as 0o600.
+    pub mode: u32,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputPath {
+    /// Standard output.
+    Stdout,
+    /// A file's path; `{source}` already replaced, `%Y %m %d %H` not yet.
+    File(String),
+}
+
+/// The form of a line of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// The normalized event.
+    #[default]
+    Normalized,
+    /// The source's own object.
+    Raw,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CredentialSpec;
+
+    #[test]
+    fn a_commands_arguments_are_not_printed() {
+        let spec = CredentialSpec::Command(vec!["vault".to_owned(), "hunter2".to_owned()]);
+        assert_eq!(spec.to_string(), "command:vault ...");
+        assert!(!format!("{spec:?}").contains("hunter2"));
+    }
+}

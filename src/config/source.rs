@@ -1,0 +1,214 @@
+//! Owns the check of one source's table: from what was typed to settings that the rest may trust.
+
+use std::time::Duration;
+
+use toml::Spanned;
+use url::Url;
+
+use crate::config::credential_spec;
+use crate::config::error::{ConfigError, Refusal};
+use crate::config::field;
+use crate::config::file::{Loaded, OutputTable, SourceTable, Text};
+use crate::config::output::{self, OutputLayer};
+use crate::config::settings::{Connection, CredentialSpec, SourceSettings, Target};
+use crate::config::words;
+use crate::model::name::{SourceKind, SourceName};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most records that a page may ask for, and what is asked for by default: fewer requests for
+/// the same events. events-stream takes 500 at most (Organizations REST API), Jira 1000.
+pub fn most_per_page(kind: SourceKind) -> u32 {
+    match kind {
+        SourceKind::OrgEvents => 500,
+        SourceKind::JiraAudit => 1000,
+    }
+}
+
+/// Windows read at once by default.
+fn default_concurrency(kind: SourceKind) -> u32 {
+    match kind {
+        SourceKind::OrgEvents => 4,
+        SourceKind::JiraAudit => 8,
+    }
+}
+
+/// A place to blame: the file and the table in it.
+pub(super) struct At<'a> {
+    pub(super) file: &'a Loaded,
+    /// The source's name; without one it is the `[output]` table.
+    pub(super) source: Option<&'a SourceName>,
+}
+
+impl At<'_> {
+    /// Checks one value, if there is one; a refusal names the source, the key and the line.
+    pub(super) fn take<T, R>(
+        &self,
+        key: &str,
+        value: &Option<Spanned<T>>,
+        check: impl FnOnce(&T) -> Result<R, Refusal>,
+    ) -> Result<Option<R>, ConfigError> {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        check(value.get_ref())
+            .map(Some)
+            .map_err(|refusal| self.refuse(key, &value.span(), refusal))
+    }
+
+    fn refuse(&self, key: &str, span: &std::ops::Range<usize>, refusal: Refusal) -> ConfigError {
+        let what = match self.source {
+            Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
+            None => format!("`{key}`: {}", refusal.what),
+        };
+        let error: ConfigError = Refusal {
+            what,
+            hint: refusal.hint,
+        }
+        .into();
+        self.file.blame(error, span)
+    }
+}
+
+/// Checks one source. `place` is where its table starts, for what is missing in it.
+pub(super) fn check(
+    at: &At<'_>,
+    name: &SourceName,
+    place: &std::ops::Range<usize>,
+    table: &SourceTable,
+    below: &OutputLayer,
+) -> Result<SourceSettings, ConfigError> {
+    let missing = |key: &str, hint: &str| {
+        let error = ConfigError::new(format!("source `{name}`: `{key}` is missing")).hint(hint);
+        at.file.blame(error, place)
+    };
+    let kind = at
+        .take("type", &table.kind, |text| words::source_kind(text))?
+        .ok_or_else(|| {
+            missing(
+                "type",
+                "add `type = \"org-events\"` or `type = \"jira-audit\"`",
+            )
+        })?;
+    let target = match kind {
+        SourceKind::OrgEvents => org_target(at, table)?,
+        SourceKind::JiraAudit => jira_target(at, table)?
+            .ok_or_else(|| missing("site", "add `site = \"acme.atlassian.net\"`"))?,
+    };
+    let most = most_per_page(kind);
+    let page_size = at.take("page_size", &table.page_size, |n| {
+        field::number(*n, 1..=most)
+    })?;
+    let concurrency = at.take("concurrency", &table.concurrency, |n| {
+        field::number(*n, 1..=64)
+    })?;
+    let credential = at.take("credential", &table.credential, |text| {
+        credential_spec::parse(text)
+    })?;
+    let overlap = at.take("overlap", &table.overlap, |text| field::duration(text))?;
+    let late_margin = at.take("late_margin", &table.late_margin, |text| {
+        field::duration(text)
+    })?;
+    let lookback = at.take("initial_lookback", &table.initial_lookback, |text| {
+        field::lookback(text)
+    })?;
+    Ok(SourceSettings {
+        name: name.clone(),
+        target,
+        credential: credential.unwrap_or(CredentialSpec::Keyring),
+        initial_lookback: lookback.unwrap_or(7 * DAY),
+        overlap: overlap.unwrap_or(10 * MINUTE),
+        late_margin: late_margin.unwrap_or(DAY),
+        expires_on: at.take("expires_on", &table.expires_on, expiry)?,
+        page_size: page_size.unwrap_or(most),
+        concurrency: concurrency.unwrap_or(default_concurrency(kind)),
+        connection: connection(at, table)?,
+        output: output_layer(at, "output.", &table.output)?
+            .over(below)
+            .settle(name),
+    })
+}
+
+fn org_target(at: &At<'_>, table: &SourceTable) -> Result<Target, ConfigError> {
+    let elsewhere = |_: &String| Err::<(), _>(only_for(SourceKind::JiraAudit));
+    at.take("site", &table.site, elsewhere)?;
+    at.take("email", &table.email, elsewhere)?;
+    let base_url = base_url(at, &table.base_url, "api.atlassian.com")?;
+    let org_id = at.take("org_id", &table.org_id, |text| field::org_id(text))?;
+    Ok(Target::OrgEvents { base_url, org_id })
+}
+
+/// `None` when the site is missing.
+fn jira_target(at: &At<'_>, table: &SourceTable) -> Result<Option<Target>, ConfigError> {
+    let elsewhere = |_: &String| Err::<(), _>(only_for(SourceKind::OrgEvents));
+    at.take("org_id", &table.org_id, elsewhere)?;
+    let Some(site) = at.take("site", &table.site, |text| field::site(text))? else {
+        return Ok(None);
+    };
+    let base_url = base_url(at, &table.base_url, &site)?;
+    let email = at.take("email", &table.email, |text| field::email(text))?;
+    Ok(Some(Target::JiraAudit {
+        base_url,
+        site,
+        email,
+    }))
+}
+
+/// A key that would do nothing is refused: most often it is the `type` that is wrong.
+fn only_for(kind: SourceKind) -> Refusal {
+    Refusal::new(format!("belongs to sources of type `{kind}` only"))
+        .hint("check the source's `type`, or take the key out")
+}
+
+fn base_url(at: &At<'_>, typed: &Text, default_host: &str) -> Result<Url, ConfigError> {
+    match at.take("base_url", typed, |text| field::base_url(text))? {
+        Some(url) => Ok(url),
+        None => field::base_url(&format!("https://{default_host}")).map_err(ConfigError::from),
+    }
+}
+
+/// TOML has dates of its own; a string is read the same way.
+fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, Refusal> {
+    match value {
+        toml::Value::String(text) => field::date(text),
+        toml::Value::Datetime(day) => field::date(&day.to_string()),
+        _ => field::date(""),
+    }
+}
+
+fn connection(at: &At<'_>, table: &SourceTable) -> Result<Connection, ConfigError> {
+    let timeout = at.take("timeout", &table.timeout, |text| field::some_duration(text))?;
+    let retry_for = at.take("retry_for", &table.retry_for, |text| field::duration(text))?;
+    let max_wait = at.take("max_wait", &table.max_wait, |text| field::duration(text))?;
+    Ok(Connection {
+        requests_per_minute: at.take("requests_per_minute", &table.requests_per_minute, |n| {
+            field::number(*n, 1..=u32::MAX)
+        })?,
+        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+        retry_for: retry_for.unwrap_or(MINUTE),
+        max_wait: max_wait.unwrap_or(15 * MINUTE),
+        ca_file: at.take("ca_file", &table.ca_file, |text| field::path(text))?,
+        proxy: at.take("proxy", &table.proxy, |text| field::proxy(text))?,
+    })
+}
+
+/// Checks `[output]` or a source's `output.*`; `prefix` stands before the keys in a refusal.
+pub(super) fn output_layer(
+    at: &At<'_>,
+    prefix: &str,
+    table: &OutputTable,
+) -> Result<OutputLayer, ConfigError> {
+    let key = |name: &str| format!("{prefix}{name}");
+    at.take(&key("compression"), &table.compression, |text| {
+        words::compression(text)
+    })?;
+    at.take(&key("rotate"), &table.rotate, |text| words::rotate(text))?;
+    Ok(OutputLayer {
+        path: at.take(&key("path"), &table.path, |text| {
+            output::path_template(text)
+        })?,
+        format: at.take(&key("format"), &table.format, |text| words::format(text))?,
+        mode: at.take(&key("mode"), &table.mode, |text| field::mode(text))?,
+    })
+}

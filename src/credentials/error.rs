@@ -1,0 +1,39 @@
+//! Owns what is said when a secret cannot be had.
+
+use std::fmt;
+
+use crate::config::error::Refusal;
+use crate::model::name::SourceName;
+
+/// A source's credential is missing or of no use. Nothing in it comes from the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialError {
+    name: SourceName,
+    refusal: Refusal,
+}
+
+impl CredentialError {
+    /// `refusal` where `name`'s credential was looked for.
+    pub(super) fn new(name: &SourceName, refusal: Refusal) -> CredentialError {
+        CredentialError {
+            name: name.clone(),
+            refusal,
+        }
+    }
+
+    /// What to do.
+    pub fn hint(&self) -> &str {
+        self.refusal
+            .hint
+            .as_deref()
+            .unwrap_or("check the source's `credential` in the configuration")
+    }
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source `{}`: {}", self.name, self.refusal.what)
+    }
+}
+
+impl std::error::Error for CredentialError {}

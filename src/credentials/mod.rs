@@ -1,0 +1,139 @@
+//! Owns the way to a source's secret: one small file for each place that a secret may be kept in.
+//! What is found is checked and wrapped at once; no error ever quotes it.
+
+mod command;
+mod env;
+mod error;
+mod file;
+pub mod keyring;
+mod systemd;
+mod value;
+
+use secrecy::SecretString;
+
+use crate::config::env::Env;
+use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+
+pub use error::CredentialError;
+pub use value::{StoredSecret, check_key};
+
+/// A source's secret and what was kept beside it.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The API key or token.
+    pub key: SecretString,
+    /// The organization: the configured one, else the one kept beside the key.
+    pub org_id: Option<String>,
+    /// The token's account: the configured one, else the one kept beside the key.
+    pub email: Option<String>,
+    /// Where it was found, in words that may be printed.
+    pub origin: String,
+}
+
+/// Looks where `source` says, and checks what is there.
+pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, CredentialError> {
+    let name = &source.name;
+    let text = match &source.credential {
+        CredentialSpec::Keyring => keyring::read(name).await,
+        CredentialSpec::Env(variable) => env::read(variable, env),
+        CredentialSpec::File(path) => file::read(&env.at_cwd(path)),
+        CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
+        CredentialSpec::Systemd(credential) => systemd::read(credential, env),
+    };
+    let origin = origin(source);
+    let kept = text
+        .and_then(|text| value::parse(&text, &origin))
+        .map_err(|refusal| CredentialError::new(name, refusal))?;
+    let (org_id, email) = match &source.target {
+        Target::OrgEvents { org_id, .. } => (org_id.clone(), None),
+        Target::JiraAudit { email, .. } => (None, email.clone()),
+    };
+    Ok(Credential {
+        key: kept.api_key,
+        org_id: org_id.or(kept.org_id),
+        email: email.or(kept.email),
+        origin,
+    })
+}
+
+/// Where `source`'s secret is kept, in words that may be printed.
+pub fn origin(source: &SourceSettings) -> String {
+    match &source.credential {
+        CredentialSpec::Keyring => keyring::place(&source.name),
+        CredentialSpec::Env(variable) => format!("environment variable {variable}"),
+        CredentialSpec::File(path) => format!("file {}", path.display()),
+        CredentialSpec::Command(words) => format!("output of `{}`", command::program(words)),
+        CredentialSpec::Systemd(credential) => format!("systemd credential `{credential}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::config::file::Loaded;
+    use crate::config::{check, settings::Settings};
+
+    fn source(credential: &str) -> SourceSettings {
+        let text = format!("[sources.acme]\ntype = 'org-events'\ncredential = '{credential}'\n");
+        let loaded = Loaded::parse(&PathBuf::from("/c"), text).ok().unwrap();
+        let Settings { sources, .. } =
+            check::settings(&loaded, &Env::default(), "/s".into()).unwrap();
+        sources.into_iter().next().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_variable_holds_the_key_or_an_object() {
+        let env = Env::with(
+            [
+                ("K", "SECRETKEY\n"),
+                ("J", r#"{"api_key": "SECRETKEY", "org_id": "o1"}"#),
+            ],
+            "/",
+        );
+        for (spec, org_id) in [("env:K", None), ("env:J", Some("o1"))] {
+            let credential = load(&source(spec), &env).await.unwrap();
+            assert_eq!(credential.key.expose_secret(), "SECRETKEY");
+            assert_eq!(credential.org_id.as_deref(), org_id);
+            assert!(!format!("{credential:?}").contains("SECRETKEY"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_configured_wins_over_what_is_kept() {
+        let env = Env::with([("J", r#"{"api_key": "k", "org_id": "kept"}"#)], "/");
+        let mut source = source("env:J");
+        if let Target::OrgEvents { org_id, .. } = &mut source.target {
+            *org_id = Some("configured".to_owned());
+        }
+        let credential = load(&source, &env).await.unwrap();
+        assert_eq!(credential.org_id.as_deref(), Some("configured"));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_source_place_and_remedy() {
+        let env = Env::with(
+            [("BAD", "SECRET KEY"), ("JSON", r#"{"key": "SECRET"}"#)],
+            "/",
+        );
+        for spec in [
+            "env:NONE",
+            "env:BAD",
+            "env:JSON",
+            "file:/nowhere/key",
+            "systemd:x",
+            "command:/nowhere/prog SECRET",
+        ] {
+            let error = load(&source(spec), &env).await.unwrap_err();
+            let said = error.to_string();
+            assert!(said.starts_with("source `acme`: "), "{said}");
+            assert!(!error.hint().is_empty(), "{said}");
+            let all = format!("{said} {error:?} {}", error.hint());
+            assert!(!all.contains("SECRET"), "{all}");
+            assert!(!all.contains('\n'), "{all}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Owns how a failure is told to a person: what failed, why, what to do, and the exit code.
+
+use std::error::Error;
+
+use crate::credentials::CredentialError;
+use crate::exit::Exit;
+use crate::http::failure::{Failure, FailureKind};
+use crate::pipeline::error::RunError;
+use crate::pipeline::fetch::FetchError;
+use crate::sink::SinkError;
+use crate::state::StateError;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// A failure, ready to be told.
+#[derive(Debug)]
+pub struct AppError {
+    exit: Exit,
+    message: Message,
+    is_quiet: bool,
+}
+
+impl AppError {
+    /// A failure that ends with `exit`; `what` is one line.
+    pub fn new(exit: Exit, what: impl Into<String>) -> AppError {
+        AppError {
+            exit,
+            message: Message::new(what),
+            is_quiet: false,
+        }
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> AppError {
+        self.message.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds why.
+    pub fn because(mut self, error: &(dyn Error + 'static)) -> AppError {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            self.message.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+
+    /// Names the source that it happened to, where the text does not.
+    pub fn of_source(mut self, source: &str) -> AppError {
+        if !self.message.text.contains(&format!("`{source}`")) {
+            self.message.text = format!("source `{source}`: {}", self.message.text);
+        }
+        self
+    }
+
+    /// The exit code that it ends with.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// What failed, in one line.
+    pub fn text(&self) -> &str {
+        &self.message.text
+    }
+
+    /// Tells it; a reader who went away, as `head` does, is told nothing.
+    pub fn tell(&self, console: &Console) {
+        if !self.is_quiet {
+            console.say(Level::Error, &self.message);
+        }
+    }
+}
+
+impl From<CredentialError> for AppError {
+    fn from(error: CredentialError) -> AppError {
+        AppError::new(Exit::Credential, error.to_string()).hint(error.hint())
+    }
+}
+
+impl From<RunError> for AppError {
+    fn from(error: RunError) -> AppError {
+        match error {
+            RunError::Fetch(FetchError::Failed(failure)) => failure.into(),
+            RunError::Fetch(FetchError::Circle(circle)) => {
+                AppError::new(Exit::Incomplete, circle.to_string()).hint(
+                    "what was read before is written; run it again, and if it stays so, tell Atlassian support",
+                )
+            }
+            RunError::Sink(error) => error.into(),
+            RunError::State(error) => error.into(),
+            RunError::OtherScope { .. } => AppError::new(Exit::Config, error.to_string()).hint(
+                "give the new organization or site a source name of its own, so that each keeps its history",
+            ),
+            RunError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
+                .hint("what was written is sound; run it again to go on from here"),
+            RunError::Render(_) | RunError::Died(_) => {
+                AppError::new(Exit::Unexpected, "a bug in atlaudit")
+                    .because(&error)
+                    .hint("please report it with this message; nothing written is lost")
+            }
+        }
+    }
+}
+
+impl From<Failure> for AppError {
+    fn from(failure: Failure) -> AppError {
+        let exit = match &failure.kind {
+            FailureKind::CredentialRefused
+            | FailureKind::ScopeMissing
+            | FailureKind::Forbidden
+            | FailureKind::FreePlan
+            // Which status a wrong organization gets is not documented; key and organization are a
+            // pair, so whichever it is, the pair is refused.
+            | FailureKind::NotFound => Exit::Credential,
+            FailureKind::RateLimited => Exit::RateLimited,
+            _ => Exit::Incomplete,
+        };
+        let mut error = AppError::new(exit, failure.to_string()).hint(failure.hint());
+        error.message.causes.clone_from(&failure.causes);
+        error
+    }
+}
+
+impl From<SinkError> for AppError {
+    fn from(error: SinkError) -> AppError {
+        let hint = match &error {
+            SinkError::ReaderGone => "",
+            SinkError::Stdout(_) => "check what standard output is connected to",
+            SinkError::File { .. } => {
+                "check that the folder exists, that this user may write there, and that the disk is not full"
+            }
+            SinkError::Busy { .. } => "wait for that run, or write to another file",
+        };
+        let is_quiet = matches!(error, SinkError::ReaderGone);
+        let mut told = AppError::new(Exit::Output, error.to_string()).hint(hint);
+        told.is_quiet = is_quiet;
+        match error.source() {
+            Some(cause) => told.because(cause),
+            None => told,
+        }
+    }
+}
+
+impl From<StateError> for AppError {
+    fn from(error: StateError) -> AppError {
+        let hint = match &error {
+            StateError::Locked { .. } => "wait for that run to end, or stop it",
+            StateError::Newer { .. } => {
+                "use the newer atlaudit that wrote it; the file was left as it is"
+            }
+            StateError::Damaged { .. } => {
+                "the file was left as it is; restore it from a backup, or move it away to begin again with `initial_lookback`"
+            }
+            StateError::Io { .. } => {
+                "check that this user may write there, or choose another folder with `--state-dir`"
+            }
+        };
+        let told = AppError::new(Exit::State, error.to_string()).hint(hint);
+        match error.source() {
+            Some(cause) => told.because(cause),
+            None => told,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn causes_follow_the_failure() {
+        let error = AppError::from(SinkError::File {
+            doing: "open",
+            path: "/x/out".into(),
+            source: io::Error::from(io::ErrorKind::PermissionDenied),
+        });
+        assert_eq!(error.exit(), Exit::Output);
+        assert_eq!(error.text(), "cannot open the output file `/x/out`");
+        assert_eq!(error.message.causes, ["permission denied"]);
+    }
+
+    #[test]
+    fn the_source_is_named_once() {
+        let named = |text: &str| {
+            AppError::new(Exit::Incomplete, text)
+                .of_source("acme")
+                .message
+                .text
+        };
+        assert_eq!(named("no answer"), "source `acme`: no answer");
+        assert_eq!(named("source `acme`: no key"), "source `acme`: no key");
+    }
+}

@@ -1,0 +1,79 @@
+//! Owns the exit codes: the only place where their numbers are written down.
+
+/// How a run ended. The numbers are a contract with scripts and schedulers; see the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Exit {
+    /// Everything asked for was done.
+    Done,
+    /// A bug in atlaudit.
+    Unexpected,
+    /// The command line was wrong.
+    Usage,
+    /// Some source could not be read to its end; what was written is sound.
+    Incomplete,
+    /// A credential is missing, refused, expired or lacks a permission.
+    Credential,
+    /// A server asked for a longer wait than is allowed.
+    RateLimited,
+    /// The configuration is wrong.
+    Config,
+    /// The state is locked, damaged or written by a newer version.
+    State,
+    /// The output cannot be written, or its reader went away.
+    Output,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Unexpected => 1,
+            Exit::Usage => 2,
+            Exit::Incomplete => 3,
+            Exit::Credential => 4,
+            Exit::RateLimited => 5,
+            Exit::Config => 6,
+            Exit::State => 7,
+            Exit::Output => 8,
+        }
+    }
+
+    /// The graver of two ends, for a run over several sources.
+    ///
+    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must
+    /// mend (a refused key, a full disk) says more than one that the next run finishes by itself.
+    pub fn worst(self, other: Exit) -> Exit {
+        if self.rank() >= other.rank() {
+            self
+        } else {
+            other
+        }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Incomplete => 1,
+            Exit::RateLimited => 2,
+            Exit::Usage => 3,
+            Exit::Config => 4,
+            Exit::Credential => 5,
+            Exit::Output => 6,
+            Exit::State => 7,
+            Exit::Unexpected => 8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn incomplete_outranks_done_and_nothing_else() {
+        assert_eq!(Exit::Done.worst(Exit::Incomplete), Exit::Incomplete);
+        assert_eq!(Exit::Incomplete.worst(Exit::Credential), Exit::Credential);
+        assert_eq!(Exit::Output.worst(Exit::Incomplete), Exit::Output);
+    }
+}

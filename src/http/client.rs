@@ -1,0 +1,189 @@
+//! Owns one attempt over the network: a request goes out, a whole answer comes back, or an error
+//! that says where it failed. No retries, no redirects, no limits on the rate.
+
+use std::fmt;
+use std::future::Future;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use url::{Origin, Url};
+
+use super::diagnose::{Phase, diagnose};
+use super::error::{TransportError, TransportErrorKind};
+use super::message::{Request, Response};
+
+/// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
+/// that a few at once fit into a small machine.
+const BODY_LIMIT: usize = 64 * 1024 * 1024;
+
+/// What sends one attempt.
+pub trait Transport: Send + Sync {
+    /// Sends `request` once and reads the whole answer, whatever its status.
+    fn send(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Result<Response, TransportError>> + Send;
+}
+
+/// A credential as HTTP carries it. Its Debug shows none of it.
+#[derive(Clone)]
+pub enum Authorization {
+    /// An API key or an access token.
+    Bearer(SecretString),
+    /// An account and its API token.
+    Basic {
+        /// The account: an email address on Cloud.
+        user: String,
+        /// The API token.
+        password: SecretString,
+    },
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Authorization::Bearer(_) => "Bearer(..)",
+            Authorization::Basic { .. } => "Basic(..)",
+        })
+    }
+}
+
+impl Authorization {
+    /// The header's value, marked sensitive; `None` when the secret cannot stand in a header.
+    pub(super) fn header(&self, client: &reqwest::Client) -> Option<HeaderValue> {
+        // reqwest encodes and marks it; the address is never connected to.
+        let request = client.get("http://localhost/");
+        let request = match self {
+            Authorization::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Authorization::Basic { user, password } => {
+                request.basic_auth(user, Some(password.expose_secret()))
+            }
+        };
+        request.build().ok()?.headers_mut().remove(AUTHORIZATION)
+    }
+}
+
+/// A client for one source: bound to the origin (scheme, host, port) that its credential is for.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: reqwest::Client,
+    origin: Origin,
+    headers: HeaderMap,
+    body_limit: usize,
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin.ascii_serialization();
+        f.debug_tuple("HttpClient").field(&origin).finish()
+    }
+}
+
+impl HttpClient {
+    /// Binds `client` to the origin of `base_url` and, if given, a credential's header.
+    pub(super) fn new(
+        client: reqwest::Client,
+        base_url: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value);
+        }
+        HttpClient {
+            client,
+            origin: base_url.origin(),
+            headers,
+            body_limit: BODY_LIMIT,
+        }
+    }
+
+    /// Accepts bodies up to `bytes`, decompressed, instead of 64 MiB.
+    #[cfg(test)]
+    pub fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// A server names the next page's URL itself: the last check that it cannot lead the credential
+    /// elsewhere, or onto a wire in the clear.
+    fn check(&self, url: &Url) -> Result<(), TransportError> {
+        let refuse = |why: &str| Err(TransportError::new(TransportErrorKind::Invalid, why));
+        if url.origin() != self.origin {
+            return refuse("the URL leaves the host that the credential is for");
+        }
+        match url.scheme() {
+            "https" => Ok(()),
+            "http" if is_loopback(url) => Ok(()),
+            _ => refuse("only https is allowed, except to this machine"),
+        }
+    }
+
+    async fn attempt(&self, request: &Request) -> Result<Response, TransportError> {
+        self.check(&request.url)?;
+        let sending = self
+            .client
+            .get(request.url.clone())
+            .headers(self.headers.clone())
+            .send();
+        let response = sending
+            .await
+            .map_err(|error| diagnose(error, Phase::Sending))?;
+        let status = response.status().as_u16();
+        let headers = readable(response.headers());
+        let body = self.body(response).await?;
+        Ok(Response {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Reads chunk by chunk, so that a compressed bomb is dropped when it passes the limit and not
+    /// after it has filled the memory.
+    async fn body(&self, mut response: reqwest::Response) -> Result<Bytes, TransportError> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| diagnose(error, Phase::Body))?
+        {
+            if chunk.len() > self.body_limit - body.len() {
+                return Err(TransportError::too_large(self.body_limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+}
+
+impl Transport for HttpClient {
+    async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        self.attempt(request).await
+    }
+}
+
+fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect()
+}
+
+/// Whether `url` names this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,168 @@
+//! Owns reading what a server says about its own refusal, in any of the shapes seen, never
+//! requiring one.
+//!
+//! Shapes: the admin API's `errors[]` with code, title and detail; Spring's timestamp, status, error
+//! and message; the gateway's `{code, message}`; Jira's `errorMessages` and `errors` map;
+//! Confluence's `{statusCode, message}`; an HTML page of whatever stands in front; nothing at all.
+
+use serde_json::Value;
+
+use crate::http::message::Response;
+use crate::http::retry::Refusal;
+use crate::model::text::printable;
+
+/// A body larger than this is no error envelope, and not worth parsing to quote one line of it.
+const LARGEST: usize = 2 * 1024 * 1024;
+
+/// The longest code that is believed to be one.
+const LONGEST_CODE: usize = 64;
+
+/// The server's own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// A code such as `ADMIN-400-1`.
+    pub code: Option<String>,
+    /// One printable line; never empty.
+    pub message: String,
+    /// What kind of refusal the words name.
+    pub refusal: Refusal,
+}
+
+/// Whether the answer is a page for people: by its type, or by its first character.
+pub(super) fn is_html(response: &Response) -> bool {
+    let typed = response.header("content-type").is_some_and(|kind| {
+        kind.trim_start()
+            .to_ascii_lowercase()
+            .starts_with("text/html")
+    });
+    let body = response.body.strip_prefix(b"\xef\xbb\xbf");
+    typed || body.unwrap_or(&response.body).trim_ascii_start().first() == Some(&b'<')
+}
+
+/// What the server says in an answer that is no page of records.
+pub(super) fn read(response: &Response) -> Said {
+    let (code, words) = if is_html(response) {
+        (None, html(&response.body))
+    } else if response.body.trim_ascii().is_empty() {
+        (None, "an empty body".to_owned())
+    } else if response.body.len() > LARGEST {
+        (None, format!("a body of {} bytes", response.body.len()))
+    } else {
+        text_or_json(&response.body)
+    };
+    let message = match printable(&words) {
+        empty if empty.is_empty() => "a body without a message".to_owned(),
+        message => message,
+    };
+    Said {
+        code: code.map(|code| printable(&code)),
+        message,
+        refusal: refusal(response, &words),
+    }
+}
+
+/// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
+/// words or by `x-failure-category`; a Free plan is a 403 like a missing permission.
+fn refusal(response: &Response, words: &str) -> Refusal {
+    let words = words.to_ascii_lowercase();
+    let category = response.header("x-failure-category").unwrap_or_default();
+    if words.contains("scope does not match")
+        || category.eq_ignore_ascii_case("FAILURE_CLIENT_SCOPE_CHECK")
+    {
+        Refusal::Scope
+    } else if words.contains("free plan") || words.contains("free edition") {
+        Refusal::FreePlan
+    } else {
+        Refusal::Plain
+    }
+}
+
+fn text_or_json(body: &[u8]) -> (Option<String>, String) {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) => (code(&value), words(&value)),
+        // Enough for one printable line, whatever the characters' width.
+        Err(_) => (
+            None,
+            String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned(),
+        ),
+    }
+}
+
+fn code(value: &Value) -> Option<String> {
+    [value.pointer("/errors/0/code"), value.get("code")]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .find(|code| !code.is_empty() && code.len() <= LONGEST_CODE)
+}
+
+/// The most telling strings of an envelope, joined: at most a handful, for one line.
+fn words(value: &Value) -> String {
+    let mut found: Vec<String> = Vec::new();
+    if let Value::String(text) = value {
+        found.push(text.clone());
+    }
+    found.extend(strings(value.get("errorMessages")));
+    match value.get("errors") {
+        Some(Value::Array(errors)) => found.extend(errors.iter().take(5).map(one_error)),
+        Some(Value::Object(fields)) => found.extend(
+            fields
+                .iter()
+                .take(5)
+                .filter_map(|(field, text)| Some(format!("{field}: {}", text.as_str()?))),
+        ),
+        _ => {}
+    }
+    if found.iter().all(String::is_empty) {
+        found.push(one_error(value));
+    }
+    found.retain(|text| !text.trim().is_empty());
+    found.join("; ")
+}
+
+/// One error object: its headline and its detail, when they differ.
+fn one_error(value: &Value) -> String {
+    if let Some(text) = value.as_str() {
+        return text.to_owned();
+    }
+    let first = |names: &[&str]| {
+        let mut texts = names.iter().filter_map(|&name| value.get(name)?.as_str());
+        texts.find(|text| !text.trim().is_empty())
+    };
+    match (
+        first(&["title", "error"]),
+        first(&["detail", "message", "error_description"]),
+    ) {
+        (Some(title), Some(detail)) if title != detail => format!("{title}: {detail}"),
+        (_, Some(one)) | (Some(one), None) => one.to_owned(),
+        (None, None) => String::new(),
+    }
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    let items = value.and_then(Value::as_array).map(Vec::as_slice);
+    let texts = items.unwrap_or_default().iter().take(5);
+    texts
+        .filter_map(|text| Some(text.as_str()?.to_owned()))
+        .collect()
+}
+
+/// "an HTML page", with its title when it has one: it often names the proxy or the login page.
+fn html(body: &[u8]) -> String {
+    let head = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    let lower = head.to_ascii_lowercase();
+    let title = lower.find("<title").and_then(|tag| {
+        let start = tag + lower[tag..].find('>')? + 1;
+        let end = start + lower[start..].find("</title")?;
+        Some(printable(head.get(start..end)?))
+    });
+    match title {
+        Some(title) if !title.is_empty() => format!("an HTML page titled `{title}`"),
+        _ => "an HTML page".to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "envelope_tests.rs"]
+mod tests;

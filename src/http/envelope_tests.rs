@@ -1,0 +1,154 @@
+//! Tests of the envelopes: every shape seen, and bodies that mean harm.
+
+use bytes::Bytes;
+
+use super::*;
+
+fn response(headers: &[(&str, &str)], body: &str) -> Response {
+    let headers = headers
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    Response {
+        status: 403,
+        headers: headers.collect(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+fn said(body: &str) -> Said {
+    read(&response(&[], body))
+}
+
+#[test]
+fn every_shape_seen() {
+    let cases = [
+        (
+            r#"{"errors":[{"id":"a1","status":"400","code":"ADMIN-400-1","title":"Invalid page cursor","detail":"The cursor is not valid."}]}"#,
+            Some("ADMIN-400-1"),
+            "Invalid page cursor: The cursor is not valid.",
+        ),
+        (
+            r#"{"errors":[{"id":"a5","status":"500","code":"ADMIN-500-1","title":"Internal error"}]}"#,
+            Some("ADMIN-500-1"),
+            "Internal error",
+        ),
+        (
+            r#"{"timestamp":"2026-11-20T09:30:00.122+00:00","path":"/x","status":403,"error":"Forbidden","message":"User has no permission to access resource.","requestId":"b4"}"#,
+            None,
+            "Forbidden: User has no permission to access resource.",
+        ),
+        (
+            r#"{"code":401,"message":"Unauthorized"}"#,
+            None,
+            "Unauthorized",
+        ),
+        (
+            r#"{"errorMessages":["Only admins.","Ask one."],"errors":{}}"#,
+            None,
+            "Only admins.; Ask one.",
+        ),
+        (
+            r#"{"errorMessages":[],"errors":{"from":"not a date"}}"#,
+            None,
+            "from: not a date",
+        ),
+        (
+            r#"{"statusCode":403,"data":{"authorized":false,"errors":[]},"message":"Not permitted"}"#,
+            None,
+            "Not permitted",
+        ),
+        (r#""just text""#, None, "just text"),
+        ("upstream connect error", None, "upstream connect error"),
+        ("", None, "an empty body"),
+        (" \r\n", None, "an empty body"),
+        ("{}", None, "a body without a message"),
+        ("<p>", None, "an HTML page"),
+        (
+            "\n<HTML><head><Title lang=en>Log in\n</TITLE>",
+            None,
+            "an HTML page titled `Log in`",
+        ),
+    ];
+    for (body, code, message) in cases {
+        let said = said(body);
+        assert_eq!(
+            (said.code.as_deref(), said.message.as_str()),
+            (code, message),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn refusals_are_told_apart_by_their_words() {
+    let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+    assert_eq!(said(scope).refusal, Refusal::Scope);
+    let category = response(&[("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")], "");
+    assert_eq!(read(&category).refusal, Refusal::Scope);
+    for free in [
+        r#"{"errorMessages":["Audit logs aren't available for this site as all of its Jira Cloud products are on Free plans."],"errors":{}}"#,
+        r#"{"statusCode":403,"message":"Cannot make this request because you are on Free edition. Please upgrade to standard or premium."}"#,
+    ] {
+        assert_eq!(said(free).refusal, Refusal::FreePlan, "{free}");
+    }
+    let plain = r#"{"code":401,"message":"Unauthorized"}"#;
+    assert_eq!(said(plain).refusal, Refusal::Plain);
+}
+
+#[test]
+fn wrong_types_never_break_it() {
+    for body in [
+        r#"{"errors":[1,null,[],{"code":7,"title":[],"detail":{}}],"message":5}"#,
+        r#"{"errors":"x","errorMessages":{"a":1},"code":{}}"#,
+        r#"{"errorMessages":[null,3],"errors":{"a":[1]}}"#,
+        "[]",
+        "null",
+        "12",
+    ] {
+        let said = said(body);
+        assert_eq!(
+            (said.code, said.message.as_str()),
+            (None, "a body without a message"),
+            "{body}"
+        );
+    }
+    let mixed = said(r#"{"errors":["plain words",{"message":"and an object"}]}"#);
+    assert_eq!(mixed.message, "plain words; and an object");
+}
+
+#[test]
+fn hostile_bodies_end_as_one_short_printable_line() {
+    let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(1 << 20));
+    let escape = r#"{"errors":[{"code":"\u001b[31mX","title":"\u001b]0;owned\u0007","detail":"a\r\nb\u202ec"}]}"#;
+    let deep = "[".repeat(100_000);
+    let huge = "x".repeat(LARGEST + 1);
+    let title = format!("<title>\u{1b}[2J{}</title>", "y".repeat(5000));
+    let wide = "é\u{85}".repeat(5000);
+    for body in [&long, escape, &deep, &huge, &title, &wide] {
+        let said = said(body);
+        let line = format!("{:?} {}", said.code, said.message);
+        assert!(line.chars().count() < 450, "{}", line.len());
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+    }
+    let said = said(escape);
+    assert_eq!(said.code.as_deref(), Some("[31mX"));
+    assert_eq!(said.message, "]0;owned : a b c");
+}
+
+#[test]
+fn bytes_that_are_not_text_are_let_pass() {
+    let mut odd = response(&[], "");
+    odd.body = Bytes::from_static(b"\xff\xfe\x00 broken");
+    assert!(read(&odd).message.ends_with("broken"));
+}
+
+#[test]
+fn html_is_known_by_its_type_or_its_first_character() {
+    let typed = [("content-type", "Text/HTML; charset=utf-8")];
+    assert!(is_html(&response(&typed, "hello")));
+    assert!(is_html(&response(&[], " \n<!doctype html>")));
+    assert!(is_html(&response(&[], "\u{feff}<html>")));
+    let json = [("content-type", "application/json")];
+    assert!(!is_html(&response(&json, r#"{"a":"<"}"#)));
+    assert!(!is_html(&response(&[], "")));
+}

@@ -1,0 +1,245 @@
+//! Owns one request from its first attempt to its end: the only place that tries again.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::time::Instant;
+
+use super::client::Transport;
+use super::envelope::{self, Said};
+use super::error::{TransportError, Unreadable};
+use super::failure::{Failure, FailureKind};
+use super::limit::{Limits, PausedTooLong, wait};
+use super::message::{Request, Response};
+use super::pace::asked_wait;
+use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
+use crate::telemetry::meter::{Meter, WaitReason};
+
+/// Earlier attempts that a failure quotes.
+const CAUSES: usize = 4;
+
+/// Sends `request` until `read` makes something of the answer, or no further attempt would help.
+///
+/// Every attempt, retries included, takes its turn in `limits`; a 429 pauses them for every task.
+/// `read` is called for a 2xx that is not a page for people, so that a body is decoded only once;
+/// what it cannot read is tried again like any other passing fault.
+///
+/// # Errors
+/// A `Failure` says why the request was given up. Nothing of a half answer is ever returned.
+pub async fn exchange<T: Transport, P>(
+    transport: &T,
+    limits: &Limits,
+    patience: &Patience,
+    meter: &Meter,
+    request: &Request,
+    read: impl Fn(&Response) -> Result<P, Unreadable>,
+) -> Result<P, Failure> {
+    let mut trail = Trail::new(request);
+    let mut history = History::default();
+    let mut waited: Option<(WaitReason, Duration)> = None;
+    loop {
+        if let Err(paused) = limits.admit(patience.max_wait, meter).await {
+            return Err(trail.paused(paused));
+        }
+        let sent = Instant::now();
+        let trouble = match trail.attempt(transport, meter, &read).await {
+            Ok(page) => return Ok(page),
+            Err(trouble) => trouble,
+        };
+        if let Some((reason, delay)) = waited {
+            // Not the time spent in `admit` for our own quota: that is no trouble of the server's.
+            history.add(reason, delay.saturating_add(sent.elapsed()));
+        }
+        let kind = match decide(&trouble.outcome, &history, patience, fastrand::f64()) {
+            Decision::Wait {
+                delay,
+                pause_endpoint,
+                reason,
+            } => {
+                trail.again(&trouble, delay);
+                waited = Some((reason, delay));
+                if pause_endpoint {
+                    // Waited for in `admit`, together with every other task.
+                    limits.pause(delay);
+                } else {
+                    wait(delay, reason, meter).await;
+                }
+                continue;
+            }
+            Decision::GiveUp(kind) => kind,
+            // A page was returned above; a decision that calls trouble done is a bug.
+            Decision::Done => FailureKind::Unexpected,
+        };
+        if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.asked_wait()) {
+            // Too long for us, but to be obeyed all the same by whoever comes next.
+            limits.pause(asked);
+        }
+        return Err(trail.failure(kind, trouble));
+    }
+}
+
+/// What `read` makes of a good answer, or what is wrong with the answer.
+fn page<P>(
+    response: &Response,
+    read: impl Fn(&Response) -> Result<P, Unreadable>,
+) -> Result<P, Trouble> {
+    let html = envelope::is_html(response);
+    if (200..300).contains(&response.status) && !html {
+        return read(response).map_err(|error| Trouble {
+            outcome: Outcome::Unreadable,
+            status: Some(response.status),
+            code: None,
+            message: error.message,
+        });
+    }
+    Err(Trouble::answer(response, html))
+}
+
+/// An attempt that brought no page.
+struct Trouble {
+    outcome: Outcome,
+    status: Option<u16>,
+    code: Option<String>,
+    message: String,
+}
+
+impl Trouble {
+    fn transport(error: &TransportError) -> Self {
+        Trouble {
+            outcome: Outcome::Failed(error.kind()),
+            status: None,
+            code: None,
+            message: error.to_string(),
+        }
+    }
+
+    fn answer(response: &Response, html: bool) -> Self {
+        let said = redirect(response).unwrap_or_else(|| envelope::read(response));
+        Trouble {
+            outcome: Outcome::Answer {
+                status: response.status,
+                html,
+                refusal: said.refusal,
+                asked_wait: asked_wait(response, Utc::now()),
+            },
+            status: Some(response.status),
+            code: said.code,
+            message: said.message,
+        }
+    }
+
+    fn line(&self) -> String {
+        match self.status {
+            Some(status) => format!("{status}: {}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
+    fn asked_wait(&self) -> Option<Duration> {
+        match self.outcome {
+            Outcome::Answer { asked_wait, .. } => asked_wait,
+            _ => None,
+        }
+    }
+}
+
+/// Where a redirect points: only the host, because the rest may carry a token of a login.
+fn redirect(response: &Response) -> Option<Said> {
+    let location = response
+        .header("location")
+        .filter(|_| (300..400).contains(&response.status))?;
+    let target = url::Url::parse(location).ok();
+    let host = target.as_ref().and_then(|url| url.host_str());
+    Some(Said {
+        code: None,
+        message: host.map_or("to another path".to_owned(), |host| format!("to {host}")),
+        refusal: Refusal::Plain,
+    })
+}
+
+/// The attempts of one request so far.
+struct Trail<'a> {
+    request: &'a Request,
+    host: String,
+    attempts: u32,
+    causes: Vec<String>,
+}
+
+impl<'a> Trail<'a> {
+    fn new(request: &'a Request) -> Self {
+        let host = request.url.host_str().unwrap_or_default();
+        Trail {
+            request,
+            host: match request.url.port() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            },
+            attempts: 0,
+            causes: Vec::new(),
+        }
+    }
+
+    async fn attempt<T: Transport, P>(
+        &mut self,
+        transport: &T,
+        meter: &Meter,
+        read: impl Fn(&Response) -> Result<P, Unreadable>,
+    ) -> Result<P, Trouble> {
+        meter.requests.add(1);
+        meter.retries.add(u64::from(self.attempts > 0));
+        self.attempts = self.attempts.saturating_add(1);
+        let response = transport.send(self.request).await;
+        let response = response.map_err(|error| Trouble::transport(&error))?;
+        meter.limited.add(u64::from(response.status == 429));
+        page(&response, read)
+    }
+
+    /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.
+    fn again(&mut self, trouble: &Trouble, delay: Duration) {
+        tracing::warn!(
+            host = self.host,
+            endpoint = ?self.request.endpoint,
+            attempt = self.attempts,
+            status = trouble.status,
+            wait_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+            "trying again: {}",
+            trouble.message,
+        );
+        let line = trouble.line();
+        if self.causes.len() < CAUSES && !self.causes.contains(&line) {
+            self.causes.push(line);
+        }
+    }
+
+    fn failure(mut self, kind: FailureKind, trouble: Trouble) -> Failure {
+        let last = trouble.line();
+        self.causes.retain(|cause| *cause != last);
+        Failure {
+            kind,
+            endpoint: self.request.endpoint,
+            host: self.host,
+            status: trouble.status,
+            code: trouble.code,
+            message: trouble.message,
+            attempts: self.attempts,
+            causes: self.causes,
+        }
+    }
+
+    fn paused(self, paused: PausedTooLong) -> Failure {
+        Failure {
+            kind: FailureKind::RateLimited,
+            endpoint: self.request.endpoint,
+            host: self.host,
+            status: None,
+            code: None,
+            message: paused.to_string(),
+            attempts: self.attempts,
+            causes: self.causes,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

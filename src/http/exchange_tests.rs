@@ -1,0 +1,258 @@
+//! Tests of the exchange: a scripted transport under tokio's paused time.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::http::error::TransportErrorKind;
+use crate::http::message::Endpoint;
+use crate::http::rate::CredentialLimit;
+
+type Step = Result<Response, TransportError>;
+
+/// Answers with its steps in turn, and notes when it was asked.
+struct Script {
+    steps: Mutex<VecDeque<Step>>,
+    asked_at: Mutex<Vec<u64>>,
+    start: Instant,
+}
+
+impl Transport for Script {
+    async fn send(&self, _: &Request) -> Step {
+        let at = self.start.elapsed().as_secs();
+        self.asked_at.lock().unwrap().push(at);
+        self.steps.lock().unwrap().pop_front().expect("a step")
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Step {
+    let headers = headers
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(Response {
+        status,
+        headers: headers.collect(),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    })
+}
+
+fn lost() -> Step {
+    Err(TransportError::new(
+        TransportErrorKind::ConnectionLost,
+        "reset",
+    ))
+}
+
+struct Run {
+    result: Result<u32, Failure>,
+    asked_at: Vec<u64>,
+    meter: Meter,
+    limits: Arc<Limits>,
+}
+
+fn limits() -> Arc<Limits> {
+    let credential = Arc::new(CredentialLimit::new(None));
+    Arc::new(Limits::new(Endpoint::EventsStream, None, credential))
+}
+
+fn request() -> Request {
+    Request {
+        endpoint: Endpoint::EventsStream,
+        url: "https://api.example:8443/x?cursor=c".parse().unwrap(),
+    }
+}
+
+const PATIENCE: Patience = Patience {
+    retry_for: Duration::from_secs(60),
+    max_wait: Duration::from_secs(900),
+};
+
+/// A page is a number.
+fn number(response: &Response) -> Result<u32, Unreadable> {
+    let text = String::from_utf8_lossy(&response.body);
+    text.parse().map_err(|_| Unreadable::new("not a number"))
+}
+
+async fn run(steps: impl IntoIterator<Item = Step>) -> Run {
+    run_within(limits(), steps).await
+}
+
+async fn run_within(limits: Arc<Limits>, steps: impl IntoIterator<Item = Step>) -> Run {
+    let script = Script {
+        steps: Mutex::new(steps.into_iter().collect()),
+        asked_at: Mutex::default(),
+        start: Instant::now(),
+    };
+    let meter = Meter::default();
+    let result = exchange(&script, &limits, &PATIENCE, &meter, &request(), number).await;
+    let asked_at = script.asked_at.into_inner().unwrap();
+    Run {
+        result,
+        asked_at,
+        meter,
+        limits,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_answer_is_read_once_and_nothing_is_waited_for() {
+    let run = run([answer(200, &[], "7")]).await;
+    assert_eq!(run.result, Ok(7));
+    assert_eq!(run.asked_at, [0]);
+    let meter = &run.meter;
+    let counts = [
+        &meter.requests,
+        &meter.retries,
+        &meter.limited,
+        &meter.waited_ms,
+    ];
+    assert_eq!(counts.map(|count| count.get()), [1, 0, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn passing_faults_are_outlived() {
+    let run = run([
+        lost(),
+        answer(502, &[], "<html>"),
+        answer(200, &[], "{\"cut"),
+        answer(200, &[], "7"),
+    ])
+    .await;
+    assert_eq!(run.result, Ok(7));
+    assert_eq!(run.meter.requests.get(), 4);
+    assert_eq!(run.meter.retries.get(), 3);
+    assert!(run.meter.waited_ms.get() >= 300);
+    assert_eq!(run.meter.waiting_for(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_obeyed_and_pauses_everyone() {
+    let script = [
+        answer(429, &[("retry-after", "30")], ""),
+        answer(200, &[], "7"),
+    ];
+    let run = run(script).await;
+    assert_eq!(run.result, Ok(7));
+    assert!((30..=33).contains(&run.asked_at[1]), "{:?}", run.asked_at);
+    assert_eq!(run.meter.limited.get(), 1);
+    assert!(run.meter.waited_ms.get() >= 30_000);
+
+    let shared = limits();
+    let other = run_within(Arc::clone(&shared), [answer(200, &[], "8")]);
+    let first = run_within(
+        shared,
+        [
+            answer(503, &[("retry-after", "20")], ""),
+            answer(200, &[], "7"),
+        ],
+    );
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        other.await
+    };
+    let (first, other) = tokio::join!(first, later);
+    assert_eq!((first.result, other.result), (Ok(7), Ok(8)));
+    assert!(other.asked_at[0] >= 19, "{:?}", other.asked_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_too_long_is_given_up_and_keeps_the_next_away() {
+    let run = run([answer(429, &[("retry-after", "3600")], "")]).await;
+    let failure = run.result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::RateLimited);
+    assert_eq!(run.asked_at, [0]);
+
+    let next = run_within(run.limits, []).await;
+    let failure = next.result.unwrap_err();
+    assert_eq!(
+        (failure.kind, failure.attempts),
+        (FailureKind::RateLimited, 0)
+    );
+    assert!(failure.message.contains("another 3600 s"), "{failure}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_limits_for_ever_is_given_up_within_max_wait() {
+    let run = run((0..100).map(|_| answer(429, &[], ""))).await;
+    let failure = run.result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::RateLimited);
+    let last = *run.asked_at.last().unwrap();
+    assert!((800..=990).contains(&last), "{last}");
+    assert!(run.asked_at.windows(2).all(|pair| pair[1] - pair[0] >= 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
+    let first = answer(
+        500,
+        &[],
+        r#"{"errors":[{"code":"ADMIN-500-1","title":"Internal error"}]}"#,
+    );
+    let run = run(std::iter::once(first).chain((0..2000).map(|_| lost()))).await;
+    let failure = run.result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::ConnectionLost);
+    assert!(*run.asked_at.last().unwrap() <= 61, "{:?}", run.asked_at);
+    assert_eq!(failure.causes, ["500: Internal error"]);
+    assert_eq!(failure.host, "api.example:8443");
+    assert!(failure.attempts > 2);
+    assert!(!failure.to_string().contains("cursor"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_our_own_quota_is_not_failing() {
+    let credential = Arc::new(CredentialLimit::new(None));
+    let narrow = Limits::new(Endpoint::EventsStream, Some(1), credential);
+    let steps = [lost(), lost(), lost(), answer(200, &[], "7")];
+    let run = run_within(Arc::new(narrow), steps).await;
+    assert_eq!(run.result, Ok(7));
+    assert_eq!(run.asked_at, [0, 61, 122, 183]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_retry_can_mend_is_given_up_at_once() {
+    let login = [("location", "https://id.atlassian.com/login?token=s3cret")];
+    let gateway = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+    let cases = [
+        (
+            answer(302, &login, ""),
+            FailureKind::Redirected,
+            "to id.atlassian.com",
+        ),
+        (
+            answer(302, &[("location", "/login?x=s3cret")], ""),
+            FailureKind::Redirected,
+            "to another path",
+        ),
+        (
+            answer(200, &[], "<html>"),
+            FailureKind::HtmlInstead,
+            "an HTML page",
+        ),
+        (
+            answer(401, &[], gateway),
+            FailureKind::ScopeMissing,
+            "Unauthorized; scope does not match",
+        ),
+        (answer(404, &[], ""), FailureKind::NotFound, "an empty body"),
+        (
+            Err(TransportError::too_large(9)),
+            FailureKind::TooLarge,
+            "body too large: more than 9 bytes",
+        ),
+    ];
+    for (step, kind, message) in cases {
+        let run = run([step]).await;
+        let failure = run.result.unwrap_err();
+        assert_eq!((failure.kind, failure.message.as_str()), (kind, message));
+        assert_eq!((failure.attempts, run.asked_at.len()), (1, 1));
+        assert!(failure.causes.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_future_can_be_spawned() {
+    let task = tokio::spawn(run([answer(200, &[], "7")]));
+    assert_eq!(task.await.unwrap().result, Ok(7));
+}

@@ -1,0 +1,237 @@
+//! Owns why a request was given up, and what a person can do about it.
+
+use std::fmt;
+
+use super::message::Endpoint;
+
+/// Why a request was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FailureKind {
+    /// 401: the credential is wrong, expired or revoked.
+    CredentialRefused,
+    /// 401 or 403: the credential is right but lacks a scope.
+    ScopeMissing,
+    /// 403: the account or key lacks a permission.
+    Forbidden,
+    /// 403: the site's plan has no audit log.
+    FreePlan,
+    /// 404 or 410.
+    NotFound,
+    /// 400 and every other 4xx.
+    BadRequest,
+    /// The server asks for a longer wait than is allowed.
+    RateLimited,
+    /// 3xx: the credential is not sent after it.
+    Redirected,
+    /// A 2xx with a page for people: a login page, or a proxy's.
+    HtmlInstead,
+    /// A 2xx whose body cannot be decoded, every time.
+    Unreadable,
+    /// 5xx, 408 or 425, every time.
+    Unavailable,
+    /// No connection, or no such host.
+    Unreachable,
+    /// Silent for longer than the time limit.
+    TimedOut,
+    /// The connection ends before the answer does.
+    ConnectionLost,
+    /// No secure connection.
+    Tls,
+    /// A body larger than is accepted.
+    TooLarge,
+    /// Anything else: most likely a bug of ours.
+    Unexpected,
+}
+
+/// A request that was given up. Holds neither a secret nor a URL's query, and nothing in it steers
+/// a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Why.
+    pub kind: FailureKind,
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// Whom: the host, with its port when the URL names one.
+    pub host: String,
+    /// The status of the last answer, when the last attempt had one.
+    pub status: Option<u16>,
+    /// The server's own code, such as `ADMIN-400-1`.
+    pub code: Option<String>,
+    /// The last attempt's own words: the server's, or the network's. May be empty.
+    pub message: String,
+    /// Attempts sent; 0 when the server's pause forbade even the first.
+    pub attempts: u32,
+    /// What earlier attempts ended with, where it differs: oldest first, a handful at most.
+    pub causes: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    /// What failed, in one line: `acme.atlassian.net refuses the credential (401): Unauthorized`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host, what(self.kind))?;
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(f, " ({status}, {code})")?,
+            (Some(status), None) => write!(f, " ({status})")?,
+            (None, _) => {}
+        }
+        if self.attempts > 1 {
+            write!(f, " after {} attempts", self.attempts)?;
+        }
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    /// What to do about it, as one sentence.
+    pub fn hint(&self) -> &'static str {
+        match self.kind {
+            FailureKind::CredentialRefused => refused(self.endpoint),
+            FailureKind::ScopeMissing => scope(self.endpoint),
+            FailureKind::Forbidden => permission(self.endpoint),
+            FailureKind::NotFound => address(self.endpoint),
+            kind => general(kind),
+        }
+    }
+}
+
+fn what(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::CredentialRefused => "refuses the credential",
+        FailureKind::ScopeMissing => "says that the credential lacks a scope",
+        FailureKind::Forbidden => "says that the credential lacks a permission",
+        FailureKind::FreePlan => "has no audit log on its plan",
+        FailureKind::NotFound => "does not know the resource",
+        FailureKind::BadRequest => "rejects the request",
+        FailureKind::RateLimited => "limits our requests for longer than we may wait",
+        FailureKind::Redirected => "redirects elsewhere",
+        FailureKind::HtmlInstead => "answers with a page for people instead of data",
+        FailureKind::Unreadable => "answers with data that cannot be read",
+        FailureKind::Unavailable => "is not available",
+        FailureKind::Unreachable => "cannot be reached",
+        FailureKind::TimedOut => "does not answer in time",
+        FailureKind::ConnectionLost => "ends the connection early",
+        FailureKind::Tls => "offers no secure connection that we trust",
+        FailureKind::TooLarge => "answers with more than we accept",
+        FailureKind::Unexpected => "cannot be asked",
+    }
+}
+
+fn refused(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::EventsStream => {
+            "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
+        }
+        Endpoint::JiraAuditRecords => {
+            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes works only through the gateway (`cloud_id`)"
+        }
+    }
+}
+
+fn scope(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::EventsStream => {
+            "create an API key with the scope `read:events:admin`, or one without scopes"
+        }
+        Endpoint::JiraAuditRecords => {
+            "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with the classic `manage:jira-configuration`"
+        }
+    }
+}
+
+fn permission(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::EventsStream => {
+            "check that the key belongs to this `org_id`; the audit log of user activity also needs Atlassian Guard"
+        }
+        Endpoint::JiraAuditRecords => {
+            "give the account the global permission `Administer Jira`: only with it may it read the audit log"
+        }
+    }
+}
+
+fn address(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
+        Endpoint::JiraAuditRecords => "check `site` and `cloud_id`, and `base_url` if it is set",
+    }
+}
+
+fn general(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::FreePlan => {
+            "an audit log needs a Standard plan or better; remove the source or upgrade the site"
+        }
+        FailureKind::BadRequest => {
+            "the server names the fault above; when the configuration is right, please report it"
+        }
+        FailureKind::RateLimited => {
+            "run again later, raise `max_wait`, or look for another program that uses the same credential"
+        }
+        FailureKind::Redirected | FailureKind::HtmlInstead => {
+            "check `site` or `base_url`, and whether a proxy or a single sign-on page stands in front"
+        }
+        FailureKind::Unavailable => {
+            "run again later (https://status.atlassian.com), or raise `retry_for`; nothing is lost"
+        }
+        FailureKind::Unreachable => {
+            "check the host name, the network, and `proxy` if one is needed"
+        }
+        FailureKind::TimedOut => "run again later, or raise `timeout`; nothing is lost",
+        FailureKind::ConnectionLost => {
+            "run again later; if it stays so, look for a proxy or firewall that cuts connections"
+        }
+        FailureKind::Tls => {
+            "check the clock and the host name; behind an inspecting proxy set `ca_file` to its certificate"
+        }
+        FailureKind::TooLarge => "set a smaller `page_size`",
+        FailureKind::Unreadable => {
+            "look for a proxy that alters answers; otherwise the API has changed: please report it"
+        }
+        _ => "this looks like a bug in atlaudit: please report it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure {
+            kind,
+            endpoint: Endpoint::EventsStream,
+            host: "api.atlassian.com".to_owned(),
+            status: Some(400),
+            code: Some("ADMIN-400-1".to_owned()),
+            message: "Invalid page cursor".to_owned(),
+            attempts: 1,
+            causes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let mut failure = failure(FailureKind::BadRequest);
+        insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request (400, ADMIN-400-1): Invalid page cursor");
+        failure.code = None;
+        failure.attempts = 4;
+        insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request (400) after 4 attempts: Invalid page cursor");
+        failure.status = None;
+        failure.message.clear();
+        insta::assert_snapshot!(failure, @"api.atlassian.com rejects the request after 4 attempts");
+    }
+
+    #[test]
+    fn hints_name_what_the_endpoint_needs() {
+        let mut failure = failure(FailureKind::CredentialRefused);
+        assert!(failure.hint().contains("organization API key"));
+        failure.endpoint = Endpoint::JiraAuditRecords;
+        assert!(failure.hint().contains("email"));
+        failure.kind = FailureKind::Tls;
+        assert!(failure.hint().contains("ca_file"));
+    }
+}

@@ -1,0 +1,145 @@
+//! Owns leave to send: an attempt goes only when no pause is on, the endpoint's rolling minute has
+//! room and the credential's overall rate allows it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::time::Instant;
+
+use super::gate::Gate;
+use super::rate::CredentialLimit;
+use super::window::RollingWindow;
+use crate::http::message::Endpoint;
+use crate::model::time;
+use crate::telemetry::meter::{Meter, WaitReason};
+
+/// The limits of one endpoint under one credential. Shared (`Arc`) by every task that sends there.
+///
+/// Two processes do not know of each other. Sharing a quota between them would replace `ledger`
+/// by one in a locked file; nothing outside this file would change.
+#[derive(Debug)]
+pub struct Limits {
+    ledger: Mutex<Ledger>,
+    credential: Arc<CredentialLimit>,
+}
+
+#[derive(Debug)]
+struct Ledger {
+    gate: Gate,
+    window: Option<RollingWindow>,
+}
+
+/// A server's pause that lasts longer than the caller may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server's pause lasts another {} s", .remaining.as_secs())]
+pub struct PausedTooLong {
+    /// How long the pause still lasts.
+    pub remaining: Duration,
+}
+
+/// What holds a request back now, and for how long at least.
+#[derive(Debug, PartialEq, Eq)]
+struct Held {
+    reason: WaitReason,
+    wait: Duration,
+}
+
+impl Limits {
+    /// The limits of `endpoint`; `requests_per_minute` replaces its quota. An endpoint without a
+    /// quota of its own has only the credential's.
+    pub fn new(
+        endpoint: Endpoint,
+        requests_per_minute: Option<u32>,
+        credential: Arc<CredentialLimit>,
+    ) -> Self {
+        let quota = requests_per_minute.or(endpoint.per_minute());
+        Limits {
+            ledger: Mutex::new(Ledger {
+                gate: Gate::default(),
+                window: quota.map(RollingWindow::new),
+            }),
+            credential,
+        }
+    }
+
+    /// Waits until one attempt may be sent, and counts it as sent.
+    ///
+    /// # Errors
+    /// When the server's pause lasts longer than `max_wait`; nothing is counted then.
+    pub async fn admit(&self, max_wait: Duration, meter: &Meter) -> Result<(), PausedTooLong> {
+        while let Err(held) = self.try_admit() {
+            if held.reason == WaitReason::Server && held.wait > max_wait {
+                return Err(PausedTooLong {
+                    remaining: held.wait,
+                });
+            }
+            wait(held.wait, held.reason, meter).await;
+        }
+        Ok(())
+    }
+
+    /// Holds back every task's next attempt for `pause`. A longer pause already on stays.
+    pub fn pause(&self, pause: Duration) {
+        self.with_ledger(|ledger| ledger.gate.pause(Instant::now(), pause));
+    }
+
+    /// Pause, window and rate are asked in one step, and counted only when all agree: a token held
+    /// across a wait would be spent in a minute other than the one it was counted in.
+    fn try_admit(&self) -> Result<(), Held> {
+        let quota = |wait| Held {
+            reason: WaitReason::Quota,
+            wait,
+        };
+        self.with_ledger(|ledger| {
+            let now = Instant::now();
+            if let Some(wait) = ledger.gate.remaining(now) {
+                let reason = WaitReason::Server;
+                return Err(Held { reason, wait });
+            }
+            if let Some(window) = &mut ledger.window {
+                window.room(now).map_err(quota)?;
+            }
+            self.credential.take().map_err(quota)?;
+            if let Some(window) = &mut ledger.window {
+                window.record(now);
+            }
+            Ok(())
+        })
+    }
+
+    fn with_ledger<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
+        // Every change to the ledger is a single push or assignment: a panic leaves it whole.
+        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut ledger)
+    }
+}
+
+/// Sleeps for `span`, telling `meter` why; also when the wait is dropped half-way.
+pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &Meter) {
+    let _waiting = Waiting {
+        meter,
+        since: Instant::now(),
+    };
+    meter.waiting(reason, time::after(Utc::now(), span));
+    tokio::time::sleep(span).await;
+}
+
+struct Waiting<'a> {
+    meter: &'a Meter,
+    since: Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let ms = self.since.elapsed().as_millis();
+        self.meter
+            .waited_ms
+            .add(u64::try_from(ms).unwrap_or(u64::MAX));
+        self.meter.moving();
+    }
+}
+
+#[cfg(test)]
+#[path = "limit_tests.rs"]
+mod tests;

@@ -1,0 +1,111 @@
+//! Tests of the limits under tokio's paused time, which governor obeys too.
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> Limits {
+    let credential = Arc::new(CredentialLimit::new(requests_per_minute));
+    Limits::new(endpoint, requests_per_minute, credential)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_lets_its_quota_go_at_once_and_then_waits() {
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    let start = Instant::now();
+    for _ in 0..50 {
+        limits.admit(MINUTE, &meter).await.unwrap();
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(meter.waited_ms.get(), 0);
+    limits.admit(MINUTE, &meter).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 61);
+    assert_eq!(meter.waited_ms.get() / 1000, 61);
+    assert_eq!(meter.waiting_for(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_per_minute_replaces_the_quota() {
+    let meter = Meter::default();
+    let narrow = limits(Endpoint::JiraAuditRecords, Some(2));
+    let start = Instant::now();
+    for _ in 0..3 {
+        narrow.admit(MINUTE, &meter).await.unwrap();
+    }
+    assert_eq!(start.elapsed().as_secs(), 61);
+
+    let wide = limits(Endpoint::EventsStream, Some(1_000_000));
+    let start = Instant::now();
+    for _ in 0..10_000 {
+        wide.admit(MINUTE, &meter).await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_of_one_credential_share_its_rate() {
+    let credential = Arc::new(CredentialLimit::new(None));
+    let jira = Limits::new(Endpoint::JiraAuditRecords, None, Arc::clone(&credential));
+    let events = Limits::new(Endpoint::EventsStream, None, credential);
+    let meter = Meter::default();
+    // The burst of `rate`.
+    for _ in 0..50 {
+        jira.admit(MINUTE, &meter).await.unwrap();
+    }
+    assert_eq!(
+        events.try_admit().unwrap_err().reason,
+        WaitReason::Quota,
+        "the burst is spent"
+    );
+    events.admit(MINUTE, &meter).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_every_task_also_one_that_waits_for_its_turn() {
+    let limits = Arc::new(limits(Endpoint::JiraAuditRecords, Some(1)));
+    let start = Instant::now();
+    limits.admit(MINUTE, &Meter::default()).await.unwrap();
+    let tasks: Vec<_> = (0..3)
+        .map(|_| {
+            let limits = Arc::clone(&limits);
+            tokio::spawn(async move {
+                let meter = Meter::default();
+                limits.admit(10 * MINUTE, &meter).await.unwrap();
+                start.elapsed().as_secs()
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    limits.pause(Duration::from_secs(100));
+    let mut at = Vec::new();
+    for task in tasks {
+        at.push(task.await.unwrap());
+    }
+    at.sort_unstable();
+    // No token was burnt while the pause lasted: the first goes the moment it ends.
+    assert_eq!(at, [110, 171, 232]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    limits.pause(2 * MINUTE);
+    let refused = limits.admit(MINUTE, &meter).await.unwrap_err();
+    assert_eq!(refused.remaining, 2 * MINUTE);
+    assert_eq!(meter.waited_ms.get(), 0);
+    limits.admit(2 * MINUTE, &meter).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_wait_is_over() {
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    limits.pause(MINUTE);
+    let admit = limits.admit(MINUTE, &meter);
+    assert!(
+        tokio::time::timeout(Duration::from_secs(1), admit)
+            .await
+            .is_err()
+    );
+    assert_eq!(meter.waiting_for(), None);
+    assert_eq!(meter.waited_ms.get() / 1000, 1);
+}

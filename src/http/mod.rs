@@ -1,0 +1,20 @@
+//! Owns the conversation with a server: one request at a time, within the limits, retried by one
+//! pure decision.
+//!
+//! `exchange` is the way in. It asks `limit` for leave, has a `client::Transport` send one attempt,
+//! and obeys what `retry` decides about the outcome.
+
+pub mod client;
+mod diagnose;
+mod envelope;
+pub mod error;
+pub mod exchange;
+pub mod failure;
+mod gate;
+pub mod limit;
+pub mod message;
+mod pace;
+pub mod pool;
+pub mod rate;
+pub mod retry;
+mod window;

@@ -1,0 +1,178 @@
+//! Owns building clients: one set of connections for all sources that are reached the same way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Certificate, redirect};
+use url::Url;
+
+use super::client::{Authorization, HttpClient, is_loopback};
+use super::error::flatten;
+use crate::config::settings::Connection;
+use crate::model::safe_url::SafeUrl;
+use crate::model::text::printable;
+
+/// What a server learns of us.
+const USER_AGENT: &str = concat!("atlaudit/", env!("CARGO_PKG_VERSION"));
+
+/// A connection that takes longer will not come; a slow answer may, so reading has its own limit.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why no client could be built. No network is involved.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The CA file cannot be read, or holds no certificate.
+    #[error("cannot use the CA file {path}: {message}")]
+    CaFile {
+        /// The file as configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The proxy's URL is of no use.
+    #[error("cannot use the proxy {proxy}")]
+    Proxy {
+        /// The URL as configured, without its password.
+        proxy: SafeUrl,
+    },
+    /// The secret holds characters that no header can carry.
+    #[error("the credential holds characters that no HTTP header can carry")]
+    Credential,
+    /// No TLS: most often a system without CA certificates.
+    #[error("cannot set up TLS: {message}")]
+    Tls {
+        /// The cause.
+        message: String,
+    },
+}
+
+impl ConnectError {
+    /// What to do about it, as one sentence.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ConnectError::CaFile { .. } => {
+                "`ca_file` takes a PEM file with one or more certificates"
+            }
+            ConnectError::Proxy { .. } => "`proxy` takes an `http://` or `https://` URL",
+            ConnectError::Credential => {
+                "store the credential again: a line break or a stray character came with it"
+            }
+            ConnectError::Tls { .. } => {
+                "install the system's CA certificates (the package `ca-certificates`)"
+            }
+        }
+    }
+}
+
+/// The clients built so far. Sources with equal settings share one, and so its connections.
+#[derive(Default)]
+pub struct ClientPool {
+    clients: Vec<(Route, reqwest::Client)>,
+}
+
+/// All that makes two connections differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Route {
+    timeout: Duration,
+    ca_file: Option<PathBuf>,
+    proxy: Option<SafeUrl>,
+    /// To this machine: no proxy, whatever the settings or the environment say.
+    direct: bool,
+    /// Without TLS, so that the sandbox also runs where no CA certificates are installed.
+    plain: bool,
+}
+
+impl ClientPool {
+    /// A pool without clients.
+    pub fn new() -> Self {
+        ClientPool::default()
+    }
+
+    /// A client for the origin of `base_url`, with the credential it sends, if any.
+    ///
+    /// # Errors
+    /// When a CA file, the proxy or the credential cannot be used, or TLS cannot be set up.
+    pub fn connect(
+        &mut self,
+        connection: &Connection,
+        base_url: &Url,
+        authorization: Option<&Authorization>,
+    ) -> Result<HttpClient, ConnectError> {
+        let direct = is_loopback(base_url);
+        let client = self.client(Route {
+            timeout: connection.timeout,
+            ca_file: connection.ca_file.clone(),
+            proxy: connection.proxy.clone().filter(|_| !direct),
+            direct,
+            plain: direct && base_url.scheme() == "http",
+        })?;
+        let header = authorization
+            .map(|authorization| {
+                authorization
+                    .header(&client)
+                    .ok_or(ConnectError::Credential)
+            })
+            .transpose()?;
+        Ok(HttpClient::new(client, base_url, header))
+    }
+
+    fn client(&mut self, route: Route) -> Result<reqwest::Client, ConnectError> {
+        if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == route) {
+            return Ok(client.clone());
+        }
+        let client = build(&route)?;
+        self.clients.push((route, client.clone()));
+        Ok(client)
+    }
+}
+
+fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        // A redirect would carry the credential along, or drop it and end at a login page.
+        .redirect(redirect::Policy::none())
+        // One owner of retries: `exchange`. By default reqwest repeats refused HTTP/2 streams.
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .gzip(true)
+        .connect_timeout(route.timeout.min(CONNECT_TIMEOUT))
+        // Per read and no total limit: a large page over a slow line is no failure.
+        .read_timeout(route.timeout);
+    if route.direct {
+        builder = builder.no_proxy();
+    }
+    if let Some(proxy) = &route.proxy {
+        let url = proxy.expose().clone();
+        // reqwest's own error quotes the URL, password and all.
+        let proxy = reqwest::Proxy::all(url).map_err(|_| ConnectError::Proxy {
+            proxy: proxy.clone(),
+        })?;
+        builder = builder.proxy(proxy);
+    }
+    if route.plain {
+        builder = builder.tls_certs_only([]);
+    } else if let Some(path) = &route.ca_file {
+        builder = builder.tls_certs_merge(certificates(path)?);
+    }
+    builder.build().map_err(|error| ConnectError::Tls {
+        message: flatten(&error),
+    })
+}
+
+fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, ConnectError> {
+    let failed = |message: &str| ConnectError::CaFile {
+        path: path.clone(),
+        message: printable(message),
+    };
+    let pem = std::fs::read(path).map_err(|error| failed(&error.to_string()))?;
+    let certificates =
+        Certificate::from_pem_bundle(&pem).map_err(|error| failed(&flatten(&error)))?;
+    if certificates.is_empty() {
+        return Err(failed("no certificate in it"));
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;

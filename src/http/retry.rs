@@ -1,0 +1,250 @@
+//! Owns the one decision about an attempt's outcome: done, give up, or wait and try again. Pure: the
+//! caller sleeps, keeps the history and rolls the dice.
+
+use std::time::Duration;
+
+use super::error::TransportErrorKind;
+use super::failure::FailureKind;
+use crate::config::settings::Connection;
+use crate::telemetry::meter::WaitReason;
+
+/// The back-off of a failing server begins here and doubles.
+const BACKOFF_BASE: Duration = Duration::from_millis(500);
+/// And grows no further.
+const BACKOFF_CAP: Duration = Duration::from_secs(30);
+/// Full jitter may roll nothing; no attempt follows the last one sooner than this.
+const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
+/// The back-off of a 429 that does not say how long: its counter runs by the minute.
+const LIMITED_BASE: Duration = Duration::from_secs(2);
+/// And grows no further: a minute empties every quota known.
+const LIMITED_CAP: Duration = Duration::from_secs(60);
+/// Jitter on top of a wait that the server asked for, a tenth of it but no more than this.
+const ASKED_JITTER_CAP: Duration = Duration::from_secs(10);
+
+/// What a refusal's own words add to its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Refusal {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// The credential lacks a scope.
+    Scope,
+    /// The site's plan has no audit log.
+    FreePlan,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// An answer came, whole.
+    Answer {
+        /// Its HTTP status.
+        status: u16,
+        /// Whether its body is a page for people.
+        html: bool,
+        /// What kind of refusal its words name.
+        refusal: Refusal,
+        /// How long the server asks to be left alone; never zero.
+        asked_wait: Option<Duration>,
+    },
+    /// A 2xx whose body cannot be decoded: cut short on its way, perhaps.
+    Unreadable,
+    /// No answer came.
+    Failed(TransportErrorKind),
+}
+
+/// How long a request has been in trouble before this outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct History {
+    failures: u32,
+    failing_for: Duration,
+    limits: u32,
+    limited_for: Duration,
+}
+
+impl History {
+    /// Adds an attempt that ended in a wait for `reason`; `took` is that wait and the next attempt's
+    /// own time. Trouble of either kind has its own account, so that a long pause by the
+    /// server leaves the patience with failures whole, and neither can go on without end.
+    pub fn add(&mut self, reason: WaitReason, took: Duration) {
+        let (count, total) = match reason {
+            WaitReason::Backoff => (&mut self.failures, &mut self.failing_for),
+            WaitReason::Server | WaitReason::Quota => (&mut self.limits, &mut self.limited_for),
+        };
+        *count = count.saturating_add(1);
+        *total = total.saturating_add(took);
+    }
+}
+
+/// How long a request may be in trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How long a failing server is tried again; zero means never.
+    pub retry_for: Duration,
+    /// The longest wait a server may ask for, at once or in sum.
+    pub max_wait: Duration,
+}
+
+impl From<&Connection> for Patience {
+    fn from(connection: &Connection) -> Self {
+        Patience {
+            retry_for: connection.retry_for,
+            max_wait: connection.max_wait,
+        }
+    }
+}
+
+/// What to do about an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The answer can be used.
+    Done,
+    /// No further attempt would help, or patience is at its end.
+    GiveUp(FailureKind),
+    /// Try again after a while.
+    Wait {
+        /// How long from now.
+        delay: Duration,
+        /// Whether every task on the endpoint has to wait so long.
+        pause_endpoint: bool,
+        /// `Server` when it limits us, `Backoff` when it fails.
+        reason: WaitReason,
+    },
+}
+
+/// Decides about `outcome`. `roll` in [0, 1) is the jitter's dice.
+pub fn decide(outcome: &Outcome, history: &History, patience: &Patience, roll: f64) -> Decision {
+    match *outcome {
+        Outcome::Answer {
+            status,
+            html,
+            refusal,
+            asked_wait,
+        } => match verdict(status, html, refusal) {
+            Verdict::Done => Decision::Done,
+            Verdict::Final(kind) => Decision::GiveUp(kind),
+            Verdict::Limited => limited(
+                FailureKind::RateLimited,
+                asked_wait,
+                history,
+                patience,
+                roll,
+            ),
+            Verdict::Transient if asked_wait.is_some() => limited(
+                FailureKind::Unavailable,
+                asked_wait,
+                history,
+                patience,
+                roll,
+            ),
+            Verdict::Transient => failing(FailureKind::Unavailable, history, patience, roll),
+        },
+        Outcome::Unreadable => failing(FailureKind::Unreadable, history, patience, roll),
+        Outcome::Failed(kind) => match failed(kind) {
+            (kind, true) => failing(kind, history, patience, roll),
+            (kind, false) => Decision::GiveUp(kind),
+        },
+    }
+}
+
+enum Verdict {
+    Done,
+    Final(FailureKind),
+    Limited,
+    Transient,
+}
+
+fn verdict(status: u16, html: bool, refusal: Refusal) -> Verdict {
+    Verdict::Final(match (status, refusal) {
+        (200..=299, _) if html => FailureKind::HtmlInstead,
+        (200..=299, _) => return Verdict::Done,
+        (300..=399, _) => FailureKind::Redirected,
+        // Request Timeout, Too Early.
+        (408 | 425, _) => return Verdict::Transient,
+        (429, _) => return Verdict::Limited,
+        (401 | 403, Refusal::Scope) => FailureKind::ScopeMissing,
+        (403, Refusal::FreePlan) => FailureKind::FreePlan,
+        (401, _) => FailureKind::CredentialRefused,
+        (403, _) => FailureKind::Forbidden,
+        (404 | 410, _) => FailureKind::NotFound,
+        (400..=499, _) => FailureKind::BadRequest,
+        // Not Implemented, HTTP Version Not Supported: the same tomorrow.
+        (501 | 505, _) => FailureKind::Unexpected,
+        (500..=599, _) => return Verdict::Transient,
+        _ => FailureKind::Unexpected,
+    })
+}
+
+/// What an attempt without an answer is called in the end, and whether another may fare better.
+fn failed(kind: TransportErrorKind) -> (FailureKind, bool) {
+    match kind {
+        TransportErrorKind::Dns | TransportErrorKind::Connect => (FailureKind::Unreachable, true),
+        TransportErrorKind::ConnectTimeout | TransportErrorKind::ReadTimeout => {
+            (FailureKind::TimedOut, true)
+        }
+        TransportErrorKind::ConnectionLost | TransportErrorKind::BodyLost => {
+            (FailureKind::ConnectionLost, true)
+        }
+        TransportErrorKind::Garbled => (FailureKind::Unreadable, true),
+        TransportErrorKind::Tls => (FailureKind::Tls, false),
+        TransportErrorKind::TooLarge => (FailureKind::TooLarge, false),
+        TransportErrorKind::Invalid => (FailureKind::Unexpected, false),
+    }
+}
+
+/// Exponential back-off with full jitter, while `retry_for` lasts; one retry is always made, or else
+/// a first attempt that took long to fail would leave none.
+fn failing(kind: FailureKind, history: &History, patience: &Patience, roll: f64) -> Decision {
+    let span = doubled(BACKOFF_BASE, history.failures, BACKOFF_CAP);
+    let delay = span.mul_f64(roll.clamp(0.0, 1.0)).max(BACKOFF_FLOOR);
+    let first = history.failures == 0 && !patience.retry_for.is_zero();
+    if first || history.failing_for.saturating_add(delay) <= patience.retry_for {
+        Decision::Wait {
+            delay,
+            pause_endpoint: false,
+            reason: WaitReason::Backoff,
+        }
+    } else {
+        Decision::GiveUp(kind)
+    }
+}
+
+/// The wait the server asks for; when it does not say, or its word did not help the last time, at
+/// least a back-off of our own. `kind` is what it is called when the waits in sum grow too long.
+fn limited(
+    kind: FailureKind,
+    asked: Option<Duration>,
+    history: &History,
+    patience: &Patience,
+    roll: f64,
+) -> Decision {
+    let own = doubled(LIMITED_BASE, history.limits, LIMITED_CAP);
+    let least = match asked {
+        Some(asked) if asked > patience.max_wait => {
+            return Decision::GiveUp(FailureKind::RateLimited);
+        }
+        Some(asked) if history.limits == 0 => asked,
+        Some(asked) => asked.max(own),
+        None => own,
+    };
+    if history.limited_for.saturating_add(least) > patience.max_wait {
+        return Decision::GiveUp(kind);
+    }
+    let jitter = least.div_f64(10.0).min(ASKED_JITTER_CAP);
+    let delay = least.saturating_add(jitter.mul_f64(roll.clamp(0.0, 1.0)));
+    Decision::Wait {
+        // Jitter must not make a wait longer than allowed out of one that just was not.
+        delay: delay.min(patience.max_wait),
+        pause_endpoint: true,
+        reason: WaitReason::Server,
+    }
+}
+
+fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
+    base.saturating_mul(1u32.checked_shl(times).unwrap_or(u32::MAX))
+        .min(cap)
+}
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;

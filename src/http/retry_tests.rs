@@ -1,0 +1,322 @@
+//! Tests of the decision: every status, every transport error, and the arithmetic of waiting.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PATIENCE: Patience = Patience {
+    retry_for: Duration::from_secs(60),
+    max_wait: Duration::from_secs(900),
+};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn answer(status: u16, asked: Option<u64>) -> Outcome {
+    Outcome::Answer {
+        status,
+        html: false,
+        refusal: Refusal::Plain,
+        asked_wait: asked.map(secs),
+    }
+}
+
+/// After `failures` failed and `limits` limited attempts, each sort in trouble for so many seconds.
+fn history(failures: u32, failing: u64, limits: u32, limited: u64) -> History {
+    History {
+        failures,
+        failing_for: secs(failing),
+        limits,
+        limited_for: secs(limited),
+    }
+}
+
+fn delay(outcome: Outcome, history: History, roll: f64) -> Option<Duration> {
+    match decide(&outcome, &history, &PATIENCE, roll) {
+        Decision::Wait { delay, .. } => Some(delay),
+        _ => None,
+    }
+}
+
+fn name(decision: Decision) -> String {
+    match decision {
+        Decision::Done => "done".to_owned(),
+        Decision::GiveUp(kind) => format!("give up: {kind:?}"),
+        Decision::Wait {
+            delay,
+            pause_endpoint,
+            reason,
+        } => {
+            let whom = if pause_endpoint { "everyone" } else { "alone" };
+            format!("wait {delay:?}, {whom}, {reason:?}")
+        }
+    }
+}
+
+/// `200-299 done` lines: neighbours with the same decision in one.
+fn table(outcome: impl Fn(u16) -> Outcome) -> String {
+    let mut rows: Vec<(u16, u16, String)> = Vec::new();
+    for status in 200..=599 {
+        let name = name(decide(
+            &outcome(status),
+            &History::default(),
+            &PATIENCE,
+            0.5,
+        ));
+        match rows.last_mut() {
+            Some((_, last, known)) if *known == name => *last = status,
+            _ => rows.push((status, status, name)),
+        }
+    }
+    let lines = rows
+        .iter()
+        .map(|(first, last, name)| format!("{first}-{last} {name}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_status() {
+    insta::assert_snapshot!(table(|status| answer(status, None)), @r"
+    200-299 done
+    300-399 give up: Redirected
+    400-400 give up: BadRequest
+    401-401 give up: CredentialRefused
+    402-402 give up: BadRequest
+    403-403 give up: Forbidden
+    404-404 give up: NotFound
+    405-407 give up: BadRequest
+    408-408 wait 250ms, alone, Backoff
+    409-409 give up: BadRequest
+    410-410 give up: NotFound
+    411-424 give up: BadRequest
+    425-425 wait 250ms, alone, Backoff
+    426-428 give up: BadRequest
+    429-429 wait 2.1s, everyone, Server
+    430-499 give up: BadRequest
+    500-500 wait 250ms, alone, Backoff
+    501-501 give up: Unexpected
+    502-504 wait 250ms, alone, Backoff
+    505-505 give up: Unexpected
+    506-599 wait 250ms, alone, Backoff
+    ");
+}
+
+#[test]
+fn every_status_with_a_wait_asked_for() {
+    insta::assert_snapshot!(table(|status| answer(status, Some(20))), @r"
+    200-299 done
+    300-399 give up: Redirected
+    400-400 give up: BadRequest
+    401-401 give up: CredentialRefused
+    402-402 give up: BadRequest
+    403-403 give up: Forbidden
+    404-404 give up: NotFound
+    405-407 give up: BadRequest
+    408-408 wait 21s, everyone, Server
+    409-409 give up: BadRequest
+    410-410 give up: NotFound
+    411-424 give up: BadRequest
+    425-425 wait 21s, everyone, Server
+    426-428 give up: BadRequest
+    429-429 wait 21s, everyone, Server
+    430-499 give up: BadRequest
+    500-500 wait 21s, everyone, Server
+    501-501 give up: Unexpected
+    502-504 wait 21s, everyone, Server
+    505-505 give up: Unexpected
+    506-599 wait 21s, everyone, Server
+    ");
+}
+
+#[test]
+fn every_status_with_a_page_for_people_that_names_a_scope() {
+    let outcome = |status| Outcome::Answer {
+        status,
+        html: true,
+        refusal: Refusal::Scope,
+        asked_wait: None,
+    };
+    insta::assert_snapshot!(table(outcome), @r"
+    200-299 give up: HtmlInstead
+    300-399 give up: Redirected
+    400-400 give up: BadRequest
+    401-401 give up: ScopeMissing
+    402-402 give up: BadRequest
+    403-403 give up: ScopeMissing
+    404-404 give up: NotFound
+    405-407 give up: BadRequest
+    408-408 wait 250ms, alone, Backoff
+    409-409 give up: BadRequest
+    410-410 give up: NotFound
+    411-424 give up: BadRequest
+    425-425 wait 250ms, alone, Backoff
+    426-428 give up: BadRequest
+    429-429 wait 2.1s, everyone, Server
+    430-499 give up: BadRequest
+    500-500 wait 250ms, alone, Backoff
+    501-501 give up: Unexpected
+    502-504 wait 250ms, alone, Backoff
+    505-505 give up: Unexpected
+    506-599 wait 250ms, alone, Backoff
+    ");
+}
+
+#[test]
+fn every_attempt_without_an_answer() {
+    use TransportErrorKind::*;
+    let kinds = [
+        Dns,
+        Connect,
+        Tls,
+        ConnectTimeout,
+        ReadTimeout,
+        ConnectionLost,
+        BodyLost,
+        Garbled,
+        TooLarge,
+        Invalid,
+    ];
+    let worn = history(9, 60, 0, 0);
+    let mut lines: Vec<String> = kinds
+        .into_iter()
+        .map(|kind| {
+            let decide = |history| name(decide(&Outcome::Failed(kind), &history, &PATIENCE, 0.5));
+            format!(
+                "{kind:?}: {}; in the end {}",
+                decide(history(0, 0, 0, 0)),
+                decide(worn)
+            )
+        })
+        .collect();
+    lines.push(name(decide(&Outcome::Unreadable, &worn, &PATIENCE, 0.5)));
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
+    Connect: wait 250ms, alone, Backoff; in the end give up: Unreachable
+    Tls: give up: Tls; in the end give up: Tls
+    ConnectTimeout: wait 250ms, alone, Backoff; in the end give up: TimedOut
+    ReadTimeout: wait 250ms, alone, Backoff; in the end give up: TimedOut
+    ConnectionLost: wait 250ms, alone, Backoff; in the end give up: ConnectionLost
+    BodyLost: wait 250ms, alone, Backoff; in the end give up: ConnectionLost
+    Garbled: wait 250ms, alone, Backoff; in the end give up: Unreadable
+    TooLarge: give up: TooLarge; in the end give up: TooLarge
+    Invalid: give up: Unexpected; in the end give up: Unexpected
+    give up: Unreadable
+    ");
+}
+
+#[test]
+fn a_free_plan_is_told_from_a_missing_permission() {
+    let outcome = Outcome::Answer {
+        status: 403,
+        html: false,
+        refusal: Refusal::FreePlan,
+        asked_wait: None,
+    };
+    let decision = decide(&outcome, &History::default(), &PATIENCE, 0.5);
+    assert_eq!(decision, Decision::GiveUp(FailureKind::FreePlan));
+}
+
+#[test]
+fn failures_back_off_exponentially_with_full_jitter() {
+    let at = |failures, roll| delay(answer(502, None), history(failures, 1, 0, 0), roll).unwrap();
+    assert_eq!(at(0, 0.0), BACKOFF_FLOOR);
+    assert_eq!(at(0, 0.9), Duration::from_millis(450));
+    assert_eq!(at(3, 0.5), secs(2));
+    assert_eq!(at(6, 0.5), secs(15));
+    assert_eq!(at(60, 0.5), secs(15));
+}
+
+#[test]
+fn retry_for_bounds_the_failing_but_leaves_one_retry() {
+    let unavailable = answer(503, None);
+    assert_eq!(delay(unavailable, history(5, 53, 0, 0), 0.5), None);
+    assert_eq!(delay(unavailable, history(5, 51, 0, 0), 0.5), Some(secs(8)));
+    let short = |retry_for, failures| {
+        let patience = Patience {
+            retry_for,
+            ..PATIENCE
+        };
+        let history = history(failures, 0, 0, 0);
+        decide(&unavailable, &history, &patience, 0.99)
+    };
+    let give_up = Decision::GiveUp(FailureKind::Unavailable);
+    assert_eq!(short(Duration::ZERO, 0), give_up);
+    assert_ne!(short(Duration::from_millis(1), 0), give_up);
+    assert_eq!(short(Duration::from_millis(1), 1), give_up);
+    // Time spent limited is not time spent failing.
+    assert!(delay(unavailable, history(0, 0, 9, 800), 0.5).is_some());
+}
+
+#[test]
+fn a_limit_without_guidance_backs_off_from_two_seconds() {
+    let waits: Vec<_> = (0..8)
+        .filter_map(|limits| delay(answer(429, None), history(0, 0, limits, 1), 0.0))
+        .collect();
+    assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60].map(secs));
+    let jittered = delay(answer(429, None), History::default(), 0.5).unwrap();
+    assert_eq!(jittered, Duration::from_millis(2100));
+}
+
+#[test]
+fn a_wait_asked_for_is_obeyed_and_never_shortened() {
+    assert_eq!(
+        delay(answer(429, Some(1)), History::default(), 0.0),
+        Some(secs(1))
+    );
+    assert_eq!(
+        delay(answer(429, Some(600)), History::default(), 0.99)
+            .unwrap()
+            .as_secs(),
+        609
+    );
+    // An answer that keeps saying one second does not make a tight loop.
+    assert_eq!(
+        delay(answer(429, Some(1)), history(0, 0, 3, 9), 0.0),
+        Some(secs(16))
+    );
+}
+
+#[test]
+fn max_wait_bounds_one_wait_and_all_of_them() {
+    let limited = Decision::GiveUp(FailureKind::RateLimited);
+    let decide = |outcome, history| decide(&outcome, &history, &PATIENCE, 0.99);
+    assert_eq!(decide(answer(429, Some(901)), History::default()), limited);
+    assert_eq!(decide(answer(503, Some(901)), History::default()), limited);
+    assert_eq!(
+        decide(answer(429, Some(u64::MAX)), History::default()),
+        limited
+    );
+    assert_eq!(
+        decide(answer(429, Some(500)), history(0, 0, 1, 500)),
+        limited
+    );
+    assert_eq!(decide(answer(429, None), history(0, 0, 20, 850)), limited);
+    let unavailable = Decision::GiveUp(FailureKind::Unavailable);
+    assert_eq!(
+        decide(answer(503, Some(500)), history(0, 0, 1, 500)),
+        unavailable
+    );
+    assert_eq!(
+        delay(answer(429, Some(900)), History::default(), 0.99),
+        Some(PATIENCE.max_wait)
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_decision_is_a_tight_loop_or_an_endless_one(
+        status in 200u16..600,
+        asked in prop::option::of(1u64..100_000),
+        (failures, limits) in (0u32..u32::MAX, 0u32..u32::MAX),
+        (failing, limited) in (0u64..10_000, 0u64..10_000),
+        roll in 0.0f64..1.0,
+    ) {
+        let history = history(failures, failing, limits, limited);
+        if let Some(delay) = delay(answer(status, asked), history, roll) {
+            prop_assert!(delay >= BACKOFF_FLOOR);
+            prop_assert!(delay <= PATIENCE.max_wait);
+            prop_assert!(asked.is_none_or(|asked| delay >= secs(asked)));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Owns an endpoint's quota: never more than so many requests in any rolling minute, exactly.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What an admission blocks its slot for: the server's minute and a margin of a second.
+///
+/// The server counts a request when it arrives, we when it leaves, and the way takes longer for some
+/// (the first one also shakes hands). With the margin, requests may differ by a second on their way
+/// and still never break the quota; it costs 1/61 of the throughput.
+const SPAN: Duration = Duration::from_secs(61);
+
+/// A sliding log of the admissions of the last minute. A token bucket would not do: it lets its burst
+/// and a minute's refill through in one minute, or else holds a run back that has barely begun.
+#[derive(Debug)]
+pub(super) struct RollingWindow {
+    quota: usize,
+    /// Instants of admission, oldest first; never more than `quota`. Grows as needed, because a
+    /// quota of a million would take 16 MB in advance.
+    admitted: VecDeque<Instant>,
+}
+
+impl RollingWindow {
+    /// A window that admits `per_minute` requests, at least one.
+    pub(super) fn new(per_minute: u32) -> Self {
+        RollingWindow {
+            quota: usize::try_from(per_minute.max(1)).unwrap_or(usize::MAX),
+            admitted: VecDeque::new(),
+        }
+    }
+
+    /// Whether a request may go at `now`; otherwise how long until the next may.
+    pub(super) fn room(&mut self, now: Instant) -> Result<(), Duration> {
+        while self.admitted.front().is_some_and(|&at| now >= at + SPAN) {
+            self.admitted.pop_front();
+        }
+        match self.admitted.front() {
+            Some(&oldest) if self.admitted.len() >= self.quota => Err(oldest + SPAN - now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes a request that goes at `now`. Only after `room` said yes.
+    pub(super) fn record(&mut self, now: Instant) {
+        self.admitted.push_back(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn admit(window: &mut RollingWindow, now: Instant) -> Result<(), Duration> {
+        window.room(now)?;
+        window.record(now);
+        Ok(())
+    }
+
+    #[test]
+    fn the_first_go_at_once_and_the_next_when_the_first_is_a_minute_old() {
+        let (mut window, start) = (RollingWindow::new(3), Instant::now());
+        for ms in [0, 10, 20] {
+            assert_eq!(
+                admit(&mut window, start + Duration::from_millis(ms)),
+                Ok(())
+            );
+        }
+        let now = start + Duration::from_secs(1);
+        assert_eq!(admit(&mut window, now), Err(Duration::from_secs(60)));
+        assert_eq!(admit(&mut window, start + SPAN), Ok(()));
+        let wait = admit(&mut window, start + SPAN).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_quota_of_a_million_takes_no_memory_in_advance() {
+        assert_eq!(RollingWindow::new(1_000_000).admitted.capacity(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_rolling_minute_holds_more_than_the_quota(
+            quota in 1u32..60,
+            steps in prop::collection::vec(prop_oneof![0u64..50, 0u64..5_000, 0u64..90_000], 1..400),
+            // How late the server sees each request.
+            delays in prop::collection::vec(0u64..1_000, 400),
+        ) {
+            let (mut window, mut now) = (RollingWindow::new(quota), Instant::now());
+            let mut arrivals = Vec::new();
+            for (step, delay) in steps.into_iter().zip(delays) {
+                now += Duration::from_millis(step);
+                match admit(&mut window, now) {
+                    Ok(()) => arrivals.push(now + Duration::from_millis(delay)),
+                    // A promised slot is really free, and not a moment sooner.
+                    Err(wait) => {
+                        prop_assert!(window.room(now + wait - Duration::from_nanos(1)).is_err());
+                        now += wait;
+                        prop_assert_eq!(admit(&mut window, now), Ok(()));
+                        arrivals.push(now + Duration::from_millis(delay));
+                    }
+                }
+            }
+            arrivals.sort();
+            for (first, &at) in arrivals.iter().enumerate() {
+                let inside = arrivals[first..].iter().take_while(|&&t| t - at < Duration::from_secs(60)).count();
+                prop_assert!(inside <= quota as usize, "{inside} requests in a minute");
+            }
+        }
+    }
+}

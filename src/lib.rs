@@ -1,0 +1,45 @@
+//! atlaudit collects the audit trail of an Atlassian customer, completely and exactly once.
+//!
+//! # The way of an event
+//!
+//! `plan (pure) -> fetch (async) -> step: dedupe, normalise, render (pure) -> write, commit -> checkpoint`
+//!
+//! Only [`pipeline::run`] knows that order, and it alone moves a checkpoint, after the output's commit.
+//!
+//! # The import rule
+//!
+//! A room imports only from the lines below its own; rooms on one line do not see each other.
+//! `tests/it/layers.rs` holds this table against the code.
+//!
+//! ```text
+//! app
+//! cli   commands
+//! error
+//! pipeline   sandbox
+//! source   normalise   render   sink   state   http::client
+//! credentials   http
+//! config
+//! http::message   telemetry
+//! model   exit
+//! ```
+
+mod app;
+mod cli;
+mod commands;
+mod config;
+mod credentials;
+mod error;
+mod exit;
+mod http;
+mod model;
+mod normalise;
+mod pipeline;
+mod render;
+pub mod sandbox;
+mod sink;
+mod source;
+mod state;
+mod telemetry;
+
+pub use app::run;
+pub use exit::Exit;

@@ -1,0 +1,11 @@
+//! Owns the vocabulary that every other room speaks: names, times, records, events and secrets.
+//! Imports nothing of ours.
+
+pub mod event;
+pub mod json;
+pub mod name;
+pub mod record;
+pub mod safe_url;
+pub mod text;
+pub mod time;
+pub mod written;

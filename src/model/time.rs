@@ -1,0 +1,171 @@
+//! Owns points and spans of time: the tolerant reading of the APIs' timestamps, the way ours are
+//! written, half-open windows, and the times a user types.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+
+/// A point in time, UTC.
+pub type Timestamp = DateTime<Utc>;
+
+/// A half-open span of time: `from <= t < to`; without `to` it has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First instant inside.
+    pub from: Timestamp,
+    /// First instant after, if there is an end.
+    pub to: Option<Timestamp>,
+}
+
+impl Window {
+    /// Whether `time` lies inside.
+    pub fn contains(&self, time: Timestamp) -> bool {
+        self.from <= time && self.to.is_none_or(|to| time < to)
+    }
+}
+
+/// Reads a timestamp as Atlassian's APIs write them: RFC 3339 with or without a fraction, and
+/// Jira's offset without a colon (`2025-11-12T16:28:36.943+0000`).
+///
+/// A time without a zone is refused: guessing one would move an event by hours.
+pub fn parse_api_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+        .ok()
+        .map(|time| time.with_timezone(&Utc))
+}
+
+/// Writes a time as every output does: RFC 3339, UTC, milliseconds.
+pub fn format_millis(time: Timestamp) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// `time` cut to whole milliseconds, the grain of every API and of our own outputs.
+pub fn whole_millis(time: Timestamp) -> Timestamp {
+    DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
+}
+
+/// `time - span`, stopping at the earliest time that can be written.
+pub fn before(time: Timestamp, span: Duration) -> Timestamp {
+    TimeDelta::from_std(span)
+        .ok()
+        .and_then(|span| time.checked_sub_signed(span))
+        .unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+/// `time + span`, stopping at the latest time that can be written.
+pub fn after(time: Timestamp, span: Duration) -> Timestamp {
+    TimeDelta::from_std(span)
+        .ok()
+        .and_then(|span| time.checked_add_signed(span))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// A time as a user types it: RFC 3339, a date (midnight UTC), or a span back from now (`36h`, `7d`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypedTime {
+    /// A point in time.
+    At(Timestamp),
+    /// So long before now.
+    Ago(Duration),
+}
+
+impl TypedTime {
+    /// The point in time meant, `now` being the start of the run.
+    pub fn resolve(self, now: Timestamp) -> Timestamp {
+        match self {
+            TypedTime::At(time) => time,
+            TypedTime::Ago(span) => before(now, span),
+        }
+    }
+}
+
+impl std::str::FromStr for TypedTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(time) = parse_api_time(text) {
+            return Ok(TypedTime::At(time));
+        }
+        if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+            return Ok(TypedTime::At(date.and_time(NaiveTime::MIN).and_utc()));
+        }
+        humantime::parse_duration(text)
+            .map(TypedTime::Ago)
+            .map_err(|_| {
+                "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a span back from now (`36h`, `7d`)".to_owned()
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_times_in_every_form_seen() {
+        let cases = [
+            ("2022-05-12T19:13:13Z", "2022-05-12T19:13:13.000Z"),
+            ("2022-05-12T19:13:03.343Z", "2022-05-12T19:13:03.343Z"),
+            ("2025-11-12T16:28:36.943+0000", "2025-11-12T16:28:36.943Z"),
+            ("2025-11-12T18:28:36.943+02:00", "2025-11-12T16:28:36.943Z"),
+            ("2025-11-12T18:28:36+0200", "2025-11-12T16:28:36.000Z"),
+        ];
+        for (text, want) in cases {
+            let got = parse_api_time(text).map(format_millis);
+            assert_eq!(got.as_deref(), Some(want), "{text}");
+        }
+        for bad in [
+            "",
+            "2025-11-12",
+            "2025-11-12T16:28:36.943",
+            "yesterday",
+            "1795167000000",
+        ] {
+            assert_eq!(parse_api_time(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn typed_times() {
+        let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
+        let resolve = |text: &str| {
+            text.parse::<TypedTime>()
+                .map(|time| format_millis(time.resolve(now)))
+        };
+        assert_eq!(
+            resolve("2026-11-01").as_deref(),
+            Ok("2026-11-01T00:00:00.000Z")
+        );
+        assert_eq!(resolve("36h").as_deref(), Ok("2026-11-19T00:00:00.000Z"));
+        assert_eq!(resolve("7d").as_deref(), Ok("2026-11-13T12:00:00.000Z"));
+        assert_eq!(
+            resolve("2026-11-01T08:00:00+02:00").as_deref(),
+            Ok("2026-11-01T06:00:00.000Z")
+        );
+        for bad in ["", "soon", "2026-13-01", "2026-11-01T08:00:00", "-3h", "7"] {
+            assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_window_holds_its_start_and_not_its_end() {
+        let at = |s: &str| parse_api_time(s).unwrap();
+        let window = Window {
+            from: at("2026-11-01T00:00:00Z"),
+            to: Some(at("2026-11-02T00:00:00Z")),
+        };
+        assert!(window.contains(window.from));
+        assert!(window.contains(at("2026-11-01T23:59:59.999Z")));
+        assert!(!window.contains(at("2026-11-02T00:00:00Z")));
+        assert!(!window.contains(at("2026-10-31T23:59:59.999Z")));
+    }
+
+    #[test]
+    fn arithmetic_stops_at_the_ends_of_time() {
+        let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
+        assert_eq!(before(now, Duration::MAX), DateTime::UNIX_EPOCH);
+        assert_eq!(after(now, Duration::MAX), DateTime::<Utc>::MAX_UTC);
+    }
+}

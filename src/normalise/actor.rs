@@ -1,0 +1,119 @@
+//! Owns the question what an actor is: a person, an app, a system, nobody.
+
+use crate::model::event::ActorKind;
+
+/// What is known of an actor before its type is told.
+#[derive(Debug, Default)]
+pub struct Clues<'a> {
+    /// Its id, as the source writes it.
+    pub id: Option<&'a str>,
+    /// The text in its address field, whether or not it is an address.
+    pub email: Option<&'a str>,
+    /// The way it proved who it is.
+    pub auth: Option<&'a str>,
+    /// Whether the source names an app behind it.
+    pub has_app: bool,
+}
+
+/// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
+const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
+
+/// The type of an actor; nothing where no clue tells.
+///
+/// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
+/// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
+pub fn kind(clues: &Clues<'_>) -> Option<ActorKind> {
+    let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
+    let has_account = clues.id.is_some_and(is_account_id);
+    if is(clues.id, "anonymous") {
+        return Some(ActorKind::Anonymous);
+    }
+    if clues.has_app || clues.auth.is_some_and(|auth| APP_AUTH.contains(&auth)) {
+        return Some(ActorKind::App);
+    }
+    if is(clues.email, "Atlassian app") {
+        return Some(if has_account {
+            ActorKind::App
+        } else {
+            ActorKind::System
+        });
+    }
+    if has_account || clues.email.is_some_and(is_address) {
+        return Some(ActorKind::User);
+    }
+    clues.id.map(|_| ActorKind::System)
+}
+
+/// Whether `text` can be a mail address.
+pub fn is_address(text: &str) -> bool {
+    matches!(text.split_once('@'), Some((name, host)) if !name.is_empty() && !host.is_empty())
+        && !text.contains(char::is_whitespace)
+}
+
+/// Whether `id` has the form of an Atlassian account id: 24 hex digits, or `<realm>:<rest>` such
+/// as `712020:<uuid>`, `557058:<uuid>` or `qm:<uuid>:<uuid>`.
+pub fn is_account_id(id: &str) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match id.split_once(':') {
+        Some((realm, rest)) => {
+            !realm.is_empty()
+                && realm.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && !rest.is_empty()
+        }
+        None => id.len() == 24 && is_hex(id),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
+        kind(&Clues {
+            id,
+            email,
+            ..Clues::default()
+        })
+    }
+
+    #[test]
+    fn people_apps_systems_and_nobody() {
+        use ActorKind::{Anonymous, App, System, User};
+        let cases = [
+            (
+                Some("712020:3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"),
+                None,
+                Some(User),
+            ),
+            (Some("5b10ac8d82e05b22cc7d4ef5"), None, Some(User)),
+            (Some("557058:a1"), Some("x@example.com"), Some(User)),
+            (Some("qm:4a9a:ee57"), None, Some(User)),
+            (Some("whoever"), Some("x@example.com"), Some(User)),
+            (None, Some("x@example.com"), Some(User)),
+            (Some("confluence"), Some("Atlassian app"), Some(System)),
+            (Some("557058:a1"), Some("Atlassian app"), Some(App)),
+            (Some("confluence"), None, Some(System)),
+            (Some("Anonymous"), None, Some(Anonymous)),
+            (None, None, None),
+            (None, Some("not an address"), None),
+        ];
+        for (id, email, want) in cases {
+            assert_eq!(told(id, email), want, "{id:?} {email:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_of_an_app_tells_an_app() {
+        let id = Some("712020:3f0d");
+        let with = |auth| {
+            kind(&Clues {
+                id,
+                auth: Some(auth),
+                ..Clues::default()
+            })
+        };
+        assert_eq!(with("connect-token"), Some(ActorKind::App));
+        assert_eq!(with("auth-token-for-3LO"), Some(ActorKind::User));
+        assert_eq!(with("something-new"), Some(ActorKind::User));
+    }
+}

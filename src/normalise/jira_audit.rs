@@ -1,0 +1,234 @@
+//! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
+
+use crate::model::event::{
+    Actor, ActorKind, Category, Change, Client, Event, Parent, Target, Text,
+};
+use crate::model::json::Node;
+use crate::model::record::Record;
+use crate::normalise::actor::{self, Clues};
+use crate::normalise::taxonomy;
+
+/// Jira's own categories and ours, where Jira's tells more than the words of the summary.
+const CATEGORIES: [(&str, Category); 12] = [
+    ("user management", Category::Account),
+    ("group management", Category::Group),
+    ("permissions", Category::Permission),
+    ("apps", Category::App),
+    ("auditing", Category::Configuration),
+    ("fields", Category::Configuration),
+    ("notifications", Category::Configuration),
+    ("projects", Category::Configuration),
+    ("system", Category::Configuration),
+    ("workflows", Category::Configuration),
+    ("migration", Category::Configuration),
+    ("security", Category::Permission),
+];
+
+/// Fills `event` with what `record` says.
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
+    let root = record.doc.root();
+    if !root.is_object() {
+        return;
+    }
+    event.product = Some(Text::Borrowed("jira"));
+    let summary = root.text_of("summary");
+    let action = summary.as_deref().map(taxonomy::snake_case);
+    if let Some(action) = action.filter(|action| !action.is_empty()) {
+        event.outcome = taxonomy::outcome(&action);
+        event.action = Text::Owned(action);
+    }
+    event.category = category(root, &event.action);
+    event.message = message(summary, root.text_of("description"));
+    event.actor = actor(root);
+    event.client = Client {
+        ip: root.text_of("remoteAddress"),
+        ..Client::default()
+    };
+    let object = root.get("objectItem").into_iter();
+    let associated = root
+        .get("associatedItems")
+        .into_iter()
+        .flat_map(Node::items);
+    event.targets = object
+        .chain(associated)
+        .map(target)
+        .filter(|t| !t.is_empty())
+        .collect();
+    let changes = root.get("changedValues").into_iter().flat_map(Node::items);
+    event.changes = changes.map(change).filter(|c| !c.is_empty()).collect();
+    for key in ["category", "eventSource"] {
+        if let Some(value) = root.text_of(key) {
+            event.labels.insert(key, value);
+        }
+    }
+}
+
+/// A login or an export is one wherever Jira files it; else Jira's category, else the words.
+fn category(root: Node<'_>, action: &str) -> Category {
+    let told = taxonomy::category(action);
+    if matches!(
+        told,
+        Category::Authentication | Category::DataExport | Category::Token
+    ) {
+        return told;
+    }
+    let stated = root.text_of("category").map(|text| text.to_lowercase());
+    CATEGORIES
+        .iter()
+        .find(|(word, _)| stated.as_deref() == Some(word))
+        .map_or(told, |(_, category)| *category)
+}
+
+fn message<'a>(summary: Option<Text<'a>>, description: Option<Text<'a>>) -> Option<Text<'a>> {
+    match (summary, description) {
+        (Some(summary), Some(description)) => Some(format!("{summary}: {description}").into()),
+        (summary, description) => summary.or(description),
+    }
+}
+
+/// The author. Jira names nobody for what it did itself or could not tell; neither do we.
+fn actor(root: Node<'_>) -> Actor<'_> {
+    let account = root.scalar_of("authorAccountId");
+    let key = root.scalar_of("authorKey");
+    let has_account = account.is_some();
+    let Some(id) = account.or(key) else {
+        return Actor::default();
+    };
+    let told = actor::kind(&Clues {
+        id: Some(&id),
+        ..Clues::default()
+    });
+    // A key such as `administrator` has no form to tell by; only an account is surely a user's.
+    let kind = match (told, &*id) {
+        (Some(ActorKind::System), "system") => Some(ActorKind::System),
+        (Some(ActorKind::System), _) if has_account => Some(ActorKind::User),
+        (Some(ActorKind::System), _) => None,
+        (told, _) => told,
+    };
+    Actor {
+        kind,
+        id: Some(id),
+        ..Actor::default()
+    }
+}
+
+fn target(node: Node<'_>) -> Target<'_> {
+    Target {
+        kind: node
+            .text_of("typeName")
+            .map(|name| taxonomy::snake_case(&name).into()),
+        id: node.scalar_of("id"),
+        name: node.text_of("name"),
+        email: None,
+        parent: Parent {
+            id: node.scalar_of("parentId"),
+            name: node.text_of("parentName"),
+        },
+    }
+}
+
+fn change(node: Node<'_>) -> Change<'_> {
+    Change {
+        field: node.text_of("fieldName"),
+        from: node.scalar_of("changedFrom"),
+        to: node.scalar_of("changedTo"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::name::SourceKind;
+    use crate::normalise::testing::normalised;
+    use serde_json::{Value, json};
+
+    fn event(text: &str) -> Value {
+        normalised(SourceKind::JiraAudit, text)
+    }
+
+    #[test]
+    fn a_full_record() {
+        let event = event(
+            r#"{"id":357,"summary":"User added to group","remoteAddress":"198.51.100.20","authorKey":"ug:0f",
+              "authorAccountId":"712020:3f0d","created":"2026-11-12T16:28:10.570+0000","category":"group management",
+              "eventSource":"","description":"By hand",
+              "objectItem":{"id":"admins","name":"admins","typeName":"GROUP","parentId":"1","parentName":"Directory"},
+              "changedValues":[{"fieldName":"Name","changedTo":"x"},{"fieldName":"n","changedFrom":"","changedTo":null}],
+              "associatedItems":[{"id":"712020:9c","name":"Bo","typeName":"CUSTOM FIELD"}]}"#,
+        );
+        assert_eq!(
+            event,
+            json!({
+                "schema": "atlaudit/1", "id": "jira:acme.example:357",
+                "source": {"name": "acme", "type": "jira-audit", "org_id": "org-1", "site": "acme.example"},
+                "time": "2026-11-20T09:30:00.000Z", "observed_time": "2026-11-21T00:00:00.000Z",
+                "action": "user_added_to_group", "category": "group", "outcome": "success",
+                "message": "User added to group: By hand", "product": "jira",
+                "actor": {"type": "user", "id": "712020:3f0d"},
+                "targets": [
+                    {"type": "group", "id": "admins", "name": "admins", "parent": {"id": "1", "name": "Directory"}},
+                    {"type": "custom_field", "id": "712020:9c", "name": "Bo"}],
+                "changes": [{"field": "Name", "to": "x"}, {"field": "n"}],
+                "client": {"ip": "198.51.100.20"},
+                "labels": {"category": "group management"}
+            })
+        );
+    }
+
+    #[test]
+    fn authors_of_every_kind() {
+        let actor = |fields: &str| {
+            let text = format!(r#"{{"id":1,"summary":"X changed"{fields}}}"#);
+            event(&text).get("actor").cloned().unwrap_or_default()
+        };
+        assert_eq!(actor(""), Value::Null);
+        assert_eq!(
+            actor(r#","authorAccountId":"","authorKey":null"#),
+            Value::Null
+        );
+        assert_eq!(
+            actor(r#","authorAccountId":"5b10ac8d82e05b22cc7d4ef5""#),
+            json!({"type": "user", "id": "5b10ac8d82e05b22cc7d4ef5"})
+        );
+        assert_eq!(
+            actor(r#","authorKey":"administrator""#),
+            json!({"id": "administrator"})
+        );
+        assert_eq!(
+            actor(r#","authorKey":"system""#),
+            json!({"type": "system", "id": "system"})
+        );
+    }
+
+    #[test]
+    fn jiras_category_counts_but_a_login_is_a_login() {
+        let category = |summary: &str, category: &str| {
+            event(&format!(
+                r#"{{"summary":"{summary}","category":"{category}"}}"#
+            ))["category"]
+                .clone()
+        };
+        assert_eq!(category("Something happened", "Permissions"), "permission");
+        assert_eq!(
+            category("User login failed", "user management"),
+            "authentication"
+        );
+        assert_eq!(
+            category("Custom field created", "nonsense"),
+            "configuration"
+        );
+        assert_eq!(category("Something happened", ""), "other");
+    }
+
+    #[test]
+    fn what_has_no_summary_is_unparsed() {
+        for text in [
+            "null",
+            "[]",
+            "{}",
+            r#"{"summary":7}"#,
+            r#"{"summary":"--"}"#,
+        ] {
+            assert_eq!(event(text)["action"], "unparsed", "{text}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Owns the step from a source's record to a normalized event: one file a source, and the taxonomy
+//! of actions that they share.
+//!
+//! Nothing is invented: what the record does not say is absent. Nothing is lost: what is not
+//! understood is in `raw`.
+
+mod actor;
+mod jira_audit;
+mod org_events;
+mod taxonomy;
+
+use std::collections::BTreeMap;
+
+use crate::model::event::{
+    Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
+};
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::model::time::Timestamp;
+
+/// The source that records come from, as events name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The name the user gave it.
+    pub name: String,
+    /// Its type.
+    pub kind: SourceKind,
+    /// The organization, if it has one.
+    pub org_id: Option<String>,
+    /// The site's host name, if it has one.
+    pub site: Option<String>,
+}
+
+/// The event that `record` tells of, received at `observed`.
+///
+/// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
+/// whatever else could be read.
+pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+    let mut event = blank(origin, record, observed);
+    match origin.kind {
+        SourceKind::OrgEvents => org_events::fill(&mut event, record),
+        SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
+    }
+    event
+}
+
+/// The event before its record is read.
+fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+    Event {
+        schema: SCHEMA,
+        id: event_id(origin, record),
+        source: Source {
+            name: &origin.name,
+            kind: origin.kind,
+            org_id: origin.org_id.as_deref(),
+            site: origin.site.as_deref(),
+        },
+        time: record.time,
+        processed_time: None,
+        observed_time: observed,
+        action: Text::Borrowed(UNPARSED),
+        category: Category::Other,
+        outcome: Outcome::Unknown,
+        message: None,
+        product: None,
+        actor: Actor::default(),
+        targets: Vec::new(),
+        changes: Vec::new(),
+        client: Client::default(),
+        labels: BTreeMap::new(),
+    }
+}
+
+/// `org:<uuid>` or `jira:<site>:<id>`; a record without an id is named by its content.
+fn event_id(origin: &Origin, record: &Record) -> String {
+    let own = match &record.id {
+        Some(id) => id.clone(),
+        None => record.fingerprint().to_string(),
+    };
+    match origin.kind {
+        SourceKind::OrgEvents => format!("org:{own}"),
+        SourceKind::JiraAudit => {
+            format!("jira:{}:{own}", origin.site.as_deref().unwrap_or_default())
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    //! What the tests of this room share.
+
+    use super::*;
+    use crate::model::json::Document;
+    use crate::model::time::parse_api_time;
+
+    /// The event of a record with this text, as a JSON tree.
+    pub fn normalised(kind: SourceKind, text: &str) -> serde_json::Value {
+        let origin = Origin {
+            name: "acme".to_owned(),
+            kind,
+            org_id: Some("org-1".to_owned()),
+            site: Some("acme.example".to_owned()),
+        };
+        let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
+        let record = Record {
+            id: doc.root().scalar_of("id").map(|id| id.into_owned()),
+            time: parse_api_time("2026-11-20T09:30:00Z"),
+            position: None,
+            doc,
+        };
+        let observed = parse_api_time("2026-11-21T00:00:00Z").unwrap();
+        serde_json::to_value(normalise(&origin, &record, observed)).unwrap()
+    }
+}

@@ -1,0 +1,302 @@
+//! Owns the meaning of an organization event's fields (Admin API, Events: `attributes`, `message`).
+
+use crate::model::event::{Actor, Auth, Client, Event, Parent, Person, Target, Text};
+use crate::model::json::Node;
+use crate::model::record::Record;
+use crate::model::time::parse_api_time;
+use crate::normalise::actor::{self, Clues};
+use crate::normalise::taxonomy;
+
+/// Products that an action can start with.
+const PRODUCTS: [&str; 7] = [
+    "jira",
+    "confluence",
+    "bitbucket",
+    "loom",
+    "guard_detect",
+    "trello",
+    "compass",
+];
+
+/// Fills `event` with what `record` says.
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
+    let root = record.doc.root();
+    event.message = root.path(&["message", "content"]).and_then(Node::text);
+    let Some(attributes) = root.get("attributes") else {
+        return;
+    };
+    if let Some(action) = attributes.text_of("action") {
+        event.category = taxonomy::category(&action);
+        event.outcome = taxonomy::outcome(&action);
+        event.action = action;
+    }
+    event.processed_time = attributes
+        .text_of("processedAt")
+        .and_then(|text| parse_api_time(&text));
+    if let Some(node) = attributes.get("actor") {
+        event.actor = actor(node);
+        if let Some(app) = node.path(&["app", "id"]).and_then(Node::scalar) {
+            event.labels.insert("actorApp", app);
+        }
+    }
+    let lists = ["context", "container"].map(|key| attributes.get(key));
+    let things = || lists.iter().flatten().flat_map(|list| list.items());
+    event.targets = things().map(target).filter(|t| !t.is_empty()).collect();
+    event.product = product(&event.action, &event.actor, &event.targets);
+    if let Some(location) = attributes.get("location") {
+        event.client = client(location);
+    }
+}
+
+fn actor(node: Node<'_>) -> Actor<'_> {
+    let auth = node.get("auth").map(auth).unwrap_or_default();
+    let email = node.text_of("email");
+    let id = node.scalar_of("id");
+    let kind = actor::kind(&Clues {
+        id: id.as_deref(),
+        email: email.as_deref(),
+        auth: auth.kind.as_deref(),
+        has_app: node
+            .get("app")
+            .is_some_and(|app| app.scalar_of("id").is_some()),
+    });
+    Actor {
+        kind,
+        id,
+        name: node.text_of("name"),
+        email: address(email),
+        auth,
+        on_behalf_of: node.get("onBehalfOf").map(person).unwrap_or_default(),
+    }
+}
+
+fn auth(node: Node<'_>) -> Auth<'_> {
+    Auth {
+        kind: node.text_of("authType"),
+        token_id: node.scalar_of("tokenId"),
+        token_label: node.text_of("tokenLabel"),
+    }
+}
+
+fn person(node: Node<'_>) -> Person<'_> {
+    Person {
+        id: node.scalar_of("id"),
+        name: node.text_of("name"),
+        email: address(node.text_of("email")),
+    }
+}
+
+/// Atlassian puts words such as `Atlassian app` where an address belongs.
+fn address(text: Option<Text<'_>>) -> Option<Text<'_>> {
+    text.filter(|text| actor::is_address(text))
+}
+
+/// An item of `context` or `container`. What names a thing differs by its type.
+fn target(node: Node<'_>) -> Target<'_> {
+    let attribute = |key: &str| node.get("attributes").and_then(|of| of.text_of(key));
+    let first = |keys: &[&str]| keys.iter().find_map(|key| attribute(key));
+    Target {
+        kind: node.text_of("type").map(singular),
+        id: node.scalar_of("id"),
+        name: first(&[
+            "name",
+            "groupName",
+            "siteName",
+            "siteHostName",
+            "displayName",
+            "title",
+        ]),
+        email: address(attribute("email")),
+        parent: Parent::default(),
+    }
+}
+
+/// `users` as `user`: one word for a thing, whichever source names it.
+fn singular(kind: Text<'_>) -> Text<'_> {
+    let known = match &*kind {
+        "users" => "user",
+        "groups" => "group",
+        "products" => "product",
+        "orgs" => "organization",
+        "sites" => "site",
+        "apps" => "app",
+        "policies" => "policy",
+        "domains" => "domain",
+        "directories" => "directory",
+        "roles" => "role",
+        "spaces" => "space",
+        "pages" => "page",
+        "projects" => "project",
+        "tokens" => "token",
+        _ => return kind,
+    };
+    Text::Borrowed(known)
+}
+
+/// The product: from the action's first word, else from the product, system or organization that
+/// the event is about.
+fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Option<Text<'a>> {
+    let starting = |text: &str| {
+        let text = text.to_lowercase();
+        PRODUCTS.into_iter().find(|product| {
+            text.strip_prefix(product)
+                .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        })
+    };
+    let of_kind = |kind: &'static str| {
+        targets
+            .iter()
+            .filter(move |target| target.kind.as_deref() == Some(kind))
+    };
+    let named = || of_kind("product").filter_map(|target| target.name.as_deref());
+    starting(action)
+        .or_else(|| named().find_map(starting))
+        .or_else(|| actor.id.as_deref().and_then(starting))
+        .or_else(|| of_kind("organization").next().map(|_| "organization"))
+        .map(Text::Borrowed)
+}
+
+fn client(location: Node<'_>) -> Client<'_> {
+    Client {
+        ip: location.text_of("ip"),
+        country: location.text_of("countryName"),
+        region: location.text_of("regionName"),
+        city: location.text_of("city"),
+        geo: location.text_of("geo"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::name::SourceKind;
+    use crate::normalise::testing::normalised;
+    use serde_json::{Value, json};
+
+    fn event(text: &str) -> Value {
+        normalised(SourceKind::OrgEvents, text)
+    }
+
+    #[test]
+    fn a_full_event() {
+        let event = event(
+            r#"{"id":"e1","type":"events","attributes":{
+              "time":"2026-11-20T09:30:00Z","processedAt":"2026-11-20T09:30:01.412Z","action":"user_added_to_group",
+              "actor":{"id":"712020:a1","name":"Ada","email":"ada@example.com",
+                "auth":{"authType":"api-token","tokenId":"t1","tokenLabel":"ci"},
+                "onBehalfOf":{"id":"712020:b2","name":"Bo","email":"bo@example.com"}},
+              "context":[{"id":"g1","type":"groups","attributes":{"name":"admins","groupName":"admins"}},
+                         {"id":"712020:9c","type":"users","attributes":{"name":"Bo","email":"bo@example.com"}}],
+              "container":[{"id":"s1","type":"sites","attributes":{"siteName":"acme","siteHostName":"https://acme.example"}}],
+              "location":{"ip":"198.51.100.7","geo":"EU","countryName":"Exampleland","regionName":"","city":"Town"}},
+              "message":{"content":"Added Bo to admins","format":"simple"}}"#,
+        );
+        assert_eq!(
+            event,
+            json!({
+                "schema": "atlaudit/1", "id": "org:e1",
+                "source": {"name": "acme", "type": "org-events", "org_id": "org-1", "site": "acme.example"},
+                "time": "2026-11-20T09:30:00.000Z", "processed_time": "2026-11-20T09:30:01.412Z",
+                "observed_time": "2026-11-21T00:00:00.000Z",
+                "action": "user_added_to_group", "category": "group", "outcome": "success",
+                "message": "Added Bo to admins",
+                "actor": {"type": "user", "id": "712020:a1", "name": "Ada", "email": "ada@example.com",
+                    "auth": {"type": "api-token", "token_id": "t1", "token_label": "ci"},
+                    "on_behalf_of": {"id": "712020:b2", "name": "Bo", "email": "bo@example.com"}},
+                "targets": [
+                    {"type": "group", "id": "g1", "name": "admins"},
+                    {"type": "user", "id": "712020:9c", "name": "Bo", "email": "bo@example.com"},
+                    {"type": "site", "id": "s1", "name": "acme"}],
+                "client": {"ip": "198.51.100.7", "country": "Exampleland", "city": "Town", "geo": "EU"}
+            })
+        );
+    }
+
+    #[test]
+    fn a_system_actor_has_no_address_and_tells_the_product() {
+        let event = event(
+            r#"{"id":"e2","attributes":{"action":"content_restriction_removed",
+              "actor":{"id":"confluence","name":"Confluence","email":"Atlassian app","picture":null,"links":{}},
+              "context":[],"location":{"ip":"","geo":"EU"}}}"#,
+        );
+        assert_eq!(
+            event["actor"],
+            json!({"type": "system", "id": "confluence", "name": "Confluence"})
+        );
+        assert_eq!(event["product"], "confluence");
+        assert_eq!(event["client"], json!({"geo": "EU"}));
+        assert_eq!(event.get("targets"), None);
+    }
+
+    #[test]
+    fn the_product_is_a_whole_word() {
+        let product = |action: &str, more: &str| {
+            let text = format!(r#"{{"attributes":{{"action":"{action}"{more}}}}}"#);
+            event(&text).get("product").cloned().unwrap_or_default()
+        };
+        assert_eq!(product("bitbucket_branch_deleted", ""), "bitbucket");
+        assert_eq!(product("jirafish_fed", ""), Value::Null);
+        let of = |kind: &str, name: &str| {
+            format!(r#","container":[{{"type":"{kind}","attributes":{{"name":"{name}"}}}}]"#)
+        };
+        assert_eq!(
+            product("access_granted", &of("products", "Jira Software")),
+            "jira"
+        );
+        assert_eq!(
+            product("domain_verified", &of("orgs", "Acme")),
+            "organization"
+        );
+        assert_eq!(
+            product("domain_verified", &of("sites", "acme")),
+            Value::Null
+        );
+    }
+
+    #[test]
+    fn nothing_is_invented_for_what_is_missing_or_of_another_type() {
+        for text in [
+            r#"{"id":"e3","attributes":{"action":"user_login","actor":null,"context":null,"location":null}}"#,
+            r#"{"id":"e3","attributes":{"action":"user_login","actor":{},"context":{},"location":[]},"message":"x"}"#,
+            r#"{"id":"e3","attributes":{"action":"user_login","actor":7,"context":[null,7,{}],"location":{"ip":" "}}}"#,
+            r#"{"id":"e3","attributes":{"action":"user_login","actor":{"id":"","name":"","email":""}},"message":{"content":""}}"#,
+        ] {
+            let event = event(text);
+            let keys: Vec<&str> = event
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
+            let expected = [
+                "action",
+                "category",
+                "id",
+                "observed_time",
+                "outcome",
+                "schema",
+                "source",
+                "time",
+            ];
+            assert_eq!(keys, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_action_is_unparsed_but_keeps_the_rest() {
+        for text in [
+            "null",
+            "7",
+            "[]",
+            "{}",
+            r#"{"attributes":[]}"#,
+            r#"{"attributes":{"action":null}}"#,
+        ] {
+            assert_eq!(event(text)["action"], "unparsed", "{text}");
+        }
+        let event = event(
+            r#"{"id":"e4","attributes":{"action":7,"actor":{"id":"5b10ac8d82e05b22cc7d4ef5"}}}"#,
+        );
+        assert_eq!(event["action"], "unparsed");
+        assert_eq!(event["actor"]["type"], "user");
+    }
+}

@@ -1,0 +1,340 @@
+//! Owns the taxonomy: the category and the outcome of an action, told from its words.
+//!
+//! Works on any snake_case action, known or new, so that an action Atlassian adds tomorrow gets a
+//! sensible category without a release. An outcome is claimed only where a word proves it.
+
+use crate::model::event::{Category, Outcome};
+
+/// Words and the category that they tell; the first that occurs in the action decides.
+///
+/// Ordered from the most to the least telling: an exported page is an export, a group's permission
+/// is a permission, a user added to a group is a matter of the group.
+const CATEGORIES: &[(&[&str], Category)] = &[
+    (&["export", "exported", "backup"], Category::DataExport),
+    (
+        &[
+            "login",
+            "logout",
+            "logged",
+            "signin",
+            "signed",
+            "mfa",
+            "2fa",
+            "session",
+            "verification",
+        ],
+        Category::Authentication,
+    ),
+    (&["token", "tokens", "key", "keys"], Category::Token),
+    (&["policy", "policies"], Category::Policy),
+    (
+        &[
+            "permission",
+            "permissions",
+            "role",
+            "roles",
+            "access",
+            "restriction",
+            "restrictions",
+            "admin",
+            "grant",
+            "granted",
+            "privilege",
+        ],
+        Category::Permission,
+    ),
+    (&["group", "groups"], Category::Group),
+    (
+        &[
+            "app",
+            "apps",
+            "plugin",
+            "addon",
+            "connect",
+            "oauth",
+            "webhook",
+            "webhooks",
+            "integration",
+        ],
+        Category::App,
+    ),
+    (
+        &[
+            "user", "users", "account", "accounts", "invite", "invited", "password", "email",
+            "profile", "member", "members", "managed",
+        ],
+        Category::Account,
+    ),
+    (
+        &[
+            "page",
+            "pages",
+            "space",
+            "blog",
+            "blogpost",
+            "comment",
+            "attachment",
+            "issue",
+            "issues",
+            "content",
+            "repository",
+            "branch",
+            "whiteboard",
+            "database",
+            "board",
+            "video",
+            "worklog",
+        ],
+        Category::Content,
+    ),
+    (
+        &[
+            "setting",
+            "settings",
+            "config",
+            "configuration",
+            "configured",
+            "domain",
+            "domains",
+            "saml",
+            "sso",
+            "scim",
+            "directory",
+            "field",
+            "fields",
+            "workflow",
+            "workflows",
+            "scheme",
+            "site",
+            "product",
+            "residency",
+            "allowlist",
+            "project",
+            "projects",
+            "screen",
+            "status",
+            "notification",
+            "notifications",
+            "mail",
+            "license",
+            "sandbox",
+            "organization",
+            "org",
+            "version",
+            "component",
+            "filter",
+            "dashboard",
+            "automation",
+            "rule",
+            "audit",
+            "system",
+            "schema",
+            "type",
+            "priority",
+            "resolution",
+            "announcement",
+            "billing",
+        ],
+        Category::Configuration,
+    ),
+];
+
+/// The category of a snake_case action; `Other` where no word tells.
+pub fn category(action: &str) -> Category {
+    CATEGORIES
+        .iter()
+        .find(|(words, _)| words_of(action).any(|word| words.contains(&word)))
+        .map_or(Category::Other, |(_, category)| *category)
+}
+
+/// Words that prove a failure.
+const FAILED: &[&str] = &[
+    "failed",
+    "failure",
+    "denied",
+    "rejected",
+    "blocked",
+    "unsuccessful",
+    "error",
+];
+
+/// Words after which nothing is proved yet, whatever else is said.
+const OPEN: &[&str] = &[
+    "requested",
+    "request",
+    "attempted",
+    "attempt",
+    "started",
+    "scheduled",
+    "pending",
+    "initiated",
+];
+
+/// Past participles: what the action says was done, was done.
+const DONE: &[&str] = &[
+    "accepted",
+    "activated",
+    "added",
+    "allowed",
+    "applied",
+    "approved",
+    "archived",
+    "assigned",
+    "cancelled",
+    "changed",
+    "claimed",
+    "cleared",
+    "completed",
+    "configured",
+    "connected",
+    "copied",
+    "created",
+    "deactivated",
+    "deleted",
+    "disabled",
+    "disconnected",
+    "downloaded",
+    "edited",
+    "enabled",
+    "expired",
+    "exported",
+    "finished",
+    "generated",
+    "granted",
+    "imported",
+    "installed",
+    "invited",
+    "joined",
+    "left",
+    "linked",
+    "logged",
+    "merged",
+    "migrated",
+    "modified",
+    "moved",
+    "promoted",
+    "published",
+    "purged",
+    "reactivated",
+    "registered",
+    "removed",
+    "renamed",
+    "reset",
+    "restored",
+    "restricted",
+    "revoked",
+    "rotated",
+    "saved",
+    "sent",
+    "set",
+    "shared",
+    "succeeded",
+    "suspended",
+    "transferred",
+    "trashed",
+    "uninstalled",
+    "unarchived",
+    "unassigned",
+    "unclaimed",
+    "unlinked",
+    "unshared",
+    "unsuspended",
+    "updated",
+    "upgraded",
+    "uploaded",
+    "verified",
+    "viewed",
+];
+
+/// Actions that name a success without a participle. A login that failed has a name of its own.
+const SUCCESSES: &[&str] = &["user_login", "user_logout"];
+
+/// The outcome that a snake_case action proves by its words.
+pub fn outcome(action: &str) -> Outcome {
+    let says = |list: &[&str]| words_of(action).any(|word| list.contains(&word));
+    if says(FAILED) {
+        Outcome::Failure
+    } else if says(OPEN) {
+        Outcome::Unknown
+    } else if says(DONE) || SUCCESSES.contains(&action) {
+        Outcome::Success
+    } else {
+        Outcome::Unknown
+    }
+}
+
+fn words_of(action: &str) -> impl Iterator<Item = &str> {
+    action.split(|c: char| !c.is_alphanumeric())
+}
+
+/// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and
+/// digits of any script are kept, an apostrophe joins (`User's` is `users`).
+pub fn snake_case(summary: &str) -> String {
+    let mut out = String::with_capacity(summary.len());
+    for c in summary.chars().filter(|c| !matches!(c, '\'' | '’')) {
+        if c.is_alphanumeric() {
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('_') {
+            out.push('_');
+        }
+    }
+    out.truncate(out.trim_end_matches('_').len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn categories_of_known_and_new_actions() {
+        use Category::*;
+        let cases = [
+            ("user_login", Authentication),
+            ("user_login_failed", Authentication),
+            ("user_logged_in_as_user", Authentication),
+            ("api_token_created", Token),
+            ("user_added_to_group", Group),
+            ("group_permission_granted", Permission),
+            ("user_invited", Account),
+            ("confluence_space_exported", DataExport),
+            ("confluence_page_viewed", Content),
+            ("authentication_policy_updated", Policy),
+            ("app_installed", App),
+            ("custom_field_created", Configuration),
+            ("keyboard_layout_invented", Other),
+            ("", Other),
+        ];
+        for (action, want) in cases {
+            assert_eq!(category(action), want, "{action}");
+        }
+    }
+
+    #[test]
+    fn an_outcome_needs_a_proof() {
+        use Outcome::*;
+        let cases = [
+            ("user_login", Success),
+            ("user_login_failed", Failure),
+            ("user_added_to_group", Success),
+            ("export_requested", Unknown),
+            ("login_attempt_failed", Failure),
+            ("something_new", Unknown),
+            ("unparsed", Unknown),
+        ];
+        for (action, want) in cases {
+            assert_eq!(outcome(action), want, "{action}");
+        }
+    }
+
+    #[test]
+    fn summaries_become_actions() {
+        assert_eq!(snake_case("User added to group"), "user_added_to_group");
+        assert_eq!(
+            snake_case("User's password changed"),
+            "users_password_changed"
+        );
+        assert_eq!(snake_case("  Éditer — 2 champs! "), "éditer_2_champs");
+        assert_eq!(snake_case("!!"), "");
+    }
+}

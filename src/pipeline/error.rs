@@ -1,0 +1,40 @@
+//! Owns why the run of one source did not reach its end.
+
+use crate::pipeline::fetch::FetchError;
+use crate::sink::SinkError;
+use crate::state::StateError;
+
+/// Why the run of one source did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The source could not be read.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The lines could not be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// The state could not be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The checkpoint belongs to another organization or site.
+    #[error(
+        "the checkpoint of `{source_name}` belongs to `{theirs}`, and the configuration says `{ours}`"
+    )]
+    OtherScope {
+        /// The source.
+        source_name: String,
+        /// The checkpoint's scope.
+        theirs: String,
+        /// The configuration's.
+        ours: String,
+    },
+    /// A signal asked for the end.
+    #[error("interrupted before everything was read")]
+    Interrupted,
+    /// A line could not be rendered.
+    #[error("an event could not be rendered")]
+    Render(#[from] serde_json::Error),
+    /// A task of ours died.
+    #[error("a task of the run died")]
+    Died(#[from] tokio::task::JoinError),
+}

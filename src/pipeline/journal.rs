@@ -1,0 +1,153 @@
+//! Owns what a run remembers for the next one: nothing, where it stands, or only how long its
+//! output file is.
+
+use crate::model::name::SourceName;
+use crate::model::time::Timestamp;
+use crate::model::written::Written;
+use crate::pipeline::error::RunError;
+use crate::pipeline::plan::Plan;
+use crate::pipeline::step::Step;
+use crate::state::StateError;
+use crate::state::checkpoint::{Checkpoint, OpenWindow};
+use crate::state::store::{Lock, Store};
+
+/// A source's state file while a run holds it.
+#[derive(Debug)]
+pub struct Journal {
+    store: Store,
+    name: SourceName,
+    checkpoint: Checkpoint,
+    /// Windows of the plan, where each stands; done ones are gone.
+    windows: Vec<Option<OpenWindow>>,
+    /// A one-off run moves nothing but the lengths of output files.
+    moves: bool,
+    _lock: Lock,
+}
+
+/// What the state says at the start of a run.
+#[derive(Debug)]
+pub struct Held {
+    store: Store,
+    name: SourceName,
+    lock: Lock,
+    /// The checkpoint of the last run, if there was one.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+impl Held {
+    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`.
+    ///
+    /// # Errors
+    /// The state is locked, damaged, newer, or of another scope.
+    pub fn take(store: &Store, name: &SourceName, scope: &str) -> Result<Held, RunError> {
+        let lock = store.lock(name)?;
+        let checkpoint = store.load(name)?;
+        match &checkpoint {
+            Some(found) if found.scope != scope => Err(RunError::OtherScope {
+                source_name: name.to_string(),
+                theirs: found.scope.clone(),
+                ours: scope.to_owned(),
+            }),
+            _ => Ok(Held {
+                store: store.clone(),
+                name: name.clone(),
+                lock,
+                checkpoint,
+            }),
+        }
+    }
+
+    /// Begins a run along `plan` that goes on from here: `step` gets the memory of the last one.
+    pub fn begin(self, plan: &Plan, step: &mut Step, scope: &str, start: Timestamp) -> Journal {
+        let since = plan.windows.first().map_or(start, |window| window.from);
+        let mut checkpoint = self.checkpoint.unwrap_or_else(|| Checkpoint {
+            source: self.name.to_string(),
+            scope: scope.to_owned(),
+            since,
+            windows: Vec::new(),
+            watermark: None,
+            seen: crate::state::seen::Seen::default(),
+            outputs: Vec::new(),
+            events: 0,
+            complete_until: None,
+            updated: start,
+        });
+        step.watermark = checkpoint.watermark;
+        step.seen = std::mem::take(&mut checkpoint.seen);
+        Journal {
+            store: self.store,
+            name: self.name,
+            checkpoint,
+            windows: plan.windows.iter().cloned().map(Some).collect(),
+            moves: true,
+            _lock: self.lock,
+        }
+    }
+
+    /// Begins a one-off run that writes to `file`, if a checkpoint keeps account of that file: its
+    /// length must stay true, or the next pull cuts off what this run appends.
+    pub fn begin_one_off(self, file: &std::path::Path) -> Option<Journal> {
+        let checkpoint = self.checkpoint?;
+        let is_kept = checkpoint.outputs.iter().any(|output| output.path == file);
+        is_kept.then_some(Journal {
+            store: self.store,
+            name: self.name,
+            checkpoint,
+            windows: Vec::new(),
+            moves: false,
+            _lock: self.lock,
+        })
+    }
+}
+
+impl Journal {
+    /// The output files that the last commit knows.
+    pub fn outputs(&self) -> Vec<Written> {
+        self.checkpoint.outputs.clone()
+    }
+
+    /// Whether no run before this one read to an end or wrote anything.
+    pub fn is_first(&self) -> bool {
+        self.checkpoint.events == 0 && self.checkpoint.complete_until.is_none()
+    }
+
+    /// Notes how window `index` will stand when everything taken so far is committed.
+    pub fn stands(&mut self, index: usize, then: Option<OpenWindow>) {
+        if let Some(window) = self.windows.get_mut(index) {
+            *window = then;
+        }
+    }
+
+    /// Records what is true of the output now: `events` more since the last time, and how much of
+    /// each file is good. To be called only when no line is on its way.
+    ///
+    /// # Errors
+    /// The state file cannot be written; the last checkpoint is in place.
+    pub fn record(
+        &mut self,
+        step: &mut Step,
+        events: u64,
+        outputs: Vec<Written>,
+    ) -> Result<(), StateError> {
+        self.checkpoint.outputs = outputs;
+        self.checkpoint.updated = chrono::Utc::now();
+        if !self.moves {
+            return self.store.save(&self.name, &self.checkpoint);
+        }
+        self.checkpoint.events += events;
+        self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
+        self.checkpoint.watermark = step.watermark;
+        // Lent for the writing only: a busy source remembers many records.
+        std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
+        let saved = self.store.save(&self.name, &self.checkpoint);
+        std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
+        saved
+    }
+
+    /// Notes that everything there was until `start` has been read.
+    pub fn complete(&mut self, start: Timestamp) {
+        if self.moves {
+            self.checkpoint.complete_until = Some(start);
+        }
+    }
+}

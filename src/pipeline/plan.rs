@@ -1,0 +1,261 @@
+//! Owns what a run is going to read: a pure function of the checkpoint, the request and the clock.
+
+use std::time::Duration;
+
+use crate::model::time::{Timestamp, Window, after, before, whole_millis};
+use crate::source::Order;
+use crate::state::checkpoint::{Checkpoint, OpenWindow};
+
+/// How far back a refused cursor makes us read. The API may filter on the time of an event, while
+/// the watermark is a time of processing: an event may be this late and still be found.
+pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How far a source reaches back and ahead, from its settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Reach {
+    /// How far back the first pull reads.
+    pub initial_lookback: Duration,
+    /// How far behind the watermark ids are remembered.
+    pub overlap: Duration,
+    /// How far after its end a bounded read of an [`Order::Ascending`] source asks.
+    pub late_margin: Duration,
+}
+
+/// What a run is going to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The windows, oldest first.
+    pub windows: Vec<OpenWindow>,
+    /// Only events that happened in here are written.
+    pub keep: Option<Window>,
+    /// Whether the plan reads again what was written before: what lies before the remembered ids
+    /// is then known to be written.
+    pub rereads: bool,
+}
+
+/// The plan of a pull that goes on from `checkpoint`.
+pub fn incremental(
+    order: Order,
+    reach: &Reach,
+    checkpoint: Option<&Checkpoint>,
+    now: Timestamp,
+) -> Plan {
+    let now = whole_millis(now);
+    let first = OpenWindow {
+        from: before(now, reach.initial_lookback),
+        to: (order == Order::NewestFirst).then_some(now),
+        cursor: None,
+    };
+    let windows = match (checkpoint, order) {
+        (None, _) => vec![first],
+        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, first),
+        (Some(checkpoint), Order::NewestFirst) => vec![by_time(checkpoint, reach, now)],
+    };
+    let by_time = windows.iter().any(|window| window.cursor.is_none());
+    Plan {
+        rereads: by_time && checkpoint.is_some(),
+        windows,
+        keep: None,
+    }
+}
+
+/// The open windows of the checkpoint, each behind its cursor.
+fn goes_on(checkpoint: &Checkpoint, first: OpenWindow) -> Vec<OpenWindow> {
+    match checkpoint.windows.is_empty() {
+        true => vec![OpenWindow {
+            from: checkpoint.since,
+            ..first
+        }],
+        false => checkpoint.windows.clone(),
+    }
+}
+
+/// From behind the newest record until now. Where nothing was ever found, from the beginning, as
+/// far as it is not known to be empty.
+fn by_time(checkpoint: &Checkpoint, reach: &Reach, now: Timestamp) -> OpenWindow {
+    let unread = checkpoint.windows.first().map(|window| window.from);
+    let from = match checkpoint.watermark {
+        Some(watermark) => before(watermark, reach.overlap),
+        None => unread.unwrap_or(checkpoint.since),
+    };
+    // A clock that was set back must not turn the window round.
+    let newest = checkpoint.watermark.unwrap_or(from);
+    OpenWindow {
+        from,
+        to: Some(now.max(after(newest, Duration::from_millis(1)))),
+        cursor: None,
+    }
+}
+
+/// The plan of a one-off read of `window`.
+///
+/// An [`Order::Ascending`] source is asked for a margin after its end: nobody knows for sure
+/// whether it filters on the time of an event or of its processing. What lies outside is dropped.
+pub fn one_off(order: Order, reach: &Reach, window: Window, now: Timestamp) -> Plan {
+    let now = whole_millis(now);
+    let until = window.to.unwrap_or(now);
+    let asked = match order {
+        Order::Ascending => after(until, reach.late_margin).min(now),
+        Order::NewestFirst => ceil_millis(until),
+    };
+    let from = whole_millis(window.from);
+    Plan {
+        windows: (from < asked)
+            .then_some(OpenWindow {
+                from,
+                to: Some(asked),
+                cursor: None,
+            })
+            .into_iter()
+            .collect(),
+        keep: Some(window),
+        rereads: false,
+    }
+}
+
+fn ceil_millis(time: Timestamp) -> Timestamp {
+    match whole_millis(time) {
+        whole if whole < time => after(whole, Duration::from_millis(1)),
+        whole => whole,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+    use crate::state::seen::Seen;
+
+    const REACH: Reach = Reach {
+        initial_lookback: Duration::from_secs(7 * 86400),
+        overlap: Duration::from_secs(600),
+        late_margin: Duration::from_secs(86400),
+    };
+
+    fn at(text: &str) -> Timestamp {
+        parse_api_time(text).unwrap()
+    }
+
+    fn now() -> Timestamp {
+        at("2026-11-20T12:00:00Z")
+    }
+
+    fn open(from: &str, to: Option<&str>, cursor: Option<&str>) -> OpenWindow {
+        OpenWindow {
+            from: at(from),
+            to: to.map(at),
+            cursor: cursor.map(str::to_owned),
+        }
+    }
+
+    fn checkpoint(watermark: Option<&str>, windows: Vec<OpenWindow>) -> Checkpoint {
+        Checkpoint {
+            source: "acme".to_owned(),
+            scope: String::new(),
+            since: at("2026-10-01T00:00:00Z"),
+            windows,
+            watermark: watermark.map(at),
+            seen: Seen::default(),
+            outputs: Vec::new(),
+            events: 0,
+            complete_until: None,
+            updated: now(),
+        }
+    }
+
+    #[test]
+    fn a_first_pull_reaches_back() {
+        let stream = incremental(Order::Ascending, &REACH, None, now());
+        assert_eq!(stream.windows, [open("2026-11-13T12:00:00Z", None, None)]);
+        let slices = incremental(Order::NewestFirst, &REACH, None, now());
+        assert_eq!(
+            slices.windows,
+            [open(
+                "2026-11-13T12:00:00Z",
+                Some("2026-11-20T12:00:00Z"),
+                None
+            )]
+        );
+        assert!(!stream.rereads && !slices.rereads);
+    }
+
+    #[test]
+    fn a_stream_goes_on_behind_its_cursor() {
+        let windows = vec![open("2026-10-01T00:00:00Z", None, Some("c9"))];
+        let checkpoint = checkpoint(Some("2026-11-19T00:00:00Z"), windows.clone());
+        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        assert_eq!(plan.windows, windows);
+        assert!(!plan.rereads);
+        let no_cursor_yet = vec![open("2026-10-01T00:00:00Z", None, None)];
+        let checkpoint = self::checkpoint(Some("2026-11-19T00:00:00Z"), no_cursor_yet);
+        assert!(incremental(Order::Ascending, &REACH, Some(&checkpoint), now()).rereads);
+    }
+
+    #[test]
+    fn slices_go_on_an_overlap_behind_the_watermark() {
+        let plan = |watermark, windows| {
+            let checkpoint = checkpoint(watermark, windows);
+            incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now()).windows
+        };
+        let until = Some("2026-11-20T12:00:00Z");
+        assert_eq!(
+            plan(Some("2026-11-19T00:00:00Z"), Vec::new()),
+            [open("2026-11-18T23:50:00Z", until, None)]
+        );
+        assert_eq!(
+            plan(None, Vec::new()),
+            [open("2026-10-01T00:00:00Z", until, None)]
+        );
+        let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
+        assert_eq!(
+            plan(None, vec![unread]),
+            [open("2026-11-02T00:00:00Z", until, None)]
+        );
+        // The clock was set back behind the newest record.
+        assert_eq!(
+            plan(Some("2026-11-21T00:00:00Z"), Vec::new()),
+            [open(
+                "2026-11-20T23:50:00Z",
+                Some("2026-11-21T00:00:00.001Z"),
+                None
+            )]
+        );
+    }
+
+    #[test]
+    fn a_one_off_read_asks_for_a_margin_that_is_never_in_the_future() {
+        let window = |from, to: &str| Window {
+            from: at(from),
+            to: Some(at(to)),
+        };
+        let asked = |order, window: Window| one_off(order, &REACH, window, now()).windows;
+        let old = window("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
+        assert_eq!(
+            asked(Order::Ascending, old),
+            [open(
+                "2026-11-01T00:00:00Z",
+                Some("2026-11-03T00:00:00Z"),
+                None
+            )]
+        );
+        let recent = window("2026-11-01T00:00:00Z", "2026-11-20T11:00:00Z");
+        assert_eq!(
+            asked(Order::Ascending, recent),
+            [open(
+                "2026-11-01T00:00:00Z",
+                Some("2026-11-20T12:00:00Z"),
+                None
+            )]
+        );
+        assert_eq!(
+            asked(Order::NewestFirst, old),
+            [open(
+                "2026-11-01T00:00:00Z",
+                Some("2026-11-02T00:00:00Z"),
+                None
+            )]
+        );
+        let future = window("2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z");
+        assert_eq!(asked(Order::Ascending, future), []);
+    }
+}

@@ -1,0 +1,135 @@
+//! Owns the machine-readable account of a run (`--report`).
+
+use serde::Serialize;
+
+use crate::model::time::{Timestamp, Window, format_millis};
+use crate::pipeline::step::Tally;
+use crate::telemetry::meter::Meter;
+
+/// The account of a whole run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    /// The form of this account.
+    pub schema: &'static str,
+    /// Which atlaudit wrote it.
+    pub atlaudit: &'static str,
+    /// When the run began.
+    pub started: String,
+    /// When it ended.
+    pub finished: String,
+    /// The exit code.
+    pub exit_code: u8,
+    /// Each source's account.
+    pub sources: Vec<SourceReport>,
+}
+
+/// The account of one source's run.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceReport {
+    /// Its name.
+    pub source: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Whether everything there was has been read.
+    pub complete: bool,
+    /// The exit code that this source alone would give.
+    pub exit_code: u8,
+    /// What went wrong, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What looks wrong without being an error.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// The spans of time asked for.
+    pub windows: Vec<Span>,
+    /// Events written.
+    pub events: u64,
+    /// Records met again that had been written before, and left out.
+    pub repeats: u64,
+    /// Records outside the window asked for, and left out.
+    pub outside_window: u64,
+    /// Events written whose record could not be understood.
+    pub unparsed: u64,
+    /// Events written whose id was written before with another content.
+    pub id_clashes: u64,
+    /// Time of the earliest event written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_event: Option<String>,
+    /// Time of the latest event written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_event: Option<String>,
+    /// Pages read.
+    pub pages: u64,
+    /// Requests sent, repeats included.
+    pub requests: u64,
+    /// Requests that were repeated.
+    pub retries: u64,
+    /// Answers that asked to slow down.
+    pub rate_limited: u64,
+    /// Milliseconds spent waiting for limits and between repeats.
+    pub waited_ms: u64,
+}
+
+/// A span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Span {
+    /// Its start.
+    pub from: String,
+    /// Its end, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl From<Window> for Span {
+    fn from(window: Window) -> Span {
+        Span {
+            from: format_millis(window.from),
+            to: window.to.map(format_millis),
+        }
+    }
+}
+
+impl SourceReport {
+    /// The account of a source that nothing has been done for yet.
+    pub fn new(source: &str, kind: &'static str) -> SourceReport {
+        SourceReport {
+            source: source.to_owned(),
+            kind,
+            complete: false,
+            exit_code: 0,
+            error: None,
+            warnings: Vec::new(),
+            windows: Vec::new(),
+            events: 0,
+            repeats: 0,
+            outside_window: 0,
+            unparsed: 0,
+            id_clashes: 0,
+            first_event: None,
+            last_event: None,
+            pages: 0,
+            requests: 0,
+            retries: 0,
+            rate_limited: 0,
+            waited_ms: 0,
+        }
+    }
+
+    /// Fills in what was written and what it took.
+    pub fn count(&mut self, tally: &Tally, meter: &Meter) {
+        let text = |time: Option<Timestamp>| time.map(format_millis);
+        self.events = tally.events;
+        self.repeats = tally.repeats;
+        self.outside_window = tally.outside;
+        self.unparsed = tally.unparsed;
+        self.id_clashes = tally.clashes;
+        self.first_event = text(tally.first);
+        self.last_event = text(tally.last);
+        self.pages = meter.pages.get();
+        self.requests = meter.requests.get();
+        self.retries = meter.retries.get();
+        self.rate_limited = meter.limited.get();
+        self.waited_ms = meter.waited_ms.get();
+    }
+}

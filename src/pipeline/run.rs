@@ -1,0 +1,251 @@
+//! Owns the run of one source from its plan to its last checkpoint.
+
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use crate::config::settings::{OutputPath, SourceSettings};
+use crate::http::client::Transport;
+use crate::model::time::{Timestamp, Window};
+use crate::normalise::Origin;
+use crate::pipeline::error::RunError;
+use crate::pipeline::fetch::{Delivery, Fetcher};
+use crate::pipeline::journal::{Held, Journal};
+use crate::pipeline::plan::{self, Plan, Reach};
+use crate::pipeline::report::SourceReport;
+use crate::pipeline::step::Step;
+use crate::pipeline::writer::{Flow, Writer};
+use crate::sink::{self, file};
+use crate::source::Order;
+use crate::state::store::Store;
+
+/// Pages that the fetcher may be ahead of the writer.
+const PAGES_AHEAD: usize = 2;
+
+/// Everything that the run of one source needs.
+pub struct SourceRun<T> {
+    /// What the user wants of the source.
+    pub settings: SourceSettings,
+    /// What its events say of where they come from.
+    pub origin: Origin,
+    /// Reads it.
+    pub fetcher: Fetcher<T>,
+    /// Where its checkpoint lives.
+    pub store: Store,
+    /// A window that neither reads nor moves the checkpoint.
+    pub one_off: Option<Window>,
+    /// Stop after so many events.
+    pub max_events: Option<u64>,
+    /// The start of the run.
+    pub start: Timestamp,
+    /// Turns true when a signal asks for the end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// How the run of one source ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its account, without the error.
+    pub report: SourceReport,
+    /// Whether it reached its end.
+    pub result: Result<(), RunError>,
+}
+
+/// Whether the writer saw the end of everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// All that the fetcher had was written.
+    All,
+    /// `--max-events` was reached.
+    Enough,
+}
+
+/// How far the source reaches back and ahead.
+pub fn reach(settings: &SourceSettings) -> Reach {
+    Reach {
+        initial_lookback: settings.initial_lookback,
+        overlap: settings.overlap,
+        late_margin: settings.late_margin,
+    }
+}
+
+/// What a checkpoint of the source belongs to.
+pub fn scope(origin: &Origin) -> String {
+    let owner = origin.org_id.as_deref().or(origin.site.as_deref());
+    format!("{}:{}", origin.kind, owner.unwrap_or_default())
+}
+
+/// Pulls one source: reads what the plan says, writes it, moves the checkpoint.
+///
+/// What was written stays sound whatever happens; the outcome says what did.
+pub async fn pull<T: Transport>(run: SourceRun<T>) -> Outcome {
+    let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
+    let result = pull_into(&run, &mut report).await;
+    Outcome { report, result }
+}
+
+async fn pull_into<T: Transport>(
+    run: &SourceRun<T>,
+    report: &mut SourceReport,
+) -> Result<(), RunError> {
+    let order = run.fetcher.source.order();
+    let (plan, mut writer) = prepare(run, order)?;
+    let is_first = run.one_off.is_none() && writer.is_first();
+    report.windows = plan
+        .windows
+        .iter()
+        .map(|open| open.window().into())
+        .collect();
+    let watermark = writer.watermark();
+    tokio::task::block_in_place(|| writer.open())?;
+
+    let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
+    let stop = run.stop.clone();
+    let handle = Handle::current();
+    let writing = tokio::task::spawn_blocking(move || drain(&handle, writer, receiver, stop));
+    let fetching = async {
+        let listener = sender.clone();
+        tokio::select! {
+            result = run.fetcher.run(plan.windows, watermark, sender) => result,
+            // The writer has left: whatever the fetcher waits for, nobody wants it.
+            () = listener.closed() => Ok(()),
+        }
+    };
+    let (fetched, written) = tokio::join!(fetching, writing);
+    let (mut writer, written) = written?;
+    report.count(writer.tally(), &run.fetcher.meter);
+    let end = written?;
+    report.complete = fetched.is_ok() && end == End::All;
+    if report.complete {
+        writer.complete(run.start);
+    }
+    let committed = tokio::task::block_in_place(|| writer.commit());
+    fetched?;
+    committed?;
+    if is_first && report.events == 0 {
+        report.warnings.push(nothing_found(run));
+    }
+    Ok(())
+}
+
+/// Takes hold of the state, plans, and sets up the writing side.
+fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writer), RunError> {
+    let settings = &run.settings;
+    let reach = reach(settings);
+    let format = settings.output.format;
+    let mut step = Step::new(run.origin.clone(), format, settings.overlap, run.start);
+    step.remaining = run.max_events;
+    let (plan, journal) = match run.one_off {
+        Some(window) => {
+            let plan = plan::one_off(order, &reach, window, run.start);
+            (plan, one_off_journal(run)?)
+        }
+        None => {
+            let scope = scope(&run.origin);
+            let held = Held::take(&run.store, &settings.name, &scope)?;
+            let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
+            let journal = held.begin(&plan, &mut step, &scope, run.start);
+            (plan, Some(journal))
+        }
+    };
+    step.keep = plan.keep;
+    if plan.rereads {
+        step.rereading();
+    }
+    let known = journal.as_ref().map(Journal::outputs).unwrap_or_default();
+    let sink = sink::of(&settings.output, known);
+    let writer = Writer::new(sink, step, journal, run.fetcher.meter.clone());
+    Ok((plan, writer))
+}
+
+/// A one-off run holds the state only where it appends to a file that the checkpoint keeps account of.
+fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
+    let OutputPath::File(template) = &run.settings.output.path else {
+        return Ok(None);
+    };
+    let path = file::path_at(template, chrono::Utc::now())?;
+    let name = &run.settings.name;
+    let is_kept = run
+        .store
+        .load(name)?
+        .is_some_and(|checkpoint| checkpoint.outputs.iter().any(|output| output.path == path));
+    if !is_kept {
+        return Ok(None);
+    }
+    let held = Held::take(&run.store, name, &scope(&run.origin))?;
+    Ok(held.begin_one_off(&path))
+}
+
+/// What the writer waits for.
+enum Next {
+    Delivery(Delivery),
+    CommitDue,
+    Stop,
+    End,
+}
+
+/// Writes what is delivered until the end, and commits in time, also while nothing comes.
+fn drain(
+    handle: &Handle,
+    mut writer: Writer,
+    mut deliveries: mpsc::Receiver<Delivery>,
+    mut stop: watch::Receiver<bool>,
+) -> (Writer, Result<End, RunError>) {
+    let result = loop {
+        let due = writer.commit_due();
+        let step = match handle.block_on(next(&mut deliveries, &mut stop, due)) {
+            Next::Delivery(delivery) => writer.write(delivery),
+            Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
+            Next::Stop => break writer.commit().and(Err(RunError::Interrupted)),
+            Next::End => break Ok(End::All),
+        };
+        match step {
+            Ok(Flow::GoOn) => {}
+            Ok(Flow::Enough) => break Ok(End::Enough),
+            Err(error) => break Err(error),
+        }
+    };
+    (writer, result)
+}
+
+async fn next(
+    deliveries: &mut mpsc::Receiver<Delivery>,
+    stop: &mut watch::Receiver<bool>,
+    due: Option<Duration>,
+) -> Next {
+    let commit = async {
+        match due {
+            Some(due) => tokio::time::sleep(due).await,
+            None => std::future::pending().await,
+        }
+    };
+    let stopped = async {
+        // When the sender is gone nobody will ever ask for the end.
+        if stop.wait_for(|&stop| stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stopped => Next::Stop,
+        () = commit => Next::CommitDue,
+        delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
+    }
+}
+
+/// An empty first pull looks like success and often is not: says what to check.
+fn nothing_found<T>(run: &SourceRun<T>) -> String {
+    let days = run.settings.initial_lookback.as_secs() / 86_400;
+    let what = match run.fetcher.source.order() {
+        Order::Ascending => {
+            "the organization id, that the key may read events (`read:events:admin`), and that the organization has Atlassian Guard: without it the log stays empty"
+        }
+        Order::NewestFirst => {
+            "the site, that the account administers Jira, and that the site is not on a Free plan"
+        }
+    };
+    format!(
+        "the first pull found no event in the last {days} days; if that surprises you, check {what}"
+    )
+}

@@ -1,0 +1,325 @@
+//! Owns the pure step from fetched records to lines: dedupe, keep, normalise, render, and the
+//! watermark that moves with them.
+
+use std::time::Duration;
+
+use crate::config::settings::Format;
+use crate::model::event::{Text, UNPARSED};
+use crate::model::record::Record;
+use crate::model::time::{Timestamp, Window, before};
+use crate::normalise::{self, Origin};
+use crate::render;
+use crate::state::seen::{Seen, Verdict};
+
+/// How far in the future a time may lie and still move the watermark: server clocks differ, but a
+/// record dated years ahead must not make the next pull start there.
+const FUTURE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Turns records into lines, and remembers which.
+#[derive(Debug)]
+pub struct Step {
+    /// What events say of where they come from.
+    pub origin: Origin,
+    /// The form of a line.
+    pub format: Format,
+    /// How far behind the watermark records are remembered.
+    pub overlap: Duration,
+    /// Only events that happened in here are written.
+    pub keep: Option<Window>,
+    /// How many more events may be written.
+    pub remaining: Option<u64>,
+    /// The newest place in the source's order.
+    pub watermark: Option<Timestamp>,
+    /// The records written near the watermark.
+    pub seen: Seen,
+    /// What lies before this was written by an earlier reading.
+    written_before: Option<Timestamp>,
+    start: Timestamp,
+}
+
+/// What became of some records.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines rendered.
+    pub events: u64,
+    /// Records that had been written before.
+    pub repeats: u64,
+    /// Records that happened outside the window asked for.
+    pub outside: u64,
+    /// Records that could not be understood; they are among the events.
+    pub unparsed: u64,
+    /// Records whose id was written before with another content; they are among the events.
+    pub clashes: u64,
+    /// The earliest time of an event.
+    pub first: Option<Timestamp>,
+    /// The latest time of an event.
+    pub last: Option<Timestamp>,
+}
+
+impl Tally {
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Tally) {
+        self.events += other.events;
+        self.repeats += other.repeats;
+        self.outside += other.outside;
+        self.unparsed += other.unparsed;
+        self.clashes += other.clashes;
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.max(other.last);
+    }
+}
+
+impl Step {
+    /// A step for a run that starts at `start`, with the memory of the last one.
+    pub fn new(origin: Origin, format: Format, overlap: Duration, start: Timestamp) -> Step {
+        Step {
+            origin,
+            format,
+            overlap,
+            keep: None,
+            remaining: None,
+            watermark: None,
+            seen: Seen::default(),
+            written_before: None,
+            start,
+        }
+    }
+
+    /// From now on records come that may have been written by an earlier reading: what lies before
+    /// the remembered ones was.
+    pub fn rereading(&mut self) {
+        self.written_before = self.seen.complete_from();
+    }
+
+    /// Whether no further event may be written.
+    pub fn is_full(&self) -> bool {
+        self.remaining == Some(0)
+    }
+
+    /// Renders the next records, in order, into `lines`, until all are done or the step is full.
+    /// Returns what became of them and how many were taken.
+    ///
+    /// # Errors
+    /// serde_json's, which for our own types do not occur.
+    pub fn take(
+        &mut self,
+        records: &[Record],
+        received: Timestamp,
+        lines: &mut Vec<u8>,
+    ) -> serde_json::Result<(Tally, usize)> {
+        let mut tally = Tally::default();
+        for (taken, record) in records.iter().enumerate() {
+            if self.is_full() {
+                return Ok((tally, taken));
+            }
+            self.take_one(record, received, lines, &mut tally)?;
+        }
+        Ok((tally, records.len()))
+    }
+
+    /// Everything taken so far will not be asked for again: forgets what lies behind the overlap.
+    pub fn passed(&mut self) {
+        if let Some(watermark) = self.watermark {
+            self.seen.forget_before(before(watermark, self.overlap));
+        }
+    }
+
+    fn take_one(
+        &mut self,
+        record: &Record,
+        received: Timestamp,
+        lines: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> serde_json::Result<()> {
+        let newest = crate::model::time::after(self.start, FUTURE);
+        let position = match record.position {
+            Some(position) => position.min(newest),
+            // Without a place of its own it belongs to the records around it.
+            None => self.watermark.unwrap_or(self.start),
+        };
+        if self.written_before.is_some_and(|floor| position < floor) {
+            tally.repeats += 1;
+            return Ok(());
+        }
+        let verdict = self.seen.remember(record, position);
+        if verdict == Verdict::Repeat {
+            tally.repeats += 1;
+            return Ok(());
+        }
+        if record.position.is_some() {
+            self.watermark = self.watermark.max(Some(position));
+        }
+        if let (Some(keep), Some(time)) = (&self.keep, record.time)
+            && !keep.contains(time)
+        {
+            tally.outside += 1;
+            return Ok(());
+        }
+        self.render(record, received, verdict, lines, tally)
+    }
+
+    fn render(
+        &mut self,
+        record: &Record,
+        received: Timestamp,
+        verdict: Verdict,
+        lines: &mut Vec<u8>,
+        tally: &mut Tally,
+    ) -> serde_json::Result<()> {
+        let mut event = normalise::normalise(&self.origin, record, received);
+        if verdict == Verdict::Clash {
+            // Both are kept, so that each id must still be unique.
+            event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());
+            tally.clashes += 1;
+        }
+        if event.action == Text::Borrowed(UNPARSED) {
+            tally.unparsed += 1;
+        }
+        render::line(self.format, &event, record, lines)?;
+        tally.events += 1;
+        tally.first = tally.first.into_iter().chain(event.time).min();
+        tally.last = tally.last.max(event.time);
+        self.remaining = self.remaining.map(|left| left.saturating_sub(1));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::json::Document;
+    use crate::model::name::SourceKind;
+    use crate::model::time::parse_api_time;
+
+    fn at(text: &str) -> Timestamp {
+        parse_api_time(&format!("2026-11-20T{text}Z")).unwrap()
+    }
+
+    fn step() -> Step {
+        let origin = Origin {
+            name: "acme".to_owned(),
+            kind: SourceKind::OrgEvents,
+            org_id: None,
+            site: None,
+        };
+        Step::new(
+            origin,
+            Format::Normalized,
+            Duration::from_secs(600),
+            at("12:00:00"),
+        )
+    }
+
+    fn record(id: &str, position: &str) -> Record {
+        let text = format!(r#"{{"id":"{id}","attributes":{{"action":"user_login"}}}}"#);
+        Record {
+            id: Some(id.to_owned()),
+            time: Some(at(position)),
+            position: Some(at(position)),
+            doc: Document::new(text.into()),
+        }
+    }
+
+    fn ids(lines: &[u8]) -> Vec<String> {
+        serde_json::Deserializer::from_slice(lines)
+            .into_iter::<serde_json::Value>()
+            .map(|event| event.unwrap()["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Takes all `records`; returns the ids written and the tally.
+    fn take(step: &mut Step, records: &[Record]) -> (Vec<String>, Tally) {
+        let mut lines = Vec::new();
+        let (tally, _) = step.take(records, at("12:00:00"), &mut lines).unwrap();
+        (ids(&lines), tally)
+    }
+
+    #[test]
+    fn each_record_once() {
+        let mut step = step();
+        let (written, tally) = take(
+            &mut step,
+            &[
+                record("a", "09:00:00"),
+                record("b", "09:00:00"),
+                record("a", "09:00:00"),
+            ],
+        );
+        assert_eq!(written, ["org:a", "org:b"]);
+        assert_eq!((tally.events, tally.repeats), (2, 1));
+        assert_eq!(step.watermark, Some(at("09:00:00")));
+    }
+
+    #[test]
+    fn an_id_with_another_content_is_kept_under_a_name_of_its_own() {
+        let mut other = record("a", "09:00:00");
+        other.doc = Document::new(r#"{"id":"a"}"#.into());
+        let (written, tally) = take(&mut step(), &[record("a", "09:00:00"), other]);
+        assert_eq!((tally.clashes, tally.unparsed), (1, 1));
+        assert_eq!(written[0], "org:a");
+        assert!(written[1].starts_with("org:a~"), "{}", written[1]);
+    }
+
+    #[test]
+    fn rereading_writes_late_records_inside_the_overlap_only() {
+        let mut step = step();
+        take(
+            &mut step,
+            &[record("old", "09:00:00"), record("new", "11:00:00")],
+        );
+        step.passed();
+        // Without a rereading, what comes is new, however old its time: the server's order says so.
+        let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
+        assert_eq!(written, ["org:stray"]);
+        step.rereading();
+        let records = [
+            record("old", "09:00:00"),
+            record("late", "10:55:00"),
+            record("new", "11:00:00"),
+            record("newer", "11:30:00"),
+        ];
+        let (written, tally) = take(&mut step, &records);
+        assert_eq!(written, ["org:late", "org:newer"]);
+        assert_eq!(tally.repeats, 2);
+    }
+
+    #[test]
+    fn a_full_step_says_where_it_stopped() {
+        let mut step = step();
+        step.remaining = Some(1);
+        let mut lines = Vec::new();
+        let records = [record("a", "09:00:00"), record("b", "09:00:01")];
+        let (tally, taken) = step.take(&records, at("12:00:00"), &mut lines).unwrap();
+        assert_eq!((tally.events, taken), (1, 1));
+        assert!(step.is_full());
+    }
+
+    #[test]
+    fn the_window_is_half_open_and_a_record_without_a_time_is_kept() {
+        let mut step = step();
+        step.keep = Some(Window {
+            from: at("09:00:00"),
+            to: Some(at("10:00:00")),
+        });
+        let mut timeless = record("timeless", "09:30:00");
+        timeless.time = None;
+        let records = [
+            record("before", "08:59:59"),
+            record("first", "09:00:00"),
+            timeless,
+            record("after", "10:00:00"),
+        ];
+        let (written, tally) = take(&mut step, &records);
+        assert_eq!(written, ["org:first", "org:timeless"]);
+        assert_eq!(tally.outside, 2);
+    }
+
+    #[test]
+    fn a_date_far_ahead_does_not_carry_the_watermark_away() {
+        let mut step = step();
+        let mut ahead = record("ahead", "09:00:00");
+        ahead.position = parse_api_time("9999-01-01T00:00:00Z");
+        take(&mut step, &[ahead]);
+        assert_eq!(step.watermark, parse_api_time("2026-11-21T12:00:00Z"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Owns the walk over the pages of a source that delivers oldest first: where it goes on, where it
+//! ends, and when a server leads it in a circle. Pure.
+
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::source::Place;
+
+/// Empty pages with a new cursor that are followed in a row. A stream that keeps its cursor at the
+/// end may give a few; one that gives more is caught up, and the next pull goes on from there.
+const EMPTY_PAGES: u32 = 3;
+
+/// One walk over a window.
+#[derive(Debug)]
+pub struct Walk {
+    place: Place,
+    /// Hashes of the cursors used: two of a million are alike with a chance of about 10^-8.
+    used: HashSet<u64>,
+    empty_in_a_row: u32,
+}
+
+/// Where a walk goes after a page.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// There is another page.
+    GoOn,
+    /// Everything there is was read.
+    CaughtUp,
+}
+
+/// The server gave a cursor that was used before, with records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server repeats a cursor that was used before, so its pages lead in a circle")]
+pub struct Circle;
+
+impl Walk {
+    /// A walk that starts at the window's first page, or behind `cursor`.
+    pub fn new(cursor: Option<&str>) -> Walk {
+        let place = match cursor {
+            Some(cursor) => Place::Cursor(cursor.to_owned()),
+            None => Place::Start,
+        };
+        Walk {
+            used: HashSet::from([hash(&place)]),
+            place,
+            empty_in_a_row: 0,
+        }
+    }
+
+    /// Where the next page is.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The newest cursor, to go on from another time.
+    pub fn cursor(&self) -> Option<&str> {
+        match &self.place {
+            Place::Cursor(cursor) => Some(cursor),
+            Place::Start | Place::Offset(_) => None,
+        }
+    }
+
+    /// Takes note of the page at [`Walk::place`]: how many records it had, and where it said it
+    /// goes on. The place stays when the page named none: the next pull asks there again.
+    ///
+    /// # Errors
+    /// [`Circle`]; the place stays.
+    pub fn advance(&mut self, records: usize, next: Option<Place>) -> Result<Advance, Circle> {
+        let Some(next) = next else {
+            return Ok(Advance::CaughtUp);
+        };
+        if records == 0 {
+            return Ok(self.advance_empty(next));
+        }
+        if !self.used.insert(hash(&next)) {
+            return Err(Circle);
+        }
+        self.place = next;
+        self.empty_in_a_row = 0;
+        Ok(Advance::GoOn)
+    }
+
+    fn advance_empty(&mut self, next: Place) -> Advance {
+        if !self.used.insert(hash(&next)) {
+            return Advance::CaughtUp;
+        }
+        self.place = next;
+        self.empty_in_a_row += 1;
+        match self.empty_in_a_row > EMPTY_PAGES {
+            true => Advance::CaughtUp,
+            false => Advance::GoOn,
+        }
+    }
+}
+
+fn hash(place: &Place) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match place {
+        Place::Start => 0_u8.hash(&mut hasher),
+        Place::Cursor(cursor) => cursor.hash(&mut hasher),
+        Place::Offset(offset) => offset.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn to(cursor: &str) -> Option<Place> {
+        Some(Place::Cursor(cursor.to_owned()))
+    }
+
+    #[test]
+    fn it_follows_cursors_to_the_page_without_one_and_keeps_the_last() {
+        let mut walk = Walk::new(None);
+        assert_eq!(walk.place(), &Place::Start);
+        assert_eq!(walk.advance(2, to("c1")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(2, to("c2")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(1, None), Ok(Advance::CaughtUp));
+        assert_eq!(walk.cursor(), Some("c2"));
+    }
+
+    #[test]
+    fn an_empty_page_behind_its_own_cursor_is_the_end() {
+        let mut walk = Walk::new(Some("c1"));
+        assert_eq!(walk.advance(0, to("c1")), Ok(Advance::CaughtUp));
+        assert_eq!(walk.cursor(), Some("c1"));
+    }
+
+    #[test]
+    fn empty_pages_with_new_cursors_are_followed_three_times_in_a_row() {
+        let mut walk = Walk::new(None);
+        for (n, cursor) in ["e1", "e2", "e3"].iter().enumerate() {
+            assert_eq!(walk.advance(0, to(cursor)), Ok(Advance::GoOn), "{n}");
+        }
+        // A page with records starts the count again.
+        assert_eq!(walk.advance(5, to("c1")), Ok(Advance::GoOn));
+        for cursor in ["e4", "e5", "e6"] {
+            assert_eq!(walk.advance(0, to(cursor)), Ok(Advance::GoOn));
+        }
+        assert_eq!(walk.advance(0, to("e7")), Ok(Advance::CaughtUp));
+        assert_eq!(walk.cursor(), Some("e7"));
+    }
+
+    #[test]
+    fn a_used_cursor_with_records_is_a_circle() {
+        let mut walk = Walk::new(Some("c1"));
+        assert_eq!(walk.advance(5, to("c1")), Err(Circle));
+        assert_eq!(walk.cursor(), Some("c1"));
+        assert_eq!(walk.advance(5, to("c2")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(5, to("c3")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(5, to("c2")), Err(Circle));
+    }
+}

@@ -1,0 +1,191 @@
+//! Owns the writing side of a run: step, append, commit, checkpoint, in this order and no other.
+//!
+//! Runs on a thread that may block.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::model::time::Timestamp;
+use crate::pipeline::error::RunError;
+use crate::pipeline::fetch::Delivery;
+use crate::pipeline::journal::Journal;
+use crate::pipeline::step::{Step, Tally};
+use crate::sink::Sink;
+use crate::telemetry::meter::Meter;
+
+/// Uncommitted bytes that make a commit due: a commit costs two syncs, and what is not committed
+/// is fetched again after a crash.
+const COMMIT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The longest that a line stays uncommitted.
+const COMMIT_AFTER: Duration = Duration::from_secs(2);
+
+/// Whether the run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// More may come.
+    GoOn,
+    /// `--max-events` is reached.
+    Enough,
+}
+
+/// Writes one source's records.
+pub struct Writer {
+    sink: Box<dyn Sink>,
+    step: Step,
+    journal: Option<Journal>,
+    meter: Arc<Meter>,
+    tally: Tally,
+    lines: Vec<u8>,
+    uncommitted_bytes: u64,
+    uncommitted_events: u64,
+    oldest_uncommitted: Option<Instant>,
+}
+
+impl Writer {
+    /// A writer that commits to `sink` and, if there is one, to `journal`.
+    pub fn new(
+        sink: Box<dyn Sink>,
+        step: Step,
+        journal: Option<Journal>,
+        meter: Arc<Meter>,
+    ) -> Writer {
+        Writer {
+            sink,
+            step,
+            journal,
+            meter,
+            tally: Tally::default(),
+            lines: Vec::new(),
+            uncommitted_bytes: 0,
+            uncommitted_events: 0,
+            oldest_uncommitted: None,
+        }
+    }
+
+    /// What has been written so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Notes that everything there was until `start` has been read; the next commit says so.
+    pub fn complete(&mut self, start: Timestamp) {
+        if let Some(journal) = &mut self.journal {
+            journal.complete(start);
+        }
+    }
+
+    /// How long until a commit is due; nothing while there is nothing to commit.
+    pub fn commit_due(&self) -> Option<Duration> {
+        let oldest = self.oldest_uncommitted?;
+        Some(match self.uncommitted_bytes >= COMMIT_BYTES {
+            true => Duration::ZERO,
+            false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
+        })
+    }
+
+    /// The newest place known.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        self.step.watermark
+    }
+
+    /// Whether nothing was ever committed before.
+    pub fn is_first(&self) -> bool {
+        self.journal.as_ref().is_some_and(Journal::is_first)
+    }
+
+    /// Opens the output, so that one that cannot be written is known before anything is asked for.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the state cannot be written.
+    pub fn open(&mut self) -> Result<(), RunError> {
+        let news = self.sink.prepare()?;
+        match (news, &mut self.journal) {
+            (Some(file), Some(journal)) => Ok(journal.record(&mut self.step, 0, vec![file])?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what was delivered, and commits when it is time.
+    ///
+    /// # Errors
+    /// Nothing of what is not committed moves the checkpoint.
+    pub fn write(&mut self, delivery: Delivery) -> Result<Flow, RunError> {
+        match delivery {
+            Delivery::Rereading => self.step.rereading(),
+            Delivery::Records {
+                records,
+                received,
+                window,
+                then,
+                passed,
+            } => {
+                self.open()?;
+                self.lines.clear();
+                let (tally, taken) = self.step.take(&records, received, &mut self.lines)?;
+                self.append(&tally)?;
+                if taken < records.len() {
+                    // The window stays: the page is asked for again, and what was taken is known.
+                    return Ok(Flow::Enough);
+                }
+                if passed {
+                    self.step.passed();
+                }
+                if let Some(journal) = &mut self.journal {
+                    journal.stands(window, then);
+                }
+            }
+        }
+        if self.commit_due() == Some(Duration::ZERO) {
+            self.commit()?;
+        }
+        Ok(match self.step.is_full() {
+            true => Flow::Enough,
+            false => Flow::GoOn,
+        })
+    }
+
+    /// Makes what was written durable, then moves the checkpoint.
+    ///
+    /// # Errors
+    /// The checkpoint has not moved.
+    pub fn commit(&mut self) -> Result<(), RunError> {
+        let outputs = self.sink.commit()?;
+        if let Some(journal) = &mut self.journal {
+            journal.record(&mut self.step, self.uncommitted_events, outputs)?;
+        }
+        self.uncommitted_bytes = 0;
+        self.uncommitted_events = 0;
+        self.oldest_uncommitted = None;
+        Ok(())
+    }
+
+    fn append(&mut self, tally: &Tally) -> Result<(), RunError> {
+        if !self.lines.is_empty() {
+            self.sink.append(&self.lines)?;
+            self.uncommitted_bytes += self.lines.len() as u64;
+            self.uncommitted_events += tally.events;
+            self.oldest_uncommitted.get_or_insert_with(Instant::now);
+        }
+        warn_once(&self.step.origin.name, &self.tally, tally);
+        self.tally.add(tally);
+        self.meter.events.add(tally.events);
+        Ok(())
+    }
+}
+
+/// Tells the first of each kind; the run's summary has the counts.
+fn warn_once(source: &str, before: &Tally, now: &Tally) {
+    if before.unparsed == 0 && now.unparsed > 0 {
+        tracing::warn!(
+            source,
+            "a record could not be understood; it is written as `unparsed`, with its raw text"
+        );
+    }
+    if before.clashes == 0 && now.clashes > 0 {
+        tracing::warn!(
+            source,
+            "a record repeats an id with another content; both are written"
+        );
+    }
+}

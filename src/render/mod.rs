@@ -1,0 +1,27 @@
+//! Owns the forms of a line of output: a normalized event and its record in, bytes out.
+
+mod normalized;
+
+pub use normalized::SCHEMA_TEXT;
+
+use crate::config::settings::Format;
+use crate::model::event::Event;
+use crate::model::record::Record;
+
+/// Appends one line, its newline included, to `out`.
+///
+/// # Errors
+/// serde_json's, which for our own types and a growing buffer do not occur.
+pub fn line(
+    format: Format,
+    event: &Event<'_>,
+    record: &Record,
+    out: &mut Vec<u8>,
+) -> serde_json::Result<()> {
+    match format {
+        Format::Normalized => normalized::append(event, record, out)?,
+        Format::Raw => out.extend_from_slice(record.doc.text()),
+    }
+    out.push(b'\n');
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! The switches: everything about the APIs that is undocumented, disputed or configurable.
+//!
+//! Defaults are the reading that most sources agree on.
+
+use std::time::Duration;
+
+/// How the server behaves. All of it may change while the server runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behaviour {
+    /// What `meta.next` is when the organization's events have ended.
+    pub end_of_stream: EndOfStream,
+    /// Where a null is due, it comes with an empty page of its own after the last data (the page in
+    /// elastic/integrations PR 19718), instead of with the last data.
+    pub trailing_empty_page: bool,
+    /// Which clock `from` and `to` of events-stream look at.
+    pub filter_clock: FilterClock,
+    /// `from` or `to` beside a cursor is a 400.
+    pub strict_cursor: bool,
+    /// What `from` and `to` beside a cursor do when that is allowed.
+    pub cursor_bounds: CursorBounds,
+    /// A cursor older than this is a 400 `ADMIN-400-1`. None: cursors live until `expire_cursors`.
+    pub cursor_ttl: Option<Duration>,
+    /// What a `limit` above `org_max_limit` does.
+    pub over_limit: OverLimit,
+    /// Page size of events-stream when `limit` is absent (Atlassian's page: 200).
+    pub org_default_limit: usize,
+    /// Largest page of events-stream (500).
+    pub org_max_limit: usize,
+    /// Largest page of Jira; a larger `limit` is clamped (1000).
+    pub jira_max_limit: usize,
+    /// Rate limit of events-stream. Real: 50 a minute.
+    pub org_rate_limit: Option<RateLimit>,
+    /// Rate limit of Jira's audit records.
+    pub jira_rate_limit: Option<RateLimit>,
+    /// Wait before each answer of events-stream.
+    pub org_latency: Duration,
+    /// Wait before each answer of Jira.
+    pub jira_latency: Duration,
+    /// Seconds by which the `Date` and `X-RateLimit-Reset` headers run ahead of the real clock.
+    pub clock_skew: i64,
+    /// JSON is sent with newlines and indentation between the tokens.
+    pub pretty_json: bool,
+    /// Bodies are gzipped for clients that accept it.
+    pub gzip: bool,
+    /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
+    pub scoped_key: bool,
+    /// All Jira products are on Free plans: 403.
+    pub free_plan: bool,
+    /// A Jira date without a zone gives an empty 200 at the site too, not only through the gateway
+    /// (elastic/integrations 18138).
+    pub zoneless_empty_everywhere: bool,
+    /// After each Jira page that holds records, this many new ones are recorded inside the asked window.
+    pub insert_on_jira_page: usize,
+    /// How many more pages `insert_on_jira_page` happens on; counts down.
+    pub insert_on_jira_pages: usize,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            end_of_stream: EndOfStream::NullWhenBounded,
+            trailing_empty_page: false,
+            filter_clock: FilterClock::ProcessedAt,
+            strict_cursor: false,
+            cursor_bounds: CursorBounds::Kept,
+            cursor_ttl: None,
+            over_limit: OverLimit::Clamp,
+            org_default_limit: 200,
+            org_max_limit: 500,
+            jira_max_limit: 1000,
+            org_rate_limit: None,
+            jira_rate_limit: None,
+            org_latency: Duration::ZERO,
+            jira_latency: Duration::ZERO,
+            clock_skew: 0,
+            pretty_json: false,
+            gzip: false,
+            scoped_key: false,
+            free_plan: false,
+            zoneless_empty_everywhere: true,
+            insert_on_jira_page: 0,
+            insert_on_jira_pages: usize::MAX,
+        }
+    }
+}
+
+/// What `meta.next` is when no event is left. Sources disagree; no live answer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndOfStream {
+    /// Null, bounded or not (elastic/integrations' fixture).
+    Null,
+    /// A cursor that stays good for polling; an empty page repeats the cursor it was asked with ("How to Harden").
+    CursorAlways,
+    /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles both.
+    NullWhenBounded,
+}
+
+/// The clock that `from` and `to` of events-stream compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilterClock {
+    /// `attributes.processedAt`.
+    ProcessedAt,
+    /// `attributes.time`.
+    Time,
+}
+
+/// What `from` and `to` do when they are sent again beside a cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CursorBounds {
+    /// Nothing: the cursor's own bounds hold.
+    Kept,
+    /// They replace the cursor's own.
+    Replaced,
+}
+
+/// What a `limit` above the largest page does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OverLimit {
+    /// The largest page is sent.
+    Clamp,
+    /// 400 `ADMIN-400-19`.
+    Reject,
+}
+
+/// A rate limit on one API path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RateLimit {
+    /// Requests allowed in one window.
+    pub requests: u32,
+    /// Length of the window: a minute in reality, less in a test.
+    pub per: Duration,
+    /// How the window moves.
+    pub window: Window,
+    /// A refused request counts too, so that hurrying makes the wait longer.
+    pub count_refused: bool,
+    /// How exact `X-RateLimit-Reset` is.
+    pub reset_precision: ResetPrecision,
+    /// A 429 carries `Retry-After` in whole seconds.
+    pub retry_after: bool,
+    /// Shape of the 429's body on the admin API; Jira has its own.
+    pub envelope: Envelope,
+}
+
+impl RateLimit {
+    /// `requests` in a fixed window of `per`, as the documentation describes it: minute precision, no `Retry-After`.
+    pub fn new(requests: u32, per: Duration) -> Self {
+        Self {
+            requests,
+            per,
+            window: Window::Fixed,
+            count_refused: false,
+            reset_precision: ResetPrecision::Minute,
+            retry_after: false,
+            envelope: Envelope::Errors,
+        }
+    }
+}
+
+/// How a rate limit's window moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// The counter goes back to zero at each multiple of the window's length.
+    Fixed,
+    /// Every span of the window's length is within the limit.
+    Rolling,
+}
+
+/// How exact `X-RateLimit-Reset` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResetPrecision {
+    /// `yyyy-MM-ddTHH:mmZ`, cut and not rounded, so that it may lie in the past (grove PR 38).
+    Minute,
+    /// `yyyy-MM-ddTHH:mm:ssZ`.
+    Second,
+}
+
+/// The three shapes of an error body seen on the admin host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// `{"errors": [{id, status, code, title, detail}]}`: the documented one.
+    Errors,
+    /// `{timestamp, path, status, error, message, requestId}`: Spring's.
+    Spring,
+    /// `{code, message}`: the gateway's.
+    Gateway,
+}

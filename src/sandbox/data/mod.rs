@@ -1,0 +1,232 @@
+//! The history: what a made-up company of a dozen people did for a month, drawn from a seed.
+//!
+//! Every name, address and id is invented. The shapes are those that Atlassian's models and other collectors' fixtures
+//! show; `odd_event` and `odd_record` hold the irregular ones, which `DataOptions::clean` leaves out.
+
+mod actions;
+mod clock;
+mod context;
+mod draft;
+pub mod incident;
+mod jira_kinds;
+mod jira_record;
+mod odd_event;
+mod odd_record;
+mod org_event;
+mod people;
+
+pub use jira_record::JiraComposer;
+pub use org_event::OrgComposer;
+
+use super::{DataOptions, jira::JiraRecord, org::OrgEvent};
+
+/// A history this small has no room for the incident.
+const SMALLEST_WITH_INCIDENT: usize = 100;
+/// Every so many events, several share a millisecond, across the point where a page of 50, 100, 200 or 500 ends.
+const TIE_EVERY: usize = 100;
+/// Events before and after that point that share it.
+const TIE_REACH: usize = 4;
+
+/// The organization's history in processing order, and the composer that goes on from it.
+pub fn org_history(options: &DataOptions) -> (Vec<OrgEvent>, OrgComposer) {
+    let mut composer = OrgComposer::new(options.seed, options.clean);
+    let (start, end) = clock::window(options);
+    let with_incident = options.org_events >= SMALLEST_WITH_INCIDENT;
+    let incident_size = if with_incident {
+        incident::STEPS.len()
+    } else {
+        0
+    };
+    let mut times = clock::draw(
+        composer.rng(),
+        start,
+        end,
+        options.org_events - incident_size,
+    );
+    if !options.clean {
+        tie(&mut times);
+    }
+    let incident = if with_incident {
+        incident::compose(&mut composer, start, end)
+    } else {
+        Vec::new()
+    };
+    let mut events = Vec::with_capacity(options.org_events);
+    let mut pending = incident.into_iter().peekable();
+    for (number, at) in times.into_iter().enumerate() {
+        while let Some(event) = pending.next_if(|event| event.processed_ms < at) {
+            events.push(event);
+        }
+        events.push(composer.compose(at, !options.clean && number % 45 == 44));
+    }
+    events.extend(pending);
+    (events, composer)
+}
+
+/// The site's history, oldest first, and the composer that goes on from it.
+pub fn jira_history(options: &DataOptions) -> (Vec<JiraRecord>, JiraComposer) {
+    let mut composer = JiraComposer::new(options.seed, options.clean);
+    let (start, end) = clock::window(options);
+    let mut times = clock::draw(composer.rng(), start, end, options.jira_records);
+    if !options.clean {
+        tie(&mut times);
+    }
+    let records = times.into_iter().map(|at| composer.compose(at)).collect();
+    (records, composer)
+}
+
+fn tie(times: &mut [i64]) {
+    for edge in (TIE_EVERY..times.len()).step_by(TIE_EVERY) {
+        let first = edge - TIE_REACH;
+        let at = times[first];
+        let last = times.len().min(edge + TIE_REACH);
+        times[first..last].fill(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use chrono::DateTime;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn options(clean: bool) -> DataOptions {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        DataOptions {
+            now,
+            clean,
+            ..DataOptions::default()
+        }
+    }
+
+    fn parsed(clean: bool) -> Vec<Value> {
+        let (events, _) = org_history(&options(clean));
+        events
+            .iter()
+            .map(|event| serde_json::from_str(&event.text).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes() {
+        assert_eq!(
+            org_history(&options(false)).0,
+            org_history(&options(false)).0
+        );
+        assert_eq!(
+            jira_history(&options(false)).0,
+            jira_history(&options(false)).0
+        );
+        let other = DataOptions {
+            seed: 8,
+            ..options(false)
+        };
+        assert_ne!(org_history(&options(false)).0, org_history(&other).0);
+    }
+
+    #[test]
+    fn the_history_is_complete_ordered_and_within_its_window() {
+        for clean in [true, false] {
+            let options = options(clean);
+            let (events, _) = org_history(&options);
+            assert_eq!(events.len(), options.org_events);
+            assert!(events.is_sorted_by_key(|event| event.processed_ms));
+            let end = options.now.timestamp_millis();
+            let start = end - i64::from(options.days) * 86_400_000;
+            assert!(events[0].processed_ms >= start && events[2399].processed_ms <= end);
+            let ids: HashSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
+            assert_eq!(ids.len(), events.len());
+            let (records, _) = jira_history(&options);
+            assert_eq!(records.len(), options.jira_records);
+            assert!(records.is_sorted_by_key(|record| record.created_ms));
+            let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
+            assert_eq!(ids.len(), records.len());
+        }
+    }
+
+    #[test]
+    fn what_the_log_sorts_by_is_what_the_text_says() {
+        for event in org_history(&options(false)).0 {
+            let value: Value = serde_json::from_str(&event.text).unwrap();
+            let at = |key: &str| {
+                let text = value["attributes"][key].as_str().unwrap();
+                DateTime::parse_from_rfc3339(text)
+                    .unwrap()
+                    .timestamp_millis()
+            };
+            assert_eq!(at("processedAt"), event.processed_ms);
+            assert_eq!(at("time"), event.time_ms);
+            assert_eq!(value["id"], event.id.as_str());
+        }
+        for record in jira_history(&options(false)).0 {
+            let value: Value = serde_json::from_str(&record.text).unwrap();
+            let created = value["created"].as_str().unwrap();
+            let created = DateTime::parse_from_str(created, "%Y-%m-%dT%H:%M:%S%.3f%z").unwrap();
+            assert_eq!(created.timestamp_millis(), record.created_ms);
+            assert_eq!(value["id"].to_string(), record.id);
+        }
+    }
+
+    #[test]
+    fn many_kinds_of_action_and_both_time_formats() {
+        let events = parsed(false);
+        let actions: HashSet<&str> = events
+            .iter()
+            .filter_map(|event| event["attributes"]["action"].as_str())
+            .collect();
+        assert!(actions.len() >= 40, "{}", actions.len());
+        let plain = |event: &&Value| event["attributes"]["time"].as_str().unwrap().len() == 20;
+        let without_millis = events.iter().filter(plain).count();
+        assert!((20..1200).contains(&without_millis), "{without_millis}");
+        let mean = events
+            .iter()
+            .map(|event| event.to_string().len())
+            .sum::<usize>()
+            / events.len();
+        assert!((700..=1200).contains(&mean), "{mean} bytes");
+    }
+
+    #[test]
+    fn ties_and_late_events_are_there_unless_clean() {
+        for (clean, expected) in [(false, true), (true, false)] {
+            let (events, _) = org_history(&options(clean));
+            let tied = events
+                .windows(5)
+                .any(|five| five[0].processed_ms == five[4].processed_ms);
+            let late = events
+                .iter()
+                .any(|event| event.processed_ms - event.time_ms > 3_600_000);
+            assert_eq!((tied, late), (expected, expected));
+            assert!(
+                events
+                    .iter()
+                    .all(|event| event.time_ms <= event.processed_ms)
+            );
+        }
+    }
+
+    #[test]
+    fn a_clean_history_is_regular() {
+        for event in parsed(true) {
+            let attributes = &event["attributes"];
+            assert!(attributes["actor"]["name"].is_string(), "{event}");
+            assert!(
+                attributes["actor"]["email"].as_str().unwrap().contains('@'),
+                "{event}"
+            );
+            assert!(
+                attributes["location"]["city"]
+                    .as_str()
+                    .is_some_and(|city| !city.is_empty())
+            );
+            assert!(attributes["container"][0]["id"].is_string());
+            assert!(
+                !event["message"]["content"].as_str().unwrap().contains('{'),
+                "{event}"
+            );
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A reply put on the wire, with the faults that happen there.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use bytes::Bytes;
+use chrono::{TimeDelta, Utc};
+
+use super::{
+    Fault,
+    body::{Play, Step, gzip, gzip_bomb},
+    line::Line,
+    reply::Reply,
+    world::Shared,
+};
+
+/// What delivery needs to know beside the reply.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The body may be gzipped: the switch is on and the client accepts it.
+    pub gzip: bool,
+    /// Seconds that the `Date` header runs ahead.
+    pub clock_skew: i64,
+}
+
+/// The response for `reply`, with `fault` played out on `line`.
+pub async fn deliver(
+    shared: &Shared,
+    line: &Line,
+    reply: Reply,
+    fault: Fault,
+    terms: &Terms,
+) -> Response {
+    match fault {
+        Fault::Hang => {
+            shared.stopped().await;
+            line.close();
+        }
+        Fault::CloseBeforeResponse => line.close(),
+        Fault::ResetBeforeResponse => line.reset(),
+        _ => {}
+    }
+    let mut response = Response::new(Body::empty());
+    // 0 stands for a request that gets no answer; its line is severed by now.
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    for (name, value) in &reply.headers {
+        set(&mut response, name, value);
+    }
+    let skew = TimeDelta::try_seconds(terms.clock_skew).unwrap_or_default();
+    let date = (Utc::now() + skew)
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string();
+    set(&mut response, "date", &date);
+    fill(&mut response, Bytes::from(reply.body), fault, terms.gzip);
+    response
+}
+
+fn fill(response: &mut Response, body: Bytes, fault: Fault, may_gzip: bool) {
+    let half = body.len() / 2;
+    let filled = match fault {
+        Fault::CloseMidBody => {
+            announce(response, body.len());
+            Body::from_stream(Play::half(&body, Step::Fail))
+        }
+        Fault::StallMidBody => {
+            announce(response, body.len());
+            Body::from_stream(Play::half(&body, Step::Stall))
+        }
+        Fault::WrongLength(announced) => {
+            announce(response, announced);
+            let cut = body.slice(..announced.min(body.len()));
+            let end = (announced > body.len()).then_some(Step::Fail);
+            let settle = Step::Pause(std::time::Duration::from_millis(20));
+            Body::from_stream(Play::new([Step::Send(cut), settle].into_iter().chain(end)))
+        }
+        Fault::CloseMidChunks => Body::from_stream(Play::half(&body, Step::Fail)),
+        Fault::TruncatedJson => Body::from(body.slice(..half)),
+        Fault::SlowBody { chunk_bytes, pause } => {
+            announce(response, body.len());
+            Body::from_stream(Play::slow(&body, chunk_bytes, pause))
+        }
+        Fault::EndlessBody => Body::from_stream(Play::endless()),
+        Fault::GzipBomb(decompressed) => {
+            set(response, "content-encoding", "gzip");
+            Body::from(gzip_bomb(decompressed))
+        }
+        _ => whole(response, body, may_gzip),
+    };
+    *response.body_mut() = filled;
+}
+
+fn whole(response: &mut Response, body: Bytes, may_gzip: bool) -> Body {
+    if may_gzip
+        && !body.is_empty()
+        && let Ok(packed) = gzip(&body)
+    {
+        set(response, "content-encoding", "gzip");
+        set(response, "vary", "accept-encoding");
+        return Body::from(packed);
+    }
+    Body::from(body)
+}
+
+fn announce(response: &mut Response, length: usize) {
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+}
+
+/// Sets a header; what is no valid header is left out, since only a test's own script can hold one.
+fn set(response: &mut Response, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+        response.headers_mut().append(name, value);
+    }
+}

@@ -1,0 +1,188 @@
+//! One request to one reply, as plain functions over the [`World`]: fault, credential, rate limit, endpoint.
+
+use chrono::{TimeDelta, Utc};
+
+use super::{
+    Api, Envelope, Fault, RateLimit, jira, json_text, org, reply::Reply, route::Route, throttle,
+    world::World,
+};
+
+const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
+    <body><form method=\"post\"><input name=\"username\"></form></body></html>\n";
+
+/// A request, understood.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Whether the method is GET.
+    pub is_get: bool,
+    /// The path as sent.
+    pub path: String,
+    /// The endpoint.
+    pub route: Route,
+    /// The query, percent-decoded, `+` read as a space.
+    pub query: Vec<(String, String)>,
+    /// The `authorization` header.
+    pub authorization: Option<String>,
+}
+
+impl Ask {
+    /// The first value of a query parameter.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The reply, and the fault that its delivery must play out.
+pub fn answer(world: &mut World, ask: &Ask) -> (Reply, Fault) {
+    let api = ask.route.api();
+    let fault = api.map_or(Fault::Pass, |api| world.scripts.of(api).take());
+    let reply = match replacement(world, ask, &fault) {
+        Some(reply) => reply,
+        None => normal(world, ask, &fault),
+    };
+    if let (Some(api), 200, false) = (api, reply.status, reply.body.is_empty()) {
+        *world.last_pages.of(api) = Some(reply.body.clone());
+    }
+    (reply, fault)
+}
+
+/// The reply of a fault that needs no endpoint.
+fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
+    let json = |body: &str| Some(Reply::json(200, body.to_owned()));
+    match fault {
+        Fault::Status {
+            status,
+            headers,
+            body,
+        } => Some(scripted(*status, headers, body)),
+        Fault::Html => Some(plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
+        Fault::Redirect(location) => {
+            Some(plain(302, "text/html;charset=UTF-8", "").header("location", location))
+        }
+        Fault::NotJson => json("upstream connect error or disconnect before headers"),
+        Fault::RawBody(text) => json(text),
+        Fault::ExpiredCursor => {
+            Some(org::errors::INVALID_CURSOR.reply(Envelope::Errors, &ask.path))
+        }
+        Fault::RepeatPage => {
+            let last = ask
+                .route
+                .api()
+                .and_then(|api| world.last_pages.of(api).clone());
+            last.map(|body| Reply::json(200, body))
+        }
+        Fault::EmptyBody | Fault::EndlessBody | Fault::GzipBomb(_) => json(""),
+        // A status of 0 is what the ledger shows for a request without an answer.
+        Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => Some(Reply {
+            status: 0,
+            headers: Vec::new(),
+            body: String::new(),
+        }),
+        Fault::Pass
+        | Fault::CloseMidBody
+        | Fault::CloseMidChunks
+        | Fault::StallMidBody
+        | Fault::WrongLength(_)
+        | Fault::TruncatedJson
+        | Fault::SlowBody { .. }
+        | Fault::SameCursor
+        | Fault::EmptyPageWithCursor => None,
+    }
+}
+
+fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+    if !ask.is_get {
+        return org::errors::METHOD_NOT_ALLOWED.reply(Envelope::Errors, &ask.path);
+    }
+    let refused = match &ask.route {
+        Route::JiraSite => jira::refusal(ask, false, world.behaviour.free_plan),
+        Route::JiraGateway(_) => jira::refusal(ask, true, world.behaviour.free_plan),
+        Route::Orgs | Route::Org(_) | Route::OrgEvents(_) => org::refusal(ask),
+        Route::TenantInfo | Route::Unknown => None,
+    };
+    if let Some(reply) = refused {
+        return reply;
+    }
+    let (limit_headers, limited) = throttled(world, ask);
+    let mut reply = match limited {
+        Some(reply) => reply,
+        None => endpoint(world, ask, fault),
+    };
+    reply.headers.extend(limit_headers);
+    if world.behaviour.pretty_json && reply.is_json() {
+        reply.body = json_text::pretty(&reply.body);
+    }
+    reply
+}
+
+fn endpoint(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+    match &ask.route {
+        Route::Orgs => org::list(world),
+        Route::Org(id) => org::one(id, &ask.path),
+        Route::OrgEvents(id) => org::events(world, ask, id, fault),
+        Route::TenantInfo => jira::tenant_info(),
+        Route::JiraSite => jira::records(world, ask, None, fault),
+        Route::JiraGateway(cloud_id) => jira::records(world, ask, Some(cloud_id), fault),
+        Route::Unknown => org::errors::UNKNOWN_RESOURCE.reply(Envelope::Errors, &ask.path),
+    }
+}
+
+/// The rate limit's headers, and the 429 when the request is over it.
+fn throttled(world: &mut World, ask: &Ask) -> (Vec<(String, String)>, Option<Reply>) {
+    let Some((api, limit)) = ask
+        .route
+        .api()
+        .and_then(|api| Some((api, limit_of(world, api)?)))
+    else {
+        return (Vec::new(), None);
+    };
+    let now = Utc::now();
+    let verdict = world.throttles.of(api).judge(&limit, now);
+    let skew = TimeDelta::try_seconds(world.behaviour.clock_skew).unwrap_or_default();
+    let headers = throttle::headers(&limit, &verdict, now + skew);
+    let refusal = (!verdict.passes).then(|| match api {
+        Api::OrgEvents => org::errors::RATE_LIMITED.reply(limit.envelope, &ask.path),
+        Api::JiraAudit => jira::rate_limited(),
+    });
+    (headers, refusal)
+}
+
+fn limit_of(world: &World, api: Api) -> Option<RateLimit> {
+    match api {
+        Api::OrgEvents => world.behaviour.org_rate_limit.clone(),
+        Api::JiraAudit => world.behaviour.jira_rate_limit.clone(),
+    }
+}
+
+fn plain(status: u16, content_type: &str, body: &str) -> Reply {
+    let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+    Reply {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
+}
+
+fn scripted(status: u16, headers: &[(String, String)], body: &str) -> Reply {
+    let mut headers = headers.to_vec();
+    let typed = headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let guess = match body.trim_start().chars().next() {
+        Some('{' | '[') => Some("application/json"),
+        Some('<') => Some("text/html;charset=UTF-8"),
+        Some(_) => Some("text/plain"),
+        None => None,
+    };
+    if let (false, Some(guess)) = (typed, guess) {
+        headers.push(("content-type".to_owned(), guess.to_owned()));
+    }
+    Reply {
+        status,
+        headers,
+        body: body.to_owned(),
+    }
+}

@@ -1,0 +1,95 @@
+//! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
+
+use super::{
+    dates::{self, Date},
+    log::Search,
+};
+use crate::sandbox::{
+    CLOUD_ID, Fault,
+    exchange::Ask,
+    json_text::{Object, array},
+    reply::{Reply, gateway_body, jira_error},
+    world::World,
+};
+
+/// `GET /rest/api/3/auditing/record`; `cloud_id` when it came through the gateway.
+pub fn records(world: &mut World, ask: &Ask, cloud_id: Option<&str>, fault: &Fault) -> Reply {
+    if cloud_id.is_some_and(|id| id != CLOUD_ID) {
+        return Reply::json(404, gateway_body(404, "Not Found"));
+    }
+    let (offset, limit) = match (number(ask, "offset", 0), number(ask, "limit", 1000)) {
+        (Some(offset), Some(limit)) => (offset, limit.min(world.behaviour.jira_max_limit)),
+        _ => {
+            return jira_error(
+                400,
+                "offset and limit must be numbers that are not negative.",
+            );
+        }
+    };
+    let (from, to) = (
+        ask.param("from").map(dates::read),
+        ask.param("to").map(dates::read),
+    );
+    let dates = [from, to];
+    if dates.contains(&Some(Date::Unreadable)) {
+        return jira_error(400, "from and to must be dates.");
+    }
+    let zoneless = dates
+        .iter()
+        .any(|date| matches!(date, Some(Date::Zoneless(_))));
+    let ignored = zoneless && (cloud_id.is_some() || world.behaviour.zoneless_empty_everywhere);
+    let search = Search {
+        offset,
+        limit,
+        from: from.and_then(instant),
+        to: to.and_then(instant),
+        terms: terms(ask),
+    };
+    let texts = if ignored || *fault == Fault::EmptyPageWithCursor {
+        Vec::new()
+    } else {
+        world.jira.page(&search)
+    };
+    let some = !texts.is_empty();
+    let body = Object::new()
+        .number("offset", offset)
+        .number("limit", limit)
+        .number("total", world.jira.len())
+        .raw("records", &array(texts))
+        .finish();
+    if some {
+        record_meanwhile(world, search.to);
+    }
+    Reply::json(200, body)
+}
+
+/// The records that appear between two pages, at the newest end of the window, so that offsets shift.
+fn record_meanwhile(world: &mut World, to: Option<i64>) {
+    if world.behaviour.insert_on_jira_page == 0 || world.behaviour.insert_on_jira_pages == 0 {
+        return;
+    }
+    world.behaviour.insert_on_jira_pages -= 1;
+    let now = world.now_ms();
+    let at = to.map_or(now, |to| to.min(now));
+    for _ in 0..world.behaviour.insert_on_jira_page {
+        let record = world.jira_composer.compose(at);
+        world.jira.add(record);
+    }
+}
+
+fn number(ask: &Ask, name: &str, default: usize) -> Option<usize> {
+    ask.param(name)
+        .map_or(Some(default), |text| text.parse().ok())
+}
+
+fn instant(date: Date) -> Option<i64> {
+    match date {
+        Date::At(at) | Date::Zoneless(at) => Some(at),
+        Date::Unreadable => None,
+    }
+}
+
+fn terms(ask: &Ask) -> Vec<String> {
+    let filter = ask.param("filter").unwrap_or_default();
+    filter.split_whitespace().map(str::to_lowercase).collect()
+}

@@ -1,0 +1,142 @@
+//! What was asked of the server, and when.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::Api;
+
+/// Requests remembered; older ones are forgotten, so that `atlaudit sandbox` can run for months.
+const REMEMBERED: usize = 100_000;
+
+/// One request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// When its head had been read.
+    pub at: Instant,
+    /// The audited endpoint it was for, if any.
+    pub api: Option<Api>,
+    /// The path, as sent.
+    pub path: String,
+    /// The query, percent-decoded.
+    pub query: Vec<(String, String)>,
+    /// The status answered; 0 when no answer was sent.
+    pub status: u16,
+    /// The `user-agent` header, or an empty string.
+    pub user_agent: String,
+    /// Whether an `authorization` header came with it.
+    pub authorization_present: bool,
+}
+
+/// The requests in order of arrival.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    requests: VecDeque<Request>,
+    forgotten: usize,
+}
+
+impl Ledger {
+    /// Notes a request, and gives the number by which to [`settle`](Self::settle) it.
+    pub fn arrive(&mut self, request: Request) -> usize {
+        if self.requests.len() == REMEMBERED {
+            self.requests.pop_front();
+            self.forgotten += 1;
+        }
+        self.requests.push_back(request);
+        self.forgotten + self.requests.len() - 1
+    }
+
+    /// Notes the status that request `number` got.
+    pub fn settle(&mut self, number: usize, status: u16) {
+        let place = number.checked_sub(self.forgotten);
+        if let Some(request) = place.and_then(|place| self.requests.get_mut(place)) {
+            request.status = status;
+        }
+    }
+
+    /// Everything remembered.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.iter().cloned().collect()
+    }
+
+    /// How many requests `api` got.
+    pub fn count(&self, api: Api) -> usize {
+        self.arrivals(api).len()
+    }
+
+    /// The largest number of requests to `api` in any span shorter than `span`.
+    pub fn max_in_window(&self, api: Api, span: Duration) -> usize {
+        let arrivals = self.arrivals(api);
+        let (mut first, mut most) = (0, 0);
+        for (last, at) in arrivals.iter().enumerate() {
+            while at.duration_since(arrivals[first]) >= span && first < last {
+                first += 1;
+            }
+            most = most.max(last - first + 1);
+        }
+        most
+    }
+
+    /// Forgets all requests.
+    pub fn clear(&mut self) {
+        self.forgotten += self.requests.len();
+        self.requests.clear();
+    }
+
+    fn arrivals(&self, api: Api) -> Vec<Instant> {
+        self.requests
+            .iter()
+            .filter(|request| request.api == Some(api))
+            .map(|request| request.at)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(at: Instant, api: Option<Api>) -> Request {
+        Request {
+            at,
+            api,
+            path: "/x".into(),
+            query: Vec::new(),
+            status: 0,
+            user_agent: String::new(),
+            authorization_present: false,
+        }
+    }
+
+    #[test]
+    fn the_busiest_window_is_found_wherever_it_starts() {
+        let start = Instant::now();
+        let mut ledger = Ledger::default();
+        for millis in [0, 900, 950, 990, 1000, 1890, 3000] {
+            let at = start + Duration::from_millis(millis);
+            ledger.arrive(request(at, Some(Api::OrgEvents)));
+            ledger.arrive(request(at, None));
+        }
+        assert_eq!(ledger.count(Api::OrgEvents), 7);
+        assert_eq!(
+            ledger.max_in_window(Api::OrgEvents, Duration::from_secs(1)),
+            5
+        );
+        assert_eq!(
+            ledger.max_in_window(Api::JiraAudit, Duration::from_secs(1)),
+            0
+        );
+    }
+
+    #[test]
+    fn a_status_finds_its_request_after_a_clear() {
+        let mut ledger = Ledger::default();
+        let old = ledger.arrive(request(Instant::now(), None));
+        ledger.clear();
+        let new = ledger.arrive(request(Instant::now(), None));
+        ledger.settle(old, 500);
+        ledger.settle(new, 200);
+        assert_eq!(ledger.requests()[0].status, 200);
+    }
+}

@@ -1,0 +1,73 @@
+//! The sandbox: a server on loopback that speaks Atlassian's audit APIs with their quirks, over made-up data.
+//!
+//! `atlaudit demo` and `atlaudit sandbox` run it for people, and the integration tests run it in-process with
+//! scripted faults. It imports nothing from the other rooms: a double that shared types with the code it
+//! stands against would agree with that code's mistakes.
+//!
+//! ```text
+//! server    accepts connections, and answers one request after the other        (the only async code)
+//!   exchange  fault -> credential -> rate limit -> endpoint -> reply
+//!     org, jira   the two APIs: what they keep, how they page, how they refuse
+//!     throttle    rate limits, fault: what was scripted, ledger: what was asked
+//!   delivery  a reply becomes bytes on the wire: whole, slow, cut, endless
+//! data      composes the events: people at work for a month, and one incident
+//! control   the handle with which a test scripts all of this while it runs
+//! ```
+//!
+//! Every behaviour that Atlassian does not document, or that sources disagree about, is a switch in [`Behaviour`].
+
+mod base64;
+mod behaviour;
+mod body;
+mod control;
+mod data;
+mod delivery;
+mod exchange;
+mod fault;
+mod jira;
+mod json_text;
+mod ledger;
+mod line;
+mod options;
+mod org;
+mod reply;
+mod route;
+mod server;
+mod throttle;
+mod world;
+
+#[cfg(test)]
+mod smoke;
+
+pub use behaviour::{
+    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
+    ResetPrecision, Window,
+};
+pub use control::Control;
+pub use data::incident;
+pub use fault::Fault;
+pub use ledger::Request;
+pub use options::{DataOptions, Options};
+pub use route::Api;
+pub use server::Sandbox;
+
+/// The only organization that exists here.
+pub const ORG_ID: &str = "4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92";
+/// Its name.
+pub const ORG_NAME: &str = "Lindenfell Instruments";
+/// An organization API key without scopes: reads everything.
+pub const API_KEY: &str = "sandbox-org-api-key";
+/// A scoped key that lacks `read:events:admin`: 401 with a message of its own.
+pub const API_KEY_NO_SCOPE: &str = "sandbox-org-api-key-without-scope";
+/// The Jira site whose records are served. The server answers under its own address, whatever the `Host`.
+pub const JIRA_SITE: &str = "lindenfell-example.atlassian.net";
+/// The site's cloud id, for the gateway path `/ex/jira/{cloud_id}/...`.
+pub const CLOUD_ID: &str = "b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215";
+/// A Jira administrator, for Basic authentication with [`JIRA_TOKEN`].
+pub const JIRA_EMAIL: &str = "auditor@lindenfell.example";
+/// The administrator's API token; also accepted as a Bearer token.
+pub const JIRA_TOKEN: &str = "sandbox-jira-token";
+/// A user who may sign in but is no administrator: 403.
+pub const JIRA_EMAIL_NOT_ADMIN: &str = "reader@lindenfell.example";
+/// That user's API token; also accepted as a Bearer token.
+pub const JIRA_TOKEN_NOT_ADMIN: &str = "sandbox-jira-token-not-admin";

@@ -1,0 +1,128 @@
+//! The opaque page cursor: a position in processing order, with the bounds and the direction of the walk.
+//!
+//! It names the last event served and not an index, so that events added later shift nothing.
+
+use std::time::Duration;
+
+use super::log::Position;
+use crate::sandbox::base64;
+
+/// Makes the text unreadable, and full of `+` and `/`.
+const MASK: u8 = 0xA7;
+
+/// What a cursor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last event served; None before the first.
+    pub after: Option<Position>,
+    /// Lower bound, epoch milliseconds, inclusive.
+    pub from: Option<i64>,
+    /// Upper bound, epoch milliseconds, inclusive.
+    pub to: Option<i64>,
+    /// Newest first.
+    pub descending: bool,
+    /// Cursors of an earlier generation than the server's are expired.
+    pub generation: u32,
+    /// The server's uptime when it was issued.
+    pub issued: Duration,
+}
+
+impl Cursor {
+    /// The text sent to clients.
+    pub fn encode(&self) -> String {
+        let plain = format!(
+            "{} {} {} {} {} {} {}",
+            optional(self.after.map(|position| position.processed_ms)),
+            optional(self.after.map(|position| position.sequence)),
+            optional(self.from),
+            optional(self.to),
+            u8::from(self.descending),
+            self.generation,
+            self.issued.as_millis(),
+        );
+        let masked: Vec<u8> = plain.bytes().map(|byte| byte ^ MASK).collect();
+        base64::encode(&masked)
+    }
+
+    /// The cursor behind a text, or None when the server never gave it out.
+    pub fn decode(text: &str) -> Option<Self> {
+        let bytes = base64::decode(text)?
+            .into_iter()
+            .map(|byte| byte ^ MASK)
+            .collect();
+        let plain = String::from_utf8(bytes).ok()?;
+        let fields: Vec<&str> = plain.split(' ').collect();
+        let [
+            processed,
+            sequence,
+            from,
+            to,
+            descending,
+            generation,
+            issued,
+        ] = fields.as_slice()
+        else {
+            return None;
+        };
+        let after = match (*processed, *sequence) {
+            ("-", "-") => None,
+            (processed, sequence) => Some(Position {
+                processed_ms: processed.parse().ok()?,
+                sequence: sequence.parse().ok()?,
+            }),
+        };
+        Some(Self {
+            after,
+            from: bound(from)?,
+            to: bound(to)?,
+            descending: *descending == "1",
+            generation: generation.parse().ok()?,
+            issued: Duration::from_millis(issued.parse().ok()?),
+        })
+    }
+}
+
+fn optional<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn bound(text: &str) -> Option<Option<i64>> {
+    if text == "-" {
+        Some(None)
+    } else {
+        text.parse().ok().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_form() {
+        for after in [
+            None,
+            Some(Position {
+                processed_ms: 1_795_158_000_000,
+                sequence: 41,
+            }),
+        ] {
+            let cursor = Cursor {
+                after,
+                from: Some(-5),
+                to: None,
+                descending: true,
+                generation: 3,
+                issued: Duration::from_millis(1200),
+            };
+            assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+        }
+    }
+
+    #[test]
+    fn foreign_text_is_no_cursor() {
+        for text in ["", "c2ltLTI=", "not base64", "AAAA"] {
+            assert_eq!(Cursor::decode(text), None, "{text:?}");
+        }
+    }
+}

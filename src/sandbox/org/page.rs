@@ -1,0 +1,175 @@
+//! One request to events-stream: its parameters, its cursor, its page.
+
+use super::{
+    cursor::Cursor,
+    errors,
+    log::{Found, Position, Search},
+};
+use crate::sandbox::{
+    Behaviour, CursorBounds, EndOfStream, Envelope, Fault, ORG_ID, OverLimit,
+    exchange::Ask,
+    json_text::{Object, array, quoted},
+    reply::{AdminError, Reply},
+    world::World,
+};
+
+/// `GET /orgs/{org_id}/events-stream`
+pub fn events(world: &World, ask: &Ask, org_id: &str, fault: &Fault) -> Reply {
+    let page = if org_id == ORG_ID {
+        page(world, ask, fault)
+    } else {
+        Err(errors::UNKNOWN_ORG)
+    };
+    page.unwrap_or_else(|error| error.reply(Envelope::Errors, &ask.path))
+}
+
+fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
+    let behaviour = &world.behaviour;
+    let limit = limit(behaviour, ask.param("limit"))?;
+    let used = ask.param("cursor");
+    let mut walk = match used {
+        Some(text) => resumed(world, ask, text)?,
+        None => fresh(world, ask)?,
+    };
+    walk.issued = world.uptime();
+    let mut found = world.org.page(&Search {
+        after: walk.after,
+        from: walk.from,
+        to: walk.to,
+        clock: behaviour.filter_clock,
+        descending: walk.descending,
+        limit,
+    });
+    if *fault == Fault::EmptyPageWithCursor {
+        found = Found {
+            texts: Vec::new(),
+            last: None,
+            more: true,
+        };
+    }
+    let next = match used {
+        Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
+        _ => next(behaviour, &walk, &found, used),
+    };
+    Ok(Reply::json(200, body(world, ask, &found, next.as_deref())))
+}
+
+fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
+    let Some(asked) = asked else {
+        return Ok(behaviour.org_default_limit);
+    };
+    match asked.parse() {
+        Ok(0) | Err(_) => Err(errors::INVALID_SYNTAX),
+        Ok(limit) if limit <= behaviour.org_max_limit => Ok(limit),
+        Ok(_) => match behaviour.over_limit {
+            OverLimit::Clamp => Ok(behaviour.org_max_limit),
+            OverLimit::Reject => Err(errors::INVALID_SYNTAX),
+        },
+    }
+}
+
+/// A walk that begins with this request.
+fn fresh(world: &World, ask: &Ask) -> Result<Cursor, AdminError> {
+    let descending = match ask.param("sortOrder") {
+        None | Some("asc") => false,
+        Some("desc") => true,
+        Some(_) => return Err(errors::INVALID_SYNTAX),
+    };
+    Ok(Cursor {
+        after: None,
+        from: bound(ask, "from")?,
+        to: bound(ask, "to")?,
+        descending,
+        generation: world.cursor_generation,
+        issued: world.uptime(),
+    })
+}
+
+/// A walk that goes on from a cursor.
+fn resumed(world: &World, ask: &Ask, text: &str) -> Result<Cursor, AdminError> {
+    let behaviour = &world.behaviour;
+    let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
+    if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
+        return Err(errors::INVALID_SYNTAX);
+    }
+    let mut walk = Cursor::decode(text).ok_or(errors::INVALID_CURSOR)?;
+    let age = world.uptime().saturating_sub(walk.issued);
+    let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
+    if too_old || walk.generation != world.cursor_generation {
+        return Err(errors::INVALID_CURSOR);
+    }
+    if behaviour.cursor_bounds == CursorBounds::Replaced {
+        walk.from = from.or(walk.from);
+        walk.to = to.or(walk.to);
+    }
+    Ok(walk)
+}
+
+fn bound(ask: &Ask, name: &str) -> Result<Option<i64>, AdminError> {
+    let parse = |text: &str| text.parse().map_err(|_| errors::INVALID_TIME);
+    ask.param(name).map(parse).transpose()
+}
+
+/// `meta.next`
+fn next(
+    behaviour: &Behaviour,
+    walk: &Cursor,
+    found: &Found<'_>,
+    used: Option<&str>,
+) -> Option<String> {
+    let at = |last: Option<Position>| {
+        Some(
+            Cursor {
+                after: last.or(walk.after),
+                ..walk.clone()
+            }
+            .encode(),
+        )
+    };
+    if found.more {
+        return at(found.last);
+    }
+    let null = match behaviour.end_of_stream {
+        EndOfStream::Null => true,
+        EndOfStream::CursorAlways => false,
+        EndOfStream::NullWhenBounded => walk.to.is_some(),
+    };
+    match found.last {
+        Some(_) if null && !behaviour.trailing_empty_page => None,
+        Some(_) => at(found.last),
+        None if null => None,
+        None => used.map(str::to_owned).or_else(|| at(None)),
+    }
+}
+
+fn body(world: &World, ask: &Ask, found: &Found<'_>, next: Option<&str>) -> String {
+    let links = next.map_or_else(Object::new, |cursor| {
+        let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
+        Object::new().text(
+            "next",
+            &format!("{}{}?cursor={cursor}", world.base_url, ask.path),
+        )
+    });
+    let count = found.texts.len();
+    // As recorded: the count of the page, but the default limit on an empty one.
+    let page_size = if count == 0 {
+        world.behaviour.org_default_limit
+    } else {
+        count
+    };
+    let meta = Object::new()
+        .raw("attributes", "null")
+        .raw("next", &next.map_or_else(|| "null".to_owned(), quoted))
+        .raw("prev", "null")
+        .raw("current", "null")
+        .number("page_size", page_size)
+        .raw("start_index", "null")
+        .raw("end_index", "null")
+        .number("total", count)
+        .finish();
+    Object::new()
+        .raw("data", &array(&found.texts))
+        .raw("links", &links.finish())
+        .raw("meta", &meta)
+        .finish()
+}

@@ -1,0 +1,135 @@
+//! An answer before it is put on the wire: plain data, and the error shapes of both APIs.
+
+use chrono::Utc;
+
+use super::{Envelope, json_text::Object};
+
+/// Status, headers and body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// Headers besides those that every answer has.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Reply {
+    /// A JSON body with `status`.
+    pub fn json(status: u16, body: String) -> Self {
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The same with one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Whether the body may be re-spaced as JSON.
+    pub fn is_json(&self) -> bool {
+        self.headers
+            .iter()
+            .any(|(name, value)| name == "content-type" && value.starts_with("application/json"))
+    }
+}
+
+/// An error of the organizations API.
+#[derive(Clone, Copy, Debug)]
+pub struct AdminError {
+    /// The status code.
+    pub status: u16,
+    /// Such as `ADMIN-400-1` (from the catalogue in jira.js' models).
+    pub code: &'static str,
+    /// The short text.
+    pub title: &'static str,
+    /// The sentence.
+    pub detail: &'static str,
+}
+
+impl AdminError {
+    /// The error in one of the three shapes.
+    pub fn reply(self, envelope: Envelope, path: &str) -> Reply {
+        let status = self.status.to_string();
+        let body = match envelope {
+            Envelope::Errors => {
+                let error = Object::new()
+                    .text("id", "5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43")
+                    .text("status", &status)
+                    .text("code", self.code)
+                    .text("title", self.title)
+                    .text("detail", self.detail)
+                    .finish();
+                Object::new().raw("errors", &format!("[{error}]")).finish()
+            }
+            Envelope::Spring => Object::new()
+                .text(
+                    "timestamp",
+                    &Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string(),
+                )
+                .text("path", path)
+                .raw("status", &status)
+                .text("error", self.title)
+                .text("message", self.detail)
+                .text("requestId", "b4fce632-88")
+                .finish(),
+            Envelope::Gateway => gateway_body(self.status, self.detail),
+        };
+        Reply::json(self.status, body)
+    }
+}
+
+/// The gateway's shape: `{code, message}`.
+pub fn gateway_body(status: u16, message: &str) -> String {
+    Object::new()
+        .raw("code", &status.to_string())
+        .text("message", message)
+        .finish()
+}
+
+/// Jira's shape: `{errorMessages, errors}`.
+pub fn jira_error(status: u16, message: &str) -> Reply {
+    let messages = super::json_text::array([super::json_text::quoted(message)]);
+    let body = Object::new()
+        .raw("errorMessages", &messages)
+        .raw("errors", "{}")
+        .finish();
+    Reply::json(status, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_admin_shapes() {
+        let error = AdminError {
+            status: 429,
+            code: "ADMIN-429-1",
+            title: "Rate limit exceeded",
+            detail: "Slow down.",
+        };
+        let body = |envelope| {
+            let reply = error.reply(envelope, "/p");
+            serde_json::from_str::<serde_json::Value>(&reply.body).unwrap()
+        };
+        assert_eq!(body(Envelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
+        assert_eq!(body(Envelope::Errors)["errors"][0]["status"], "429");
+        assert_eq!(body(Envelope::Spring)["path"], "/p");
+        assert_eq!(body(Envelope::Gateway)["code"], 429);
+    }
+
+    #[test]
+    fn jira_has_its_own() {
+        assert_eq!(
+            jira_error(403, "No.").body,
+            r#"{"errorMessages":["No."],"errors":{}}"#
+        );
+    }
+}

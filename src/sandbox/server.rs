@@ -1,0 +1,141 @@
+//! The running server: accepts connections on loopback and answers each request.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, Method, header},
+    response::Response,
+};
+use tokio::net::TcpListener;
+
+use super::{
+    Api, Control, Options,
+    delivery::{self, Terms},
+    exchange::{self, Ask},
+    ledger,
+    line::{Line, Lines},
+    route::Route,
+    world::{Shared, World},
+};
+
+/// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+impl Sandbox {
+    /// Composes the history, binds 127.0.0.1 and starts to serve on the current tokio runtime.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
+        let address = listener.local_addr()?;
+        let world = World::new(&options, format!("http://{address}"));
+        let shared = Arc::new(Shared::new(world));
+        let service = Router::new()
+            .fallback(handle)
+            .with_state(Arc::clone(&shared))
+            .into_make_service_with_connect_info::<Line>();
+        let stopping = Arc::clone(&shared);
+        let serving = axum::serve(Lines(listener), service)
+            .with_graceful_shutdown(async move { stopping.stopped().await });
+        // It ends when the server is told to stop; axum's serve never fails.
+        tokio::spawn(async move { serving.await });
+        Ok(Self { shared, address })
+    }
+
+    /// `http://127.0.0.1:PORT`, for every API.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A handle to script the server while it runs.
+    pub fn control(&self) -> Control {
+        Control::new(Arc::clone(&self.shared))
+    }
+
+    /// Serves until [`Control::stop`]. Signals are the caller's business: select on one beside this.
+    pub async fn run_until_stopped(self) {
+        self.shared.stopped().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.stop();
+    }
+}
+
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(line): ConnectInfo<Line>,
+    request: Request,
+) -> Response {
+    let arrived = Instant::now();
+    let ask = understand(&request);
+    let (reply, fault, latency, terms) = {
+        let mut world = shared.world();
+        let entry = entry(arrived, &ask, request.headers());
+        let number = world.ledger.arrive(entry);
+        let (reply, fault) = exchange::answer(&mut world, &ask);
+        world.ledger.settle(number, reply.status);
+        let behaviour = &world.behaviour;
+        let terms = Terms {
+            gzip: behaviour.gzip
+                && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
+            clock_skew: behaviour.clock_skew,
+        };
+        let latency = match ask.route.api() {
+            Some(Api::OrgEvents) => behaviour.org_latency,
+            Some(Api::JiraAudit) => behaviour.jira_latency,
+            None => Duration::ZERO,
+        };
+        (reply, fault, latency, terms)
+    };
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    delivery::deliver(&shared, &line, reply, fault, &terms).await
+}
+
+fn understand(request: &Request) -> Ask {
+    let uri = request.uri();
+    let query = uri.query().unwrap_or_default();
+    Ask {
+        is_get: request.method() == Method::GET,
+        path: uri.path().to_owned(),
+        route: Route::of(uri.path()),
+        query: url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect(),
+        authorization: request
+            .headers()
+            .get(header::AUTHORIZATION)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+    }
+}
+
+fn entry(at: Instant, ask: &Ask, headers: &HeaderMap) -> ledger::Request {
+    ledger::Request {
+        at,
+        api: ask.route.api(),
+        path: ask.path.clone(),
+        query: ask.query.clone(),
+        status: 0,
+        user_agent: text(headers, header::USER_AGENT).to_owned(),
+        authorization_present: ask.authorization.is_some(),
+    }
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> &str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}

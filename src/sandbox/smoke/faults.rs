@@ -1,0 +1,156 @@
+//! Every scripted fault, as a client sees it.
+
+use super::*;
+
+#[tokio::test]
+async fn faults_that_break_the_connection() {
+    let bench = Bench::small().await;
+    for fault in [Fault::CloseBeforeResponse, Fault::ResetBeforeResponse] {
+        bench.control.script(Api::OrgEvents, fault.clone());
+        assert!(bench.org("").send().await.is_err(), "{fault:?}");
+    }
+    let last = bench.control.requests().pop().unwrap();
+    assert_eq!((last.status, last.authorization_present), (0, true));
+    for fault in [
+        Fault::CloseMidBody,
+        Fault::CloseMidChunks,
+        Fault::WrongLength(9_000_000),
+    ] {
+        bench.control.script(Api::OrgEvents, fault.clone());
+        let mut response = bench.org("").send().await.unwrap();
+        assert_eq!(response.status(), 200, "{fault:?}");
+        assert!(response.chunk().await.unwrap().is_some(), "{fault:?}");
+        assert!(response.bytes().await.is_err(), "{fault:?}");
+    }
+    bench.control.script(Api::OrgEvents, Fault::StallMidBody);
+    let stalled = bench.org("").send().await.unwrap();
+    assert!(tokio::time::timeout(SHORT, stalled.bytes()).await.is_err());
+    bench.control.script(Api::OrgEvents, Fault::Hang);
+    assert!(
+        tokio::time::timeout(SHORT, bench.org("").send())
+            .await
+            .is_err()
+    );
+    bench.control.script(Api::OrgEvents, Fault::EndlessBody);
+    let mut endless = bench.org("").send().await.unwrap();
+    let mut read = 0;
+    while read < 5_000_000 {
+        read += endless.chunk().await.unwrap().unwrap().len();
+    }
+    drop(endless);
+    assert_eq!(bench.org("").send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn faults_within_a_whole_answer() {
+    let bench = Bench::small().await;
+    let first = bench
+        .org("limit=20")
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let script = |fault| bench.control.script(Api::OrgEvents, fault);
+    let slow = Fault::SlowBody {
+        chunk_bytes: 4000,
+        pause: Duration::from_millis(1),
+    };
+    for (fault, status, expected) in [
+        (Fault::RepeatPage, 200, first.as_str()),
+        (slow, 200, &first),
+        (Fault::TruncatedJson, 200, &first[..first.len() / 2]),
+        (Fault::WrongLength(17), 200, &first[..17]),
+        (Fault::EmptyBody, 200, ""),
+        (Fault::RawBody("{} ".into()), 200, "{} "),
+        (Fault::Redirect("http://127.0.0.1:9/".into()), 302, ""),
+        (
+            Fault::Status {
+                status: 503,
+                headers: vec![("Retry-After".into(), "2".into())],
+                body: "<p>".into(),
+            },
+            503,
+            "<p>",
+        ),
+    ] {
+        script(fault.clone());
+        let query = if fault == Fault::RepeatPage {
+            "limit=3"
+        } else {
+            "limit=20"
+        };
+        let response = bench.org(query).send().await.unwrap();
+        assert_eq!(response.status(), status, "{fault:?}");
+        // Cursors carry the moment of their issue, so that only the lengths of two answers agree.
+        let text = response.text().await.unwrap();
+        let same = if fault == Fault::RepeatPage {
+            text == expected
+        } else {
+            text.len().abs_diff(expected.len()) < 12
+        };
+        assert!(same, "{fault:?}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn faults_that_replace_the_answer() {
+    let bench = Bench::small().await;
+    let script = |fault| bench.control.script(Api::OrgEvents, fault);
+    script(Fault::Html);
+    let html = bench.org("").send().await.unwrap();
+    assert!(
+        html.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/html")
+    );
+    script(Fault::ExpiredCursor);
+    assert_eq!(bench.org("").send().await.unwrap().status(), 400);
+    script(Fault::GzipBomb(8 << 20));
+    assert_eq!(
+        bench
+            .org("")
+            .send()
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap()
+            .len(),
+        8 << 20
+    );
+    bench
+        .control
+        .set_behaviour(|behaviour| behaviour.gzip = true);
+    assert_eq!(bench.org_page("limit=20").await["meta"]["total"], 20);
+}
+
+#[tokio::test]
+async fn faults_of_the_page_itself() {
+    let bench = Bench::small().await;
+    bench.control.script(Api::OrgEvents, Fault::Pass);
+    bench.control.script(Api::OrgEvents, Fault::SameCursor);
+    bench
+        .control
+        .script(Api::OrgEvents, Fault::EmptyPageWithCursor);
+    let used = cursor(&bench.org_page("limit=20").await);
+    let query = format!("limit=20&cursor={used}");
+    let same = bench.org_page(&query).await;
+    assert_eq!((&same["meta"]["total"], cursor(&same)), (&20.into(), used));
+    let empty = bench.org_page(&query).await;
+    assert_eq!(empty["meta"]["total"], 0);
+    let resumed = bench
+        .org_page(&format!("limit=20&cursor={}", cursor(&empty)))
+        .await;
+    assert_eq!(resumed["data"], same["data"]);
+    bench.control.script_forever(Api::JiraAudit, Fault::NotJson);
+    bench.control.script(Api::JiraAudit, Fault::Hang);
+    for _ in 0..2 {
+        let text = bench.jira("").send().await.unwrap().text().await.unwrap();
+        assert!(serde_json::from_str::<Value>(&text).is_err());
+    }
+    bench.control.clear(Api::JiraAudit);
+    assert_eq!(bench.jira("").send().await.unwrap().status(), 200);
+}

@@ -1,0 +1,161 @@
+//! Rate limits: whether a request passes, and what the headers say about it.
+
+use std::{collections::VecDeque, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{RateLimit, ResetPrecision, Window};
+
+/// The state of one API's rate limit.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    counted: VecDeque<DateTime<Utc>>,
+}
+
+/// What a rate limit says about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether it is answered at all.
+    pub passes: bool,
+    /// Requests left in the window after it.
+    pub remaining: u32,
+    /// Until a refused request would pass, or the window ends.
+    pub wait: Duration,
+}
+
+impl Throttle {
+    /// Judges, and counts, a request that arrives `now`.
+    pub fn judge(&mut self, limit: &RateLimit, now: DateTime<Utc>) -> Verdict {
+        let since = window_start(limit, now);
+        while self.counted.front().is_some_and(|at| *at < since) {
+            self.counted.pop_front();
+        }
+        let before = u32::try_from(self.counted.len()).unwrap_or(u32::MAX);
+        let passes = before < limit.requests;
+        if passes || limit.count_refused {
+            self.counted.push_back(now);
+        }
+        let opens = match limit.window {
+            Window::Fixed => since,
+            // The request that must leave the window before another one passes.
+            Window::Rolling => {
+                let kept = self.counted.len();
+                let blocking = kept.saturating_sub(limit.requests.max(1) as usize);
+                self.counted.get(blocking).copied().unwrap_or(now)
+            }
+        };
+        let end = opens + span(limit.per);
+        Verdict {
+            passes,
+            remaining: limit.requests.saturating_sub(before + 1),
+            wait: (end - now).to_std().unwrap_or_default(),
+        }
+    }
+}
+
+/// The `X-RateLimit-*` and `Retry-After` headers for `verdict`.
+pub fn headers(limit: &RateLimit, verdict: &Verdict, now: DateTime<Utc>) -> Vec<(String, String)> {
+    let pattern = match limit.reset_precision {
+        ResetPrecision::Minute => "%Y-%m-%dT%H:%MZ",
+        ResetPrecision::Second => "%Y-%m-%dT%H:%M:%SZ",
+    };
+    let reset = (now + span(verdict.wait)).format(pattern).to_string();
+    let mut headers = vec![
+        ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
+        (
+            "x-ratelimit-remaining".to_owned(),
+            verdict.remaining.to_string(),
+        ),
+        ("x-ratelimit-reset".to_owned(), reset),
+    ];
+    if !verdict.passes && limit.retry_after {
+        let seconds = verdict.wait.as_millis().div_ceil(1000);
+        headers.push(("retry-after".to_owned(), seconds.to_string()));
+    }
+    headers
+}
+
+fn window_start(limit: &RateLimit, now: DateTime<Utc>) -> DateTime<Utc> {
+    let span = span(limit.per);
+    match limit.window {
+        Window::Rolling => now - span + TimeDelta::nanoseconds(1),
+        Window::Fixed => {
+            let length = span.num_milliseconds().max(1);
+            let start = now.timestamp_millis().div_euclid(length) * length;
+            DateTime::from_timestamp_millis(start).unwrap_or(now)
+        }
+    }
+}
+
+fn span(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_fixed_window_opens_again_at_the_full_minute() {
+        let limit = RateLimit::new(2, Duration::from_secs(60));
+        let mut throttle = Throttle::default();
+        assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
+        let second = throttle.judge(&limit, at("2026-11-20T09:30:51Z"));
+        assert_eq!((second.passes, second.remaining), (true, 0));
+        let third = throttle.judge(&limit, at("2026-11-20T09:30:52Z"));
+        assert_eq!((third.passes, third.wait), (false, Duration::from_secs(8)));
+        assert!(throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
+    }
+
+    #[test]
+    fn a_rolling_window_waits_for_its_oldest_request() {
+        let limit = RateLimit {
+            window: Window::Rolling,
+            ..RateLimit::new(2, Duration::from_secs(60))
+        };
+        let mut throttle = Throttle::default();
+        assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
+        assert!(throttle.judge(&limit, at("2026-11-20T09:30:55Z")).passes);
+        let third = throttle.judge(&limit, at("2026-11-20T09:31:40Z"));
+        assert_eq!((third.passes, third.wait), (false, Duration::from_secs(10)));
+        assert!(throttle.judge(&limit, at("2026-11-20T09:31:50Z")).passes);
+        assert!(!throttle.judge(&limit, at("2026-11-20T09:31:50Z")).passes);
+    }
+
+    #[test]
+    fn hurrying_makes_the_wait_longer_when_refusals_count() {
+        let limit = RateLimit {
+            window: Window::Rolling,
+            count_refused: true,
+            ..RateLimit::new(1, Duration::from_secs(60))
+        };
+        let mut throttle = Throttle::default();
+        assert!(throttle.judge(&limit, at("2026-11-20T09:30:00Z")).passes);
+        let refused = throttle.judge(&limit, at("2026-11-20T09:30:59Z"));
+        assert_eq!(
+            (refused.passes, refused.wait),
+            (false, Duration::from_secs(60))
+        );
+        assert!(!throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
+    }
+
+    #[test]
+    fn a_reset_at_minute_precision_lies_in_the_past() {
+        let limit = RateLimit {
+            retry_after: true,
+            ..RateLimit::new(1, Duration::from_millis(1500))
+        };
+        let verdict = Verdict {
+            passes: false,
+            remaining: 0,
+            wait: Duration::from_millis(1500),
+        };
+        let headers = headers(&limit, &verdict, at("2026-11-20T09:30:20Z"));
+        assert_eq!(headers[2].1, "2026-11-20T09:30Z");
+        assert_eq!(headers[3], ("retry-after".to_owned(), "2".to_owned()));
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything the server knows: what is kept, how it behaves, what was scripted and what was asked.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Api, Behaviour, Options, data, fault::Script, jira::JiraLog, ledger::Ledger, org::OrgLog,
+    throttle::Throttle,
+};
+
+/// One value for each [`Api`].
+#[derive(Debug, Default)]
+pub struct PerApi<T> {
+    org_events: T,
+    jira_audit: T,
+}
+
+impl<T> PerApi<T> {
+    /// The value of `api`.
+    pub fn of(&mut self, api: Api) -> &mut T {
+        match api {
+            Api::OrgEvents => &mut self.org_events,
+            Api::JiraAudit => &mut self.jira_audit,
+        }
+    }
+}
+
+/// The server's state, behind one lock that is never held across an await.
+#[derive(Debug)]
+pub struct World {
+    /// The organization's events.
+    pub org: OrgLog,
+    /// The site's audit records.
+    pub jira: JiraLog,
+    /// Composes more events.
+    pub org_composer: data::OrgComposer,
+    /// Composes more records.
+    pub jira_composer: data::JiraComposer,
+    /// The switches.
+    pub behaviour: Behaviour,
+    /// Scripted faults.
+    pub scripts: PerApi<Script>,
+    /// Rate limits.
+    pub throttles: PerApi<Throttle>,
+    /// The last 200 body of each API, for a fault that repeats it.
+    pub last_pages: PerApi<Option<String>>,
+    /// What was asked.
+    pub ledger: Ledger,
+    /// Cursors of an earlier generation are expired.
+    pub cursor_generation: u32,
+    /// `http://127.0.0.1:PORT`
+    pub base_url: String,
+    started: Instant,
+    started_ms: i64,
+}
+
+impl World {
+    /// A world with its seeded history.
+    pub fn new(options: &Options, base_url: String) -> Self {
+        let (events, org_composer) = data::org_history(&options.data);
+        let (records, jira_composer) = data::jira_history(&options.data);
+        Self {
+            org: events.into_iter().collect(),
+            jira: records.into_iter().collect(),
+            org_composer,
+            jira_composer,
+            behaviour: options.behaviour.clone(),
+            scripts: PerApi::default(),
+            throttles: PerApi::default(),
+            last_pages: PerApi::default(),
+            ledger: Ledger::default(),
+            cursor_generation: 0,
+            base_url,
+            started: Instant::now(),
+            started_ms: options.data.now.timestamp_millis(),
+        }
+    }
+
+    /// Since the server started.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The sandbox's clock in epoch milliseconds: it starts at `DataOptions::now`.
+    pub fn now_ms(&self) -> i64 {
+        let elapsed = i64::try_from(self.uptime().as_millis()).unwrap_or(i64::MAX);
+        self.started_ms.saturating_add(elapsed)
+    }
+}
+
+/// What the handlers, the [`super::Control`] and the [`super::Sandbox`] share.
+#[derive(Debug)]
+pub struct Shared {
+    world: Mutex<World>,
+    stop: watch::Sender<bool>,
+}
+
+impl Shared {
+    /// Shares a world.
+    pub fn new(world: World) -> Self {
+        Self {
+            world: Mutex::new(world),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// The world. A panic elsewhere does not take it away.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the server to stop.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Returns when the server has been told to stop.
+    pub async fn stopped(&self) {
+        // The sender lives in self, so that waiting cannot fail.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+}

@@ -1,0 +1,333 @@
+//! Owns writing to files: the path's placeholders, opening, cutting back, appending, syncing.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::model::time::Timestamp;
+use crate::model::written::Written;
+use crate::sink::{Sink, SinkError};
+
+/// Files named by a template; each commit ends in the file that was current when it began.
+pub struct Files {
+    template: String,
+    mode: u32,
+    /// Files that an earlier commit knows, and how much of each is good.
+    known: Vec<Written>,
+    current: Option<Open>,
+    clock: fn() -> Timestamp,
+}
+
+/// The file that is being appended to.
+struct Open {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
+    is_regular: bool,
+    has_uncommitted: bool,
+}
+
+impl Files {
+    /// `template` may hold `%Y %m %d %H`; `known` are the files of the last commit, which are cut
+    /// back to their committed length when they are opened.
+    pub fn new(template: &str, mode: u32, known: Vec<Written>) -> Self {
+        Files {
+            template: template.to_owned(),
+            mode,
+            known,
+            current: None,
+            clock: chrono::Utc::now,
+        }
+    }
+
+    fn open(&self, path: PathBuf) -> Result<Open, SinkError> {
+        let failed = |doing, source| SinkError::File {
+            doing,
+            path: path.clone(),
+            source,
+        };
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            create_folder(folder).map_err(|error| failed("create the folder of", error))?;
+        }
+        let is_new = !path.exists();
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(self.mode)
+            .open(&path)
+            .map_err(|error| failed("open", error))?;
+        let facts = file.metadata().map_err(|error| failed("open", error))?;
+        let is_regular = facts.is_file();
+        if is_regular {
+            lock(&file, &path)?;
+            if is_new {
+                sync_folder(&path).map_err(|error| failed("create", error))?;
+            }
+        }
+        let length = match self.committed(&path) {
+            Some(committed) if is_regular && committed < facts.len() => {
+                // What lies behind the last commit was written by a run that died before it could
+                // say so; that part is read from the source again.
+                file.set_len(committed)
+                    .map_err(|error| failed("cut back", error))?;
+                tracing::info!(
+                    path = %path.display(),
+                    bytes = facts.len() - committed,
+                    "cut back what an interrupted run had not committed"
+                );
+                committed
+            }
+            _ => facts.len(),
+        };
+        Ok(Open {
+            path,
+            file,
+            length,
+            is_regular,
+            has_uncommitted: false,
+        })
+    }
+
+    fn path_now(&self) -> Result<PathBuf, SinkError> {
+        path_at(&self.template, (self.clock)())
+    }
+
+    fn committed(&self, path: &Path) -> Option<u64> {
+        let known = self.known.iter().find(|written| written.path == path);
+        known.map(|written| written.committed)
+    }
+}
+
+impl Sink for Files {
+    fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
+        let path = self.path_now()?;
+        match &self.current {
+            // Lines of one commit stay in one file.
+            Some(open) if open.has_uncommitted || open.path == path => return Ok(None),
+            _ => {}
+        }
+        let open = self.open(path)?;
+        let news = Written {
+            path: open.path.clone(),
+            committed: open.length,
+        };
+        let is_news = open.is_regular && self.committed(&open.path) != Some(open.length);
+        self.known = if open.is_regular {
+            vec![news.clone()]
+        } else {
+            Vec::new()
+        };
+        self.current = Some(open);
+        Ok(is_news.then_some(news))
+    }
+
+    fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
+        if self.current.is_none() {
+            self.prepare()?;
+        }
+        let Some(open) = &mut self.current else {
+            return Ok(());
+        };
+        open.has_uncommitted = true;
+        match open.file.write_all(lines) {
+            Ok(()) => {
+                open.length += lines.len() as u64;
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
+            Err(source) => Err(SinkError::File {
+                doing: "write",
+                path: open.path.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
+        let Some(open) = self.current.as_mut().filter(|open| open.is_regular) else {
+            return Ok(Vec::new());
+        };
+        if open.has_uncommitted {
+            open.file.sync_data().map_err(|source| SinkError::File {
+                doing: "sync",
+                path: open.path.clone(),
+                source,
+            })?;
+            open.has_uncommitted = false;
+        }
+        self.known = vec![Written {
+            path: open.path.clone(),
+            committed: open.length,
+        }];
+        Ok(self.known.clone())
+    }
+}
+
+/// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
+/// relative path means another file to a run that starts elsewhere.
+///
+/// # Errors
+/// The working directory is gone.
+pub fn path_at(template: &str, now: Timestamp) -> Result<PathBuf, SinkError> {
+    let path = expand(template, now);
+    std::path::absolute(&path).map_err(|source| SinkError::File {
+        doing: "find",
+        path,
+        source,
+    })
+}
+
+/// Two runs that append to one file would tear each other's accounts of it.
+fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
+    match file.try_lock() {
+        // Some network file systems know no locks; the state's own lock still guards the source.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(SinkError::Busy {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Creates `folder` and what it lies in, for its owner only.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+/// Makes a new file's name durable: without it a crash can forget the file that holds the bytes.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The template's `%Y %m %d %H` filled in; `%%` is a percent sign. Other placeholders were refused
+/// with the configuration.
+fn expand(template: &str, now: Timestamp) -> PathBuf {
+    let mut path = String::with_capacity(template.len() + 8);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('%') {
+        path.push_str(before);
+        let mut chars = after.chars();
+        match chars.next() {
+            Some(c @ ('Y' | 'm' | 'd' | 'H')) => {
+                path.push_str(&now.format(&format!("%{c}")).to_string());
+            }
+            Some('%') | None => path.push('%'),
+            Some(other) => path.extend(['%', other]),
+        }
+        rest = chars.as_str();
+    }
+    path.push_str(rest);
+    PathBuf::from(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn files(path: &Path, known: Vec<Written>) -> Files {
+        Files::new(path.to_str().unwrap(), 0o600, known)
+    }
+
+    #[test]
+    fn a_commit_tells_the_length_and_the_file_is_the_owners() {
+        let folder = folder();
+        let path = folder.path().join("new/out.jsonl");
+        let mut sink = files(&path, Vec::new());
+        let known = |committed| Written {
+            path: path.clone(),
+            committed,
+        };
+        assert_eq!(sink.prepare().unwrap(), Some(known(0)));
+        sink.append(b"one\n").unwrap();
+        sink.append(b"two\n").unwrap();
+        assert_eq!(sink.commit().unwrap(), vec![known(8)]);
+        assert_eq!(sink.prepare().unwrap(), None);
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn what_was_not_committed_is_cut_back() {
+        let folder = folder();
+        let path = folder.path().join("out.jsonl");
+        fs::write(&path, b"one\ntwo\nthr").unwrap();
+        let known = vec![Written {
+            path: path.clone(),
+            committed: 8,
+        }];
+        let mut sink = files(&path, known);
+        assert_eq!(sink.prepare().unwrap(), None);
+        sink.append(b"three\n").unwrap();
+        sink.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\nthree\n");
+    }
+
+    #[test]
+    fn a_file_that_nobody_committed_is_only_appended_to() {
+        let folder = folder();
+        let path = folder.path().join("out.jsonl");
+        fs::write(&path, b"kept\n").unwrap();
+        let mut sink = files(&path, Vec::new());
+        sink.append(b"new\n").unwrap();
+        sink.commit().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"kept\nnew\n");
+    }
+
+    #[test]
+    fn the_hour_changes_the_file_only_between_commits() {
+        let folder = folder();
+        let template = folder.path().join("%Y%m%d-%H.jsonl");
+        let mut sink = files(&template, Vec::new());
+        sink.clock = || parse_api_time("2026-11-20T09:59:59Z").unwrap();
+        sink.prepare().unwrap();
+        sink.append(b"nine\n").unwrap();
+        sink.clock = || parse_api_time("2026-11-20T10:00:00Z").unwrap();
+        assert_eq!(sink.prepare().unwrap(), None);
+        sink.append(b"still nine\n").unwrap();
+        sink.commit().unwrap();
+        assert!(sink.prepare().unwrap().is_some());
+        sink.append(b"ten\n").unwrap();
+        sink.commit().unwrap();
+        let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+        assert_eq!(read("20261120-09.jsonl"), "nine\nstill nine\n");
+        assert_eq!(read("20261120-10.jsonl"), "ten\n");
+    }
+
+    #[test]
+    fn a_second_writer_is_refused() {
+        let folder = folder();
+        let path = folder.path().join("out.jsonl");
+        let mut first = files(&path, Vec::new());
+        first.append(b"x\n").unwrap();
+        let refused = files(&path, Vec::new()).prepare();
+        assert!(matches!(refused, Err(SinkError::Busy { .. })));
+    }
+
+    #[test]
+    fn a_device_is_written_and_never_committed() {
+        let mut sink = files(Path::new("/dev/null"), Vec::new());
+        assert_eq!(sink.prepare().unwrap(), None);
+        sink.append(b"x\n").unwrap();
+        assert_eq!(sink.commit().unwrap(), Vec::new());
+        let full = files(Path::new("/dev/full"), Vec::new()).append(b"x\n");
+        assert!(matches!(full, Err(SinkError::File { doing: "write", .. })));
+    }
+}

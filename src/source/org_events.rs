@@ -1,0 +1,223 @@
+//! Owns the reading of an organization's `events-stream`.
+//!
+//! Facts (developer.atlassian.com/cloud/admin/organization, "Polling events" and its migration
+//! page): sorted by `processedAt`, ascending by default; `from` and `to` are epoch milliseconds;
+//! the cursor keeps the sort order. At most 500 a page (elastic/integrations, atlassian_cloud).
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use url::Url;
+
+use crate::http::error::Unreadable;
+use crate::http::message::{Endpoint, Request, Response};
+use crate::model::json::Document;
+use crate::model::record::Record;
+use crate::model::time::{Window, parse_api_time};
+use crate::source::{Order, Page, Place, Source, endpoint_url, not_a_page, slice_of};
+
+/// Reads one organization.
+pub struct OrgEvents {
+    url: Url,
+    page_size: u32,
+}
+
+impl OrgEvents {
+    /// `base_url` is what stands before `/admin/v1`.
+    pub fn new(base_url: &Url, org_id: &str, page_size: u32) -> Self {
+        let path = format!("/admin/v1/orgs/{org_id}/events-stream");
+        OrgEvents {
+            url: endpoint_url(base_url, &path),
+            page_size,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct EventsPage<'a> {
+    #[serde(borrow)]
+    data: Vec<&'a RawValue>,
+    #[serde(borrow, default)]
+    meta: Option<&'a RawValue>,
+}
+
+impl Source for OrgEvents {
+    fn order(&self) -> Order {
+        Order::Ascending
+    }
+
+    fn request(&self, window: &Window, place: &Place) -> Request {
+        let mut url = self.url.clone();
+        let mut query = url.query_pairs_mut();
+        match place {
+            // A cursor stands for the whole question; nothing says that `from` may stand beside it.
+            Place::Cursor(cursor) => {
+                query.append_pair("cursor", cursor);
+            }
+            Place::Start | Place::Offset(_) => {
+                query.append_pair("from", &window.from.timestamp_millis().to_string());
+                if let Some(to) = window.to {
+                    query.append_pair("to", &to.timestamp_millis().to_string());
+                }
+                query.append_pair("sortOrder", "asc");
+            }
+        }
+        query.append_pair("limit", &self.page_size.to_string());
+        drop(query);
+        Request {
+            endpoint: Endpoint::EventsStream,
+            url,
+        }
+    }
+
+    fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
+        let page: EventsPage<'_> = serde_json::from_slice(&response.body)
+            .map_err(|error| not_a_page("events-stream", &error))?;
+        let records = page
+            .data
+            .iter()
+            .map(|part| record(Document::new(slice_of(&response.body, part))))
+            .collect();
+        let next = match page.meta {
+            Some(meta) => next_cursor(&Document::new(slice_of(&response.body, meta)))?,
+            None => None,
+        };
+        Ok(Page {
+            records,
+            next: next.map(Place::Cursor),
+        })
+    }
+}
+
+/// `meta.next`: missing, null and empty all mean that there is no further page.
+fn next_cursor(meta: &Document) -> Result<Option<String>, Unreadable> {
+    if !meta.root().is_object() {
+        return Err(Unreadable::new(
+            "the answer's `meta` is not an object, so its next page is not known",
+        ));
+    }
+    let Some(next) = meta.root().get("next") else {
+        return Ok(None);
+    };
+    match (next.is_string(), next.text()) {
+        (true, cursor) => Ok(cursor.map(|cursor| cursor.into_owned())),
+        (false, _) => Err(Unreadable::new(
+            "the answer's `meta.next` is not a text, so its next page is not known",
+        )),
+    }
+}
+
+fn record(doc: Document) -> Record {
+    let root = doc.root();
+    let time_at = |key| {
+        let text = root.path(&["attributes", key])?.text()?;
+        parse_api_time(&text)
+    };
+    let time = time_at("time");
+    let position = time_at("processedAt").or(time);
+    let id = root.scalar_of("id").map(|id| id.into_owned());
+    Record {
+        id,
+        time,
+        position,
+        doc,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn source() -> OrgEvents {
+        OrgEvents::new(&"https://api.example/".parse().unwrap(), "org-1", 500)
+    }
+
+    fn read(body: &str) -> Result<Page, Unreadable> {
+        let response = Response {
+            status: 200,
+            headers: Vec::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        };
+        source().read(&Place::Start, &response)
+    }
+
+    fn window(to: Option<&str>) -> Window {
+        Window {
+            from: parse_api_time("2026-11-20T00:00:00Z").unwrap(),
+            to: to.and_then(parse_api_time),
+        }
+    }
+
+    #[test]
+    fn the_first_request_names_the_window_and_later_ones_only_the_cursor() {
+        let first = |to| source().request(&window(to), &Place::Start).url.to_string();
+        assert_eq!(
+            first(None),
+            "https://api.example/admin/v1/orgs/org-1/events-stream?from=1795132800000&sortOrder=asc&limit=500"
+        );
+        assert_eq!(
+            first(Some("2026-11-21T00:00:00Z")),
+            "https://api.example/admin/v1/orgs/org-1/events-stream?from=1795132800000&to=1795219200000&sortOrder=asc&limit=500"
+        );
+        let cursor = Place::Cursor("a+b=/".to_owned());
+        assert_eq!(
+            source().request(&window(None), &cursor).url.query(),
+            Some("cursor=a%2Bb%3D%2F&limit=500")
+        );
+    }
+
+    #[test]
+    fn a_page_gives_records_in_its_order_with_their_place() {
+        let page = read(
+            r#"{"data": [
+                {"id": "e1", "attributes": {"time": "2026-11-20T09:30:00Z", "processedAt": "2026-11-20T09:30:01.412Z"}},
+                {"id": 7, "attributes": {"time": "2026-11-20T08:58:12.030Z"}},
+                null
+            ], "meta": {"next": "c2"}}"#,
+        )
+        .unwrap();
+        assert_eq!(page.next, Some(Place::Cursor("c2".to_owned())));
+        assert_eq!(page.records[0].id.as_deref(), Some("e1"));
+        assert_eq!(
+            page.records[0].position,
+            parse_api_time("2026-11-20T09:30:01.412Z")
+        );
+        assert_eq!(page.records[1].id.as_deref(), Some("7"));
+        assert_eq!(page.records[1].position, page.records[1].time);
+        assert_eq!(page.records[2].doc.text(), b"null");
+        assert_eq!(page.records[2].id, None);
+    }
+
+    #[test]
+    fn every_form_of_the_end() {
+        for end in [
+            "",
+            r#","meta":null"#,
+            r#","meta":{}"#,
+            r#","meta":{"next":null}"#,
+            r#","meta":{"next":""}"#,
+        ] {
+            let page = read(&format!(r#"{{"data":[]{end}}}"#)).unwrap();
+            assert_eq!(page.next, None, "{end}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_page_is_never_the_end() {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"data":null}"#,
+            r#"{"data":{}}"#,
+            r#"{"data":[],"meta":[]}"#,
+            r#"{"data":[],"meta":{"next":7}}"#,
+            r#"{"data":[],"meta":{"next":{}}}"#,
+            r#"{"data":[{"id":"#,
+            r#"{"data":[],"data":[]}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Owns what is remembered of one source between two runs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::{Timestamp, Window};
+use crate::model::written::Written;
+use crate::state::seen::Seen;
+
+/// The newest version of the state file that this program reads and writes.
+pub const VERSION: u64 = 1;
+
+/// The state file: its version says how the rest is to be read.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "version")]
+pub enum Versioned<C> {
+    /// Version 1.
+    #[serde(rename = "1")]
+    V1(C),
+}
+
+/// Where a source stands. What it says is true of the output too: it is written only after the
+/// output's commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The source's name, for whoever reads the file.
+    pub source: String,
+    /// What the records belong to: `org-events:<org id>`, `jira-audit:<site>`. Another scope under
+    /// the same name is another history.
+    pub scope: String,
+    /// Where the history begins.
+    pub since: Timestamp,
+    /// What is still to be read, each window with its own resume point. org-events keeps one
+    /// without an end, whose cursor goes on for ever; a time-sliced source has none when it is done.
+    pub windows: Vec<OpenWindow>,
+    /// The newest place in the source's order that was written.
+    pub watermark: Option<Timestamp>,
+    /// The records written near the watermark, and since the resume point.
+    pub seen: Seen,
+    /// The output files and how much of each is good.
+    pub outputs: Vec<Written>,
+    /// Events written since the history began.
+    pub events: u64,
+    /// The start of the last run that read everything there was.
+    pub complete_until: Option<Timestamp>,
+    /// When this was written.
+    pub updated: Timestamp,
+}
+
+/// A window that is not read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenWindow {
+    /// Its start; moves up as slices are finished.
+    pub from: Timestamp,
+    /// Its end, if it has one.
+    pub to: Option<Timestamp>,
+    /// Behind which cursor it goes on.
+    pub cursor: Option<String>,
+}
+
+impl OpenWindow {
+    /// The span of time.
+    pub fn window(&self) -> Window {
+        Window {
+            from: self.from,
+            to: self.to,
+        }
+    }
+}

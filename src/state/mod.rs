@@ -1,0 +1,51 @@
+//! Owns what one run tells the next: the checkpoint of each source, the ids it remembers, and the
+//! files they are kept in.
+
+pub mod checkpoint;
+pub mod seen;
+pub mod store;
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a state cannot be used. None of these changes a file.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// Another run holds the source.
+    #[error("source `{source_name}` is being pulled by another run{}", holder.as_deref().map(|who| format!(" ({who})")).unwrap_or_default())]
+    Locked {
+        /// The source.
+        source_name: String,
+        /// What that run wrote of itself.
+        holder: Option<String>,
+    },
+    /// A later atlaudit wrote it.
+    #[error("the state file `{path}` has version {version}, and this atlaudit knows versions up to {known}", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+        /// Ours.
+        known: u64,
+    },
+    /// It cannot be read as a checkpoint.
+    #[error("the state file `{path}` is damaged: {what}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The file system refuses.
+    #[error("cannot {doing} `{path}`", path = path.display())]
+    Io {
+        /// The verb: read, write, ...
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}

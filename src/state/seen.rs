@@ -1,0 +1,253 @@
+//! Owns the memory of records already written, near the newest one: by it late records are told
+//! from repeated ones.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::model::record::{Fingerprint, Record};
+use crate::model::time::Timestamp;
+
+/// The most records remembered. In the default overlap of ten minutes that is 166 a second, without
+/// a pause; beyond it the oldest are forgotten, whole milliseconds at a time, and what lies before
+/// [`Seen::complete_from`] counts as written.
+const CAPACITY: usize = 100_000;
+
+/// Records written, by their place in the source's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    by_time: BTreeMap<i64, Vec<Entry>>,
+    entries: HashSet<Entry>,
+    ids: HashMap<Fingerprint, u32>,
+    complete_from: Option<Timestamp>,
+}
+
+/// One record: who it is and what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Entry {
+    identity: Fingerprint,
+    content: u64,
+}
+
+/// What the memory says of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not known.
+    New,
+    /// Written before, with the same content.
+    Repeat,
+    /// Its id was written before with another content: a different record, or a changed one.
+    Clash,
+}
+
+impl Entry {
+    fn of(record: &Record) -> Entry {
+        Entry {
+            identity: record.identity(),
+            content: record.doc.content_hash(),
+        }
+    }
+}
+
+impl Seen {
+    /// Remembers `record` as written at `position`, and says what was known of it.
+    pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
+        let entry = Entry::of(record);
+        if self.entries.contains(&entry) {
+            return Verdict::Repeat;
+        }
+        let verdict = match self.ids.contains_key(&entry.identity) {
+            true => Verdict::Clash,
+            false => Verdict::New,
+        };
+        self.insert(entry, position.timestamp_millis());
+        verdict
+    }
+
+    /// Since when every record written is remembered; before it, none need be.
+    pub fn complete_from(&self) -> Option<Timestamp> {
+        self.complete_from
+    }
+
+    /// Forgets what lies before `keep_from`, and more where there is too much of it.
+    pub fn forget_before(&mut self, keep_from: Timestamp) {
+        self.drop_while(|this, ms| {
+            ms < keep_from.timestamp_millis()
+                || (this.entries.len() > CAPACITY && this.by_time.len() > 1)
+        });
+        self.complete_from = self.complete_from.max(Some(keep_from));
+    }
+
+    fn insert(&mut self, entry: Entry, ms: i64) {
+        self.by_time.entry(ms).or_default().push(entry);
+        self.entries.insert(entry);
+        *self.ids.entry(entry.identity).or_default() += 1;
+    }
+
+    fn drop_while(&mut self, too_old: impl Fn(&Self, i64) -> bool) {
+        while let Some((&ms, _)) = self.by_time.first_key_value() {
+            if !too_old(self, ms) {
+                return;
+            }
+            for entry in self.by_time.remove(&ms).unwrap_or_default() {
+                self.entries.remove(&entry);
+                self.forget_id(entry.identity);
+            }
+            self.complete_from = self
+                .complete_from
+                .max(Timestamp::from_timestamp_millis(ms.saturating_add(1)));
+        }
+    }
+
+    fn forget_id(&mut self, identity: Fingerprint) {
+        if let Some(count) = self.ids.get_mut(&identity) {
+            *count -= 1;
+            if *count == 0 {
+                self.ids.remove(&identity);
+            }
+        }
+    }
+}
+
+/// The form in the state file: a millisecond and its records, each as 48 hex digits.
+#[derive(Serialize, Deserialize)]
+struct Mirror {
+    complete_from: Option<Timestamp>,
+    records: Vec<(i64, Vec<String>)>,
+}
+
+impl Serialize for Seen {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let text = |entry: &Entry| format!("{}{:016x}", entry.identity, entry.content);
+        let records = self
+            .by_time
+            .iter()
+            .map(|(&ms, entries)| (ms, entries.iter().map(text).collect()));
+        Mirror {
+            complete_from: self.complete_from,
+            records: records.collect(),
+        }
+        .serialize(out)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let mirror = Mirror::deserialize(input)?;
+        let mut seen = Seen {
+            complete_from: mirror.complete_from,
+            ..Seen::default()
+        };
+        for (ms, texts) in mirror.records {
+            for text in texts {
+                let entry =
+                    read(&text).ok_or_else(|| D::Error::custom("not a remembered record"))?;
+                seen.insert(entry, ms);
+            }
+        }
+        Ok(seen)
+    }
+}
+
+fn read(text: &str) -> Option<Entry> {
+    if text.len() != 48 {
+        return None;
+    }
+    Some(Entry {
+        identity: Fingerprint(u128::from_str_radix(text.get(..32)?, 16).ok()?),
+        content: u64::from_str_radix(text.get(32..)?, 16).ok()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::json::Document;
+
+    fn record(text: &str) -> Record {
+        let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
+        Record {
+            id: doc.root().scalar_of("id").map(|id| id.into_owned()),
+            time: None,
+            position: None,
+            doc,
+        }
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_timestamp_millis(ms).unwrap()
+    }
+
+    #[test]
+    fn new_repeated_and_clashing() {
+        let mut seen = Seen::default();
+        let mut remember = |text| seen.remember(&record(text), at(10));
+        assert_eq!(remember(r#"{"id":1,"a":1}"#), Verdict::New);
+        assert_eq!(remember(r#"{"a":1,"id":1}"#), Verdict::Repeat);
+        assert_eq!(remember(r#"{"id":1,"a":2}"#), Verdict::Clash);
+        assert_eq!(remember(r#"{"id":1,"a":2}"#), Verdict::Repeat);
+        assert_eq!(remember(r#"{"a":2}"#), Verdict::New);
+        assert_eq!(remember(r#"{"a":2}"#), Verdict::Repeat);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_said() {
+        let mut seen = Seen::default();
+        seen.remember(&record(r#"{"id":1}"#), at(10));
+        seen.remember(&record(r#"{"id":2}"#), at(20));
+        assert_eq!(seen.complete_from(), None);
+        seen.forget_before(at(20));
+        assert_eq!(seen.complete_from(), Some(at(20)));
+        assert_eq!(seen.entries.len(), 1);
+        assert_eq!(
+            seen.remember(&record(r#"{"id":2}"#), at(20)),
+            Verdict::Repeat
+        );
+        assert_eq!(seen.remember(&record(r#"{"id":1}"#), at(20)), Verdict::New);
+        // It never claims more than it knows.
+        seen.forget_before(at(5));
+        assert_eq!(seen.complete_from(), Some(at(20)));
+    }
+
+    #[test]
+    fn too_many_are_forgotten_by_whole_milliseconds() {
+        let mut seen = Seen::default();
+        let insert = |seen: &mut Seen, count: usize, ms: i64| {
+            for n in 0..count {
+                let identity = Fingerprint(((ms as u128) << 64) | n as u128);
+                seen.insert(
+                    Entry {
+                        identity,
+                        content: 0,
+                    },
+                    ms,
+                );
+            }
+        };
+        insert(&mut seen, 10, 1);
+        insert(&mut seen, CAPACITY, 2);
+        seen.forget_before(at(0));
+        assert_eq!(seen.entries.len(), CAPACITY);
+        assert_eq!(seen.complete_from(), Some(at(2)));
+        // One millisecond is never torn, however much it holds.
+        insert(&mut seen, CAPACITY * 2, 2);
+        seen.forget_before(at(0));
+        assert!(seen.entries.len() > CAPACITY);
+        assert_eq!(seen.complete_from(), Some(at(2)));
+    }
+
+    #[test]
+    fn the_file_form_reads_back() {
+        let mut seen = Seen::default();
+        seen.remember(&record(r#"{"id":1}"#), at(10));
+        seen.remember(&record(r#"{"id":1,"x":2}"#), at(10));
+        seen.forget_before(at(3));
+        let text = serde_json::to_string(&seen).unwrap();
+        assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), seen);
+        for bad in ["zz", "é", &"0".repeat(47), &"g".repeat(48)] {
+            let text = format!(r#"{{"complete_from":null,"records":[[1,["{bad}"]]]}}"#);
+            assert!(serde_json::from_str::<Seen>(&text).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Owns the state directory: one file and one lock a source, replaced whole or not at all.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::model::name::SourceName;
+use crate::state::StateError;
+use crate::state::checkpoint::{Checkpoint, VERSION, Versioned};
+
+/// The state directory.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A source held by this run; let go when dropped, also when the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// The part of a state file that every version has.
+#[derive(Deserialize)]
+struct Probe {
+    version: serde_json::Value,
+}
+
+impl Store {
+    /// The store in `folder`, which need not exist yet.
+    pub fn new(folder: &Path) -> Store {
+        Store {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Holds `source` for this run.
+    ///
+    /// # Errors
+    /// [`StateError::Locked`] at once when another run holds it; else what the file system says.
+    pub fn lock(&self, source: &SourceName) -> Result<Lock, StateError> {
+        self.create_folder()?;
+        let path = self.folder.join(format!("{source}.lock"));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| failed("open", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StateError::Locked {
+                    source_name: source.to_string(),
+                    holder: read_holder(&mut file),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed("lock", &path, error)),
+        }
+        write_holder(&mut file).map_err(|error| failed("write", &path, error))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// The checkpoint of `source`, if it has one.
+    ///
+    /// # Errors
+    /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
+    pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
+        let path = self.path(source);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path, error)),
+        };
+        let damaged = |what: String| StateError::Damaged {
+            path: path.clone(),
+            what,
+        };
+        let probe: Probe =
+            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        let version = number(&probe.version).ok_or_else(|| damaged("no version".to_owned()))?;
+        if version > VERSION {
+            return Err(StateError::Newer {
+                path,
+                version,
+                known: VERSION,
+            });
+        }
+        let Versioned::V1(checkpoint) =
+            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+        Ok(Some(checkpoint))
+    }
+
+    /// Replaces the checkpoint of `source`. When it returns, the new one survives a crash; until
+    /// then the old one does.
+    ///
+    /// # Errors
+    /// What the file system says; the old checkpoint is in place.
+    pub fn save(&self, source: &SourceName, checkpoint: &Checkpoint) -> Result<(), StateError> {
+        self.create_folder()?;
+        let path = self.path(source);
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::Builder::new()
+                .prefix(&format!(".{source}."))
+                .tempfile_in(&self.folder)?;
+            let mut out = BufWriter::new(file.as_file_mut());
+            serde_json::to_writer(&mut out, &Versioned::V1(checkpoint))?;
+            out.write_all(b"\n")?;
+            out.flush()?;
+            drop(out);
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|error| failed("write", &path, error))
+    }
+
+    fn path(&self, source: &SourceName) -> PathBuf {
+        self.folder.join(format!("{source}.json"))
+    }
+
+    fn create_folder(&self) -> Result<(), StateError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|error| failed("create", &self.folder, error))
+    }
+}
+
+fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {
+    StateError::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// A version written as a number or, as serde tags it, as a text.
+fn number(version: &serde_json::Value) -> Option<u64> {
+    version.as_u64().or_else(|| version.as_str()?.parse().ok())
+}
+
+fn write_holder(file: &mut File) -> io::Result<()> {
+    let since = crate::model::time::format_millis(chrono::Utc::now());
+    file.set_len(0)?;
+    writeln!(file, "process {}, since {since}", std::process::id())
+}
+
+/// What the holder wrote; another program's file may be anything, so only a little is read.
+fn read_holder(file: &mut File) -> Option<String> {
+    let mut text = Vec::new();
+    file.take(200).read_to_end(&mut text).ok()?;
+    let text = crate::model::text::printable(&String::from_utf8_lossy(&text));
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+    use crate::state::seen::Seen;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn checkpoint() -> Checkpoint {
+        let time = parse_api_time("2026-11-20T09:30:00Z").unwrap();
+        Checkpoint {
+            source: "acme".to_owned(),
+            scope: "org-events:o1".to_owned(),
+            since: time,
+            windows: Vec::new(),
+            watermark: Some(time),
+            seen: Seen::default(),
+            outputs: Vec::new(),
+            events: 7,
+            complete_until: None,
+            updated: time,
+        }
+    }
+
+    fn store() -> (tempfile::TempDir, Store, SourceName) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::new(&folder.path().join("state/atlaudit"));
+        (folder, store, "acme".parse().unwrap())
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_and_is_private() {
+        let (_folder, store, name) = store();
+        assert_eq!(store.load(&name).unwrap(), None);
+        store.save(&name, &checkpoint()).unwrap();
+        assert_eq!(store.load(&name).unwrap(), Some(checkpoint()));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&store.path(&name)), 0o600);
+        assert_eq!(mode(&store.folder), 0o700);
+        // Nothing of the way there is left.
+        assert_eq!(fs::read_dir(&store.folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_second_run_is_told_who_holds_it() {
+        let (_folder, store, name) = store();
+        let held = store.lock(&name).unwrap();
+        let Err(StateError::Locked { holder, .. }) = store.lock(&name) else {
+            panic!("locked twice");
+        };
+        let me = format!("process {}", std::process::id());
+        assert!(holder.unwrap().starts_with(&me));
+        drop(held);
+        store.lock(&name).unwrap();
+    }
+
+    #[test]
+    fn what_is_newer_or_damaged_is_refused_and_left_alone() {
+        let (_folder, store, name) = store();
+        store.create_folder().unwrap();
+        let load = |text: &str| {
+            fs::write(store.path(&name), text).unwrap();
+            let result = store.load(&name);
+            assert_eq!(fs::read_to_string(store.path(&name)).unwrap(), text);
+            result
+        };
+        for newer in [r#"{"version":2}"#, r#"{"version":"17","x":[]}"#] {
+            assert!(
+                matches!(load(newer), Err(StateError::Newer { .. })),
+                "{newer}"
+            );
+        }
+        for damaged in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"version":1}"#,
+            r#"{"version":"x"}"#,
+            r#"{"version":"1"}"#,
+        ] {
+            assert!(
+                matches!(load(damaged), Err(StateError::Damaged { .. })),
+                "{damaged}"
+            );
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Owns standard error: every message to a person or a log collector goes through here, whole lines
+//! at a time, as text or as one JSON object each.
+
+use std::io::{self, Write as _};
+
+use indicatif::MultiProgress;
+
+use crate::config::telemetry::{LogFormat, TelemetrySettings, Verbosity};
+use crate::model::text::printable;
+use crate::model::time::format_millis;
+
+/// How grave a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something failed, and a person is needed.
+    Error,
+    /// Nothing is lost, but someone should know.
+    Warning,
+    /// What a person wants to know at the end of a run.
+    Notice,
+    /// `-v`
+    Info,
+    /// `-vv`
+    Debug,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Notice => "notice",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Level::Error => "\u{1b}[1;31m",
+            Level::Warning => "\u{1b}[1;33m",
+            Level::Notice => "\u{1b}[1m",
+            Level::Info | Level::Debug => "\u{1b}[2m",
+        }
+    }
+}
+
+/// One message.
+#[derive(Debug, Clone, Default)]
+pub struct Message {
+    /// What is said, as one line.
+    pub text: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Facts beside it.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Message {
+    /// A message that is only a text.
+    pub fn new(text: impl Into<String>) -> Message {
+        Message {
+            text: text.into(),
+            ..Message::default()
+        }
+    }
+}
+
+/// Standard error.
+#[derive(Debug)]
+pub struct Console {
+    settings: TelemetrySettings,
+    colour: bool,
+    is_watched: bool,
+    bars: MultiProgress,
+}
+
+impl Console {
+    /// A console as `settings` want it; `is_terminal` when a person reads along.
+    pub fn new(settings: TelemetrySettings, is_terminal: bool) -> Console {
+        Console {
+            settings,
+            colour: settings.color.enabled(is_terminal),
+            is_watched: is_terminal,
+            bars: MultiProgress::new(),
+        }
+    }
+
+    /// Whether messages of `level` are said at all.
+    pub fn says(&self, level: Level) -> bool {
+        match self.settings.verbosity {
+            Verbosity::Quiet => level <= Level::Error,
+            Verbosity::Normal => level <= Level::Notice,
+            Verbosity::Verbose => level <= Level::Info,
+            Verbosity::Trace => true,
+        }
+    }
+
+    /// The bars of the progress line, where someone watches.
+    pub fn bars(&self) -> Option<&MultiProgress> {
+        let is_watched = self.is_watched
+            && self.settings.log_format == LogFormat::Text
+            && self.settings.verbosity != Verbosity::Quiet;
+        is_watched.then_some(&self.bars)
+    }
+
+    /// Says `message`, unless it is not grave enough to be said.
+    pub fn say(&self, level: Level, message: &Message) {
+        if self.says(level) {
+            self.write(&match self.settings.log_format {
+                LogFormat::Text => text(level, message, self.colour),
+                LogFormat::Json => json(level, message),
+            });
+        }
+    }
+
+    /// Writes what a command was asked to show to a person, whatever the verbosity.
+    pub fn show(&self, lines: &str) {
+        self.write(lines);
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that writes to standard error"
+    )]
+    fn write(&self, lines: &str) {
+        // A closed standard error is no reason to stop collecting.
+        self.bars.suspend(|| {
+            let _ = io::stderr().lock().write_all(lines.as_bytes());
+        });
+    }
+}
+
+fn text(level: Level, message: &Message, colour: bool) -> String {
+    let (on, off) = match colour {
+        true => (level.colour(), "\u{1b}[0m"),
+        false => ("", ""),
+    };
+    let mut out = match level {
+        Level::Notice => printable_line(&message.text),
+        _ => format!(
+            "{on}{}{off}: {}",
+            level.word(),
+            printable_line(&message.text)
+        ),
+    };
+    for (key, value) in &message.fields {
+        out.push_str(&format!(" {key}={}", printable(value)));
+    }
+    out.push('\n');
+    for cause in &message.causes {
+        out.push_str(&format!("  because: {}\n", printable_line(cause)));
+    }
+    if let Some(hint) = &message.hint {
+        out.push_str(&format!("  hint: {}\n", printable_line(hint)));
+    }
+    out
+}
+
+/// Our own sentences may be long; what they quote was cut where it was quoted.
+fn printable_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+fn json(level: Level, message: &Message) -> String {
+    let mut object = serde_json::Map::new();
+    object.insert("time".into(), format_millis(chrono::Utc::now()).into());
+    object.insert("level".into(), level.word().into());
+    object.insert("message".into(), message.text.clone().into());
+    if !message.causes.is_empty() {
+        object.insert("causes".into(), message.causes.clone().into());
+    }
+    if let Some(hint) = &message.hint {
+        object.insert("hint".into(), hint.clone().into());
+    }
+    for (key, value) in &message.fields {
+        object.insert(key.clone(), value.clone().into());
+    }
+    format!("{}\n", serde_json::Value::Object(object))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            text: "source `acme`: the server refused the key".to_owned(),
+            causes: vec!["HTTP 401: Un\u{1b}[31mauthorized".to_owned()],
+            hint: Some("make a new key".to_owned()),
+            fields: vec![("source".to_owned(), "acme".to_owned())],
+        }
+    }
+
+    #[test]
+    fn an_error_is_what_failed_then_causes_then_a_hint() {
+        assert_eq!(
+            text(Level::Error, &message(), false),
+            "error: source `acme`: the server refused the key source=acme\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
+        );
+    }
+
+    #[test]
+    fn as_json_it_is_one_line() {
+        let line = json(Level::Error, &message());
+        assert_eq!(line.matches('\n').count(), 1);
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["level"], "error");
+        assert_eq!(object["hint"], "make a new key");
+        assert_eq!(object["source"], "acme");
+    }
+}

@@ -1,0 +1,123 @@
+//! Owns the progress line that a person at a terminal watches: one for each source.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::model::time::format_millis;
+use crate::telemetry::meter::{Meter, WaitReason};
+
+/// How often the line is drawn.
+const TICK: Duration = Duration::from_millis(150);
+
+/// Draws the line of one source until dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    drawing: tokio::task::JoinHandle<()>,
+}
+
+impl Progress {
+    /// Starts to draw the line of `source` among `bars`.
+    pub fn start(bars: &MultiProgress, source: &str, meter: Arc<Meter>) -> Progress {
+        let bar = bars.add(ProgressBar::new_spinner());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(source.to_owned());
+        let drawn = bar.clone();
+        let drawing = tokio::spawn(async move {
+            let started = Instant::now();
+            loop {
+                drawn.set_message(line(&meter, started.elapsed()));
+                drawn.tick();
+                tokio::time::sleep(TICK).await;
+            }
+        });
+        Progress { bar, drawing }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.drawing.abort();
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Events, pages, rate, the time reached, and what is waited for.
+fn line(meter: &Meter, elapsed: Duration) -> String {
+    let events = meter.events.get();
+    let rate = (events as f64 / elapsed.as_secs_f64().max(0.001)).round() as u64;
+    let mut line = format!(
+        "{} events  {} pages  {}/s",
+        grouped(events),
+        grouped(meter.pages.get()),
+        grouped(rate)
+    );
+    if let Some(reached) = meter.reached_time() {
+        let text = format_millis(reached);
+        line.push_str(&format!(
+            "  up to {}Z",
+            text.get(..16).unwrap_or(&text).replace('T', " ")
+        ));
+    }
+    if let Some((reason, until)) = meter.waiting_for() {
+        let left = (until - chrono::Utc::now()).num_seconds().max(0) + 1;
+        line.push_str(&match reason {
+            WaitReason::Quota => format!("  waiting {left} s for the rate limit"),
+            WaitReason::Server => format!("  waiting {left} s, as the server asked"),
+            WaitReason::Backoff => format!("  trying again in {left} s"),
+        });
+    }
+    line
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn the_line_tells_what_is_waited_for() {
+        let meter = Meter::default();
+        meter.events.add(12_500);
+        meter.pages.add(25);
+        meter.reached(parse_api_time("2026-11-20T09:30:59Z").unwrap());
+        assert_eq!(
+            line(&meter, Duration::from_secs(10)),
+            "12,500 events  25 pages  1,250/s  up to 2026-11-20 09:30Z"
+        );
+        meter.waiting(
+            WaitReason::Quota,
+            chrono::Utc::now() + chrono::TimeDelta::seconds(30),
+        );
+        assert!(line(&meter, Duration::from_secs(10)).ends_with("for the rate limit"));
+    }
+}
