@@ -4,13 +4,15 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::commands::connect::Connector;
 use crate::config::env::Env;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
-use crate::credentials::{self, CredentialError, StoredSecret, check_key, keyring};
+use crate::credentials::{self, Credential, CredentialError, StoredSecret, check_key, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
@@ -19,34 +21,68 @@ use crate::telemetry::console::{Console, Level, Message};
 /// The longest key that is read: Atlassian's have a few hundred characters.
 const KEY_BYTES: u64 = 64 * 1024;
 
-/// Keeps a key in the keyring, and adds the source to the configuration when it is not there.
+/// Tests a key, keeps it in the keyring, and adds the source to the configuration when it is not there.
 ///
 /// # Errors
-/// There is no usable key, or the keyring or the configuration file cannot be written.
+/// There is no usable key, the server refuses it, or the keyring or the configuration file cannot be
+/// written.
 pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Result<(), AppError> {
     refuse_other_places(&request)?;
-    let key = read_key(&request, env)?;
     let (org_id, email) = match &request.source.target {
-        Target::OrgEvents { org_id, .. } => (org_id.clone(), None),
+        Target::OrgEvents { org_id, .. } => (Some(organization(org_id.as_deref())?), None),
         Target::JiraAudit { email, .. } => (None, email.clone()),
     };
-    let secret = StoredSecret {
-        api_key: key,
+    let credential = Credential {
+        key: read_key(&request, env)?,
         org_id,
         email,
+        origin: credentials::origin(&request.source),
+    };
+    test(&request, &credential, console).await?;
+    let secret = StoredSecret {
+        api_key: credential.key,
+        org_id: credential.org_id,
+        email: credential.email,
     };
     keyring::store(&request.name, &secret).await?;
     let mut done = format!("kept the key of `{}` in the OS keyring", request.name);
     if !request.is_known {
         add_source(&request.config_file, &request.source)?;
-        done.push_str(&format!(
-            ", and added the source to {}",
-            request.config_file.display()
-        ));
+        let file = request.config_file.display();
+        done.push_str(&format!(", and added the source to {file}"));
     }
-    let mut message = Message::new(done);
-    message.hint = Some(format!("atlaudit pull {}", request.name));
-    console.say(Level::Notice, &message);
+    console.say(Level::Notice, &Message::new(done));
+    Ok(())
+}
+
+/// Key and organization are kept together, so neither is of use alone.
+fn organization(configured: Option<&str>) -> Result<String, AppError> {
+    configured.map(str::to_owned).ok_or_else(|| {
+        AppError::new(Exit::Usage, "the organization of the key is not known")
+            .hint("add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/")
+    })
+}
+
+/// Asks for one page with the key. A key that the server refuses is not kept; one that cannot be
+/// tested now is, with a warning.
+async fn test(
+    request: &LoginRequest,
+    credential: &Credential,
+    console: &Console,
+) -> Result<(), AppError> {
+    let mut source = request.source.clone();
+    source.connection.retry_for = Duration::ZERO;
+    source.connection.max_wait = Duration::ZERO;
+    let (_, fetcher) = Connector::new(None).connect(&source, credential)?;
+    let Err(failure) = fetcher.probe(chrono::Utc::now()).await else {
+        return Ok(());
+    };
+    let error = AppError::from(failure);
+    if error.exit() == Exit::Credential {
+        return Err(error.of_source(request.name.as_str()));
+    }
+    let text = format!("the key could not be tested: {}", error.text());
+    console.say(Level::Warning, &Message::new(text));
     Ok(())
 }
 
@@ -88,7 +124,7 @@ fn read_key(request: &LoginRequest, env: &Env) -> Result<SecretString, AppError>
         }
     };
     let text = SecretString::from(text);
-    check_key(secrecy::ExposeSecret::expose_secret(&text)).map_err(|refusal| {
+    check_key(text.expose_secret()).map_err(|refusal| {
         let told = AppError::new(Exit::Credential, refusal.what);
         match refusal.hint {
             Some(hint) => told.hint(hint),

@@ -1,36 +1,26 @@
-//! Owns the running of several sources at once: their connections, their limits, their ends.
+//! Owns the running of several sources at once: their beginnings and their ends.
 //! `pull` and `demo` differ only in where sources and credentials come from.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
-use crate::config::settings::{SourceSettings, Target};
+use crate::commands::connect::Connector;
+use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::client::{Authorization, HttpClient};
-use crate::http::limit::Limits;
-use crate::http::message::Endpoint;
-use crate::http::pool::ClientPool;
-use crate::http::rate::CredentialLimit;
-use crate::http::retry::Patience;
-use crate::model::record::Fingerprint;
+use crate::http::client::HttpClient;
 use crate::model::time::{Timestamp, Window};
-use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
-use crate::pipeline::fetch::Fetcher;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
-use crate::source;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
-use crate::telemetry::meter::Meter;
 use crate::telemetry::progress::Progress;
 
 /// What all sources of a run share.
@@ -52,8 +42,7 @@ pub struct Terms {
 /// Sources that run at once.
 pub struct Collection {
     terms: Terms,
-    connections: ClientPool,
-    credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
+    connector: Connector,
     running: JoinSet<Ended>,
     ended: Vec<Ended>,
     began: Instant,
@@ -71,9 +60,8 @@ impl Collection {
     /// A collection that runs nothing yet.
     pub fn new(terms: Terms) -> Collection {
         Collection {
+            connector: Connector::new(terms.rate),
             terms,
-            connections: ClientPool::new(),
-            credential_limits: HashMap::new(),
             running: JoinSet::new(),
             ended: Vec::new(),
             began: Instant::now(),
@@ -96,11 +84,13 @@ impl Collection {
                 let bars = self.terms.console.bars();
                 let meter = run.fetcher.meter.clone();
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
-                self.running.spawn(async move {
+                let span = tracing::error_span!("pull", source = name.as_str());
+                let pulling = async move {
                     let outcome = run::pull(run).await;
                     drop(progress);
                     ended(place, outcome)
-                });
+                };
+                self.running.spawn(pulling.instrument(span));
             }
             Err(error) => {
                 let ended = Ended {
@@ -120,27 +110,7 @@ impl Collection {
         credential: &Credential,
         one_off: Option<Window>,
     ) -> Result<SourceRun<HttpClient>, AppError> {
-        let origin = origin(&settings, credential)?;
-        let authorization = authorization(&settings.target, credential);
-        let transport = self
-            .connections
-            .connect(
-                &settings.connection,
-                settings.target.base_url(),
-                Some(&authorization),
-            )
-            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))?;
-        let fetcher = Fetcher {
-            source: source::of(&settings, origin.org_id.as_deref()),
-            transport,
-            limits: Arc::new(self.limits(&settings, credential)),
-            patience: Patience {
-                retry_for: settings.connection.retry_for,
-                max_wait: settings.connection.max_wait,
-            },
-            meter: Arc::new(Meter::default()),
-            page_size: settings.page_size,
-        };
+        let (origin, fetcher) = self.connector.connect(&settings, credential)?;
         Ok(SourceRun {
             settings,
             origin,
@@ -151,21 +121,6 @@ impl Collection {
             start: self.terms.start,
             stop: self.terms.stop.clone(),
         })
-    }
-
-    /// Sources that use one key share its overall limit.
-    fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Limits {
-        let rate = settings.connection.requests_per_minute;
-        let key = Fingerprint::of(credential.key.expose_secret().as_bytes());
-        let overall = self
-            .credential_limits
-            .entry(key)
-            .or_insert_with(|| Arc::new(CredentialLimit::new(self.terms.rate)));
-        let endpoint = match settings.target {
-            Target::OrgEvents { .. } => Endpoint::EventsStream,
-            Target::JiraAudit { .. } => Endpoint::JiraAuditRecords,
-        };
-        Limits::new(endpoint, rate, overall.clone())
     }
 
     /// Waits for all sources, tells what went wrong, and gives their accounts in the order started,
@@ -225,40 +180,5 @@ fn ended(place: usize, outcome: Outcome) -> Ended {
             .result
             .err()
             .map(|error| AppError::from(error).of_source(&name)),
-    }
-}
-
-fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, AppError> {
-    let (org_id, site) = match &settings.target {
-        Target::OrgEvents { .. } => (credential.org_id.clone(), None),
-        Target::JiraAudit { site, .. } => (None, Some(site.clone())),
-    };
-    let origin = Origin {
-        name: settings.name.to_string(),
-        kind: settings.target.kind(),
-        org_id,
-        site,
-    };
-    match (&settings.target, &origin.org_id) {
-        (Target::OrgEvents { .. }, None) => Err(AppError::new(
-            Exit::Config,
-            format!(
-                "no organization id, neither in the configuration nor in the {}",
-                credential.origin
-            ),
-        )
-        .hint("set `org_id`; it stands in the address of admin.atlassian.com, behind /o/")),
-        _ => Ok(origin),
-    }
-}
-
-/// Organization keys go as Bearer; a token of a site goes as Basic with its account, else as Bearer.
-fn authorization(target: &Target, credential: &Credential) -> Authorization {
-    match (target, &credential.email) {
-        (Target::JiraAudit { .. }, Some(email)) => Authorization::Basic {
-            user: email.clone(),
-            password: credential.key.clone(),
-        },
-        _ => Authorization::Bearer(credential.key.clone()),
     }
 }

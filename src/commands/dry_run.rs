@@ -1,10 +1,10 @@
 //! Owns `pull --dry-run`: what a pull would do, told without asking the network.
 
+use crate::commands::connect;
 use crate::config::request::PullRequest;
-use crate::config::settings::{OutputPath, SourceSettings, Target};
+use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials;
 use crate::error::AppError;
-use crate::http::message::Endpoint;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::plan::{self, Plan};
 use crate::pipeline::run::reach;
@@ -76,14 +76,10 @@ fn expected(
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
 ) -> String {
-    let endpoint = match settings.target {
-        Target::OrgEvents { .. } => Endpoint::EventsStream,
-        Target::JiraAudit { .. } => Endpoint::JiraAuditRecords,
-    };
     let quota = settings
         .connection
         .requests_per_minute
-        .or(endpoint.per_minute());
+        .or(connect::endpoint(&settings.target).per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", grouped(quota.into()))
     });

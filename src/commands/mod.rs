@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod collect;
+mod connect;
 pub mod demo;
 pub mod dry_run;
 pub mod pull;

@@ -1,7 +1,8 @@
 //! Owns `pull`: every source asked for, once, to its end.
 
-use std::fs;
+use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -103,7 +104,13 @@ fn write_report(
     let write = || -> std::io::Result<()> {
         let mut text = serde_json::to_vec_pretty(&report)?;
         text.push(b'\n');
-        fs::File::create(path)?.write_all(&text)
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?
+            .write_all(&text)
     };
     write().map_err(|error| {
         AppError::new(

@@ -127,7 +127,7 @@ fn refused(endpoint: Endpoint) -> &'static str {
             "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
         }
         Endpoint::JiraAuditRecords => {
-            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes works only through the gateway (`cloud_id`)"
+            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes works only through the gateway: set `base_url` to https://api.atlassian.com/ex/jira/CLOUD_ID"
         }
     }
 }
@@ -157,7 +157,7 @@ fn permission(endpoint: Endpoint) -> &'static str {
 fn address(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
-        Endpoint::JiraAuditRecords => "check `site` and `cloud_id`, and `base_url` if it is set",
+        Endpoint::JiraAuditRecords => "check `site`, and `base_url` if it is set",
     }
 }
 

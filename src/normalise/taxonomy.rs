@@ -232,6 +232,7 @@ const DONE: &[&str] = &[
     "suspended",
     "transferred",
     "trashed",
+    "turned",
     "uninstalled",
     "unarchived",
     "unassigned",

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -27,6 +28,9 @@ const SLICE_PAGES: usize = 5;
 
 /// Times that a slice is read again because the log changed beneath it.
 const SLICE_RETRIES: u32 = 3;
+
+/// How far back a probe asks.
+const PROBE: Duration = Duration::from_secs(60 * 60);
 
 /// What the fetcher hands on.
 #[derive(Debug)]
@@ -103,6 +107,18 @@ impl<T: Transport> Fetcher<T> {
             }
         }
         Ok(())
+    }
+
+    /// Asks for one page of the last hour, to see whether the source answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
+        let window = Window {
+            from: before(now, PROBE),
+            to: Some(now),
+        };
+        self.page(&window, &Place::Start).await.map(|_| ())
     }
 
     async fn page(&self, window: &Window, place: &Place) -> Result<Page, Failure> {

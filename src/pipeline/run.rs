@@ -90,7 +90,7 @@ async fn pull_into<T: Transport>(
     report: &mut SourceReport,
 ) -> Result<(), RunError> {
     let order = run.fetcher.source.order();
-    let (plan, mut writer) = prepare(run, order)?;
+    let (plan, mut writer) = tokio::task::block_in_place(|| prepare(run, order))?;
     let is_first = run.one_off.is_none() && writer.is_first();
     report.windows = plan
         .windows
@@ -103,7 +103,10 @@ async fn pull_into<T: Transport>(
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
     let handle = Handle::current();
-    let writing = tokio::task::spawn_blocking(move || drain(&handle, writer, receiver, stop));
+    let span = tracing::Span::current();
+    let writing = tokio::task::spawn_blocking(move || {
+        span.in_scope(|| drain(&handle, writer, receiver, stop))
+    });
     let fetching = async {
         let listener = sender.clone();
         tokio::select! {

@@ -167,7 +167,7 @@ impl Writer {
             self.uncommitted_events += tally.events;
             self.oldest_uncommitted.get_or_insert_with(Instant::now);
         }
-        warn_once(&self.step.origin.name, &self.tally, tally);
+        warn_once(&self.tally, tally);
         self.tally.add(tally);
         self.meter.events.add(tally.events);
         Ok(())
@@ -175,17 +175,13 @@ impl Writer {
 }
 
 /// Tells the first of each kind; the run's summary has the counts.
-fn warn_once(source: &str, before: &Tally, now: &Tally) {
+fn warn_once(before: &Tally, now: &Tally) {
     if before.unparsed == 0 && now.unparsed > 0 {
         tracing::warn!(
-            source,
             "a record could not be understood; it is written as `unparsed`, with its raw text"
         );
     }
     if before.clashes == 0 && now.clashes > 0 {
-        tracing::warn!(
-            source,
-            "a record repeats an id with another content; both are written"
-        );
+        tracing::warn!("a record repeats an id with another content; both are written");
     }
 }

@@ -139,14 +139,16 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
         false => ("", ""),
     };
     let mut out = match level {
-        Level::Notice => printable_line(&message.text),
-        _ => format!(
-            "{on}{}{off}: {}",
-            level.word(),
-            printable_line(&message.text)
-        ),
+        Level::Notice => String::new(),
+        _ => format!("{on}{}{off}: ", level.word()),
     };
-    for (key, value) in &message.fields {
+    let (source, facts): (Vec<_>, Vec<_>) =
+        message.fields.iter().partition(|(key, _)| key == "source");
+    for (_, name) in source {
+        out.push_str(&format!("source `{}`: ", printable(name)));
+    }
+    out.push_str(&printable_line(&message.text));
+    for (key, value) in facts {
         out.push_str(&format!(" {key}={}", printable(value)));
     }
     out.push('\n');
@@ -189,10 +191,13 @@ mod tests {
 
     fn message() -> Message {
         Message {
-            text: "source `acme`: the server refused the key".to_owned(),
+            text: "the server refused the key".to_owned(),
             causes: vec!["HTTP 401: Un\u{1b}[31mauthorized".to_owned()],
             hint: Some("make a new key".to_owned()),
-            fields: vec![("source".to_owned(), "acme".to_owned())],
+            fields: vec![
+                ("source".to_owned(), "acme".to_owned()),
+                ("attempt".to_owned(), "2".to_owned()),
+            ],
         }
     }
 
@@ -200,7 +205,7 @@ mod tests {
     fn an_error_is_what_failed_then_causes_then_a_hint() {
         assert_eq!(
             text(Level::Error, &message(), false),
-            "error: source `acme`: the server refused the key source=acme\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
+            "error: source `acme`: the server refused the key attempt=2\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
         );
     }
 

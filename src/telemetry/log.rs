@@ -5,9 +5,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::telemetry::console::{Console, Level, Message};
@@ -24,13 +26,26 @@ struct ToConsole {
     console: Arc<Console>,
 }
 
-impl<S: Subscriber> Layer<S> for ToConsole {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToConsole {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
         metadata.target().starts_with("atlaudit") && self.console.says(level(metadata))
     }
 
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut facts = MessageVisitor(Message::default());
+        attributes.record(&mut facts);
+        if let Some(span) = context.span(id) {
+            span.extensions_mut().insert(Facts(facts.0.fields));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let mut message = MessageVisitor(Message::default());
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(Facts(facts)) = span.extensions().get() {
+                message.0.fields.extend(facts.iter().cloned());
+            }
+        }
         event.record(&mut message);
         self.console.say(level(event.metadata()), &message.0);
     }
@@ -44,6 +59,9 @@ fn level(metadata: &tracing::Metadata<'_>) -> Level {
         tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
     }
 }
+
+/// What a span says of everything inside it, such as the source.
+struct Facts(Vec<(String, String)>);
 
 struct MessageVisitor(Message);
 

@@ -1,0 +1,122 @@
+//! Owns the way from settings and a credential to something that can be asked: the connection, the
+//! authorization, the limits that requests share.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+
+use crate::config::settings::{SourceSettings, Target};
+use crate::credentials::Credential;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::http::client::{Authorization, HttpClient};
+use crate::http::limit::Limits;
+use crate::http::message::Endpoint;
+use crate::http::pool::ClientPool;
+use crate::http::rate::CredentialLimit;
+use crate::http::retry::Patience;
+use crate::model::record::Fingerprint;
+use crate::normalise::Origin;
+use crate::pipeline::fetch::Fetcher;
+use crate::source;
+use crate::telemetry::meter::Meter;
+
+/// Connects sources; those that are reached the same way share connections, those that use one key
+/// share its overall limit.
+pub struct Connector {
+    rate: Option<u32>,
+    clients: ClientPool,
+    credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
+}
+
+impl Connector {
+    /// A connector; `rate` is the largest `requests_per_minute` of the sources.
+    pub fn new(rate: Option<u32>) -> Connector {
+        Connector {
+            rate,
+            clients: ClientPool::new(),
+            credential_limits: HashMap::new(),
+        }
+    }
+
+    /// What reads the source of `settings` with `credential`, and what its events say of it.
+    ///
+    /// # Errors
+    /// The organization is not known, or the connection's settings are of no use.
+    pub fn connect(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
+        let origin = origin(settings, credential)?;
+        let authorization = authorization(&settings.target, credential);
+        let base_url = settings.target.base_url();
+        let transport = self
+            .clients
+            .connect(&settings.connection, base_url, Some(&authorization))
+            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))?;
+        let fetcher = Fetcher {
+            source: source::of(settings, origin.org_id.as_deref()),
+            transport,
+            limits: Arc::new(self.limits(settings, credential)),
+            patience: Patience::from(&settings.connection),
+            meter: Arc::new(Meter::default()),
+            page_size: settings.page_size,
+        };
+        Ok((origin, fetcher))
+    }
+
+    fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Limits {
+        let key = Fingerprint::of(credential.key.expose_secret().as_bytes());
+        let overall = self
+            .credential_limits
+            .entry(key)
+            .or_insert_with(|| Arc::new(CredentialLimit::new(self.rate)));
+        Limits::new(
+            endpoint(&settings.target),
+            settings.connection.requests_per_minute,
+            overall.clone(),
+        )
+    }
+}
+
+/// The endpoint whose quota a source uses.
+pub fn endpoint(target: &Target) -> Endpoint {
+    match target {
+        Target::OrgEvents { .. } => Endpoint::EventsStream,
+        Target::JiraAudit { .. } => Endpoint::JiraAuditRecords,
+    }
+}
+
+fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, AppError> {
+    let (org_id, site) = match &settings.target {
+        Target::OrgEvents { .. } => (credential.org_id.clone(), None),
+        Target::JiraAudit { site, .. } => (None, Some(site.clone())),
+    };
+    if site.is_none() && org_id.is_none() {
+        let what = format!(
+            "no organization id, neither in the configuration nor in the {}",
+            credential.origin
+        );
+        return Err(AppError::new(Exit::Config, what)
+            .hint("set `org_id`; it stands in the address of admin.atlassian.com, behind /o/"));
+    }
+    Ok(Origin {
+        name: settings.name.to_string(),
+        kind: settings.target.kind(),
+        org_id,
+        site,
+    })
+}
+
+/// Organization keys go as Bearer; a token of a site goes as Basic with its account, else as Bearer.
+fn authorization(target: &Target, credential: &Credential) -> Authorization {
+    match (target, &credential.email) {
+        (Target::JiraAudit { .. }, Some(email)) => Authorization::Basic {
+            user: email.clone(),
+            password: credential.key.clone(),
+        },
+        _ => Authorization::Bearer(credential.key.clone()),
+    }
+}
