@@ -12,10 +12,11 @@ use crate::commands::connect::Connector;
 use crate::config::env::Env;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
-use crate::credentials::{self, Credential, CredentialError, StoredSecret, check_key, keyring};
+use crate::credentials::{self, Credential, StoredSecret, check_key, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// The longest key that is read: Atlassian's have a few hundred characters.
@@ -177,34 +178,40 @@ fn table(source: &SourceSettings) -> String {
     if !source.target.has_default_base_url() {
         keys.push(("base_url", source.target.base_url().to_string()));
     }
-    let mut table = format!("\n[sources.\"{}\"]\n", source.name);
+    let name = source.name.as_str();
+    // A dot in a bare key would nest tables.
+    let mut table = match name.contains('.') {
+        true => format!("\n[sources.\"{name}\"]\n"),
+        false => format!("\n[sources.{name}]\n"),
+    };
     for (key, value) in keys {
         table.push_str(&format!("{key} = {}\n", toml::Value::String(value)));
     }
     table
 }
 
-/// Tells, for every source, where its credential comes from and whether it is there.
+/// Prints, for every source, where its credential comes from and whether it is there.
 ///
 /// # Errors
-/// Some credential is missing or of no use.
-pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<(), AppError> {
-    let mut worst: Option<CredentialError> = None;
+/// Some credential is missing or of no use, or standard output cannot be written.
+pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
+    let mut missing = None;
     for source in &settings.sources {
         let place = credentials::origin(source);
+        let found = match credentials::load(source, env).await {
+            Ok(_) => "found in",
+            Err(error) => {
+                missing.get_or_insert(error);
+                "NOT found in"
+            }
+        };
         let end = match source.expires_on {
             Some(end) => format!(", expires on {end}"),
             None => String::new(),
         };
-        match credentials::load(source, env).await {
-            Ok(_) => console.show(&format!("{}  found in the {place}{end}\n", source.name)),
-            Err(error) => {
-                console.show(&format!("{}  NOT found in the {place}\n", source.name));
-                worst = Some(error);
-            }
-        }
+        stdout::print(&format!("{}  {found} {place}{end}\n", source.name))?;
     }
-    worst.map_or(Ok(()), |error| Err(error.into()))
+    missing.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Removes a key from the keyring.

@@ -85,7 +85,10 @@ fn expected(
     });
     let size = grouped(settings.page_size.into());
     match checkpoint.and_then(|checkpoint| pages(plan, checkpoint, settings.page_size, now)) {
-        Some(pages) => format!("about {} of up to {size} events{limit}", grouped(pages)),
+        Some(pages) => format!(
+            "about {}, each for up to {size} events{limit}",
+            grouped(pages)
+        ),
         None => format!("one for every {size} events, at least 1{limit}"),
     }
 }

@@ -100,7 +100,9 @@ impl Unreadable {
 }
 
 /// Phrases with which the HTTP stack wraps a cause without adding to it.
-const WRAPPERS: [&str; 9] = [
+const WRAPPERS: [&str; 11] = [
+    "dns error",
+    "error resolving DNS",
     "builder error",
     "error sending request",
     "request or response body error",

@@ -15,6 +15,9 @@ use super::pace::asked_wait;
 use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
 use crate::telemetry::meter::{Meter, WaitReason};
 
+/// A wait from which a person at a terminal wonders what is going on.
+const NOTICED: Duration = Duration::from_secs(5);
+
 /// Earlier attempts that a failure quotes.
 const CAUSES: usize = 4;
 
@@ -196,16 +199,17 @@ impl<'a> Trail<'a> {
 
     /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.
     fn again(&mut self, trouble: &Trouble, delay: Duration) {
-        tracing::warn!(
-            host = self.host,
-            endpoint = ?self.request.endpoint,
-            attempt = self.attempts,
-            status = trouble.status,
-            wait_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-            "trying again: {}",
-            trouble.message,
-        );
         let line = trouble.line();
+        let text = format!(
+            "{}: {line}; trying again in {:.1} s",
+            self.host,
+            delay.as_secs_f32()
+        );
+        // A hiccup is nobody's business; a wait that a person notices wants a word.
+        match delay < NOTICED {
+            true => tracing::info!(attempt = self.attempts, "{text}"),
+            false => tracing::warn!(attempt = self.attempts, "{text}"),
+        }
         if self.causes.len() < CAUSES && !self.causes.contains(&line) {
             self.causes.push(line);
         }

@@ -326,3 +326,7 @@ fn id_key(record: &Record) -> (Option<u128>, Option<String>) {
     let id = record.id.as_deref();
     (id.and_then(|id| id.parse().ok()), record.id.clone())
 }
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

@@ -1,0 +1,291 @@
+//! Owns the tests of the fetcher, against servers that are a function from a query to an answer.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::http::error::TransportError;
+use crate::http::message::{Endpoint, Request, Response};
+use crate::http::rate::CredentialLimit;
+use crate::model::time::{format_millis, parse_api_time};
+use crate::source::jira_audit::JiraAudit;
+use crate::source::org_events::OrgEvents;
+
+/// Answers each query; remembers what was asked.
+struct Script<F> {
+    answer: F,
+    asked: Mutex<Vec<String>>,
+}
+
+impl<F: Fn(usize, &Query) -> (u16, String) + Send + Sync> Transport for Script<F> {
+    async fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        let mut asked = self.asked.lock().unwrap();
+        let (status, body) = (self.answer)(asked.len(), &Query(request));
+        asked.push(request.url.query().unwrap_or_default().to_owned());
+        Ok(Response {
+            status,
+            headers: vec![("content-type".into(), "application/json".into())],
+            body: body.into(),
+        })
+    }
+}
+
+struct Query<'a>(&'a Request);
+
+impl Query<'_> {
+    fn get(&self, key: &str) -> Option<String> {
+        let mut pairs = self.0.url.query_pairs();
+        pairs
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.into_owned())
+    }
+
+    fn number(&self, key: &str) -> usize {
+        self.get(key).unwrap().parse().unwrap()
+    }
+
+    fn time(&self, key: &str) -> Timestamp {
+        parse_api_time(&self.get(key).unwrap()).unwrap()
+    }
+}
+
+fn fetcher<F>(source: Box<dyn Source>, page_size: u32, answer: F) -> Fetcher<Script<F>>
+where
+    F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
+{
+    let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
+    Fetcher {
+        source,
+        transport: Script {
+            answer,
+            asked: Mutex::default(),
+        },
+        limits: Arc::new(Limits::new(
+            Endpoint::EventsStream,
+            Some(1_000_000),
+            credential,
+        )),
+        patience: Patience {
+            retry_for: Duration::ZERO,
+            max_wait: Duration::ZERO,
+        },
+        meter: Arc::default(),
+        page_size,
+    }
+}
+
+fn stream() -> Box<dyn Source> {
+    Box::new(OrgEvents::new(
+        &"https://api.example".parse().unwrap(),
+        "o1",
+        500,
+    ))
+}
+
+fn at(text: &str) -> Timestamp {
+    parse_api_time(text).unwrap()
+}
+
+fn open(cursor: Option<&str>) -> OpenWindow {
+    OpenWindow {
+        from: at("2026-11-01T00:00:00Z"),
+        to: None,
+        cursor: cursor.map(str::to_owned),
+    }
+}
+
+/// What was handed on: ids, `REREAD`, and after each page where the window stands.
+async fn read<T: Transport>(
+    fetcher: &Fetcher<T>,
+    window: OpenWindow,
+    watermark: Option<Timestamp>,
+) -> (Vec<String>, Result<(), FetchError>) {
+    let (sender, mut receiver) = mpsc::channel(1000);
+    let result = fetcher.run(vec![window], watermark, sender).await;
+    let mut handed = Vec::new();
+    while let Some(delivery) = receiver.recv().await {
+        match delivery {
+            Delivery::Rereading => handed.push("REREAD".to_owned()),
+            Delivery::Records { records, then, .. } => {
+                handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
+                let cursor = then.and_then(|open| open.cursor);
+                handed.extend(cursor.map(|cursor| format!("@{cursor}")));
+            }
+        }
+    }
+    (handed, result)
+}
+
+fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
+    let data: Vec<_> = ids
+        .iter()
+        .map(|id| serde_json::json!({"id": id, "attributes": {"processedAt": "2026-11-20T00:00:00Z"}}))
+        .collect();
+    let body = serde_json::json!({"data": data, "meta": {"next": next}});
+    (200, body.to_string())
+}
+
+fn refused() -> (u16, String) {
+    (
+        400,
+        r#"{"errors":[{"code":"ADMIN-400-1","title":"Invalid page cursor"}]}"#.to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn it_follows_cursors_and_keeps_the_last() {
+    let fetcher = fetcher(stream(), 500, |_, query| {
+        match query.get("cursor").as_deref() {
+            None => page(&["a"], Some("c1")),
+            Some("c1") => page(&["b"], Some("c2")),
+            _ => page(&["c"], None),
+        }
+    });
+    let (handed, result) = read(&fetcher, open(None), None).await;
+    assert!(result.is_ok());
+    assert_eq!(handed, ["a", "@c1", "b", "@c2", "c", "@c2"]);
+    assert_eq!(fetcher.meter.pages.get(), 3);
+}
+
+#[tokio::test]
+async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
+    let fetcher = fetcher(stream(), 500, |_, query| match query.get("cursor") {
+        Some(_) => refused(),
+        None => page(&["a"], None),
+    });
+    let (handed, result) = read(
+        &fetcher,
+        open(Some("old")),
+        Some(at("2026-11-20T12:00:00Z")),
+    )
+    .await;
+    assert!(result.is_ok());
+    assert_eq!(handed, ["REREAD", "a"]);
+    let asked = fetcher.transport.asked.lock().unwrap();
+    let from = at("2026-11-19T12:00:00Z").timestamp_millis();
+    assert!(
+        asked[1].starts_with(&format!("from={from}&sortOrder=asc")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn without_a_watermark_it_reads_the_window_again() {
+    let fetcher = fetcher(stream(), 500, |_, query| match query.get("cursor") {
+        Some(_) => refused(),
+        None => page(&[], None),
+    });
+    read(&fetcher, open(Some("old")), None).await.1.unwrap();
+    let asked = fetcher.transport.asked.lock().unwrap();
+    let from = open(None).from.timestamp_millis();
+    assert!(asked[1].starts_with(&format!("from={from}&")), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_its_own_cursors_is_given_up() {
+    let fetcher = fetcher(stream(), 500, |_, query| match query.get("cursor") {
+        Some(_) => refused(),
+        None => page(&["a"], Some("new")),
+    });
+    let (handed, result) = read(&fetcher, open(Some("old")), None).await;
+    assert!(matches!(result, Err(FetchError::Failed(_))));
+    assert_eq!(handed, ["REREAD", "a", "@new"]);
+}
+
+#[tokio::test]
+async fn a_circle_hands_on_its_records_and_fails() {
+    let fetcher = fetcher(stream(), 500, |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("c1") => page(&["b"], Some("c1")),
+            _ => page(&["a"], Some("c1")),
+        }
+    });
+    let (handed, result) = read(&fetcher, open(None), None).await;
+    assert!(matches!(result, Err(FetchError::Circle(_))));
+    assert_eq!(handed, ["a", "@c1", "b", "@c1"]);
+}
+
+#[tokio::test]
+async fn it_stops_when_nobody_listens() {
+    let fetcher = fetcher(stream(), 500, |asked, _| {
+        page(&["a"], Some(&format!("c{asked}")))
+    });
+    let (sender, receiver) = mpsc::channel(1);
+    drop(receiver);
+    fetcher.run(vec![open(None)], None, sender).await.unwrap();
+    assert_eq!(fetcher.transport.asked.lock().unwrap().len(), 1);
+}
+
+/// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids are
+/// numbered against time, to show that their order is not relied on.
+fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
+    let base = open(None).from;
+    let (from, to) = (query.time("from"), query.time("to"));
+    let newest_first = (0..count)
+        .rev()
+        .map(|n| (n, base + chrono::TimeDelta::milliseconds(n * step)));
+    let records: Vec<_> = newest_first
+        .filter(|(_, created)| (from..=to).contains(created))
+        .skip(query.number("offset"))
+        .take(query.number("limit"))
+        .map(|(n, created)| serde_json::json!({"id": 100_000 - n, "created": format_millis(created)}))
+        .collect();
+    (200, serde_json::json!({"records": records}).to_string())
+}
+
+fn jira_window() -> OpenWindow {
+    OpenWindow {
+        to: Some(at("2026-11-02T00:00:00Z")),
+        ..open(None)
+    }
+}
+
+fn jira_source(page_size: u32) -> Box<dyn Source> {
+    Box::new(JiraAudit::new(
+        &"https://site.example".parse().unwrap(),
+        page_size,
+    ))
+}
+
+#[tokio::test]
+async fn slices_come_oldest_first_and_whole() {
+    let fetcher = fetcher(jira_source(10), 10, |_, query| jira(query, 1000, 7));
+    let (handed, result) = read(&fetcher, jira_window(), None).await;
+    assert!(result.is_ok());
+    let expected: Vec<String> = (0..1000).map(|n| (100_000 - n).to_string()).collect();
+    assert_eq!(handed, expected);
+}
+
+#[tokio::test]
+async fn a_log_that_grows_while_it_is_paged_is_read_again() {
+    // From the second request on, 12 instead of 11 records: the first page's last one comes again.
+    let fetcher = fetcher(jira_source(10), 10, |asked, query| {
+        jira(query, if asked == 0 { 11 } else { 12 }, 7)
+    });
+    let (handed, _) = read(&fetcher, jira_window(), None).await;
+    assert_eq!(handed.len(), 12);
+    let asked = fetcher.transport.asked.lock().unwrap();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[test]
+fn records_without_a_time_stay_beside_their_neighbour() {
+    let record = |id: &str, position: Option<&str>| Record {
+        doc: crate::model::json::Document::new(bytes::Bytes::from_static(b"{}")),
+        id: Some(id.to_owned()),
+        time: None,
+        position: position.map(at),
+    };
+    let window = open(None).window();
+    let newest_first = vec![
+        record("10", Some("2026-11-20T09:00:02Z")),
+        record("odd", None),
+        record("9", Some("2026-11-20T09:00:02Z")),
+        record("1", Some("2026-11-20T09:00:01Z")),
+    ];
+    let sorted = oldest_first(newest_first, &window);
+    let ids: Vec<_> = sorted
+        .iter()
+        .filter_map(|record| record.id.as_deref())
+        .collect();
+    assert_eq!(ids, ["1", "odd", "9", "10"]);
+}
