@@ -16,10 +16,10 @@
 //! cli   commands
 //! error
 //! pipeline   sandbox
-//! source   normalise   render   sink   state   http::client
-//! credentials   http
+//! source   normalise   render   sink   state   http::{client, diagnose, exchange, pool}
+//! credentials   http   telemetry
 //! config
-//! http::message   telemetry
+//! http::message   telemetry::meter
 //! model   exit
 //! ```
 

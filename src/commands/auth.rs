@@ -71,15 +71,10 @@ async fn test(
     credential: &Credential,
     console: &Console,
 ) -> Result<(), AppError> {
-    let mut source = request.source.clone();
-    source.connection.retry_for = Duration::ZERO;
-    source.connection.max_wait = Duration::ZERO;
-    let (_, fetcher) = Connector::new(None).connect(&source, credential)?;
-    let Err(failure) = fetcher.probe(chrono::Utc::now()).await else {
+    let Err(error) = answers(&request.source, credential).await else {
         return Ok(());
     };
-    let error = AppError::from(failure);
-    if error.exit() == Exit::Credential {
+    if error.exit() != Exit::Incomplete && error.exit() != Exit::RateLimited {
         return Err(error.of_source(request.name.as_str()));
     }
     let text = format!("the key could not be tested: {}", error.text());
@@ -190,28 +185,39 @@ fn table(source: &SourceSettings) -> String {
     table
 }
 
-/// Prints, for every source, where its credential comes from and whether it is there.
+/// Prints, for every source, where its credential comes from, whether the server takes it and when
+/// it expires.
 ///
 /// # Errors
-/// Some credential is missing or of no use, or standard output cannot be written.
+/// The first credential that is missing or refused, or standard output cannot be written.
 pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
-    let mut missing = None;
+    let mut first = None;
     for source in &settings.sources {
-        let place = credentials::origin(source);
-        let found = match credentials::load(source, env).await {
-            Ok(_) => "found in",
-            Err(error) => {
-                missing.get_or_insert(error);
-                "NOT found in"
-            }
+        let tested = match credentials::load(source, env).await {
+            Ok(credential) => answers(source, &credential).await,
+            Err(error) => Err(error.into()),
         };
         let end = match source.expires_on {
             Some(end) => format!(", expires on {end}"),
             None => String::new(),
         };
-        stdout::print(&format!("{}  {found} {place}{end}\n", source.name))?;
+        let state = if tested.is_ok() { "answers" } else { "FAILS" };
+        let place = credentials::origin(source);
+        stdout::print(&format!("{}  {state}  {place}{end}\n", source.name))?;
+        if let Err(error) = tested {
+            first.get_or_insert(error.of_source(source.name.as_str()));
+        }
     }
-    missing.map_or(Ok(()), |error| Err(error.into()))
+    first.map_or(Ok(()), Err)
+}
+
+/// Asks for one page, once.
+async fn answers(source: &SourceSettings, credential: &Credential) -> Result<(), AppError> {
+    let mut source = source.clone();
+    source.connection.retry_for = Duration::ZERO;
+    source.connection.max_wait = Duration::ZERO;
+    let (_, fetcher) = Connector::new(None).connect(&source, credential)?;
+    Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 
 /// Removes a key from the keyring.
