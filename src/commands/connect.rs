@@ -23,11 +23,12 @@ use crate::source;
 use crate::telemetry::meter::Meter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
-/// share its overall limit.
+/// share its overall limit, those that ask one path share its quota.
 pub struct Connector {
     rate: Option<u32>,
     clients: ClientPool,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
+    endpoint_limits: Vec<(Target, Arc<Limits>)>,
 }
 
 impl Connector {
@@ -37,6 +38,7 @@ impl Connector {
             rate,
             clients: ClientPool::new(),
             credential_limits: HashMap::new(),
+            endpoint_limits: Vec::new(),
         }
     }
 
@@ -59,7 +61,7 @@ impl Connector {
         let fetcher = Fetcher {
             source: source::of(settings, origin.org_id.as_deref()),
             transport,
-            limits: Arc::new(self.limits(settings, credential)),
+            limits: self.limits(settings, credential),
             patience: Patience::from(&settings.connection),
             meter: Arc::new(Meter::default()),
             page_size: settings.page_size,
@@ -67,17 +69,26 @@ impl Connector {
         Ok((origin, fetcher))
     }
 
-    fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Limits {
+    /// Atlassian counts requests by path, so two sources of one organization share its quota and
+    /// its pauses, whatever their keys.
+    fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Arc<Limits> {
+        let mut known = self.endpoint_limits.iter();
+        if let Some((_, limits)) = known.find(|(target, _)| *target == settings.target) {
+            return limits.clone();
+        }
         let key = Fingerprint::of(credential.key.expose_secret().as_bytes());
         let overall = self
             .credential_limits
             .entry(key)
             .or_insert_with(|| Arc::new(CredentialLimit::new(self.rate)));
-        Limits::new(
+        let limits = Arc::new(Limits::new(
             endpoint(&settings.target),
             settings.connection.requests_per_minute,
             overall.clone(),
-        )
+        ));
+        self.endpoint_limits
+            .push((settings.target.clone(), limits.clone()));
+        limits
     }
 }
 
