@@ -18,7 +18,7 @@ use crate::http::client::HttpClient;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::{self, Outcome, SourceRun};
+use crate::pipeline::run::{self, Outcome, SourceRun, Stop};
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::progress::Progress;
@@ -33,8 +33,8 @@ pub struct Terms {
     pub max_events: Option<u64>,
     /// The largest `requests_per_minute` of the sources.
     pub rate: Option<u32>,
-    /// Turns true when a signal asks for the end.
-    pub stop: watch::Receiver<bool>,
+    /// What signals have asked for.
+    pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
     pub console: Arc<Console>,
 }

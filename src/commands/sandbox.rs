@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
+use crate::pipeline::run::Stop;
 use crate::sandbox::{self, Behaviour, DataOptions, Options, RateLimit};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
@@ -44,7 +45,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
     console.say(Level::Notice, &Message::new(text));
     tokio::select! {
         () = server.run_until_stopped() => {}
-        _ = stop.wait_for(|&stop| stop) => {}
+        _ = stop.wait_for(|&stop| stop != Stop::No) => {}
     }
     Ok(())
 }

@@ -3,9 +3,12 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// Turns true when a signal asks for the end. The current commit is finished, then the run stops.
-pub fn requested() -> watch::Receiver<bool> {
-    let (sender, receiver) = watch::channel(false);
+use crate::pipeline::run::Stop;
+
+/// Tells what signals have asked for: the first for an end after the current commit, the second for
+/// one at once.
+pub fn requested() -> watch::Receiver<Stop> {
+    let (sender, receiver) = watch::channel(Stop::No);
     tokio::spawn(async move {
         let (Ok(mut interrupt), Ok(mut terminate)) = (
             signal(SignalKind::interrupt()),
@@ -14,12 +17,14 @@ pub fn requested() -> watch::Receiver<bool> {
             tracing::warn!("cannot listen for signals; a signal ends the run at once");
             return;
         };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        for stop in [Stop::Soon, Stop::Now] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            // Nobody listens any more when the run is over; that is fine.
+            let _ = sender.send(stop);
         }
-        // Nobody listens any more when the run is over; that is fine.
-        let _ = sender.send(true);
     });
     receiver
 }

@@ -177,7 +177,7 @@ mod tests {
             (&["a", "b: c", "c"], "a: b: c"),
             (
                 &["dns error", "no such host", "no such host"],
-                "dns error: no such host",
+                "no such host",
             ),
             (&["operation timed out"], ""),
         ];

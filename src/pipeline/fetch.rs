@@ -15,8 +15,8 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::http::limit::Limits;
 use crate::http::retry::Patience;
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, before};
-use crate::pipeline::plan::CURSOR_FALLBACK;
+use crate::model::time::{Timestamp, Window, after, before};
+use crate::pipeline::plan::{CURSOR_FALLBACK, FUTURE};
 use crate::pipeline::slices::Slices;
 use crate::pipeline::walk::{Advance, Circle, Walk};
 use crate::source::{Order, Page, Place, Source};
@@ -31,6 +31,9 @@ const SLICE_RETRIES: u32 = 3;
 
 /// How far back a probe asks.
 const PROBE: Duration = Duration::from_secs(60 * 60);
+
+/// Full pages in a row without a new record that are followed.
+const STALE_PAGES: u32 = 3;
 
 /// What the fetcher hands on.
 #[derive(Debug)]
@@ -133,12 +136,7 @@ impl<T: Transport> Fetcher<T> {
         )
         .await?;
         self.meter.pages.add(1);
-        if let Some(newest) = page
-            .records
-            .iter()
-            .filter_map(|record| record.position)
-            .max()
-        {
+        if let Some(newest) = newest(&page.records) {
             self.meter.reached(newest);
         }
         Ok(page)
@@ -169,14 +167,12 @@ impl<T: Transport> Fetcher<T> {
                 answer => answer?,
             };
             may_fall_back |= matches!(walk.place(), Place::Cursor(_));
-            watermark = page
-                .records
-                .iter()
-                .filter_map(|r| r.position)
-                .max()
-                .max(watermark);
+            watermark = newest(&page.records).max(watermark);
             let stood = walk.place().clone();
             let advance = walk.advance(page.records.len(), page.next);
+            if advance.is_err() && out.send(Delivery::Rereading).await.is_err() {
+                return Ok(Listener::Left);
+            }
             open.cursor = walk.cursor().map(str::to_owned);
             let delivery = Delivery::Records {
                 records: page.records,
@@ -234,11 +230,18 @@ impl<T: Transport> Fetcher<T> {
 
     /// Reads one slice whole, or up to `limit` records. Where a record comes twice, the log grew
     /// inside the slice while it was paged through, and another may have slipped past: read again.
-    async fn slice(&self, window: &Window, limit: Option<usize>) -> Result<Slice, Failure> {
+    async fn slice(&self, window: &Window, limit: Option<usize>) -> Result<Slice, FetchError> {
         let mut retries = 0;
         loop {
             let (slice, is_steady) = self.slice_once(window, limit).await?;
-            if is_steady || retries == SLICE_RETRIES {
+            if is_steady {
+                return Ok(slice);
+            }
+            if retries == SLICE_RETRIES {
+                tracing::warn!(
+                    "records kept arriving while a slice was read {} times; the next pull reads its end again",
+                    SLICE_RETRIES + 1
+                );
                 return Ok(slice);
             }
             retries += 1;
@@ -253,13 +256,15 @@ impl<T: Transport> Fetcher<T> {
         &self,
         window: &Window,
         limit: Option<usize>,
-    ) -> Result<(Slice, bool), Failure> {
+    ) -> Result<(Slice, bool), FetchError> {
         let mut records: Vec<Record> = Vec::new();
         let mut known = HashSet::new();
         let mut is_steady = true;
         let mut place = Place::Start;
+        let mut stale_in_a_row = 0;
         loop {
             let page = self.page(window, &place).await?;
+            let count = records.len();
             for record in page.records {
                 match known.insert((record.identity(), record.doc.content_hash())) {
                     true => records.push(record),
@@ -270,7 +275,12 @@ impl<T: Transport> Fetcher<T> {
                 let oldest = records.iter().filter_map(|record| record.position).min();
                 return Ok((Slice::TooMuch { oldest }, true));
             }
+            stale_in_a_row = match records.len() > count {
+                true => 0,
+                false => stale_in_a_row + 1,
+            };
             match page.next {
+                Some(_) if stale_in_a_row > STALE_PAGES => return Err(Circle.into()),
                 Some(next) => place = next,
                 None => return Ok((Slice::Whole(records), is_steady)),
             }
@@ -284,6 +294,13 @@ enum Slice {
     Whole(Vec<Record>),
     /// More than fits; the oldest of what was read.
     TooMuch { oldest: Option<Timestamp> },
+}
+
+/// The newest place among `records`, but for dates that cannot be.
+fn newest(records: &[Record]) -> Option<Timestamp> {
+    let latest = after(chrono::Utc::now(), FUTURE);
+    let positions = records.iter().filter_map(|record| record.position);
+    positions.filter(|&position| position <= latest).max()
 }
 
 fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {

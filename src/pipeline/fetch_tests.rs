@@ -201,7 +201,7 @@ async fn a_circle_hands_on_its_records_and_fails() {
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(matches!(result, Err(FetchError::Circle(_))));
-    assert_eq!(handed, ["a", "@c1", "b", "@c1"]);
+    assert_eq!(handed, ["a", "@c1", "REREAD", "b", "@c1"]);
 }
 
 #[tokio::test]

@@ -23,6 +23,20 @@ use crate::state::store::Store;
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
 
+/// How long an output may take to end after a signal: one that nobody reads takes nothing for ever.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What signals have asked a run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Nothing.
+    No,
+    /// An end after the current commit.
+    Soon,
+    /// An end at once.
+    Now,
+}
+
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
     /// What the user wants of the source.
@@ -39,8 +53,8 @@ pub struct SourceRun<T> {
     pub max_events: Option<u64>,
     /// The start of the run.
     pub start: Timestamp,
-    /// Turns true when a signal asks for the end.
-    pub stop: watch::Receiver<bool>,
+    /// What signals have asked for.
+    pub stop: watch::Receiver<Stop>,
 }
 
 /// How the run of one source ended.
@@ -90,7 +104,7 @@ async fn pull_into<T: Transport>(
     report: &mut SourceReport,
 ) -> Result<(), RunError> {
     let order = run.fetcher.source.order();
-    let (plan, mut writer) = tokio::task::block_in_place(|| prepare(run, order))?;
+    let (plan, writer) = tokio::task::block_in_place(|| prepare(run, order))?;
     let is_first = run.one_off.is_none() && writer.is_first();
     report.windows = plan
         .windows
@@ -98,7 +112,7 @@ async fn pull_into<T: Transport>(
         .map(|open| open.window().into())
         .collect();
     let watermark = writer.watermark();
-    tokio::task::block_in_place(|| writer.open())?;
+    let writer = in_time(run, opened(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
@@ -115,7 +129,7 @@ async fn pull_into<T: Transport>(
             () = listener.closed() => Ok(()),
         }
     };
-    let (fetched, written) = tokio::join!(fetching, writing);
+    let (fetched, written) = in_time(run, async { tokio::join!(fetching, writing) }).await?;
     let (mut writer, written) = written?;
     report.count(writer.tally(), &run.fetcher.meter);
     let end = written?;
@@ -130,6 +144,32 @@ async fn pull_into<T: Transport>(
         report.warnings.push(nothing_found(run));
     }
     Ok(())
+}
+
+/// Opens the output on a thread that may block: a named pipe waits for its reader.
+async fn opened(mut writer: Writer) -> Result<Writer, RunError> {
+    tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
+}
+
+/// What `work` gives, unless it goes on for longer than [`GRACE`] after a signal, or until a second one.
+async fn in_time<R, T>(run: &SourceRun<T>, work: impl Future<Output = R>) -> Result<R, RunError> {
+    let mut stop = run.stop.clone();
+    let overdue = async {
+        asked(&mut stop, Stop::Soon).await;
+        // A commit that is under way ends well before.
+        let _ = tokio::time::timeout(GRACE, asked(&mut stop, Stop::Now)).await;
+    };
+    tokio::select! {
+        result = work => Ok(result),
+        () = overdue => Err(RunError::Interrupted),
+    }
+}
+
+/// Returns when signals have asked for `least`; never when nobody can ask any more.
+async fn asked(stop: &mut watch::Receiver<Stop>, least: Stop) {
+    if stop.wait_for(|&stop| stop >= least).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Takes hold of the state, plans, and sets up the writing side.
@@ -193,7 +233,7 @@ fn drain(
     handle: &Handle,
     mut writer: Writer,
     mut deliveries: mpsc::Receiver<Delivery>,
-    mut stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<Stop>,
 ) -> (Writer, Result<End, RunError>) {
     let result = loop {
         let due = writer.commit_due();
@@ -214,7 +254,7 @@ fn drain(
 
 async fn next(
     deliveries: &mut mpsc::Receiver<Delivery>,
-    stop: &mut watch::Receiver<bool>,
+    stop: &mut watch::Receiver<Stop>,
     due: Option<Duration>,
 ) -> Next {
     let commit = async {
@@ -223,15 +263,9 @@ async fn next(
             None => std::future::pending().await,
         }
     };
-    let stopped = async {
-        // When the sender is gone nobody will ever ask for the end.
-        if stop.wait_for(|&stop| stop).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         biased;
-        () = stopped => Next::Stop,
+        () = asked(stop, Stop::Soon) => Next::Stop,
         () = commit => Next::CommitDue,
         delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
     }

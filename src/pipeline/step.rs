@@ -6,14 +6,11 @@ use std::time::Duration;
 use crate::config::settings::Format;
 use crate::model::event::{Text, UNPARSED};
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, before};
+use crate::model::time::{Timestamp, Window, after, before};
 use crate::normalise::{self, Origin};
+use crate::pipeline::plan::FUTURE;
 use crate::render;
 use crate::state::seen::{Seen, Verdict};
-
-/// How far in the future a time may lie and still move the watermark: server clocks differ, but a
-/// record dated years ahead must not make the next pull start there.
-const FUTURE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Turns records into lines, and remembers which.
 #[derive(Debug)]
@@ -131,12 +128,10 @@ impl Step {
         lines: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> serde_json::Result<()> {
-        let newest = crate::model::time::after(self.start, FUTURE);
-        let position = match record.position {
-            Some(position) => position.min(newest),
-            // Without a place of its own it belongs to the records around it.
-            None => self.watermark.unwrap_or(self.start),
-        };
+        let newest = after(self.start, FUTURE);
+        // Without a place of its own, or with one that cannot be, it belongs to the records around it.
+        let own = record.position.filter(|&position| position <= newest);
+        let position = own.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
             tally.repeats += 1;
             return Ok(());
@@ -146,7 +141,7 @@ impl Step {
             tally.repeats += 1;
             return Ok(());
         }
-        if record.position.is_some() {
+        if own.is_some() {
             self.watermark = self.watermark.max(Some(position));
         }
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
@@ -320,6 +315,6 @@ mod tests {
         let mut ahead = record("ahead", "09:00:00");
         ahead.position = parse_api_time("9999-01-01T00:00:00Z");
         take(&mut step, &[ahead]);
-        assert_eq!(step.watermark, parse_api_time("2026-11-21T12:00:00Z"));
+        assert_eq!(step.watermark, None);
     }
 }

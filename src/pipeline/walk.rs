@@ -28,9 +28,10 @@ pub enum Advance {
     CaughtUp,
 }
 
-/// The server gave a cursor that was used before, with records.
+/// The server leads in a circle: a cursor that was used before, with records, or one full page after
+/// the other without a new record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server repeats a cursor that was used before, so its pages lead in a circle")]
+#[error("the server repeats pages that were read before, so its paging leads in a circle")]
 pub struct Circle;
 
 impl Walk {

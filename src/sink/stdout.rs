@@ -1,6 +1,8 @@
 //! Owns writing to standard output.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd as _;
 
 use crate::model::written::Written;
 use crate::sink::{Sink, SinkError};
@@ -11,16 +13,16 @@ pub struct Stdout;
 
 impl Sink for Stdout {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
-        Ok(None)
+        // Nothing is written, but a descriptor that cannot be written says so.
+        write(&[]).map(|()| None)
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        // One lock for all of it: another source's lines never land inside ours.
-        locked().write_all(lines).map_err(failed)
+        write(lines)
     }
 
     fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
-        locked().flush().map_err(failed)?;
+        // Nothing is held back: what was appended is with the reader.
         Ok(Vec::new())
     }
 }
@@ -30,18 +32,25 @@ impl Sink for Stdout {
 /// # Errors
 /// Standard output cannot be written, or its reader went away.
 pub fn print(text: &str) -> Result<(), SinkError> {
-    let mut out = locked();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(failed)
+    write(text.as_bytes())
 }
 
+/// Writes all of `bytes` under one lock, so that another source's lines never land inside ours.
+///
+/// Past std's own handle, which takes a descriptor that cannot be written for one that takes
+/// everything: the events would be lost, and the run a success.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that writes to standard output"
 )]
-fn locked() -> io::StdoutLock<'static> {
-    io::stdout().lock()
+fn write(bytes: &[u8]) -> Result<(), SinkError> {
+    let lock = io::stdout().lock();
+    let mut out = File::from(lock.as_fd().try_clone_to_owned().map_err(failed)?);
+    match bytes {
+        [] => out.write(bytes).map(|_| ()),
+        _ => out.write_all(bytes),
+    }
+    .map_err(failed)
 }
 
 fn failed(error: io::Error) -> SinkError {

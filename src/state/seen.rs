@@ -9,6 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
 
+/// Records remembered however old they are: a page or two that a server sends again is told from
+/// new ones also where records are rare.
+const AT_LEAST: usize = 2_000;
+
 /// The most records remembered. In the default overlap of ten minutes that is 166 a second, without
 /// a pause; beyond it the oldest are forgotten, whole milliseconds at a time, and what lies before
 /// [`Seen::complete_from`] counts as written.
@@ -70,13 +74,13 @@ impl Seen {
         self.complete_from
     }
 
-    /// Forgets what lies before `keep_from`, and more where there is too much of it.
+    /// Forgets what lies before `keep_from` but for the newest [`AT_LEAST`], and more where there is
+    /// too much of it.
     pub fn forget_before(&mut self, keep_from: Timestamp) {
         self.drop_while(|this, ms| {
-            ms < keep_from.timestamp_millis()
-                || (this.entries.len() > CAPACITY && this.by_time.len() > 1)
+            let is_old = ms < keep_from.timestamp_millis() && this.entries.len() > AT_LEAST;
+            is_old || (this.entries.len() > CAPACITY && this.by_time.len() > 1)
         });
-        self.complete_from = self.complete_from.max(Some(keep_from));
     }
 
     fn insert(&mut self, entry: Entry, ms: i64) {
@@ -191,40 +195,41 @@ mod tests {
         assert_eq!(remember(r#"{"a":2}"#), Verdict::Repeat);
     }
 
+    fn insert(seen: &mut Seen, count: usize, ms: i64) {
+        for n in 0..count {
+            let identity = Fingerprint(((ms as u128) << 64) | n as u128);
+            let content = 0;
+            seen.insert(Entry { identity, content }, ms);
+        }
+    }
+
     #[test]
     fn what_is_forgotten_is_said() {
         let mut seen = Seen::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
         seen.remember(&record(r#"{"id":2}"#), at(20));
-        assert_eq!(seen.complete_from(), None);
-        seen.forget_before(at(20));
-        assert_eq!(seen.complete_from(), Some(at(20)));
-        assert_eq!(seen.entries.len(), 1);
+        insert(&mut seen, AT_LEAST - 1, 30);
+        seen.forget_before(at(15));
+        assert_eq!(seen.complete_from(), Some(at(11)));
         assert_eq!(
             seen.remember(&record(r#"{"id":2}"#), at(20)),
             Verdict::Repeat
         );
         assert_eq!(seen.remember(&record(r#"{"id":1}"#), at(20)), Verdict::New);
-        // It never claims more than it knows.
-        seen.forget_before(at(5));
-        assert_eq!(seen.complete_from(), Some(at(20)));
+    }
+
+    #[test]
+    fn a_few_are_remembered_however_old() {
+        let mut seen = Seen::default();
+        insert(&mut seen, AT_LEAST, 10);
+        seen.forget_before(at(1000));
+        assert_eq!(seen.entries.len(), AT_LEAST);
+        assert_eq!(seen.complete_from(), None);
     }
 
     #[test]
     fn too_many_are_forgotten_by_whole_milliseconds() {
         let mut seen = Seen::default();
-        let insert = |seen: &mut Seen, count: usize, ms: i64| {
-            for n in 0..count {
-                let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-                seen.insert(
-                    Entry {
-                        identity,
-                        content: 0,
-                    },
-                    ms,
-                );
-            }
-        };
         insert(&mut seen, 10, 1);
         insert(&mut seen, CAPACITY, 2);
         seen.forget_before(at(0));

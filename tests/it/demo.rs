@@ -1,0 +1,158 @@
+//! The commands that need no configuration: `demo`, `sandbox`, `schema`, and the help.
+
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use atlaudit::sandbox::{API_KEY, ORG_ID};
+use serde_json::Value;
+
+use crate::support::{Run, Site, blank, small};
+
+/// A HOME and a TMPDIR, both empty, and the program in them.
+fn bare() -> (tempfile::TempDir, tempfile::TempDir, Command) {
+    let (home, tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut command = blank(home.path(), tmp.path());
+    command.current_dir(home.path());
+    (home, tmp, command)
+}
+
+fn is_empty(folder: &tempfile::TempDir) -> bool {
+    std::fs::read_dir(folder.path()).unwrap().next().is_none()
+}
+
+#[test]
+fn demo_prints_all_events_at_once_and_leaves_nothing() {
+    let (home, tmp, mut command) = bare();
+    let start = Instant::now();
+    let run = Run::from(command.arg("demo").output().unwrap());
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let ids: HashSet<String> = run.ids().into_iter().collect();
+    assert_eq!((run.ids().len(), ids.len()), (3_000, 3_000));
+    assert!(run.stderr.contains("3,000 events"), "{}", run.stderr);
+    assert!(!run.stderr.contains("warning"), "{}", run.stderr);
+    assert!(is_empty(&home) && is_empty(&tmp), "something is left");
+    let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
+    assert!(actions.len() >= 40, "{} kinds", actions.len());
+}
+
+#[test]
+fn demo_into_a_pipe_that_closes_is_quiet() {
+    let (home, tmp, mut command) = bare();
+    command
+        .arg("demo")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    drop(reader);
+    let run = Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, 8);
+    assert!(!run.stderr.contains("error"), "{}", run.stderr);
+    assert!(is_empty(&home) && is_empty(&tmp), "something is left");
+}
+
+#[test]
+fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
+    let (home, tmp, mut command) = bare();
+    command.args([
+        "sandbox",
+        "--port",
+        "0",
+        "--events",
+        "300",
+        "--records",
+        "120",
+    ]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut server = Server(child.unwrap());
+    let mut config = String::new();
+    let mut reader = BufReader::new(server.0.stdout.take().unwrap());
+    while config.matches("initial_lookback").count() < 2 {
+        assert!(reader.read_line(&mut config).unwrap() > 0, "{config}");
+    }
+    std::fs::write(home.path().join("sandbox.toml"), config).unwrap();
+    let mut pull = blank(home.path(), tmp.path());
+    pull.current_dir(home.path());
+    pull.args(["--config", "sandbox.toml", "pull"]);
+    let run = Run::from(pull.output().unwrap());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.ids_of("org:").len(), 300);
+    assert_eq!(run.ids_of("jira:").len(), 120);
+    let kill = format!("kill -TERM {}", server.0.id());
+    Command::new("/bin/sh")
+        .args(["-c", &kill])
+        .status()
+        .unwrap();
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+}
+
+/// Ended when dropped, however the test goes.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error says that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_taken_port_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (_home, _tmp, mut command) = bare();
+    let run = Run::from(command.args(["sandbox", "--port", &port]).output().unwrap());
+    assert_ne!(run.code, 0);
+    assert!(
+        run.stderr.contains(&port) && run.stderr.contains("--port"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn the_schema_is_one() {
+    let (_home, _tmp, mut command) = bare();
+    let run = Run::from(command.arg("schema").output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+    let schema: Value = serde_json::from_slice(&run.stdout).unwrap();
+    jsonschema::meta::validate(&schema).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    assert!(!validator.is_valid(&serde_json::json!({"schema": "atlaudit/1"})));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for args in [&["--help"][..], &["pull", "--help"], &["--version"]] {
+        let (home, _tmp, mut command) = bare();
+        let run = Run::from(command.args(args).output().unwrap());
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(String::from_utf8(run.stdout).unwrap().contains("atlaudit"));
+        assert!(is_empty(&home));
+    }
+}
+
+#[test]
+fn without_a_configuration_the_missing_credential_is_said() {
+    let (home, _tmp, mut command) = bare();
+    let run = Run::from(command.arg("pull").output().unwrap());
+    run.refused(4, &["`org`", "keyring"]);
+    assert!(is_empty(&home), "something is left");
+}
+
+#[test]
+fn the_environment_wins_over_the_only_organization_of_the_file() {
+    let mut site = Site::new(small(5, 0));
+    site.unset("acme", "org_id");
+    site.unset("acme", "credential");
+    site.set_env("ATLAUDIT_ORG_ID", ORG_ID);
+    site.set_env("ATLAUDIT_API_KEY", API_KEY);
+    assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 5);
+}

@@ -1,0 +1,39 @@
+//! Owns the proof against the real clock: a server that counts requests a minute never has to refuse
+//! one. Ignored, for it takes minutes: `cargo test --test it full_minutes -- --ignored`.
+
+use std::time::Duration;
+
+use atlaudit::sandbox::{Api, RateLimit, Window};
+
+use crate::support::{Site, org_ids, small};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+#[ignore = "takes two minutes"]
+fn no_429_in_120_pages_when_the_server_counts_each_minute_of_the_clock() {
+    pull_120_pages(Window::Fixed);
+}
+
+#[test]
+#[ignore = "takes two minutes"]
+fn no_429_in_120_pages_when_the_server_counts_any_sixty_seconds() {
+    pull_120_pages(Window::Rolling);
+}
+
+fn pull_120_pages(window: Window) {
+    let mut options = small(1195, 0);
+    options.behaviour.org_rate_limit = Some(RateLimit {
+        window,
+        ..RateLimit::new(50, MINUTE)
+    });
+    let mut site = Site::new(options);
+    site.unset("acme", "requests_per_minute");
+    site.set("acme", "page_size", 10);
+    let run = site.ok(&["pull", "acme"]);
+    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    let asked = site.control.requests();
+    assert!(asked.len() >= 120, "{} requests", asked.len());
+    assert!(asked.iter().all(|request| request.status == 200));
+    assert!(site.control.max_in_window(Api::OrgEvents, MINUTE) <= 50);
+}

@@ -1,0 +1,182 @@
+//! Runs that end early: by a signal, by a kill, by `--max-events`. The next ones make up for it.
+
+use std::time::Duration;
+
+use atlaudit::sandbox::{Api, Fault};
+
+use crate::support::{Site, eventually, file_is_whole, org_ids, small, status};
+
+/// Both sources, into a file each, ten records a page.
+fn site(events: usize, records: usize) -> Site {
+    let mut site = Site::new(small(events, records));
+    site.set("acme", "page_size", 10);
+    site.set("acme-jira", "page_size", 10);
+    site.set_output("path", "{source}");
+    site
+}
+
+fn holds_each(site: &Site) {
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    file_is_whole(site, "acme-jira");
+}
+
+/// Lines in the file of `acme`, while it is being written.
+fn lines(site: &Site) -> usize {
+    let text = site.read("acme").stdout;
+    text.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+fn slow_down(site: &Site, latency: Duration) {
+    site.control.set_behaviour(|behaviour| {
+        behaviour.org_latency = latency;
+        behaviour.jira_latency = latency;
+    });
+}
+
+#[test]
+fn a_signal_ends_the_run_soundly_and_the_next_goes_on() {
+    for signal in ["TERM", "INT"] {
+        let site = site(300, 100);
+        slow_down(&site, Duration::from_millis(60));
+        let mut running = site.start(&["pull"]);
+        eventually("four pages", || {
+            site.control.request_count(Api::OrgEvents) > 4
+        });
+        running.signal(signal);
+        let run = running.end();
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
+        let written = site.read("acme").ids().len();
+        assert!(0 < written && written < 300, "{written}");
+        slow_down(&site, Duration::ZERO);
+        site.control.forget_requests();
+        site.ok(&["pull"]);
+        holds_each(&site);
+        // What the signal let finish is not read again.
+        let rest = (300 - written).div_ceil(10) + 3;
+        let asked = site.control.request_count(Api::OrgEvents);
+        assert!(asked <= rest, "{asked} requests for {rest} pages");
+    }
+}
+
+#[test]
+fn a_signal_ends_a_wait_for_the_limit_at_once() {
+    let mut site = site(300, 0);
+    site.set("acme", "requests_per_minute", 3);
+    let mut running = site.start(&["pull", "acme"]);
+    eventually("three pages", || lines(&site) == 30);
+    running.signal("TERM");
+    let start = std::time::Instant::now();
+    assert_eq!(running.end().code, 3);
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert_eq!(site.read("acme").ids().len(), 30);
+}
+
+#[test]
+fn a_signal_ends_the_patience_with_a_failing_server_at_once() {
+    let site = site(300, 0);
+    let fault = status(503, Some(("retry-after", "60")), "{}");
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script_forever(Api::OrgEvents, fault);
+    let mut running = site.start(&["pull", "acme"]);
+    eventually("the failure", || {
+        lines(&site) == 10 && site.control.request_count(Api::OrgEvents) > 1
+    });
+    running.signal("INT");
+    assert_eq!(running.end().code, 3);
+    assert_eq!(site.read("acme").ids().len(), 10);
+}
+
+#[test]
+fn a_kill_in_the_first_pull_of_all() {
+    let site = site(300, 200);
+    slow_down(&site, Duration::from_millis(10));
+    let mut running = site.start(&["pull"]);
+    eventually("lines that are not committed", || {
+        site.read("acme").stdout.len() > 20_000
+    });
+    running.signal("KILL");
+    running.end();
+    slow_down(&site, Duration::ZERO);
+    site.ok(&["pull"]);
+    holds_each(&site);
+}
+
+#[test]
+fn what_stood_in_the_file_before_stays() {
+    let site = site(100, 0);
+    std::fs::write(site.path("acme"), "{\"id\":\"of another program\"}\n").unwrap();
+    site.ok(&["pull", "acme", "--max-events", "30"]);
+    site.ok(&["pull", "acme"]);
+    let file = site.read("acme");
+    let lines = file.lines();
+    assert_eq!(lines[0], "{\"id\":\"of another program\"}");
+    assert_eq!(lines.len(), 101);
+}
+
+#[test]
+fn after_a_kill_the_files_hold_each_event_once() {
+    for pages in [1, 3, 9] {
+        let site = site(300, 200);
+        // Something is committed before, and the kill comes between two commits.
+        site.ok(&["pull", "--max-events", "35"]);
+        site.control.forget_requests();
+        slow_down(&site, Duration::from_millis(10));
+        let mut running = site.start(&["pull"]);
+        eventually("pages", || {
+            site.control.request_count(Api::OrgEvents) > pages
+        });
+        running.signal("KILL");
+        assert_eq!(running.end().code, 128 + 9);
+        slow_down(&site, Duration::ZERO);
+        site.ok(&["pull"]);
+        holds_each(&site);
+        site.ok(&["pull"]);
+        holds_each(&site);
+    }
+}
+
+#[test]
+fn a_torn_line_behind_the_last_commit_is_cut_off() {
+    let site = site(100, 0);
+    site.ok(&["pull", "acme", "--max-events", "40"]);
+    let file = site.path("acme");
+    let mut text = std::fs::read(&file).unwrap();
+    text.extend_from_slice(br#"{"schema":"atlaudit/1","id":"org:tor"#);
+    std::fs::write(&file, text).unwrap();
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn max_events_writes_so_many_and_the_rest_comes_the_next_time() {
+    for (most, events, records) in [(1_usize, 4, 3), (7, 40, 30), (50, 120, 70), (500, 120, 70)] {
+        let site = site(events, records);
+        let mut written = (0, 0);
+        for _ in 0..=events.max(records).div_ceil(most) {
+            site.ok(&["pull", "--max-events", &most.to_string()]);
+            let now = (
+                site.read("acme").ids().len(),
+                site.read("acme-jira").ids().len(),
+            );
+            assert_eq!(now.0, (written.0 + most).min(events), "of {most}");
+            assert_eq!(now.1, (written.1 + most).min(records), "of {most}");
+            written = now;
+        }
+        holds_each(&site);
+        site.ok(&["pull"]);
+        holds_each(&site);
+    }
+}
+
+#[test]
+fn max_events_inside_a_group_of_ties_and_a_refused_cursor() {
+    let mut site = site(250, 0);
+    site.set("acme", "page_size", 100);
+    for most in ["97", "3", "1", "2", "60"] {
+        site.ok(&["pull", "acme", "--max-events", most]);
+        site.control.expire_cursors();
+    }
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}

@@ -1,0 +1,151 @@
+//! Jira's audit records: newest first on the wire, ascending in the output, however many there are.
+
+use std::time::Duration;
+
+use atlaudit::sandbox::{Api, CLOUD_ID, Fault};
+use chrono::{TimeDelta, Utc};
+
+use crate::support::{Site, eventually, file_is_whole, jira_ids, small};
+
+/// `acme-jira` alone, into a file, `page` records a page.
+fn site(records: usize, page: i64) -> Site {
+    let mut site = Site::new(small(0, records));
+    site.set("acme-jira", "page_size", page);
+    site.set_output("path", "{source}");
+    site
+}
+
+fn ascends(site: &Site) {
+    let times: Vec<String> = site
+        .read("acme-jira")
+        .trees()
+        .iter()
+        .map(|event| event["time"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(times.is_sorted());
+}
+
+#[test]
+fn many_slices_ascend_and_tile_the_window() {
+    // Five pages fit into a slice: these take dozens.
+    let site = site(1_200, 7);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+    ascends(&site);
+    site.control.add_jira_records(120);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+    ascends(&site);
+}
+
+#[test]
+fn more_records_in_a_millisecond_than_a_slice_holds() {
+    let site = site(0, 2);
+    let at = Utc::now() - TimeDelta::hours(1);
+    let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
+    for n in 0..40 {
+        let text = format!(r#"{{"id":{n},"summary":"User created","created":"{created}"}}"#);
+        site.control.add_jira_record_json(text, at);
+    }
+    site.ok(&["pull", "acme-jira"]);
+    // By (created, id), and ids are numbers.
+    let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    assert_eq!(site.read("acme-jira").ids(), jira_ids(&ids));
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+}
+
+#[test]
+fn records_that_arrive_while_paging_shift_nothing_away() {
+    // The last are those of a log that never rests; all of them are newer than what was there.
+    for (page, each, pages) in [(40, 1, 2), (40, 3, 4), (40, 5, 3), (100, 2, usize::MAX)] {
+        let site = site(300, page);
+        site.control.set_behaviour(|behaviour| {
+            behaviour.insert_on_jira_page = each;
+            behaviour.insert_on_jira_pages = pages;
+        });
+        site.ok(&["pull", "acme-jira"]);
+        site.control
+            .set_behaviour(|behaviour| behaviour.insert_on_jira_page = 0);
+        site.ok(&["pull", "acme-jira"]);
+        file_is_whole(&site, "acme-jira");
+    }
+}
+
+#[test]
+fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
+    let site = site(300, 1000);
+    site.control
+        .set_behaviour(|behaviour| behaviour.jira_max_limit = 20);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+    ascends(&site);
+}
+
+#[test]
+fn a_record_that_appears_inside_the_overlap_comes_through() {
+    let site = site(100, 40);
+    let now = Utc::now();
+    for (id, minutes) in [("n1", 5), ("n2", 8)] {
+        let at = now - TimeDelta::minutes(minutes);
+        let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
+        let text = format!(r#"{{"id":"{id}","summary":"User created","created":"{created}"}}"#);
+        site.control.add_jira_record_json(text, at);
+        site.ok(&["pull", "acme-jira"]);
+        file_is_whole(&site, "acme-jira");
+    }
+}
+
+#[test]
+fn a_page_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
+    let mut site = site(600, 10);
+    site.set("acme-jira", "retry_for", "0s");
+    site.control.script_times(Api::JiraAudit, Fault::Pass, 40);
+    site.control.script(Api::JiraAudit, Fault::TruncatedJson);
+    let run = site.run(&["pull", "acme-jira"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let part = site.read("acme-jira").ids().len();
+    assert!(0 < part && part < 600, "{part}");
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+    ascends(&site);
+}
+
+#[test]
+fn the_gateway_with_a_bearer_token() {
+    let mut site = site(50, 20);
+    site.unset("acme-jira", "email");
+    let gateway = format!("{}/ex/jira/{CLOUD_ID}", site.base_url());
+    site.set("acme-jira", "base_url", gateway);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+}
+
+#[test]
+fn a_page_that_comes_twice_is_read_again() {
+    let site = site(90, 20);
+    site.control.script_times(Api::JiraAudit, Fault::Pass, 2);
+    site.control.script(Api::JiraAudit, Fault::RepeatPage);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+    ascends(&site);
+}
+
+#[test]
+fn a_server_that_ignores_the_offset_leads_into_no_loop() {
+    let site = site(90, 20);
+    site.control.script(Api::JiraAudit, Fault::Pass);
+    site.control
+        .script_forever(Api::JiraAudit, Fault::RepeatPage);
+    let mut running = site.start(&["pull", "acme-jira"]);
+    eventually("an end, or a loop", || {
+        std::thread::sleep(Duration::from_millis(10));
+        let asked = site.control.request_count(Api::JiraAudit);
+        asked > 200 || running.has_ended()
+    });
+    assert!(site.control.request_count(Api::JiraAudit) <= 200, "a loop");
+    assert_eq!(running.end().code, 3);
+    site.control.clear(Api::JiraAudit);
+    site.ok(&["pull", "acme-jira"]);
+    file_is_whole(&site, "acme-jira");
+}

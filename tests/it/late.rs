@@ -1,0 +1,96 @@
+//! Times that make trouble: late events, events that share a millisecond, dates far ahead.
+
+use atlaudit::sandbox::{Api, Fault, FilterClock};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::support::{Site, file_is_whole, org_ids, small};
+
+/// `acme` alone, into a file, `page` events a page.
+fn site(events: usize, page: i64) -> Site {
+    let mut site = Site::new(small(events, 0));
+    site.set("acme", "page_size", page);
+    site.set_output("path", "{source}");
+    site
+}
+
+fn event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!(
+        r#"{{"id":"{id}","attributes":{{"action":"user_login","time":"{}","processedAt":"{}"}}}}"#,
+        text(time),
+        text(processed)
+    )
+}
+
+#[test]
+fn late_events_come_through_after_a_refused_cursor() {
+    for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
+        let site = site(200, 50);
+        site.control
+            .set_behaviour(|behaviour| behaviour.filter_clock = clock);
+        let now = Utc::now();
+        let earlier = now - TimeDelta::minutes(9);
+        let newest = event("newest", now, now);
+        site.control.add_org_event_json(newest, now);
+        site.ok(&["pull", "acme"]);
+        // One happened long ago and is processed now, one appears behind the newest one written.
+        let late = event("late", now - TimeDelta::hours(20), now);
+        site.control.add_org_event_json(late, now);
+        let behind = event("behind", earlier, earlier);
+        site.control.add_org_event_json(behind, earlier);
+        site.control.expire_cursors();
+        site.ok(&["pull", "acme"]);
+        file_is_whole(&site, "acme");
+        site.control.expire_cursors();
+        site.ok(&["pull", "acme"]);
+        file_is_whole(&site, "acme");
+    }
+}
+
+#[test]
+fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
+    let site = site(100, 30);
+    let now = Utc::now();
+    let ahead = now + TimeDelta::days(365);
+    site.control
+        .add_org_event_json(event("ahead", ahead, ahead), now);
+    site.ok(&["pull", "acme"]);
+    site.control.add_org_events(20);
+    site.control.expire_cursors();
+    site.ok(&["pull", "acme"]);
+    file_is_whole(&site, "acme");
+}
+
+#[test]
+fn a_date_far_ahead_takes_nothing_of_the_run_away() {
+    let site = site(100, 30);
+    let early = Utc::now() - TimeDelta::days(20);
+    let ahead = Utc::now() + TimeDelta::days(365);
+    site.control
+        .add_org_event_json(event("ahead", ahead, ahead), early);
+    site.control.script_times(Api::OrgEvents, Fault::Pass, 3);
+    site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
+    site.ok(&["pull", "acme"]);
+    file_is_whole(&site, "acme");
+}
+
+#[test]
+fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
+    let site = site(0, 7);
+    let at = Utc::now() - TimeDelta::hours(1);
+    for n in 0..40 {
+        let text = event(&format!("tie-{n}"), at, at);
+        site.control.add_org_event_json(text, at);
+    }
+    for before in [2, 3] {
+        site.control
+            .script_times(Api::OrgEvents, Fault::Pass, before);
+        site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
+    }
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    let text = event("tie-late", at, at);
+    site.control.add_org_event_json(text, at);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}

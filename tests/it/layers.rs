@@ -1,0 +1,196 @@
+//! Holds the import rule of `src/lib.rs` against the source: arrows point down, never up or sideways.
+
+use crate::imports::{imports, module_of, source, without_comments};
+
+/// A room: its name, and the modules that it is made of.
+type Room = (&'static str, &'static [&'static str]);
+
+/// The lines of the house, the highest first. A room imports from the lines below its own.
+const LINES: &[&[Room]] = &[
+    &[("app", &["app"])],
+    &[("cli", &["cli"]), ("commands", &["commands"])],
+    &[("error", &["error"])],
+    &[("pipeline", &["pipeline"]), ("sandbox", &["sandbox"])],
+    &[
+        ("source", &["source"]),
+        ("normalise", &["normalise"]),
+        ("render", &["render"]),
+        ("sink", &["sink"]),
+        ("state", &["state"]),
+        (
+            "http::client",
+            &[
+                "http::client",
+                "http::diagnose",
+                "http::pool",
+                "http::exchange",
+            ],
+        ),
+    ],
+    &[
+        ("credentials", &["credentials"]),
+        (
+            "http",
+            &[
+                "http::retry",
+                "http::limit",
+                "http::error",
+                "http::failure",
+                "http::pace",
+                "http::envelope",
+                "http::window",
+                "http::gate",
+                "http::rate",
+            ],
+        ),
+        (
+            "telemetry",
+            &[
+                "telemetry::console",
+                "telemetry::log",
+                "telemetry::progress",
+            ],
+        ),
+    ],
+    &[("config", &["config"])],
+    &[
+        ("http::message", &["http::message"]),
+        ("telemetry::meter", &["telemetry::meter"]),
+    ],
+    &[("model", &["model"]), ("exit", &["exit"])],
+];
+
+/// Rooms that only some may know, though they lie below others too.
+const KNOWN_TO: &[(&str, &[&str])] = &[("telemetry", &["error", "commands", "app"])];
+
+/// Rooms that know no other.
+const ALONE: &[&str] = &["sandbox", "model", "exit"];
+
+/// The longest file of the source, in lines.
+const LONGEST: usize = 450;
+
+/// A module and what it imports, both as paths from the crate's root.
+struct Import {
+    file: String,
+    from: String,
+    to: String,
+}
+
+/// The room of a module, and its line.
+fn room(module: &str) -> Option<(&'static str, usize)> {
+    let lies_in = |part: &&str| module == *part || module.starts_with(&format!("{part}::"));
+    LINES.iter().enumerate().find_map(|(line, rooms)| {
+        let found = rooms.iter().find(|(_, parts)| parts.iter().any(&lies_in));
+        found.map(|(name, _)| (*name, line))
+    })
+}
+
+/// What is wrong with an import, if anything is.
+fn judge(import: &Import) -> Option<String> {
+    let Import { file, from, to } = import;
+    let Some((from_room, from_line)) = room(from) else {
+        return Some(format!("{file}: `{from}` stands in no line of the table"));
+    };
+    let Some((to_room, to_line)) = room(to) else {
+        return Some(format!("{file}: `{to}` stands in no line of the table"));
+    };
+    if from_room == to_room {
+        return None;
+    }
+    let is_known = KNOWN_TO
+        .iter()
+        .all(|(name, by)| *name != to_room || by.contains(&from_room));
+    let wrong = match from_line < to_line {
+        _ if ALONE.contains(&from_room) => "knows no other room",
+        true if !is_known => "may not know it",
+        true => return None,
+        false if from_line == to_line => "lies on the same line",
+        false => "lies below it",
+    };
+    Some(format!("{file}: {from_room} imports {to}, and {wrong}"))
+}
+
+#[test]
+fn arrows_point_down() {
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (file, text) in source() {
+        let from = module_of(&file);
+        if from == "main" || from == "lib" {
+            continue;
+        }
+        for to in imports(&from, &without_comments(&text)) {
+            count += 1;
+            let file = file.display().to_string();
+            let from = from.clone();
+            wrong.extend(judge(&Import { file, from, to }));
+        }
+    }
+    wrong.sort();
+    assert!(count > 300, "only {count} imports were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_long() {
+    for (file, text) in source() {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "{}: {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn a_forbidden_arrow_is_detected() {
+    let verdict = |from: &str, code: &str| {
+        let judged = imports(from, code).into_iter().filter_map(|to| {
+            let file = format!("{from}.rs");
+            judge(&Import {
+                file,
+                from: from.to_owned(),
+                to,
+            })
+        });
+        judged.collect::<Vec<_>>()
+    };
+    let forbidden = [
+        ("model::time", "use crate::exit::Exit;"),
+        ("sandbox::org", "use crate::model::time::Window;"),
+        (
+            "source::jira",
+            "fn f() { crate::state::store::Store::new() }",
+        ),
+        (
+            "sink::file",
+            "use crate::{model::{time, text}, pipeline::{run::{self}, plan}};",
+        ),
+        ("http::limit", "use super::client::Transport;"),
+        ("http::retry", "use super::{error::X,\n    pool};"),
+        ("config::check", "use crate::telemetry::console::Console;"),
+        ("pipeline::run", "use crate::telemetry::console::Console;"),
+        ("cli::args", "use crate::commands::pull;"),
+        ("render", "use crate::attic::Thing;"),
+    ];
+    for (from, code) in forbidden {
+        assert!(!verdict(from, code).is_empty(), "{from}: {code}");
+    }
+    let allowed = [
+        ("app", "use crate::cli::{self, args::{Args, Command}};"),
+        (
+            "pipeline::run",
+            "use crate::{state::store::Store, model::time::{Window, before}};",
+        ),
+        ("pipeline::run", "use crate::telemetry::meter::Meter;"),
+        (
+            "http::client",
+            "use super::error::{X, Y};\nuse super::message::Request;",
+        ),
+        ("commands::pull", "use crate::telemetry::console::Console;"),
+        (
+            "sandbox::org::log",
+            "use crate::sandbox::FilterClock;\nuse super::super::Api;",
+        ),
+    ];
+    for (from, code) in allowed {
+        assert_eq!(verdict(from, code), [""; 0], "{from}: {code}");
+    }
+}

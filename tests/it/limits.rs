@@ -1,0 +1,213 @@
+//! Politeness: the quota, the server's own pauses, and patience that ends.
+
+use std::time::{Duration, Instant};
+
+use atlaudit::sandbox::{Api, EndOfStream, Fault, Options, RateLimit, ResetPrecision, Window};
+use serde_json::Value;
+
+use crate::support::{Run, Site, eventually, org_ids, small, status};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// `events` of which ten are a page; the stream ends with a null, so that there are no further requests.
+fn site(events: usize) -> Site {
+    let mut options: Options = small(events, 0);
+    options.behaviour.end_of_stream = EndOfStream::Null;
+    let mut site = Site::new(options);
+    site.set("acme", "page_size", 10);
+    site
+}
+
+fn limited(header: Option<(&str, &str)>) -> Fault {
+    let body = r#"{"errors":[{"code":"ADMIN-429-1","title":"Too many requests"}]}"#;
+    status(429, header, body)
+}
+
+fn report(site: &Site) -> Value {
+    let text = std::fs::read(site.path("report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&text).unwrap();
+    report["sources"][0].clone()
+}
+
+fn all(site: &Site, run: &Run) {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn the_first_fifty_pages_go_at_once() {
+    let mut site = site(500);
+    // More than the quota is not needed to set it: the endpoint's own is 50.
+    site.unset("acme", "requests_per_minute");
+    let run = site.run(&["pull", "acme", "--report", "report.json"]);
+    all(&site, &run);
+    assert_eq!(site.control.max_in_window(Api::OrgEvents, MINUTE), 50);
+    assert_eq!(report(&site)["waited_ms"], 0);
+}
+
+#[test]
+fn a_server_that_limits_to_fifty_never_has_to_say_so() {
+    for window in [Window::Fixed, Window::Rolling] {
+        let mut site = site(500);
+        site.unset("acme", "requests_per_minute");
+        site.control.set_behaviour(|behaviour| {
+            behaviour.org_rate_limit = Some(RateLimit {
+                window,
+                ..RateLimit::new(50, MINUTE)
+            });
+        });
+        all(&site, &site.run(&["pull", "acme"]));
+        let asked = site.control.requests();
+        assert!(asked.iter().all(|request| request.status == 200));
+    }
+}
+
+#[test]
+fn no_more_than_the_quota_go_in_a_minute() {
+    let mut site = site(100);
+    site.set("acme", "requests_per_minute", 4);
+    let mut running = site.start(&["pull", "acme"]);
+    let asked = || site.control.request_count(Api::OrgEvents);
+    eventually("four requests", || asked() == 4);
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(asked(), 4);
+    running.signal("TERM");
+    assert_eq!(running.end().ids().len(), 40);
+}
+
+#[test]
+fn a_retry_after_is_waited_for() {
+    for (header, least) in [("0", 0), ("1", 1000)] {
+        let site = site(30);
+        let fault = limited(Some(("retry-after", header)));
+        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.script(Api::OrgEvents, fault);
+        all(
+            &site,
+            &site.run(&["pull", "acme", "--report", "report.json"]),
+        );
+        let asked = site.control.requests();
+        let waited = asked[2].at - asked[1].at;
+        assert!(waited >= Duration::from_millis(least), "{waited:?}");
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+        let report = report(&site);
+        assert_eq!(
+            (&report["rate_limited"], &report["retries"]),
+            (&1.into(), &1.into())
+        );
+    }
+}
+
+#[test]
+fn a_rate_limit_of_the_server_is_obeyed_to_the_end() {
+    // A window as short as a second, so that the server refuses what our quota allows.
+    for window in [Window::Fixed, Window::Rolling] {
+        let site = site(60);
+        site.control.set_behaviour(|behaviour| {
+            behaviour.org_rate_limit = Some(RateLimit {
+                window,
+                retry_after: true,
+                reset_precision: ResetPrecision::Second,
+                ..RateLimit::new(4, Duration::from_millis(900))
+            });
+        });
+        all(&site, &site.run(&["pull", "acme"]));
+        let refusals = site.control.requests();
+        let refusals = refusals.iter().filter(|request| request.status == 429);
+        assert!(refusals.count() <= 2, "each refusal is waited for");
+    }
+}
+
+#[test]
+fn a_wait_until_a_date_is_obeyed() {
+    let site = site(30);
+    // Its grain is the second: begin with a full one, so that the next is a whole one away.
+    let millis = u64::from(chrono::Utc::now().timestamp_subsec_millis());
+    std::thread::sleep(Duration::from_millis(1_000 - millis));
+    let date = chrono::Utc::now() + chrono::TimeDelta::seconds(1);
+    let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let fault = limited(Some(("retry-after", &date)));
+    site.control.script(Api::OrgEvents, fault);
+    all(&site, &site.run(&["pull", "acme"]));
+    let asked = site.control.requests();
+    let waited = asked[1].at - asked[0].at;
+    assert!(waited > Duration::from_millis(500), "{waited:?}");
+}
+
+#[test]
+fn a_reset_that_lies_in_the_past_is_no_tight_loop() {
+    let mut site = site(30);
+    site.set("acme", "max_wait", "1s");
+    let now = chrono::Utc::now().format("%Y-%m-%dT%H:%MZ").to_string();
+    let fault = limited(Some(("x-ratelimit-reset", &now)));
+    site.control.script_forever(Api::OrgEvents, fault);
+    site.run(&["pull", "acme"]).refused(5, &["429"]);
+    assert!(site.control.request_count(Api::OrgEvents) <= 3);
+}
+
+#[test]
+fn a_limit_without_end_is_given_up() {
+    let mut site = site(30);
+    site.set("acme", "max_wait", "1s");
+    site.control.script_forever(Api::OrgEvents, limited(None));
+    let start = Instant::now();
+    site.run(&["pull", "acme"]).refused(5, &["429", "max_wait"]);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_pause_longer_than_allowed_is_given_up_at_once() {
+    let site = site(30);
+    let fault = limited(Some(("retry-after", "3600")));
+    site.control.script_forever(Api::OrgEvents, fault);
+    site.run(&["pull", "acme"]).refused(5, &["429"]);
+    assert_eq!(site.control.request_count(Api::OrgEvents), 1);
+    site.control.clear(Api::OrgEvents);
+    all(&site, &site.run(&["pull", "acme"]));
+}
+
+#[test]
+fn a_passing_failure_is_tried_again() {
+    let faults = [
+        status(503, None, "{}"),
+        Fault::TruncatedJson,
+        Fault::CloseMidBody,
+        Fault::CloseMidChunks,
+        Fault::CloseBeforeResponse,
+        Fault::NotJson,
+        Fault::EmptyBody,
+    ];
+    for fault in faults {
+        let site = site(30);
+        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.script(Api::OrgEvents, fault.clone());
+        let run = site.run(&["pull", "acme"]);
+        assert_eq!(run.code, 0, "{fault:?}: {}", run.stderr);
+        assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{fault:?}");
+        assert_eq!(site.control.request_count(Api::OrgEvents), 4, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_failure_that_stays_ends_the_run_and_keeps_what_was_read() {
+    let mut site = site(30);
+    site.set("acme", "retry_for", "0s");
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script(Api::OrgEvents, status(503, None, "{}"));
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("(503)"), "{}", run.stderr);
+    let ids = org_ids(&site.control.org_ids());
+    assert_eq!(run.ids(), ids[..10]);
+    assert_eq!(site.ok(&["pull", "acme"]).ids(), ids[10..]);
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up() {
+    let mut site = site(30);
+    site.set("acme", "timeout", "300ms");
+    site.set("acme", "retry_for", "0s");
+    site.control.script_forever(Api::OrgEvents, Fault::Hang);
+    site.run(&["pull", "acme"])
+        .refused(3, &["does not answer in time", "timeout"]);
+}

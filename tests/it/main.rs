@@ -1,0 +1,32 @@
+//! The integration tests: the real program in a blank HOME, against the sandbox on loopback.
+//!
+//! One file a topic. [`support`] has what they share; [`layers`] reads the source instead of running it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says what must hold by unwrapping it"
+)]
+
+mod support;
+
+mod collect;
+mod demo;
+mod full_minutes;
+mod imports;
+mod interrupt;
+mod jira;
+mod keyring;
+mod late;
+mod layers;
+mod limits;
+mod local_refusals;
+mod output;
+mod refusals;
+mod resume;
+mod secrets;
+mod state;
+mod stuck;
+mod verbatim;
+mod window;

@@ -1,0 +1,253 @@
+//! Where lines and messages go: files and their modes, standard output, the log, the report, the plan.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use atlaudit::sandbox::Api;
+use chrono::Utc;
+use serde_json::Value;
+
+use crate::support::{Run, Site, files, org_ids, small, status};
+
+fn site() -> Site {
+    Site::new(small(60, 30))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn report(site: &Site) -> Value {
+    let text = fs::read(site.path("report.json")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// Runs it with the file mode mask that most systems have: without it a mode may be right by chance.
+fn masked(site: &Site, args: &str) -> Run {
+    let program = env!("CARGO_BIN_EXE_atlaudit");
+    let mut shell = std::process::Command::new("/bin/sh");
+    let real = site.command(&[]);
+    shell
+        .env_clear()
+        .current_dir(real.get_current_dir().unwrap());
+    shell.envs(
+        real.get_envs()
+            .filter_map(|(key, value)| Some((key, value?))),
+    );
+    shell.args(["-c", &format!("umask 022; exec {program} {args}")]);
+    Run::from(shell.output().unwrap())
+}
+
+#[test]
+fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
+    let mut site = site();
+    let run = masked(&site, "pull --output deep/er/{source}.jsonl");
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for folder in ["deep", "deep/er", "home/.local/state/atlaudit"] {
+        assert_eq!(mode(&site.path(folder)), 0o700, "{folder}");
+    }
+    assert_eq!(mode(&site.path("deep/er/acme.jsonl")), 0o600);
+    let state = files(&site.state());
+    assert_eq!(state.len(), 4, "a checkpoint and a lock of each source");
+    for (file, _) in state {
+        assert_eq!(mode(Path::new(&file)), 0o600, "{file}");
+    }
+    site.set_output("mode", "0640");
+    masked(&site, "pull --since 5d --output shared/{source}.jsonl");
+    assert_eq!(mode(&site.path("shared/acme.jsonl")), 0o640);
+}
+
+#[test]
+fn placeholders_of_a_path() {
+    let mut site = site();
+    site.set_output("path", "%Y/%m/{source}-%Y-%m-%d.100%%.jsonl");
+    let before = Utc::now();
+    site.ok(&["pull"]);
+    let named = |now: chrono::DateTime<Utc>| {
+        let pattern = "%Y/%m/acme-%Y-%m-%d.100%%.jsonl";
+        site.read(&now.format(pattern).to_string()).ids().len()
+    };
+    assert!(named(before) == 60 || named(Utc::now()) == 60);
+}
+
+#[test]
+fn a_dash_is_standard_output_and_wins_over_the_file() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    assert_eq!(site.ok(&["pull", "--output", "-"]).ids().len(), 90);
+    assert!(!site.path("acme.jsonl").exists());
+}
+
+#[test]
+fn a_source_has_an_output_of_its_own() {
+    let mut site = site();
+    let own: toml::Table = toml::from_str("path = \"jira.raw\"\nformat = \"raw\"").unwrap();
+    site.set("acme-jira", "output", own);
+    let run = site.ok(&["pull"]);
+    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    let mut lines: Vec<String> = site.control.jira_texts();
+    lines.sort();
+    let file = site.read("jira.raw");
+    let mut written = file.lines();
+    written.sort_unstable();
+    assert_eq!(written, lines);
+}
+
+#[test]
+fn one_line_of_summary_that_quiet_silences() {
+    let site = site();
+    let run = site.ok(&["pull"]);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    for word in [
+        "90 events",
+        "2 sources",
+        "acme 60",
+        "acme-jira 30",
+        "requests",
+    ] {
+        assert!(run.stderr.contains(word), "{}", run.stderr);
+    }
+    assert_eq!(site.ok(&["pull", "-q"]).stderr, "");
+    assert!(site.ok(&["pull"]).stderr.starts_with("0 events"));
+}
+
+#[test]
+fn quiet_still_tells_errors() {
+    let mut site = site();
+    site.unset_env("ACME_KEY");
+    site.run(&["pull", "acme", "-q"]).refused(4, &["ACME_KEY"]);
+}
+
+#[test]
+fn messages_as_json_are_one_object_a_line() {
+    let mut site = site();
+    site.set("acme", "retry_for", "0s");
+    site.set_env("JIRA_KEY", "wrong");
+    site.control
+        .script(Api::OrgEvents, status(500, None, "two\nlines"));
+    for args in [
+        &["pull", "--log-format", "json", "-vv"][..],
+        &["--log-format", "json", "pull", "nowhere"],
+    ] {
+        let run = site.run(args);
+        assert_ne!(run.code, 0);
+        let messages: Vec<Value> = run
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for message in &messages {
+            assert!(message["level"].is_string() && message["time"].is_string());
+            assert!(message["message"].is_string(), "{message}");
+        }
+        let error = messages.iter().find(|message| message["level"] == "error");
+        assert!(error.unwrap()["hint"].is_string());
+    }
+}
+
+#[test]
+fn the_report_is_the_account_of_the_run() {
+    let mut site = site();
+    site.set("acme", "page_size", 25);
+    site.set_env("JIRA_KEY", "wrong");
+    let run = site.run(&["pull", "--report", "report.json"]);
+    assert_eq!(run.code, 4);
+    let report = report(&site);
+    assert_eq!(report["schema"], "atlaudit/report/1");
+    assert_eq!(report["exit_code"], 4);
+    let (org, jira) = (&report["sources"][0], &report["sources"][1]);
+    assert_eq!(
+        (&org["source"], &org["type"]),
+        (&"acme".into(), &"org-events".into())
+    );
+    assert_eq!(
+        (&org["complete"], &org["exit_code"]),
+        (&true.into(), &0.into())
+    );
+    assert_eq!((&org["events"], &org["pages"]), (&60.into(), &4.into()));
+    assert_eq!(org["requests"], site.control.request_count(Api::OrgEvents));
+    let times = run.trees();
+    let mut times: Vec<&str> = times
+        .iter()
+        .filter_map(|event| event["time"].as_str())
+        .collect();
+    times.sort_unstable();
+    assert_eq!(org["first_event"], times[0]);
+    assert_eq!(org["last_event"], times[59]);
+    assert_eq!(
+        (&jira["complete"], &jira["exit_code"]),
+        (&false.into(), &4.into())
+    );
+    assert!(jira["error"].as_str().unwrap().contains("acme-jira"));
+}
+
+#[test]
+fn a_dry_run_asks_nothing_and_moves_nothing() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    let plan = site.ok(&["pull", "--dry-run"]);
+    assert!(plan.stdout.is_empty());
+    for word in [
+        "acme (org-events)",
+        "acme-jira (jira-audit)",
+        "variable ACME_KEY",
+        site.base_url(),
+    ] {
+        assert!(plan.stderr.contains(word), "{word}: {}", plan.stderr);
+    }
+    assert!(site.control.requests().is_empty());
+    assert_eq!(files(&site.state()), []);
+    assert!(!site.path("acme.jsonl").exists());
+    site.ok(&["pull"]);
+    let (state, asked) = (files(&site.state()), site.control.requests().len());
+    let plan = site.ok(&["pull", "--dry-run", "--report", "report.json"]);
+    assert!(
+        plan.stderr.contains("behind the saved cursor"),
+        "{}",
+        plan.stderr
+    );
+    assert!(files(&site.state()) == state);
+    assert_eq!(site.control.requests().len(), asked);
+}
+
+#[test]
+fn one_source_fails_and_the_other_goes_on() {
+    let mut site = site();
+    site.set("acme-jira", "retry_for", "0s");
+    site.control.script(Api::JiraAudit, status(503, None, "{}"));
+    let run = site.run(&["pull"]);
+    assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.org_ids())));
+    assert!(
+        run.stderr.contains("INCOMPLETE: 1 source"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(site.ok(&["pull"]).ids().len(), 30);
+}
+
+#[test]
+fn the_code_is_the_worst_sources() {
+    let mut site = site();
+    site.set("acme-jira", "retry_for", "0s");
+    site.control.script(Api::JiraAudit, status(503, None, "{}"));
+    site.set_env("ACME_KEY", "wrong");
+    assert_eq!(site.run(&["pull"]).code, 4);
+    site.unset_env("JIRA_KEY");
+    site.set_env("ACME_KEY", atlaudit::sandbox::API_KEY);
+    let run = site.run(&["pull"]);
+    assert_eq!((run.code, run.ids().len()), (4, 60));
+}
+
+#[test]
+fn an_output_file_that_was_moved_away_begins_anew() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    site.ok(&["pull"]);
+    fs::rename(site.path("acme.jsonl"), site.path("kept")).unwrap();
+    site.control.add_org_events(20);
+    site.ok(&["pull"]);
+    let all = org_ids(&site.control.org_ids());
+    assert_eq!(site.read("kept").ids(), all[..60]);
+    assert_eq!(site.read("acme.jsonl").ids(), all[60..]);
+}

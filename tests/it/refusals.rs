@@ -1,0 +1,196 @@
+//! What a server refuses or garbles: the right exit code, one error with a hint, no output.
+
+use atlaudit::sandbox::{API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN};
+
+use crate::support::{Run, Site, each_once, jira_ids, org_ids, small, status};
+
+fn site() -> Site {
+    let mut site = Site::new(small(30, 30));
+    site.set("acme", "retry_for", "0s");
+    site.set("acme-jira", "retry_for", "0s");
+    site
+}
+
+fn hit(api: Api, fault: Fault) -> Run {
+    let site = site();
+    site.control.script(api, fault);
+    let name = match api {
+        Api::OrgEvents => "acme",
+        Api::JiraAudit => "acme-jira",
+    };
+    let run = site.run(&["pull", name]);
+    assert_eq!(site.control.request_count(api), 1, "{}", run.stderr);
+    // Whatever it was, nothing is lost by it.
+    site.control.clear(api);
+    let after = site.ok(&["pull", name]).ids();
+    let served = match api {
+        Api::OrgEvents => org_ids(&site.control.org_ids()),
+        Api::JiraAudit => jira_ids(&site.control.jira_ids()),
+    };
+    each_once(&after, &served);
+    run
+}
+
+#[test]
+fn a_wrong_key() {
+    let mut site = site();
+    site.set_env("ACME_KEY", "another-key");
+    site.set_env("JIRA_KEY", "another-token");
+    site.run(&["pull", "acme"])
+        .refused(4, &["`acme`", "401", "organization API key"]);
+    site.run(&["pull", "acme-jira"])
+        .refused(4, &["`acme-jira`", "401", "email"]);
+}
+
+#[test]
+fn a_key_without_the_scope() {
+    let mut site = site();
+    site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
+    site.run(&["pull", "acme"])
+        .refused(4, &["scope", "read:events:admin"]);
+}
+
+#[test]
+fn an_unknown_organization() {
+    let mut site = site();
+    site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
+    site.run(&["pull", "acme"]).refused(4, &["404", "org_id"]);
+}
+
+#[test]
+fn an_account_that_is_no_administrator() {
+    let mut site = site();
+    site.set("acme-jira", "email", JIRA_EMAIL_NOT_ADMIN);
+    site.set_env("JIRA_KEY", JIRA_TOKEN_NOT_ADMIN);
+    site.run(&["pull", "acme-jira"])
+        .refused(4, &["403", "Administer Jira"]);
+}
+
+#[test]
+fn a_free_plan() {
+    let site = site();
+    site.control
+        .set_behaviour(|behaviour| behaviour.free_plan = true);
+    site.run(&["pull", "acme-jira"])
+        .refused(4, &["403", "plan", "Standard"]);
+}
+
+#[test]
+fn a_login_page_is_not_the_end_of_the_stream() {
+    for api in [Api::OrgEvents, Api::JiraAudit] {
+        hit(api, Fault::Html).refused(3, &["page for people", "single sign-on"]);
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let elsewhere = Site::new(small(30, 30));
+    let location = format!("{}/admin/v1/orgs?token=secret", elsewhere.base_url());
+    let run = hit(Api::OrgEvents, Fault::Redirect(location));
+    run.refused(3, &["302", "redirects elsewhere"]);
+    assert!(!run.stderr.contains("token=secret"), "{}", run.stderr);
+    assert!(elsewhere.control.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_page_is_never_an_empty_success() {
+    let bodies = [
+        "{}",
+        "[]",
+        "null",
+        r#"{"data":null}"#,
+        r#"{"data":{}}"#,
+        r#"{"records":null}"#,
+        r#"{"errorMessages":["x"],"errors":{}}"#,
+        r#"{"data":[],"meta":{"next":7}}"#,
+        r#"{"data":[{"id":"1"#,
+        "",
+        "<html>",
+    ];
+    for body in bodies {
+        let fault = Fault::RawBody(body.to_owned());
+        hit(Api::OrgEvents, fault.clone()).refused(3, &["127.0.0.1"]);
+        if !body.contains("meta") {
+            hit(Api::JiraAudit, fault).refused(3, &["127.0.0.1"]);
+        }
+    }
+}
+
+#[test]
+fn a_server_error_is_told_with_its_own_words() {
+    let body = r#"{"errors":[{"code":"ADMIN-500-7","title":"The cat sat on it"}]}"#;
+    hit(Api::OrgEvents, status(500, None, body))
+        .refused(3, &["500", "ADMIN-500-7", "The cat sat on it"]);
+    let body = r#"{"errorMessages":["No such field"],"errors":{}}"#;
+    hit(Api::JiraAudit, status(400, None, body)).refused(3, &["400", "No such field"]);
+}
+
+#[test]
+fn broken_connections() {
+    let faults = [
+        Fault::CloseBeforeResponse,
+        Fault::ResetBeforeResponse,
+        Fault::CloseMidBody,
+        Fault::CloseMidChunks,
+    ];
+    for fault in faults {
+        hit(Api::OrgEvents, fault).refused(3, &["ends the connection early"]);
+    }
+}
+
+#[test]
+fn a_stalled_body_is_not_waited_for_without_end() {
+    let mut site = site();
+    site.set("acme", "timeout", "300ms");
+    site.control.script(Api::OrgEvents, Fault::StallMidBody);
+    site.run(&["pull", "acme"]).refused(3, &["in time"]);
+}
+
+#[test]
+fn a_body_without_measure_is_refused() {
+    let bomb = Fault::GzipBomb(80 * 1024 * 1024);
+    hit(Api::OrgEvents, bomb).refused(3, &["more than we accept", "page_size"]);
+}
+
+#[test]
+fn nobody_listens() {
+    let mut site = site();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    for source in ["acme", "acme-jira"] {
+        site.set(source, "base_url", format!("http://{address}"));
+        site.run(&["pull", source])
+            .refused(3, &["cannot be reached", &address.to_string()]);
+    }
+}
+
+#[test]
+fn control_characters_of_the_server_never_reach_the_terminal() {
+    let odd = "\u{1b}[31mred\u{7}\u{9b}2J\u{202e}tail";
+    let quoted = serde_json::to_string(odd).unwrap();
+    let bodies = [
+        (403, format!(r#"{{"errorMessages":[{quoted}]}}"#)),
+        (
+            500,
+            format!(r#"{{"errors":[{{"code":{quoted},"title":{quoted}}}]}}"#),
+        ),
+        (404, format!(r#"{{"code":404,"message":{quoted}}}"#)),
+        (400, odd.to_owned()),
+    ];
+    for (code, body) in bodies {
+        let fault = status(code, Some(("x-odd", "a\tb")), &body);
+        let site = site();
+        site.control.script_forever(Api::OrgEvents, fault);
+        for args in [
+            &["pull", "acme", "-vv"][..],
+            &["pull", "acme", "--log-format", "json"],
+        ] {
+            let run = site.run(args);
+            assert_ne!(run.code, 0);
+            let bad = |c: &char| (c.is_control() && *c != '\n') || *c == '\u{202e}';
+            let bad = run.stderr.chars().find(bad);
+            assert_eq!(bad, None, "{:?}", run.stderr);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Going on with org events where the last pull ended, whatever became of the cursor.
+
+use atlaudit::sandbox::{Api, EndOfStream, Fault, FilterClock};
+
+use crate::support::{Site, file_is_whole, org_ids, small};
+
+const CLOCKS: [FilterClock; 2] = [FilterClock::ProcessedAt, FilterClock::Time];
+
+/// Every way in which the stream may end: what `meta.next` is, and whether a null has a page of its own.
+const ENDS: [(EndOfStream, bool); 5] = [
+    (EndOfStream::Null, false),
+    (EndOfStream::Null, true),
+    (EndOfStream::CursorAlways, false),
+    (EndOfStream::NullWhenBounded, false),
+    (EndOfStream::NullWhenBounded, true),
+];
+
+/// `acme` alone, into a file, `page` events a page.
+fn site(events: usize, page: i64) -> Site {
+    let mut site = Site::new(small(events, 0));
+    site.set("acme", "page_size", page);
+    site.set_output("path", "{source}");
+    site
+}
+
+/// The file holds what the sandbox serves, in its order.
+fn holds_all(site: &Site) {
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn every_end_of_stream_is_the_end_and_goes_on() {
+    for (end, own_page) in ENDS {
+        for strict in [false, true] {
+            let site = site(300, 50);
+            site.control.set_behaviour(|behaviour| {
+                behaviour.end_of_stream = end;
+                behaviour.trailing_empty_page = own_page;
+                behaviour.strict_cursor = strict;
+            });
+            site.ok(&["pull", "acme"]);
+            holds_all(&site);
+            site.ok(&["pull", "acme"]);
+            holds_all(&site);
+            site.control.add_org_events(70);
+            site.ok(&["pull", "acme"]);
+            holds_all(&site);
+        }
+    }
+}
+
+#[test]
+fn a_cursor_refused_at_the_start_loses_and_repeats_nothing() {
+    for clock in CLOCKS {
+        for (end, own_page) in ENDS {
+            let site = site(300, 50);
+            site.control.set_behaviour(|behaviour| {
+                behaviour.filter_clock = clock;
+                behaviour.end_of_stream = end;
+                behaviour.trailing_empty_page = own_page;
+            });
+            site.ok(&["pull", "acme"]);
+            site.control.add_org_events(70);
+            site.control.expire_cursors();
+            let run = site.ok(&["pull", "acme"]);
+            assert!(run.stderr.contains("warning: "), "{}", run.stderr);
+            assert!(run.stderr.contains("cursor"), "{}", run.stderr);
+            holds_all(&site);
+        }
+    }
+}
+
+#[test]
+fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
+    for clock in CLOCKS {
+        // Pages of 100 end inside a group of events that share a millisecond; those of 30 do not.
+        for (page, before) in [(100, 1), (100, 2), (30, 1), (30, 4)] {
+            let site = site(400, page);
+            site.control
+                .set_behaviour(|behaviour| behaviour.filter_clock = clock);
+            site.control
+                .script_times(Api::OrgEvents, Fault::Pass, before);
+            site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
+            site.ok(&["pull", "acme"]);
+            holds_all(&site);
+            site.control.add_org_events(40);
+            site.control.expire_cursors();
+            site.ok(&["pull", "acme"]);
+            holds_all(&site);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_refuses_every_cursor_ends_the_run_and_not_the_history() {
+    let site = site(300, 50);
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script_forever(
+        Api::OrgEvents,
+        crate::support::status(400, None, r#"{"code":400,"message":"no"}"#),
+    );
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(site.control.request_count(Api::OrgEvents) < 10, "a loop");
+    site.control.clear(Api::OrgEvents);
+    site.ok(&["pull", "acme"]);
+    holds_all(&site);
+}
+
+#[test]
+fn empty_pages_with_a_cursor_are_followed_and_at_the_fourth_the_next_pull_goes_on() {
+    let site = site(300, 50);
+    let empty = Fault::EmptyPageWithCursor;
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script_times(Api::OrgEvents, empty.clone(), 3);
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script_times(Api::OrgEvents, empty, 9);
+    for _ in 0..3 {
+        site.ok(&["pull", "acme"]);
+    }
+    site.control.clear(Api::OrgEvents);
+    site.ok(&["pull", "acme"]);
+    holds_all(&site);
+}
+
+#[test]
+fn a_repeated_cursor_is_an_error_and_no_loop() {
+    let site = site(300, 50);
+    site.control.script_times(Api::OrgEvents, Fault::Pass, 2);
+    site.control.script(Api::OrgEvents, Fault::SameCursor);
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("circle"), "{}", run.stderr);
+    assert_eq!(site.control.request_count(Api::OrgEvents), 3);
+    site.ok(&["pull", "acme"]);
+    holds_all(&site);
+}
+
+#[test]
+fn a_repeated_page_is_not_written_twice() {
+    let site = site(300, 50);
+    site.control.script_times(Api::OrgEvents, Fault::Pass, 2);
+    site.control.script(Api::OrgEvents, Fault::RepeatPage);
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    site.ok(&["pull", "acme"]);
+    file_is_whole(&site, "acme");
+}
+
+#[test]
+fn a_page_repeated_on_a_later_day_is_not_written_twice() {
+    let site = site(300, 50);
+    site.ok(&["pull", "acme"]);
+    site.control.add_org_events(120);
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script(Api::OrgEvents, Fault::RepeatPage);
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    site.ok(&["pull", "acme"]);
+    file_is_whole(&site, "acme");
+}

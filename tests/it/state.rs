@@ -1,0 +1,140 @@
+//! The state directory: locked, damaged, of a newer version, of another organization.
+
+use std::fs;
+use std::time::Duration;
+
+use atlaudit::sandbox::Api;
+use serde_json::Value;
+
+use crate::support::{Site, eventually, files, org_ids, small};
+
+fn site() -> Site {
+    Site::new(small(60, 10))
+}
+
+#[test]
+fn a_second_run_of_a_source_is_refused_at_once_and_told_who_holds_it() {
+    let mut site = site();
+    site.set("acme", "page_size", 10);
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(150));
+    let mut first = site.start(&["pull", "acme"]);
+    eventually("a request", || {
+        site.control.request_count(Api::OrgEvents) > 0
+    });
+    let holder = format!("process {}", first.child().id());
+    site.run(&["pull", "acme"]).refused(7, &["`acme`", &holder]);
+    // Another source is not in the way.
+    assert_eq!(site.ok(&["pull", "acme-jira"]).ids().len(), 10);
+    let run = first.end();
+    assert_eq!((run.code, run.ids()), (0, org_ids(&site.control.org_ids())));
+    assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
+}
+
+#[test]
+fn a_file_that_another_run_writes_is_left_alone() {
+    let mut site = site();
+    site.set("acme", "page_size", 10);
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    let first = site.start(&["pull", "acme", "--output", "one"]);
+    eventually("a page", || site.path("one").exists());
+    // Another state has another account of the file's length.
+    site.run(&["pull", "acme", "--output", "one", "--state-dir", "other"])
+        .refused(8, &["`acme`", "one"]);
+    // One of the same state would make the first's account wrong.
+    site.run(&["pull", "acme", "--output", "one", "--since", "9d"])
+        .refused(7, &["`acme`", "process"]);
+    assert_eq!(first.end().code, 0);
+    assert_eq!(site.read("one").ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_made() {
+    let site = site();
+    fs::write(site.path("plain"), "").unwrap();
+    site.run(&["pull", "acme", "--state-dir", "plain/state"])
+        .refused(7, &["plain/state", "--state-dir"]);
+    assert!(site.control.requests().is_empty());
+}
+
+#[test]
+fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "20"]);
+    let file = site.state().join("acme.json");
+    let good = fs::read_to_string(&file).unwrap();
+    let newer = good.replacen(r#""version":"1""#, r#""version":"2""#, 1);
+    assert_ne!(newer, good, "the version is where it was");
+    let cases = [
+        (newer, "version 2"),
+        (
+            r#"{"version":99,"of":"the future"}"#.to_owned(),
+            "version 99",
+        ),
+        (good[..good.len() / 2].to_owned(), "damaged"),
+        (String::new(), "damaged"),
+        ("{}".to_owned(), "damaged"),
+        (r#"{"version":"1","source":"acme"}"#.to_owned(), "damaged"),
+    ];
+    site.control.forget_requests();
+    for (text, words) in cases {
+        fs::write(&file, &text).unwrap();
+        site.run(&["pull", "acme"])
+            .refused(7, &[words, "acme.json", "left as it is"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    assert!(site.control.requests().is_empty());
+    fs::write(&file, good).unwrap();
+    let rest = site.ok(&["pull", "acme"]).ids();
+    assert_eq!(rest, org_ids(&site.control.org_ids()[20..]));
+}
+
+#[test]
+fn another_organization_under_the_same_name_is_refused() {
+    let mut site = site();
+    site.ok(&["pull", "acme"]);
+    let before = files(&site.state());
+    site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
+    site.run(&["pull", "acme"])
+        .refused(6, &["`acme`", "belongs to", "name of its own"]);
+    let after = files(&site.state());
+    let checkpoint = |files: &[(String, Vec<u8>)]| -> Vec<(String, Vec<u8>)> {
+        let of = files.iter().filter(|(name, _)| name.ends_with(".json"));
+        of.cloned().collect()
+    };
+    assert!(checkpoint(&before) == checkpoint(&after));
+}
+
+#[test]
+fn each_state_directory_has_a_history_of_its_own() {
+    let mut site = site();
+    for place in ["one", "two"] {
+        let args = ["pull", "acme", "--state-dir", place];
+        assert_eq!(site.ok(&args).ids().len(), 60);
+        assert!(site.ok(&args).stdout.is_empty());
+        assert!(site.path(place).join("acme.json").exists());
+    }
+    site.set_env("ATLAUDIT_STATE_DIR", "two");
+    assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
+    site.set_env("ATLAUDIT_STATE_DIR", "three");
+    assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 60);
+    assert!(!site.state().exists());
+}
+
+#[test]
+fn the_checkpoint_says_where_the_source_stands() {
+    let site = site();
+    site.ok(&["pull", "acme", "--output", "acme.jsonl"]);
+    let text = fs::read(site.state().join("acme.json")).unwrap();
+    let state: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(
+        (&state["version"], &state["source"]),
+        (&"1".into(), &"acme".into())
+    );
+    assert_eq!(state["events"], 60);
+    assert!(state["windows"][0]["cursor"].is_string());
+    let length = fs::metadata(site.path("acme.jsonl")).unwrap().len();
+    assert_eq!(state["outputs"][0]["committed"], length);
+    assert!(state["watermark"].is_string() && state["complete_until"].is_string());
+}

@@ -1,0 +1,82 @@
+//! Owns what the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
+
+mod run;
+mod site;
+
+pub use run::{Run, keys};
+pub use site::{Site, blank, small};
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use atlaudit::sandbox::{Fault, JIRA_SITE};
+
+/// The ids as events have them.
+pub fn org_ids(own: &[String]) -> Vec<String> {
+    own.iter().map(|id| format!("org:{id}")).collect()
+}
+
+/// The ids as events have them.
+pub fn jira_ids(own: &[String]) -> Vec<String> {
+    own.iter()
+        .map(|id| format!("jira:{JIRA_SITE}:{id}"))
+        .collect()
+}
+
+/// `got` holds each of `want` once and nothing else, in whatever order.
+pub fn each_once(got: &[String], want: &[String]) {
+    let (known, wanted): (HashSet<_>, HashSet<_>) = (got.iter().collect(), want.iter().collect());
+    let missing: Vec<_> = wanted.difference(&known).take(3).collect();
+    let unasked: Vec<_> = known.difference(&wanted).take(3).collect();
+    let counts = (got.len(), want.len());
+    assert!(
+        missing.is_empty() && unasked.is_empty() && counts.0 == counts.1,
+        "got and wanted: {counts:?}; missing: {missing:?}; unasked: {unasked:?}"
+    );
+}
+
+/// The file `acme` holds each event that the sandbox serves, `acme-jira` each record.
+pub fn file_is_whole(site: &Site, name: &str) {
+    let served = match name {
+        "acme" => org_ids(&site.control.org_ids()),
+        _ => jira_ids(&site.control.jira_ids()),
+    };
+    each_once(&site.read(name).ids(), &served);
+}
+
+/// An answer with this status, header and body.
+pub fn status(status: u16, header: Option<(&str, &str)>, body: &str) -> Fault {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Fault::Status {
+        status,
+        headers: header.map(owned).into_iter().collect(),
+        body: body.to_owned(),
+    }
+}
+
+/// Waits until `it_holds`, a few milliseconds at a time; panics when it never does.
+pub fn eventually(what: &str, mut it_holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !it_holds() {
+        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Every file below `folder`, with its content.
+pub fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push((path.display().to_string(), std::fs::read(&path).unwrap())),
+        }
+    }
+    found.sort();
+    found
+}

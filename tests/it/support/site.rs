@@ -1,0 +1,230 @@
+//! Owns the surroundings of a test: a sandbox, a blank HOME, a configuration, and the program in it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use atlaudit::sandbox::{
+    API_KEY, Behaviour, Control, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, ORG_ID, Options,
+    Sandbox,
+};
+use toml::{Table, Value};
+
+use super::Run;
+
+/// A sandbox of a test's own, and a HOME with a configuration of its two APIs: `acme` and `acme-jira`.
+pub struct Site {
+    /// Scripts the sandbox.
+    pub control: Control,
+    config: Table,
+    env: Vec<(String, String)>,
+    base_url: String,
+    folder: tempfile::TempDir,
+    _sandbox: Sandbox,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// So much data of every odd shape, a free port, the default behaviour.
+pub fn small(org_events: usize, jira_records: usize) -> Options {
+    Options {
+        port: 0,
+        data: DataOptions {
+            org_events,
+            jira_records,
+            ..DataOptions::default()
+        },
+        behaviour: Behaviour::default(),
+    }
+}
+
+impl Site {
+    /// A site with the data and the behaviour of `options`.
+    pub fn new(options: Options) -> Site {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sandbox = runtime.block_on(Sandbox::start(options)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["home", "tmp"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        Site {
+            control: sandbox.control(),
+            config: config(&sandbox.base_url()),
+            env: vec![
+                ("ACME_KEY".to_owned(), API_KEY.to_owned()),
+                ("JIRA_KEY".to_owned(), JIRA_TOKEN.to_owned()),
+            ],
+            base_url: sandbox.base_url(),
+            folder,
+            _sandbox: sandbox,
+            _runtime: runtime,
+        }
+    }
+
+    /// Sets a key of the source `acme` or `acme-jira`.
+    pub fn set(&mut self, source: &str, key: &str, value: impl Into<Value>) {
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        let table = sources[source].as_table_mut().unwrap();
+        table.insert(key.to_owned(), value.into());
+    }
+
+    /// Takes a key of a source out.
+    pub fn unset(&mut self, source: &str, key: &str) {
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        sources[source].as_table_mut().unwrap().remove(key);
+    }
+
+    /// A configuration without a source.
+    pub fn forget_sources(&mut self) {
+        self.config.remove("sources");
+    }
+
+    /// Sets a key of `[output]`.
+    pub fn set_output(&mut self, key: &str, value: impl Into<Value>) {
+        let output = self.config["output"].as_table_mut().unwrap();
+        output.insert(key.to_owned(), value.into());
+    }
+
+    /// Sets a variable of the program's environment.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes a variable out of the program's environment.
+    pub fn unset_env(&mut self, name: &str) {
+        self.env.retain(|(known, _)| known != name);
+    }
+
+    /// Where the sandbox answers.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// A path in the test's folder, which the program is started in.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Where checkpoints lie.
+    pub fn state(&self) -> PathBuf {
+        self.path("home/.local/state/atlaudit")
+    }
+
+    /// Runs the program with these arguments to its end.
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::from(self.command(args).output().unwrap())
+    }
+
+    /// Runs it, and it must succeed.
+    pub fn ok(&self, args: &[&str]) -> Run {
+        let run = self.run(args);
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        run
+    }
+
+    /// Starts the program, its outputs piped.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().unwrap()))
+    }
+
+    /// The program with these arguments: a blank environment, the configuration in its usual place.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let home = self.path("home");
+        let config = home.join(".config/atlaudit/config.toml");
+        std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+        let text = toml::to_string(&self.config).unwrap();
+        let mut file = std::fs::File::create(config).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut command = blank(&home, &self.path("tmp"));
+        command.current_dir(self.folder.path()).args(args);
+        command.envs(self.env.iter().cloned());
+        command
+    }
+
+    /// The lines of a file in the test's folder.
+    pub fn read(&self, name: &str) -> Run {
+        Run {
+            code: 0,
+            stdout: std::fs::read(self.path(name)).unwrap_or_default(),
+            stderr: String::new(),
+        }
+    }
+}
+
+/// The program in an environment that holds nothing of the machine's user.
+pub fn blank(home: &Path, tmp: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
+    command.env_clear().env("HOME", home).env("TMPDIR", tmp);
+    // Without it the bus of whoever runs the tests would be found, and their keyring.
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// A program that runs; killed when dropped.
+pub struct Running(Option<Child>);
+
+impl Running {
+    /// Its process.
+    pub fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+
+    /// Sends a signal, named as `kill` names it.
+    pub fn signal(&mut self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child().id());
+        let sent = Command::new("/bin/sh").args(["-c", &kill]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child().try_wait().unwrap().is_some()
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Run {
+        let output: Output = self.0.take().unwrap().wait_with_output().unwrap();
+        Run::from(output)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+fn config(base_url: &str) -> Table {
+    toml::from_str(&format!(
+        r#"
+        [output]
+        [sources.acme]
+        type = "org-events"
+        org_id = "{ORG_ID}"
+        base_url = "{base_url}"
+        credential = "env:ACME_KEY"
+        initial_lookback = "31d"
+        requests_per_minute = 100000
+        [sources.acme-jira]
+        type = "jira-audit"
+        site = "{JIRA_SITE}"
+        email = "{JIRA_EMAIL}"
+        base_url = "{base_url}"
+        credential = "env:JIRA_KEY"
+        initial_lookback = "31d"
+        requests_per_minute = 100000
+        "#
+    ))
+    .unwrap()
+}
