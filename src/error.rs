@@ -86,11 +86,17 @@ impl From<RunError> for AppError {
                     "what was read before is written; run it again, and if it stays so, tell Atlassian support",
                 )
             }
+            RunError::Fetch(FetchError::IgnoresDates) => {
+                AppError::new(Exit::Incomplete, error.to_string())
+                    .hint("look for a proxy that drops the query; otherwise the API has changed: please report it")
+            }
             RunError::Sink(error) => error.into(),
             RunError::State(error) => error.into(),
             RunError::OtherScope { .. } => AppError::new(Exit::Config, error.to_string()).hint(
                 "give the new organization or site a source name of its own, so that each keeps its history",
             ),
+            RunError::Unfinished { .. } => AppError::new(Exit::Config, error.to_string())
+                .hint("give each source a file of its own, or pull that source first"),
             RunError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
                 .hint("what was written is sound; run it again to go on from here"),
             RunError::Render(_) | RunError::Died(_) => {

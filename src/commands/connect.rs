@@ -18,7 +18,7 @@ use crate::http::rate::CredentialLimit;
 use crate::http::retry::Patience;
 use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
-use crate::pipeline::fetch::Fetcher;
+use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
 use crate::source;
 use crate::telemetry::meter::Meter;
 
@@ -64,7 +64,7 @@ impl Connector {
             limits: self.limits(settings, credential),
             patience: Patience::from(&settings.connection),
             meter: Arc::new(Meter::default()),
-            page_size: settings.page_size,
+            slice_records: SLICE_RECORDS,
         };
         Ok((origin, fetcher))
     }

@@ -11,4 +11,7 @@ pub struct Written {
     pub path: PathBuf,
     /// Its length in bytes up to the last commit.
     pub committed: u64,
+    /// Whether a run is appending to it. Where the state says so and no run holds the source, that
+    /// run died, and what lies behind `committed` is its unfinished work; else it is somebody else's.
+    pub is_open: bool,
 }

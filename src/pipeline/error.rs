@@ -1,5 +1,8 @@
 //! Owns why the run of one source did not reach its end.
 
+use std::path::PathBuf;
+
+use crate::model::name::SourceName;
 use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
@@ -27,6 +30,14 @@ pub enum RunError {
         theirs: String,
         /// The configuration's.
         ours: String,
+    },
+    /// Another source's run died while it wrote to the same file.
+    #[error("the output file `{path}` holds unfinished work of source `{other}`", path = path.display())]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// That source.
+        other: SourceName,
     },
     /// A signal asked for the end.
     #[error("interrupted before everything was read")]

@@ -3,7 +3,6 @@
 //!
 //! Runs ahead of the writing by the capacity of the channel, and stops when nobody listens.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,25 +14,26 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::http::limit::Limits;
 use crate::http::retry::Patience;
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, after, before};
-use crate::pipeline::plan::{CURSOR_FALLBACK, FUTURE};
+use crate::model::time::{Timestamp, Window, before};
+use crate::pipeline::collected::{Collected, Slice, oldest_first};
+use crate::pipeline::plan::CURSOR_FALLBACK;
 use crate::pipeline::slices::Slices;
 use crate::pipeline::walk::{Advance, Circle, Walk};
 use crate::source::{Order, Page, Place, Source};
 use crate::state::checkpoint::OpenWindow;
 use crate::telemetry::meter::Meter;
 
-/// Pages that one time slice may hold in memory.
-const SLICE_PAGES: usize = 5;
+/// Records that one time slice may hold in memory: about ten megabytes.
+pub const SLICE_RECORDS: usize = 5_000;
 
-/// Times that a slice is read again because the log changed beneath it.
-const SLICE_RETRIES: u32 = 3;
+/// Times that a slice is read because the log changed beneath it, before it is taken as it is.
+const SLICE_READS: u32 = 4;
+
+/// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
+const VAIN_FALL_BACKS: u32 = 3;
 
 /// How far back a probe asks.
 const PROBE: Duration = Duration::from_secs(60 * 60);
-
-/// Full pages in a row without a new record that are followed.
-const STALE_PAGES: u32 = 3;
 
 /// What the fetcher hands on.
 #[derive(Debug)]
@@ -64,6 +64,9 @@ pub enum FetchError {
     /// The server led in a circle.
     #[error(transparent)]
     Circle(#[from] Circle),
+    /// The server gives records of any time, and more than can be sorted here.
+    #[error("the server gives records from before the time asked for")]
+    IgnoresDates,
 }
 
 /// Reads one source.
@@ -78,8 +81,8 @@ pub struct Fetcher<T> {
     pub patience: Patience,
     /// Counts what happens.
     pub meter: Arc<Meter>,
-    /// Records asked for in one page.
-    pub page_size: u32,
+    /// Records that one time slice may hold; [`SLICE_RECORDS`] but for tests.
+    pub slice_records: usize,
 }
 
 /// Whether the one that records go to still takes them.
@@ -151,14 +154,18 @@ impl<T: Transport> Fetcher<T> {
         out: &mpsc::Sender<Delivery>,
     ) -> Result<Listener, FetchError> {
         let mut walk = Walk::new(open.cursor.as_deref());
-        // A server that refuses the cursor it gave a moment ago refuses the next one too.
-        let mut may_fall_back = true;
+        let mut vain = (watermark, 0);
         loop {
             let page = match self.page(&open.window(), walk.place()).await {
-                Err(failure) if may_fall_back && is_refused_cursor(&failure, walk.place()) => {
+                Err(failure)
+                    if is_refused_cursor(&failure, walk.place()) && vain.1 < VAIN_FALL_BACKS =>
+                {
                     open = fall_back(&open, watermark, &failure);
                     walk = Walk::new(None);
-                    may_fall_back = false;
+                    vain = match vain.0 == watermark {
+                        true => (watermark, vain.1 + 1),
+                        false => (watermark, 1),
+                    };
                     if out.send(Delivery::Rereading).await.is_err() {
                         return Ok(Listener::Left);
                     }
@@ -166,7 +173,6 @@ impl<T: Transport> Fetcher<T> {
                 }
                 answer => answer?,
             };
-            may_fall_back |= matches!(walk.place(), Place::Cursor(_));
             watermark = newest(&page.records).max(watermark);
             let stood = walk.place().clone();
             let advance = walk.advance(page.records.len(), page.next);
@@ -198,18 +204,17 @@ impl<T: Transport> Fetcher<T> {
         out: &mpsc::Sender<Delivery>,
     ) -> Result<Listener, FetchError> {
         let end = open.to.unwrap_or_else(chrono::Utc::now);
-        let capacity = SLICE_PAGES * self.page_size as usize;
-        let mut slices = Slices::new(open.from, end, capacity);
+        let mut slices = Slices::new(open.from, end);
         while let Some(window) = slices.current() {
-            let limit = slices.can_narrow().then_some(capacity);
+            let limit = slices.can_be_cut().then_some(self.slice_records);
             let records = match self.slice(&window, limit).await? {
                 Slice::Whole(records) => records,
-                Slice::TooMuch { oldest } => {
-                    slices.overflowed(oldest.unwrap_or(window.from));
+                Slice::TooMuch(cuts) => {
+                    slices.cut(&cuts);
                     continue;
                 }
             };
-            slices.finished(records.len());
+            slices.finished();
             let delivery = Delivery::Records {
                 records: oldest_first(records, &window),
                 received: chrono::Utc::now(),
@@ -228,83 +233,61 @@ impl<T: Transport> Fetcher<T> {
         Ok(Listener::Listens)
     }
 
-    /// Reads one slice whole, or up to `limit` records. Where a record comes twice, the log grew
-    /// inside the slice while it was paged through, and another may have slipped past: read again.
+    /// Reads one slice. Where a record comes twice, the log grew inside the slice while it was paged
+    /// through, and another may have slipped past: read again.
     async fn slice(&self, window: &Window, limit: Option<usize>) -> Result<Slice, FetchError> {
-        let mut retries = 0;
+        let mut reads = 1;
         loop {
             let (slice, is_steady) = self.slice_once(window, limit).await?;
             if is_steady {
                 return Ok(slice);
             }
-            if retries == SLICE_RETRIES {
+            if reads == SLICE_READS {
                 tracing::warn!(
-                    "records kept arriving while a slice was read {} times; the next pull reads its end again",
-                    SLICE_RETRIES + 1
+                    "records kept arriving while a slice was read {reads} times; the next pull reads its end again"
                 );
                 return Ok(slice);
             }
-            retries += 1;
-            tracing::info!(
-                retries,
-                "records arrived while a slice was read; reading it again"
-            );
+            reads += 1;
+            tracing::info!("records arrived while a slice was read; reading it again");
         }
     }
 
+    /// Reads a slice whole; one of more than `limit` records is only paged through, to see where it
+    /// can be cut.
     async fn slice_once(
         &self,
         window: &Window,
         limit: Option<usize>,
     ) -> Result<(Slice, bool), FetchError> {
-        let mut records: Vec<Record> = Vec::new();
-        let mut known = HashSet::new();
-        let mut is_steady = true;
+        let mut collected = Collected::new(self.slice_records);
         let mut place = Place::Start;
-        let mut stale_in_a_row = 0;
         loop {
             let page = self.page(window, &place).await?;
-            let count = records.len();
-            for record in page.records {
-                match known.insert((record.identity(), record.doc.content_hash())) {
-                    true => records.push(record),
-                    false => is_steady = false,
-                }
+            collected.add(page.records)?;
+            if limit.is_some_and(|limit| collected.records.len() > limit) {
+                collected.keep_none(window)?;
             }
-            if limit.is_some_and(|limit| records.len() > limit) {
-                let oldest = records.iter().filter_map(|record| record.position).min();
-                return Ok((Slice::TooMuch { oldest }, true));
-            }
-            stale_in_a_row = match records.len() > count {
-                true => 0,
-                false => stale_in_a_row + 1,
-            };
             match page.next {
-                Some(_) if stale_in_a_row > STALE_PAGES => return Err(Circle.into()),
                 Some(next) => place = next,
-                None => return Ok((Slice::Whole(records), is_steady)),
+                None => return Ok(collected.slice()),
             }
         }
     }
 }
 
-/// What a slice turned out to hold.
-enum Slice {
-    /// All its records, newest first.
-    Whole(Vec<Record>),
-    /// More than fits; the oldest of what was read.
-    TooMuch { oldest: Option<Timestamp> },
-}
-
-/// The newest place among `records`, but for dates that cannot be.
+/// The newest place among `records`; a date in the future counts as now.
 fn newest(records: &[Record]) -> Option<Timestamp> {
-    let latest = after(chrono::Utc::now(), FUTURE);
-    let positions = records.iter().filter_map(|record| record.position);
-    positions.filter(|&position| position <= latest).max()
+    let newest = records.iter().filter_map(|record| record.position).max();
+    newest.map(|newest| newest.min(chrono::Utc::now()))
 }
 
 fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {
-    matches!(place, Place::Cursor(_)) && failure.kind == FailureKind::BadRequest
+    matches!(place, Place::Cursor(_))
+        && matches!(
+            failure.kind,
+            FailureKind::BadRequest | FailureKind::NotFound
+        )
 }
 
 /// The window to read by time where its cursor was refused.
@@ -315,33 +298,13 @@ fn fall_back(open: &OpenWindow, watermark: Option<Timestamp>, failure: &Failure)
     tracing::warn!(
         server = %failure.message,
         from = %crate::model::time::format_millis(from),
-        "the server refused the cursor; reading by time instead, nothing is lost or repeated"
+        "the server refused the cursor; reading by time instead, and leaving out what was written before"
     );
     OpenWindow {
         from,
         to: open.to,
         cursor: None,
     }
-}
-
-/// A slice's records by (place, id), each with a place: one that has none stands where it was found,
-/// beside the record before it.
-fn oldest_first(mut newest_first: Vec<Record>, window: &Window) -> Vec<Record> {
-    let mut place = newest_first
-        .iter()
-        .find_map(|record| record.position)
-        .unwrap_or(window.from);
-    for record in &mut newest_first {
-        place = *record.position.get_or_insert(place);
-    }
-    newest_first.sort_by_cached_key(|record| (record.position, id_key(record)));
-    newest_first
-}
-
-/// Sorts ids as numbers where they are numbers.
-fn id_key(record: &Record) -> (Option<u128>, Option<String>) {
-    let id = record.id.as_deref();
-    (id.and_then(|id| id.parse().ok()), record.id.clone())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::step::Step;
+use crate::sink::file;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 use crate::state::store::{Lock, Store};
@@ -35,13 +36,20 @@ pub struct Held {
 }
 
 impl Held {
-    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`.
+    /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. Where the last run
+    /// died, the output files are cut back to what it had committed.
     ///
     /// # Errors
-    /// The state is locked, damaged, newer, or of another scope.
+    /// The state is locked, damaged, newer, or of another scope; an output file cannot be mended.
     pub fn take(store: &Store, name: &SourceName, scope: &str) -> Result<Held, RunError> {
         let lock = store.lock(name)?;
+        store.remove_leftovers(name)?;
         let checkpoint = store.load(name)?;
+        for output in checkpoint.iter().flat_map(|checkpoint| &checkpoint.outputs) {
+            if output.is_open {
+                file::cut_back(output)?;
+            }
+        }
         match &checkpoint {
             Some(found) if found.scope != scope => Err(RunError::OtherScope {
                 source_name: name.to_string(),
@@ -84,15 +92,13 @@ impl Held {
         }
     }
 
-    /// Begins a one-off run that writes to `file`, if a checkpoint keeps account of that file: its
-    /// length must stay true, or the next pull cuts off what this run appends.
-    pub fn begin_one_off(self, file: &std::path::Path) -> Option<Journal> {
-        let checkpoint = self.checkpoint?;
-        let is_kept = checkpoint.outputs.iter().any(|output| output.path == file);
-        is_kept.then_some(Journal {
+    /// Begins a one-off run that writes to a file which the checkpoint keeps account of: its length
+    /// must stay true. Nothing to keep where there is no checkpoint.
+    pub fn begin_one_off(self) -> Option<Journal> {
+        Some(Journal {
+            checkpoint: self.checkpoint?,
             store: self.store,
             name: self.name,
-            checkpoint,
             windows: Vec::new(),
             moves: false,
             _lock: self.lock,
@@ -101,11 +107,6 @@ impl Held {
 }
 
 impl Journal {
-    /// The output files that the last commit knows.
-    pub fn outputs(&self) -> Vec<Written> {
-        self.checkpoint.outputs.clone()
-    }
-
     /// Whether no run before this one read to an end or wrote anything.
     pub fn is_first(&self) -> bool {
         self.checkpoint.events == 0 && self.checkpoint.complete_until.is_none()

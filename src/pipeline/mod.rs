@@ -1,8 +1,9 @@
 //! Owns the way of an event: plan, fetch, step, write, commit, checkpoint.
 //!
-//! [`run`] alone knows that order. [`plan`], [`walk`], [`slices`] and [`step`] are pure; [`fetch`]
+//! [`run`] alone knows that order. [`plan`], [`walk`], [`slices`], [`collected`] and [`step`] are pure; [`fetch`]
 //! asks the server, [`writer`] writes and moves the checkpoint through [`journal`].
 
+pub mod collected;
 pub mod error;
 pub mod fetch;
 pub mod journal;

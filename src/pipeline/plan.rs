@@ -10,10 +10,6 @@ use crate::state::checkpoint::{Checkpoint, OpenWindow};
 /// the watermark is a time of processing: an event may be this late and still be found.
 pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How far in the future a record's time may lie and still move the watermark: server clocks differ,
-/// but a record dated years ahead must not make the next pull start there.
-pub const FUTURE: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// How far a source reaches back and ahead, from its settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {

@@ -1,5 +1,6 @@
 //! Owns the run of one source from its plan to its last checkpoint.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -16,7 +17,7 @@ use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::step::Step;
 use crate::pipeline::writer::{Flow, Writer};
-use crate::sink::{self, file};
+use crate::sink::{self, SinkError, file};
 use crate::source::Order;
 use crate::state::store::Store;
 
@@ -137,7 +138,7 @@ async fn pull_into<T: Transport>(
     if report.complete {
         writer.complete(run.start);
     }
-    let committed = tokio::task::block_in_place(|| writer.commit());
+    let committed = tokio::task::block_in_place(|| writer.finish());
     fetched?;
     committed?;
     if is_first && report.events == 0 {
@@ -192,22 +193,52 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
             (plan, Some(journal))
         }
     };
+    refuse_unfinished(run)?;
     step.keep = plan.keep;
     if plan.rereads {
         step.rereading();
     }
-    let known = journal.as_ref().map(Journal::outputs).unwrap_or_default();
-    let sink = sink::of(&settings.output, known);
+    let sink = sink::of(&settings.output);
     let writer = Writer::new(sink, step, journal, run.fetcher.meter.clone());
     Ok((plan, writer))
 }
 
+/// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
+/// commit, and our lines would be among it.
+fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
+    let Some(path) = output_file(run)? else {
+        return Ok(());
+    };
+    for other in run.store.sources()? {
+        let is_other = other != run.settings.name;
+        // A state that cannot be read is its own source's trouble.
+        let checkpoint = run.store.load(&other).ok().flatten().filter(|_| is_other);
+        let outputs = checkpoint
+            .map(|checkpoint| checkpoint.outputs)
+            .unwrap_or_default();
+        if outputs
+            .iter()
+            .any(|output| output.is_open && output.path == path)
+        {
+            return Err(RunError::Unfinished { path, other });
+        }
+    }
+    Ok(())
+}
+
+/// The file that the run appends to now, if it writes to files.
+fn output_file<T>(run: &SourceRun<T>) -> Result<Option<PathBuf>, SinkError> {
+    match &run.settings.output.path {
+        OutputPath::File(template) => file::path_at(template, chrono::Utc::now()).map(Some),
+        OutputPath::Stdout => Ok(None),
+    }
+}
+
 /// A one-off run holds the state only where it appends to a file that the checkpoint keeps account of.
 fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
-    let OutputPath::File(template) = &run.settings.output.path else {
+    let Some(path) = output_file(run)? else {
         return Ok(None);
     };
-    let path = file::path_at(template, chrono::Utc::now())?;
     let name = &run.settings.name;
     let is_kept = run
         .store
@@ -217,7 +248,7 @@ fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
         return Ok(None);
     }
     let held = Held::take(&run.store, name, &scope(&run.origin))?;
-    Ok(held.begin_one_off(&path))
+    Ok(held.begin_one_off())
 }
 
 /// What the writer waits for.
@@ -240,7 +271,7 @@ fn drain(
         let step = match handle.block_on(next(&mut deliveries, &mut stop, due)) {
             Next::Delivery(delivery) => writer.write(delivery),
             Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
-            Next::Stop => break writer.commit().and(Err(RunError::Interrupted)),
+            Next::Stop => break writer.finish().and(Err(RunError::Interrupted)),
             Next::End => break Ok(End::All),
         };
         match step {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::config::settings::Format;
 use crate::model::event::{Text, UNPARSED};
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, Window, after, before};
+use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
-use crate::pipeline::plan::FUTURE;
 use crate::render;
 use crate::state::seen::{Seen, Verdict};
 
@@ -85,6 +84,7 @@ impl Step {
     /// From now on records come that may have been written by an earlier reading: what lies before
     /// the remembered ones was.
     pub fn rereading(&mut self) {
+        self.seen.begin_reading();
         self.written_before = self.seen.complete_from();
     }
 
@@ -128,10 +128,8 @@ impl Step {
         lines: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> serde_json::Result<()> {
-        let newest = after(self.start, FUTURE);
-        // Without a place of its own, or with one that cannot be, it belongs to the records around it.
-        let own = record.position.filter(|&position| position <= newest);
-        let position = own.or(self.watermark).unwrap_or(self.start);
+        // Without a place of its own it belongs to the records around it.
+        let position = record.position.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
             tally.repeats += 1;
             return Ok(());
@@ -141,8 +139,9 @@ impl Step {
             tally.repeats += 1;
             return Ok(());
         }
-        if own.is_some() {
-            self.watermark = self.watermark.max(Some(position));
+        if record.position.is_some() {
+            // What is dated ahead must not make the next pull start there: the present is the bound.
+            self.watermark = self.watermark.max(Some(position.min(received)));
         }
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)
@@ -315,6 +314,6 @@ mod tests {
         let mut ahead = record("ahead", "09:00:00");
         ahead.position = parse_api_time("9999-01-01T00:00:00Z");
         take(&mut step, &[ahead]);
-        assert_eq!(step.watermark, None);
+        assert_eq!(step.watermark, Some(at("12:00:00")));
     }
 }

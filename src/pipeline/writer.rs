@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::time::Timestamp;
+use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::Delivery;
 use crate::pipeline::journal::Journal;
@@ -34,6 +35,8 @@ pub struct Writer {
     sink: Box<dyn Sink>,
     step: Step,
     journal: Option<Journal>,
+    /// A file that was opened and is not recorded yet.
+    opened: Option<Written>,
     meter: Arc<Meter>,
     tally: Tally,
     lines: Vec<u8>,
@@ -54,6 +57,7 @@ impl Writer {
             sink,
             step,
             journal,
+            opened: None,
             meter,
             tally: Tally::default(),
             lines: Vec::new(),
@@ -97,11 +101,20 @@ impl Writer {
     /// Opens the output, so that one that cannot be written is known before anything is asked for.
     ///
     /// # Errors
-    /// It cannot be opened, or the state cannot be written.
+    /// It cannot be opened.
     pub fn open(&mut self) -> Result<(), RunError> {
-        let news = self.sink.prepare()?;
-        match (news, &mut self.journal) {
-            (Some(file), Some(journal)) => Ok(journal.record(&mut self.step, 0, vec![file])?),
+        if let Some(file) = self.sink.prepare()? {
+            self.opened = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Records the file that is about to be written. To be called before records are taken: they
+    /// must not be remembered before they are written.
+    fn announce(&mut self) -> Result<(), RunError> {
+        self.open()?;
+        match (&mut self.journal, self.opened.take()) {
+            (Some(journal), Some(file)) => Ok(journal.record(&mut self.step, 0, vec![file])?),
             _ => Ok(()),
         }
     }
@@ -120,7 +133,9 @@ impl Writer {
                 then,
                 passed,
             } => {
-                self.open()?;
+                if !records.is_empty() {
+                    self.announce()?;
+                }
                 self.lines.clear();
                 let (tally, taken) = self.step.take(&records, received, &mut self.lines)?;
                 self.append(&tally)?;
@@ -151,6 +166,22 @@ impl Writer {
     /// The checkpoint has not moved.
     pub fn commit(&mut self) -> Result<(), RunError> {
         let outputs = self.sink.commit()?;
+        self.record(outputs)
+    }
+
+    /// The last commit: from now on the output files may grow by other hands.
+    ///
+    /// # Errors
+    /// The checkpoint has not moved.
+    pub fn finish(&mut self) -> Result<(), RunError> {
+        let mut outputs = self.sink.commit()?;
+        for output in &mut outputs {
+            output.is_open = false;
+        }
+        self.record(outputs)
+    }
+
+    fn record(&mut self, outputs: Vec<Written>) -> Result<(), RunError> {
         if let Some(journal) = &mut self.journal {
             journal.record(&mut self.step, self.uncommitted_events, outputs)?;
         }

@@ -13,8 +13,6 @@ use crate::sink::{Sink, SinkError};
 pub struct Files {
     template: String,
     mode: u32,
-    /// Files that an earlier commit knows, and how much of each is good.
-    known: Vec<Written>,
     current: Option<Open>,
     clock: fn() -> Timestamp,
 }
@@ -30,13 +28,11 @@ struct Open {
 }
 
 impl Files {
-    /// `template` may hold `%Y %m %d %H`; `known` are the files of the last commit, which are cut
-    /// back to their committed length when they are opened.
-    pub fn new(template: &str, mode: u32, known: Vec<Written>) -> Self {
+    /// `template` may hold `%Y %m %d %H`.
+    pub fn new(template: &str, mode: u32) -> Self {
         Files {
             template: template.to_owned(),
             mode,
-            known,
             current: None,
             clock: chrono::Utc::now,
         }
@@ -69,25 +65,10 @@ impl Files {
                 sync_folder(&path).map_err(|error| failed("create", error))?;
             }
         }
-        let length = match self.committed(&path) {
-            Some(committed) if is_regular && committed < facts.len() => {
-                // What lies behind the last commit was written by a run that died before it could
-                // say so; that part is read from the source again.
-                file.set_len(committed)
-                    .map_err(|error| failed("cut back", error))?;
-                tracing::info!(
-                    path = %path.display(),
-                    bytes = facts.len() - committed,
-                    "cut back what an interrupted run had not committed"
-                );
-                committed
-            }
-            _ => facts.len(),
-        };
         Ok(Open {
+            length: facts.len(),
             path,
             file,
-            length,
             is_regular,
             has_uncommitted: false,
         })
@@ -96,10 +77,15 @@ impl Files {
     fn path_now(&self) -> Result<PathBuf, SinkError> {
         path_at(&self.template, (self.clock)())
     }
+}
 
-    fn committed(&self, path: &Path) -> Option<u64> {
-        let known = self.known.iter().find(|written| written.path == path);
-        known.map(|written| written.committed)
+impl Open {
+    fn account(&self) -> Written {
+        Written {
+            path: self.path.clone(),
+            committed: self.length,
+            is_open: true,
+        }
     }
 }
 
@@ -112,18 +98,9 @@ impl Sink for Files {
             _ => {}
         }
         let open = self.open(path)?;
-        let news = Written {
-            path: open.path.clone(),
-            committed: open.length,
-        };
-        let is_news = open.is_regular && self.committed(&open.path) != Some(open.length);
-        self.known = if open.is_regular {
-            vec![news.clone()]
-        } else {
-            Vec::new()
-        };
+        let news = open.is_regular.then(|| open.account());
         self.current = Some(open);
-        Ok(is_news.then_some(news))
+        Ok(news)
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
@@ -160,12 +137,40 @@ impl Sink for Files {
             })?;
             open.has_uncommitted = false;
         }
-        self.known = vec![Written {
-            path: open.path.clone(),
-            committed: open.length,
-        }];
-        Ok(self.known.clone())
+        Ok(vec![open.account()])
     }
+}
+
+/// Cuts a file back to what was committed to it: what lies behind was written by a run that died
+/// before it could say so, and is read from the source again.
+///
+/// # Errors
+/// The file cannot be cut, or another run writes it.
+pub fn cut_back(known: &Written) -> Result<(), SinkError> {
+    let failed = |source| SinkError::File {
+        doing: "cut back",
+        path: known.path.clone(),
+        source,
+    };
+    let file = match OpenOptions::new().write(true).open(&known.path) {
+        Ok(file) => file,
+        // Whoever took it away has what was committed.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    let facts = file.metadata().map_err(failed)?;
+    if !facts.is_file() || facts.len() <= known.committed {
+        return Ok(());
+    }
+    lock(&file, &known.path)?;
+    file.set_len(known.committed).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    tracing::warn!(
+        path = %known.path.display(),
+        bytes = facts.len() - known.committed,
+        "cut off what an interrupted run had not finished; it is read again"
+    );
+    Ok(())
 }
 
 /// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
@@ -240,23 +245,27 @@ mod tests {
         tempfile::tempdir().unwrap()
     }
 
-    fn files(path: &Path, known: Vec<Written>) -> Files {
-        Files::new(path.to_str().unwrap(), 0o600, known)
+    fn files(path: &Path) -> Files {
+        Files::new(path.to_str().unwrap(), 0o600)
+    }
+
+    fn account(path: &Path, committed: u64) -> Written {
+        Written {
+            path: path.to_owned(),
+            committed,
+            is_open: true,
+        }
     }
 
     #[test]
     fn a_commit_tells_the_length_and_the_file_is_the_owners() {
         let folder = folder();
         let path = folder.path().join("new/out.jsonl");
-        let mut sink = files(&path, Vec::new());
-        let known = |committed| Written {
-            path: path.clone(),
-            committed,
-        };
-        assert_eq!(sink.prepare().unwrap(), Some(known(0)));
+        let mut sink = files(&path);
+        assert_eq!(sink.prepare().unwrap(), Some(account(&path, 0)));
         sink.append(b"one\n").unwrap();
         sink.append(b"two\n").unwrap();
-        assert_eq!(sink.commit().unwrap(), vec![known(8)]);
+        assert_eq!(sink.commit().unwrap(), vec![account(&path, 8)]);
         assert_eq!(sink.prepare().unwrap(), None);
         assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -268,16 +277,12 @@ mod tests {
     fn what_was_not_committed_is_cut_back() {
         let folder = folder();
         let path = folder.path().join("out.jsonl");
+        cut_back(&account(&path, 8)).unwrap();
+        assert!(!path.exists());
         fs::write(&path, b"one\ntwo\nthr").unwrap();
-        let known = vec![Written {
-            path: path.clone(),
-            committed: 8,
-        }];
-        let mut sink = files(&path, known);
-        assert_eq!(sink.prepare().unwrap(), None);
-        sink.append(b"three\n").unwrap();
-        sink.commit().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\nthree\n");
+        cut_back(&account(&path, 100)).unwrap();
+        cut_back(&account(&path, 8)).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
     #[test]
@@ -285,7 +290,7 @@ mod tests {
         let folder = folder();
         let path = folder.path().join("out.jsonl");
         fs::write(&path, b"kept\n").unwrap();
-        let mut sink = files(&path, Vec::new());
+        let mut sink = files(&path);
         sink.append(b"new\n").unwrap();
         sink.commit().unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"kept\nnew\n");
@@ -295,7 +300,7 @@ mod tests {
     fn the_hour_changes_the_file_only_between_commits() {
         let folder = folder();
         let template = folder.path().join("%Y%m%d-%H.jsonl");
-        let mut sink = files(&template, Vec::new());
+        let mut sink = files(&template);
         sink.clock = || parse_api_time("2026-11-20T09:59:59Z").unwrap();
         sink.prepare().unwrap();
         sink.append(b"nine\n").unwrap();
@@ -315,19 +320,19 @@ mod tests {
     fn a_second_writer_is_refused() {
         let folder = folder();
         let path = folder.path().join("out.jsonl");
-        let mut first = files(&path, Vec::new());
+        let mut first = files(&path);
         first.append(b"x\n").unwrap();
-        let refused = files(&path, Vec::new()).prepare();
+        let refused = files(&path).prepare();
         assert!(matches!(refused, Err(SinkError::Busy { .. })));
     }
 
     #[test]
     fn a_device_is_written_and_never_committed() {
-        let mut sink = files(Path::new("/dev/null"), Vec::new());
+        let mut sink = files(Path::new("/dev/null"));
         assert_eq!(sink.prepare().unwrap(), None);
         sink.append(b"x\n").unwrap();
         assert_eq!(sink.commit().unwrap(), Vec::new());
-        let full = files(Path::new("/dev/full"), Vec::new()).append(b"x\n");
+        let full = files(Path::new("/dev/full")).append(b"x\n");
         assert!(matches!(full, Err(SinkError::File { doing: "write", .. })));
     }
 }

@@ -11,19 +11,18 @@ use std::path::PathBuf;
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::written::Written;
 
-/// The sink that `settings` ask for; `known` are the output files of the last commit.
-pub fn of(settings: &OutputSettings, known: Vec<Written>) -> Box<dyn Sink> {
+/// The sink that `settings` ask for.
+pub fn of(settings: &OutputSettings) -> Box<dyn Sink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::Stdout),
-        OutputPath::File(template) => Box::new(file::Files::new(template, settings.mode, known)),
+        OutputPath::File(template) => Box::new(file::Files::new(template, settings.mode)),
     }
 }
 
 /// Takes whole lines and says when they are safe.
 pub trait Sink: Send {
-    /// Gets ready for the next lines: `Some` when they go to a file that the checkpoint does not
-    /// know yet. The caller records it before it appends, so that a crash in between leaves no
-    /// bytes that nobody knows of.
+    /// Gets ready for the next lines: `Some` when they go to a file that was opened just now. The
+    /// caller records it before it appends, so that a crash leaves no bytes that nobody knows of.
     ///
     /// # Errors
     /// The output cannot be opened.

@@ -22,6 +22,8 @@ const CAPACITY: usize = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     by_time: BTreeMap<i64, Vec<Entry>>,
+    /// What was written since the reading began: of these a second one under the same id is another.
+    fresh: HashSet<Entry>,
     entries: HashSet<Entry>,
     ids: HashMap<Fingerprint, u32>,
     complete_from: Option<Timestamp>,
@@ -56,9 +58,12 @@ impl Entry {
 
 impl Seen {
     /// Remembers `record` as written at `position`, and says what was known of it.
+    ///
+    /// Of what an earlier reading wrote, an id at the same place is a repeat even where its content
+    /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
         let entry = Entry::of(record);
-        if self.entries.contains(&entry) {
+        if self.entries.contains(&entry) || self.was_at(entry.identity, position) {
             return Verdict::Repeat;
         }
         let verdict = match self.ids.contains_key(&entry.identity) {
@@ -66,6 +71,7 @@ impl Seen {
             false => Verdict::New,
         };
         self.insert(entry, position.timestamp_millis());
+        self.fresh.insert(entry);
         verdict
     }
 
@@ -83,6 +89,17 @@ impl Seen {
         });
     }
 
+    /// A reading begins: what is remembered so far was written by an earlier one.
+    pub fn begin_reading(&mut self) {
+        self.fresh.clear();
+    }
+
+    fn was_at(&self, identity: Fingerprint, position: Timestamp) -> bool {
+        let is_it = |entry: &Entry| entry.identity == identity && !self.fresh.contains(entry);
+        let there = self.by_time.get(&position.timestamp_millis());
+        self.ids.contains_key(&identity) && there.is_some_and(|entries| entries.iter().any(is_it))
+    }
+
     fn insert(&mut self, entry: Entry, ms: i64) {
         self.by_time.entry(ms).or_default().push(entry);
         self.entries.insert(entry);
@@ -96,6 +113,7 @@ impl Seen {
             }
             for entry in self.by_time.remove(&ms).unwrap_or_default() {
                 self.entries.remove(&entry);
+                self.fresh.remove(&entry);
                 self.forget_id(entry.identity);
             }
             self.complete_from = self
@@ -204,6 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn a_record_that_was_renamed_since_is_a_repeat_only_when_it_is_read_again() {
+        let mut seen = Seen::default();
+        seen.remember(&record(r#"{"id":1,"name":"old"}"#), at(10));
+        seen.begin_reading();
+        let renamed = record(r#"{"id":1,"name":"new"}"#);
+        assert_eq!(seen.remember(&renamed, at(10)), Verdict::Repeat);
+        assert_eq!(seen.remember(&renamed, at(11)), Verdict::Clash);
+        // Two of one reading are two.
+        let other = record(r#"{"id":1,"name":"other"}"#);
+        assert_eq!(seen.remember(&other, at(11)), Verdict::Clash);
+    }
+
+    #[test]
     fn what_is_forgotten_is_said() {
         let mut seen = Seen::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
@@ -249,7 +280,9 @@ mod tests {
         seen.remember(&record(r#"{"id":1,"x":2}"#), at(10));
         seen.forget_before(at(3));
         let text = serde_json::to_string(&seen).unwrap();
-        assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), seen);
+        let read = serde_json::from_str::<Seen>(&text).unwrap();
+        seen.begin_reading();
+        assert_eq!(read, seen);
         for bad in ["zz", "é", &"0".repeat(47), &"g".repeat(48)] {
             let text = format!(r#"{{"complete_from":null,"records":[[1,["{bad}"]]]}}"#);
             assert!(serde_json::from_str::<Seen>(&text).is_err(), "{bad}");

@@ -96,6 +96,23 @@ impl Store {
         Ok(Some(checkpoint))
     }
 
+    /// The sources that have a checkpoint here.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn sources(&self) -> Result<Vec<SourceName>, StateError> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed("read", &self.folder, error)),
+        };
+        let names = entries.filter_map(|entry| {
+            let name = entry.ok()?.file_name();
+            name.to_str()?.strip_suffix(".json")?.parse().ok()
+        });
+        Ok(names.collect())
+    }
+
     /// Replaces the checkpoint of `source`. When it returns, the new one survives a crash; until
     /// then the old one does.
     ///
@@ -106,7 +123,7 @@ impl Store {
         let path = self.path(source);
         let write = || -> io::Result<()> {
             let mut file = tempfile::Builder::new()
-                .prefix(&format!(".{source}."))
+                .prefix(&temporary_prefix(source))
                 .tempfile_in(&self.folder)?;
             let mut out = BufWriter::new(file.as_file_mut());
             serde_json::to_writer(&mut out, &Versioned::V1(checkpoint))?;
@@ -120,6 +137,24 @@ impl Store {
         write().map_err(|error| failed("write", &path, error))
     }
 
+    /// Removes what a run that died while saving left behind. To be called under the lock.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file not removed.
+    pub fn remove_leftovers(&self, source: &SourceName) -> Result<(), StateError> {
+        let prefix = temporary_prefix(source);
+        let read = |error| failed("read", &self.folder, error);
+        for entry in fs::read_dir(&self.folder).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with(&prefix) {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(|error| failed("remove", &path, error))?;
+            }
+        }
+        Ok(())
+    }
+
     fn path(&self, source: &SourceName) -> PathBuf {
         self.folder.join(format!("{source}.json"))
     }
@@ -131,6 +166,11 @@ impl Store {
             .create(&self.folder)
             .map_err(|error| failed("create", &self.folder, error))
     }
+}
+
+/// A name cannot hold `~`, so no other source's files begin like this.
+fn temporary_prefix(source: &SourceName) -> String {
+    format!(".{source}~")
 }
 
 fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {

@@ -138,14 +138,46 @@ fn after_a_kill_the_files_hold_each_event_once() {
 
 #[test]
 fn a_torn_line_behind_the_last_commit_is_cut_off() {
-    let site = site(100, 0);
-    site.ok(&["pull", "acme", "--max-events", "40"]);
-    let file = site.path("acme");
-    let mut text = std::fs::read(&file).unwrap();
-    text.extend_from_slice(br#"{"schema":"atlaudit/1","id":"org:tor"#);
-    std::fs::write(&file, text).unwrap();
+    let mut site = torn();
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+    // Also where the next run writes elsewhere, as it does when the hour changes.
+    site = torn();
+    let run = site.ok(&["pull", "acme", "--output", "next"]);
+    assert!(run.stderr.contains("cut off"), "{}", run.stderr);
+    let mut ids = site.read("acme").ids();
+    ids.extend(site.read("next").ids());
+    assert_eq!(ids, org_ids(&site.control.org_ids()));
+}
+
+/// A site whose last run died while it appended, some events behind its last commit.
+fn torn() -> Site {
+    let site = site(100, 0);
+    site.ok(&["pull", "acme", "--max-events", "40"]);
+    append(&site, br#"{"schema":"atlaudit/1","id":"org:tor"#);
+    let state = site.state().join("acme.json");
+    let text = std::fs::read_to_string(&state).unwrap();
+    assert!(text.contains(r#""is_open":false"#), "{text}");
+    let text = text.replace(r#""is_open":false"#, r#""is_open":true"#);
+    std::fs::write(&state, text).unwrap();
+    site
+}
+
+fn append(site: &Site, bytes: &[u8]) {
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(site.path("acme"));
+    std::io::Write::write_all(&mut file.unwrap(), bytes).unwrap();
+}
+
+#[test]
+fn what_others_append_between_two_runs_is_theirs() {
+    let site = site(100, 0);
+    site.ok(&["pull", "acme", "--max-events", "40"]);
+    append(&site, b"{\"id\":\"theirs\",\"action\":\"x\",\"raw\":1}\n");
+    site.ok(&["pull", "acme"]);
+    let ids = site.read("acme").ids();
+    assert_eq!((ids.len(), ids[40].as_str()), (101, "theirs"));
 }
 
 #[test]

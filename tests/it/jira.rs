@@ -98,14 +98,15 @@ fn a_record_that_appears_inside_the_overlap_comes_through() {
 
 #[test]
 fn a_page_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
-    let mut site = site(600, 10);
+    let mut site = site(12_000, 1_000);
     site.set("acme-jira", "retry_for", "0s");
-    site.control.script_times(Api::JiraAudit, Fault::Pass, 40);
+    // Twelve pages to find the cuts, five for the first slice.
+    site.control.script_times(Api::JiraAudit, Fault::Pass, 20);
     site.control.script(Api::JiraAudit, Fault::TruncatedJson);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let part = site.read("acme-jira").ids().len();
-    assert!(0 < part && part < 600, "{part}");
+    assert!(0 < part && part < 12_000, "{part}");
     site.ok(&["pull", "acme-jira"]);
     file_is_whole(&site, "acme-jira");
     ascends(&site);

@@ -38,7 +38,7 @@ fn a_file_that_another_run_writes_is_left_alone() {
     site.control
         .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
     let first = site.start(&["pull", "acme", "--output", "one"]);
-    eventually("a page", || site.path("one").exists());
+    eventually("a checkpoint", || site.state().join("acme.json").exists());
     // Another state has another account of the file's length.
     site.run(&["pull", "acme", "--output", "one", "--state-dir", "other"])
         .refused(8, &["`acme`", "one"]);
