@@ -216,7 +216,7 @@ async fn answers(source: &SourceSettings, credential: &Credential) -> Result<(),
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
     source.connection.max_wait = Duration::ZERO;
-    let (_, fetcher) = Connector::new(None).connect(&source, credential)?;
+    let (_, fetcher) = Connector::default().connect(&source, credential)?;
     Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 

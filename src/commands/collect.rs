@@ -31,8 +31,6 @@ pub struct Terms {
     pub start: Timestamp,
     /// Stop each source after so many events.
     pub max_events: Option<u64>,
-    /// The largest `requests_per_minute` of the sources.
-    pub rate: Option<u32>,
     /// What signals have asked for.
     pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
@@ -60,12 +58,18 @@ impl Collection {
     /// A collection that runs nothing yet.
     pub fn new(terms: Terms) -> Collection {
         Collection {
-            connector: Connector::new(terms.rate),
+            connector: Connector::default(),
             terms,
             running: JoinSet::new(),
             ended: Vec::new(),
             began: Instant::now(),
         }
+    }
+
+    /// Takes note of a source that will be started: the sources of one key share the largest of
+    /// their rates.
+    pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
+        self.connector.allow(settings, credential);
     }
 
     /// Starts to pull `settings` with `credential`; `one_off` neither reads nor moves a checkpoint.
@@ -90,7 +94,15 @@ impl Collection {
                     drop(progress);
                     ended(place, outcome)
                 };
-                self.running.spawn(pulling.instrument(span));
+                // In a task of its own, so that a bug in one source leaves the others alone.
+                let task = tokio::spawn(pulling.instrument(span));
+                self.running.spawn(async move {
+                    task.await.unwrap_or_else(|died| Ended {
+                        place,
+                        report: SourceReport::new(name.as_str(), kind),
+                        error: Some(AppError::from(RunError::Died(died)).of_source(name.as_str())),
+                    })
+                });
             }
             Err(error) => {
                 let ended = Ended {
@@ -127,16 +139,10 @@ impl Collection {
     /// with the exit of the worst and how long it took.
     pub async fn finish(mut self) -> (Vec<SourceReport>, Exit, Duration) {
         while let Some(joined) = self.running.join_next().await {
-            match joined {
-                Ok(ended) => {
-                    self.tell(&ended);
-                    self.ended.push(ended);
-                }
-                Err(died) => {
-                    let error = AppError::from(RunError::Died(died));
-                    error.tell(&self.terms.console);
-                    return (self.reports(), Exit::Unexpected, self.began.elapsed());
-                }
+            // These tasks only wait for others; none of them can die.
+            if let Ok(ended) = joined {
+                self.tell(&ended);
+                self.ended.push(ended);
             }
         }
         let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());

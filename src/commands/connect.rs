@@ -24,21 +24,21 @@ use crate::telemetry::meter::Meter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
 /// share its overall limit, those that ask one path share its quota.
+#[derive(Default)]
 pub struct Connector {
-    rate: Option<u32>,
     clients: ClientPool,
+    rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
     endpoint_limits: Vec<(Target, Arc<Limits>)>,
 }
 
 impl Connector {
-    /// A connector; `rate` is the largest `requests_per_minute` of the sources.
-    pub fn new(rate: Option<u32>) -> Connector {
-        Connector {
-            rate,
-            clients: ClientPool::new(),
-            credential_limits: HashMap::new(),
-            endpoint_limits: Vec::new(),
+    /// Takes note of a source's `requests_per_minute`: the largest of the sources that use one key
+    /// counts for the key. To be called for all of them before the first is connected.
+    pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
+        if let Some(rate) = settings.connection.requests_per_minute {
+            let known = self.rates.entry(fingerprint(credential)).or_default();
+            *known = rate.max(*known);
         }
     }
 
@@ -76,11 +76,13 @@ impl Connector {
         if let Some((_, limits)) = known.find(|(target, _)| *target == settings.target) {
             return limits.clone();
         }
-        let key = Fingerprint::of(credential.key.expose_secret().as_bytes());
+        self.allow(settings, credential);
+        let key = fingerprint(credential);
+        let rate = self.rates.get(&key).copied();
         let overall = self
             .credential_limits
             .entry(key)
-            .or_insert_with(|| Arc::new(CredentialLimit::new(self.rate)));
+            .or_insert_with(|| Arc::new(CredentialLimit::new(rate)));
         let limits = Arc::new(Limits::new(
             endpoint(&settings.target),
             settings.connection.requests_per_minute,
@@ -90,6 +92,10 @@ impl Connector {
             .push((settings.target.clone(), limits.clone()));
         limits
     }
+}
+
+fn fingerprint(credential: &Credential) -> Fingerprint {
+    Fingerprint::of(credential.key.expose_secret().as_bytes())
 }
 
 /// The endpoint whose quota a source uses.

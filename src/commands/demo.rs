@@ -54,7 +54,6 @@ pub async fn run(
         state_dir: folder.path().join("state"),
         start: chrono::Utc::now(),
         max_events: None,
-        rate: None,
         stop: stop::requested(),
         console: console.clone(),
     });

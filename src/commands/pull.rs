@@ -1,7 +1,7 @@
 //! Owns `pull`: every source asked for, once, to its end.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,43 +26,52 @@ const EXPIRY_NOTICE_DAYS: i64 = 30;
 /// Pulls, and returns how the worst source ended.
 ///
 /// # Errors
-/// The report cannot be written.
+/// The report's file cannot be opened; nothing has been asked for then.
 pub async fn run(
     request: PullRequest,
     env: &Env,
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
-    let rates = request
-        .sources
-        .iter()
-        .map(|source| source.connection.requests_per_minute);
+    let report_file = request.report.as_deref().map(open_report).transpose()?;
     let mut collection = Collection::new(Terms {
         state_dir: request.state_dir.clone(),
         start: request.now,
         max_events: request.max_events,
-        rate: rates.max().flatten(),
         stop: stop::requested(),
         console: console.clone(),
     });
+    let mut sources = Vec::new();
     for settings in request.sources {
         warn_of_expiry(&settings, request.now.date_naive(), console);
+        let credential = credentials::load(&settings, env).await;
+        if let Ok(credential) = &credential {
+            collection.allow(&settings, credential);
+        }
+        sources.push((settings, credential));
+    }
+    for (settings, credential) in sources {
         let one_off = request
             .one_off
             .map(|one_off| one_off.window(&settings, request.now));
-        let credential = credentials::load(&settings, env)
-            .await
-            .map_err(AppError::from);
-        collection.start(settings, credential, one_off);
+        collection.start(settings, credential.map_err(AppError::from), one_off);
     }
     let (reports, exit, elapsed) = collection.finish().await;
     console.say(
         Level::Notice,
         &Message::new(summary::line(&reports, elapsed)),
     );
-    if let Some(path) = &request.report {
-        write_report(path, reports, request.now, exit)?;
+    let (Some(path), Some(file)) = (&request.report, report_file) else {
+        return Ok(exit);
+    };
+    match write_report(file, reports, request.now, exit) {
+        Ok(()) => Ok(exit),
+        Err(error) => {
+            report_fails(path, &error)
+                .hint("the events are written and the checkpoint has moved")
+                .tell(console);
+            Ok(exit.worst(Exit::Output))
+        }
     }
-    Ok(exit)
 }
 
 fn warn_of_expiry(settings: &SourceSettings, today: NaiveDate, console: &Console) {
@@ -87,12 +96,28 @@ fn warn_of_expiry(settings: &SourceSettings, today: NaiveDate, console: &Console
     console.say(Level::Warning, &message);
 }
 
+/// Opens the report before anything else is done: a wrong path is told at once.
+fn open_report(path: &Path) -> Result<File, AppError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| report_fails(path, &error).hint("check the path of `--report`"))
+}
+
+fn report_fails(path: &Path, error: &io::Error) -> AppError {
+    let what = format!("cannot write the report `{}`", path.display());
+    AppError::new(Exit::Output, what).because(error)
+}
+
 fn write_report(
-    path: &Path,
+    mut file: File,
     sources: Vec<SourceReport>,
     started: Timestamp,
     exit: Exit,
-) -> Result<(), AppError> {
+) -> io::Result<()> {
     let report = RunReport {
         schema: "atlaudit/report/1",
         atlaudit: env!("CARGO_PKG_VERSION"),
@@ -101,23 +126,7 @@ fn write_report(
         exit_code: exit.code(),
         sources,
     };
-    let write = || -> std::io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(&report)?;
-        text.push(b'\n');
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)?
-            .write_all(&text)
-    };
-    write().map_err(|error| {
-        AppError::new(
-            Exit::Output,
-            format!("cannot write the report `{}`", path.display()),
-        )
-        .because(&error)
-        .hint("the events are written and the checkpoint has moved; check the path of `--report`")
-    })
+    let mut text = serde_json::to_vec_pretty(&report)?;
+    text.push(b'\n');
+    file.write_all(&text)
 }

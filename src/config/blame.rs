@@ -27,7 +27,9 @@ pub fn explain(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError 
             let refused = ConfigError::new(format!("unknown key `{shown}`"));
             refused.hint(hint_for(key, &known)).in_file(path, line)
         }
-        None => ConfigError::new(without_values(error.message())).in_file(path, line),
+        None => ConfigError::new(without_values(error.message()))
+            .hint("the file is TOML; config.example.toml shows every key")
+            .in_file(path, line),
     }
 }
 

@@ -171,6 +171,10 @@ pub fn mode(text: &str) -> Result<u32, Refusal> {
         Some(bits) if bits & 0o600 != 0o600 => {
             Err(Refusal::new("the owner must be able to read and write").hint(hint))
         }
+        Some(bits) if bits & 0o113 != 0 => Err(Refusal::new(
+            "an audit log is neither a program nor for everybody to write",
+        )
+        .hint(hint)),
         Some(bits) => Ok(bits),
     }
 }

@@ -56,7 +56,7 @@ fn connection() -> Connection {
 
 fn client(url: &Url) -> HttpClient {
     let key = Authorization::Bearer(SecretString::from("hunter2"));
-    let mut pool = ClientPool::new();
+    let mut pool = ClientPool::default();
     pool.connect(&connection(), url, Some(&key)).unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn basic_is_encoded_and_no_debug_shows_a_credential() {
         password: SecretString::from("hunter2"),
     };
     let url = "http://127.0.0.1:1/".parse().unwrap();
-    let mut pool = ClientPool::new();
+    let mut pool = ClientPool::default();
     let client = pool.connect(&connection(), &url, Some(&basic)).unwrap();
     let header = client.headers.get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
@@ -314,7 +314,9 @@ async fn this_machine_is_never_reached_through_a_proxy() {
     // Nobody listens there: going through it would fail.
     let proxy = "http://user:hunter2@127.0.0.1:1/".parse().unwrap();
     connection.proxy = Some(SafeUrl::new(proxy));
-    let client = ClientPool::new().connect(&connection, &url, None).unwrap();
+    let client = ClientPool::default()
+        .connect(&connection, &url, None)
+        .unwrap();
     assert_eq!(get(&client, &url).await.unwrap().status, 200);
     assert!(!head.await.unwrap().contains("authorization"));
 }

@@ -83,11 +83,6 @@ struct Route {
 }
 
 impl ClientPool {
-    /// A pool without clients.
-    pub fn new() -> Self {
-        ClientPool::default()
-    }
-
     /// A client for the origin of `base_url`, with the credential it sends, if any.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ fn url(text: &str) -> Url {
 
 #[test]
 fn equal_settings_share_a_client() {
-    let mut pool = ClientPool::new();
+    let mut pool = ClientPool::default();
     let mut other = connection();
     other.timeout = Duration::from_secs(5);
     let local = url("http://127.0.0.1:1/");
@@ -45,7 +45,7 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
     let mut settings = connection();
     settings.ca_file = Some(file.path().to_owned());
     let api = url("https://api.example/");
-    let error = ClientPool::new()
+    let error = ClientPool::default()
         .connect(&settings, &api, None)
         .unwrap_err();
     assert!(
@@ -54,12 +54,12 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
     );
     file.write_all(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")
         .unwrap();
-    let error = ClientPool::new()
+    let error = ClientPool::default()
         .connect(&settings, &api, None)
         .unwrap_err();
     assert!(matches!(error, ConnectError::CaFile { .. }), "{error}");
     settings.ca_file = Some("/does/not/exist.pem".into());
-    let error = ClientPool::new()
+    let error = ClientPool::default()
         .connect(&settings, &api, None)
         .unwrap_err();
     assert!(error.to_string().contains("/does/not/exist.pem"), "{error}");
@@ -70,7 +70,7 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
 fn no_error_holds_a_secret() {
     let api = url("http://127.0.0.1:1/");
     let broken = Authorization::Bearer(SecretString::from("hunter2\nx"));
-    let error = ClientPool::new()
+    let error = ClientPool::default()
         .connect(&connection(), &api, Some(&broken))
         .unwrap_err();
     assert!(matches!(error, ConnectError::Credential));
@@ -78,7 +78,8 @@ fn no_error_holds_a_secret() {
 
     let mut settings = connection();
     settings.proxy = Some(SafeUrl::new(url("gopher://user:hunter2@proxy.example/")));
-    if let Err(error) = ClientPool::new().connect(&settings, &url("https://api.example/"), None) {
+    if let Err(error) = ClientPool::default().connect(&settings, &url("https://api.example/"), None)
+    {
         assert!(!format!("{error:?} {error}").contains("hunter2"));
     }
 }

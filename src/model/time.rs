@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
@@ -34,6 +34,8 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .ok()
         .map(|time| time.with_timezone(&Utc))
+        // RFC 3339 has four digits for the year, so another year could not be written.
+        .filter(|time| (0..=9999).contains(&time.year()))
 }
 
 /// Writes a time as every output does: RFC 3339, UTC, milliseconds.
@@ -121,6 +123,8 @@ mod tests {
             "2025-11-12",
             "2025-11-12T16:28:36.943",
             "yesterday",
+            "+12345-11-12T16:28:36Z",
+            "9999-12-31T23:59:59-05:00",
             "1795167000000",
         ] {
             assert_eq!(parse_api_time(bad), None, "{bad}");

@@ -154,18 +154,16 @@ impl<T: Transport> Fetcher<T> {
         out: &mpsc::Sender<Delivery>,
     ) -> Result<Listener, FetchError> {
         let mut walk = Walk::new(open.cursor.as_deref());
-        let mut vain = (watermark, 0);
+        let mut fall_backs = FallBacks::default();
         loop {
             let page = match self.page(&open.window(), walk.place()).await {
                 Err(failure)
-                    if is_refused_cursor(&failure, walk.place()) && vain.1 < VAIN_FALL_BACKS =>
+                    if is_refused_cursor(&failure, walk.place())
+                        && fall_backs.may_help(watermark) =>
                 {
                     open = fall_back(&open, watermark, &failure);
                     walk = Walk::new(None);
-                    vain = match vain.0 == watermark {
-                        true => (watermark, vain.1 + 1),
-                        false => (watermark, 1),
-                    };
+                    fall_backs.note(watermark);
                     if out.send(Delivery::Rereading).await.is_err() {
                         return Ok(Listener::Left);
                     }
@@ -190,8 +188,13 @@ impl<T: Transport> Fetcher<T> {
             if out.send(delivery).await.is_err() {
                 return Ok(Listener::Left);
             }
-            if advance? == Advance::CaughtUp {
-                return Ok(Listener::Listens);
+            match advance? {
+                Advance::GoOn => {}
+                Advance::CaughtUp => return Ok(Listener::Listens),
+                Advance::GaveUp => {
+                    warn_of_empty_pages(&open);
+                    return Ok(Listener::Listens);
+                }
             }
         }
     }
@@ -276,10 +279,42 @@ impl<T: Transport> Fetcher<T> {
     }
 }
 
+/// The fall-backs of one walk: a server that refuses its cursors again and again, with nothing newer
+/// in between, leads to the same place for ever.
+#[derive(Debug, Default)]
+struct FallBacks {
+    watermark: Option<Timestamp>,
+    in_vain: u32,
+}
+
+impl FallBacks {
+    fn may_help(&self, watermark: Option<Timestamp>) -> bool {
+        self.watermark != watermark || self.in_vain < VAIN_FALL_BACKS
+    }
+
+    fn note(&mut self, watermark: Option<Timestamp>) {
+        self.in_vain = match self.watermark == watermark {
+            true => self.in_vain + 1,
+            false => 1,
+        };
+        self.watermark = watermark;
+    }
+}
+
 /// The newest place among `records`; a date in the future counts as now.
 fn newest(records: &[Record]) -> Option<Timestamp> {
     let newest = records.iter().filter_map(|record| record.position).max();
     newest.map(|newest| newest.min(chrono::Utc::now()))
+}
+
+/// A pull that goes on from its cursor loses nothing by stopping; a bounded read has no next time.
+fn warn_of_empty_pages(open: &OpenWindow) {
+    match open.to {
+        Some(_) => tracing::warn!(
+            "the server gave only empty pages at the end, each with a new cursor; there may be more behind them"
+        ),
+        None => tracing::info!("only empty pages with new cursors; going on from there next time"),
+    }
 }
 
 fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {

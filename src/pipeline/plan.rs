@@ -10,6 +10,10 @@ use crate::state::checkpoint::{Checkpoint, OpenWindow};
 /// the watermark is a time of processing: an event may be this late and still be found.
 pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long Atlassian keeps organization events (support.atlassian.com, "Track organization
+/// activities from the audit log"): asking for older ones may be refused.
+const RETENTION: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+
 /// How far a source reaches back and ahead, from its settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
@@ -48,7 +52,7 @@ pub fn incremental(
     };
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
-        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, first),
+        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, first, now),
         (Some(checkpoint), Order::NewestFirst) => vec![by_time(checkpoint, reach, now)],
     };
     let by_time = windows.iter().any(|window| window.cursor.is_none());
@@ -60,14 +64,18 @@ pub fn incremental(
 }
 
 /// The open windows of the checkpoint, each behind its cursor.
-fn goes_on(checkpoint: &Checkpoint, first: OpenWindow) -> Vec<OpenWindow> {
-    match checkpoint.windows.is_empty() {
-        true => vec![OpenWindow {
+fn goes_on(checkpoint: &Checkpoint, first: OpenWindow, now: Timestamp) -> Vec<OpenWindow> {
+    let mut windows = checkpoint.windows.clone();
+    if windows.is_empty() {
+        windows.push(OpenWindow {
             from: checkpoint.since,
             ..first
-        }],
-        false => checkpoint.windows.clone(),
+        });
     }
+    for window in windows.iter_mut().filter(|window| window.cursor.is_none()) {
+        window.from = window.from.max(before(now, RETENTION));
+    }
+    windows
 }
 
 /// From behind the newest record until now. Where nothing was ever found, from the beginning, as

@@ -26,6 +26,9 @@ pub enum Advance {
     GoOn,
     /// Everything there is was read.
     CaughtUp,
+    /// Page after page was empty, each with a new cursor: counts as caught up, and the next pull
+    /// goes on from there.
+    GaveUp,
 }
 
 /// The server leads in a circle: a cursor that was used before, with records, or one full page after
@@ -88,7 +91,7 @@ impl Walk {
         self.place = next;
         self.empty_in_a_row += 1;
         match self.empty_in_a_row > EMPTY_PAGES {
-            true => Advance::CaughtUp,
+            true => Advance::GaveUp,
             false => Advance::GoOn,
         }
     }
@@ -140,7 +143,7 @@ mod tests {
         for cursor in ["e4", "e5", "e6"] {
             assert_eq!(walk.advance(0, to(cursor)), Ok(Advance::GoOn));
         }
-        assert_eq!(walk.advance(0, to("e7")), Ok(Advance::CaughtUp));
+        assert_eq!(walk.advance(0, to("e7")), Ok(Advance::GaveUp));
         assert_eq!(walk.cursor(), Some("e7"));
     }
 

@@ -6,9 +6,7 @@
 
 pub mod jira_audit;
 pub mod org_events;
-
-use bytes::Bytes;
-use serde_json::value::RawValue;
+mod parts;
 
 use crate::config::settings::{SourceSettings, Target};
 use crate::http::error::Unreadable;
@@ -81,11 +79,6 @@ fn endpoint_url(base: &url::Url, path: &str) -> url::Url {
     let prefix = base.path().trim_end_matches('/');
     url.set_path(&format!("{prefix}{path}"));
     url
-}
-
-/// The bytes of `part`, which borrows from `body`, without a copy.
-fn slice_of(body: &Bytes, part: &RawValue) -> Bytes {
-    body.slice_ref(part.get().as_bytes())
 }
 
 /// Turns serde_json's complaint about a page into ours.

@@ -13,7 +13,8 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Document;
 use crate::model::record::Record;
 use crate::model::time::{Window, parse_api_time};
-use crate::source::{Order, Page, Place, Source, endpoint_url, not_a_page, slice_of};
+use crate::source::parts::{Parts, json_of, slice_of};
+use crate::source::{Order, Page, Place, Source, endpoint_url, not_a_page};
 
 /// Reads one organization.
 pub struct OrgEvents {
@@ -35,7 +36,7 @@ impl OrgEvents {
 #[derive(Deserialize)]
 struct EventsPage<'a> {
     #[serde(borrow)]
-    data: Vec<&'a RawValue>,
+    data: Parts<'a>,
     #[serde(borrow, default)]
     meta: Option<&'a RawValue>,
 }
@@ -70,15 +71,17 @@ impl Source for OrgEvents {
     }
 
     fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let page: EventsPage<'_> = serde_json::from_slice(&response.body)
-            .map_err(|error| not_a_page("events-stream", &error))?;
+        let body = json_of(response);
+        let page: EventsPage<'_> =
+            serde_json::from_slice(&body).map_err(|error| not_a_page("events-stream", &error))?;
         let records = page
             .data
+            .0
             .iter()
-            .map(|part| record(Document::new(slice_of(&response.body, part))))
+            .map(|part| record(Document::new(slice_of(&body, part))))
             .collect();
         let next = match page.meta {
-            Some(meta) => next_cursor(&Document::new(slice_of(&response.body, meta)))?,
+            Some(meta) => next_cursor(&Document::new(slice_of(&body, meta)))?,
             None => None,
         };
         Ok(Page {
@@ -189,6 +192,11 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        assert_eq!(read("\u{feff}{\"data\":[{}]}").unwrap().records.len(), 1);
+    }
+
+    #[test]
     fn every_form_of_the_end() {
         for end in [
             "",
@@ -216,6 +224,7 @@ mod tests {
             r#"{"data":[],"meta":{"next":{}}}"#,
             r#"{"data":[{"id":"#,
             r#"{"data":[],"data":[]}"#,
+            &format!(r#"{{"data":[{}0]}}"#, "0,".repeat(10_000)),
         ] {
             assert!(read(body).is_err(), "{body}");
         }

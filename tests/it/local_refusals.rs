@@ -156,13 +156,11 @@ fn a_reader_that_goes_away_is_told_nothing_and_loses_nothing() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_said_and_loses_nothing() {
-    let site = site();
-    let run = site.run(&["pull", "acme", "--report", "nowhere/report.json"]);
-    assert_eq!(run.code, 8, "{}", run.stderr);
-    assert!(run.stderr.contains("nowhere/report.json"), "{}", run.stderr);
-    assert_eq!(run.ids().len(), 30);
-    assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
+fn a_report_that_cannot_be_written_is_said_before_anything_is_asked() {
+    let site = Site::new(small(30, 0));
+    site.run(&["pull", "acme", "--report", "nowhere/report.json"])
+        .refused(8, &["nowhere/report.json", "--report"]);
+    assert!(site.control.requests().is_empty());
 }
 
 #[test]

@@ -1,0 +1,58 @@
+//! Owns the parts of an answer's body: slices of it, in order, without a copy.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::http::message::Response;
+
+/// Records that one answer may hold: ten times the largest page. A hostile answer of millions of
+/// tiny ones would cost a hundred times its size in memory.
+const MAX_RECORDS: usize = 10_000;
+
+/// The records of an answer, as they stand in it.
+pub struct Parts<'a>(pub Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_seq(InOrder).map(Parts)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = list.next_element()? {
+            if parts.len() == MAX_RECORDS {
+                let most = format!("more than {MAX_RECORDS} records in one answer");
+                return Err(A::Error::custom(most));
+            }
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+}
+
+/// The body without the byte order mark that some proxies put before it.
+pub fn json_of(response: &Response) -> Bytes {
+    let body = &response.body;
+    match body.starts_with(b"\xef\xbb\xbf") {
+        true => body.slice(3..),
+        false => body.clone(),
+    }
+}
+
+/// The bytes of `part`, which borrows from `body`.
+pub fn slice_of(body: &Bytes, part: &RawValue) -> Bytes {
+    body.slice_ref(part.get().as_bytes())
+}
