@@ -58,6 +58,11 @@ impl AppError {
         self.exit
     }
 
+    /// Whether it is no fault and nothing is told of it.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// What failed, in one line.
     pub fn text(&self) -> &str {
         &self.message.text

@@ -170,6 +170,7 @@ impl Collection {
                     .as_ref()
                     .map_or(Exit::Done, AppError::exit)
                     .code(),
+                reader_left: ended.error.as_ref().is_some_and(AppError::is_quiet),
                 error: ended.error.as_ref().map(|error| error.text().to_owned()),
                 ..ended.report
             })

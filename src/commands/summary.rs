@@ -33,12 +33,15 @@ pub fn line(reports: &[SourceReport], elapsed: Duration) -> String {
     for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {
         line.push_str(&format!(", {} {what}", grouped(count)));
     }
-    let open = reports
+    let (left, failed): (Vec<&SourceReport>, Vec<&SourceReport>) = reports
         .iter()
         .filter(|report| report.error.is_some())
-        .count();
-    if open > 0 {
-        line.push_str(&format!("; INCOMPLETE: {}", counted(open as u64, "source")));
+        .partition(|report| report.reader_left);
+    if !failed.is_empty() {
+        let sources = counted(failed.len() as u64, "source");
+        line.push_str(&format!("; INCOMPLETE: {sources}"));
+    } else if !left.is_empty() {
+        line.push_str("; the reader of the output went away");
     }
     line
 }
@@ -80,5 +83,7 @@ mod tests {
             line(&reports, Duration::from_secs(125)),
             "1 event from 1 source in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
         );
+        reports[0].reader_left = true;
+        assert!(line(&reports, Duration::ZERO).ends_with("; the reader of the output went away"));
     }
 }

@@ -38,6 +38,9 @@ pub struct SourceReport {
     /// What went wrong, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether the run ended because nobody reads its output any more, as `| head` does.
+    #[serde(skip)]
+    pub reader_left: bool,
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -99,6 +102,7 @@ impl SourceReport {
             complete: false,
             exit_code: 0,
             error: None,
+            reader_left: false,
             warnings: Vec::new(),
             windows: Vec::new(),
             events: 0,
