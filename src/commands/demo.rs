@@ -23,7 +23,7 @@ use crate::model::name::SourceKind;
 use crate::model::text::printable;
 use crate::sandbox::{self, Options, Sandbox};
 use crate::sink::stdout;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::Console;
 
 /// Events that a person at a terminal is shown.
 const SHOWN: usize = 12;
@@ -64,10 +64,7 @@ pub async fn run(
     if is_watched {
         show(folder.path())?;
     }
-    console.say(
-        Level::Notice,
-        &Message::new(summary::line(&reports, elapsed)),
-    );
+    summary::tell(console, &reports, elapsed);
     Ok(exit)
 }
 

@@ -56,10 +56,7 @@ pub async fn run(
         collection.start(settings, credential.map_err(AppError::from), one_off);
     }
     let (reports, exit, elapsed) = collection.finish().await;
-    console.say(
-        Level::Notice,
-        &Message::new(summary::line(&reports, elapsed)),
-    );
+    summary::tell(console, &reports, elapsed);
     let (Some(path), Some(file)) = (&request.report, report_file) else {
         return Ok(exit);
     };
