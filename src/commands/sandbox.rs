@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
-use crate::pipeline::run::Stop;
+use crate::pipeline::stop::Stop;
 use crate::sandbox::{self, Behaviour, DataOptions, Options, RateLimit};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};

@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::pipeline::run::Stop;
+use crate::pipeline::stop::Stop;
 
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
 /// one at once.

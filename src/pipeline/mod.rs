@@ -12,5 +12,6 @@ pub mod report;
 pub mod run;
 pub mod slices;
 pub mod step;
+pub mod stop;
 pub mod walk;
 pub mod writer;

@@ -16,6 +16,7 @@ use crate::pipeline::journal::{Held, Journal};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::step::Step;
+use crate::pipeline::stop::{Stop, asked, in_time};
 use crate::pipeline::writer::{Flow, Writer};
 use crate::sink::{self, SinkError, file};
 use crate::source::Order;
@@ -23,20 +24,6 @@ use crate::state::store::Store;
 
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
-
-/// How long an output may take to end after a signal: one that nobody reads takes nothing for ever.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// What signals have asked a run for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Nothing.
-    No,
-    /// An end after the current commit.
-    Soon,
-    /// An end at once.
-    Now,
-}
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
@@ -113,7 +100,7 @@ async fn pull_into<T: Transport>(
         .map(|open| open.window().into())
         .collect();
     let watermark = writer.watermark();
-    let writer = in_time(run, opened(writer)).await??;
+    let writer = in_time(&run.stop, opened(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
@@ -130,7 +117,7 @@ async fn pull_into<T: Transport>(
             () = listener.closed() => Ok(()),
         }
     };
-    let (fetched, written) = in_time(run, async { tokio::join!(fetching, writing) }).await?;
+    let (fetched, written) = in_time(&run.stop, async { tokio::join!(fetching, writing) }).await?;
     let (mut writer, written) = written?;
     report.count(writer.tally(), &run.fetcher.meter);
     let end = written?;
@@ -150,27 +137,6 @@ async fn pull_into<T: Transport>(
 /// Opens the output on a thread that may block: a named pipe waits for its reader.
 async fn opened(mut writer: Writer) -> Result<Writer, RunError> {
     tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
-}
-
-/// What `work` gives, unless it goes on for longer than [`GRACE`] after a signal, or until a second one.
-async fn in_time<R, T>(run: &SourceRun<T>, work: impl Future<Output = R>) -> Result<R, RunError> {
-    let mut stop = run.stop.clone();
-    let overdue = async {
-        asked(&mut stop, Stop::Soon).await;
-        // A commit that is under way ends well before.
-        let _ = tokio::time::timeout(GRACE, asked(&mut stop, Stop::Now)).await;
-    };
-    tokio::select! {
-        result = work => Ok(result),
-        () = overdue => Err(RunError::Interrupted),
-    }
-}
-
-/// Returns when signals have asked for `least`; never when nobody can ask any more.
-async fn asked(stop: &mut watch::Receiver<Stop>, least: Stop) {
-    if stop.wait_for(|&stop| stop >= least).await.is_err() {
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Takes hold of the state, plans, and sets up the writing side.
@@ -240,9 +206,9 @@ fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
         return Ok(None);
     };
     let name = &run.settings.name;
-    let is_kept = run
-        .store
-        .load(name)?
+    // It reads no checkpoint: one that cannot be read is none of its business.
+    let checkpoint = run.store.load(name).ok().flatten();
+    let is_kept = checkpoint
         .is_some_and(|checkpoint| checkpoint.outputs.iter().any(|output| output.path == path));
     if !is_kept {
         return Ok(None);

@@ -1,7 +1,7 @@
 //! Owns writing to files: the path's placeholders, opening, cutting back, appending, syncing.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,8 @@ struct Open {
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
     has_uncommitted: bool,
+    /// Whether somebody left a line without an end: ours must not become part of it.
+    is_torn: bool,
 }
 
 impl Files {
@@ -65,7 +67,9 @@ impl Files {
                 sync_folder(&path).map_err(|error| failed("create", error))?;
             }
         }
+        let is_torn = is_regular && is_torn(&path).map_err(|error| failed("read", error))?;
         Ok(Open {
+            is_torn,
             length: facts.len(),
             path,
             file,
@@ -111,9 +115,15 @@ impl Sink for Files {
             return Ok(());
         };
         open.has_uncommitted = true;
-        match open.file.write_all(lines) {
+        let end: &[u8] = if open.is_torn { b"\n" } else { b"" };
+        let written = open
+            .file
+            .write_all(end)
+            .and_then(|()| open.file.write_all(lines));
+        match written {
             Ok(()) => {
-                open.length += lines.len() as u64;
+                open.is_torn = false;
+                open.length += (end.len() + lines.len()) as u64;
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
@@ -206,6 +216,22 @@ fn create_folder(folder: &Path) -> io::Result<()> {
         .create(folder)
 }
 
+/// Whether a file ends within a line.
+fn is_torn(path: &Path) -> io::Result<bool> {
+    // The file is open for appending only; whoever may not read it cannot have been told either.
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        file => file?,
+    };
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}
+
 /// Makes a new file's name durable: without it a crash can forget the file that holds the bytes.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
@@ -289,11 +315,18 @@ mod tests {
     fn a_file_that_nobody_committed_is_only_appended_to() {
         let folder = folder();
         let path = folder.path().join("out.jsonl");
-        fs::write(&path, b"kept\n").unwrap();
-        let mut sink = files(&path);
-        sink.append(b"new\n").unwrap();
-        sink.commit().unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"kept\nnew\n");
+        for (theirs, all) in [
+            ("kept\n", "kept\nnew\nmore\n"),
+            ("no end", "no end\nnew\nmore\n"),
+        ] {
+            fs::write(&path, theirs).unwrap();
+            let mut sink = files(&path);
+            sink.append(b"new\n").unwrap();
+            sink.append(b"more\n").unwrap();
+            let written = sink.commit().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), all);
+            assert_eq!(written, vec![account(&path, all.len() as u64)]);
+        }
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! Owns the asking for an end: how a run hears of it, and how long it may take.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::pipeline::error::RunError;
+
+/// How long an output may take to end after a signal: one that nobody reads takes nothing for ever.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What signals have asked a run for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Nothing.
+    No,
+    /// An end after the current commit.
+    Soon,
+    /// An end at once.
+    Now,
+}
+
+/// What `work` gives, unless it goes on for longer than [`GRACE`] after a signal, or until a second one.
+///
+/// # Errors
+/// [`RunError::Interrupted`]
+pub async fn in_time<R>(
+    stop: &watch::Receiver<Stop>,
+    work: impl Future<Output = R>,
+) -> Result<R, RunError> {
+    let mut stop = stop.clone();
+    let overdue = async {
+        asked(&mut stop, Stop::Soon).await;
+        // A commit that is under way ends well before.
+        let _ = tokio::time::timeout(GRACE, asked(&mut stop, Stop::Now)).await;
+    };
+    tokio::select! {
+        result = work => Ok(result),
+        () = overdue => Err(RunError::Interrupted),
+    }
+}
+
+/// Returns when signals have asked for `least`; never when nobody can ask any more.
+pub async fn asked(stop: &mut watch::Receiver<Stop>, least: Stop) {
+    if stop.wait_for(|&stop| stop >= least).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
