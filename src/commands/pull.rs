@@ -64,7 +64,7 @@ pub async fn run(
         Ok(()) => Ok(exit),
         Err(error) => {
             report_fails(path, &error)
-                .hint("the events are written and the checkpoint has moved")
+                .hint("the run itself is over; what it wrote and its checkpoint stand")
                 .tell(console);
             Ok(exit.worst(Exit::Output))
         }

@@ -16,7 +16,7 @@ use crate::http::retry::Patience;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::pipeline::collected::{Collected, Slice, oldest_first};
-use crate::pipeline::plan::CURSOR_FALLBACK;
+use crate::pipeline::plan::{CURSOR_FALLBACK, watermark_of};
 use crate::pipeline::slices::Slices;
 use crate::pipeline::walk::{Advance, Circle, Walk};
 use crate::source::{Order, Page, Place, Source};
@@ -158,12 +158,11 @@ impl<T: Transport> Fetcher<T> {
         loop {
             let page = match self.page(&open.window(), walk.place()).await {
                 Err(failure)
-                    if is_refused_cursor(&failure, walk.place())
-                        && fall_backs.may_help(watermark) =>
+                    if is_refused_cursor(&failure, walk.place()) && fall_backs.may_help() =>
                 {
                     open = fall_back(&open, watermark, &failure);
                     walk = Walk::new(None);
-                    fall_backs.note(watermark);
+                    fall_backs.note();
                     if out.send(Delivery::Rereading).await.is_err() {
                         return Ok(Listener::Left);
                     }
@@ -172,6 +171,7 @@ impl<T: Transport> Fetcher<T> {
                 answer => answer?,
             };
             watermark = newest(&page.records).max(watermark);
+            fall_backs.saw(&page.records);
             let stood = walk.place().clone();
             let advance = walk.advance(page.records.len(), page.next);
             if advance.is_err() && out.send(Delivery::Rereading).await.is_err() {
@@ -247,7 +247,7 @@ impl<T: Transport> Fetcher<T> {
             }
             if reads == SLICE_READS {
                 tracing::warn!(
-                    "records kept arriving while a slice was read {reads} times; the next pull reads its end again"
+                    "records kept arriving while a slice was read {reads} times; some that are dated in the past may be missing"
                 );
                 return Ok(slice);
             }
@@ -283,28 +283,38 @@ impl<T: Transport> Fetcher<T> {
 /// in between, leads to the same place for ever.
 #[derive(Debug, Default)]
 struct FallBacks {
-    watermark: Option<Timestamp>,
+    /// The newest place seen, as the records say: ours, held to the present, moves with the clock.
+    furthest: Option<Timestamp>,
+    at_last: Option<Timestamp>,
     in_vain: u32,
 }
 
 impl FallBacks {
-    fn may_help(&self, watermark: Option<Timestamp>) -> bool {
-        self.watermark != watermark || self.in_vain < VAIN_FALL_BACKS
+    fn saw(&mut self, records: &[Record]) {
+        let positions = records.iter().filter_map(|record| record.position);
+        self.furthest = self.furthest.max(positions.max());
     }
 
-    fn note(&mut self, watermark: Option<Timestamp>) {
-        self.in_vain = match self.watermark == watermark {
+    fn may_help(&self) -> bool {
+        self.furthest != self.at_last || self.in_vain < VAIN_FALL_BACKS
+    }
+
+    fn note(&mut self) {
+        self.in_vain = match self.furthest == self.at_last {
             true => self.in_vain + 1,
             false => 1,
         };
-        self.watermark = watermark;
+        self.at_last = self.furthest;
     }
 }
 
-/// The newest place among `records`; a date in the future counts as now.
+/// Where the watermark moves with `records`, received just now.
 fn newest(records: &[Record]) -> Option<Timestamp> {
-    let newest = records.iter().filter_map(|record| record.position).max();
-    newest.map(|newest| newest.min(chrono::Utc::now()))
+    let now = chrono::Utc::now();
+    let positions = records.iter().filter_map(|record| record.position);
+    positions
+        .filter_map(|position| watermark_of(position, now))
+        .max()
 }
 
 /// A pull that goes on from its cursor loses nothing by stopping; a bounded read has no next time.

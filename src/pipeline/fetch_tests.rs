@@ -191,7 +191,23 @@ async fn a_server_that_refuses_its_own_cursors_is_given_up() {
     )
     .await;
     assert!(matches!(result, Err(FetchError::Failed(_))));
-    assert_eq!(handed, ["REREAD", "a", "@new"].repeat(3));
+    assert_eq!(handed, ["REREAD", "a", "@new"].repeat(4));
+}
+
+#[tokio::test]
+async fn a_date_ahead_keeps_no_fall_back_going() {
+    for ahead in [1, 24] {
+        let date = format_millis(chrono::Utc::now() + chrono::TimeDelta::hours(ahead));
+        let body = format!(
+            r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"{date}"}}}}],"meta":{{"next":"c"}}}}"#
+        );
+        let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
+            Some(_) => refused(),
+            None => (200, body.clone()),
+        });
+        let (_, result) = read(&fetcher, open(None), None).await;
+        assert!(matches!(result, Err(FetchError::Failed(_))));
+    }
 }
 
 #[tokio::test]

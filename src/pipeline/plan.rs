@@ -14,6 +14,15 @@ pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// activities from the audit log"): asking for older ones may be refused.
 const RETENTION: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
+/// How far ahead of ours a server's clock may be. What is dated further ahead is a wrong date.
+const SKEW: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Where the watermark may move for a record at `position` that was received at `received`: never
+/// past the present, and not at all for a wrong date, or what lies between would be skipped.
+pub fn watermark_of(position: Timestamp, received: Timestamp) -> Option<Timestamp> {
+    (position <= after(received, SKEW)).then(|| position.min(received))
+}
+
 /// How far a source reaches back and ahead, from its settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {

@@ -8,6 +8,7 @@ use crate::model::event::{Text, UNPARSED};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
+use crate::pipeline::plan::watermark_of;
 use crate::render;
 use crate::state::seen::{Seen, Verdict};
 
@@ -139,10 +140,8 @@ impl Step {
             tally.repeats += 1;
             return Ok(());
         }
-        if record.position.is_some() {
-            // What is dated ahead must not make the next pull start there: the present is the bound.
-            self.watermark = self.watermark.max(Some(position.min(received)));
-        }
+        let moved = record.position.and_then(|own| watermark_of(own, received));
+        self.watermark = self.watermark.max(moved);
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)
         {
@@ -314,6 +313,9 @@ mod tests {
         let mut ahead = record("ahead", "09:00:00");
         ahead.position = parse_api_time("9999-01-01T00:00:00Z");
         take(&mut step, &[ahead]);
+        assert_eq!(step.watermark, None);
+        // A server's clock may be ahead of ours.
+        take(&mut step, &[record("skewed", "13:00:00")]);
         assert_eq!(step.watermark, Some(at("12:00:00")));
     }
 }

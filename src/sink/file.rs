@@ -190,11 +190,18 @@ pub fn cut_back(known: &Written) -> Result<(), SinkError> {
 /// The working directory is gone.
 pub fn path_at(template: &str, now: Timestamp) -> Result<PathBuf, SinkError> {
     let path = expand(template, now);
-    std::path::absolute(&path).map_err(|source| SinkError::File {
-        doing: "find",
-        path,
-        source,
-    })
+    // By its real name where it has one: an alias would pass for another file.
+    let real = fs::canonicalize(&path).or_else(|_| {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let name = path.file_name().unwrap_or_default();
+        fs::canonicalize(folder).map(|folder| folder.join(name))
+    });
+    real.or_else(|_| std::path::absolute(&path))
+        .map_err(|source| SinkError::File {
+            doing: "find",
+            path,
+            source,
+        })
 }
 
 /// Two runs that append to one file would tear each other's accounts of it.
@@ -347,6 +354,22 @@ mod tests {
         let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
         assert_eq!(read("20261120-09.jsonl"), "nine\nstill nine\n");
         assert_eq!(read("20261120-10.jsonl"), "ten\n");
+    }
+
+    #[test]
+    fn an_alias_is_the_same_file() {
+        let folder = fs::canonicalize(folder().keep()).unwrap();
+        fs::create_dir(folder.join("sub")).unwrap();
+        let at = |name: &str| {
+            let path = folder.join(name);
+            path_at(path.to_str().unwrap(), chrono::Utc::now()).unwrap()
+        };
+        let new = at("out");
+        assert_eq!(at("sub/../out"), new);
+        fs::write(&new, "").unwrap();
+        std::os::unix::fs::symlink(&new, folder.join("link")).unwrap();
+        assert_eq!(at("link"), new);
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
