@@ -141,6 +141,12 @@ impl From<SinkError> for AppError {
                 "check that the folder exists, that this user may write there, and that the disk is not full"
             }
             SinkError::Busy { .. } => "wait for that run, or write to another file",
+            SinkError::Broken { .. } => {
+                "move it away, or write to another file: what is appended to it could not be read back"
+            }
+            SinkError::Cut { .. } => {
+                "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
+            }
         };
         let is_quiet = matches!(error, SinkError::ReaderGone);
         let mut told = AppError::new(Exit::Output, error.to_string()).hint(hint);

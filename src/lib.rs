@@ -20,13 +20,14 @@
 //! credentials   http   telemetry
 //! config
 //! http::message   telemetry::meter
-//! model   exit
+//! model   exit   crash
 //! ```
 
 mod app;
 mod cli;
 mod commands;
 mod config;
+mod crash;
 mod credentials;
 mod error;
 mod exit;

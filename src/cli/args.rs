@@ -9,7 +9,7 @@ use url::Url;
 use crate::cli::values;
 use crate::config::field;
 use crate::config::output::{self, PathTemplate};
-use crate::config::settings::Format;
+use crate::config::settings::{Compression, Format};
 use crate::config::telemetry::{Color, LogFormat};
 use crate::config::words;
 use crate::model::name::{SourceKind, SourceName};
@@ -144,9 +144,9 @@ pub struct PullArgs {
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
-    /// Compression of files: only none in this version
+    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it
     #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
-    pub compression: Option<()>,
+    pub compression: Option<Compression>,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,

@@ -23,11 +23,16 @@ pub fn request(
     let flags = OutputLayer {
         path: typed.output,
         format: typed.format,
-        mode: None,
+        compression: typed.compression,
+        ..OutputLayer::default()
     };
     for source in &mut sources {
         flags.apply(&mut source.output, &source.name);
     }
+    if flags.path.is_none() {
+        output::refuse_rotating_stdout(&sources)?;
+    }
+    output::refuse_packed_terminal(&sources, env.stdout_is_terminal)?;
     output::refuse_shared_files(&sources, env.cwd())?;
     Ok(PullRequest {
         sources,

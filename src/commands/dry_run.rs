@@ -60,8 +60,8 @@ fn describe(settings: &SourceSettings, order: Order, plan: &Plan, expected: &str
         lines.push("  reads       nothing: the window lies in the future".to_owned());
     }
     let output = match &settings.output.path {
-        OutputPath::Stdout => "standard output",
-        OutputPath::File(path) => path,
+        OutputPath::Stdout => "standard output".to_owned(),
+        OutputPath::File(path) => settings.output.compression.named(path.clone()),
     };
     lines.push(format!("  writes to   {output}"));
     lines.push(format!("  requests    {expected}"));

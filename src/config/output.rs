@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::{ConfigError, Refusal};
 use crate::config::field;
-use crate::config::settings::{Format, OutputPath, OutputSettings, SourceSettings};
+use crate::config::settings::{
+    Compression, Format, OutputPath, OutputSettings, Rotation, SourceSettings,
+};
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
@@ -66,6 +68,10 @@ pub struct OutputLayer {
     pub path: Option<PathTemplate>,
     /// In which form.
     pub format: Option<Format>,
+    /// How packed.
+    pub compression: Option<Compression>,
+    /// When a new file is begun.
+    pub rotation: Option<Rotation>,
     /// With which permission bits.
     pub mode: Option<u32>,
 }
@@ -76,6 +82,8 @@ impl OutputLayer {
         OutputLayer {
             path: self.path.clone().or_else(|| below.path.clone()),
             format: self.format.or(below.format),
+            compression: self.compression.or(below.compression),
+            rotation: self.rotation.or(below.rotation),
             mode: self.mode.or(below.mode),
         }
     }
@@ -88,6 +96,8 @@ impl OutputLayer {
                 .as_ref()
                 .map_or(OutputPath::Stdout, |path| path.for_source(name)),
             format: self.format.unwrap_or_default(),
+            compression: self.compression.unwrap_or_default(),
+            rotation: self.rotation.unwrap_or_default(),
             mode: self.mode.unwrap_or(0o600),
         }
     }
@@ -98,6 +108,8 @@ impl OutputLayer {
             settings.path = path.for_source(name);
         }
         settings.format = self.format.unwrap_or(settings.format);
+        settings.compression = self.compression.unwrap_or(settings.compression);
+        settings.rotation = self.rotation.unwrap_or(settings.rotation);
         settings.mode = self.mode.unwrap_or(settings.mode);
     }
 }
@@ -110,7 +122,8 @@ pub fn refuse_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
         let OutputPath::File(path) = &source.output.path else {
             continue;
         };
-        if let Some(other) = writers.insert(plain(cwd, path), &source.name) {
+        let path = source.output.compression.named(path.clone());
+        if let Some(other) = writers.insert(plain(cwd, &path), &source.name) {
             return Err(ConfigError::new(format!(
                 "sources `{other}` and `{}` would write into one file: {path}",
                 source.name
@@ -119,6 +132,36 @@ pub fn refuse_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// Refuses a rotation of standard output. Not to be asked where a flag put it there for once.
+pub fn refuse_rotating_stdout(sources: &[SourceSettings]) -> Result<(), ConfigError> {
+    let rotates = |source: &&SourceSettings| {
+        source.output.path == OutputPath::Stdout && source.output.rotation != Rotation::Never
+    };
+    match sources.iter().find(rotates) {
+        None => Ok(()),
+        Some(source) => Err(ConfigError::new(format!(
+            "source `{}`: standard output cannot be rotated",
+            source.name
+        ))
+        .hint("set `output.path` to a file, or take `output.rotate` out")),
+    }
+}
+
+/// Refuses to send packed bytes to a terminal.
+pub fn refuse_packed_terminal(
+    sources: &[SourceSettings],
+    stdout_is_terminal: bool,
+) -> Result<(), ConfigError> {
+    let is_packed = |source: &SourceSettings| {
+        source.output.path == OutputPath::Stdout && source.output.compression != Compression::None
+    };
+    match stdout_is_terminal && sources.iter().any(is_packed) {
+        false => Ok(()),
+        true => Err(ConfigError::new("a terminal cannot show compressed output")
+            .hint("write to a file with `--output`, or into a pipe, or use `--compression none`")),
+    }
 }
 
 /// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: links may be involved.
@@ -165,8 +208,8 @@ mod tests {
         let name: SourceName = "acme".parse().unwrap();
         let layer = |path: Option<&str>, mode| OutputLayer {
             path: path.map(|p| path_template(p).unwrap()),
-            format: None,
             mode,
+            ..OutputLayer::default()
         };
         let settled = layer(Some("{source}.log"), None)
             .over(&layer(Some("below"), Some(0o640)))

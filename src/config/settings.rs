@@ -165,6 +165,10 @@ pub struct OutputSettings {
     pub path: OutputPath,
     /// The form of a line.
     pub format: Format,
+    /// How it is packed.
+    pub compression: Compression,
+    /// When a file is finished and a new one begun.
+    pub rotation: Rotation,
     /// The permission bits of files, such as 0o600.
     pub mode: u32,
 }
@@ -186,6 +190,51 @@ pub enum Format {
     Normalized,
     /// The source's own object.
     Raw,
+}
+
+/// How output is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip (RFC 1952), a member a commit.
+    Gzip,
+    /// Zstandard (RFC 8878), a frame a commit.
+    Zstd,
+}
+
+impl Compression {
+    /// What the name of a file so packed ends with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Compression::None => "",
+            Compression::Gzip => ".gz",
+            Compression::Zstd => ".zst",
+        }
+    }
+
+    /// `name`, with the suffix where it is not there.
+    pub fn named(self, mut name: String) -> String {
+        if !name.ends_with(self.suffix()) {
+            name.push_str(self.suffix());
+        }
+        name
+    }
+}
+
+/// When an output file is finished and a new one begun, by the time of writing (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rotation {
+    /// Never.
+    #[default]
+    Never,
+    /// When the hour changes.
+    Hourly,
+    /// When the day changes.
+    Daily,
+    /// When it holds so many bytes, as it lies on disk.
+    Size(u64),
 }
 
 #[cfg(test)]

@@ -200,15 +200,15 @@ pub(super) fn output_layer(
     table: &OutputTable,
 ) -> Result<OutputLayer, ConfigError> {
     let key = |name: &str| format!("{prefix}{name}");
-    at.take(&key("compression"), &table.compression, |text| {
-        words::compression(text)
-    })?;
-    at.take(&key("rotate"), &table.rotate, |text| words::rotate(text))?;
     Ok(OutputLayer {
         path: at.take(&key("path"), &table.path, |text| {
             output::path_template(text)
         })?,
         format: at.take(&key("format"), &table.format, |text| words::format(text))?,
+        compression: at.take(&key("compression"), &table.compression, |text| {
+            words::compression(text)
+        })?,
+        rotation: at.take(&key("rotate"), &table.rotate, |text| words::rotate(text))?,
         mode: at.take(&key("mode"), &table.mode, |text| field::mode(text))?,
     })
 }

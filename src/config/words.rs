@@ -2,7 +2,7 @@
 //! what it answers to words that belong to a later one.
 
 use crate::config::error::Refusal;
-use crate::config::settings::Format;
+use crate::config::settings::{Compression, Format, Rotation};
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 
@@ -16,27 +16,62 @@ pub fn format(text: &str) -> Result<Format, Refusal> {
     }
 }
 
-/// `compression`: only `none`.
-pub fn compression(text: &str) -> Result<(), Refusal> {
+/// `compression`: `none`, `gzip` or `zstd`.
+pub fn compression(text: &str) -> Result<Compression, Refusal> {
     match text {
-        "none" => Ok(()),
-        "gzip" | "zstd" => Err(later("compression", text, "`none`")),
-        _ => Err(unknown("compression", text, "`none`")),
+        "none" => Ok(Compression::None),
+        "gzip" => Ok(Compression::Gzip),
+        "zstd" => Ok(Compression::Zstd),
+        _ => Err(unknown("compression", text, "`none`, `gzip` or `zstd`")),
     }
 }
 
-/// `rotate`: only `never`; a path with `%Y-%m-%d` in it starts a file a day by itself.
-pub fn rotate(text: &str) -> Result<(), Refusal> {
-    let by_size = text.starts_with(|c: char| c.is_ascii_digit());
+/// `rotate`: `never`, `hourly`, `daily`, or a size such as `100MiB`.
+pub fn rotate(text: &str) -> Result<Rotation, Refusal> {
     match text {
-        "never" => Ok(()),
-        "hourly" | "daily" => Err(later("rotation", text, "`never`")
-            .hint("use `never`, with `%Y-%m-%d` (or `%Y-%m-%dT%H`) in `path`")),
-        _ if by_size => Err(
-            Refusal::new("rotation by size is not available in this version")
-                .hint("use `never`, with `%Y-%m-%d` in `path` for a file a day"),
-        ),
-        _ => Err(unknown("rotation", text, "`never`")),
+        "never" => Ok(Rotation::Never),
+        "hourly" => Ok(Rotation::Hourly),
+        "daily" => Ok(Rotation::Daily),
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => size(text).map(Rotation::Size),
+        _ => Err(unknown("rotation", text, ROTATIONS)),
+    }
+}
+
+const ROTATIONS: &str = "`never`, `hourly`, `daily`, or a size such as `100MiB`";
+
+/// The least size of a file: a smaller one would hold a line or two.
+const LEAST_SIZE: u64 = 1024;
+
+/// A size in bytes: a whole number and a unit, 1024 or 1000 times the one before.
+fn size(text: &str) -> Result<u64, Refusal> {
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = text.strip_prefix(digits).unwrap_or_default().trim_start();
+    let factor = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "KB" | "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => {
+            return Err(unknown(
+                "size",
+                text,
+                "a unit: B, KiB, MiB, GiB, KB, MB or GB",
+            ));
+        }
+    };
+    let bytes = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor));
+    match bytes {
+        Some(bytes) if bytes >= LEAST_SIZE => Ok(bytes),
+        Some(_) => Err(Refusal::new("a file of less than 1KiB holds hardly a line")
+            .hint(format!("use {ROTATIONS}"))),
+        None => Err(Refusal::new(format!("`{}` is too large", printable(text)))
+            .hint(format!("use {ROTATIONS}"))),
     }
 }
 
@@ -67,8 +102,8 @@ mod tests {
     #[test]
     fn words_of_this_version() {
         assert_eq!(format("raw"), Ok(Format::Raw));
-        assert_eq!(compression("none"), Ok(()));
-        assert_eq!(rotate("never"), Ok(()));
+        assert_eq!(compression("gzip"), Ok(Compression::Gzip));
+        assert_eq!(rotate("never"), Ok(Rotation::Never));
         for kind in SourceKind::ALL {
             assert_eq!(source_kind(kind.as_str()), Ok(kind));
         }
@@ -79,9 +114,6 @@ mod tests {
         let refusals = [
             format("ecs").unwrap_err(),
             format("ocsf").unwrap_err(),
-            compression("gzip").unwrap_err(),
-            rotate("daily").unwrap_err(),
-            rotate("100MiB").unwrap_err(),
             source_kind("confluence-audit").unwrap_err(),
         ];
         for refusal in refusals {
@@ -90,6 +122,29 @@ mod tests {
                 "{refusal}"
             );
             assert!(refusal.hint.is_some());
+        }
+    }
+
+    #[test]
+    fn sizes_have_a_unit_and_a_measure() {
+        for (text, bytes) in [
+            ("100MiB", 100 << 20),
+            ("1 GiB", 1 << 30),
+            ("5MB", 5_000_000),
+            ("1024B", 1024),
+        ] {
+            assert_eq!(rotate(text), Ok(Rotation::Size(bytes)), "{text}");
+        }
+        for text in [
+            "100",
+            "1B",
+            "0KiB",
+            "5 mib",
+            "1.5MiB",
+            "99999999999GiB",
+            "1MiB1",
+        ] {
+            assert!(rotate(text).is_err(), "{text}");
         }
     }
 

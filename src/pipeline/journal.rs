@@ -7,7 +7,7 @@ use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::step::Step;
-use crate::sink::file;
+use crate::sink::mend::mend;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 use crate::state::store::{Lock, Store};
@@ -46,9 +46,7 @@ impl Held {
         store.remove_leftovers(name)?;
         let checkpoint = store.load(name)?;
         for output in checkpoint.iter().flat_map(|checkpoint| &checkpoint.outputs) {
-            if output.is_open {
-                file::cut_back(output)?;
-            }
+            mend(output)?;
         }
         match &checkpoint {
             Some(found) if found.scope != scope => Err(RunError::OtherScope {
@@ -107,6 +105,11 @@ impl Held {
 }
 
 impl Journal {
+    /// The output file written last, as far as the state knows.
+    pub fn output(&self) -> Option<&Written> {
+        self.checkpoint.outputs.last()
+    }
+
     /// Whether no run before this one read to an end or wrote anything.
     pub fn is_first(&self) -> bool {
         self.checkpoint.events == 0 && self.checkpoint.complete_until.is_none()

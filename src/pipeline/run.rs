@@ -18,7 +18,7 @@ use crate::pipeline::report::SourceReport;
 use crate::pipeline::step::Step;
 use crate::pipeline::stop::{Stop, asked, in_time};
 use crate::pipeline::writer::{Flow, Writer};
-use crate::sink::{self, SinkError, file};
+use crate::sink::{self, SinkError, path::path_at};
 use crate::source::Order;
 use crate::state::store::Store;
 
@@ -164,7 +164,8 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     if plan.rereads {
         step.rereading();
     }
-    let sink = sink::of(&settings.output);
+    let account = journal.as_ref().and_then(Journal::output).cloned();
+    let sink = sink::of(&settings.output, account);
     let writer = Writer::new(sink, step, journal, run.fetcher.meter.clone());
     Ok((plan, writer))
 }
@@ -194,8 +195,11 @@ fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
 
 /// The file that the run appends to now, if it writes to files.
 fn output_file<T>(run: &SourceRun<T>) -> Result<Option<PathBuf>, SinkError> {
-    match &run.settings.output.path {
-        OutputPath::File(template) => file::path_at(template, chrono::Utc::now()).map(Some),
+    let output = &run.settings.output;
+    match &output.path {
+        OutputPath::File(template) => {
+            path_at(template, output.compression, chrono::Utc::now()).map(Some)
+        }
         OutputPath::Stdout => Ok(None),
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::crash;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
@@ -82,10 +83,12 @@ impl Writer {
     /// How long until a commit is due; nothing while there is nothing to commit.
     pub fn commit_due(&self) -> Option<Duration> {
         let oldest = self.oldest_uncommitted?;
-        Some(match self.uncommitted_bytes >= COMMIT_BYTES {
-            true => Duration::ZERO,
-            false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
-        })
+        Some(
+            match self.uncommitted_bytes >= crash::commit_bytes(COMMIT_BYTES) {
+                true => Duration::ZERO,
+                false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
+            },
+        )
     }
 
     /// The newest place known.
@@ -151,7 +154,7 @@ impl Writer {
                 }
             }
         }
-        if self.commit_due() == Some(Duration::ZERO) {
+        if self.sink.is_full() || self.commit_due() == Some(Duration::ZERO) {
             self.commit()?;
         }
         Ok(match self.step.is_full() {

@@ -1,8 +1,14 @@
-//! Owns where lines go: standard output, or files that are appended to and made durable.
+//! Owns where lines go: standard output, or files that are appended to, packed, rotated and made
+//! durable.
 //!
 //! A sink is used from a thread that may block.
 
 pub mod file;
+pub mod mend;
+mod open;
+mod pack;
+pub mod path;
+mod rotation;
 pub mod stdout;
 
 use std::io;
@@ -11,11 +17,11 @@ use std::path::PathBuf;
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::written::Written;
 
-/// The sink that `settings` ask for.
-pub fn of(settings: &OutputSettings) -> Box<dyn Sink> {
+/// The sink that `settings` ask for; `account` is what the state knows of the file written last.
+pub fn of(settings: &OutputSettings, account: Option<Written>) -> Box<dyn Sink> {
     match &settings.path {
-        OutputPath::Stdout => Box::new(stdout::Stdout),
-        OutputPath::File(template) => Box::new(file::Files::new(template, settings.mode)),
+        OutputPath::Stdout => Box::new(stdout::Stdout::new(settings.compression)),
+        OutputPath::File(template) => Box::new(file::Files::new(template, settings, account)),
     }
 }
 
@@ -40,6 +46,11 @@ pub trait Sink: Send {
     /// # Errors
     /// It could not be made so.
     fn commit(&mut self) -> Result<Vec<Written>, SinkError>;
+
+    /// Whether what was appended should be committed now, so that a new file can be begun.
+    fn is_full(&self) -> bool {
+        false
+    }
 }
 
 /// Why lines could not be written.
@@ -65,6 +76,21 @@ pub enum SinkError {
     /// Another run writes the same file.
     #[error("the output file `{path}` is being written by another run", path = path.display())]
     Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Lines would be appended to what no tool can unpack.
+    #[error("the output file `{path}` does not unpack to its end", path = path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What the unpacking says.
+        #[source]
+        source: io::Error,
+    },
+    /// Another program cut the file between two commits.
+    #[error("the output file `{path}` was cut by another program while lines were written to it", path = path.display())]
+    Cut {
         /// The file.
         path: PathBuf,
     },

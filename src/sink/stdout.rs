@@ -4,12 +4,29 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
 
+use crate::config::settings::Compression;
 use crate::model::written::Written;
+use crate::sink::pack::Packer;
 use crate::sink::{Sink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
-#[derive(Debug, Default)]
-pub struct Stdout;
+pub struct Stdout {
+    compression: Compression,
+    packer: Packer,
+    /// A packed commit until it is whole: another source's must not land inside it.
+    held: Vec<u8>,
+}
+
+impl Stdout {
+    /// Standard output, packed like this.
+    pub fn new(compression: Compression) -> Stdout {
+        Stdout {
+            compression,
+            packer: Packer::new(compression),
+            held: Vec::new(),
+        }
+    }
+}
 
 impl Sink for Stdout {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
@@ -18,11 +35,21 @@ impl Sink for Stdout {
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        write(lines)
+        if self.compression == Compression::None {
+            return write(lines);
+        }
+        let packed = self.packer.push(lines).map_err(failed)?;
+        self.held.extend_from_slice(packed);
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
-        // Nothing is held back: what was appended is with the reader.
+        let end = self.packer.end().map_err(failed)?;
+        self.held.extend_from_slice(end);
+        if !self.held.is_empty() {
+            write(&self.held)?;
+            self.held.clear();
+        }
         Ok(Vec::new())
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, VERSION, Versioned};
@@ -63,6 +64,7 @@ impl Store {
             Err(TryLockError::Error(error)) => return Err(failed("lock", &path, error)),
         }
         write_holder(&mut file).map_err(|error| failed("write", &path, error))?;
+        crash::point(Point::Locked);
         Ok(Lock { _file: file })
     }
 
@@ -131,8 +133,12 @@ impl Store {
             out.flush()?;
             drop(out);
             file.as_file().sync_all()?;
+            crash::point(Point::StateWritten);
             file.persist(&path).map_err(|error| error.error)?;
-            File::open(&self.folder)?.sync_all()
+            crash::point(Point::StateReplaced);
+            File::open(&self.folder)?.sync_all()?;
+            crash::point(Point::StateDurable);
+            Ok(())
         };
         write().map_err(|error| failed("write", &path, error))
     }
@@ -150,6 +156,7 @@ impl Store {
             if name.to_string_lossy().starts_with(&prefix) {
                 let path = entry.path();
                 fs::remove_file(&path).map_err(|error| failed("remove", &path, error))?;
+                crash::point(Point::LeftoverRemoved);
             }
         }
         Ok(())

@@ -57,7 +57,11 @@ const LINES: &[&[Room]] = &[
         ("http::message", &["http::message"]),
         ("telemetry::meter", &["telemetry::meter"]),
     ],
-    &[("model", &["model"]), ("exit", &["exit"])],
+    &[
+        ("model", &["model"]),
+        ("exit", &["exit"]),
+        ("crash", &["crash"]),
+    ],
 ];
 
 /// Rooms that only some may know, though they lie below others too.

@@ -1,0 +1,58 @@
+//! Owns the points between two side effects at which a test lets the program die.
+//!
+//! They exist in the binary that tests build (feature `crash-points`, set by the tests' own
+//! dependency on this crate) and nowhere else: every function here is empty without it.
+
+#[cfg(feature = "crash-points")]
+mod armed;
+
+/// A point that is passed between two side effects. Each is reached by the deterministic test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// The source is locked.
+    Locked,
+    /// What a dead run left of a state file is removed.
+    LeftoverRemoved,
+    /// A new state lies beside the old one.
+    StateWritten,
+    /// The new state has taken the old one's place, and the folder does not know for sure.
+    StateReplaced,
+    /// The new state is durable.
+    StateDurable,
+    /// A file was cut back, and the disk does not know for sure.
+    CutBack,
+    /// What stood behind the committed end was copied aside, and is still there.
+    SetAside,
+    /// A new output file exists, and the folder does not know for sure.
+    OutputCreated,
+    /// An output file is open.
+    OutputOpened,
+    /// A part of some lines is written.
+    HalfAppended,
+    /// Some lines are written.
+    Appended,
+    /// The member or frame of a commit is written to its end.
+    Packed,
+    /// The lines of a commit are durable.
+    OutputDurable,
+    /// A finished file has its name, and the folder does not know for sure.
+    Finished,
+}
+
+/// Dies here when it is this passage's turn.
+#[inline]
+pub fn point(here: Point) {
+    #[cfg(feature = "crash-points")]
+    armed::pass(here);
+    #[cfg(not(feature = "crash-points"))]
+    let _ = here;
+}
+
+/// The bytes that make a commit due: `usual`, but for tests that want many commits of few events.
+#[inline]
+pub fn commit_bytes(usual: u64) -> u64 {
+    #[cfg(feature = "crash-points")]
+    return armed::commit_bytes().unwrap_or(usual);
+    #[cfg(not(feature = "crash-points"))]
+    usual
+}

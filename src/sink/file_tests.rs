@@ -1,0 +1,272 @@
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::config::output::OutputLayer;
+use crate::config::settings::{Compression, Rotation};
+use crate::model::name::SourceName;
+use crate::model::time::parse_api_time;
+use crate::sink::pack::unpack;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn sink(path: &Path, compression: Compression, rotation: Rotation) -> Files {
+    let name: SourceName = "acme".parse().unwrap();
+    let settings = OutputSettings {
+        compression,
+        rotation,
+        ..OutputLayer::default().settle(&name)
+    };
+    Files::new(path.to_str().unwrap(), &settings, None)
+}
+
+fn plain(path: &Path) -> Files {
+    sink(path, Compression::None, Rotation::Never)
+}
+
+/// Path, length and whether it is open.
+fn brief(account: Option<&Written>) -> Option<(PathBuf, u64, bool)> {
+    account.map(|account| (account.path.clone(), account.committed, account.is_open))
+}
+
+fn commit(sink: &mut Files) -> Option<(PathBuf, u64, bool)> {
+    brief(sink.commit().unwrap().first())
+}
+
+fn write(sink: &mut Files, line: &str) {
+    sink.prepare().unwrap();
+    sink.append(line.as_bytes()).unwrap();
+    sink.commit().unwrap();
+}
+
+/// Every file of the folder, by name, unpacked.
+fn texts(folder: &tempfile::TempDir) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let compression = match path.extension().unwrap().to_str().unwrap() {
+            "gz" => Compression::Gzip,
+            "zst" => Compression::Zstd,
+            _ => Compression::None,
+        };
+        let mut text = String::new();
+        let mut packed = unpack(compression, fs::File::open(&path).unwrap()).unwrap();
+        packed.read_to_string(&mut text).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        texts.push((name.to_owned(), text));
+    }
+    texts.sort();
+    texts
+}
+
+#[test]
+fn a_commit_tells_the_length_and_the_file_is_the_owners() {
+    let folder = folder();
+    let path = folder.path().join("new/out.jsonl");
+    let mut sink = plain(&path);
+    let opened = sink.prepare().unwrap();
+    assert_eq!(brief(opened.as_ref()), Some((path.clone(), 0, true)));
+    sink.append(b"one\n").unwrap();
+    sink.append(b"two\n").unwrap();
+    assert_eq!(commit(&mut sink), Some((path.clone(), 8, true)));
+    assert_eq!(sink.prepare().unwrap(), None);
+    assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn a_file_that_nobody_committed_is_only_appended_to() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    for (theirs, all) in [
+        ("kept\n", "kept\nnew\nmore\n"),
+        ("no end", "no end\nnew\nmore\n"),
+    ] {
+        fs::write(&path, theirs).unwrap();
+        let mut sink = plain(&path);
+        sink.append(b"new\n").unwrap();
+        sink.append(b"more\n").unwrap();
+        let account = commit(&mut sink);
+        assert_eq!(fs::read_to_string(&path).unwrap(), all);
+        assert_eq!(account, Some((path.clone(), all.len() as u64, true)));
+    }
+}
+
+#[test]
+fn packed_lines_are_never_appended_to_what_does_not_unpack() {
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let folder = folder();
+        let path = folder.path().join("out");
+        write(&mut sink(&path, compression, Rotation::Never), "one\n");
+        write(&mut sink(&path, compression, Rotation::Never), "two\n");
+        assert_eq!(texts(&folder)[0].1, "one\ntwo\n");
+        let packed = PathBuf::from(compression.named(path.display().to_string()));
+        let mut file = fs::OpenOptions::new().append(true).open(&packed).unwrap();
+        file.write_all(b"no end").unwrap();
+        let refused = sink(&path, compression, Rotation::Never).prepare();
+        assert!(matches!(refused, Err(SinkError::Broken { .. })));
+    }
+}
+
+#[test]
+fn the_hour_changes_the_file_only_between_commits() {
+    let folder = folder();
+    let template = folder.path().join("%Y%m%d-%H.jsonl");
+    let mut sink = plain(&template);
+    sink.clock = || parse_api_time("2026-11-20T09:59:59Z").unwrap();
+    sink.prepare().unwrap();
+    sink.append(b"nine\n").unwrap();
+    sink.clock = || parse_api_time("2026-11-20T10:00:00Z").unwrap();
+    assert_eq!(sink.prepare().unwrap(), None);
+    sink.append(b"still nine\n").unwrap();
+    sink.commit().unwrap();
+    assert!(sink.prepare().unwrap().is_some());
+    sink.append(b"ten\n").unwrap();
+    sink.commit().unwrap();
+    let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("20261120-09.jsonl"), "nine\nstill nine\n");
+    assert_eq!(read("20261120-10.jsonl"), "ten\n");
+}
+
+#[test]
+fn a_finished_file_says_when_it_was_begun() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = sink(&path, Compression::Gzip, Rotation::Hourly);
+    sink.clock = || parse_api_time("2026-11-20T08:30:00Z").unwrap();
+    sink.prepare().unwrap();
+    // Opened at half past eight, begun when the first line came.
+    sink.clock = || parse_api_time("2026-11-20T09:00:00Z").unwrap();
+    write(&mut sink, "nine\n");
+    write(&mut sink, "still nine\n");
+    sink.clock = || parse_api_time("2026-11-20T10:00:00Z").unwrap();
+    write(&mut sink, "ten\n");
+    let names_and_texts = [
+        ("out-20261120T090000.000Z.jsonl.gz", "nine\nstill nine\n"),
+        ("out.jsonl.gz", "ten\n"),
+    ];
+    let want = names_and_texts.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(texts(&folder), want);
+}
+
+#[test]
+fn the_next_run_finishes_what_the_last_one_left_full() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut first = sink(&path, Compression::None, Rotation::Hourly);
+    first.clock = || parse_api_time("2026-11-20T09:00:00Z").unwrap();
+    write(&mut first, "nine\n");
+    let account = first.commit().unwrap().pop();
+    drop(first);
+    let mut next = sink(&path, Compression::None, Rotation::Hourly);
+    next.account = account;
+    next.clock = || parse_api_time("2026-11-20T11:00:00Z").unwrap();
+    assert_eq!(next.prepare().unwrap().unwrap().committed, 0);
+    let names: Vec<_> = texts(&folder).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["out-20261120T090000.000Z.jsonl", "out.jsonl"]);
+}
+
+#[test]
+fn finished_names_sort_in_the_order_of_writing_also_when_the_clock_is_set_back() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = sink(&path, Compression::None, Rotation::Size(5));
+    for (number, clock) in [
+        (|| parse_api_time("2026-11-20T09:00:00Z").unwrap()) as fn() -> Timestamp,
+        || parse_api_time("2026-11-20T09:00:00Z").unwrap(),
+        || parse_api_time("2020-01-01T00:00:00Z").unwrap(),
+        || parse_api_time("2026-11-21T00:00:00Z").unwrap(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        sink.clock = clock;
+        write(&mut sink, &format!("{number:04}\n"));
+    }
+    let written: Vec<_> = texts(&folder).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(written, ["0000\n", "0001\n", "0002\n", "0003\n"]);
+}
+
+#[test]
+fn a_full_file_asks_for_a_commit() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = sink(&path, Compression::None, Rotation::Size(5));
+    sink.append(b"1\n").unwrap();
+    assert!(!sink.is_full());
+    sink.append(b"22\n").unwrap();
+    assert!(sink.is_full());
+    sink.commit().unwrap();
+    assert!(!sink.is_full());
+}
+
+#[test]
+fn what_other_programs_do_to_the_file_is_taken_as_it_is() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = plain(&path);
+    write(&mut sink, "1\n");
+    fs::rename(&path, folder.path().join("out.jsonl.1")).unwrap();
+    write(&mut sink, "2\n");
+    fs::copy(&path, folder.path().join("out.jsonl.2")).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    write(&mut sink, "3\n");
+    assert_eq!(commit(&mut sink), Some((path.clone(), 2, true)));
+    fs::remove_file(&path).unwrap();
+    write(&mut sink, "4\n");
+    let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("out.jsonl.1"), "1\n");
+    assert_eq!(read("out.jsonl.2"), "2\n");
+    assert_eq!(read("out.jsonl"), "4\n");
+}
+
+#[test]
+fn a_file_that_is_cut_within_a_commit_commits_nothing() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = plain(&path);
+    sink.append(b"1\n").unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    sink.append(b"2\n").unwrap();
+    assert!(matches!(sink.commit(), Err(SinkError::Cut { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"");
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut first = plain(&path);
+    first.append(b"x\n").unwrap();
+    let refused = plain(&path).prepare();
+    assert!(matches!(refused, Err(SinkError::Busy { .. })));
+}
+
+#[test]
+fn a_device_is_written_and_never_committed() {
+    for compression in [Compression::None, Compression::Zstd] {
+        let mut null = sink(Path::new("/dev/null"), compression, Rotation::Size(1));
+        assert_eq!(null.prepare().unwrap(), None);
+        null.append(b"x\n").unwrap();
+        assert_eq!(null.commit().unwrap(), Vec::new());
+        assert_eq!(null.prepare().unwrap(), None);
+    }
+    let full = plain(Path::new("/dev/full")).append(b"x\n");
+    assert!(matches!(full, Err(SinkError::File { doing: "write", .. })));
+}

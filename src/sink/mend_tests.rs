@@ -1,0 +1,136 @@
+use super::*;
+use crate::config::output::OutputLayer;
+use crate::config::settings::OutputSettings;
+use crate::model::name::SourceName;
+use crate::sink::Sink as _;
+use crate::sink::file::Files;
+use std::io::Write as _;
+
+const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
+
+fn settings(compression: Compression) -> OutputSettings {
+    let name: SourceName = "acme".parse().unwrap();
+    OutputSettings {
+        compression,
+        ..OutputLayer::default().settle(&name)
+    }
+}
+
+/// A folder with one file in it that `LINES` were committed to.
+fn committed(compression: Compression) -> (tempfile::TempDir, Written) {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("out");
+    let mut sink = Files::new(template.to_str().unwrap(), &settings(compression), None);
+    sink.append(LINES.as_bytes()).unwrap();
+    let account = sink.commit().unwrap().remove(0);
+    (folder, account)
+}
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+fn closed(account: &Written) -> Written {
+    Written {
+        is_open: false,
+        ..account.clone()
+    }
+}
+
+fn names(folder: &tempfile::TempDir) -> Vec<String> {
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_unfinished_work_of_a_killed_run_is_cut_off() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let (folder, account) = committed(compression);
+        for torn in ["{\"n\":3}\n", "{\"n\":"] {
+            append(&account.path, torn.as_bytes());
+            mend(&account).unwrap();
+            let length = fs::metadata(&account.path).unwrap().len();
+            assert_eq!(length, account.committed);
+        }
+        assert_eq!(names(&folder).len(), 1);
+    }
+}
+
+#[test]
+fn it_is_found_under_the_name_that_another_program_gave_it() {
+    let (folder, account) = committed(Compression::None);
+    append(&account.path, b"{\"n\":");
+    let renamed = folder.path().join("out.1");
+    fs::rename(&account.path, &renamed).unwrap();
+    fs::write(
+        &account.path,
+        "{\"theirs\":\"longer than what was committed\"}\n",
+    )
+    .unwrap();
+    mend(&account).unwrap();
+    assert_eq!(fs::read_to_string(&renamed).unwrap(), LINES);
+    let theirs = fs::read_to_string(&account.path).unwrap();
+    assert!(theirs.starts_with("{\"theirs\""), "{theirs}");
+}
+
+#[test]
+fn another_file_of_the_same_name_is_left_alone() {
+    let (_folder, account) = committed(Compression::None);
+    fs::remove_file(&account.path).unwrap();
+    // It may get the inode of the one removed: its birth tells them apart.
+    let theirs = "somebody's own, and longer than what was committed\n";
+    fs::write(&account.path, theirs).unwrap();
+    mend(&account).unwrap();
+    assert_eq!(fs::read_to_string(&account.path).unwrap(), theirs);
+    fs::remove_file(&account.path).unwrap();
+    mend(&account).unwrap();
+    assert!(!account.path.exists());
+}
+
+#[test]
+fn whole_lines_of_others_stay() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let (_folder, account) = committed(compression);
+        let mut packer = crate::sink::pack::Packer::new(compression);
+        let mut theirs = packer.push(b"{\"theirs\":1}\n").unwrap().to_vec();
+        theirs.extend_from_slice(packer.end().unwrap());
+        append(&account.path, &theirs);
+        mend(&closed(&account)).unwrap();
+        let length = fs::metadata(&account.path).unwrap().len();
+        assert_eq!(length, account.committed + theirs.len() as u64);
+    }
+}
+
+#[test]
+fn anything_else_of_others_is_moved_aside() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let (folder, account) = committed(compression);
+        for theirs in ["{\"theirs\":1}", "{\"theirs\":1}\ngarbage\n", "{\"torn"] {
+            append(&account.path, theirs.as_bytes());
+            mend(&closed(&account)).unwrap();
+            let length = fs::metadata(&account.path).unwrap().len();
+            assert_eq!(length, account.committed, "{compression:?} {theirs}");
+            let aside: Vec<_> = names(&folder)
+                .into_iter()
+                .filter(|name| name.contains(".unfinished-"))
+                .collect();
+            assert_eq!(aside.len(), 1, "{aside:?}");
+            let aside = folder.path().join(&aside[0]);
+            assert_eq!(fs::read_to_string(&aside).unwrap(), theirs);
+            fs::remove_file(aside).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_others_cut_is_gone_on_with() {
+    let (_folder, account) = committed(Compression::None);
+    fs::write(&account.path, "").unwrap();
+    mend(&account).unwrap();
+    assert_eq!(fs::read(&account.path).unwrap(), b"");
+}

@@ -1,0 +1,317 @@
+//! Owns one output file while lines are appended to it.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::config::settings::{Compression, OutputSettings};
+use crate::crash::{self, Point};
+use crate::model::time::Timestamp;
+use crate::model::written::Written;
+use crate::sink::SinkError;
+use crate::sink::pack::{Packer, unpack};
+use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
+
+/// A file that is appended to.
+pub struct Open {
+    path: PathBuf,
+    file: File,
+    identity: String,
+    begun: Timestamp,
+    length: u64,
+    /// Its length at the last commit.
+    committed: u64,
+    packer: Packer,
+    /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
+    is_regular: bool,
+    has_uncommitted: bool,
+    /// Whether somebody left a line without an end: ours must not become part of it.
+    is_torn: bool,
+}
+
+/// What became of the file by other hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is where it was.
+    Same,
+    /// Its name means another file or none: it was renamed or removed.
+    Moved,
+}
+
+impl Open {
+    /// Opens `path`, and creates it and its folder where they are missing; `account` is what the
+    /// state knows of the file written last, whichever that was.
+    ///
+    /// # Errors
+    /// The system refuses, another run writes it, or it could not be unpacked behind our lines.
+    pub fn new(
+        path: PathBuf,
+        settings: &OutputSettings,
+        account: Option<&Written>,
+        now: Timestamp,
+    ) -> Result<Open, SinkError> {
+        let compression = settings.compression;
+        let failed = |doing, source| failed(doing, &path, source);
+        create_folder(&path).map_err(|error| failed("create the folder of", error))?;
+        let is_new = !path.exists();
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(settings.mode)
+            .open(&path)
+            .map_err(|error| failed("open", error))?;
+        let facts = file.metadata().map_err(|error| failed("open", error))?;
+        let (is_regular, length, identity) = (facts.is_file(), facts.len(), identity(&facts));
+        let known = account.filter(|account| account.identity.as_ref() == Some(&identity));
+        let mut is_torn = false;
+        if is_regular {
+            lock(&file, &path)?;
+            if is_new {
+                crash::point(Point::OutputCreated);
+                sync_folder(&path).map_err(|error| failed("create", error))?;
+            }
+            if compression == Compression::None {
+                is_torn = is_torn_at_end(&path).map_err(|error| failed("read", error))?;
+            } else if known.is_none() && length > 0 {
+                unpacks(&path, compression)?;
+            }
+        }
+        crash::point(Point::OutputOpened);
+        // Of a file that nobody knows, its last change must do.
+        let touched = || facts.modified().map_or(now, Timestamp::from);
+        Ok(Open {
+            begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
+            packer: Packer::new(compression),
+            has_uncommitted: false,
+            path,
+            file,
+            identity,
+            length,
+            committed: length,
+            is_regular,
+            is_torn,
+        })
+    }
+
+    /// Where it is, or was.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its account; a pipe or a device has none.
+    pub fn account(&self) -> Option<Written> {
+        self.is_regular.then(|| Written {
+            path: self.path.clone(),
+            identity: Some(self.identity.clone()),
+            begun: Some(self.begun),
+            committed: self.committed,
+            is_open: true,
+        })
+    }
+
+    /// When its first line was written.
+    pub fn begun(&self) -> Timestamp {
+        self.begun
+    }
+
+    /// Its length in bytes; nothing for a pipe or a device.
+    pub fn length(&self) -> u64 {
+        match self.is_regular {
+            true => self.length,
+            false => 0,
+        }
+    }
+
+    /// Whether lines were appended since the last commit.
+    pub fn has_uncommitted(&self) -> bool {
+        self.has_uncommitted
+    }
+
+    /// Looks what others did to it since the last commit: rotation by rename or by cutting
+    /// (logrotate's `copytruncate`) is taken as it is. To be called between two commits.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn look(&mut self) -> Result<Fate, SinkError> {
+        if !self.is_regular {
+            return Ok(Fate::Same);
+        }
+        match fs::metadata(&self.path) {
+            Ok(facts) if identity(&facts) == self.identity => {
+                if facts.len() < self.length {
+                    tracing::info!(path = %self.path.display(), "the output file was cut by another program; going on behind its new end");
+                }
+                self.length = facts.len();
+                self.committed = self.length;
+                Ok(Fate::Same)
+            }
+            Ok(_) => Ok(Fate::Moved),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Fate::Moved),
+            Err(error) => Err(failed("find", &self.path, error)),
+        }
+    }
+
+    /// Appends whole lines.
+    ///
+    /// # Errors
+    /// They could not be written; part of them may have been.
+    pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
+        if self.length == 0 && !self.has_uncommitted {
+            self.begun = now;
+        }
+        self.has_uncommitted = true;
+        if std::mem::take(&mut self.is_torn) {
+            write(&mut self.file, &mut self.length, b"\n", &self.path)?;
+        }
+        let packed = self.packer.push(lines);
+        let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
+        // In two halves where a test may want to die between them.
+        let half = if cfg!(feature = "crash-points") {
+            packed.len() / 2
+        } else {
+            0
+        };
+        let (first, rest) = packed.split_at(half);
+        write(&mut self.file, &mut self.length, first, &self.path)?;
+        crash::point(Point::HalfAppended);
+        write(&mut self.file, &mut self.length, rest, &self.path)?;
+        crash::point(Point::Appended);
+        Ok(())
+    }
+
+    /// Returns when everything appended is durable.
+    ///
+    /// # Errors
+    /// It could not be made so, or another program cut some of it off.
+    pub fn commit(&mut self) -> Result<(), SinkError> {
+        if !self.has_uncommitted {
+            return Ok(());
+        }
+        let end = self.packer.end();
+        let end = end.map_err(|error| failed("pack", &self.path, error))?;
+        write(&mut self.file, &mut self.length, end, &self.path)?;
+        crash::point(Point::Packed);
+        if self.is_regular {
+            self.made_durable()?;
+            crash::point(Point::OutputDurable);
+        }
+        self.has_uncommitted = false;
+        Ok(())
+    }
+
+    fn made_durable(&mut self) -> Result<(), SinkError> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| failed("sync", &self.path, error))?;
+        let facts = self.file.metadata();
+        let length = facts
+            .map_err(|error| failed("sync", &self.path, error))?
+            .len();
+        if length < self.length {
+            return Err(self.cut(length));
+        }
+        // More is somebody else's, and whole as far as anybody knows.
+        self.length = length;
+        self.committed = length;
+        Ok(())
+    }
+
+    /// Somebody cut the file to nothing, and we went on: what is in it now begins anywhere. It is read
+    /// from the source again, so that nothing is lost when it goes.
+    fn cut(&mut self, length: u64) -> SinkError {
+        let is_ours = length <= self.length - self.committed;
+        if is_ours && let Err(error) = self.file.set_len(0) {
+            return failed("cut back", &self.path, error);
+        }
+        SinkError::Cut {
+            path: self.path.clone(),
+        }
+    }
+
+    /// Gives it its finished name, by which it sorts behind all that were finished before. To be
+    /// called between two commits; nothing is written to it afterwards.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn finish(self) -> Result<(), SinkError> {
+        let failed = |source| failed("finish", &self.path, source);
+        let newest = newest_finished(&self.path).map_err(failed)?;
+        let stamp = newest.map(just_after).max(Some(self.begun));
+        let name = finished(&self.path, stamp.unwrap_or(self.begun));
+        fs::rename(&self.path, &name).map_err(failed)?;
+        crash::point(Point::Finished);
+        sync_folder(&self.path).map_err(failed)?;
+        tracing::info!(path = %name.display(), "an output file is finished");
+        Ok(())
+    }
+}
+
+/// What tells a file from every other in its file system, whatever its name: inode and birth.
+pub fn identity(facts: &Metadata) -> String {
+    let birth = facts.created().ok();
+    let birth = birth.and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
+    format!("{}-{}", facts.ino(), birth.unwrap_or_default().as_nanos())
+}
+
+/// Two runs that append to one file would tear each other's accounts of it.
+pub fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
+    match file.try_lock() {
+        // Some network file systems know no locks; the state's own lock still guards the source.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(SinkError::Busy {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+pub fn failed(doing: &'static str, path: &Path, source: io::Error) -> SinkError {
+    SinkError::File {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result<(), SinkError> {
+    match file.write_all(bytes) {
+        Ok(()) => {
+            *length += bytes.len() as u64;
+            Ok(())
+        }
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
+        Err(error) => Err(failed("write", path, error)),
+    }
+}
+
+/// Reads a packed file that nobody vouches for: behind an unfinished member or frame, ours would be
+/// lost to every reader.
+fn unpacks(path: &Path, compression: Compression) -> Result<(), SinkError> {
+    let whole = File::open(path)
+        .and_then(|file| unpack(compression, io::BufReader::new(file)))
+        .and_then(|mut text| io::copy(&mut text, &mut io::sink()));
+    match whole {
+        Ok(_) => Ok(()),
+        // The file is open for appending only; whoever may not read it cannot have been told either.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(source) => Err(SinkError::Broken {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Whether a file ends within a line.
+fn is_torn_at_end(path: &Path) -> io::Result<bool> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        file => file?,
+    };
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}

@@ -1,0 +1,147 @@
+//! Owns packing: each commit is a whole gzip member or zstd frame, so that the file up to any commit
+//! decodes by itself.
+
+use std::io::{self, Read, Write as _};
+
+use flate2::read::MultiGzDecoder;
+use flate2::write::GzEncoder;
+
+use crate::config::settings::Compression;
+
+/// zstd's own default.
+const ZSTD_LEVEL: i32 = 3;
+
+/// Packs the lines of one commit after the other.
+pub struct Packer {
+    compression: Compression,
+    member: Option<Member>,
+    /// Packed bytes on their way out; kept for its allocation.
+    packed: Vec<u8>,
+}
+
+/// A member or frame that has been begun.
+enum Member {
+    Gzip(GzEncoder<Vec<u8>>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+impl Packer {
+    /// A packer that has begun nothing.
+    pub fn new(compression: Compression) -> Packer {
+        Packer {
+            compression,
+            member: None,
+            packed: Vec::new(),
+        }
+    }
+
+    /// Takes `lines`; gives what can be written of them by now.
+    ///
+    /// # Errors
+    /// zstd's, which for writing to memory is a lack of it.
+    pub fn push<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
+        if self.compression == Compression::None {
+            return Ok(lines);
+        }
+        self.packed.clear();
+        let member = match &mut self.member {
+            Some(member) => member,
+            none => none.insert(Member::begin(self.compression)?),
+        };
+        match member {
+            Member::Gzip(encoder) => {
+                encoder.write_all(lines)?;
+                self.packed.append(encoder.get_mut());
+            }
+            Member::Zstd(encoder) => {
+                encoder.write_all(lines)?;
+                self.packed.append(encoder.get_mut());
+            }
+        }
+        Ok(&self.packed)
+    }
+
+    /// Ends the member or frame; gives what is left of it to be written.
+    ///
+    /// # Errors
+    /// As with [`Packer::push`].
+    pub fn end(&mut self) -> io::Result<&[u8]> {
+        self.packed = match self.member.take() {
+            None => Vec::new(),
+            Some(Member::Gzip(encoder)) => encoder.finish()?,
+            Some(Member::Zstd(encoder)) => encoder.finish()?,
+        };
+        Ok(&self.packed)
+    }
+}
+
+impl Member {
+    fn begin(compression: Compression) -> io::Result<Member> {
+        Ok(match compression {
+            Compression::Zstd => {
+                let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
+                // A damaged disk is then told from good lines.
+                encoder.include_checksum(true)?;
+                Member::Zstd(encoder)
+            }
+            _ => Member::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default())),
+        })
+    }
+}
+
+/// What the bytes of `packed` say when they are unpacked. Fails at the end of one that ends within a
+/// member or frame.
+///
+/// # Errors
+/// zstd's, which for reading is a lack of memory.
+pub fn unpack<'a>(
+    compression: Compression,
+    packed: impl Read + 'a,
+) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match compression {
+        Compression::None => Box::new(packed),
+        Compression::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(packed)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpacked(compression: Compression, packed: &[u8]) -> io::Result<String> {
+        let mut text = String::new();
+        unpack(compression, packed)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn the_file_up_to_any_commit_unpacks_and_up_to_nowhere_else() {
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let mut packer = Packer::new(compression);
+            let (mut file, mut text) = (Vec::new(), String::new());
+            let mut commits = Vec::new();
+            for commit in 0..3 {
+                for line in 0..200 {
+                    let line = format!("{{\"commit\":{commit},\"line\":{line}}}\n");
+                    file.extend_from_slice(packer.push(line.as_bytes()).unwrap());
+                    text.push_str(&line);
+                }
+                file.extend_from_slice(packer.end().unwrap());
+                commits.push(file.len());
+                assert_eq!(unpacked(compression, &file).unwrap(), text);
+            }
+            for cut in 1..file.len() {
+                let is_whole = unpacked(compression, &file[..cut]).is_ok();
+                assert_eq!(is_whole, commits.contains(&cut), "{compression:?} {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_packed_into_nothing() {
+        for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+            assert_eq!(Packer::new(compression).end().unwrap(), b"");
+        }
+    }
+}
