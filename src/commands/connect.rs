@@ -7,6 +7,7 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 
 use crate::config::settings::{SourceSettings, Target};
+use crate::crash;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -64,7 +65,7 @@ impl Connector {
             limits: self.limits(settings, credential),
             patience: Patience::from(&settings.connection),
             meter: Arc::new(Meter::default()),
-            slice_records: SLICE_RECORDS,
+            slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
         };
         Ok((origin, fetcher))
     }

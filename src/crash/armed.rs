@@ -3,18 +3,16 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Point;
 
-/// The passage at which to die, counted from 1 over all points.
-static TURN: LazyLock<Option<u64>> = LazyLock::new(|| number("ATLAUDIT_CRASH_AT"));
+/// Where to die: at so many passages, counted from 1 over all points, or at the first of a point.
+static TURN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_AT").ok());
 /// The file that the names of the points passed are appended to.
 static TRACE: LazyLock<Option<String>> =
     LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_TRACE").ok());
-static COMMIT_BYTES: LazyLock<Option<u64>> =
-    LazyLock::new(|| number("ATLAUDIT_CRASH_COMMIT_BYTES"));
-static PASSED: AtomicU64 = AtomicU64::new(0);
+static PASSED: AtomicUsize = AtomicUsize::new(0);
 
 pub fn pass(here: Point) {
     let passage = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
@@ -23,16 +21,16 @@ pub fn pass(here: Point) {
     {
         let _ = writeln!(file, "{here:?}");
     }
-    if *TURN == Some(passage) {
+    let turn = TURN.as_deref();
+    if turn.is_some_and(|turn| turn == passage.to_string() || turn == format!("{here:?}")) {
         // Nothing is unwound, dropped or flushed, as with SIGKILL.
         std::process::abort();
     }
 }
 
-pub fn commit_bytes() -> Option<u64> {
-    *COMMIT_BYTES
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+pub fn number(name: &str) -> Option<usize> {
+    std::env::var(format!("ATLAUDIT_CRASH_{name}"))
+        .ok()?
+        .parse()
+        .ok()
 }

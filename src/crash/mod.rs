@@ -48,11 +48,15 @@ pub fn point(here: Point) {
     let _ = here;
 }
 
-/// The bytes that make a commit due: `usual`, but for tests that want many commits of few events.
+/// A limit that tests set low, so that few events make many commits: `usual`, but for
+/// `ATLAUDIT_CRASH_<name>` in their environment.
 #[inline]
-pub fn commit_bytes(usual: u64) -> u64 {
+pub fn limit(name: &str, usual: usize) -> usize {
     #[cfg(feature = "crash-points")]
-    return armed::commit_bytes().unwrap_or(usual);
+    return armed::number(name).unwrap_or(usual);
     #[cfg(not(feature = "crash-points"))]
-    usual
+    {
+        let _ = name;
+        usual
+    }
 }

@@ -17,7 +17,7 @@ use crate::telemetry::meter::Meter;
 
 /// Uncommitted bytes that make a commit due: a commit costs two syncs, and what is not committed
 /// is fetched again after a crash.
-const COMMIT_BYTES: u64 = 8 * 1024 * 1024;
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The longest that a line stays uncommitted.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
@@ -41,7 +41,9 @@ pub struct Writer {
     meter: Arc<Meter>,
     tally: Tally,
     lines: Vec<u8>,
-    uncommitted_bytes: u64,
+    /// [`COMMIT_BYTES`] but for tests.
+    commit_bytes: usize,
+    uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
 }
@@ -62,6 +64,7 @@ impl Writer {
             meter,
             tally: Tally::default(),
             lines: Vec::new(),
+            commit_bytes: crash::limit("COMMIT_BYTES", COMMIT_BYTES),
             uncommitted_bytes: 0,
             uncommitted_events: 0,
             oldest_uncommitted: None,
@@ -83,12 +86,10 @@ impl Writer {
     /// How long until a commit is due; nothing while there is nothing to commit.
     pub fn commit_due(&self) -> Option<Duration> {
         let oldest = self.oldest_uncommitted?;
-        Some(
-            match self.uncommitted_bytes >= crash::commit_bytes(COMMIT_BYTES) {
-                true => Duration::ZERO,
-                false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
-            },
-        )
+        Some(match self.uncommitted_bytes >= self.commit_bytes {
+            true => Duration::ZERO,
+            false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
+        })
     }
 
     /// The newest place known.
@@ -177,10 +178,7 @@ impl Writer {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
-        let mut outputs = self.sink.commit()?;
-        for output in &mut outputs {
-            output.is_open = false;
-        }
+        let outputs = self.sink.finish()?;
         self.record(outputs)
     }
 
@@ -197,7 +195,7 @@ impl Writer {
     fn append(&mut self, tally: &Tally) -> Result<(), RunError> {
         if !self.lines.is_empty() {
             self.sink.append(&self.lines)?;
-            self.uncommitted_bytes += self.lines.len() as u64;
+            self.uncommitted_bytes += self.lines.len();
             self.uncommitted_events += tally.events;
             self.oldest_uncommitted.get_or_insert_with(Instant::now);
         }

@@ -96,6 +96,18 @@ impl Sink for Files {
         Ok(open.account().into_iter().collect())
     }
 
+    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+        let mut files = self.commit()?;
+        if let Some(open) = self.current.take_if(|open| open.is_in_vain()) {
+            open.remove()?;
+            return Ok(Vec::new());
+        }
+        for file in &mut files {
+            file.is_open = false;
+        }
+        Ok(files)
+    }
+
     fn is_full(&self) -> bool {
         self.current.as_ref().is_some_and(|open| {
             let (rotation, now) = (self.settings.rotation, (self.clock)());

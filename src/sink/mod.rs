@@ -47,6 +47,18 @@ pub trait Sink: Send {
     /// It could not be made so.
     fn commit(&mut self) -> Result<Vec<Written>, SinkError>;
 
+    /// The last commit. From now on the files may grow by other hands.
+    ///
+    /// # Errors
+    /// As with [`Sink::commit`].
+    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+        let mut files = self.commit()?;
+        for file in &mut files {
+            file.is_open = false;
+        }
+        Ok(files)
+    }
+
     /// Whether what was appended should be committed now, so that a new file can be begun.
     fn is_full(&self) -> bool {
         false

@@ -26,6 +26,9 @@ pub struct Open {
     packer: Packer,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
+    is_packed: bool,
+    /// Whether we made it, in this run or the last.
+    is_ours: bool,
     has_uncommitted: bool,
     /// Whether somebody left a line without an end: ours must not become part of it.
     is_torn: bool,
@@ -84,6 +87,8 @@ impl Open {
         Ok(Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: Packer::new(compression),
+            is_packed: compression != Compression::None,
+            is_ours: is_new || known.is_some(),
             has_uncommitted: false,
             path,
             file,
@@ -167,16 +172,7 @@ impl Open {
         }
         let packed = self.packer.push(lines);
         let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
-        // In two halves where a test may want to die between them.
-        let half = if cfg!(feature = "crash-points") {
-            packed.len() / 2
-        } else {
-            0
-        };
-        let (first, rest) = packed.split_at(half);
-        write(&mut self.file, &mut self.length, first, &self.path)?;
-        crash::point(Point::HalfAppended);
-        write(&mut self.file, &mut self.length, rest, &self.path)?;
+        write(&mut self.file, &mut self.length, packed, &self.path)?;
         crash::point(Point::Appended);
         Ok(())
     }
@@ -229,6 +225,19 @@ impl Open {
         }
     }
 
+    /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one member.
+    pub fn is_in_vain(&self) -> bool {
+        self.is_ours && self.is_packed && self.is_regular && self.length == 0
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(self) -> Result<(), SinkError> {
+        fs::remove_file(&self.path).map_err(|error| failed("remove", &self.path, error))
+    }
+
     /// Gives it its finished name, by which it sorts behind all that were finished before. To be
     /// called between two commits; nothing is written to it afterwards.
     ///
@@ -274,7 +283,17 @@ pub fn failed(doing: &'static str, path: &Path, source: io::Error) -> SinkError 
 }
 
 fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result<(), SinkError> {
-    match file.write_all(bytes) {
+    // In two halves where a test may want to die between them.
+    let half = match cfg!(feature = "crash-points") {
+        true => bytes.len() / 2,
+        false => 0,
+    };
+    let (first, rest) = bytes.split_at(half);
+    let written = file.write_all(first).and_then(|()| {
+        crash::point(Point::HalfAppended);
+        file.write_all(rest)
+    });
+    match written {
         Ok(()) => {
             *length += bytes.len() as u64;
             Ok(())

@@ -12,6 +12,7 @@
 mod support;
 
 mod collect;
+mod crash;
 mod demo;
 mod full_minutes;
 mod imports;

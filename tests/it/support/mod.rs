@@ -1,8 +1,10 @@
 //! Owns what the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
 
+mod output;
 mod run;
 mod site;
 
+pub use output::Outputs;
 pub use run::{Run, keys};
 pub use site::{Site, blank, small};
 
@@ -34,6 +36,23 @@ pub fn each_once(got: &[String], want: &[String]) {
         missing.is_empty() && unasked.is_empty() && counts.0 == counts.1,
         "got and wanted: {counts:?}; missing: {missing:?}; unasked: {unasked:?}"
     );
+}
+
+/// `written` holds each event that the sandbox serves for `name` once, in order: those of an
+/// organization as they were processed, Jira's by their times. `what` names the case.
+pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
+    let ids = written.ids();
+    if name == "acme" {
+        let served = org_ids(&site.control.org_ids());
+        let differs = ids.iter().zip(&served).position(|(got, want)| got != want);
+        let counts = (ids.len(), served.len());
+        assert!(ids == served, "{what}: {counts:?}, first at {differs:?}");
+    } else {
+        each_once(&ids, &jira_ids(&site.control.jira_ids()));
+        let time = |event: &serde_json::Value| event["time"].as_str().unwrap().to_owned();
+        let times: Vec<_> = written.trees().iter().map(time).collect();
+        assert!(times.is_sorted(), "{what}: not in order");
+    }
 }
 
 /// The file `acme` holds each event that the sandbox serves, `acme-jira` each record.

@@ -1,0 +1,167 @@
+//! Lets the program die at every point between two side effects, one after the other, and shows that
+//! the files hold each event once whatever the point.
+
+use std::fs;
+use std::io::Write as _;
+
+use crate::support::{Outputs, Site, small, whole};
+
+/// Every point there is (`src/crash`).
+const POINTS: &[&str] = &[
+    "Locked",
+    "LeftoverRemoved",
+    "StateWritten",
+    "StateReplaced",
+    "StateDurable",
+    "CutBack",
+    "SetAside",
+    "OutputCreated",
+    "OutputOpened",
+    "HalfAppended",
+    "Appended",
+    "Packed",
+    "OutputDurable",
+    "Finished",
+];
+
+/// What each run finds: two or three pages, and as many commits.
+const EVENTS: usize = 8;
+
+/// Points that are passed only where a run died at another before.
+const AFTER: &[(&str, &str)] = &[("StateWritten", "LeftoverRemoved"), ("Packed", "CutBack")];
+
+/// A site of which each page is a commit.
+fn site(source: &str, compression: &str, rotate: &str) -> Site {
+    let mut site = Site::new(small(EVENTS, EVENTS));
+    site.set_output("path", "out/{source}.jsonl");
+    site.set_output("compression", compression);
+    site.set_output("rotate", rotate);
+    site.set(source, "page_size", 4);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
+    site
+}
+
+/// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if it
+/// came so far.
+fn die(site: &mut Site, source: &str, turn: &str) -> Option<String> {
+    let trace = site.path("trace");
+    let _ = fs::remove_file(&trace);
+    site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
+    site.set_env("ATLAUDIT_CRASH_AT", turn);
+    let run = site.run(&["pull", source]);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    if run.code == 0 {
+        return None;
+    }
+    assert_eq!(run.code, 128 + 6, "{}", run.stderr);
+    let passed = fs::read_to_string(&trace).unwrap();
+    passed.lines().last().map(str::to_owned)
+}
+
+/// First runs that die, each a passage later in a site of its own; the next run mends it.
+fn first_runs_die(source: &str, compression: &str, rotate: &str) {
+    for passage in 1.. {
+        let mut site = site(source, compression, rotate);
+        let mut outputs = Outputs::new(site.path("out"), source);
+        let Some(point) = die(&mut site, source, &passage.to_string()) else {
+            assert!(passage > POINTS.len(), "it died too seldom: {passage}");
+            return;
+        };
+        outputs.finished_stay();
+        site.ok(&["pull", source]);
+        outputs.finished_stay();
+        let what = format!("{source} {compression} {rotate}: passage {passage}, {point}");
+        whole(&what, &site, source, &outputs.read());
+    }
+}
+
+/// Runs that die one after the other, each at another point, each mending what the ones before left
+/// and finding news.
+fn later_runs_die(source: &str, compression: &str, rotate: &str) {
+    let mut site = site(source, compression, rotate);
+    let mut outputs = Outputs::new(site.path("out"), source);
+    let die_at = |site: &mut Site, point: &str| {
+        let died = die(site, source, point);
+        assert_eq!(
+            died.as_deref(),
+            Some(point),
+            "{source} {compression} {rotate}"
+        );
+        match source {
+            "acme" => site.control.add_org_events(EVENTS),
+            _ => site.control.add_jira_records(EVENTS),
+        }
+    };
+    site.ok(&["pull", source]);
+    for &point in POINTS {
+        // A state of its own for each: the points before it are passed again.
+        let before = AFTER.iter().find(|(_, then)| *then == point);
+        match point {
+            "SetAside" => continue, // that one has a test of its own
+            "Finished" if rotate == "never" => continue,
+            // A new file is only begun where the last one was moved away.
+            "OutputCreated" if rotate == "never" => {
+                fs::rename(site.path("out"), site.path("before")).unwrap();
+            }
+            _ => {}
+        }
+        if let Some((before, _)) = before {
+            die_at(&mut site, before);
+        }
+        die_at(&mut site, point);
+        outputs.finished_stay();
+    }
+    site.ok(&["pull", source]);
+    outputs.finished_stay();
+    let what = format!("{source} {compression} {rotate}");
+    let mut written = Outputs::new(site.path("before"), source).read();
+    written.stdout.append(&mut outputs.read().stdout);
+    whole(&what, &site, source, &written);
+}
+
+#[test]
+fn an_organizations_first_run_dies_at_every_passage() {
+    first_runs_die("acme", "none", "never");
+    first_runs_die("acme", "gzip", "2KiB");
+}
+
+#[test]
+fn jiras_first_run_dies_at_every_passage() {
+    first_runs_die("acme-jira", "none", "never");
+    first_runs_die("acme-jira", "zstd", "2KiB");
+}
+
+#[test]
+fn later_runs_die_at_every_point_whatever_the_files() {
+    for source in ["acme", "acme-jira"] {
+        for compression in ["none", "gzip", "zstd"] {
+            for rotate in ["never", "2KiB"] {
+                later_runs_die(source, compression, rotate);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_others_left_torn_is_moved_aside_once_also_by_a_run_that_dies_over_it() {
+    let mut site = site("acme", "none", "never");
+    site.ok(&["pull", "acme"]);
+    let path = site.path("out/acme.jsonl");
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"{\"torn").unwrap();
+    assert_eq!(
+        die(&mut site, "acme", "SetAside").as_deref(),
+        Some("SetAside")
+    );
+    site.control.add_org_events(EVENTS);
+    site.ok(&["pull", "acme"]);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("{\"torn"), "{text}");
+    whole("after it", &site, "acme", &site.read("out/acme.jsonl"));
+    let aside = fs::read_dir(site.path("out")).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().contains(".unfinished-")
+    });
+    assert!(aside.count() > 0, "nothing was kept");
+}
