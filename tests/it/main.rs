@@ -19,6 +19,7 @@ mod imports;
 mod interrupt;
 mod jira;
 mod keyring;
+mod kill;
 mod late;
 mod layers;
 mod limits;
