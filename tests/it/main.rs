@@ -14,6 +14,7 @@ mod support;
 mod collect;
 mod crash;
 mod demo;
+mod files;
 mod full_minutes;
 mod imports;
 mod interrupt;

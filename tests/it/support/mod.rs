@@ -6,7 +6,7 @@ mod site;
 
 pub use output::Outputs;
 pub use run::{Run, keys};
-pub use site::{Site, blank, small};
+pub use site::{Running, Site, blank, small};
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -1,0 +1,289 @@
+//! Packed and rotated output, and what other programs do to the files meanwhile.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{
+    Outputs, Run, Running, Site, each_once, eventually, jira_ids, org_ids, small, whole,
+};
+
+const SOURCES: [&str; 2] = ["acme-jira", "acme"];
+
+/// A site that writes `out/<source>.jsonl`, packed and rotated like this.
+fn site(compression: &str, rotate: &str) -> Site {
+    let mut site = Site::new(small(120, 80));
+    site.set_output("path", "out/{source}.jsonl");
+    site.set_output("compression", compression);
+    site.set_output("rotate", rotate);
+    site
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().unwrap();
+    let mut names: Vec<_> = entries.map(|entry| name(entry.unwrap())).collect();
+    names.sort();
+    names
+}
+
+fn holds_all(site: &Site, what: &str) {
+    for source in SOURCES {
+        let outputs = Outputs::new(site.path("out"), source);
+        whole(what, site, source, &outputs.read());
+    }
+}
+
+#[test]
+fn packed_files_unpack_and_go_on() {
+    for (compression, suffix) in [("gzip", "gz"), ("zstd", "zst")] {
+        let site = site(compression, "never");
+        site.ok(&["pull"]);
+        site.control.add_org_events(30);
+        site.control.add_jira_records(30);
+        site.ok(&["pull"]);
+        let wanted = SOURCES.map(|source| format!("{source}.jsonl.{suffix}"));
+        assert_eq!(names(&site.path("out")), wanted);
+        holds_all(&site, compression);
+    }
+}
+
+#[test]
+fn a_run_without_news_leaves_no_file_that_does_not_unpack() {
+    for compression in ["gzip", "zstd"] {
+        let mut site = site(compression, "never");
+        site.ok(&["pull"]);
+        fs::rename(site.path("out"), site.path("taken")).unwrap();
+        site.ok(&["pull"]);
+        assert_eq!(names(&site.path("out")), Vec::<String>::new());
+        site.set_output("path", "taken/{source}.jsonl");
+        site.ok(&["pull"]);
+        assert_eq!(names(&site.path("taken")).len(), 2);
+    }
+}
+
+#[test]
+fn packed_standard_output_of_two_sources_unpacks() {
+    let site = Site::new(small(3_000, 1_000));
+    let mut wanted = org_ids(&site.control.org_ids());
+    wanted.extend(jira_ids(&site.control.jira_ids()));
+    for compression in ["gzip", "zstd"] {
+        let packed = site
+            .ok(&["pull", "--since", "31d", "--compression", compression])
+            .stdout;
+        let mut stdout = Vec::new();
+        match compression {
+            "gzip" => flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut stdout),
+            _ => zstd::stream::read::Decoder::new(&packed[..])
+                .unwrap()
+                .read_to_end(&mut stdout),
+        }
+        .unwrap();
+        let run = Run {
+            code: 0,
+            stdout,
+            stderr: String::new(),
+        };
+        each_once(&run.ids(), &wanted);
+    }
+}
+
+#[test]
+fn files_of_a_size_sort_in_the_order_of_writing() {
+    let mut site = site("none", "20KiB");
+    for source in SOURCES {
+        site.set(source, "page_size", 10);
+    }
+    for _ in 0..3 {
+        site.ok(&["pull"]);
+        site.control.add_org_events(40);
+        site.control.add_jira_records(40);
+    }
+    std::thread::sleep(Duration::from_millis(5));
+    site.ok(&["pull"]);
+    holds_all(&site, "rotated");
+    let finished: Vec<_> = names(&site.path("out"))
+        .into_iter()
+        .filter(|name| name.starts_with("acme-2"))
+        .collect();
+    assert!(finished.len() > 4, "{finished:?}");
+    for name in finished {
+        let length = fs::metadata(site.path("out").join(&name)).unwrap().len();
+        // A page of ten events is at most some twenty kilobytes more.
+        assert!((20 << 10..45 << 10).contains(&length), "{name}: {length}");
+    }
+}
+
+#[test]
+fn a_new_hour_finishes_the_file_of_the_last_one_also_without_news() {
+    for (rotate, hours) in [("hourly", 1), ("daily", 24)] {
+        let site = site("zstd", rotate);
+        site.ok(&["pull", "acme"]);
+        let state = site.state().join("acme.json");
+        let mut checkpoint: serde_json::Value =
+            serde_json::from_slice(&fs::read(&state).unwrap()).unwrap();
+        let begun = chrono::Utc::now() - chrono::TimeDelta::hours(hours);
+        checkpoint["outputs"][0]["begun"] = begun.to_rfc3339().into();
+        fs::write(&state, checkpoint.to_string()).unwrap();
+        site.ok(&["pull", "acme"]);
+        let finished = begun
+            .format("acme-%Y%m%dT%H%M%S%.3fZ.jsonl.zst")
+            .to_string();
+        assert_eq!(names(&site.path("out")), [finished]);
+        site.control.add_org_events(10);
+        site.ok(&["pull", "acme"]);
+        let outputs = Outputs::new(site.path("out"), "acme");
+        whole(rotate, &site, "acme", &outputs.read());
+    }
+}
+
+#[test]
+fn standard_output_is_not_rotated() {
+    let mut site = Site::new(small(10, 10));
+    site.set_output("rotate", "daily");
+    site.run(&["pull"])
+        .refused(6, &["standard output", "output.path"]);
+    // A look at it for once is no mistake of the configuration.
+    site.set_output("path", "{source}");
+    site.ok(&["pull", "--since", "31d", "--output", "-"]);
+}
+
+/// A run of `acme` that has committed some events and waits for the next page.
+fn half_way(site: &mut Site) -> Running {
+    site.set("acme", "page_size", 10);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    let running = site.start(&["pull", "acme"]);
+    eventually("events on disk", || {
+        fs::metadata(current(site)).is_ok_and(|facts| facts.len() > 0)
+    });
+    running
+}
+
+/// The file that is written to.
+fn current(site: &Site) -> PathBuf {
+    let plain = site.path("out/acme.jsonl");
+    match plain.exists() {
+        true => plain,
+        false => site.path("out/acme.jsonl.gz"),
+    }
+}
+
+#[test]
+fn a_file_that_is_renamed_under_a_run_is_let_go() {
+    for compression in ["none", "gzip"] {
+        let mut site = site(compression, "never");
+        let running = half_way(&mut site);
+        let path = current(&site);
+        // Sorts before the current one, as the finished ones of our own do.
+        let suffix = if compression == "gzip" { ".gz" } else { "" };
+        let renamed = site.path(&format!("out/acme-2.jsonl{suffix}"));
+        fs::rename(&path, &renamed).unwrap();
+        let run = running.end();
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(current(&site).exists());
+        let outputs = Outputs::new(site.path("out"), "acme");
+        whole(compression, &site, "acme", &outputs.read());
+    }
+}
+
+#[test]
+fn a_file_that_was_renamed_under_a_killed_run_is_cut_back_where_it_is() {
+    for compression in ["none", "gzip"] {
+        let mut site = site(compression, "never");
+        let mut running = half_way(&mut site);
+        running.child().kill().unwrap();
+        running.end();
+        let path = current(&site);
+        let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        // As of a commit that was under way.
+        std::io::Write::write_all(&mut file, b"{\"torn").unwrap();
+        let suffix = if compression == "gzip" { ".gz" } else { "" };
+        fs::rename(&path, site.path(&format!("out/acme-2.jsonl{suffix}"))).unwrap();
+        let run = site.ok(&["pull", "acme"]);
+        assert!(run.stderr.contains("cut off"), "{}", run.stderr);
+        let outputs = Outputs::new(site.path("out"), "acme");
+        whole(compression, &site, "acme", &outputs.read());
+    }
+}
+
+#[test]
+fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
+    for compression in ["none", "gzip"] {
+        let mut site = site(compression, "never");
+        site.set("acme", "page_size", 10);
+        site.ok(&["pull", "acme"]);
+        let path = current(&site);
+        let suffix = if compression == "gzip" { ".gz" } else { "" };
+        fs::copy(&path, site.path(&format!("out/acme-2.jsonl{suffix}"))).unwrap();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(0)
+            .unwrap();
+        site.control.add_org_events(40);
+        site.ok(&["pull", "acme"]);
+        let outputs = Outputs::new(site.path("out"), "acme");
+        whole(compression, &site, "acme", &outputs.read());
+    }
+}
+
+/// What a program makes of a file.
+fn unpacked_by(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
+    let mut command = Command::new(program);
+    let output = command
+        .args(args)
+        .arg(file)
+        .stderr(Stdio::inherit())
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(output.status.success(), "{program} {}", file.display());
+    output.stdout
+}
+
+/// Needs gzip and zstd.
+#[test]
+#[ignore = "needs the programs zcat and zstd; the gate runs it"]
+fn the_usual_tools_unpack_every_committed_part() {
+    let tools: [(&str, &str, &str, &[&str]); 2] = [
+        ("gzip", "gz", "zcat", &[]),
+        ("zstd", "zst", "zstd", &["-dc"]),
+    ];
+    for (compression, suffix, program, args) in tools {
+        let mut site = site(compression, "never");
+        site.set("acme", "page_size", 10);
+        site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+        site.control
+            .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(60));
+        let path = site.path(&format!("out/acme.jsonl.{suffix}"));
+        let state = site.state().join("acme.json");
+        let mut running = site.start(&["pull", "acme"]);
+        let mut parts = 0;
+        while !running.has_ended() {
+            let checkpoint = fs::read(&state).unwrap_or_default();
+            let checkpoint: serde_json::Value =
+                serde_json::from_slice(&checkpoint).unwrap_or_default();
+            let committed = checkpoint["outputs"][0]["committed"].as_u64().unwrap_or(0);
+            if committed > 0 {
+                let part = site.path(&format!("part.{suffix}"));
+                let bytes = fs::read(&path).unwrap();
+                fs::write(&part, &bytes[..usize::try_from(committed).unwrap()]).unwrap();
+                let text = unpacked_by(program, args, &part);
+                assert!(text.ends_with(b"\n"));
+                parts += 1;
+            }
+        }
+        assert_eq!(running.end().code, 0);
+        assert!(parts > 3, "{parts}");
+        let written = Run {
+            code: 0,
+            stdout: unpacked_by(program, args, &path),
+            stderr: String::new(),
+        };
+        whole(program, &site, "acme", &written);
+    }
+}
