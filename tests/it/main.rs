@@ -26,6 +26,7 @@ mod output;
 mod refusals;
 mod resume;
 mod secrets;
+mod shared_limits;
 mod state;
 mod stuck;
 mod verbatim;
