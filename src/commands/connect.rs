@@ -167,3 +167,38 @@ fn authorization(target: &Target, credential: &Credential) -> Authorization {
         _ => Authorization::Bearer(credential.key.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn name(target: &Target, org_id: Option<&str>, email: Option<&str>) -> String {
+        let credential = Credential {
+            key: SecretString::from("SECRETKEY"),
+            org_id: org_id.map(str::to_owned),
+            email: email.map(str::to_owned),
+            origin: String::new(),
+        };
+        endpoint_name(target, &credential)
+    }
+
+    #[test]
+    fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
+        let base_url: url::Url = "https://api.example/".parse().unwrap();
+        let org = Target::OrgEvents {
+            base_url: base_url.clone(),
+            org_id: None,
+        };
+        let site = Target::JiraAudit {
+            base_url,
+            site: "acme.example".to_owned(),
+            email: None,
+        };
+        assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
+        assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
+        assert_ne!(name(&org, None, None), name(&site, None, None));
+        assert!(!name(&org, Some("o1"), None).contains("SECRET"));
+    }
+}
