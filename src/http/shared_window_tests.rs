@@ -82,6 +82,16 @@ fn the_pause_that_ends_last_holds_everybody() {
 }
 
 #[test]
+fn a_pause_replaces_one_that_cannot_be() {
+    let (_folder, path) = folder();
+    write(&path, &[u64::MAX]);
+    let mut one = window(&path);
+    let pause = Duration::from_secs(5);
+    one.lock().unwrap().unwrap().pause(pause, START).unwrap();
+    assert_eq!(admit(&mut one, 6, START), Err(Held::by_server(pause)));
+}
+
+#[test]
 fn a_held_file_is_busy_and_a_dropped_one_free() {
     let (_folder, path) = folder();
     let (mut one, mut two) = (window(&path), window(&path));
