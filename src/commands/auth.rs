@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::connect::Connector;
+use crate::commands::connect::{Connector, sharing};
 use crate::config::env::Env;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
@@ -39,7 +39,7 @@ pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Resul
         email,
         origin: credentials::origin(&request.source),
     };
-    test(&request, &credential, console).await?;
+    test(&request, &credential, env, console).await?;
     let secret = StoredSecret {
         api_key: credential.key,
         org_id: credential.org_id,
@@ -69,9 +69,11 @@ fn organization(configured: Option<&str>) -> Result<String, AppError> {
 async fn test(
     request: &LoginRequest,
     credential: &Credential,
+    env: &Env,
     console: &Console,
 ) -> Result<(), AppError> {
-    let Err(error) = answers(&request.source, credential).await else {
+    let mut connector = Connector::new(sharing(env));
+    let Err(error) = answers(&mut connector, &request.source, credential).await else {
         return Ok(());
     };
     if error.exit() != Exit::Incomplete && error.exit() != Exit::RateLimited {
@@ -192,9 +194,10 @@ fn table(source: &SourceSettings) -> String {
 /// The first credential that is missing or refused, or standard output cannot be written.
 pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
     let mut first = None;
+    let mut connector = Connector::new(sharing(env));
     for source in &settings.sources {
         let tested = match credentials::load(source, env).await {
-            Ok(credential) => answers(source, &credential).await,
+            Ok(credential) => answers(&mut connector, source, &credential).await,
             Err(error) => Err(error.into()),
         };
         let end = match source.expires_on {
@@ -212,11 +215,15 @@ pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
 }
 
 /// Asks for one page, once.
-async fn answers(source: &SourceSettings, credential: &Credential) -> Result<(), AppError> {
+async fn answers(
+    connector: &mut Connector,
+    source: &SourceSettings,
+    credential: &Credential,
+) -> Result<(), AppError> {
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
     source.connection.max_wait = Duration::ZERO;
-    let (_, fetcher) = Connector::default().connect(&source, credential)?;
+    let (_, fetcher) = connector.connect(&source, credential)?;
     Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 

@@ -15,6 +15,7 @@ use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::client::HttpClient;
+use crate::http::sharing::Sharing;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
@@ -56,10 +57,10 @@ struct Ended {
 }
 
 impl Collection {
-    /// A collection that runs nothing yet.
-    pub fn new(terms: Terms) -> Collection {
+    /// A collection that runs nothing yet, within the limits that `sharing` shares.
+    pub fn new(terms: Terms, sharing: Sharing) -> Collection {
         Collection {
-            connector: Connector::default(),
+            connector: Connector::new(sharing),
             terms,
             running: JoinSet::new(),
             ended: Vec::new(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 
+use crate::config::env::Env;
+use crate::config::places;
 use crate::config::settings::{SourceSettings, Target};
 use crate::crash;
 use crate::credentials::Credential;
@@ -17,6 +19,7 @@ use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::http::rate::CredentialLimit;
 use crate::http::retry::Patience;
+use crate::http::sharing::Sharing;
 use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
@@ -24,16 +27,27 @@ use crate::source;
 use crate::telemetry::meter::Meter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
-/// share its overall limit, those that ask one path share its quota.
-#[derive(Default)]
+/// share its overall limit, those that ask one path share its quota, also with other processes.
 pub struct Connector {
+    sharing: Sharing,
     clients: ClientPool,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
-    endpoint_limits: Vec<(Target, Arc<Limits>)>,
+    endpoint_limits: HashMap<String, Arc<Limits>>,
 }
 
 impl Connector {
+    /// A connector that has connected nothing yet.
+    pub fn new(sharing: Sharing) -> Self {
+        Connector {
+            sharing,
+            clients: ClientPool::default(),
+            rates: HashMap::new(),
+            credential_limits: HashMap::new(),
+            endpoint_limits: HashMap::new(),
+        }
+    }
+
     /// Takes note of a source's `requests_per_minute`: the largest of the sources that use one key
     /// counts for the key. To be called for all of them before the first is connected.
     pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
@@ -73,8 +87,8 @@ impl Connector {
     /// Atlassian counts requests by path, so two sources of one organization share its quota and
     /// its pauses, whatever their keys.
     fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Arc<Limits> {
-        let mut known = self.endpoint_limits.iter();
-        if let Some((_, limits)) = known.find(|(target, _)| *target == settings.target) {
+        let name = endpoint_name(&settings.target, credential);
+        if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
         }
         self.allow(settings, credential);
@@ -88,11 +102,27 @@ impl Connector {
             endpoint(&settings.target),
             settings.connection.requests_per_minute,
             overall.clone(),
+            self.sharing.open(&name, credential.email.as_deref()),
         ));
-        self.endpoint_limits
-            .push((settings.target.clone(), limits.clone()));
+        self.endpoint_limits.insert(name, limits.clone());
         limits
     }
+}
+
+/// What tells an endpoint from every other: where it is, and whose: the organization in its path,
+/// the account that a site counts by.
+fn endpoint_name(target: &Target, credential: &Credential) -> String {
+    let whose = match target {
+        Target::OrgEvents { .. } => &credential.org_id,
+        Target::JiraAudit { .. } => &credential.email,
+    };
+    let whose = whose.as_deref().unwrap_or_default();
+    format!("{} {} {whose}", target.kind().as_str(), target.base_url())
+}
+
+/// Where the limits are shared with the user's other processes.
+pub fn sharing(env: &Env) -> Sharing {
+    Sharing::in_first_of(&places::quota_folders(env), env.user)
 }
 
 fn fingerprint(credential: &Credential) -> Fingerprint {
@@ -136,5 +166,40 @@ fn authorization(target: &Target, credential: &Credential) -> Authorization {
             password: credential.key.clone(),
         },
         _ => Authorization::Bearer(credential.key.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    fn name(target: &Target, org_id: Option<&str>, email: Option<&str>) -> String {
+        let credential = Credential {
+            key: SecretString::from("SECRETKEY"),
+            org_id: org_id.map(str::to_owned),
+            email: email.map(str::to_owned),
+            origin: String::new(),
+        };
+        endpoint_name(target, &credential)
+    }
+
+    #[test]
+    fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
+        let base_url: url::Url = "https://api.example/".parse().unwrap();
+        let org = Target::OrgEvents {
+            base_url: base_url.clone(),
+            org_id: None,
+        };
+        let site = Target::JiraAudit {
+            base_url,
+            site: "acme.example".to_owned(),
+            email: None,
+        };
+        assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
+        assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
+        assert_ne!(name(&org, None, None), name(&site, None, None));
+        assert!(!name(&org, Some("o1"), None).contains("SECRET"));
     }
 }

@@ -19,6 +19,7 @@ use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::http::sharing::Sharing;
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 use crate::sandbox::{self, Options, Sandbox};
@@ -50,13 +51,15 @@ pub async fn run(
         true => OutputPath::File(shown.display().to_string()),
         false => OutputPath::Stdout,
     };
-    let mut collection = Collection::new(Terms {
+    let terms = Terms {
         state_dir: folder.path().join("state"),
         start: chrono::Utc::now(),
         max_events: None,
         stop: stop::requested(),
         console: console.clone(),
-    });
+    };
+    // Nobody else asks this sandbox.
+    let mut collection = Collection::new(terms, Sharing::off());
     for (settings, credential) in sources(&sandbox, path, &request)? {
         collection.start(settings, Ok(credential), None);
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use crate::commands::collect::{Collection, Terms};
+use crate::commands::connect::sharing;
 use crate::commands::{stop, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
@@ -33,13 +34,14 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     let report_file = request.report.as_deref().map(open_report).transpose()?;
-    let mut collection = Collection::new(Terms {
+    let terms = Terms {
         state_dir: request.state_dir.clone(),
         start: request.now,
         max_events: request.max_events,
         stop: stop::requested(),
         console: console.clone(),
-    });
+    };
+    let mut collection = Collection::new(terms, sharing(env));
     let mut sources = Vec::new();
     for settings in request.sources {
         warn_of_expiry(&settings, request.now.date_naive(), console);

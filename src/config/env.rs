@@ -15,14 +15,18 @@ pub const STATE_DIR: &str = "ATLAUDIT_STATE_DIR";
 pub const ORG_ID: &str = "ATLAUDIT_ORG_ID";
 /// The API key of the one organization source.
 pub const API_KEY: &str = "ATLAUDIT_API_KEY";
+/// The folder in which all processes of a user share their limits, instead of the usual one.
+pub const QUOTA_DIR: &str = "ATLAUDIT_QUOTA_DIR";
 /// Where systemd keeps a unit's credentials.
 pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// The process's surroundings: variables, working directory, terminals.
+/// The process's surroundings: variables, working directory, user, terminals.
 #[derive(Clone, Default)]
 pub struct Env {
     vars: HashMap<OsString, OsString>,
     cwd: PathBuf,
+    /// Who runs the process: the number of the effective user.
+    pub user: u32,
     /// Whether a person types on stdin.
     pub stdin_is_terminal: bool,
     /// Whether stdout is shown to a person.
@@ -43,6 +47,7 @@ impl Env {
             // Without a working directory (it was removed) relative paths fail on their own, with
             // the path in the message; that is no reason to refuse absolute ones.
             cwd: std::env::current_dir().unwrap_or_default(),
+            user: rustix::process::geteuid().as_raw(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),

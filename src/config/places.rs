@@ -1,4 +1,4 @@
-//! Owns where the configuration and the state lie when nobody says otherwise.
+//! Owns where the configuration, the state and the shared limits lie when nobody says otherwise.
 
 use std::path::{Path, PathBuf};
 
@@ -54,9 +54,32 @@ pub fn state_dir(flag: Option<&Path>, env: &Env) -> Result<PathBuf, ConfigError>
         })
 }
 
+/// Where the limits may be shared with the user's other processes, the best place first. It depends on
+/// the user alone: what runs from cron and what runs in a shell have to meet there.
+pub fn quota_folders(env: &Env) -> Vec<PathBuf> {
+    if let Some(path) = env.os(env::QUOTA_DIR) {
+        return vec![env.at_cwd(Path::new(path))];
+    }
+    let own = format!("atlaudit-{}", env.user);
+    // In memory where there is such a place: a request is noted with every one that is sent.
+    ["/dev/shm", "/tmp"]
+        .map(|base| Path::new(base).join(&own))
+        .to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn limits_are_shared_by_user_whatever_the_home() {
+        let mut env = Env::with([("HOME", "/h"), ("TMPDIR", "/t")], "/work");
+        env.user = 7;
+        let shared = ["/dev/shm/atlaudit-7", "/tmp/atlaudit-7"].map(PathBuf::from);
+        assert_eq!(quota_folders(&env), shared);
+        let named = Env::with([("ATLAUDIT_QUOTA_DIR", "q")], "/work");
+        assert_eq!(quota_folders(&named), [PathBuf::from("/work/q")]);
+    }
 
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_home() {

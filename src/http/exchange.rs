@@ -63,7 +63,7 @@ pub async fn exchange<T: Transport, P>(
                 waited = Some((reason, delay));
                 if pause_endpoint {
                     // Waited for in `admit`, together with every other task.
-                    limits.pause(delay);
+                    limits.pause(delay).await;
                 } else {
                     wait(delay, reason, meter).await;
                 }
@@ -75,7 +75,7 @@ pub async fn exchange<T: Transport, P>(
         };
         if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.asked_wait()) {
             // Too long for us, but to be obeyed all the same by whoever comes next.
-            limits.pause(asked);
+            limits.pause(asked).await;
         }
         return Err(trail.failure(kind, trouble));
     }

@@ -9,6 +9,7 @@ use super::*;
 use crate::http::error::TransportErrorKind;
 use crate::http::message::Endpoint;
 use crate::http::rate::CredentialLimit;
+use crate::http::shared::Shared;
 
 type Step = Result<Response, TransportError>;
 
@@ -54,7 +55,12 @@ struct Run {
 
 fn limits() -> Arc<Limits> {
     let credential = Arc::new(CredentialLimit::new(None));
-    Arc::new(Limits::new(Endpoint::EventsStream, None, credential))
+    Arc::new(Limits::new(
+        Endpoint::EventsStream,
+        None,
+        credential,
+        Shared::nothing(),
+    ))
 }
 
 fn request() -> Request {
@@ -203,7 +209,12 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_our_own_quota_is_not_failing() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let narrow = Limits::new(Endpoint::EventsStream, Some(1), credential);
+    let narrow = Limits::new(
+        Endpoint::EventsStream,
+        Some(1),
+        credential,
+        Shared::nothing(),
+    );
     let steps = [lost(), lost(), lost(), answer(200, &[], "7")];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));

@@ -1,5 +1,5 @@
 //! Owns leave to send: an attempt goes only when no pause is on, the endpoint's rolling minute has
-//! room and the credential's overall rate allows it.
+//! room, here and together with the user's other processes, and the credential's overall rate allows it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,9 @@ use chrono::Utc;
 use tokio::time::Instant;
 
 use super::gate::Gate;
+use super::held::Held;
 use super::rate::CredentialLimit;
+use super::shared::Shared;
 use super::window::RollingWindow;
 use crate::http::message::Endpoint;
 use crate::model::time;
@@ -16,8 +18,8 @@ use crate::telemetry::meter::{Meter, WaitReason};
 
 /// The limits of one endpoint under one credential. Shared (`Arc`) by every task that sends there.
 ///
-/// Two processes do not know of each other. Sharing a quota between them would replace `ledger`
-/// by one in a locked file; nothing outside this file would change.
+/// What other processes send is counted in files, on top of our own account: that stays as strict
+/// where nothing can be shared.
 #[derive(Debug)]
 pub struct Limits {
     ledger: Mutex<Ledger>,
@@ -28,6 +30,7 @@ pub struct Limits {
 struct Ledger {
     gate: Gate,
     window: Option<RollingWindow>,
+    shared: Shared,
 }
 
 /// A server's pause that lasts longer than the caller may wait.
@@ -38,26 +41,22 @@ pub struct PausedTooLong {
     pub remaining: Duration,
 }
 
-/// What holds a request back now, and for how long at least.
-#[derive(Debug, PartialEq, Eq)]
-struct Held {
-    reason: WaitReason,
-    wait: Duration,
-}
-
 impl Limits {
     /// The limits of `endpoint`; `requests_per_minute` replaces its quota. An endpoint without a
-    /// quota of its own has only the credential's.
+    /// quota of its own has only the credential's. Both are kept together with whoever uses `shared`.
     pub fn new(
         endpoint: Endpoint,
         requests_per_minute: Option<u32>,
         credential: Arc<CredentialLimit>,
+        mut shared: Shared,
     ) -> Self {
         let quota = requests_per_minute.or(endpoint.per_minute());
+        shared.limit(quota, credential.per_minute());
         Limits {
             ledger: Mutex::new(Ledger {
                 gate: Gate::default(),
                 window: quota.map(RollingWindow::new),
+                shared,
             }),
             credential,
         }
@@ -79,28 +78,28 @@ impl Limits {
         Ok(())
     }
 
-    /// Holds back every task's next attempt for `pause`. A longer pause already on stays.
-    pub fn pause(&self, pause: Duration) {
+    /// Holds back every task's next attempt for `pause`, here and in other processes. A longer pause
+    /// already on stays.
+    pub async fn pause(&self, pause: Duration) {
         self.with_ledger(|ledger| ledger.gate.pause(Instant::now(), pause));
+        while let Err(held) = self.with_ledger(|ledger| ledger.shared.pause(pause)) {
+            tokio::time::sleep(held.wait).await;
+        }
     }
 
-    /// Pause, window and rate are asked in one step, and counted only when all agree: a token held
+    /// Pause, windows and rate are asked in one step, and counted only when all agree: a token held
     /// across a wait would be spent in a minute other than the one it was counted in.
     fn try_admit(&self) -> Result<(), Held> {
-        let quota = |wait| Held {
-            reason: WaitReason::Quota,
-            wait,
-        };
         self.with_ledger(|ledger| {
             let now = Instant::now();
             if let Some(wait) = ledger.gate.remaining(now) {
-                let reason = WaitReason::Server;
-                return Err(Held { reason, wait });
+                return Err(Held::by_server(wait));
             }
             if let Some(window) = &mut ledger.window {
-                window.room(now).map_err(quota)?;
+                window.room(now).map_err(Held::by_quota)?;
             }
-            self.credential.take().map_err(quota)?;
+            let rate = || self.credential.take().map_err(Held::by_quota);
+            ledger.shared.admit(rate)?;
             if let Some(window) = &mut ledger.window {
                 window.record(now);
             }

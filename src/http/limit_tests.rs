@@ -6,7 +6,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> Limits {
     let credential = Arc::new(CredentialLimit::new(requests_per_minute));
-    Limits::new(endpoint, requests_per_minute, credential)
+    Limits::new(endpoint, requests_per_minute, credential, Shared::nothing())
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,8 +45,13 @@ async fn requests_per_minute_replaces_the_quota() {
 #[tokio::test(start_paused = true)]
 async fn endpoints_of_one_credential_share_its_rate() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let jira = Limits::new(Endpoint::JiraAuditRecords, None, Arc::clone(&credential));
-    let events = Limits::new(Endpoint::EventsStream, None, credential);
+    let jira = Limits::new(
+        Endpoint::JiraAuditRecords,
+        None,
+        Arc::clone(&credential),
+        Shared::nothing(),
+    );
+    let events = Limits::new(Endpoint::EventsStream, None, credential, Shared::nothing());
     let meter = Meter::default();
     // The burst of `rate`.
     for _ in 0..50 {
@@ -76,7 +81,7 @@ async fn a_pause_holds_every_task_also_one_that_waits_for_its_turn() {
         })
         .collect();
     tokio::time::sleep(Duration::from_secs(10)).await;
-    limits.pause(Duration::from_secs(100));
+    limits.pause(Duration::from_secs(100)).await;
     let mut at = Vec::new();
     for task in tasks {
         at.push(task.await.unwrap());
@@ -89,7 +94,7 @@ async fn a_pause_holds_every_task_also_one_that_waits_for_its_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
     let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
-    limits.pause(2 * MINUTE);
+    limits.pause(2 * MINUTE).await;
     let refused = limits.admit(MINUTE, &meter).await.unwrap_err();
     assert_eq!(refused.remaining, 2 * MINUTE);
     assert_eq!(meter.waited_ms.get(), 0);
@@ -99,7 +104,7 @@ async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_wait_is_over() {
     let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
-    limits.pause(MINUTE);
+    limits.pause(MINUTE).await;
     let admit = limits.admit(MINUTE, &meter);
     assert!(
         tokio::time::timeout(Duration::from_secs(1), admit)
@@ -108,4 +113,79 @@ async fn a_dropped_wait_is_over() {
     );
     assert_eq!(meter.waiting_for(), None);
     assert_eq!(meter.waited_ms.get() / 1000, 1);
+}
+
+/// The machine's clock, as tokio's paused time has it on this test's thread.
+fn paused_clock() -> u64 {
+    thread_local!(static START: std::cell::OnceCell<Instant> = const { std::cell::OnceCell::new() });
+    let passed = START.with(|start| start.get_or_init(Instant::now).elapsed());
+    1_000_000_000_000 + u64::try_from(passed.as_nanos()).unwrap()
+}
+
+/// The limits of a process of its own that shares `folder`.
+fn process(folder: &tempfile::TempDir, requests_per_minute: Option<u32>) -> Arc<Limits> {
+    let path = |name: &str| folder.path().join(name);
+    let shared = Shared::open(path("endpoint"), Some(path("account"))).unwrap();
+    Arc::new(Limits::new(
+        Endpoint::EventsStream,
+        requests_per_minute,
+        Arc::new(CredentialLimit::new(requests_per_minute)),
+        shared.with_clock(paused_clock),
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_processes_stay_within_the_quota_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let tasks = [(); 2].map(|()| {
+        let limits = process(&folder, None);
+        tokio::spawn(async move {
+            let mut at = Vec::new();
+            for _ in 0..60 {
+                limits.admit(MINUTE, &Meter::default()).await.unwrap();
+                at.push(start.elapsed());
+            }
+            at
+        })
+    });
+    let mut sent = Vec::new();
+    for task in tasks {
+        sent.extend(task.await.unwrap());
+    }
+    sent.sort_unstable();
+    for (first, &at) in sent.iter().enumerate() {
+        let inside = sent[first..].iter().take_while(|&&t| t - at <= MINUTE);
+        assert!(inside.count() <= 50);
+    }
+    // 50 at once, 50 after a minute, 20 after two: nobody waits for nothing.
+    assert_eq!(sent[119].as_secs(), 122);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_holds_the_other_process_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (process(&folder, None), process(&folder, None));
+    let (start, meter) = (Instant::now(), Meter::default());
+    one.pause(2 * MINUTE).await;
+    let refused = two.admit(MINUTE, &meter).await.unwrap_err();
+    assert_eq!(refused.remaining.as_secs(), 120);
+    two.admit(2 * MINUTE, &meter).await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), 120);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_rate_refuses_is_counted_in_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = process(&folder, Some(60));
+    for _ in 0..50 {
+        one.admit(MINUTE, &Meter::default()).await.unwrap();
+    }
+    for _ in 0..10 {
+        assert!(one.try_admit().is_err(), "the burst is spent");
+    }
+    for name in ["endpoint", "account"] {
+        let length = std::fs::metadata(folder.path().join(name)).unwrap().len();
+        assert_eq!(length, 8 + 50 * 8);
+    }
 }

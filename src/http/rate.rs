@@ -18,9 +18,10 @@ const CREDENTIAL_BURST: u32 = 50;
 
 /// The overall rate of one credential, shared by every endpoint and source that uses it.
 #[derive(Debug)]
-pub struct CredentialLimit<C: Clock = TokioClock>(
-    RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-);
+pub struct CredentialLimit<C: Clock = TokioClock> {
+    per_minute: u32,
+    limiter: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+}
 
 impl CredentialLimit {
     /// 1000 requests a minute, or `requests_per_minute` when that is larger.
@@ -33,17 +34,22 @@ impl<C: Clock> CredentialLimit<C> {
     fn with_clock(requests_per_minute: Option<u32>, clock: C) -> Self {
         let per_minute =
             requests_per_minute.map_or(CREDENTIAL_PER_MINUTE, |own| own.max(CREDENTIAL_PER_MINUTE));
-        CredentialLimit(RateLimiter::direct_with_clock(
-            overall_quota(per_minute),
-            clock,
-        ))
+        CredentialLimit {
+            per_minute,
+            limiter: RateLimiter::direct_with_clock(overall_quota(per_minute), clock),
+        }
+    }
+
+    /// Requests that may go in a minute.
+    pub(super) fn per_minute(&self) -> u32 {
+        self.per_minute
     }
 
     /// Takes a token, or says how long until the next one.
     pub(super) fn take(&self) -> Result<(), Duration> {
-        self.0
+        self.limiter
             .check()
-            .map_err(|held| held.wait_time_from(self.0.clock().now()))
+            .map_err(|held| held.wait_time_from(self.limiter.clock().now()))
     }
 }
 

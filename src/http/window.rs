@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// The server counts a request when it arrives, we when it leaves, and the way takes longer for some
 /// (the first one also shakes hands). With the margin, requests may differ by a second on their way
 /// and still never break the quota; it costs 1/61 of the throughput.
-const SPAN: Duration = Duration::from_secs(61);
+pub(super) const SPAN: Duration = Duration::from_secs(61);
 
 /// A sliding log of the admissions of the last minute. A token bucket would not do: it lets its burst
 /// and a minute's refill through in one minute, or else holds a run back that has barely begun.

@@ -6,6 +6,7 @@ use super::*;
 use crate::http::error::TransportError;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::rate::CredentialLimit;
+use crate::http::shared::Shared;
 use crate::model::time::{format_millis, parse_api_time};
 use crate::source::jira_audit::JiraAudit;
 use crate::source::org_events::OrgEvents;
@@ -63,6 +64,7 @@ where
             Endpoint::EventsStream,
             Some(1_000_000),
             credential,
+            Shared::nothing(),
         )),
         patience: Patience {
             retry_for: Duration::ZERO,

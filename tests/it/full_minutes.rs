@@ -21,6 +21,30 @@ fn no_429_in_120_pages_when_the_server_counts_any_sixty_seconds() {
     pull_120_pages(Window::Rolling);
 }
 
+#[test]
+#[ignore = "takes two minutes"]
+fn no_429_in_120_pages_of_two_programs_at_once() {
+    let mut options = small(595, 0);
+    options.behaviour.org_rate_limit = Some(RateLimit {
+        window: Window::Rolling,
+        ..RateLimit::new(50, MINUTE)
+    });
+    let mut site = Site::new(options);
+    site.unset("acme", "requests_per_minute");
+    site.set("acme", "page_size", 10);
+    let outputs = ["one.jsonl", "two.jsonl"];
+    let running = outputs.map(|name| {
+        let state = format!("state of {name}");
+        site.start(&["pull", "acme", "--state-dir", &state, "--output", name])
+    });
+    for (one, name) in running.into_iter().zip(outputs) {
+        let run = one.end();
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(site.read(name).ids(), org_ids(&site.control.org_ids()));
+    }
+    never_refused(&site);
+}
+
 fn pull_120_pages(window: Window) {
     let mut options = small(1195, 0);
     options.behaviour.org_rate_limit = Some(RateLimit {
@@ -32,6 +56,10 @@ fn pull_120_pages(window: Window) {
     site.set("acme", "page_size", 10);
     let run = site.ok(&["pull", "acme"]);
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    never_refused(&site);
+}
+
+fn never_refused(site: &Site) {
     let asked = site.control.requests();
     assert!(asked.len() >= 120, "{} requests", asked.len());
     assert!(asked.iter().all(|request| request.status == 200));

@@ -41,6 +41,10 @@ const LINES: &[&[Room]] = &[
                 "http::window",
                 "http::gate",
                 "http::rate",
+                "http::held",
+                "http::shared",
+                "http::shared_window",
+                "http::sharing",
             ],
         ),
         (

@@ -29,6 +29,7 @@ mod output;
 mod refusals;
 mod resume;
 mod secrets;
+mod shared_limits;
 mod state;
 mod stuck;
 mod verbatim;

@@ -164,6 +164,8 @@ pub fn blank(home: &Path, tmp: &Path) -> Command {
     command.env_clear().env("HOME", home).env("TMPDIR", tmp);
     // Without it the bus of whoever runs the tests would be found, and their keyring.
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus");
+    // What the user who runs the tests asks elsewhere is no concern of a test.
+    command.env("ATLAUDIT_QUOTA_DIR", tmp.join("quota"));
     command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }

@@ -1,0 +1,210 @@
+//! Owns a file in which all processes of a user note their requests, so that together they keep a
+//! quota and a server's pause.
+//!
+//! Eight bytes say until when the server wants a pause, then eight a request say when it went, oldest
+//! first: nanoseconds of the machine's clock since it started, little-endian. Nobody can set that
+//! clock; a time in its future is of an earlier start, or damage.
+
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::gate::LONGEST;
+use super::held::Held;
+use super::window::SPAN;
+
+/// The length of a time in the file.
+const TIME: u64 = 8;
+
+/// The length from which a file is cut when at least half of it is of no use any more.
+const OVERGROWN: u64 = 1024 * 1024;
+
+/// The longest end of a file that is kept when it is cut: two million requests.
+const KEPT: u64 = 16 * OVERGROWN;
+
+/// The file of one quota.
+#[derive(Debug)]
+pub(super) struct SharedWindow {
+    path: PathBuf,
+    file: File,
+}
+
+/// The file while no other process can use it.
+#[derive(Debug)]
+pub(super) struct Locked<'a> {
+    file: &'a File,
+    length: u64,
+}
+
+impl SharedWindow {
+    /// The file at `path`, which need not exist yet.
+    pub(super) fn open(path: PathBuf) -> io::Result<Self> {
+        let file = open(&path)?;
+        Ok(SharedWindow { path, file })
+    }
+
+    /// Holds the file until the answer is dropped; `None` when another process holds it now. It is
+    /// never waited for here: whoever holds it may be stopped.
+    pub(super) fn lock(&mut self) -> io::Result<Option<Locked<'_>>> {
+        let mut facts = hold(&self.file)?;
+        // Some systems empty these folders when a user logs out: nobody else sees this file then.
+        if facts.as_ref().is_some_and(|facts| facts.nlink() == 0) {
+            self.file = open(&self.path)?;
+            facts = hold(&self.file)?;
+        }
+        let locked = facts.map(|facts| Locked::new(&self.file, facts.len()));
+        locked.transpose()
+    }
+}
+
+impl<'a> Locked<'a> {
+    fn new(file: &'a File, length: u64) -> io::Result<Self> {
+        let mut locked = Locked { file, length };
+        // A torn time goes: its request was not sent.
+        let torn = locked.length % TIME;
+        if torn != 0 {
+            locked.cut(locked.length - torn)?;
+        }
+        if locked.length == 0 {
+            locked.cut(TIME)?;
+        }
+        Ok(locked)
+    }
+
+    /// Whether `quota` requests a minute let another one go at `now`; else what holds it.
+    pub(super) fn room(&mut self, quota: u32, now: u64) -> io::Result<Result<(), Held>> {
+        let last = self.last_but(0)?;
+        let paused = Duration::from_nanos(self.read(0)?.saturating_sub(now));
+        // A pause follows a request: when that is of an earlier start, so is the pause.
+        if paused > LONGEST || last > Some(now) {
+            self.write(0, 0)?;
+        } else if !paused.is_zero() {
+            return Ok(Err(Held::by_server(paused)));
+        }
+        let mut oldest = self.last_but(u64::from(quota.max(1)) - 1)?;
+        if last > Some(now) || oldest > last || self.is_overgrown(now)? {
+            self.keep_what_counts(now)?;
+            oldest = self.last_but(u64::from(quota.max(1)) - 1)?;
+        }
+        let wait = oldest.map(|at| nanos(SPAN).saturating_sub(now.saturating_sub(at)));
+        Ok(match wait.filter(|&wait| wait > 0) {
+            Some(wait) => Err(Held::by_quota(Duration::from_nanos(wait))),
+            None => Ok(()),
+        })
+    }
+
+    /// Notes a request that goes at `now`. Only after `room` said yes.
+    pub(super) fn record(&mut self, now: u64) -> io::Result<()> {
+        self.write(self.length, now)?;
+        self.length += TIME;
+        Ok(())
+    }
+
+    /// Notes a pause from `now`. Of several the one that ends last counts.
+    pub(super) fn pause(&mut self, pause: Duration, now: u64) -> io::Result<()> {
+        let until = now.saturating_add(nanos(pause.min(LONGEST)));
+        let known = self.read(0)?;
+        let is_sound = known <= now.saturating_add(nanos(LONGEST));
+        match is_sound && known >= until {
+            true => Ok(()),
+            false => self.write(0, until),
+        }
+    }
+
+    /// The time of the last request but `n`, if there were so many.
+    fn last_but(&self, n: u64) -> io::Result<Option<u64>> {
+        let place = n
+            .checked_add(1)
+            .and_then(|back| self.length.checked_sub(back.checked_mul(TIME)?))
+            .filter(|&place| place >= TIME);
+        place.map(|place| self.read(place)).transpose()
+    }
+
+    /// Whether the file is long, and its older half past.
+    fn is_overgrown(&self, now: u64) -> io::Result<bool> {
+        let half = self.length / TIME / 2;
+        Ok(self.length > OVERGROWN
+            && self
+                .last_but(half)?
+                .is_some_and(|at| at.saturating_add(nanos(SPAN)) <= now))
+    }
+
+    /// Cuts the file to the requests that still count at `now`: the last ones, as far back as they
+    /// are in order. After an earlier start of the machine, or damage at the end, there are none.
+    ///
+    /// What is kept of an overgrown file fits into its older half. So whoever dies after the copy
+    /// and before the cut leaves the last requests where they were.
+    fn keep_what_counts(&mut self, now: u64) -> io::Result<()> {
+        let length = (self.length - TIME).min(KEPT);
+        let mut end = vec![0; usize::try_from(length).unwrap_or_default()];
+        self.file.read_exact_at(&mut end, self.length - length)?;
+        let (times, _) = end.as_chunks();
+        let mut next = now;
+        let counting = times.iter().rev().take_while(|&&time| {
+            let at = u64::from_le_bytes(time);
+            let counts = at <= next && now - at < nanos(SPAN);
+            next = at;
+            counts
+        });
+        let kept = counting.count() * size_of::<u64>();
+        let kept = &end[end.len() - kept..];
+        self.file.write_all_at(kept, TIME)?;
+        self.cut(TIME + kept.len() as u64)
+    }
+
+    fn read(&self, place: u64) -> io::Result<u64> {
+        let mut time = [0; size_of::<u64>()];
+        self.file.read_exact_at(&mut time, place)?;
+        Ok(u64::from_le_bytes(time))
+    }
+
+    fn write(&self, place: u64, time: u64) -> io::Result<()> {
+        self.file.write_all_at(&time.to_le_bytes(), place)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.file.set_len(length)?;
+        self.length = length;
+        Ok(())
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Also the kernel does it when the process ends; a failure shows at the next lock.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Locks `file` and looks at it, unless another process holds it.
+fn hold(file: &File) -> io::Result<Option<Metadata>> {
+    match file.try_lock() {
+        Ok(()) => file.metadata().map(Some),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+#[path = "shared_window_tests.rs"]
+mod tests;
