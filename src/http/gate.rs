@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// The longest pause that is kept: a sane bound for a server's wish, so that no arithmetic on
 /// instants can overflow. Waiting so long is refused elsewhere (`max_wait`).
-pub(super) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Closed until an instant, or open.
 #[derive(Debug, Default)]
