@@ -136,6 +136,9 @@ impl From<SinkError> for AppError {
     fn from(error: SinkError) -> AppError {
         let hint = match &error {
             SinkError::ReaderGone => "",
+            SinkError::Closed => {
+                "write to a file with `--output`, or say `> /dev/null` where the events are not wanted"
+            }
             SinkError::Stdout(_) => "check what standard output is connected to",
             SinkError::File { .. } => {
                 "check that the folder exists, that this user may write there, and that the disk is not full"
@@ -163,7 +166,7 @@ impl From<StateError> for AppError {
                 "the file was left as it is; restore it from a backup, or move it away to begin again with `initial_lookback`"
             }
             StateError::Io { .. } => {
-                "check that this user may write there, or choose another folder with `--state-dir`"
+                "check that this user may write there and that the disk is not full, or choose another folder with `--state-dir`"
             }
         };
         let told = AppError::new(Exit::State, error.to_string()).hint(hint);

@@ -204,6 +204,12 @@ pub fn path_at(template: &str, now: Timestamp) -> Result<PathBuf, SinkError> {
         })
 }
 
+/// Whether a run that is alive writes to `path`.
+pub fn is_busy(path: &Path) -> bool {
+    let lock = File::open(path).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
 /// Two runs that append to one file would tear each other's accounts of it.
 fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
     match file.try_lock() {

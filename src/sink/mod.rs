@@ -48,6 +48,9 @@ pub enum SinkError {
     /// Whoever read our standard output closed it. Not a fault: `| head` does it.
     #[error("the reader of the output went away")]
     ReaderGone,
+    /// There is no standard output.
+    #[error("standard output is closed")]
+    Closed,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),

@@ -1,8 +1,11 @@
 //! Owns writing to standard output.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+
+use rustix::fs::{OFlags, fcntl_getfl};
 
 use crate::model::written::Written;
 use crate::sink::{Sink, SinkError};
@@ -14,7 +17,12 @@ pub struct Stdout;
 impl Sink for Stdout {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
         // Nothing is written, but a descriptor that cannot be written says so.
-        write(&[]).map(|()| None)
+        write(&[])?;
+        match was_closed() {
+            Ok(false) => Ok(None),
+            Ok(true) => Err(SinkError::Closed),
+            Err(error) => Err(SinkError::Stdout(error)),
+        }
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
@@ -51,6 +59,20 @@ fn write(bytes: &[u8]) -> Result<(), SinkError> {
         _ => out.write_all(bytes),
     }
     .map_err(failed)
+}
+
+/// Whether standard output was closed when the program started. std then puts /dev/null in its place,
+/// open both ways, and every event would be lost there; `> /dev/null` opens it for writing alone.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that knows standard output"
+)]
+fn was_closed() -> io::Result<bool> {
+    let stdout = io::stdout();
+    let is_both_ways = fcntl_getfl(&stdout)?.contains(OFlags::RDWR);
+    let facts = File::from(stdout.as_fd().try_clone_to_owned()?).metadata()?;
+    let is_null = fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == facts.rdev());
+    Ok(is_both_ways && is_null && facts.file_type().is_char_device())
 }
 
 fn failed(error: io::Error) -> SinkError {

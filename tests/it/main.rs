@@ -11,8 +11,10 @@
 
 mod support;
 
+mod clock;
 mod collect;
 mod demo;
+mod disk_full;
 mod full_minutes;
 mod imports;
 mod interrupt;
@@ -26,6 +28,7 @@ mod output;
 mod refusals;
 mod resume;
 mod secrets;
+mod signals;
 mod state;
 mod stuck;
 mod verbatim;

@@ -4,7 +4,7 @@ mod run;
 mod site;
 
 pub use run::{Run, keys};
-pub use site::{Site, blank, small};
+pub use site::{Running, Site, blank, small};
 
 use std::collections::HashSet;
 use std::path::Path;
