@@ -127,11 +127,18 @@ impl Sink for Files {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
-            Err(source) => Err(SinkError::File {
-                doing: "write",
-                path: open.path.clone(),
-                source,
-            }),
+            Err(source) => {
+                // No torn line for whoever reads the file meanwhile. Where that fails too, the next
+                // run cuts it off.
+                if open.is_regular {
+                    let _ = open.file.set_len(open.length);
+                }
+                Err(SinkError::File {
+                    doing: "write",
+                    path: open.path.clone(),
+                    source,
+                })
+            }
         }
     }
 

@@ -48,8 +48,8 @@ pub enum SinkError {
     /// Whoever read our standard output closed it. Not a fault: `| head` does it.
     #[error("the reader of the output went away")]
     ReaderGone,
-    /// There is no standard output.
-    #[error("standard output is closed")]
+    /// There is no standard output, or a supervisor gave one that takes everything and keeps nothing.
+    #[error("standard output is closed, or leads nowhere")]
     Closed,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]

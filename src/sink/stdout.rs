@@ -62,7 +62,8 @@ fn write(bytes: &[u8]) -> Result<(), SinkError> {
 }
 
 /// Whether standard output was closed when the program started. std then puts /dev/null in its place,
-/// open both ways, and every event would be lost there; `> /dev/null` opens it for writing alone.
+/// open both ways, as some supervisors do, and every event would be lost there without anybody's
+/// wish; `> /dev/null` opens it for writing alone.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that knows standard output"

@@ -6,7 +6,7 @@ use std::fs;
 use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Run, Site, org_ids, small};
+use crate::support::{Run, Site, file_is_whole, org_ids, small};
 
 /// Some 400 KiB of events into the file `acme`, ten a page.
 fn site() -> Site {
@@ -33,8 +33,10 @@ fn the_output_in_the_first_pull_of_all() {
     for _ in 0..3 {
         limited(&site, 100, "")
             .refused(8, &["`acme`", "write the output file", "disk is not full"]);
-        let torn = site.read("acme").stdout;
-        assert!(!torn.is_empty() && torn.len() <= 100 * 1024);
+        // What did not fit whole is taken back.
+        let ids = site.read("acme").ids();
+        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+        assert!(!ids.is_empty());
     }
     site.ok(&["pull", "acme"]);
     is_whole(&site);
@@ -48,10 +50,37 @@ fn the_output_behind_a_commit() {
     limited(&site, 140, "").refused(8, &["`acme`", "write the output file"]);
     let file = site.read("acme").stdout;
     assert!(file.starts_with(&committed) && file.len() > committed.len());
-    // Nothing can be written, and yet what is unfinished is cut off.
     limited(&site, 0, "").refused(7, &["`acme`"]);
     site.ok(&["pull", "acme"]);
     is_whole(&site);
+}
+
+#[test]
+fn the_output_of_a_one_off_run() {
+    let site = site();
+    limited(&site, 100, "--since 40d").refused(8, &["`acme`", "write the output file"]);
+    // Nothing remembers how far it came, so that the lines must be whole by themselves.
+    let ids = site.read("acme").ids();
+    assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+    assert!(!ids.is_empty() && !site.state().exists());
+}
+
+#[test]
+fn of_one_source_while_the_other_goes_on() {
+    let mut site = Site::new(small(30, 200));
+    site.set("acme", "output", output("/dev/full"));
+    site.set("acme-jira", "output", output("acme-jira"));
+    let run = site.run(&["pull"]);
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    file_is_whole(&site, "acme-jira");
+    site.set("acme", "output", output("acme"));
+    site.ok(&["pull"]);
+    is_whole(&site);
+    file_is_whole(&site, "acme-jira");
+}
+
+fn output(path: &str) -> toml::Table {
+    toml::Table::from_iter([("path".to_owned(), path.into())])
 }
 
 #[test]
@@ -88,6 +117,7 @@ fn the_state_after_the_output_was_written() {
         assert!(!site.read("acme").stdout.is_empty());
         let state = fs::read_to_string(site.state().join("acme.json")).unwrap();
         assert!(state.contains(r#""committed":0"#), "{state}");
+        assert_eq!(fs::read_dir(site.state()).unwrap().count(), 2, "leftovers");
     }
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").lines(), site.control.org_texts());
