@@ -150,7 +150,8 @@ fn the_report() {
 #[test]
 fn messages_that_find_no_room() {
     for redirection in ["2>/dev/full", "2>&-", "<&-", ">&-", "<&- >&- 2>&-"] {
-        let site = site();
+        let mut site = Site::new(small(50, 0));
+        site.set_output("path", "{source}");
         let script = format!(r#"exec "$PROGRAM" pull acme -vv {redirection}"#);
         let run = Run::from(site.shell(&script).output().unwrap());
         assert_eq!(run.code, 0, "{redirection}: {}", run.stderr);

@@ -178,7 +178,7 @@ fn while_nobody_opens_the_pipe() {
 
 #[test]
 fn at_any_moment_also_of_the_last_commit() {
-    let site = site(400, 0);
+    let site = site(150, 0);
     let start = Instant::now();
     site.ok(&[
         "pull",
@@ -201,8 +201,8 @@ fn at_any_moment_also_of_the_last_commit() {
         assert!(codes.contains(&run.code), "{}: {}", run.code, run.stderr);
         let ids = site.read("acme").ids();
         assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
-        if ids.len() == 400 {
-            site.control.add_org_events(150);
+        if ids.len() == site.control.org_ids().len() {
+            site.control.add_org_events(50);
         }
     }
     goes_on(&site);
@@ -253,15 +253,20 @@ fn a_run_under_nohup_outlives_the_terminal() {
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
 }
 
-#[test]
-fn while_writing_into_a_slow_pipe() {
-    let site = site(2_000, 0);
-    let mut running = site.start(&["pull", "acme", "--output", "-"]);
+/// Waits until the program stands still because nobody reads what it writes.
+fn full_pipe(site: &Site) {
     eventually("a full pipe", || {
         let before = site.control.request_count(Api::OrgEvents);
         std::thread::sleep(Duration::from_millis(200));
         before > 0 && site.control.request_count(Api::OrgEvents) == before
     });
+}
+
+#[test]
+fn while_writing_into_a_slow_pipe() {
+    let site = site(2_000, 0);
+    let mut running = site.start(&["pull", "acme", "--output", "-"]);
+    full_pipe(&site);
     running.signal("TERM");
     // Reads on: the program may finish what it is writing, and says that it has.
     let run = running.end();
@@ -270,6 +275,20 @@ fn while_writing_into_a_slow_pipe() {
     assert!(ids.len() < 2_000, "the pipe never filled");
     ids.extend(site.ok(&["pull", "acme", "--output", "-"]).ids());
     assert_eq!(ids, org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn a_reader_that_never_reads_is_given_five_seconds() {
+    let site = site(2_000, 0);
+    let mut running = site.start(&["pull", "acme", "--output", "-"]);
+    full_pipe(&site);
+    running.signal("TERM");
+    let start = Instant::now();
+    eventually("the end", || running.has_ended());
+    let took = start.elapsed().as_secs();
+    assert!((4..8).contains(&took), "{took} s");
+    assert_eq!(running.end().code, 3);
+    goes_on(&site);
 }
 
 #[test]
