@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::cli::{self, Outside, ResolveError};
 use crate::commands::{auth, demo, dry_run, pull, sandbox, schema};
 use crate::config::env::Env;
@@ -44,7 +46,10 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
         Ok(action) => {
             let runtime = tokio::runtime::Runtime::new()?;
-            let result = runtime.block_on(act(action, &env, &console));
+            let result = runtime.block_on(async {
+                survive_size_limits();
+                act(action, &env, &console).await
+            });
             // A thread that a keyring or a file system holds must not hold the program.
             runtime.shutdown_background();
             result
@@ -69,6 +74,13 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
         Action::Schema => schema::run()?,
     }
     Ok(Exit::Done)
+}
+
+/// Lets a write beyond `ulimit -f` fail, and be told like one to a full disk. Left to the system,
+/// the signal that comes with it ends the program.
+fn survive_size_limits() {
+    // Once listened to, the signal stays harmless. Where it cannot be, the next run mends what it leaves.
+    let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
 }
 
 fn refused(error: &ResolveError) -> AppError {

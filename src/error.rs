@@ -169,7 +169,7 @@ impl From<StateError> for AppError {
                 "the file was left as it is; restore it from a backup, or move it away to begin again with `initial_lookback`"
             }
             StateError::Io { .. } => {
-                "check that this user may write there, or choose another folder with `--state-dir`"
+                "check that this user may write there and that the disk is not full, or choose another folder with `--state-dir`"
             }
         };
         let told = AppError::new(Exit::State, error.to_string()).hint(hint);

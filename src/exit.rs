@@ -17,7 +17,7 @@ pub enum Exit {
     RateLimited,
     /// The configuration is wrong.
     Config,
-    /// The state is locked, damaged or written by a newer version.
+    /// The state is locked, damaged, written by a newer version, or cannot be kept.
     State,
     /// The output cannot be written, or its reader went away.
     Output,

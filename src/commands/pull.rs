@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use tokio::sync::watch;
 
 use crate::commands::collect::{Collection, Terms};
 use crate::commands::connect::sharing;
@@ -14,11 +15,12 @@ use crate::commands::{stop, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
-use crate::credentials;
+use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
+use crate::pipeline::stop::{Stop, unless_asked};
 use crate::telemetry::console::{Console, Level, Message};
 
 /// Days before a credential's end from which every run warns of it.
@@ -34,18 +36,19 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     let report_file = request.report.as_deref().map(open_report).transpose()?;
+    let stop = stop::requested();
     let terms = Terms {
         state_dir: request.state_dir.clone(),
         start: request.now,
         max_events: request.max_events,
-        stop: stop::requested(),
+        stop: stop.clone(),
         console: console.clone(),
     };
     let mut collection = Collection::new(terms, sharing(env));
     let mut sources = Vec::new();
     for settings in request.sources {
         warn_of_expiry(&settings, request.now.date_naive(), console);
-        let credential = credentials::load(&settings, env).await;
+        let credential = credential(&settings, env, &stop).await;
         if let Ok(credential) = &credential {
             collection.allow(&settings, credential);
         }
@@ -55,7 +58,7 @@ pub async fn run(
         let one_off = request
             .one_off
             .map(|one_off| one_off.window(&settings, request.now));
-        collection.start(settings, credential.map_err(AppError::from), one_off);
+        collection.start(settings, credential, one_off);
     }
     let (reports, exit, elapsed) = collection.finish().await;
     summary::tell(console, &reports, elapsed);
@@ -71,6 +74,15 @@ pub async fn run(
             Ok(exit.worst(Exit::Output))
         }
     }
+}
+
+/// Whoever keeps the secret may take long, or ask a person who wants to stop instead.
+async fn credential(
+    settings: &SourceSettings,
+    env: &Env,
+    stop: &watch::Receiver<Stop>,
+) -> Result<Credential, AppError> {
+    Ok(unless_asked(stop, credentials::load(settings, env)).await??)
 }
 
 fn warn_of_expiry(settings: &SourceSettings, today: NaiveDate, console: &Console) {

@@ -1,30 +1,98 @@
-//! Owns the signals that ask a run to end: SIGINT and SIGTERM.
+//! Owns the signals that ask a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was
+//! started to outlive its terminal. SIGQUIT is left to the system: an end at once, as by SIGKILL.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::fs;
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::exit::Exit;
 use crate::pipeline::stop::Stop;
 
+/// How long the orderly way may take after a second signal: enough for the summary and the report.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
-/// one at once.
+/// one at once. From its return on, no signal is missed.
 pub fn requested() -> watch::Receiver<Stop> {
     let (sender, receiver) = watch::channel(Stop::No);
-    tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (
-            signal(SignalKind::interrupt()),
-            signal(SignalKind::terminate()),
-        ) else {
-            tracing::warn!("cannot listen for signals; a signal ends the run at once");
-            return;
-        };
-        for stop in [Stop::Soon, Stop::Now] {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            // Nobody listens any more when the run is over; that is fine.
-            let _ = sender.send(stop);
+    match listen() {
+        // On a thread of its own: a standard error that nobody reads may hold all others.
+        Ok((runtime, signals)) => {
+            std::thread::spawn(move || runtime.block_on(tell(signals, &sender)));
         }
-    });
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
+        }
+    }
     receiver
+}
+
+fn listen() -> io::Result<(Runtime, Vec<Signal>)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let inside = runtime.enter();
+    let mut signals = vec![
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    ];
+    if !is_hangup_ignored() {
+        signals.push(signal(SignalKind::hangup())?);
+    }
+    drop(inside);
+    Ok((runtime, signals))
+}
+
+#[expect(
+    clippy::exit,
+    reason = "whatever holds the other threads must not hold the program"
+)]
+async fn tell(mut signals: Vec<Signal>, asked: &watch::Sender<Stop>) {
+    for stop in [Stop::Soon, Stop::Now] {
+        any(&mut signals).await;
+        asked.send_replace(stop);
+    }
+    tokio::time::sleep(LAST_WORDS).await;
+    std::process::exit(Exit::Incomplete.code().into());
+}
+
+async fn any(signals: &mut [Signal]) {
+    std::future::poll_fn(|context| {
+        let mut polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
+        match polled.any(|polled| polled.is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+/// Whether `nohup` or the like started the program. Where the system does not say, as on macOS,
+/// SIGHUP is left to it.
+fn is_hangup_ignored() -> bool {
+    fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hangup(&status))
+}
+
+/// `SigIgn` is a mask in hex whose lowest bit is signal 1, which is SIGHUP.
+fn ignores_hangup(status: &str) -> bool {
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ignores_hangup;
+
+    #[test]
+    fn the_mask_of_ignored_signals() {
+        assert!(ignores_hangup("Name:\tx\nSigIgn:\t0000000000001001\n"));
+        assert!(!ignores_hangup("SigBlk:\t01\nSigIgn:\t0000000000001000\n"));
+        assert!(ignores_hangup("Name:\tx\n"));
+    }
 }

@@ -78,7 +78,7 @@ impl Held {
             complete_until: None,
             updated: start,
         });
-        step.watermark = checkpoint.watermark;
+        step.watermark = plan.watermark;
         step.seen = std::mem::take(&mut checkpoint.seen);
         Journal {
             store: self.store,

@@ -44,6 +44,8 @@ pub struct Plan {
     /// Whether the plan reads again what was written before: what lies before the remembered ids
     /// is then known to be written.
     pub rereads: bool,
+    /// The newest place known, as far as it can be believed.
+    pub watermark: Option<Timestamp>,
 }
 
 /// The plan of a pull that goes on from `checkpoint`.
@@ -59,44 +61,84 @@ pub fn incremental(
         to: (order == Order::NewestFirst).then_some(now),
         cursor: None,
     };
+    let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
-        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, first, now),
-        (Some(checkpoint), Order::NewestFirst) => vec![by_time(checkpoint, reach, now)],
+        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, watermark, &first, now),
+        (Some(checkpoint), Order::NewestFirst) => {
+            vec![by_time(checkpoint, watermark, reach, &first, now)]
+        }
     };
     let by_time = windows.iter().any(|window| window.cursor.is_none());
     Plan {
         rereads: by_time && checkpoint.is_some(),
         windows,
         keep: None,
+        watermark,
     }
 }
 
+/// The checkpoint's watermark. One that lies in the future was set by a wrong date while our clock
+/// was ahead, unless the clock is behind now: the newest record remembered from before then stands
+/// in for it. To read too early costs only time, for what was written is known.
+fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Timestamp> {
+    let watermark = checkpoint.watermark?;
+    if watermark <= after(now, SKEW) {
+        return Some(watermark);
+    }
+    checkpoint.seen.newest_until(now).or(Some(watermark))
+}
+
 /// The open windows of the checkpoint, each behind its cursor.
-fn goes_on(checkpoint: &Checkpoint, first: OpenWindow, now: Timestamp) -> Vec<OpenWindow> {
+fn goes_on(
+    checkpoint: &Checkpoint,
+    watermark: Option<Timestamp>,
+    first: &OpenWindow,
+    now: Timestamp,
+) -> Vec<OpenWindow> {
     let mut windows = checkpoint.windows.clone();
     if windows.is_empty() {
         windows.push(OpenWindow {
             from: checkpoint.since,
-            ..first
+            ..first.clone()
         });
     }
-    for window in windows.iter_mut().filter(|window| window.cursor.is_none()) {
-        window.from = window.from.max(before(now, RETENTION));
+    for window in &mut windows {
+        // Begun while our clock was ahead: its cursor too leaves out everything before.
+        if window.from > now && watermark.is_none_or(|watermark| watermark < window.from) {
+            *window = OpenWindow {
+                from: watermark.map_or(first.from, |newest| before(newest, CURSOR_FALLBACK)),
+                ..first.clone()
+            };
+        }
+        if window.cursor.is_none() {
+            let from = match watermark {
+                Some(_) => window.from,
+                None => window.from.min(first.from),
+            };
+            window.from = from.max(before(now, RETENTION));
+        }
     }
     windows
 }
 
 /// From behind the newest record until now. Where nothing was ever found, from the beginning, as
 /// far as it is not known to be empty.
-fn by_time(checkpoint: &Checkpoint, reach: &Reach, now: Timestamp) -> OpenWindow {
+fn by_time(
+    checkpoint: &Checkpoint,
+    watermark: Option<Timestamp>,
+    reach: &Reach,
+    first: &OpenWindow,
+    now: Timestamp,
+) -> OpenWindow {
     let unread = checkpoint.windows.first().map(|window| window.from);
-    let from = match checkpoint.watermark {
+    let from = match watermark {
         Some(watermark) => before(watermark, reach.overlap),
-        None => unread.unwrap_or(checkpoint.since),
+        // Our clock may have been ahead when the history began.
+        None => unread.unwrap_or(checkpoint.since).min(first.from),
     };
     // A clock that was set back must not turn the window round.
-    let newest = checkpoint.watermark.unwrap_or(from);
+    let newest = watermark.unwrap_or(from);
     OpenWindow {
         from,
         to: Some(now.max(after(newest, Duration::from_millis(1)))),
@@ -127,6 +169,7 @@ pub fn one_off(order: Order, reach: &Reach, window: Window, now: Timestamp) -> P
             .collect(),
         keep: Some(window),
         rereads: false,
+        watermark: None,
     }
 }
 
@@ -140,6 +183,8 @@ fn ceil_millis(time: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::json::Document;
+    use crate::model::record::Record;
     use crate::model::time::parse_api_time;
     use crate::state::seen::Seen;
 
@@ -240,6 +285,47 @@ mod tests {
     }
 
     #[test]
+    fn what_a_clock_that_was_ahead_began_is_begun_anew() {
+        let ahead = || vec![open("2099-01-01T00:00:00Z", None, Some("c9"))];
+        let plan = |watermark, windows| {
+            let checkpoint = checkpoint(watermark, windows);
+            incremental(Order::Ascending, &REACH, Some(&checkpoint), now())
+        };
+        let nothing_found = plan(None, ahead());
+        assert_eq!(
+            nothing_found.windows,
+            [open("2026-11-13T12:00:00Z", None, None)]
+        );
+        assert!(nothing_found.rereads);
+        assert_eq!(
+            plan(Some("2026-11-19T00:00:00Z"), ahead()).windows,
+            [open("2026-11-18T00:00:00Z", None, None)]
+        );
+        // Here it is the present clock that is wrong.
+        assert_eq!(plan(Some("2099-06-01T00:00:00Z"), ahead()).windows, ahead());
+    }
+
+    #[test]
+    fn a_watermark_in_the_future_gives_way_to_the_newest_record_before_it() {
+        let mut checkpoint = checkpoint(Some("2027-05-01T00:00:00Z"), Vec::new());
+        for (text, position) in [
+            ("[1]", "2026-11-20T11:00:00Z"),
+            ("[2]", "2027-05-01T00:00:00Z"),
+        ] {
+            let record = Record {
+                doc: Document::new(text.into()),
+                id: None,
+                time: None,
+                position: None,
+            };
+            checkpoint.seen.remember(&record, at(position));
+        }
+        let plan = incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now());
+        let until = Some("2026-11-20T12:00:00Z");
+        assert_eq!(plan.windows, [open("2026-11-20T10:50:00Z", until, None)]);
+    }
+
+    #[test]
     fn a_one_off_read_asks_for_a_margin_that_is_never_in_the_future() {
         let window = |from, to: &str| Window {
             from: at(from),
@@ -276,3 +362,7 @@ mod tests {
         assert_eq!(asked(Order::Ascending, future), []);
     }
 }
+
+#[cfg(test)]
+#[path = "clock_tests.rs"]
+mod clock_tests;

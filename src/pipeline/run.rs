@@ -16,9 +16,11 @@ use crate::pipeline::journal::{Held, Journal};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::step::Step;
-use crate::pipeline::stop::{Stop, asked, in_time};
+use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
 use crate::pipeline::writer::{Flow, Writer};
-use crate::sink::{self, SinkError, path::path_at};
+use crate::sink::open::is_busy;
+use crate::sink::path::path_at;
+use crate::sink::{self, SinkError};
 use crate::source::Order;
 use crate::state::store::Store;
 
@@ -100,7 +102,7 @@ async fn pull_into<T: Transport>(
         .map(|open| open.window().into())
         .collect();
     let watermark = writer.watermark();
-    let writer = in_time(&run.stop, opened(writer)).await??;
+    let writer = unless_asked(&run.stop, opened(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
@@ -187,7 +189,10 @@ fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
             .iter()
             .any(|output| output.is_open && output.path == path)
         {
-            return Err(RunError::Unfinished { path, other });
+            return Err(match is_busy(&path) {
+                true => SinkError::Busy { path }.into(),
+                false => RunError::Unfinished { path, other },
+            });
         }
     }
     Ok(())

@@ -117,9 +117,10 @@ impl Step {
 
     /// Everything taken so far will not be asked for again: forgets what lies behind the overlap.
     pub fn passed(&mut self) {
-        if let Some(watermark) = self.watermark {
-            self.seen.forget_before(before(watermark, self.overlap));
-        }
+        let keep_from = self.watermark.map(|newest| before(newest, self.overlap));
+        // Without a watermark only the number remembered is held down.
+        self.seen
+            .forget_before(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
 
     fn take_one(

@@ -40,6 +40,22 @@ pub async fn in_time<R>(
     }
 }
 
+/// What `work` gives, unless a signal comes first. For what leaves nothing half done.
+///
+/// # Errors
+/// [`RunError::Interrupted`]
+pub async fn unless_asked<R>(
+    stop: &watch::Receiver<Stop>,
+    work: impl Future<Output = R>,
+) -> Result<R, RunError> {
+    let mut stop = stop.clone();
+    tokio::select! {
+        biased;
+        () = asked(&mut stop, Stop::Soon) => Err(RunError::Interrupted),
+        result = work => Ok(result),
+    }
+}
+
 /// Returns when signals have asked for `least`; never when nobody can ask any more.
 pub async fn asked(stop: &mut watch::Receiver<Stop>, least: Stop) {
     if stop.wait_for(|&stop| stop >= least).await.is_err() {

@@ -5,7 +5,7 @@
 
 pub mod file;
 pub mod mend;
-mod open;
+pub mod open;
 mod pack;
 pub mod path;
 mod rotation;

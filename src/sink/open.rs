@@ -163,6 +163,15 @@ impl Open {
     /// # Errors
     /// They could not be written; part of them may have been.
     pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
+        let whole = match self.is_packed {
+            true => self.committed,
+            false => self.length,
+        };
+        let appended = self.try_append(lines, now);
+        appended.inspect_err(|_| self.take_back(whole))
+    }
+
+    fn try_append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
         if self.length == 0 && !self.has_uncommitted {
             self.begun = now;
         }
@@ -185,9 +194,8 @@ impl Open {
         if !self.has_uncommitted {
             return Ok(());
         }
-        let end = self.packer.end();
-        let end = end.map_err(|error| failed("pack", &self.path, error))?;
-        write(&mut self.file, &mut self.length, end, &self.path)?;
+        let packed = self.end_packing();
+        packed.inspect_err(|_| self.take_back(self.committed))?;
         crash::point(Point::Packed);
         if self.is_regular {
             self.made_durable()?;
@@ -195,6 +203,20 @@ impl Open {
         }
         self.has_uncommitted = false;
         Ok(())
+    }
+
+    fn end_packing(&mut self) -> Result<(), SinkError> {
+        let end = self.packer.end();
+        let end = end.map_err(|error| failed("pack", &self.path, error))?;
+        write(&mut self.file, &mut self.length, end, &self.path)
+    }
+
+    /// Leaves no half line and no half member to whoever reads the file after a write that failed.
+    /// Where that fails too, the next run cuts it off.
+    fn take_back(&self, whole: u64) {
+        if self.is_regular {
+            let _ = self.file.set_len(whole);
+        }
     }
 
     fn made_durable(&mut self) -> Result<(), SinkError> {
@@ -274,6 +296,13 @@ pub fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
     }
 }
 
+/// Whether a run that is alive writes to `path`.
+pub fn is_busy(path: &Path) -> bool {
+    let lock = File::open(path).map(|file| file.try_lock_shared());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// The error of a file.
 pub fn failed(doing: &'static str, path: &Path, source: io::Error) -> SinkError {
     SinkError::File {
         doing,

@@ -80,6 +80,12 @@ impl Seen {
         self.complete_from
     }
 
+    /// The place of the newest record remembered that lies not behind `end`.
+    pub fn newest_until(&self, end: Timestamp) -> Option<Timestamp> {
+        let (&ms, _) = self.by_time.range(..=end.timestamp_millis()).next_back()?;
+        Timestamp::from_timestamp_millis(ms)
+    }
+
     /// Forgets what lies before `keep_from` but for the newest [`AT_LEAST`], and more where there is
     /// too much of it.
     pub fn forget_before(&mut self, keep_from: Timestamp) {

@@ -74,15 +74,18 @@ impl Store {
     /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
         let path = self.path(source);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path, error)),
-        };
         let damaged = |what: String| StateError::Damaged {
             path: path.clone(),
             what,
         };
+        match fs::symlink_metadata(&path) {
+            Ok(facts) if facts.is_file() => {}
+            // A link to a disk that is not mounted must not pass for a source without a history.
+            Ok(_) => return Err(damaged("it is not a plain file".to_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path, error)),
+        }
+        let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
         let probe: Probe =
             serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
         let version = number(&probe.version).ok_or_else(|| damaged("no version".to_owned()))?;

@@ -1,10 +1,10 @@
-//! Runs that end early: by a signal, by a kill, by `--max-events`. The next ones make up for it.
+//! Runs that end early: by a kill, by `--max-events`. The next ones make up for it.
 
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, Fault};
+use atlaudit::sandbox::Api;
 
-use crate::support::{Site, eventually, file_is_whole, org_ids, small, status};
+use crate::support::{Site, eventually, file_is_whole, org_ids, small};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
@@ -20,71 +20,11 @@ fn holds_each(site: &Site) {
     file_is_whole(site, "acme-jira");
 }
 
-/// Lines in the file of `acme`, while it is being written.
-fn lines(site: &Site) -> usize {
-    let text = site.read("acme").stdout;
-    text.iter().filter(|&&byte| byte == b'\n').count()
-}
-
 fn slow_down(site: &Site, latency: Duration) {
     site.control.set_behaviour(|behaviour| {
         behaviour.org_latency = latency;
         behaviour.jira_latency = latency;
     });
-}
-
-#[test]
-fn a_signal_ends_the_run_soundly_and_the_next_goes_on() {
-    for signal in ["TERM", "INT"] {
-        let site = site(300, 100);
-        slow_down(&site, Duration::from_millis(60));
-        let mut running = site.start(&["pull"]);
-        eventually("four pages", || {
-            site.control.request_count(Api::OrgEvents) > 4
-        });
-        running.signal(signal);
-        let run = running.end();
-        assert_eq!(run.code, 3, "{}", run.stderr);
-        assert!(run.stderr.contains("interrupted"), "{}", run.stderr);
-        let written = site.read("acme").ids().len();
-        assert!(0 < written && written < 300, "{written}");
-        slow_down(&site, Duration::ZERO);
-        site.control.forget_requests();
-        site.ok(&["pull"]);
-        holds_each(&site);
-        // What the signal let finish is not read again.
-        let rest = (300 - written).div_ceil(10) + 3;
-        let asked = site.control.request_count(Api::OrgEvents);
-        assert!(asked <= rest, "{asked} requests for {rest} pages");
-    }
-}
-
-#[test]
-fn a_signal_ends_a_wait_for_the_limit_at_once() {
-    let mut site = site(300, 0);
-    site.set("acme", "requests_per_minute", 3);
-    let mut running = site.start(&["pull", "acme"]);
-    eventually("three pages", || lines(&site) == 30);
-    running.signal("TERM");
-    let start = std::time::Instant::now();
-    assert_eq!(running.end().code, 3);
-    assert!(start.elapsed() < Duration::from_secs(5));
-    assert_eq!(site.read("acme").ids().len(), 30);
-}
-
-#[test]
-fn a_signal_ends_the_patience_with_a_failing_server_at_once() {
-    let site = site(300, 0);
-    let fault = status(503, Some(("retry-after", "60")), "{}");
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script_forever(Api::OrgEvents, fault);
-    let mut running = site.start(&["pull", "acme"]);
-    eventually("the failure", || {
-        lines(&site) == 10 && site.control.request_count(Api::OrgEvents) > 1
-    });
-    running.signal("INT");
-    assert_eq!(running.end().code, 3);
-    assert_eq!(site.read("acme").ids().len(), 10);
 }
 
 #[test]

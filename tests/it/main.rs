@@ -11,9 +11,11 @@
 
 mod support;
 
+mod clock;
 mod collect;
 mod crash;
 mod demo;
+mod disk_full;
 mod files;
 mod full_minutes;
 mod imports;
@@ -30,6 +32,7 @@ mod refusals;
 mod resume;
 mod secrets;
 mod shared_limits;
+mod signals;
 mod state;
 mod stuck;
 mod verbatim;

@@ -25,18 +25,8 @@ fn report(site: &Site) -> Value {
 
 /// Runs it with the file mode mask that most systems have: without it a mode may be right by chance.
 fn masked(site: &Site, args: &str) -> Run {
-    let program = env!("CARGO_BIN_EXE_atlaudit");
-    let mut shell = std::process::Command::new("/bin/sh");
-    let real = site.command(&[]);
-    shell
-        .env_clear()
-        .current_dir(real.get_current_dir().unwrap());
-    shell.envs(
-        real.get_envs()
-            .filter_map(|(key, value)| Some((key, value?))),
-    );
-    shell.args(["-c", &format!("umask 022; exec {program} {args}")]);
-    Run::from(shell.output().unwrap())
+    let script = format!(r#"umask 022; exec "$PROGRAM" {args}"#);
+    Run::from(site.shell(&script).output().unwrap())
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The state directory: locked, damaged, of a newer version, of another organization.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::process::Command;
 use std::time::Duration;
 
-use atlaudit::sandbox::Api;
+use atlaudit::sandbox::{Api, Fault};
 use serde_json::Value;
 
 use crate::support::{Site, eventually, files, org_ids, small};
@@ -66,19 +68,20 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
     let good = fs::read_to_string(&file).unwrap();
     let newer = good.replacen(r#""version":"1""#, r#""version":"2""#, 1);
     assert_ne!(newer, good, "the version is where it was");
+    let tenths = (0..10).map(|tenth| good[..good.len() * tenth / 10].to_owned());
     let cases = [
         (newer, "version 2"),
         (
             r#"{"version":99,"of":"the future"}"#.to_owned(),
             "version 99",
         ),
-        (good[..good.len() / 2].to_owned(), "damaged"),
-        (String::new(), "damaged"),
+        ("[]".to_owned(), "damaged"),
         ("{}".to_owned(), "damaged"),
         (r#"{"version":"1","source":"acme"}"#.to_owned(), "damaged"),
     ];
     site.control.forget_requests();
-    for (text, words) in cases {
+    let cases = cases.into_iter();
+    for (text, words) in cases.chain(tenths.map(|text| (text, "damaged"))) {
         fs::write(&file, &text).unwrap();
         site.run(&["pull", "acme"])
             .refused(7, &[words, "acme.json", "left as it is"]);
@@ -88,6 +91,72 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
     fs::write(&file, good).unwrap();
     let rest = site.ok(&["pull", "acme"]).ids();
     assert_eq!(rest, org_ids(&site.control.org_ids()[20..]));
+}
+
+#[test]
+fn what_lies_in_the_place_of_a_state_is_refused_and_left_as_it_is() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "20"]);
+    let (file, kept) = (site.state().join("acme.json"), site.state().join("kept"));
+    fs::rename(&file, &kept).unwrap();
+    site.control.forget_requests();
+    let refused = || {
+        let before = fs::symlink_metadata(&file).unwrap().ino();
+        site.run(&["pull", "acme"])
+            .refused(7, &["acme.json", "no", "plain file", "left as it is"]);
+        assert_eq!(fs::symlink_metadata(&file).unwrap().ino(), before);
+    };
+    fs::create_dir(&file).unwrap();
+    refused();
+    fs::remove_dir(&file).unwrap();
+    // A link to a disk that is not mounted must not begin the history anew.
+    for target in ["/nowhere/acme.json", "kept"] {
+        symlink(target, &file).unwrap();
+        refused();
+        fs::remove_file(&file).unwrap();
+    }
+    let made = Command::new("mkfifo").arg(&file).status();
+    assert!(made.unwrap().success());
+    refused();
+    fs::remove_file(&file).unwrap();
+    assert!(site.control.requests().is_empty());
+    fs::rename(&kept, &file).unwrap();
+    let rest = site.ok(&["pull", "acme"]).ids();
+    assert_eq!(rest, org_ids(&site.control.org_ids()[20..]));
+}
+
+#[test]
+fn a_lock_that_a_dead_process_left_does_not_lock() {
+    let mut site = site();
+    site.set_output("path", "{source}");
+    site.control.script(Api::OrgEvents, Fault::Hang);
+    let mut dead = site.start(&["pull", "acme"]);
+    eventually("a request", || {
+        site.control.request_count(Api::OrgEvents) > 0
+    });
+    dead.signal("KILL");
+    dead.end();
+    let lock = site.state().join("acme.lock");
+    assert!(fs::read_to_string(&lock).unwrap().contains("process"));
+    site.ok(&["pull", "acme"]);
+    // Whoever is named there: only a process that holds it counts.
+    fs::write(&lock, format!("process {}\n", std::process::id())).unwrap();
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn a_file_that_another_source_writes_is_left_alone() {
+    let mut site = site();
+    site.set("acme", "page_size", 10);
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    let first = site.start(&["pull", "acme", "--output", "one"]);
+    eventually("a checkpoint", || site.state().join("acme.json").exists());
+    site.run(&["pull", "acme-jira", "--output", "one"])
+        .refused(8, &["`acme-jira`", "one", "another run"]);
+    assert_eq!(first.end().code, 0);
+    assert_eq!(site.read("one").ids(), org_ids(&site.control.org_ids()));
 }
 
 #[test]

@@ -128,10 +128,20 @@ impl Site {
 
     /// Starts the program, its outputs piped.
     pub fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running(Some(command.spawn().unwrap()))
+        Running::of(self.command(args))
+    }
+
+    /// A shell that runs `script`, where `$PROGRAM` is the program, in the surroundings of
+    /// [`Site::command`]: for redirections and limits, which only a shell can set.
+    pub fn shell(&self, script: &str) -> Command {
+        let real = self.command(&[]);
+        let mut shell = Command::new("/bin/sh");
+        shell.env_clear().current_dir(self.folder.path());
+        let env = real.get_envs();
+        shell.envs(env.filter_map(|(key, value)| Some((key, value?))));
+        shell.env("PROGRAM", env!("CARGO_BIN_EXE_atlaudit"));
+        shell.args(["-c", script]);
+        shell
     }
 
     /// The program with these arguments: a blank environment, the configuration in its usual place.
@@ -174,6 +184,18 @@ pub fn blank(home: &Path, tmp: &Path) -> Command {
 pub struct Running(Option<Child>);
 
 impl Running {
+    /// Starts `command`, its outputs piped.
+    pub fn of(mut command: Command) -> Running {
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running::as_it_is(command)
+    }
+
+    /// Starts `command` with the outputs that it was given.
+    pub fn as_it_is(mut command: Command) -> Running {
+        Running(Some(command.spawn().unwrap()))
+    }
+
     /// Its process.
     pub fn child(&mut self) -> &mut Child {
         self.0.as_mut().unwrap()

@@ -1,0 +1,173 @@
+//! Disks that take no more: of the output, of the state, of the report. `ulimit -f` makes one of any
+//! size for any file, and /dev/full one that takes nothing.
+
+use std::fs;
+
+use atlaudit::sandbox::Api;
+use chrono::{TimeDelta, Utc};
+
+use crate::support::{Run, Site, file_is_whole, org_ids, small};
+
+/// Some 400 KiB of events into the file `acme`, ten a page.
+fn site() -> Site {
+    let mut site = Site::new(small(300, 0));
+    site.set("acme", "page_size", 10);
+    site.set_output("path", "{source}");
+    site
+}
+
+/// A pull of `acme` that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
+/// another.
+fn limited(site: &Site, blocks: usize, redirection: &str) -> Run {
+    let script = format!(r#"ulimit -f {blocks}; exec "$PROGRAM" pull acme {redirection}"#);
+    Run::from(site.shell(&script).output().unwrap())
+}
+
+fn is_whole(site: &Site) {
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}
+
+#[test]
+fn the_output_in_the_first_pull_of_all() {
+    let site = site();
+    for _ in 0..3 {
+        limited(&site, 100, "")
+            .refused(8, &["`acme`", "write the output file", "disk is not full"]);
+        // What did not fit whole is taken back.
+        let ids = site.read("acme").ids();
+        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+        assert!(!ids.is_empty());
+    }
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+#[test]
+fn the_output_behind_a_commit() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "15"]);
+    let committed = site.read("acme").stdout;
+    limited(&site, 140, "").refused(8, &["`acme`", "write the output file"]);
+    let file = site.read("acme").stdout;
+    assert!(file.starts_with(&committed) && file.len() > committed.len());
+    limited(&site, 0, "").refused(7, &["`acme`"]);
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+#[test]
+fn the_output_of_a_one_off_run() {
+    let site = site();
+    limited(&site, 100, "--since 40d").refused(8, &["`acme`", "write the output file"]);
+    // Nothing remembers how far it came, so that the lines must be whole by themselves.
+    let ids = site.read("acme").ids();
+    assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+    assert!(!ids.is_empty() && !site.state().exists());
+}
+
+#[test]
+fn of_one_source_while_the_other_goes_on() {
+    let mut site = Site::new(small(30, 200));
+    site.set("acme", "output", output("/dev/full"));
+    site.set("acme-jira", "output", output("acme-jira"));
+    let run = site.run(&["pull"]);
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    file_is_whole(&site, "acme-jira");
+    site.set("acme", "output", output("acme"));
+    site.ok(&["pull"]);
+    is_whole(&site);
+    file_is_whole(&site, "acme-jira");
+}
+
+fn output(path: &str) -> toml::Table {
+    toml::Table::from_iter([("path".to_owned(), path.into())])
+}
+
+#[test]
+fn a_file_behind_standard_output() {
+    let site = site();
+    let run = limited(&site, 100, "--output - > out");
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    assert!(run.stderr.contains("standard output"), "{}", run.stderr);
+    // Nothing of it was committed.
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+/// Events so short that the state, which remembers each, is larger than the output.
+fn short(events: usize) -> Site {
+    let mut site = Site::new(small(0, 0));
+    site.set("acme", "page_size", 500);
+    site.set_output("path", "{source}");
+    site.set_output("format", "raw");
+    let start = Utc::now() - TimeDelta::hours(1);
+    for n in 0..events {
+        let at = start + TimeDelta::milliseconds(i64::try_from(n).unwrap());
+        let text = format!(r#"{{"id":"{n}"}}"#);
+        site.control.add_org_event_json(text, at);
+    }
+    site
+}
+
+#[test]
+fn the_state_after_the_output_was_written() {
+    let site = short(1_500);
+    for _ in 0..2 {
+        limited(&site, 48, "").refused(7, &["acme.json", "disk is not full"]);
+        assert!(!site.read("acme").stdout.is_empty());
+        let state = fs::read_to_string(site.state().join("acme.json")).unwrap();
+        assert!(state.contains(r#""committed":0"#), "{state}");
+        assert_eq!(fs::read_dir(site.state()).unwrap().count(), 2, "leftovers");
+    }
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").lines(), site.control.org_texts());
+}
+
+#[test]
+fn the_state_before_anything_is_asked() {
+    let site = site();
+    for _ in 0..2 {
+        limited(&site, 0, "").refused(7, &["`acme`", "disk is not full"]);
+    }
+    assert_eq!(site.control.request_count(Api::OrgEvents), 0);
+    assert!(site.read("acme").stdout.is_empty());
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+#[test]
+fn the_report() {
+    let site = site();
+    let run = site.run(&["pull", "acme", "--report", "/dev/full"]);
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    assert!(run.stderr.contains("/dev/full"), "{}", run.stderr);
+    // The run itself stands.
+    is_whole(&site);
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+#[test]
+fn messages_that_find_no_room() {
+    for redirection in ["2>/dev/full", "2>&-", "<&-", ">&-", "<&- >&- 2>&-"] {
+        let mut site = Site::new(small(50, 0));
+        site.set_output("path", "{source}");
+        let script = format!(r#"exec "$PROGRAM" pull acme -vv {redirection}"#);
+        let run = Run::from(site.shell(&script).output().unwrap());
+        assert_eq!(run.code, 0, "{redirection}: {}", run.stderr);
+        is_whole(&site);
+    }
+}
+
+#[test]
+fn places_that_take_no_file_at_all() {
+    // Not even from root, to whom permissions mean nothing.
+    let site = site();
+    site.run(&["pull", "acme", "--output", "/proc/atlaudit/acme"])
+        .refused(8, &["`acme`", "/proc/atlaudit"]);
+    site.run(&["pull", "acme", "--state-dir", "/proc/atlaudit"])
+        .refused(7, &["/proc/atlaudit", "--state-dir"]);
+    assert!(site.control.requests().is_empty());
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
