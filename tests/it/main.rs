@@ -13,6 +13,7 @@ mod support;
 
 mod collect;
 mod demo;
+mod faults;
 mod full_minutes;
 mod imports;
 mod interrupt;
