@@ -100,7 +100,7 @@ fn lasting() -> Vec<Case> {
 /// What never comes is not waited for as long as usual.
 fn be_impatient(bench: &mut Bench, fault: &Fault) {
     if matches!(fault, Fault::Hang | Fault::StallMidBody) {
-        bench.set("timeout", "400ms");
+        bench.set("timeout", "600ms");
     }
 }
 
