@@ -95,6 +95,14 @@ impl From<RunError> for AppError {
                 AppError::new(Exit::Incomplete, error.to_string())
                     .hint("look for a proxy that drops the query; otherwise the API has changed: please report it")
             }
+            RunError::Fetch(FetchError::NoEnd) => {
+                AppError::new(Exit::Incomplete, error.to_string())
+                    .hint("what was read before is written; ask for a shorter window, and if it stays so, tell Atlassian support")
+            }
+            RunError::Fetch(FetchError::Unsteady) => {
+                AppError::new(Exit::Incomplete, error.to_string())
+                    .hint("what was read is written; run it again when fewer records arrive, and it reads that span once more")
+            }
             RunError::Sink(error) => error.into(),
             RunError::State(error) => error.into(),
             RunError::OtherScope { .. } => AppError::new(Exit::Config, error.to_string()).hint(

@@ -26,8 +26,16 @@ use crate::telemetry::meter::Meter;
 /// Records that one time slice may hold in memory: about ten megabytes.
 pub const SLICE_RECORDS: usize = 5_000;
 
-/// Times that a slice is read because the log changed beneath it, before it is taken as it is.
+/// Times that a slice is read because the log changed beneath it, before the run ends there.
 const SLICE_READS: u32 = 4;
+
+/// Empty pages with a new cursor that a pull follows in a row: a stream that keeps its cursor at the
+/// end may give a few, and the next pull goes on from there.
+const EMPTY_PAGES: u32 = 3;
+
+/// The same where the window has an end that must be seen, for there is no next pull: two minutes of
+/// the quota.
+const EMPTY_PAGES_BOUNDED: u32 = 100;
 
 /// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
 const VAIN_FALL_BACKS: u32 = 3;
@@ -67,6 +75,26 @@ pub enum FetchError {
     /// The server gives records of any time, and more than can be sorted here.
     #[error("the server gives records from before the time asked for")]
     IgnoresDates,
+    /// Page after page was empty, each with a new cursor, in a window that must have an end.
+    #[error("the server gave {EMPTY_PAGES_BOUNDED} empty pages in a row and no end")]
+    NoEnd,
+    /// Each reading of a slice met records that had arrived meanwhile.
+    #[error(
+        "records kept arriving while a span of time was read {SLICE_READS} times, so some of it may be missing"
+    )]
+    Unsteady,
+}
+
+/// How far a reading came that met no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Everything there is was read.
+    End,
+    /// Only empty pages came at last, each with a new cursor: more may lie behind them, and the next
+    /// pull goes on from there.
+    EmptyPages,
+    /// Nobody takes the records any more.
+    Unheard,
 }
 
 /// Reads one source.
@@ -85,13 +113,6 @@ pub struct Fetcher<T> {
     pub slice_records: usize,
 }
 
-/// Whether the one that records go to still takes them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Listener {
-    Listens,
-    Left,
-}
-
 impl<T: Transport> Fetcher<T> {
     /// Reads `windows` to their ends into `out`. `watermark` is the newest place known.
     ///
@@ -102,17 +123,17 @@ impl<T: Transport> Fetcher<T> {
         windows: Vec<OpenWindow>,
         watermark: Option<Timestamp>,
         out: mpsc::Sender<Delivery>,
-    ) -> Result<(), FetchError> {
+    ) -> Result<Reached, FetchError> {
         for (index, open) in windows.into_iter().enumerate() {
-            let listener = match self.source.order() {
+            let reached = match self.source.order() {
                 Order::Ascending => self.walk(index, open, watermark, &out).await?,
                 Order::NewestFirst => self.slices(index, open, &out).await?,
             };
-            if listener == Listener::Left {
-                break;
+            if reached != Reached::End {
+                return Ok(reached);
             }
         }
-        Ok(())
+        Ok(Reached::End)
     }
 
     /// Asks for one page of the last hour, to see whether the source answers.
@@ -139,10 +160,23 @@ impl<T: Transport> Fetcher<T> {
         )
         .await?;
         self.meter.pages.add(1);
-        if let Some(newest) = newest(&page.records) {
+        if page.is_mended {
+            self.note_mended();
+        }
+        if let Some(newest) = places(&page.records).max() {
             self.meter.reached(newest);
         }
         Ok(page)
+    }
+
+    /// Tells the first page with bytes that are no UTF-8; the report has their count.
+    fn note_mended(&self) {
+        if self.meter.mended_pages.get() == 0 {
+            tracing::warn!(
+                "an answer holds bytes that are no UTF-8; U+FFFD stands for them in what is written"
+            );
+        }
+        self.meter.mended_pages.add(1);
     }
 
     /// Follows the cursors of a source that delivers oldest first.
@@ -152,8 +186,12 @@ impl<T: Transport> Fetcher<T> {
         mut open: OpenWindow,
         mut watermark: Option<Timestamp>,
         out: &mpsc::Sender<Delivery>,
-    ) -> Result<Listener, FetchError> {
-        let mut walk = Walk::new(open.cursor.as_deref());
+    ) -> Result<Reached, FetchError> {
+        let empty_pages = match open.to {
+            Some(_) => EMPTY_PAGES_BOUNDED,
+            None => EMPTY_PAGES,
+        };
+        let mut walk = Walk::new(open.cursor.as_deref(), empty_pages);
         let mut fall_backs = FallBacks::default();
         loop {
             let page = match self.page(&open.window(), walk.place()).await {
@@ -161,21 +199,22 @@ impl<T: Transport> Fetcher<T> {
                     if is_refused_cursor(&failure, walk.place()) && fall_backs.may_help() =>
                 {
                     open = fall_back(&open, watermark, &failure);
-                    walk = Walk::new(None);
+                    walk = Walk::new(None, empty_pages);
                     fall_backs.note();
                     if out.send(Delivery::Rereading).await.is_err() {
-                        return Ok(Listener::Left);
+                        return Ok(Reached::Unheard);
                     }
                     continue;
                 }
                 answer => answer?,
             };
-            watermark = newest(&page.records).max(watermark);
+            // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
+            watermark = places(&page.records).min().or(watermark);
             fall_backs.saw(&page.records);
             let stood = walk.place().clone();
             let advance = walk.advance(page.records.len(), page.next);
             if advance.is_err() && out.send(Delivery::Rereading).await.is_err() {
-                return Ok(Listener::Left);
+                return Ok(Reached::Unheard);
             }
             open.cursor = walk.cursor().map(str::to_owned);
             let delivery = Delivery::Records {
@@ -186,15 +225,13 @@ impl<T: Transport> Fetcher<T> {
                 passed: *walk.place() != stood,
             };
             if out.send(delivery).await.is_err() {
-                return Ok(Listener::Left);
+                return Ok(Reached::Unheard);
             }
             match advance? {
                 Advance::GoOn => {}
-                Advance::CaughtUp => return Ok(Listener::Listens),
-                Advance::GaveUp => {
-                    warn_of_empty_pages(&open);
-                    return Ok(Listener::Listens);
-                }
+                Advance::CaughtUp => return Ok(Reached::End),
+                Advance::GaveUp if open.to.is_some() => return Err(FetchError::NoEnd),
+                Advance::GaveUp => return Ok(Reached::EmptyPages),
             }
         }
     }
@@ -205,19 +242,22 @@ impl<T: Transport> Fetcher<T> {
         index: usize,
         open: OpenWindow,
         out: &mpsc::Sender<Delivery>,
-    ) -> Result<Listener, FetchError> {
+    ) -> Result<Reached, FetchError> {
         let end = open.to.unwrap_or_else(chrono::Utc::now);
         let mut slices = Slices::new(open.from, end);
         while let Some(window) = slices.current() {
             let limit = slices.can_be_cut().then_some(self.slice_records);
-            let records = match self.slice(&window, limit).await? {
-                Slice::Whole(records) => records,
-                Slice::TooMuch(cuts) => {
+            let (records, is_steady) = match self.slice(&window, limit).await? {
+                (Slice::Whole(records), is_steady) => (records, is_steady),
+                (Slice::TooMuch(cuts), _) => {
                     slices.cut(&cuts);
                     continue;
                 }
             };
-            slices.finished();
+            // One that never stood still is handed on, and stays to be read again by the next run.
+            if is_steady {
+                slices.finished();
+            }
             let delivery = Delivery::Records {
                 records: oldest_first(records, &window),
                 received: chrono::Utc::now(),
@@ -227,29 +267,30 @@ impl<T: Transport> Fetcher<T> {
                     to: Some(end),
                     cursor: None,
                 }),
-                passed: true,
+                passed: is_steady,
             };
             if out.send(delivery).await.is_err() {
-                return Ok(Listener::Left);
+                return Ok(Reached::Unheard);
+            }
+            if !is_steady {
+                return Err(FetchError::Unsteady);
             }
         }
-        Ok(Listener::Listens)
+        Ok(Reached::End)
     }
 
-    /// Reads one slice. Where a record comes twice, the log grew inside the slice while it was paged
-    /// through, and another may have slipped past: read again.
-    async fn slice(&self, window: &Window, limit: Option<usize>) -> Result<Slice, FetchError> {
+    /// Reads one slice, and says whether it stood still. Where a record comes twice, the log grew
+    /// inside the slice while it was paged through, and another may have slipped past: read again.
+    async fn slice(
+        &self,
+        window: &Window,
+        limit: Option<usize>,
+    ) -> Result<(Slice, bool), FetchError> {
         let mut reads = 1;
         loop {
             let (slice, is_steady) = self.slice_once(window, limit).await?;
-            if is_steady {
-                return Ok(slice);
-            }
-            if reads == SLICE_READS {
-                tracing::warn!(
-                    "records kept arriving while a slice was read {reads} times; some that are dated in the past may be missing"
-                );
-                return Ok(slice);
+            if is_steady || reads == SLICE_READS {
+                return Ok((slice, is_steady));
             }
             reads += 1;
             tracing::info!("records arrived while a slice was read; reading it again");
@@ -308,23 +349,11 @@ impl FallBacks {
     }
 }
 
-/// Where the watermark moves with `records`, received just now.
-fn newest(records: &[Record]) -> Option<Timestamp> {
+/// Where the watermark would move with each of `records`, received just now.
+fn places(records: &[Record]) -> impl Iterator<Item = Timestamp> {
     let now = chrono::Utc::now();
     let positions = records.iter().filter_map(|record| record.position);
-    positions
-        .filter_map(|position| watermark_of(position, now))
-        .max()
-}
-
-/// A pull that goes on from its cursor loses nothing by stopping; a bounded read has no next time.
-fn warn_of_empty_pages(open: &OpenWindow) {
-    match open.to {
-        Some(_) => tracing::warn!(
-            "the server gave only empty pages at the end, each with a new cursor; there may be more behind them"
-        ),
-        None => tracing::info!("only empty pages with new cursors; going on from there next time"),
-    }
+    positions.filter_map(move |position| watermark_of(position, now))
 }
 
 fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {

@@ -100,7 +100,7 @@ async fn read<T: Transport>(
     fetcher: &Fetcher<T>,
     window: OpenWindow,
     watermark: Option<Timestamp>,
-) -> (Vec<String>, Result<(), FetchError>) {
+) -> (Vec<String>, Result<Reached, FetchError>) {
     let (sender, mut receiver) = mpsc::channel(1000);
     let result = fetcher.run(vec![window], watermark, sender).await;
     let mut handed = Vec::new();
@@ -169,6 +169,30 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
 }
 
 #[tokio::test]
+async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
+    let now = format_millis(chrono::Utc::now());
+    let body = format!(
+        r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"2026-10-20T12:00:00Z"}}}},
+            {{"id":"b","attributes":{{"processedAt":"{now}"}}}}],"meta":{{"next":"c"}}}}"#
+    );
+    let fetcher = fetcher(stream(), |asked, query| {
+        match (asked, query.get("cursor")) {
+            (0, _) => (200, body.clone()),
+            (_, Some(_)) => refused(),
+            (_, None) => page(&[], None),
+        }
+    });
+    let window = OpenWindow {
+        from: at("2026-10-01T00:00:00Z"),
+        ..open(None)
+    };
+    read(&fetcher, window, None).await.1.unwrap();
+    let asked = fetcher.transport.asked.lock().unwrap();
+    let from = at("2026-10-19T12:00:00Z").timestamp_millis();
+    assert!(asked[2].starts_with(&format!("from={from}&")), "{asked:?}");
+}
+
+#[tokio::test]
 async fn without_a_watermark_it_reads_the_window_again() {
     let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
         Some(_) => refused(),
@@ -234,6 +258,21 @@ async fn it_stops_when_nobody_listens() {
     assert_eq!(fetcher.transport.asked.lock().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn empty_pages_without_end_are_no_end() {
+    let (unbounded, bounded) = (open(None), jira_window());
+    for (window, asks) in [(unbounded, 1 + 3), (bounded, 1 + 100)] {
+        let is_bounded = window.to.is_some();
+        let fetcher = fetcher(stream(), |asked, _| page(&[], Some(&format!("c{asked}"))));
+        let (_, result) = read(&fetcher, window, None).await;
+        match is_bounded {
+            true => assert!(matches!(result, Err(FetchError::NoEnd))),
+            false => assert!(matches!(result, Ok(Reached::EmptyPages))),
+        }
+        assert_eq!(fetcher.transport.asked.lock().unwrap().len(), asks);
+    }
+}
+
 /// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids are
 /// numbered against time, to show that their order is not relied on.
 fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
@@ -287,4 +326,27 @@ async fn a_log_that_grows_while_it_is_paged_is_read_again() {
     assert_eq!(handed.len(), 12);
     let asked = fetcher.transport.asked.lock().unwrap();
     assert_eq!(asked.len(), 4, "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
+    // One record more at each request: every page but the first begins with what was read before.
+    let fetcher = fetcher(jira_source(10), |asked, query| {
+        jira(query, 30 + i64::try_from(asked).unwrap(), 7)
+    });
+    let (sender, mut receiver) = mpsc::channel(10);
+    let result = fetcher.run(vec![jira_window()], None, sender).await;
+    assert!(matches!(result, Err(FetchError::Unsteady)));
+    let Some(Delivery::Records {
+        records,
+        then,
+        passed,
+        ..
+    }) = receiver.recv().await
+    else {
+        panic!("nothing was handed on");
+    };
+    assert!(records.len() > 30 && !passed);
+    assert_eq!(then, Some(jira_window()));
+    assert!(receiver.recv().await.is_none());
 }

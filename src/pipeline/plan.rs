@@ -122,8 +122,8 @@ fn goes_on(
     windows
 }
 
-/// From behind the newest record until now. Where nothing was ever found, from the beginning, as
-/// far as it is not known to be empty.
+/// From behind the last record until now, and never from behind what is unread. Where nothing was
+/// ever found, from the beginning, as far as it is not known to be empty.
 fn by_time(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
@@ -133,7 +133,7 @@ fn by_time(
 ) -> OpenWindow {
     let unread = checkpoint.windows.first().map(|window| window.from);
     let from = match watermark {
-        Some(watermark) => before(watermark, reach.overlap),
+        Some(watermark) => before(watermark, reach.overlap).min(unread.unwrap_or(watermark)),
         // Our clock may have been ahead when the history began.
         None => unread.unwrap_or(checkpoint.since).min(first.from),
     };
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_go_on_an_overlap_behind_the_watermark() {
+    fn slices_go_on_an_overlap_behind_the_watermark_and_skip_nothing_unread() {
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
             incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now()).windows
@@ -273,6 +273,17 @@ mod tests {
             plan(None, vec![unread]),
             [open("2026-11-02T00:00:00Z", until, None)]
         );
+        // The last record's date runs ahead of what is unread, or the unread is behind it.
+        for (watermark, from) in [
+            ("2026-11-19T00:00:00Z", "2026-11-02T00:00:00Z"),
+            ("2026-11-01T00:00:00Z", "2026-10-31T23:50:00Z"),
+        ] {
+            let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
+            assert_eq!(
+                plan(Some(watermark), vec![unread]),
+                [open(from, until, None)]
+            );
+        }
         // The clock was set back behind the newest record.
         assert_eq!(
             plan(Some("2026-11-21T00:00:00Z"), Vec::new()),

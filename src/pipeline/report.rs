@@ -64,6 +64,8 @@ pub struct SourceReport {
     pub last_event: Option<String>,
     /// Pages read.
     pub pages: u64,
+    /// Pages with bytes that are no UTF-8, which U+FFFD replaces in their records.
+    pub mended_pages: u64,
     /// Requests sent, repeats included.
     pub requests: u64,
     /// Requests that were repeated.
@@ -113,6 +115,7 @@ impl SourceReport {
             first_event: None,
             last_event: None,
             pages: 0,
+            mended_pages: 0,
             requests: 0,
             retries: 0,
             rate_limited: 0,
@@ -131,6 +134,7 @@ impl SourceReport {
         self.first_event = text(tally.first);
         self.last_event = text(tally.last);
         self.pages = meter.pages.get();
+        self.mended_pages = meter.mended_pages.get();
         self.requests = meter.requests.get();
         self.retries = meter.retries.get();
         self.rate_limited = meter.limited.get();

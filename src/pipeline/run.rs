@@ -11,7 +11,7 @@ use crate::http::client::Transport;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
-use crate::pipeline::fetch::{Delivery, Fetcher};
+use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
@@ -26,6 +26,9 @@ use crate::state::store::Store;
 
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
+
+/// What a run says that ended on empty pages: none of them says that it is the last.
+const EMPTY_PAGES: &str = "the server gave only empty pages at the end, each with a new cursor; whether there is more behind them is not known, and the next pull goes on there";
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
@@ -116,20 +119,24 @@ async fn pull_into<T: Transport>(
         tokio::select! {
             result = run.fetcher.run(plan.windows, watermark, sender) => result,
             // The writer has left: whatever the fetcher waits for, nobody wants it.
-            () = listener.closed() => Ok(()),
+            () = listener.closed() => Ok(Reached::Unheard),
         }
     };
     let (fetched, written) = in_time(&run.stop, async { tokio::join!(fetching, writing) }).await?;
     let (mut writer, written) = written?;
     report.count(writer.tally(), &run.fetcher.meter);
     let end = written?;
-    report.complete = fetched.is_ok() && end == End::All;
-    if report.complete {
+    let is_all = matches!(fetched, Ok(Reached::End)) && end == End::All;
+    if is_all {
         writer.complete(run.start);
     }
     let committed = tokio::task::block_in_place(|| writer.finish());
-    fetched?;
+    report.complete = is_all && committed.is_ok();
+    let reached = fetched?;
     committed?;
+    if (reached, end) == (Reached::EmptyPages, End::All) {
+        report.warnings.push(EMPTY_PAGES.to_owned());
+    }
     if is_first && report.events == 0 {
         report.warnings.push(nothing_found(run));
     }

@@ -25,7 +25,8 @@ pub struct Step {
     pub keep: Option<Window>,
     /// How many more events may be written.
     pub remaining: Option<u64>,
-    /// The newest place in the source's order.
+    /// Where the reading stands in the source's order: the place of the last record taken. Not of
+    /// the newest: a single wrong date would carry it away.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub seen: Seen,
@@ -130,6 +131,8 @@ impl Step {
         lines: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> serde_json::Result<()> {
+        let moved = record.position.and_then(|own| watermark_of(own, received));
+        self.watermark = moved.or(self.watermark);
         // Without a place of its own it belongs to the records around it.
         let position = record.position.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
@@ -141,8 +144,6 @@ impl Step {
             tally.repeats += 1;
             return Ok(());
         }
-        let moved = record.position.and_then(|own| watermark_of(own, received));
-        self.watermark = self.watermark.max(moved);
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)
         {
@@ -306,6 +307,21 @@ mod tests {
         let (written, tally) = take(&mut step, &records);
         assert_eq!(written, ["org:first", "org:timeless"]);
         assert_eq!(tally.outside, 2);
+    }
+
+    #[test]
+    fn a_wrong_date_between_others_does_not_carry_the_watermark_away() {
+        let mut step = step();
+        let records = [
+            record("a", "09:00:00"),
+            record("wrong", "11:59:59"),
+            record("b", "09:00:01"),
+        ];
+        take(&mut step, &records);
+        assert_eq!(step.watermark, Some(at("09:00:01")));
+        // Nor does what is read again: memory goes only as far as the reading has come.
+        take(&mut step, &records[..1]);
+        assert_eq!(step.watermark, Some(at("09:00:00")));
     }
 
     #[test]

@@ -6,16 +6,14 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::source::Place;
 
-/// Empty pages with a new cursor that are followed in a row. A stream that keeps its cursor at the
-/// end may give a few; one that gives more is caught up, and the next pull goes on from there.
-const EMPTY_PAGES: u32 = 3;
-
 /// One walk over a window.
 #[derive(Debug)]
 pub struct Walk {
     place: Place,
     /// Hashes of the cursors used: two of a million are alike with a chance of about 10^-8.
     used: HashSet<u64>,
+    /// Empty pages with a new cursor that are followed in a row.
+    empty_pages: u32,
     empty_in_a_row: u32,
 }
 
@@ -26,20 +24,20 @@ pub enum Advance {
     GoOn,
     /// Everything there is was read.
     CaughtUp,
-    /// Page after page was empty, each with a new cursor: counts as caught up, and the next pull
-    /// goes on from there.
+    /// Page after page was empty, each with a new cursor: whether there is more is not known.
     GaveUp,
 }
 
-/// The server leads in a circle: a cursor that was used before, with records, or one full page after
-/// the other without a new record.
+/// The server leads in a circle: a cursor that was used before, or one full page after the other
+/// without a new record. An empty page behind its own cursor is none: it is how a stream ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the server repeats pages that were read before, so its paging leads in a circle")]
 pub struct Circle;
 
 impl Walk {
-    /// A walk that starts at the window's first page, or behind `cursor`.
-    pub fn new(cursor: Option<&str>) -> Walk {
+    /// A walk that starts at the window's first page, or behind `cursor`, and follows so many empty
+    /// pages with new cursors in a row.
+    pub fn new(cursor: Option<&str>, empty_pages: u32) -> Walk {
         let place = match cursor {
             Some(cursor) => Place::Cursor(cursor.to_owned()),
             None => Place::Start,
@@ -47,6 +45,7 @@ impl Walk {
         Walk {
             used: HashSet::from([hash(&place)]),
             place,
+            empty_pages,
             empty_in_a_row: 0,
         }
     }
@@ -73,27 +72,21 @@ impl Walk {
         let Some(next) = next else {
             return Ok(Advance::CaughtUp);
         };
-        if records == 0 {
-            return Ok(self.advance_empty(next));
+        if records == 0 && next == self.place {
+            return Ok(Advance::CaughtUp);
         }
         if !self.used.insert(hash(&next)) {
             return Err(Circle);
         }
         self.place = next;
-        self.empty_in_a_row = 0;
-        Ok(Advance::GoOn)
-    }
-
-    fn advance_empty(&mut self, next: Place) -> Advance {
-        if !self.used.insert(hash(&next)) {
-            return Advance::CaughtUp;
-        }
-        self.place = next;
-        self.empty_in_a_row += 1;
-        match self.empty_in_a_row > EMPTY_PAGES {
+        self.empty_in_a_row = match records {
+            0 => self.empty_in_a_row + 1,
+            _ => 0,
+        };
+        Ok(match self.empty_in_a_row > self.empty_pages {
             true => Advance::GaveUp,
             false => Advance::GoOn,
-        }
+        })
     }
 }
 
@@ -117,7 +110,7 @@ mod tests {
 
     #[test]
     fn it_follows_cursors_to_the_page_without_one_and_keeps_the_last() {
-        let mut walk = Walk::new(None);
+        let mut walk = Walk::new(None, 3);
         assert_eq!(walk.place(), &Place::Start);
         assert_eq!(walk.advance(2, to("c1")), Ok(Advance::GoOn));
         assert_eq!(walk.advance(2, to("c2")), Ok(Advance::GoOn));
@@ -127,14 +120,14 @@ mod tests {
 
     #[test]
     fn an_empty_page_behind_its_own_cursor_is_the_end() {
-        let mut walk = Walk::new(Some("c1"));
+        let mut walk = Walk::new(Some("c1"), 3);
         assert_eq!(walk.advance(0, to("c1")), Ok(Advance::CaughtUp));
         assert_eq!(walk.cursor(), Some("c1"));
     }
 
     #[test]
-    fn empty_pages_with_new_cursors_are_followed_three_times_in_a_row() {
-        let mut walk = Walk::new(None);
+    fn empty_pages_with_new_cursors_are_followed_so_many_times_in_a_row() {
+        let mut walk = Walk::new(None, 3);
         for (n, cursor) in ["e1", "e2", "e3"].iter().enumerate() {
             assert_eq!(walk.advance(0, to(cursor)), Ok(Advance::GoOn), "{n}");
         }
@@ -148,8 +141,17 @@ mod tests {
     }
 
     #[test]
+    fn a_used_cursor_is_a_circle_and_not_the_end() {
+        let mut walk = Walk::new(None, 3);
+        assert_eq!(walk.advance(5, to("c1")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(5, to("c2")), Ok(Advance::GoOn));
+        assert_eq!(walk.advance(0, to("c1")), Err(Circle));
+        assert_eq!(walk.cursor(), Some("c2"));
+    }
+
+    #[test]
     fn a_used_cursor_with_records_is_a_circle() {
-        let mut walk = Walk::new(Some("c1"));
+        let mut walk = Walk::new(Some("c1"), 3);
         assert_eq!(walk.advance(5, to("c1")), Err(Circle));
         assert_eq!(walk.cursor(), Some("c1"));
         assert_eq!(walk.advance(5, to("c2")), Ok(Advance::GoOn));

@@ -13,6 +13,8 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 use futures_core::Stream;
 use tokio::time::Sleep;
 
+use super::line::Line;
+
 /// Long enough for what was written before to leave the machine's buffers as a packet of its own.
 const SETTLE: Duration = Duration::from_millis(20);
 const MIB: usize = 1024 * 1024;
@@ -30,6 +32,8 @@ pub enum Step {
     Stall,
     /// Fails, which closes the connection.
     Fail,
+    /// Has the connection reset instead of carrying the next byte.
+    Reset(Line),
 }
 
 /// A body that plays its steps.
@@ -51,6 +55,17 @@ impl Play {
     pub fn half(body: &Bytes, end: Step) -> Self {
         let half = body.slice(..body.len() / 2);
         Self::new([Step::Send(half), Step::Pause(SETTLE), end])
+    }
+
+    /// The first half of `body`, then a reset of `line`.
+    pub fn reset_half(body: &Bytes, line: &Line) -> Self {
+        let (first, rest) = (body.slice(..body.len() / 2), body.slice(body.len() / 2..));
+        Self::new([
+            Step::Send(first),
+            Step::Pause(SETTLE),
+            Step::Reset(line.clone()),
+            Step::Send(rest),
+        ])
     }
 
     /// `body` in pieces of `chunk_bytes`, each after a `pause`.
@@ -93,6 +108,10 @@ impl Stream for Play {
                 Some(Step::Pause(duration)) => {
                     self.steps.pop_front();
                     self.pause = Some(Box::pin(tokio::time::sleep(duration)));
+                }
+                Some(Step::Reset(line)) => {
+                    self.steps.pop_front();
+                    line.reset();
                 }
                 Some(Step::Fail) => {
                     let error = std::io::ErrorKind::ConnectionAborted.into();

@@ -53,11 +53,12 @@ pub async fn deliver(
         .format("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     set(&mut response, "date", &date);
-    fill(&mut response, Bytes::from(reply.body), fault, terms.gzip);
+    let body = Bytes::from(reply.body);
+    fill(&mut response, line, body, fault, terms.gzip);
     response
 }
 
-fn fill(response: &mut Response, body: Bytes, fault: Fault, may_gzip: bool) {
+fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, may_gzip: bool) {
     let half = body.len() / 2;
     let filled = match fault {
         Fault::CloseMidBody => {
@@ -75,6 +76,11 @@ fn fill(response: &mut Response, body: Bytes, fault: Fault, may_gzip: bool) {
             let settle = Step::Pause(std::time::Duration::from_millis(20));
             Body::from_stream(Play::new([Step::Send(cut), settle].into_iter().chain(end)))
         }
+        Fault::ResetMidBody => {
+            announce(response, body.len());
+            Body::from_stream(Play::reset_half(&body, line))
+        }
+        Fault::BadByte(text) => whole(response, spoilt(&body, &text), may_gzip),
         Fault::CloseMidChunks => Body::from_stream(Play::half(&body, Step::Fail)),
         Fault::TruncatedJson => Body::from(body.slice(..half)),
         Fault::SlowBody { chunk_bytes, pause } => {
@@ -101,6 +107,18 @@ fn whole(response: &mut Response, body: Bytes, may_gzip: bool) -> Body {
         return Body::from(packed);
     }
     Body::from(body)
+}
+
+/// `body` with a byte that is no UTF-8 where `text` begins.
+fn spoilt(body: &Bytes, text: &str) -> Bytes {
+    let mut bytes = body.to_vec();
+    let place = bytes
+        .windows(text.len().max(1))
+        .position(|window| window == text.as_bytes());
+    if let Some(byte) = place.and_then(|place| bytes.get_mut(place)) {
+        *byte = 0xff;
+    }
+    Bytes::from(bytes)
 }
 
 fn announce(response: &mut Response, length: usize) {

@@ -84,11 +84,14 @@ fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
         Fault::Pass
         | Fault::CloseMidBody
         | Fault::CloseMidChunks
+        | Fault::ResetMidBody
         | Fault::StallMidBody
         | Fault::WrongLength(_)
         | Fault::TruncatedJson
+        | Fault::BadByte(_)
         | Fault::SlowBody { .. }
         | Fault::SameCursor
+        | Fault::Overlap(_)
         | Fault::EmptyPageWithCursor => None,
     }
 }

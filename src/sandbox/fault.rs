@@ -32,6 +32,8 @@ pub enum Fault {
     CloseMidBody,
     /// The normal answer in chunked encoding, closed half-way without the last chunk.
     CloseMidChunks,
+    /// The normal answer with its right `content-length`, reset (RST) half-way.
+    ResetMidBody,
     /// The normal answer with its right `content-length`, silent from half-way on.
     StallMidBody,
     /// The normal answer, but `content-length` says this. Too large: the connection closes early.
@@ -39,6 +41,8 @@ pub enum Fault {
     WrongLength(usize),
     /// The normal answer cut half-way; a `content-length` that agrees with the cut.
     TruncatedJson,
+    /// The normal answer, but where this text first stands in it, its first byte is 0xFF: no UTF-8.
+    BadByte(String),
     /// 200 `application/json` whose body is no JSON.
     NotJson,
     /// 200 `application/json` without a byte of body.
@@ -59,6 +63,8 @@ pub enum Fault {
     /// events-stream: the normal page, but its `meta.next` is the cursor it was asked with.
     /// Without one, the normal answer.
     SameCursor,
+    /// The page begins this many events before its place, and those behind follow it: pages overlap.
+    Overlap(usize),
     /// No data, though there is some; events-stream gives a good cursor that has it.
     EmptyPageWithCursor,
     /// 400 `ADMIN-400-1` "Invalid page cursor", with or without a cursor in the request.

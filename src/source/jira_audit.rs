@@ -66,7 +66,7 @@ impl Source for JiraAudit {
     }
 
     fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = json_of(response);
+        let (body, is_mended) = json_of(response);
         let page: RecordsPage<'_> = serde_json::from_slice(&body)
             .map_err(|error| not_a_page("Jira audit records", &error))?;
         let records: Vec<Record> = page
@@ -78,7 +78,11 @@ impl Source for JiraAudit {
         let count = records.len() as u64;
         let is_full = count > 0 && (count >= self.full_page(page.limit) || is_cap(count));
         let next = is_full.then(|| Place::Offset(offset(place) + count));
-        Ok(Page { records, next })
+        Ok(Page {
+            records,
+            next,
+            is_mended,
+        })
     }
 }
 

@@ -56,6 +56,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Where the answer says it goes on; nothing on the last page.
     pub next: Option<Place>,
+    /// Whether the answer held bytes that are no UTF-8, and U+FFFD stands in their place.
+    pub is_mended: bool,
 }
 
 /// The source that `settings` describe; `org_id` is the organization's, from the configuration or

@@ -71,7 +71,7 @@ impl Source for OrgEvents {
     }
 
     fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = json_of(response);
+        let (body, is_mended) = json_of(response);
         let page: EventsPage<'_> =
             serde_json::from_slice(&body).map_err(|error| not_a_page("events-stream", &error))?;
         let records = page
@@ -87,6 +87,7 @@ impl Source for OrgEvents {
         Ok(Page {
             records,
             next: next.map(Place::Cursor),
+            is_mended,
         })
     }
 }
@@ -194,6 +195,24 @@ mod tests {
     #[test]
     fn a_byte_order_mark_is_passed_over() {
         assert_eq!(read("\u{feff}{\"data\":[{}]}").unwrap().records.len(), 1);
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_mended_inside_a_string_and_told() {
+        let read = |body: &'static [u8]| {
+            let response = Response {
+                status: 200,
+                headers: Vec::new(),
+                body: Bytes::from_static(body),
+            };
+            source().read(&Place::Start, &response)
+        };
+        let page = read(b"{\"data\":[{\"id\":\"a\xff\xc3b\"}]}").unwrap();
+        assert!(page.is_mended);
+        let text = page.records[0].doc.text();
+        assert_eq!(text, "{\"id\":\"a\u{fffd}\u{fffd}b\"}".as_bytes());
+        assert!(!read(br#"{"data":[]}"#).unwrap().is_mended);
+        assert!(read(b"{\"data\":[\xff]}").is_err());
     }
 
     #[test]

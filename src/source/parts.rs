@@ -1,5 +1,6 @@
 //! Owns the parts of an answer's body: slices of it, in order, without a copy.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -43,12 +44,18 @@ impl<'de> Visitor<'de> for InOrder {
     }
 }
 
-/// The body without the byte order mark that some proxies put before it.
-pub fn json_of(response: &Response) -> Bytes {
+/// The body without the byte order mark that some proxies put before it, and whether it had to be
+/// mended: bytes that are no UTF-8 cannot stand in a line of JSON, and one of them must not keep a
+/// page from being read for ever, so U+FFFD takes their place.
+pub fn json_of(response: &Response) -> (Bytes, bool) {
     let body = &response.body;
-    match body.starts_with(b"\xef\xbb\xbf") {
+    let body = match body.starts_with(b"\xef\xbb\xbf") {
         true => body.slice(3..),
         false => body.clone(),
+    };
+    match String::from_utf8_lossy(&body) {
+        Cow::Borrowed(_) => (body, false),
+        Cow::Owned(mended) => (Bytes::from(mended), true),
     }
 }
 

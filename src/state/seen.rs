@@ -22,7 +22,8 @@ const CAPACITY: usize = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     by_time: BTreeMap<i64, Vec<Entry>>,
-    /// What was written since the reading began: of these a second one under the same id is another.
+    /// What the present reading has brought so far, written now or before: of these a second one
+    /// under the same id is another.
     fresh: HashSet<Entry>,
     entries: HashSet<Entry>,
     ids: HashMap<Fingerprint, u32>,
@@ -63,7 +64,11 @@ impl Seen {
     /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
         let entry = Entry::of(record);
-        if self.entries.contains(&entry) || self.was_at(entry.identity, position) {
+        if self.entries.contains(&entry) {
+            self.fresh.insert(entry);
+            return Verdict::Repeat;
+        }
+        if self.was_at(entry.identity, position) {
             return Verdict::Repeat;
         }
         let verdict = match self.ids.contains_key(&entry.identity) {
@@ -238,6 +243,17 @@ mod tests {
         // Two of one reading are two.
         let other = record(r#"{"id":1,"name":"other"}"#);
         assert_eq!(seen.remember(&other, at(11)), Verdict::Clash);
+    }
+
+    #[test]
+    fn a_second_record_of_an_id_is_another_also_where_the_first_was_written_by_an_earlier_reading()
+    {
+        let mut seen = Seen::default();
+        let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
+        seen.remember(&first, at(10));
+        seen.begin_reading();
+        assert_eq!(seen.remember(&first, at(10)), Verdict::Repeat);
+        assert_eq!(seen.remember(&second, at(10)), Verdict::Clash);
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Meter {
     pub limited: Counter,
     /// Pages read.
     pub pages: Counter,
+    /// Pages with bytes that are no UTF-8.
+    pub mended_pages: Counter,
     /// Events written.
     pub events: Counter,
     /// Milliseconds spent waiting for quotas, pauses and back-offs.

@@ -1,11 +1,9 @@
 //! Jira's audit records: newest first on the wire, ascending in the output, however many there are.
 
-use std::time::Duration;
-
 use atlaudit::sandbox::{Api, CLOUD_ID, Fault};
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, eventually, file_is_whole, jira_ids, small};
+use crate::support::{Site, file_is_whole, jira_ids, small};
 
 /// `acme-jira` alone, into a file, `page` records a page.
 fn site(records: usize, page: i64) -> Site {
@@ -56,23 +54,6 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
 }
 
 #[test]
-fn records_that_arrive_while_paging_shift_nothing_away() {
-    // The last are those of a log that never rests; all of them are newer than what was there.
-    for (page, each, pages) in [(40, 1, 2), (40, 3, 4), (40, 5, 3), (100, 2, usize::MAX)] {
-        let site = site(300, page);
-        site.control.set_behaviour(|behaviour| {
-            behaviour.insert_on_jira_page = each;
-            behaviour.insert_on_jira_pages = pages;
-        });
-        site.ok(&["pull", "acme-jira"]);
-        site.control
-            .set_behaviour(|behaviour| behaviour.insert_on_jira_page = 0);
-        site.ok(&["pull", "acme-jira"]);
-        file_is_whole(&site, "acme-jira");
-    }
-}
-
-#[test]
 fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
     let site = site(300, 1000);
     site.control
@@ -118,35 +99,6 @@ fn the_gateway_with_a_bearer_token() {
     site.unset("acme-jira", "email");
     let gateway = format!("{}/ex/jira/{CLOUD_ID}", site.base_url());
     site.set("acme-jira", "base_url", gateway);
-    site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-}
-
-#[test]
-fn a_page_that_comes_twice_is_read_again() {
-    let site = site(90, 20);
-    site.control.script_times(Api::JiraAudit, Fault::Pass, 2);
-    site.control.script(Api::JiraAudit, Fault::RepeatPage);
-    site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-    ascends(&site);
-}
-
-#[test]
-fn a_server_that_ignores_the_offset_leads_into_no_loop() {
-    let site = site(90, 20);
-    site.control.script(Api::JiraAudit, Fault::Pass);
-    site.control
-        .script_forever(Api::JiraAudit, Fault::RepeatPage);
-    let mut running = site.start(&["pull", "acme-jira"]);
-    eventually("an end, or a loop", || {
-        std::thread::sleep(Duration::from_millis(10));
-        let asked = site.control.request_count(Api::JiraAudit);
-        asked > 200 || running.has_ended()
-    });
-    assert!(site.control.request_count(Api::JiraAudit) <= 200, "a loop");
-    assert_eq!(running.end().code, 3);
-    site.control.clear(Api::JiraAudit);
     site.ok(&["pull", "acme-jira"]);
     file_is_whole(&site, "acme-jira");
 }

@@ -62,19 +62,6 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
 }
 
 #[test]
-fn a_date_far_ahead_takes_nothing_of_the_run_away() {
-    let site = site(100, 30);
-    let early = Utc::now() - TimeDelta::days(20);
-    let ahead = Utc::now() + TimeDelta::days(365);
-    site.control
-        .add_org_event_json(event("ahead", ahead, ahead), early);
-    site.control.script_times(Api::OrgEvents, Fault::Pass, 3);
-    site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
-    site.ok(&["pull", "acme"]);
-    file_is_whole(&site, "acme");
-}
-
-#[test]
 fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     let site = site(0, 7);
     let at = Utc::now() - TimeDelta::hours(1);

@@ -1,6 +1,6 @@
-//! Politeness: the quota, the server's own pauses, and patience that ends.
+//! Politeness: the quota, and the server's own pauses, waited for to their end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use atlaudit::sandbox::{Api, EndOfStream, Fault, Options, RateLimit, ResetPrecision, Window};
 use serde_json::Value;
@@ -135,27 +135,6 @@ fn a_wait_until_a_date_is_obeyed() {
 }
 
 #[test]
-fn a_reset_that_lies_in_the_past_is_no_tight_loop() {
-    let mut site = site(30);
-    site.set("acme", "max_wait", "1s");
-    let now = chrono::Utc::now().format("%Y-%m-%dT%H:%MZ").to_string();
-    let fault = limited(Some(("x-ratelimit-reset", &now)));
-    site.control.script_forever(Api::OrgEvents, fault);
-    site.run(&["pull", "acme"]).refused(5, &["429"]);
-    assert!(site.control.request_count(Api::OrgEvents) <= 3);
-}
-
-#[test]
-fn a_limit_without_end_is_given_up() {
-    let mut site = site(30);
-    site.set("acme", "max_wait", "1s");
-    site.control.script_forever(Api::OrgEvents, limited(None));
-    let start = Instant::now();
-    site.run(&["pull", "acme"]).refused(5, &["429", "max_wait"]);
-    assert!(start.elapsed() < Duration::from_secs(5));
-}
-
-#[test]
 fn a_pause_longer_than_allowed_is_given_up_at_once() {
     let mut site = site(30);
     let fault = limited(Some(("retry-after", "3600")));
@@ -167,50 +146,4 @@ fn a_pause_longer_than_allowed_is_given_up_at_once() {
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     site.set_env("ATLAUDIT_QUOTA_DIR", "forgotten");
     all(&site, &site.run(&["pull", "acme"]));
-}
-
-#[test]
-fn a_passing_failure_is_tried_again() {
-    let faults = [
-        status(503, None, "{}"),
-        Fault::TruncatedJson,
-        Fault::CloseMidBody,
-        Fault::CloseMidChunks,
-        Fault::CloseBeforeResponse,
-        Fault::NotJson,
-        Fault::EmptyBody,
-    ];
-    for fault in faults {
-        let site = site(30);
-        site.control.script(Api::OrgEvents, Fault::Pass);
-        site.control.script(Api::OrgEvents, fault.clone());
-        let run = site.run(&["pull", "acme"]);
-        assert_eq!(run.code, 0, "{fault:?}: {}", run.stderr);
-        assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{fault:?}");
-        assert_eq!(site.control.request_count(Api::OrgEvents), 4, "{fault:?}");
-    }
-}
-
-#[test]
-fn a_failure_that_stays_ends_the_run_and_keeps_what_was_read() {
-    let mut site = site(30);
-    site.set("acme", "retry_for", "0s");
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, status(503, None, "{}"));
-    let run = site.run(&["pull", "acme"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("(503)"), "{}", run.stderr);
-    let ids = org_ids(&site.control.org_ids());
-    assert_eq!(run.ids(), ids[..10]);
-    assert_eq!(site.ok(&["pull", "acme"]).ids(), ids[10..]);
-}
-
-#[test]
-fn a_server_that_never_answers_is_given_up() {
-    let mut site = site(30);
-    site.set("acme", "timeout", "300ms");
-    site.set("acme", "retry_for", "0s");
-    site.control.script_forever(Api::OrgEvents, Fault::Hang);
-    site.run(&["pull", "acme"])
-        .refused(3, &["does not answer in time", "timeout"]);
 }

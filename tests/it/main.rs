@@ -16,6 +16,7 @@ mod collect;
 mod crash;
 mod demo;
 mod disk_full;
+mod faults;
 mod files;
 mod full_minutes;
 mod imports;

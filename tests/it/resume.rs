@@ -2,7 +2,7 @@
 
 use atlaudit::sandbox::{Api, EndOfStream, Fault, FilterClock};
 
-use crate::support::{Site, file_is_whole, org_ids, small};
+use crate::support::{Site, org_ids, small};
 
 const CLOCKS: [FilterClock; 2] = [FilterClock::ProcessedAt, FilterClock::Time];
 
@@ -89,73 +89,4 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
             holds_all(&site);
         }
     }
-}
-
-#[test]
-fn a_server_that_refuses_every_cursor_ends_the_run_and_not_the_history() {
-    let site = site(300, 50);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script_forever(
-        Api::OrgEvents,
-        crate::support::status(400, None, r#"{"code":400,"message":"no"}"#),
-    );
-    let run = site.run(&["pull", "acme"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(site.control.request_count(Api::OrgEvents) < 10, "a loop");
-    site.control.clear(Api::OrgEvents);
-    site.ok(&["pull", "acme"]);
-    holds_all(&site);
-}
-
-#[test]
-fn empty_pages_with_a_cursor_are_followed_and_at_the_fourth_the_next_pull_goes_on() {
-    let site = site(300, 50);
-    let empty = Fault::EmptyPageWithCursor;
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script_times(Api::OrgEvents, empty.clone(), 3);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script_times(Api::OrgEvents, empty, 9);
-    for _ in 0..3 {
-        site.ok(&["pull", "acme"]);
-    }
-    site.control.clear(Api::OrgEvents);
-    site.ok(&["pull", "acme"]);
-    holds_all(&site);
-}
-
-#[test]
-fn a_repeated_cursor_is_an_error_and_no_loop() {
-    let site = site(300, 50);
-    site.control.script_times(Api::OrgEvents, Fault::Pass, 2);
-    site.control.script(Api::OrgEvents, Fault::SameCursor);
-    let run = site.run(&["pull", "acme"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("circle"), "{}", run.stderr);
-    assert_eq!(site.control.request_count(Api::OrgEvents), 3);
-    site.ok(&["pull", "acme"]);
-    holds_all(&site);
-}
-
-#[test]
-fn a_repeated_page_is_not_written_twice() {
-    let site = site(300, 50);
-    site.control.script_times(Api::OrgEvents, Fault::Pass, 2);
-    site.control.script(Api::OrgEvents, Fault::RepeatPage);
-    let run = site.run(&["pull", "acme"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    site.ok(&["pull", "acme"]);
-    file_is_whole(&site, "acme");
-}
-
-#[test]
-fn a_page_repeated_on_a_later_day_is_not_written_twice() {
-    let site = site(300, 50);
-    site.ok(&["pull", "acme"]);
-    site.control.add_org_events(120);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::RepeatPage);
-    let run = site.run(&["pull", "acme"]);
-    assert_eq!(run.code, 3, "{}", run.stderr);
-    site.ok(&["pull", "acme"]);
-    file_is_whole(&site, "acme");
 }

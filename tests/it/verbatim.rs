@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 use serde_json::value::RawValue;
 
@@ -145,35 +144,6 @@ fn what_is_no_object_is_written_as_unparsed_with_a_warning() {
         assert!(run.stderr.contains("warning: "), "{}", run.stderr);
         assert!(run.stderr.contains("5 unparsed"), "{}", run.stderr);
     }
-}
-
-#[test]
-fn equal_records_without_an_id_are_told_from_different_ones() {
-    let site = Site::new(small(0, 0));
-    let at = Utc::now() - TimeDelta::hours(1);
-    for text in [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#] {
-        site.control.add_org_event_json(text.to_owned(), at);
-    }
-    let ids = site.ok(&["pull", "acme"]).ids();
-    assert_eq!(ids.len(), 3);
-    assert!(
-        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
-        "{ids:?}"
-    );
-}
-
-#[test]
-fn one_id_with_two_contents_gives_two_events_with_ids_of_their_own() {
-    let site = Site::new(small(0, 0));
-    let at = Utc::now() - TimeDelta::hours(1);
-    for text in [r#"{"id":"x","a":1}"#, r#"{"id":"x","a":2}"#] {
-        site.control.add_org_event_json(text.to_owned(), at);
-    }
-    let run = site.ok(&["pull", "acme"]);
-    let ids = run.ids();
-    assert_eq!((ids.len(), ids[0].as_str()), (2, "org:x"));
-    assert!(ids[1].starts_with("org:x~"), "{ids:?}");
-    assert_eq!(site.control.request_count(Api::OrgEvents), 2);
 }
 
 #[test]

@@ -18,7 +18,13 @@ pub fn records(world: &mut World, ask: &Ask, cloud_id: Option<&str>, fault: &Fau
         return Reply::json(404, gateway_body(404, "Not Found"));
     }
     let (offset, limit) = match (number(ask, "offset", 0), number(ask, "limit", 1000)) {
-        (Some(offset), Some(limit)) => (offset, limit.min(world.behaviour.jira_max_limit)),
+        (Some(offset), Some(limit)) => {
+            let limit = limit.min(world.behaviour.jira_max_limit);
+            match fault {
+                Fault::Overlap(records) => (offset.saturating_sub(*records), limit),
+                _ => (offset, limit),
+            }
+        }
         _ => {
             return jira_error(
                 400,

@@ -38,7 +38,7 @@ impl Cursor {
             optional(self.to),
             u8::from(self.descending),
             self.generation,
-            self.issued.as_millis(),
+            self.issued.as_micros(),
         );
         let masked: Vec<u8> = plain.bytes().map(|byte| byte ^ MASK).collect();
         base64::encode(&masked)
@@ -77,7 +77,7 @@ impl Cursor {
             to: bound(to)?,
             descending: *descending == "1",
             generation: generation.parse().ok()?,
-            issued: Duration::from_millis(issued.parse().ok()?),
+            issued: Duration::from_micros(issued.parse().ok()?),
         })
     }
 }
@@ -113,7 +113,7 @@ mod tests {
                 to: None,
                 descending: true,
                 generation: 3,
-                issued: Duration::from_millis(1200),
+                issued: Duration::from_micros(1200),
             };
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         }

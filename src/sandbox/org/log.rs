@@ -116,6 +116,13 @@ impl OrgLog {
             .collect()
     }
 
+    /// The place that lies `events` before `from`; nothing when that is before the first one.
+    pub fn back(&self, from: Position, events: usize) -> Option<Position> {
+        let passed = self.kept.partition_point(|(kept, _)| *kept <= from);
+        let last = passed.checked_sub(events)?.checked_sub(1)?;
+        self.kept.get(last).map(|(position, _)| *position)
+    }
+
     /// The page that `search` asks for.
     pub fn page(&self, search: &Search) -> Found<'_> {
         let range = self.range(search);

@@ -32,6 +32,9 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
         None => fresh(world, ask)?,
     };
     walk.issued = world.uptime();
+    if let Fault::Overlap(events) = fault {
+        walk.after = walk.after.and_then(|after| world.org.back(after, *events));
+    }
     let mut found = world.org.page(&Search {
         after: walk.after,
         from: walk.from,

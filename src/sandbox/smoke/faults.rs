@@ -14,6 +14,7 @@ async fn faults_that_break_the_connection() {
     for fault in [
         Fault::CloseMidBody,
         Fault::CloseMidChunks,
+        Fault::ResetMidBody,
         Fault::WrongLength(9_000_000),
     ] {
         bench.control.script(Api::OrgEvents, fault.clone());
@@ -108,6 +109,9 @@ async fn faults_that_replace_the_answer() {
     );
     script(Fault::ExpiredCursor);
     assert_eq!(bench.org("").send().await.unwrap().status(), 400);
+    script(Fault::BadByte("\"data\"".into()));
+    let spoilt = bench.org("").send().await.unwrap().bytes().await.unwrap();
+    assert!(spoilt.starts_with(b"{\xffdata\":["), "{spoilt:?}");
     script(Fault::GzipBomb(8 << 20));
     assert_eq!(
         bench
@@ -145,6 +149,11 @@ async fn faults_of_the_page_itself() {
         .org_page(&format!("limit=20&cursor={}", cursor(&empty)))
         .await;
     assert_eq!(resumed["data"], same["data"]);
+    bench.control.script(Api::OrgEvents, Fault::Overlap(3));
+    let overlapping = bench.org_page(&query).await;
+    let first = bench.org_page("limit=20").await;
+    assert_eq!(overlapping["data"][0], first["data"][17]);
+    assert_eq!(overlapping["data"][3], same["data"][0]);
     bench.control.script_forever(Api::JiraAudit, Fault::NotJson);
     bench.control.script(Api::JiraAudit, Fault::Hang);
     for _ in 0..2 {

@@ -114,6 +114,12 @@ impl Site {
         self.path("home/.local/state/atlaudit")
     }
 
+    /// The pauses that a server asked of an earlier run are over, and its minutes past.
+    pub fn forget_pauses(&self) {
+        // Where no run asked yet, there is nothing to forget.
+        let _ = std::fs::remove_dir_all(self.path("tmp/quota"));
+    }
+
     /// Runs the program with these arguments to its end.
     pub fn run(&self, args: &[&str]) -> Run {
         Run::from(self.command(args).output().unwrap())

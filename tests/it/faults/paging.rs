@@ -1,0 +1,224 @@
+//! Pages that repeat, overlap, lead nowhere or are refused, and logs that move while they are paged
+//! through.
+
+use atlaudit::sandbox::{Api, Fault};
+
+use super::{BOTH, Bench, End, WHOLE, each, fails};
+use crate::support::status;
+
+const ORG: [Api; 1] = [Api::OrgEvents];
+const JIRA: [Api; 1] = [Api::JiraAudit];
+
+#[test]
+fn a_repeated_cursor_is_an_error_and_no_loop() {
+    each(&ORG, &[("at the second page", ())], |bench, ()| {
+        bench.script(Fault::SameCursor, 1);
+        bench.pull(&fails(3, &["circle", "Atlassian support"]));
+        assert_eq!(bench.site.control.request_count(bench.api), 2);
+        assert_eq!(bench.written(), bench.served()[..20]);
+        bench.recovers();
+    });
+}
+
+#[test]
+fn a_repeated_page_is_not_written_twice() {
+    let cases = [("once", 1), ("again and again", 1_000)];
+    each(&ORG, &cases, |bench, times| {
+        bench.script(Fault::RepeatPage, *times);
+        bench.pull(&fails(3, &["circle"]));
+        bench.recovers();
+        // And on a later day.
+        bench.site.control.add_org_events(35);
+        bench.script(Fault::RepeatPage, *times);
+        bench.pull(&fails(3, &["circle"]));
+        bench.recovers();
+    });
+    each(&JIRA, &cases[..1], |bench, _| {
+        bench.script(Fault::RepeatPage, 1);
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
+    each(&JIRA, &cases[1..], |bench, _| {
+        bench.script_forever(Fault::RepeatPage);
+        bench.pull(&fails(3, &["circle"]));
+        assert!(bench.site.control.request_count(bench.api) < 50, "a loop");
+        bench.recovers();
+    });
+}
+
+#[test]
+fn events_that_come_on_two_pages_are_written_once() {
+    each(&ORG, &[("three of ten", ())], |bench, ()| {
+        bench.script(Fault::Overlap(3), 3);
+        bench.pull(&WHOLE);
+        assert_eq!(bench.report()["repeats"], 9);
+        bench.recovers();
+    });
+    each(&JIRA, &[("one page", ())], |bench, ()| {
+        bench.script(Fault::Overlap(3), 1);
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
+}
+
+#[test]
+fn empty_pages_with_a_cursor_are_no_end() {
+    const OPEN: End = End {
+        code: 0,
+        complete: false,
+        says: &["warning: ", "only empty pages", "not known"],
+    };
+    each(&ORG, &[("three in a row", 3)], |bench, times| {
+        bench.script(Fault::EmptyPageWithCursor, *times);
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
+    // The next pull goes on: four pages are passed by each.
+    each(&ORG, &[("nine in a row", 9)], |bench, times| {
+        bench.script(Fault::EmptyPageWithCursor, *times);
+        bench.pull(&OPEN);
+        bench.pull(&OPEN);
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
+    each(&ORG, &[("without end", ())], |bench, ()| {
+        bench.script_forever(Fault::EmptyPageWithCursor);
+        bench.pull(&OPEN);
+        bench.pull(&OPEN);
+        bench.recovers();
+    });
+}
+
+#[test]
+fn a_bounded_read_sees_the_end_or_fails() {
+    let window = ["--since", "40d"];
+    each(&ORG, &[("ninety empty pages", 90)], |bench, times| {
+        bench.script(Fault::EmptyPageWithCursor, *times);
+        let run = bench.site.run(&[&["pull", "acme"], &window[..]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        bench.is_whole();
+    });
+    each(&ORG, &[("without end", ())], |bench, ()| {
+        bench.script_forever(Fault::EmptyPageWithCursor);
+        bench.pull_with(&window, &fails(3, &["empty pages", "no end"]));
+        assert_eq!(bench.written(), bench.served()[..10]);
+        bench.site.control.clear(bench.api);
+        let output = ["--output", "again"];
+        let run = bench
+            .site
+            .ok(&[&["pull", "acme"], &window[..], &output[..]].concat());
+        assert!(run.stdout.is_empty());
+        assert_eq!(bench.site.read("again").ids(), bench.served());
+    });
+}
+
+#[test]
+fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
+    let body = r#"{"code":401,"message":"Unauthorized","errorMessages":["Unauthorized"]}"#;
+    let revoked = status(401, None, body);
+    each(
+        &BOTH,
+        &[("at the third page", revoked)],
+        |bench, revoked| {
+            bench.site.control.script(bench.api, Fault::Pass);
+            bench.script_forever(revoked.clone());
+            let run = bench.pull(&fails(4, &["401", "refuses the credential", "auth login"]));
+            assert!(run.stdout.is_empty());
+            let two_pages = match bench.api {
+                Api::OrgEvents => &bench.served()[..20],
+                Api::JiraAudit => &[],
+            };
+            assert_eq!(bench.written(), two_pages);
+            // It stays revoked for a while.
+            bench.pull(&fails(4, &["401"]));
+            bench.recovers();
+        },
+    );
+}
+
+#[test]
+fn a_cursor_refused_on_the_way_or_at_the_start_is_made_up_for() {
+    each(&ORG, &[("an expired cursor", ())], |bench, ()| {
+        bench.script(Fault::ExpiredCursor, 1);
+        let run = bench.pull(&WHOLE);
+        assert!(run.stderr.contains("refused the cursor"), "{}", run.stderr);
+        bench.is_whole();
+        bench.site.control.add_org_events(12);
+        bench.site.control.expire_cursors();
+        let run = bench.pull(&WHOLE);
+        assert!(run.stderr.contains("refused the cursor"), "{}", run.stderr);
+        bench.recovers();
+    });
+}
+
+#[test]
+fn a_cursor_refused_for_ever_ends_the_run_and_not_the_history() {
+    each(&ORG, &[("every cursor", ())], |bench, ()| {
+        bench.script_forever(status(400, None, r#"{"code":400,"message":"no"}"#));
+        bench.pull(&fails(3, &["400", "rejects the request"]));
+        assert!(bench.site.control.request_count(bench.api) < 10, "a loop");
+        bench.recovers();
+    });
+}
+
+#[test]
+fn records_that_arrive_while_paging_shift_nothing_away() {
+    let cases = [
+        ("one, twice", (1, 2)),
+        ("three, four times", (3, 4)),
+        ("half a page, three times", (5, 3)),
+        ("more than a page", (12, 2)),
+    ];
+    each(&JIRA, &cases, |bench, (each, pages)| {
+        bench.site.control.set_behaviour(|behaviour| {
+            behaviour.insert_on_jira_page = *each;
+            behaviour.insert_on_jira_pages = *pages;
+        });
+        bench.pull(&WHOLE);
+        bench.is_whole();
+        bench.recovers();
+    });
+}
+
+#[test]
+fn a_log_that_never_stands_still_is_written_and_never_called_complete() {
+    let stays = fails(3, &["kept arriving", "once more"]);
+    each(&JIRA, &[("a record a page", ())], |bench, ()| {
+        let insert = |records| {
+            bench
+                .site
+                .control
+                .set_behaviour(|behaviour| behaviour.insert_on_jira_page = records);
+        };
+        insert(1);
+        for _ in 0..3 {
+            let before = bench.written().len();
+            bench.pull(&stays);
+            assert!(bench.written().len() > before, "it goes on all the same");
+        }
+        insert(0);
+        bench.recovers();
+    });
+    each(
+        &JIRA,
+        &[("pages that overlap for ever", ())],
+        |bench, ()| {
+            bench.script_forever(Fault::Overlap(3));
+            bench.pull(&stays);
+            bench.recovers();
+        },
+    );
+}
+
+#[test]
+fn an_unsteady_span_of_many_days_is_read_again_without_a_repeat() {
+    // More than a memory of the last ten minutes holds, and than a slice does once it has grown.
+    let mut bench = Bench::new(Api::JiraAudit, 4_900);
+    bench.set("page_size", 1000);
+    bench.script(Fault::Overlap(3), 20);
+    bench.pull(&fails(3, &["kept arriving"]));
+    bench.site.control.clear(bench.api);
+    bench.site.control.add_jira_records(300);
+    bench.pull(&WHOLE);
+    bench.is_whole();
+}
