@@ -45,6 +45,7 @@ fn ends(mut running: Running, signal: &str) {
 
 /// The next run makes the file whole.
 fn goes_on(site: &Site) {
+    site.forget_pauses();
     site.read("acme").lines();
     site.control.clear(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
