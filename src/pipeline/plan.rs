@@ -141,6 +141,7 @@ fn ceil_millis(time: Timestamp) -> Timestamp {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
+    use crate::state::rhythm::Rhythm;
     use crate::state::seen::Seen;
 
     const REACH: Reach = Reach {
@@ -173,6 +174,7 @@ mod tests {
             windows,
             watermark: watermark.map(at),
             seen: Seen::default(),
+            rhythm: Rhythm::default(),
             outputs: Vec::new(),
             events: 0,
             complete_until: None,

@@ -10,6 +10,7 @@ use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
 use crate::pipeline::plan::watermark_of;
 use crate::render;
+use crate::state::rhythm::Rhythm;
 use crate::state::seen::{Seen, Verdict};
 
 /// Turns records into lines, and remembers which.
@@ -29,6 +30,8 @@ pub struct Step {
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub seen: Seen,
+    /// How often the watermark moves.
+    pub rhythm: Rhythm,
     /// What lies before this was written by an earlier reading.
     written_before: Option<Timestamp>,
     start: Timestamp,
@@ -77,6 +80,7 @@ impl Step {
             remaining: None,
             watermark: None,
             seen: Seen::default(),
+            rhythm: Rhythm::default(),
             written_before: None,
             start,
         }
@@ -141,6 +145,9 @@ impl Step {
             return Ok(());
         }
         let moved = record.position.and_then(|own| watermark_of(own, received));
+        if let (Some(from), Some(to)) = (self.watermark, moved) {
+            self.rhythm.moved(from, to);
+        }
         self.watermark = self.watermark.max(moved);
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)

@@ -26,6 +26,7 @@ mod output;
 mod refusals;
 mod resume;
 mod secrets;
+mod silence;
 mod state;
 mod stuck;
 mod verbatim;
