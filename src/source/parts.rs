@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::http::error::Unreadable;
 use crate::http::message::Response;
 
 /// Records that one answer may hold: ten times the largest page. A hostile answer of millions of
@@ -49,6 +50,25 @@ pub fn json_of(response: &Response) -> Bytes {
     match body.starts_with(b"\xef\xbb\xbf") {
         true => body.slice(3..),
         false => body.clone(),
+    }
+}
+
+/// The page of `api` that `body` is.
+///
+/// serde_json is too kind here. It passes over what nobody asks for even where it is not text, so
+/// that a torn `meta` would be the end; and it takes a list for an object's fields in their order.
+///
+/// # Errors
+/// It is none.
+pub fn page_of<'a, T: Deserialize<'a>>(api: &str, body: &'a [u8]) -> Result<T, Unreadable> {
+    let not_a_page = |why: &dyn fmt::Display| {
+        Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
+    };
+    let text = std::str::from_utf8(body).map_err(|error| not_a_page(&error))?;
+    let page = serde_json::from_str(text).map_err(|error| not_a_page(&error))?;
+    match text.trim_start().starts_with('{') {
+        true => Ok(page),
+        false => Err(not_a_page(&"a list in the place of an object")),
     }
 }
 
