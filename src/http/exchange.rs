@@ -13,6 +13,7 @@ use super::limit::{Limits, PausedTooLong, wait};
 use super::message::{Request, Response};
 use super::pace::asked_wait;
 use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
+use crate::model::text::printable;
 use crate::telemetry::meter::{Meter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
@@ -155,7 +156,9 @@ fn redirect(response: &Response) -> Option<Said> {
     let host = target.as_ref().and_then(|url| url.host_str());
     Some(Said {
         code: None,
-        message: host.map_or("to another path".to_owned(), |host| format!("to {host}")),
+        message: host.map_or("to another path".to_owned(), |host| {
+            format!("to {}", printable(host))
+        }),
         refusal: Refusal::Plain,
     })
 }
