@@ -12,7 +12,7 @@
 //! `tests/it/layers.rs` holds this table against the code.
 //!
 //! ```text
-//! app
+//! app   fuzz
 //! cli   commands
 //! error
 //! pipeline   sandbox
@@ -30,6 +30,9 @@ mod config;
 mod credentials;
 mod error;
 mod exit;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod model;
 mod normalise;

@@ -99,6 +99,22 @@ fn page<P>(
     Err(Trouble::answer(response, html))
 }
 
+/// What is decided about a first answer that brings no page, and how it would be told.
+#[cfg(fuzzing)]
+pub fn judged(
+    request: &Request,
+    response: &Response,
+    patience: &Patience,
+) -> Option<(Decision, Failure)> {
+    let trouble = page(response, |_| Ok(())).err()?;
+    let decision = decide(&trouble.outcome, &History::default(), patience, 0.5);
+    let kind = match decision {
+        Decision::GiveUp(kind) => kind,
+        Decision::Done | Decision::Wait { .. } => FailureKind::Unavailable,
+    };
+    Some((decision, Trail::new(request).failure(kind, trouble)))
+}
+
 /// An attempt that brought no page.
 struct Trouble {
     outcome: Outcome,
