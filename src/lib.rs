@@ -12,7 +12,7 @@
 //! `tests/it/layers.rs` holds this table against the code.
 //!
 //! ```text
-//! app
+//! app   fuzz
 //! cli   commands
 //! error
 //! pipeline   sandbox
@@ -31,6 +31,9 @@ mod crash;
 mod credentials;
 mod error;
 mod exit;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod http;
 mod model;
 mod normalise;

@@ -13,6 +13,7 @@ use super::limit::{Limits, PausedTooLong, wait};
 use super::message::{Request, Response};
 use super::pace::asked_wait;
 use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
+use crate::model::text::printable;
 use crate::telemetry::meter::{Meter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
@@ -98,6 +99,22 @@ fn page<P>(
     Err(Trouble::answer(response, html))
 }
 
+/// What is decided about a first answer that brings no page, and how it would be told.
+#[cfg(fuzzing)]
+pub fn judged(
+    request: &Request,
+    response: &Response,
+    patience: &Patience,
+) -> Option<(Decision, Failure)> {
+    let trouble = page(response, |_| Ok(())).err()?;
+    let decision = decide(&trouble.outcome, &History::default(), patience, 0.5);
+    let kind = match decision {
+        Decision::GiveUp(kind) => kind,
+        Decision::Done | Decision::Wait { .. } => FailureKind::Unavailable,
+    };
+    Some((decision, Trail::new(request).failure(kind, trouble)))
+}
+
 /// An attempt that brought no page.
 struct Trouble {
     outcome: Outcome,
@@ -155,7 +172,9 @@ fn redirect(response: &Response) -> Option<Said> {
     let host = target.as_ref().and_then(|url| url.host_str());
     Some(Said {
         code: None,
-        message: host.map_or("to another path".to_owned(), |host| format!("to {host}")),
+        message: host.map_or("to another path".to_owned(), |host| {
+            format!("to {}", printable(host))
+        }),
         refusal: Refusal::Plain,
     })
 }

@@ -225,6 +225,7 @@ async fn waiting_for_our_own_quota_is_not_failing() {
 async fn what_no_retry_can_mend_is_given_up_at_once() {
     let login = [("location", "https://id.atlassian.com/login?token=s3cret")];
     let gateway = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
+    let long_host = format!("x://{}/", "x".repeat(100_000));
     let cases = [
         (
             answer(302, &login, ""),
@@ -235,6 +236,11 @@ async fn what_no_retry_can_mend_is_given_up_at_once() {
             answer(302, &[("location", "/login?x=s3cret")], ""),
             FailureKind::Redirected,
             "to another path",
+        ),
+        (
+            answer(302, &[("location", &long_host)], ""),
+            FailureKind::Redirected,
+            &format!("to {}…", "x".repeat(300)),
         ),
         (
             answer(200, &[], "<html>"),

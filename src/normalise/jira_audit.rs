@@ -32,8 +32,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     }
     event.product = Some(Text::Borrowed("jira"));
     let summary = root.text_of("summary");
-    let action = summary.as_deref().map(taxonomy::snake_case);
-    if let Some(action) = action.filter(|action| !action.is_empty()) {
+    if let Some(action) = summary.as_deref().and_then(taxonomy::snake_case) {
         event.outcome = taxonomy::outcome(&action);
         event.action = Text::Owned(action);
     }
@@ -116,7 +115,8 @@ fn target(node: Node<'_>) -> Target<'_> {
     Target {
         kind: node
             .text_of("typeName")
-            .map(|name| taxonomy::snake_case(&name).into()),
+            .and_then(|name| taxonomy::snake_case(&name))
+            .map(Text::Owned),
         id: node.scalar_of("id"),
         name: node.text_of("name"),
         email: None,
@@ -143,6 +143,12 @@ mod tests {
 
     fn event(text: &str) -> Value {
         normalised(SourceKind::JiraAudit, text)
+    }
+
+    #[test]
+    fn a_type_without_a_letter_is_none() {
+        let event = event(r#"{"objectItem":{"name":"x","typeName":"$"}}"#);
+        assert_eq!(event["targets"], json!([{"name": "x"}]));
     }
 
     #[test]

@@ -269,8 +269,8 @@ fn words_of(action: &str) -> impl Iterator<Item = &str> {
 }
 
 /// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and
-/// digits of any script are kept, an apostrophe joins (`User's` is `users`).
-pub fn snake_case(summary: &str) -> String {
+/// digits of any script are kept, an apostrophe joins (`User's` is `users`). Nothing where there are none.
+pub fn snake_case(summary: &str) -> Option<String> {
     let mut out = String::with_capacity(summary.len());
     for c in summary.chars().filter(|c| !matches!(c, '\'' | '’')) {
         if c.is_alphanumeric() {
@@ -280,7 +280,7 @@ pub fn snake_case(summary: &str) -> String {
         }
     }
     out.truncate(out.trim_end_matches('_').len());
-    out
+    (!out.is_empty()).then_some(out)
 }
 
 #[cfg(test)]
@@ -330,12 +330,14 @@ mod tests {
 
     #[test]
     fn summaries_become_actions() {
-        assert_eq!(snake_case("User added to group"), "user_added_to_group");
-        assert_eq!(
-            snake_case("User's password changed"),
-            "users_password_changed"
-        );
-        assert_eq!(snake_case("  Éditer — 2 champs! "), "éditer_2_champs");
-        assert_eq!(snake_case("!!"), "");
+        let cases = [
+            ("User added to group", Some("user_added_to_group")),
+            ("User's password changed", Some("users_password_changed")),
+            ("  Éditer — 2 champs! ", Some("éditer_2_champs")),
+            ("!!", None),
+        ];
+        for (summary, want) in cases {
+            assert_eq!(snake_case(summary).as_deref(), want, "{summary}");
+        }
     }
 }

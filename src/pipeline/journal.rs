@@ -6,6 +6,7 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::Plan;
+use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
 use crate::sink::mend::mend;
 use crate::state::StateError;
@@ -73,6 +74,7 @@ impl Held {
             windows: Vec::new(),
             watermark: None,
             seen: crate::state::seen::Seen::default(),
+            rhythm: crate::state::rhythm::Rhythm::default(),
             outputs: Vec::new(),
             events: 0,
             complete_until: None,
@@ -80,6 +82,7 @@ impl Held {
         });
         step.watermark = plan.watermark;
         step.seen = std::mem::take(&mut checkpoint.seen);
+        step.rhythm = checkpoint.rhythm.clone();
         Journal {
             store: self.store,
             name: self.name,
@@ -110,9 +113,15 @@ impl Journal {
         self.checkpoint.outputs.last()
     }
 
-    /// Whether no run before this one read to an end or wrote anything.
-    pub fn is_first(&self) -> bool {
-        self.checkpoint.events == 0 && self.checkpoint.complete_until.is_none()
+    /// The silence of the source at `now`, as far as its history makes it one.
+    pub fn silence(&self, now: Timestamp) -> Option<Silence> {
+        let history = &self.checkpoint;
+        match (history.events, history.watermark) {
+            (0, _) => Some(Silence::NothingEver {
+                since: history.since,
+            }),
+            (_, newest) => Silence::unusual(newest?, &history.rhythm, now),
+        }
     }
 
     /// Notes how window `index` will stand when everything taken so far is committed.
@@ -141,6 +150,7 @@ impl Journal {
         self.checkpoint.events += events;
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
         self.checkpoint.watermark = step.watermark;
+        self.checkpoint.rhythm = step.rhythm.clone();
         // Lent for the writing only: a busy source remembers many records.
         std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
         let saved = self.store.save(&self.name, &self.checkpoint);

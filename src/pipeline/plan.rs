@@ -186,6 +186,7 @@ mod tests {
     use crate::model::json::Document;
     use crate::model::record::Record;
     use crate::model::time::parse_api_time;
+    use crate::state::rhythm::Rhythm;
     use crate::state::seen::Seen;
 
     const REACH: Reach = Reach {
@@ -218,6 +219,7 @@ mod tests {
             windows,
             watermark: watermark.map(at),
             seen: Seen::default(),
+            rhythm: Rhythm::default(),
             outputs: Vec::new(),
             events: 0,
             complete_until: None,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::time::{Timestamp, Window, format_millis};
+use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
 use crate::telemetry::meter::Meter;
 
@@ -44,6 +45,9 @@ pub struct SourceReport {
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// A silence that someone should know of; `warnings` has it in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
     /// The spans of time asked for.
     pub windows: Vec<Span>,
     /// Events written.
@@ -106,6 +110,7 @@ impl SourceReport {
             error: None,
             reader_left: false,
             warnings: Vec::new(),
+            silence: None,
             windows: Vec::new(),
             events: 0,
             repeats: 0,

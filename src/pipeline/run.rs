@@ -15,6 +15,7 @@ use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
+use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
 use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
 use crate::pipeline::writer::{Flow, Writer};
@@ -98,7 +99,6 @@ async fn pull_into<T: Transport>(
 ) -> Result<(), RunError> {
     let order = run.fetcher.source.order();
     let (plan, writer) = tokio::task::block_in_place(|| prepare(run, order))?;
-    let is_first = run.one_off.is_none() && writer.is_first();
     report.windows = plan
         .windows
         .iter()
@@ -137,10 +137,24 @@ async fn pull_into<T: Transport>(
     if (reached, end) == (Reached::EmptyPages, End::All) {
         report.warnings.push(EMPTY_PAGES.to_owned());
     }
-    if is_first && report.events == 0 {
-        report.warnings.push(nothing_found(run));
+    if report.complete {
+        tell_of_silence(run, &writer, report);
     }
     Ok(())
+}
+
+/// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
+fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceReport) {
+    let silence = match run.one_off {
+        Some(_) => (report.events == 0).then_some(Silence::NothingInWindow),
+        None => writer.silence(run.start),
+    };
+    let lookback = run.settings.initial_lookback;
+    if let Some(silence) = &silence {
+        let text = silence.text(&run.origin, lookback, run.one_off);
+        report.warnings.push(text);
+    }
+    report.silence = silence;
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.
@@ -282,20 +296,4 @@ async fn next(
         () = commit => Next::CommitDue,
         delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
     }
-}
-
-/// An empty first pull looks like success and often is not: says what to check.
-fn nothing_found<T>(run: &SourceRun<T>) -> String {
-    let days = run.settings.initial_lookback.as_secs() / 86_400;
-    let what = match run.fetcher.source.order() {
-        Order::Ascending => {
-            "the organization id, that the key may read events (`read:events:admin`), and that the organization has Atlassian Guard: without it the log stays empty"
-        }
-        Order::NewestFirst => {
-            "the site, that the account administers Jira, and that the site is not on a Free plan"
-        }
-    };
-    format!(
-        "the first pull found no event in the last {days} days; if that surprises you, check {what}"
-    )
 }

@@ -10,6 +10,7 @@ use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
 use crate::pipeline::plan::watermark_of;
 use crate::render;
+use crate::state::rhythm::Rhythm;
 use crate::state::seen::{Seen, Verdict};
 
 /// Turns records into lines, and remembers which.
@@ -30,6 +31,8 @@ pub struct Step {
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
     pub seen: Seen,
+    /// How often the watermark moves.
+    pub rhythm: Rhythm,
     /// What lies before this was written by an earlier reading.
     written_before: Option<Timestamp>,
     start: Timestamp,
@@ -78,6 +81,7 @@ impl Step {
             remaining: None,
             watermark: None,
             seen: Seen::default(),
+            rhythm: Rhythm::default(),
             written_before: None,
             start,
         }
@@ -131,8 +135,9 @@ impl Step {
         lines: &mut Vec<u8>,
         tally: &mut Tally,
     ) -> serde_json::Result<()> {
+        let stood = self.watermark;
         let moved = record.position.and_then(|own| watermark_of(own, received));
-        self.watermark = moved.or(self.watermark);
+        self.watermark = moved.or(stood);
         // Without a place of its own it belongs to the records around it.
         let position = record.position.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
@@ -143,6 +148,9 @@ impl Step {
         if verdict == Verdict::Repeat {
             tally.repeats += 1;
             return Ok(());
+        }
+        if let (Some(from), Some(to)) = (stood, moved) {
+            self.rhythm.moved(from, to);
         }
         if let (Some(keep), Some(time)) = (&self.keep, record.time)
             && !keep.contains(time)

@@ -11,6 +11,7 @@ use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::Delivery;
 use crate::pipeline::journal::Journal;
+use crate::pipeline::silence::Silence;
 use crate::pipeline::step::{Step, Tally};
 use crate::sink::Sink;
 use crate::telemetry::meter::Meter;
@@ -97,9 +98,9 @@ impl Writer {
         self.step.watermark
     }
 
-    /// Whether nothing was ever committed before.
-    pub fn is_first(&self) -> bool {
-        self.journal.as_ref().is_some_and(Journal::is_first)
+    /// The silence of the source at `now`, by what is committed.
+    pub fn silence(&self, now: Timestamp) -> Option<Silence> {
+        self.journal.as_ref()?.silence(now)
     }
 
     /// Opens the output, so that one that cannot be written is known before anything is asked for.

@@ -15,8 +15,8 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Document;
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::parts::{Parts, json_of, slice_of};
-use crate::source::{Order, Page, Place, Source, endpoint_url, not_a_page};
+use crate::source::parts::{Parts, json_of, only_records_are_mended, page_of, slice_of};
+use crate::source::{Order, Page, Place, Source, endpoint_url};
 
 /// Reads one site.
 pub struct JiraAudit {
@@ -67,8 +67,10 @@ impl Source for JiraAudit {
 
     fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
         let (body, is_mended) = json_of(response);
-        let page: RecordsPage<'_> = serde_json::from_slice(&body)
-            .map_err(|error| not_a_page("Jira audit records", &error))?;
+        let page: RecordsPage<'_> = page_of("Jira audit records", &body)?;
+        if is_mended {
+            only_records_are_mended("Jira audit records", &body, &page.records)?;
+        }
         let records: Vec<Record> = page
             .records
             .0
@@ -208,6 +210,8 @@ mod tests {
             "{}",
             "[]",
             r#"{"records":null}"#,
+            "[[]]",
+            "[[{}],1000]",
             r#"{"errorMessages":["x"]}"#,
             "<html>",
         ] {

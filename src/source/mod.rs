@@ -82,8 +82,3 @@ fn endpoint_url(base: &url::Url, path: &str) -> url::Url {
     url.set_path(&format!("{prefix}{path}"));
     url
 }
-
-/// Turns serde_json's complaint about a page into ours.
-fn not_a_page(api: &str, error: &serde_json::Error) -> Unreadable {
-    Unreadable::new(&format!("the answer is not a page of {api}: {error}"))
-}

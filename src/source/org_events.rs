@@ -13,8 +13,8 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Document;
 use crate::model::record::Record;
 use crate::model::time::{Window, parse_api_time};
-use crate::source::parts::{Parts, json_of, slice_of};
-use crate::source::{Order, Page, Place, Source, endpoint_url, not_a_page};
+use crate::source::parts::{Parts, json_of, only_records_are_mended, page_of, slice_of};
+use crate::source::{Order, Page, Place, Source, endpoint_url};
 
 /// Reads one organization.
 pub struct OrgEvents {
@@ -72,8 +72,10 @@ impl Source for OrgEvents {
 
     fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
         let (body, is_mended) = json_of(response);
-        let page: EventsPage<'_> =
-            serde_json::from_slice(&body).map_err(|error| not_a_page("events-stream", &error))?;
+        let page: EventsPage<'_> = page_of("events-stream", &body)?;
+        if is_mended {
+            only_records_are_mended("events-stream", &body, &page.data)?;
+        }
         let records = page
             .data
             .0
@@ -230,6 +232,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_text_outside_of_the_records_is_no_page() {
+        for body in [
+            &b"{\"data\":[],\"m\xffta\":{\"next\":\"c2\"}}"[..],
+            b"{\"data\":[\"\xff\"],\"\xff\":0}",
+            b"{\"data\":[],\"links\":\"\xff\"}",
+        ] {
+            let response = Response {
+                status: 200,
+                headers: Vec::new(),
+                body: Bytes::from_static(body),
+            };
+            assert!(source().read(&Place::Start, &response).is_err(), "{body:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_page_is_never_the_end() {
         for body in [
             "",
@@ -243,6 +261,8 @@ mod tests {
             r#"{"data":[],"meta":{"next":{}}}"#,
             r#"{"data":[{"id":"#,
             r#"{"data":[],"data":[]}"#,
+            "[[]]",
+            "[[{}],{}]",
             &format!(r#"{{"data":[{}0]}}"#, "0,".repeat(10_000)),
         ] {
             assert!(read(body).is_err(), "{body}");

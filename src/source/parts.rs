@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::http::error::Unreadable;
 use crate::http::message::Response;
 
 /// Records that one answer may hold: ten times the largest page. A hostile answer of millions of
@@ -56,6 +57,45 @@ pub fn json_of(response: &Response) -> (Bytes, bool) {
     match String::from_utf8_lossy(&body) {
         Cow::Borrowed(_) => (body, false),
         Cow::Owned(mended) => (Bytes::from(mended), true),
+    }
+}
+
+/// The page of `api` that `body` is.
+///
+/// serde_json is too kind here. It passes over what nobody asks for even where it is not text, so
+/// that a torn `meta` would be the end; and it takes a list for an object's fields in their order.
+///
+/// # Errors
+/// It is none.
+pub fn page_of<'a, T: Deserialize<'a>>(api: &str, body: &'a [u8]) -> Result<T, Unreadable> {
+    let not_a_page = |why: &dyn fmt::Display| {
+        Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
+    };
+    let text = std::str::from_utf8(body).map_err(|error| not_a_page(&error))?;
+    let page = serde_json::from_str(text).map_err(|error| not_a_page(&error))?;
+    match text.trim_start().starts_with('{') {
+        true => Ok(page),
+        false => Err(not_a_page(&"a list in the place of an object")),
+    }
+}
+
+/// Refuses a mended `body` of which more was torn than its `records`: a torn `meta` would pass for
+/// the end.
+///
+/// # Errors
+/// It is no page of `api` then.
+pub fn only_records_are_mended(
+    api: &str,
+    body: &[u8],
+    records: &Parts<'_>,
+) -> Result<(), Unreadable> {
+    let marks = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
+    let inside: usize = records.0.iter().map(|record| marks(record.get())).sum();
+    match std::str::from_utf8(body).is_ok_and(|body| marks(body) == inside) {
+        true => Ok(()),
+        false => Err(Unreadable::new(&format!(
+            "the answer is not a page of {api}: it holds bytes that are no UTF-8 outside of its records"
+        ))),
     }
 }
 

@@ -1,9 +1,12 @@
-//! Owns what is remembered of one source between two runs.
+//! Owns what is remembered of one source between two runs, and the text of its state file.
+
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, Window};
 use crate::model::written::Written;
+use crate::state::rhythm::Rhythm;
 use crate::state::seen::Seen;
 
 /// The newest version of the state file that this program reads and writes.
@@ -12,10 +15,55 @@ pub const VERSION: u64 = 1;
 /// The state file: its version says how the rest is to be read.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "version")]
-pub enum Versioned<C> {
+enum Versioned<C> {
     /// Version 1.
     #[serde(rename = "1")]
     V1(C),
+}
+
+/// The part of a state file that every version has.
+#[derive(Deserialize)]
+struct Probe {
+    version: serde_json::Value,
+}
+
+/// Why a text is not a checkpoint of ours.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// Of a later version.
+    Newer(u64),
+    /// What is wrong with it.
+    Damaged(String),
+}
+
+/// The checkpoint that the text of a state file holds.
+///
+/// # Errors
+/// It is damaged, or was written by a newer version.
+pub fn read(text: &[u8]) -> Result<Checkpoint, ReadError> {
+    let damaged = |error: serde_json::Error| ReadError::Damaged(error.to_string());
+    let probe: Probe = serde_json::from_slice(text).map_err(damaged)?;
+    match number(&probe.version) {
+        None => return Err(ReadError::Damaged("no version".to_owned())),
+        Some(newer) if newer > VERSION => return Err(ReadError::Newer(newer)),
+        Some(_) => {}
+    }
+    let Versioned::V1(checkpoint) = serde_json::from_slice(text).map_err(damaged)?;
+    Ok(checkpoint)
+}
+
+/// Writes the text of `checkpoint`'s state file.
+///
+/// # Errors
+/// What `out` says.
+pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Versioned::V1(checkpoint))?;
+    out.write_all(b"\n")
+}
+
+/// A version written as a number or, as serde tags it, as a text.
+fn number(version: &serde_json::Value) -> Option<u64> {
+    version.as_u64().or_else(|| version.as_str()?.parse().ok())
 }
 
 /// Where a source stands. What it says is true of the output too: it is written only after the
@@ -36,6 +84,9 @@ pub struct Checkpoint {
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark, and since the resume point.
     pub seen: Seen,
+    /// How often events come.
+    #[serde(default)] // what an earlier atlaudit wrote has none
+    pub rhythm: Rhythm,
     /// The output files and how much of each is good.
     pub outputs: Vec<Written>,
     /// Events written since the history began.

@@ -5,12 +5,10 @@ use std::io::{self, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::state::StateError;
-use crate::state::checkpoint::{Checkpoint, VERSION, Versioned};
+use crate::state::checkpoint::{self, Checkpoint, ReadError, VERSION};
 
 /// The state directory.
 #[derive(Debug, Clone)]
@@ -22,12 +20,6 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-}
-
-/// The part of a state file that every version has.
-#[derive(Deserialize)]
-struct Probe {
-    version: serde_json::Value,
 }
 
 impl Store {
@@ -74,31 +66,26 @@ impl Store {
     /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
         let path = self.path(source);
-        let damaged = |what: String| StateError::Damaged {
-            path: path.clone(),
-            what,
-        };
         match fs::symlink_metadata(&path) {
             Ok(facts) if facts.is_file() => {}
             // A link to a disk that is not mounted must not pass for a source without a history.
-            Ok(_) => return Err(damaged("it is not a plain file".to_owned())),
+            Ok(_) => {
+                let what = "it is not a plain file".to_owned();
+                return Err(StateError::Damaged { path, what });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path, error)),
         }
         let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
-        let probe: Probe =
-            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        let version = number(&probe.version).ok_or_else(|| damaged("no version".to_owned()))?;
-        if version > VERSION {
-            return Err(StateError::Newer {
+        match checkpoint::read(&text) {
+            Ok(checkpoint) => Ok(Some(checkpoint)),
+            Err(ReadError::Damaged(what)) => Err(StateError::Damaged { path, what }),
+            Err(ReadError::Newer(version)) => Err(StateError::Newer {
                 path,
                 version,
                 known: VERSION,
-            });
+            }),
         }
-        let Versioned::V1(checkpoint) =
-            serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
-        Ok(Some(checkpoint))
     }
 
     /// The sources that have a checkpoint here.
@@ -131,8 +118,7 @@ impl Store {
                 .prefix(&temporary_prefix(source))
                 .tempfile_in(&self.folder)?;
             let mut out = BufWriter::new(file.as_file_mut());
-            serde_json::to_writer(&mut out, &Versioned::V1(checkpoint))?;
-            out.write_all(b"\n")?;
+            checkpoint::write(checkpoint, &mut out)?;
             out.flush()?;
             drop(out);
             file.as_file().sync_all()?;
@@ -191,11 +177,6 @@ fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {
     }
 }
 
-/// A version written as a number or, as serde tags it, as a text.
-fn number(version: &serde_json::Value) -> Option<u64> {
-    version.as_u64().or_else(|| version.as_str()?.parse().ok())
-}
-
 fn write_holder(file: &mut File) -> io::Result<()> {
     let since = crate::model::time::format_millis(chrono::Utc::now());
     file.set_len(0)?;
@@ -214,6 +195,7 @@ fn read_holder(file: &mut File) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
+    use crate::state::rhythm::Rhythm;
     use crate::state::seen::Seen;
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -226,6 +208,7 @@ mod tests {
             windows: Vec::new(),
             watermark: Some(time),
             seen: Seen::default(),
+            rhythm: Rhythm::default(),
             outputs: Vec::new(),
             events: 7,
             complete_until: None,

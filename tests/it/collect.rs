@@ -164,17 +164,6 @@ fn keys_stand_in_the_order_of_the_contract() {
     }
 }
 
-#[test]
-fn first_pull_that_finds_nothing_says_so() {
-    let site = Site::new(small(0, 0));
-    let run = site.ok(&["pull"]);
-    assert!(run.stdout.is_empty());
-    assert_eq!(run.stderr.matches("warning: ").count(), 2, "{}", run.stderr);
-    assert!(run.stderr.contains("read:events:admin"), "{}", run.stderr);
-    let second = site.ok(&["pull"]);
-    assert_eq!(second.stderr.matches("warning: ").count(), 0);
-}
-
 fn every_line_is_valid(run: &Run) {
     let schema = std::process::Command::new(env!("CARGO_BIN_EXE_atlaudit"))
         .arg("schema")

@@ -34,6 +34,7 @@ mod resume;
 mod secrets;
 mod shared_limits;
 mod signals;
+mod silence;
 mod state;
 mod stuck;
 mod verbatim;

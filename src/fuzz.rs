@@ -1,0 +1,127 @@
+//! Owns the doors through which the fuzz targets come in: bytes that somebody else wrote, and what is
+//! made of them, without I/O. Built only for them (`cfg(fuzzing)`); what must hold, `fuzz/` says.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::config::settings::Format;
+use crate::http::error::Unreadable;
+use crate::http::exchange;
+use crate::http::message::{Endpoint, Request, Response};
+use crate::http::retry::{Decision, Patience};
+use crate::model::name::SourceKind;
+use crate::model::time::Timestamp;
+use crate::normalise::{self, Origin};
+use crate::render;
+use crate::source::{Page, Place, Source, jira_audit::JiraAudit, org_events::OrgEvents};
+use crate::state::checkpoint::{self, Checkpoint};
+
+/// What each record of a page becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lines {
+    /// The normalized event of each, its newline included.
+    pub normalized: Vec<Vec<u8>>,
+    /// The raw object of each, its newline included.
+    pub raw: Vec<Vec<u8>>,
+}
+
+/// A checkpoint as a state file holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State(Checkpoint);
+
+/// What is made of an answer that brings no page.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// How long until the next attempt; nothing when it is given up.
+    pub delay: Option<Duration>,
+    /// The error, as a person is told.
+    pub text: String,
+}
+
+/// The longest wait that [`answer`] lets a server ask for.
+pub const MAX_WAIT: Duration = Duration::from_secs(900);
+
+/// The lines of a page of organization events; nothing when `body` is no such page.
+pub fn org_page(body: &[u8]) -> Option<Lines> {
+    let source = OrgEvents::new(&base_url()?, "org-1", 500);
+    lines(&source, SourceKind::OrgEvents, body)
+}
+
+/// The lines of a page of Jira audit records; nothing when `body` is no such page.
+pub fn jira_page(body: &[u8]) -> Option<Lines> {
+    let source = JiraAudit::new(&base_url()?, 1000);
+    lines(&source, SourceKind::JiraAudit, body)
+}
+
+/// What is made of an answer; nothing when it brings a page.
+pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Option<Refused> {
+    let request = Request {
+        endpoint: Endpoint::EventsStream,
+        url: base_url()?,
+    };
+    let patience = Patience {
+        retry_for: Duration::from_secs(60),
+        max_wait: MAX_WAIT,
+    };
+    let (decision, failure) =
+        exchange::judged(&request, &response(status, headers, body), &patience)?;
+    Some(Refused {
+        delay: match decision {
+            Decision::Wait { delay, .. } => Some(delay),
+            Decision::Done | Decision::GiveUp(_) => None,
+        },
+        text: failure.to_string(),
+    })
+}
+
+impl State {
+    /// The checkpoint that the text of a state file holds, if it is one.
+    pub fn load(text: &[u8]) -> Option<State> {
+        checkpoint::read(text).ok().map(State)
+    }
+
+    /// The text of its state file.
+    pub fn save(&self) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        checkpoint::write(&self.0, &mut text).ok()?;
+        Some(text)
+    }
+}
+
+fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
+    let answer = response(200, Vec::new(), body);
+    let page: Result<Page, Unreadable> = source.read(&Place::Start, &answer);
+    let origin = Origin {
+        name: "acme".to_owned(),
+        kind,
+        org_id: Some("org-1".to_owned()),
+        site: Some("acme.example".to_owned()),
+    };
+    let mut lines = Lines::default();
+    for record in page.ok()?.records {
+        let event = normalise::normalise(&origin, &record, Timestamp::UNIX_EPOCH);
+        for (format, of_format) in [
+            (Format::Normalized, &mut lines.normalized),
+            (Format::Raw, &mut lines.raw),
+        ] {
+            let mut line = Vec::new();
+            render::line(format, &event, &record, &mut line).ok()?;
+            of_format.push(line);
+        }
+    }
+    Some(lines)
+}
+
+fn response(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Response {
+    Response {
+        status,
+        headers,
+        body: Bytes::copy_from_slice(body),
+    }
+}
+
+fn base_url() -> Option<Url> {
+    Url::parse("https://api.example").ok()
+}

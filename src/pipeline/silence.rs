@@ -1,0 +1,255 @@
+//! Owns the judgement of a silence: when no event is unusual, and what to check then. Pure.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::model::name::SourceKind;
+use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::normalise::Origin;
+use crate::state::rhythm::Rhythm;
+
+/// How many times the usual gap is unusual: a week where there is an event every day.
+const UNUSUAL: u32 = 7;
+
+/// A silence up to this long is none, however busy the source.
+const SHORT: Duration = Duration::from_secs(600);
+
+/// A silence that someone should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Silence {
+    /// No event has come since the history began.
+    NothingEver {
+        /// Where it begins.
+        #[serde(serialize_with = "millis")]
+        since: Timestamp,
+    },
+    /// A one-off window holds no event.
+    NothingInWindow,
+    /// No event has come for much longer than usual.
+    Unusual {
+        /// The place of the newest event.
+        #[serde(serialize_with = "millis")]
+        since: Timestamp,
+        /// How long ago that is.
+        #[serde(rename = "silent_ms", serialize_with = "as_millis")]
+        silent: Duration,
+        /// The gap that most days do not exceed.
+        #[serde(rename = "usual_gap_ms", serialize_with = "as_millis")]
+        usual_gap: Duration,
+    },
+}
+
+impl Silence {
+    /// The silence of a source whose newest event lies at `newest`, if `rhythm` makes it unusual.
+    pub fn unusual(newest: Timestamp, rhythm: &Rhythm, now: Timestamp) -> Option<Silence> {
+        let usual_gap = rhythm.usual_gap()?;
+        // Negative where a clock was set back: that says nothing.
+        let silent = (now - newest).to_std().ok()?;
+        let longest = usual_gap.saturating_mul(UNUSUAL).max(SHORT);
+        (silent > longest).then_some(Silence::Unusual {
+            since: newest,
+            silent,
+            usual_gap,
+        })
+    }
+
+    /// What a person is told: the figures, and what to check. `window` is the one-off's.
+    pub fn text(&self, origin: &Origin, lookback: Duration, window: Option<Window>) -> String {
+        let what = match self {
+            Silence::NothingEver { since } => format!(
+                "no event has come since {}, where its history begins",
+                format_millis(*since)
+            ),
+            Silence::NothingInWindow => "the window holds no event".to_owned(),
+            Silence::Unusual {
+                silent, usual_gap, ..
+            } => format!(
+                "no event for {}; usually one comes at least every {}",
+                in_words(*silent),
+                in_words(*usual_gap)
+            ),
+        };
+        let dates = match (self, window) {
+            (Silence::NothingInWindow, Some(window)) => asked(window),
+            (Silence::NothingEver { .. }, _) => format!(
+                "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
+                in_words(lookback)
+            ),
+            _ => "the dates (this machine's clock)".to_owned(),
+        };
+        format!(
+            "{what}; if that surprises you, check {}, and {dates}",
+            access(origin)
+        )
+    }
+}
+
+/// What an empty answer may be owed to, where a server does not say so.
+fn access(origin: &Origin) -> String {
+    match origin.kind {
+        SourceKind::OrgEvents => format!(
+            "the plan (audit logging needs Atlassian Guard: without it the log stays empty), the role of the key's owner (organization admin), the key's scope (`read:events:admin`) and expiry, the organization id ({})",
+            origin.org_id.as_deref().unwrap_or("none")
+        ),
+        SourceKind::JiraAudit => format!(
+            "the plan (audit logging needs more than a Free one), the account's role (`Administer Jira`), the token's scope (`read:audit-log:jira`) and expiry, the site ({})",
+            origin.site.as_deref().unwrap_or("none")
+        ),
+    }
+}
+
+fn asked(window: Window) -> String {
+    let until = window.to.map_or("now".to_owned(), format_millis);
+    format!(
+        "the dates (from {} until {until}, in UTC)",
+        format_millis(window.from)
+    )
+}
+
+fn millis<S: Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(&format_millis(*time))
+}
+
+fn as_millis<S: Serializer>(span: &Duration, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::{after, parse_api_time};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(text: &str) -> Timestamp {
+        parse_api_time(text).unwrap()
+    }
+
+    fn origin(kind: SourceKind) -> Origin {
+        Origin {
+            name: "acme".to_owned(),
+            kind,
+            org_id: Some("org-1".to_owned()),
+            site: Some("acme.example".to_owned()),
+        }
+    }
+
+    /// An event every `gap`, twenty of them; the newest.
+    fn steady(gap: Duration) -> (Timestamp, Rhythm) {
+        let mut rhythm = Rhythm::default();
+        let mut newest = at("2026-11-01T08:00:00Z");
+        for _ in 0..20 {
+            let next = after(newest, gap);
+            rhythm.moved(newest, next);
+            newest = next;
+        }
+        (newest, rhythm)
+    }
+
+    #[test]
+    fn seven_times_the_usual_gap_is_still_usual_and_more_is_not() {
+        let (newest, rhythm) = steady(HOUR);
+        let after_all = |span| Silence::unusual(newest, &rhythm, after(newest, span));
+        assert_eq!(after_all(7 * HOUR), None);
+        let silent = 7 * HOUR + Duration::from_millis(1);
+        let unusual = Silence::Unusual {
+            since: newest,
+            silent,
+            usual_gap: HOUR,
+        };
+        assert_eq!(after_all(silent), Some(unusual));
+    }
+
+    #[test]
+    fn ten_minutes_are_no_silence_however_busy_the_source() {
+        let (newest, rhythm) = steady(Duration::from_millis(20));
+        let after_all = |span| Silence::unusual(newest, &rhythm, after(newest, span));
+        assert_eq!(after_all(SHORT), None);
+        assert!(after_all(SHORT + Duration::from_millis(1)).is_some());
+    }
+
+    #[test]
+    fn a_clock_set_back_behind_the_newest_event_hears_no_silence() {
+        let (newest, rhythm) = steady(HOUR);
+        let earlier = at("2025-01-01T00:00:00Z");
+        assert_eq!(Silence::unusual(newest, &rhythm, earlier), None);
+    }
+
+    #[test]
+    fn what_is_not_known_yet_is_not_judged() {
+        let newest = at("2025-01-01T00:00:00Z");
+        let now = at("2026-01-01T00:00:00Z");
+        assert_eq!(Silence::unusual(newest, &Rhythm::default(), now), None);
+    }
+
+    #[test]
+    fn every_text_names_what_to_check() {
+        let silences = [
+            Silence::NothingEver {
+                since: at("2026-11-13T12:00:00Z"),
+            },
+            Silence::NothingInWindow,
+            Silence::Unusual {
+                since: at("2026-11-17T08:00:00Z"),
+                silent: 76 * HOUR,
+                usual_gap: 9 * HOUR,
+            },
+        ];
+        let window = Window {
+            from: at("2026-11-01T00:00:00Z"),
+            to: None,
+        };
+        let own = [
+            (
+                SourceKind::OrgEvents,
+                [
+                    "Guard",
+                    "organization admin",
+                    "`read:events:admin`",
+                    "org-1",
+                ],
+            ),
+            (
+                SourceKind::JiraAudit,
+                [
+                    "Free",
+                    "`Administer Jira`",
+                    "`read:audit-log:jira`",
+                    "acme.example",
+                ],
+            ),
+        ];
+        for (kind, own) in own {
+            for silence in &silences {
+                let text = silence.text(&origin(kind), 168 * HOUR, Some(window));
+                let all = ["plan", "role", "scope", "expiry", "audit logging", "dates"];
+                for word in all.iter().chain(&own) {
+                    assert!(text.contains(word), "`{word}` in: {text}");
+                }
+            }
+        }
+        let [ever, in_window, unusual] = silences
+            .map(|silence| silence.text(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window)));
+        assert!(ever.starts_with("no event has come since 2026-11-13T12:00:00.000Z"));
+        assert!(ever.contains("`initial_lookback`, 7 days"), "{ever}");
+        assert!(in_window.contains("from 2026-11-01T00:00:00.000Z until now, in UTC"));
+        assert!(unusual.starts_with(
+            "no event for 3 days 4 hours; usually one comes at least every 9 hours; "
+        ));
+    }
+
+    #[test]
+    fn a_machine_reads_the_figures() {
+        let unusual = Silence::Unusual {
+            since: at("2026-11-17T08:00:00Z"),
+            silent: 76 * HOUR,
+            usual_gap: 9 * HOUR,
+        };
+        insta::assert_snapshot!(
+            serde_json::to_string(&unusual).unwrap(),
+            @r#"{"kind":"unusual","since":"2026-11-17T08:00:00.000Z","silent_ms":273600000,"usual_gap_ms":32400000}"#
+        );
+    }
+}

@@ -1,0 +1,177 @@
+//! Owns what is known of how often a source has events: by it an unusual silence is told from a night.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::Timestamp;
+
+/// Days with events that are remembered: two weeks of a source that never rests.
+const DAYS: usize = 14;
+
+/// Gaps from which a usual one is known.
+const ENOUGH: u64 = 10;
+
+/// The longest gap between two events of each day, in UTC.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rhythm {
+    /// Gaps measured since the history began.
+    gaps: u64,
+    /// The longest gap that ended on each of the last days with events, in milliseconds.
+    days: BTreeMap<NaiveDate, u64>,
+}
+
+impl Rhythm {
+    /// Takes note that the newest place moved from `from` to `to`. Only a move forward ends a gap:
+    /// late events, and those that share a millisecond, do not.
+    pub fn moved(&mut self, from: Timestamp, to: Timestamp) {
+        let gap = (to - from).num_milliseconds();
+        let Some(gap) = u64::try_from(gap).ok().filter(|&gap| gap > 0) else {
+            return;
+        };
+        self.gaps = self.gaps.saturating_add(1);
+        let longest = self.days.entry(to.date_naive()).or_default();
+        *longest = gap.max(*longest);
+        while self.days.len() > DAYS {
+            self.days.pop_first();
+        }
+    }
+
+    /// The gap that most days do not exceed: the median of each day's longest, once enough is known.
+    /// A night is among them, so that the next one is nothing unusual.
+    pub fn usual_gap(&self) -> Option<Duration> {
+        let mut longest: Vec<u64> = self.days.values().copied().collect();
+        longest.sort_unstable();
+        // Of two in the middle the longer: rather late than a false alarm.
+        let median = longest.get(longest.len() / 2).copied();
+        median
+            .filter(|_| self.gaps >= ENOUGH)
+            .map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: i64 = 60_000;
+    const HOUR: i64 = 60 * MINUTE;
+    const DAY: i64 = 24 * HOUR;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_timestamp_millis(ms).unwrap()
+    }
+
+    /// What is known after events at these places, in the order they came.
+    fn after(places: impl IntoIterator<Item = i64>) -> Rhythm {
+        let mut rhythm = Rhythm::default();
+        let mut newest = None;
+        for place in places {
+            if let Some(newest) = newest {
+                rhythm.moved(at(newest), at(place));
+            }
+            newest = newest.max(Some(place));
+        }
+        rhythm
+    }
+
+    fn usual(rhythm: &Rhythm) -> Option<i64> {
+        let ms = rhythm.usual_gap()?.as_millis();
+        Some(i64::try_from(ms).unwrap())
+    }
+
+    #[test]
+    fn a_steady_source_is_known_after_ten_gaps() {
+        assert_eq!(usual(&after((0..10).map(|n| n * MINUTE))), None);
+        assert_eq!(usual(&after((0..11).map(|n| n * MINUTE))), Some(MINUTE));
+    }
+
+    #[test]
+    fn the_night_is_usual_and_one_long_weekend_is_not() {
+        // From eight to five, every ten minutes; Friday to Tuesday once nobody is there.
+        let day = |day: i64| (0..54).map(move |n| day * DAY + 8 * HOUR + n * 10 * MINUTE);
+        let days = [0, 1, 2, 3, 4, 8, 9, 10, 11, 12];
+        let rhythm = after(days.into_iter().flat_map(day));
+        assert_eq!(usual(&rhythm), Some(15 * HOUR + 10 * MINUTE));
+    }
+
+    #[test]
+    fn many_in_a_millisecond_are_no_gap() {
+        assert_eq!(usual(&after(vec![DAY; 5_000])), None);
+        let hours = (0..11).flat_map(|n| vec![n * HOUR; 5_000]);
+        assert_eq!(usual(&after(hours)), Some(HOUR));
+    }
+
+    #[test]
+    fn a_place_behind_the_newest_one_changes_nothing() {
+        let rhythm = after((0..20).map(|n| n * HOUR));
+        let mut with_late = rhythm.clone();
+        with_late.moved(at(19 * HOUR), at(3 * HOUR));
+        with_late.moved(at(19 * HOUR), at(19 * HOUR));
+        assert_eq!(with_late, rhythm);
+    }
+
+    #[test]
+    fn a_year_without_an_event_is_one_gap_of_many() {
+        let before = (0..200).map(|n| n * HOUR);
+        let later = (0..48).map(|n| 365 * DAY + n * HOUR);
+        assert_eq!(usual(&after(before.chain(later))), Some(HOUR));
+    }
+
+    #[test]
+    fn events_a_year_apart_are_known_after_ten_of_them() {
+        let years = (0..12).map(|n| n * 365 * DAY);
+        assert_eq!(usual(&after(years)), Some(365 * DAY));
+    }
+
+    proptest! {
+        /// Against a slow reading of the definition: of each of the last days with an end of a gap
+        /// the longest, of these the middle one.
+        #[test]
+        fn the_usual_gap_is_the_median_of_the_longest_of_the_last_days(
+            places in prop::collection::vec(0..40 * DAY, 0..200),
+            coarse in prop_oneof![Just(1), Just(HOUR), Just(DAY)],
+        ) {
+            let places: Vec<i64> = places.into_iter().map(|place| place / coarse * coarse).collect();
+            let rhythm = after(places.iter().copied());
+            prop_assert!(rhythm.days.len() <= DAYS);
+            let ups: Vec<(i64, i64)> = (1..places.len())
+                .map(|n| (*places[..n].iter().max().unwrap(), places[n]))
+                .filter(|(newest, place)| place > newest)
+                .collect();
+            let mut days: Vec<i64> = ups.iter().map(|(_, to)| to / DAY).collect();
+            days.dedup();
+            let last = &days[days.len().saturating_sub(DAYS)..];
+            let mut longest: Vec<i64> = last
+                .iter()
+                .map(|day| ups.iter().filter(|(_, to)| to / DAY == *day).map(|(from, to)| to - from).max().unwrap())
+                .collect();
+            longest.sort_unstable();
+            let want = (ups.len() >= 10).then(|| longest[longest.len() / 2]);
+            prop_assert_eq!(usual(&rhythm), want);
+        }
+
+        /// A run that is cut anywhere, and goes on from what it had saved, measures the same.
+        #[test]
+        fn what_is_saved_and_read_again_measures_on(
+            places in prop::collection::vec(0..20 * DAY, 1..60),
+            cut in 0_usize..60,
+        ) {
+            let cut = cut.min(places.len() - 1);
+            let saved = after(places[..=cut].iter().copied());
+            let text = serde_json::to_string(&saved).unwrap();
+            let mut rhythm: Rhythm = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&rhythm, &saved);
+            let mut newest = *places[..=cut].iter().max().unwrap();
+            // What was not committed, and the page before it, comes again.
+            for &place in places[..=cut].iter().chain(&places[cut + 1..]) {
+                rhythm.moved(at(newest), at(place));
+                newest = newest.max(place);
+            }
+            prop_assert_eq!(rhythm, after(places));
+        }
+    }
+}
