@@ -80,7 +80,7 @@ pub struct GlobalArgs {
     /// Say more; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but errors
+    /// Say nothing but errors and warnings
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Form of messages on stderr [default: text]

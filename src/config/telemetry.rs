@@ -18,9 +18,9 @@ pub struct TelemetrySettings {
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
-    /// `-q`: errors only.
+    /// `-q`: what someone must know, errors and warnings: it is for those who are away.
     Quiet,
-    /// Warnings and what a person wants to know.
+    /// And what a person wants to know.
     #[default]
     Normal,
     /// `-v`: each request and decision.

@@ -86,7 +86,9 @@ fn a_file_that_nobody_committed_is_only_appended_to() {
     let path = folder.path().join("out.jsonl");
     for (theirs, all) in [
         ("kept\n", "kept\nnew\nmore\n"),
-        ("no end", "no end\nnew\nmore\n"),
+        ("kept\n{\"n\":1}", "kept\n{\"n\":1}\nnew\nmore\n"),
+        ("{\"n\":1}\n{\"n\":", "{\"n\":1}\nnew\nmore\n"),
+        ("{\"torn", "new\nmore\n"),
     ] {
         fs::write(&path, theirs).unwrap();
         let mut sink = plain(&path);
@@ -96,6 +98,13 @@ fn a_file_that_nobody_committed_is_only_appended_to() {
         assert_eq!(fs::read_to_string(&path).unwrap(), all);
         assert_eq!(account, Some((path.clone(), all.len() as u64, true)));
     }
+    let mut aside: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+        .filter(|text| !text.ends_with('\n'))
+        .collect();
+    aside.sort();
+    assert_eq!(aside, ["{\"n\":", "{\"torn"]);
 }
 
 #[test]

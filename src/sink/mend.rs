@@ -1,9 +1,7 @@
 //! Owns bringing an output file back to what was committed to it, at the start of a run.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
@@ -15,6 +13,9 @@ use crate::sink::SinkError;
 use crate::sink::open::{failed, identity, lock};
 use crate::sink::pack::unpack;
 use crate::sink::path::{folder_of, sync_folder};
+
+/// What is read at once on the way back to a newline.
+const BLOCK: u64 = 64 * 1024;
 
 /// Brings the file of `known` back to its committed length.
 ///
@@ -62,6 +63,49 @@ pub fn mend(known: &Written) -> Result<(), SinkError> {
         );
     }
     Ok(())
+}
+
+/// Looks at the last line of a plain file that nobody vouches for, such as one that a killed one-off
+/// run wrote: half a line is moved aside. Returns whether a whole one lacks only its newline.
+///
+/// # Errors
+/// The file cannot be read or cut.
+pub fn mend_last_line(path: &Path) -> io::Result<bool> {
+    let mut file = match OpenOptions::new().read(true).write(true).open(path) {
+        // Whoever may only append to it cannot be told.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        file => file?,
+    };
+    let length = file.metadata()?.len();
+    let start = start_of_last_line(&mut file, length)?;
+    if start == length {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::Start(start))?;
+    if serde_json::from_reader::<_, IgnoredAny>(BufReader::new(&file)).is_ok() {
+        return Ok(true);
+    }
+    set_aside(&mut file, path, start)?;
+    file.set_len(start)?;
+    file.sync_all()?;
+    Ok(false)
+}
+
+/// Behind the last newline before `end`.
+fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
+    let mut block = Vec::new();
+    let mut to = end;
+    while to > 0 {
+        let from = to.saturating_sub(BLOCK);
+        file.seek(SeekFrom::Start(from))?;
+        block.clear();
+        file.by_ref().take(to - from).read_to_end(&mut block)?;
+        if let Some(newline) = block.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(from + newline as u64 + 1);
+        }
+        to = from;
+    }
+    Ok(0)
 }
 
 /// Where the file of `known` is, if there is anything to be done about it.
@@ -153,26 +197,21 @@ impl<R: io::Read> io::Read for LastByte<R> {
 
 /// Copies what lies behind `from` into a new file beside `path`.
 fn set_aside(file: &mut File, path: &Path, from: u64) -> io::Result<()> {
-    let mut name = OsString::from(path);
-    name.push(format!(
-        ".unfinished-{}",
-        chrono::Utc::now().format("%Y%m%dT%H%M%S%.3fZ")
-    ));
-    let name = PathBuf::from(name);
-    let mut aside = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&name)?;
+    let mut prefix = path.file_name().unwrap_or_default().to_owned();
+    prefix.push(".unfinished-");
+    let mut aside = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempfile_in(folder_of(path))?;
     file.seek(SeekFrom::Start(from))?;
-    io::copy(&mut file.take(u64::MAX), &mut aside)?;
-    aside.sync_all()?;
+    io::copy(file, &mut aside)?;
+    aside.as_file().sync_all()?;
+    let (_, name) = aside.keep()?;
     sync_folder(&name)?;
     crash::point(Point::SetAside);
     tracing::warn!(
         path = %path.display(),
         aside = %name.display(),
-        "another program left something behind our lines that is no whole line; moved aside"
+        "something unfinished stood at the end of the output file; moved aside"
     );
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Owns one output file while lines are appended to it.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -11,6 +11,7 @@ use crate::crash::{self, Point};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::sink::SinkError;
+use crate::sink::mend::mend_last_line;
 use crate::sink::pack::{Packer, unpack};
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
 
@@ -30,8 +31,8 @@ pub struct Open {
     /// Whether we made it, in this run or the last.
     is_ours: bool,
     has_uncommitted: bool,
-    /// Whether somebody left a line without an end: ours must not become part of it.
-    is_torn: bool,
+    /// Whether the last line that somebody left lacks its newline: ours must not become part of it.
+    lacks_newline: bool,
 }
 
 /// What became of the file by other hands.
@@ -66,9 +67,10 @@ impl Open {
             .open(&path)
             .map_err(|error| failed("open", error))?;
         let facts = file.metadata().map_err(|error| failed("open", error))?;
-        let (is_regular, length, identity) = (facts.is_file(), facts.len(), identity(&facts));
+        let (is_regular, identity) = (facts.is_file(), identity(&facts));
+        let mut length = facts.len();
         let known = account.filter(|account| account.identity.as_ref() == Some(&identity));
-        let mut is_torn = false;
+        let mut lacks_newline = false;
         if is_regular {
             lock(&file, &path)?;
             if is_new {
@@ -76,7 +78,9 @@ impl Open {
                 sync_folder(&path).map_err(|error| failed("create", error))?;
             }
             if compression == Compression::None {
-                is_torn = is_torn_at_end(&path).map_err(|error| failed("read", error))?;
+                lacks_newline = mend_last_line(&path).map_err(|error| failed("mend", error))?;
+                let mended = file.metadata().map_err(|error| failed("mend", error))?;
+                length = mended.len();
             } else if known.is_none() && length > 0 {
                 unpacks(&path, compression)?;
             }
@@ -96,7 +100,7 @@ impl Open {
             length,
             committed: length,
             is_regular,
-            is_torn,
+            lacks_newline,
         })
     }
 
@@ -176,7 +180,7 @@ impl Open {
             self.begun = now;
         }
         self.has_uncommitted = true;
-        if std::mem::take(&mut self.is_torn) {
+        if std::mem::take(&mut self.lacks_newline) {
             write(&mut self.file, &mut self.length, b"\n", &self.path)?;
         }
         let packed = self.packer.push(lines);
@@ -347,19 +351,4 @@ fn unpacks(path: &Path, compression: Compression) -> Result<(), SinkError> {
             source,
         }),
     }
-}
-
-/// Whether a file ends within a line.
-fn is_torn_at_end(path: &Path) -> io::Result<bool> {
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-        file => file?,
-    };
-    if file.metadata()?.len() == 0 {
-        return Ok(false);
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    Ok(last != *b"\n")
 }

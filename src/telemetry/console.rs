@@ -91,7 +91,7 @@ impl Console {
     /// Whether messages of `level` are said at all.
     pub fn says(&self, level: Level) -> bool {
         match self.settings.verbosity {
-            Verbosity::Quiet => level <= Level::Error,
+            Verbosity::Quiet => level <= Level::Warning,
             Verbosity::Normal => level <= Level::Notice,
             Verbosity::Verbose => level <= Level::Info,
             Verbosity::Trace => true,

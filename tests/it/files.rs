@@ -232,6 +232,25 @@ fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
     }
 }
 
+#[test]
+fn half_a_line_of_a_killed_one_off_run_does_not_stay() {
+    let mut site = site("none", "never");
+    let one_off = ["pull", "acme", "--since", "31d"];
+    // One half behind the other, as a write that was under way leaves it.
+    site.set_env("ATLAUDIT_CRASH_AT", "HalfAppended");
+    assert_eq!(site.run(&one_off).code, 128 + 6);
+    site.unset_env("ATLAUDIT_CRASH_AT");
+    let path = site.path("out/acme.jsonl");
+    assert!(!fs::read(&path).unwrap().ends_with(b"\n"));
+    let run = site.ok(&one_off);
+    assert!(run.stderr.contains("moved aside"), "{}", run.stderr);
+    let mut ids = site.read("out/acme.jsonl").ids();
+    // It remembers nothing: what the first had written comes again.
+    assert!(ids.len() > 120);
+    ids = ids.split_off(ids.len() - 120);
+    assert_eq!(ids, org_ids(&site.control.org_ids()));
+}
+
 /// What a program makes of a file.
 fn unpacked_by(program: &str, args: &[&str], file: &Path) -> Vec<u8> {
     let mut command = Command::new(program);

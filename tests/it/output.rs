@@ -103,10 +103,12 @@ fn one_line_of_summary_that_quiet_silences() {
 }
 
 #[test]
-fn quiet_still_tells_errors() {
+fn quiet_still_tells_errors_and_warnings() {
     let mut site = site();
     site.unset_env("ACME_KEY");
     site.run(&["pull", "acme", "-q"]).refused(4, &["ACME_KEY"]);
+    let run = site.ok(&["pull", "-q", "acme-jira", "--since", "1h"]);
+    assert!(run.stderr.starts_with("warning: "), "{}", run.stderr);
 }
 
 #[test]
