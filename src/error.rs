@@ -152,6 +152,9 @@ impl From<SinkError> for AppError {
             SinkError::Broken { .. } => {
                 "move it away, or write to another file: what is appended to it could not be read back"
             }
+            SinkError::OtherPacking { .. } => {
+                "move it away, or write to another file: no tool reads a file that is packed in part"
+            }
             SinkError::Cut { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }

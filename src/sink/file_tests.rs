@@ -124,6 +124,31 @@ fn packed_lines_are_never_appended_to_what_does_not_unpack() {
 }
 
 #[test]
+fn a_file_is_packed_in_one_way() {
+    let ways = [Compression::None, Compression::Gzip, Compression::Zstd];
+    for first in ways {
+        for then in ways.into_iter().filter(|&then| then != first) {
+            let folder = folder();
+            // The one suffix that each of them leaves alone.
+            let path = folder.path().join(format!("out{}", then.suffix()));
+            write(
+                &mut sink(&folder.path().join("first"), first, Rotation::Never),
+                "one\n",
+            );
+            let packed = folder.path().join(first.named("first".to_owned()));
+            fs::rename(packed, &path).unwrap();
+            let before = fs::read(&path).unwrap();
+            let refused = sink(&path, then, Rotation::Never).prepare();
+            assert!(
+                matches!(refused, Err(SinkError::OtherPacking { .. })),
+                "{first:?} {then:?}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), before);
+        }
+    }
+}
+
+#[test]
 fn the_hour_changes_the_file_only_between_commits() {
     let folder = folder();
     let template = folder.path().join("%Y%m%d-%H.jsonl");

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
-use crate::config::settings::Compression;
 use crate::crash::{self, Point};
 use crate::model::written::Written;
 use crate::sink::SinkError;
 use crate::sink::open::{failed, identity, lock};
-use crate::sink::pack::unpack;
+use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
 
 /// What is read at once on the way back to a newline.
@@ -158,10 +157,8 @@ fn is_it(known: &Written, found: &str) -> bool {
 
 /// Whether everything behind `from` is whole JSON lines. One that cannot be read is left alone.
 fn is_sound(path: &Path, from: u64) -> bool {
-    let compression = match path.extension().and_then(|name| name.to_str()) {
-        Some("gz") => Compression::Gzip,
-        Some("zst") => Compression::Zstd,
-        _ => Compression::None,
+    let Ok(compression) = packing_of(path) else {
+        return true;
     };
     let Ok(mut file) = File::open(path) else {
         return true;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::output::OutputLayer;
+use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
 use crate::model::name::SourceName;
 use crate::sink::Sink as _;

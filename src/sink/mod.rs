@@ -100,6 +100,12 @@ pub enum SinkError {
         #[source]
         source: io::Error,
     },
+    /// What is in the file is packed otherwise than the lines that would follow.
+    #[error("the output file `{path}` is not packed as the configuration says", path = path.display())]
+    OtherPacking {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another program cut the file between two commits.
     #[error("the output file `{path}` was cut by another program while lines were written to it", path = path.display())]
     Cut {

@@ -12,8 +12,11 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::sink::SinkError;
 use crate::sink::mend::mend_last_line;
-use crate::sink::pack::{Packer, unpack};
+use crate::sink::pack::{Packer, packing_of, unpack};
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
+
+/// Times that a file is opened because it was finished meanwhile.
+const OPENINGS: u32 = 3;
 
 /// A file that is appended to.
 pub struct Open {
@@ -56,42 +59,31 @@ impl Open {
         account: Option<&Written>,
         now: Timestamp,
     ) -> Result<Open, SinkError> {
-        let compression = settings.compression;
-        let failed = |doing, source| failed(doing, &path, source);
-        create_folder(&path).map_err(|error| failed("create the folder of", error))?;
+        let failed = |doing| {
+            let path = &path;
+            move |error| failed(doing, path, error)
+        };
+        create_folder(&path).map_err(failed("create the folder of"))?;
         let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(settings.mode)
-            .open(&path)
-            .map_err(|error| failed("open", error))?;
-        let facts = file.metadata().map_err(|error| failed("open", error))?;
+        let (file, facts) = opened(&path, settings.mode)?;
         let (is_regular, identity) = (facts.is_file(), identity(&facts));
-        let mut length = facts.len();
         let known = account.filter(|account| account.identity.as_ref() == Some(&identity));
-        let mut lacks_newline = false;
-        if is_regular {
-            lock(&file, &path)?;
-            if is_new {
-                crash::point(Point::OutputCreated);
-                sync_folder(&path).map_err(|error| failed("create", error))?;
-            }
-            if compression == Compression::None {
-                lacks_newline = mend_last_line(&path).map_err(|error| failed("mend", error))?;
-                let mended = file.metadata().map_err(|error| failed("mend", error))?;
-                length = mended.len();
-            } else if known.is_none() && length > 0 {
-                unpacks(&path, compression)?;
-            }
+        let (mut length, mut lacks_newline) = (facts.len(), false);
+        if is_new && is_regular {
+            crash::point(Point::OutputCreated);
+            sync_folder(&path).map_err(failed("create"))?;
+        }
+        if is_regular && length > 0 {
+            lacks_newline = examine(&path, settings.compression, known.is_some())?;
+            length = file.metadata().map_err(failed("open"))?.len();
         }
         crash::point(Point::OutputOpened);
         // Of a file that nobody knows, its last change must do.
         let touched = || facts.modified().map_or(now, Timestamp::from);
         Ok(Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
-            packer: Packer::new(compression),
-            is_packed: compression != Compression::None,
+            packer: Packer::new(settings.compression),
+            is_packed: settings.compression != Compression::None,
             is_ours: is_new || known.is_some(),
             has_uncommitted: false,
             path,
@@ -336,19 +328,65 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
     }
 }
 
+/// Opens `path` for appending, and locks it where it is a regular file.
+fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
+    let failed = |error| failed("open", path, error);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(mode)
+            .open(path)
+            .map_err(failed)?;
+        let facts = file.metadata().map_err(failed)?;
+        if !facts.is_file() {
+            return Ok((file, facts));
+        }
+        lock(&file, path)?;
+        // Another run may have finished it before we had the lock: that file is not to be written again.
+        match fs::metadata(path) {
+            Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
+            // A file system that tells no file from another in two ways is taken at its first word.
+            Ok(_) if tries == OPENINGS => return Ok((file, facts)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Looks at what a file holds that lines are to be appended to. Returns whether its last line lacks
+/// its newline.
+fn examine(path: &Path, compression: Compression, is_known: bool) -> Result<bool, SinkError> {
+    let failed = |error| failed("read", path, error);
+    let found = match packing_of(path) {
+        // Whoever may only append to it cannot be told.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        found => found.map_err(failed)?,
+    };
+    if found != compression {
+        return Err(SinkError::OtherPacking {
+            path: path.to_owned(),
+        });
+    }
+    match compression {
+        Compression::None => mend_last_line(path).map_err(failed),
+        _ if is_known => Ok(false),
+        _ => unpacks(path, compression).map(|()| false),
+    }
+}
+
 /// Reads a packed file that nobody vouches for: behind an unfinished member or frame, ours would be
 /// lost to every reader.
 fn unpacks(path: &Path, compression: Compression) -> Result<(), SinkError> {
-    let whole = File::open(path)
+    File::open(path)
         .and_then(|file| unpack(compression, io::BufReader::new(file)))
-        .and_then(|mut text| io::copy(&mut text, &mut io::sink()));
-    match whole {
-        Ok(_) => Ok(()),
-        // The file is open for appending only; whoever may not read it cannot have been told either.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        Err(source) => Err(SinkError::Broken {
+        .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
+        .map(|_| ())
+        .map_err(|source| SinkError::Broken {
             path: path.to_owned(),
             source,
-        }),
-    }
+        })
 }

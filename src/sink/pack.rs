@@ -1,7 +1,9 @@
 //! Owns packing: each commit is a whole gzip member or zstd frame, so that the file up to any commit
 //! decodes by itself.
 
+use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -102,6 +104,20 @@ pub fn unpack<'a>(
         Compression::None => Box::new(packed),
         Compression::Gzip => Box::new(MultiGzDecoder::new(packed)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(packed)?),
+    })
+}
+
+/// How a file is packed, by its first bytes.
+///
+/// # Errors
+/// It cannot be read.
+pub fn packing_of(path: &Path) -> io::Result<Compression> {
+    let mut first = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut first)?;
+    Ok(match first.as_slice() {
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
+        _ => Compression::None,
     })
 }
 
