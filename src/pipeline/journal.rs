@@ -47,7 +47,7 @@ impl Held {
         store.remove_leftovers(name)?;
         let checkpoint = store.load(name)?;
         for output in checkpoint.iter().flat_map(|checkpoint| &checkpoint.outputs) {
-            mend(output)?;
+            mend(output, name)?;
         }
         match &checkpoint {
             Some(found) if found.scope != scope => Err(RunError::OtherScope {

@@ -1,17 +1,23 @@
 //! Owns bringing an output file back to what was committed to it, at the start of a run.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::crash::{self, Point};
+use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::sink::SinkError;
 use crate::sink::open::{failed, identity, lock};
 use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
+
+/// The longest line that is taken for one.
+const LONGEST_LINE: u64 = 128 * 1024 * 1024;
 
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
@@ -19,12 +25,13 @@ const BLOCK: u64 = 64 * 1024;
 /// Brings the file of `known` back to its committed length.
 ///
 /// What lies behind it is a killed run's unfinished work, which is read from the source again: it is
-/// cut off. Behind the end of a run that ended well it is somebody else's: whole lines stay, and
-/// anything else is moved into a file beside it, so that no reader stumbles over it.
+/// cut off. Behind the end of a run that ended well it is somebody else's: whole lines stay. Anything
+/// else is moved into a file beside it: half a line, over which every reader would stumble, and events
+/// of `source` itself, which this state does not know of (it is an older copy) and reads again.
 ///
 /// # Errors
 /// The file cannot be read or cut, or another run writes it.
-pub fn mend(known: &Written) -> Result<(), SinkError> {
+pub fn mend(known: &Written, source: &SourceName) -> Result<(), SinkError> {
     let Some(path) = find(known).map_err(|error| failed("find", &known.path, error))? else {
         return Ok(());
     };
@@ -39,7 +46,7 @@ pub fn mend(known: &Written) -> Result<(), SinkError> {
     if length <= known.committed {
         return Ok(());
     }
-    if !known.is_open && is_sound(&path, known.committed) {
+    if !known.is_open && is_anothers(&path, known.committed, source) {
         return Ok(());
     }
     let mut file = OpenOptions::new()
@@ -155,8 +162,9 @@ fn is_it(known: &Written, found: &str) -> bool {
     known.identity.as_deref().is_none_or(|own| own == found)
 }
 
-/// Whether everything behind `from` is whole JSON lines. One that cannot be read is left alone.
-fn is_sound(path: &Path, from: u64) -> bool {
+/// Whether everything behind `from` is whole JSON lines, and none an event of `source`. What cannot be
+/// read is left alone.
+fn is_anothers(path: &Path, from: u64, source: &SourceName) -> bool {
     let Ok(compression) = packing_of(path) else {
         return true;
     };
@@ -169,27 +177,43 @@ fn is_sound(path: &Path, from: u64) -> bool {
     let Ok(text) = unpack(compression, BufReader::new(file)) else {
         return true;
     };
-    let mut ends = LastByte { text, last: b'\n' };
-    let mut lines = serde_json::Deserializer::from_reader(&mut ends).into_iter::<IgnoredAny>();
-    let is_json = lines.all(|line| line.is_ok());
-    drop(lines);
-    is_json && ends.last == b'\n'
-}
-
-/// Remembers the last byte that was read.
-struct LastByte<R> {
-    text: R,
-    last: u8,
-}
-
-impl<R: io::Read> io::Read for LastByte<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.text.read(buffer)?;
-        if let Some(&last) = buffer.get(..read).and_then(<[u8]>::last) {
-            self.last = last;
+    let mut text = BufReader::new(text);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match text
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+        {
+            Ok(0) => return true,
+            Ok(_) if line.ends_with(b"\n") && is_another(&line, source) => {}
+            _ => return false,
         }
-        Ok(read)
     }
+}
+
+/// The part of a normalized event that says whose it is.
+#[derive(Deserialize)]
+struct Probe<'a> {
+    #[serde(borrow)]
+    schema: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Origin<'a>,
+}
+
+#[derive(Deserialize)]
+struct Origin<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+/// Whether a line is JSON and no event of `source`.
+fn is_another(line: &[u8], source: &SourceName) -> bool {
+    let is_own = serde_json::from_slice::<Probe<'_>>(line).is_ok_and(|event| {
+        event.schema.starts_with("atlaudit/") && event.source.name == source.as_str()
+    });
+    !is_own && serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
 /// Copies what lies behind `from` into a new file beside `path`.
@@ -208,7 +232,7 @@ fn set_aside(file: &mut File, path: &Path, from: u64) -> io::Result<()> {
     tracing::warn!(
         path = %path.display(),
         aside = %name.display(),
-        "something unfinished stood at the end of the output file; moved aside"
+        "moved aside what stood at the end of the output file: half a line, or events that the state does not know of and that are read again"
     );
     Ok(())
 }

@@ -2,7 +2,6 @@ use super::*;
 use crate::config::output::OutputLayer;
 use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
-use crate::model::name::SourceName;
 use crate::sink::Sink as _;
 use crate::sink::file::Files;
 use std::io::Write as _;
@@ -10,11 +9,14 @@ use std::io::Write as _;
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
 
 fn settings(compression: Compression) -> OutputSettings {
-    let name: SourceName = "acme".parse().unwrap();
     OutputSettings {
         compression,
-        ..OutputLayer::default().settle(&name)
+        ..OutputLayer::default().settle(&acme())
     }
+}
+
+fn acme() -> SourceName {
+    "acme".parse().unwrap()
 }
 
 /// A folder with one file in it that `LINES` were committed to.
@@ -54,7 +56,7 @@ fn the_unfinished_work_of_a_killed_run_is_cut_off() {
         let (folder, account) = committed(compression);
         for torn in ["{\"n\":3}\n", "{\"n\":"] {
             append(&account.path, torn.as_bytes());
-            mend(&account).unwrap();
+            mend(&account, &acme()).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
             assert_eq!(length, account.committed);
         }
@@ -73,7 +75,7 @@ fn it_is_found_under_the_name_that_another_program_gave_it() {
         "{\"theirs\":\"longer than what was committed\"}\n",
     )
     .unwrap();
-    mend(&account).unwrap();
+    mend(&account, &acme()).unwrap();
     assert_eq!(fs::read_to_string(&renamed).unwrap(), LINES);
     let theirs = fs::read_to_string(&account.path).unwrap();
     assert!(theirs.starts_with("{\"theirs\""), "{theirs}");
@@ -86,10 +88,10 @@ fn another_file_of_the_same_name_is_left_alone() {
     // It may get the inode of the one removed: its birth tells them apart.
     let theirs = "somebody's own, and longer than what was committed\n";
     fs::write(&account.path, theirs).unwrap();
-    mend(&account).unwrap();
+    mend(&account, &acme()).unwrap();
     assert_eq!(fs::read_to_string(&account.path).unwrap(), theirs);
     fs::remove_file(&account.path).unwrap();
-    mend(&account).unwrap();
+    mend(&account, &acme()).unwrap();
     assert!(!account.path.exists());
 }
 
@@ -101,9 +103,24 @@ fn whole_lines_of_others_stay() {
         let mut theirs = packer.push(b"{\"theirs\":1}\n").unwrap().to_vec();
         theirs.extend_from_slice(packer.end().unwrap());
         append(&account.path, &theirs);
-        mend(&closed(&account)).unwrap();
+        mend(&closed(&account), &acme()).unwrap();
         let length = fs::metadata(&account.path).unwrap().len();
         assert_eq!(length, account.committed + theirs.len() as u64);
+    }
+}
+
+#[test]
+fn events_of_the_source_that_the_state_does_not_know_of_are_moved_aside() {
+    for (name, stays) in [("acme", false), ("acme-jira", true)] {
+        let (folder, account) = committed(Compression::None);
+        let event = format!(
+            "{{\"schema\":\"atlaudit/1\",\"id\":\"x\",\"source\":{{\"name\":\"{name}\"}},\"raw\":{{}}}}\n"
+        );
+        append(&account.path, event.as_bytes());
+        mend(&closed(&account), &acme()).unwrap();
+        let text = fs::read_to_string(&account.path).unwrap();
+        assert_eq!(text.contains(name), stays, "{name}");
+        assert_eq!(names(&folder).len(), if stays { 1 } else { 2 });
     }
 }
 
@@ -113,7 +130,7 @@ fn anything_else_of_others_is_moved_aside() {
         let (folder, account) = committed(compression);
         for theirs in ["{\"theirs\":1}", "{\"theirs\":1}\ngarbage\n", "{\"torn"] {
             append(&account.path, theirs.as_bytes());
-            mend(&closed(&account)).unwrap();
+            mend(&closed(&account), &acme()).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
             assert_eq!(length, account.committed, "{compression:?} {theirs}");
             let aside: Vec<_> = names(&folder)
@@ -132,6 +149,6 @@ fn anything_else_of_others_is_moved_aside() {
 fn a_file_that_others_cut_is_gone_on_with() {
     let (_folder, account) = committed(Compression::None);
     fs::write(&account.path, "").unwrap();
-    mend(&account).unwrap();
+    mend(&account, &acme()).unwrap();
     assert_eq!(fs::read(&account.path).unwrap(), b"");
 }

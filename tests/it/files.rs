@@ -233,6 +233,20 @@ fn a_file_that_is_copied_and_cut_between_two_runs_goes_on() {
 }
 
 #[test]
+fn a_state_that_is_an_older_copy_repeats_nothing_in_the_file() {
+    let site = site("none", "never");
+    site.ok(&["pull", "acme"]);
+    let state = site.state().join("acme.json");
+    let older = fs::read(&state).unwrap();
+    site.control.add_org_events(40);
+    site.ok(&["pull", "acme"]);
+    fs::write(&state, older).unwrap();
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("moved aside"), "{}", run.stderr);
+    whole("an older copy", &site, "acme", &site.read("out/acme.jsonl"));
+}
+
+#[test]
 fn half_a_line_of_a_killed_one_off_run_does_not_stay() {
     let mut site = site("none", "never");
     let one_off = ["pull", "acme", "--since", "31d"];
