@@ -155,6 +155,9 @@ impl From<SinkError> for AppError {
             SinkError::OtherPacking { .. } => {
                 "move it away, or write to another file: no tool reads a file that is packed in part"
             }
+            SinkError::Gone { .. } => {
+                "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"
+            }
             SinkError::Cut { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }

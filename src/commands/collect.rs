@@ -43,6 +43,7 @@ pub struct Terms {
 pub struct Collection {
     terms: Terms,
     connector: Connector,
+    store: Store,
     running: JoinSet<Ended>,
     ended: Vec<Ended>,
     began: Instant,
@@ -60,6 +61,7 @@ impl Collection {
     /// A collection that runs nothing yet, within the limits that `sharing` shares.
     pub fn new(terms: Terms, sharing: Sharing) -> Collection {
         Collection {
+            store: Store::new(&terms.state_dir),
             connector: Connector::new(sharing),
             terms,
             running: JoinSet::new(),
@@ -129,7 +131,7 @@ impl Collection {
             settings,
             origin,
             fetcher,
-            store: Store::new(&self.terms.state_dir),
+            store: self.store.clone(),
             one_off,
             max_events: self.terms.max_events,
             start: self.terms.start,

@@ -15,6 +15,10 @@ pub struct Written {
     /// file with the same inode. Without the device's number, which changes with a restart.
     #[serde(default)]
     pub identity: Option<String>,
+    /// A fingerprint of the last bytes of what was committed: what tells a copy, and a file that was
+    /// cut and grew again.
+    #[serde(default)]
+    pub tail: Option<String>,
     /// When its first line was written.
     #[serde(default)]
     pub begun: Option<Timestamp>,

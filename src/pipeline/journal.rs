@@ -46,8 +46,10 @@ impl Held {
         let lock = store.lock(name)?;
         store.remove_leftovers(name)?;
         let checkpoint = store.load(name)?;
+        let others = store.outputs_of_others(name)?;
+        let others: Vec<Written> = others.map(|(_, output)| output.clone()).collect();
         for output in checkpoint.iter().flat_map(|checkpoint| &checkpoint.outputs) {
-            mend(output, name)?;
+            mend(output, name, &others)?;
         }
         match &checkpoint {
             Some(found) if found.scope != scope => Err(RunError::OtherScope {

@@ -199,24 +199,15 @@ fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
     let Some(path) = output_file(run)? else {
         return Ok(());
     };
-    for other in run.store.sources()? {
-        let is_other = other != run.settings.name;
-        // A state that cannot be read is its own source's trouble.
-        let checkpoint = run.store.load(&other).ok().flatten().filter(|_| is_other);
-        let outputs = checkpoint
-            .map(|checkpoint| checkpoint.outputs)
-            .unwrap_or_default();
-        if outputs
-            .iter()
-            .any(|output| output.is_open && output.path == path)
-        {
-            return Err(match is_busy(&path) {
-                true => SinkError::Busy { path }.into(),
-                false => RunError::Unfinished { path, other },
-            });
-        }
+    let mut others = run.store.outputs_of_others(&run.settings.name)?;
+    match others.find(|(_, output)| output.is_open && output.path == path) {
+        None => Ok(()),
+        Some(_) if is_busy(&path) => Err(SinkError::Busy { path }.into()),
+        Some((other, _)) => Err(RunError::Unfinished {
+            path,
+            other: other.clone(),
+        }),
     }
-    Ok(())
 }
 
 /// The file that the run appends to now, if it writes to files.

@@ -38,14 +38,15 @@ impl Files {
         Ok(Some(open))
     }
 
-    /// The current file, where lines may still go to it.
-    fn current(&mut self, now: Timestamp) -> Result<Option<Open>, SinkError> {
+    /// The current file, where lines may still go to it, and whether others changed it.
+    fn current(&mut self, now: Timestamp) -> Result<Option<(Open, bool)>, SinkError> {
         let path = path_at(&self.template, self.settings.compression, now)?;
         let Some(mut open) = self.current.take().filter(|open| open.path() == path) else {
             return Ok(None);
         };
         match open.look()? {
-            Fate::Same => self.going_on(open, now),
+            Fate::Same => Ok(self.going_on(open, now)?.map(|open| (open, false))),
+            Fate::Changed => Ok(self.going_on(open, now)?.map(|open| (open, true))),
             Fate::Moved => {
                 tracing::info!(path = %path.display(), "the output file was moved away; a new one is begun");
                 Ok(None)
@@ -66,9 +67,10 @@ impl Sink for Files {
             return Ok(None);
         }
         let now = (self.clock)();
-        if let Some(open) = self.current(now)? {
-            self.current = Some(open);
-            return Ok(None);
+        if let Some((open, is_changed)) = self.current(now)? {
+            let open = self.current.insert(open);
+            // A crash must not cut it at an end that it has no more.
+            return Ok(open.account().filter(|_| is_changed));
         }
         let open = self.opened(now)?;
         let open = match self.going_on(open, now)? {

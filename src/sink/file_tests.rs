@@ -283,6 +283,53 @@ fn a_file_that_is_cut_within_a_commit_commits_nothing() {
 }
 
 #[test]
+fn a_file_that_is_removed_within_a_commit_commits_nothing() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = plain(&path);
+    sink.append(b"1\n").unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(sink.commit(), Err(SinkError::Gone { .. })));
+}
+
+#[test]
+fn what_others_did_between_two_commits_is_told_before_lines_follow() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    let mut sink = plain(&path);
+    write(&mut sink, "11\n");
+    let mut theirs = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    theirs.write_all(b"theirs\n{\"torn").unwrap();
+    // Half a line is moved aside.
+    let news = sink.prepare().unwrap();
+    assert_eq!(brief(news.as_ref()), Some((path.clone(), 10, true)));
+    theirs.set_len(0).unwrap();
+    let news = sink.prepare().unwrap();
+    assert_eq!(brief(news.as_ref()), Some((path.clone(), 0, true)));
+    write(&mut sink, "2\n");
+    assert_eq!(fs::read(&path).unwrap(), b"2\n");
+}
+
+#[test]
+fn only_our_own_file_is_removed_where_nothing_came() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl.gz");
+    let mut first = sink(&path, Compression::Gzip, Rotation::Never);
+    first.prepare().unwrap();
+    fs::rename(&path, folder.path().join("moved.gz")).unwrap();
+    let mut second = sink(&path, Compression::Gzip, Rotation::Never);
+    write(&mut second, "theirs\n");
+    assert_eq!(first.finish().unwrap(), Vec::new());
+    assert!(path.exists());
+    fs::remove_file(&path).unwrap();
+    drop(second);
+    let mut third = sink(&path, Compression::Gzip, Rotation::Never);
+    third.prepare().unwrap();
+    fs::remove_file(&path).unwrap();
+    assert_eq!(third.finish().unwrap(), Vec::new());
+}
+
+#[test]
 fn a_second_writer_is_refused() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");

@@ -12,7 +12,8 @@ use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::sink::SinkError;
-use crate::sink::open::{failed, identity, lock};
+use crate::sink::identity::{fits, is_same};
+use crate::sink::open::{failed, lock};
 use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
 
@@ -22,6 +23,15 @@ const LONGEST_LINE: u64 = 128 * 1024 * 1024;
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
 
+/// Where something is to be brought back.
+struct Place {
+    path: PathBuf,
+    /// What lies behind this is not known to be good.
+    from: u64,
+    /// Whether the file was cut by others since the last commit: what it holds began anywhere.
+    was_cut: bool,
+}
+
 /// Brings the file of `known` back to its committed length.
 ///
 /// What lies behind it is a killed run's unfinished work, which is read from the source again: it is
@@ -29,46 +39,75 @@ const BLOCK: u64 = 64 * 1024;
 /// else is moved into a file beside it: half a line, over which every reader would stumble, and events
 /// of `source` itself, which this state does not know of (it is an older copy) and reads again.
 ///
+/// What the accounts of the other sources, `others`, vouch for is left alone.
+///
 /// # Errors
 /// The file cannot be read or cut, or another run writes it.
-pub fn mend(known: &Written, source: &SourceName) -> Result<(), SinkError> {
-    let Some(path) = find(known).map_err(|error| failed("find", &known.path, error))? else {
-        return Ok(());
-    };
-    let failed = |doing| move |error| failed(doing, &known.path, error);
-    let length = fs::metadata(&path).map_err(failed("find"))?.len();
-    if length < known.committed && known.is_open {
-        tracing::warn!(
-            path = %path.display(),
-            "another program cut the output file that a killed run wrote; a copy of it may hold some events that follow here again"
-        );
-    }
-    if length <= known.committed {
-        return Ok(());
-    }
-    if !known.is_open && is_anothers(&path, known.committed, source) {
-        return Ok(());
-    }
-    let mut file = OpenOptions::new()
-        .read(!known.is_open)
-        .write(true)
-        .open(&path)
-        .map_err(failed("cut back"))?;
-    lock(&file, &path)?;
-    if !known.is_open {
-        set_aside(&mut file, &path, known.committed).map_err(failed("move aside the end of"))?;
-    }
-    file.set_len(known.committed).map_err(failed("cut back"))?;
-    crash::point(Point::CutBack);
-    file.sync_all().map_err(failed("cut back"))?;
-    if known.is_open {
-        tracing::warn!(
-            path = %path.display(),
-            bytes = length - known.committed,
-            "cut off what an interrupted run had not finished; it is read again"
-        );
+pub fn mend(known: &Written, source: &SourceName, others: &[Written]) -> Result<(), SinkError> {
+    let found = find(known).map_err(|error| failed("find", &known.path, error))?;
+    for place in found {
+        bring_back(known, place, source, others)?;
     }
     Ok(())
+}
+
+fn bring_back(
+    known: &Written,
+    place: Place,
+    source: &SourceName,
+    others: &[Written],
+) -> Result<(), SinkError> {
+    let path = place.path.as_path();
+    let failed = |doing| move |error| failed(doing, path, error);
+    let facts = fs::metadata(path).map_err(failed("find"))?;
+    let sharers = others.iter().filter(|other| is_same(other, &facts));
+    if !known.is_open && sharers.clone().any(|other| other.is_open) {
+        // That source's own pull mends it first.
+        return Ok(());
+    }
+    let vouched = sharers.map(|other| other.committed).max();
+    let from = vouched.unwrap_or_default().max(place.from);
+    if facts.len() <= from {
+        return remove_in_vain(known, path, facts.len());
+    }
+    let lines = lines_behind(path, from, source);
+    let stays = match (known.is_open, place.was_cut) {
+        (false, _) => !lines.has_ours && !lines.has_broken,
+        (true, true) => lines.has_others && !lines.has_ours && !lines.has_broken,
+        (true, false) => false,
+    };
+    if stays {
+        return Ok(());
+    }
+    let is_precious = !known.is_open || place.was_cut || lines.has_others;
+    let mut file = OpenOptions::new()
+        .read(is_precious)
+        .write(true)
+        .open(path)
+        .map_err(failed("cut back"))?;
+    lock(&file, path)?;
+    match is_precious {
+        true => set_aside(&mut file, path, from).map_err(failed("move aside the end of"))?,
+        false => tracing::warn!(
+            path = %path.display(),
+            bytes = facts.len() - from,
+            "cut off what an interrupted run had not finished; it is read again"
+        ),
+    }
+    file.set_len(from).map_err(failed("cut back"))?;
+    crash::point(Point::CutBack);
+    file.sync_all().map_err(failed("cut back"))?;
+    remove_in_vain(known, path, from)
+}
+
+/// Removes a packed file that a killed run began and committed nothing to: no tool unpacks it.
+fn remove_in_vain(known: &Written, path: &Path, length: u64) -> Result<(), SinkError> {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let is_packed = matches!(ending, Some("gz" | "zst"));
+    if !known.is_open || known.committed > 0 || length > 0 || !is_packed {
+        return Ok(());
+    }
+    fs::remove_file(path).map_err(|error| failed("remove", path, error))
 }
 
 /// Looks at the last line of a plain file that nobody vouches for, such as one that a killed one-off
@@ -114,68 +153,90 @@ fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Where the file of `known` is, if there is anything to be done about it.
-fn find(known: &Written) -> io::Result<Option<PathBuf>> {
-    match fs::metadata(&known.path) {
-        Ok(facts) if !facts.is_file() => return Ok(None),
-        Ok(facts) if is_it(known, &identity(&facts)) => return Ok(Some(known.path.clone())),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
+/// Where the file of `known` is, and its copy where it was cut, as far as anything is to be done.
+fn find(known: &Written) -> io::Result<Vec<Place>> {
+    let committed = |path: &Path| Place {
+        path: path.to_owned(),
+        from: known.committed,
+        was_cut: false,
+    };
+    let facts = match fs::metadata(&known.path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        facts => Some(facts?),
+    };
+    let mut found = Vec::new();
+    if let Some(facts) = &facts {
+        if fits(known, &known.path, facts)? {
+            return Ok(vec![committed(&known.path)]);
+        }
+        if known.is_open && facts.is_file() && is_same(known, facts) {
+            found.push(Place {
+                from: 0,
+                was_cut: true,
+                ..committed(&known.path)
+            });
+        }
     }
-    // It was moved away. Whoever did it has what was committed, and of a killed run more.
-    if !known.is_open {
-        return Ok(None);
+    // It was moved away or cut. Whoever did it has what was committed, and of a killed run more.
+    if !known.is_open || facts.is_some_and(|facts| !facts.is_file()) {
+        return Ok(found);
     }
-    let renamed = find_renamed(known)?;
-    if renamed.is_none() {
-        tracing::warn!(
+    match find_elsewhere(known)? {
+        Some(path) => found.push(committed(&path)),
+        None => tracing::warn!(
             path = %known.path.display(),
-            "the output file that a killed run wrote is no longer in its folder; wherever it is, its last events may follow here again"
-        );
+            "the output file that a killed run wrote is no longer in its folder, or was changed; wherever it is now, its last events may follow here again"
+        ),
     }
-    Ok(renamed)
+    Ok(found)
 }
 
-/// Looks through the folder for the file under another name.
-fn find_renamed(known: &Written) -> io::Result<Option<PathBuf>> {
+/// Looks through the folder for the file under another name, or for a copy of it.
+fn find_elsewhere(known: &Written) -> io::Result<Option<PathBuf>> {
     let entries = match fs::read_dir(folder_of(&known.path)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    let mut copy = None;
     for entry in entries {
-        let entry = entry?;
-        // One that vanishes meanwhile is not it.
-        let Ok(facts) = entry.metadata() else {
+        let path = entry?.path();
+        // One that vanishes meanwhile, or that we may not look at, is not it.
+        let Ok(facts) = fs::symlink_metadata(&path) else {
             continue;
         };
-        if facts.is_file() && known.identity.is_some() && is_it(known, &identity(&facts)) {
-            return Ok(Some(entry.path()));
+        if path == known.path || !fits(known, &path, &facts).unwrap_or(false) {
+            continue;
         }
+        if is_same(known, &facts) {
+            return Ok(Some(path));
+        }
+        copy.get_or_insert(path);
     }
-    Ok(None)
+    Ok(copy)
 }
 
-/// States of an earlier version do not say which file it was.
-fn is_it(known: &Written, found: &str) -> bool {
-    known.identity.as_deref().is_none_or(|own| own == found)
+/// What stands behind a committed end.
+#[derive(Default)]
+struct Lines {
+    /// Events of the source itself.
+    has_ours: bool,
+    /// Events of another source.
+    has_others: bool,
+    /// What is no whole line of JSON.
+    has_broken: bool,
 }
 
-/// Whether everything behind `from` is whole JSON lines, and none an event of `source`. What cannot be
-/// read is left alone.
-fn is_anothers(path: &Path, from: u64, source: &SourceName) -> bool {
-    let Ok(compression) = packing_of(path) else {
-        return true;
-    };
-    let Ok(mut file) = File::open(path) else {
-        return true;
-    };
-    if file.seek(SeekFrom::Start(from)).is_err() {
-        return true;
-    }
-    let Ok(text) = unpack(compression, BufReader::new(file)) else {
-        return true;
+/// Looks at what stands behind `from`. What cannot be read is nothing: it is left alone.
+fn lines_behind(path: &Path, from: u64, source: &SourceName) -> Lines {
+    let mut lines = Lines::default();
+    let text = packing_of(path).and_then(|compression| {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        unpack(compression, BufReader::new(file))
+    });
+    let Ok(text) = text else {
+        return lines;
     };
     let mut text = BufReader::new(text);
     let mut line = Vec::new();
@@ -186,9 +247,25 @@ fn is_anothers(path: &Path, from: u64, source: &SourceName) -> bool {
             .take(LONGEST_LINE)
             .read_until(b'\n', &mut line)
         {
-            Ok(0) => return true,
-            Ok(_) if line.ends_with(b"\n") && is_another(&line, source) => {}
-            _ => return false,
+            Ok(0) => return lines,
+            Ok(_) if line.ends_with(b"\n") => lines.note(&line, source),
+            _ => {
+                lines.has_broken = true;
+                return lines;
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn note(&mut self, line: &[u8], source: &SourceName) {
+        match serde_json::from_slice::<Probe<'_>>(line) {
+            Ok(event) if event.schema.starts_with("atlaudit/") => {
+                let is_ours = event.source.name == source.as_str();
+                self.has_ours |= is_ours;
+                self.has_others |= !is_ours;
+            }
+            _ => self.has_broken |= serde_json::from_slice::<IgnoredAny>(line).is_err(),
         }
     }
 }
@@ -206,14 +283,6 @@ struct Probe<'a> {
 struct Origin<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
-}
-
-/// Whether a line is JSON and no event of `source`.
-fn is_another(line: &[u8], source: &SourceName) -> bool {
-    let is_own = serde_json::from_slice::<Probe<'_>>(line).is_ok_and(|event| {
-        event.schema.starts_with("atlaudit/") && event.source.name == source.as_str()
-    });
-    !is_own && serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
 /// Copies what lies behind `from` into a new file beside `path`.

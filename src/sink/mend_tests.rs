@@ -56,7 +56,7 @@ fn the_unfinished_work_of_a_killed_run_is_cut_off() {
         let (folder, account) = committed(compression);
         for torn in ["{\"n\":3}\n", "{\"n\":"] {
             append(&account.path, torn.as_bytes());
-            mend(&account, &acme()).unwrap();
+            mend(&account, &acme(), &[]).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
             assert_eq!(length, account.committed);
         }
@@ -75,7 +75,7 @@ fn it_is_found_under_the_name_that_another_program_gave_it() {
         "{\"theirs\":\"longer than what was committed\"}\n",
     )
     .unwrap();
-    mend(&account, &acme()).unwrap();
+    mend(&account, &acme(), &[]).unwrap();
     assert_eq!(fs::read_to_string(&renamed).unwrap(), LINES);
     let theirs = fs::read_to_string(&account.path).unwrap();
     assert!(theirs.starts_with("{\"theirs\""), "{theirs}");
@@ -88,10 +88,10 @@ fn another_file_of_the_same_name_is_left_alone() {
     // It may get the inode of the one removed: its birth tells them apart.
     let theirs = "somebody's own, and longer than what was committed\n";
     fs::write(&account.path, theirs).unwrap();
-    mend(&account, &acme()).unwrap();
+    mend(&account, &acme(), &[]).unwrap();
     assert_eq!(fs::read_to_string(&account.path).unwrap(), theirs);
     fs::remove_file(&account.path).unwrap();
-    mend(&account, &acme()).unwrap();
+    mend(&account, &acme(), &[]).unwrap();
     assert!(!account.path.exists());
 }
 
@@ -103,7 +103,7 @@ fn whole_lines_of_others_stay() {
         let mut theirs = packer.push(b"{\"theirs\":1}\n").unwrap().to_vec();
         theirs.extend_from_slice(packer.end().unwrap());
         append(&account.path, &theirs);
-        mend(&closed(&account), &acme()).unwrap();
+        mend(&closed(&account), &acme(), &[]).unwrap();
         let length = fs::metadata(&account.path).unwrap().len();
         assert_eq!(length, account.committed + theirs.len() as u64);
     }
@@ -117,7 +117,7 @@ fn events_of_the_source_that_the_state_does_not_know_of_are_moved_aside() {
             "{{\"schema\":\"atlaudit/1\",\"id\":\"x\",\"source\":{{\"name\":\"{name}\"}},\"raw\":{{}}}}\n"
         );
         append(&account.path, event.as_bytes());
-        mend(&closed(&account), &acme()).unwrap();
+        mend(&closed(&account), &acme(), &[]).unwrap();
         let text = fs::read_to_string(&account.path).unwrap();
         assert_eq!(text.contains(name), stays, "{name}");
         assert_eq!(names(&folder).len(), if stays { 1 } else { 2 });
@@ -130,7 +130,7 @@ fn anything_else_of_others_is_moved_aside() {
         let (folder, account) = committed(compression);
         for theirs in ["{\"theirs\":1}", "{\"theirs\":1}\ngarbage\n", "{\"torn"] {
             append(&account.path, theirs.as_bytes());
-            mend(&closed(&account), &acme()).unwrap();
+            mend(&closed(&account), &acme(), &[]).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
             assert_eq!(length, account.committed, "{compression:?} {theirs}");
             let aside: Vec<_> = names(&folder)
@@ -146,9 +146,90 @@ fn anything_else_of_others_is_moved_aside() {
 }
 
 #[test]
+fn a_copy_in_the_place_of_the_file_is_cut_back_like_it() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let (folder, account) = committed(compression);
+        append(&account.path, b"{\"n\":");
+        let copy = folder.path().join("copy");
+        fs::copy(&account.path, &copy).unwrap();
+        fs::rename(&copy, &account.path).unwrap();
+        mend(&account, &acme(), &[]).unwrap();
+        let length = fs::metadata(&account.path).unwrap().len();
+        assert_eq!(length, account.committed);
+    }
+}
+
+#[test]
+fn where_a_killed_runs_file_was_copied_and_cut_the_copy_is_cut_back_and_the_rest_kept() {
+    for compression in [Compression::None, Compression::Gzip] {
+        let (folder, account) = committed(compression);
+        append(&account.path, b"{\"n\":3}\n");
+        let copy = folder.path().join("out.1");
+        fs::copy(&account.path, &copy).unwrap();
+        // Shorter and longer than what was committed: it grew again before the run was killed.
+        for grown in [
+            "{\"n\":4}\n",
+            "{\"n\":4, \"longer\":\"than all that was committed before\"}\n",
+        ] {
+            fs::write(&account.path, grown).unwrap();
+            mend(&account, &acme(), &[]).unwrap();
+            assert_eq!(fs::read(&account.path).unwrap(), b"");
+            assert_eq!(fs::metadata(&copy).unwrap().len(), account.committed);
+        }
+        assert_eq!(names(&folder).len(), 4, "nothing is destroyed");
+    }
+}
+
+#[test]
+fn what_another_source_vouches_for_is_left_alone() {
+    let (folder, account) = committed(Compression::None);
+    let ours = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"acme\"}}\n";
+    append(&account.path, ours.as_bytes());
+    let other = |is_open| Written {
+        committed: account.committed + ours.len() as u64,
+        is_open,
+        ..account.clone()
+    };
+    append(&account.path, b"{\"torn");
+    let all = fs::metadata(&account.path).unwrap().len();
+    // It has to mend its own end first.
+    mend(&closed(&account), &acme(), &[other(true)]).unwrap();
+    assert_eq!(fs::metadata(&account.path).unwrap().len(), all);
+    mend(&closed(&account), &acme(), &[other(false)]).unwrap();
+    let text = fs::read_to_string(&account.path).unwrap();
+    assert!(text.ends_with(ours), "{text}");
+    assert_eq!(names(&folder).len(), 2);
+}
+
+#[test]
+fn lines_of_another_source_behind_a_killed_run_are_kept_beside_it() {
+    let (folder, account) = committed(Compression::None);
+    let theirs = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"b\"}}\n";
+    append(&account.path, theirs.as_bytes());
+    mend(&account, &acme(), &[]).unwrap();
+    assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
+    assert_eq!(names(&folder).len(), 2);
+}
+
+#[test]
+fn a_packed_file_that_was_begun_in_vain_is_removed() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let folder = tempfile::tempdir().unwrap();
+        let template = folder.path().join("out");
+        let mut sink = Files::new(template.to_str().unwrap(), &settings(compression), None);
+        let account = sink.prepare().unwrap().unwrap();
+        drop(sink);
+        append(&account.path, b"torn");
+        mend(&account, &acme(), &[]).unwrap();
+        let is_plain = compression == Compression::None;
+        assert_eq!(account.path.exists(), is_plain, "{compression:?}");
+    }
+}
+
+#[test]
 fn a_file_that_others_cut_is_gone_on_with() {
     let (_folder, account) = committed(Compression::None);
     fs::write(&account.path, "").unwrap();
-    mend(&account, &acme()).unwrap();
+    mend(&account, &acme(), &[]).unwrap();
     assert_eq!(fs::read(&account.path).unwrap(), b"");
 }

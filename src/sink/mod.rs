@@ -4,6 +4,7 @@
 //! A sink is used from a thread that may block.
 
 pub mod file;
+mod identity;
 pub mod mend;
 pub mod open;
 mod pack;
@@ -103,6 +104,12 @@ pub enum SinkError {
     /// What is in the file is packed otherwise than the lines that would follow.
     #[error("the output file `{path}` is not packed as the configuration says", path = path.display())]
     OtherPacking {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was removed while lines were written to it.
+    #[error("the output file `{path}` was removed while lines were written to it", path = path.display())]
+    Gone {
         /// The file.
         path: PathBuf,
     },

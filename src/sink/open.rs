@@ -4,13 +4,13 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, Point};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::sink::SinkError;
+use crate::sink::identity::{identity, is_same, tail};
 use crate::sink::mend::mend_last_line;
 use crate::sink::pack::{Packer, packing_of, unpack};
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
@@ -22,6 +22,9 @@ const OPENINGS: u32 = 3;
 pub struct Open {
     path: PathBuf,
     file: File,
+    /// The same file for reading, where we may.
+    reader: Option<File>,
+    compression: Compression,
     identity: String,
     begun: Timestamp,
     length: u64,
@@ -30,7 +33,6 @@ pub struct Open {
     packer: Packer,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
-    is_packed: bool,
     /// Whether we made it, in this run or the last.
     is_ours: bool,
     has_uncommitted: bool,
@@ -41,8 +43,10 @@ pub struct Open {
 /// What became of the file by other hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It is where it was.
+    /// It is where it was, and as it was.
     Same,
+    /// It was cut, or somebody appended to it.
+    Changed,
     /// Its name means another file or none: it was renamed or removed.
     Moved,
 }
@@ -67,7 +71,7 @@ impl Open {
         let is_new = !path.exists();
         let (file, facts) = opened(&path, settings.mode)?;
         let (is_regular, identity) = (facts.is_file(), identity(&facts));
-        let known = account.filter(|account| account.identity.as_ref() == Some(&identity));
+        let known = account.filter(|account| is_same(account, &facts));
         let (mut length, mut lacks_newline) = (facts.len(), false);
         if is_new && is_regular {
             crash::point(Point::OutputCreated);
@@ -83,7 +87,8 @@ impl Open {
         Ok(Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: Packer::new(settings.compression),
-            is_packed: settings.compression != Compression::None,
+            compression: settings.compression,
+            reader: File::open(&path).ok().filter(|_| is_regular),
             is_ours: is_new || known.is_some(),
             has_uncommitted: false,
             path,
@@ -96,6 +101,10 @@ impl Open {
         })
     }
 
+    fn is_packed(&self) -> bool {
+        self.compression != Compression::None
+    }
+
     /// Where it is, or was.
     pub fn path(&self) -> &Path {
         &self.path
@@ -106,10 +115,16 @@ impl Open {
         self.is_regular.then(|| Written {
             path: self.path.clone(),
             identity: Some(self.identity.clone()),
+            tail: self.tail(),
             begun: Some(self.begun),
             committed: self.committed,
             is_open: true,
         })
+    }
+
+    fn tail(&self) -> Option<String> {
+        let reader = self.reader.as_ref()?;
+        tail(reader, self.committed).ok().flatten()
     }
 
     /// When its first line was written.
@@ -140,18 +155,28 @@ impl Open {
             return Ok(Fate::Same);
         }
         match fs::metadata(&self.path) {
-            Ok(facts) if identity(&facts) == self.identity => {
-                if facts.len() < self.length {
-                    tracing::info!(path = %self.path.display(), "the output file was cut by another program; going on behind its new end");
-                }
-                self.length = facts.len();
-                self.committed = self.length;
-                Ok(Fate::Same)
-            }
-            Ok(_) => Ok(Fate::Moved),
+            Ok(facts) if identity(&facts) != self.identity => Ok(Fate::Moved),
+            Ok(facts) if facts.len() == self.length => Ok(Fate::Same),
+            Ok(facts) => self.changed(&facts).map(|()| Fate::Changed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Fate::Moved),
             Err(error) => Err(failed("find", &self.path, error)),
         }
+    }
+
+    fn changed(&mut self, facts: &Metadata) -> Result<(), SinkError> {
+        if facts.len() < self.length {
+            tracing::info!(path = %self.path.display(), "the output file was cut by another program; going on behind its new end");
+        }
+        self.lacks_newline = match facts.len() {
+            0 => false,
+            _ => examine(&self.path, self.compression, true)?,
+        };
+        let now = self.file.metadata();
+        self.length = now
+            .map_err(|error| failed("find", &self.path, error))?
+            .len();
+        self.committed = self.length;
+        Ok(())
     }
 
     /// Appends whole lines.
@@ -159,7 +184,7 @@ impl Open {
     /// # Errors
     /// They could not be written; part of them may have been.
     pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
-        let whole = match self.is_packed {
+        let whole = match self.is_packed() {
             true => self.committed,
             false => self.length,
         };
@@ -219,9 +244,14 @@ impl Open {
         let synced = self.file.sync_data();
         synced.map_err(|error| failed("sync", &self.path, error))?;
         let facts = self.file.metadata();
-        let length = facts
-            .map_err(|error| failed("sync", &self.path, error))?
-            .len();
+        let facts = facts.map_err(|error| failed("sync", &self.path, error))?;
+        if facts.nlink() == 0 {
+            // Whoever took the file may have been done with it before these lines came.
+            return Err(SinkError::Gone {
+                path: self.path.clone(),
+            });
+        }
+        let length = facts.len();
         if length < self.length {
             return Err(self.cut(length));
         }
@@ -245,7 +275,7 @@ impl Open {
 
     /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one member.
     pub fn is_in_vain(&self) -> bool {
-        self.is_ours && self.is_packed && self.is_regular && self.length == 0
+        self.is_ours && self.is_packed() && self.is_regular && self.length == 0
     }
 
     /// Removes it.
@@ -253,7 +283,13 @@ impl Open {
     /// # Errors
     /// It cannot be removed.
     pub fn remove(self) -> Result<(), SinkError> {
-        fs::remove_file(&self.path).map_err(|error| failed("remove", &self.path, error))
+        match fs::metadata(&self.path) {
+            Ok(now) if identity(&now) == self.identity => {
+                fs::remove_file(&self.path).map_err(|error| failed("remove", &self.path, error))
+            }
+            // Another has its name by now, or nobody.
+            _ => Ok(()),
+        }
     }
 
     /// Gives it its finished name, by which it sorts behind all that were finished before. To be
@@ -272,13 +308,6 @@ impl Open {
         tracing::info!(path = %name.display(), "an output file is finished");
         Ok(())
     }
-}
-
-/// What tells a file from every other in its file system, whatever its name: inode and birth.
-pub fn identity(facts: &Metadata) -> String {
-    let birth = facts.created().ok();
-    let birth = birth.and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
-    format!("{}-{}", facts.ino(), birth.unwrap_or_default().as_nanos())
 }
 
 /// Two runs that append to one file would tear each other's accounts of it.

@@ -52,6 +52,16 @@ pub fn read(text: &[u8]) -> Result<Checkpoint, ReadError> {
     Ok(checkpoint)
 }
 
+/// Only the output files that the text of a state file names; nothing where it is none.
+pub fn outputs(text: &[u8]) -> Option<Vec<Written>> {
+    #[derive(Deserialize)]
+    struct Outputs {
+        outputs: Vec<Written>,
+    }
+    let found = serde_json::from_slice::<Outputs>(text);
+    found.ok().map(|found| found.outputs)
+}
+
 /// Writes the text of `checkpoint`'s state file.
 ///
 /// # Errors

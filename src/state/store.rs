@@ -4,9 +4,11 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
+use crate::model::written::Written;
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint, ReadError, VERSION};
 
@@ -14,6 +16,8 @@ use crate::state::checkpoint::{self, Checkpoint, ReadError, VERSION};
 #[derive(Debug, Clone)]
 pub struct Store {
     folder: PathBuf,
+    /// The output files of all sources, as their states said when they were first asked for.
+    outputs: Arc<OnceLock<Vec<(SourceName, Written)>>>,
 }
 
 /// A source held by this run; let go when dropped, also when the process dies.
@@ -27,6 +31,7 @@ impl Store {
     pub fn new(folder: &Path) -> Store {
         Store {
             folder: folder.to_owned(),
+            outputs: Arc::default(),
         }
     }
 
@@ -88,21 +93,51 @@ impl Store {
         }
     }
 
-    /// The sources that have a checkpoint here.
+    /// The output files of the other sources than `source`, each with the source it is of. Read once:
+    /// with many sources each would read all the others' states.
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn sources(&self) -> Result<Vec<SourceName>, StateError> {
+    pub fn outputs_of_others(
+        &self,
+        source: &SourceName,
+    ) -> Result<impl Iterator<Item = &(SourceName, Written)>, StateError> {
+        let all = match self.outputs.get() {
+            Some(all) => all,
+            None => {
+                let read = self.read_outputs()?;
+                self.outputs.get_or_init(|| read)
+            }
+        };
+        Ok(all.iter().filter(move |(name, _)| name != source))
+    }
+
+    fn read_outputs(&self) -> Result<Vec<(SourceName, Written)>, StateError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed("read", &self.folder, error)),
         };
-        let names = entries.filter_map(|entry| {
-            let name = entry.ok()?.file_name();
-            name.to_str()?.strip_suffix(".json")?.parse().ok()
+        let outputs = entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name: SourceName = path
+                .file_name()?
+                .to_str()?
+                .strip_suffix(".json")?
+                .parse()
+                .ok()?;
+            // A state that cannot be read is its own source's trouble, and a pipe there would be waited for.
+            fs::symlink_metadata(&path)
+                .ok()
+                .filter(fs::Metadata::is_file)?;
+            let outputs = checkpoint::outputs(&fs::read(&path).ok()?)?;
+            Some(
+                outputs
+                    .into_iter()
+                    .map(move |output| (name.clone(), output)),
+            )
         });
-        Ok(names.collect())
+        Ok(outputs.flatten().collect())
     }
 
     /// Replaces the checkpoint of `source`. When it returns, the new one survives a crash; until

@@ -320,3 +320,45 @@ fn the_usual_tools_unpack_every_committed_part() {
         whole(program, &site, "acme", &written);
     }
 }
+
+#[test]
+fn a_file_that_is_removed_under_a_run_is_no_success() {
+    let mut site = site("none", "never");
+    site.set("acme", "page_size", 10);
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
+    let running = site.start(&["pull", "acme"]);
+    let path = site.path("out/acme.jsonl");
+    eventually("lines that are not committed", || {
+        fs::metadata(&path).is_ok_and(|facts| facts.len() > 0)
+    });
+    fs::remove_file(&path).unwrap();
+    running.end().refused(8, &["was removed", "delaycompress"]);
+    site.ok(&["pull", "acme"]);
+    whole("removed", &site, "acme", &site.read("out/acme.jsonl"));
+}
+
+#[test]
+fn two_sources_that_take_turns_in_one_file_leave_each_others_lines_alone() {
+    for compression in ["none", "gzip"] {
+        let mut site = site(compression, "never");
+        let pull = |name| ["pull", name, "--output", "out/one.jsonl"];
+        site.ok(&pull("acme"));
+        site.ok(&pull("acme-jira"));
+        site.control.add_org_events(20);
+        site.control.add_jira_records(20);
+        site.set_env("ATLAUDIT_CRASH_AT", "Packed");
+        assert_eq!(site.run(&pull("acme-jira")).code, 128 + 6);
+        site.unset_env("ATLAUDIT_CRASH_AT");
+        let refused = site.run(&pull("acme"));
+        refused.refused(6, &["unfinished work of source `acme-jira`"]);
+        std::thread::sleep(Duration::from_millis(5));
+        site.ok(&pull("acme-jira"));
+        site.ok(&pull("acme"));
+        let written = Outputs::new(site.path("out"), "one").read();
+        let mut wanted = org_ids(&site.control.org_ids());
+        wanted.extend(jira_ids(&site.control.jira_ids()));
+        each_once(&written.ids(), &wanted);
+        assert_eq!(names(&site.path("out")).len(), 1);
+    }
+}

@@ -1,0 +1,57 @@
+//! Owns what tells one output file from every other: its inode and birth, and the end of what was
+//! committed to it.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use crate::model::record::Fingerprint;
+use crate::model::written::Written;
+
+/// Bytes before the committed end that stand for all before it: some line's time and id are among them.
+const TAIL: u64 = 512;
+
+/// What tells a file from every other in its file system, whatever its name: inode and birth.
+pub fn identity(facts: &Metadata) -> String {
+    let birth = facts.created().ok();
+    let birth = birth.and_then(|birth| birth.duration_since(UNIX_EPOCH).ok());
+    format!("{}-{}", facts.ino(), birth.unwrap_or_default().as_nanos())
+}
+
+/// A fingerprint of the last bytes before `end`; nothing where there are none.
+///
+/// # Errors
+/// They cannot be read.
+pub fn tail(file: &File, end: u64) -> io::Result<Option<String>> {
+    let length = end.min(TAIL);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+    file.read_exact_at(&mut bytes, end - length)?;
+    Ok((length > 0).then(|| Fingerprint::of(&bytes).to_string()))
+}
+
+/// Whether the file at `path`, of these `facts`, is the one that `known` says, or a copy of it.
+///
+/// # Errors
+/// It cannot be read.
+pub fn fits(known: &Written, path: &Path, facts: &Metadata) -> io::Result<bool> {
+    if !facts.is_file() || facts.len() < known.committed {
+        return Ok(false);
+    }
+    match &known.tail {
+        Some(_) => match File::open(path) {
+            // Whoever may only append to it must go by the other.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Ok(is_same(known, facts))
+            }
+            file => Ok(tail(&file?, known.committed)? == known.tail),
+        },
+        None => Ok(is_same(known, facts)),
+    }
+}
+
+/// Whether a file of these `facts` is the very one, whatever was done to it.
+pub fn is_same(known: &Written, facts: &Metadata) -> bool {
+    known.identity.as_ref() == Some(&identity(facts))
+}
