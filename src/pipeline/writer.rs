@@ -103,13 +103,18 @@ impl Writer {
         self.journal.as_ref()?.silence(now)
     }
 
-    /// Opens the output, so that one that cannot be written is known before anything is asked for.
+    /// Opens the output, so that one that cannot be written is known before anything is asked for. An
+    /// empty file is recorded at once: were it not, a run that dies would leave it to nobody.
     ///
     /// # Errors
     /// It cannot be opened.
     pub fn open(&mut self) -> Result<(), RunError> {
         if let Some(file) = self.sink.prepare()? {
+            let is_empty = file.committed == 0;
             self.opened = Some(file);
+            if is_empty {
+                self.record_opened()?;
+            }
         }
         Ok(())
     }
@@ -118,6 +123,10 @@ impl Writer {
     /// must not be remembered before they are written.
     fn announce(&mut self) -> Result<(), RunError> {
         self.open()?;
+        self.record_opened()
+    }
+
+    fn record_opened(&mut self) -> Result<(), RunError> {
         match (&mut self.journal, self.opened.take()) {
             (Some(journal), Some(file)) => Ok(journal.record(&mut self.step, 0, vec![file])?),
             _ => Ok(()),
