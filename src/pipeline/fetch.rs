@@ -212,7 +212,7 @@ impl<T: Transport> Fetcher<T> {
             watermark = places(&page.records).min().or(watermark);
             fall_backs.saw(&page.records);
             let stood = walk.place().clone();
-            let advance = walk.advance(page.records.len(), page.next);
+            let advance = walk.advance(&page.records, page.next);
             if advance.is_err() && out.send(Delivery::Rereading).await.is_err() {
                 return Ok(Reached::Unheard);
             }
