@@ -100,6 +100,7 @@ impl World {
         let cursor = serde_json::to_string(&(self.records.len(), from)).unwrap();
         let then = (self.order == Order::Ascending).then(|| OpenWindow {
             cursor: self.keeps_cursor.then_some(cursor),
+            rereads: false,
             ..open.clone()
         });
         (records, then)

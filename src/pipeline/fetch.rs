@@ -212,11 +212,13 @@ impl<T: Transport> Fetcher<T> {
             watermark = places(&page.records).min().or(watermark);
             fall_backs.saw(&page.records);
             let stood = walk.place().clone();
-            let advance = walk.advance(page.records.len(), page.next);
+            let advance = walk.advance(&page.records, page.next);
             if advance.is_err() && out.send(Delivery::Rereading).await.is_err() {
                 return Ok(Reached::Unheard);
             }
             open.cursor = walk.cursor().map(str::to_owned);
+            // From the end on, only news come.
+            open.rereads &= advance != Ok(Advance::CaughtUp);
             let delivery = Delivery::Records {
                 records: page.records,
                 received: chrono::Utc::now(),
@@ -266,6 +268,7 @@ impl<T: Transport> Fetcher<T> {
                     from: next.from,
                     to: Some(end),
                     cursor: None,
+                    rereads: open.rereads,
                 }),
                 passed: is_steady,
             };
@@ -378,6 +381,7 @@ fn fall_back(open: &OpenWindow, watermark: Option<Timestamp>, failure: &Failure)
         from,
         to: open.to,
         cursor: None,
+        rereads: true,
     }
 }
 

@@ -92,6 +92,7 @@ fn open(cursor: Option<&str>) -> OpenWindow {
         from: at("2026-11-01T00:00:00Z"),
         to: None,
         cursor: cursor.map(str::to_owned),
+        rereads: false,
     }
 }
 
@@ -166,6 +167,28 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
         asked[1].starts_with(&format!("from={from}&sortOrder=asc")),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn a_reading_again_is_one_until_it_comes_to_its_end() {
+    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+        Some("old") => refused(),
+        None => page(&["a"], Some("c1")),
+        Some("c1") => page(&["b"], Some("c2")),
+        _ => page(&[], Some("c2")),
+    });
+    let (sender, mut receiver) = mpsc::channel(1000);
+    let result = fetcher.run(vec![open(Some("old"))], None, sender).await;
+    assert!(matches!(result, Ok(Reached::End)));
+    let mut stood = Vec::new();
+    while let Some(delivery) = receiver.recv().await {
+        if let Delivery::Records { then, .. } = delivery {
+            let then = then.unwrap();
+            stood.push((then.cursor.unwrap(), then.rereads));
+        }
+    }
+    let stood: Vec<_> = stood.iter().map(|(at, again)| (&**at, *again)).collect();
+    assert_eq!(stood, [("c1", true), ("c2", true), ("c2", false)]);
 }
 
 #[tokio::test]

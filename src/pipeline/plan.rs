@@ -60,6 +60,7 @@ pub fn incremental(
         from: before(now, reach.initial_lookback),
         to: (order == Order::NewestFirst).then_some(now),
         cursor: None,
+        rereads: false,
     };
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
@@ -69,9 +70,8 @@ pub fn incremental(
             vec![by_time(checkpoint, watermark, reach, &first, now)]
         }
     };
-    let by_time = windows.iter().any(|window| window.cursor.is_none());
     Plan {
-        rereads: by_time && checkpoint.is_some(),
+        rereads: windows.iter().any(|window| window.rereads),
         windows,
         keep: None,
         watermark,
@@ -89,7 +89,8 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
     checkpoint.seen.newest_until(now).or(Some(watermark))
 }
 
-/// The open windows of the checkpoint, each behind its cursor.
+/// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from its
+/// start, and a reading again that did not come to its end stays one.
 fn goes_on(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
@@ -117,6 +118,7 @@ fn goes_on(
                 None => window.from.min(first.from),
             };
             window.from = from.max(before(now, RETENTION));
+            window.rereads = true;
         }
     }
     windows
@@ -143,6 +145,7 @@ fn by_time(
         from,
         to: Some(now.max(after(newest, Duration::from_millis(1)))),
         cursor: None,
+        rereads: true,
     }
 }
 
@@ -164,6 +167,7 @@ pub fn one_off(order: Order, reach: &Reach, window: Window, now: Timestamp) -> P
                 from,
                 to: Some(asked),
                 cursor: None,
+                rereads: false,
             })
             .into_iter()
             .collect(),
@@ -208,6 +212,15 @@ mod tests {
             from: at(from),
             to: to.map(at),
             cursor: cursor.map(str::to_owned),
+            rereads: false,
+        }
+    }
+
+    /// A window that is read by time where something may have been written before.
+    fn again(from: &str, to: Option<&str>) -> OpenWindow {
+        OpenWindow {
+            rereads: true,
+            ..open(from, to, None)
         }
     }
 
@@ -252,7 +265,21 @@ mod tests {
         assert!(!plan.rereads);
         let no_cursor_yet = vec![open("2026-10-01T00:00:00Z", None, None)];
         let checkpoint = self::checkpoint(Some("2026-11-19T00:00:00Z"), no_cursor_yet);
-        assert!(incremental(Order::Ascending, &REACH, Some(&checkpoint), now()).rereads);
+        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        assert_eq!(plan.windows, [again("2026-10-01T00:00:00Z", None)]);
+        assert!(plan.rereads);
+    }
+
+    #[test]
+    fn a_reading_again_that_was_interrupted_stays_one_behind_its_new_cursor() {
+        let windows = vec![OpenWindow {
+            cursor: Some("new".to_owned()),
+            ..again("2026-11-18T00:00:00Z", None)
+        }];
+        let checkpoint = checkpoint(Some("2026-11-18T09:00:00Z"), windows.clone());
+        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        assert_eq!(plan.windows, windows);
+        assert!(plan.rereads);
     }
 
     #[test]
@@ -264,16 +291,16 @@ mod tests {
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), Vec::new()),
-            [open("2026-11-18T23:50:00Z", until, None)]
+            [again("2026-11-18T23:50:00Z", until)]
         );
         assert_eq!(
             plan(None, Vec::new()),
-            [open("2026-10-01T00:00:00Z", until, None)]
+            [again("2026-10-01T00:00:00Z", until)]
         );
         let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
         assert_eq!(
             plan(None, vec![unread]),
-            [open("2026-11-02T00:00:00Z", until, None)]
+            [again("2026-11-02T00:00:00Z", until)]
         );
         // The last record's date runs ahead of what is unread, or the unread is behind it.
         for (watermark, from) in [
@@ -281,18 +308,14 @@ mod tests {
             ("2026-11-01T00:00:00Z", "2026-10-31T23:50:00Z"),
         ] {
             let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
-            assert_eq!(
-                plan(Some(watermark), vec![unread]),
-                [open(from, until, None)]
-            );
+            assert_eq!(plan(Some(watermark), vec![unread]), [again(from, until)]);
         }
         // The clock was set back behind the newest record.
         assert_eq!(
             plan(Some("2026-11-21T00:00:00Z"), Vec::new()),
-            [open(
+            [again(
                 "2026-11-20T23:50:00Z",
-                Some("2026-11-21T00:00:00.001Z"),
-                None
+                Some("2026-11-21T00:00:00.001Z")
             )]
         );
     }
@@ -305,14 +328,11 @@ mod tests {
             incremental(Order::Ascending, &REACH, Some(&checkpoint), now())
         };
         let nothing_found = plan(None, ahead());
-        assert_eq!(
-            nothing_found.windows,
-            [open("2026-11-13T12:00:00Z", None, None)]
-        );
+        assert_eq!(nothing_found.windows, [again("2026-11-13T12:00:00Z", None)]);
         assert!(nothing_found.rereads);
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), ahead()).windows,
-            [open("2026-11-18T00:00:00Z", None, None)]
+            [again("2026-11-18T00:00:00Z", None)]
         );
         // Here it is the present clock that is wrong.
         assert_eq!(plan(Some("2099-06-01T00:00:00Z"), ahead()).windows, ahead());
@@ -335,7 +355,7 @@ mod tests {
         }
         let plan = incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now());
         let until = Some("2026-11-20T12:00:00Z");
-        assert_eq!(plan.windows, [open("2026-11-20T10:50:00Z", until, None)]);
+        assert_eq!(plan.windows, [again("2026-11-20T10:50:00Z", until)]);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct SourceReport {
     pub silence: Option<Silence>,
     /// The spans of time asked for.
     pub windows: Vec<Span>,
-    /// Events written.
+    /// Events written and committed: what was not comes again with the next run.
     pub events: u64,
     /// Records met again that had been written before, and left out.
     pub repeats: u64,

@@ -124,13 +124,16 @@ async fn pull_into<T: Transport>(
     };
     let (fetched, written) = in_time(&run.stop, async { tokio::join!(fetching, writing) }).await?;
     let (mut writer, written) = written?;
-    report.count(writer.tally(), &run.fetcher.meter);
-    let end = written?;
-    let is_all = matches!(fetched, Ok(Reached::End)) && end == End::All;
+    let is_all = matches!((&fetched, &written), (Ok(Reached::End), Ok(End::All)));
     if is_all {
         writer.complete(run.start);
     }
-    let committed = tokio::task::block_in_place(|| writer.finish());
+    let committed = match &written {
+        Ok(_) => tokio::task::block_in_place(|| writer.finish()),
+        Err(_) => Ok(()),
+    };
+    report.count(writer.committed(), &run.fetcher.meter);
+    let end = written?;
     report.complete = is_all && committed.is_ok();
     let reached = fetched?;
     committed?;

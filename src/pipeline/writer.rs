@@ -41,6 +41,8 @@ pub struct Writer {
     opened: Option<Written>,
     meter: Arc<Meter>,
     tally: Tally,
+    /// The tally as of the last commit.
+    committed: Tally,
     lines: Vec<u8>,
     /// [`COMMIT_BYTES`] but for tests.
     commit_bytes: usize,
@@ -64,6 +66,7 @@ impl Writer {
             opened: None,
             meter,
             tally: Tally::default(),
+            committed: Tally::default(),
             lines: Vec::new(),
             commit_bytes: crash::limit("COMMIT_BYTES", COMMIT_BYTES),
             uncommitted_bytes: 0,
@@ -72,9 +75,9 @@ impl Writer {
         }
     }
 
-    /// What has been written so far.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    /// What has been written and committed so far: the rest will come again.
+    pub fn committed(&self) -> &Tally {
+        &self.committed
     }
 
     /// Notes that everything there was until `start` has been read; the next commit says so.
@@ -196,6 +199,7 @@ impl Writer {
         if let Some(journal) = &mut self.journal {
             journal.record(&mut self.step, self.uncommitted_events, outputs)?;
         }
+        self.committed = self.tally.clone();
         self.uncommitted_bytes = 0;
         self.uncommitted_events = 0;
         self.oldest_uncommitted = None;

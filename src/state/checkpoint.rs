@@ -116,6 +116,9 @@ pub struct OpenWindow {
     pub to: Option<Timestamp>,
     /// Behind which cursor it goes on.
     pub cursor: Option<String>,
+    /// Whether what it brings may have been written before.
+    #[serde(default)] // what an earlier atlaudit wrote has none
+    pub rereads: bool,
 }
 
 impl OpenWindow {

@@ -1,7 +1,7 @@
 //! Owns the memory of records already written, near the newest one: by it late records are told
 //! from repeated ones.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -22,10 +22,12 @@ const CAPACITY: usize = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
     by_time: BTreeMap<i64, Vec<Entry>>,
-    /// What the present reading has brought so far, written now or before: of these a second one
+    /// Each with the last reading that brought it: of what the present one brought, a second record
     /// under the same id is another.
-    fresh: HashSet<Entry>,
-    entries: HashSet<Entry>,
+    entries: HashMap<Entry, u32>,
+    /// The number of the present reading. What the state file held is of the first: a run that goes
+    /// on where the last one ended goes on with its reading.
+    reading: u32,
     ids: HashMap<Fingerprint, u32>,
     complete_from: Option<Timestamp>,
 }
@@ -64,8 +66,7 @@ impl Seen {
     /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
         let entry = Entry::of(record);
-        if self.entries.contains(&entry) {
-            self.fresh.insert(entry);
+        if self.recognise(entry) {
             return Verdict::Repeat;
         }
         if self.was_at(entry.identity, position) {
@@ -76,8 +77,18 @@ impl Seen {
             false => Verdict::New,
         };
         self.insert(entry, position.timestamp_millis());
-        self.fresh.insert(entry);
         verdict
+    }
+
+    /// Takes note of `records` that the present reading brings together, before the first of them is
+    /// remembered: what is known among them was not renamed, wherever it stands.
+    pub fn brought(&mut self, records: &[Record]) {
+        // In the first reading, all that is known was brought by it.
+        if self.reading > 0 {
+            for record in records {
+                self.recognise(Entry::of(record));
+            }
+        }
     }
 
     /// Since when every record written is remembered; before it, none need be.
@@ -102,18 +113,25 @@ impl Seen {
 
     /// A reading begins: what is remembered so far was written by an earlier one.
     pub fn begin_reading(&mut self) {
-        self.fresh.clear();
+        self.reading += 1;
+    }
+
+    /// Whether `entry` is known; if so, the present reading has brought it.
+    fn recognise(&mut self, entry: Entry) -> bool {
+        let known = self.entries.get_mut(&entry);
+        known.map(|last| *last = self.reading).is_some()
     }
 
     fn was_at(&self, identity: Fingerprint, position: Timestamp) -> bool {
-        let is_it = |entry: &Entry| entry.identity == identity && !self.fresh.contains(entry);
+        let is_older = |entry: &Entry| self.entries.get(entry) != Some(&self.reading);
+        let is_it = |entry: &Entry| entry.identity == identity && is_older(entry);
         let there = self.by_time.get(&position.timestamp_millis());
         self.ids.contains_key(&identity) && there.is_some_and(|entries| entries.iter().any(is_it))
     }
 
     fn insert(&mut self, entry: Entry, ms: i64) {
         self.by_time.entry(ms).or_default().push(entry);
-        self.entries.insert(entry);
+        self.entries.insert(entry, self.reading);
         *self.ids.entry(entry.identity).or_default() += 1;
     }
 
@@ -124,7 +142,6 @@ impl Seen {
             }
             for entry in self.by_time.remove(&ms).unwrap_or_default() {
                 self.entries.remove(&entry);
-                self.fresh.remove(&entry);
                 self.forget_id(entry.identity);
             }
             self.complete_from = self
@@ -257,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_state_held_is_of_the_reading_that_goes_on() {
+        let mut seen = Seen::default();
+        let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
+        seen.remember(&first, at(10));
+        let text = serde_json::to_string(&seen).unwrap();
+        let load = || serde_json::from_str::<Seen>(&text).unwrap();
+        assert_eq!(load().remember(&second, at(10)), Verdict::Clash);
+        let mut read_again = load();
+        read_again.begin_reading();
+        assert_eq!(read_again.remember(&second, at(10)), Verdict::Repeat);
+    }
+
+    #[test]
     fn what_is_forgotten_is_said() {
         let mut seen = Seen::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
@@ -303,7 +333,6 @@ mod tests {
         seen.forget_before(at(3));
         let text = serde_json::to_string(&seen).unwrap();
         let read = serde_json::from_str::<Seen>(&text).unwrap();
-        seen.begin_reading();
         assert_eq!(read, seen);
         for bad in ["zz", "é", &"0".repeat(47), &"g".repeat(48)] {
             let text = format!(r#"{{"complete_from":null,"records":[[1,["{bad}"]]]}}"#);

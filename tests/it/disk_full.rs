@@ -23,6 +23,13 @@ fn limited(site: &Site, blocks: usize, redirection: &str) -> Run {
     Run::from(site.shell(&script).output().unwrap())
 }
 
+/// The events that the run just ended says it wrote.
+fn reported(site: &Site) -> u64 {
+    let report = fs::read(site.path("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    report["sources"][0]["events"].as_u64().unwrap()
+}
+
 fn is_whole(site: &Site) {
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
 }
@@ -30,16 +37,37 @@ fn is_whole(site: &Site) {
 #[test]
 fn the_output_in_the_first_pull_of_all() {
     let site = site();
+    let mut told = 0;
     for _ in 0..3 {
-        limited(&site, 100, "")
+        limited(&site, 100, "--report report.json")
             .refused(8, &["`acme`", "write the output file", "disk is not full"]);
         // What did not fit whole is taken back.
         let ids = site.read("acme").ids();
         assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
         assert!(!ids.is_empty());
+        told += reported(&site);
     }
-    site.ok(&["pull", "acme"]);
+    site.ok(&["pull", "acme", "--report", "report.json"]);
     is_whole(&site);
+    assert_eq!(told + reported(&site), 300);
+}
+
+#[test]
+fn the_output_between_commits_is_told_once() {
+    let mut site = site();
+    // Three pages or so a commit.
+    site.set("acme", "page_size", 5);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
+    let mut told = 0;
+    for blocks in [100, 150, 200, 250] {
+        limited(&site, blocks, "--report report.json")
+            .refused(8, &["`acme`", "write the output file"]);
+        assert!(reported(&site) > 0);
+        told += reported(&site);
+    }
+    site.ok(&["pull", "acme", "--report", "report.json"]);
+    is_whole(&site);
+    assert_eq!(told + reported(&site), 300);
 }
 
 #[test]
@@ -113,7 +141,8 @@ fn short(events: usize) -> Site {
 fn the_state_after_the_output_was_written() {
     let site = short(1_500);
     for _ in 0..2 {
-        limited(&site, 48, "").refused(7, &["acme.json", "disk is not full"]);
+        limited(&site, 48, "--report report.json").refused(7, &["acme.json", "disk is not full"]);
+        assert_eq!(reported(&site), 0);
         assert!(!site.read("acme").stdout.is_empty());
         let state = fs::read_to_string(site.state().join("acme.json")).unwrap();
         assert!(state.contains(r#""committed":0"#), "{state}");

@@ -78,6 +78,22 @@ fn a_record_that_appears_inside_the_overlap_comes_through() {
 }
 
 #[test]
+fn a_second_record_of_an_id_that_stands_before_the_first_comes_through() {
+    let site = site(0, 100);
+    let at = Utc::now() - TimeDelta::minutes(5);
+    let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
+    // The server gives the newest first: what is added later stands before.
+    for n in 1..=3 {
+        let text = format!(r#"{{"id":7,"summary":"User created","created":"{created}","n":{n}}}"#);
+        site.control.add_jira_record_json(text, at);
+        site.ok(&["pull", "acme-jira"]);
+        assert_eq!(site.read("acme-jira").ids().len(), n);
+        site.ok(&["pull", "acme-jira"]);
+        assert_eq!(site.read("acme-jira").ids().len(), n);
+    }
+}
+
+#[test]
 fn a_page_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     let mut site = site(12_000, 1_000);
     site.set("acme-jira", "retry_for", "0s");

@@ -3,7 +3,7 @@
 use atlaudit::sandbox::{Api, Fault, FilterClock};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::support::{Site, file_is_whole, org_ids, small};
+use crate::support::{Site, eventually, file_is_whole, org_ids, small, status};
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
@@ -80,4 +80,60 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     site.control.add_org_event_json(text, at);
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}
+
+/// Nine events and the first of an id, then its second, which says something else, and nine more; all
+/// of one millisecond, ten a page.
+fn two_of_an_id() -> Site {
+    let site = site(0, 10);
+    let at = Utc::now() - TimeDelta::hours(1);
+    let middle = ["twin", "twin"].map(str::to_owned);
+    let before = (0..9).map(|n| format!("before-{n}"));
+    let behind = (0..9).map(|n| format!("behind-{n}"));
+    for (n, id) in before.chain(middle).chain(behind).enumerate() {
+        let mut text = event(&id, at, at);
+        text.truncate(text.len() - 1);
+        site.control
+            .add_org_event_json(format!(r#"{text},"n":{n}}}"#), at);
+    }
+    site
+}
+
+fn holds_both(site: &Site) {
+    let ids = site.read("acme").ids();
+    let twins: Vec<_> = ids.iter().filter(|id| id.contains("twin")).collect();
+    assert_eq!((ids.len(), twins.len()), (20, 2), "{twins:?}");
+}
+
+#[test]
+fn a_second_record_of_an_id_is_not_lost_where_a_run_ends_between_the_two() {
+    let mut site = two_of_an_id();
+    site.set("acme", "retry_for", "0s");
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script(Api::OrgEvents, status(503, None, ""));
+    assert_eq!(site.run(&["pull", "acme"]).code, 3);
+    assert_eq!(site.read("acme").ids().len(), 10);
+    site.ok(&["pull", "acme"]);
+    holds_both(&site);
+    site = two_of_an_id();
+    site.ok(&["pull", "acme", "--max-events", "10"]);
+    site.ok(&["pull", "acme"]);
+    holds_both(&site);
+}
+
+#[test]
+fn a_second_record_of_an_id_is_not_lost_where_a_run_is_killed_between_the_two() {
+    let mut site = two_of_an_id();
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
+    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.script(Api::OrgEvents, Fault::Hang);
+    let mut running = site.start(&["pull", "acme"]);
+    let state = site.state().join("acme.json");
+    eventually("a commit", || {
+        std::fs::read_to_string(&state).is_ok_and(|text| text.contains(r#""events":10"#))
+    });
+    running.signal("KILL");
+    running.end();
+    site.ok(&["pull", "acme"]);
+    holds_both(&site);
 }

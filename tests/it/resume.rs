@@ -2,7 +2,9 @@
 
 use atlaudit::sandbox::{Api, EndOfStream, Fault, FilterClock};
 
-use crate::support::{Site, org_ids, small};
+use chrono::{SecondsFormat, TimeDelta, Utc};
+
+use crate::support::{Site, org_ids, small, status};
 
 const CLOCKS: [FilterClock; 2] = [FilterClock::ProcessedAt, FilterClock::Time];
 
@@ -89,4 +91,48 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
             holds_all(&site);
         }
     }
+}
+
+/// So many short events, spread over the last twenty hours: a fall-back reads all of them again, and
+/// more than are remembered.
+fn add_a_day(site: &Site, events: i32) {
+    let span = TimeDelta::hours(20);
+    let start = Utc::now() - span;
+    for n in 0..events {
+        let at = start + span / events * n;
+        let text = format!(
+            r#"{{"id":"{n}","attributes":{{"action":"user_login","processedAt":"{}"}}}}"#,
+            at.to_rfc3339_opts(SecondsFormat::Millis, true)
+        );
+        site.control.add_org_event_json(text, at);
+    }
+}
+
+#[test]
+fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
+    let mut site = site(0, 400);
+    site.set("acme", "retry_for", "0s");
+    add_a_day(&site, 4_000);
+    site.ok(&["pull", "acme"]);
+    site.control.expire_cursors();
+    site.control.add_org_events(30);
+    // The refused cursor and two pages, then two pages behind the new cursor.
+    for answered in [3, 2] {
+        site.control
+            .script_times(Api::OrgEvents, Fault::Pass, answered);
+        site.control.script(Api::OrgEvents, status(503, None, ""));
+        let run = site.run(&["pull", "acme"]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+    }
+    site.ok(&["pull", "acme"]);
+    holds_all(&site);
+    // Once it was read to its end, only news come: also what is dated long ago.
+    let long_ago = Utc::now() - TimeDelta::hours(19);
+    let text = format!(
+        r#"{{"id":"stray","attributes":{{"action":"user_login","processedAt":"{}"}}}}"#,
+        long_ago.to_rfc3339_opts(SecondsFormat::Millis, true)
+    );
+    site.control.add_org_event_json(text, Utc::now());
+    site.ok(&["pull", "acme"]);
+    holds_all(&site);
 }

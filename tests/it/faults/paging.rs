@@ -47,6 +47,30 @@ fn a_repeated_page_is_not_written_twice() {
 }
 
 #[test]
+fn a_page_for_ever_is_a_circle_though_each_time_its_cursor_is_new() {
+    each(&ORG, &[("ten events", ())], |bench, ()| {
+        let data = bench.site.control.org_texts()[..10].join(",");
+        let pages = |numbers: std::ops::Range<usize>| {
+            for n in numbers {
+                let body = format!(r#"{{"data":[{data}],"meta":{{"next":"c{n}"}}}}"#);
+                bench.site.control.script(bench.api, Fault::RawBody(body));
+            }
+        };
+        pages(0..50);
+        bench.pull(&fails(3, &["circle"]));
+        assert_eq!(bench.site.control.request_count(bench.api), 1 + 4);
+        assert_eq!(bench.written(), bench.served()[..10]);
+        bench.recovers();
+        // A few times, and the server goes on.
+        bench.site.control.add_org_events(35);
+        pages(50..53);
+        bench.site.control.script(bench.api, Fault::ExpiredCursor);
+        bench.pull(&WHOLE);
+        bench.recovers();
+    });
+}
+
+#[test]
 fn events_that_come_on_two_pages_are_written_once() {
     each(&ORG, &[("three of ten", ())], |bench, ()| {
         bench.script(Fault::Overlap(3), 3);
