@@ -76,6 +76,7 @@ impl Held {
             windows: Vec::new(),
             watermark: None,
             seen: crate::state::seen::Seen::default(),
+            written_before: None,
             rhythm: crate::state::rhythm::Rhythm::default(),
             outputs: Vec::new(),
             events: 0,
@@ -84,6 +85,7 @@ impl Held {
         });
         step.watermark = plan.watermark;
         step.seen = std::mem::take(&mut checkpoint.seen);
+        step.written_before = checkpoint.written_before;
         step.rhythm = checkpoint.rhythm.clone();
         Journal {
             store: self.store,
@@ -152,6 +154,7 @@ impl Journal {
         self.checkpoint.events += events;
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
         self.checkpoint.watermark = step.watermark;
+        self.checkpoint.written_before = step.written_before;
         self.checkpoint.rhythm = step.rhythm.clone();
         // Lent for the writing only: a busy source remembers many records.
         std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);

@@ -232,6 +232,7 @@ mod tests {
             windows,
             watermark: watermark.map(at),
             seen: Seen::default(),
+            written_before: None,
             rhythm: Rhythm::default(),
             outputs: Vec::new(),
             events: 0,

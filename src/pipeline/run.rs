@@ -23,6 +23,7 @@ use crate::sink::open::is_busy;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
 use crate::source::Order;
+use crate::state::checkpoint::OpenWindow;
 use crate::state::store::Store;
 
 /// Pages that the fetcher may be ahead of the writer.
@@ -187,8 +188,11 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     };
     refuse_unfinished(run)?;
     step.keep = plan.keep;
-    if plan.rereads {
-        step.rereading();
+    let is_amid = plan.windows.iter().any(OpenWindow::is_amid_rereading);
+    match (plan.rereads, is_amid) {
+        (true, true) => step.rereading_goes_on(),
+        (true, false) => step.rereading(),
+        (false, _) => step.written_before = None,
     }
     let account = journal.as_ref().and_then(Journal::output).cloned();
     let sink = sink::of(&settings.output, account);

@@ -34,7 +34,7 @@ pub struct Step {
     /// How often the watermark moves.
     pub rhythm: Rhythm,
     /// What lies before this was written by an earlier reading.
-    written_before: Option<Timestamp>,
+    pub written_before: Option<Timestamp>,
     start: Timestamp,
 }
 
@@ -85,6 +85,12 @@ impl Step {
             written_before: None,
             start,
         }
+    }
+
+    /// The reading that the last run began goes on, with what it knew then: the memory has grown since
+    /// with what it brought.
+    pub fn rereading_goes_on(&mut self) {
+        self.seen.begin_reading();
     }
 
     /// From now on records come that may have been written by an earlier reading: what lies before
@@ -302,6 +308,25 @@ mod tests {
         // The second comes before the first: both are there, so neither is the other renamed.
         let (_, tally) = take(&mut step, &[with("second"), with("first")]);
         assert_eq!((tally.events, tally.clashes, tally.repeats), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_rereading_that_goes_on_knows_what_it_knew_when_it_began() {
+        let mut step = step();
+        take(&mut step, &[record("old", "09:00:00")]);
+        step.rereading();
+        // News that the interrupted run wrote push the memory's beginning on.
+        let news: Vec<_> = (0..2_500)
+            .map(|n| record(&format!("n{n}"), &format!("10:{:02}:{:02}", n / 60, n % 60)))
+            .collect();
+        take(&mut step, &news);
+        step.passed();
+        let floor = step.written_before;
+        assert!(step.seen.complete_from() > floor);
+        step.rereading_goes_on();
+        assert_eq!(step.written_before, floor);
+        let (written, _) = take(&mut step, &[record("stray", "10:00:00")]);
+        assert_eq!(written, ["org:stray"]);
     }
 
     #[test]

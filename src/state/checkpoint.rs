@@ -94,6 +94,9 @@ pub struct Checkpoint {
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark, and since the resume point.
     pub seen: Seen,
+    /// Of what is being read again, all that lies before this was written by the first reading.
+    #[serde(default)] // what an earlier atlaudit wrote has none
+    pub written_before: Option<Timestamp>,
     /// How often events come.
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub rhythm: Rhythm,
@@ -122,6 +125,11 @@ pub struct OpenWindow {
 }
 
 impl OpenWindow {
+    /// Whether an earlier run began to read it again and came some way.
+    pub fn is_amid_rereading(&self) -> bool {
+        self.rereads && self.cursor.is_some()
+    }
+
     /// The span of time.
     pub fn window(&self) -> Window {
         Window {

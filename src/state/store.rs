@@ -243,6 +243,7 @@ mod tests {
             windows: Vec::new(),
             watermark: Some(time),
             seen: Seen::default(),
+            written_before: None,
             rhythm: Rhythm::default(),
             outputs: Vec::new(),
             events: 7,
