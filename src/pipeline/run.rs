@@ -19,7 +19,7 @@ use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
 use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
 use crate::pipeline::writer::{Flow, Writer};
-use crate::sink::open::is_busy;
+use crate::sink::lock::is_busy;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
 use crate::source::Order;

@@ -11,11 +11,11 @@ use serde::de::IgnoredAny;
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
-use crate::sink::SinkError;
 use crate::sink::identity::{fits, is_same};
-use crate::sink::open::{failed, lock};
+use crate::sink::lock::lock;
 use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
+use crate::sink::{SinkError, failed};
 
 /// The longest line that is taken for one.
 const LONGEST_LINE: u64 = 128 * 1024 * 1024;

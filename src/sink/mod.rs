@@ -5,15 +5,16 @@
 
 pub mod file;
 mod identity;
+pub mod lock;
 pub mod mend;
-pub mod open;
+mod open;
 mod pack;
 pub mod path;
 mod rotation;
 pub mod stdout;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::written::Written;
@@ -119,4 +120,13 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// The error of a file.
+fn failed(doing: &'static str, path: &Path, source: io::Error) -> SinkError {
+    SinkError::File {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -1,6 +1,6 @@
 //! Owns one output file while lines are appended to it.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -9,11 +9,12 @@ use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, Point};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
-use crate::sink::SinkError;
 use crate::sink::identity::{identity, is_same, tail};
+use crate::sink::lock::lock;
 use crate::sink::mend::mend_last_line;
 use crate::sink::pack::{Packer, packing_of, unpack};
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
+use crate::sink::{SinkError, failed};
 
 /// Times that a file is opened because it was finished meanwhile.
 const OPENINGS: u32 = 3;
@@ -307,32 +308,6 @@ impl Open {
         sync_folder(&self.path).map_err(failed)?;
         tracing::info!(path = %name.display(), "an output file is finished");
         Ok(())
-    }
-}
-
-/// Two runs that append to one file would tear each other's accounts of it.
-pub fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
-    match file.try_lock() {
-        // Some network file systems know no locks; the state's own lock still guards the source.
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(SinkError::Busy {
-            path: path.to_owned(),
-        }),
-    }
-}
-
-/// Whether a run that is alive writes to `path`.
-pub fn is_busy(path: &Path) -> bool {
-    let lock = File::open(path).map(|file| file.try_lock_shared());
-    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
-}
-
-/// The error of a file.
-pub fn failed(doing: &'static str, path: &Path, source: io::Error) -> SinkError {
-    SinkError::File {
-        doing,
-        path: path.to_owned(),
-        source,
     }
 }
 
