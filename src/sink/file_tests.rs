@@ -228,6 +228,21 @@ fn finished_names_sort_in_the_order_of_writing_also_when_the_clock_is_set_back()
 }
 
 #[test]
+fn a_finished_file_is_never_renamed_over_another() {
+    let folder = folder();
+    let path = folder.path().join("out.jsonl");
+    // Nothing of the same width sorts behind it.
+    let last = folder.path().join("out-99991231T235959.999Z.jsonl");
+    fs::write(&last, "theirs\n").unwrap();
+    let mut sink = sink(&path, Compression::None, Rotation::Size(1));
+    write(&mut sink, "1\n");
+    write(&mut sink, "2\n");
+    let before = texts(&folder);
+    assert!(sink.prepare().is_err());
+    assert_eq!(texts(&folder), before);
+}
+
+#[test]
 fn a_full_file_asks_for_a_commit() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");

@@ -65,7 +65,9 @@ fn bring_back(
         // That source's own pull mends it first.
         return Ok(());
     }
-    let vouched = sharers.map(|other| other.committed).max();
+    // Not one whose lines were cut away since.
+    let fitting = sharers.filter(|other| fits(other, path, &facts).unwrap_or(false));
+    let vouched = fitting.map(|other| other.committed).max();
     let from = vouched.unwrap_or_default().max(place.from);
     if facts.len() <= from {
         return remove_in_vain(known, path, facts.len());

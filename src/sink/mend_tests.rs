@@ -185,8 +185,11 @@ fn what_another_source_vouches_for_is_left_alone() {
     let (folder, account) = committed(Compression::None);
     let ours = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"acme\"}}\n";
     append(&account.path, ours.as_bytes());
+    let committed = account.committed + ours.len() as u64;
+    let file = File::open(&account.path).unwrap();
     let other = |is_open| Written {
-        committed: account.committed + ours.len() as u64,
+        tail: crate::sink::identity::tail(&file, committed).unwrap(),
+        committed,
         is_open,
         ..account.clone()
     };
@@ -199,6 +202,19 @@ fn what_another_source_vouches_for_is_left_alone() {
     let text = fs::read_to_string(&account.path).unwrap();
     assert!(text.ends_with(ours), "{text}");
     assert_eq!(names(&folder).len(), 2);
+}
+
+#[test]
+fn an_account_of_lines_that_were_cut_away_since_vouches_for_nothing() {
+    let (_folder, account) = committed(Compression::None);
+    append(&account.path, b"{\"torn");
+    let stale = Written {
+        committed: 1 << 20,
+        is_open: false,
+        ..account.clone()
+    };
+    mend(&account, &acme(), &[stale]).unwrap();
+    assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: Packer::new(settings.compression),
             compression: settings.compression,
-            reader: File::open(&path).ok().filter(|_| is_regular),
+            reader: is_regular.then(|| reader(&path, &facts)).flatten(),
             is_ours: is_new || known.is_some(),
             has_uncommitted: false,
             path,
@@ -303,6 +303,10 @@ impl Open {
         let newest = newest_finished(&self.path).map_err(failed)?;
         let stamp = newest.map(just_after).max(Some(self.begun));
         let name = finished(&self.path, stamp.unwrap_or(self.begun));
+        // Never over another: a name that no time sorts behind may stand in the folder.
+        if fs::symlink_metadata(&name).is_ok() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
         fs::rename(&self.path, &name).map_err(failed)?;
         crash::point(Point::Finished);
         sync_folder(&self.path).map_err(failed)?;
@@ -330,6 +334,13 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
         Err(error) => Err(failed("write", path, error)),
     }
+}
+
+/// The file of `facts` for reading, where we may and it is still at `path`.
+fn reader(path: &Path, facts: &Metadata) -> Option<File> {
+    let file = File::open(path).ok()?;
+    let found = file.metadata().ok()?;
+    (identity(&found) == identity(facts)).then_some(file)
 }
 
 /// Opens `path` for appending, and locks it where it is a regular file.
