@@ -90,7 +90,7 @@ impl Collection {
         match credential.and_then(|credential| self.connect(settings, &credential, one_off)) {
             Ok(run) => {
                 let bars = self.terms.console.bars();
-                let meter = run.fetcher.meter.clone();
+                let meter = run.fetcher.reader.meter.clone();
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let pulling = async move {

@@ -23,6 +23,7 @@ use crate::http::sharing::Sharing;
 use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
+use crate::pipeline::reader::Reader;
 use crate::source;
 use crate::telemetry::meter::Meter;
 
@@ -73,12 +74,16 @@ impl Connector {
             .clients
             .connect(&settings.connection, base_url, Some(&authorization))
             .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))?;
-        let fetcher = Fetcher {
+        let reader = Reader {
             source: source::of(settings, origin.org_id.as_deref()),
             transport,
             limits: self.limits(settings, credential),
             patience: Patience::from(&settings.connection),
             meter: Arc::new(Meter::default()),
+        };
+        let fetcher = Fetcher {
+            reader: Arc::new(reader),
+            concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
             slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
         };
         Ok((origin, fetcher))

@@ -40,14 +40,7 @@ pub struct SourceSettings {
     pub expires_on: Option<NaiveDate>,
     /// Records asked for in one page.
     pub page_size: u32,
-    /// How many windows may be read at once.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "windows are read one after the other so far; the key is checked all the same, so that a file stays good"
-        )
-    )]
+    /// Parts of a window that are read at once, where the server is slow.
     pub concurrency: u32,
     /// How it is connected to.
     pub connection: Connection,

@@ -210,8 +210,10 @@ impl<'a> Trail<'a> {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);
+        let sent = Instant::now();
         let response = transport.send(self.request).await;
         let response = response.map_err(|error| Trouble::transport(&error))?;
+        meter.answered(sent.elapsed());
         meter.limited.add(u64::from(response.status == 429));
         page(&response, read)
     }

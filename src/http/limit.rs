@@ -62,6 +62,13 @@ impl Limits {
         }
     }
 
+    /// The time from one request to the next where requests are sent as fast as the quotas allow for
+    /// long. Between two of them, a page that takes no longer costs nothing.
+    pub fn interval(&self) -> Duration {
+        let own = self.with_ledger(|ledger| ledger.window.as_ref().map(RollingWindow::interval));
+        own.unwrap_or_default().max(self.credential.interval())
+    }
+
     /// Waits until one attempt may be sent, and counts it as sent.
     ///
     /// # Errors
@@ -116,27 +123,8 @@ impl Limits {
 
 /// Sleeps for `span`, telling `meter` why; also when the wait is dropped half-way.
 pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &Meter) {
-    let _waiting = Waiting {
-        meter,
-        since: Instant::now(),
-    };
-    meter.waiting(reason, time::after(Utc::now(), span));
+    let _waiting = meter.waiting(reason, time::after(Utc::now(), span));
     tokio::time::sleep(span).await;
-}
-
-struct Waiting<'a> {
-    meter: &'a Meter,
-    since: Instant,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let ms = self.since.elapsed().as_millis();
-        self.meter
-            .waited_ms
-            .add(u64::try_from(ms).unwrap_or(u64::MAX));
-        self.meter.moving();
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tests of the limits under tokio's paused time, which governor obeys too.
 
 use super::*;
+use crate::http::rate::CREDENTIAL_BURST;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -17,10 +18,10 @@ async fn an_endpoint_lets_its_quota_go_at_once_and_then_waits() {
         limits.admit(MINUTE, &meter).await.unwrap();
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    assert_eq!(meter.waited_ms.get(), 0);
+    assert_eq!(meter.waited_ms(), 0);
     limits.admit(MINUTE, &meter).await.unwrap();
     assert_eq!(start.elapsed().as_secs(), 61);
-    assert_eq!(meter.waited_ms.get() / 1000, 61);
+    assert_eq!(meter.waited_ms() / 1000, 61);
     assert_eq!(meter.waiting_for(), None);
 }
 
@@ -53,8 +54,7 @@ async fn endpoints_of_one_credential_share_its_rate() {
     );
     let events = Limits::new(Endpoint::EventsStream, None, credential, Shared::nothing());
     let meter = Meter::default();
-    // The burst of `rate`.
-    for _ in 0..50 {
+    for _ in 0..CREDENTIAL_BURST {
         jira.admit(MINUTE, &meter).await.unwrap();
     }
     assert_eq!(
@@ -97,7 +97,7 @@ async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
     limits.pause(2 * MINUTE).await;
     let refused = limits.admit(MINUTE, &meter).await.unwrap_err();
     assert_eq!(refused.remaining, 2 * MINUTE);
-    assert_eq!(meter.waited_ms.get(), 0);
+    assert_eq!(meter.waited_ms(), 0);
     limits.admit(2 * MINUTE, &meter).await.unwrap();
 }
 
@@ -112,7 +112,7 @@ async fn a_dropped_wait_is_over() {
             .is_err()
     );
     assert_eq!(meter.waiting_for(), None);
-    assert_eq!(meter.waited_ms.get() / 1000, 1);
+    assert_eq!(meter.waited_ms() / 1000, 1);
 }
 
 /// The machine's clock, as tokio's paused time has it on this test's thread.
@@ -177,8 +177,8 @@ async fn a_pause_holds_the_other_process_too() {
 #[tokio::test(start_paused = true)]
 async fn what_the_rate_refuses_is_counted_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    let one = process(&folder, Some(60));
-    for _ in 0..50 {
+    let one = process(&folder, Some(2 * CREDENTIAL_BURST));
+    for _ in 0..CREDENTIAL_BURST {
         one.admit(MINUTE, &Meter::default()).await.unwrap();
     }
     for _ in 0..10 {
@@ -186,6 +186,6 @@ async fn what_the_rate_refuses_is_counted_in_no_file() {
     }
     for name in ["endpoint", "account"] {
         let length = std::fs::metadata(folder.path().join(name)).unwrap().len();
-        assert_eq!(length, 8 + 50 * 8);
+        assert_eq!(length, 8 + u64::from(CREDENTIAL_BURST) * 8);
     }
 }

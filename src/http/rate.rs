@@ -13,8 +13,9 @@ use tokio::time::Instant;
 /// (learn.microsoft.com/defender-cloud-apps/protect-atlassian; Atlassian states none itself).
 const CREDENTIAL_PER_MINUTE: u32 = 1000;
 
-/// Requests of one credential that may go at once, before the rate spaces them.
-const CREDENTIAL_BURST: u32 = 50;
+/// Requests of one credential that may go at once, before the rate spaces them: a site's log of a
+/// hundred thousand records.
+pub(super) const CREDENTIAL_BURST: u32 = 100;
 
 /// The overall rate of one credential, shared by every endpoint and source that uses it.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ impl<C: Clock> CredentialLimit<C> {
     /// Requests that may go in a minute.
     pub(super) fn per_minute(&self) -> u32 {
         self.per_minute
+    }
+
+    /// The time from one request to the next when all of the rate is used.
+    pub(super) fn interval(&self) -> Duration {
+        overall_quota(self.per_minute).replenish_interval()
     }
 
     /// Takes a token, or says how long until the next one.

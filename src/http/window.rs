@@ -31,6 +31,11 @@ impl RollingWindow {
         }
     }
 
+    /// The time from one request to the next when all of the quota is used.
+    pub(super) fn interval(&self) -> Duration {
+        SPAN / u32::try_from(self.quota).unwrap_or(u32::MAX)
+    }
+
     /// Whether a request may go at `now`; otherwise how long until the next may.
     pub(super) fn room(&mut self, now: Instant) -> Result<(), Duration> {
         while self.admitted.front().is_some_and(|&at| now >= at + SPAN) {

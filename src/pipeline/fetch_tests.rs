@@ -4,24 +4,32 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::http::error::TransportError;
+use crate::http::limit::Limits;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::rate::CredentialLimit;
+use crate::http::retry::Patience;
 use crate::http::shared::Shared;
 use crate::model::time::{format_millis, parse_api_time};
+use crate::source::Source;
 use crate::source::jira_audit::JiraAudit;
 use crate::source::org_events::OrgEvents;
 
-/// Answers each query; remembers what was asked.
-struct Script<F> {
+/// Answers each query after a while; remembers what was asked.
+pub(super) struct Script<F> {
     answer: F,
-    asked: Mutex<Vec<String>>,
+    latency: Duration,
+    pub(super) asked: Mutex<Vec<String>>,
 }
 
 impl<F: Fn(usize, &Query) -> (u16, String) + Send + Sync> Transport for Script<F> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let mut asked = self.asked.lock().unwrap();
-        let (status, body) = (self.answer)(asked.len(), &Query(request));
-        asked.push(request.url.query().unwrap_or_default().to_owned());
+        let (status, body) = {
+            let mut asked = self.asked.lock().unwrap();
+            let query = request.url.query().unwrap_or_default();
+            asked.push(query.to_owned());
+            (self.answer)(asked.len() - 1, &Query(request))
+        };
+        tokio::time::sleep(self.latency).await;
         Ok(Response {
             status,
             headers: vec![("content-type".into(), "application/json".into())],
@@ -30,17 +38,17 @@ impl<F: Fn(usize, &Query) -> (u16, String) + Send + Sync> Transport for Script<F
     }
 }
 
-struct Query<'a>(&'a Request);
+pub(super) struct Query<'a>(&'a Request);
 
 impl Query<'_> {
-    fn get(&self, key: &str) -> Option<String> {
+    pub(super) fn get(&self, key: &str) -> Option<String> {
         let mut pairs = self.0.url.query_pairs();
         pairs
             .find(|(name, _)| name == key)
             .map(|(_, value)| value.into_owned())
     }
 
-    fn number(&self, key: &str) -> usize {
+    pub(super) fn number(&self, key: &str) -> usize {
         self.get(key).unwrap().parse().unwrap()
     }
 
@@ -53,11 +61,24 @@ fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<Script<F>>
 where
     F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
 {
+    slow_fetcher(Duration::ZERO, source, answer)
+}
+
+/// The same of a server that takes its time.
+pub(super) fn slow_fetcher<F>(
+    latency: Duration,
+    source: Box<dyn Source>,
+    answer: F,
+) -> Fetcher<Script<F>>
+where
+    F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
+{
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
-    Fetcher {
+    let reader = Reader {
         source,
         transport: Script {
             answer,
+            latency,
             asked: Mutex::default(),
         },
         limits: Arc::new(Limits::new(
@@ -71,11 +92,15 @@ where
             max_wait: Duration::ZERO,
         },
         meter: Arc::default(),
+    };
+    Fetcher {
+        reader: Arc::new(reader),
+        concurrency: 4,
         slice_records: 50,
     }
 }
 
-fn stream() -> Box<dyn Source> {
+pub(super) fn stream() -> Box<dyn Source> {
     Box::new(OrgEvents::new(
         &"https://api.example".parse().unwrap(),
         "o1",
@@ -83,11 +108,11 @@ fn stream() -> Box<dyn Source> {
     ))
 }
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     parse_api_time(text).unwrap()
 }
 
-fn open(cursor: Option<&str>) -> OpenWindow {
+pub(super) fn open(cursor: Option<&str>) -> OpenWindow {
     OpenWindow {
         from: at("2026-11-01T00:00:00Z"),
         to: None,
@@ -97,7 +122,7 @@ fn open(cursor: Option<&str>) -> OpenWindow {
 }
 
 /// What was handed on: ids, `REREAD`, and after each page where the window stands.
-async fn read<T: Transport>(
+async fn read<T: Transport + 'static>(
     fetcher: &Fetcher<T>,
     window: OpenWindow,
     watermark: Option<Timestamp>,
@@ -144,7 +169,7 @@ async fn it_follows_cursors_and_keeps_the_last() {
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(result.is_ok());
     assert_eq!(handed, ["a", "@c1", "b", "@c2", "c", "@c2"]);
-    assert_eq!(fetcher.meter.pages.get(), 3);
+    assert_eq!(fetcher.reader.meter.pages.get(), 3);
 }
 
 #[tokio::test]
@@ -161,7 +186,7 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
     .await;
     assert!(result.is_ok());
     assert_eq!(handed, ["REREAD", "a"]);
-    let asked = fetcher.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.asked.lock().unwrap();
     let from = at("2026-11-19T12:00:00Z").timestamp_millis();
     assert!(
         asked[1].starts_with(&format!("from={from}&sortOrder=asc")),
@@ -198,7 +223,7 @@ async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
         r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"2026-10-20T12:00:00Z"}}}},
             {{"id":"b","attributes":{{"processedAt":"{now}"}}}}],"meta":{{"next":"c"}}}}"#
     );
-    let fetcher = fetcher(stream(), |asked, query| {
+    let fetcher = fetcher(stream(), move |asked, query| {
         match (asked, query.get("cursor")) {
             (0, _) => (200, body.clone()),
             (_, Some(_)) => refused(),
@@ -210,7 +235,7 @@ async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
         ..open(None)
     };
     read(&fetcher, window, None).await.1.unwrap();
-    let asked = fetcher.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.asked.lock().unwrap();
     let from = at("2026-10-19T12:00:00Z").timestamp_millis();
     assert!(asked[2].starts_with(&format!("from={from}&")), "{asked:?}");
 }
@@ -222,7 +247,7 @@ async fn without_a_watermark_it_reads_the_window_again() {
         None => page(&[], None),
     });
     read(&fetcher, open(Some("old")), None).await.1.unwrap();
-    let asked = fetcher.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.asked.lock().unwrap();
     let from = open(None).from.timestamp_millis();
     assert!(asked[1].starts_with(&format!("from={from}&")), "{asked:?}");
 }
@@ -250,7 +275,7 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
         let body = format!(
             r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"{date}"}}}}],"meta":{{"next":"c"}}}}"#
         );
-        let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
+        let fetcher = fetcher(stream(), move |_, query| match query.get("cursor") {
             Some(_) => refused(),
             None => (200, body.clone()),
         });
@@ -278,7 +303,7 @@ async fn it_stops_when_nobody_listens() {
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     fetcher.run(vec![open(None)], None, sender).await.unwrap();
-    assert_eq!(fetcher.transport.asked.lock().unwrap().len(), 1);
+    assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -292,13 +317,13 @@ async fn empty_pages_without_end_are_no_end() {
             true => assert!(matches!(result, Err(FetchError::NoEnd))),
             false => assert!(matches!(result, Ok(Reached::EmptyPages))),
         }
-        assert_eq!(fetcher.transport.asked.lock().unwrap().len(), asks);
+        assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), asks);
     }
 }
 
 /// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids are
 /// numbered against time, to show that their order is not relied on.
-fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
+pub(super) fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
     let newest_first = (0..count)
@@ -320,7 +345,7 @@ fn jira_window() -> OpenWindow {
     }
 }
 
-fn jira_source(page_size: u32) -> Box<dyn Source> {
+pub(super) fn jira_source(page_size: u32) -> Box<dyn Source> {
     Box::new(JiraAudit::new(
         &"https://site.example".parse().unwrap(),
         page_size,
@@ -335,7 +360,7 @@ async fn slices_come_oldest_first_and_whole() {
     let expected: Vec<String> = (0..1000).map(|n| (100_000 - n).to_string()).collect();
     assert_eq!(handed, expected);
     // Once to find the cuts, once to read.
-    let asked = fetcher.transport.asked.lock().unwrap().len();
+    let asked = fetcher.reader.transport.asked.lock().unwrap().len();
     assert!(asked < 250, "{asked} requests for 100 pages");
 }
 
@@ -347,7 +372,7 @@ async fn a_log_that_grows_while_it_is_paged_is_read_again() {
     });
     let (handed, _) = read(&fetcher, jira_window(), None).await;
     assert_eq!(handed.len(), 12);
-    let asked = fetcher.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.asked.lock().unwrap();
     assert_eq!(asked.len(), 4, "{asked:?}");
 }
 

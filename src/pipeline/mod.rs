@@ -1,18 +1,26 @@
 //! Owns the way of an event: plan, fetch, step, write, commit, checkpoint.
 //!
-//! [`run`] alone knows that order. [`plan`], [`walk`], [`slices`], [`collected`], [`step`] and [`silence`] are pure;
-//! [`fetch`] asks the server, [`writer`] writes and moves the checkpoint through [`journal`].
+//! [`run`] alone knows that order. [`fetch`] asks the server through a [`reader`]: oldest first by
+//! [`ascending`], with [`ahead`] where the server is slow, or slice by slice by [`newest_first`].
+//! [`writer`] writes and moves the checkpoint through [`journal`]. [`plan`], [`walk`], [`parts`],
+//! [`density`], [`collected`], [`step`] and [`silence`] are pure.
 
+mod ahead;
+mod ascending;
 pub mod collected;
+mod density;
 pub mod error;
 pub mod fetch;
 pub mod journal;
+mod newest_first;
+mod parts;
 pub mod plan;
+pub mod reader;
 pub mod report;
 pub mod run;
 pub mod silence;
-pub mod slices;
 pub mod step;
 pub mod stop;
+mod task;
 pub mod walk;
 pub mod writer;

@@ -143,6 +143,6 @@ impl SourceReport {
         self.requests = meter.requests.get();
         self.retries = meter.retries.get();
         self.rate_limited = meter.limited.get();
-        self.waited_ms = meter.waited_ms.get();
+        self.waited_ms = meter.waited_ms();
     }
 }

@@ -88,17 +88,17 @@ pub fn scope(origin: &Origin) -> String {
 /// Pulls one source: reads what the plan says, writes it, moves the checkpoint.
 ///
 /// What was written stays sound whatever happens; the outcome says what did.
-pub async fn pull<T: Transport>(run: SourceRun<T>) -> Outcome {
+pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> Outcome {
     let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
     let result = pull_into(&run, &mut report).await;
     Outcome { report, result }
 }
 
-async fn pull_into<T: Transport>(
+async fn pull_into<T: Transport + 'static>(
     run: &SourceRun<T>,
     report: &mut SourceReport,
 ) -> Result<(), RunError> {
-    let order = run.fetcher.source.order();
+    let order = run.fetcher.reader.source.order();
     let (plan, writer) = tokio::task::block_in_place(|| prepare(run, order))?;
     report.windows = plan
         .windows
@@ -133,7 +133,7 @@ async fn pull_into<T: Transport>(
         Ok(_) => tokio::task::block_in_place(|| writer.finish()),
         Err(_) => Ok(()),
     };
-    report.count(writer.committed(), &run.fetcher.meter);
+    report.count(writer.committed(), &run.fetcher.reader.meter);
     let end = written?;
     report.complete = is_all && committed.is_ok();
     let reached = fetched?;
@@ -196,7 +196,7 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     }
     let account = journal.as_ref().and_then(Journal::output).cloned();
     let sink = sink::of(&settings.output, account);
-    let writer = Writer::new(sink, step, journal, run.fetcher.meter.clone());
+    let writer = Writer::new(sink, step, journal, run.fetcher.reader.meter.clone());
     Ok((plan, writer))
 }
 

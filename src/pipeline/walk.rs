@@ -60,6 +60,11 @@ impl Walk {
         }
     }
 
+    /// Goes to another place: what follows is read from there.
+    pub fn go_to(&mut self, place: Place) {
+        self.place = place;
+    }
+
     /// Where the next page is.
     pub fn place(&self) -> &Place {
         &self.place

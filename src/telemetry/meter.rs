@@ -2,6 +2,10 @@
 //! read by the progress line and the report.
 
 use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::model::time::Timestamp;
 
@@ -31,11 +35,23 @@ pub struct Meter {
     pub mended_pages: Counter,
     /// Events written.
     pub events: Counter,
-    /// Milliseconds spent waiting for quotas, pauses and back-offs.
-    pub waited_ms: Counter,
+    /// The quickest answer, in microseconds and one more; 0 before the first.
+    quickest_us: AtomicU64,
+    waits: Mutex<Waits>,
     reached_ms: AtomicI64,
     waiting: AtomicU8,
     waiting_until_ms: AtomicI64,
+}
+
+/// The waits of a source's tasks. What several wait at once is waited once.
+#[derive(Debug, Default)]
+struct Waits {
+    /// How many wait now.
+    now: usize,
+    /// Since when at least one does.
+    since: Option<Instant>,
+    /// The sum of what is over.
+    over: Duration,
 }
 
 /// A count that only grows.
@@ -69,16 +85,45 @@ impl Meter {
         }
     }
 
-    /// Notes that the run stands still until `until` (wall clock).
-    pub fn waiting(&self, reason: WaitReason, until: Timestamp) {
+    /// Notes how long the server took for an answer.
+    pub fn answered(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let quicker = |known: u64| (known == 0 || us < known - 1).then(|| us.saturating_add(1));
+        // Where another task's answer was quicker, nothing changes.
+        let _ = self
+            .quickest_us
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, quicker);
+    }
+
+    /// The quickest answer so far.
+    pub fn quickest_answer(&self) -> Option<Duration> {
+        let known = self.quickest_us.load(Ordering::Relaxed);
+        known.checked_sub(1).map(Duration::from_micros)
+    }
+
+    /// Notes that a task of the run stands still until `until` (wall clock), or until the answer is
+    /// dropped.
+    pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> Waiting<'_> {
         self.waiting_until_ms
             .store(until.timestamp_millis(), Ordering::Relaxed);
         self.waiting.store(encode(reason), Ordering::Relaxed);
+        let mut waits = self.waits();
+        waits.now += 1;
+        waits.since.get_or_insert_with(Instant::now);
+        Waiting(self)
     }
 
-    /// Notes that the run goes on.
-    pub fn moving(&self) {
-        self.waiting.store(0, Ordering::Relaxed);
+    /// Milliseconds spent waiting for quotas, pauses and back-offs.
+    pub fn waited_ms(&self) -> u64 {
+        let waits = self.waits();
+        let going_on = waits.since.map(|since| since.elapsed());
+        let waited = waits.over.saturating_add(going_on.unwrap_or_default());
+        u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        // Every change is a few assignments: a panic elsewhere leaves it whole.
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why and until when the run stands still, if it does.
@@ -86,6 +131,22 @@ impl Meter {
         let reason = decode(self.waiting.load(Ordering::Relaxed))?;
         let until = self.waiting_until_ms.load(Ordering::Relaxed);
         Some((reason, Timestamp::from_timestamp_millis(until)?))
+    }
+}
+
+/// A task that stands still, until this is dropped.
+#[derive(Debug)]
+pub struct Waiting<'a>(&'a Meter);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.0.waits();
+        waits.now = waits.now.saturating_sub(1);
+        if waits.now == 0 {
+            let waited = waits.since.take().map(|since| since.elapsed());
+            waits.over = waits.over.saturating_add(waited.unwrap_or_default());
+            self.0.waiting.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -107,14 +168,42 @@ fn decode(code: u8) -> Option<WaitReason> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_wait_is_seen_until_it_ends() {
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_is_seen_until_it_ends() {
         let meter = Meter::default();
         let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
         assert_eq!(meter.waiting_for(), None);
-        meter.waiting(WaitReason::Server, until);
+        let waiting = meter.waiting(WaitReason::Server, until);
         assert_eq!(meter.waiting_for(), Some((WaitReason::Server, until)));
-        meter.moving();
+        drop(waiting);
         assert_eq!(meter.waiting_for(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_several_tasks_wait_at_once_is_waited_once() {
+        let meter = Meter::default();
+        let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
+        let pass = || tokio::time::advance(Duration::from_secs(1));
+        let first = meter.waiting(WaitReason::Quota, until);
+        pass().await;
+        let second = meter.waiting(WaitReason::Quota, until);
+        pass().await;
+        drop(first);
+        assert!(meter.waiting_for().is_some());
+        assert_eq!(meter.waited_ms(), 2_000);
+        pass().await;
+        drop(second);
+        pass().await;
+        assert_eq!((meter.waiting_for(), meter.waited_ms()), (None, 3_000));
+    }
+
+    #[test]
+    fn the_quickest_answer_is_kept() {
+        let meter = Meter::default();
+        assert_eq!(meter.quickest_answer(), None);
+        for ms in [30, 10, 20] {
+            meter.answered(Duration::from_millis(ms));
+        }
+        assert_eq!(meter.quickest_answer(), Some(Duration::from_millis(10)));
     }
 }

@@ -114,7 +114,7 @@ mod tests {
             line(&meter, Duration::from_secs(10)),
             "12,500 events  25 pages  1,250/s  up to 2026-11-20 09:30Z"
         );
-        meter.waiting(
+        let _waiting = meter.waiting(
             WaitReason::Quota,
             chrono::Utc::now() + chrono::TimeDelta::seconds(30),
         );

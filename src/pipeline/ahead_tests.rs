@@ -1,0 +1,271 @@
+//! Owns the tests of reading ahead, against servers that take their time: the same records in the same
+//! order as one page after the other, only sooner.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use tokio::time::Instant;
+
+use super::tests::{Query, Script, at, jira, jira_source, open, slow_fetcher, stream};
+use super::*;
+use crate::model::time::format_millis;
+
+const LATENCY: Duration = Duration::from_secs(3);
+
+/// A log of events, sorted by their processing: milliseconds after the window's start at which each
+/// happened and was processed.
+#[derive(Debug, Clone)]
+struct Log {
+    events: Vec<(i64, i64)>,
+    page: usize,
+    /// `from` looks at the time of happening.
+    by_happening: bool,
+    /// What stands at the end of the stream: nothing, or the cursor of the last page.
+    keeps_cursor: bool,
+}
+
+impl Log {
+    /// An event each `step` milliseconds, processed half a second after it happened.
+    fn regular(events: i64, step: i64) -> Log {
+        Log {
+            events: (0..events).map(|n| (n * step, n * step + 500)).collect(),
+            page: 10,
+            by_happening: false,
+            keeps_cursor: false,
+        }
+    }
+
+    /// The page asked for. A cursor says what was asked for at first, and how many came since.
+    fn answer(&self, query: &Query) -> (u16, String) {
+        let (from, skip) = match query.get("cursor") {
+            Some(cursor) => {
+                let (from, skip) = cursor.split_once(':').unwrap();
+                (from.parse().unwrap(), skip.parse().unwrap())
+            }
+            None => (query.number("from") as i64 - base(), 0),
+        };
+        let matches = |&(_, &(time, processed)): &(usize, &(i64, i64))| match self.by_happening {
+            true => time >= from,
+            false => processed >= from,
+        };
+        let mut rest = self.events.iter().enumerate().filter(matches).skip(skip);
+        let page: Vec<_> = rest.by_ref().take(self.page).collect();
+        let next = match rest.next() {
+            Some(_) => Some(format!("{from}:{}", skip + page.len())),
+            None => self
+                .keeps_cursor
+                .then(|| format!("{from}:{}", skip + page.len())),
+        };
+        let data: Vec<_> = page
+            .into_iter()
+            .map(|(n, &(time, processed))| {
+                let attributes =
+                    serde_json::json!({"time": moment(time), "processedAt": moment(processed)});
+                serde_json::json!({"id": n.to_string(), "attributes": attributes})
+            })
+            .collect();
+        (
+            200,
+            serde_json::json!({"data": data, "meta": {"next": next}}).to_string(),
+        )
+    }
+}
+
+fn base() -> i64 {
+    open(None).from.timestamp_millis()
+}
+
+fn moment(ms: i64) -> String {
+    format_millis(open(None).from + TimeDelta::milliseconds(ms))
+}
+
+/// What was read of a window: the ids in order, the requests, and how long it took.
+#[derive(Debug)]
+struct Seen {
+    ids: Vec<usize>,
+    queries: Vec<String>,
+    took: Duration,
+    result: Result<Reached, FetchError>,
+}
+
+fn read<F>(fetcher: Fetcher<Script<F>>, window: OpenWindow) -> Seen
+where
+    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let begun = Instant::now();
+        let (sender, mut receiver) = mpsc::channel(2);
+        let reading = fetcher.run(vec![window], None, sender);
+        let collecting = async {
+            let mut ids = Vec::new();
+            while let Some(delivery) = receiver.recv().await {
+                if let Delivery::Records { records, .. } = delivery {
+                    ids.extend(
+                        records
+                            .iter()
+                            .map(|record| record.id.as_ref().unwrap().parse::<usize>().unwrap()),
+                    );
+                }
+            }
+            ids
+        };
+        let (result, ids) = tokio::join!(reading, collecting);
+        Seen {
+            ids,
+            queries: fetcher.reader.transport.asked.lock().unwrap().clone(),
+            took: begun.elapsed(),
+            result,
+        }
+    })
+}
+
+fn read_log(log: &Log, concurrency: usize) -> Seen {
+    let log = log.clone();
+    let mut fetcher = slow_fetcher(LATENCY, stream(), move |_, query| log.answer(query));
+    fetcher.concurrency = concurrency;
+    read(fetcher, bounded())
+}
+
+fn bounded() -> OpenWindow {
+    OpenWindow {
+        to: Some(at("2026-11-08T00:00:00Z")),
+        ..open(None)
+    }
+}
+
+/// All of them, once and in the order of the log.
+fn is_whole(seen: &Seen, log: &Log) {
+    assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+    assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn several_parts_of_a_long_window_are_read_at_once() {
+    let log = Log::regular(2_000, 300_000);
+    let (alone, ahead) = (read_log(&log, 1), read_log(&log, 5));
+    is_whole(&alone, &log);
+    is_whole(&ahead, &log);
+    assert_eq!((alone.took, alone.queries.len()), (LATENCY * 200, 200));
+    let times_faster = alone.took.as_secs_f64() / ahead.took.as_secs_f64();
+    assert!(times_faster > 3.8, "{times_faster:.2}");
+    assert!(ahead.queries.len() < 220, "{}", ahead.queries.len());
+}
+
+#[test]
+fn a_server_that_filters_by_the_time_of_happening_is_read_page_by_page() {
+    let mut log = Log::regular(500, 300_000);
+    // One that was processed a day late: a part that begins between would lack it.
+    log.events[400].0 -= 86_400_000;
+    log.by_happening = true;
+    let seen = read_log(&log, 5);
+    let order: Vec<_> = (0..500).collect();
+    assert_eq!(seen.ids, order);
+    // One request found it out.
+    let by_time = seen
+        .queries
+        .iter()
+        .filter(|query| query.starts_with("from"));
+    assert_eq!((seen.queries.len(), by_time.count()), (51, 2));
+}
+
+#[test]
+fn what_was_processed_late_is_read_in_its_place() {
+    let mut log = Log::regular(500, 300_000);
+    log.events[400].0 -= 86_400_000;
+    is_whole(&read_log(&log, 5), &log);
+}
+
+#[test]
+fn a_short_window_and_a_quick_server_are_read_page_by_page() {
+    let log = Log::regular(30, 20_000_000);
+    assert_eq!(read_log(&log, 5).queries.len(), 3);
+    let log = Log::regular(2_000, 300_000);
+    let answer = log.clone();
+    let fetcher = slow_fetcher(Duration::from_millis(50), stream(), move |_, query| {
+        answer.answer(query)
+    });
+    let seen = read(fetcher, bounded());
+    is_whole(&seen, &log);
+    assert_eq!(seen.queries.len(), 200);
+}
+
+#[test]
+fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
+    let log = Log::regular(500, 300_000);
+    let answer = log.clone();
+    let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| {
+        match query.get("cursor") {
+            Some(_) if asked == 12 => (400, r#"{"errors":[{"code":"ADMIN-400-1"}]}"#.to_owned()),
+            _ => answer.answer(query),
+        }
+    });
+    let seen = read(fetcher, bounded());
+    assert!(matches!(seen.result, Ok(Reached::End)));
+    assert_eq!(seen.ids.iter().collect::<HashSet<_>>().len(), 500);
+}
+
+#[test]
+fn a_failure_ends_it_behind_what_is_sound() {
+    let log = Log::regular(500, 300_000);
+    let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| match asked {
+        12.. => (403, String::new()),
+        _ => log.answer(query),
+    });
+    let seen = read(fetcher, bounded());
+    assert!(matches!(seen.result, Err(FetchError::Failed(_))));
+    assert_eq!(seen.ids, (0..seen.ids.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn slices_of_a_slow_site_are_read_at_once() {
+    let latency = Duration::from_millis(300);
+    let read_with = |concurrency| {
+        let mut fetcher = slow_fetcher(latency, jira_source(100), |_, query| {
+            jira(query, 10_000, 8_640)
+        });
+        (fetcher.concurrency, fetcher.slice_records) = (concurrency, 300);
+        let window = OpenWindow {
+            to: Some(at("2026-11-02T00:00:00Z")),
+            ..open(None)
+        };
+        read(fetcher, window)
+    };
+    let (alone, ahead) = (read_with(1), read_with(8));
+    for seen in [&alone, &ahead] {
+        assert!(matches!(seen.result, Ok(Reached::End)));
+        let expected: Vec<_> = (0..10_000).map(|n| 100_000 - n).collect();
+        assert_eq!(seen.ids, expected);
+        assert!(seen.queries.len() < 150, "{}", seen.queries.len());
+    }
+    let times_faster = alone.took.as_secs_f64() / ahead.took.as_secs_f64();
+    assert!(times_faster > 5.0, "{times_faster:.2}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn reading_ahead_brings_what_one_page_after_the_other_brings(
+        gaps in prop::collection::vec(prop_oneof![0_i64..3, 0_i64..5_000, 0_i64..5_000_000], 1..400),
+        late in prop::collection::vec(prop_oneof![Just(0_i64), 0_i64..2_000, 0_i64..100_000_000], 400),
+        page in 2_usize..20,
+        concurrency in 1_usize..7,
+        by_happening in any::<bool>(),
+        keeps_cursor in any::<bool>(),
+    ) {
+        let mut processed = 0;
+        let events = gaps.iter().zip(&late).map(|(gap, late)| {
+            processed += gap;
+            ((processed - late).max(0), processed)
+        });
+        let log = Log { events: events.collect(), page, by_happening, keeps_cursor };
+        let seen = read_log(&log, concurrency);
+        prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+        prop_assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,68 @@
+//! Owns the guess how long a span of time holds so many records, told from the spans that were read. Pure.
+
+use chrono::TimeDelta;
+
+/// The largest step by which the guess widens at once: a quiet night says little of the morning.
+const WIDEST_STEP: f64 = 4.0;
+
+/// How dense the records lie, as far as they were read.
+#[derive(Debug, Default)]
+pub struct Density {
+    ms_per_record: Option<f64>,
+}
+
+impl Density {
+    /// A span of this length held so many records.
+    pub fn saw(&mut self, records: usize, span: TimeDelta) {
+        let found = span.num_milliseconds().max(1) as f64 / records.max(1) as f64;
+        self.ms_per_record = Some(match self.ms_per_record {
+            Some(known) => found.min(known * WIDEST_STEP),
+            None => found,
+        });
+    }
+
+    /// The length of a span that holds about so many records; nothing while none was read.
+    pub fn span_of(&self, records: usize) -> Option<TimeDelta> {
+        let ms = self.ms_per_record? * records.max(1) as f64;
+        // A cast stops at the largest number; a thousand years are long enough.
+        TimeDelta::try_milliseconds((ms as i64).clamp(1, 1_000 * 365 * 86_400_000))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span_of(seen: &[(usize, i64)], records: usize) -> Option<i64> {
+        let mut density = Density::default();
+        for &(records, ms) in seen {
+            density.saw(records, TimeDelta::milliseconds(ms));
+        }
+        Some(density.span_of(records)?.num_milliseconds())
+    }
+
+    #[test]
+    fn the_last_span_tells() {
+        assert_eq!(span_of(&[], 10), None);
+        assert_eq!(span_of(&[(100, 1_000)], 50), Some(500));
+        assert_eq!(span_of(&[(100, 1_000), (1_000, 1_000)], 50), Some(50));
+    }
+
+    #[test]
+    fn it_widens_step_by_step_where_nothing_is() {
+        assert_eq!(span_of(&[(100, 1_000), (0, 500)], 50), Some(2_000));
+        assert_eq!(
+            span_of(&[(100, 1_000), (0, 500), (0, 2_000)], 50),
+            Some(8_000)
+        );
+    }
+
+    #[test]
+    fn it_is_never_nothing_nor_without_end() {
+        assert_eq!(span_of(&[(1_000_000, 1)], 1), Some(1));
+        assert_eq!(
+            span_of(&[(1, i64::MAX / 2)], 1 << 40),
+            Some(31_536_000_000_000)
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! Owns asking one source for one page, by whichever task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::http::client::Transport;
+use crate::http::exchange::exchange;
+use crate::http::failure::Failure;
+use crate::http::limit::Limits;
+use crate::http::retry::Patience;
+use crate::model::record::Record;
+use crate::model::time::{Timestamp, Window};
+use crate::pipeline::plan::watermark_of;
+use crate::source::{Page, Place, Source};
+use crate::telemetry::meter::Meter;
+
+/// What the quickest answer of a server must take before several are asked for at once. Below it, one
+/// page after the other keeps up with whatever is done with them.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// Asks for pages; shared by the tasks that read a source.
+pub struct Reader<T> {
+    /// How the API is read.
+    pub source: Box<dyn Source>,
+    /// Sends requests.
+    pub transport: T,
+    /// What requests must wait for.
+    pub limits: Arc<Limits>,
+    /// How long failures are borne.
+    pub patience: Patience,
+    /// Counts what happens.
+    pub meter: Arc<Meter>,
+}
+
+impl<T: Transport> Reader<T> {
+    /// The page at `place` of `window`.
+    ///
+    /// # Errors
+    /// Why it was given up.
+    pub async fn page(&self, window: &Window, place: &Place) -> Result<Page, Failure> {
+        let request = self.source.request(window, place);
+        let page = exchange(
+            &self.transport,
+            &self.limits,
+            &self.patience,
+            &self.meter,
+            &request,
+            |response| self.source.read(place, response),
+        )
+        .await?;
+        self.meter.pages.add(1);
+        if page.is_mended {
+            self.note_mended();
+        }
+        if let Some(newest) = places(&page.records).max() {
+            self.meter.reached(newest);
+        }
+        Ok(page)
+    }
+
+    /// Whether reading several parts of a window at once pays: the server takes its time, and longer
+    /// than the quota makes us wait for the next request anyway.
+    pub fn is_slow(&self) -> bool {
+        let quickest = self.meter.quickest_answer();
+        quickest.is_some_and(|quickest| quickest >= SLOW.max(self.limits.interval()))
+    }
+
+    /// Tells the first page with bytes that are no UTF-8; the report has their count.
+    fn note_mended(&self) {
+        if self.meter.mended_pages.get() == 0 {
+            tracing::warn!(
+                "an answer holds bytes that are no UTF-8; U+FFFD stands for them in what is written"
+            );
+        }
+        self.meter.mended_pages.add(1);
+    }
+}
+
+/// Where the watermark would move with each of `records`, received just now.
+pub fn places(records: &[Record]) -> impl Iterator<Item = Timestamp> {
+    let now = chrono::Utc::now();
+    let positions = records.iter().filter_map(|record| record.position);
+    positions.filter_map(move |position| watermark_of(position, now))
+}
