@@ -112,7 +112,7 @@ impl From<RunError> for AppError {
                 .hint("give each source a file of its own, or pull that source first"),
             RunError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
                 .hint("what was written is sound; run it again to go on from here"),
-            RunError::Render(_) | RunError::Died(_) | RunError::Fetch(FetchError::Died(_)) => {
+            RunError::Render(_) | RunError::Died(_) | RunError::Fetch(FetchError::Died) => {
                 AppError::new(Exit::Unexpected, "a bug in atlaudit")
                     .because(&error)
                     .hint("please report it with this message; nothing written is lost")

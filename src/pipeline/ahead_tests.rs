@@ -9,6 +9,10 @@ use tokio::time::Instant;
 
 use super::tests::{Query, Script, at, jira, jira_source, open, slow_fetcher, stream};
 use super::*;
+use crate::http::limit::Limits;
+use crate::http::message::Endpoint;
+use crate::http::rate::CredentialLimit;
+use crate::http::shared::Shared;
 use crate::model::time::format_millis;
 
 const LATENCY: Duration = Duration::from_secs(3);
@@ -268,4 +272,75 @@ proptest! {
         prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
         prop_assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
     }
+}
+
+/// Times like people's: dense by day and on weekdays.
+fn workdays(events: i64, days: i64, seed: u64) -> Vec<(i64, i64)> {
+    const HOURS: [u32; 24] = [
+        2, 1, 1, 1, 1, 3, 6, 15, 31, 39, 40, 35, 26, 35, 38, 37, 29, 17, 9, 7, 6, 4, 3, 2,
+    ];
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut times = Vec::new();
+    while (times.len() as i64) < events {
+        let at = rng.i64(0..days * 86_400_000);
+        let hour = (at % 86_400_000 / 3_600_000) as usize;
+        let activity = match at / 86_400_000 % 7 {
+            0 | 6 => (HOURS[hour] / 6).max(1),
+            _ => HOURS[hour],
+        };
+        if rng.u32(0..40) < activity {
+            times.push(at);
+        }
+    }
+    times.sort_unstable();
+    times.into_iter().map(|at| (at, at + 500)).collect()
+}
+
+/// A log like people's in pages of twenty, read behind a quota: the requests, and how long it took.
+fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> Seen {
+    let log = Log {
+        events: workdays(i64::from(pages) * 20, days, u64::from(pages)),
+        page: 20,
+        by_happening: false,
+        keeps_cursor: false,
+    };
+    let answer = log.clone();
+    let mut fetcher = slow_fetcher(latency, stream(), move |_, query| answer.answer(query));
+    fetcher.concurrency = 5;
+    let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
+    let limits = Limits::new(
+        Endpoint::EventsStream,
+        Some(per_minute),
+        credential,
+        Shared::nothing(),
+    );
+    Arc::get_mut(&mut fetcher.reader).unwrap().limits = Arc::new(limits);
+    let window = OpenWindow {
+        to: Some(open(None).from + TimeDelta::days(days)),
+        ..open(None)
+    };
+    let seen = read(fetcher, window);
+    is_whole(&seen, &log);
+    seen
+}
+
+#[test]
+fn days_nights_and_weekends_are_read_as_fast_as_the_quota_allows() {
+    let (pages, quota, latency) = (300, 50, LATENCY);
+    for days in [7, 30, 180] {
+        let seen = read_workdays(pages, days, latency, quota);
+        let asked = seen.queries.len();
+        assert!(asked < 320, "{days} days: {asked} requests");
+        let limits_own = Duration::from_secs(60) * pages / quota;
+        let share = seen.took.as_secs_f64() / limits_own.as_secs_f64();
+        assert!(share < 1.1, "{days} days: {:?}", seen.took);
+    }
+}
+
+#[test]
+fn five_tasks_keep_a_server_busy_that_takes_seconds() {
+    let seen = read_workdays(1_000, 30, LATENCY, 100_000);
+    let times_faster = (LATENCY * 1_000).as_secs_f64() / seen.took.as_secs_f64();
+    assert!(times_faster > 4.5, "{times_faster:.2}");
+    assert!(seen.queries.len() < 1_050, "{}", seen.queries.len());
 }

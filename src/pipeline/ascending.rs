@@ -10,7 +10,8 @@ use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
-use crate::pipeline::ahead::{Ahead, Key, LastPage, key};
+use crate::pipeline::ahead::Ahead;
+use crate::pipeline::ahead::seam::{Key, LastPage, key};
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
 use crate::pipeline::plan::CURSOR_FALLBACK;
 use crate::pipeline::reader::{Reader, places};
@@ -170,10 +171,14 @@ impl<T: Transport + 'static> Stream<T> {
 
 impl Received {
     pub(super) fn now(place: Place, page: Page) -> Received {
+        Received::at(place, page, chrono::Utc::now())
+    }
+
+    pub(super) fn at(place: Place, page: Page, at: Timestamp) -> Received {
         Received {
             place,
             page,
-            at: chrono::Utc::now(),
+            at,
             known: HashSet::new(),
         }
     }

@@ -69,7 +69,7 @@ pub enum FetchError {
     Unsteady,
     /// A task that read ahead died.
     #[error("a task of the run died")]
-    Died(#[from] tokio::task::JoinError),
+    Died,
 }
 
 /// How far a reading came that met no error.

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::model::record::Record;
@@ -38,6 +38,7 @@ pub struct Slices<T> {
     /// Records that one slice may hold in memory.
     most: usize,
     density: Density,
+    done: Arc<Notify>,
     out: mpsc::Sender<Delivery>,
 }
 
@@ -56,6 +57,16 @@ struct Read {
     is_steady: bool,
 }
 
+/// Where a slice is cut.
+#[derive(Debug)]
+struct Cut {
+    at: Timestamp,
+    /// How many records lie about behind it.
+    newer: usize,
+    /// What lies from there on, where that is sure to be all.
+    newest: Option<Read>,
+}
+
 impl Read {
     /// What came just now.
     fn now(newest_first: Vec<Record>, is_steady: bool) -> Read {
@@ -72,8 +83,8 @@ impl Read {
 enum Found {
     /// All of it.
     Whole(Read),
-    /// More than fits: it is cut at this time. What lies from there on, where that is sure to be all.
-    TooMuch(Timestamp, Option<Read>),
+    /// More than fits.
+    TooMuch(Cut),
 }
 
 impl<T: Transport + 'static> Slices<T> {
@@ -93,6 +104,7 @@ impl<T: Transport + 'static> Slices<T> {
             concurrency,
             most,
             density: Density::default(),
+            done: Arc::default(),
             out,
         }
     }
@@ -106,16 +118,19 @@ impl<T: Transport + 'static> Slices<T> {
         loop {
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let width = self.density.span_of(self.most * 2 / 3);
-            while parts.begin(self.at_once(), width, |span| self.ask(span)) {}
+            while parts.begin(self.may_begin(&parts), width, |span| self.ask(span)) {}
             let Some(Part::Begun(slice)) = parts.take() else {
                 return Ok(Reached::End);
             };
             let (span, found) = match slice {
                 Slice::Held(span, read) => (span, Found::Whole(read)),
-                Slice::Asked(span, task) => (span, self.told(span, task.result().await??)),
+                Slice::Asked(span, task) => (
+                    span,
+                    self.told(span, task.await.map_err(|_| FetchError::Died)??),
+                ),
             };
             match found {
-                Found::TooMuch(at, newest) => self.cut(&mut parts, span, at, newest),
+                Found::TooMuch(cut) => self.cut(&mut parts, span, cut),
                 Found::Whole(read) => {
                     let is_steady = read.is_steady;
                     if !self.hand_on(span, read).await {
@@ -136,11 +151,15 @@ impl<T: Transport + 'static> Slices<T> {
         }
     }
 
+    fn may_begin(&self, parts: &Parts<Slice>) -> bool {
+        parts.begun().count() < self.at_once()
+    }
+
     fn ask(&self, span: Span) -> Slice {
         let (reader, most) = (self.reader.clone(), self.most);
         Slice::Asked(
             span,
-            Task::start(async move { read(&reader, span, most).await }),
+            Task::start(&self.done, async move { read(&reader, span, most).await }),
         )
     }
 
@@ -148,19 +167,25 @@ impl<T: Transport + 'static> Slices<T> {
     fn told(&mut self, span: Span, found: Found) -> Found {
         match &found {
             Found::Whole(read) => self.density.saw(read.newest_first.len(), span.width()),
-            Found::TooMuch(at, _) => self.density.saw(self.most, span.to - *at),
+            Found::TooMuch(cut) => self.density.saw(cut.newer, span.to - cut.at),
         }
         found
     }
 
     /// Puts back what lies before the cut, and behind it what does not need to be read again.
-    fn cut(&self, parts: &mut Parts<Slice>, span: Span, at: Timestamp, newest: Option<Read>) {
-        let newer = Span { from: at, ..span };
-        match newest.filter(|_| parts.begun() < self.at_once() + HELD) {
+    fn cut(&self, parts: &mut Parts<Slice>, span: Span, cut: Cut) {
+        let newer = Span {
+            from: cut.at,
+            ..span
+        };
+        match cut
+            .newest
+            .filter(|_| parts.begun().count() < self.at_once() + HELD)
+        {
             Some(read) => parts.put_back_begun(Slice::Held(newer, read)),
             None => parts.put_back(newer),
         }
-        parts.put_back(Span { to: at, ..span });
+        parts.put_back(Span { to: cut.at, ..span });
     }
 
     /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays
@@ -222,8 +247,9 @@ async fn read_once<T: Transport>(
         if collected.is_over(most)
             && let Some(at) = collected.cut(&span)?
         {
+            let newer = collected.records.len();
             let newest = collected.since(at).map(|newest| Read::now(newest, true));
-            return Ok(Found::TooMuch(at, newest));
+            return Ok(Found::TooMuch(Cut { at, newer, newest }));
         }
     }
 }

@@ -56,28 +56,25 @@ impl<R> Parts<R> {
         parts
     }
 
-    /// Begins the oldest part that nobody reads, or its first `width` of it, unless `most` are begun
-    /// already. The very first is begun in any case: all others wait for it.
+    /// Begins the oldest part that nobody reads, or its first `width` of it, where there is one and
+    /// `may` allows it. The very first is begun in any case: all others wait for it.
     ///
     /// Returns whether one was begun.
     pub fn begin(
         &mut self,
-        most: usize,
+        may: bool,
         width: Option<TimeDelta>,
         start: impl FnOnce(Span) -> R,
     ) -> bool {
-        let first = self
-            .parts
-            .iter()
-            .enumerate()
-            .find_map(|(at, part)| match part {
-                Part::Unread(span) => Some((at, *span)),
-                Part::Begun(_) => None,
-            });
-        let Some((at, whole)) = first else {
+        let unread = |part: &Part<R>| match part {
+            Part::Unread(span) => Some(*span),
+            Part::Begun(_) => None,
+        };
+        let mut parts = self.parts.iter().enumerate();
+        let Some((at, whole)) = parts.find_map(|(at, part)| Some((at, unread(part)?))) else {
             return false;
         };
-        if at > 0 && self.begun() >= most {
+        if at > 0 && !may {
             return false;
         }
         let (span, rest) = carve(whole, width);
@@ -88,10 +85,29 @@ impl<R> Parts<R> {
         true
     }
 
-    /// How many are begun.
-    pub fn begun(&self) -> usize {
-        let is_begun = |part: &&Part<R>| matches!(part, Part::Begun(_));
-        self.parts.iter().filter(is_begun).count()
+    /// Where what nobody reads yet begins.
+    pub fn unread_from(&self) -> Option<Timestamp> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Unread(span) => Some(span.from),
+            Part::Begun(_) => None,
+        })
+    }
+
+    /// Those that are begun, each with its number.
+    pub fn begun(&self) -> impl Iterator<Item = (usize, &R)> {
+        let parts = self.parts.iter().enumerate();
+        parts.filter_map(|(number, part)| match part {
+            Part::Begun(begun) => Some((number, begun)),
+            Part::Unread(_) => None,
+        })
+    }
+
+    /// Puts what was cut off the end of a part behind it: of the one with this number, or of the one
+    /// that was taken last.
+    pub fn insert_behind(&mut self, number: Option<usize>, begun: R) {
+        let at = number.map_or(0, |number| number + 1);
+        self.parts
+            .insert(at.min(self.parts.len()), Part::Begun(begun));
     }
 
     /// The oldest part, which is no longer one of these then.
@@ -141,10 +157,8 @@ mod tests {
     fn so_many_are_begun_and_the_first_in_any_case() {
         let mut parts = Parts::new(at(0), at(100));
         let width = Some(TimeDelta::milliseconds(10));
-        for _ in 0..3 {
-            assert!(parts.begin(3, width, ms));
-        }
-        assert!(!parts.begin(3, width, ms));
+        while parts.begin(parts.begun().count() < 3, width, ms) {}
+        assert_eq!(parts.begun().count(), 3);
         let Some(Part::Begun(first)) = parts.take() else {
             panic!()
         };
@@ -153,9 +167,10 @@ mod tests {
             from: at(4),
             to: at(10),
         });
-        assert!(parts.begin(2, None, ms));
-        assert!(!parts.begin(2, None, ms));
-        assert!(parts.begin(4, None, ms));
+        assert!(parts.begin(false, None, ms));
+        assert!(!parts.begin(false, None, ms));
+        assert!(parts.begin(true, None, ms));
+        assert!(!parts.begin(true, None, ms));
         let all: Vec<_> = std::iter::from_fn(|| parts.take())
             .map(|part| match part {
                 Part::Begun(begun) => begun,
@@ -175,7 +190,7 @@ mod tests {
     fn a_small_rest_is_no_part_of_its_own() {
         let begun = |to| {
             let mut parts = Parts::new(at(0), at(to));
-            parts.begin(1, Some(TimeDelta::milliseconds(10)), ms);
+            parts.begin(false, Some(TimeDelta::milliseconds(10)), ms);
             match parts.take() {
                 Some(Part::Begun(begun)) => begun,
                 _ => panic!(),
@@ -193,7 +208,7 @@ mod tests {
             let mut parts = Parts::new(at(0), at(end));
             let mut reached = 0;
             for (most, width) in steps {
-                while parts.begin(most, width.map(TimeDelta::milliseconds), ms) {}
+                while parts.begin(parts.begun().count() < most, width.map(TimeDelta::milliseconds), ms) {}
                 let Some(Part::Begun((from, to))) = parts.take() else { break };
                 prop_assert!(from == reached && to > from);
                 reached = to;

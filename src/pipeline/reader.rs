@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::http::client::Transport;
+use crate::http::error::Unreadable;
 use crate::http::exchange::exchange;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
+use crate::http::message::Response;
 use crate::http::retry::Patience;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
@@ -38,14 +42,31 @@ impl<T: Transport> Reader<T> {
     /// # Errors
     /// Why it was given up.
     pub async fn page(&self, window: &Window, place: &Place) -> Result<Page, Failure> {
+        let (page, _) = self.page_and_body(window, place).await?;
+        Ok(page)
+    }
+
+    /// The same, and the text that it was read from.
+    ///
+    /// # Errors
+    /// Why it was given up.
+    pub async fn page_and_body(
+        &self,
+        window: &Window,
+        place: &Place,
+    ) -> Result<(Page, Bytes), Failure> {
         let request = self.source.request(window, place);
-        let page = exchange(
+        let read = |response: &Response| {
+            let page = self.source.read(place, response)?;
+            Ok((page, response.body.clone()))
+        };
+        let (page, body) = exchange(
             &self.transport,
             &self.limits,
             &self.patience,
             &self.meter,
             &request,
-            |response| self.source.read(place, response),
+            read,
         )
         .await?;
         self.meter.pages.add(1);
@@ -55,7 +76,28 @@ impl<T: Transport> Reader<T> {
         if let Some(newest) = places(&page.records).max() {
             self.meter.reached(newest);
         }
-        Ok(page)
+        Ok((page, body))
+    }
+
+    /// The page at `place` once more, from the text that it was read from.
+    ///
+    /// # Errors
+    /// None where it could be read before.
+    pub fn page_of(&self, place: &Place, body: Bytes) -> Result<Page, Unreadable> {
+        let response = Response {
+            status: 200,
+            headers: Vec::new(),
+            body,
+        };
+        self.source.read(place, &response)
+    }
+
+    /// How many requests must be under way at once to use all of the quota.
+    pub fn needed_at_once(&self) -> usize {
+        let latency = self.meter.quickest_answer().unwrap_or_default();
+        let interval = self.limits.interval().max(Duration::from_micros(1));
+        let needed = latency.as_micros().div_ceil(interval.as_micros());
+        usize::try_from(needed).unwrap_or(usize::MAX)
     }
 
     /// Whether reading several parts of a window at once pays: the server takes its time, and longer

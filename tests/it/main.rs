@@ -11,6 +11,7 @@
 
 mod support;
 
+mod ahead;
 mod clock;
 mod collect;
 mod crash;

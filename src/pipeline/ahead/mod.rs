@@ -1,0 +1,254 @@
+//! Owns reading ahead in a source that delivers oldest first: several parts of a window are read at
+//! once, each by its time and then behind its own cursors, and handed on in order.
+//!
+//! Nobody knows for sure whether `from` looks at the time of processing, which is the order of the
+//! records, or at the time of happening: then a part would lack what was processed late. So a record
+//! that tells the two apart is asked for first. And a part ends only where the next one begins with
+//! the very records that the last page of the part ends with: else the server does something that we
+//! do not understand, and the window is read one page after the other.
+//!
+//! The window stands behind the last page that was handed on, which has a cursor of the server's own:
+//! what is read beyond it is only in memory.
+
+mod cutting;
+mod piece;
+pub mod seam;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::http::client::Transport;
+use crate::http::failure::Failure;
+use crate::model::time::Window;
+use crate::pipeline::ascending::{Received, Stream, is_refused_cursor};
+use crate::pipeline::fetch::{FetchError, Reached};
+use crate::pipeline::parts::{Part, Parts, Span};
+use crate::source::Place;
+use cutting::Cutting;
+use piece::{Brought, End, HeldBytes, Packed, Piece};
+use seam::{LastPage, Seam};
+
+/// Pages that must lie ahead, as far as can be told, before it pays.
+const WORTH: usize = 4;
+
+/// What is known of reading ahead in this window.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing yet.
+    #[default]
+    Untried,
+    /// `from` looks at the time by which the records are sorted.
+    Sound,
+    /// It does not, or a seam did not hold.
+    Off,
+}
+
+/// What is read ahead.
+struct Reading {
+    parts: Parts<Piece>,
+    cutting: Cutting,
+    at_once: usize,
+    held: HeldBytes,
+    /// Told when a part was read.
+    done: Arc<Notify>,
+}
+
+impl<T: Transport + 'static> Stream<T> {
+    /// Whether several parts may be read at once, and it would be faster.
+    pub(super) fn may_pay(&self) -> bool {
+        self.concurrency > 1 && self.ahead != Ahead::Off && self.reader.is_slow()
+    }
+
+    /// Reads ahead of the last page, where that pays: until nothing is left of the window, or something
+    /// comes that is better read one page after the other.
+    pub(super) async fn read_ahead(&mut self) -> Result<Option<Reached>, FetchError> {
+        let horizon = self.open.to.unwrap_or_else(chrono::Utc::now);
+        let is_worth = |last: &LastPage| last.pages_until(horizon) >= WORTH;
+        let Some(mut last) = self.last.take().filter(is_worth) else {
+            return Ok(None);
+        };
+        if self.ahead == Ahead::Untried
+            && let Some(witness) = last.witness.take()
+        {
+            if let Some(reached) = self.try_clock(witness).await? {
+                return Ok(Some(reached));
+            }
+            match self.last.take().filter(is_worth) {
+                Some(next) => last = next,
+                None => return Ok(None),
+            }
+        }
+        self.ahead = Ahead::Sound;
+        let at_once = self.concurrency.min(self.reader.needed_at_once());
+        let reading = Reading {
+            parts: Parts::new(last.last, horizon),
+            cutting: Cutting::new(&last, horizon, at_once),
+            at_once,
+            held: HeldBytes::default(),
+            done: Arc::default(),
+        };
+        self.read_parts(reading).await
+    }
+
+    /// Asks by time for a record that happened before it, and goes on behind it where it is there.
+    async fn try_clock(&mut self, seam: Seam) -> Result<Option<Reached>, FetchError> {
+        let window = Window {
+            from: seam.at,
+            ..self.open.window()
+        };
+        let page = self.reader.page(&window, &Place::Start).await?;
+        if !seam.holds(&page.records) {
+            tracing::debug!(
+                "the server filters by another time than it sorts by; reading page by page"
+            );
+            self.ahead = Ahead::Off;
+            return Ok(None);
+        }
+        self.ahead = Ahead::Sound;
+        let page = Received::now(Place::Start, page);
+        self.take(page.without(seam.shared)).await
+    }
+
+    async fn read_parts(&mut self, mut reading: Reading) -> Result<Option<Reached>, FetchError> {
+        let mut seam: Option<Seam> = None;
+        loop {
+            if seam.is_none() {
+                // Nothing was cut off before it: it goes on where the walk stands.
+                self.begin(&mut reading, false, self.walk.place().clone());
+            }
+            let Some(Part::Begun(mut piece)) = reading.parts.take() else {
+                return Ok(None);
+            };
+            let mut before = seam.take();
+            let end = loop {
+                self.begin_others(&mut reading, &piece);
+                let brought = tokio::select! {
+                    brought = piece.brings.recv() => brought,
+                    () = reading.done.notified() => continue,
+                };
+                let page = match brought {
+                    Some(Brought::Page(packed)) => self.unpacked(packed)?,
+                    Some(Brought::End(end)) => break end,
+                    None => return Err(FetchError::Died),
+                };
+                let known = match before.take() {
+                    Some(seam) if !seam.holds(&page.page.records) => return self.broken(),
+                    seam => seam.map(|seam| seam.shared).unwrap_or_default(),
+                };
+                if let Some(reached) = self.take_ahead(page, known, &mut reading.cutting).await? {
+                    return Ok(Some(reached));
+                }
+            };
+            match end {
+                End::Seam(next) => seam = Some(next),
+                End::Full => reading.parts.put_back(piece.left().span),
+                End::Open => {
+                    self.ahead = Ahead::Off;
+                    return Ok(None);
+                }
+                End::Failed(failure) => return self.failed(failure),
+            }
+        }
+    }
+
+    async fn take_ahead(
+        &mut self,
+        page: Received,
+        known: HashSet<seam::Key>,
+        cutting: &mut Cutting,
+    ) -> Result<Option<Reached>, FetchError> {
+        let reached = self.take(page.without(known)).await?;
+        if let Some(page) = &self.last {
+            cutting.saw(page);
+        }
+        Ok(reached)
+    }
+
+    fn unpacked(&self, packed: Packed) -> Result<Received, FetchError> {
+        let (place, at) = (packed.place.clone(), packed.at);
+        let body = packed.unpack().map_err(|_| FetchError::Died)?;
+        let page = self.reader.page_of(&place, body);
+        let page = page.map_err(|_| FetchError::Died)?;
+        Ok(Received::at(place, page, at))
+    }
+
+    /// Begins what nobody reads yet where there are tasks to spare, or else takes from the part that has
+    /// most left to read: beside `first`, which is handed on now.
+    fn begin_others(&self, reading: &mut Reading, first: &Piece) {
+        loop {
+            let active = reading.parts.begun().filter(|(_, piece)| piece.is_active());
+            let active = active.count() + usize::from(first.is_active());
+            if active >= reading.at_once || !reading.held.has_room() {
+                return;
+            }
+            if !self.begin(reading, true, Place::Start) && !self.cut(reading, first) {
+                return;
+            }
+        }
+    }
+
+    /// Begins the oldest part that nobody reads, if there is one.
+    fn begin(&self, reading: &mut Reading, may: bool, place: Place) -> bool {
+        let Reading {
+            parts,
+            cutting,
+            held,
+            done,
+            ..
+        } = reading;
+        let width = parts.unread_from().and_then(|from| cutting.width(from));
+        parts.begin(may, width, |span| {
+            // The last one goes as far as there is anything.
+            let end = (self.open.to, cutting.is_last(span.to));
+            Piece::start(&self.reader, (span, place), end, held, done)
+        })
+    }
+
+    /// Cuts the part in two that has most left to read, where that is worth it.
+    fn cut(&self, reading: &mut Reading, first: &Piece) -> bool {
+        let others = reading
+            .parts
+            .begun()
+            .map(|(number, piece)| (Some(number), piece));
+        let active = std::iter::once((None, first)).chain(others);
+        let active = active.filter(|(_, piece)| piece.is_active());
+        let Some((number, piece)) = active.max_by_key(|(_, piece)| piece.left().span.width())
+        else {
+            return false;
+        };
+        let left = piece.left();
+        let middle = reading.cutting.middle(left.span);
+        let Some(middle) = middle.filter(|middle| piece.end_at(*middle, &left)) else {
+            return false;
+        };
+        let span = Span {
+            from: middle,
+            ..left.span
+        };
+        let end = (self.open.to, left.is_last());
+        let (held, done) = (&reading.held, &reading.done);
+        let behind = Piece::start(&self.reader, (span, Place::Start), end, held, done);
+        reading.parts.insert_behind(number, behind);
+        true
+    }
+
+    /// A seam did not hold: what the walk has reached is sound, and it goes on page by page.
+    fn broken(&mut self) -> Result<Option<Reached>, FetchError> {
+        tracing::debug!(
+            "what was read ahead does not fit what was read before; reading page by page"
+        );
+        self.ahead = Ahead::Off;
+        Ok(None)
+    }
+
+    /// A request was given up. That of a refused cursor is made again where the walk stands.
+    fn failed(&mut self, failure: Failure) -> Result<Option<Reached>, FetchError> {
+        if !is_refused_cursor(&failure, self.walk.place()) {
+            return Err(failure.into());
+        }
+        self.ahead = Ahead::Off;
+        Ok(None)
+    }
+}

@@ -1,0 +1,295 @@
+//! Owns the reading of one part of a window, while others are read beside it.
+//!
+//! Its pages are held packed until their turn comes: a tenth of their size.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+
+use crate::http::client::Transport;
+use crate::http::failure::Failure;
+use crate::model::time::{Timestamp, Window};
+use crate::pipeline::ahead::seam::Seam;
+use crate::pipeline::parts::Span;
+use crate::pipeline::reader::Reader;
+use crate::pipeline::task::Task;
+use crate::source::Place;
+
+/// Bytes of packed pages that may be held, over all parts.
+const HELD_BYTES: usize = 12 * 1024 * 1024;
+
+/// The end of a part that has none.
+const NO_END: i64 = i64::MAX;
+
+/// The end of a part that was read to it.
+const PASSED: i64 = i64::MIN;
+
+/// zstd's quickest: a page in about a millisecond.
+const LEVEL: i32 = 1;
+
+/// A part that is being read.
+pub struct Piece {
+    /// What it brings, in order; its [`End`] at last.
+    pub brings: mpsc::UnboundedReceiver<Brought>,
+    progress: Arc<Progress>,
+    /// Where it ends as long as nothing else is said, for guesses.
+    horizon: Timestamp,
+    task: Task<()>,
+}
+
+/// What is left of a part to read.
+#[derive(Debug)]
+pub struct Left {
+    /// The span of time.
+    pub span: Span,
+    end: i64,
+}
+
+impl Left {
+    /// Whether it goes as far as there is anything.
+    pub fn is_last(&self) -> bool {
+        self.end == NO_END
+    }
+}
+
+/// What a part brings.
+#[derive(Debug)]
+pub enum Brought {
+    /// The next page.
+    Page(Packed),
+    /// Nothing more.
+    End(End),
+}
+
+/// Why a part was not read further.
+#[derive(Debug)]
+pub enum End {
+    /// The next part begins on its last page.
+    Seam(Seam),
+    /// As much is held as may be.
+    Full,
+    /// What to make of its last page is the walk's business: the end of everything, or a surprise.
+    Open,
+    /// A request was given up.
+    Failed(Failure),
+}
+
+/// A page that waits for its turn.
+#[derive(Debug)]
+pub struct Packed {
+    /// Where it lies.
+    pub place: Place,
+    /// When it was received.
+    pub at: Timestamp,
+    body: Body,
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Body {
+    Packed(Vec<u8>),
+    Plain(Bytes),
+}
+
+impl Body {
+    fn length(&self) -> usize {
+        match self {
+            Body::Packed(packed) => packed.len(),
+            Body::Plain(body) => body.len(),
+        }
+    }
+}
+
+/// How many bytes are held by all parts of a window.
+#[derive(Debug, Clone, Default)]
+pub struct HeldBytes(Arc<AtomicUsize>);
+
+/// A share of them, until it is dropped.
+#[derive(Debug)]
+struct Held(HeldBytes, usize);
+
+/// What others may know, and change, of a part that is being read.
+#[derive(Debug)]
+struct Progress {
+    /// The place of its last record so far, epoch milliseconds.
+    reached: AtomicI64,
+    /// Where it ends, epoch milliseconds; the next one begins there.
+    end: AtomicI64,
+}
+
+impl Piece {
+    /// Begins to read `span` from `place` on; without an end where it `is_last`. `done` is told at its end.
+    pub fn start<T: Transport + 'static>(
+        reader: &Arc<Reader<T>>,
+        (span, place): (Span, Place),
+        (to, is_last): (Option<Timestamp>, bool),
+        held: &HeldBytes,
+        done: &Arc<Notify>,
+    ) -> Piece {
+        let end = if is_last {
+            NO_END
+        } else {
+            span.to.timestamp_millis()
+        };
+        let progress = Arc::new(Progress {
+            reached: AtomicI64::new(span.from.timestamp_millis()),
+            end: AtomicI64::new(end),
+        });
+        let (sender, brings) = mpsc::unbounded_channel();
+        let reading = Reading {
+            reader: reader.clone(),
+            window: Window {
+                from: span.from,
+                to,
+            },
+            progress: progress.clone(),
+            held: held.clone(),
+            out: sender,
+        };
+        Piece {
+            brings,
+            progress,
+            horizon: span.to,
+            task: Task::start(done, reading.read(place)),
+        }
+    }
+
+    /// Whether it is still being read.
+    pub fn is_active(&self) -> bool {
+        !self.task.is_done()
+    }
+
+    /// What is left of it to read.
+    pub fn left(&self) -> Left {
+        let end = self.progress.end.load(Ordering::Relaxed);
+        let from = time(self.progress.reached.load(Ordering::Relaxed));
+        let to = match end {
+            NO_END => self.horizon,
+            PASSED => from,
+            end => time(end),
+        };
+        Left {
+            span: Span { from, to },
+            end,
+        }
+    }
+
+    /// Lets it end at `at`, where `left` is still true: what lies behind is read by another.
+    pub fn end_at(&self, at: Timestamp, left: &Left) -> bool {
+        let (end, at) = (&self.progress.end, at.timestamp_millis());
+        let changed = end.compare_exchange(left.end, at, Ordering::Relaxed, Ordering::Relaxed);
+        left.end != PASSED && changed.is_ok()
+    }
+}
+
+/// The reading of one part, in a task of its own.
+struct Reading<T> {
+    reader: Arc<Reader<T>>,
+    window: Window,
+    progress: Arc<Progress>,
+    held: HeldBytes,
+    out: mpsc::UnboundedSender<Brought>,
+}
+
+impl<T: Transport> Reading<T> {
+    /// Reads from `place` on, and hands on what it finds.
+    async fn read(self, mut place: Place) {
+        let end = loop {
+            match self.page(&place).await {
+                Ok(next) => place = next,
+                Err(end) => break end,
+            }
+        };
+        // Where nobody listens, the whole run is at its end.
+        let _ = self.out.send(Brought::End(end));
+    }
+
+    /// Hands on the page at `place`; where the next one lies, or why it ends there.
+    async fn page(&self, place: &Place) -> Result<Place, End> {
+        let (page, body) = self
+            .reader
+            .page_and_body(&self.window, place)
+            .await
+            .map_err(End::Failed)?;
+        let packed = Packed::new(place.clone(), &body, &self.held);
+        if self.out.send(Brought::Page(packed)).is_err() {
+            return Err(End::Open);
+        }
+        let last = page.records.iter().rev().find_map(|record| record.position);
+        let (Some(next), Some(last)) = (page.next.filter(|next| next != place), last) else {
+            return Err(End::Open);
+        };
+        self.progress
+            .reached
+            .store(last.timestamp_millis(), Ordering::Relaxed);
+        match self.progress.passed(last) {
+            Some(end) => Err(End::Seam(Seam::new(end, &page.records))),
+            None if self.held.has_room() => Ok(next),
+            None => Err(End::Full),
+        }
+    }
+}
+
+impl Progress {
+    /// The end, if the record at `last` has passed it. From then on nobody can change it.
+    fn passed(&self, last: Timestamp) -> Option<Timestamp> {
+        let close = |end| (end != NO_END && last >= time(end)).then_some(PASSED);
+        let end = self
+            .end
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, close);
+        end.ok().map(time)
+    }
+}
+
+/// Of times that were times before.
+fn time(ms: i64) -> Timestamp {
+    Timestamp::from_timestamp_millis(ms).unwrap_or(Timestamp::MAX_UTC)
+}
+
+impl HeldBytes {
+    /// Whether more may be asked for ahead of the first part.
+    pub fn has_room(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < HELD_BYTES
+    }
+
+    fn hold(&self, bytes: usize) -> Held {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Held(self.clone(), bytes)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
+    }
+}
+
+impl Packed {
+    fn new(place: Place, body: &Bytes, held: &HeldBytes) -> Packed {
+        // It does not fail, but for a lack of memory.
+        let body = match zstd::bulk::compress(body, LEVEL) {
+            Ok(packed) => Body::Packed(packed),
+            Err(_) => Body::Plain(body.clone()),
+        };
+        Packed {
+            place,
+            at: chrono::Utc::now(),
+            held: held.hold(body.length()),
+            body,
+        }
+    }
+
+    /// The text that the page was read from.
+    ///
+    /// # Errors
+    /// zstd's, which for what it packed itself is a lack of memory.
+    pub fn unpack(self) -> std::io::Result<Bytes> {
+        drop(self.held);
+        match self.body {
+            Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(packed.as_slice())?)),
+            Body::Plain(body) => Ok(body),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Owns the seams between the parts of a window that are read at once: what one page ends with and
+//! another must begin with. Pure.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+
+use crate::model::record::{Fingerprint, Record};
+use crate::model::time::{Timestamp, whole_millis};
+
+/// What tells one record from all others.
+pub type Key = (Fingerprint, u64);
+
+/// What tells `record`.
+pub fn key(record: &Record) -> Key {
+    (record.identity(), record.doc.content_hash())
+}
+
+/// Where one part ends and the next begins, and the records at the end of the one that the other must
+/// begin with.
+#[derive(Debug)]
+pub struct Seam {
+    /// The time from which the next part is asked for.
+    pub at: Timestamp,
+    /// The records behind it.
+    pub shared: HashSet<Key>,
+}
+
+impl Seam {
+    /// The seam at `at`: all that stands behind the last of `records` that lies before it.
+    pub fn new(at: Timestamp, records: &[Record]) -> Seam {
+        let is_before = |record: &Record| record.position.is_some_and(|place| place < at);
+        let behind = records
+            .iter()
+            .rposition(is_before)
+            .map_or(0, |last| last + 1);
+        Seam {
+            at,
+            shared: records[behind..].iter().map(key).collect(),
+        }
+    }
+
+    /// Whether the next part's first page holds all that is shared.
+    pub fn holds(&self, first: &[Record]) -> bool {
+        let first: HashSet<Key> = first.iter().map(key).collect();
+        self.shared.is_subset(&first)
+    }
+}
+
+/// What must be known of a page to read ahead of it.
+#[derive(Debug)]
+pub struct LastPage {
+    /// How many records it holds.
+    pub records: usize,
+    /// The place of the first.
+    pub first: Timestamp,
+    /// The place of the last.
+    pub last: Timestamp,
+    /// Around a record that tells the clocks apart; nothing where none was processed later than it
+    /// happened, so that there is only one clock.
+    pub witness: Option<Seam>,
+}
+
+impl LastPage {
+    /// Nothing where the records do not say when they were processed.
+    pub fn of(records: &[Record]) -> Option<LastPage> {
+        let mut places = records.iter().filter_map(|record| record.position);
+        let first = places.next()?;
+        let last = places.next_back()?;
+        let tells = |record: &&Record| match (record.time, record.position) {
+            (Some(time), Some(place)) => time < whole_millis(place),
+            _ => false,
+        };
+        let witness = records.iter().rev().find(tells);
+        let at = witness.and_then(|record| record.position).map(whole_millis);
+        Some(LastPage {
+            records: records.len(),
+            first,
+            last,
+            witness: at.map(|at| Seam::new(at, records)),
+        })
+    }
+
+    /// How many such pages there are until `end`, as far as this one tells.
+    pub fn pages_until(&self, end: Timestamp) -> usize {
+        let (ahead, page) = (end - self.last, self.last - self.first);
+        let pages = ahead.num_milliseconds().max(0) / page.num_milliseconds().max(1);
+        match page > TimeDelta::zero() {
+            true => usize::try_from(pages).unwrap_or(usize::MAX),
+            false => 0,
+        }
+    }
+}

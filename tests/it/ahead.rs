@@ -1,0 +1,103 @@
+//! Reading ahead: a slow server's log comes whole, once and in order, in a part of the time that one
+//! page after the other would take.
+
+use std::time::{Duration, Instant};
+
+use atlaudit::sandbox::{Api, FilterClock};
+
+use crate::support::{Site, eventually, jira_ids, org_ids, small};
+
+/// More than what makes several requests at once pay.
+const LATENCY: Duration = Duration::from_millis(150);
+
+/// Pages of ten.
+const PAGES: usize = 100;
+
+fn site() -> Site {
+    let mut options = small(10 * PAGES, 10 * PAGES);
+    options.behaviour.org_latency = LATENCY;
+    options.behaviour.jira_latency = LATENCY;
+    let mut site = Site::new(options);
+    for source in ["acme", "acme-jira"] {
+        site.set(source, "page_size", 10);
+    }
+    // As many pages as an ordinary slice has of a thousand.
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "30");
+    site
+}
+
+/// All events of both sources are in `file`, each once.
+fn is_whole(site: &Site, source: &str) {
+    let ids = match source {
+        "acme" => org_ids(&site.control.org_ids()),
+        _ => jira_ids(&site.control.jira_ids()),
+    };
+    let mut expected = ids;
+    let mut written = site.read(source).ids();
+    if source == "acme" {
+        // In the order of processing.
+        assert_eq!(written, expected);
+    }
+    expected.sort();
+    written.sort();
+    assert_eq!(written, expected);
+}
+
+#[test]
+fn a_slow_server_is_asked_for_several_parts_at_once() {
+    for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
+        let site = site();
+        let begun = Instant::now();
+        site.ok(&["pull", source, "--output", source]);
+        let took = begun.elapsed();
+        is_whole(&site, source);
+        let alone = LATENCY * u32::try_from(PAGES).unwrap();
+        assert!(took < alone / 2, "{source}: {took:?} of {alone:?}");
+        // What is read twice at the seams, or found empty, is little.
+        let asked = site.control.request_count(api);
+        assert!(asked < PAGES + PAGES / 2, "{source}: {asked} requests");
+        // With nothing new, one request tells.
+        site.ok(&["pull", source, "--output", source]);
+        is_whole(&site, source);
+        assert_eq!(site.control.request_count(api), asked + 1, "{source}");
+    }
+}
+
+#[test]
+fn a_run_that_dies_ahead_of_itself_loses_and_repeats_nothing() {
+    for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
+        let mut site = site();
+        site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
+        for share in [6, 3, 2] {
+            let mut running = site.start(&["pull", source, "--output", source]);
+            let before = site.control.request_count(api);
+            eventually("some requests", || {
+                site.control.request_count(api) > before + PAGES / share
+            });
+            running.child().kill().unwrap();
+            drop(running);
+        }
+        site.ok(&["pull", source, "--output", source]);
+        is_whole(&site, source);
+    }
+}
+
+#[test]
+fn a_server_that_filters_by_the_time_of_an_event_is_not_read_ahead() {
+    let site = site();
+    site.control
+        .set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
+    site.ok(&["pull", "acme", "--since", "60d", "--output", "acme"]);
+    is_whole(&site, "acme");
+}
+
+#[test]
+fn one_at_a_time_is_one_at_a_time() {
+    let mut site = site();
+    site.set("acme-jira", "concurrency", 1);
+    let begun = Instant::now();
+    site.ok(&["pull", "acme-jira", "--output", "acme-jira"]);
+    let asked = site.control.request_count(Api::JiraAudit);
+    assert!(begun.elapsed() > LATENCY * u32::try_from(asked).unwrap());
+    is_whole(&site, "acme-jira");
+}
