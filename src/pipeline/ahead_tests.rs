@@ -344,3 +344,63 @@ fn five_tasks_keep_a_server_busy_that_takes_seconds() {
     assert!(times_faster > 4.5, "{times_faster:.2}");
     assert!(seen.queries.len() < 1_050, "{}", seen.queries.len());
 }
+
+/// A page of twenty of a site's log with records at `times`, newest first.
+fn jira_page(times: &[i64], query: &Query) -> (u16, String) {
+    let base = open(None).from;
+    let (from, to) = (query.time("from"), query.time("to"));
+    let newest_first = times.iter().enumerate().rev();
+    let newest_first = newest_first.map(|(n, ms)| (n, base + TimeDelta::milliseconds(*ms)));
+    let records: Vec<_> = newest_first
+        .filter(|(_, at)| (from..=to).contains(at))
+        .skip(query.number("offset"))
+        .take(20)
+        .map(|(n, at)| serde_json::json!({"id": n, "created": format_millis(at)}))
+        .collect();
+    (200, serde_json::json!({"records": records}).to_string())
+}
+
+#[test]
+fn days_nights_and_weekends_of_a_site_are_read_in_slices_that_fit() {
+    let latency = Duration::from_millis(300);
+    for days in [7, 30, 180] {
+        let times: Vec<i64> = workdays(2_000, days, 1)
+            .into_iter()
+            .map(|(at, _)| at)
+            .collect();
+        let mut fetcher = slow_fetcher(latency, jira_source(20), move |_, query| {
+            jira_page(&times, query)
+        });
+        (fetcher.concurrency, fetcher.slice_records) = (8, 60);
+        let window = OpenWindow {
+            to: Some(open(None).from + TimeDelta::days(days)),
+            ..open(None)
+        };
+        let seen = read(fetcher, window);
+        assert_eq!(seen.ids, (0..2_000).collect::<Vec<_>>());
+        let times_faster = (latency * 100).as_secs_f64() / seen.took.as_secs_f64();
+        assert!(times_faster > 4.5, "{days} days: {times_faster:.2}");
+        assert!(seen.queries.len() < 140, "{}", seen.queries.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn slices_bring_each_record_once_and_in_order(
+        gaps in prop::collection::vec(prop_oneof![Just(0_i64), 0_i64..3, 0_i64..5_000_000], 1..500),
+        most in 1_usize..100,
+        concurrency in 1_usize..9,
+        is_slow in any::<bool>(),
+    ) {
+        let times: Vec<i64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
+        let count = times.len();
+        let latency = Duration::from_millis(if is_slow { 300 } else { 1 });
+        let mut fetcher = slow_fetcher(latency, jira_source(20), move |_, query| jira_page(&times, query));
+        (fetcher.concurrency, fetcher.slice_records) = (concurrency, most);
+        let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(60)), ..open(None) };
+        let seen = read(fetcher, window);
+        prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+        prop_assert_eq!(seen.ids, (0..count).collect::<Vec<_>>());
+    }
+}

@@ -23,42 +23,36 @@ const SLICE_BYTES: usize = 4 * 1024 * 1024;
 /// The grain of an API's dates.
 const GRAIN: TimeDelta = TimeDelta::milliseconds(1);
 
-/// What has been paged through of a slice.
+/// What is known of a slice that is being paged through, newest first. Its pages are held elsewhere.
 #[derive(Debug, Default)]
 pub struct Collected {
-    /// The records, newest first.
-    pub records: Vec<Record>,
-    /// False when a record came twice: the log grew while it was paged through.
-    pub is_steady: bool,
-    known: HashSet<(Fingerprint, u64)>,
+    /// How many records it holds so far.
+    pub records: usize,
     bytes: usize,
+    known: HashSet<(Fingerprint, u64)>,
+    repeats: bool,
+    last: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+    is_unsorted: bool,
+    is_from_before: bool,
     stale_in_a_row: u32,
 }
 
 impl Collected {
-    /// Nothing yet.
-    pub fn new() -> Collected {
-        Collected {
-            is_steady: true,
-            ..Collected::default()
-        }
-    }
-
-    /// Takes the next page.
+    /// Takes note of the next page of `span`.
     ///
     /// # Errors
     /// [`Circle`] when page after page brings nothing new.
-    pub fn add(&mut self, page: Vec<Record>) -> Result<(), Circle> {
+    pub fn add(&mut self, page: &[Record], span: &Span) -> Result<(), Circle> {
         let mut brought_news = page.is_empty();
         for record in page {
-            let key = (record.identity(), record.doc.content_hash());
-            match self.known.insert(key) {
-                false => self.is_steady = false,
-                true => {
-                    brought_news = true;
-                    self.bytes += record.doc.text().len();
-                    self.records.push(record);
-                }
+            let is_new = self.known.insert(key(record));
+            self.repeats |= !is_new;
+            brought_news |= is_new;
+            if is_new {
+                self.records += 1;
+                self.bytes += record.doc.text().len();
+                self.note_place(record.position, span);
             }
         }
         self.stale_in_a_row = match brought_news {
@@ -71,9 +65,30 @@ impl Collected {
         }
     }
 
+    fn note_place(&mut self, place: Option<Timestamp>, span: &Span) {
+        let Some(place) = place else { return };
+        self.is_unsorted |= self.last.is_some_and(|last| last < place);
+        self.last = Some(place);
+        self.is_from_before |= place < span.from - SLACK;
+        if place >= span.from {
+            let oldest = self.oldest.unwrap_or(place).min(place);
+            self.oldest = Some(whole_millis(oldest));
+        }
+    }
+
+    /// Whether it stood still while it was paged through: a record that came twice tells that it grew.
+    pub fn is_steady(&self) -> bool {
+        !self.repeats
+    }
+
+    /// Whether what was paged through holds all there is from `at` on: something older was seen.
+    pub fn holds_all_since(&self, at: Timestamp) -> bool {
+        self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
+    }
+
     /// Whether it is more than one slice may hold.
     pub fn is_over(&self, most: usize) -> bool {
-        self.records.len() > most || self.bytes > SLICE_BYTES
+        self.records > most || self.bytes > SLICE_BYTES
     }
 
     /// Where `span` can be cut, so that what is newer has been paged through; nothing where all lies
@@ -82,29 +97,33 @@ impl Collected {
     /// # Errors
     /// The server gives records from before the span: it ignores the dates, and no cut helps.
     pub fn cut(&self, span: &Span) -> Result<Option<Timestamp>, FetchError> {
-        let places = || self.records.iter().filter_map(|record| record.position);
-        if places().any(|place| place < span.from - SLACK) {
+        if self.is_from_before {
             return Err(FetchError::IgnoresDates);
         }
-        let oldest = places().map(whole_millis).filter(|&at| at >= span.from);
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
         // Of the oldest millisecond there may be more to come; where it is the only one, it is cut off.
-        let oldest = oldest.min();
-        Ok(oldest
-            .map(|oldest| oldest + GRAIN)
-            .filter(inside)
-            .or(oldest.filter(inside)))
+        let behind = self.oldest.map(|oldest| oldest + GRAIN);
+        Ok(behind.filter(inside).or(self.oldest.filter(inside)))
     }
+}
 
-    /// All records from `at` on; nothing where it is not sure that these are all.
-    pub fn since(mut self, at: Timestamp) -> Option<Vec<Record>> {
-        let places = self.records.iter().filter_map(|record| record.position);
-        let is_newest_first = places.is_sorted_by(|newer, older| newer >= older);
-        let is_older = |record: &Record| record.position.is_some_and(|place| place < at);
-        let end = self.records.iter().position(is_older)?;
-        self.records.truncate(end);
-        (self.is_steady && is_newest_first).then_some(self.records)
-    }
+/// The records of a slice's pages, each once; with `since`, only those before the first that is older.
+pub fn gathered(pages: Vec<Vec<Record>>, since: Option<Timestamp>) -> Vec<Record> {
+    let mut known = HashSet::new();
+    let is_older = |record: &Record| match (record.position, since) {
+        (Some(place), Some(since)) => place < since,
+        _ => false,
+    };
+    pages
+        .into_iter()
+        .flatten()
+        .take_while(|record| !is_older(record))
+        .filter(|record| known.insert(key(record)))
+        .collect()
+}
+
+fn key(record: &Record) -> (Fingerprint, u64) {
+    (record.identity(), record.doc.content_hash())
 }
 
 /// A slice's records by (place, id), each with a place: one that has none stands where it was found,
@@ -171,80 +190,85 @@ mod tests {
 
     #[test]
     fn the_same_page_again_and_again_is_a_circle() {
-        let mut collected = Collected::new();
-        let mut add = || collected.add(vec![record("a", None), record("b", None)]);
+        let mut collected = Collected::default();
+        let mut add = || collected.add(&[record("a", None), record("b", None)], &span());
         assert_eq!([add(), add(), add(), add()], [Ok(()); 4]);
         assert_eq!(add(), Err(Circle));
-        assert!(!collected.is_steady);
+        assert!(!collected.is_steady());
     }
 
-    fn collected(places: &[Option<&str>]) -> Collected {
-        let mut collected = Collected::new();
+    fn page(places: &[Option<&str>]) -> Vec<Record> {
         let page = places.iter().enumerate();
-        let page = page.map(|(n, &place)| record(&n.to_string(), place));
-        collected.add(page.collect()).unwrap();
+        page.map(|(n, &place)| record(&n.to_string(), place))
+            .collect()
+    }
+
+    fn collected(places: &[Option<&str>], span: &Span) -> Collected {
+        let mut collected = Collected::default();
+        collected.add(&page(places), span).unwrap();
         collected
     }
 
-    /// Where it is cut, and the ids of what is kept.
-    fn cut(places: &[Option<&str>]) -> (Option<Timestamp>, Option<Vec<String>>) {
-        let at = collected(places).cut(&span()).unwrap();
-        let kept = at.and_then(|at| collected(places).since(at));
-        let ids = kept.map(|kept| kept.into_iter().filter_map(|record| record.id).collect());
-        (at, ids)
+    fn cut(places: &[Option<&str>]) -> Option<Timestamp> {
+        collected(places, &span()).cut(&span()).unwrap()
     }
 
     #[test]
     fn what_is_newer_than_the_oldest_millisecond_is_kept() {
-        let (at, kept) = cut(&[
+        let places = [
             Some("09:30:00"),
             None,
             Some("09:20:00"),
             None,
             Some("09:10:00"),
             Some("09:10:00"),
-        ]);
+        ];
+        let at = cut(&places);
         assert_eq!(at, Some(self::at("09:10:00.001")));
-        assert_eq!(kept.unwrap(), ["0", "1", "2", "3"]);
+        assert!(collected(&places, &span()).holds_all_since(at.unwrap()));
+        let kept = gathered(vec![page(&places[..3]), page(&places)], at);
+        let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();
+        assert_eq!(kept, ["0", "1", "2", "3"]);
     }
 
     #[test]
-    fn what_does_not_come_newest_first_is_cut_and_read_again() {
-        let (at, kept) = cut(&[Some("09:30:00"), Some("09:10:00"), Some("09:20:00")]);
-        assert_eq!((at, kept), (Some(self::at("09:10:00.001")), None));
+    fn what_does_not_come_newest_first_is_not_sure_to_be_all() {
+        let places = [Some("09:30:00"), Some("09:10:00"), Some("09:20:00")];
+        let at = cut(&places).unwrap();
+        assert_eq!(at, self::at("09:10:00.001"));
+        assert!(!collected(&places, &span()).holds_all_since(at));
     }
 
     #[test]
     fn a_crowded_millisecond_is_cut_off() {
-        assert_eq!(cut(&[Some("09:59:59.999")]).0, Some(at("09:59:59.999")));
-        assert_eq!(cut(&[Some("09:00:00")]).0, Some(at("09:00:00.001")));
+        let last = [Some("09:59:59.999")];
+        assert_eq!(cut(&last), Some(at("09:59:59.999")));
+        // More of it may come.
+        assert!(!collected(&last, &span()).holds_all_since(at("09:59:59.999")));
+        assert_eq!(cut(&[Some("09:00:00")]), Some(at("09:00:00.001")));
         let atom = Span {
             from: at("09:00:00"),
             to: at("09:00:00.001"),
         };
-        assert_eq!(collected(&[Some("09:00:00")]).cut(&atom).unwrap(), None);
-        assert_eq!(cut(&[None]).0, None);
+        let crowded = collected(&[Some("09:00:00")], &atom);
+        assert_eq!(crowded.cut(&atom).unwrap(), None);
+        assert_eq!(cut(&[None]), None);
     }
 
     #[test]
     fn a_server_that_ignores_the_dates_is_told_only_where_it_matters() {
-        let refused = collected(&[Some("07:00:00")]).cut(&span());
+        let refused = collected(&[Some("07:00:00")], &span()).cut(&span());
         assert!(matches!(refused, Err(FetchError::IgnoresDates)));
-        assert!(
-            collected(&[Some("08:59:30")])
-                .cut(&span())
-                .unwrap()
-                .is_none()
-        );
+        assert_eq!(cut(&[Some("08:59:30")]), None);
     }
 
     #[test]
     fn many_records_or_large_ones_are_too_much() {
         let mut large = record("large", None);
         large.doc = Document::new(format!("\"{}\"", "x".repeat(SLICE_BYTES)).into());
-        let mut collected = collected(&[None, None]);
+        let mut collected = collected(&[None, None], &span());
         assert!(collected.is_over(1) && !collected.is_over(2));
-        collected.add(vec![large]).unwrap();
+        collected.add(&[large], &span()).unwrap();
         assert!(collected.is_over(5));
     }
 }

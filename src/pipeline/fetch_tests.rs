@@ -52,7 +52,7 @@ impl Query<'_> {
         self.get(key).unwrap().parse().unwrap()
     }
 
-    fn time(&self, key: &str) -> Timestamp {
+    pub(super) fn time(&self, key: &str) -> Timestamp {
         parse_api_time(&self.get(key).unwrap()).unwrap()
     }
 }

@@ -13,6 +13,7 @@ pub mod error;
 pub mod fetch;
 pub mod journal;
 mod newest_first;
+mod packed;
 mod parts;
 pub mod plan;
 pub mod reader;

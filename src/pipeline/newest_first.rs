@@ -9,11 +9,11 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
-use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::pipeline::collected::{Collected, oldest_first};
+use crate::pipeline::collected::{Collected, gathered, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
+use crate::pipeline::packed::{HeldBytes, Packed};
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
@@ -22,10 +22,6 @@ use crate::state::checkpoint::OpenWindow;
 
 /// Times that a slice is read because the log changed beneath it, before the run ends there.
 pub(super) const SLICE_READS: u32 = 4;
-
-/// Slices that are held read beyond those that may be read at once, before what was read is dropped
-/// to be read again: each was cut off from one that held too much.
-const HELD: usize = 2;
 
 /// The reading of one window.
 pub struct Slices<T> {
@@ -38,6 +34,8 @@ pub struct Slices<T> {
     /// Records that one slice may hold in memory.
     most: usize,
     density: Density,
+    held: HeldBytes,
+    /// Told when a slice was read.
     done: Arc<Notify>,
     out: mpsc::Sender<Delivery>,
 }
@@ -46,36 +44,18 @@ pub struct Slices<T> {
 enum Slice {
     Asked(Span, Task<Result<Found, FetchError>>),
     Held(Span, Read),
+    Failed(FetchError),
 }
 
-/// The records of a slice.
+/// The pages of a slice.
 #[derive(Debug)]
 struct Read {
-    newest_first: Vec<Record>,
-    received: Timestamp,
+    pages: Vec<Packed>,
+    /// Where it begins that was cut off from a larger one.
+    since: Option<Timestamp>,
+    records: usize,
     /// Whether the slice stood still meanwhile.
     is_steady: bool,
-}
-
-/// Where a slice is cut.
-#[derive(Debug)]
-struct Cut {
-    at: Timestamp,
-    /// How many records lie about behind it.
-    newer: usize,
-    /// What lies from there on, where that is sure to be all.
-    newest: Option<Read>,
-}
-
-impl Read {
-    /// What came just now.
-    fn now(newest_first: Vec<Record>, is_steady: bool) -> Read {
-        Read {
-            newest_first,
-            received: chrono::Utc::now(),
-            is_steady,
-        }
-    }
 }
 
 /// What a slice turned out to hold.
@@ -85,6 +65,22 @@ enum Found {
     Whole(Read),
     /// More than fits.
     TooMuch(Cut),
+}
+
+/// Where a slice is cut.
+#[derive(Debug)]
+struct Cut {
+    at: Timestamp,
+    /// About as many records lie behind it.
+    newer: usize,
+    /// What lies from there on, where that is sure to be all.
+    newest: Option<Read>,
+}
+
+impl Slice {
+    fn is_active(&self) -> bool {
+        matches!(self, Slice::Asked(_, task) if !task.is_done())
+    }
 }
 
 impl<T: Transport + 'static> Slices<T> {
@@ -104,6 +100,7 @@ impl<T: Transport + 'static> Slices<T> {
             concurrency,
             most,
             density: Density::default(),
+            held: HeldBytes::default(),
             done: Arc::default(),
             out,
         }
@@ -116,30 +113,65 @@ impl<T: Transport + 'static> Slices<T> {
     pub async fn read(mut self) -> Result<Reached, FetchError> {
         let mut parts = Parts::new(self.open.from, self.end);
         loop {
-            // The first is the whole window: most are small, and it tells how dense the records lie.
-            let width = self.density.span_of(self.most * 2 / 3);
-            while parts.begin(self.may_begin(&parts), width, |span| self.ask(span)) {}
-            let Some(Part::Begun(slice)) = parts.take() else {
-                return Ok(Reached::End);
-            };
-            let (span, found) = match slice {
-                Slice::Held(span, read) => (span, Found::Whole(read)),
-                Slice::Asked(span, task) => (
-                    span,
-                    self.told(span, task.await.map_err(|_| FetchError::Died)??),
-                ),
-            };
-            match found {
-                Found::TooMuch(cut) => self.cut(&mut parts, span, cut),
-                Found::Whole(read) => {
-                    let is_steady = read.is_steady;
-                    if !self.hand_on(span, read).await {
-                        return Ok(Reached::Unheard);
-                    }
-                    if !is_steady {
-                        return Err(FetchError::Unsteady);
-                    }
+            parts.rework(|slice| self.settled(slice));
+            self.begin(&mut parts);
+            let (span, read) = match parts.take() {
+                Some(Part::Begun(Slice::Held(span, read))) => (span, read),
+                Some(Part::Begun(Slice::Failed(error))) => return Err(error),
+                Some(Part::Begun(asked)) => {
+                    parts.put_back_begun(asked);
+                    self.done.notified().await;
+                    continue;
                 }
+                // The first of what is left is always begun.
+                Some(Part::Unread(_)) | None => return Ok(Reached::End),
+            };
+            let is_steady = read.is_steady;
+            if !self.hand_on(span, read).await? {
+                return Ok(Reached::Unheard);
+            }
+            if !is_steady {
+                return Err(FetchError::Unsteady);
+            }
+        }
+    }
+
+    /// Begins what comes first, and as many other slices as there are tasks to spare.
+    fn begin(&self, parts: &mut Parts<Slice>) {
+        loop {
+            let active = parts.begun().filter(|(_, slice)| slice.is_active()).count();
+            let may = active < self.at_once() && self.held.has_room();
+            // The first is the whole window: most are small, and it tells how dense the records lie.
+            let width = self.density.span_of(self.most * 3 / 4);
+            if !parts.begin(may, width, |span| self.ask(span)) {
+                return;
+            }
+        }
+    }
+
+    /// What becomes of a slice: where it was asked for and held too much, the part that is still to be
+    /// read, and behind it what does not need to be read again.
+    fn settled(&mut self, slice: Slice) -> [Option<Part<Slice>>; 2] {
+        let (span, task) = match slice {
+            Slice::Asked(span, task) if task.is_done() => (span, task),
+            other => return [Some(Part::Begun(other)), None],
+        };
+        match task.result().unwrap_or(Err(FetchError::Died)) {
+            Err(error) => [Some(Part::Begun(Slice::Failed(error))), None],
+            Ok(Found::Whole(read)) => {
+                self.density.saw(read.records, span.width());
+                [Some(Part::Begun(Slice::Held(span, read))), None]
+            }
+            Ok(Found::TooMuch(cut)) => {
+                self.density.saw(cut.newer, span.to - cut.at);
+                let (from, to) = (cut.at, cut.at);
+                let older = Part::Unread(Span { to, ..span });
+                let newer = Span { from, ..span };
+                let newer = match cut.newest.filter(|_| self.held.has_room()) {
+                    Some(read) => Part::Begun(Slice::Held(newer, read)),
+                    None => Part::Unread(newer),
+                };
+                [Some(older), Some(newer)]
             }
         }
     }
@@ -151,46 +183,16 @@ impl<T: Transport + 'static> Slices<T> {
         }
     }
 
-    fn may_begin(&self, parts: &Parts<Slice>) -> bool {
-        parts.begun().count() < self.at_once()
-    }
-
     fn ask(&self, span: Span) -> Slice {
-        let (reader, most) = (self.reader.clone(), self.most);
-        Slice::Asked(
-            span,
-            Task::start(&self.done, async move { read(&reader, span, most).await }),
-        )
-    }
-
-    /// Takes note of how dense the records lie in what was found.
-    fn told(&mut self, span: Span, found: Found) -> Found {
-        match &found {
-            Found::Whole(read) => self.density.saw(read.newest_first.len(), span.width()),
-            Found::TooMuch(cut) => self.density.saw(cut.newer, span.to - cut.at),
-        }
-        found
-    }
-
-    /// Puts back what lies before the cut, and behind it what does not need to be read again.
-    fn cut(&self, parts: &mut Parts<Slice>, span: Span, cut: Cut) {
-        let newer = Span {
-            from: cut.at,
-            ..span
-        };
-        match cut
-            .newest
-            .filter(|_| parts.begun().count() < self.at_once() + HELD)
-        {
-            Some(read) => parts.put_back_begun(Slice::Held(newer, read)),
-            None => parts.put_back(newer),
-        }
-        parts.put_back(Span { to: cut.at, ..span });
+        let (reader, held, most) = (self.reader.clone(), self.held.clone(), self.most);
+        let is_probe = self.density.span_of(1).is_none();
+        let work = async move { read(&reader, &held, span, most, is_probe).await };
+        Slice::Asked(span, Task::start(&self.done, work))
     }
 
     /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays
     /// to be read again by the next run.
-    async fn hand_on(&self, span: Span, read: Read) -> bool {
+    async fn hand_on(&self, span: Span, read: Read) -> Result<bool, FetchError> {
         let from = if read.is_steady { span.to } else { span.from };
         let then = (from < self.end).then_some(OpenWindow {
             from,
@@ -198,14 +200,18 @@ impl<T: Transport + 'static> Slices<T> {
             cursor: None,
             rereads: self.open.rereads,
         });
+        let received = read.pages.last().map(|page| page.at);
+        let pages = read.pages.into_iter();
+        let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
+        let records = gathered(pages.collect::<Result<_, FetchError>>()?, read.since);
         let delivery = Delivery::Records {
-            records: oldest_first(read.newest_first, &span),
-            received: read.received,
+            records: oldest_first(records, &span),
+            received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,
             then,
             passed: read.is_steady,
         };
-        self.out.send(delivery).await.is_ok()
+        Ok(self.out.send(delivery).await.is_ok())
     }
 }
 
@@ -213,12 +219,14 @@ impl<T: Transport + 'static> Slices<T> {
 /// through, and another may have slipped past: it is read again.
 async fn read<T: Transport>(
     reader: &Reader<T>,
+    held: &HeldBytes,
     span: Span,
     most: usize,
+    is_probe: bool,
 ) -> Result<Found, FetchError> {
     let mut reads = 1;
     loop {
-        let found = read_once(reader, span, most).await?;
+        let found = read_once(reader, held, span, most, is_probe).await?;
         let is_unsteady = matches!(&found, Found::Whole(read) if !read.is_steady);
         if !is_unsteady || reads == SLICE_READS {
             return Ok(found);
@@ -231,24 +239,39 @@ async fn read<T: Transport>(
 /// Reads a slice until it is whole, or more than `most` records were found and it can be cut.
 async fn read_once<T: Transport>(
     reader: &Reader<T>,
+    held: &HeldBytes,
     span: Span,
     most: usize,
+    is_probe: bool,
 ) -> Result<Found, FetchError> {
-    let mut collected = Collected::new();
-    let mut place = Place::Start;
+    let mut collected = Collected::default();
+    let (mut pages, mut place) = (Vec::new(), Place::Start);
     loop {
-        let page = reader.page(&span.window(), &place).await?;
-        collected.add(page.records)?;
+        let (page, body) = reader.page_and_body(&span.window(), &place).await?;
+        pages.push(Packed::new(place, &body, held));
+        collected.add(&page.records, &span)?;
+        let read = |pages, since| Read {
+            pages,
+            since,
+            records: collected.records,
+            is_steady: collected.is_steady(),
+        };
         let Some(next) = page.next else {
-            let is_steady = collected.is_steady;
-            return Ok(Found::Whole(Read::now(collected.records, is_steady)));
+            return Ok(Found::Whole(read(pages, None)));
         };
         place = next;
+        // Where several tasks can share the work, one page is enough to see how it lies.
+        let most = if is_probe && reader.is_slow() {
+            0
+        } else {
+            most
+        };
         if collected.is_over(most)
             && let Some(at) = collected.cut(&span)?
         {
-            let newer = collected.records.len();
-            let newest = collected.since(at).map(|newest| Read::now(newest, true));
+            let newer = collected.records;
+            let is_all = collected.holds_all_since(at);
+            let newest = is_all.then(|| read(pages, Some(at)));
             return Ok(Found::TooMuch(Cut { at, newer, newest }));
         }
     }

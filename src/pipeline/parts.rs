@@ -110,6 +110,16 @@ impl<R> Parts<R> {
             .insert(at.min(self.parts.len()), Part::Begun(begun));
     }
 
+    /// Puts in the place of each that is begun what `becomes` makes of it, oldest first.
+    pub fn rework<const N: usize>(&mut self, mut becomes: impl FnMut(R) -> [Option<Part<R>>; N]) {
+        for part in std::mem::take(&mut self.parts) {
+            match part {
+                Part::Begun(begun) => self.parts.extend(becomes(begun).into_iter().flatten()),
+                unread => self.parts.push_back(unread),
+            }
+        }
+    }
+
     /// The oldest part, which is no longer one of these then.
     pub fn take(&mut self) -> Option<Part<R>> {
         self.parts.pop_front()

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::http::client::Transport;
-use crate::http::error::Unreadable;
 use crate::http::exchange::exchange;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
@@ -14,6 +13,8 @@ use crate::http::message::Response;
 use crate::http::retry::Patience;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
+use crate::pipeline::fetch::FetchError;
+use crate::pipeline::packed::Packed;
 use crate::pipeline::plan::watermark_of;
 use crate::source::{Page, Place, Source};
 use crate::telemetry::meter::Meter;
@@ -79,17 +80,19 @@ impl<T: Transport> Reader<T> {
         Ok((page, body))
     }
 
-    /// The page at `place` once more, from the text that it was read from.
+    /// The page that was packed.
     ///
     /// # Errors
-    /// None where it could be read before.
-    pub fn page_of(&self, place: &Place, body: Bytes) -> Result<Page, Unreadable> {
+    /// [`FetchError::Died`], which for a page that could be read before is a lack of memory.
+    pub fn page_of(&self, packed: Packed) -> Result<Page, FetchError> {
+        let place = packed.place.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
-            body,
+            body: packed.unpack().map_err(|_| FetchError::Died)?,
         };
-        self.source.read(place, &response)
+        let page = self.source.read(&place, &response);
+        page.map_err(|_| FetchError::Died)
     }
 
     /// How many requests must be under way at once to use all of the quota.

@@ -1,55 +1,104 @@
 //! Owns work that goes on beside the rest, and ends when nobody wants its result any more.
 
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::AbortHandle;
 use tracing::Instrument as _;
 
 /// A task of the runtime, and its result once it is there. Dropped, it is aborted.
 #[derive(Debug)]
 pub struct Task<R> {
-    handle: JoinHandle<R>,
-    is_done: Arc<AtomicBool>,
+    handle: AbortHandle,
+    shared: Arc<Shared<R>>,
+}
+
+#[derive(Debug)]
+struct Shared<R> {
+    result: Mutex<Option<R>>,
+    is_done: AtomicBool,
+}
+
+/// Tells that a task is at its end, also where it panics.
+struct Telling<R>(Arc<Shared<R>>, Arc<Notify>);
+
+impl<R> Drop for Telling<R> {
+    fn drop(&mut self) {
+        self.0.is_done.store(true, Ordering::Release);
+        self.1.notify_one();
+    }
 }
 
 impl<R: Send + 'static> Task<R> {
     /// Starts `work`, and tells `done` at its end. What it logs is of the source that the caller works for.
     pub fn start(done: &Arc<Notify>, work: impl Future<Output = R> + Send + 'static) -> Task<R> {
-        let is_done = Arc::new(AtomicBool::new(false));
-        let (flag, done) = (is_done.clone(), done.clone());
+        let shared = Arc::new(Shared {
+            result: Mutex::new(None),
+            is_done: AtomicBool::new(false),
+        });
+        let telling = Telling(shared.clone(), done.clone());
         let work = async move {
             let result = work.await;
-            flag.store(true, Ordering::Release);
-            done.notify_one();
-            result
+            *telling.0.slot() = Some(result);
         };
         Task {
-            handle: tokio::spawn(work.in_current_span()),
-            is_done,
+            handle: tokio::spawn(work.in_current_span()).abort_handle(),
+            shared,
         }
     }
 
-    /// Whether its work is done.
+    /// Whether its work is at its end.
     pub fn is_done(&self) -> bool {
-        self.is_done.load(Ordering::Acquire)
+        self.shared.is_done.load(Ordering::Acquire)
+    }
+
+    /// What its work brought; nothing before the end, and where it panicked.
+    pub fn result(self) -> Option<R> {
+        self.shared.slot().take()
     }
 }
 
-impl<R> Future for Task<R> {
-    /// An error where it panicked.
-    type Output = Result<R, JoinError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.handle).poll(context)
+impl<R> Shared<R> {
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<R>> {
+        // One assignment: a panic elsewhere leaves it whole.
+        self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<R> Drop for Task<R> {
     fn drop(&mut self) {
         self.handle.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_result_waits_and_a_panic_brings_none() {
+        let done = Arc::new(Notify::new());
+        let good = Task::start(&done, async { 7 });
+        done.notified().await;
+        assert!(good.is_done());
+        assert_eq!(good.result(), Some(7));
+        let bad = Task::<u8>::start(&done, async { panic!("for a test") });
+        done.notified().await;
+        assert!(bad.is_done());
+        assert_eq!(bad.result(), None);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_wants_ends() {
+        let (done, kept) = (Arc::new(Notify::new()), Arc::new(()));
+        let held = kept.clone();
+        let task = Task::start(&done, async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
+        drop(task);
+        done.notified().await;
+        assert_eq!(Arc::strong_count(&kept), 1);
     }
 }

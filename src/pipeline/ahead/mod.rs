@@ -24,10 +24,11 @@ use crate::http::failure::Failure;
 use crate::model::time::Window;
 use crate::pipeline::ascending::{Received, Stream, is_refused_cursor};
 use crate::pipeline::fetch::{FetchError, Reached};
+use crate::pipeline::packed::{HeldBytes, Packed};
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::source::Place;
 use cutting::Cutting;
-use piece::{Brought, End, HeldBytes, Packed, Piece};
+use piece::{Brought, End, Piece};
 use seam::{LastPage, Seam};
 
 /// Pages that must lie ahead, as far as can be told, before it pays.
@@ -168,9 +169,7 @@ impl<T: Transport + 'static> Stream<T> {
 
     fn unpacked(&self, packed: Packed) -> Result<Received, FetchError> {
         let (place, at) = (packed.place.clone(), packed.at);
-        let body = packed.unpack().map_err(|_| FetchError::Died)?;
-        let page = self.reader.page_of(&place, body);
-        let page = page.map_err(|_| FetchError::Died)?;
+        let page = self.reader.page_of(packed)?;
         Ok(Received::at(place, page, at))
     }
 

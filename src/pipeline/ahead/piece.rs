@@ -1,33 +1,25 @@
 //! Owns the reading of one part of a window, while others are read beside it.
-//!
-//! Its pages are held packed until their turn comes: a tenth of their size.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::ahead::seam::Seam;
+use crate::pipeline::packed::{HeldBytes, Packed};
 use crate::pipeline::parts::Span;
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
 use crate::source::Place;
-
-/// Bytes of packed pages that may be held, over all parts.
-const HELD_BYTES: usize = 12 * 1024 * 1024;
 
 /// The end of a part that has none.
 const NO_END: i64 = i64::MAX;
 
 /// The end of a part that was read to it.
 const PASSED: i64 = i64::MIN;
-
-/// zstd's quickest: a page in about a millisecond.
-const LEVEL: i32 = 1;
 
 /// A part that is being read.
 pub struct Piece {
@@ -75,40 +67,6 @@ pub enum End {
     /// A request was given up.
     Failed(Failure),
 }
-
-/// A page that waits for its turn.
-#[derive(Debug)]
-pub struct Packed {
-    /// Where it lies.
-    pub place: Place,
-    /// When it was received.
-    pub at: Timestamp,
-    body: Body,
-    held: Held,
-}
-
-#[derive(Debug)]
-enum Body {
-    Packed(Vec<u8>),
-    Plain(Bytes),
-}
-
-impl Body {
-    fn length(&self) -> usize {
-        match self {
-            Body::Packed(packed) => packed.len(),
-            Body::Plain(body) => body.len(),
-        }
-    }
-}
-
-/// How many bytes are held by all parts of a window.
-#[derive(Debug, Clone, Default)]
-pub struct HeldBytes(Arc<AtomicUsize>);
-
-/// A share of them, until it is dropped.
-#[derive(Debug)]
-struct Held(HeldBytes, usize);
 
 /// What others may know, and change, of a part that is being read.
 #[derive(Debug)]
@@ -246,50 +204,4 @@ impl Progress {
 /// Of times that were times before.
 fn time(ms: i64) -> Timestamp {
     Timestamp::from_timestamp_millis(ms).unwrap_or(Timestamp::MAX_UTC)
-}
-
-impl HeldBytes {
-    /// Whether more may be asked for ahead of the first part.
-    pub fn has_room(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < HELD_BYTES
-    }
-
-    fn hold(&self, bytes: usize) -> Held {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Held(self.clone(), bytes)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
-impl Packed {
-    fn new(place: Place, body: &Bytes, held: &HeldBytes) -> Packed {
-        // It does not fail, but for a lack of memory.
-        let body = match zstd::bulk::compress(body, LEVEL) {
-            Ok(packed) => Body::Packed(packed),
-            Err(_) => Body::Plain(body.clone()),
-        };
-        Packed {
-            place,
-            at: chrono::Utc::now(),
-            held: held.hold(body.length()),
-            body,
-        }
-    }
-
-    /// The text that the page was read from.
-    ///
-    /// # Errors
-    /// zstd's, which for what it packed itself is a lack of memory.
-    pub fn unpack(self) -> std::io::Result<Bytes> {
-        drop(self.held);
-        match self.body {
-            Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(packed.as_slice())?)),
-            Body::Plain(body) => Ok(body),
-        }
-    }
 }
