@@ -14,10 +14,11 @@ pub struct Density {
 impl Density {
     /// A span of this length held so many records.
     pub fn saw(&mut self, records: usize, span: TimeDelta) {
-        let found = span.num_milliseconds().max(1) as f64 / records.max(1) as f64;
-        self.ms_per_record = Some(match self.ms_per_record {
-            Some(known) => found.min(known * WIDEST_STEP),
-            None => found,
+        let ms = span.num_milliseconds().max(1) as f64;
+        self.ms_per_record = Some(match (self.ms_per_record, records) {
+            (Some(known), 0) => known * WIDEST_STEP,
+            (Some(known), _) => (ms / records as f64).min(known * WIDEST_STEP),
+            (None, _) => ms / records.max(1) as f64,
         });
     }
 
@@ -55,6 +56,7 @@ mod tests {
             span_of(&[(100, 1_000), (0, 500), (0, 2_000)], 50),
             Some(8_000)
         );
+        assert_eq!(span_of(&[(1, 1), (0, 1), (0, 1)], 1), Some(16));
     }
 
     #[test]
