@@ -2,6 +2,7 @@
 //! an argument.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use url::Url;
@@ -199,7 +200,7 @@ pub struct SandboxArgs {
     /// Port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 8417)]
     pub port: u16,
-    /// Organization events to serve
+    /// Organization events to serve; a million takes some seconds and 1.5 GB of memory
     #[arg(long, value_name = "N", default_value_t = 2400)]
     pub events: usize,
     /// Jira records to serve
@@ -211,6 +212,15 @@ pub struct SandboxArgs {
     /// Answer 429 to more than N requests a minute on a path
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_limit: Option<u32>,
+    /// Wait before each page, such as 300ms or 3s
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    pub latency: Option<Duration>,
+    /// The same for organization events only
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    pub org_latency: Option<Duration>,
+    /// The same for Jira records only
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    pub jira_latency: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::cli::args::{Args, AuthCommand, Command, GlobalArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
@@ -135,12 +136,15 @@ pub(super) fn pull_settings(
 }
 
 fn sandbox(typed: &SandboxArgs) -> SandboxRequest {
+    let latency = |of_one: Option<Duration>| of_one.or(typed.latency).unwrap_or_default();
     SandboxRequest {
         port: typed.port,
         events: typed.events,
         records: typed.records,
         seed: typed.seed,
         rate_limit: typed.rate_limit,
+        org_latency: latency(typed.org_latency),
+        jira_latency: latency(typed.jira_latency),
     }
 }
 

@@ -31,6 +31,8 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
         behaviour: Behaviour {
             org_rate_limit: limit.clone(),
             jira_rate_limit: limit,
+            org_latency: request.org_latency,
+            jira_latency: request.jira_latency,
             ..Behaviour::default()
         },
     })

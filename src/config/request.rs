@@ -2,6 +2,7 @@
 //! command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::config::settings::{Format, Settings, SourceSettings};
 use crate::model::name::SourceName;
@@ -102,4 +103,8 @@ pub struct SandboxRequest {
     pub seed: u64,
     /// Requests a minute the server allows on a path; more get 429.
     pub rate_limit: Option<u32>,
+    /// How long each page of organization events takes.
+    pub org_latency: Duration,
+    /// How long each page of Jira records takes.
+    pub jira_latency: Duration,
 }

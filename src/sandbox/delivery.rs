@@ -53,8 +53,13 @@ pub async fn deliver(
         .format("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     set(&mut response, "date", &date);
-    let body = Bytes::from(reply.body);
-    fill(&mut response, line, body, fault, terms.gzip);
+    if fault == Fault::Pass && !terms.gzip {
+        announce(&mut response, reply.body.len());
+        let steps = reply.body.into_iter().map(Step::Send);
+        *response.body_mut() = Body::from_stream(Play::new(steps));
+    } else {
+        fill(&mut response, line, reply.body.whole(), fault, terms.gzip);
+    }
     response
 }
 

@@ -3,8 +3,8 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, Envelope, Fault, RateLimit, jira, json_text, org, reply::Reply, route::Route, throttle,
-    world::World,
+    Api, Envelope, Fault, RateLimit, jira, json_text, org, pieces::Pieces, reply::Reply,
+    route::Route, throttle, world::World,
 };
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
@@ -79,7 +79,7 @@ fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
         Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => Some(Reply {
             status: 0,
             headers: Vec::new(),
-            body: String::new(),
+            body: Pieces::default(),
         }),
         Fault::Pass
         | Fault::CloseMidBody
@@ -116,7 +116,8 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     };
     reply.headers.extend(limit_headers);
     if world.behaviour.pretty_json && reply.is_json() {
-        reply.body = json_text::pretty(&reply.body);
+        let body = reply.body.whole();
+        reply.body = json_text::pretty(&String::from_utf8_lossy(&body)).into();
     }
     reply
 }
@@ -165,7 +166,7 @@ fn plain(status: u16, content_type: &str, body: &str) -> Reply {
     Reply {
         status,
         headers,
-        body: body.to_owned(),
+        body: body.to_owned().into(),
     }
 }
 
@@ -186,6 +187,6 @@ fn scripted(status: u16, headers: &[(String, String)], body: &str) -> Reply {
     Reply {
         status,
         headers,
-        body: body.to_owned(),
+        body: body.to_owned().into(),
     }
 }

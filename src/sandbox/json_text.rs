@@ -5,6 +5,9 @@
 
 use std::fmt::Write;
 
+/// Room for most of the objects inside of an event, so that few of them move while they grow.
+const TYPICAL_BYTES: usize = 192;
+
 /// A JSON object under construction. Keys come out in the order written, repeats included.
 #[derive(Debug)]
 pub struct Object {
@@ -14,9 +17,9 @@ pub struct Object {
 impl Object {
     /// An object without keys.
     pub fn new() -> Self {
-        Self {
-            text: String::from("{"),
-        }
+        let mut text = String::with_capacity(TYPICAL_BYTES);
+        text.push('{');
+        Self { text }
     }
 
     /// Adds a string member.
@@ -89,17 +92,25 @@ pub fn quoted(value: &str) -> String {
 
 fn quote(out: &mut String, value: &str) {
     out.push('"');
-    for letter in value.chars() {
-        match letter {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
-            }
-            other => out.push(other),
+    let mut rest = value;
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
+    {
+        let (plain, from_odd) = rest.split_at(at);
+        out.push_str(plain);
+        let (odd, after) = from_odd.split_at(1);
+        match odd {
+            "\"" => out.push_str("\\\""),
+            "\\" => out.push_str("\\\\"),
+            "\n" => out.push_str("\\n"),
+            control => control.bytes().for_each(|byte| {
+                let _ = write!(out, "\\u{byte:04x}");
+            }),
         }
+        rest = after;
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -9,7 +9,7 @@
 //!   exchange  fault -> credential -> rate limit -> endpoint -> reply
 //!     org, jira   the two APIs: what they keep, how they page, how they refuse
 //!     throttle    rate limits, fault: what was scripted, ledger: what was asked
-//!   delivery  a reply becomes bytes on the wire: whole, slow, cut, endless
+//!   delivery  a reply, in pieces that are not copied, becomes bytes on the wire: whole, slow, cut, endless
 //! data      composes the events: people at work for a month, and one incident
 //! control   the handle with which a test scripts all of this while it runs
 //! ```
@@ -30,6 +30,7 @@ mod ledger;
 mod line;
 mod options;
 mod org;
+mod pieces;
 mod reply;
 mod route;
 mod server;

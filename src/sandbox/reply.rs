@@ -2,27 +2,27 @@
 
 use chrono::Utc;
 
-use super::{Envelope, json_text::Object};
+use super::{Envelope, json_text::Object, pieces::Pieces};
 
 /// Status, headers and body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
     /// Headers besides those that every answer has.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: String,
+    pub body: Pieces,
 }
 
 impl Reply {
     /// A JSON body with `status`.
-    pub fn json(status: u16, body: String) -> Self {
+    pub fn json(status: u16, body: impl Into<Pieces>) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Self {
             status,
             headers,
-            body,
+            body: body.into(),
         }
     }
 
@@ -117,7 +117,7 @@ mod tests {
         };
         let body = |envelope| {
             let reply = error.reply(envelope, "/p");
-            serde_json::from_str::<serde_json::Value>(&reply.body).unwrap()
+            serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
         };
         assert_eq!(body(Envelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
         assert_eq!(body(Envelope::Errors)["errors"][0]["status"], "429");
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn jira_has_its_own() {
         assert_eq!(
-            jira_error(403, "No.").body,
+            jira_error(403, "No.").body.whole(),
             r#"{"errorMessages":["No."],"errors":{}}"#
         );
     }

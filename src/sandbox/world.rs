@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     Api, Behaviour, Options, data, fault::Script, jira::JiraLog, ledger::Ledger, org::OrgLog,
-    throttle::Throttle,
+    pieces::Pieces, throttle::Throttle,
 };
 
 /// One value for each [`Api`].
@@ -47,7 +47,7 @@ pub struct World {
     /// Rate limits.
     pub throttles: PerApi<Throttle>,
     /// The last 200 body of each API, for a fault that repeats it.
-    pub last_pages: PerApi<Option<String>>,
+    pub last_pages: PerApi<Option<Pieces>>,
     /// What was asked.
     pub ledger: Ledger,
     /// Cursors of an earlier generation are expired.
@@ -61,11 +61,11 @@ pub struct World {
 impl World {
     /// A world with its seeded history.
     pub fn new(options: &Options, base_url: String) -> Self {
-        let (events, org_composer) = data::org_history(&options.data);
-        let (records, jira_composer) = data::jira_history(&options.data);
+        let (org, org_composer) = data::org_history(&options.data);
+        let (jira, jira_composer) = data::jira_history(&options.data);
         Self {
-            org: events.into_iter().collect(),
-            jira: records.into_iter().collect(),
+            org,
+            jira,
             org_composer,
             jira_composer,
             behaviour: options.behaviour.clone(),

@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn the_incident_is_complete_and_alone_at_its_address() {
         let now: chrono::DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-        let (events, _) = super::super::org_history(&DataOptions {
+        let (events, _) = super::super::org_history::<Vec<_>>(&DataOptions {
             now,
             ..DataOptions::default()
         });

@@ -27,8 +27,11 @@ const TIE_EVERY: usize = 100;
 /// Events before and after that point that share it.
 const TIE_REACH: usize = 4;
 
-/// The organization's history in processing order, and the composer that goes on from it.
-pub fn org_history(options: &DataOptions) -> (Vec<OrgEvent>, OrgComposer) {
+/// The organization's history, composed in processing order into an `L`, and the composer that goes on from it.
+pub fn org_history<L>(options: &DataOptions) -> (L, OrgComposer)
+where
+    L: FromIterator<OrgEvent>,
+{
     let mut composer = OrgComposer::new(options.seed, options.clean);
     let (start, end) = clock::window(options);
     let with_incident = options.org_events >= SMALLEST_WITH_INCIDENT;
@@ -51,20 +54,24 @@ pub fn org_history(options: &DataOptions) -> (Vec<OrgEvent>, OrgComposer) {
     } else {
         Vec::new()
     };
-    let mut events = Vec::with_capacity(options.org_events);
     let mut pending = incident.into_iter().peekable();
-    for (number, at) in times.into_iter().enumerate() {
-        while let Some(event) = pending.next_if(|event| event.processed_ms < at) {
-            events.push(event);
-        }
-        events.push(composer.compose(at, !options.clean && number % 45 == 44));
-    }
-    events.extend(pending);
-    (events, composer)
+    let mut times = times.into_iter().enumerate().peekable();
+    let events = std::iter::from_fn(|| {
+        let next = times.peek().map(|(_, at)| *at);
+        let incident = pending.next_if(|event| next.is_none_or(|at| event.processed_ms < at));
+        incident.or_else(|| {
+            let (number, at) = times.next()?;
+            Some(composer.compose(at, !options.clean && number % 45 == 44))
+        })
+    });
+    (events.collect(), composer)
 }
 
-/// The site's history, oldest first, and the composer that goes on from it.
-pub fn jira_history(options: &DataOptions) -> (Vec<JiraRecord>, JiraComposer) {
+/// The site's history, composed oldest first into an `L`, and the composer that goes on from it.
+pub fn jira_history<L>(options: &DataOptions) -> (L, JiraComposer)
+where
+    L: FromIterator<JiraRecord>,
+{
     let mut composer = JiraComposer::new(options.seed, options.clean);
     let (start, end) = clock::window(options);
     let mut times = clock::draw(composer.rng(), start, end, options.jira_records);
@@ -103,7 +110,7 @@ mod tests {
     }
 
     fn parsed(clean: bool) -> Vec<Value> {
-        let (events, _) = org_history(&options(clean));
+        let (events, _) = org_history::<Vec<_>>(&options(clean));
         events
             .iter()
             .map(|event| serde_json::from_str(&event.text).unwrap())
@@ -113,25 +120,28 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_bytes() {
         assert_eq!(
-            org_history(&options(false)).0,
-            org_history(&options(false)).0
+            org_history::<Vec<_>>(&options(false)).0,
+            org_history::<Vec<_>>(&options(false)).0
         );
         assert_eq!(
-            jira_history(&options(false)).0,
-            jira_history(&options(false)).0
+            jira_history::<Vec<_>>(&options(false)).0,
+            jira_history::<Vec<_>>(&options(false)).0
         );
         let other = DataOptions {
             seed: 8,
             ..options(false)
         };
-        assert_ne!(org_history(&options(false)).0, org_history(&other).0);
+        assert_ne!(
+            org_history::<Vec<_>>(&options(false)).0,
+            org_history::<Vec<_>>(&other).0
+        );
     }
 
     #[test]
     fn the_history_is_complete_ordered_and_within_its_window() {
         for clean in [true, false] {
             let options = options(clean);
-            let (events, _) = org_history(&options);
+            let (events, _) = org_history::<Vec<_>>(&options);
             assert_eq!(events.len(), options.org_events);
             assert!(events.is_sorted_by_key(|event| event.processed_ms));
             let end = options.now.timestamp_millis();
@@ -139,7 +149,7 @@ mod tests {
             assert!(events[0].processed_ms >= start && events[2399].processed_ms <= end);
             let ids: HashSet<&str> = events.iter().map(|event| event.id.as_str()).collect();
             assert_eq!(ids.len(), events.len());
-            let (records, _) = jira_history(&options);
+            let (records, _) = jira_history::<Vec<_>>(&options);
             assert_eq!(records.len(), options.jira_records);
             assert!(records.is_sorted_by_key(|record| record.created_ms));
             let ids: HashSet<&str> = records.iter().map(|record| record.id.as_str()).collect();
@@ -149,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_the_log_sorts_by_is_what_the_text_says() {
-        for event in org_history(&options(false)).0 {
+        for event in org_history::<Vec<_>>(&options(false)).0 {
             let value: Value = serde_json::from_str(&event.text).unwrap();
             let at = |key: &str| {
                 let text = value["attributes"][key].as_str().unwrap();
@@ -161,7 +171,7 @@ mod tests {
             assert_eq!(at("time"), event.time_ms);
             assert_eq!(value["id"], event.id.as_str());
         }
-        for record in jira_history(&options(false)).0 {
+        for record in jira_history::<Vec<_>>(&options(false)).0 {
             let value: Value = serde_json::from_str(&record.text).unwrap();
             let created = value["created"].as_str().unwrap();
             let created = DateTime::parse_from_str(created, "%Y-%m-%dT%H:%M:%S%.3f%z").unwrap();
@@ -192,7 +202,7 @@ mod tests {
     #[test]
     fn ties_and_late_events_are_there_unless_clean() {
         for (clean, expected) in [(false, true), (true, false)] {
-            let (events, _) = org_history(&options(clean));
+            let (events, _) = org_history::<Vec<_>>(&options(clean));
             let tied = events
                 .windows(5)
                 .any(|five| five[0].processed_ms == five[4].processed_ms);

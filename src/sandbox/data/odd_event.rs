@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn every_shape_is_json_and_keeps_id_and_action() {
-        let (events, _) = super::super::org_history(&DataOptions {
+        let (events, _) = super::super::org_history::<Vec<_>>(&DataOptions {
             org_events: 600,
             ..DataOptions::default()
         });
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn some_hundred_events_have_every_shape() {
-        let (events, _) = super::super::org_history(&DataOptions {
+        let (events, _) = super::super::org_history::<Vec<_>>(&DataOptions {
             org_events: 400,
             ..DataOptions::default()
         });

@@ -97,31 +97,33 @@ impl JiraLog {
         let end = search.to.map_or(self.kept.len(), |to| {
             self.kept.partition_point(|kept| kept.created_ms <= to)
         });
-        self.kept
-            .get(start..end.max(start))
-            .unwrap_or_default()
-            .iter()
-            .rev()
-            .filter(|kept| matches(&kept.text, &search.terms))
-            .skip(search.offset)
-            .take(search.limit)
-            .map(|kept| kept.text.as_str())
-            .collect()
+        let asked = self.kept.get(start..end.max(start)).unwrap_or_default();
+        let newest_first = asked.iter().rev().map(|kept| kept.text.as_str());
+        if search.terms.is_empty() {
+            // Without a look at what is skipped.
+            newest_first
+                .skip(search.offset)
+                .take(search.limit)
+                .collect()
+        } else {
+            newest_first
+                .filter(|text| matches(text, &search.terms))
+                .skip(search.offset)
+                .take(search.limit)
+                .collect()
+        }
     }
 }
 
 impl FromIterator<JiraRecord> for JiraLog {
     fn from_iter<I: IntoIterator<Item = JiraRecord>>(records: I) -> Self {
-        let mut log = Self::default();
-        records.into_iter().for_each(|record| log.add(record));
-        log
+        let mut kept = Vec::from_iter(records);
+        kept.sort_by_key(|record| record.created_ms); // it leaves equal times in order of arrival
+        Self { kept }
     }
 }
 
 fn matches(text: &str, terms: &[String]) -> bool {
-    if terms.is_empty() {
-        return true;
-    }
     let text = text.to_lowercase();
     terms.iter().all(|term| text.contains(term))
 }

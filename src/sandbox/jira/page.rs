@@ -61,7 +61,7 @@ pub fn records(world: &mut World, ask: &Ask, cloud_id: Option<&str>, fault: &Fau
         .number("offset", offset)
         .number("limit", limit)
         .number("total", world.jira.len())
-        .raw("records", &array(texts))
+        .raw("records", &array(&texts))
         .finish();
     if some {
         record_meanwhile(world, search.to);

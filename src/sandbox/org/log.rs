@@ -1,7 +1,11 @@
 //! The organization's events, kept as JSON text in processing order.
+//!
+//! The history that the server starts with is laid out as one text, so that a page of it is a slice and not a copy.
+//! A client can then be measured against this server, and not together with it.
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use chrono::DateTime;
 use serde_json::Value;
 
@@ -67,9 +71,11 @@ pub struct Search {
 
 /// A page of events.
 #[derive(Debug)]
-pub struct Found<'a> {
-    /// Their JSON text.
-    pub texts: Vec<&'a str>,
+pub struct Found {
+    /// Their JSON texts, with a comma between each two.
+    pub texts: Bytes,
+    /// How many they are.
+    pub count: usize,
     /// The place of the last one.
     pub last: Option<Position>,
     /// Whether there are more behind it.
@@ -79,60 +85,84 @@ pub struct Found<'a> {
 /// The log.
 #[derive(Debug, Default)]
 pub struct OrgLog {
-    kept: Vec<(Position, OrgEvent)>,
+    kept: Vec<Kept>,
     arrived: u64,
+    /// The texts of the history, in order, with a comma between each two.
+    laid_out: Bytes,
+}
+
+/// An event in its place.
+#[derive(Debug)]
+struct Kept {
+    position: Position,
+    time_ms: i64,
+    id: String,
+    text: Text,
+}
+
+/// Where an event's text is.
+#[derive(Debug)]
+enum Text {
+    LaidOut(Range<usize>),
+    Own(String),
 }
 
 impl OrgLog {
     /// Gives an event its place; among equal processing times it comes last.
     pub fn add(&mut self, event: OrgEvent) {
-        let position = Position {
-            processed_ms: event.processed_ms,
-            sequence: self.arrived,
+        let position = self.arrival(event.processed_ms);
+        let place = self.kept.partition_point(|kept| kept.position < position);
+        let kept = Kept {
+            position,
+            time_ms: event.time_ms,
+            id: event.id,
+            text: Text::Own(event.text),
         };
+        self.kept.insert(place, kept);
+    }
+
+    fn arrival(&mut self, processed_ms: i64) -> Position {
+        let sequence = self.arrived;
         self.arrived += 1;
-        let place = self.kept.partition_point(|(kept, _)| *kept < position);
-        self.kept.insert(place, (position, event));
+        Position {
+            processed_ms,
+            sequence,
+        }
     }
 
     /// When the newest event was processed.
     pub fn last_processed_ms(&self) -> Option<i64> {
-        self.kept.last().map(|(position, _)| position.processed_ms)
+        self.kept.last().map(|kept| kept.position.processed_ms)
     }
 
     /// All ids in processing order.
     pub fn ids(&self) -> Vec<String> {
-        self.kept
-            .iter()
-            .map(|(_, event)| event.id.clone())
-            .collect()
+        self.kept.iter().map(|kept| kept.id.clone()).collect()
     }
 
     /// All texts in processing order.
     pub fn texts(&self) -> Vec<String> {
-        self.kept
-            .iter()
-            .map(|(_, event)| event.text.clone())
-            .collect()
+        let owned = |kept| String::from_utf8_lossy(self.text(kept)).into_owned();
+        self.kept.iter().map(owned).collect()
     }
 
     /// The place that lies `events` before `from`; nothing when that is before the first one.
     pub fn back(&self, from: Position, events: usize) -> Option<Position> {
-        let passed = self.kept.partition_point(|(kept, _)| *kept <= from);
+        let passed = self.kept.partition_point(|kept| kept.position <= from);
         let last = passed.checked_sub(events)?.checked_sub(1)?;
-        self.kept.get(last).map(|(position, _)| *position)
+        self.kept.get(last).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for.
-    pub fn page(&self, search: &Search) -> Found<'_> {
+    pub fn page(&self, search: &Search) -> Found {
         let range = self.range(search);
         let candidates = self.kept.get(range).unwrap_or_default().iter();
-        let matching = |kept: &&(Position, OrgEvent)| match search.clock {
+        let matching = |kept: &&Kept| match search.clock {
             FilterClock::ProcessedAt => true, // the range is exact
-            FilterClock::Time => within(search, kept.1.time_ms),
+            FilterClock::Time => within(search, kept.time_ms),
         };
         let wanted = search.limit.saturating_add(1);
-        let mut hits: Vec<&(Position, OrgEvent)> = if search.descending {
+        let mut hits: Vec<&Kept> = if search.descending {
             candidates.rev().filter(matching).take(wanted).collect()
         } else {
             candidates.filter(matching).take(wanted).collect()
@@ -140,12 +170,28 @@ impl OrgLog {
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
         Found {
-            last: hits.last().map(|(position, _)| *position),
-            texts: hits
-                .into_iter()
-                .map(|(_, event)| event.text.as_str())
-                .collect(),
+            texts: self.joined(&hits),
+            count: hits.len(),
+            last: hits.last().map(|kept| kept.position),
             more,
+        }
+    }
+
+    /// The texts of `hits`: a slice where they lie side by side in the history, a copy elsewhere.
+    fn joined(&self, hits: &[&Kept]) -> Bytes {
+        match stretch(hits) {
+            Some(stretch) => self.laid_out.slice(stretch),
+            None => {
+                let texts: Vec<&[u8]> = hits.iter().map(|kept| self.text(kept)).collect();
+                Bytes::from(texts.join(&b','))
+            }
+        }
+    }
+
+    fn text<'a>(&'a self, kept: &'a Kept) -> &'a [u8] {
+        match &kept.text {
+            Text::LaidOut(place) => self.laid_out.get(place.clone()).unwrap_or_default(),
+            Text::Own(text) => text.as_bytes(),
         }
     }
 
@@ -156,20 +202,20 @@ impl OrgLog {
             if let Some(from) = search.from {
                 start = self
                     .kept
-                    .partition_point(|(kept, _)| kept.processed_ms < from);
+                    .partition_point(|kept| kept.position.processed_ms < from);
             }
             if let Some(to) = search.to {
                 end = self
                     .kept
-                    .partition_point(|(kept, _)| kept.processed_ms <= to);
+                    .partition_point(|kept| kept.position.processed_ms <= to);
             }
         }
         match search.after {
             Some(after) if search.descending => {
-                end = end.min(self.kept.partition_point(|(kept, _)| *kept < after));
+                end = end.min(self.kept.partition_point(|kept| kept.position < after));
             }
             Some(after) => {
-                start = start.max(self.kept.partition_point(|(kept, _)| *kept <= after));
+                start = start.max(self.kept.partition_point(|kept| kept.position <= after));
             }
             None => {}
         }
@@ -178,11 +224,49 @@ impl OrgLog {
 }
 
 impl FromIterator<OrgEvent> for OrgLog {
+    /// Lays out the events. One that comes out of order gets a place of its own, as if added later.
     fn from_iter<I: IntoIterator<Item = OrgEvent>>(events: I) -> Self {
         let mut log = Self::default();
-        events.into_iter().for_each(|event| log.add(event));
+        let (mut laid_out, mut late) = (String::new(), Vec::new());
+        for event in events {
+            if log.last_processed_ms() > Some(event.processed_ms) {
+                late.push(event);
+                continue;
+            }
+            if !log.kept.is_empty() {
+                laid_out.push(',');
+            }
+            let start = laid_out.len();
+            laid_out.push_str(&event.text);
+            let kept = Kept {
+                position: log.arrival(event.processed_ms),
+                time_ms: event.time_ms,
+                id: event.id,
+                text: Text::LaidOut(start..laid_out.len()),
+            };
+            log.kept.push(kept);
+        }
+        log.laid_out = Bytes::from(laid_out);
+        late.into_iter().for_each(|event| log.add(event));
         log
     }
+}
+
+/// The stretch of the laid out text that holds `hits` and nothing else.
+fn stretch(hits: &[&Kept]) -> Option<Range<usize>> {
+    let mut places = hits.iter().map(|kept| match &kept.text {
+        Text::LaidOut(place) => Some(place),
+        Text::Own(_) => None,
+    });
+    let mut stretch = places.next()??.clone();
+    for place in places {
+        let place = place?;
+        if place.start != stretch.end + 1 {
+            return None;
+        }
+        stretch.end = place.end;
+    }
+    Some(stretch)
 }
 
 fn within(search: &Search, at: i64) -> bool {
@@ -193,14 +277,20 @@ fn within(search: &Search, at: i64) -> bool {
 mod tests {
     use super::*;
 
-    fn log(times: &[(i64, i64)]) -> OrgLog {
-        let event = |(number, (processed_ms, time_ms)): (usize, &(i64, i64))| OrgEvent {
+    fn event(number: usize, processed_ms: i64, time_ms: i64) -> OrgEvent {
+        OrgEvent {
             id: number.to_string(),
-            time_ms: *time_ms,
-            processed_ms: *processed_ms,
+            time_ms,
+            processed_ms,
             text: number.to_string(),
-        };
-        times.iter().enumerate().map(event).collect()
+        }
+    }
+
+    fn log(times: &[(i64, i64)]) -> OrgLog {
+        let numbered = times.iter().enumerate();
+        numbered
+            .map(|(number, (processed_ms, time_ms))| event(number, *processed_ms, *time_ms))
+            .collect()
     }
 
     fn search(limit: usize) -> Search {
@@ -214,16 +304,23 @@ mod tests {
         }
     }
 
+    fn words(found: &Found) -> &str {
+        std::str::from_utf8(&found.texts).unwrap()
+    }
+
     #[test]
     fn a_shared_millisecond_is_cut_between_two_pages_without_loss() {
         let log = log(&[(5, 5), (7, 7), (7, 1), (7, 7), (9, 9)]);
         let first = log.page(&search(2));
-        assert_eq!((first.texts, first.more), (vec!["0", "1"], true));
+        assert_eq!((words(&first), first.count, first.more), ("0,1", 2, true));
         let second = log.page(&Search {
             after: first.last,
             ..search(9)
         });
-        assert_eq!((second.texts, second.more), (vec!["2", "3", "4"], false));
+        assert_eq!(
+            (words(&second), second.count, second.more),
+            ("2,3,4", 3, false)
+        );
     }
 
     #[test]
@@ -234,17 +331,17 @@ mod tests {
             to: Some(7),
             ..search(9)
         };
-        assert_eq!(log.page(&bounded).texts, ["0", "1", "2"]);
+        assert_eq!(words(&log.page(&bounded)), "0,1,2");
         let by_time = Search {
             clock: FilterClock::Time,
             ..bounded
         };
-        assert_eq!(log.page(&by_time).texts, ["0", "1", "2"]);
+        assert_eq!(words(&log.page(&by_time)), "0,1,2");
         let narrow = Search {
             from: Some(5),
             ..by_time
         };
-        assert_eq!(log.page(&narrow).texts, ["2"]);
+        assert_eq!(words(&log.page(&narrow)), "2");
         let nowhere = Search {
             from: Some(9),
             to: Some(3),
@@ -261,15 +358,12 @@ mod tests {
             ..search(2)
         };
         let first = log.page(&down);
-        assert_eq!(first.texts, ["2", "1"]);
-        assert_eq!(
-            log.page(&Search {
-                after: first.last,
-                ..down
-            })
-            .texts,
-            ["0"]
-        );
+        assert_eq!(words(&first), "2,1");
+        let second = log.page(&Search {
+            after: first.last,
+            ..down
+        });
+        assert_eq!(words(&second), "0");
     }
 
     #[test]
@@ -281,5 +375,43 @@ mod tests {
         ));
         assert_eq!(log.ids(), ["0", "x", "1"]);
         assert_eq!(log.last_processed_ms(), Some(9));
+    }
+
+    #[test]
+    fn a_page_is_the_same_laid_out_or_copied() {
+        let times: Vec<(i64, i64)> = (0..40_i64).map(|at| (at / 3, at % 7)).collect();
+        let laid_out = log(&times);
+        let mut added = OrgLog::default();
+        for (number, (processed_ms, time_ms)) in times.iter().enumerate() {
+            added.add(event(number, *processed_ms, *time_ms));
+        }
+        for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
+            for (from, to) in [(None, None), (Some(3), None), (Some(2), Some(5))] {
+                for (descending, limit) in [(false, 7), (false, 99), (true, 7)] {
+                    let search = Search {
+                        from,
+                        to,
+                        clock,
+                        descending,
+                        ..search(limit)
+                    };
+                    let (ours, theirs) = (laid_out.page(&search), added.page(&search));
+                    assert_eq!(words(&ours), words(&theirs), "{search:?}");
+                    assert_eq!((ours.count, ours.last), (theirs.count, theirs.last));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_history_is_not_copied() {
+        let mut log = log(&[(5, 5), (7, 7), (9, 9)]);
+        let inside = |log: &OrgLog, found: &Found| {
+            log.laid_out.as_ptr_range().contains(&found.texts.as_ptr())
+        };
+        assert!(inside(&log, &log.page(&search(2))));
+        log.add(event(3, 6, 6));
+        let mixed = log.page(&search(9));
+        assert_eq!((words(&mixed), inside(&log, &mixed)), ("0,3,1,2", false));
     }
 }

@@ -1,5 +1,7 @@
 //! One request to events-stream: its parameters, its cursor, its page.
 
+use bytes::Bytes;
+
 use super::{
     cursor::Cursor,
     errors,
@@ -8,7 +10,8 @@ use super::{
 use crate::sandbox::{
     Behaviour, CursorBounds, EndOfStream, Envelope, Fault, ORG_ID, OverLimit,
     exchange::Ask,
-    json_text::{Object, array, quoted},
+    json_text::{Object, quoted},
+    pieces::Pieces,
     reply::{AdminError, Reply},
     world::World,
 };
@@ -45,7 +48,8 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
     });
     if *fault == Fault::EmptyPageWithCursor {
         found = Found {
-            texts: Vec::new(),
+            texts: Bytes::new(),
+            count: 0,
             last: None,
             more: true,
         };
@@ -54,7 +58,7 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(Reply::json(200, body(world, ask, &found, next.as_deref())))
+    Ok(Reply::json(200, body(world, ask, found, next.as_deref())))
 }
 
 fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
@@ -114,12 +118,7 @@ fn bound(ask: &Ask, name: &str) -> Result<Option<i64>, AdminError> {
 }
 
 /// `meta.next`
-fn next(
-    behaviour: &Behaviour,
-    walk: &Cursor,
-    found: &Found<'_>,
-    used: Option<&str>,
-) -> Option<String> {
+fn next(behaviour: &Behaviour, walk: &Cursor, found: &Found, used: Option<&str>) -> Option<String> {
     let at = |last: Option<Position>| {
         Some(
             Cursor {
@@ -145,7 +144,7 @@ fn next(
     }
 }
 
-fn body(world: &World, ask: &Ask, found: &Found<'_>, next: Option<&str>) -> String {
+fn body(world: &World, ask: &Ask, found: Found, next: Option<&str>) -> Pieces {
     let links = next.map_or_else(Object::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
         Object::new().text(
@@ -153,7 +152,7 @@ fn body(world: &World, ask: &Ask, found: &Found<'_>, next: Option<&str>) -> Stri
             &format!("{}{}?cursor={cursor}", world.base_url, ask.path),
         )
     });
-    let count = found.texts.len();
+    let count = found.count;
     // As recorded: the count of the page, but the default limit on an empty one.
     let page_size = if count == 0 {
         world.behaviour.org_default_limit
@@ -170,9 +169,11 @@ fn body(world: &World, ask: &Ask, found: &Found<'_>, next: Option<&str>) -> Stri
         .raw("end_index", "null")
         .number("total", count)
         .finish();
-    Object::new()
-        .raw("data", &array(&found.texts))
-        .raw("links", &links.finish())
-        .raw("meta", &meta)
-        .finish()
+    // Written here and not as an `Object`, so that the events are sent from where they are kept.
+    let end = format!("],\"links\":{},\"meta\":{meta}}}", links.finish());
+    Pieces::from_iter([
+        Bytes::from_static(b"{\"data\":["),
+        found.texts,
+        Bytes::from(end),
+    ])
 }

@@ -53,6 +53,8 @@ async fn faults_within_a_whole_answer() {
         .text()
         .await
         .unwrap();
+    // The middle may lie within a letter, which the client then reads as U+FFFD.
+    let half = String::from_utf8_lossy(&first.as_bytes()[..first.len() / 2]);
     let script = |fault| bench.control.script(Api::OrgEvents, fault);
     let slow = Fault::SlowBody {
         chunk_bytes: 4000,
@@ -61,7 +63,7 @@ async fn faults_within_a_whole_answer() {
     for (fault, status, expected) in [
         (Fault::RepeatPage, 200, first.as_str()),
         (slow, 200, &first),
-        (Fault::TruncatedJson, 200, &first[..first.len() / 2]),
+        (Fault::TruncatedJson, 200, &half),
         (Fault::WrongLength(17), 200, &first[..17]),
         (Fault::EmptyBody, 200, ""),
         (Fault::RawBody("{} ".into()), 200, "{} "),

@@ -23,6 +23,45 @@ async fn every_org_event_is_served_once_in_order() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_not_copied_has_the_bytes_and_headers_of_one_that_is() {
+    let bench = Bench::small().await;
+    let now = bench.control.now().timestamp_millis();
+    let fetch = async || {
+        let query = format!("limit=200&to={now}");
+        let response = bench.org(&query).send().await.unwrap();
+        let headers = response.headers().clone();
+        (headers, response.text().await.unwrap())
+    };
+    let (shared_headers, shared) = fetch().await;
+    // Bytes that are announced and then sent in parts are joined first.
+    let in_one = Fault::SlowBody {
+        chunk_bytes: usize::MAX,
+        pause: Duration::ZERO,
+    };
+    bench.control.script(Api::OrgEvents, in_one);
+    let (copied_headers, copied) = fetch().await;
+    // The cursor, which is there twice, says when it was issued.
+    let without_end = |body: &str| body[..body.find(r#","links":{"next""#).unwrap()].to_owned();
+    assert_eq!(without_end(&shared), without_end(&copied));
+    assert_eq!(
+        without_end(&shared),
+        format!(
+            "{{\"data\":[{}]",
+            bench.control.org_texts()[..200].join(",")
+        )
+    );
+    let names = |headers: &reqwest::header::HeaderMap| {
+        let names = headers.keys().map(|name| name.as_str().to_owned());
+        std::collections::BTreeSet::from_iter(names)
+    };
+    assert_eq!(names(&shared_headers), names(&copied_headers));
+    assert_eq!(
+        shared_headers["content-length"],
+        shared.len().to_string().as_str()
+    );
+}
+
+#[tokio::test]
 async fn a_last_cursor_finds_what_comes_later() {
     let bench = Bench::small().await;
     let page = bench.org_page("limit=500").await;
