@@ -29,6 +29,24 @@ fn short_plain_end(text: &[u8]) -> usize {
     text.len().min(special(block).trailing_zeros() as usize)
 }
 
+/// Whether no byte of `text` from `start` on is special. Quick where enough stands before a short end.
+#[inline]
+pub fn is_plain_from(text: &[u8], start: usize) -> bool {
+    let mut at = start;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        if special(*block) != 0 {
+            return false;
+        }
+        at += WIDTH;
+    }
+    let left = text.len().saturating_sub(at);
+    match text.last_chunk() {
+        // The bits of the last bytes are the highest.
+        Some(block) => special(*block) >> (WIDTH - left) == 0,
+        None => short_plain_end(text.get(at..).unwrap_or_default()) == left,
+    }
+}
+
 /// One bit for each byte, set where it is special, the first byte's the lowest.
 #[inline]
 fn special(block: [u8; WIDTH]) -> u32 {
@@ -64,6 +82,10 @@ mod tests {
             for text in [text, plain.clone().into_bytes(), format!("{plain}\"\u{1}").into_bytes()] {
                 let want = text.iter().position(|&byte| is_special(byte));
                 prop_assert_eq!(plain_end(&text, 0), want.unwrap_or(text.len()));
+                for start in 0..=text.len() {
+                    let want = !text[start..].iter().copied().any(is_special);
+                    prop_assert_eq!(is_plain_from(&text, start), want);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 
-use super::plain::plain_end;
+use super::plain::{is_plain_from, plain_end};
 use crate::model::time::{Timestamp, append_millis};
 
 /// The fields of an object that is being written.
@@ -87,19 +87,29 @@ impl Fields<'_> {
 
 /// Appends `text` as a JSON string; only what must be escaped is.
 pub fn string(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let mut from = 0;
     out.push(b'"');
+    let start = out.len();
+    // Most texts are plain: they are copied first, and looked at where they then stand.
+    out.extend_from_slice(text.as_bytes());
+    if !is_plain_from(out, start) {
+        out.truncate(start);
+        escaped(out, text.as_bytes());
+    }
+    out.push(b'"');
+}
+
+#[cold]
+fn escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut from = 0;
     loop {
-        let end = plain_end(bytes, from);
-        out.extend_from_slice(bytes.get(from..end).unwrap_or_default());
-        match bytes.get(end) {
+        let end = plain_end(text, from);
+        out.extend_from_slice(text.get(from..end).unwrap_or_default());
+        match text.get(end) {
             Some(&byte) => escape(out, byte),
-            None => break,
+            None => return,
         }
         from = end + 1;
     }
-    out.push(b'"');
 }
 
 fn escape(out: &mut Vec<u8>, byte: u8) {
