@@ -40,7 +40,7 @@ impl<'a> Node<'a> {
     }
 
     /// What [`Node::get`] finds for each of `keys`, in one walk over the object.
-    #[inline]
+    #[inline(always)] // the keys are constants, and so are their lengths then
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Node<'a>>; N] {
         let mut found = [None; N];
         for (key, value) in self.entries() {
