@@ -19,12 +19,6 @@ use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
 use crate::source::{Place, Source, jira_audit, org_events};
 
-/// The sources that are measured, by name.
-pub const SOURCES: [&str; 2] = ["org-events", "jira-audit"];
-
-/// The formats that are measured, by name.
-pub const FORMATS: [&str; 2] = ["normalized", "raw"];
-
 /// Records of a page: the largest page that each API gives.
 const PAGE: [usize; 2] = [500, 1000];
 
@@ -64,10 +58,11 @@ impl Load {
                 org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),
                 site: Some("acme.example".to_owned()),
             },
-            format: FORMATS
-                .iter()
-                .zip([Format::Normalized, Format::Raw])
-                .find_map(|(name, known)| (*name == format).then_some(known))?,
+            format: match format {
+                "normalized" => Format::Normalized,
+                "raw" => Format::Raw,
+                _ => return None,
+            },
             count: texts.len(),
             lines: Bytes::from(texts.join("\n")),
             pages,
