@@ -12,7 +12,7 @@
 //! `tests/it/layers.rs` holds this table against the code.
 //!
 //! ```text
-//! app   fuzz
+//! app   fuzz   bench
 //! cli   commands
 //! error
 //! pipeline   sandbox
@@ -24,6 +24,9 @@
 //! ```
 
 mod app;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 mod cli;
 mod commands;
 mod config;

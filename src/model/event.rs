@@ -6,10 +6,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
-
+use crate::model::json::write::Fields;
 use crate::model::name::SourceKind;
-use crate::model::time::{Timestamp, format_millis};
+use crate::model::time::Timestamp;
 
 /// The version of the event format that this module describes.
 pub const SCHEMA: &str = "atlaudit/1";
@@ -21,7 +20,7 @@ pub const UNPARSED: &str = "unparsed";
 pub type Text<'a> = Cow<'a, str>;
 
 /// One normalized event, without its `raw` text, which the renderer appends as it is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Event<'a> {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -30,13 +29,10 @@ pub struct Event<'a> {
     /// Where it was collected.
     pub source: Source<'a>,
     /// When it happened.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "millis")]
     pub time: Option<Timestamp>,
     /// When Atlassian processed it (events-stream only).
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "millis")]
     pub processed_time: Option<Timestamp>,
     /// When this run received it.
-    #[serde(serialize_with = "always_millis")]
     pub observed_time: Timestamp,
     /// The source's own identifier of what was done.
     pub action: Text<'a>,
@@ -45,47 +41,36 @@ pub struct Event<'a> {
     /// How it ended, as far as the source proves it.
     pub outcome: Outcome,
     /// Human text.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Text<'a>>,
     /// jira, confluence, bitbucket, organization, ...
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<Text<'a>>,
     /// Who did it.
-    #[serde(skip_serializing_if = "Actor::is_empty")]
     pub actor: Actor<'a>,
     /// What was acted on, then what else is associated.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target<'a>>,
     /// What changed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change<'a>>,
     /// Where the actor was.
-    #[serde(skip_serializing_if = "Client::is_empty")]
     pub client: Client<'a>,
     /// Small leftovers of the source.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<&'static str, Text<'a>>,
 }
 
 /// The source that an event came from, as the user configured it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Source<'a> {
     /// The name the user gave it.
     pub name: &'a str,
     /// Its type's word.
-    #[serde(rename = "type", serialize_with = "kind_word")]
     pub kind: SourceKind,
     /// The organization.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub org_id: Option<&'a str>,
     /// The site's host name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<&'a str>,
 }
 
 /// The kind of thing that was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Category {
     Authentication,
     Account,
@@ -100,41 +85,63 @@ pub enum Category {
     Other,
 }
 
+impl Category {
+    /// The word for it in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Category::Authentication => "authentication",
+            Category::Account => "account",
+            Category::Group => "group",
+            Category::Permission => "permission",
+            Category::Token => "token",
+            Category::App => "app",
+            Category::Policy => "policy",
+            Category::Content => "content",
+            Category::Configuration => "configuration",
+            Category::DataExport => "data_export",
+            Category::Other => "other",
+        }
+    }
+}
+
 /// How it ended, as far as the source states it or the action's name proves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     Success,
     Failure,
     Unknown,
 }
 
+impl Outcome {
+    /// The word for it in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
 /// Who did it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Actor<'a> {
     /// What it is, when it can be told.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ActorKind>,
     /// Its id, as the source writes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
     /// Its address; only what looks like one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Text<'a>>,
     /// How it proved who it is.
-    #[serde(skip_serializing_if = "Auth::is_empty")]
     pub auth: Auth<'a>,
     /// For whom it acted.
-    #[serde(skip_serializing_if = "Person::is_empty")]
     pub on_behalf_of: Person<'a>,
 }
 
 /// What an actor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActorKind {
     User,
     App,
@@ -142,96 +149,87 @@ pub enum ActorKind {
     Anonymous,
 }
 
+impl ActorKind {
+    /// The word for it in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActorKind::User => "user",
+            ActorKind::App => "app",
+            ActorKind::System => "system",
+            ActorKind::Anonymous => "anonymous",
+        }
+    }
+}
+
 /// How an actor proved who it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Auth<'a> {
     /// `api-token`, `session`, ... as the source words it.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<Text<'a>>,
     /// The token's id (never the token).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_id: Option<Text<'a>>,
     /// The token's label.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_label: Option<Text<'a>>,
 }
 
 /// Someone named beside the actor.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person<'a> {
     /// Account id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// Name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
     /// Address.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Text<'a>>,
 }
 
 /// Something that was acted on, or is associated.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Target<'a> {
     /// user, group, site, ... in the singular.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<Text<'a>>,
     /// Its id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
     /// Its address.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Text<'a>>,
     /// What it belongs to.
-    #[serde(skip_serializing_if = "Parent::is_empty")]
     pub parent: Parent<'a>,
 }
 
 /// What a target belongs to.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parent<'a> {
     /// Its id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Text<'a>>,
     /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Text<'a>>,
 }
 
 /// One changed field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change<'a> {
     /// The field's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<Text<'a>>,
     /// The value before.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Text<'a>>,
     /// The value after.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Text<'a>>,
 }
 
 /// Where the actor was.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client<'a> {
     /// The address, as the source writes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub ip: Option<Text<'a>>,
     /// Country name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Text<'a>>,
     /// Region name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Text<'a>>,
     /// City name.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub city: Option<Text<'a>>,
     /// Atlassian's own word for the area.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub geo: Option<Text<'a>>,
 }
 
@@ -247,19 +245,93 @@ macro_rules! empty_when_default {
     )*};
 }
 
-empty_when_default!(Actor, Auth, Person, Target, Parent, Change, Client);
+empty_when_default!(Target, Change);
 
-fn millis<S: Serializer>(time: &Option<Timestamp>, out: S) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => always_millis(time, out),
-        None => out.serialize_none(),
+impl Event<'_> {
+    /// Writes every key but `raw`, in the order of the output.
+    pub fn write(&self, out: &mut Fields<'_>) {
+        out.text("schema", self.schema);
+        out.text("id", &self.id);
+        out.object("source", |out| self.source.write(out));
+        if let Some(time) = self.time {
+            out.time("time", time);
+        }
+        if let Some(time) = self.processed_time {
+            out.time("processed_time", time);
+        }
+        out.time("observed_time", self.observed_time);
+        out.text("action", &self.action);
+        out.text("category", self.category.as_str());
+        out.text("outcome", self.outcome.as_str());
+        out.maybe("message", self.message.as_deref());
+        out.maybe("product", self.product.as_deref());
+        out.object("actor", |out| self.actor.write(out));
+        out.list("targets", &self.targets, |out, target| target.write(out));
+        out.list("changes", &self.changes, |out, change| change.write(out));
+        out.object("client", |out| self.client.write(out));
+        out.object("labels", |out| {
+            for (key, value) in &self.labels {
+                out.text(key, value);
+            }
+        });
     }
 }
 
-fn always_millis<S: Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(&format_millis(*time))
+impl Source<'_> {
+    fn write(&self, out: &mut Fields<'_>) {
+        out.text("name", self.name);
+        out.text("type", self.kind.as_str());
+        out.maybe("org_id", self.org_id);
+        out.maybe("site", self.site);
+    }
 }
 
-fn kind_word<S: Serializer>(kind: &SourceKind, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(kind.as_str())
+impl Actor<'_> {
+    fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("type", self.kind.map(ActorKind::as_str));
+        out.maybe("id", self.id.as_deref());
+        out.maybe("name", self.name.as_deref());
+        out.maybe("email", self.email.as_deref());
+        out.object("auth", |out| {
+            out.maybe("type", self.auth.kind.as_deref());
+            out.maybe("token_id", self.auth.token_id.as_deref());
+            out.maybe("token_label", self.auth.token_label.as_deref());
+        });
+        out.object("on_behalf_of", |out| {
+            out.maybe("id", self.on_behalf_of.id.as_deref());
+            out.maybe("name", self.on_behalf_of.name.as_deref());
+            out.maybe("email", self.on_behalf_of.email.as_deref());
+        });
+    }
+}
+
+impl Target<'_> {
+    fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("type", self.kind.as_deref());
+        out.maybe("id", self.id.as_deref());
+        out.maybe("name", self.name.as_deref());
+        out.maybe("email", self.email.as_deref());
+        out.object("parent", |out| {
+            out.maybe("id", self.parent.id.as_deref());
+            out.maybe("name", self.parent.name.as_deref());
+        });
+    }
+}
+
+impl Change<'_> {
+    fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("field", self.field.as_deref());
+        out.maybe("from", self.from.as_deref());
+        out.maybe("to", self.to.as_deref());
+    }
+}
+
+impl Client<'_> {
+    fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("ip", self.ip.as_deref());
+        out.maybe("country", self.country.as_deref());
+        out.maybe("region", self.region.as_deref());
+        out.maybe("city", self.city.as_deref());
+        out.maybe("geo", self.geo.as_deref());
+    }
 }

@@ -2,6 +2,7 @@
 //! Imports nothing of ours.
 
 pub mod event;
+pub mod hashing;
 pub mod json;
 pub mod name;
 pub mod record;

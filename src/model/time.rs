@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{
+    DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Timelike as _, Utc,
+};
 
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
@@ -29,6 +31,10 @@ impl Window {
 ///
 /// A time without a zone is refused: guessing one would move an event by hours.
 pub fn parse_api_time(text: &str) -> Option<Timestamp> {
+    // Nearly all of them are of one form; chrono knows all forms, and takes its time.
+    if let Some(time) = parse_plain(text.as_bytes()) {
+        return Some(time);
+    }
     let text = text.trim();
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
@@ -36,6 +42,71 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
         .map(|time| time.with_timezone(&Utc))
         // RFC 3339 has four digits for the year, so another year could not be written.
         .filter(|time| (0..=9999).contains(&time.year()))
+}
+
+/// Reads `2025-11-12T16:28:36.943Z`, its fraction of up to nine digits left out or not, and `Z` perhaps
+/// written as an offset; nothing for any other form, whether or not it is a time.
+fn parse_plain(text: &[u8]) -> Option<Timestamp> {
+    let (head, rest) = text.split_first_chunk::<19>()?;
+    if [4, 7, 10, 13, 16].map(|at| head[at]) != *b"--T::" {
+        return None;
+    }
+    let (fraction, zone) = match rest.strip_prefix(b".") {
+        None => (0, rest),
+        Some(rest) => {
+            let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let (digits, zone) = rest.split_at_checked(count)?;
+            let unit = 10_u32.checked_pow(9_u32.checked_sub(u32::try_from(count).ok()?)?)?;
+            (number(digits)? * unit, zone)
+        }
+    };
+    if !matches!(zone, b"Z" | b"+0000" | b"+00:00") {
+        return None;
+    }
+    let year = i32::try_from(number(&head[..4])?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(&head[5..7])?, number(&head[8..10])?)?;
+    let [hour, minute, second] = [11, 14, 17].map(|at| number(&head[at..at + 2]));
+    let time = date.and_hms_nano_opt(hour?, minute?, second?, fraction)?;
+    Some(time.and_utc())
+}
+
+/// The number that one to nine digits write.
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0, |sum, byte| {
+        byte.is_ascii_digit()
+            .then(|| sum * 10 + u32::from(byte - b'0'))
+    })
+}
+
+/// Appends what [`format_millis`] writes to `out`.
+pub fn append_millis(time: Timestamp, out: &mut Vec<u8>) {
+    let (date, clock) = (time.date_naive(), time.time());
+    let millis = clock.nanosecond() / 1_000_000;
+    let year = u32::try_from(date.year()).unwrap_or(u32::MAX);
+    if year > 9999 || millis > 999 {
+        // A leap second, or a year that RFC 3339 cannot write.
+        return out.extend_from_slice(format_millis(time).as_bytes());
+    }
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let parts = [
+        (0..4, year),
+        (5..7, date.month()),
+        (8..10, date.day()),
+        (11..13, clock.hour()),
+        (14..16, clock.minute()),
+        (17..19, clock.second()),
+        (20..23, millis),
+    ];
+    for (place, mut number) in parts {
+        for digit in text[place].iter_mut().rev() {
+            *digit += (number % 10) as u8;
+            number /= 10;
+        }
+    }
+    out.extend_from_slice(&text);
 }
 
 /// Writes a time as every output does: RFC 3339, UTC, milliseconds.
@@ -131,6 +202,7 @@ impl std::str::FromStr for TypedTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn api_times_in_every_form_seen() {
@@ -155,6 +227,34 @@ mod tests {
             "1795167000000",
         ] {
             assert_eq!(parse_api_time(bad), None, "{bad}");
+        }
+    }
+
+    /// What chrono alone makes of a text.
+    fn by_chrono(text: &str) -> Option<Timestamp> {
+        let time = DateTime::parse_from_rfc3339(text)
+            .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
+        time.ok().map(|time| time.with_timezone(&Utc))
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_of_reading_says_what_chrono_says(
+            text in "[0-2][0-9]{3}-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,11})?(Z|z|[+-]00:?00|)"
+        ) {
+            if let Some(time) = parse_plain(text.as_bytes()) {
+                prop_assert_eq!(Some(time), by_chrono(&text));
+            }
+            prop_assert_eq!(parse_api_time(&text), by_chrono(&text));
+        }
+
+        #[test]
+        fn the_short_way_of_writing_says_what_chrono_says(seconds in -62_200_000_000_i64..260_000_000_000, nanos in 0_u32..2_000_000_000) {
+            if let Some(time) = DateTime::from_timestamp(seconds, nanos) {
+                let mut text = Vec::new();
+                append_millis(time, &mut text);
+                prop_assert_eq!(String::from_utf8(text).unwrap(), format_millis(time));
+            }
         }
     }
 

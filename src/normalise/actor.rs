@@ -46,8 +46,14 @@ pub fn kind(clues: &Clues<'_>) -> Option<ActorKind> {
 
 /// Whether `text` can be a mail address.
 pub fn is_address(text: &str) -> bool {
+    let has_gap = || match text.is_ascii() {
+        true => text
+            .bytes()
+            .any(|byte| byte.is_ascii_whitespace() || byte == b'\x0b'),
+        false => text.contains(char::is_whitespace),
+    };
     matches!(text.split_once('@'), Some((name, host)) if !name.is_empty() && !host.is_empty())
-        && !text.contains(char::is_whitespace)
+        && !has_gap()
 }
 
 /// Whether `id` has the form of an Atlassian account id: 24 hex digits, or `<realm>:<rest>` such

@@ -1,7 +1,7 @@
 //! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
 
 use crate::model::event::{
-    Actor, ActorKind, Category, Change, Client, Event, Parent, Target, Text,
+    Actor, ActorKind, Category, Change, Event, Parent, Target, Text, UNPARSED,
 };
 use crate::model::json::Node;
 use crate::model::record::Record;
@@ -30,65 +30,66 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     if !root.is_object() {
         return;
     }
+    let [summary, description, ip, filed, event_source] = root
+        .fields([
+            "summary",
+            "description",
+            "remoteAddress",
+            "category",
+            "eventSource",
+        ])
+        .map(|field| field.and_then(Node::text));
+    let [object, associated, changed] =
+        root.fields(["objectItem", "associatedItems", "changedValues"]);
     event.product = Some(Text::Borrowed("jira"));
-    let summary = root.text_of("summary");
-    if let Some(action) = summary.as_deref().and_then(taxonomy::snake_case) {
-        event.outcome = taxonomy::outcome(&action);
+    let action = summary.as_deref().and_then(taxonomy::snake_case);
+    let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
+    if let Some(action) = action {
+        event.outcome = outcome;
         event.action = Text::Owned(action);
     }
-    event.category = category(root, &event.action);
-    event.message = message(summary, root.text_of("description"));
+    event.category = category(told, filed.as_deref());
+    event.message = message(summary, description);
     event.actor = actor(root);
-    event.client = Client {
-        ip: root.text_of("remoteAddress"),
-        ..Client::default()
-    };
-    let object = root.get("objectItem").into_iter();
-    let associated = root
-        .get("associatedItems")
-        .into_iter()
-        .flat_map(Node::items);
-    event.targets = object
-        .chain(associated)
-        .map(target)
-        .filter(|t| !t.is_empty())
-        .collect();
-    let changes = root.get("changedValues").into_iter().flat_map(Node::items);
-    event.changes = changes.map(change).filter(|c| !c.is_empty()).collect();
-    for key in ["category", "eventSource"] {
-        if let Some(value) = root.text_of(key) {
+    event.client.ip = ip;
+    let associated = associated.into_iter().flat_map(Node::items);
+    let targets = object.into_iter().chain(associated).map(target);
+    event.targets = targets.filter(|target| !target.is_empty()).collect();
+    let changes = changed.into_iter().flat_map(Node::items).map(change);
+    event.changes = changes.filter(|change| !change.is_empty()).collect();
+    for (key, value) in [("category", filed), ("eventSource", event_source)] {
+        if let Some(value) = value {
             event.labels.insert(key, value);
         }
     }
 }
 
 /// A login or an export is one wherever Jira files it; else Jira's category, else the words.
-fn category(root: Node<'_>, action: &str) -> Category {
-    let told = taxonomy::category(action);
+fn category(told: Category, filed: Option<&str>) -> Category {
     if matches!(
         told,
         Category::Authentication | Category::DataExport | Category::Token
     ) {
         return told;
     }
-    let stated = root.text_of("category").map(|text| text.to_lowercase());
     CATEGORIES
         .iter()
-        .find(|(word, _)| stated.as_deref() == Some(word))
+        .find(|(word, _)| filed.is_some_and(|filed| filed.eq_ignore_ascii_case(word)))
         .map_or(told, |(_, category)| *category)
 }
 
 fn message<'a>(summary: Option<Text<'a>>, description: Option<Text<'a>>) -> Option<Text<'a>> {
     match (summary, description) {
-        (Some(summary), Some(description)) => Some(format!("{summary}: {description}").into()),
+        (Some(summary), Some(description)) => Some([&summary, ": ", &description].concat().into()),
         (summary, description) => summary.or(description),
     }
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.
 fn actor(root: Node<'_>) -> Actor<'_> {
-    let account = root.scalar_of("authorAccountId");
-    let key = root.scalar_of("authorKey");
+    let [account, key] = root
+        .fields(["authorAccountId", "authorKey"])
+        .map(|field| field.and_then(Node::scalar));
     let has_account = account.is_some();
     let Some(id) = account.or(key) else {
         return Actor::default();
@@ -112,26 +113,29 @@ fn actor(root: Node<'_>) -> Actor<'_> {
 }
 
 fn target(node: Node<'_>) -> Target<'_> {
+    let [kind, id, name, parent_id, parent_name] =
+        node.fields(["typeName", "id", "name", "parentId", "parentName"]);
     Target {
-        kind: node
-            .text_of("typeName")
+        kind: kind
+            .and_then(Node::text)
             .and_then(|name| taxonomy::snake_case(&name))
             .map(Text::Owned),
-        id: node.scalar_of("id"),
-        name: node.text_of("name"),
+        id: id.and_then(Node::scalar),
+        name: name.and_then(Node::text),
         email: None,
         parent: Parent {
-            id: node.scalar_of("parentId"),
-            name: node.text_of("parentName"),
+            id: parent_id.and_then(Node::scalar),
+            name: parent_name.and_then(Node::text),
         },
     }
 }
 
 fn change(node: Node<'_>) -> Change<'_> {
+    let [field, from, to] = node.fields(["fieldName", "changedFrom", "changedTo"]);
     Change {
-        field: node.text_of("fieldName"),
-        from: node.scalar_of("changedFrom"),
-        to: node.scalar_of("changedTo"),
+        field: field.and_then(Node::text),
+        from: from.and_then(Node::scalar),
+        to: to.and_then(Node::scalar),
     }
 }
 

@@ -74,13 +74,14 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
 /// `org:<uuid>` or `jira:<site>:<id>`; a record without an id is named by its content.
 fn event_id(origin: &Origin, record: &Record) -> String {
     let own = match &record.id {
-        Some(id) => id.clone(),
-        None => record.fingerprint().to_string(),
+        Some(id) => Text::Borrowed(id.as_str()),
+        None => Text::Owned(record.fingerprint().to_string()),
     };
     match origin.kind {
-        SourceKind::OrgEvents => format!("org:{own}"),
+        SourceKind::OrgEvents => ["org:", &own].concat(),
         SourceKind::JiraAudit => {
-            format!("jira:{}:{own}", origin.site.as_deref().unwrap_or_default())
+            let site = origin.site.as_deref().unwrap_or_default();
+            ["jira:", site, ":", &own].concat()
         }
     }
 }
@@ -90,7 +91,7 @@ mod testing {
     //! What the tests of this room share.
 
     use super::*;
-    use crate::model::json::Document;
+    use crate::model::json::{Document, write::object};
     use crate::model::time::parse_api_time;
 
     /// The event of a record with this text, as a JSON tree.
@@ -109,6 +110,9 @@ mod testing {
             doc,
         };
         let observed = parse_api_time("2026-11-21T00:00:00Z").unwrap();
-        serde_json::to_value(normalise(&origin, &record, observed)).unwrap()
+        let mut text = Vec::new();
+        let event = normalise(&origin, &record, observed);
+        object(&mut text, |out| event.write(out));
+        serde_json::from_slice(&text).unwrap()
     }
 }

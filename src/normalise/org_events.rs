@@ -20,69 +20,85 @@ const PRODUCTS: [&str; 7] = [
 
 /// Fills `event` with what `record` says.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
-    let root = record.doc.root();
-    event.message = root.path(&["message", "content"]).and_then(Node::text);
-    let Some(attributes) = root.get("attributes") else {
+    let [message, attributes] = record.doc.root().fields(["message", "attributes"]);
+    event.message = message.and_then(|message| message.text_of("content"));
+    let Some(attributes) = attributes else {
         return;
     };
-    if let Some(action) = attributes.text_of("action") {
-        event.category = taxonomy::category(&action);
-        event.outcome = taxonomy::outcome(&action);
+    let [action, processed, who, context, container, location] = attributes.fields([
+        "action",
+        "processedAt",
+        "actor",
+        "context",
+        "container",
+        "location",
+    ]);
+    if let Some(action) = action.and_then(Node::text) {
+        (event.category, event.outcome) = taxonomy::meaning(&action);
         event.action = action;
     }
-    event.processed_time = attributes
-        .text_of("processedAt")
+    event.processed_time = processed
+        .and_then(Node::text)
         .and_then(|text| parse_api_time(&text));
-    if let Some(node) = attributes.get("actor") {
-        event.actor = actor(node);
-        if let Some(app) = node.path(&["app", "id"]).and_then(Node::scalar) {
+    if let Some(node) = who {
+        let app;
+        (event.actor, app) = actor(node);
+        if let Some(app) = app {
             event.labels.insert("actorApp", app);
         }
     }
-    let lists = ["context", "container"].map(|key| attributes.get(key));
-    let things = || lists.iter().flatten().flat_map(|list| list.items());
-    event.targets = things().map(target).filter(|t| !t.is_empty()).collect();
+    let things = [context, container].into_iter().flatten();
+    event.targets = things
+        .flat_map(Node::items)
+        .map(target)
+        .filter(|target| !target.is_empty())
+        .collect();
     event.product = product(&event.action, &event.actor, &event.targets);
-    if let Some(location) = attributes.get("location") {
+    if let Some(location) = location {
         event.client = client(location);
     }
 }
 
-fn actor(node: Node<'_>) -> Actor<'_> {
-    let auth = node.get("auth").map(auth).unwrap_or_default();
-    let email = node.text_of("email");
-    let id = node.scalar_of("id");
+/// The actor, and the app behind it.
+fn actor(node: Node<'_>) -> (Actor<'_>, Option<Text<'_>>) {
+    let [id, name, email, auth_node, app, behalf] =
+        node.fields(["id", "name", "email", "auth", "app", "onBehalfOf"]);
+    let auth = auth_node.map(auth).unwrap_or_default();
+    let email = email.and_then(Node::text);
+    let id = id.and_then(Node::scalar);
+    let app = app.and_then(|app| app.scalar_of("id"));
     let kind = actor::kind(&Clues {
         id: id.as_deref(),
         email: email.as_deref(),
         auth: auth.kind.as_deref(),
-        has_app: node
-            .get("app")
-            .is_some_and(|app| app.scalar_of("id").is_some()),
+        has_app: app.is_some(),
     });
-    Actor {
+    let actor = Actor {
         kind,
         id,
-        name: node.text_of("name"),
+        name: name.and_then(Node::text),
         email: address(email),
         auth,
-        on_behalf_of: node.get("onBehalfOf").map(person).unwrap_or_default(),
-    }
+        on_behalf_of: behalf.map(person).unwrap_or_default(),
+    };
+    (actor, app)
 }
 
 fn auth(node: Node<'_>) -> Auth<'_> {
+    let [kind, token_id, token_label] = node.fields(["authType", "tokenId", "tokenLabel"]);
     Auth {
-        kind: node.text_of("authType"),
-        token_id: node.scalar_of("tokenId"),
-        token_label: node.text_of("tokenLabel"),
+        kind: kind.and_then(Node::text),
+        token_id: token_id.and_then(Node::scalar),
+        token_label: token_label.and_then(Node::text),
     }
 }
 
 fn person(node: Node<'_>) -> Person<'_> {
+    let [id, name, email] = node.fields(["id", "name", "email"]);
     Person {
-        id: node.scalar_of("id"),
-        name: node.text_of("name"),
-        email: address(node.text_of("email")),
+        id: id.and_then(Node::scalar),
+        name: name.and_then(Node::text),
+        email: address(email.and_then(Node::text)),
     }
 }
 
@@ -91,22 +107,26 @@ fn address(text: Option<Text<'_>>) -> Option<Text<'_>> {
     text.filter(|text| actor::is_address(text))
 }
 
+/// The keys under which a thing has its name, the best first.
+const NAMES: [&str; 6] = [
+    "name",
+    "groupName",
+    "siteName",
+    "siteHostName",
+    "displayName",
+    "title",
+];
+
 /// An item of `context` or `container`. What names a thing differs by its type.
 fn target(node: Node<'_>) -> Target<'_> {
-    let attribute = |key: &str| node.get("attributes").and_then(|of| of.text_of(key));
-    let first = |keys: &[&str]| keys.iter().find_map(|key| attribute(key));
+    let [kind, id, attributes] = node.fields(["type", "id", "attributes"]);
+    let names = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
+    let email = attributes.and_then(|of| of.text_of("email"));
     Target {
-        kind: node.text_of("type").map(singular),
-        id: node.scalar_of("id"),
-        name: first(&[
-            "name",
-            "groupName",
-            "siteName",
-            "siteHostName",
-            "displayName",
-            "title",
-        ]),
-        email: address(attribute("email")),
+        kind: kind.and_then(Node::text).map(singular),
+        id: id.and_then(Node::scalar),
+        name: names.into_iter().flatten().find_map(Node::text),
+        email: address(email),
         parent: Parent::default(),
     }
 }
@@ -137,10 +157,9 @@ fn singular(kind: Text<'_>) -> Text<'_> {
 /// the event is about.
 fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Option<Text<'a>> {
     let starting = |text: &str| {
-        let text = text.to_lowercase();
         PRODUCTS.into_iter().find(|product| {
-            text.strip_prefix(product)
-                .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+            let (start, rest) = text.split_at_checked(product.len()).unwrap_or_default();
+            start.eq_ignore_ascii_case(product) && !rest.starts_with(char::is_alphanumeric)
         })
     };
     let of_kind = |kind: &'static str| {
@@ -157,12 +176,15 @@ fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Optio
 }
 
 fn client(location: Node<'_>) -> Client<'_> {
+    let [ip, country, region, city, geo] = location
+        .fields(["ip", "countryName", "regionName", "city", "geo"])
+        .map(|field| field.and_then(Node::text));
     Client {
-        ip: location.text_of("ip"),
-        country: location.text_of("countryName"),
-        region: location.text_of("regionName"),
-        city: location.text_of("city"),
-        geo: location.text_of("geo"),
+        ip,
+        country,
+        region,
+        city,
+        geo,
     }
 }
 

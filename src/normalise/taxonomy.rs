@@ -3,7 +3,10 @@
 //! Works on any snake_case action, known or new, so that an action Atlassian adds tomorrow gets a
 //! sensible category without a release. An outcome is claimed only where a word proves it.
 
+use std::sync::LazyLock;
+
 use crate::model::event::{Category, Outcome};
+use crate::model::hashing::QuickMap;
 
 /// Words and the category that they tell; the first that occurs in the action decides.
 ///
@@ -139,14 +142,6 @@ const CATEGORIES: &[(&[&str], Category)] = &[
     ),
 ];
 
-/// The category of a snake_case action; `Other` where no word tells.
-pub fn category(action: &str) -> Category {
-    CATEGORIES
-        .iter()
-        .find(|(words, _)| words_of(action).any(|word| words.contains(&word)))
-        .map_or(Category::Other, |(_, category)| *category)
-}
-
 /// Words that prove a failure.
 const FAILED: &[&str] = &[
     "failed",
@@ -250,18 +245,81 @@ const DONE: &[&str] = &[
 /// Actions that name a success without a participle. A login that failed has a name of its own.
 const SUCCESSES: &[&str] = &["user_login", "user_logout"];
 
-/// The outcome that a snake_case action proves by its words.
-pub fn outcome(action: &str) -> Outcome {
-    let says = |list: &[&str]| words_of(action).any(|word| list.contains(&word));
-    if says(FAILED) {
-        Outcome::Failure
-    } else if says(OPEN) {
-        Outcome::Unknown
-    } else if says(DONE) || SUCCESSES.contains(&action) {
-        Outcome::Success
-    } else {
-        Outcome::Unknown
+/// What one word says.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    /// The place in [`CATEGORIES`] of the category it tells; behind their end where it tells none.
+    category: usize,
+    proof: Proof,
+}
+
+/// What a word says of the outcome; of several words, the first of these decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Proof {
+    Failed,
+    Open,
+    Done,
+    Nothing,
+}
+
+impl Word {
+    const SILENT: Word = Word {
+        category: usize::MAX,
+        proof: Proof::Nothing,
+    };
+
+    fn and(self, other: Word) -> Word {
+        Word {
+            category: self.category.min(other.category),
+            proof: self.proof.min(other.proof),
+        }
     }
+}
+
+/// Every word of the lists above with all that they say of it: an action has three words or four, and
+/// the lists three hundred.
+static WORDS: LazyLock<QuickMap<&str, Word>> = LazyLock::new(|| {
+    let categories = CATEGORIES.iter().enumerate().flat_map(|(category, of)| {
+        let said = Word {
+            category,
+            ..Word::SILENT
+        };
+        of.0.iter().map(move |&word| (word, said))
+    });
+    let outcomes = [
+        (FAILED, Proof::Failed),
+        (OPEN, Proof::Open),
+        (DONE, Proof::Done),
+    ];
+    let proofs = outcomes.into_iter().flat_map(|(words, proof)| {
+        let said = Word {
+            proof,
+            ..Word::SILENT
+        };
+        words.iter().map(move |&word| (word, said))
+    });
+    let mut all = QuickMap::default();
+    for (word, said) in categories.chain(proofs) {
+        let known = all.entry(word).or_insert(Word::SILENT);
+        *known = known.and(said);
+    }
+    all
+});
+
+/// The category of a snake_case action, `Other` where no word tells, and the outcome that its words
+/// prove.
+pub fn meaning(action: &str) -> (Category, Outcome) {
+    let known = words_of(action).filter_map(|word| WORDS.get(word));
+    let said = known.fold(Word::SILENT, |sum, word| sum.and(*word));
+    let category = CATEGORIES.get(said.category);
+    let outcome = match said.proof {
+        Proof::Failed => Outcome::Failure,
+        Proof::Open => Outcome::Unknown,
+        Proof::Done => Outcome::Success,
+        Proof::Nothing if SUCCESSES.contains(&action) => Outcome::Success,
+        Proof::Nothing => Outcome::Unknown,
+    };
+    (category.map_or(Category::Other, |of| of.1), outcome)
 }
 
 fn words_of(action: &str) -> impl Iterator<Item = &str> {
@@ -273,7 +331,9 @@ fn words_of(action: &str) -> impl Iterator<Item = &str> {
 pub fn snake_case(summary: &str) -> Option<String> {
     let mut out = String::with_capacity(summary.len());
     for c in summary.chars().filter(|c| !matches!(c, '\'' | '’')) {
-        if c.is_alphanumeric() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if c.is_alphanumeric() {
             out.extend(c.to_lowercase());
         } else if !out.is_empty() && !out.ends_with('_') {
             out.push('_');
@@ -307,7 +367,7 @@ mod tests {
             ("", Other),
         ];
         for (action, want) in cases {
-            assert_eq!(category(action), want, "{action}");
+            assert_eq!(meaning(action).0, want, "{action}");
         }
     }
 
@@ -324,7 +384,7 @@ mod tests {
             ("unparsed", Unknown),
         ];
         for (action, want) in cases {
-            assert_eq!(outcome(action), want, "{action}");
+            assert_eq!(meaning(action).1, want, "{action}");
         }
     }
 

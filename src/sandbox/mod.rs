@@ -45,7 +45,7 @@ pub use behaviour::{
     ResetPrecision, Window,
 };
 pub use control::Control;
-pub use data::incident;
+pub use data::{history, incident};
 pub use fault::Fault;
 pub use ledger::Request;
 pub use options::{DataOptions, Options};

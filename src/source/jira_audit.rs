@@ -6,16 +6,14 @@
 //! records may have been cut by a limit that nobody documents, and is not taken for it). A date without a zone gets
 //! an empty answer instead of an error (elastic/integrations 18138).
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use url::Url;
 
 use crate::http::error::Unreadable;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::model::json::Document;
+use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::parts::{Parts, json_of, only_records_are_mended, page_of, slice_of};
+use crate::source::parts::Body;
 use crate::source::{Order, Page, Place, Source, endpoint_url};
 
 /// Reads one site.
@@ -32,14 +30,6 @@ impl JiraAudit {
             page_size,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct RecordsPage<'a> {
-    #[serde(borrow)]
-    records: Parts<'a>,
-    #[serde(borrow, default)]
-    limit: Option<&'a RawValue>,
 }
 
 impl Source for JiraAudit {
@@ -66,24 +56,16 @@ impl Source for JiraAudit {
     }
 
     fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let (body, is_mended) = json_of(response);
-        let page: RecordsPage<'_> = page_of("Jira audit records", &body)?;
-        if is_mended {
-            only_records_are_mended("Jira audit records", &body, &page.records)?;
-        }
-        let records: Vec<Record> = page
-            .records
-            .0
-            .iter()
-            .map(|part| record(Document::new(slice_of(&body, part))))
-            .collect();
+        let body = Body::of("Jira audit records", "records", response)?;
+        let records: Vec<Record> = body.records().map(record).collect();
         let count = records.len() as u64;
-        let is_full = count > 0 && (count >= self.full_page(page.limit) || is_cap(count));
+        let full_page = self.full_page(body.beside("limit")?);
+        let is_full = count > 0 && (count >= full_page || is_cap(count));
         let next = is_full.then(|| Place::Offset(offset(place) + count));
         Ok(Page {
             records,
             next,
-            is_mended,
+            is_mended: body.is_mended,
         })
     }
 }
@@ -91,10 +73,10 @@ impl Source for JiraAudit {
 impl JiraAudit {
     /// How many records a full page has: what was asked for, or less where the server says that it
     /// gives no more.
-    fn full_page(&self, stated: Option<&RawValue>) -> u64 {
+    fn full_page(&self, stated: Option<Node<'_>>) -> u64 {
         let asked = u64::from(self.page_size);
         stated
-            .and_then(|limit| limit.get().parse::<u64>().ok())
+            .and_then(|limit| limit.raw().parse::<u64>().ok())
             .filter(|&limit| limit > 0)
             .map_or(asked, |limit| limit.min(asked))
     }
@@ -113,14 +95,14 @@ fn offset(place: &Place) -> u64 {
     }
 }
 
-fn record(doc: Document) -> Record {
-    let root = doc.root();
-    let created = root
-        .text_of("created")
+/// The record that `doc` holds.
+pub fn record(doc: Document) -> Record {
+    let [id, created] = doc.root().fields(["id", "created"]);
+    let created = created
+        .and_then(Node::text)
         .and_then(|text| parse_api_time(&text));
-    let id = root.scalar_of("id").map(|id| id.into_owned());
     Record {
-        id,
+        id: id.and_then(Node::scalar).map(|id| id.into_owned()),
         time: created,
         position: created,
         doc,

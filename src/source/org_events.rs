@@ -4,16 +4,14 @@
 //! page): sorted by `processedAt`, ascending by default; `from` and `to` are epoch milliseconds;
 //! the cursor keeps the sort order. At most 500 a page (elastic/integrations, atlassian_cloud).
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use url::Url;
 
 use crate::http::error::Unreadable;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::model::json::Document;
+use crate::model::json::{Document, Node};
 use crate::model::record::Record;
-use crate::model::time::{Window, parse_api_time};
-use crate::source::parts::{Parts, json_of, only_records_are_mended, page_of, slice_of};
+use crate::model::time::{Timestamp, Window, parse_api_time};
+use crate::source::parts::Body;
 use crate::source::{Order, Page, Place, Source, endpoint_url};
 
 /// Reads one organization.
@@ -31,14 +29,6 @@ impl OrgEvents {
             page_size,
         }
     }
-}
-
-#[derive(Deserialize)]
-struct EventsPage<'a> {
-    #[serde(borrow)]
-    data: Parts<'a>,
-    #[serde(borrow, default)]
-    meta: Option<&'a RawValue>,
 }
 
 impl Source for OrgEvents {
@@ -71,37 +61,27 @@ impl Source for OrgEvents {
     }
 
     fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let (body, is_mended) = json_of(response);
-        let page: EventsPage<'_> = page_of("events-stream", &body)?;
-        if is_mended {
-            only_records_are_mended("events-stream", &body, &page.data)?;
-        }
-        let records = page
-            .data
-            .0
-            .iter()
-            .map(|part| record(Document::new(slice_of(&body, part))))
-            .collect();
-        let next = match page.meta {
-            Some(meta) => next_cursor(&Document::new(slice_of(&body, meta)))?,
+        let body = Body::of("events-stream", "data", response)?;
+        let next = match body.beside("meta")? {
+            Some(meta) => next_cursor(meta)?,
             None => None,
         };
         Ok(Page {
-            records,
+            records: body.records().map(record).collect(),
             next: next.map(Place::Cursor),
-            is_mended,
+            is_mended: body.is_mended,
         })
     }
 }
 
 /// `meta.next`: missing, null and empty all mean that there is no further page.
-fn next_cursor(meta: &Document) -> Result<Option<String>, Unreadable> {
-    if !meta.root().is_object() {
+fn next_cursor(meta: Node<'_>) -> Result<Option<String>, Unreadable> {
+    if !meta.is_object() {
         return Err(Unreadable::new(
             "the answer's `meta` is not an object, so its next page is not known",
         ));
     }
-    let Some(next) = meta.root().get("next") else {
+    let Some(next) = meta.get("next") else {
         return Ok(None);
     };
     match (next.is_string(), next.text()) {
@@ -112,21 +92,21 @@ fn next_cursor(meta: &Document) -> Result<Option<String>, Unreadable> {
     }
 }
 
-fn record(doc: Document) -> Record {
-    let root = doc.root();
-    let time_at = |key| {
-        let text = root.path(&["attributes", key])?.text()?;
-        parse_api_time(&text)
-    };
-    let time = time_at("time");
-    let position = time_at("processedAt").or(time);
-    let id = root.scalar_of("id").map(|id| id.into_owned());
+/// The record that `doc` holds.
+pub fn record(doc: Document) -> Record {
+    let [id, attributes] = doc.root().fields(["id", "attributes"]);
+    let times = attributes.map(|of| of.fields(["time", "processedAt"]));
+    let [time, processed] = times.unwrap_or_default().map(time_of);
     Record {
-        id,
+        id: id.and_then(Node::scalar).map(|id| id.into_owned()),
         time,
-        position,
+        position: processed.or(time),
         doc,
     }
+}
+
+fn time_of(node: Option<Node<'_>>) -> Option<Timestamp> {
+    parse_api_time(&node?.text()?)
 }
 
 #[cfg(test)]

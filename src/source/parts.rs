@@ -1,105 +1,109 @@
-//! Owns the parts of an answer's body: slices of it, in order, without a copy.
+//! Owns the parts of an answer's body: its records, in order, without a copy.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use bytestring::ByteString;
 
 use crate::http::error::Unreadable;
 use crate::http::message::Response;
+use crate::model::json::{Document, Node};
 
-/// Records that one answer may hold: ten times the largest page. A hostile answer of millions of
-/// tiny ones would cost a hundred times its size in memory.
+/// Records that one answer may hold: ten times the largest page.
 const MAX_RECORDS: usize = 10_000;
 
-/// The records of an answer, as they stand in it.
-pub struct Parts<'a>(pub Vec<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input.deserialize_seq(InOrder).map(Parts)
-    }
+/// The body of an answer that is a page: an object with a list of records.
+pub struct Body {
+    page: Document,
+    list: &'static str,
+    /// Whether it held bytes that are no UTF-8: they cannot stand in a line of JSON, and one of them
+    /// must not keep a page from being read for ever, so U+FFFD takes their place.
+    pub is_mended: bool,
 }
 
-struct InOrder;
-
-impl<'de> Visitor<'de> for InOrder {
-    type Value = Vec<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut parts = Vec::new();
-        while let Some(part) = list.next_element()? {
-            if parts.len() == MAX_RECORDS {
-                let most = format!("more than {MAX_RECORDS} records in one answer");
-                return Err(A::Error::custom(most));
-            }
-            parts.push(part);
+impl Body {
+    /// The page of `api` that `response` holds; its records are the list at the key `list`.
+    ///
+    /// # Errors
+    /// It is none: not an object, no such list or two of them, too many records, or bytes that are no
+    /// UTF-8 outside of them (a torn `meta` would pass for the end).
+    pub fn of(api: &str, list: &'static str, response: &Response) -> Result<Body, Unreadable> {
+        let not_a_page = |why: &dyn fmt::Display| {
+            Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
+        };
+        let (text, is_mended) = text_of(&response.body);
+        let page = Document::parse(text).map_err(|error| not_a_page(&error))?;
+        let body = Body {
+            page,
+            list,
+            is_mended,
+        };
+        match body.what_is_wrong() {
+            None => Ok(body),
+            Some(why) => Err(not_a_page(&why)),
         }
-        Ok(parts)
+    }
+
+    fn what_is_wrong(&self) -> Option<String> {
+        let root = self.page.root();
+        if !root.is_object() {
+            return Some("not an object".to_owned());
+        }
+        let lists = root.entries().filter(|(key, _)| key.is(self.list)).count();
+        let records = root.get(self.list).filter(|list| list.is_array());
+        let records = match (lists, records) {
+            (1, Some(list)) => list.items().take(MAX_RECORDS + 1).count(),
+            (0 | 1, _) => return Some(format!("no list `{}`", self.list)),
+            (_, _) => return Some(format!("more than one `{}`", self.list)),
+        };
+        if records > MAX_RECORDS {
+            return Some(format!("more than {MAX_RECORDS} records in one answer"));
+        }
+        if self.is_mended && !self.only_records_are_mended() {
+            return Some("it holds bytes that are no UTF-8 outside of its records".to_owned());
+        }
+        None
+    }
+
+    fn only_records_are_mended(&self) -> bool {
+        let marks = |node: Node<'_>| node.raw().matches(char::REPLACEMENT_CHARACTER).count();
+        let inside: usize = self.nodes().map(marks).sum();
+        marks(self.page.root()) == inside
+    }
+
+    /// The records, in the order of the answer.
+    pub fn records(&self) -> impl Iterator<Item = Document> {
+        self.nodes().map(|node| self.page.part(node))
+    }
+
+    /// What stands beside the list of records at `key`; nothing where that is null.
+    ///
+    /// # Errors
+    /// There are two of them, and which one counts is not known.
+    pub fn beside(&self, key: &str) -> Result<Option<Node<'_>>, Unreadable> {
+        let root = self.page.root();
+        match root.entries().filter(|(name, _)| name.is(key)).count() {
+            0 | 1 => Ok(root.get(key)),
+            _ => Err(Unreadable::new(&format!(
+                "the answer has more than one `{key}`"
+            ))),
+        }
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+        let list = self.page.root().get(self.list);
+        list.into_iter().flat_map(Node::items)
     }
 }
 
-/// The body without the byte order mark that some proxies put before it, and whether it had to be
-/// mended: bytes that are no UTF-8 cannot stand in a line of JSON, and one of them must not keep a
-/// page from being read for ever, so U+FFFD takes their place.
-pub fn json_of(response: &Response) -> (Bytes, bool) {
-    let body = &response.body;
+/// The body without the byte order mark that some proxies put before it, and whether it was mended.
+fn text_of(body: &Bytes) -> (ByteString, bool) {
     let body = match body.starts_with(b"\xef\xbb\xbf") {
         true => body.slice(3..),
         false => body.clone(),
     };
-    match String::from_utf8_lossy(&body) {
-        Cow::Borrowed(_) => (body, false),
-        Cow::Owned(mended) => (Bytes::from(mended), true),
+    match ByteString::try_from(body.clone()) {
+        Ok(text) => (text, false),
+        Err(_) => (String::from_utf8_lossy(&body).into_owned().into(), true),
     }
-}
-
-/// The page of `api` that `body` is.
-///
-/// serde_json is too kind here. It passes over what nobody asks for even where it is not text, so
-/// that a torn `meta` would be the end; and it takes a list for an object's fields in their order.
-///
-/// # Errors
-/// It is none.
-pub fn page_of<'a, T: Deserialize<'a>>(api: &str, body: &'a [u8]) -> Result<T, Unreadable> {
-    let not_a_page = |why: &dyn fmt::Display| {
-        Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
-    };
-    let text = std::str::from_utf8(body).map_err(|error| not_a_page(&error))?;
-    let page = serde_json::from_str(text).map_err(|error| not_a_page(&error))?;
-    match text.trim_start().starts_with('{') {
-        true => Ok(page),
-        false => Err(not_a_page(&"a list in the place of an object")),
-    }
-}
-
-/// Refuses a mended `body` of which more was torn than its `records`: a torn `meta` would pass for
-/// the end.
-///
-/// # Errors
-/// It is no page of `api` then.
-pub fn only_records_are_mended(
-    api: &str,
-    body: &[u8],
-    records: &Parts<'_>,
-) -> Result<(), Unreadable> {
-    let marks = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
-    let inside: usize = records.0.iter().map(|record| marks(record.get())).sum();
-    match std::str::from_utf8(body).is_ok_and(|body| marks(body) == inside) {
-        true => Ok(()),
-        false => Err(Unreadable::new(&format!(
-            "the answer is not a page of {api}: it holds bytes that are no UTF-8 outside of its records"
-        ))),
-    }
-}
-
-/// The bytes of `part`, which borrows from `body`.
-pub fn slice_of(body: &Bytes, part: &RawValue) -> Bytes {
-    body.slice_ref(part.get().as_bytes())
 }

@@ -1,11 +1,13 @@
 //! Owns the memory of records already written, near the newest one: by it late records are told
 //! from repeated ones.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::de::Error as _;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::model::hashing::QuickMap;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::Timestamp;
 
@@ -24,11 +26,13 @@ pub struct Seen {
     by_time: BTreeMap<i64, Vec<Entry>>,
     /// Each with the last reading that brought it: of what the present one brought, a second record
     /// under the same id is another.
-    entries: HashMap<Entry, u32>,
+    entries: QuickMap<Entry, u32>,
     /// The number of the present reading. What the state file held is of the first: a run that goes
     /// on where the last one ended goes on with its reading.
     reading: u32,
-    ids: HashMap<Fingerprint, u32>,
+    ids: QuickMap<Fingerprint, u32>,
+    /// How many are remembered by [`Content::First`].
+    of_first: usize,
     complete_from: Option<Timestamp>,
 }
 
@@ -36,7 +40,16 @@ pub struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Entry {
     identity: Fingerprint,
-    content: u64,
+    content: Content,
+}
+
+/// A hash of what a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Content {
+    /// [`Document::content_hash`](crate::model::json::Document::content_hash).
+    Now(u64),
+    /// As the first atlaudit hashed it, in state files that it wrote.
+    First(u64),
 }
 
 /// What the memory says of a record.
@@ -51,10 +64,14 @@ pub enum Verdict {
 }
 
 impl Entry {
+    fn is_of_first(&self) -> bool {
+        matches!(self.content, Content::First(_))
+    }
+
     fn of(record: &Record) -> Entry {
         Entry {
             identity: record.identity(),
-            content: record.doc.content_hash(),
+            content: Content::Now(record.doc.content_hash()),
         }
     }
 }
@@ -66,13 +83,9 @@ impl Seen {
     /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
         let entry = Entry::of(record);
-        if self.recognise(entry) {
-            return Verdict::Repeat;
-        }
-        if self.was_at(entry.identity, position) {
-            return Verdict::Repeat;
-        }
         let verdict = match self.ids.contains_key(&entry.identity) {
+            true if self.recognise(entry, record) => return Verdict::Repeat,
+            true if self.was_at(entry.identity, position) => return Verdict::Repeat,
             true => Verdict::Clash,
             false => Verdict::New,
         };
@@ -86,7 +99,7 @@ impl Seen {
         // In the first reading, all that is known was brought by it.
         if self.reading > 0 {
             for record in records {
-                self.recognise(Entry::of(record));
+                self.recognise(Entry::of(record), record);
             }
         }
     }
@@ -116,9 +129,20 @@ impl Seen {
         self.reading += 1;
     }
 
-    /// Whether `entry` is known; if so, the present reading has brought it.
-    fn recognise(&mut self, entry: Entry) -> bool {
-        let known = self.entries.get_mut(&entry);
+    /// Whether `entry`, which is `record`'s, is known; if so, the present reading has brought it.
+    fn recognise(&mut self, entry: Entry, record: &Record) -> bool {
+        if self.bring(&entry) {
+            return true;
+        }
+        let first = || Entry {
+            content: Content::First(record.doc.first_content_hash()),
+            ..entry
+        };
+        self.of_first > 0 && self.bring(&first())
+    }
+
+    fn bring(&mut self, entry: &Entry) -> bool {
+        let known = self.entries.get_mut(entry);
         known.map(|last| *last = self.reading).is_some()
     }
 
@@ -126,11 +150,12 @@ impl Seen {
         let is_older = |entry: &Entry| self.entries.get(entry) != Some(&self.reading);
         let is_it = |entry: &Entry| entry.identity == identity && is_older(entry);
         let there = self.by_time.get(&position.timestamp_millis());
-        self.ids.contains_key(&identity) && there.is_some_and(|entries| entries.iter().any(is_it))
+        there.is_some_and(|entries| entries.iter().any(is_it))
     }
 
     fn insert(&mut self, entry: Entry, ms: i64) {
         self.by_time.entry(ms).or_default().push(entry);
+        self.of_first += usize::from(entry.is_of_first());
         self.entries.insert(entry, self.reading);
         *self.ids.entry(entry.identity).or_default() += 1;
     }
@@ -142,6 +167,7 @@ impl Seen {
             }
             for entry in self.by_time.remove(&ms).unwrap_or_default() {
                 self.entries.remove(&entry);
+                self.of_first -= usize::from(entry.is_of_first());
                 self.forget_id(entry.identity);
             }
             self.complete_from = self
@@ -160,8 +186,9 @@ impl Seen {
     }
 }
 
-/// The form in the state file: a millisecond and its records, each as 48 hex digits.
-#[derive(Serialize, Deserialize)]
+/// The form in the state file: a millisecond and its records, each as 32 hex digits of its identity
+/// and 16 of its content, with a `-` between them; what the first atlaudit wrote has none.
+#[derive(Deserialize)]
 struct Mirror {
     complete_from: Option<Timestamp>,
     records: Vec<(i64, Vec<String>)>,
@@ -169,16 +196,44 @@ struct Mirror {
 
 impl Serialize for Seen {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let text = |entry: &Entry| format!("{}{:016x}", entry.identity, entry.content);
-        let records = self
-            .by_time
-            .iter()
-            .map(|(&ms, entries)| (ms, entries.iter().map(text).collect()));
-        Mirror {
-            complete_from: self.complete_from,
-            records: records.collect(),
-        }
-        .serialize(out)
+        let mut out = out.serialize_struct("Mirror", 2)?;
+        out.serialize_field("complete_from", &self.complete_from)?;
+        out.serialize_field("records", &Records(&self.by_time))?;
+        out.end()
+    }
+}
+
+/// [`Mirror::records`] without a copy: there may be a hundred thousand, in every checkpoint.
+struct Records<'a>(&'a BTreeMap<i64, Vec<Entry>>);
+
+impl Serialize for Records<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(self.0)
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let (separator, content) = match self.content {
+            Content::Now(content) => ("-", content),
+            Content::First(content) => ("", content),
+        };
+        let (mut identity, mut digits) = ([0; 32], [0; 16]);
+        hex(self.identity.0, &mut identity);
+        hex(u128::from(content), &mut digits);
+        let mut text = String::with_capacity(49);
+        text.extend(identity.map(char::from));
+        text.push_str(separator);
+        text.extend(digits.map(char::from));
+        out.serialize_str(&text)
+    }
+}
+
+/// The last hex digits of `number`, as many as there is room for.
+fn hex(mut number: u128, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
     }
 }
 
@@ -201,12 +256,16 @@ impl<'de> Deserialize<'de> for Seen {
 }
 
 fn read(text: &str) -> Option<Entry> {
-    if text.len() != 48 {
-        return None;
-    }
+    let (identity, content) = text.split_at_checked(32)?;
+    let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
+    let content = match (content.len(), content.strip_prefix('-')) {
+        (17, Some(digits)) => Content::Now(number(digits)?),
+        (16, None) => Content::First(number(content)?),
+        _ => return None,
+    };
     Some(Entry {
-        identity: Fingerprint(u128::from_str_radix(text.get(..32)?, 16).ok()?),
-        content: u64::from_str_radix(text.get(32..)?, 16).ok()?,
+        identity: Fingerprint(u128::from_str_radix(identity, 16).ok()?),
+        content,
     })
 }
 
@@ -244,7 +303,7 @@ mod tests {
     fn insert(seen: &mut Seen, count: usize, ms: i64) {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-            let content = 0;
+            let content = Content::Now(0);
             seen.insert(Entry { identity, content }, ms);
         }
     }
@@ -284,6 +343,30 @@ mod tests {
         let mut read_again = load();
         read_again.begin_reading();
         assert_eq!(read_again.remember(&second, at(10)), Verdict::Repeat);
+    }
+
+    #[test]
+    fn what_the_first_atlaudit_remembered_is_known_and_nothing_else() {
+        let record = |name: &str| record(&format!(r#"{{"id":1,"name":"{name}"}}"#));
+        let known = record("old");
+        let first = format!(
+            "{}{:016x}",
+            known.identity(),
+            known.doc.first_content_hash()
+        );
+        let text = format!(r#"{{"complete_from":null,"records":[[10,["{first}"]]]}}"#);
+        let mut seen = serde_json::from_str::<Seen>(&text).unwrap();
+        assert_eq!(serde_json::to_string(&seen).unwrap(), text);
+        // A server that sends a page again behind the same cursor.
+        assert_eq!(seen.remember(&known, at(10)), Verdict::Repeat);
+        assert_eq!(seen.remember(&record("other"), at(10)), Verdict::Clash);
+        seen.begin_reading();
+        seen.brought(&[known.clone(), record("other")]);
+        assert_eq!(seen.remember(&record("third"), at(10)), Verdict::Clash);
+        insert(&mut seen, AT_LEAST, 20);
+        seen.forget_before(at(15));
+        assert_eq!(seen.of_first, 0);
+        assert_eq!(seen.remember(&known, at(30)), Verdict::New);
     }
 
     #[test]

@@ -7,7 +7,11 @@ type Room = (&'static str, &'static [&'static str]);
 
 /// The lines of the house, the highest first. A room imports from the lines below its own.
 const LINES: &[&[Room]] = &[
-    &[("app", &["app"]), ("fuzz", &["fuzz"])],
+    &[
+        ("app", &["app"]),
+        ("fuzz", &["fuzz"]),
+        ("bench", &["bench"]),
+    ],
     &[("cli", &["cli"]), ("commands", &["commands"])],
     &[("error", &["error"])],
     &[("pipeline", &["pipeline"]), ("sandbox", &["sandbox"])],

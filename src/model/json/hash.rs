@@ -1,31 +1,88 @@
 //! Owns a hash of what a JSON text says, whatever the order of its keys.
 
-use super::{Document, Kind, Node, narrow};
+use super::{Document, Sheet};
+use crate::model::hashing::quick_hash;
 
 impl Document {
     /// A hash of what the text says, the same whatever the order of an object's keys: a server is
-    /// free to write one record's keys in another order the next time.
+    /// free to write one record's keys in another order the next time. Made once.
     ///
-    /// Not proof against someone who seeks collisions; it only compares records of the same id.
+    /// Not proof against someone who seeks collisions; it only compares records of the same id. It is
+    /// kept in state files: where it changes, [`Document::first_content_hash`] shows what to do.
     pub fn content_hash(&self) -> u64 {
-        let mut hashes = vec![0; self.values.len()];
-        // From the back, so that a container finds its parts done; depth costs no stack.
-        for at in (0..self.values.len()).rev() {
-            let node = Node {
-                doc: self,
-                at: narrow(at),
-            };
-            let hash_of = |part: Node<'_>| hashes[part.at as usize];
-            hashes[at] = match self.values[at].kind {
-                Kind::Object => node.entries().fold(1, |sum: u64, (key, value)| {
-                    sum.wrapping_add(mix(hash_of(key) ^ mix(hash_of(value))))
-                }),
-                Kind::Array => node.items().fold(2, |sum, item| mix(sum ^ hash_of(item))),
-                Kind::String | Kind::Literal | Kind::Null => fnv1a(node.bytes()),
-            };
-        }
-        hashes.first().copied().unwrap_or_default()
+        *self
+            .content
+            .get_or_init(|| content(&self.sheet, self.root, quick_hash))
     }
+
+    /// The hash as the state files of the first atlaudit hold it.
+    pub fn first_content_hash(&self) -> u64 {
+        content(&self.sheet, self.root, fnv1a)
+    }
+}
+
+/// An open container: what its parts add up to so far.
+struct Sum {
+    /// The index of the mark that closes it.
+    close: u32,
+    is_object: bool,
+    sum: u64,
+    /// The hash of a key whose value comes next.
+    key: Option<u64>,
+}
+
+impl Sum {
+    fn of(close: u32, is_object: bool) -> Sum {
+        Sum {
+            close,
+            is_object,
+            sum: if is_object { 1 } else { 2 },
+            key: None,
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, hash: u64) {
+        if !self.is_object {
+            self.sum = mix(self.sum ^ hash);
+            return;
+        }
+        match self.key.take() {
+            None => self.key = Some(hash),
+            Some(key) => self.sum = self.sum.wrapping_add(mix(key ^ mix(hash))),
+        }
+    }
+}
+
+/// One pass over the marks; depth costs no stack.
+#[inline]
+fn content(sheet: &Sheet, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
+    let text = sheet.text.as_bytes();
+    let marks = sheet.marks.get(root as usize..).unwrap_or_default();
+    let mut around: Vec<Sum> = Vec::with_capacity(8);
+    // Around the root is nothing, which ends nowhere.
+    let mut inner = Sum::of(u32::MAX, false);
+    for (at, mark) in (root..).zip(marks) {
+        let hash = if at == inner.close {
+            let closed = around
+                .pop()
+                .map(|outer| std::mem::replace(&mut inner, outer));
+            closed.map_or(0, |closed| closed.sum)
+        } else if mark.is_container() {
+            let is_object = text.get(mark.start()) == Some(&b'{');
+            let outer = std::mem::replace(&mut inner, Sum::of(mark.link, is_object));
+            around.push(outer);
+            continue;
+        } else {
+            let bytes = text.get(mark.start()..mark.link as usize);
+            of_bytes(bytes.unwrap_or_default())
+        };
+        if around.is_empty() {
+            return hash;
+        }
+        inner.add(hash);
+    }
+    0
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll and Vo).

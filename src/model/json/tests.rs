@@ -1,7 +1,12 @@
 //! Owns the tests of this room.
 
+use super::node::Kind;
 use super::*;
+use bytes::Bytes;
 use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+const FIRST_HASH: u64 = 0x1c9d_dbb1_6615_92c4;
 
 fn doc(text: &str) -> Document {
     Document::new(Bytes::copy_from_slice(text.as_bytes()))
@@ -19,7 +24,37 @@ fn compacting_keeps_every_byte_that_matters() {
 #[test]
 fn a_compact_text_is_not_copied() {
     let text = Bytes::from_static(br#"{"a":"b c"}"#);
-    assert_eq!(compact(text.clone()).as_ptr(), text.as_ptr());
+    assert_eq!(Document::new(text.clone()).text().as_ptr(), text.as_ptr());
+}
+
+#[test]
+fn a_part_is_a_document_of_its_own() {
+    let whole = doc(r#" [ {"a": [1, {}]} , "x\n", [], 7] "#);
+    let parts: Vec<Document> = whole.root().items().map(|item| whole.part(item)).collect();
+    let texts = parts.iter().map(|part| std::str::from_utf8(part.text()));
+    let texts: Vec<&str> = texts.map(Result::unwrap).collect();
+    assert_eq!(texts, [r#"{"a":[1,{}]}"#, r#""x\n""#, "[]", "7"]);
+    for (part, text) in parts.iter().zip(texts) {
+        assert_eq!(part.content_hash(), doc(text).content_hash());
+        assert_eq!(part.first_content_hash(), doc(text).first_content_hash());
+    }
+    assert_eq!(parts[0].root().get("a").unwrap().items().count(), 2);
+}
+
+/// State files hold it.
+#[test]
+fn the_first_hash_is_what_it_was() {
+    let text = r#"{"a":{"x":1,"y":[1,2]},"b":"t"}"#;
+    assert_eq!(doc(text).first_content_hash(), FIRST_HASH);
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let said = |text: &'static str| Document::parse(text.into()).unwrap_err().to_string();
+    assert_eq!(said("[1,]"), "expected a value at byte 3");
+    assert_eq!(said("{\"a\" 1}"), "expected a colon at byte 5");
+    assert_eq!(said("{} x"), "expected the end at byte 3");
+    assert_eq!(said("[\"\u{1}\"]"), "expected the string's end at byte 2");
 }
 
 #[test]
@@ -100,13 +135,10 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 
 /// What a [`Node`] says, as a tree, to hold against serde_json's.
 fn tree(node: Node<'_>) -> serde_json::Value {
-    match node.kind().unwrap() {
+    match node.kind() {
         Kind::Null => serde_json::Value::Null,
-        Kind::Literal => serde_json::from_slice(node.bytes()).unwrap(),
-        Kind::String => {
-            let quoted = node.bytes();
-            unescape(&quoted[1..quoted.len() - 1]).into_owned().into()
-        }
+        Kind::Literal => serde_json::from_str(node.raw()).unwrap(),
+        Kind::String => serde_json::from_str(node.raw()).unwrap(),
         Kind::Array => node.items().map(tree).collect::<Vec<_>>().into(),
         Kind::Object => serde_json::Value::Object(
             node.entries()
@@ -116,7 +148,128 @@ fn tree(node: Node<'_>) -> serde_json::Value {
     }
 }
 
+/// Whether we and serde_json say the same of `text`, which may be no JSON.
+fn same_verdict(text: &str) -> Result<(), TestCaseError> {
+    let theirs = serde_json::from_str::<&RawValue>(text);
+    let ours = Document::parse(text.to_owned().into());
+    prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
+    if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
+        let again = serde_json::from_slice::<&RawValue>(ours.text()).unwrap();
+        // The same tokens: compact text is what is left of it without gaps.
+        prop_assert_eq!(again.get().len(), ours.text().len());
+        let of_slice = doc(theirs.get());
+        prop_assert_eq!(of_slice.text(), ours.text());
+    }
+    Ok(())
+}
+
+const ODD_TEXTS: &[&str] = &[
+    "",
+    " ",
+    "nul",
+    "nulll",
+    "true",
+    "tru",
+    "false ",
+    "0",
+    "-0",
+    "-",
+    "01",
+    "1.",
+    "1.5",
+    ".5",
+    "1e",
+    "1e5",
+    "1E+5",
+    "1e-",
+    "1.5e+07",
+    "1e400",
+    "+1",
+    "0x1",
+    "NaN",
+    "Infinity",
+    "\"",
+    "\"\"",
+    "\"a",
+    r#""\""#,
+    r#""\u12""#,
+    r#""\u12g4""#,
+    r#""\ud800""#,
+    r#""\udc00\ud800""#,
+    r#""\ud83d\ude00""#,
+    r#""\x""#,
+    r#""\'""#,
+    r#""\b\f\n\r\t\/\\\"""#,
+    "\"\u{0}\"",
+    "\"\u{1f}\"",
+    "\"\u{7f}\"",
+    "\"\t\"",
+    "\"\n\"",
+    "\"é\u{2028}\"",
+    "[]",
+    "[",
+    "]",
+    "[1",
+    "[1,",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[1}",
+    "{}",
+    "{",
+    "}",
+    "{1:2}",
+    "{\"a\"}",
+    "{\"a\":}",
+    "{\"a\":1,}",
+    "{\"a\":1 \"b\":2}",
+    "{,}",
+    "{\"a\":1]",
+    "{\"a\":1}}",
+    "[] []",
+    "1 2",
+    "\u{feff}1",
+    "\u{a0}1",
+    "\u{c}1",
+    "\u{b}[]",
+    " [ ] ",
+    "{ }",
+    "{\"a\" : 1 , \"a\" : [ ] }",
+    "// x",
+    "[1]//x",
+    "'a'",
+    "\"0123456789abcde\"",
+    "\"0123456789abcdef",
+    "\"0123456789abcde\\",
+];
+
+#[test]
+fn what_is_json_is_what_serde_json_takes_for_it() {
+    for text in ODD_TEXTS {
+        same_verdict(text).unwrap();
+    }
+    let deep = "[".repeat(5_000);
+    same_verdict(&deep).unwrap();
+    same_verdict(&format!("{deep}{}", "]".repeat(5_000))).unwrap();
+}
+
 proptest! {
+    #[test]
+    fn any_text_has_the_same_verdict(text in r#"([\[\]{}:, "\\\t\n0-9eE+.u-]|null|true|false|"a":|\\u00e9|"é"|.){0,24}"#) {
+        same_verdict(&text)?;
+    }
+
+    #[test]
+    fn a_torn_value_has_the_same_verdict(value in json_value(), at: prop::sample::Index, odd in r#"[\[\]{}:, "\\\x01-0é]{0,2}"#) {
+        let pretty = serde_json::to_string_pretty(&value).unwrap();
+        let places: Vec<usize> = pretty.char_indices().map(|(place, _)| place).collect();
+        let at = places[at.index(places.len())];
+        let next = pretty[at..].chars().next().map_or(at, |c| at + c.len_utf8());
+        same_verdict(&format!("{}{odd}{}", &pretty[..at], &pretty[at..]))?;
+        same_verdict(&format!("{}{odd}{}", &pretty[..at], &pretty[next..]))?;
+        same_verdict(&pretty[..at])?;
+    }
+
     #[test]
     fn pretty_printed_and_compact_are_the_same_tokens(value in json_value()) {
         let pretty = serde_json::to_string_pretty(&value).unwrap();

@@ -1,22 +1,18 @@
 //! Owns the escapes inside JSON strings.
 
-use std::borrow::Cow;
-
 /// Resolves the escapes of a string's inside.
-pub fn unescape(inner: &[u8]) -> Cow<'_, str> {
-    if !inner.contains(&b'\\') {
-        return String::from_utf8_lossy(inner);
-    }
-    let mut out = Vec::with_capacity(inner.len());
+pub fn unescape(inner: &str) -> String {
+    let mut out = String::with_capacity(inner.len());
     let mut rest = inner;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
-        out.extend_from_slice(&rest[..at]);
-        let (c, length) = escape(&rest[at..]);
-        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-        rest = rest.get(at + length..).unwrap_or_default();
+    while let Some((plain, escaped)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let start = rest.len() - escaped.len() - 1;
+        let (c, length) = escape(&rest.as_bytes()[start..]);
+        out.push(c);
+        rest = rest.get(start + length..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+    out.push_str(rest);
+    out
 }
 
 /// The character that the escape at the start of `text` stands for, and the escape's length.

@@ -18,7 +18,7 @@ mod people;
 pub use jira_record::JiraComposer;
 pub use org_event::OrgComposer;
 
-use super::{DataOptions, jira::JiraRecord, org::OrgEvent};
+use super::{Api, DataOptions, jira::JiraRecord, org::OrgEvent};
 
 /// A history this small has no room for the incident.
 const SMALLEST_WITH_INCIDENT: usize = 100;
@@ -80,6 +80,25 @@ where
     }
     let records = times.into_iter().map(|at| composer.compose(at)).collect();
     (records, composer)
+}
+
+/// The texts of `api`'s history, in the order in which it delivers them: organization events as they were
+/// processed, Jira records newest first.
+pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
+    match api {
+        Api::OrgEvents => {
+            let (events, _) = org_history(options);
+            events.into_iter().map(|event| event.text).collect()
+        }
+        Api::JiraAudit => {
+            let (records, _) = jira_history(options);
+            records
+                .into_iter()
+                .rev()
+                .map(|record| record.text)
+                .collect()
+        }
+    }
 }
 
 fn tie(times: &mut [i64]) {

@@ -1,0 +1,150 @@
+//! Owns the doors through which the benchmarks come in: made-up records, and the pure way from a page's
+//! bytes, or from lines kept earlier, to rendered lines. Built only for them (feature `bench`).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use url::Url;
+
+use crate::config::settings::Format;
+use crate::http::message::Response;
+use crate::model::json::Document;
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::model::time::Timestamp;
+use crate::normalise::{self, Origin};
+use crate::pipeline::step::Step;
+use crate::render;
+use crate::sandbox::{self, Api, DataOptions};
+use crate::source::{Place, Source, jira_audit, org_events};
+
+/// Records of a page: the largest page that each API gives.
+const PAGE: [usize; 2] = [500, 1000];
+
+/// The end of the history: a fixed one, so that every run measures the same bytes.
+const NOW_MS: i64 = 1_795_176_000_000;
+
+/// A source's records, as pages and as lines, and the way to render them.
+pub struct Load {
+    source: Box<dyn Source>,
+    origin: Origin,
+    format: Format,
+    pages: Vec<Response>,
+    lines: Bytes,
+    count: usize,
+}
+
+impl Load {
+    /// `count` records of the source of this name, to be rendered in the format of this name.
+    pub fn new(source: &str, format: &str, count: usize) -> Option<Load> {
+        let kind: SourceKind = source.parse().ok()?;
+        let texts = sandbox::history(api(kind), &history(count));
+        let url: Url = Url::parse("https://api.example").ok()?;
+        let [of_org, of_jira] = PAGE;
+        let source: Box<dyn Source> = match kind {
+            SourceKind::OrgEvents => Box::new(org_events::OrgEvents::new(&url, "org-1", 500)),
+            SourceKind::JiraAudit => Box::new(jira_audit::JiraAudit::new(&url, 1000)),
+        };
+        let pages = match kind {
+            SourceKind::OrgEvents => pages(&texts, of_org, "data"),
+            SourceKind::JiraAudit => pages(&texts, of_jira, "records"),
+        };
+        Some(Load {
+            source,
+            origin: Origin {
+                name: "acme".to_owned(),
+                kind,
+                org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),
+                site: Some("acme.example".to_owned()),
+            },
+            format: match format {
+                "normalized" => Format::Normalized,
+                "raw" => Format::Raw,
+                _ => return None,
+            },
+            count: texts.len(),
+            lines: Bytes::from(texts.join("\n")),
+            pages,
+        })
+    }
+
+    /// How many records there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The bytes of the records.
+    pub fn bytes(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The records of all pages; nothing where one is no page.
+    pub fn read(&self) -> Option<Vec<Vec<Record>>> {
+        let read = |page| Some(self.source.read(&Place::Start, page).ok()?.records);
+        self.pages.iter().map(read).collect()
+    }
+
+    /// What becomes of all pages, page after page as a pull takes them; the length of the lines.
+    pub fn pages_to_lines(&self) -> Option<usize> {
+        let overlap = Duration::from_secs(600);
+        let now = Timestamp::from_timestamp_millis(NOW_MS)?;
+        let mut step = Step::new(self.origin.clone(), self.format, overlap, now);
+        let (mut lines, mut length) = (Vec::new(), 0);
+        for page in &self.pages {
+            let page = self.source.read(&Place::Start, page).ok()?;
+            lines.clear();
+            step.take(&page.records, now, &mut lines).ok()?;
+            step.passed();
+            length += lines.len();
+        }
+        Some(length)
+    }
+
+    /// What becomes of raw lines kept earlier; the length of the new ones.
+    pub fn lines_to_lines(&self) -> Option<usize> {
+        let now = Timestamp::from_timestamp_millis(NOW_MS)?;
+        let (mut lines, mut length) = (Vec::new(), 0);
+        for line in self.lines.split(|&byte| byte == b'\n') {
+            let text = ByteString::try_from(self.lines.slice_ref(line)).ok()?;
+            let doc = Document::parse(text).ok()?;
+            let record = match self.origin.kind {
+                SourceKind::OrgEvents => org_events::record(doc),
+                SourceKind::JiraAudit => jira_audit::record(doc),
+            };
+            let event = normalise::normalise(&self.origin, &record, now);
+            lines.clear();
+            render::line(self.format, &event, &record, &mut lines).ok()?;
+            length += lines.len();
+        }
+        Some(length)
+    }
+}
+
+fn api(kind: SourceKind) -> Api {
+    match kind {
+        SourceKind::OrgEvents => Api::OrgEvents,
+        SourceKind::JiraAudit => Api::JiraAudit,
+    }
+}
+
+fn history(count: usize) -> DataOptions {
+    DataOptions {
+        seed: 7,
+        org_events: count,
+        jira_records: count,
+        now: Timestamp::from_timestamp_millis(NOW_MS).unwrap_or_default(),
+        days: 30,
+        clean: false,
+    }
+}
+
+/// Answers of so many records each, in a list at `key`.
+fn pages(texts: &[String], size: usize, key: &str) -> Vec<Response> {
+    let page = |texts: &[String]| Response {
+        status: 200,
+        headers: Vec::new(),
+        body: Bytes::from(format!("{{\"{key}\":[{}]}}", texts.join(","))),
+    };
+    texts.chunks(size).map(page).collect()
+}

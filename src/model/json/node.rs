@@ -1,0 +1,218 @@
+//! Owns the questions that are asked about a value inside a document.
+
+use std::borrow::Cow;
+
+use super::unescape::unescape;
+use super::{Mark, Sheet};
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Array,
+    String,
+    Literal,
+    Null,
+}
+
+/// A value inside a document. Every question about it has an answer: a value of another type
+/// than asked for is as good as none.
+#[derive(Debug, Clone, Copy)]
+pub struct Node<'a> {
+    sheet: &'a Sheet,
+    at: u32,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn new(sheet: &'a Sheet, at: u32) -> Node<'a> {
+        Node { sheet, at }
+    }
+
+    pub(super) fn index(self) -> u32 {
+        self.at
+    }
+
+    /// The value of `key` in an object; of the last one where the key repeats, as most parsers do.
+    /// None where that is null.
+    pub fn get(self, key: &str) -> Option<Node<'a>> {
+        let [value] = self.fields([key]);
+        value
+    }
+
+    /// What [`Node::get`] finds for each of `keys`, in one walk over the object.
+    #[inline(always)] // the keys are constants, and so are their lengths then
+    pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Node<'a>>; N] {
+        let mut found = [None; N];
+        for (key, value) in self.entries() {
+            let name = key.string();
+            if let Some(slot) = keys.iter().position(|wanted| *name == *wanted.as_bytes()) {
+                found[slot] = Some(value);
+            }
+        }
+        found.map(|value| value.filter(|value| value.kind() != Kind::Null))
+    }
+
+    /// Follows `keys` down through objects.
+    pub fn path(self, keys: &[&str]) -> Option<Node<'a>> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The text of a string that is not blank, with its escapes resolved. A lone surrogate, which
+    /// no text can hold, becomes U+FFFD.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        if !self.is_string() {
+            return None;
+        }
+        let text = match self.mark().is_escaped() {
+            false => Cow::Borrowed(self.inner()),
+            true => Cow::Owned(unescape(self.inner())),
+        };
+        (!text.chars().all(char::is_whitespace)).then_some(text)
+    }
+
+    /// A string's text, or a number's or boolean's as it is written.
+    pub fn scalar(self) -> Option<Cow<'a, str>> {
+        match self.kind() {
+            Kind::String => self.text(),
+            Kind::Literal => Some(Cow::Borrowed(self.raw())),
+            Kind::Object | Kind::Array | Kind::Null => None,
+        }
+    }
+
+    /// [`Node::text`] of the value of `key`.
+    pub fn text_of(self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key)?.text()
+    }
+
+    /// [`Node::scalar`] of the value of `key`.
+    pub fn scalar_of(self, key: &str) -> Option<Cow<'a, str>> {
+        self.get(key)?.scalar()
+    }
+
+    /// Whether it is an object.
+    pub fn is_object(self) -> bool {
+        self.kind() == Kind::Object
+    }
+
+    /// Whether it is an array.
+    pub fn is_array(self) -> bool {
+        self.kind() == Kind::Array
+    }
+
+    /// Whether it is a string, blank or not.
+    pub fn is_string(self) -> bool {
+        self.kind() == Kind::String
+    }
+
+    /// The elements of an array; nothing for another type.
+    pub fn items(self) -> impl Iterator<Item = Node<'a>> {
+        Children::of(self, Kind::Array)
+    }
+
+    /// Keys and values of an object, in order, repeats included; nothing for another type.
+    pub fn entries(self) -> impl Iterator<Item = (Node<'a>, Node<'a>)> {
+        let mut children = Children::of(self, Kind::Object);
+        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+    }
+
+    /// Whether this is the string `wanted`.
+    pub fn is(self, wanted: &str) -> bool {
+        self.is_string() && *self.string() == *wanted.as_bytes()
+    }
+
+    /// The value as it is written.
+    pub fn raw(self) -> &'a str {
+        let mark = self.mark();
+        let end = match mark.is_container() {
+            true => self.mark_at(mark.link).start(),
+            false => mark.link as usize,
+        };
+        self.sheet.text.get(mark.start()..end).unwrap_or_default()
+    }
+
+    pub(super) fn kind(self) -> Kind {
+        match self.sheet.text.as_bytes().get(self.mark().start()) {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b'n') | None => Kind::Null,
+            Some(_) => Kind::Literal,
+        }
+    }
+
+    /// What stands between a string's quotes.
+    fn inner(self) -> &'a str {
+        let mark = self.mark();
+        let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
+        self.sheet.text.get(inner).unwrap_or_default()
+    }
+
+    /// The bytes of a string's text.
+    #[inline]
+    fn string(self) -> Cow<'a, [u8]> {
+        let mark = self.mark();
+        if mark.is_escaped() {
+            return Cow::Owned(unescape(self.inner()).into_bytes());
+        }
+        let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
+        Cow::Borrowed(self.sheet.text.as_bytes().get(inner).unwrap_or_default())
+    }
+
+    /// The index of the first mark behind this value and all that it holds.
+    #[inline]
+    fn after(self) -> u32 {
+        match self.mark() {
+            mark if mark.is_container() => mark.link + 1,
+            _ => self.at + 1,
+        }
+    }
+
+    #[inline]
+    fn mark(self) -> Mark {
+        self.mark_at(self.at)
+    }
+
+    fn mark_at(self, index: u32) -> Mark {
+        let none = Mark { start: 0, link: 0 };
+        self.sheet
+            .marks
+            .get(index as usize)
+            .copied()
+            .unwrap_or(none)
+    }
+}
+
+/// The values directly inside a container.
+struct Children<'a> {
+    sheet: &'a Sheet,
+    at: u32,
+    end: u32,
+}
+
+impl<'a> Children<'a> {
+    /// Those of `node` if it is of this kind; else none.
+    fn of(node: Node<'a>, kind: Kind) -> Children<'a> {
+        Children {
+            sheet: node.sheet,
+            at: node.at + 1,
+            end: match node.kind() == kind {
+                true => node.mark().link,
+                false => 0,
+            },
+        }
+    }
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Node<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Node<'a>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let child = Node::new(self.sheet, self.at);
+        self.at = child.after();
+        Some(child)
+    }
+}

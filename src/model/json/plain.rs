@@ -1,0 +1,92 @@
+//! Owns the search for the end of a plain run of text inside a JSON string, which reading and writing
+//! share: up to the next quote, backslash or control character.
+
+use wide::u8x16;
+
+/// Bytes that are looked at together. Strings are the bulk of a record, and most are short.
+const WIDTH: usize = 16;
+
+/// The index of the first byte of `text` from `at` on that cannot stand in a JSON string as it is; the
+/// text's length where there is none.
+#[inline]
+pub fn plain_end(text: &[u8], mut at: usize) -> usize {
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let found = special(*block);
+        if found != 0 {
+            return at + found.trailing_zeros() as usize;
+        }
+        at += WIDTH;
+    }
+    at + short_plain_end(text.get(at..).unwrap_or_default())
+}
+
+/// The same of a text that is shorter than a block.
+fn short_plain_end(text: &[u8]) -> usize {
+    let mut block = [b' '; WIDTH];
+    for (to, from) in block.iter_mut().zip(text) {
+        *to = *from;
+    }
+    text.len().min(special(block).trailing_zeros() as usize)
+}
+
+/// Whether no byte of `text` from `start` on is special. Quick where enough stands before a short end.
+#[inline]
+pub fn is_plain_from(text: &[u8], start: usize) -> bool {
+    let mut at = start;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        if special(*block) != 0 {
+            return false;
+        }
+        at += WIDTH;
+    }
+    let left = text.len().saturating_sub(at);
+    match text.last_chunk() {
+        // The bits of the last bytes are the highest.
+        Some(block) => special(*block) >> (WIDTH - left) == 0,
+        None => short_plain_end(text.get(at..).unwrap_or_default()) == left,
+    }
+}
+
+/// One bit for each byte, set where it is special, the first byte's the lowest.
+#[inline]
+fn special(block: [u8; WIDTH]) -> u32 {
+    let block = u8x16::new(block);
+    let is = |byte: u8| block.simd_eq(u8x16::splat(byte));
+    let is_control = block.min(u8x16::splat(b' ' - 1)).simd_eq(block);
+    (is(b'"') | is(b'\\') | is_control).to_bitmask()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn is_special(byte: u8) -> bool {
+        matches!(byte, b'"' | b'\\' | 0..b' ')
+    }
+
+    #[test]
+    fn every_byte_is_told() {
+        for byte in 0..=u8::MAX {
+            let mut text = [b'x'; 20];
+            text[3] = byte;
+            let want = if is_special(byte) { 3 } else { 20 };
+            assert_eq!(plain_end(&text, 0), want, "{byte}");
+            assert_eq!(plain_end(&text[..4], 0), want.min(4), "{byte}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_where_the_first_special_byte_is(text: Vec<u8>, plain in "[ -!#-Zé]{0,40}") {
+            for text in [text, plain.clone().into_bytes(), format!("{plain}\"\u{1}").into_bytes()] {
+                let want = text.iter().position(|&byte| is_special(byte));
+                prop_assert_eq!(plain_end(&text, 0), want.unwrap_or(text.len()));
+                for start in 0..=text.len() {
+                    let want = !text[start..].iter().copied().any(is_special);
+                    prop_assert_eq!(is_plain_from(&text, start), want);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Owns the one pass over a JSON text: is it valid (RFC 8259, as strict as serde_json), where do its
+//! values lie, and which whitespace has to go.
+
+use bytestring::ByteString;
+
+use super::plain::plain_end;
+use super::{CONTAINER, ESCAPED, Mark, Sheet, TOO_LONG};
+
+/// Why a text is not one JSON value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected {expected} at byte {at}")]
+pub struct Invalid {
+    expected: &'static str,
+    at: usize,
+}
+
+/// Checks, compacts and indexes `text`. Depth costs no stack; a compact text is not copied.
+pub fn scan(text: ByteString) -> Result<Sheet, Invalid> {
+    let mut scan = Scan {
+        text: &text,
+        bytes: text.as_bytes(),
+        at: 0,
+        // A record has a mark in about every twelve bytes.
+        marks: Vec::with_capacity(text.len() / 10 + 2),
+        open: Vec::new(),
+        compact: String::new(),
+        kept_from: 0,
+        removed: 0,
+    };
+    if text.len() >= TOO_LONG as usize {
+        return Err(scan.invalid("less than 1 GiB"));
+    }
+    scan.value()?;
+    if scan.token().is_some() {
+        return Err(scan.invalid("the end"));
+    }
+    let Scan {
+        mut marks,
+        mut compact,
+        kept_from,
+        ..
+    } = scan;
+    // Records may be held in memory for long; a copy of the marks is dearer than a few to spare.
+    if marks.len() < marks.capacity() / 2 {
+        marks.shrink_to_fit();
+    }
+    let text = match kept_from {
+        0 => text,
+        from => {
+            compact.push_str(text.get(from..).unwrap_or_default());
+            ByteString::from(compact)
+        }
+    };
+    Ok(Sheet { text, marks })
+}
+
+struct Scan<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    marks: Vec<Mark>,
+    /// The indices of the marks of the open containers, each with whether it is an object.
+    open: Vec<(u32, bool)>,
+    /// The text so far without whitespace, up to `kept_from`; empty while there was none.
+    compact: String,
+    kept_from: usize,
+    removed: usize,
+}
+
+impl Scan<'_> {
+    /// One value and all that it holds.
+    fn value(&mut self) -> Result<(), Invalid> {
+        loop {
+            let is_open = match self.token() {
+                Some(b'{') => self.open(true, b'}')?,
+                Some(b'[') => self.open(false, b']')?,
+                Some(b'"') => self.string().map(|()| false)?,
+                Some(b'-' | b'0'..=b'9') => self.number().map(|()| false)?,
+                Some(b't') => self.word("true").map(|()| false)?,
+                Some(b'f') => self.word("false").map(|()| false)?,
+                Some(b'n') => self.word("null").map(|()| false)?,
+                _ => return Err(self.invalid("a value")),
+            };
+            if !is_open && !self.go_on()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Behind a value: closes the containers that end here. Whether another value follows.
+    fn go_on(&mut self) -> Result<bool, Invalid> {
+        while let Some(&(opened, is_object)) = self.open.last() {
+            match (self.token(), is_object) {
+                (Some(b','), true) => {
+                    self.at += 1;
+                    return self.key().map(|()| true);
+                }
+                (Some(b','), false) => {
+                    self.at += 1;
+                    return Ok(true);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.open.pop();
+                    self.close(opened);
+                }
+                _ => return Err(self.invalid("a comma or the container's end")),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Opens a container. Whether a value follows: it is closed at once where it is empty.
+    fn open(&mut self, is_object: bool, end: u8) -> Result<bool, Invalid> {
+        let index = self.marks.len() as u32;
+        self.push(self.at, self.at, CONTAINER);
+        self.at += 1;
+        if self.token() == Some(end) {
+            self.close(index);
+            return Ok(false);
+        }
+        self.open.push((index, is_object));
+        if is_object {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    fn close(&mut self, opened: u32) {
+        self.at += 1;
+        let index = self.marks.len() as u32;
+        if let Some(mark) = self.marks.get_mut(opened as usize) {
+            mark.link = index;
+        }
+        self.push(self.at, self.at, 0);
+    }
+
+    fn key(&mut self) -> Result<(), Invalid> {
+        if self.token() != Some(b'"') {
+            return Err(self.invalid("a key"));
+        }
+        self.string()?;
+        if self.token() != Some(b':') {
+            return Err(self.invalid("a colon"));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn string(&mut self) -> Result<(), Invalid> {
+        let start = self.at;
+        let end = plain_end(self.bytes, start + 1);
+        if self.bytes.get(end) != Some(&b'"') {
+            return self.escaped_string(end);
+        }
+        self.at = end + 1;
+        self.push(start, self.at, 0);
+        Ok(())
+    }
+
+    /// A string that is plain up to `end` only.
+    #[inline(never)]
+    fn escaped_string(&mut self, mut end: usize) -> Result<(), Invalid> {
+        let start = self.at;
+        while self.bytes.get(end) != Some(&b'"') {
+            self.at = end;
+            self.escape()?;
+            end = plain_end(self.bytes, self.at);
+        }
+        self.at = end + 1;
+        self.push(start, self.at, ESCAPED);
+        Ok(())
+    }
+
+    /// Steps over a backslash and what it escapes.
+    fn escape(&mut self) -> Result<(), Invalid> {
+        let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+        if self.bytes.get(self.at) != Some(&b'\\') {
+            return Err(self.invalid("the string's end"));
+        }
+        self.at += match self.bytes.get(self.at + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
+            Some(b'u') if self.bytes.get(self.at + 2..self.at + 6).is_some_and(is_hex) => 6,
+            _ => return Err(self.invalid("an escape")),
+        };
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Invalid> {
+        let start = self.at;
+        self.skip(|byte| byte == b'-');
+        match self.bytes.get(self.at) {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.skip(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.skip(|byte| matches!(byte, b'e' | b'E')) {
+            self.skip(|byte| matches!(byte, b'+' | b'-'));
+            self.digits()?;
+        }
+        self.push(start, self.at, 0);
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), Invalid> {
+        if !self.skip(|byte| byte.is_ascii_digit()) {
+            return Err(self.invalid("a digit"));
+        }
+        while self.skip(|byte| byte.is_ascii_digit()) {}
+        Ok(())
+    }
+
+    /// Steps over one byte if it is `wanted`.
+    fn skip(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
+        let is_it = self.bytes.get(self.at).is_some_and(|&byte| wanted(byte));
+        self.at += usize::from(is_it);
+        is_it
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Invalid> {
+        let start = self.at;
+        let end = start + word.len();
+        if self.bytes.get(start..end) != Some(word.as_bytes()) {
+            return Err(self.invalid("a value"));
+        }
+        self.at = end;
+        self.push(start, end, 0);
+        Ok(())
+    }
+
+    /// Notes a value. Texts are shorter than [`TOO_LONG`], so that every offset fits.
+    #[inline]
+    fn push(&mut self, start: usize, end: usize, flags: u32) {
+        self.marks.push(Mark {
+            start: (start - self.removed) as u32 | flags,
+            link: (end - self.removed) as u32,
+        });
+    }
+
+    /// The next byte that is no whitespace, which is left standing.
+    #[inline]
+    fn token(&mut self) -> Option<u8> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            Some(_) => self.past_gap(),
+            None => None,
+        }
+    }
+
+    /// Leaves whitespace out of the compact text.
+    fn past_gap(&mut self) -> Option<u8> {
+        let start = self.at;
+        while self.skip(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {}
+        if self.at > start {
+            let kept = self.text.get(self.kept_from..start).unwrap_or_default();
+            self.compact.reserve(match self.compact.is_empty() {
+                true => self.text.len(),
+                false => 0,
+            });
+            self.compact.push_str(kept);
+            self.kept_from = self.at;
+            self.removed += self.at - start;
+        }
+        self.bytes.get(self.at).copied()
+    }
+
+    fn invalid(&self, expected: &'static str) -> Invalid {
+        Invalid {
+            expected,
+            at: self.at,
+        }
+    }
+}

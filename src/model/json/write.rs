@@ -1,0 +1,166 @@
+//! Owns the writing of a JSON object into a buffer. What is empty is left out.
+
+use super::plain::{is_plain_from, plain_end};
+use crate::model::time::{Timestamp, append_millis};
+
+/// The fields of an object that is being written.
+pub struct Fields<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+/// Appends an object to `out`, empty or not.
+pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Fields<'_>)) {
+    out.push(b'{');
+    fill(&mut Fields { out });
+    out.push(b'}');
+}
+
+impl Fields<'_> {
+    /// A text.
+    #[inline]
+    pub fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        string(self.out, text);
+    }
+
+    /// A text, if there is one.
+    #[inline]
+    pub fn maybe(&mut self, key: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(key, text);
+        }
+    }
+
+    /// A point in time.
+    pub fn time(&mut self, key: &str, time: Timestamp) {
+        self.key(key);
+        self.out.push(b'"');
+        append_millis(time, self.out);
+        self.out.push(b'"');
+    }
+
+    /// A valid JSON text, as it is.
+    pub fn json(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.extend_from_slice(text);
+    }
+
+    /// An object, if `fill` writes a field of it.
+    pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Fields<'_>)) {
+        let before = self.out.len();
+        self.key(key);
+        self.out.push(b'{');
+        let inside = self.out.len();
+        fill(self);
+        match self.out.len() == inside {
+            true => self.out.truncate(before),
+            false => self.out.push(b'}'),
+        }
+    }
+
+    /// A list of objects, one for each of `items`, if there are any.
+    pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut Fields<'_>, &T)) {
+        if items.is_empty() {
+            return;
+        }
+        self.key(key);
+        let mut mark = b'[';
+        for item in items {
+            self.out.push(mark);
+            object(self.out, |fields| fill(fields, item));
+            mark = b',';
+        }
+        self.out.push(b']');
+    }
+
+    #[inline]
+    fn key(&mut self, key: &str) {
+        // No value ends like this, so that this is the object's beginning.
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+}
+
+/// Appends `text` as a JSON string; only what must be escaped is.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let start = out.len();
+    // Most texts are plain: they are copied first, and looked at where they then stand.
+    out.extend_from_slice(text.as_bytes());
+    if !is_plain_from(out, start) {
+        out.truncate(start);
+        escaped(out, text.as_bytes());
+    }
+    out.push(b'"');
+}
+
+#[cold]
+fn escaped(out: &mut Vec<u8>, text: &[u8]) {
+    let mut from = 0;
+    loop {
+        let end = plain_end(text, from);
+        out.extend_from_slice(text.get(from..end).unwrap_or_default());
+        match text.get(end) {
+            Some(&byte) => escape(out, byte),
+            None => return,
+        }
+        from = end + 1;
+    }
+}
+
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    let short = match byte {
+        b'"' | b'\\' => byte,
+        8 => b'b',
+        b'\t' => b't',
+        b'\n' => b'n',
+        12 => b'f',
+        b'\r' => b'r',
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            return out.extend([byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]));
+        }
+    };
+    out.extend_from_slice(&[b'\\', short]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_empty_is_left_out() {
+        let mut out = Vec::new();
+        object(&mut out, |fields| {
+            fields.object("none", |_| {});
+            fields.maybe("nothing", None);
+            fields.list("list", &[0; 0], |_, _| {});
+            fields.object("some", |some| {
+                some.object("none", |_| {});
+                some.text("a", "{");
+                some.text("b", "x");
+            });
+            fields.list("list", &["x", "y"], |item, text| item.text("t", text));
+            fields.json("raw", b"[]");
+        });
+        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[]}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_written_as_serde_json_writes_it(text in any::<String>(), odd in "[\\x00-\\x24\\\\é]{0,12}") {
+            for text in [text, odd] {
+                let mut out = Vec::new();
+                string(&mut out, &text);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+            }
+        }
+    }
+}
