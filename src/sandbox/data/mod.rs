@@ -87,11 +87,11 @@ where
 pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
     match api {
         Api::OrgEvents => {
-            let (events, _) = org_history(options);
+            let (events, _) = org_history::<Vec<_>>(options);
             events.into_iter().map(|event| event.text).collect()
         }
         Api::JiraAudit => {
-            let (records, _) = jira_history(options);
+            let (records, _) = jira_history::<Vec<_>>(options);
             records
                 .into_iter()
                 .rev()
