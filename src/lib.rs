@@ -15,7 +15,7 @@
 //! app   fuzz
 //! cli   commands
 //! error
-//! pipeline   sandbox
+//! convert   pipeline   sandbox
 //! source   normalise   render   sink   state   http::{client, diagnose, exchange, pool}
 //! credentials   http   telemetry
 //! config
@@ -27,6 +27,7 @@ mod app;
 mod cli;
 mod commands;
 mod config;
+mod convert;
 mod crash;
 mod credentials;
 mod error;

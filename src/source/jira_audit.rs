@@ -113,7 +113,8 @@ fn offset(place: &Place) -> u64 {
     }
 }
 
-fn record(doc: Document) -> Record {
+/// The record that one element of `records` is.
+pub(super) fn record(doc: Document) -> Record {
     let root = doc.root();
     let created = root
         .text_of("created")

@@ -112,7 +112,8 @@ fn next_cursor(meta: &Document) -> Result<Option<String>, Unreadable> {
     }
 }
 
-fn record(doc: Document) -> Record {
+/// The record that one element of `data` is.
+pub(super) fn record(doc: Document) -> Record {
     let root = doc.root();
     let time_at = |key| {
         let text = root.path(&["attributes", key])?.text()?;

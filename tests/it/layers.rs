@@ -10,7 +10,11 @@ const LINES: &[&[Room]] = &[
     &[("app", &["app"]), ("fuzz", &["fuzz"])],
     &[("cli", &["cli"]), ("commands", &["commands"])],
     &[("error", &["error"])],
-    &[("pipeline", &["pipeline"]), ("sandbox", &["sandbox"])],
+    &[
+        ("convert", &["convert"]),
+        ("pipeline", &["pipeline"]),
+        ("sandbox", &["sandbox"]),
+    ],
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),

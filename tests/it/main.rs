@@ -13,6 +13,7 @@ mod support;
 
 mod clock;
 mod collect;
+mod convert;
 mod crash;
 mod demo;
 mod disk_full;

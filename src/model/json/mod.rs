@@ -198,6 +198,11 @@ impl<'a> Node<'a> {
         self.kind() == Some(Kind::String)
     }
 
+    /// The value's text, without a copy.
+    pub fn slice(self) -> Bytes {
+        self.doc.text.slice_ref(self.bytes())
+    }
+
     /// The elements of an array; nothing for another type.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
         let is_array = self.kind() == Some(Kind::Array);
