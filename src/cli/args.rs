@@ -46,10 +46,11 @@ Examples:
   atlaudit pull --dry-run";
 
 const CONVERT_EXAMPLES: &str = "\
-Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their names.
-A normalized event keeps its id, its source and its observed_time; everything else is read from its raw
-object anew. A raw line says nothing of its source: give --source, or what else is needed.
-A line that cannot be read is told with its number, the others go on, and the exit code is 3.
+Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their
+names. A normalized event keeps its id, its source and its observed_time; everything else is read
+from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
+--org-id and --site. A line that cannot be read is told with its number, the others go on, and the
+exit code is 3.
 
 Examples:
   atlaudit convert --format raw events.jsonl.gz | jq .id

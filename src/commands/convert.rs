@@ -9,10 +9,11 @@ use tokio::task::JoinHandle;
 use crate::commands::stop;
 use crate::commands::summary::{counted, seconds};
 use crate::config::env::Env;
-use crate::config::request::{ConvertRequest, Input};
+use crate::config::request::{ConvertRequest, Input, RawLines};
 use crate::convert::{self, ConvertError, Tally, Terms, Trouble};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::name::SourceKind;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::Stop;
 use crate::sink::{Sink, whole};
@@ -39,6 +40,7 @@ pub async fn run(
         let text = "reading lines from the terminal; Ctrl-D ends them";
         console.say(Level::Notice, &Message::new(text));
     }
+    warn_of_no_org_id(&request.raw, console);
     let (sink, unnamed) = whole::begin(&request.output, request.now)?;
     let working = start(request, sink, stop.clone(), console.clone());
     let tally = ended(working, stop).await?;
@@ -54,6 +56,16 @@ pub async fn run(
         0 => Exit::Done,
         _ => Exit::Incomplete,
     })
+}
+
+/// The id of a source's organization may live in the keyring beside its key, where it is not looked for.
+fn warn_of_no_org_id(raw: &RawLines, console: &Console) {
+    if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
+        let what = "the configuration does not say its organization's id; raw lines become events without it";
+        let mut message = Message::new(format!("source `{name}`: {what}"));
+        message.hint = Some("add `--org-id ID`".to_owned());
+        console.say(Level::Warning, &message);
+    }
 }
 
 type Working = JoinHandle<Result<Tally, ConvertError>>;

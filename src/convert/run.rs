@@ -214,7 +214,8 @@ impl Run<'_> {
         if line.is_mended {
             (self.terms.tell)(Trouble::Mended(input, number));
         }
-        if !append(self.format, kept, self.now, &mut self.out)? {
+        let is_parsed = append(self.format, kept, self.now, &mut self.out)?;
+        if !is_parsed && self.format != Format::Raw {
             self.tally.unparsed += 1;
             (self.terms.tell)(Trouble::Unparsed(input, number));
         }

@@ -126,6 +126,7 @@ fn what_cannot_be_made_again_is_kept() {
     assert!(same.stdout == norm.stdout);
     let raw = site.ok(&["convert", "acme.norm", "--format", "raw"]);
     assert_eq!(raw.lines()[2..], ["null", "[1]"]);
+    assert!(!raw.stderr.contains("unparsed"), "{}", raw.stderr);
     let again = fed(&site, &["convert", "--source", "acme"], &raw.stdout);
     assert_eq!(
         (again.code, again.lines().len()),
@@ -134,6 +135,17 @@ fn what_cannot_be_made_again_is_kept() {
         again.stderr
     );
     assert_eq!(again.trees()[3]["action"], "unparsed");
+}
+
+#[test]
+fn an_organization_that_the_configuration_does_not_name_is_told() {
+    let mut site = with("in", RAW);
+    site.unset("acme", "org_id");
+    let run = site.ok(&["convert", "--source", "acme", "in"]);
+    assert!(run.stderr.contains("--org-id"), "{}", run.stderr);
+    let run = site.ok(&["convert", "-q", "--source", "acme", "--org-id", "o-1", "in"]);
+    assert_eq!(run.trees()[0]["source"]["org_id"], "o-1");
+    assert_eq!(run.stderr, "");
 }
 
 #[test]
