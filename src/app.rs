@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Outside, ResolveError};
-use crate::commands::{auth, demo, dry_run, pull, sandbox, schema};
+use crate::commands::{auth, convert, demo, dry_run, pull, sandbox, schema};
 use crate::config::env::Env;
 use crate::config::request::Action;
 use crate::credentials::keyring;
@@ -66,6 +66,7 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
     match action {
         Action::Pull(request) if request.dry_run => dry_run::run(&request, console)?,
         Action::Pull(request) => return pull::run(request, env, console).await,
+        Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
         Action::AuthStatus(settings) => auth::status(&settings, env).await?,
         Action::AuthLogout(name) => auth::logout(&name, console).await?,

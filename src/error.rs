@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::convert::ConvertError;
 use crate::credentials::CredentialError;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
@@ -121,6 +122,20 @@ impl From<RunError> for AppError {
     }
 }
 
+impl From<ConvertError> for AppError {
+    fn from(error: ConvertError) -> AppError {
+        match error {
+            ConvertError::Sink(error) => error.into(),
+            ConvertError::Render(error) => RunError::Render(error).into(),
+            ConvertError::NoSite { .. } => AppError::new(Exit::Usage, error.to_string()).hint(
+                "name it with `--site acme.atlassian.net`, or the source with `--source NAME`",
+            ),
+            ConvertError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
+                .hint("run it again from the beginning; no half-written file is left"),
+        }
+    }
+}
+
 impl From<Failure> for AppError {
     fn from(failure: Failure) -> AppError {
         let exit = match &failure.kind {
@@ -154,6 +169,9 @@ impl From<SinkError> for AppError {
             }
             SinkError::OtherPacking { .. } => {
                 "move it away, or write to another file: no tool reads a file that is packed in part"
+            }
+            SinkError::Exists { .. } => {
+                "move it away, or write to another file: nothing is converted over a file that holds something"
             }
             SinkError::Gone { .. } => {
                 "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"

@@ -15,7 +15,7 @@
 //! app   fuzz   bench
 //! cli   commands
 //! error
-//! pipeline   sandbox
+//! convert   pipeline   sandbox
 //! source   normalise   render   sink   state   http::{client, diagnose, exchange, pool}
 //! credentials   http   telemetry
 //! config
@@ -30,6 +30,7 @@ pub mod bench;
 mod cli;
 mod commands;
 mod config;
+mod convert;
 mod crash;
 mod credentials;
 mod error;

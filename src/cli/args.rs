@@ -22,12 +22,13 @@ Examples:
   atlaudit auth login acme --org-id ID     keep an organization's API key in the OS keyring
   atlaudit pull | jq .action               everything since the last pull
   atlaudit pull acme --since 7d            the last seven days, once more
+  atlaudit convert --format raw x.jsonl    kept lines in another form
 
 Exit codes:
   0  done
   1  unexpected failure (a bug)
   2  usage
-  3  incomplete: some source could not be read to its end; run again to go on
+  3  incomplete: some source could not be read to its end (run again to go on), or some line to convert
   4  credentials: missing, refused, expired, or lacking a permission
   5  rate-limited past the longest wait allowed
   6  configuration
@@ -44,6 +45,18 @@ Examples:
   atlaudit pull acme --output 'events/{source}-%Y-%m-%d.jsonl'
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run";
+
+const CONVERT_EXAMPLES: &str = "\
+Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their
+names. A normalized event keeps its id, its source and its observed_time; everything else is read
+from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
+--org-id and --site. A line that cannot be read is told with its number, the others go on, and the
+exit code is 3.
+
+Examples:
+  atlaudit convert --format raw events.jsonl.gz | jq .id
+  atlaudit convert --source acme week.jsonl --output week-normalized.jsonl
+  zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'";
 
 const LOGIN_EXAMPLES: &str = "\
 Examples:
@@ -97,6 +110,8 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Collect everything since the last pull
     Pull(PullArgs),
+    /// Write lines kept earlier once more, in another form
+    Convert(ConvertArgs),
     /// Keep, show and remove credentials
     Auth {
         /// What to do with them.
@@ -157,6 +172,36 @@ pub struct PullArgs {
     /// Write a machine-readable report of the run
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// `convert`
+#[derive(Debug, ClapArgs)]
+#[command(after_help = CONVERT_EXAMPLES)]
+pub struct ConvertArgs {
+    /// Files to read, one after the other; - is stdin [default: -]
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Form of the new lines: normalized or raw [default: normalized]
+    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    pub format: Option<Format>,
+    /// Where to write: - is stdout; or a file that is not there yet, with %Y %m %d %H (UTC) [default: -]
+    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
+    pub output: Option<PathTemplate>,
+    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it [default: none]
+    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    pub compression: Option<Compression>,
+    /// The configured source that raw lines were pulled from: its name, type, org_id and site
+    #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    pub source: Option<SourceName>,
+    /// Type of raw lines: org-events or jira-audit [default: told by their shape]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
+    pub kind: Option<SourceKind>,
+    /// The organization of raw organization events
+    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
+    pub org_id: Option<String>,
+    /// The site of raw Jira records, such as acme.atlassian.net; their ids need it
+    #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
+    pub site: Option<String>,
 }
 
 /// `auth login`

@@ -1,6 +1,7 @@
 //! Owns the command line: what was typed, and what it means together with the environment and the file.
 
 pub mod args;
+mod convert;
 pub mod error;
 mod login;
 pub mod parse;

@@ -32,7 +32,8 @@ pub fn request(
     if flags.path.is_none() {
         output::refuse_rotating_stdout(&sources)?;
     }
-    output::refuse_packed_terminal(&sources, env.stdout_is_terminal)?;
+    let outputs = sources.iter().map(|source| &source.output);
+    output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
     output::refuse_shared_files(&sources, env.cwd())?;
     Ok(PullRequest {
         sources,

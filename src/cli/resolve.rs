@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::args::{Args, AuthCommand, Command, GlobalArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
-use crate::cli::{login, pull};
+use crate::cli::{convert, login, pull};
 use crate::config::check;
 use crate::config::env::Env;
 use crate::config::error::ConfigError;
@@ -55,6 +55,9 @@ pub fn resolve(
     let global = &args.global;
     Ok(match args.command {
         Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Convert(typed) => {
+            Action::Convert(convert::request(typed, global, env, now, outside)?)
+        }
         Command::Auth { command } => match command {
             AuthCommand::Login(typed) => {
                 let request = login::request(typed, global, env, outside)?;

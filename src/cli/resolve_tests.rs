@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::config::request::{LoginRequest, PullRequest};
+use crate::config::request::{ConvertRequest, Input, LoginRequest, PullRequest, RawLines};
 use crate::config::settings::{CredentialSpec, Format, OutputPath, Target};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
@@ -271,4 +271,61 @@ fn quiet_and_verbose_contradict_each_other() {
     let telemetry = telemetry(&args, &Env::default());
     assert_eq!(telemetry.verbosity, Verbosity::Verbose);
     assert_eq!(telemetry.color, Color::Never);
+}
+
+fn convert(line: &str, file: Option<&str>) -> ConvertRequest {
+    match run(line, file) {
+        Ok(Action::Convert(request)) => request,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn convert_reads_stdin_or_files_and_writes_to_stdout() {
+    let request = convert("atlaudit convert", None);
+    assert_eq!(request.inputs, [Input::Stdin]);
+    assert_eq!(request.raw, RawLines::default());
+    assert_eq!(request.output.path, OutputPath::Stdout);
+    let request = convert("atlaudit convert a - -o x-%d.jsonl --format raw", None);
+    assert_eq!(request.inputs, [Input::File("a".into()), Input::Stdin]);
+    assert_eq!(
+        request.output.path,
+        OutputPath::File("x-%d.jsonl".to_owned())
+    );
+    assert_eq!(request.output.format, Format::Raw);
+    let error = refuse("atlaudit convert -o {source}.jsonl", None);
+    assert_eq!(error.exit(), Exit::Usage);
+}
+
+#[test]
+fn a_source_says_what_raw_lines_do_not() {
+    let raw = convert("atlaudit convert --source j", Some(FILE)).raw;
+    assert_eq!(raw.kind, Some(SourceKind::JiraAudit));
+    assert_eq!(raw.site.as_deref(), Some("a.atlassian.net"));
+    let raw = convert("atlaudit convert --source acme --org-id o2", Some(FILE)).raw;
+    assert_eq!(raw.name.unwrap().as_str(), "acme");
+    assert_eq!(raw.org_id.as_deref(), Some("o2"));
+    for (line, exit) in [
+        ("atlaudit convert --source nobody", Exit::Config),
+        ("atlaudit convert --source j --type org-events", Exit::Usage),
+        ("atlaudit convert --source j --org-id o1", Exit::Usage),
+        ("atlaudit convert --type org-events --site a.b", Exit::Usage),
+    ] {
+        assert_eq!(refuse(line, Some(FILE)).exit(), exit, "{line}");
+    }
+}
+
+#[test]
+fn convert_needs_no_configuration_without_a_source() {
+    assert!(run("atlaudit convert a", Some("not TOML")).is_ok());
+    assert!(run_in("atlaudit convert a", None, &Env::default(), &[]).is_ok());
+}
+
+#[test]
+fn a_terminal_cannot_show_what_convert_packs() {
+    let mut env = home();
+    env.stdout_is_terminal = true;
+    let packed = "atlaudit convert --compression gzip";
+    assert!(run_in(packed, None, &env, &[]).is_err());
+    assert!(run_in("atlaudit convert --compression gzip -o x", None, &env, &[]).is_ok());
 }

@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod collect;
 mod connect;
+pub mod convert;
 pub mod demo;
 pub mod dry_run;
 pub mod pull;

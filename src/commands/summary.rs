@@ -51,12 +51,14 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
     line
 }
 
-fn counted(count: u64, what: &str) -> String {
+/// `2,401 events`, `1 event`.
+pub(super) fn counted(count: u64, what: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(count))
 }
 
-fn seconds(elapsed: Duration) -> String {
+/// `1.3s`, `2m 5s`.
+pub(super) fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         whole => humantime::format_duration(Duration::from_secs(whole)).to_string(),

@@ -59,6 +59,15 @@ impl PathTemplate {
             text => OutputPath::File(text.replace("{source}", name.as_str())),
         }
     }
+
+    /// The path for all sources together; none where the template wants a source's name.
+    pub fn for_all(&self) -> Option<OutputPath> {
+        match self.0.as_str() {
+            "-" => Some(OutputPath::Stdout),
+            text if text.contains("{source}") => None,
+            text => Some(OutputPath::File(text.to_owned())),
+        }
+    }
 }
 
 /// One layer of `output.*`: the flags, a source's table or the `[output]` table.
@@ -150,14 +159,14 @@ pub fn refuse_rotating_stdout(sources: &[SourceSettings]) -> Result<(), ConfigEr
 }
 
 /// Refuses to send packed bytes to a terminal.
-pub fn refuse_packed_terminal(
-    sources: &[SourceSettings],
+pub fn refuse_packed_terminal<'a>(
+    outputs: impl IntoIterator<Item = &'a OutputSettings>,
     stdout_is_terminal: bool,
 ) -> Result<(), ConfigError> {
-    let is_packed = |source: &SourceSettings| {
-        source.output.path == OutputPath::Stdout && source.output.compression != Compression::None
+    let is_packed = |output: &OutputSettings| {
+        output.path == OutputPath::Stdout && output.compression != Compression::None
     };
-    match stdout_is_terminal && sources.iter().any(is_packed) {
+    match stdout_is_terminal && outputs.into_iter().any(is_packed) {
         false => Ok(()),
         true => Err(ConfigError::new("a terminal cannot show compressed output")
             .hint("write to a file with `--output`, or into a pipe, or use `--compression none`")),

@@ -1,11 +1,12 @@
 //! Owns what a command is asked to do, resolved: the only thing that commands get to see of the
 //! command line.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::settings::{Format, Settings, SourceSettings};
-use crate::model::name::SourceName;
+use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
+use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, Window};
 
 /// What to do.
@@ -13,6 +14,8 @@ use crate::model::time::{Timestamp, Window};
 pub enum Action {
     /// `pull`
     Pull(PullRequest),
+    /// `convert`
+    Convert(ConvertRequest),
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
     /// `auth status`
@@ -66,6 +69,50 @@ impl OneOff {
             .unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
         Window { from, to: Some(to) }
     }
+}
+
+/// What `convert` is asked to do.
+#[derive(Debug, Clone)]
+pub struct ConvertRequest {
+    /// Where lines come from, in this order; at least one.
+    pub inputs: Vec<Input>,
+    /// What raw lines do not say themselves.
+    pub raw: RawLines,
+    /// Where the new lines go, in which form.
+    pub output: OutputSettings,
+    /// The start of the run, which raw lines count as received at.
+    pub now: Timestamp,
+}
+
+/// Where lines to convert come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::Stdin => f.write_str("standard input"),
+            Input::File(path) => write!(f, "`{}`", path.display()),
+        }
+    }
+}
+
+/// What the user says of the raw lines, which hold only the source's object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawLines {
+    /// The source that they were pulled from.
+    pub name: Option<SourceName>,
+    /// Its type; without it each line's shape tells.
+    pub kind: Option<SourceKind>,
+    /// The organization of organization events.
+    pub org_id: Option<String>,
+    /// The site of Jira records, which their ids need.
+    pub site: Option<String>,
 }
 
 /// What `auth login` is asked to do.

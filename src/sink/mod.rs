@@ -8,10 +8,11 @@ mod identity;
 pub mod lock;
 pub mod mend;
 mod open;
-mod pack;
+pub mod pack;
 pub mod path;
 mod rotation;
 pub mod stdout;
+pub mod whole;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -105,6 +106,12 @@ pub enum SinkError {
     /// What is in the file is packed otherwise than the lines that would follow.
     #[error("the output file `{path}` is not packed as the configuration says", path = path.display())]
     OtherPacking {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file that would be written is there already.
+    #[error("the output file `{path}` exists already", path = path.display())]
+    Exists {
         /// The file.
         path: PathBuf,
     },

@@ -113,12 +113,22 @@ pub fn unpack<'a>(
 /// It cannot be read.
 pub fn packing_of(path: &Path) -> io::Result<Compression> {
     let mut first = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut first)?;
-    Ok(match first.as_slice() {
+    File::open(path)?
+        .take(MARK as u64)
+        .read_to_end(&mut first)?;
+    Ok(packing_by(&first))
+}
+
+/// Bytes at the beginning that tell how something is packed.
+pub const MARK: usize = 4;
+
+/// How something that begins with `first`, its first [`MARK`] bytes, is packed.
+pub fn packing_by(first: &[u8]) -> Compression {
+    match first {
         [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
         _ => Compression::None,
-    })
+    }
 }
 
 #[cfg(test)]

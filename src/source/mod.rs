@@ -11,6 +11,8 @@ mod parts;
 use crate::config::settings::{SourceSettings, Target};
 use crate::http::error::Unreadable;
 use crate::http::message::{Request, Response};
+use crate::model::json::Document;
+use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Window;
 
@@ -72,6 +74,14 @@ pub fn of(settings: &SourceSettings, org_id: Option<&str>) -> Box<dyn Source> {
         Target::JiraAudit { base_url, .. } => {
             Box::new(jira_audit::JiraAudit::new(base_url, settings.page_size))
         }
+    }
+}
+
+/// The record of a source of type `kind` that `doc` holds.
+pub fn record_of(kind: SourceKind, doc: Document) -> Record {
+    match kind {
+        SourceKind::OrgEvents => org_events::record(doc),
+        SourceKind::JiraAudit => jira_audit::record(doc),
     }
 }
 

@@ -14,7 +14,11 @@ const LINES: &[&[Room]] = &[
     ],
     &[("cli", &["cli"]), ("commands", &["commands"])],
     &[("error", &["error"])],
-    &[("pipeline", &["pipeline"]), ("sandbox", &["sandbox"])],
+    &[
+        ("convert", &["convert"]),
+        ("pipeline", &["pipeline"]),
+        ("sandbox", &["sandbox"]),
+    ],
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),

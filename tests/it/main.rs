@@ -14,6 +14,7 @@ mod support;
 mod ahead;
 mod clock;
 mod collect;
+mod convert;
 mod crash;
 mod demo;
 mod disk_full;

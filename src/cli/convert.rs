@@ -1,0 +1,132 @@
+//! Owns what `convert`'s flags mean.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::{ConvertArgs, GlobalArgs};
+use crate::cli::error::ResolveError;
+use crate::cli::resolve::{self, Outside};
+use crate::config::check;
+use crate::config::env::Env;
+use crate::config::output;
+use crate::config::request::{ConvertRequest, Input, RawLines};
+use crate::config::settings::{OutputPath, OutputSettings, Rotation, Target};
+use crate::model::name::{SourceKind, SourceName};
+use crate::model::time::Timestamp;
+
+/// What `convert` is asked to do. The configuration is read only where `--source` names a part of it.
+pub fn request(
+    typed: ConvertArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<ConvertRequest, ResolveError> {
+    let output = output_settings(&typed)?;
+    output::refuse_packed_terminal([&output], env.stdout_is_terminal)?;
+    let flags = RawLines {
+        name: None,
+        kind: typed.kind,
+        org_id: typed.org_id,
+        site: typed.site,
+    };
+    let raw = match typed.source {
+        Some(name) => {
+            let known = configured(&name, global, env, outside)?;
+            over(flags, known)?
+        }
+        None => flags,
+    };
+    refuse_alien_flags(&raw)?;
+    Ok(ConvertRequest {
+        inputs: inputs(typed.files),
+        raw,
+        output,
+        now,
+    })
+}
+
+fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
+    if files.is_empty() {
+        return vec![Input::Stdin];
+    }
+    let input = |file: PathBuf| match file == Path::new("-") {
+        true => Input::Stdin,
+        false => Input::File(file),
+    };
+    files.into_iter().map(input).collect()
+}
+
+fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, ResolveError> {
+    let path = match &typed.output {
+        None => OutputPath::Stdout,
+        Some(template) => template.for_all().ok_or_else(|| {
+            ResolveError::usage(
+                "`{source}` has no meaning here: the lines of all sources go to one file",
+                "name one file, such as `events.jsonl`",
+            )
+        })?,
+    };
+    Ok(OutputSettings {
+        path,
+        format: typed.format.unwrap_or_default(),
+        compression: typed.compression.unwrap_or_default(),
+        rotation: Rotation::Never,
+        mode: 0o600,
+    })
+}
+
+/// What the configuration says of the source `name`.
+fn configured(
+    name: &SourceName,
+    global: &GlobalArgs,
+    env: &Env,
+    outside: &Outside<'_>,
+) -> Result<RawLines, ResolveError> {
+    let names = [name.clone()];
+    let settings = resolve::pull_settings(global, env, &names, outside)?;
+    let mut known = RawLines {
+        name: Some(name.clone()),
+        ..RawLines::default()
+    };
+    for source in check::select(&settings, &names)? {
+        known.kind = Some(source.target.kind());
+        match source.target {
+            Target::OrgEvents { org_id, .. } => known.org_id = org_id,
+            Target::JiraAudit { site, .. } => known.site = Some(site),
+        }
+    }
+    Ok(known)
+}
+
+/// The flags, and what the configuration says beside them.
+fn over(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveError> {
+    if let (Some(name), Some(configured), Some(flag)) = (&known.name, known.kind, flags.kind)
+        && configured != flag
+    {
+        return Err(ResolveError::usage(
+            format!("source `{name}` is configured as `{configured}`, not `{flag}`"),
+            "leave `--type` out, or name another source",
+        ));
+    }
+    Ok(RawLines {
+        name: known.name,
+        kind: known.kind,
+        org_id: flags.org_id.or(known.org_id),
+        site: flags.site.or(known.site),
+    })
+}
+
+fn refuse_alien_flags(raw: &RawLines) -> Result<(), ResolveError> {
+    let alien = match raw.kind {
+        Some(SourceKind::OrgEvents) => raw.site.as_ref().map(|_| "`--site`"),
+        Some(SourceKind::JiraAudit) => raw.org_id.as_ref().map(|_| "`--org-id`"),
+        None => None,
+    };
+    match (raw.kind, alien) {
+        (Some(kind), Some(flag)) => Err(ResolveError::usage(
+            format!("{flag} does not belong to a source of type `{kind}`"),
+            "`--org-id` is for org-events; `--site` is for jira-audit",
+        )),
+        _ => Ok(()),
+    }
+}

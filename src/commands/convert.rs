@@ -1,0 +1,219 @@
+//! Owns `convert`: lines kept earlier, written once more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::commands::stop;
+use crate::commands::summary::{counted, seconds};
+use crate::config::env::Env;
+use crate::config::request::{ConvertRequest, Input, RawLines};
+use crate::convert::{self, ConvertError, Tally, Terms, Trouble};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::name::SourceKind;
+use crate::pipeline::error::RunError;
+use crate::pipeline::stop::Stop;
+use crate::sink::{Sink, whole};
+use crate::telemetry::console::{Console, Level, Message};
+
+/// How long the line at hand may take after a signal: a read or a write may wait for ever.
+const LAST_LINE: Duration = Duration::from_millis(250);
+
+/// Lines that are told each; of a file that is no log at all, the others are told with `-v`.
+const TOLD_EACH: u64 = 20;
+
+/// Converts, and returns whether all of it could be read.
+///
+/// # Errors
+/// The output cannot be written, a raw Jira record has no site, or a signal asked for the end.
+pub async fn run(
+    request: ConvertRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
+    let stop = stop::requested();
+    let began = Instant::now();
+    if env.stdin_is_terminal && request.inputs.contains(&Input::Stdin) {
+        let text = "reading lines from the terminal; Ctrl-D ends them";
+        console.say(Level::Notice, &Message::new(text));
+    }
+    warn_of_no_org_id(&request.raw, console);
+    let (sink, unnamed) = whole::begin(&request.output, request.now)?;
+    let working = start(request, sink, stop.clone(), console.clone());
+    let tally = ended(working, stop).await?;
+    // Of inputs that are not there, not even an empty file is left.
+    if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
+        unnamed.name()?;
+    }
+    console.say(
+        Level::Notice,
+        &Message::new(summary(&tally, began.elapsed())),
+    );
+    Ok(match tally.lines_lost + tally.inputs_lost {
+        0 => Exit::Done,
+        _ => Exit::Incomplete,
+    })
+}
+
+/// The id of a source's organization may live in the keyring beside its key, where it is not looked for.
+fn warn_of_no_org_id(raw: &RawLines, console: &Console) {
+    if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
+        let what = "the configuration does not say its organization's id; raw lines become events without it";
+        let mut message = Message::new(format!("source `{name}`: {what}"));
+        message.hint = Some("add `--org-id ID`".to_owned());
+        console.say(Level::Warning, &message);
+    }
+}
+
+type Working = JoinHandle<Result<Tally, ConvertError>>;
+
+/// Starts the work, on a thread of its own: it waits for files and pipes.
+fn start(
+    request: ConvertRequest,
+    mut sink: Box<dyn Sink>,
+    stop: watch::Receiver<Stop>,
+    console: Arc<Console>,
+) -> Working {
+    tokio::task::spawn_blocking(move || {
+        let mut teller = Teller::new(&console);
+        convert::run(Terms {
+            request: &request,
+            sink: sink.as_mut(),
+            tell: &mut |trouble| teller.tell(&trouble),
+            is_stopped: &|| *stop.borrow() != Stop::No,
+        })
+    })
+}
+
+/// Waits for the end of the work; after a signal not for long.
+async fn ended(mut working: Working, mut stop: watch::Receiver<Stop>) -> Result<Tally, AppError> {
+    let result = tokio::select! {
+        result = &mut working => result,
+        Ok(_) = stop.wait_for(|&stop| stop != Stop::No) => {
+            match tokio::time::timeout(LAST_LINE, working).await {
+                Ok(result) => result,
+                Err(_) => Ok(Err(ConvertError::Interrupted)),
+            }
+        }
+    };
+    Ok(result.map_err(RunError::Died)??)
+}
+
+/// Tells a person what cannot be read.
+struct Teller<'a> {
+    console: &'a Console,
+    lines: u64,
+    mended: u64,
+    unparsed: u64,
+}
+
+impl<'a> Teller<'a> {
+    fn new(console: &'a Console) -> Teller<'a> {
+        Teller {
+            console,
+            lines: 0,
+            mended: 0,
+            unparsed: 0,
+        }
+    }
+
+    fn tell(&mut self, trouble: &Trouble<'_>) {
+        match trouble {
+            Trouble::Input(input, why) => {
+                let mut message = Message::new(format!("cannot read {input}"));
+                message.causes.push(why.to_string());
+                message.hint = Some("check the name, and that this user may read it".to_owned());
+                self.console.say(Level::Error, &message);
+            }
+            Trouble::Rest(input, number, why) => {
+                let what = format!("cannot read {input} from line {number} on");
+                let mut message = Message::new(what);
+                message.causes.push(why.clone());
+                let hint = "what stands before is converted; get an undamaged copy for the rest";
+                message.hint = Some(hint.to_owned());
+                self.console.say(Level::Error, &message);
+            }
+            Trouble::Line(input, number, why) => self.line(input, *number, why),
+            Trouble::Mended(input, number) => {
+                let what =
+                    "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";
+                let text = format!("line {number} of {input} {what}");
+                self.mended = self.warn(self.mended, text);
+            }
+            Trouble::Unparsed(input, number) => {
+                let what =
+                    "could not be understood; it is written as `unparsed`, with its raw text";
+                let text = format!("the record in line {number} of {input} {what}");
+                self.unparsed = self.warn(self.unparsed, text);
+            }
+        }
+    }
+
+    fn line(&mut self, input: &Input, number: u64, why: &str) {
+        let mut message = Message::new(format!("cannot read line {number} of {input}"));
+        message.causes.push(why.to_owned());
+        self.lines += 1;
+        match self.lines <= TOLD_EACH {
+            true => self.console.say(Level::Error, &message),
+            false => self.console.say(Level::Info, &message),
+        }
+        if self.lines == TOLD_EACH + 1 {
+            let text = "more lines cannot be read; `-v` tells each, the summary has their count";
+            self.console.say(Level::Warning, &Message::new(text));
+        }
+    }
+
+    /// Warns of the first of a kind, tells the others with `-v`; gives how many there were.
+    fn warn(&self, before: u64, text: String) -> u64 {
+        let level = match before {
+            0 => Level::Warning,
+            _ => Level::Info,
+        };
+        self.console.say(level, &Message::new(text));
+        before + 1
+    }
+}
+
+/// `converted 2,980 events in 1.3s, 3 unparsed; 2 lines and 1 file could not be read`
+fn summary(tally: &Tally, elapsed: Duration) -> String {
+    let mut line = format!(
+        "converted {} in {}",
+        counted(tally.events, "event"),
+        seconds(elapsed)
+    );
+    if tally.unparsed > 0 {
+        line.push_str(&format!(", {} unparsed", tally.unparsed));
+    }
+    let lost = [(tally.lines_lost, "line"), (tally.inputs_lost, "file")];
+    let lost = lost.iter().filter(|(count, _)| *count > 0);
+    let lost: Vec<_> = lost.map(|(count, what)| counted(*count, what)).collect();
+    if !lost.is_empty() {
+        line.push_str(&format!("; {} could not be read", lost.join(" and ")));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_what_was_lost() {
+        let mut tally = Tally {
+            events: 2_980,
+            ..Tally::default()
+        };
+        let line = |tally: &Tally| summary(tally, Duration::from_millis(1340));
+        assert_eq!(line(&tally), "converted 2,980 events in 1.3s");
+        tally.unparsed = 3;
+        tally.lines_lost = 2;
+        tally.inputs_lost = 1;
+        assert_eq!(
+            line(&tally),
+            "converted 2,980 events in 1.3s, 3 unparsed; 2 lines and 1 file could not be read"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Owns the opening of what is converted: files and standard input, unpacked by what their first bytes
+//! say, whatever they are called.
+
+use std::fs::File;
+use std::io::{self, Cursor, ErrorKind, Read};
+use std::os::fd::AsFd as _;
+
+use crate::config::request::Input;
+use crate::sink::pack::{MARK, packing_by, unpack};
+
+/// The bytes of `input`, unpacked. Their end within a member or frame is an error when it is read.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn open(input: &Input) -> io::Result<Box<dyn Read>> {
+    let mut file = match input {
+        Input::File(path) => File::open(path)?,
+        // Past std's own handle, whose small buffer would only be copied through.
+        Input::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+    };
+    let first = first_bytes(&mut file)?;
+    let packing = packing_by(&first);
+    unpack(packing, Cursor::new(first).chain(file))
+}
+
+/// The first bytes, fewer where there are not so many.
+fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(MARK);
+    file.take(MARK as u64).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// Why an input could not be read to its end, in words for those who do not know the library's.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
+        _ => error.to_string(),
+    }
+}

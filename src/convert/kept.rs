@@ -1,0 +1,286 @@
+//! Owns what a kept line is: a normalized event, which says itself where its record comes from, or a
+//! raw record, which does not.
+
+use crate::config::request::RawLines;
+use crate::model::event::SCHEMA;
+use crate::model::json::{Document, Node};
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, parse_api_time};
+use crate::normalise::Origin;
+use crate::source;
+
+/// Keys of which every Jira audit record has some.
+const JIRA_KEYS: [&str; 5] = [
+    "summary",
+    "created",
+    "authorAccountId",
+    "authorKey",
+    "objectItem",
+];
+
+/// Tells what lines are.
+#[derive(Debug)]
+pub struct Reader {
+    /// The type of raw lines, where the user says it.
+    kind: Option<SourceKind>,
+    /// The origin of raw organization events.
+    org_events: Origin,
+    /// The origin of raw Jira records; its site may be missing.
+    jira_audit: Origin,
+    /// The `source` of the last normalized line, as text and read: most lines repeat it.
+    last: (String, Origin),
+}
+
+/// A record that was kept, and what was kept beside it.
+#[derive(Debug)]
+pub struct Kept<'a> {
+    /// The source's object.
+    pub record: Record,
+    /// Where it comes from.
+    pub origin: &'a Origin,
+    /// The id and the time of receipt that it had as an event: an id cannot always be made again from
+    /// the record, and that time never.
+    pub event: Option<(String, Timestamp)>,
+}
+
+/// Why a line of JSON is no event and no record.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Another version's event, or no event at all.
+    #[error("its schema is `{0}`, and this version reads `{SCHEMA}`")]
+    Schema(String),
+    /// A normalized event without a part that each has.
+    #[error("it is a normalized event without a readable `{0}`")]
+    Without(&'static str),
+    /// Its source is of a type that this version does not know.
+    #[error("its source is of type `{0}`, which this version does not know")]
+    Type(String),
+    /// Neither its shape nor the user tells what it is.
+    #[error("it is neither a normalized event nor a record of a known shape")]
+    Unknown,
+    /// Its shape says otherwise than the user.
+    #[error("it has the shape of a record of type `{shape}`, and is said to be `{said}`")]
+    OtherType {
+        /// What it looks like.
+        shape: SourceKind,
+        /// What the user says.
+        said: SourceKind,
+    },
+}
+
+impl Reader {
+    /// A reader of raw lines of which the user says this.
+    pub fn new(raw: &RawLines) -> Reader {
+        let origin = |kind: SourceKind| Origin {
+            name: match &raw.name {
+                Some(name) => name.as_str().to_owned(),
+                None => kind.as_str().to_owned(),
+            },
+            kind,
+            org_id: None,
+            site: None,
+        };
+        let jira_audit = Origin {
+            site: raw.site.clone(),
+            ..origin(SourceKind::JiraAudit)
+        };
+        Reader {
+            kind: raw.kind,
+            org_events: Origin {
+                org_id: raw.org_id.clone(),
+                ..origin(SourceKind::OrgEvents)
+            },
+            last: (String::new(), jira_audit.clone()),
+            jira_audit,
+        }
+    }
+
+    /// What the line that says `doc` is.
+    ///
+    /// # Errors
+    /// It is nothing that can be rendered again.
+    pub fn read(&mut self, doc: Document) -> Result<Kept<'_>, Unfit> {
+        let schema = doc.root().text_of("schema");
+        match schema.filter(|schema| schema.starts_with("atlaudit/")) {
+            None => self.raw(doc),
+            Some(schema) if schema == SCHEMA => self.event(&doc),
+            Some(schema) => Err(Unfit::Schema(printable(&schema))),
+        }
+    }
+
+    fn raw(&self, doc: Document) -> Result<Kept<'_>, Unfit> {
+        let kind = match (shape(doc.root()), self.kind) {
+            (Some(shape), Some(said)) if shape != said => {
+                return Err(Unfit::OtherType { shape, said });
+            }
+            // Whatever a source sent is its record, also what has no shape at all.
+            (shape, said) => said.or(shape).ok_or(Unfit::Unknown)?,
+        };
+        Ok(Kept {
+            record: source::record_of(kind, doc),
+            origin: match kind {
+                SourceKind::OrgEvents => &self.org_events,
+                SourceKind::JiraAudit => &self.jira_audit,
+            },
+            event: None,
+        })
+    }
+
+    fn event(&mut self, doc: &Document) -> Result<Kept<'_>, Unfit> {
+        let root = doc.root();
+        let id = root.text_of("id").ok_or(Unfit::Without("id"))?.into_owned();
+        let observed = root
+            .text_of("observed_time")
+            .and_then(|text| parse_api_time(&text))
+            .ok_or(Unfit::Without("observed_time"))?;
+        let raw = doc.part(value(root, "raw").ok_or(Unfit::Without("raw"))?);
+        let source = root.get("source").ok_or(Unfit::Without("source"))?;
+        if self.last.0 != source.raw() {
+            self.last = (source.raw().to_owned(), origin(source)?);
+        }
+        let origin = &self.last.1;
+        Ok(Kept {
+            record: source::record_of(origin.kind, raw),
+            origin,
+            event: Some((id, observed)),
+        })
+    }
+}
+
+/// The value of `key`, also where it is null: so is the record of a source that sent null.
+fn value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
+    let named = |(name, value): (Node<'a>, Node<'a>)| (name.text()? == key).then_some(value);
+    object.entries().filter_map(named).last()
+}
+
+fn origin(source: Node<'_>) -> Result<Origin, Unfit> {
+    let text = |key| source.text_of(key).map(|text| text.into_owned());
+    let kind = text("type").ok_or(Unfit::Without("source.type"))?;
+    Ok(Origin {
+        name: text("name").ok_or(Unfit::Without("source.name"))?,
+        kind: kind.parse().map_err(|_| Unfit::Type(printable(&kind)))?,
+        org_id: text("org_id"),
+        site: text("site"),
+    })
+}
+
+/// The type of source whose records look like this.
+fn shape(root: Node<'_>) -> Option<SourceKind> {
+    if root.get("attributes").is_some_and(Node::is_object) {
+        return Some(SourceKind::OrgEvents);
+    }
+    let is_jira = JIRA_KEYS.iter().any(|key| root.get(key).is_some());
+    is_jira.then_some(SourceKind::JiraAudit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc(line: &str) -> Document {
+        Document::new(bytes::Bytes::copy_from_slice(line.as_bytes()))
+    }
+
+    const EVENT: &str = r#"{"schema":"atlaudit/1","id":"org:1~ab","source":{"name":"acme","type":"org-events","org_id":"o"},"observed_time":"2026-11-21T00:00:00.000Z","raw":RAW}"#;
+
+    fn reader(kind: Option<SourceKind>) -> Reader {
+        Reader::new(&RawLines {
+            kind,
+            org_id: Some("o-1".to_owned()),
+            ..RawLines::default()
+        })
+    }
+
+    /// The kind, the source's name and the record's text of `line`.
+    fn read(kind: Option<SourceKind>, line: &str) -> Result<(SourceKind, String, String), Unfit> {
+        let mut reader = reader(kind);
+        let kept = reader.read(doc(line))?;
+        let text = String::from_utf8(kept.record.doc.text().to_vec()).unwrap();
+        Ok((kept.origin.kind, kept.origin.name.clone(), text))
+    }
+
+    #[test]
+    fn the_shape_tells_raw_lines_apart() {
+        for (line, kind) in [
+            (r#"{"id":"1","attributes":{}}"#, SourceKind::OrgEvents),
+            (r#"{"summary":"User created"}"#, SourceKind::JiraAudit),
+            (r#"{"id":1,"created":"2026"}"#, SourceKind::JiraAudit),
+            (r#"{"objectItem":{}}"#, SourceKind::JiraAudit),
+        ] {
+            let kept = read(None, line).unwrap();
+            assert_eq!(kept, (kind, kind.as_str().to_owned(), line.to_owned()));
+        }
+        for line in [
+            "{}",
+            "null",
+            "7",
+            "[{}]",
+            r#"{"attributes":[]}"#,
+            r#"{"schema":"x"}"#,
+        ] {
+            assert_eq!(read(None, line), Err(Unfit::Unknown), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_user_says_what_has_no_shape_and_contradicts_none() {
+        let said = Some(SourceKind::OrgEvents);
+        for line in ["{}", "null", r#"{"id":1}"#] {
+            assert_eq!(read(said, line).unwrap().0, SourceKind::OrgEvents);
+        }
+        assert!(matches!(
+            read(said, r#"{"summary":"x"}"#),
+            Err(Unfit::OtherType { .. })
+        ));
+    }
+
+    #[test]
+    fn an_event_says_itself_where_it_comes_from() {
+        for raw in [r#"{"summary":"any"}"#, "null", r#"{"raw":1}"#] {
+            let line = EVENT.replace("RAW", raw);
+            for said in [None, Some(SourceKind::JiraAudit)] {
+                let (kind, name, text) = read(said, &line).unwrap();
+                assert_eq!(kind, SourceKind::OrgEvents);
+                assert_eq!((name.as_str(), text.as_str()), ("acme", raw));
+            }
+        }
+        let mut reader = reader(None);
+        let kept = reader.read(doc(&EVENT.replace("RAW", "{}"))).unwrap();
+        let (id, observed) = kept.event.unwrap();
+        assert_eq!(id, "org:1~ab");
+        assert_eq!(parse_api_time("2026-11-21T00:00:00Z"), Some(observed));
+    }
+
+    #[test]
+    fn sources_in_turn_are_told_apart() {
+        let mut reader = reader(None);
+        for name in ["acme", "acme", "other", "acme"] {
+            let line = EVENT.replace("RAW", "{}").replace("acme", name);
+            assert_eq!(reader.read(doc(&line)).unwrap().origin.name, name);
+        }
+    }
+
+    #[test]
+    fn an_event_without_its_parts_is_none() {
+        let whole = EVENT.replace("RAW", "{}");
+        for (part, without, why) in [
+            (r#""id":"org:1~ab","#, "", Unfit::Without("id")),
+            (r#","raw":{}"#, "", Unfit::Without("raw")),
+            (r#""name":"acme","#, "", Unfit::Without("source.name")),
+            (r#""type":"org-events","#, "", Unfit::Without("source.type")),
+            ("2026-11", "yesterday", Unfit::Without("observed_time")),
+            ("org-events", "dc-audit", Unfit::Type("dc-audit".to_owned())),
+            (
+                "atlaudit/1",
+                "atlaudit/2",
+                Unfit::Schema("atlaudit/2".to_owned()),
+            ),
+        ] {
+            let line = whole.replace(part, without);
+            assert_ne!(line, whole);
+            assert_eq!(read(None, &line), Err(why), "{line}");
+        }
+    }
+}

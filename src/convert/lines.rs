@@ -1,0 +1,288 @@
+//! Owns the splitting of bytes into lines: the same lines whatever pieces the bytes come in, in
+//! bounded memory, and without a copy of a line that lies whole in one piece.
+
+use std::io::{self, ErrorKind, Read};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use memchr::{memchr, memrchr};
+
+/// Bytes asked for at once.
+const PIECE: usize = 256 * 1024;
+
+/// The longest line: a page of records, which may be one large record, is refused beyond it as well.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+/// What some programs write at the beginning of a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Splits the bytes of one input.
+#[derive(Debug)]
+pub struct Lines {
+    /// Lines that are whole, each with its newline.
+    whole: Bytes,
+    /// The beginning of the line behind them.
+    rest: BytesMut,
+    /// That line is too long, and was not given yet.
+    is_too_long: bool,
+    /// What comes before the next newline belongs to a line that is too long.
+    is_passing: bool,
+    /// Lines given or passed over so far.
+    count: u64,
+    piece: usize,
+    longest: usize,
+}
+
+/// One line that is not blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its number, from 1, blank ones counted.
+    pub number: u64,
+    /// Its text without newline, carriage return and byte order mark.
+    pub text: Result<Bytes, TooLong>,
+}
+
+/// A line is longer than any that is kept in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong {
+    /// The longest allowed, in bytes.
+    pub limit: usize,
+}
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines::with(PIECE, LONGEST)
+    }
+}
+
+impl Lines {
+    fn with(piece: usize, longest: usize) -> Lines {
+        Lines {
+            whole: Bytes::new(),
+            rest: BytesMut::new(),
+            is_too_long: false,
+            is_passing: false,
+            count: 0,
+            piece,
+            longest,
+        }
+    }
+
+    /// Reads once from `input`; gives how many bytes came, none at its end. To be called when
+    /// [`Lines::next`] has given every line: their memory is used again once they are dropped.
+    ///
+    /// # Errors
+    /// The input's. What was read before stays.
+    pub fn fill(&mut self, input: &mut dyn Read) -> io::Result<usize> {
+        self.whole = Bytes::new();
+        let known = self.rest.len();
+        self.rest.resize(known + self.piece, 0);
+        let read = read(input, self.rest.get_mut(known..).unwrap_or_default());
+        let count = *read.as_ref().unwrap_or(&0);
+        self.rest.truncate(known + count);
+        self.split(known);
+        read
+    }
+
+    /// The next line that is whole.
+    pub fn next(&mut self) -> Option<Line> {
+        while let Some(end) = memchr(b'\n', &self.whole) {
+            let mut text = self.whole.split_to(end + 1);
+            text.truncate(end);
+            if let Some(line) = self.line(text) {
+                return Some(line);
+            }
+        }
+        if std::mem::take(&mut self.is_too_long) {
+            self.count += 1;
+            return Some(self.too_long());
+        }
+        None
+    }
+
+    /// The line behind the last newline, once the input has ended.
+    pub fn last(&mut self) -> Option<Line> {
+        match self.rest.is_empty() {
+            true => None,
+            false => {
+                let text = self.rest.split().freeze();
+                self.line(text)
+            }
+        }
+    }
+
+    /// The number of the line that comes next.
+    pub fn next_number(&self) -> u64 {
+        self.count + 1
+    }
+
+    /// Takes the whole lines off the rest, whose first `known` bytes hold no newline.
+    fn split(&mut self, known: usize) {
+        if self.is_passing {
+            match memchr(b'\n', &self.rest) {
+                None => return self.rest.clear(),
+                Some(end) => self.rest.advance(end + 1),
+            }
+            self.is_passing = false;
+        }
+        let fresh = self.rest.get(known..).unwrap_or_default();
+        if let Some(end) = memrchr(b'\n', fresh) {
+            self.whole = self.rest.split_to(known + end + 1).freeze();
+        }
+        if self.rest.len() > self.longest {
+            self.is_too_long = true;
+            self.is_passing = true;
+            self.rest = BytesMut::new();
+        }
+    }
+
+    fn line(&mut self, mut text: Bytes) -> Option<Line> {
+        self.count += 1;
+        if text.len() > self.longest {
+            return Some(self.too_long());
+        }
+        if self.count == 1 && text.starts_with(BYTE_ORDER_MARK) {
+            text.advance(BYTE_ORDER_MARK.len());
+        }
+        if text.ends_with(b"\r") {
+            text.truncate(text.len() - 1);
+        }
+        let line = Line {
+            number: self.count,
+            text: Ok(text),
+        };
+        let is_blank = |text: &Bytes| text.iter().all(u8::is_ascii_whitespace);
+        (!line.text.as_ref().is_ok_and(is_blank)).then_some(line)
+    }
+
+    fn too_long(&self) -> Line {
+        Line {
+            number: self.count,
+            text: Err(TooLong {
+                limit: self.longest,
+            }),
+        }
+    }
+}
+
+fn read(input: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match input.read(into) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Gives so many bytes at a time, taken in turn.
+    struct Pieces<'a>(&'a [u8], Vec<usize>, usize);
+
+    impl Read for Pieces<'_> {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let most = self.1[self.2 % self.1.len()];
+            self.2 += 1;
+            let count = self.0.len().min(most).min(into.len());
+            let (now, later) = self.0.split_at(count);
+            into[..count].copy_from_slice(now);
+            self.0 = later;
+            Ok(count)
+        }
+    }
+
+    fn split(text: &[u8], pieces: &[usize], piece: usize, longest: usize) -> Vec<Line> {
+        let mut input = Pieces(text, pieces.to_vec(), 0);
+        let mut lines = Lines::with(piece, longest);
+        let mut found = Vec::new();
+        loop {
+            let count = lines.fill(&mut input).unwrap();
+            while let Some(line) = lines.next() {
+                found.push(line);
+            }
+            if count == 0 {
+                found.extend(lines.last());
+                return found;
+            }
+        }
+    }
+
+    /// The same by the simplest means.
+    fn reference(text: &[u8], longest: usize) -> Vec<Line> {
+        let mut found = Vec::new();
+        for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
+            let number = at as u64 + 1;
+            if line.len() > longest {
+                let text = Err(TooLong { limit: longest });
+                found.push(Line { number, text });
+                continue;
+            }
+            let line = match line.strip_prefix(BYTE_ORDER_MARK) {
+                Some(rest) if number == 1 => rest,
+                _ => line,
+            };
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.iter().all(u8::is_ascii_whitespace) {
+                let text = Ok(Bytes::copy_from_slice(line));
+                found.push(Line { number, text });
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn any_pieces_give_the_same_lines(
+            text in proptest::collection::vec(proptest::sample::select(b"\n\n\r ab{\xef\xbb\xbf".to_vec()), 0..200),
+            has_mark in any::<bool>(),
+            pieces in proptest::collection::vec(1usize..20, 1..8),
+            piece in 1usize..40,
+            longest in 0usize..30,
+        ) {
+            let mut whole = Vec::new();
+            if has_mark {
+                whole.extend_from_slice(BYTE_ORDER_MARK);
+            }
+            whole.extend(text);
+            prop_assert_eq!(split(&whole, &pieces, piece, longest), reference(&whole, longest));
+        }
+    }
+
+    #[test]
+    fn a_line_that_lies_whole_in_a_piece_is_no_copy() {
+        let mut lines = Lines::default();
+        lines.fill(&mut &b"{\"a\":1}\n{\"b\":2}\n{"[..]).unwrap();
+        let first = lines.next().unwrap().text.unwrap();
+        let second = lines.next().unwrap().text.unwrap();
+        assert_eq!(first.as_ptr() as usize + 8, second.as_ptr() as usize);
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_the_input() {
+        let text = b"{\"id\":\"a line of some length\"}\n".repeat(200_000);
+        let mut input = &text[..];
+        let mut lines = Lines::default();
+        while lines.fill(&mut input).unwrap() > 0 {
+            while lines.next().is_some() {}
+            assert!(lines.rest.capacity() <= 4 * PIECE);
+        }
+        assert_eq!(lines.count, 200_000);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_told_once_and_is_not_kept() {
+        let mut lines = Lines::with(16, 64);
+        let text = [&b"x".repeat(1_000)[..], b"\n{}\n"].concat();
+        let mut input = &text[..];
+        let mut numbers = Vec::new();
+        while lines.fill(&mut input).unwrap() > 0 {
+            assert!(lines.rest.len() <= 64 + 16);
+            while let Some(line) = lines.next() {
+                numbers.push((line.number, line.text.is_ok()));
+            }
+        }
+        assert_eq!(numbers, [(1, false), (2, true)]);
+    }
+}

@@ -1,0 +1,256 @@
+//! Owns the conversion of some inputs, one after the other: lines in, lines out, and what is told of
+//! those that cannot be read.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+
+use crate::config::request::{ConvertRequest, Input};
+use crate::config::settings::Format;
+use crate::convert::input::{open, reason};
+use crate::convert::kept::{Kept, Reader};
+use crate::convert::lines::{Line, Lines};
+use crate::convert::text::checked;
+use crate::model::event::{Text, UNPARSED};
+use crate::model::name::SourceKind;
+use crate::model::time::Timestamp;
+use crate::normalise;
+use crate::render;
+use crate::sink::{Sink, SinkError};
+
+/// Rendered bytes that are handed on at once, at the latest.
+const BATCH: usize = 256 * 1024;
+
+/// Bytes that make a commit due: what goes packed to standard output is held until then.
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a conversion is told, and whom it tells.
+pub struct Terms<'a> {
+    /// What is read, and in which form it is written.
+    pub request: &'a ConvertRequest,
+    /// Where the lines go.
+    pub sink: &'a mut dyn Sink,
+    /// Hears of what cannot be read, when it happens.
+    pub tell: &'a mut dyn FnMut(Trouble<'_>),
+    /// Whether the conversion shall end now.
+    pub is_stopped: &'a dyn Fn() -> bool,
+}
+
+/// Something that a person should hear of, while the conversion goes on.
+#[derive(Debug)]
+pub enum Trouble<'a> {
+    /// An input cannot be opened.
+    Input(&'a Input, io::Error),
+    /// A line cannot be read: of which input, its number, and why.
+    Line(&'a Input, u64, String),
+    /// An input cannot be read from the line of this number on, and why.
+    Rest(&'a Input, u64, String),
+    /// A line holds bytes that are no UTF-8.
+    Mended(&'a Input, u64),
+    /// A record could not be understood.
+    Unparsed(&'a Input, u64),
+}
+
+/// What became of the lines.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines written.
+    pub events: u64,
+    /// Records that could not be understood; they are among the events.
+    pub unparsed: u64,
+    /// Lines that could not be read.
+    pub lines_lost: u64,
+    /// Inputs that could not be opened, or not be read to their end.
+    pub inputs_lost: u64,
+    /// Inputs that were opened.
+    pub opened: u64,
+}
+
+/// Why a conversion did not reach its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The lines could not be written.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// A line could not be rendered.
+    #[error("an event could not be rendered")]
+    Render(#[from] serde_json::Error),
+    /// The id of a raw Jira record holds its site, and nobody named it.
+    #[error("line {number} of {input} is a raw Jira record, and its event's id needs the site")]
+    NoSite {
+        /// The input.
+        input: String,
+        /// The line.
+        number: u64,
+    },
+    /// A signal asked for the end.
+    #[error("interrupted before everything was converted")]
+    Interrupted,
+}
+
+/// Converts all inputs. What cannot be read is told and counted; the rest goes on.
+///
+/// # Errors
+/// The output cannot be written, a raw Jira record has no site, or a signal asked for the end.
+pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
+    let request = terms.request;
+    let mut run = Run {
+        reader: Reader::new(&request.raw),
+        format: request.output.format,
+        now: request.now,
+        terms,
+        out: Vec::new(),
+        uncommitted: 0,
+        tally: Tally::default(),
+    };
+    run.terms.sink.prepare()?;
+    for input in &request.inputs {
+        run.input(input)?;
+    }
+    run.hand_on()?;
+    run.terms.sink.finish()?;
+    Ok(run.tally)
+}
+
+struct Run<'a> {
+    terms: Terms<'a>,
+    reader: Reader,
+    format: Format,
+    now: Timestamp,
+    /// Rendered lines on their way out; kept for its allocation.
+    out: Vec<u8>,
+    uncommitted: usize,
+    tally: Tally,
+}
+
+impl Run<'_> {
+    fn input(&mut self, input: &Input) -> Result<(), ConvertError> {
+        let mut reader = match open(input) {
+            Ok(reader) => reader,
+            Err(error) => {
+                self.tally.inputs_lost += 1;
+                (self.terms.tell)(Trouble::Input(input, error));
+                return Ok(());
+            }
+        };
+        self.tally.opened += 1;
+        let mut lines = Lines::default();
+        while self.piece(input, &mut reader, &mut lines)? {}
+        Ok(())
+    }
+
+    /// Converts what one read brings; gives whether more may come.
+    fn piece(
+        &mut self,
+        input: &Input,
+        reader: &mut dyn Read,
+        lines: &mut Lines,
+    ) -> Result<bool, ConvertError> {
+        let read = lines.fill(reader);
+        if (self.terms.is_stopped)() {
+            return Err(ConvertError::Interrupted);
+        }
+        while let Some(line) = lines.next() {
+            self.line(input, line)?;
+            if self.out.len() >= BATCH {
+                self.hand_on()?;
+            }
+        }
+        match read {
+            Ok(0) => {
+                if let Some(line) = lines.last() {
+                    self.line(input, line)?;
+                }
+                return Ok(false);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                // The line that it breaks off in is not known to be whole, so it is not taken for one.
+                self.tally.inputs_lost += 1;
+                let number = lines.next_number();
+                (self.terms.tell)(Trouble::Rest(input, number, reason(&error)));
+                return Ok(false);
+            }
+        }
+        // Whoever reads along sees what has come so far.
+        self.hand_on()?;
+        Ok(true)
+    }
+
+    fn line(&mut self, input: &Input, line: Line) -> Result<(), ConvertError> {
+        let number = line.number;
+        let why = match line.text {
+            Ok(text) => match self.text(input, number, text)? {
+                Ok(()) => return Ok(()),
+                Err(why) => why,
+            },
+            Err(too_long) => format!("it is longer than {} MiB", too_long.limit >> 20),
+        };
+        self.tally.lines_lost += 1;
+        (self.terms.tell)(Trouble::Line(input, number, why));
+        Ok(())
+    }
+
+    /// Converts one line; the inner error is why it cannot be read.
+    fn text(
+        &mut self,
+        input: &Input,
+        number: u64,
+        text: Bytes,
+    ) -> Result<Result<(), String>, ConvertError> {
+        let line = match checked(text) {
+            Ok(line) => line,
+            Err(why) => return Ok(Err(format!("it is not JSON: {why}"))),
+        };
+        let kept = match self.reader.read(line.doc) {
+            Ok(kept) => kept,
+            Err(unfit) => return Ok(Err(unfit.to_string())),
+        };
+        let needs_site = kept.event.is_none() && self.format != Format::Raw;
+        if needs_site && kept.origin.kind == SourceKind::JiraAudit && kept.origin.site.is_none() {
+            let input = input.to_string();
+            return Err(ConvertError::NoSite { input, number });
+        }
+        if line.is_mended {
+            (self.terms.tell)(Trouble::Mended(input, number));
+        }
+        let is_parsed = append(self.format, kept, self.now, &mut self.out)?;
+        if !is_parsed && self.format != Format::Raw {
+            self.tally.unparsed += 1;
+            (self.terms.tell)(Trouble::Unparsed(input, number));
+        }
+        self.tally.events += 1;
+        Ok(Ok(()))
+    }
+
+    fn hand_on(&mut self) -> Result<(), SinkError> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        self.terms.sink.append(&self.out)?;
+        self.uncommitted += self.out.len();
+        self.out.clear();
+        if self.uncommitted >= COMMIT_BYTES {
+            self.terms.sink.commit()?;
+            self.uncommitted = 0;
+        }
+        Ok(())
+    }
+}
+
+/// Renders what was kept; gives whether its action could be read.
+fn append(
+    format: Format,
+    kept: Kept<'_>,
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) -> serde_json::Result<bool> {
+    let (id, observed) = kept.event.unzip();
+    let mut event = normalise::normalise(kept.origin, &kept.record, observed.unwrap_or(now));
+    if let Some(id) = id {
+        event.id = id;
+    }
+    let is_parsed = event.action != Text::Borrowed(UNPARSED);
+    render::line(format, &event, &kept.record, out)?;
+    Ok(is_parsed)
+}

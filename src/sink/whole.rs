@@ -1,0 +1,177 @@
+//! Owns the writing of one file that gets its name only when it is whole, so that no half of it is ever
+//! taken for all of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use crate::config::settings::{OutputPath, OutputSettings};
+use crate::model::time::Timestamp;
+use crate::model::written::Written;
+use crate::sink::pack::Packer;
+use crate::sink::path::{create_folder, folder_of, path_at, sync_folder};
+use crate::sink::stdout::Stdout;
+use crate::sink::{Sink, SinkError, failed};
+
+/// A file on its way to its name; removed where it does not get it.
+#[derive(Debug)]
+pub struct Unnamed {
+    temporary: TempPath,
+    path: PathBuf,
+    /// Whether an empty file lies in its place, as `mktemp` leaves one.
+    replaces_empty: bool,
+}
+
+/// What the lines are written to, and what is still to be named once they all are.
+///
+/// # Errors
+/// The file cannot be created, or its name is taken by one that holds something.
+pub fn begin(
+    settings: &OutputSettings,
+    now: Timestamp,
+) -> Result<(Box<dyn Sink>, Option<Unnamed>), SinkError> {
+    let template = match &settings.path {
+        OutputPath::Stdout => return Ok((Box::new(Stdout::new(settings.compression)), None)),
+        OutputPath::File(template) => template,
+    };
+    let path = path_at(template, settings.compression, now)?;
+    let (file, unnamed) = match taken(&path)? {
+        Taken::Special => (
+            special(&path).map_err(|error| failed("open", &path, error))?,
+            None,
+        ),
+        free => {
+            let (file, temporary) =
+                beside(&path).map_err(|error| failed("create", &path, error))?;
+            let unnamed = Unnamed {
+                temporary,
+                path: path.clone(),
+                replaces_empty: free == Taken::Empty,
+            };
+            (file, Some(unnamed))
+        }
+    };
+    let whole = Whole {
+        file,
+        path,
+        packer: Packer::new(settings.compression),
+        is_special: unnamed.is_none(),
+    };
+    Ok((Box::new(whole), unnamed))
+}
+
+impl Unnamed {
+    /// Gives the file its name, durably. To be called when its sink is finished.
+    ///
+    /// # Errors
+    /// The name was taken meanwhile, or the system refuses.
+    pub fn name(self) -> Result<(), SinkError> {
+        let Unnamed {
+            temporary,
+            path,
+            replaces_empty,
+        } = self;
+        let is_still_empty = || matches!(taken(&path), Ok(Taken::Empty));
+        let named = match replaces_empty && is_still_empty() {
+            true => temporary.persist(&path),
+            false => temporary.persist_noclobber(&path),
+        };
+        match named.map_err(|refused| refused.error) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(SinkError::Exists { path })
+            }
+            Err(error) => Err(failed("name", &path, error)),
+            Ok(()) => sync_folder(&path).map_err(|error| failed("sync", &path, error)),
+        }
+    }
+}
+
+/// What lies in the place of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    Not,
+    Empty,
+    /// A device or a pipe, which is written as it is.
+    Special,
+}
+
+fn taken(path: &Path) -> Result<Taken, SinkError> {
+    let exists = || SinkError::Exists {
+        path: path.to_owned(),
+    };
+    match fs::metadata(path) {
+        Ok(facts) if facts.is_dir() => {
+            let error = io::Error::from(ErrorKind::IsADirectory);
+            Err(failed("open", path, error))
+        }
+        Ok(facts) if !facts.is_file() => Ok(Taken::Special),
+        Ok(facts) if facts.len() == 0 => Ok(Taken::Empty),
+        Ok(_) => Err(exists()),
+        // A link that leads nowhere.
+        Err(_) if fs::symlink_metadata(path).is_ok() => Err(exists()),
+        Err(_) => Ok(Taken::Not),
+    }
+}
+
+/// A new file in the folder of `path`, for its owner only.
+fn beside(path: &Path) -> io::Result<(File, TempPath)> {
+    create_folder(path)?;
+    let file = tempfile::Builder::new()
+        .prefix(".atlaudit-")
+        .suffix(".part")
+        .tempfile_in(folder_of(path))?;
+    Ok(file.into_parts())
+}
+
+fn special(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).open(path)
+}
+
+/// One file, written once from its beginning to its end.
+struct Whole {
+    file: File,
+    path: PathBuf,
+    packer: Packer,
+    is_special: bool,
+}
+
+impl Whole {
+    fn failed(&self, doing: &'static str, error: io::Error) -> SinkError {
+        match (self.is_special, error.kind()) {
+            (true, ErrorKind::BrokenPipe) => SinkError::ReaderGone,
+            _ => failed(doing, &self.path, error),
+        }
+    }
+}
+
+impl Sink for Whole {
+    fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
+        Ok(None)
+    }
+
+    fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
+        let packed = self.packer.push(lines);
+        packed
+            .and_then(|packed| self.file.write_all(packed))
+            .map_err(|error| self.failed("write", error))
+    }
+
+    /// Nothing of it counts before it has its name, so nothing is made durable before
+    /// [`Sink::finish`].
+    fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
+        Ok(Vec::new())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+        let end = self.packer.end();
+        end.and_then(|end| self.file.write_all(end))
+            .map_err(|error| self.failed("write", error))?;
+        if !self.is_special {
+            let synced = self.file.sync_all();
+            synced.map_err(|error| self.failed("sync", error))?;
+        }
+        Ok(Vec::new())
+    }
+}
