@@ -36,7 +36,7 @@ fn defaults_fill_what_is_not_said() {
     };
     assert_eq!(org.target.base_url().as_str(), "https://api.atlassian.com/");
     assert_eq!(jira.target.base_url().as_str(), "https://a.atlassian.net/");
-    assert_eq!((org.page_size, org.concurrency), (500, 4));
+    assert_eq!((org.page_size, org.concurrency), (500, 5));
     assert_eq!((jira.page_size, jira.concurrency), (1000, 8));
     assert_eq!(org.credential, CredentialSpec::Keyring);
     assert_eq!(org.initial_lookback, Duration::from_secs(7 * 86_400));

@@ -26,10 +26,11 @@ pub fn most_per_page(kind: SourceKind) -> u32 {
     }
 }
 
-/// Windows read at once by default.
+/// Parts of a window that are read at once by default. events-stream: so many that a server which takes
+/// five seconds for a page can be asked 50 times a minute.
 fn default_concurrency(kind: SourceKind) -> u32 {
     match kind {
-        SourceKind::OrgEvents => 4,
+        SourceKind::OrgEvents => 5,
         SourceKind::JiraAudit => 8,
     }
 }

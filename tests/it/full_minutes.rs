@@ -1,7 +1,7 @@
 //! Owns the proof against the real clock: a server that counts requests a minute never has to refuse
 //! one. Ignored, for it takes minutes: `cargo test --test it full_minutes -- --ignored`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Api, RateLimit, Window};
 
@@ -57,6 +57,42 @@ fn pull_120_pages(window: Window) {
     let run = site.ok(&["pull", "acme"]);
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
     never_refused(&site);
+}
+
+#[test]
+#[ignore = "takes six minutes"]
+fn three_hundred_pages_of_three_seconds_take_what_the_limit_makes_them_take() {
+    let took = pull_slow_pages(300, Duration::from_secs(3));
+    assert!(took < MINUTE * 6 * 105 / 100, "{took:?}");
+}
+
+#[test]
+#[ignore = "takes eight minutes"]
+fn four_hundred_pages_of_five_seconds_use_the_limit() {
+    let took = pull_slow_pages(400, Duration::from_secs(5));
+    // One after the other: 33 minutes.
+    assert!(took < MINUTE * 8 * 110 / 100, "{took:?}");
+}
+
+/// How long a pull of so many pages takes from a server that allows 50 in any minute.
+fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
+    let mut options = small(pages * 50, 0);
+    options.behaviour.org_latency = latency;
+    options.behaviour.org_rate_limit = Some(RateLimit {
+        window: Window::Rolling,
+        ..RateLimit::new(50, MINUTE)
+    });
+    let mut site = Site::new(options);
+    site.unset("acme", "requests_per_minute");
+    site.set("acme", "page_size", 50);
+    let begun = Instant::now();
+    let run = site.ok(&["pull", "acme"]);
+    let took = begun.elapsed();
+    assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
+    never_refused(&site);
+    let asked = site.control.request_count(Api::OrgEvents);
+    println!("{pages} pages of {latency:?}: {asked} requests in {took:?}");
+    took
 }
 
 fn never_refused(site: &Site) {
