@@ -94,7 +94,7 @@ impl Load {
         for page in &self.pages {
             let page = self.source.read(&Place::Start, page).ok()?;
             lines.clear();
-            step.take(&page.records, now, &mut lines).ok()?;
+            step.take(&page.records, now, &mut lines);
             step.passed();
             length += lines.len();
         }
@@ -114,7 +114,7 @@ impl Load {
             };
             let event = normalise::normalise(&self.origin, &record, now);
             lines.clear();
-            render::line(self.format, &event, &record, &mut lines).ok()?;
+            render::line(self.format, &event, &record, &mut lines);
             length += lines.len();
         }
         Some(length)

@@ -113,7 +113,7 @@ impl From<RunError> for AppError {
                 .hint("give each source a file of its own, or pull that source first"),
             RunError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
                 .hint("what was written is sound; run it again to go on from here"),
-            RunError::Render(_) | RunError::Died(_) | RunError::Fetch(FetchError::Died) => {
+            RunError::Died(_) | RunError::Fetch(FetchError::Died) => {
                 AppError::new(Exit::Unexpected, "a bug in atlaudit")
                     .because(&error)
                     .hint("please report it with this message; nothing written is lost")
@@ -126,7 +126,6 @@ impl From<ConvertError> for AppError {
     fn from(error: ConvertError) -> AppError {
         match error {
             ConvertError::Sink(error) => error.into(),
-            ConvertError::Render(error) => RunError::Render(error).into(),
             ConvertError::NoSite { .. } => AppError::new(Exit::Usage, error.to_string()).hint(
                 "name it with `--site acme.atlassian.net`, or the source with `--source NAME`",
             ),

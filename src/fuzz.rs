@@ -107,7 +107,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
             (Format::Raw, &mut lines.raw),
         ] {
             let mut line = Vec::new();
-            render::line(format, &event, &record, &mut line).ok()?;
+            render::line(format, &event, &record, &mut line);
             of_format.push(line);
         }
     }

@@ -72,9 +72,6 @@ pub enum ConvertError {
     /// The lines could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// A line could not be rendered.
-    #[error("an event could not be rendered")]
-    Render(#[from] serde_json::Error),
     /// The id of a raw Jira record holds its site, and nobody named it.
     #[error("line {number} of {input} is a raw Jira record, and its event's id needs the site")]
     NoSite {
@@ -214,7 +211,7 @@ impl Run<'_> {
         if line.is_mended {
             (self.terms.tell)(Trouble::Mended(input, number));
         }
-        let is_parsed = append(self.format, kept, self.now, &mut self.out)?;
+        let is_parsed = append(self.format, kept, self.now, &mut self.out);
         if !is_parsed && self.format != Format::Raw {
             self.tally.unparsed += 1;
             (self.terms.tell)(Trouble::Unparsed(input, number));
@@ -239,18 +236,13 @@ impl Run<'_> {
 }
 
 /// Renders what was kept; gives whether its action could be read.
-fn append(
-    format: Format,
-    kept: Kept<'_>,
-    now: Timestamp,
-    out: &mut Vec<u8>,
-) -> serde_json::Result<bool> {
+fn append(format: Format, kept: Kept<'_>, now: Timestamp, out: &mut Vec<u8>) -> bool {
     let (id, observed) = kept.event.unzip();
     let mut event = normalise::normalise(kept.origin, &kept.record, observed.unwrap_or(now));
     if let Some(id) = id {
         event.id = id;
     }
     let is_parsed = event.action != Text::Borrowed(UNPARSED);
-    render::line(format, &event, &kept.record, out)?;
-    Ok(is_parsed)
+    render::line(format, &event, &kept.record, out);
+    is_parsed
 }

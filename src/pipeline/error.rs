@@ -42,9 +42,6 @@ pub enum RunError {
     /// A signal asked for the end.
     #[error("interrupted before everything was read")]
     Interrupted,
-    /// A line could not be rendered.
-    #[error("an event could not be rendered")]
-    Render(#[from] serde_json::Error),
     /// A task of ours died.
     #[error("a task of the run died")]
     Died(#[from] tokio::task::JoinError),

@@ -107,24 +107,21 @@ impl Step {
 
     /// Renders the next records, in order, into `lines`, until all are done or the step is full.
     /// Returns what became of them and how many were taken.
-    ///
-    /// # Errors
-    /// serde_json's, which for our own types do not occur.
     pub fn take(
         &mut self,
         records: &[Record],
         received: Timestamp,
         lines: &mut Vec<u8>,
-    ) -> serde_json::Result<(Tally, usize)> {
+    ) -> (Tally, usize) {
         let mut tally = Tally::default();
         self.seen.brought(records);
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
-                return Ok((tally, taken));
+                return (tally, taken);
             }
-            self.take_one(record, received, lines, &mut tally)?;
+            self.take_one(record, received, lines, &mut tally);
         }
-        Ok((tally, records.len()))
+        (tally, records.len())
     }
 
     /// Everything taken so far will not be asked for again: forgets what lies behind the overlap.
@@ -141,7 +138,7 @@ impl Step {
         received: Timestamp,
         lines: &mut Vec<u8>,
         tally: &mut Tally,
-    ) -> serde_json::Result<()> {
+    ) {
         let stood = self.watermark;
         let moved = record.position.and_then(|own| watermark_of(own, received));
         self.watermark = moved.or(stood);
@@ -149,12 +146,12 @@ impl Step {
         let position = record.position.or(self.watermark).unwrap_or(self.start);
         if self.written_before.is_some_and(|floor| position < floor) {
             tally.repeats += 1;
-            return Ok(());
+            return;
         }
         let verdict = self.seen.remember(record, position);
         if verdict == Verdict::Repeat {
             tally.repeats += 1;
-            return Ok(());
+            return;
         }
         if let (Some(from), Some(to)) = (stood, moved) {
             self.rhythm.moved(from, to);
@@ -163,9 +160,9 @@ impl Step {
             && !keep.contains(time)
         {
             tally.outside += 1;
-            return Ok(());
+            return;
         }
-        self.render(record, received, verdict, lines, tally)
+        self.render(record, received, verdict, lines, tally);
     }
 
     fn render(
@@ -175,7 +172,7 @@ impl Step {
         verdict: Verdict,
         lines: &mut Vec<u8>,
         tally: &mut Tally,
-    ) -> serde_json::Result<()> {
+    ) {
         let mut event = normalise::normalise(&self.origin, record, received);
         if verdict == Verdict::Clash {
             // Both are kept, so that each id must still be unique.
@@ -185,12 +182,11 @@ impl Step {
         if event.action == Text::Borrowed(UNPARSED) {
             tally.unparsed += 1;
         }
-        render::line(self.format, &event, record, lines)?;
+        render::line(self.format, &event, record, lines);
         tally.events += 1;
         tally.first = tally.first.into_iter().chain(event.time).min();
         tally.last = tally.last.max(event.time);
         self.remaining = self.remaining.map(|left| left.saturating_sub(1));
-        Ok(())
     }
 }
 
@@ -240,7 +236,7 @@ mod tests {
     /// Takes all `records`; returns the ids written and the tally.
     fn take(step: &mut Step, records: &[Record]) -> (Vec<String>, Tally) {
         let mut lines = Vec::new();
-        let (tally, _) = step.take(records, at("12:00:00"), &mut lines).unwrap();
+        let (tally, _) = step.take(records, at("12:00:00"), &mut lines);
         (ids(&lines), tally)
     }
 
@@ -335,7 +331,7 @@ mod tests {
         step.remaining = Some(1);
         let mut lines = Vec::new();
         let records = [record("a", "09:00:00"), record("b", "09:00:01")];
-        let (tally, taken) = step.take(&records, at("12:00:00"), &mut lines).unwrap();
+        let (tally, taken) = step.take(&records, at("12:00:00"), &mut lines);
         assert_eq!((tally.events, taken), (1, 1));
         assert!(step.is_full());
     }

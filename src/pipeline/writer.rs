@@ -154,7 +154,7 @@ impl Writer {
                     self.announce()?;
                 }
                 self.lines.clear();
-                let (tally, taken) = self.step.take(&records, received, &mut self.lines)?;
+                let (tally, taken) = self.step.take(&records, received, &mut self.lines);
                 self.append(&tally)?;
                 if taken < records.len() {
                     // The window stays: the page is asked for again, and what was taken is known.

@@ -9,19 +9,10 @@ use crate::model::event::Event;
 use crate::model::record::Record;
 
 /// Appends one line, its newline included, to `out`.
-///
-/// # Errors
-/// None of these formats has any.
-pub fn line(
-    format: Format,
-    event: &Event<'_>,
-    record: &Record,
-    out: &mut Vec<u8>,
-) -> serde_json::Result<()> {
+pub fn line(format: Format, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
         Format::Normalized => normalized::append(event, record, out),
         Format::Raw => out.extend_from_slice(record.doc.text()),
     }
     out.push(b'\n');
-    Ok(())
 }

@@ -52,11 +52,6 @@ impl<'a> Node<'a> {
         found.map(|value| value.filter(|value| value.kind() != Kind::Null))
     }
 
-    /// Follows `keys` down through objects.
-    pub fn path(self, keys: &[&str]) -> Option<Node<'a>> {
-        keys.iter().try_fold(self, |node, key| node.get(key))
-    }
-
     /// The text of a string that is not blank, with its escapes resolved. A lone surrogate, which
     /// no text can hold, becomes U+FFFD.
     pub fn text(self) -> Option<Cow<'a, str>> {
