@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::model::time::Timestamp;
+use crate::pipeline::ahead::piece::Left;
 use crate::pipeline::ahead::seam::LastPage;
 use crate::pipeline::density::Density;
 use crate::pipeline::parts::Span;
@@ -15,7 +16,7 @@ const MOST_PAGES: usize = 40;
 const FEWEST_PAGES: usize = 6;
 
 /// Pages that a part must have left before it is cut in two.
-const WORTH_CUTTING: usize = 4;
+const WORTH_CUTTING: usize = 2;
 
 /// How a window is cut into parts.
 #[derive(Debug)]
@@ -80,9 +81,22 @@ impl Cutting {
     }
 
     /// Where to cut what is left of a part; nothing where that is little.
-    pub fn middle(&self, left: Span) -> Option<Timestamp> {
-        let is_worth = self.pages_in(left) >= WORTH_CUTTING;
-        is_worth.then(|| left.from + left.width() / 2)
+    pub fn middle(&self, left: &Left) -> Option<Timestamp> {
+        let is_worth = self.pages_left(left) >= WORTH_CUTTING;
+        is_worth.then(|| left.span.from + left.span.width() / 2)
+    }
+
+    /// The pages of what is left of a part, as far as the part itself or all others tell.
+    pub fn pages_left(&self, left: &Left) -> usize {
+        let page = left.page.num_milliseconds();
+        let own = left
+            .span
+            .width()
+            .num_milliseconds()
+            .max(0)
+            .checked_div(page);
+        let own = own.and_then(|pages| usize::try_from(pages).ok());
+        own.unwrap_or_default().max(self.pages_in(left.span))
     }
 
     /// Whether `from` is the end of all.

@@ -21,7 +21,6 @@ use tokio::sync::Notify;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
-use crate::model::time::Window;
 use crate::pipeline::ascending::{Received, Stream, is_refused_cursor};
 use crate::pipeline::fetch::{FetchError, Reached};
 use crate::pipeline::packed::{HeldBytes, Packed};
@@ -70,55 +69,37 @@ impl<T: Transport + 'static> Stream<T> {
         let Some(mut last) = self.last.take().filter(is_worth) else {
             return Ok(None);
         };
-        if self.ahead == Ahead::Untried
-            && let Some(witness) = last.witness.take()
-        {
-            if let Some(reached) = self.try_clock(witness).await? {
-                return Ok(Some(reached));
-            }
-            match self.last.take().filter(is_worth) {
-                Some(next) => last = next,
-                None => return Ok(None),
-            }
-        }
-        self.ahead = Ahead::Sound;
+        let seam = match (self.ahead, last.witness.take()) {
+            (Ahead::Sound, _) => None,
+            // The first part begins before a record that tells the clocks apart, and must bring it.
+            (_, Some(witness)) => Some(witness),
+            // Nothing tells them apart; the next page may.
+            (_, None) => return Ok(None),
+        };
         let at_once = self.concurrency.min(self.reader.needed_at_once());
+        let from = seam.as_ref().map_or(last.last, |seam| seam.at);
         let reading = Reading {
-            parts: Parts::new(last.last, horizon),
+            parts: Parts::new(from, horizon),
             cutting: Cutting::new(&last, horizon, at_once),
             at_once,
             held: HeldBytes::default(),
             done: Arc::default(),
         };
-        self.read_parts(reading).await
+        self.read_parts(reading, seam).await
     }
 
-    /// Asks by time for a record that happened before it, and goes on behind it where it is there.
-    async fn try_clock(&mut self, seam: Seam) -> Result<Option<Reached>, FetchError> {
-        let window = Window {
-            from: seam.at,
-            ..self.open.window()
-        };
-        let page = self.reader.page(&window, &Place::Start).await?;
-        if !seam.holds(&page.records) {
-            tracing::debug!(
-                "the server filters by another time than it sorts by; reading page by page"
-            );
-            self.ahead = Ahead::Off;
-            return Ok(None);
-        }
-        self.ahead = Ahead::Sound;
-        let page = Received::now(Place::Start, page);
-        self.take(page.without(seam.shared)).await
-    }
-
-    async fn read_parts(&mut self, mut reading: Reading) -> Result<Option<Reached>, FetchError> {
-        let mut seam: Option<Seam> = None;
+    /// Reads and hands on one part after the other, beginning at `seam`, or where the walk stands.
+    async fn read_parts(
+        &mut self,
+        mut reading: Reading,
+        mut seam: Option<Seam>,
+    ) -> Result<Option<Reached>, FetchError> {
         loop {
-            if seam.is_none() {
-                // Nothing was cut off before it: it goes on where the walk stands.
-                self.begin(&mut reading, false, self.walk.place().clone());
-            }
+            let place = match seam {
+                Some(_) => Place::Start,
+                None => self.walk.place().clone(),
+            };
+            self.begin(&mut reading, false, place);
             let Some(Part::Begun(mut piece)) = reading.parts.take() else {
                 return Ok(None);
             };
@@ -134,9 +115,14 @@ impl<T: Transport + 'static> Stream<T> {
                     Some(Brought::End(end)) => break end,
                     None => return Err(FetchError::Died),
                 };
+                // A seam says that `from` looks at the time by which the records are sorted.
                 let known = match before.take() {
                     Some(seam) if !seam.holds(&page.page.records) => return self.broken(),
-                    seam => seam.map(|seam| seam.shared).unwrap_or_default(),
+                    Some(seam) => {
+                        self.ahead = Ahead::Sound;
+                        seam.shared
+                    }
+                    None => HashSet::new(),
                 };
                 if let Some(reached) = self.take_ahead(page, known, &mut reading.cutting).await? {
                     return Ok(Some(reached));
@@ -213,12 +199,13 @@ impl<T: Transport + 'static> Stream<T> {
             .map(|(number, piece)| (Some(number), piece));
         let active = std::iter::once((None, first)).chain(others);
         let active = active.filter(|(_, piece)| piece.is_active());
-        let Some((number, piece)) = active.max_by_key(|(_, piece)| piece.left().span.width())
-        else {
+        let pages_left =
+            |(_, piece): &(Option<usize>, &Piece)| reading.cutting.pages_left(&piece.left());
+        let Some((number, piece)) = active.max_by_key(pages_left) else {
             return false;
         };
         let left = piece.left();
-        let middle = reading.cutting.middle(left.span);
+        let middle = reading.cutting.middle(&left);
         let Some(middle) = middle.filter(|middle| piece.end_at(*middle, &left)) else {
             return false;
         };

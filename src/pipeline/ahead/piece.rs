@@ -1,8 +1,9 @@
 //! Owns the reading of one part of a window, while others are read beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
+use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
@@ -26,6 +27,7 @@ pub struct Piece {
     /// What it brings, in order; its [`End`] at last.
     pub brings: mpsc::UnboundedReceiver<Brought>,
     progress: Arc<Progress>,
+    from: Timestamp,
     /// Where it ends as long as nothing else is said, for guesses.
     horizon: Timestamp,
     task: Task<()>,
@@ -36,6 +38,8 @@ pub struct Piece {
 pub struct Left {
     /// The span of time.
     pub span: Span,
+    /// The time that a page of it covers, as far as it was read; zero before the first.
+    pub page: TimeDelta,
     end: i64,
 }
 
@@ -73,6 +77,8 @@ pub enum End {
 struct Progress {
     /// The place of its last record so far, epoch milliseconds.
     reached: AtomicI64,
+    /// Pages so far.
+    pages: AtomicU32,
     /// Where it ends, epoch milliseconds; the next one begins there.
     end: AtomicI64,
 }
@@ -93,6 +99,7 @@ impl Piece {
         };
         let progress = Arc::new(Progress {
             reached: AtomicI64::new(span.from.timestamp_millis()),
+            pages: AtomicU32::new(0),
             end: AtomicI64::new(end),
         });
         let (sender, brings) = mpsc::unbounded_channel();
@@ -109,6 +116,7 @@ impl Piece {
         Piece {
             brings,
             progress,
+            from: span.from,
             horizon: span.to,
             task: Task::start(done, reading.read(place)),
         }
@@ -128,8 +136,10 @@ impl Piece {
             PASSED => from,
             end => time(end),
         };
+        let pages = self.progress.pages.load(Ordering::Relaxed);
         Left {
             span: Span { from, to },
+            page: (from - self.from) / i32::try_from(pages.max(1)).unwrap_or(i32::MAX),
             end,
         }
     }
@@ -182,6 +192,7 @@ impl<T: Transport> Reading<T> {
         self.progress
             .reached
             .store(last.timestamp_millis(), Ordering::Relaxed);
+        self.progress.pages.fetch_add(1, Ordering::Relaxed);
         match self.progress.passed(last) {
             Some(end) => Err(End::Seam(Seam::new(end, &page.records))),
             None if self.held.has_room() => Ok(next),

@@ -56,8 +56,7 @@ pub struct LastPage {
     pub first: Timestamp,
     /// The place of the last.
     pub last: Timestamp,
-    /// Around a record that tells the clocks apart; nothing where none was processed later than it
-    /// happened, so that there is only one clock.
+    /// Around a record that tells the clocks apart: it was processed later than it happened.
     pub witness: Option<Seam>,
 }
 
