@@ -170,12 +170,8 @@ fn a_server_that_filters_by_the_time_of_happening_is_read_page_by_page() {
     let seen = read_log(&log, 5);
     let order: Vec<_> = (0..500).collect();
     assert_eq!(seen.ids, order);
-    // One request found it out.
-    let by_time = seen
-        .queries
-        .iter()
-        .filter(|query| query.starts_with("from"));
-    assert_eq!((seen.queries.len(), by_time.count()), (51, 2));
+    // What was asked for until it was found out is lost.
+    assert!(seen.queries.len() < 60, "{}", seen.queries.len());
 }
 
 #[test]
