@@ -17,6 +17,9 @@ use super::message::{Request, Response};
 /// that a few at once fit into a small machine.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
+/// The largest length of a body that is believed before it comes; a longer one grows as it does.
+const STATED_LENGTH: usize = 4 * 1024 * 1024;
+
 /// What sends one attempt.
 pub trait Transport: Send + Sync {
     /// Sends `request` once and reads the whole answer, whatever its status.
@@ -144,7 +147,9 @@ impl HttpClient {
     /// Reads chunk by chunk, so that a compressed bomb is dropped when it passes the limit and not
     /// after it has filled the memory.
     async fn body(&self, mut response: reqwest::Response) -> Result<Bytes, TransportError> {
-        let mut body = BytesMut::new();
+        let stated = response.content_length().unwrap_or_default();
+        let stated = usize::try_from(stated).unwrap_or(usize::MAX);
+        let mut body = BytesMut::with_capacity(stated.min(STATED_LENGTH));
         while let Some(chunk) = response
             .chunk()
             .await

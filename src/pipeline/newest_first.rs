@@ -200,6 +200,10 @@ impl<T: Transport + 'static> Slices<T> {
             cursor: None,
             rereads: self.open.rereads,
         });
+        // Unpacked only when all before it was taken: a slice is several pages.
+        let Ok(mut places) = self.out.reserve_many(self.out.max_capacity()).await else {
+            return Ok(false);
+        };
         let received = read.pages.last().map(|page| page.at);
         let pages = read.pages.into_iter();
         let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
@@ -211,7 +215,10 @@ impl<T: Transport + 'static> Slices<T> {
             then,
             passed: read.is_steady,
         };
-        Ok(self.out.send(delivery).await.is_ok())
+        if let Some(place) = places.next() {
+            place.send(delivery);
+        }
+        Ok(true)
     }
 }
 
