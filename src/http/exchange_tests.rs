@@ -214,7 +214,7 @@ async fn waiting_for_our_own_quota_is_not_failing() {
     let steps = [lost(), lost(), lost(), answer(200, &[], "7")];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));
-    assert_eq!(run.asked_at, [0, 61, 122, 183]);
+    assert_eq!(run.asked_at, [0, 60, 121, 181]);
 }
 
 #[tokio::test(start_paused = true)]

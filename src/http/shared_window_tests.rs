@@ -51,7 +51,7 @@ fn two_processes_share_one_quota() {
         assert_eq!(admit(&mut two, 6, START + second * SECOND), Ok(()));
     }
     let now = START + 3 * SECOND;
-    let held = Err(Held::by_quota(Duration::from_secs(58)));
+    let held = Err(Held::by_quota(Duration::from_millis(57_500)));
     assert_eq!(admit(&mut one, 6, now), held);
     assert_eq!(admit(&mut two, 6, now), held);
     // Whoever is allowed more takes more, and counts for the other all the same.

@@ -27,7 +27,7 @@ pub struct Packed {
 
 #[derive(Debug)]
 enum Body {
-    Packed(Vec<u8>),
+    Packed(Box<[u8]>),
     Plain(Bytes),
 }
 
@@ -71,7 +71,8 @@ impl Packed {
     pub fn new(place: Place, body: &Bytes, held: &HeldBytes) -> Packed {
         // It does not fail, but for a lack of memory.
         let body = match zstd::bulk::compress(body, LEVEL) {
-            Ok(packed) => Body::Packed(packed),
+            // zstd leaves it the room that it might have needed.
+            Ok(packed) => Body::Packed(packed.into_boxed_slice()),
             Err(_) => Body::Plain(body.clone()),
         };
         Packed {
@@ -89,7 +90,7 @@ impl Packed {
     pub fn unpack(self) -> std::io::Result<Bytes> {
         drop(self.held);
         match self.body {
-            Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(packed.as_slice())?)),
+            Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(&*packed)?)),
             Body::Plain(body) => Ok(body),
         }
     }
