@@ -56,6 +56,20 @@ struct Reading {
     done: Arc<Notify>,
 }
 
+impl Reading {
+    /// Leaves what lies behind a part that nothing is handed on after.
+    fn drop_vain(&mut self, first: &Piece) {
+        if first.ends_all() {
+            return self.parts.truncate(0);
+        }
+        let ends_all = |(number, piece): (usize, &Piece)| piece.ends_all().then_some(number);
+        let last = self.parts.begun().find_map(ends_all);
+        if let Some(last) = last {
+            self.parts.truncate(last + 1);
+        }
+    }
+}
+
 impl<T: Transport + 'static> Stream<T> {
     /// Whether several parts may be read at once, and it would be faster.
     pub(super) fn may_pay(&self) -> bool {
@@ -70,9 +84,11 @@ impl<T: Transport + 'static> Stream<T> {
         let Some(mut last) = self.last.take().filter(is_worth) else {
             return Ok(None);
         };
-        if self.ahead == Ahead::Untried
-            && let Some(witness) = last.witness.take()
-        {
+        if self.ahead == Ahead::Untried {
+            // Records that were all processed when they happened say nothing of those to come.
+            let Some(witness) = last.witness.take() else {
+                return Ok(None);
+            };
             if let Some(reached) = self.try_clock(witness).await? {
                 return Ok(Some(reached));
             }
@@ -81,7 +97,6 @@ impl<T: Transport + 'static> Stream<T> {
                 None => return Ok(None),
             }
         }
-        self.ahead = Ahead::Sound;
         let at_once = self.concurrency.min(self.reader.needed_at_once());
         let reading = Reading {
             parts: Parts::new(last.last, horizon),
@@ -177,8 +192,10 @@ impl<T: Transport + 'static> Stream<T> {
     /// most left to read: beside `first`, which is handed on now.
     fn begin_others(&self, reading: &mut Reading, first: &Piece) {
         loop {
+            reading.drop_vain(first);
             let active = reading.parts.begun().filter(|(_, piece)| piece.is_active());
-            let active = active.count() + usize::from(first.is_active());
+            // The first one counts also at its end: it may have to be begun again.
+            let active = active.count() + 1;
             if active >= reading.at_once || !reading.held.has_room() {
                 return;
             }

@@ -1,7 +1,7 @@
 //! Owns the reading of one part of a window, while others are read beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::sync::{Notify, mpsc};
 
@@ -75,6 +75,8 @@ struct Progress {
     reached: AtomicI64,
     /// Where it ends, epoch milliseconds; the next one begins there.
     end: AtomicI64,
+    /// Whether nothing that lies behind it will be handed on.
+    ends_all: AtomicBool,
 }
 
 impl Piece {
@@ -94,6 +96,7 @@ impl Piece {
         let progress = Arc::new(Progress {
             reached: AtomicI64::new(span.from.timestamp_millis()),
             end: AtomicI64::new(end),
+            ends_all: AtomicBool::new(false),
         });
         let (sender, brings) = mpsc::unbounded_channel();
         let reading = Reading {
@@ -117,6 +120,11 @@ impl Piece {
     /// Whether it is still being read.
     pub fn is_active(&self) -> bool {
         !self.task.is_done()
+    }
+
+    /// Whether it has come to an end that nothing is handed on after.
+    pub fn ends_all(&self) -> bool {
+        self.progress.ends_all.load(Ordering::Relaxed)
     }
 
     /// What is left of it to read.
@@ -160,6 +168,8 @@ impl<T: Transport> Reading<T> {
                 Err(end) => break end,
             }
         };
+        let ends_all = matches!(end, End::Open | End::Failed(_));
+        self.progress.ends_all.store(ends_all, Ordering::Relaxed);
         // Where nobody listens, the whole run is at its end.
         let _ = self.out.send(Brought::End(end));
     }
