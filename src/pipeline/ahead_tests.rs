@@ -15,23 +15,23 @@ use crate::http::rate::CredentialLimit;
 use crate::http::shared::Shared;
 use crate::model::time::format_millis;
 
-const LATENCY: Duration = Duration::from_secs(3);
+pub(super) const LATENCY: Duration = Duration::from_secs(3);
 
 /// A log of events, sorted by their processing: milliseconds after the window's start at which each
 /// happened and was processed.
 #[derive(Debug, Clone)]
-struct Log {
-    events: Vec<(i64, i64)>,
-    page: usize,
+pub(super) struct Log {
+    pub(super) events: Vec<(i64, i64)>,
+    pub(super) page: usize,
     /// `from` looks at the time of happening.
-    by_happening: bool,
+    pub(super) by_happening: bool,
     /// What stands at the end of the stream: nothing, or the cursor of the last page.
-    keeps_cursor: bool,
+    pub(super) keeps_cursor: bool,
 }
 
 impl Log {
     /// An event each `step` milliseconds, processed half a second after it happened.
-    fn regular(events: i64, step: i64) -> Log {
+    pub(super) fn regular(events: i64, step: i64) -> Log {
         Log {
             events: (0..events).map(|n| (n * step, n * step + 500)).collect(),
             page: 10,
@@ -41,7 +41,7 @@ impl Log {
     }
 
     /// The page asked for. A cursor says what was asked for at first, and how many came since.
-    fn answer(&self, query: &Query) -> (u16, String) {
+    pub(super) fn answer(&self, query: &Query) -> (u16, String) {
         let (from, skip) = match query.get("cursor") {
             Some(cursor) => {
                 let (from, skip) = cursor.split_once(':').unwrap();
@@ -76,24 +76,24 @@ impl Log {
     }
 }
 
-fn base() -> i64 {
+pub(super) fn base() -> i64 {
     open(None).from.timestamp_millis()
 }
 
-fn moment(ms: i64) -> String {
+pub(super) fn moment(ms: i64) -> String {
     format_millis(open(None).from + TimeDelta::milliseconds(ms))
 }
 
 /// What was read of a window: the ids in order, the requests, and how long it took.
 #[derive(Debug)]
-struct Seen {
-    ids: Vec<usize>,
-    queries: Vec<String>,
-    took: Duration,
-    result: Result<Reached, FetchError>,
+pub(super) struct Seen {
+    pub(super) ids: Vec<usize>,
+    pub(super) queries: Vec<String>,
+    pub(super) took: Duration,
+    pub(super) result: Result<Reached, FetchError>,
 }
 
-fn read<F>(fetcher: Fetcher<Script<F>>, window: OpenWindow) -> Seen
+pub(super) fn read<F>(fetcher: Fetcher<Script<F>>, window: OpenWindow) -> Seen
 where
     F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
 {
@@ -129,14 +129,14 @@ where
     })
 }
 
-fn read_log(log: &Log, concurrency: usize) -> Seen {
+pub(super) fn read_log(log: &Log, concurrency: usize) -> Seen {
     let log = log.clone();
     let mut fetcher = slow_fetcher(LATENCY, stream(), move |_, query| log.answer(query));
     fetcher.concurrency = concurrency;
     read(fetcher, bounded())
 }
 
-fn bounded() -> OpenWindow {
+pub(super) fn bounded() -> OpenWindow {
     OpenWindow {
         to: Some(at("2026-11-08T00:00:00Z")),
         ..open(None)
@@ -144,7 +144,7 @@ fn bounded() -> OpenWindow {
 }
 
 /// All of them, once and in the order of the log.
-fn is_whole(seen: &Seen, log: &Log) {
+pub(super) fn is_whole(seen: &Seen, log: &Log) {
     assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
     assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
 }

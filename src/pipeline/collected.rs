@@ -34,7 +34,7 @@ pub struct Collected {
     last: Option<Timestamp>,
     oldest: Option<Timestamp>,
     is_unsorted: bool,
-    is_from_before: bool,
+    is_outside: bool,
     stale_in_a_row: u32,
 }
 
@@ -69,7 +69,7 @@ impl Collected {
         let Some(place) = place else { return };
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
         self.last = Some(place);
-        self.is_from_before |= place < span.from - SLACK;
+        self.is_outside |= place < span.from - SLACK || place >= span.to + SLACK;
         if place >= span.from {
             let oldest = self.oldest.unwrap_or(place).min(place);
             self.oldest = Some(whole_millis(oldest));
@@ -95,9 +95,9 @@ impl Collected {
     /// in one millisecond, or nothing says when it was.
     ///
     /// # Errors
-    /// The server gives records from before the span: it ignores the dates, and no cut helps.
+    /// The server gives records from outside of the span: it ignores the dates, and no cut helps.
     pub fn cut(&self, span: &Span) -> Result<Option<Timestamp>, FetchError> {
-        if self.is_from_before {
+        if self.is_outside {
             return Err(FetchError::IgnoresDates);
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
@@ -120,6 +120,13 @@ pub fn gathered(pages: Vec<Vec<Record>>, since: Option<Timestamp>) -> Vec<Record
         .take_while(|record| !is_older(record))
         .filter(|record| known.insert(key(record)))
         .collect()
+}
+
+/// Whether some of `records` lie behind `span`: a server that ignores its end gives them again with the
+/// spans that they belong to.
+pub fn is_behind(records: &[Record], span: &Span) -> bool {
+    let mut places = records.iter().filter_map(|record| record.position);
+    places.any(|place| place >= span.to + SLACK)
 }
 
 fn key(record: &Record) -> (Fingerprint, u64) {

@@ -56,8 +56,8 @@ pub enum FetchError {
     /// The server led in a circle.
     #[error(transparent)]
     Circle(#[from] Circle),
-    /// The server gives records of any time, and more than can be sorted here.
-    #[error("the server gives records from before the time asked for")]
+    /// The server gives records of other times than asked for, and more than can be sorted here.
+    #[error("the server gives records from outside of the time asked for")]
     IgnoresDates,
     /// Page after page was empty, each with a new cursor, in a window that must have an end.
     #[error("the server gave {EMPTY_PAGES_BOUNDED} empty pages in a row and no end")]
@@ -145,3 +145,7 @@ mod tests;
 #[cfg(test)]
 #[path = "ahead_tests.rs"]
 mod ahead_tests;
+
+#[cfg(test)]
+#[path = "ahead_odd_tests.rs"]
+mod ahead_odd_tests;

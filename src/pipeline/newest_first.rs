@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
-use crate::pipeline::collected::{Collected, gathered, oldest_first};
+use crate::pipeline::collected::{Collected, gathered, is_behind, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
 use crate::pipeline::packed::{HeldBytes, Packed};
@@ -140,7 +140,11 @@ impl<T: Transport + 'static> Slices<T> {
     fn begin(&self, parts: &mut Parts<Slice>) {
         loop {
             let active = parts.begun().filter(|(_, slice)| slice.is_active()).count();
-            let may = active < self.at_once() && self.held.has_room();
+            // Nothing is handed on behind a failure.
+            let has_failed = parts
+                .begun()
+                .any(|(_, slice)| matches!(slice, Slice::Failed(_)));
+            let may = active < self.at_once() && self.held.has_room() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let width = self.density.span_of(self.most * 3 / 4);
             if !parts.begin(may, width, |span| self.ask(span)) {
@@ -208,6 +212,9 @@ impl<T: Transport + 'static> Slices<T> {
         let pages = read.pages.into_iter();
         let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
         let records = gathered(pages.collect::<Result<_, FetchError>>()?, read.since);
+        if span.to < self.end && is_behind(&records, &span) {
+            return Err(FetchError::IgnoresDates);
+        }
         let delivery = Delivery::Records {
             records: oldest_first(records, &span),
             received: received.unwrap_or_else(chrono::Utc::now),

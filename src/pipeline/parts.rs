@@ -110,6 +110,11 @@ impl<R> Parts<R> {
             .insert(at.min(self.parts.len()), Part::Begun(begun));
     }
 
+    /// Leaves all but the first `count`.
+    pub fn truncate(&mut self, count: usize) {
+        self.parts.truncate(count);
+    }
+
     /// Puts in the place of each that is begun what `becomes` makes of it, oldest first.
     pub fn rework<const N: usize>(&mut self, mut becomes: impl FnMut(R) -> [Option<Part<R>>; N]) {
         for part in std::mem::take(&mut self.parts) {

@@ -55,6 +55,20 @@ struct Reading {
     done: Arc<Notify>,
 }
 
+impl Reading {
+    /// Leaves what lies behind a part that nothing is handed on after.
+    fn drop_vain(&mut self, first: &Piece) {
+        if first.ends_all() {
+            return self.parts.truncate(0);
+        }
+        let ends_all = |(number, piece): (usize, &Piece)| piece.ends_all().then_some(number);
+        let last = self.parts.begun().find_map(ends_all);
+        if let Some(last) = last {
+            self.parts.truncate(last + 1);
+        }
+    }
+}
+
 impl<T: Transport + 'static> Stream<T> {
     /// Whether several parts may be read at once, and it would be faster.
     pub(super) fn may_pay(&self) -> bool {
@@ -163,9 +177,13 @@ impl<T: Transport + 'static> Stream<T> {
     /// most left to read: beside `first`, which is handed on now.
     fn begin_others(&self, reading: &mut Reading, first: &Piece) {
         loop {
+            reading.drop_vain(first);
             let active = reading.parts.begun().filter(|(_, piece)| piece.is_active());
-            let active = active.count() + usize::from(first.is_active());
-            if active >= reading.at_once || !reading.held.has_room() {
+            // The first one counts also at its end: it may have to be begun again.
+            let active = active.count() + 1;
+            // Beside a failure nothing is begun: what failed may be all that a server has to say.
+            let has_failed = reading.parts.begun().any(|(_, piece)| piece.has_failed());
+            if active >= reading.at_once || !reading.held.has_room() || has_failed {
                 return;
             }
             if !self.begin(reading, true, Place::Start) && !self.cut(reading, first) {

@@ -1,7 +1,7 @@
 //! Owns the reading of one part of a window, while others are read beside it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 
 use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
@@ -81,6 +81,10 @@ struct Progress {
     pages: AtomicU32,
     /// Where it ends, epoch milliseconds; the next one begins there.
     end: AtomicI64,
+    /// Whether nothing that lies behind it will be handed on.
+    ends_all: AtomicBool,
+    /// Whether a request of it was given up.
+    has_failed: AtomicBool,
 }
 
 impl Piece {
@@ -101,6 +105,8 @@ impl Piece {
             reached: AtomicI64::new(span.from.timestamp_millis()),
             pages: AtomicU32::new(0),
             end: AtomicI64::new(end),
+            ends_all: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
         });
         let (sender, brings) = mpsc::unbounded_channel();
         let reading = Reading {
@@ -125,6 +131,16 @@ impl Piece {
     /// Whether it is still being read.
     pub fn is_active(&self) -> bool {
         !self.task.is_done()
+    }
+
+    /// Whether it has come to an end that nothing is handed on after.
+    pub fn ends_all(&self) -> bool {
+        self.progress.ends_all.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request of it was given up.
+    pub fn has_failed(&self) -> bool {
+        self.progress.has_failed.load(Ordering::Relaxed)
     }
 
     /// What is left of it to read.
@@ -170,6 +186,12 @@ impl<T: Transport> Reading<T> {
                 Err(end) => break end,
             }
         };
+        let has_failed = matches!(end, End::Failed(_));
+        self.progress
+            .has_failed
+            .store(has_failed, Ordering::Relaxed);
+        let ends_all = has_failed || matches!(end, End::Open);
+        self.progress.ends_all.store(ends_all, Ordering::Relaxed);
         // Where nobody listens, the whole run is at its end.
         let _ = self.out.send(Brought::End(end));
     }

@@ -40,10 +40,12 @@ impl Seam {
         }
     }
 
-    /// Whether the next part's first page holds all that is shared.
+    /// Whether the next part's first page holds all that is shared, and begins with it: a server that
+    /// takes `from` for something coarser, or passes over it, gives what stands before.
     pub fn holds(&self, first: &[Record]) -> bool {
+        let begins = first.first().map(key);
         let first: HashSet<Key> = first.iter().map(key).collect();
-        self.shared.is_subset(&first)
+        begins.is_some_and(|first| self.shared.contains(&first)) && self.shared.is_subset(&first)
     }
 }
 
@@ -66,17 +68,11 @@ impl LastPage {
         let mut places = records.iter().filter_map(|record| record.position);
         let first = places.next()?;
         let last = places.next_back()?;
-        let tells = |record: &&Record| match (record.time, record.position) {
-            (Some(time), Some(place)) => time < whole_millis(place),
-            _ => false,
-        };
-        let witness = records.iter().rev().find(tells);
-        let at = witness.and_then(|record| record.position).map(whole_millis);
         Some(LastPage {
             records: records.len(),
             first,
             last,
-            witness: at.map(|at| Seam::new(at, records)),
+            witness: witness(records),
         })
     }
 
@@ -89,4 +85,17 @@ impl LastPage {
             false => 0,
         }
     }
+}
+
+/// A seam at the record that was processed the longest after it happened: the nearer the two, the more
+/// ways of a server to round would find it by either.
+fn witness(records: &[Record]) -> Option<Seam> {
+    let late = |record: &Record| Some(whole_millis(record.position?) - record.time?);
+    let late = records
+        .iter()
+        .filter_map(|record| Some((late(record)?, record)));
+    let (lag, record) = late.max_by_key(|(lag, _)| *lag)?;
+    let seam = Seam::new(whole_millis(record.position?), records);
+    // On a page that is not sorted, it may stand before what is shared.
+    (lag > TimeDelta::zero() && seam.shared.contains(&key(record))).then_some(seam)
 }
