@@ -11,8 +11,10 @@ use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::Origin;
 use crate::source;
 
-/// Keys of which every Jira audit record has some.
-const JIRA_KEYS: [&str; 5] = [
+/// Keys that tell what a line is. Of those from `summary` on, every Jira audit record has some.
+const TELLING: [&str; 7] = [
+    "schema",
+    "attributes",
     "summary",
     "created",
     "authorAccountId",
@@ -102,16 +104,25 @@ impl Reader {
     /// # Errors
     /// It is nothing that can be rendered again.
     pub fn read(&mut self, doc: Document) -> Result<Kept<'_>, Unfit> {
-        let schema = doc.root().text_of("schema");
+        let [schema, attributes, jira @ ..] = doc.root().fields(TELLING);
+        let shape = match attributes.is_some_and(Node::is_object) {
+            true => Some(SourceKind::OrgEvents),
+            false => jira
+                .iter()
+                .any(Option::is_some)
+                .then_some(SourceKind::JiraAudit),
+        };
+        let schema = schema.and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
-            None => self.raw(doc),
+            None => self.raw(doc, shape),
             Some(schema) if schema == SCHEMA => self.event(&doc),
             Some(schema) => Err(Unfit::Schema(printable(&schema))),
         }
     }
 
-    fn raw(&self, doc: Document) -> Result<Kept<'_>, Unfit> {
-        let kind = match (shape(doc.root()), self.kind) {
+    /// What a raw line is that looks like a record of the type `shape`.
+    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<Kept<'_>, Unfit> {
+        let kind = match (shape, self.kind) {
             (Some(shape), Some(said)) if shape != said => {
                 return Err(Unfit::OtherType { shape, said });
             }
@@ -164,15 +175,6 @@ fn origin(source: Node<'_>) -> Result<Origin, Unfit> {
         org_id: text("org_id"),
         site: text("site"),
     })
-}
-
-/// The type of source whose records look like this.
-fn shape(root: Node<'_>) -> Option<SourceKind> {
-    if root.get("attributes").is_some_and(Node::is_object) {
-        return Some(SourceKind::OrgEvents);
-    }
-    let is_jira = JIRA_KEYS.iter().any(|key| root.get(key).is_some());
-    is_jira.then_some(SourceKind::JiraAudit)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ fn two_processes_share_one_quota() {
         assert_eq!(admit(&mut two, 6, START + 62 * SECOND), Ok(()));
     }
     let wait = admit(&mut two, 6, START + 62 * SECOND).unwrap_err().wait;
-    assert_eq!(wait, Duration::from_secs(1));
+    assert_eq!(wait, Duration::from_millis(500));
 }
 
 #[test]

@@ -4,7 +4,6 @@
 //! not fill is absent: never null, never an empty string.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use crate::model::json::write::Fields;
 use crate::model::name::SourceKind;
@@ -52,8 +51,8 @@ pub struct Event<'a> {
     pub changes: Vec<Change<'a>>,
     /// Where the actor was.
     pub client: Client<'a>,
-    /// Small leftovers of the source.
-    pub labels: BTreeMap<&'static str, Text<'a>>,
+    /// Small leftovers of the source, by their keys and in the order of these.
+    pub labels: Vec<(&'static str, Text<'a>)>,
 }
 
 /// The source that an event came from, as the user configured it.

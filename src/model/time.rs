@@ -83,7 +83,8 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 /// Appends what [`format_millis`] writes to `out`.
 pub fn append_millis(time: Timestamp, out: &mut Vec<u8>) {
-    let (date, clock) = (time.date_naive(), time.time());
+    let time_of_utc = time.naive_utc();
+    let (date, clock) = (time_of_utc.date(), time_of_utc.time());
     let millis = clock.nanosecond() / 1_000_000;
     let year = u32::try_from(date.year()).unwrap_or(u32::MAX);
     if year > 9999 || millis > 999 {

@@ -24,23 +24,29 @@ const CATEGORIES: [(&str, Category); 12] = [
     ("security", Category::Permission),
 ];
 
+/// The fields that are read: those of texts first.
+const FIELDS: [&str; 10] = [
+    "summary",
+    "description",
+    "remoteAddress",
+    "category",
+    "eventSource",
+    "authorAccountId",
+    "authorKey",
+    "objectItem",
+    "associatedItems",
+    "changedValues",
+];
+
 /// Fills `event` with what `record` says.
 pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     let root = record.doc.root();
     if !root.is_object() {
         return;
     }
-    let [summary, description, ip, filed, event_source] = root
-        .fields([
-            "summary",
-            "description",
-            "remoteAddress",
-            "category",
-            "eventSource",
-        ])
-        .map(|field| field.and_then(Node::text));
-    let [object, associated, changed] =
-        root.fields(["objectItem", "associatedItems", "changedValues"]);
+    let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
+    let [summary, description, ip, filed, event_source] =
+        texts.map(|field| field.and_then(Node::text));
     event.product = Some(Text::Borrowed("jira"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
     let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
@@ -50,18 +56,18 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     }
     event.category = category(told, filed.as_deref());
     event.message = message(summary, description);
-    event.actor = actor(root);
+    event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     event.client.ip = ip;
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
     event.targets = targets.filter(|target| !target.is_empty()).collect();
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
-    for (key, value) in [("category", filed), ("eventSource", event_source)] {
-        if let Some(value) = value {
-            event.labels.insert(key, value);
-        }
-    }
+    let labels = [("category", filed), ("eventSource", event_source)];
+    let labels = labels
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    event.labels.extend(labels);
 }
 
 /// A login or an export is one wherever Jira files it; else Jira's category, else the words.
@@ -86,10 +92,7 @@ fn message<'a>(summary: Option<Text<'a>>, description: Option<Text<'a>>) -> Opti
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.
-fn actor(root: Node<'_>) -> Actor<'_> {
-    let [account, key] = root
-        .fields(["authorAccountId", "authorKey"])
-        .map(|field| field.and_then(Node::scalar));
+fn actor<'a>(account: Option<Text<'a>>, key: Option<Text<'a>>) -> Actor<'a> {
     let has_account = account.is_some();
     let Some(id) = account.or(key) else {
         return Actor::default();

@@ -9,8 +9,6 @@ mod jira_audit;
 mod org_events;
 mod taxonomy;
 
-use std::collections::BTreeMap;
-
 use crate::model::event::{
     Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
 };
@@ -67,7 +65,7 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
         targets: Vec::new(),
         changes: Vec::new(),
         client: Client::default(),
-        labels: BTreeMap::new(),
+        labels: Vec::new(),
     }
 }
 

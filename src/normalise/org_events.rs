@@ -44,7 +44,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         let app;
         (event.actor, app) = actor(node);
         if let Some(app) = app {
-            event.labels.insert("actorApp", app);
+            event.labels.push(("actorApp", app));
         }
     }
     let things = [context, container].into_iter().flatten();

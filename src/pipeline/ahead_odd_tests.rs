@@ -281,22 +281,22 @@ impl Odd {
         };
         let data: Vec<_> = page
             .into_iter()
-            .map(|(n, (at, late, says, odd))| {
-                let mut attributes = json!({"n": n});
-                if let Some(late) = late {
-                    attributes["time"] = json!(micro(at - late));
-                }
-                if *says {
-                    attributes["processedAt"] = json!(micro(at + odd));
-                }
-                json!({"id": n.to_string(), "attributes": attributes})
-            })
+            .map(|(n, event)| json_of(n, event))
             .collect();
-        (
-            200,
-            json!({"data": data, "meta": {"next": next}}).to_string(),
-        )
+        let body = json!({"data": data, "meta": {"next": next}});
+        (200, body.to_string())
     }
+}
+
+fn json_of(n: usize, (at, late, says, odd): &(i64, Option<i64>, bool, i64)) -> serde_json::Value {
+    let mut attributes = json!({"n": n});
+    if let Some(late) = late {
+        attributes["time"] = json!(micro(at - late));
+    }
+    if *says {
+        attributes["processedAt"] = json!(micro(at + odd));
+    }
+    json!({"id": n.to_string(), "attributes": attributes})
 }
 
 fn late() -> impl Strategy<Value = Option<i64>> {

@@ -91,10 +91,6 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
     never_refused(&site);
     let asked = site.control.requests();
-    println!(
-        "{pages} pages of {latency:?}: {} requests in {took:?}",
-        asked.len()
-    );
     // But for the last minute, in which there is no more to ask for, at least 98 % of what is allowed.
     let full = asked.len() / 50 - 1;
     let used = asked[50 * full].at - asked[0].at;

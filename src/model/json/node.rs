@@ -46,10 +46,10 @@ impl<'a> Node<'a> {
         for (key, value) in self.entries() {
             let name = key.string();
             if let Some(slot) = keys.iter().position(|wanted| *name == *wanted.as_bytes()) {
-                found[slot] = Some(value);
+                found[slot] = (value.kind() != Kind::Null).then_some(value);
             }
         }
-        found.map(|value| value.filter(|value| value.kind() != Kind::Null))
+        found
     }
 
     /// The text of a string that is not blank, with its escapes resolved. A lone surrogate, which
@@ -62,7 +62,9 @@ impl<'a> Node<'a> {
             false => Cow::Borrowed(self.inner()),
             true => Cow::Owned(unescape(self.inner())),
         };
-        (!text.chars().all(char::is_whitespace)).then_some(text)
+        // Nearly every text tells by its first byte that it is not blank.
+        let is_clear = text.as_bytes().first().is_some_and(u8::is_ascii_graphic);
+        (is_clear || !text.chars().all(char::is_whitespace)).then_some(text)
     }
 
     /// A string's text, or a number's or boolean's as it is written.
@@ -106,8 +108,16 @@ impl<'a> Node<'a> {
 
     /// Keys and values of an object, in order, repeats included; nothing for another type.
     pub fn entries(self) -> impl Iterator<Item = (Node<'a>, Node<'a>)> {
-        let mut children = Children::of(self, Kind::Object);
-        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+        let Children { sheet, mut at, end } = Children::of(self, Kind::Object);
+        std::iter::from_fn(move || {
+            if at >= end {
+                return None;
+            }
+            // A key is a string, and has one mark.
+            let (key, value) = (Node::new(sheet, at), Node::new(sheet, at + 1));
+            at = value.after();
+            Some((key, value))
+        })
     }
 
     /// Whether this is the string `wanted`.
