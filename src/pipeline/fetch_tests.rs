@@ -128,18 +128,22 @@ async fn read<T: Transport + 'static>(
     watermark: Option<Timestamp>,
 ) -> (Vec<String>, Result<Reached, FetchError>) {
     let (sender, mut receiver) = mpsc::channel(1000);
-    let result = fetcher.run(vec![window], watermark, sender).await;
-    let mut handed = Vec::new();
-    while let Some(delivery) = receiver.recv().await {
-        match delivery {
-            Delivery::Rereading => handed.push("REREAD".to_owned()),
-            Delivery::Records { records, then, .. } => {
-                handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
-                let cursor = then.and_then(|open| open.cursor);
-                handed.extend(cursor.map(|cursor| format!("@{cursor}")));
+    let reading = fetcher.run(vec![window], watermark, sender);
+    let taking = async {
+        let mut handed = Vec::new();
+        while let Some(delivery) = receiver.recv().await {
+            match delivery {
+                Delivery::Rereading => handed.push("REREAD".to_owned()),
+                Delivery::Records { records, then, .. } => {
+                    handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
+                    let cursor = then.and_then(|open| open.cursor);
+                    handed.extend(cursor.map(|cursor| format!("@{cursor}")));
+                }
             }
         }
-    }
+        handed
+    };
+    let (result, handed) = tokio::join!(reading, taking);
     (handed, result)
 }
 
