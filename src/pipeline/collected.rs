@@ -69,7 +69,7 @@ impl Collected {
         let Some(place) = place else { return };
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
         self.last = Some(place);
-        self.is_outside |= place < span.from - SLACK || place >= span.to + SLACK;
+        self.is_outside |= place < span.from - SLACK;
         if place >= span.from {
             let oldest = self.oldest.unwrap_or(place).min(place);
             self.oldest = Some(whole_millis(oldest));
@@ -120,13 +120,6 @@ pub fn gathered(pages: Vec<Vec<Record>>, since: Option<Timestamp>) -> Vec<Record
         .take_while(|record| !is_older(record))
         .filter(|record| known.insert(key(record)))
         .collect()
-}
-
-/// Whether some of `records` lie behind `span`: a server that ignores its end gives them again with the
-/// spans that they belong to.
-pub fn is_behind(records: &[Record], span: &Span) -> bool {
-    let mut places = records.iter().filter_map(|record| record.position);
-    places.any(|place| place >= span.to + SLACK)
 }
 
 fn key(record: &Record) -> (Fingerprint, u64) {

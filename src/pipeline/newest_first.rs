@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
-use crate::pipeline::collected::{Collected, gathered, is_behind, oldest_first};
+use crate::pipeline::collected::{Collected, gathered, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
 use crate::pipeline::packed::{HeldBytes, Packed};
@@ -212,9 +212,6 @@ impl<T: Transport + 'static> Slices<T> {
         let pages = read.pages.into_iter();
         let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
         let records = gathered(pages.collect::<Result<_, FetchError>>()?, read.since);
-        if span.to < self.end && is_behind(&records, &span) {
-            return Err(FetchError::IgnoresDates);
-        }
         let delivery = Delivery::Records {
             records: oldest_first(records, &span),
             received: received.unwrap_or_else(chrono::Utc::now),
