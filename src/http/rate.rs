@@ -60,7 +60,7 @@ impl<C: Clock> CredentialLimit<C> {
 }
 
 /// A quota that never lets more than `per_minute` through in any 61 seconds: the server's minute and
-/// the second by which requests may differ on their way (see `window`).
+/// a second for what may delay one on its way (`window` takes half of it).
 ///
 /// `Quota::per_minute(1000)` alone would let 1999 through: its burst is as large as its rate.
 fn overall_quota(per_minute: u32) -> Quota {
