@@ -11,10 +11,8 @@ use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::Origin;
 use crate::source;
 
-/// Keys that tell what a line is. Of those from `summary` on, every Jira audit record has some.
-const TELLING: [&str; 7] = [
-    "schema",
-    "attributes",
+/// Keys of which every Jira audit record has some.
+const JIRA_KEYS: [&str; 5] = [
     "summary",
     "created",
     "authorAccountId",
@@ -104,13 +102,10 @@ impl Reader {
     /// # Errors
     /// It is nothing that can be rendered again.
     pub fn read(&mut self, doc: Document) -> Result<Kept<'_>, Unfit> {
-        let [schema, attributes, jira @ ..] = doc.root().fields(TELLING);
+        let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
         let shape = match attributes.is_some_and(Node::is_object) {
             true => Some(SourceKind::OrgEvents),
-            false => jira
-                .iter()
-                .any(Option::is_some)
-                .then_some(SourceKind::JiraAudit),
+            false => is_jira(doc.root()).then_some(SourceKind::JiraAudit),
         };
         let schema = schema.and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
@@ -158,6 +153,11 @@ impl Reader {
             event: Some((id, observed)),
         })
     }
+}
+
+fn is_jira(record: Node<'_>) -> bool {
+    let mut keys = record.entries().filter(|(_, value)| !value.is_null());
+    keys.any(|(key, _)| JIRA_KEYS.iter().any(|jira| key.is(jira)))
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.

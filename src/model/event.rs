@@ -249,7 +249,7 @@ empty_when_default!(Target, Change);
 impl Event<'_> {
     /// Writes every key but `raw`, in the order of the output.
     pub fn write(&self, out: &mut Fields<'_>) {
-        out.text("schema", self.schema);
+        out.word("schema", self.schema);
         out.text("id", &self.id);
         out.object("source", |out| self.source.write(out));
         if let Some(time) = self.time {
@@ -260,8 +260,8 @@ impl Event<'_> {
         }
         out.time("observed_time", self.observed_time);
         out.text("action", &self.action);
-        out.text("category", self.category.as_str());
-        out.text("outcome", self.outcome.as_str());
+        out.word("category", self.category.as_str());
+        out.word("outcome", self.outcome.as_str());
         out.maybe("message", self.message.as_deref());
         out.maybe("product", self.product.as_deref());
         out.object("actor", |out| self.actor.write(out));
@@ -279,7 +279,7 @@ impl Event<'_> {
 impl Source<'_> {
     fn write(&self, out: &mut Fields<'_>) {
         out.text("name", self.name);
-        out.text("type", self.kind.as_str());
+        out.word("type", self.kind.as_str());
         out.maybe("org_id", self.org_id);
         out.maybe("site", self.site);
     }
@@ -287,7 +287,9 @@ impl Source<'_> {
 
 impl Actor<'_> {
     fn write(&self, out: &mut Fields<'_>) {
-        out.maybe("type", self.kind.map(ActorKind::as_str));
+        if let Some(kind) = self.kind {
+            out.word("type", kind.as_str());
+        }
         out.maybe("id", self.id.as_deref());
         out.maybe("name", self.name.as_deref());
         out.maybe("email", self.email.as_deref());

@@ -48,7 +48,7 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
 /// written as an offset; nothing for any other form, whether or not it is a time.
 fn parse_plain(text: &[u8]) -> Option<Timestamp> {
     let (head, rest) = text.split_first_chunk::<19>()?;
-    if [4, 7, 10, 13, 16].map(|at| head[at]) != *b"--T::" {
+    if [head[4], head[7], head[10], head[13], head[16]] != *b"--T::" {
         return None;
     }
     let (fraction, zone) = match rest.strip_prefix(b".") {
@@ -63,11 +63,19 @@ fn parse_plain(text: &[u8]) -> Option<Timestamp> {
     if !matches!(zone, b"Z" | b"+0000" | b"+00:00") {
         return None;
     }
-    let year = i32::try_from(number(&head[..4])?).ok()?;
-    let date = NaiveDate::from_ymd_opt(year, number(&head[5..7])?, number(&head[8..10])?)?;
-    let [hour, minute, second] = [11, 14, 17].map(|at| number(&head[at..at + 2]));
-    let time = date.and_hms_nano_opt(hour?, minute?, second?, fraction)?;
+    let year = i32::try_from(pair(head, 0)? * 100 + pair(head, 2)?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, pair(head, 5)?, pair(head, 8)?)?;
+    let (hour, minute, second) = (pair(head, 11)?, pair(head, 14)?, pair(head, 17)?);
+    let time = date.and_hms_nano_opt(hour, minute, second, fraction)?;
     Some(time.and_utc())
+}
+
+/// The number that the two digits at `at` write.
+#[inline(always)] // the places are constants
+fn pair(text: &[u8; 19], at: usize) -> Option<u32> {
+    let tens = text.get(at)?.wrapping_sub(b'0');
+    let ones = text.get(at + 1)?.wrapping_sub(b'0');
+    (tens < 10 && ones < 10).then_some(u32::from(tens) * 10 + u32::from(ones))
 }
 
 /// The number that one to nine digits write.
@@ -92,21 +100,21 @@ pub fn append_millis(time: Timestamp, out: &mut Vec<u8>) {
         return out.extend_from_slice(format_millis(time).as_bytes());
     }
     let mut text = *b"0000-00-00T00:00:00.000Z";
-    let parts = [
-        (0..4, year),
-        (5..7, date.month()),
-        (8..10, date.day()),
-        (11..13, clock.hour()),
-        (14..16, clock.minute()),
-        (17..19, clock.second()),
-        (20..23, millis),
+    let pairs = [
+        (0, year / 100),
+        (2, year % 100),
+        (5, date.month()),
+        (8, date.day()),
+        (11, clock.hour()),
+        (14, clock.minute()),
+        (17, clock.second()),
+        (21, millis % 100),
     ];
-    for (place, mut number) in parts {
-        for digit in text[place].iter_mut().rev() {
-            *digit += (number % 10) as u8;
-            number /= 10;
-        }
+    for (place, number) in pairs {
+        text[place] += (number / 10) as u8;
+        text[place + 1] += (number % 10) as u8;
     }
+    text[20] += (millis / 100) as u8;
     out.extend_from_slice(&text);
 }
 

@@ -107,8 +107,9 @@ fn address(text: Option<Text<'_>>) -> Option<Text<'_>> {
     text.filter(|text| actor::is_address(text))
 }
 
-/// The keys under which a thing has its name, the best first.
-const NAMES: [&str; 6] = [
+/// The keys of a thing's address, and then of its name, the best first.
+const NAMES: [&str; 7] = [
+    "email",
     "name",
     "groupName",
     "siteName",
@@ -120,13 +121,12 @@ const NAMES: [&str; 6] = [
 /// An item of `context` or `container`. What names a thing differs by its type.
 fn target(node: Node<'_>) -> Target<'_> {
     let [kind, id, attributes] = node.fields(["type", "id", "attributes"]);
-    let names = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
-    let email = attributes.and_then(|of| of.text_of("email"));
+    let [email, names @ ..] = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
     Target {
         kind: kind.and_then(Node::text).map(singular),
         id: id.and_then(Node::scalar),
         name: names.into_iter().flatten().find_map(Node::text),
-        email: address(email),
+        email: address(email.and_then(Node::text)),
         parent: Parent::default(),
     }
 }
@@ -157,7 +157,11 @@ fn singular(kind: Text<'_>) -> Text<'_> {
 /// the event is about.
 fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Option<Text<'a>> {
     let starting = |text: &str| {
+        let first = text.as_bytes().first()?.to_ascii_lowercase();
         PRODUCTS.into_iter().find(|product| {
+            if !product.as_bytes().starts_with(&[first]) {
+                return false;
+            }
             let (start, rest) = text.split_at_checked(product.len()).unwrap_or_default();
             start.eq_ignore_ascii_case(product) && !rest.starts_with(char::is_alphanumeric)
         })

@@ -44,9 +44,12 @@ impl<'a> Node<'a> {
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Node<'a>>; N] {
         let mut found = [None; N];
         for (key, value) in self.entries() {
-            let name = key.string();
-            if let Some(slot) = keys.iter().position(|wanted| *name == *wanted.as_bytes()) {
-                found[slot] = (value.kind() != Kind::Null).then_some(value);
+            let slot = match key.mark().is_escaped() {
+                false => place_of(key.inner_bytes(), keys),
+                true => place_of(key.string().as_ref(), keys),
+            };
+            if let Some(slot) = slot {
+                found[slot] = (!value.is_null()).then_some(value);
             }
         }
         found
@@ -94,6 +97,11 @@ impl<'a> Node<'a> {
     /// Whether it is an array.
     pub fn is_array(self) -> bool {
         self.kind() == Kind::Array
+    }
+
+    /// Whether it is null.
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
     }
 
     /// Whether it is a string, blank or not.
@@ -159,8 +167,15 @@ impl<'a> Node<'a> {
         if mark.is_escaped() {
             return Cow::Owned(unescape(self.inner()).into_bytes());
         }
+        Cow::Borrowed(self.inner_bytes())
+    }
+
+    /// What stands between a string's quotes.
+    #[inline]
+    fn inner_bytes(self) -> &'a [u8] {
+        let mark = self.mark();
         let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
-        Cow::Borrowed(self.sheet.text.as_bytes().get(inner).unwrap_or_default())
+        self.sheet.text.as_bytes().get(inner).unwrap_or_default()
     }
 
     /// The index of the first mark behind this value and all that it holds.
@@ -185,6 +200,11 @@ impl<'a> Node<'a> {
             .copied()
             .unwrap_or(none)
     }
+}
+
+#[inline(always)] // as in `fields`
+fn place_of<const N: usize>(name: &[u8], keys: [&str; N]) -> Option<usize> {
+    keys.iter().position(|wanted| *name == *wanted.as_bytes())
 }
 
 /// The values directly inside a container.

@@ -29,22 +29,54 @@ fn short_plain_end(text: &[u8]) -> usize {
     text.len().min(special(block).trailing_zeros() as usize)
 }
 
-/// Whether no byte of `text` from `start` on is special. Quick where enough stands before a short end.
+/// Whether no byte of `text` is special: whether it stands in a JSON string as it is.
 #[inline]
-pub fn is_plain_from(text: &[u8], start: usize) -> bool {
-    let mut at = start;
-    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk) {
-        if special(*block) != 0 {
-            return false;
-        }
-        at += WIDTH;
+pub fn is_plain(text: &[u8]) -> bool {
+    if text.len() < WIDTH {
+        return is_short_plain(text);
     }
-    let left = text.len().saturating_sub(at);
-    match text.last_chunk() {
-        // The bits of the last bytes are the highest.
-        Some(block) => special(*block) >> (WIDTH - left) == 0,
-        None => short_plain_end(text.get(at..).unwrap_or_default()) == left,
-    }
+    let (blocks, _) = text.as_chunks();
+    // The last block overlaps the one before it.
+    let last = text.last_chunk().unwrap_or(&[0; WIDTH]);
+    blocks
+        .iter()
+        .chain([last])
+        .all(|block| special(*block) == 0)
+}
+
+/// The same of a text that is shorter than a block. Most are words, names and numbers of four to fifteen
+/// bytes: two overlapping halves cover them.
+#[inline]
+fn is_short_plain(text: &[u8]) -> bool {
+    let (first, last) = match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)),
+        _ => match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => (
+                u64::from(u32::from_ne_bytes(*first)) | PLAIN_HALF,
+                u64::from(u32::from_ne_bytes(*last)) | PLAIN_HALF,
+            ),
+            _ => return !text.iter().any(|&byte| is_special(byte)),
+        },
+    };
+    !(has_special(first) || has_special(last))
+}
+
+/// Four plain bytes above four that are looked at.
+const PLAIN_HALF: u64 = 0x7878_7878_0000_0000;
+
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..b' ')
+}
+
+/// Whether one of eight bytes is special, told from all together: a byte that is less than another, or the
+/// same (a difference of zero is less than one), takes the high bit that it has not itself.
+#[inline]
+fn has_special(bytes: u64) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let less = |bytes: u64, than: u64| bytes.wrapping_sub(ONES * than) & !bytes;
+    let is = |byte: u8| less(bytes ^ (ONES * u64::from(byte)), 1);
+    (less(bytes, u64::from(b' ')) | is(b'"') | is(b'\\')) & HIGH != 0
 }
 
 /// One bit for each byte, set where it is special, the first byte's the lowest.
@@ -61,10 +93,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn is_special(byte: u8) -> bool {
-        matches!(byte, b'"' | b'\\' | 0..b' ')
-    }
-
     #[test]
     fn every_byte_is_told() {
         for byte in 0..=u8::MAX {
@@ -73,6 +101,9 @@ mod tests {
             let want = if is_special(byte) { 3 } else { 20 };
             assert_eq!(plain_end(&text, 0), want, "{byte}");
             assert_eq!(plain_end(&text[..4], 0), want.min(4), "{byte}");
+            for length in 4..=20 {
+                assert_eq!(is_plain(&text[..length]), want == 20, "{byte}");
+            }
         }
     }
 
@@ -84,7 +115,7 @@ mod tests {
                 prop_assert_eq!(plain_end(&text, 0), want.unwrap_or(text.len()));
                 for start in 0..=text.len() {
                     let want = !text[start..].iter().copied().any(is_special);
-                    prop_assert_eq!(is_plain_from(&text, start), want);
+                    prop_assert_eq!(is_plain(&text[start..]), want);
                 }
             }
         }
