@@ -188,9 +188,14 @@ impl<T: Transport + 'static> Slices<T> {
     }
 
     fn ask(&self, span: Span) -> Slice {
-        let (reader, held, most) = (self.reader.clone(), self.held.clone(), self.most);
-        let is_probe = self.density.span_of(1).is_none();
-        let work = async move { read(&reader, &held, span, most, is_probe).await };
+        let reading = Reading {
+            reader: self.reader.clone(),
+            held: self.held.clone(),
+            span,
+            most: self.most,
+            is_probe: self.density.span_of(1).is_none(),
+        };
+        let work = async move { reading.steady().await };
         Slice::Asked(span, Task::start(&self.done, work))
     }
 
@@ -226,64 +231,68 @@ impl<T: Transport + 'static> Slices<T> {
     }
 }
 
-/// Reads one slice. Where a record comes twice, the log grew inside the slice while it was paged
-/// through, and another may have slipped past: it is read again.
-async fn read<T: Transport>(
-    reader: &Reader<T>,
-    held: &HeldBytes,
+/// The reading of one slice.
+struct Reading<T> {
+    reader: Arc<Reader<T>>,
+    held: HeldBytes,
     span: Span,
+    /// Records that a slice may hold.
     most: usize,
+    /// Nobody knows yet how dense the records lie.
     is_probe: bool,
-) -> Result<Found, FetchError> {
-    let mut reads = 1;
-    loop {
-        let found = read_once(reader, held, span, most, is_probe).await?;
-        let is_unsteady = matches!(&found, Found::Whole(read) if !read.is_steady);
-        if !is_unsteady || reads == SLICE_READS {
-            return Ok(found);
-        }
-        reads += 1;
-        tracing::info!("records arrived while a slice was read; reading it again");
-    }
 }
 
-/// Reads a slice until it is whole, or more than `most` records were found and it can be cut.
-async fn read_once<T: Transport>(
-    reader: &Reader<T>,
-    held: &HeldBytes,
-    span: Span,
-    most: usize,
-    is_probe: bool,
-) -> Result<Found, FetchError> {
-    let mut collected = Collected::default();
-    let (mut pages, mut place) = (Vec::new(), Place::Start);
-    loop {
-        let (page, body) = reader.page_and_body(&span.window(), &place).await?;
-        pages.push(Packed::new(place, &body, held));
-        collected.add(&page.records, &span)?;
-        let read = |pages, since| Read {
-            pages,
-            since,
-            records: collected.records,
-            is_steady: collected.is_steady(),
-        };
-        let Some(next) = page.next else {
-            return Ok(Found::Whole(read(pages, None)));
-        };
-        place = next;
-        // Where several tasks can share the work, one page is enough to see how it lies.
-        let most = if is_probe && reader.is_slow() {
-            0
-        } else {
-            most
-        };
-        if collected.is_over(most)
-            && let Some(at) = collected.cut(&span)?
-        {
-            let newer = collected.records;
-            let is_all = collected.holds_all_since(at);
-            let newest = is_all.then(|| read(pages, Some(at)));
-            return Ok(Found::TooMuch(Cut { at, newer, newest }));
+impl<T: Transport> Reading<T> {
+    /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
+    /// may have slipped past: it is read again.
+    async fn steady(&self) -> Result<Found, FetchError> {
+        let mut reads = 1;
+        loop {
+            let found = self.once().await?;
+            let is_unsteady = matches!(&found, Found::Whole(read) if !read.is_steady);
+            if !is_unsteady || reads == SLICE_READS {
+                return Ok(found);
+            }
+            reads += 1;
+            tracing::info!("records arrived while a slice was read; reading it again");
+        }
+    }
+
+    /// Reads until the slice is whole, or more records were found than it may hold and it can be cut.
+    async fn once(&self) -> Result<Found, FetchError> {
+        let mut collected = Collected::default();
+        let (mut pages, mut place) = (Vec::new(), Place::Start);
+        loop {
+            let window = self.span.window();
+            let (page, body) = self.reader.page_and_body(&window, &place).await?;
+            pages.push(Packed::new(place, &body, &self.held));
+            collected.add(&page.records, &self.span)?;
+            let read = |pages, since| Read {
+                pages,
+                since,
+                records: collected.records,
+                is_steady: collected.is_steady(),
+            };
+            let Some(next) = page.next else {
+                return Ok(Found::Whole(read(pages, None)));
+            };
+            place = next;
+            if collected.is_over(self.most_now())
+                && let Some(at) = collected.cut(&self.span)?
+            {
+                let newer = collected.records;
+                let is_all = collected.holds_all_since(at);
+                let newest = is_all.then(|| read(pages, Some(at)));
+                return Ok(Found::TooMuch(Cut { at, newer, newest }));
+            }
+        }
+    }
+
+    /// Where several tasks can share the work, one page is enough to see how it lies.
+    fn most_now(&self) -> usize {
+        match self.is_probe && self.reader.is_slow() {
+            true => 0,
+            false => self.most,
         }
     }
 }
