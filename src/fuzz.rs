@@ -98,6 +98,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
         kind,
         org_id: Some("org-1".to_owned()),
         site: Some("acme.example".to_owned()),
+        reader: None,
     };
     let mut lines = Lines::default();
     for record in page.ok()?.records {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::*;
 use crate::cli::parse::parse;
 use crate::config::request::{ConvertRequest, Input, LoginRequest, PullRequest, RawLines};
-use crate::config::settings::{CredentialSpec, Format, OutputPath, Target};
+use crate::config::settings::{CredentialSpec, Format, OutputPath, SiteTarget, Target};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
@@ -189,7 +189,7 @@ fn login_of_a_new_source_needs_no_file() {
         "atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c",
         None,
     );
-    let Target::JiraAudit { site, email, .. } = request.source.target else {
+    let Target::Site(SiteTarget { site, email, .. }) = request.source.target else {
         panic!("not Jira");
     };
     assert_eq!(

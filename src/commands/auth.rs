@@ -17,6 +17,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::sink::stdout;
+use crate::state::lookups::Lookups;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// The longest key that is read: Atlassian's have a few hundred characters.
@@ -29,21 +30,26 @@ const KEY_BYTES: u64 = 64 * 1024;
 /// written.
 pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Result<(), AppError> {
     refuse_other_places(&request)?;
-    let (org_id, email) = match &request.source.target {
+    let (org_id, account) = match &request.source.target {
         Target::OrgEvents { org_id, .. } => (Some(organization(org_id.as_deref())?), None),
-        Target::JiraAudit { email, .. } => (None, email.clone()),
+        Target::Site(site) => (None, site.email.clone()),
+        Target::Datacenter { username, .. } => (None, username.clone()),
     };
     let credential = Credential {
         key: read_key(&request, env)?,
         org_id,
-        email,
+        account,
         origin: credentials::origin(&request.source),
     };
     test(&request, &credential, env, console).await?;
     let secret = StoredSecret {
         api_key: credential.key,
         org_id: credential.org_id,
-        email: credential.email,
+        // A Data Center's user name stands in the configuration.
+        email: match &request.source.target {
+            Target::Site(_) => credential.account,
+            Target::OrgEvents { .. } | Target::Datacenter { .. } => None,
+        },
     };
     keyring::store(&request.name, &secret).await?;
     let mut done = format!("kept the key of `{}` in the OS keyring", request.name);
@@ -73,7 +79,8 @@ async fn test(
     console: &Console,
 ) -> Result<(), AppError> {
     let mut connector = Connector::new(sharing(env));
-    let Err(error) = answers(&mut connector, &request.source, credential).await else {
+    let lookups = Lookups::new(&request.state_dir);
+    let Err(error) = answers(&mut connector, &lookups, &request.source, credential).await else {
         return Ok(());
     };
     if error.exit() != Exit::Incomplete && error.exit() != Exit::RateLimited {
@@ -167,9 +174,12 @@ fn table(source: &SourceSettings) -> String {
         Target::OrgEvents { org_id, .. } => {
             keys.extend(org_id.clone().map(|id| ("org_id", id)));
         }
-        Target::JiraAudit { site, email, .. } => {
-            keys.push(("site", site.clone()));
-            keys.extend(email.clone().map(|email| ("email", email)));
+        Target::Site(site) => {
+            keys.push(("site", site.site.clone()));
+            keys.extend(site.email.clone().map(|email| ("email", email)));
+        }
+        Target::Datacenter { username, .. } => {
+            keys.extend(username.clone().map(|name| ("username", name)));
         }
     }
     if !source.target.has_default_base_url() {
@@ -184,6 +194,9 @@ fn table(source: &SourceSettings) -> String {
     for (key, value) in keys {
         table.push_str(&format!("{key} = {}\n", toml::Value::String(value)));
     }
+    if source.target.is_through_gateway() {
+        table.push_str("gateway = true\n");
+    }
     table
 }
 
@@ -195,9 +208,10 @@ fn table(source: &SourceSettings) -> String {
 pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
     let mut first = None;
     let mut connector = Connector::new(sharing(env));
+    let lookups = Lookups::new(&settings.state_dir);
     for source in &settings.sources {
         let tested = match credentials::load(source, env).await {
-            Ok(credential) => answers(&mut connector, source, &credential).await,
+            Ok(credential) => answers(&mut connector, &lookups, source, &credential).await,
             Err(error) => Err(error.into()),
         };
         let end = match source.expires_on {
@@ -217,13 +231,15 @@ pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
 /// Asks for one page, once.
 async fn answers(
     connector: &mut Connector,
+    lookups: &Lookups,
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<(), AppError> {
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
     source.connection.max_wait = Duration::ZERO;
-    let (_, fetcher) = connector.connect(&source, credential)?;
+    let connected = connector.connect(&source, credential)?;
+    let (_, fetcher) = connected.ready(lookups).await?;
     Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 

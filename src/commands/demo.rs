@@ -120,7 +120,7 @@ fn sources(
         let credential = Credential {
             key: SecretString::from(key),
             org_id: flags.org_id,
-            email: flags.email,
+            account: flags.email,
             origin: "sandbox".to_owned(),
         };
         Ok((settings, credential))

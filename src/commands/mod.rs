@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod collect;
 mod connect;
+mod connected;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;

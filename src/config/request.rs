@@ -111,7 +111,7 @@ pub struct RawLines {
     pub kind: Option<SourceKind>,
     /// The organization of organization events.
     pub org_id: Option<String>,
-    /// The site of Jira records, which their ids need.
+    /// The site of all other records, which their ids need.
     pub site: Option<String>,
 }
 
@@ -124,6 +124,8 @@ pub struct LoginRequest {
     pub with_key: bool,
     /// The configuration file that a new source is added to.
     pub config_file: PathBuf,
+    /// Where what is looked up is kept.
+    pub state_dir: PathBuf,
     /// Whether the configuration names the source already.
     pub is_known: bool,
     /// The source, configured or new, with the flags applied.

@@ -163,6 +163,7 @@ fn origin() -> Origin {
         kind: SourceKind::OrgEvents,
         org_id: None,
         site: None,
+        reader: None,
     }
 }
 

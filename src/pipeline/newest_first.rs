@@ -17,7 +17,7 @@ use crate::pipeline::packed::{HeldBytes, Packed};
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
-use crate::source::Place;
+use crate::source::{Identity, Numbering, Place};
 use crate::state::checkpoint::OpenWindow;
 
 /// Times that a slice is read because the log changed beneath it, before the run ends there.
@@ -56,6 +56,8 @@ struct Read {
     records: usize,
     /// Whether the slice stood still meanwhile.
     is_steady: bool,
+    /// What it said.
+    digest: u64,
 }
 
 /// What a slice turned out to hold.
@@ -216,9 +218,19 @@ impl<T: Transport + 'static> Slices<T> {
         let received = read.pages.last().map(|page| page.at);
         let pages = read.pages.into_iter();
         let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
-        let records = gathered(pages.collect::<Result<_, FetchError>>()?, read.since);
+        let pages = pages.collect::<Result<_, FetchError>>()?;
+        let identity = self.reader.source.identity();
+        let is_each_one = identity == Identity::Content && read.is_steady;
+        let records = gathered(pages, read.since, identity, is_each_one);
+        let mut records = oldest_first(records, &span);
+        if identity == Identity::Content {
+            let mut numbering = Numbering::default();
+            records
+                .iter_mut()
+                .for_each(|record| numbering.number(record));
+        }
         let delivery = Delivery::Records {
-            records: oldest_first(records, &span),
+            records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,
             then,
@@ -245,14 +257,24 @@ struct Reading<T> {
 impl<T: Transport> Reading<T> {
     /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
     /// may have slipped past: it is read again.
+    ///
+    /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
+    /// reads the same a second time.
     async fn steady(&self) -> Result<Found, FetchError> {
-        let mut reads = 1;
+        let (mut reads, mut last) = (1, None);
         loop {
-            let found = self.once().await?;
-            let is_unsteady = matches!(&found, Found::Whole(read) if !read.is_steady);
-            if !is_unsteady || reads == SLICE_READS {
+            let mut found = self.once().await?;
+            let Found::Whole(read) = &mut found else {
+                return Ok(found);
+            };
+            let is_content = self.reader.source.identity() == Identity::Content;
+            if is_content && last == Some(read.digest) {
+                read.is_steady = true;
+            }
+            if read.is_steady || reads == SLICE_READS {
                 return Ok(found);
             }
+            last = Some(read.digest);
             reads += 1;
             tracing::info!("records arrived while a slice was read; reading it again");
         }
@@ -260,7 +282,10 @@ impl<T: Transport> Reading<T> {
 
     /// Reads until the slice is whole, or more records were found than it may hold and it can be cut.
     async fn once(&self) -> Result<Found, FetchError> {
-        let mut collected = Collected::default();
+        let mut collected = {
+            let source = &self.reader.source;
+            Collected::new(source.identity(), source.grain())
+        };
         let (mut pages, mut place) = (Vec::new(), Place::Start);
         loop {
             let window = self.span.window();
@@ -272,6 +297,7 @@ impl<T: Transport> Reading<T> {
                 since,
                 records: collected.records,
                 is_steady: collected.is_steady(),
+                digest: collected.digest(),
             };
             let Some(next) = page.next else {
                 return Ok(Found::Whole(read(pages, None)));

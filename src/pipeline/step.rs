@@ -207,6 +207,7 @@ mod tests {
             kind: SourceKind::OrgEvents,
             org_id: None,
             site: None,
+            reader: None,
         };
         Step::new(
             origin,
