@@ -100,13 +100,26 @@ impl Connector {
             },
             origin,
             lookup,
+            user_limits: settings
+                .target
+                .resolves_users()
+                .then(|| self.limits_of(Endpoint::JiraUsers, settings, credential)),
         })
     }
 
     /// Atlassian counts requests by path, so two sources of one organization share its quota and
     /// its pauses, whatever their keys.
     fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Arc<Limits> {
-        let name = endpoint_name(&settings.target, credential);
+        self.limits_of(endpoint(&settings.target), settings, credential)
+    }
+
+    fn limits_of(
+        &mut self,
+        endpoint: Endpoint,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Arc<Limits> {
+        let name = endpoint_name(endpoint, &settings.target, credential);
         if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
         }
@@ -118,7 +131,7 @@ impl Connector {
             .entry(key)
             .or_insert_with(|| Arc::new(CredentialLimit::new(rate)));
         let limits = Arc::new(Limits::new(
-            endpoint(&settings.target),
+            endpoint,
             settings.connection.requests_per_minute,
             overall.clone(),
             self.sharing.open(&name, credential.account.as_deref()),
@@ -141,7 +154,7 @@ fn client(
 
 /// What tells an endpoint from every other: where it is, and whose: the organization in its path,
 /// the account that a site counts by.
-fn endpoint_name(target: &Target, credential: &Credential) -> String {
+fn endpoint_name(endpoint: Endpoint, target: &Target, credential: &Credential) -> String {
     let whose = match target {
         Target::OrgEvents { .. } => &credential.org_id,
         Target::Site(_) | Target::Datacenter { .. } => &credential.account,
@@ -156,11 +169,11 @@ fn endpoint_name(target: &Target, credential: &Credential) -> String {
         }) => format!("{site} "),
         _ => String::new(),
     };
-    format!(
-        "{} {} {site}{whose}",
-        target.kind().as_str(),
-        target.base_url()
-    )
+    let what = match endpoint {
+        Endpoint::JiraUsers => "users",
+        _ => target.kind().as_str(),
+    };
+    format!("{what} {} {site}{whose}", target.base_url())
 }
 
 /// Where the limits are shared with the user's other processes.
@@ -233,7 +246,7 @@ mod tests {
             account: email.map(str::to_owned),
             origin: String::new(),
         };
-        endpoint_name(target, &credential)
+        endpoint_name(endpoint(target), target, &credential)
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::http::message::{Request, Response};
 use crate::http::retry::Patience;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
+use crate::pipeline::people::Directory;
 use crate::pipeline::reader::Reader;
 use crate::source::{self, lookup};
 use crate::state::lookups::{Lookups, Told};
@@ -29,6 +30,8 @@ pub struct Connected {
     pub(super) asking: Asking,
     pub(super) origin: Origin,
     pub(super) lookup: Option<Lookup>,
+    /// The limits of looking users up, where that is wanted.
+    pub(super) user_limits: Option<Arc<Limits>>,
 }
 
 /// What every request of a source goes through.
@@ -65,6 +68,7 @@ impl Connected {
         if let Some(Lookup::Whoami) = self.lookup {
             self.origin.reader = self.account(lookups).await;
         }
+        let directory = self.directory(&base_url, lookups);
         let org_id = self.origin.org_id.as_deref();
         let Asking {
             transport,
@@ -73,6 +77,7 @@ impl Connected {
             meter,
         } = self.asking;
         let reader = Reader {
+            directory,
             source: source::of(&self.target, &base_url, org_id, self.page_size),
             transport,
             limits,
@@ -85,6 +90,22 @@ impl Connected {
             slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
         };
         Ok((self.origin, fetcher))
+    }
+
+    /// Looks users up at the site that stands behind `base_url`, if that is wanted.
+    fn directory(&self, base_url: &Url, lookups: &Lookups) -> Option<Directory<HttpClient>> {
+        let limits = self.user_limits.clone()?;
+        let asking = (
+            self.asking.transport.clone(),
+            limits,
+            self.asking.meter.clone(),
+        );
+        Some(Directory::new(
+            asking,
+            users_url(base_url),
+            self.origin.clone(),
+            lookups.clone(),
+        ))
     }
 
     /// What stands before the paths of the API.
@@ -137,6 +158,14 @@ impl Connected {
         });
         account
     }
+}
+
+/// What stands before the paths of the users' API. Users are Jira's, also those of Confluence.
+fn users_url(base_url: &Url) -> Url {
+    let mut url = base_url.clone();
+    let path = url.path().replacen("/ex/confluence/", "/ex/jira/", 1);
+    url.set_path(&path);
+    url
 }
 
 impl Asking {

@@ -147,6 +147,11 @@ impl Target {
         }
     }
 
+    /// Whether names and addresses that its records lack are looked up.
+    pub fn resolves_users(&self) -> bool {
+        matches!(self, Target::Site(site) if site.resolve_users)
+    }
+
     /// Whether its site is asked through Atlassian's gateway.
     pub fn is_through_gateway(&self) -> bool {
         matches!(self, Target::Site(site) if matches!(site.route, Route::Gateway(_)))

@@ -120,3 +120,117 @@ fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), Refusal> {
 fn https(host: &str) -> Result<Url, ConfigError> {
     field::base_url(&format!("https://{host}")).map_err(ConfigError::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check;
+    use crate::config::env::Env;
+    use crate::config::file::Loaded;
+
+    fn target(table: &str) -> Result<Target, String> {
+        let text = format!("[sources.a]\n{table}\n");
+        let file = Loaded::parse("/c.toml".as_ref(), text).unwrap();
+        let settings = check::settings(&file, &Env::default(), "/s".into());
+        settings
+            .map(|settings| settings.sources[0].target.clone())
+            .map_err(|error| error.to_string())
+    }
+
+    fn site(table: &str) -> SiteTarget {
+        match target(&format!("site = 'Acme.example'\n{table}")) {
+            Ok(Target::Site(site)) => site,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_site_is_asked_itself_or_through_the_gateway() {
+        let direct = site("type = 'jira-audit'");
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert_eq!(direct.route, Route::Direct(url("https://acme.example/")));
+        let wanted = |cloud_id: Option<&str>| {
+            Route::Gateway(Gateway {
+                base_url: url("https://api.atlassian.com/"),
+                site_url: url("https://acme.example/"),
+                cloud_id: cloud_id.map(str::to_owned),
+            })
+        };
+        let found = site("type = 'confluence-audit'\ngateway = true");
+        assert_eq!(found.route, wanted(None));
+        // A cloud id is of use for nothing else.
+        let known = site("type = 'jira-audit'\ncloud_id = 'b1c7-e0'");
+        assert_eq!(known.route, wanted(Some("b1c7-e0")));
+        let Route::Gateway(gateway) = known.route else {
+            panic!("no gateway")
+        };
+        assert_eq!(
+            gateway.product_url(Product::Confluence, "c1").as_str(),
+            "https://api.atlassian.com/ex/confluence/c1"
+        );
+    }
+
+    #[test]
+    fn a_server_in_place_of_atlassians_answers_for_all_of_them() {
+        let there =
+            site("type = 'jira-audit'\ngateway = true\nbase_url = 'https://gov.example/a/'");
+        let Route::Gateway(gateway) = there.route else {
+            panic!("no gateway")
+        };
+        assert_eq!(gateway.site_url.as_str(), "https://gov.example/a");
+        assert_eq!(
+            gateway.product_url(Product::Jira, "c1").as_str(),
+            "https://gov.example/a/ex/jira/c1"
+        );
+    }
+
+    #[test]
+    fn a_data_center_is_named_by_host_port_and_path() {
+        let named = |url: &str| {
+            let table = format!("type = 'datacenter-audit'\nbase_url = '{url}'");
+            target(&table).unwrap().site().unwrap()
+        };
+        assert_eq!(named("https://dc.example"), "dc.example");
+        assert_eq!(
+            named("https://dc.example:8443/jira/"),
+            "dc.example:8443/jira"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_of_no_use_is_refused() {
+        let cases = [
+            ("type = 'jira-audit'", "`site` is missing"),
+            ("type = 'confluence-audit'", "`site` is missing"),
+            ("type = 'datacenter-audit'", "`base_url` is missing"),
+            (
+                "type = 'org-events'\ngateway = true",
+                "`gateway`: belongs to",
+            ),
+            (
+                "type = 'org-events'\nusername = 'x'",
+                "`datacenter-audit` only",
+            ),
+            (
+                "type = 'datacenter-audit'\nresolve_users = true",
+                "`resolve_users`: belongs to",
+            ),
+            (
+                "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c/d'",
+                "`cloud_id`: not a site's cloud id",
+            ),
+            (
+                "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c'\ngateway = false",
+                "`gateway`: `cloud_id` has no use",
+            ),
+            (
+                "type = 'datacenter-audit'\nbase_url = 'https://x'\nusername = 'a:b'",
+                "`username`: not a user name",
+            ),
+        ];
+        for (table, want) in cases {
+            let error = target(table).unwrap_err();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+}

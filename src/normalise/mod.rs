@@ -9,6 +9,7 @@ mod confluence_audit;
 mod datacenter_audit;
 mod jira_audit;
 mod org_events;
+pub mod people;
 mod taxonomy;
 
 use crate::model::event::{

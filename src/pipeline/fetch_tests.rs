@@ -91,6 +91,7 @@ where
             retry_for: Duration::ZERO,
             max_wait: Duration::ZERO,
         },
+        directory: None,
         meter: Arc::default(),
     };
     Fetcher {

@@ -230,6 +230,7 @@ impl<T: Transport + 'static> Slices<T> {
                 .for_each(|record| numbering.number(record));
         }
         let delivery = Delivery::Records {
+            people: self.reader.people_of(&records).await,
             records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,

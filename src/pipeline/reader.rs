@@ -11,10 +11,12 @@ use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::Response;
 use crate::http::retry::Patience;
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::packed::Packed;
+use crate::pipeline::people::Directory;
 use crate::pipeline::plan::watermark_of;
 use crate::source::{Page, Place, Source};
 use crate::telemetry::meter::Meter;
@@ -35,6 +37,8 @@ pub struct Reader<T> {
     pub patience: Patience,
     /// Counts what happens.
     pub meter: Arc<Meter>,
+    /// Looks up whom its records mean, where that is wanted.
+    pub directory: Option<Directory<T>>,
 }
 
 impl<T: Transport> Reader<T> {
@@ -93,6 +97,14 @@ impl<T: Transport> Reader<T> {
         };
         let page = self.source.read(&place, &response);
         page.map_err(|_| FetchError::Died)
+    }
+
+    /// Whom `records` may mean, as far as that is known or wanted.
+    pub async fn people_of(&self, records: &[Record]) -> People {
+        match &self.directory {
+            Some(directory) => directory.people_of(records).await,
+            None => People::default(),
+        }
     }
 
     /// How many requests must be under way at once to use all of the quota.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::settings::Format;
 use crate::model::event::{Text, UNPARSED};
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
@@ -35,6 +36,8 @@ pub struct Step {
     pub rhythm: Rhythm,
     /// What lies before this was written by an earlier reading.
     pub written_before: Option<Timestamp>,
+    /// Whom the records may mean.
+    pub people: People,
     start: Timestamp,
 }
 
@@ -83,6 +86,7 @@ impl Step {
             seen: Seen::default(),
             rhythm: Rhythm::default(),
             written_before: None,
+            people: People::default(),
             start,
         }
     }
@@ -174,6 +178,9 @@ impl Step {
         tally: &mut Tally,
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
+        if !self.people.is_empty() {
+            normalise::people::name(&mut event, |id| self.people.get(id));
+        }
         if verdict == Verdict::Clash {
             // Both are kept, so that each id must still be unique.
             event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());

@@ -146,6 +146,7 @@ impl Writer {
             Delivery::Records {
                 records,
                 received,
+                people,
                 window,
                 then,
                 passed,
@@ -154,6 +155,7 @@ impl Writer {
                     self.announce()?;
                 }
                 self.lines.clear();
+                self.step.people = people;
                 let (tally, taken) = self.step.take(&records, received, &mut self.lines);
                 self.append(&tally)?;
                 if taken < records.len() {

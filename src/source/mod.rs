@@ -11,6 +11,7 @@ pub mod lookup;
 mod numbering;
 pub mod org_events;
 mod parts;
+pub mod users;
 
 use chrono::TimeDelta;
 use url::Url;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::people::User;
 use crate::model::time::{Timestamp, before};
 
 /// How long what was looked up is believed.
@@ -39,16 +40,6 @@ pub struct Facts {
 pub struct Told<T> {
     at: Timestamp,
     is: T,
-}
-
-/// Whom an account id means, as far as the site tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct User {
-    /// The display name.
-    pub name: Option<String>,
-    /// The address.
-    pub email: Option<String>,
 }
 
 impl<T> Told<T> {

@@ -21,6 +21,7 @@ mod disk_full;
 mod faults;
 mod files;
 mod full_minutes;
+mod gateway;
 mod imports;
 mod interrupt;
 mod jira;
