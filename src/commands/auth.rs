@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::connect::{Connector, sharing};
+use crate::commands::organization;
 use crate::config::env::Env;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
@@ -28,20 +29,44 @@ const KEY_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// There is no usable key, the server refuses it, or the keyring or the configuration file cannot be
 /// written.
-pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Result<(), AppError> {
+pub async fn login(
+    mut request: LoginRequest,
+    env: &Env,
+    console: &Console,
+) -> Result<(), AppError> {
     refuse_other_places(&request)?;
-    let (org_id, account) = match &request.source.target {
-        Target::OrgEvents { org_id, .. } => (Some(organization(org_id.as_deref())?), None),
-        Target::Site(site) => (None, site.email.clone()),
-        Target::Datacenter { username, .. } => (None, username.clone()),
+    let account = match &request.source.target {
+        Target::OrgEvents { .. } => None,
+        Target::Site(site) => site.email.clone(),
+        Target::Datacenter { username, .. } => username.clone(),
     };
-    let credential = Credential {
+    let mut credential = Credential {
         key: read_key(&request, env)?,
-        org_id,
+        org_id: None,
         account,
         origin: credentials::origin(&request.source),
     };
-    test(&request, &credential, env, console).await?;
+    let mut connector = Connector::new(sharing(env));
+    if let Target::OrgEvents { org_id: None, .. } = &request.source.target {
+        let found = organization::find(&mut connector, &request.source, &credential).await;
+        let found = found.map_err(|error| error.of_source(request.name.as_str()))?;
+        if let Target::OrgEvents { org_id, .. } = &mut request.source.target {
+            *org_id = Some(found);
+        }
+    }
+    if let Target::OrgEvents { org_id, .. } = &request.source.target {
+        credential.org_id.clone_from(org_id);
+    }
+    test(&mut connector, &request, &credential, console).await?;
+    keep(&request, credential, console).await
+}
+
+/// Keeps the key, and adds the source to the configuration when it is not there.
+async fn keep(
+    request: &LoginRequest,
+    credential: Credential,
+    console: &Console,
+) -> Result<(), AppError> {
     let secret = StoredSecret {
         api_key: credential.key,
         org_id: credential.org_id,
@@ -62,25 +87,16 @@ pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Resul
     Ok(())
 }
 
-/// Key and organization are kept together, so neither is of use alone.
-fn organization(configured: Option<&str>) -> Result<String, AppError> {
-    configured.map(str::to_owned).ok_or_else(|| {
-        AppError::new(Exit::Usage, "the organization of the key is not known")
-            .hint("add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/")
-    })
-}
-
 /// Asks for one page with the key. A key that the server refuses is not kept; one that cannot be
 /// tested now is, with a warning.
 async fn test(
+    connector: &mut Connector,
     request: &LoginRequest,
     credential: &Credential,
-    env: &Env,
     console: &Console,
 ) -> Result<(), AppError> {
-    let mut connector = Connector::new(sharing(env));
     let lookups = Lookups::new(&request.state_dir);
-    let Err(error) = answers(&mut connector, &lookups, &request.source, credential).await else {
+    let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
         return Ok(());
     };
     if error.exit() != Exit::Incomplete && error.exit() != Exit::RateLimited {

@@ -67,15 +67,7 @@ impl Connector {
         credential: &Credential,
     ) -> Result<Connected, AppError> {
         let origin = origin(settings, credential)?;
-        let authorization = authorization(&settings.target, credential);
         let connection = &settings.connection;
-        let base_url = settings.target.base_url();
-        let transport = client(
-            &mut self.clients,
-            connection,
-            base_url,
-            Some(&authorization),
-        )?;
         let lookup = match &settings.target {
             Target::Site(SiteTarget {
                 route: Route::Gateway(gateway),
@@ -92,18 +84,38 @@ impl Connector {
             target: settings.target.clone(),
             page_size: settings.page_size,
             concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
-            asking: Asking {
-                transport,
-                limits: self.limits(settings, credential),
-                patience: Patience::from(connection),
-                meter: Arc::new(Meter::default()),
-            },
+            asking: self.asking(settings, credential)?,
             origin,
             lookup,
             user_limits: settings
                 .target
                 .resolves_users()
                 .then(|| self.limits_of(Endpoint::JiraUsers, settings, credential)),
+        })
+    }
+
+    /// What requests of the source of `settings` go through.
+    ///
+    /// # Errors
+    /// The connection's settings are of no use.
+    pub fn asking(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<Asking, AppError> {
+        let authorization = authorization(&settings.target, credential);
+        let connection = &settings.connection;
+        let base_url = settings.target.base_url();
+        Ok(Asking {
+            transport: client(
+                &mut self.clients,
+                connection,
+                base_url,
+                Some(&authorization),
+            )?,
+            limits: self.limits(settings, credential),
+            patience: Patience::from(connection),
+            meter: Arc::new(Meter::default()),
         })
     }
 

@@ -127,7 +127,7 @@ impl Connected {
         let request = lookup::cloud_id_request(&gateway.site_url);
         let id = self
             .asking
-            .ask(client, &request, lookup::read_cloud_id)
+            .ask_through(client, &request, lookup::read_cloud_id)
             .await?;
         lookups.change(&site.site, |facts| facts.cloud_id = Some(id.clone()));
         Ok(gateway.product_url(site.product, &id))
@@ -145,9 +145,7 @@ impl Connected {
         }
         let request = lookup::whoami_request(self.target.base_url());
         let quickly = self.asking.quickly();
-        let told = quickly
-            .ask(&quickly.transport, &request, lookup::read_whoami)
-            .await;
+        let told = quickly.ask(&request, lookup::read_whoami).await;
         let account = told.unwrap_or_else(|failure| {
             tracing::info!(%failure, "the server does not tell whose the token is");
             None
@@ -169,8 +167,16 @@ fn users_url(base_url: &Url) -> Url {
 }
 
 impl Asking {
-    /// Asks for something small.
-    async fn ask<P>(
+    /// Asks for something small, with the credential.
+    pub(super) async fn ask<P>(
+        &self,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, Unreadable>,
+    ) -> Result<P, Failure> {
+        self.ask_through(&self.transport, request, read).await
+    }
+
+    async fn ask_through<P>(
         &self,
         transport: &HttpClient,
         request: &Request,

@@ -7,6 +7,7 @@ mod connected;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;
+mod organization;
 pub mod pull;
 pub mod sandbox;
 pub mod schema;

@@ -125,7 +125,7 @@ fn what(kind: FailureKind) -> &'static str {
 
 fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
-        Endpoint::EventsStream => {
+        Endpoint::EventsStream | Endpoint::Organizations => {
             "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
         }
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {

@@ -14,6 +14,8 @@ pub enum Endpoint {
     ConfluenceAudit,
     /// `/rest/auditing/1.0/events`.
     DatacenterEvents,
+    /// `/admin/v1/orgs`.
+    Organizations,
     /// `/_edge/tenant_info`, which needs no credential.
     TenantInfo,
     /// `/rest/api/3/user/bulk`.

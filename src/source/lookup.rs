@@ -1,5 +1,5 @@
-//! Owns how the few things are asked that are no audit records: a site's cloud id, and whose account a
-//! credential is.
+//! Owns how the few things are asked that are no audit records: a key's organizations, a site's cloud id, and
+//! whose account a credential is.
 //!
 //! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge base, "retrieve my
 //! site's cloud ID"); the applinks plugin of Jira, Confluence and Bitbucket Data Center answers
@@ -11,11 +11,47 @@ use crate::config::field;
 use crate::http::error::Unreadable;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
+use crate::model::text::printable;
 use crate::source::endpoint_url;
-use crate::source::parts::text_of;
+use crate::source::parts::{Body, text_of};
 
 /// A user name is not longer.
 const LONGEST_NAME: usize = 255;
+
+/// An organization that a key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
+pub fn organizations_request(base_url: &Url) -> Request {
+    Request {
+        endpoint: Endpoint::Organizations,
+        url: endpoint_url(base_url, "/admin/v1/orgs"),
+    }
+}
+
+/// The organizations in the answer; none for a key with scopes, whatever it may read (measured by the live tests
+/// of jira.js).
+///
+/// # Errors
+/// It is no list of organizations.
+pub fn read_organizations(response: &Response) -> Result<Vec<Organization>, Unreadable> {
+    let body = Body::of("organizations", "data", response)?;
+    let organizations = body.records().filter_map(|doc| {
+        let [id, attributes] = doc.root().fields(["id", "attributes"]);
+        let name = attributes.and_then(|of| of.text_of("name"));
+        Some(Organization {
+            id: field::org_id(&id?.text()?).ok()?,
+            name: name.map(|name| printable(&name)),
+        })
+    });
+    Ok(organizations.collect())
+}
 
 /// The request for the cloud id of the site at `site_url`.
 pub fn cloud_id_request(site_url: &Url) -> Request {
@@ -84,6 +120,22 @@ mod tests {
         ] {
             assert_eq!(read(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn organizations_have_an_id_and_perhaps_a_name() {
+        let body = r#"{"data":[{"id":"o-1","attributes":{"name":"Acme"}},{"id":"o-2"},{"id":"a/b"},{},null]}"#;
+        let read = read_organizations(&response(body)).unwrap();
+        let read: Vec<_> = read
+            .iter()
+            .map(|org| (&*org.id, org.name.as_deref()))
+            .collect();
+        assert_eq!(read, [("o-1", Some("Acme")), ("o-2", None)]);
+        assert_eq!(
+            read_organizations(&response(r#"{"data":[],"links":{}}"#)),
+            Ok(Vec::new())
+        );
+        assert!(read_organizations(&response("{}")).is_err());
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod organization;
 mod output;
 mod refusals;
 mod resume;
