@@ -7,6 +7,7 @@
 mod actor;
 mod confluence_audit;
 mod datacenter_audit;
+mod filed;
 mod jira_audit;
 mod org_events;
 pub mod people;
@@ -94,6 +95,17 @@ fn event_id(origin: &Origin, record: &Record) -> String {
     }
 }
 
+/// What happened, and the source's words about it behind that.
+fn sentence<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Text<'a>> {
+    match (summary, more) {
+        (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
+        (summary, more) => summary.or(more),
+    }
+}
+
+#[cfg(test)]
+mod any_record_tests;
+
 #[cfg(test)]
 mod testing {
     //! What the tests of this room share.
@@ -104,12 +116,17 @@ mod testing {
 
     /// The event of a record with this text, as a JSON tree.
     pub fn normalised(kind: SourceKind, text: &str) -> serde_json::Value {
+        serde_json::from_slice(&written(kind, None, text)).unwrap()
+    }
+
+    /// The event of a record with this text, read by `reader`, as it is written.
+    pub fn written(kind: SourceKind, reader: Option<&str>, text: &str) -> Vec<u8> {
         let origin = Origin {
             name: "acme".to_owned(),
             kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
-            reader: None,
+            reader: reader.map(str::to_owned),
         };
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {
@@ -122,6 +139,6 @@ mod testing {
         let mut text = Vec::new();
         let event = normalise(&origin, &record, observed);
         object(&mut text, |out| event.write(out));
-        serde_json::from_slice(&text).unwrap()
+        text
     }
 }
