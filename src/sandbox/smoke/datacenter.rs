@@ -88,7 +88,8 @@ async fn reading_the_log_is_logged_where_it_is_switched_on() {
     bench
         .control
         .set_behaviour(|behaviour| behaviour.audit_reads = true);
-    let refused = bench.datacenter("").bearer_auth("x").send().await.unwrap();
+    let url = format!("{}/rest/auditing/1.0/events", bench.sandbox.base_url());
+    let refused = bench.client.get(url).bearer_auth("x").send().await.unwrap();
     assert_eq!(refused.status(), 401);
     bench.datacenter_page("").await;
     let page = bench.datacenter_page("").await;
