@@ -38,7 +38,7 @@ impl Load {
     /// `count` records of the source of this name, to be rendered in the format of this name.
     pub fn new(source: &str, format: &str, count: usize) -> Option<Load> {
         let kind: SourceKind = source.parse().ok()?;
-        let texts = sandbox::history(api(kind)?, &history(count));
+        let texts = sandbox::history(api(kind), &history(count));
         let url: Url = Url::parse("https://api.example").ok()?;
         let (size, list): (_, &str) = match kind {
             SourceKind::OrgEvents => (500, "data"),
@@ -122,12 +122,13 @@ impl Load {
     }
 }
 
-fn api(kind: SourceKind) -> Option<Api> {
-    Some(match kind {
+fn api(kind: SourceKind) -> Api {
+    match kind {
         SourceKind::OrgEvents => Api::OrgEvents,
         SourceKind::JiraAudit => Api::JiraAudit,
-        _ => return None,
-    })
+        SourceKind::ConfluenceAudit => Api::ConfluenceAudit,
+        SourceKind::DatacenterAudit => Api::DatacenterAudit,
+    }
 }
 
 fn history(count: usize) -> DataOptions {
@@ -135,6 +136,8 @@ fn history(count: usize) -> DataOptions {
         seed: 7,
         org_events: count,
         jira_records: count,
+        confluence_records: count,
+        datacenter_events: count,
         now: Timestamp::from_timestamp_millis(NOW_MS).unwrap_or_default(),
         days: 30,
         clean: false,

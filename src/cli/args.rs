@@ -257,6 +257,12 @@ pub struct SandboxArgs {
     /// Jira records to serve
     #[arg(long, value_name = "N", default_value_t = 600)]
     pub records: usize,
+    /// Confluence records to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub confluence_records: usize,
+    /// Data Center events to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub datacenter_events: usize,
     /// What the made-up data grow from: same seed, same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

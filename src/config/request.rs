@@ -148,6 +148,10 @@ pub struct SandboxRequest {
     pub events: usize,
     /// How many Jira records to serve.
     pub records: usize,
+    /// How many Confluence records to serve.
+    pub confluence_records: usize,
+    /// How many Data Center events to serve.
+    pub datacenter_events: usize,
     /// What the made-up data grow from: the same seed, the same data.
     pub seed: u64,
     /// Requests a minute the server allows on a path; more get 429.
@@ -156,4 +160,6 @@ pub struct SandboxRequest {
     pub org_latency: Duration,
     /// How long each page of Jira records takes.
     pub jira_latency: Duration,
+    /// How long each page of the other APIs takes.
+    pub latency: Duration,
 }

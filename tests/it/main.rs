@@ -12,6 +12,7 @@
 mod support;
 
 mod ahead;
+mod all_sources;
 mod clock;
 mod collect;
 mod convert;
