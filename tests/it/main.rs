@@ -13,6 +13,7 @@ mod support;
 
 mod ahead;
 mod all_sources;
+mod causes;
 mod clock;
 mod collect;
 mod convert;
@@ -32,8 +33,10 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod no_ids;
 mod organization;
 mod output;
+mod people;
 mod refusals;
 mod resume;
 mod secrets;

@@ -33,6 +33,11 @@ fn a_key_without_scopes_does() {
     // The key was tested with what it told; only the keyring is missing here.
     let run = login(&site);
     run.refused(4, &["keyring"]);
-    let paths: Vec<_> = site.control.requests().into_iter().map(|r| r.path).collect();
+    let paths: Vec<_> = site
+        .control
+        .requests()
+        .into_iter()
+        .map(|r| r.path)
+        .collect();
     assert!(paths[1].ends_with("/events-stream"), "{paths:?}");
 }
