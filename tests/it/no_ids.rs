@@ -1,12 +1,10 @@
 //! Sources whose records have no id: Confluence's and Data Center's. Equal ones are told apart, and none is
 //! written twice.
 
-use std::collections::HashSet;
-
 use atlaudit::sandbox::{Api, DATACENTER_PASSWORD, DATACENTER_USER, Fault};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::support::{Run, Site, small};
+use crate::support::{Site, small, whole};
 
 const SOURCES: [&str; 2] = ["acme-confluence", "acme-dc"];
 
@@ -16,41 +14,9 @@ fn site() -> Site {
     site
 }
 
-fn served(site: &Site, source: &str) -> Vec<String> {
-    match source {
-        "acme-confluence" => site.control.confluence_texts(),
-        _ => site.control.datacenter_texts(),
-    }
-}
-
 /// The file of `source` holds what is served, as often as it is served, oldest first, under ids of their own.
 fn is_whole(site: &Site, source: &str) {
-    let run = site.read(source);
-    let mut raws: Vec<_> = run
-        .events()
-        .iter()
-        .map(|event| event.raw.get().to_owned())
-        .collect();
-    let mut wanted = served(site, source);
-    raws.sort();
-    wanted.sort();
-    assert!(
-        raws == wanted,
-        "{source}: {} of {}",
-        raws.len(),
-        wanted.len()
-    );
-    let ids = run.ids();
-    let distinct: HashSet<_> = ids.iter().collect();
-    assert_eq!(distinct.len(), ids.len(), "{source}");
-    let times: Vec<String> = times(&run);
-    assert!(times.is_sorted(), "{source}");
-}
-
-fn times(run: &Run) -> Vec<String> {
-    let trees = run.trees();
-    let times = trees.iter().filter_map(|event| event["time"].as_str());
-    times.map(str::to_owned).collect()
+    whole(source, site, source, &site.read(source));
 }
 
 #[test]
