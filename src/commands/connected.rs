@@ -14,6 +14,7 @@ use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::{Request, Response};
 use crate::http::retry::Patience;
+use crate::http::room::Room;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
 use crate::pipeline::reader::Reader;
@@ -36,6 +37,7 @@ pub struct Asking {
     pub(super) transport: HttpClient,
     pub(super) limits: Arc<Limits>,
     pub(super) patience: Patience,
+    pub(super) room: Room,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -70,6 +72,7 @@ impl Connected {
             transport,
             limits,
             patience,
+            room,
             meter,
         } = self.asking;
         let reader = Reader {
@@ -77,6 +80,7 @@ impl Connected {
             transport,
             limits,
             patience,
+            room,
             meter,
         };
         let fetcher = Fetcher {
@@ -164,6 +168,7 @@ impl Asking {
             transport: self.transport.clone(),
             limits: self.limits.clone(),
             patience: Patience::none(),
+            room: self.room.clone(),
             meter: self.meter.clone(),
         }
     }
