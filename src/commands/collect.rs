@@ -97,7 +97,9 @@ impl Collection {
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, one_off);
                 let pulling = async move {
-                    let ended = source.pull().await;
+                    let began = Instant::now();
+                    let mut ended = source.pull().await;
+                    ended.report.took = began.elapsed();
                     drop(progress);
                     ended
                 };

@@ -27,12 +27,17 @@ use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
 use crate::telemetry::meter::Meter;
 
+/// Sources from which on each keeps as little as it can between two requests.
+const MANY: usize = 16;
+
 /// Connects sources; those that are reached the same way share connections, those that use one key
 /// share its overall limit, those that ask one path share its quota, also with other processes.
 pub struct Connector {
     sharing: Sharing,
     clients: ClientPool,
     room: Room,
+    /// Sources that will be connected, as far as is known.
+    expected: usize,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
     endpoint_limits: HashMap<String, Arc<Limits>>,
@@ -45,6 +50,7 @@ impl Connector {
             sharing,
             clients: ClientPool::default(),
             room: Room::default(),
+            expected: 0,
             rates: HashMap::new(),
             credential_limits: HashMap::new(),
             endpoint_limits: HashMap::new(),
@@ -54,6 +60,11 @@ impl Connector {
     /// Takes note of a source's `requests_per_minute`: the largest of the sources that use one key
     /// counts for the key. To be called for all of them before the first is connected.
     pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
+        self.expected += 1;
+        self.note_rate(settings, credential);
+    }
+
+    fn note_rate(&mut self, settings: &SourceSettings, credential: &Credential) {
         if let Some(rate) = settings.connection.requests_per_minute {
             let known = self.rates.entry(fingerprint(credential)).or_default();
             *known = rate.max(*known);
@@ -79,6 +90,10 @@ impl Connector {
             base_url,
             Some(&authorization),
         )?;
+        let transport = match self.expected >= MANY {
+            true => transport.among_many(),
+            false => transport,
+        };
         let lookup = match &settings.target {
             Target::Site(SiteTarget {
                 route: Route::Gateway(gateway),
@@ -114,7 +129,7 @@ impl Connector {
         if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
         }
-        self.allow(settings, credential);
+        self.note_rate(settings, credential);
         let key = fingerprint(credential);
         let rate = self.rates.get(&key).copied();
         let overall = self

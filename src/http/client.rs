@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONNECTION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
 
@@ -109,6 +109,14 @@ impl HttpClient {
     /// Its answers take their room from `room`.
     pub fn within(mut self, room: Room) -> Self {
         self.room = room;
+        self
+    }
+
+    /// Takes a new connection for each request where the server does not share one (HTTP/1): an old one has
+    /// a buffer of 400 KB, which is filled with an answer's body before it has room.
+    pub fn among_many(mut self) -> Self {
+        let close = HeaderValue::from_static("close");
+        self.headers.insert(CONNECTION, close);
         self
     }
 

@@ -21,8 +21,8 @@ const ANSWERS: u32 = 12;
 /// Bytes of packed answers that may wait for their turn.
 const PACKED_BYTES: usize = 12 * 1024 * 1024;
 
-/// The longest that room is kept while others wait for it: a hundred times what a page takes.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest that room is kept while others wait for it: longer than a busy disk takes for a commit.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The room of a run.
 #[derive(Debug, Clone, Default)]

@@ -30,6 +30,7 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod many;
 mod output;
 mod refusals;
 mod resume;

@@ -133,7 +133,9 @@ impl PartialEq for Seen {
     fn eq(&self, other: &Seen) -> bool {
         let all = |seen: &Seen| -> Vec<_> {
             let places = seen.records.by_place();
-            places.map(|(ms, there)| (ms, there.collect::<Vec<_>>())).collect()
+            places
+                .map(|(ms, there)| (ms, there.collect::<Vec<_>>()))
+                .collect()
         };
         self.complete_from == other.complete_from && all(self) == all(other)
     }
@@ -175,7 +177,8 @@ mod tests {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
             let content = Content::Now(0);
-            seen.records.insert(Entry { identity, content }, ms, seen.reading);
+            seen.records
+                .insert(Entry { identity, content }, ms, seen.reading);
         }
     }
 

@@ -164,7 +164,9 @@ impl Slots {
     }
 
     /// All, by place.
-    pub fn by_place(&self) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = Entry> + Clone)> {
+    pub fn by_place(
+        &self,
+    ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = Entry> + Clone)> {
         let same = |&one: &u32, &other: &u32| self.ms(one) == self.ms(other);
         self.order.chunk_by(same).map(|there| {
             let entries = there.iter().map(|&at| self.slots[at as usize].entry());
