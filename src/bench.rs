@@ -98,6 +98,7 @@ impl Load {
         for page in &self.pages {
             let page = self.source.read(&Place::Start, page).ok()?;
             lines.clear();
+            step.brought(&page.records);
             step.take(&page.records, now, &mut lines);
             step.passed();
             length += lines.len();

@@ -11,6 +11,7 @@ use tracing::Instrument as _;
 
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
+use crate::commands::turns::Turns;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -45,6 +46,7 @@ pub struct Collection {
     terms: Terms,
     connector: Connector,
     store: Store,
+    turns: Turns,
     running: JoinSet<Ended>,
     ended: Vec<Ended>,
     began: Instant,
@@ -63,6 +65,7 @@ impl Collection {
     pub fn new(terms: Terms, sharing: Sharing) -> Collection {
         Collection {
             store: Store::new(&terms.state_dir),
+            turns: Turns::default(),
             connector: Connector::new(sharing),
             terms,
             running: JoinSet::new(),
@@ -97,7 +100,9 @@ impl Collection {
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, one_off);
                 let pulling = async move {
-                    let ended = source.pull().await;
+                    let began = Instant::now();
+                    let mut ended = source.pull().await;
+                    ended.report.took = began.elapsed();
                     drop(progress);
                     ended
                 };
@@ -130,6 +135,7 @@ impl Collection {
             place,
             settings,
             connected,
+            turns: self.turns.clone(),
             lookups: Lookups::new(&self.terms.state_dir),
             store: self.store.clone(),
             one_off,
@@ -187,6 +193,7 @@ struct OneSource {
     place: usize,
     settings: SourceSettings,
     connected: Connected,
+    turns: Turns,
     lookups: Lookups,
     store: Store,
     one_off: Option<Window>,
@@ -199,8 +206,12 @@ impl OneSource {
     /// Looks up what must be known first, then pulls.
     async fn pull(self) -> Ended {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
-        let ready = unless_asked(&self.stop, self.connected.ready(&self.lookups)).await;
-        let (origin, fetcher) = match ready.map_err(AppError::from).flatten() {
+        let begun = async {
+            let turn = self.turns.wait().await;
+            Ok::<_, AppError>((turn, self.connected.ready(&self.lookups).await?))
+        };
+        let ready = unless_asked(&self.stop, begun).await;
+        let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
             Ok(ready) => ready,
             Err(error) => return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error),
         };

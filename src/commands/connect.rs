@@ -20,6 +20,7 @@ use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::http::rate::CredentialLimit;
 use crate::http::retry::Patience;
+use crate::http::room::Room;
 use crate::http::sharing::Sharing;
 use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;
@@ -31,6 +32,7 @@ use crate::telemetry::meter::Meter;
 pub struct Connector {
     sharing: Sharing,
     clients: ClientPool,
+    room: Room,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
     endpoint_limits: HashMap<String, Arc<Limits>>,
@@ -42,6 +44,7 @@ impl Connector {
         Connector {
             sharing,
             clients: ClientPool::default(),
+            room: Room::default(),
             rates: HashMap::new(),
             credential_limits: HashMap::new(),
             endpoint_limits: HashMap::new(),
@@ -106,13 +109,15 @@ impl Connector {
         let authorization = authorization(&settings.target, credential);
         let connection = &settings.connection;
         let base_url = settings.target.base_url();
+        let transport = client(
+            &mut self.clients,
+            connection,
+            base_url,
+            Some(&authorization),
+        )?;
         Ok(Asking {
-            transport: client(
-                &mut self.clients,
-                connection,
-                base_url,
-                Some(&authorization),
-            )?,
+            transport: transport.within(self.room.clone()),
+            room: self.room.clone(),
             limits: self.limits(settings, credential),
             patience: Patience::from(connection),
             meter: Arc::new(Meter::default()),

@@ -14,6 +14,7 @@ use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::{Request, Response};
 use crate::http::retry::Patience;
+use crate::http::room::Room;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
 use crate::pipeline::people::Directory;
@@ -39,6 +40,7 @@ pub struct Asking {
     pub(super) transport: HttpClient,
     pub(super) limits: Arc<Limits>,
     pub(super) patience: Patience,
+    pub(super) room: Room,
     pub(super) meter: Arc<Meter>,
 }
 
@@ -74,6 +76,7 @@ impl Connected {
             transport,
             limits,
             patience,
+            room,
             meter,
         } = self.asking;
         let reader = Reader {
@@ -82,6 +85,7 @@ impl Connected {
             transport,
             limits,
             patience,
+            room,
             meter,
         };
         let fetcher = Fetcher {
@@ -95,11 +99,9 @@ impl Connected {
     /// Looks users up at the site that stands behind `base_url`, if that is wanted.
     fn directory(&self, base_url: &Url, lookups: &Lookups) -> Option<Directory<HttpClient>> {
         let limits = self.user_limits.clone()?;
-        let asking = (
-            self.asking.transport.clone(),
-            limits,
-            self.asking.meter.clone(),
-        );
+        // With room of its own: records that wait for names have theirs already.
+        let transport = self.asking.transport.clone().within(Room::default());
+        let asking = (transport, limits, self.asking.meter.clone());
         Some(Directory::new(
             asking,
             users_url(base_url),
@@ -199,6 +201,7 @@ impl Asking {
             transport: self.transport.clone(),
             limits: self.limits.clone(),
             patience: Patience::none(),
+            room: self.room.clone(),
             meter: self.meter.clone(),
         }
     }

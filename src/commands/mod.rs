@@ -13,3 +13,4 @@ pub mod sandbox;
 pub mod schema;
 mod stop;
 mod summary;
+mod turns;

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DurationRound as _, TimeDelta};
+use chrono::TimeDelta;
 
 use crate::model::record::{Fingerprint, Record};
-use crate::model::time::{Timestamp, whole_millis};
+use crate::model::time::{Timestamp, floor, whole_millis};
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::parts::Span;
 use crate::pipeline::walk::Circle;
@@ -89,11 +89,6 @@ impl Collected {
         }
     }
 
-    /// The last multiple of the API's grain that is not behind `at`.
-    fn floor(&self, at: Timestamp) -> Timestamp {
-        at.duration_trunc(self.grain).unwrap_or(at)
-    }
-
     fn note_place(&mut self, place: Option<Timestamp>, span: &Span) {
         let Some(place) = place else { return };
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
@@ -136,7 +131,7 @@ impl Collected {
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
         // Of the oldest millisecond there may be more to come; where it is the only one, it is cut off.
-        let oldest = self.oldest.map(|oldest| self.floor(oldest));
+        let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
         let behind = oldest.map(|oldest| oldest + self.grain);
         Ok(behind.filter(inside).or(oldest.filter(inside)))
     }

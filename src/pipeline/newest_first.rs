@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::pipeline::collected::{Collected, gathered, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
-use crate::pipeline::packed::{HeldBytes, Packed};
+use crate::pipeline::packed::Packed;
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
@@ -34,7 +34,6 @@ pub struct Slices<T> {
     /// Records that one slice may hold in memory.
     most: usize,
     density: Density,
-    held: HeldBytes,
     /// Told when a slice was read.
     done: Arc<Notify>,
     out: mpsc::Sender<Delivery>,
@@ -102,7 +101,6 @@ impl<T: Transport + 'static> Slices<T> {
             concurrency,
             most,
             density: Density::default(),
-            held: HeldBytes::default(),
             done: Arc::default(),
             out,
         }
@@ -113,7 +111,7 @@ impl<T: Transport + 'static> Slices<T> {
     /// # Errors
     /// What was read before is handed on all the same.
     pub async fn read(mut self) -> Result<Reached, FetchError> {
-        let mut parts = Parts::new(self.open.from, self.end);
+        let mut parts = Parts::new(self.open.from, self.end, self.reader.source.grain());
         loop {
             parts.rework(|slice| self.settled(slice));
             self.begin(&mut parts);
@@ -146,7 +144,7 @@ impl<T: Transport + 'static> Slices<T> {
             let has_failed = parts
                 .begun()
                 .any(|(_, slice)| matches!(slice, Slice::Failed(_)));
-            let may = active < self.at_once() && self.held.has_room() && !has_failed;
+            let may = active < self.at_once() && self.reader.room.has_room_packed() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let width = self.density.span_of(self.most * 3 / 4);
             if !parts.begin(may, width, |span| self.ask(span)) {
@@ -173,7 +171,7 @@ impl<T: Transport + 'static> Slices<T> {
                 let (from, to) = (cut.at, cut.at);
                 let older = Part::Unread(Span { to, ..span });
                 let newer = Span { from, ..span };
-                let newer = match cut.newest.filter(|_| self.held.has_room()) {
+                let newer = match cut.newest.filter(|_| self.reader.room.has_room_packed()) {
                     Some(read) => Part::Begun(Slice::Held(newer, read)),
                     None => Part::Unread(newer),
                 };
@@ -192,7 +190,6 @@ impl<T: Transport + 'static> Slices<T> {
     fn ask(&self, span: Span) -> Slice {
         let reading = Reading {
             reader: self.reader.clone(),
-            held: self.held.clone(),
             span,
             most: self.most,
             is_probe: self.density.span_of(1).is_none(),
@@ -216,8 +213,9 @@ impl<T: Transport + 'static> Slices<T> {
             return Ok(false);
         };
         let received = read.pages.last().map(|page| page.at);
+        let share = self.reader.room.take(read.pages.len()).await;
         let pages = read.pages.into_iter();
-        let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
+        let pages = pages.map(|page| Ok(self.reader.page_of(page, &share)?.records));
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
         let is_each_one = identity == Identity::Content && read.is_steady;
@@ -247,7 +245,6 @@ impl<T: Transport + 'static> Slices<T> {
 /// The reading of one slice.
 struct Reading<T> {
     reader: Arc<Reader<T>>,
-    held: HeldBytes,
     span: Span,
     /// Records that a slice may hold.
     most: usize,
@@ -291,7 +288,7 @@ impl<T: Transport> Reading<T> {
         loop {
             let window = self.span.window();
             let (page, body) = self.reader.page_and_body(&window, &place).await?;
-            pages.push(Packed::new(place, &body, &self.held));
+            pages.push(Packed::new(place, &body, &self.reader.room));
             collected.add(&page.records, &self.span)?;
             let read = |pages, since| Read {
                 pages,

@@ -11,6 +11,7 @@ use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::Response;
 use crate::http::retry::Patience;
+use crate::http::room::{Room, Share};
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
@@ -35,6 +36,8 @@ pub struct Reader<T> {
     pub limits: Arc<Limits>,
     /// How long failures are borne.
     pub patience: Patience,
+    /// Where answers wait.
+    pub room: Room,
     /// Counts what happens.
     pub meter: Arc<Meter>,
     /// Looks up whom its records mean, where that is wanted.
@@ -84,16 +87,16 @@ impl<T: Transport> Reader<T> {
         Ok((page, body))
     }
 
-    /// The page that was packed.
+    /// The page that was packed, now in the room of `share`.
     ///
     /// # Errors
     /// [`FetchError::Died`], which for a page that could be read before is a lack of memory.
-    pub fn page_of(&self, packed: Packed) -> Result<Page, FetchError> {
+    pub fn page_of(&self, packed: Packed, share: &Arc<Share>) -> Result<Page, FetchError> {
         let place = packed.place.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
-            body: packed.unpack().map_err(|_| FetchError::Died)?,
+            body: share.keep(packed.unpack().map_err(|_| FetchError::Died)?),
         };
         let page = self.source.read(&place, &response);
         page.map_err(|_| FetchError::Died)

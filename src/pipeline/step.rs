@@ -109,6 +109,11 @@ impl Step {
         self.remaining == Some(0)
     }
 
+    /// Takes note of `records` that came together; to be called before any of them is taken.
+    pub fn brought(&mut self, records: &[Record]) {
+        self.seen.brought(records);
+    }
+
     /// Renders the next records, in order, into `lines`, until all are done or the step is full.
     /// Returns what became of them and how many were taken.
     pub fn take(
@@ -118,7 +123,6 @@ impl Step {
         lines: &mut Vec<u8>,
     ) -> (Tally, usize) {
         let mut tally = Tally::default();
-        self.seen.brought(records);
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
                 return (tally, taken);
@@ -244,6 +248,7 @@ mod tests {
     /// Takes all `records`; returns the ids written and the tally.
     fn take(step: &mut Step, records: &[Record]) -> (Vec<String>, Tally) {
         let mut lines = Vec::new();
+        step.brought(records);
         let (tally, _) = step.take(records, at("12:00:00"), &mut lines);
         (ids(&lines), tally)
     }

@@ -33,6 +33,7 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod many;
 mod no_ids;
 mod organization;
 mod output;

@@ -107,6 +107,13 @@ impl Site {
         table.insert(key.to_owned(), value.into());
     }
 
+    /// Adds a source `name` that is like `model`.
+    pub fn add(&mut self, name: &str, model: &str) {
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        let like = sources[model].clone();
+        sources.insert(name.to_owned(), like);
+    }
+
     /// Takes a key of a source out.
     pub fn unset(&mut self, source: &str, key: &str) {
         let sources = self.config["sources"].as_table_mut().unwrap();
