@@ -14,7 +14,7 @@ const SOURCES: [&str; 5] = [
 
 fn site() -> Site {
     let mut site = Site::new(small(300, 200)).with_all_sources();
-    site.copy_source("acme-jira", "acme-gateway");
+    site.add("acme-gateway", "acme-jira");
     site.set("acme-gateway", "gateway", true);
     for source in SOURCES {
         site.set(source, "page_size", 50);

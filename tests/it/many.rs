@@ -6,7 +6,7 @@ use crate::support::{Running, Site, small};
 
 /// The most memory that a run of two hundred sources may take, in KiB: a debug build is larger than what
 /// people run, and allocates alike.
-const PEAK: u64 = 200 * 1024;
+const PEAK: u64 = 96 * 1024;
 
 /// A site with 100 sources of each kind beside its own two; each writes to a file of its own.
 fn crowd(options: atlaudit::sandbox::Options) -> Site {

@@ -93,13 +93,6 @@ impl Site {
         self
     }
 
-    /// A further source with the keys of another.
-    pub fn copy_source(&mut self, from: &str, to: &str) {
-        let sources = self.config["sources"].as_table_mut().unwrap();
-        let copy = sources[from].clone();
-        sources.insert(to.to_owned(), copy);
-    }
-
     /// Sets a key of a source.
     pub fn set(&mut self, source: &str, key: &str, value: impl Into<Value>) {
         let sources = self.config["sources"].as_table_mut().unwrap();
