@@ -17,10 +17,9 @@ use crate::normalise::{self, Origin};
 use crate::pipeline::step::Step;
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
-use crate::source::{Place, Source, jira_audit, org_events};
-
-/// Records of a page: the largest page that each API gives.
-const PAGE: [usize; 2] = [500, 1000];
+use crate::source::confluence_audit::ConfluenceAudit;
+use crate::source::datacenter_audit::DatacenterAudit;
+use crate::source::{self, Place, Source, jira_audit, org_events};
 
 /// The end of the history: a fixed one, so that every run measures the same bytes.
 const NOW_MS: i64 = 1_795_176_000_000;
@@ -41,15 +40,19 @@ impl Load {
         let kind: SourceKind = source.parse().ok()?;
         let texts = sandbox::history(api(kind), &history(count));
         let url: Url = Url::parse("https://api.example").ok()?;
-        let [of_org, of_jira] = PAGE;
+        let (size, list): (_, &str) = match kind {
+            SourceKind::OrgEvents => (500, "data"),
+            SourceKind::JiraAudit => (1000, "records"),
+            SourceKind::ConfluenceAudit => (1000, "results"),
+            SourceKind::DatacenterAudit => (1000, "entities"),
+        };
         let source: Box<dyn Source> = match kind {
             SourceKind::OrgEvents => Box::new(org_events::OrgEvents::new(&url, "org-1", 500)),
             SourceKind::JiraAudit => Box::new(jira_audit::JiraAudit::new(&url, 1000)),
+            SourceKind::ConfluenceAudit => Box::new(ConfluenceAudit::new(&url, 1000)),
+            SourceKind::DatacenterAudit => Box::new(DatacenterAudit::new(&url, 1000)),
         };
-        let pages = match kind {
-            SourceKind::OrgEvents => pages(&texts, of_org, "data"),
-            SourceKind::JiraAudit => pages(&texts, of_jira, "records"),
-        };
+        let pages = pages(&texts, size, list);
         Some(Load {
             source,
             origin: Origin {
@@ -57,6 +60,7 @@ impl Load {
                 kind,
                 org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),
                 site: Some("acme.example".to_owned()),
+                reader: None,
             },
             format: match format {
                 "normalized" => Format::Normalized,
@@ -94,6 +98,7 @@ impl Load {
         for page in &self.pages {
             let page = self.source.read(&Place::Start, page).ok()?;
             lines.clear();
+            step.brought(&page.records);
             step.take(&page.records, now, &mut lines);
             step.passed();
             length += lines.len();
@@ -108,10 +113,7 @@ impl Load {
         for line in self.lines.split(|&byte| byte == b'\n') {
             let text = ByteString::try_from(self.lines.slice_ref(line)).ok()?;
             let doc = Document::parse(text).ok()?;
-            let record = match self.origin.kind {
-                SourceKind::OrgEvents => org_events::record(doc),
-                SourceKind::JiraAudit => jira_audit::record(doc),
-            };
+            let record = source::record_of(self.origin.kind, doc);
             let event = normalise::normalise(&self.origin, &record, now);
             lines.clear();
             render::line(self.format, &event, &record, &mut lines);
@@ -125,6 +127,8 @@ fn api(kind: SourceKind) -> Api {
     match kind {
         SourceKind::OrgEvents => Api::OrgEvents,
         SourceKind::JiraAudit => Api::JiraAudit,
+        SourceKind::ConfluenceAudit => Api::ConfluenceAudit,
+        SourceKind::DatacenterAudit => Api::DatacenterAudit,
     }
 }
 
@@ -133,6 +137,8 @@ fn history(count: usize) -> DataOptions {
         seed: 7,
         org_events: count,
         jira_records: count,
+        confluence_records: count,
+        datacenter_events: count,
         now: Timestamp::from_timestamp_millis(NOW_MS).unwrap_or_default(),
         days: 30,
         clean: false,

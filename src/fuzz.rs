@@ -15,7 +15,10 @@ use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
 use crate::render;
-use crate::source::{Page, Place, Source, jira_audit::JiraAudit, org_events::OrgEvents};
+use crate::source::{
+    Page, Place, Source, confluence_audit::ConfluenceAudit, datacenter_audit::DatacenterAudit,
+    jira_audit::JiraAudit, org_events::OrgEvents,
+};
 use crate::state::checkpoint::{self, Checkpoint};
 
 /// What each record of a page becomes.
@@ -53,6 +56,19 @@ pub fn org_page(body: &[u8]) -> Option<Lines> {
 pub fn jira_page(body: &[u8]) -> Option<Lines> {
     let source = JiraAudit::new(&base_url()?, 1000);
     lines(&source, SourceKind::JiraAudit, body)
+}
+
+/// The lines of a page of Confluence audit records; nothing when `body` is no such page.
+pub fn confluence_page(body: &[u8]) -> Option<Lines> {
+    let source = ConfluenceAudit::new(&base_url()?, 1000);
+    lines(&source, SourceKind::ConfluenceAudit, body)
+}
+
+/// The lines of a page of a Data Center's audit events, read by the account `ada`; nothing when `body` is no such
+/// page.
+pub fn datacenter_page(body: &[u8]) -> Option<Lines> {
+    let source = DatacenterAudit::new(&base_url()?, 1000);
+    lines(&source, SourceKind::DatacenterAudit, body)
 }
 
 /// What is made of an answer; nothing when it brings a page.
@@ -98,6 +114,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
         kind,
         org_id: Some("org-1".to_owned()),
         site: Some("acme.example".to_owned()),
+        reader: Some("ada".to_owned()),
     };
     let mut lines = Lines::default();
     for record in page.ok()?.records {

@@ -193,13 +193,13 @@ pub struct ConvertArgs {
     /// The configured source that raw lines were pulled from: its name, type, org_id and site
     #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub source: Option<SourceName>,
-    /// Type of raw lines: org-events or jira-audit [default: told by their shape]
+    /// Type of raw lines: org-events, jira-audit, ... [default: told by their shape]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
     #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
     pub org_id: Option<String>,
-    /// The site of raw Jira records, such as acme.atlassian.net; their ids need it
+    /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
     pub site: Option<String>,
 }
@@ -214,19 +214,25 @@ pub struct LoginArgs {
     /// Read the key from stdin instead of asking for it
     #[arg(long)]
     pub with_key: bool,
-    /// Type of the source: org-events or jira-audit [default: org-events; jira-audit with --site]
+    /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization's id, as in https://admin.atlassian.com/o/ID
     #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
     pub org_id: Option<String>,
-    /// The Jira site, such as acme.atlassian.net
+    /// The Jira or Confluence site, such as acme.atlassian.net
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
     pub site: Option<String>,
-    /// The account that owns the API token (Jira)
+    /// The account that owns the API token (Jira, Confluence)
     #[arg(long, value_name = "ADDRESS", value_parser = values::checked(field::email))]
     pub email: Option<String>,
-    /// Another server: a test, a proxy, the government cloud
+    /// Ask through Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
+    #[arg(long)]
+    pub gateway: bool,
+    /// The account of a password (Data Center); a personal access token needs none
+    #[arg(long, value_name = "NAME", value_parser = values::checked(field::username))]
+    pub username: Option<String>,
+    /// The server of a Data Center; else another than Atlassian's: a test, a proxy, the government cloud
     #[arg(long, value_name = "URL", value_parser = values::checked(field::base_url))]
     pub base_url: Option<Url>,
 }
@@ -251,6 +257,12 @@ pub struct SandboxArgs {
     /// Jira records to serve
     #[arg(long, value_name = "N", default_value_t = 600)]
     pub records: usize,
+    /// Confluence records to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub confluence_records: usize,
+    /// Data Center events to serve
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub datacenter_events: usize,
     /// What the made-up data grow from: same seed, same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,

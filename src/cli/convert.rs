@@ -90,9 +90,9 @@ fn configured(
     };
     for source in check::select(&settings, &names)? {
         known.kind = Some(source.target.kind());
-        match source.target {
-            Target::OrgEvents { org_id, .. } => known.org_id = org_id,
-            Target::JiraAudit { site, .. } => known.site = Some(site),
+        known.site = source.target.site();
+        if let Target::OrgEvents { org_id, .. } = source.target {
+            known.org_id = org_id;
         }
     }
     Ok(known)
@@ -119,13 +119,13 @@ fn over(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveError> {
 fn refuse_alien_flags(raw: &RawLines) -> Result<(), ResolveError> {
     let alien = match raw.kind {
         Some(SourceKind::OrgEvents) => raw.site.as_ref().map(|_| "`--site`"),
-        Some(SourceKind::JiraAudit) => raw.org_id.as_ref().map(|_| "`--org-id`"),
+        Some(_) => raw.org_id.as_ref().map(|_| "`--org-id`"),
         None => None,
     };
     match (raw.kind, alien) {
         (Some(kind), Some(flag)) => Err(ResolveError::usage(
             format!("{flag} does not belong to a source of type `{kind}`"),
-            "`--org-id` is for org-events; `--site` is for jira-audit",
+            "`--org-id` is for org-events; `--site` is for all others",
         )),
         _ => Ok(()),
     }

@@ -45,11 +45,14 @@ pub fn request(
         org_id: typed.org_id,
         site: typed.site,
         email: typed.email,
+        username: typed.username,
+        gateway: typed.gateway,
         base_url: typed.base_url.map(String::from),
     };
     Ok(LoginRequest {
         source: check::login_source(&file, &typed.name, &flags)?,
         name: typed.name,
+        state_dir: places::state_dir(global.state_dir.as_deref(), env)?,
         with_key: typed.with_key,
         config_file: place.path,
         is_known: known.is_some(),
@@ -70,28 +73,46 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
             "leave `--type` out, or choose another name",
         ));
     }
-    let told = match typed.site {
-        Some(_) => SourceKind::JiraAudit,
-        None => SourceKind::OrgEvents,
+    let told = match (&typed.site, &typed.username) {
+        (Some(_), _) => SourceKind::JiraAudit,
+        (None, Some(_)) => SourceKind::DatacenterAudit,
+        (None, None) => SourceKind::OrgEvents,
     };
     let kind = configured.or(typed.kind).unwrap_or(told);
-    let alien = match kind {
-        SourceKind::OrgEvents if typed.site.is_some() => Some("`--site`"),
-        SourceKind::OrgEvents if typed.email.is_some() => Some("`--email`"),
-        SourceKind::JiraAudit if typed.org_id.is_some() => Some("`--org-id`"),
-        _ => None,
-    };
-    if let Some(flag) = alien {
+    if let Some(flag) = alien_flag(typed, kind) {
         return Err(ResolveError::usage(
             format!("{flag} does not belong to a source of type `{kind}`"),
-            "`--org-id` is for org-events; `--site` and `--email` are for jira-audit",
+            "`--org-id` is for org-events; `--site` and `--email` for jira-audit and confluence-audit; `--username` for datacenter-audit",
         ));
     }
-    if kind == SourceKind::JiraAudit && known.is_none() && typed.site.is_none() {
-        return Err(ResolveError::usage(
-            "a new source of type `jira-audit` needs its site",
-            "add `--site acme.atlassian.net`",
-        ));
+    let missing = match kind {
+        SourceKind::JiraAudit | SourceKind::ConfluenceAudit if typed.site.is_none() => {
+            Some(("site", "add `--site acme.atlassian.net`"))
+        }
+        SourceKind::DatacenterAudit if typed.base_url.is_none() => {
+            Some(("address", "add `--base-url https://jira.acme.example`"))
+        }
+        _ => None,
+    };
+    if let (Some((what, hint)), None) = (missing, known) {
+        let what = format!("a new source of type `{kind}` needs its {what}");
+        return Err(ResolveError::usage(what, hint));
     }
     Ok(kind)
+}
+
+fn alien_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
+    let is_org = kind == SourceKind::OrgEvents;
+    let is_datacenter = kind == SourceKind::DatacenterAudit;
+    let is_site = !is_org && !is_datacenter;
+    [
+        ("`--org-id`", typed.org_id.is_some(), is_org),
+        ("`--site`", typed.site.is_some(), is_site),
+        ("`--email`", typed.email.is_some(), is_site),
+        ("`--gateway`", typed.gateway, is_site),
+        ("`--username`", typed.username.is_some(), is_datacenter),
+    ]
+    .into_iter()
+    .find(|(_, is_typed, belongs)| *is_typed && !belongs)
+    .map(|(flag, _, _)| flag)
 }

@@ -128,5 +128,9 @@ mod tests {
             (sandbox.port, sandbox.events, sandbox.records),
             (8417, 2400, 600)
         );
+        assert_eq!(
+            (sandbox.confluence_records, sandbox.datacenter_events),
+            (300, 300)
+        );
     }
 }

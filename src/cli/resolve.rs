@@ -144,10 +144,13 @@ fn sandbox(typed: &SandboxArgs) -> SandboxRequest {
         port: typed.port,
         events: typed.events,
         records: typed.records,
+        confluence_records: typed.confluence_records,
+        datacenter_events: typed.datacenter_events,
         seed: typed.seed,
         rate_limit: typed.rate_limit,
         org_latency: latency(typed.org_latency),
         jira_latency: latency(typed.jira_latency),
+        latency: latency(None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::*;
 use crate::cli::parse::parse;
 use crate::config::request::{ConvertRequest, Input, LoginRequest, PullRequest, RawLines};
-use crate::config::settings::{CredentialSpec, Format, OutputPath, Target};
+use crate::config::settings::{CredentialSpec, Format, OutputPath, SiteTarget, Target};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
@@ -189,7 +189,7 @@ fn login_of_a_new_source_needs_no_file() {
         "atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c",
         None,
     );
-    let Target::JiraAudit { site, email, .. } = request.source.target else {
+    let Target::Site(SiteTarget { site, email, .. }) = request.source.target else {
         panic!("not Jira");
     };
     assert_eq!(
@@ -221,18 +221,20 @@ fn login_knows_the_configured_source() {
 }
 
 #[test]
-fn a_latency_of_one_api_wins_over_that_of_both() {
+fn a_latency_of_one_api_wins_over_that_of_all() {
     let seconds = |line: &str| match run_in(line, None, &Env::default(), &[]).unwrap() {
-        Action::Sandbox(asked) => (asked.org_latency.as_secs(), asked.jira_latency.as_secs()),
+        Action::Sandbox(asked) => {
+            [asked.org_latency, asked.jira_latency, asked.latency].map(|span| span.as_secs())
+        }
         other => panic!("{other:?}"),
     };
-    assert_eq!(seconds("atlaudit sandbox"), (0, 0));
-    assert_eq!(seconds("atlaudit sandbox --latency 3s"), (3, 3));
+    assert_eq!(seconds("atlaudit sandbox"), [0, 0, 0]);
+    assert_eq!(seconds("atlaudit sandbox --latency 3s"), [3, 3, 3]);
     assert_eq!(
         seconds("atlaudit sandbox --latency 3s --jira-latency 1s"),
-        (3, 1)
+        [3, 1, 3]
     );
-    assert_eq!(seconds("atlaudit sandbox --org-latency 2s"), (2, 0));
+    assert_eq!(seconds("atlaudit sandbox --org-latency 2s"), [2, 0, 0]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::connect::{Connector, sharing};
+use crate::commands::organization;
 use crate::config::env::Env;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings, Target};
@@ -17,6 +18,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::sink::stdout;
+use crate::state::lookups::Lookups;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// The longest key that is read: Atlassian's have a few hundred characters.
@@ -27,23 +29,52 @@ const KEY_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// There is no usable key, the server refuses it, or the keyring or the configuration file cannot be
 /// written.
-pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Result<(), AppError> {
+pub async fn login(
+    mut request: LoginRequest,
+    env: &Env,
+    console: &Console,
+) -> Result<(), AppError> {
     refuse_other_places(&request)?;
-    let (org_id, email) = match &request.source.target {
-        Target::OrgEvents { org_id, .. } => (Some(organization(org_id.as_deref())?), None),
-        Target::JiraAudit { email, .. } => (None, email.clone()),
+    let account = match &request.source.target {
+        Target::OrgEvents { .. } => None,
+        Target::Site(site) => site.email.clone(),
+        Target::Datacenter { username, .. } => username.clone(),
     };
-    let credential = Credential {
+    let mut credential = Credential {
         key: read_key(&request, env)?,
-        org_id,
-        email,
+        org_id: None,
+        account,
         origin: credentials::origin(&request.source),
     };
-    test(&request, &credential, env, console).await?;
+    let mut connector = Connector::new(sharing(env));
+    if let Target::OrgEvents { org_id: None, .. } = &request.source.target {
+        let found = organization::find(&mut connector, &request.source, &credential).await;
+        let found = found.map_err(|error| error.of_source(request.name.as_str()))?;
+        if let Target::OrgEvents { org_id, .. } = &mut request.source.target {
+            *org_id = Some(found);
+        }
+    }
+    if let Target::OrgEvents { org_id, .. } = &request.source.target {
+        credential.org_id.clone_from(org_id);
+    }
+    test(&mut connector, &request, &credential, console).await?;
+    keep(&request, credential, console).await
+}
+
+/// Keeps the key, and adds the source to the configuration when it is not there.
+async fn keep(
+    request: &LoginRequest,
+    credential: Credential,
+    console: &Console,
+) -> Result<(), AppError> {
     let secret = StoredSecret {
         api_key: credential.key,
         org_id: credential.org_id,
-        email: credential.email,
+        // A Data Center's user name stands in the configuration.
+        email: match &request.source.target {
+            Target::Site(_) => credential.account,
+            Target::OrgEvents { .. } | Target::Datacenter { .. } => None,
+        },
     };
     keyring::store(&request.name, &secret).await?;
     let mut done = format!("kept the key of `{}` in the OS keyring", request.name);
@@ -56,24 +87,16 @@ pub async fn login(request: LoginRequest, env: &Env, console: &Console) -> Resul
     Ok(())
 }
 
-/// Key and organization are kept together, so neither is of use alone.
-fn organization(configured: Option<&str>) -> Result<String, AppError> {
-    configured.map(str::to_owned).ok_or_else(|| {
-        AppError::new(Exit::Usage, "the organization of the key is not known")
-            .hint("add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/")
-    })
-}
-
 /// Asks for one page with the key. A key that the server refuses is not kept; one that cannot be
 /// tested now is, with a warning.
 async fn test(
+    connector: &mut Connector,
     request: &LoginRequest,
     credential: &Credential,
-    env: &Env,
     console: &Console,
 ) -> Result<(), AppError> {
-    let mut connector = Connector::new(sharing(env));
-    let Err(error) = answers(&mut connector, &request.source, credential).await else {
+    let lookups = Lookups::new(&request.state_dir);
+    let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
         return Ok(());
     };
     if error.exit() != Exit::Incomplete && error.exit() != Exit::RateLimited {
@@ -167,9 +190,12 @@ fn table(source: &SourceSettings) -> String {
         Target::OrgEvents { org_id, .. } => {
             keys.extend(org_id.clone().map(|id| ("org_id", id)));
         }
-        Target::JiraAudit { site, email, .. } => {
-            keys.push(("site", site.clone()));
-            keys.extend(email.clone().map(|email| ("email", email)));
+        Target::Site(site) => {
+            keys.push(("site", site.site.clone()));
+            keys.extend(site.email.clone().map(|email| ("email", email)));
+        }
+        Target::Datacenter { username, .. } => {
+            keys.extend(username.clone().map(|name| ("username", name)));
         }
     }
     if !source.target.has_default_base_url() {
@@ -184,6 +210,9 @@ fn table(source: &SourceSettings) -> String {
     for (key, value) in keys {
         table.push_str(&format!("{key} = {}\n", toml::Value::String(value)));
     }
+    if source.target.is_through_gateway() {
+        table.push_str("gateway = true\n");
+    }
     table
 }
 
@@ -195,9 +224,10 @@ fn table(source: &SourceSettings) -> String {
 pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
     let mut first = None;
     let mut connector = Connector::new(sharing(env));
+    let lookups = Lookups::new(&settings.state_dir);
     for source in &settings.sources {
         let tested = match credentials::load(source, env).await {
-            Ok(credential) => answers(&mut connector, source, &credential).await,
+            Ok(credential) => answers(&mut connector, &lookups, source, &credential).await,
             Err(error) => Err(error.into()),
         };
         let end = match source.expires_on {
@@ -217,13 +247,15 @@ pub async fn status(settings: &Settings, env: &Env) -> Result<(), AppError> {
 /// Asks for one page, once.
 async fn answers(
     connector: &mut Connector,
+    lookups: &Lookups,
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<(), AppError> {
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
     source.connection.max_wait = Duration::ZERO;
-    let (_, fetcher) = connector.connect(&source, credential)?;
+    let connected = connector.connect(&source, credential)?;
+    let (_, fetcher) = connected.ready(lookups).await?;
     Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 

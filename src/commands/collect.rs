@@ -10,17 +10,19 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::commands::connect::Connector;
+use crate::commands::connected::Connected;
+use crate::commands::turns::Turns;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::client::HttpClient;
 use crate::http::sharing::Sharing;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
-use crate::pipeline::stop::Stop;
+use crate::pipeline::stop::{Stop, unless_asked};
+use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::progress::Progress;
@@ -44,6 +46,7 @@ pub struct Collection {
     terms: Terms,
     connector: Connector,
     store: Store,
+    turns: Turns,
     running: JoinSet<Ended>,
     ended: Vec<Ended>,
     began: Instant,
@@ -62,6 +65,7 @@ impl Collection {
     pub fn new(terms: Terms, sharing: Sharing) -> Collection {
         Collection {
             store: Store::new(&terms.state_dir),
+            turns: Turns::default(),
             connector: Connector::new(sharing),
             terms,
             running: JoinSet::new(),
@@ -87,16 +91,20 @@ impl Collection {
         let place = self.running.len() + self.ended.len();
         let name = settings.name.clone();
         let kind = settings.target.kind().as_str();
-        match credential.and_then(|credential| self.connect(settings, &credential, one_off)) {
-            Ok(run) => {
+        let connected = credential.and_then(|key| self.connector.connect(&settings, &key));
+        match connected {
+            Ok(connected) => {
                 let bars = self.terms.console.bars();
-                let meter = run.fetcher.reader.meter.clone();
+                let meter = connected.meter().clone();
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
+                let source = self.source(place, settings, connected, one_off);
                 let pulling = async move {
-                    let outcome = run::pull(run).await;
+                    let began = Instant::now();
+                    let mut ended = source.pull().await;
+                    ended.report.took = began.elapsed();
                     drop(progress);
-                    ended(place, outcome)
+                    ended
                 };
                 // In a task of its own, so that a bug in one source leaves the others alone.
                 let task = tokio::spawn(pulling.instrument(span));
@@ -109,34 +117,32 @@ impl Collection {
                 });
             }
             Err(error) => {
-                let ended = Ended {
-                    place,
-                    report: SourceReport::new(name.as_str(), kind),
-                    error: Some(error.of_source(name.as_str())),
-                };
+                let ended = Ended::unstarted(place, name.as_str(), kind, error);
                 self.tell(&ended);
                 self.ended.push(ended);
             }
         }
     }
 
-    fn connect(
-        &mut self,
+    fn source(
+        &self,
+        place: usize,
         settings: SourceSettings,
-        credential: &Credential,
+        connected: Connected,
         one_off: Option<Window>,
-    ) -> Result<SourceRun<HttpClient>, AppError> {
-        let (origin, fetcher) = self.connector.connect(&settings, credential)?;
-        Ok(SourceRun {
+    ) -> OneSource {
+        OneSource {
+            place,
             settings,
-            origin,
-            fetcher,
+            connected,
+            turns: self.turns.clone(),
+            lookups: Lookups::new(&self.terms.state_dir),
             store: self.store.clone(),
             one_off,
             max_events: self.terms.max_events,
             start: self.terms.start,
             stop: self.terms.stop.clone(),
-        })
+        }
     }
 
     /// Waits for all sources, tells what went wrong, and gives their accounts in the order started,
@@ -182,14 +188,64 @@ impl Collection {
     }
 }
 
-fn ended(place: usize, outcome: Outcome) -> Ended {
-    let name = outcome.report.source.clone();
-    Ended {
-        place,
-        report: outcome.report,
-        error: outcome
-            .result
-            .err()
-            .map(|error| AppError::from(error).of_source(&name)),
+/// One source on its way.
+struct OneSource {
+    place: usize,
+    settings: SourceSettings,
+    connected: Connected,
+    turns: Turns,
+    lookups: Lookups,
+    store: Store,
+    one_off: Option<Window>,
+    max_events: Option<u64>,
+    start: Timestamp,
+    stop: watch::Receiver<Stop>,
+}
+
+impl OneSource {
+    /// Looks up what must be known first, then pulls.
+    async fn pull(self) -> Ended {
+        let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
+        let begun = async {
+            let turn = self.turns.wait().await;
+            Ok::<_, AppError>((turn, self.connected.ready(&self.lookups).await?))
+        };
+        let ready = unless_asked(&self.stop, begun).await;
+        let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
+            Ok(ready) => ready,
+            Err(error) => return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error),
+        };
+        let outcome = run::pull(SourceRun {
+            settings: self.settings,
+            origin,
+            fetcher,
+            store: self.store,
+            one_off: self.one_off,
+            max_events: self.max_events,
+            start: self.start,
+            stop: self.stop,
+        });
+        Ended::of(self.place, outcome.await)
+    }
+}
+
+impl Ended {
+    /// A source of which nothing could be asked for.
+    fn unstarted(place: usize, name: &str, kind: &'static str, error: AppError) -> Ended {
+        Ended {
+            place,
+            report: SourceReport::new(name, kind),
+            error: Some(error.of_source(name)),
+        }
+    }
+
+    fn of(place: usize, outcome: Outcome) -> Ended {
+        let error = outcome.result.err().map(AppError::from);
+        let error = error.map(|error| error.of_source(&outcome.report.source));
+        Ended {
+            place,
+            report: outcome.report,
+            error,
+        }
     }
 }

@@ -1,15 +1,16 @@
-//! Owns the way from settings and a credential to something that can be asked: the connection, the
-//! authorization, the limits that requests share.
+//! Owns the way from settings and a credential to a connection: its client, its authorization, the limits
+//! that requests share.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
+use url::Url;
 
+use crate::commands::connected::{Asking, Connected, Lookup};
 use crate::config::env::Env;
 use crate::config::places;
-use crate::config::settings::{SourceSettings, Target};
-use crate::crash;
+use crate::config::settings::{Connection, Route, SiteTarget, SourceSettings, Target};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -19,12 +20,11 @@ use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::http::rate::CredentialLimit;
 use crate::http::retry::Patience;
+use crate::http::room::Room;
 use crate::http::sharing::Sharing;
+use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
-use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
-use crate::pipeline::reader::Reader;
-use crate::source;
 use crate::telemetry::meter::Meter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
@@ -32,6 +32,7 @@ use crate::telemetry::meter::Meter;
 pub struct Connector {
     sharing: Sharing,
     clients: ClientPool,
+    room: Room,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
     endpoint_limits: HashMap<String, Arc<Limits>>,
@@ -43,6 +44,7 @@ impl Connector {
         Connector {
             sharing,
             clients: ClientPool::default(),
+            room: Room::default(),
             rates: HashMap::new(),
             credential_limits: HashMap::new(),
             endpoint_limits: HashMap::new(),
@@ -58,7 +60,7 @@ impl Connector {
         }
     }
 
-    /// What reads the source of `settings` with `credential`, and what its events say of it.
+    /// The connection of the source of `settings` with `credential`; nothing is asked yet.
     ///
     /// # Errors
     /// The organization is not known, or the connection's settings are of no use.
@@ -66,33 +68,75 @@ impl Connector {
         &mut self,
         settings: &SourceSettings,
         credential: &Credential,
-    ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
+    ) -> Result<Connected, AppError> {
         let origin = origin(settings, credential)?;
-        let authorization = authorization(&settings.target, credential);
-        let base_url = settings.target.base_url();
-        let transport = self
-            .clients
-            .connect(&settings.connection, base_url, Some(&authorization))
-            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))?;
-        let reader = Reader {
-            source: source::of(settings, origin.org_id.as_deref()),
-            transport,
-            limits: self.limits(settings, credential),
-            patience: Patience::from(&settings.connection),
-            meter: Arc::new(Meter::default()),
+        let connection = &settings.connection;
+        let lookup = match &settings.target {
+            Target::Site(SiteTarget {
+                route: Route::Gateway(gateway),
+                ..
+            }) if gateway.cloud_id.is_none() => {
+                // The site is asked without the credential, which is for the gateway.
+                let client = client(&mut self.clients, connection, &gateway.site_url, None)?;
+                Some(Lookup::CloudId(client))
+            }
+            Target::Datacenter { .. } if credential.account.is_none() => Some(Lookup::Whoami),
+            _ => None,
         };
-        let fetcher = Fetcher {
-            reader: Arc::new(reader),
+        Ok(Connected {
+            target: settings.target.clone(),
+            page_size: settings.page_size,
             concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
-            slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
-        };
-        Ok((origin, fetcher))
+            asking: self.asking(settings, credential)?,
+            origin,
+            lookup,
+            user_limits: settings
+                .target
+                .resolves_users()
+                .then(|| self.limits_of(Endpoint::JiraUsers, settings, credential)),
+        })
+    }
+
+    /// What requests of the source of `settings` go through.
+    ///
+    /// # Errors
+    /// The connection's settings are of no use.
+    pub fn asking(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<Asking, AppError> {
+        let authorization = authorization(&settings.target, credential);
+        let connection = &settings.connection;
+        let base_url = settings.target.base_url();
+        let transport = client(
+            &mut self.clients,
+            connection,
+            base_url,
+            Some(&authorization),
+        )?;
+        Ok(Asking {
+            transport: transport.within(self.room.clone()),
+            room: self.room.clone(),
+            limits: self.limits(settings, credential),
+            patience: Patience::from(connection),
+            meter: Arc::new(Meter::default()),
+        })
     }
 
     /// Atlassian counts requests by path, so two sources of one organization share its quota and
     /// its pauses, whatever their keys.
     fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Arc<Limits> {
-        let name = endpoint_name(&settings.target, credential);
+        self.limits_of(endpoint(&settings.target), settings, credential)
+    }
+
+    fn limits_of(
+        &mut self,
+        endpoint: Endpoint,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Arc<Limits> {
+        let name = endpoint_name(endpoint, &settings.target, credential);
         if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
         }
@@ -104,25 +148,49 @@ impl Connector {
             .entry(key)
             .or_insert_with(|| Arc::new(CredentialLimit::new(rate)));
         let limits = Arc::new(Limits::new(
-            endpoint(&settings.target),
+            endpoint,
             settings.connection.requests_per_minute,
             overall.clone(),
-            self.sharing.open(&name, credential.email.as_deref()),
+            self.sharing.open(&name, credential.account.as_deref()),
         ));
         self.endpoint_limits.insert(name, limits.clone());
         limits
     }
 }
 
+fn client(
+    clients: &mut ClientPool,
+    connection: &Connection,
+    base_url: &Url,
+    authorization: Option<&Authorization>,
+) -> Result<HttpClient, AppError> {
+    clients
+        .connect(connection, base_url, authorization)
+        .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))
+}
+
 /// What tells an endpoint from every other: where it is, and whose: the organization in its path,
 /// the account that a site counts by.
-fn endpoint_name(target: &Target, credential: &Credential) -> String {
+fn endpoint_name(endpoint: Endpoint, target: &Target, credential: &Credential) -> String {
     let whose = match target {
         Target::OrgEvents { .. } => &credential.org_id,
-        Target::JiraAudit { .. } => &credential.email,
+        Target::Site(_) | Target::Datacenter { .. } => &credential.account,
     };
     let whose = whose.as_deref().unwrap_or_default();
-    format!("{} {} {whose}", target.kind().as_str(), target.base_url())
+    // One gateway leads to many sites.
+    let site = match target {
+        Target::Site(SiteTarget {
+            site,
+            route: Route::Gateway(_),
+            ..
+        }) => format!("{site} "),
+        _ => String::new(),
+    };
+    let what = match endpoint {
+        Endpoint::JiraUsers => "users",
+        _ => target.kind().as_str(),
+    };
+    format!("{what} {} {site}{whose}", target.base_url())
 }
 
 /// Where the limits are shared with the user's other processes.
@@ -136,18 +204,21 @@ fn fingerprint(credential: &Credential) -> Fingerprint {
 
 /// The endpoint whose quota a source uses.
 pub fn endpoint(target: &Target) -> Endpoint {
-    match target {
-        Target::OrgEvents { .. } => Endpoint::EventsStream,
-        Target::JiraAudit { .. } => Endpoint::JiraAuditRecords,
+    match target.kind() {
+        SourceKind::OrgEvents => Endpoint::EventsStream,
+        SourceKind::JiraAudit => Endpoint::JiraAuditRecords,
+        SourceKind::ConfluenceAudit => Endpoint::ConfluenceAudit,
+        SourceKind::DatacenterAudit => Endpoint::DatacenterEvents,
     }
 }
 
 fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, AppError> {
-    let (org_id, site) = match &settings.target {
-        Target::OrgEvents { .. } => (credential.org_id.clone(), None),
-        Target::JiraAudit { site, .. } => (None, Some(site.clone())),
-    };
-    if site.is_none() && org_id.is_none() {
+    let kind = settings.target.kind();
+    let org_id = credential
+        .org_id
+        .clone()
+        .filter(|_| kind == SourceKind::OrgEvents);
+    if kind == SourceKind::OrgEvents && org_id.is_none() {
         let what = format!(
             "no organization id, neither in the configuration nor in the {}",
             credential.origin
@@ -157,17 +228,21 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, 
     }
     Ok(Origin {
         name: settings.name.to_string(),
-        kind: settings.target.kind(),
+        kind,
         org_id,
-        site,
+        site: settings.target.site(),
+        reader: credential
+            .account
+            .clone()
+            .filter(|_| kind == SourceKind::DatacenterAudit),
     })
 }
 
-/// Organization keys go as Bearer; a token of a site goes as Basic with its account, else as Bearer.
+/// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
 fn authorization(target: &Target, credential: &Credential) -> Authorization {
-    match (target, &credential.email) {
-        (Target::JiraAudit { .. }, Some(email)) => Authorization::Basic {
-            user: email.clone(),
+    match (target, &credential.account) {
+        (Target::Site(_) | Target::Datacenter { .. }, Some(account)) => Authorization::Basic {
+            user: account.clone(),
             password: credential.key.clone(),
         },
         _ => Authorization::Bearer(credential.key.clone()),
@@ -179,29 +254,32 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
+    use crate::config::settings::Product;
 
     fn name(target: &Target, org_id: Option<&str>, email: Option<&str>) -> String {
         let credential = Credential {
             key: SecretString::from("SECRETKEY"),
             org_id: org_id.map(str::to_owned),
-            email: email.map(str::to_owned),
+            account: email.map(str::to_owned),
             origin: String::new(),
         };
-        endpoint_name(target, &credential)
+        endpoint_name(endpoint(target), target, &credential)
     }
 
     #[test]
     fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
-        let base_url: url::Url = "https://api.example/".parse().unwrap();
+        let base_url: Url = "https://api.example/".parse().unwrap();
         let org = Target::OrgEvents {
             base_url: base_url.clone(),
             org_id: None,
         };
-        let site = Target::JiraAudit {
-            base_url,
+        let site = Target::Site(SiteTarget {
+            product: Product::Jira,
             site: "acme.example".to_owned(),
             email: None,
-        };
+            route: Route::Direct(base_url),
+            resolve_users: false,
+        });
         assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
         assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
         assert_ne!(name(&org, None, None), name(&site, None, None));

@@ -28,7 +28,7 @@ const TOLD_EACH: u64 = 20;
 /// Converts, and returns whether all of it could be read.
 ///
 /// # Errors
-/// The output cannot be written, a raw Jira record has no site, or a signal asked for the end.
+/// The output cannot be written, a raw record has no site, or a signal asked for the end.
 pub async fn run(
     request: ConvertRequest,
     env: &Env,

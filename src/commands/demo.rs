@@ -29,6 +29,14 @@ use crate::telemetry::console::Console;
 /// Events that a person at a terminal is shown.
 const SHOWN: usize = 12;
 
+/// The demo's sources.
+const NAMES: [&str; 4] = [
+    "demo-org",
+    "demo-jira",
+    "demo-confluence",
+    "demo-datacenter",
+];
+
 /// The sandbox's history is a month long.
 const DEMO_LOOKBACK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
@@ -84,7 +92,7 @@ pub async fn start(options: Options) -> Result<Sandbox, AppError> {
     })
 }
 
-/// Both of the sandbox's APIs as sources, with the keys that it knows.
+/// All of the sandbox's APIs as sources, with the keys that it knows.
 fn sources(
     sandbox: &Sandbox,
     path: OutputPath,
@@ -97,35 +105,48 @@ fn sources(
         base_url: base_url.clone(),
         ..LoginFlags::default()
     };
-    let jira = LoginFlags {
-        kind: Some(SourceKind::JiraAudit),
+    let site = |kind| LoginFlags {
+        kind: Some(kind),
         site: Some(sandbox::JIRA_SITE.to_owned()),
         email: Some(sandbox::JIRA_EMAIL.to_owned()),
-        base_url,
+        base_url: base_url.clone(),
         ..LoginFlags::default()
     };
-    [
-        ("demo-org", org, sandbox::API_KEY),
-        ("demo-jira", jira, sandbox::JIRA_TOKEN),
-    ]
-    .into_iter()
-    .map(|(name, flags, key)| {
-        let mut settings = settings(name, &flags)?;
-        settings.initial_lookback = DEMO_LOOKBACK;
-        settings.output.format = request.format;
-        settings.output.path = match &path {
-            OutputPath::Stdout => OutputPath::Stdout,
-            OutputPath::File(template) => OutputPath::File(template.replace("{source}", name)),
-        };
-        let credential = Credential {
-            key: SecretString::from(key),
-            org_id: flags.org_id,
-            email: flags.email,
-            origin: "sandbox".to_owned(),
-        };
-        Ok((settings, credential))
-    })
-    .collect()
+    let datacenter = LoginFlags {
+        kind: Some(SourceKind::DatacenterAudit),
+        base_url: base_url.clone(),
+        ..LoginFlags::default()
+    };
+    let (jira, confluence) = (
+        site(SourceKind::JiraAudit),
+        site(SourceKind::ConfluenceAudit),
+    );
+    let flags = [org, jira, confluence, datacenter];
+    let keys = [
+        sandbox::API_KEY,
+        sandbox::JIRA_TOKEN,
+        sandbox::JIRA_TOKEN,
+        sandbox::DATACENTER_TOKEN,
+    ];
+    let named = NAMES.into_iter().zip(flags).zip(keys);
+    named
+        .map(|((name, flags), key)| {
+            let mut settings = settings(name, &flags)?;
+            settings.initial_lookback = DEMO_LOOKBACK;
+            settings.output.format = request.format;
+            settings.output.path = match &path {
+                OutputPath::Stdout => OutputPath::Stdout,
+                OutputPath::File(template) => OutputPath::File(template.replace("{source}", name)),
+            };
+            let credential = Credential {
+                key: SecretString::from(key),
+                org_id: flags.org_id,
+                account: flags.email,
+                origin: "sandbox".to_owned(),
+            };
+            Ok((settings, credential))
+        })
+        .collect()
 }
 
 fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> {
@@ -138,7 +159,7 @@ fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> 
 /// Prints a readable few of the events in `folder` and how to see the rest.
 fn show(folder: &Path) -> Result<(), AppError> {
     let mut events = Vec::new();
-    for name in ["demo-org", "demo-jira"] {
+    for name in NAMES {
         let text = fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
         events.extend(
             text.lines()

@@ -21,7 +21,13 @@ use crate::telemetry::progress::grouped;
 pub fn run(request: &PullRequest, console: &Console) -> Result<(), AppError> {
     let store = Store::new(&request.state_dir);
     for settings in &request.sources {
-        let order = source::of(settings, None).order();
+        let order = source::of(
+            &settings.target,
+            settings.target.base_url(),
+            None,
+            settings.page_size,
+        )
+        .order();
         let checkpoint = store.load(&settings.name)?;
         let plan = match request.one_off {
             Some(one_off) => {

@@ -3,11 +3,14 @@
 pub mod auth;
 pub mod collect;
 mod connect;
+mod connected;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;
+mod organization;
 pub mod pull;
 pub mod sandbox;
 pub mod schema;
 mod stop;
 mod summary;
+mod turns;

@@ -26,22 +26,31 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
             seed: request.seed,
             org_events: request.events,
             jira_records: request.records,
+            confluence_records: request.confluence_records,
+            datacenter_events: request.datacenter_events,
             ..DataOptions::default()
         },
         behaviour: Behaviour {
             org_rate_limit: limit.clone(),
-            jira_rate_limit: limit,
+            jira_rate_limit: limit.clone(),
+            confluence_rate_limit: limit.clone(),
+            datacenter_rate_limit: limit,
             org_latency: request.org_latency,
             jira_latency: request.jira_latency,
+            confluence_latency: request.latency,
+            datacenter_latency: request.latency,
             ..Behaviour::default()
         },
     })
     .await?;
     stdout::print(&configuration(&server.base_url()))?;
     let text = format!(
-        "serving {} organization events and {} Jira records on {}; the configuration above pulls them. Ctrl-C ends it",
+        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center events on {}; \
+         the configuration above pulls them. Ctrl-C ends it",
         request.events,
         request.records,
+        request.confluence_records,
+        request.datacenter_events,
         server.base_url()
     );
     console.say(Level::Notice, &Message::new(text));
@@ -70,12 +79,27 @@ email = "{email}"
 base_url = "{base_url}"
 credential = "command:echo {token}"
 initial_lookback = "31d"
+
+[sources.sandbox-confluence]
+type = "confluence-audit"
+site = "{site}"
+email = "{email}"
+base_url = "{base_url}"
+credential = "command:echo {token}"
+initial_lookback = "31d"
+
+[sources.sandbox-datacenter]
+type = "datacenter-audit"
+base_url = "{base_url}/dc"
+credential = "command:echo {datacenter_token}"
+initial_lookback = "31d"
 "#,
         org_id = sandbox::ORG_ID,
         api_key = sandbox::API_KEY,
         site = sandbox::JIRA_SITE,
         email = sandbox::JIRA_EMAIL,
         token = sandbox::JIRA_TOKEN,
+        datacenter_token = sandbox::DATACENTER_TOKEN,
     )
 }
 
@@ -91,6 +115,6 @@ mod tests {
         let text = configuration("http://127.0.0.1:8417");
         let loaded = Loaded::parse("sandbox.toml".as_ref(), text).unwrap();
         let settings = check::settings(&loaded, &Env::default(), "/state".into()).unwrap();
-        assert_eq!(settings.sources.len(), 2);
+        assert_eq!(settings.sources.len(), 4);
     }
 }

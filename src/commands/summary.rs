@@ -1,4 +1,4 @@
-//! Owns the line that ends every run.
+//! Owns the lines that end every run.
 
 use std::time::Duration;
 
@@ -6,14 +6,60 @@ use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::progress::grouped;
 
+/// Sources that are told one by one, whatever they brought.
+const EACH: usize = 20;
+
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
 pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
+        for line in each(reports) {
+            console.say(Level::Notice, &Message::new(line));
+        }
         console.say(Level::Notice, &Message::new(line(reports, elapsed)));
     }
 }
 
-/// `2,980 events from 2 sources in 1.3s (acme 2,400, acme-jira 580), 8 requests`, and what was odd.
+/// A line for each source where there are several; of many, only of those with events or trouble.
+fn each(reports: &[SourceReport]) -> Vec<String> {
+    if reports.len() < 2 {
+        return Vec::new();
+    }
+    let is_told = |report: &&SourceReport| {
+        let is_news = report.events > 0 || report.error.is_some() || !report.warnings.is_empty();
+        reports.len() <= EACH || is_news
+    };
+    let mut lines: Vec<_> = reports.iter().filter(is_told).map(one).collect();
+    let others = (reports.len() - lines.len()) as u64;
+    if others > 0 {
+        let plural = if others == 1 { "" } else { "s" };
+        lines.push(format!(
+            "and {} other{plural} without news",
+            grouped(others)
+        ));
+    }
+    lines
+}
+
+/// `acme: 2,400 events, 5 requests, 1.3s`, and the exit code that a failure alone would give.
+fn one(report: &SourceReport) -> String {
+    let mut line = format!(
+        "{}: {}, {}, {}",
+        report.source,
+        counted(report.events, "event"),
+        counted(report.requests, "request"),
+        seconds(report.took),
+    );
+    if is_incomplete(report) {
+        line.push_str(&format!("; INCOMPLETE: code {}", report.exit_code));
+    }
+    line
+}
+
+fn is_incomplete(report: &SourceReport) -> bool {
+    report.error.is_some() && !report.reader_left
+}
+
+/// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd.
 fn line(reports: &[SourceReport], elapsed: Duration) -> String {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let mut line = format!(
@@ -22,12 +68,6 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
         counted(reports.len() as u64, "source"),
         seconds(elapsed),
     );
-    if reports.len() > 1 {
-        let each = reports
-            .iter()
-            .map(|report| format!("{} {}", report.source, grouped(report.events)));
-        line.push_str(&format!(" ({})", each.collect::<Vec<_>>().join(", ")));
-    }
     line.push_str(&format!(
         ", {}",
         counted(sum(|report| report.requests), "request")
@@ -43,7 +83,7 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
     }
     let open = reports
         .iter()
-        .filter(|report| report.error.is_some() && !report.reader_left)
+        .filter(|report| is_incomplete(report))
         .count();
     if open > 0 {
         line.push_str(&format!("; INCOMPLETE: {}", counted(open as u64, "source")));
@@ -80,7 +120,14 @@ mod tests {
         let mut reports = vec![report("acme", 2400), report("jira", 1)];
         assert_eq!(
             line(&reports, Duration::from_millis(1340)),
-            "2,401 events from 2 sources in 1.3s (acme 2,400, jira 1), 8 requests"
+            "2,401 events from 2 sources in 1.3s, 8 requests"
+        );
+        assert_eq!(
+            each(&reports),
+            [
+                "acme: 2,400 events, 4 requests, 0.0s",
+                "jira: 1 event, 4 requests, 0.0s"
+            ]
         );
         reports.truncate(1);
         reports[0].events = 1;
@@ -90,5 +137,25 @@ mod tests {
             line(&reports, Duration::from_secs(125)),
             "1 event from 1 source in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
         );
+        assert!(each(&reports).is_empty());
+    }
+
+    #[test]
+    fn of_many_sources_those_with_news_are_told() {
+        let mut reports: Vec<_> = (0..EACH + 3)
+            .map(|n| SourceReport::new(&format!("s{n}"), "org-events"))
+            .collect();
+        reports[4].events = 1;
+        reports[7].error = Some("no".to_owned());
+        reports[7].exit_code = 4;
+        assert_eq!(
+            each(&reports),
+            [
+                "s4: 1 event, 0 requests, 0.0s",
+                "s7: 0 events, 0 requests, 0.0s; INCOMPLETE: code 4",
+                "and 21 others without news"
+            ]
+        );
+        assert_eq!(each(&reports[..EACH]).len(), EACH);
     }
 }

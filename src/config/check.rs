@@ -4,6 +4,8 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use toml::Spanned;
+
 use crate::config::env::{self, Env};
 use crate::config::error::{ConfigError, Refusal};
 use crate::config::field;
@@ -57,6 +59,10 @@ pub struct LoginFlags {
     pub site: Option<String>,
     /// `--email`
     pub email: Option<String>,
+    /// `--username`
+    pub username: Option<String>,
+    /// `--gateway`
+    pub gateway: bool,
     /// `--base-url`
     pub base_url: Option<String>,
 }
@@ -89,7 +95,11 @@ pub fn login_source(
     lay(&mut table.org_id, &flags.org_id);
     lay(&mut table.site, &flags.site);
     lay(&mut table.email, &flags.email);
+    lay(&mut table.username, &flags.username);
     lay(&mut table.base_url, &flags.base_url);
+    if flags.gateway {
+        table.gateway = Some(Spanned::new(NOWHERE, true));
+    }
     let at = At {
         file,
         source: Some(name),

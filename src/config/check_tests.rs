@@ -90,7 +90,7 @@ fn a_refusal_names_source_key_and_line() {
         ("org_id = 'a/b'", "`org_id`: not an organization id"),
         (
             "site = 'a.atlassian.net'",
-            "`site`: belongs to sources of type `jira-audit` only",
+            "`site`: belongs to sources of type `jira-audit` and `confluence-audit` only",
         ),
         ("expires_on = 5", "`expires_on`: not a day"),
         ("output.mode = '0400'", "`output.mode`: the owner must"),
@@ -217,7 +217,7 @@ fn login_lays_flags_over_the_file() {
 /// The example as it stands, and with every commented key put to work.
 #[test]
 fn the_example_is_right() {
-    assert_eq!(ok(EXAMPLE).sources.len(), 2);
+    assert_eq!(ok(EXAMPLE).sources.len(), 4);
     let uncommented: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| {
@@ -246,7 +246,7 @@ fn the_example_is_right() {
 
 #[test]
 fn the_example_shows_every_key() {
-    let keys = "type org_id site email credential initial_lookback overlap late_margin expires_on base_url page_size \
+    let keys = "type org_id site email gateway cloud_id resolve_users username credential initial_lookback overlap late_margin expires_on base_url page_size \
                 concurrency requests_per_minute timeout retry_for max_wait ca_file proxy path format compression rotate mode";
     for key in keys.split_whitespace() {
         assert!(EXAMPLE.contains(&format!("{key} = ")), "{key}");

@@ -88,6 +88,30 @@ pub fn email(text: &str) -> Result<String, Refusal> {
     }
 }
 
+/// The user name of an account of a Data Center: of Basic authentication, so without `:`.
+pub fn username(text: &str) -> Result<String, Refusal> {
+    let name = text.trim();
+    let is_odd = |c: char| c.is_control() || c == ':';
+    if name.is_empty() || name.len() > 255 || name.contains(is_odd) || looks_like_key(name) {
+        return Err(Refusal::new("not a user name").hint(
+            "use the name that the account signs in with; a personal access token needs none",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// A site's cloud id: it becomes a segment of a URL's path.
+pub fn cloud_id(text: &str) -> Result<String, Refusal> {
+    let id = text.trim();
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    if id.is_empty() || id.len() > 128 || !id.bytes().all(fits) {
+        return Err(Refusal::new("not a site's cloud id").hint(
+            "leave it out, or copy it from https://SITE/_edge/tenant_info: letters, digits and `-`",
+        ));
+    }
+    Ok(id.to_owned())
+}
+
 /// A site's bare host name; `https://` before and `/` after it are taken off.
 pub fn site(text: &str) -> Result<String, Refusal> {
     let bare = text.trim().trim_end_matches('/');

@@ -98,6 +98,10 @@ pub struct SourceTable {
     pub org_id: Text,
     pub site: Text,
     pub email: Text,
+    pub gateway: Flag,
+    pub cloud_id: Text,
+    pub username: Text,
+    pub resolve_users: Flag,
     pub credential: Text,
     pub initial_lookback: Text,
     pub overlap: Text,
@@ -115,6 +119,9 @@ pub struct SourceTable {
     pub proxy: Text,
     pub output: OutputTable,
 }
+
+/// A yes or no and its place.
+pub type Flag = Option<Spanned<bool>>;
 
 /// A value that stands nowhere in the file: it came from a flag or the environment.
 pub fn from_elsewhere(text: impl Into<String>) -> Text {

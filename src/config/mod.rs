@@ -13,5 +13,6 @@ pub mod places;
 pub mod request;
 pub mod settings;
 pub mod source;
+mod target;
 pub mod telemetry;
 pub mod words;

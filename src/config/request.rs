@@ -111,7 +111,7 @@ pub struct RawLines {
     pub kind: Option<SourceKind>,
     /// The organization of organization events.
     pub org_id: Option<String>,
-    /// The site of Jira records, which their ids need.
+    /// The site of all other records, which their ids need.
     pub site: Option<String>,
 }
 
@@ -124,6 +124,8 @@ pub struct LoginRequest {
     pub with_key: bool,
     /// The configuration file that a new source is added to.
     pub config_file: PathBuf,
+    /// Where what is looked up is kept.
+    pub state_dir: PathBuf,
     /// Whether the configuration names the source already.
     pub is_known: bool,
     /// The source, configured or new, with the flags applied.
@@ -146,6 +148,10 @@ pub struct SandboxRequest {
     pub events: usize,
     /// How many Jira records to serve.
     pub records: usize,
+    /// How many Confluence records to serve.
+    pub confluence_records: usize,
+    /// How many Data Center events to serve.
+    pub datacenter_events: usize,
     /// What the made-up data grow from: the same seed, the same data.
     pub seed: u64,
     /// Requests a minute the server allows on a path; more get 429.
@@ -154,4 +160,6 @@ pub struct SandboxRequest {
     pub org_latency: Duration,
     /// How long each page of Jira records takes.
     pub jira_latency: Duration,
+    /// How long each page of the other APIs takes.
+    pub latency: Duration,
 }

@@ -58,15 +58,80 @@ pub enum Target {
         /// The organization's id; absent when it lives in the keyring beside the key.
         org_id: Option<String>,
     },
-    /// A Jira site's audit records.
-    JiraAudit {
-        /// Scheme, host and path prefix before `/rest/api/3`.
+    /// The audit records of a product on a Cloud site.
+    Site(SiteTarget),
+    /// The audit events of a Data Center product.
+    Datacenter {
+        /// Scheme, host and path prefix before `/rest/auditing`.
         base_url: Url,
-        /// The site's host name, as it appears in event ids.
-        site: String,
-        /// The account of an API token (Basic); without it the token is sent as Bearer.
-        email: Option<String>,
+        /// The account of a password (Basic); without it the secret is a personal access token (Bearer).
+        username: Option<String>,
     },
+}
+
+/// A product on a Cloud site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteTarget {
+    /// Which product.
+    pub product: Product,
+    /// The site's host name, as it appears in event ids.
+    pub site: String,
+    /// The account of an API token (Basic); without it the token is sent as Bearer.
+    pub email: Option<String>,
+    /// Where its API is asked.
+    pub route: Route,
+    /// Whether names and addresses that records lack are looked up.
+    pub resolve_users: bool,
+}
+
+/// A Cloud product that keeps an audit log of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// Jira.
+    Jira,
+    /// Confluence.
+    Confluence,
+}
+
+impl Product {
+    /// The word for it in the gateway's paths.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Product::Jira => "jira",
+            Product::Confluence => "confluence",
+        }
+    }
+}
+
+/// The way to a site's APIs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// The site itself, or what stands in for it: scheme, host and path prefix before `/rest` or `/wiki`.
+    Direct(Url),
+    /// Atlassian's gateway, the only way for tokens with scopes and for service accounts.
+    Gateway(Gateway),
+}
+
+/// Atlassian's gateway to the sites.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    /// Scheme, host and path prefix before `/ex`.
+    pub base_url: Url,
+    /// What stands before `/_edge/tenant_info`, which tells the site's cloud id.
+    pub site_url: Url,
+    /// The site's cloud id, where it is configured.
+    pub cloud_id: Option<String>,
+}
+
+impl Gateway {
+    /// What stands before the paths of `product` at the site with this cloud id.
+    pub fn product_url(&self, product: Product, cloud_id: &str) -> Url {
+        let mut url = self.base_url.clone();
+        let prefix = url.path().trim_end_matches('/');
+        let path = format!("{prefix}/ex/{}/{cloud_id}", product.as_str());
+        url.set_path(&path);
+        url
+    }
 }
 
 impl Target {
@@ -74,24 +139,60 @@ impl Target {
     pub fn kind(&self) -> SourceKind {
         match self {
             Target::OrgEvents { .. } => SourceKind::OrgEvents,
-            Target::JiraAudit { .. } => SourceKind::JiraAudit,
+            Target::Site(site) => match site.product {
+                Product::Jira => SourceKind::JiraAudit,
+                Product::Confluence => SourceKind::ConfluenceAudit,
+            },
+            Target::Datacenter { .. } => SourceKind::DatacenterAudit,
+        }
+    }
+
+    /// Whether names and addresses that its records lack are looked up.
+    pub fn resolves_users(&self) -> bool {
+        matches!(self, Target::Site(site) if site.resolve_users)
+    }
+
+    /// Whether its site is asked through Atlassian's gateway.
+    pub fn is_through_gateway(&self) -> bool {
+        matches!(self, Target::Site(site) if matches!(site.route, Route::Gateway(_)))
+    }
+
+    /// The site as events and their ids name it; of a Data Center its host, port and path.
+    pub fn site(&self) -> Option<String> {
+        match self {
+            Target::OrgEvents { .. } => None,
+            Target::Site(site) => Some(site.site.clone()),
+            Target::Datacenter { base_url, .. } => {
+                let host = base_url.host_str().unwrap_or_default();
+                let port = base_url.port().map(|port| format!(":{port}"));
+                let path = base_url.path().trim_end_matches('/');
+                Some(format!("{host}{}{path}", port.unwrap_or_default()))
+            }
         }
     }
 
     /// Whether requests go where the type alone would send them.
     pub fn has_default_base_url(&self) -> bool {
-        match self {
-            Target::OrgEvents { base_url, .. } => base_url.as_str() == "https://api.atlassian.com/",
-            Target::JiraAudit { base_url, site, .. } => {
-                base_url.as_str() == format!("https://{site}/")
-            }
-        }
+        let default = match self {
+            Target::Site(SiteTarget {
+                site,
+                route: Route::Direct(_),
+                ..
+            }) => format!("https://{site}/"),
+            Target::OrgEvents { .. } | Target::Site(_) => "https://api.atlassian.com/".to_owned(),
+            Target::Datacenter { .. } => return false,
+        };
+        self.base_url().as_str() == default
     }
 
-    /// Scheme, host and path prefix that requests start with.
+    /// Scheme, host and path prefix that requests start with: where the credential goes.
     pub fn base_url(&self) -> &Url {
         match self {
-            Target::OrgEvents { base_url, .. } | Target::JiraAudit { base_url, .. } => base_url,
+            Target::OrgEvents { base_url, .. } | Target::Datacenter { base_url, .. } => base_url,
+            Target::Site(site) => match &site.route {
+                Route::Direct(url) => url,
+                Route::Gateway(gateway) => &gateway.base_url,
+            },
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use toml::Spanned;
-use url::Url;
 
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, Refusal};
 use crate::config::field;
-use crate::config::file::{Loaded, OutputTable, SourceTable, Text};
+use crate::config::file::{Loaded, OutputTable, SourceTable};
 use crate::config::output::{self, OutputLayer};
-use crate::config::settings::{Connection, CredentialSpec, SourceSettings, Target};
+use crate::config::settings::{Connection, CredentialSpec, SourceSettings};
+use crate::config::target;
 use crate::config::words;
 use crate::model::name::{SourceKind, SourceName};
 
@@ -18,11 +18,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The most records that a page may ask for, and what is asked for by default: fewer requests for
-/// the same events. events-stream takes 500 at most (Organizations REST API), Jira 1000.
+/// the same events. events-stream takes 500 at most (Organizations REST API), Jira and Confluence 1000;
+/// Data Center would take 100,000, but a page is held in memory.
 pub fn most_per_page(kind: SourceKind) -> u32 {
     match kind {
         SourceKind::OrgEvents => 500,
-        SourceKind::JiraAudit => 1000,
+        SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => 1000,
     }
 }
 
@@ -31,7 +32,7 @@ pub fn most_per_page(kind: SourceKind) -> u32 {
 fn default_concurrency(kind: SourceKind) -> u32 {
     match kind {
         SourceKind::OrgEvents => 5,
-        SourceKind::JiraAudit => 8,
+        SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => 8,
     }
 }
 
@@ -80,23 +81,14 @@ pub(super) fn check(
     table: &SourceTable,
     below: &OutputLayer,
 ) -> Result<SourceSettings, ConfigError> {
-    let missing = |key: &str, hint: &str| {
+    let missing = |(key, hint): (&str, &str)| {
         let error = ConfigError::new(format!("source `{name}`: `{key}` is missing")).hint(hint);
         at.file.blame(error, place)
     };
     let kind = at
         .take("type", &table.kind, |text| words::source_kind(text))?
-        .ok_or_else(|| {
-            missing(
-                "type",
-                "add `type = \"org-events\"` or `type = \"jira-audit\"`",
-            )
-        })?;
-    let target = match kind {
-        SourceKind::OrgEvents => org_target(at, table)?,
-        SourceKind::JiraAudit => jira_target(at, table)?
-            .ok_or_else(|| missing("site", "add `site = \"acme.atlassian.net\"`"))?,
-    };
+        .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
+    let target = target::check(at, table, kind)?.map_err(missing)?;
     let most = most_per_page(kind);
     let page_size = at.take("page_size", &table.page_size, |n| {
         field::number(*n, 1..=most)
@@ -129,44 +121,6 @@ pub(super) fn check(
             .over(below)
             .settle(name),
     })
-}
-
-fn org_target(at: &At<'_>, table: &SourceTable) -> Result<Target, ConfigError> {
-    let elsewhere = |_: &String| Err::<(), _>(only_for(SourceKind::JiraAudit));
-    at.take("site", &table.site, elsewhere)?;
-    at.take("email", &table.email, elsewhere)?;
-    let base_url = base_url(at, &table.base_url, "api.atlassian.com")?;
-    let org_id = at.take("org_id", &table.org_id, |text| field::org_id(text))?;
-    Ok(Target::OrgEvents { base_url, org_id })
-}
-
-/// `None` when the site is missing.
-fn jira_target(at: &At<'_>, table: &SourceTable) -> Result<Option<Target>, ConfigError> {
-    let elsewhere = |_: &String| Err::<(), _>(only_for(SourceKind::OrgEvents));
-    at.take("org_id", &table.org_id, elsewhere)?;
-    let Some(site) = at.take("site", &table.site, |text| field::site(text))? else {
-        return Ok(None);
-    };
-    let base_url = base_url(at, &table.base_url, &site)?;
-    let email = at.take("email", &table.email, |text| field::email(text))?;
-    Ok(Some(Target::JiraAudit {
-        base_url,
-        site,
-        email,
-    }))
-}
-
-/// A key that would do nothing is refused: most often it is the `type` that is wrong.
-fn only_for(kind: SourceKind) -> Refusal {
-    Refusal::new(format!("belongs to sources of type `{kind}` only"))
-        .hint("check the source's `type`, or take the key out")
-}
-
-fn base_url(at: &At<'_>, typed: &Text, default_host: &str) -> Result<Url, ConfigError> {
-    match at.take("base_url", typed, |text| field::base_url(text))? {
-        Some(url) => Ok(url),
-        None => field::base_url(&format!("https://{default_host}")).map_err(ConfigError::from),
-    }
 }
 
 /// TOML has dates of its own; a string is read the same way.

@@ -77,13 +77,9 @@ fn size(text: &str) -> Result<u64, Refusal> {
 
 /// `type`: the kinds of sources.
 pub fn source_kind(text: &str) -> Result<SourceKind, Refusal> {
-    let known = "`org-events` or `jira-audit`";
-    match text {
-        "confluence-audit" | "datacenter-audit" => Err(later("source type", text, known)),
-        _ => text
-            .parse()
-            .map_err(|_| unknown("source type", text, known)),
-    }
+    let known = "`org-events`, `jira-audit`, `confluence-audit` or `datacenter-audit`";
+    text.parse()
+        .map_err(|_| unknown("source type", text, known))
 }
 
 fn later(of: &str, text: &str, known: &str) -> Refusal {
@@ -111,11 +107,7 @@ mod tests {
 
     #[test]
     fn words_of_a_later_version_say_so() {
-        let refusals = [
-            format("ecs").unwrap_err(),
-            format("ocsf").unwrap_err(),
-            source_kind("confluence-audit").unwrap_err(),
-        ];
+        let refusals = [format("ecs").unwrap_err(), format("ocsf").unwrap_err()];
         for refusal in refusals {
             assert!(
                 refusal.what.contains("not available in this version"),

@@ -11,8 +11,14 @@ use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::Origin;
 use crate::source;
 
+/// Keys that only Confluence's audit records have.
+const CONFLUENCE_KEYS: &[&str] = &["creationDate", "affectedObject", "associatedObjects"];
+
+/// Keys that only a Data Center's audit events have.
+const DATACENTER_KEYS: &[&str] = &["timestamp", "affectedObjects", "extraAttributes"];
+
 /// Keys of which every Jira audit record has some.
-const JIRA_KEYS: [&str; 5] = [
+const JIRA_KEYS: &[&str] = &[
     "summary",
     "created",
     "authorAccountId",
@@ -25,10 +31,8 @@ const JIRA_KEYS: [&str; 5] = [
 pub struct Reader {
     /// The type of raw lines, where the user says it.
     kind: Option<SourceKind>,
-    /// The origin of raw organization events.
-    org_events: Origin,
-    /// The origin of raw Jira records; its site may be missing.
-    jira_audit: Origin,
+    /// The origins of raw lines, one for each type; their sites may be missing.
+    origins: [Origin; SourceKind::ALL.len()],
     /// The `source` of the last normalized line, as text and read: most lines repeat it.
     last: (String, Origin),
 }
@@ -73,27 +77,24 @@ pub enum Unfit {
 impl Reader {
     /// A reader of raw lines of which the user says this.
     pub fn new(raw: &RawLines) -> Reader {
-        let origin = |kind: SourceKind| Origin {
-            name: match &raw.name {
-                Some(name) => name.as_str().to_owned(),
-                None => kind.as_str().to_owned(),
-            },
-            kind,
-            org_id: None,
-            site: None,
-        };
-        let jira_audit = Origin {
-            site: raw.site.clone(),
-            ..origin(SourceKind::JiraAudit)
-        };
+        let origins = SourceKind::ALL.map(|kind| {
+            let is_org = kind == SourceKind::OrgEvents;
+            Origin {
+                name: match &raw.name {
+                    Some(name) => name.as_str().to_owned(),
+                    None => kind.as_str().to_owned(),
+                },
+                kind,
+                org_id: raw.org_id.clone().filter(|_| is_org),
+                site: raw.site.clone().filter(|_| !is_org),
+                reader: None,
+            }
+        });
+        let [first, ..] = &origins;
         Reader {
             kind: raw.kind,
-            org_events: Origin {
-                org_id: raw.org_id.clone(),
-                ..origin(SourceKind::OrgEvents)
-            },
-            last: (String::new(), jira_audit.clone()),
-            jira_audit,
+            last: (String::new(), first.clone()),
+            origins,
         }
     }
 
@@ -105,7 +106,7 @@ impl Reader {
         let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
         let shape = match attributes.is_some_and(Node::is_object) {
             true => Some(SourceKind::OrgEvents),
-            false => is_jira(doc.root()).then_some(SourceKind::JiraAudit),
+            false => shape(doc.root()),
         };
         let schema = schema.and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
@@ -124,12 +125,10 @@ impl Reader {
             // Whatever a source sent is its record, also what has no shape at all.
             (shape, said) => said.or(shape).ok_or(Unfit::Unknown)?,
         };
+        let origin = self.origins.iter().find(|origin| origin.kind == kind);
         Ok(Kept {
             record: source::record_of(kind, doc),
-            origin: match kind {
-                SourceKind::OrgEvents => &self.org_events,
-                SourceKind::JiraAudit => &self.jira_audit,
-            },
+            origin: origin.ok_or(Unfit::Unknown)?,
             event: None,
         })
     }
@@ -155,9 +154,20 @@ impl Reader {
     }
 }
 
-fn is_jira(record: Node<'_>) -> bool {
-    let mut keys = record.entries().filter(|(_, value)| !value.is_null());
-    keys.any(|(key, _)| JIRA_KEYS.iter().any(|jira| key.is(jira)))
+/// The type whose keys the record has. Some keys are of several types: the most telling come first.
+fn shape(record: Node<'_>) -> Option<SourceKind> {
+    let has = |wanted: &[&str]| {
+        let mut keys = record.entries().filter(|(_, value)| !value.is_null());
+        keys.any(|(key, _)| wanted.iter().any(|wanted| key.is(wanted)))
+    };
+    [
+        (CONFLUENCE_KEYS, SourceKind::ConfluenceAudit),
+        (DATACENTER_KEYS, SourceKind::DatacenterAudit),
+        (JIRA_KEYS, SourceKind::JiraAudit),
+    ]
+    .into_iter()
+    .find(|(keys, _)| has(keys))
+    .map(|(_, kind)| kind)
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.
@@ -174,6 +184,7 @@ fn origin(source: Node<'_>) -> Result<Origin, Unfit> {
         kind: kind.parse().map_err(|_| Unfit::Type(printable(&kind)))?,
         org_id: text("org_id"),
         site: text("site"),
+        reader: None,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::model::time::Timestamp;
 use crate::normalise;
 use crate::render;
 use crate::sink::{Sink, SinkError};
+use crate::source::{Identity, Numbering};
 
 /// Rendered bytes that are handed on at once, at the latest.
 const BATCH: usize = 256 * 1024;
@@ -72,8 +73,10 @@ pub enum ConvertError {
     /// The lines could not be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// The id of a raw Jira record holds its site, and nobody named it.
-    #[error("line {number} of {input} is a raw Jira record, and its event's id needs the site")]
+    /// The id of a raw record may hold its site, and nobody named it.
+    #[error(
+        "line {number} of {input} is a raw record of a site, and its event's id needs the site"
+    )]
     NoSite {
         /// The input.
         input: String,
@@ -88,11 +91,12 @@ pub enum ConvertError {
 /// Converts all inputs. What cannot be read is told and counted; the rest goes on.
 ///
 /// # Errors
-/// The output cannot be written, a raw Jira record has no site, or a signal asked for the end.
+/// The output cannot be written, a raw record has no site, or a signal asked for the end.
 pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
     let request = terms.request;
     let mut run = Run {
         reader: Reader::new(&request.raw),
+        numbering: Numbering::default(),
         format: request.output.format,
         now: request.now,
         terms,
@@ -112,6 +116,7 @@ pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
 struct Run<'a> {
     terms: Terms<'a>,
     reader: Reader,
+    numbering: Numbering,
     format: Format,
     now: Timestamp,
     /// Rendered lines on their way out; kept for its allocation.
@@ -199,14 +204,17 @@ impl Run<'_> {
             Ok(line) => line,
             Err(why) => return Ok(Err(format!("it is not JSON: {why}"))),
         };
-        let kept = match self.reader.read(line.doc) {
+        let mut kept = match self.reader.read(line.doc) {
             Ok(kept) => kept,
             Err(unfit) => return Ok(Err(unfit.to_string())),
         };
         let needs_site = kept.event.is_none() && self.format != Format::Raw;
-        if needs_site && kept.origin.kind == SourceKind::JiraAudit && kept.origin.site.is_none() {
+        if needs_site && kept.origin.kind != SourceKind::OrgEvents && kept.origin.site.is_none() {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
+        }
+        if kept.event.is_none() && Identity::of(kept.origin.kind) == Identity::Content {
+            self.numbering.number(&mut kept.record);
         }
         if line.is_mended {
             (self.terms.tell)(Trouble::Mended(input, number));

@@ -24,8 +24,8 @@ pub struct Credential {
     pub key: SecretString,
     /// The organization: the configured one, else the one kept beside the key.
     pub org_id: Option<String>,
-    /// The token's account: the configured one, else the one kept beside the key.
-    pub email: Option<String>,
+    /// The account of Basic authentication: the configured one, else the one kept beside the key.
+    pub account: Option<String>,
     /// Where it was found, in words that may be printed.
     pub origin: String,
 }
@@ -44,14 +44,15 @@ pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, Cred
     let kept = text
         .and_then(|text| value::parse(&text, &origin))
         .map_err(|refusal| CredentialError::new(name, refusal))?;
-    let (org_id, email) = match &source.target {
+    let (org_id, account) = match &source.target {
         Target::OrgEvents { org_id, .. } => (org_id.clone(), None),
-        Target::JiraAudit { email, .. } => (None, email.clone()),
+        Target::Site(site) => (None, site.email.clone()),
+        Target::Datacenter { username, .. } => (None, username.clone()),
     };
     Ok(Credential {
         key: kept.api_key,
         org_id: org_id.or(kept.org_id),
-        email: email.or(kept.email),
+        account: account.or(kept.email),
         origin,
     })
 }

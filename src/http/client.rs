@@ -12,6 +12,7 @@ use url::{Origin, Url};
 use super::diagnose::{Phase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
+use super::room::Room;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
 /// that a few at once fit into a small machine.
@@ -74,6 +75,7 @@ pub struct HttpClient {
     origin: Origin,
     headers: HeaderMap,
     body_limit: usize,
+    room: Room,
 }
 
 impl fmt::Debug for HttpClient {
@@ -100,7 +102,14 @@ impl HttpClient {
             origin: base_url.origin(),
             headers,
             body_limit: BODY_LIMIT,
+            room: Room::default(),
         }
+    }
+
+    /// Its answers take their room from `room`.
+    pub fn within(mut self, room: Room) -> Self {
+        self.room = room;
+        self
     }
 
     /// Accepts bodies up to `bytes`, decompressed, instead of 64 MiB.
@@ -136,7 +145,9 @@ impl HttpClient {
             .map_err(|error| diagnose(error, Phase::Sending))?;
         let status = response.status().as_u16();
         let headers = readable(response.headers());
-        let body = self.body(response).await?;
+        // Not before the head: a server that takes its time keeps nothing from the others.
+        let share = self.room.take(1).await;
+        let body = share.keep(self.body(response).await?);
         Ok(Response {
             status,
             headers,

@@ -242,6 +242,7 @@ impl<'a> Trail<'a> {
         Failure {
             kind,
             endpoint: self.request.endpoint,
+            is_through_gateway: self.request.is_through_gateway(),
             host: self.host,
             status: trouble.status,
             code: trouble.code,
@@ -255,6 +256,7 @@ impl<'a> Trail<'a> {
         Failure {
             kind: FailureKind::RateLimited,
             endpoint: self.request.endpoint,
+            is_through_gateway: self.request.is_through_gateway(),
             host: self.host,
             status: None,
             code: None,

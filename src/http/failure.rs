@@ -51,6 +51,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What was asked.
     pub endpoint: Endpoint,
+    /// Whether it was asked through Atlassian's gateway.
+    pub is_through_gateway: bool,
     /// Whom: the host, with its port when the URL names one.
     pub host: String,
     /// The status of the last answer, when the last attempt had one.
@@ -90,10 +92,10 @@ impl Failure {
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            FailureKind::CredentialRefused => refused(self.endpoint),
+            FailureKind::CredentialRefused => refused(self.endpoint, self.is_through_gateway),
             FailureKind::ScopeMissing => scope(self.endpoint),
             FailureKind::Forbidden => permission(self.endpoint),
-            FailureKind::NotFound => address(self.endpoint),
+            FailureKind::NotFound => address(self.endpoint, self.is_through_gateway),
             kind => general(kind),
         }
     }
@@ -121,13 +123,19 @@ fn what(kind: FailureKind) -> &'static str {
     }
 }
 
-fn refused(endpoint: Endpoint) -> &'static str {
+fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
-        Endpoint::EventsStream => {
+        Endpoint::EventsStream | Endpoint::Organizations => {
             "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
         }
-        Endpoint::JiraAuditRecords => {
-            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes works only through the gateway: set `base_url` to https://api.atlassian.com/ex/jira/CLOUD_ID"
+        Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
+            "check that the personal access token has neither expired nor been revoked; for a password set `username` to its account"
+        }
+        _ if is_through_gateway => {
+            "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's; then run `atlaudit auth login`"
+        }
+        _ => {
+            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes, or a service account's, works only through the gateway: set `gateway = true`"
         }
     }
 }
@@ -137,7 +145,11 @@ fn scope(endpoint: Endpoint) -> &'static str {
         Endpoint::EventsStream => {
             "create an API key with the scope `read:events:admin`, or one without scopes"
         }
-        Endpoint::JiraAuditRecords => {
+        Endpoint::ConfluenceAudit => "create a token with the scope `read:audit-log:confluence`",
+        Endpoint::JiraUsers => {
+            "create a token with the scope `read:jira-user` too, or take `resolve_users` out"
+        }
+        _ => {
             "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with the classic `manage:jira-configuration`"
         }
     }
@@ -148,16 +160,27 @@ fn permission(endpoint: Endpoint) -> &'static str {
         Endpoint::EventsStream => {
             "check that the key belongs to this `org_id`; the audit log of user activity also needs Atlassian Guard"
         }
-        Endpoint::JiraAuditRecords => {
+        Endpoint::ConfluenceAudit => {
+            "make the account a Confluence administrator: only with that permission may it read the audit log"
+        }
+        Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
+            "give the account the global permission of a system administrator: only with it may it read the audit log"
+        }
+        _ => {
             "give the account the global permission `Administer Jira`: only with it may it read the audit log"
         }
     }
 }
 
-fn address(endpoint: Endpoint) -> &'static str {
+fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
-        Endpoint::JiraAuditRecords => "check `site`, and `base_url` if it is set",
+        Endpoint::DatacenterEvents => {
+            "check `base_url`: it ends before `/rest`, with the context path if there is one; the audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"
+        }
+        Endpoint::TenantInfo => "check `site`, or set `cloud_id`",
+        _ if is_through_gateway => "check `site`, and `cloud_id` if it is set",
+        _ => "check `site`, and `base_url` if it is set",
     }
 }
 
@@ -204,6 +227,7 @@ mod tests {
         Failure {
             kind,
             endpoint: Endpoint::EventsStream,
+            is_through_gateway: false,
             host: "api.atlassian.com".to_owned(),
             status: Some(400),
             code: Some("ADMIN-400-1".to_owned()),

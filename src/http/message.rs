@@ -10,18 +10,30 @@ pub enum Endpoint {
     EventsStream,
     /// `/rest/api/3/auditing/record`.
     JiraAuditRecords,
+    /// `/wiki/rest/api/audit`.
+    ConfluenceAudit,
+    /// `/rest/auditing/1.0/events`.
+    DatacenterEvents,
+    /// `/admin/v1/orgs`.
+    Organizations,
+    /// `/_edge/tenant_info`, which needs no credential.
+    TenantInfo,
+    /// `/rest/api/3/user/bulk`.
+    JiraUsers,
+    /// `/plugins/servlet/applinks/whoami`.
+    DatacenterWhoami,
 }
 
 impl Endpoint {
     /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
     ///
     /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
-    /// Jira states no fixed figure (developer.atlassian.com, Jira Cloud rate limiting): it has only
-    /// the credential's overall limit and its own 429 answers.
+    /// The others state no fixed figure (developer.atlassian.com, Jira Cloud rate limiting; a Data Center's
+    /// is its administrator's): they have only the credential's overall limit and their own 429 answers.
     pub fn per_minute(self) -> Option<u32> {
         match self {
             Endpoint::EventsStream => Some(50),
-            Endpoint::JiraAuditRecords => None,
+            _ => None,
         }
     }
 }
@@ -33,6 +45,13 @@ pub struct Request {
     pub endpoint: Endpoint,
     /// The whole URL with its query.
     pub url: Url,
+}
+
+impl Request {
+    /// Whether it goes through Atlassian's gateway to the sites.
+    pub fn is_through_gateway(&self) -> bool {
+        self.url.path().contains("/ex/jira/") || self.url.path().contains("/ex/confluence/")
+    }
 }
 
 /// A whole response. Header names are lower-case; header values that are not text are left out.

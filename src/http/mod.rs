@@ -18,6 +18,7 @@ mod pace;
 pub mod pool;
 pub mod rate;
 pub mod retry;
+pub mod room;
 pub mod shared;
 mod shared_window;
 pub mod sharing;

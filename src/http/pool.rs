@@ -64,6 +64,9 @@ impl ConnectError {
     }
 }
 
+/// Connections to one host that are kept for the next request.
+const IDLE: usize = 8;
+
 /// The clients built so far. Sources with equal settings share one, and so its connections.
 #[derive(Default)]
 pub struct ClientPool {
@@ -130,6 +133,8 @@ fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
         .retry(reqwest::retry::never())
         .referer(false)
         .gzip(true)
+        // As many as one source asks with at once; each has a buffer of up to 400 KB, also while it is idle.
+        .pool_max_idle_per_host(IDLE)
         .connect_timeout(route.timeout.min(CONNECT_TIMEOUT))
         // Per read and no total limit: a large page over a slow line is no failure.
         .read_timeout(route.timeout);

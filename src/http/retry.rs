@@ -85,6 +85,16 @@ pub struct Patience {
     pub max_wait: Duration,
 }
 
+impl Patience {
+    /// For what is not worth a second attempt, nor a wait.
+    pub fn none() -> Patience {
+        Patience {
+            retry_for: Duration::ZERO,
+            max_wait: Duration::ZERO,
+        }
+    }
+}
+
 impl From<&Connection> for Patience {
     fn from(connection: &Connection) -> Self {
         Patience {

@@ -5,6 +5,7 @@ pub mod event;
 pub mod hashing;
 pub mod json;
 pub mod name;
+pub mod people;
 pub mod record;
 pub mod safe_url;
 pub mod text;

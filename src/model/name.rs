@@ -42,17 +42,28 @@ pub enum SourceKind {
     OrgEvents,
     /// A Jira Cloud site's audit records.
     JiraAudit,
+    /// A Confluence Cloud site's audit records.
+    ConfluenceAudit,
+    /// The audit events of a Jira, Confluence or Bitbucket Data Center.
+    DatacenterAudit,
 }
 
 impl SourceKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [SourceKind; 2] = [SourceKind::OrgEvents, SourceKind::JiraAudit];
+    pub const ALL: [SourceKind; 4] = [
+        SourceKind::OrgEvents,
+        SourceKind::JiraAudit,
+        SourceKind::ConfluenceAudit,
+        SourceKind::DatacenterAudit,
+    ];
 
     /// The word for it in the configuration, in events and in the state.
     pub fn as_str(self) -> &'static str {
         match self {
             SourceKind::OrgEvents => "org-events",
             SourceKind::JiraAudit => "jira-audit",
+            SourceKind::ConfluenceAudit => "confluence-audit",
+            SourceKind::DatacenterAudit => "datacenter-audit",
         }
     }
 }

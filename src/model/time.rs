@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use chrono::{
-    DateTime, Datelike as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Timelike as _, Utc,
+    DateTime, Datelike as _, DurationRound as _, NaiveDate, NaiveTime, SecondsFormat, TimeDelta,
+    Timelike as _, Utc,
 };
 
 /// A point in time, UTC.
@@ -126,6 +127,19 @@ pub fn format_millis(time: Timestamp) -> String {
 /// `time` cut to whole milliseconds, the grain of every API and of our own outputs.
 pub fn whole_millis(time: Timestamp) -> Timestamp {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
+}
+
+/// The last multiple of `grain` that is not behind `time`.
+pub fn floor(time: Timestamp, grain: TimeDelta) -> Timestamp {
+    time.duration_trunc(grain).unwrap_or(time)
+}
+
+/// The first multiple of `grain` that is not before `time`.
+pub fn ceil(time: Timestamp, grain: TimeDelta) -> Timestamp {
+    match floor(time, grain) {
+        floor if floor == time => time,
+        floor => floor.checked_add_signed(grain).unwrap_or(time),
+    }
 }
 
 /// `time - span`, stopping at the earliest time that can be written.
@@ -310,6 +324,15 @@ mod tests {
         assert!(window.contains(at("2026-11-01T23:59:59.999Z")));
         assert!(!window.contains(at("2026-11-02T00:00:00Z")));
         assert!(!window.contains(at("2026-10-31T23:59:59.999Z")));
+    }
+
+    #[test]
+    fn a_time_lies_between_two_multiples_of_a_grain() {
+        let at = |text| parse_api_time(&format!("2026-11-20T{text}Z")).unwrap();
+        let second = TimeDelta::seconds(1);
+        assert_eq!(floor(at("12:00:01.999"), second), at("12:00:01"));
+        assert_eq!(ceil(at("12:00:01.001"), second), at("12:00:02"));
+        assert_eq!(ceil(at("12:00:01"), second), at("12:00:01"));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::model::event::{
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, Clues};
-use crate::normalise::taxonomy;
+use crate::normalise::{filed, sentence, taxonomy};
 
-/// Jira's own categories and ours, where Jira's tells more than the words of the summary.
+/// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
     ("user management", Category::Account),
     ("group management", Category::Group),
@@ -45,7 +45,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         return;
     }
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
-    let [summary, description, ip, filed, event_source] =
+    let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));
     event.product = Some(Text::Borrowed("jira"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
@@ -54,8 +54,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         event.outcome = outcome;
         event.action = Text::Owned(action);
     }
-    event.category = category(told, filed.as_deref());
-    event.message = message(summary, description);
+    event.category = filed::category(told, filed_as.as_deref(), &CATEGORIES);
+    event.message = sentence(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     event.client.ip = ip;
     let associated = associated.into_iter().flat_map(Node::items);
@@ -63,32 +63,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     event.targets = targets.filter(|target| !target.is_empty()).collect();
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
-    let labels = [("category", filed), ("eventSource", event_source)];
+    let labels = [("category", filed_as), ("eventSource", event_source)];
     let labels = labels
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
-}
-
-/// A login or an export is one wherever Jira files it; else Jira's category, else the words.
-fn category(told: Category, filed: Option<&str>) -> Category {
-    if matches!(
-        told,
-        Category::Authentication | Category::DataExport | Category::Token
-    ) {
-        return told;
-    }
-    CATEGORIES
-        .iter()
-        .find(|(word, _)| filed.is_some_and(|filed| filed.eq_ignore_ascii_case(word)))
-        .map_or(told, |(_, category)| *category)
-}
-
-fn message<'a>(summary: Option<Text<'a>>, description: Option<Text<'a>>) -> Option<Text<'a>> {
-    match (summary, description) {
-        (Some(summary), Some(description)) => Some([&summary, ": ", &description].concat().into()),
-        (summary, description) => summary.or(description),
-    }
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.

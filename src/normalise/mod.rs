@@ -5,8 +5,12 @@
 //! understood is in `raw`.
 
 mod actor;
+mod confluence_audit;
+mod datacenter_audit;
+mod filed;
 mod jira_audit;
 mod org_events;
+pub mod people;
 mod taxonomy;
 
 use crate::model::event::{
@@ -25,8 +29,10 @@ pub struct Origin {
     pub kind: SourceKind,
     /// The organization, if it has one.
     pub org_id: Option<String>,
-    /// The site's host name, if it has one.
+    /// The site's host name, if it has one; of a Data Center its host, port and path.
     pub site: Option<String>,
+    /// The account that reads a Data Center's log, where it is known: reading that log is logged as well.
+    pub reader: Option<String>,
 }
 
 /// The event that `record` tells of, received at `observed`.
@@ -38,6 +44,8 @@ pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
         SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
+        SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
+        SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
     event
 }
@@ -69,20 +77,34 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
     }
 }
 
-/// `org:<uuid>` or `jira:<site>:<id>`; a record without an id is named by its content.
+/// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>` or `dc:<host>:<hash>`; a record without an id is named by its content.
 fn event_id(origin: &Origin, record: &Record) -> String {
     let own = match &record.id {
         Some(id) => Text::Borrowed(id.as_str()),
         None => Text::Owned(record.fingerprint().to_string()),
     };
+    let site = origin.site.as_deref().unwrap_or_default();
     match origin.kind {
         SourceKind::OrgEvents => ["org:", &own].concat(),
-        SourceKind::JiraAudit => {
-            let site = origin.site.as_deref().unwrap_or_default();
-            ["jira:", site, ":", &own].concat()
+        SourceKind::JiraAudit => ["jira:", site, ":", &own].concat(),
+        SourceKind::ConfluenceAudit => ["confluence:", site, ":", &own].concat(),
+        SourceKind::DatacenterAudit => {
+            let host = site.split('/').next().unwrap_or_default();
+            ["dc:", host, ":", &own].concat()
         }
     }
 }
+
+/// What happened, and the source's words about it behind that.
+fn sentence<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Text<'a>> {
+    match (summary, more) {
+        (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
+        (summary, more) => summary.or(more),
+    }
+}
+
+#[cfg(test)]
+mod any_record_tests;
 
 #[cfg(test)]
 mod testing {
@@ -94,11 +116,17 @@ mod testing {
 
     /// The event of a record with this text, as a JSON tree.
     pub fn normalised(kind: SourceKind, text: &str) -> serde_json::Value {
+        serde_json::from_slice(&written(kind, None, text)).unwrap()
+    }
+
+    /// The event of a record with this text, read by `reader`, as it is written.
+    pub fn written(kind: SourceKind, reader: Option<&str>, text: &str) -> Vec<u8> {
         let origin = Origin {
             name: "acme".to_owned(),
             kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
+            reader: reader.map(str::to_owned),
         };
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {
@@ -111,6 +139,6 @@ mod testing {
         let mut text = Vec::new();
         let event = normalise(&origin, &record, observed);
         object(&mut text, |out| event.write(out));
-        serde_json::from_slice(&text).unwrap()
+        text
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
 use crate::pipeline::ahead::Ahead;
@@ -138,6 +139,7 @@ impl<T: Transport + 'static> Stream<T> {
         let delivery = Delivery::Records {
             records: page.records,
             received: at,
+            people: People::default(),
             window: self.index,
             then: Some(self.open.clone()),
             passed: *self.walk.place() != stood,

@@ -122,6 +122,7 @@ impl World {
             let (records, then) = self.answer(open);
             let mut lines = Vec::new();
             let received = self.clock(run.receives_wrong_by);
+            step.brought(&records);
             step.take(&records, received, &mut lines);
             step.passed();
             journal.stands(index, then);
@@ -163,6 +164,7 @@ fn origin() -> Origin {
         kind: SourceKind::OrgEvents,
         org_id: None,
         site: None,
+        reader: None,
     }
 }
 

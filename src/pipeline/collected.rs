@@ -1,15 +1,16 @@
 //! Owns what is collected of a time slice while it is paged through, newest first: its records, or,
 //! when they are too many, where it can be cut. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
 use crate::model::record::{Fingerprint, Record};
-use crate::model::time::{Timestamp, whole_millis};
+use crate::model::time::{Timestamp, floor, whole_millis};
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::parts::Span;
 use crate::pipeline::walk::Circle;
+use crate::source::Identity;
 
 /// Full pages in a row without a new record that are followed.
 const STALE_PAGES: u32 = 3;
@@ -20,16 +21,18 @@ const SLACK: TimeDelta = TimeDelta::minutes(1);
 /// Bytes of text that one slice may hold in memory; as many slices as are read at once may.
 const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The grain of an API's dates.
-const GRAIN: TimeDelta = TimeDelta::milliseconds(1);
-
 /// What is known of a slice that is being paged through, newest first. Its pages are held elsewhere.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Collected {
+    identity: Identity,
+    /// The grain of the API's dates.
+    grain: TimeDelta,
+    /// What all pages said, in their order.
+    digest: u64,
     /// How many records it holds so far.
     pub records: usize,
     bytes: usize,
-    known: HashSet<(Fingerprint, u64)>,
+    known: HashSet<Key>,
     repeats: bool,
     last: Option<Timestamp>,
     oldest: Option<Timestamp>,
@@ -39,14 +42,35 @@ pub struct Collected {
 }
 
 impl Collected {
+    /// Nothing yet of a slice whose source tells records apart by `identity`, and whose dates have this grain.
+    pub fn new(identity: Identity, grain: TimeDelta) -> Collected {
+        Collected {
+            identity,
+            grain,
+            digest: 0,
+            records: 0,
+            bytes: 0,
+            known: HashSet::new(),
+            repeats: false,
+            last: None,
+            oldest: None,
+            is_unsorted: false,
+            is_outside: false,
+            stale_in_a_row: 0,
+        }
+    }
+
     /// Takes note of the next page of `span`.
     ///
     /// # Errors
     /// [`Circle`] when page after page brings nothing new.
     pub fn add(&mut self, page: &[Record], span: &Span) -> Result<(), Circle> {
         let mut brought_news = page.is_empty();
+        let mut keys = Keys::new(self.identity);
         for record in page {
-            let is_new = self.known.insert(key(record));
+            let key = keys.of(record);
+            self.digest = self.digest.rotate_left(5) ^ key.content;
+            let is_new = self.known.insert(key);
             self.repeats |= !is_new;
             brought_news |= is_new;
             if is_new {
@@ -81,6 +105,11 @@ impl Collected {
         !self.repeats
     }
 
+    /// What tells one reading from another that met other records, or the same in another order.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
     /// Whether what was paged through holds all there is from `at` on: something older was seen.
     pub fn holds_all_since(&self, at: Timestamp) -> bool {
         self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
@@ -102,28 +131,79 @@ impl Collected {
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
         // Of the oldest millisecond there may be more to come; where it is the only one, it is cut off.
-        let behind = self.oldest.map(|oldest| oldest + GRAIN);
-        Ok(behind.filter(inside).or(self.oldest.filter(inside)))
+        let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
+        let behind = oldest.map(|oldest| oldest + self.grain);
+        Ok(behind.filter(inside).or(oldest.filter(inside)))
     }
 }
 
-/// The records of a slice's pages, each once; with `since`, only those before the first that is older.
-pub fn gathered(pages: Vec<Vec<Record>>, since: Option<Timestamp>) -> Vec<Record> {
+/// The records of a slice's pages; with `since`, only those before the first that is older. Each once, but
+/// where equal ones are not the same (`is_each_one`).
+pub fn gathered(
+    pages: Vec<Vec<Record>>,
+    since: Option<Timestamp>,
+    identity: Identity,
+    is_each_one: bool,
+) -> Vec<Record> {
     let mut known = HashSet::new();
     let is_older = |record: &Record| match (record.position, since) {
         (Some(place), Some(since)) => place < since,
         _ => false,
     };
-    pages
-        .into_iter()
-        .flatten()
-        .take_while(|record| !is_older(record))
-        .filter(|record| known.insert(key(record)))
-        .collect()
+    let mut gathered = Vec::new();
+    for page in pages {
+        let mut keys = Keys::new(identity);
+        for record in page {
+            if is_older(&record) {
+                return gathered;
+            }
+            if known.insert(keys.of(&record)) || is_each_one {
+                gathered.push(record);
+            }
+        }
+    }
+    gathered
 }
 
-fn key(record: &Record) -> (Fingerprint, u64) {
-    (record.identity(), record.doc.content_hash())
+/// What tells a record of a slice from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key {
+    identity: Fingerprint,
+    content: u64,
+    /// Which of the equal ones on its page it is, where there may be several.
+    place: u32,
+}
+
+/// The keys of one page's records.
+struct Keys {
+    identity: Identity,
+    counts: HashMap<Fingerprint, u32>,
+}
+
+impl Keys {
+    fn new(identity: Identity) -> Keys {
+        Keys {
+            identity,
+            counts: HashMap::new(),
+        }
+    }
+
+    fn of(&mut self, record: &Record) -> Key {
+        let identity = record.identity();
+        let place = match self.identity {
+            Identity::Own => 0,
+            Identity::Content => {
+                let count = self.counts.entry(identity).or_default();
+                *count += 1;
+                *count
+            }
+        };
+        Key {
+            identity,
+            content: record.doc.content_hash(),
+            place,
+        }
+    }
 }
 
 /// A slice's records by (place, id), each with a place: one that has none stands where it was found,
@@ -190,7 +270,7 @@ mod tests {
 
     #[test]
     fn the_same_page_again_and_again_is_a_circle() {
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(Identity::Own, TimeDelta::milliseconds(1));
         let mut add = || collected.add(&[record("a", None), record("b", None)], &span());
         assert_eq!([add(), add(), add(), add()], [Ok(()); 4]);
         assert_eq!(add(), Err(Circle));
@@ -204,7 +284,7 @@ mod tests {
     }
 
     fn collected(places: &[Option<&str>], span: &Span) -> Collected {
-        let mut collected = Collected::default();
+        let mut collected = Collected::new(Identity::Own, TimeDelta::milliseconds(1));
         collected.add(&page(places), span).unwrap();
         collected
     }
@@ -226,7 +306,12 @@ mod tests {
         let at = cut(&places);
         assert_eq!(at, Some(self::at("09:10:00.001")));
         assert!(collected(&places, &span()).holds_all_since(at.unwrap()));
-        let kept = gathered(vec![page(&places[..3]), page(&places)], at);
+        let kept = gathered(
+            vec![page(&places[..3]), page(&places)],
+            at,
+            Identity::Own,
+            false,
+        );
         let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();
         assert_eq!(kept, ["0", "1", "2", "3"]);
     }

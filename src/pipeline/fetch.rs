@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::pipeline::ascending::{EMPTY_PAGES_BOUNDED, Stream};
@@ -36,6 +37,8 @@ pub enum Delivery {
         records: Vec<Record>,
         /// When they were received.
         received: Timestamp,
+        /// Whom they may mean, where that was looked up.
+        people: People,
         /// Which window of the plan they belong to.
         window: usize,
         /// How the window stands when they are written; nothing when it is done.

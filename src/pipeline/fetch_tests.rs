@@ -8,6 +8,7 @@ use crate::http::limit::Limits;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::rate::CredentialLimit;
 use crate::http::retry::Patience;
+use crate::http::room::Room;
 use crate::http::shared::Shared;
 use crate::model::time::{format_millis, parse_api_time};
 use crate::source::Source;
@@ -75,6 +76,7 @@ where
 {
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
     let reader = Reader {
+        room: Room::default(),
         source,
         transport: Script {
             answer,
@@ -91,6 +93,7 @@ where
             retry_for: Duration::ZERO,
             max_wait: Duration::ZERO,
         },
+        directory: None,
         meter: Arc::default(),
     };
     Fetcher {

@@ -15,6 +15,7 @@ pub mod journal;
 mod newest_first;
 mod packed;
 mod parts;
+pub mod people;
 pub mod plan;
 pub mod reader;
 pub mod report;

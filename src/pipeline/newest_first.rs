@@ -13,11 +13,11 @@ use crate::model::time::Timestamp;
 use crate::pipeline::collected::{Collected, gathered, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
-use crate::pipeline::packed::{HeldBytes, Packed};
+use crate::pipeline::packed::Packed;
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
-use crate::source::Place;
+use crate::source::{Identity, Numbering, Place};
 use crate::state::checkpoint::OpenWindow;
 
 /// Times that a slice is read because the log changed beneath it, before the run ends there.
@@ -34,7 +34,6 @@ pub struct Slices<T> {
     /// Records that one slice may hold in memory.
     most: usize,
     density: Density,
-    held: HeldBytes,
     /// Told when a slice was read.
     done: Arc<Notify>,
     out: mpsc::Sender<Delivery>,
@@ -56,6 +55,8 @@ struct Read {
     records: usize,
     /// Whether the slice stood still meanwhile.
     is_steady: bool,
+    /// What it said.
+    digest: u64,
 }
 
 /// What a slice turned out to hold.
@@ -100,7 +101,6 @@ impl<T: Transport + 'static> Slices<T> {
             concurrency,
             most,
             density: Density::default(),
-            held: HeldBytes::default(),
             done: Arc::default(),
             out,
         }
@@ -111,7 +111,7 @@ impl<T: Transport + 'static> Slices<T> {
     /// # Errors
     /// What was read before is handed on all the same.
     pub async fn read(mut self) -> Result<Reached, FetchError> {
-        let mut parts = Parts::new(self.open.from, self.end);
+        let mut parts = Parts::new(self.open.from, self.end, self.reader.source.grain());
         loop {
             parts.rework(|slice| self.settled(slice));
             self.begin(&mut parts);
@@ -144,7 +144,7 @@ impl<T: Transport + 'static> Slices<T> {
             let has_failed = parts
                 .begun()
                 .any(|(_, slice)| matches!(slice, Slice::Failed(_)));
-            let may = active < self.at_once() && self.held.has_room() && !has_failed;
+            let may = active < self.at_once() && self.reader.room.has_room_packed() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let width = self.density.span_of(self.most * 3 / 4);
             if !parts.begin(may, width, |span| self.ask(span)) {
@@ -171,7 +171,7 @@ impl<T: Transport + 'static> Slices<T> {
                 let (from, to) = (cut.at, cut.at);
                 let older = Part::Unread(Span { to, ..span });
                 let newer = Span { from, ..span };
-                let newer = match cut.newest.filter(|_| self.held.has_room()) {
+                let newer = match cut.newest.filter(|_| self.reader.room.has_room_packed()) {
                     Some(read) => Part::Begun(Slice::Held(newer, read)),
                     None => Part::Unread(newer),
                 };
@@ -190,7 +190,6 @@ impl<T: Transport + 'static> Slices<T> {
     fn ask(&self, span: Span) -> Slice {
         let reading = Reading {
             reader: self.reader.clone(),
-            held: self.held.clone(),
             span,
             most: self.most,
             is_probe: self.density.span_of(1).is_none(),
@@ -214,11 +213,23 @@ impl<T: Transport + 'static> Slices<T> {
             return Ok(false);
         };
         let received = read.pages.last().map(|page| page.at);
+        let share = self.reader.room.take(read.pages.len()).await;
         let pages = read.pages.into_iter();
-        let pages = pages.map(|page| Ok(self.reader.page_of(page)?.records));
-        let records = gathered(pages.collect::<Result<_, FetchError>>()?, read.since);
+        let pages = pages.map(|page| Ok(self.reader.page_of(page, &share)?.records));
+        let pages = pages.collect::<Result<_, FetchError>>()?;
+        let identity = self.reader.source.identity();
+        let is_each_one = identity == Identity::Content && read.is_steady;
+        let records = gathered(pages, read.since, identity, is_each_one);
+        let mut records = oldest_first(records, &span);
+        if identity == Identity::Content {
+            let mut numbering = Numbering::default();
+            records
+                .iter_mut()
+                .for_each(|record| numbering.number(record));
+        }
         let delivery = Delivery::Records {
-            records: oldest_first(records, &span),
+            people: self.reader.people_of(&records).await,
+            records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,
             then,
@@ -234,7 +245,6 @@ impl<T: Transport + 'static> Slices<T> {
 /// The reading of one slice.
 struct Reading<T> {
     reader: Arc<Reader<T>>,
-    held: HeldBytes,
     span: Span,
     /// Records that a slice may hold.
     most: usize,
@@ -245,14 +255,24 @@ struct Reading<T> {
 impl<T: Transport> Reading<T> {
     /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
     /// may have slipped past: it is read again.
+    ///
+    /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
+    /// reads the same a second time.
     async fn steady(&self) -> Result<Found, FetchError> {
-        let mut reads = 1;
+        let (mut reads, mut last) = (1, None);
         loop {
-            let found = self.once().await?;
-            let is_unsteady = matches!(&found, Found::Whole(read) if !read.is_steady);
-            if !is_unsteady || reads == SLICE_READS {
+            let mut found = self.once().await?;
+            let Found::Whole(read) = &mut found else {
+                return Ok(found);
+            };
+            let is_content = self.reader.source.identity() == Identity::Content;
+            if is_content && last == Some(read.digest) {
+                read.is_steady = true;
+            }
+            if read.is_steady || reads == SLICE_READS {
                 return Ok(found);
             }
+            last = Some(read.digest);
             reads += 1;
             tracing::info!("records arrived while a slice was read; reading it again");
         }
@@ -260,18 +280,22 @@ impl<T: Transport> Reading<T> {
 
     /// Reads until the slice is whole, or more records were found than it may hold and it can be cut.
     async fn once(&self) -> Result<Found, FetchError> {
-        let mut collected = Collected::default();
+        let mut collected = {
+            let source = &self.reader.source;
+            Collected::new(source.identity(), source.grain())
+        };
         let (mut pages, mut place) = (Vec::new(), Place::Start);
         loop {
             let window = self.span.window();
             let (page, body) = self.reader.page_and_body(&window, &place).await?;
-            pages.push(Packed::new(place, &body, &self.held));
+            pages.push(Packed::new(place, &body, &self.reader.room));
             collected.add(&page.records, &self.span)?;
             let read = |pages, since| Read {
                 pages,
                 since,
                 records: collected.records,
                 is_steady: collected.is_steady(),
+                digest: collected.digest(),
             };
             let Some(next) = page.next else {
                 return Ok(Found::Whole(read(pages, None)));

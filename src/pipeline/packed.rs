@@ -1,15 +1,10 @@
 //! Owns pages that were read ahead and wait for their turn: packed, they take a tenth of their size.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use bytes::Bytes;
 
+use crate::http::room::{PackedShare, Room};
 use crate::model::time::Timestamp;
 use crate::source::Place;
-
-/// Bytes of packed pages that may be held, over all parts.
-const HELD_BYTES: usize = 12 * 1024 * 1024;
 
 /// zstd's quickest: a page in about a millisecond.
 const LEVEL: i32 = 1;
@@ -22,7 +17,7 @@ pub struct Packed {
     /// When it was received.
     pub at: Timestamp,
     body: Body,
-    held: Held,
+    share: PackedShare,
 }
 
 #[derive(Debug)]
@@ -40,35 +35,9 @@ impl Body {
     }
 }
 
-/// How many bytes are held by all parts of a window.
-#[derive(Debug, Clone, Default)]
-pub struct HeldBytes(Arc<AtomicUsize>);
-
-/// A share of them, until it is dropped.
-#[derive(Debug)]
-struct Held(HeldBytes, usize);
-
-impl HeldBytes {
-    /// Whether more may be asked for ahead of the first part.
-    pub fn has_room(&self) -> bool {
-        self.0.load(Ordering::Relaxed) < HELD_BYTES
-    }
-
-    fn hold(&self, bytes: usize) -> Held {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Held(self.clone(), bytes)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
 impl Packed {
     /// Packs the text of the page at `place`, received just now.
-    pub fn new(place: Place, body: &Bytes, held: &HeldBytes) -> Packed {
+    pub fn new(place: Place, body: &Bytes, room: &Room) -> Packed {
         // It does not fail, but for a lack of memory.
         let body = match zstd::bulk::compress(body, LEVEL) {
             // zstd leaves it the room that it might have needed.
@@ -78,7 +47,7 @@ impl Packed {
         Packed {
             place,
             at: chrono::Utc::now(),
-            held: held.hold(body.length()),
+            share: room.pack(body.length()),
             body,
         }
     }
@@ -88,7 +57,7 @@ impl Packed {
     /// # Errors
     /// zstd's, which for what it packed itself is a lack of memory.
     pub fn unpack(self) -> std::io::Result<Bytes> {
-        drop(self.held);
+        drop(self.share);
         match self.body {
             Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(&*packed)?)),
             Body::Plain(body) => Ok(body),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
-use crate::model::time::{Timestamp, Window};
+use crate::model::time::{Timestamp, Window, ceil};
 
 /// A span of time, `from <= t < to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +44,16 @@ pub enum Part<R> {
 #[derive(Debug)]
 pub struct Parts<R> {
     parts: VecDeque<Part<R>>,
+    /// Parts are cut at multiples of it: that of the dates which the server takes.
+    grain: TimeDelta,
 }
 
 impl<R> Parts<R> {
     /// Nothing of `from <= t < to` is read yet.
-    pub fn new(from: Timestamp, to: Timestamp) -> Parts<R> {
+    pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> Parts<R> {
         let mut parts = Parts {
             parts: VecDeque::new(),
+            grain,
         };
         parts.put_back(Span { from, to });
         parts
@@ -77,7 +80,7 @@ impl<R> Parts<R> {
         if at > 0 && !may {
             return false;
         }
-        let (span, rest) = carve(whole, width);
+        let (span, rest) = carve(whole, width, self.grain);
         self.parts[at] = Part::Begun(start(span));
         if let Some(rest) = rest {
             self.parts.insert(at + 1, Part::Unread(rest));
@@ -143,10 +146,12 @@ impl<R> Parts<R> {
     }
 }
 
-/// The first `width` of `whole` and the rest of it. A rest of less than half of it is none.
-fn carve(whole: Span, width: Option<TimeDelta>) -> (Span, Option<Span>) {
+/// The first `width` of `whole`, cut at a multiple of `grain`, and the rest of it. A rest of less than half of
+/// it is none.
+fn carve(whole: Span, width: Option<TimeDelta>, grain: TimeDelta) -> (Span, Option<Span>) {
     let width = width.map(|width| width.max(TimeDelta::milliseconds(1)));
     let cut = width.and_then(|width| whole.from.checked_add_signed(width));
+    let cut = cut.map(|cut| ceil(cut, grain));
     match (cut, width) {
         (Some(cut), Some(width)) if cut + width / 2 < whole.to => {
             (Span { to: cut, ..whole }, Some(Span { from: cut, ..whole }))
@@ -160,6 +165,26 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const MS: TimeDelta = TimeDelta::milliseconds(1);
+
+    #[test]
+    fn parts_end_at_multiples_of_the_grain() {
+        let mut parts = Parts::new(at(2_254), at(5_334), TimeDelta::seconds(1));
+        let narrow = Some(TimeDelta::milliseconds(30));
+        while parts.begin(true, narrow, |span| span) {}
+        let spans: Vec<_> = parts
+            .begun()
+            .map(|(_, span)| (span.from.timestamp_millis(), span.to.timestamp_millis()))
+            .collect();
+        let want = [
+            (2_254, 3_000),
+            (3_000, 4_000),
+            (4_000, 5_000),
+            (5_000, 5_334),
+        ];
+        assert_eq!(spans, want);
+    }
+
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_timestamp_millis(ms).unwrap()
     }
@@ -170,7 +195,7 @@ mod tests {
 
     #[test]
     fn so_many_are_begun_and_the_first_in_any_case() {
-        let mut parts = Parts::new(at(0), at(100));
+        let mut parts = Parts::new(at(0), at(100), MS);
         let width = Some(TimeDelta::milliseconds(10));
         while parts.begin(parts.begun().count() < 3, width, ms) {}
         assert_eq!(parts.begun().count(), 3);
@@ -197,14 +222,14 @@ mod tests {
 
     #[test]
     fn an_empty_window_has_no_parts() {
-        assert!(Parts::<()>::new(at(5), at(5)).take().is_none());
-        assert!(Parts::<()>::new(at(5), at(4)).take().is_none());
+        assert!(Parts::<()>::new(at(5), at(5), MS).take().is_none());
+        assert!(Parts::<()>::new(at(5), at(4), MS).take().is_none());
     }
 
     #[test]
     fn a_small_rest_is_no_part_of_its_own() {
         let begun = |to| {
-            let mut parts = Parts::new(at(0), at(to));
+            let mut parts = Parts::new(at(0), at(to), MS);
             parts.begin(false, Some(TimeDelta::milliseconds(10)), ms);
             match parts.take() {
                 Some(Part::Begun(begun)) => begun,
@@ -220,7 +245,7 @@ mod tests {
             end in 1_i64..10_000,
             steps in prop::collection::vec((1_usize..5, prop::option::of(0_i64..3_000)), 1..60),
         ) {
-            let mut parts = Parts::new(at(0), at(end));
+            let mut parts = Parts::new(at(0), at(end), MS);
             let mut reached = 0;
             for (most, width) in steps {
                 while parts.begin(parts.begun().count() < most, width.map(TimeDelta::milliseconds), ms) {}

@@ -11,10 +11,13 @@ use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::Response;
 use crate::http::retry::Patience;
+use crate::http::room::{Room, Share};
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::packed::Packed;
+use crate::pipeline::people::Directory;
 use crate::pipeline::plan::watermark_of;
 use crate::source::{Page, Place, Source};
 use crate::telemetry::meter::Meter;
@@ -33,8 +36,12 @@ pub struct Reader<T> {
     pub limits: Arc<Limits>,
     /// How long failures are borne.
     pub patience: Patience,
+    /// Where answers wait.
+    pub room: Room,
     /// Counts what happens.
     pub meter: Arc<Meter>,
+    /// Looks up whom its records mean, where that is wanted.
+    pub directory: Option<Directory<T>>,
 }
 
 impl<T: Transport> Reader<T> {
@@ -80,19 +87,27 @@ impl<T: Transport> Reader<T> {
         Ok((page, body))
     }
 
-    /// The page that was packed.
+    /// The page that was packed, now in the room of `share`.
     ///
     /// # Errors
     /// [`FetchError::Died`], which for a page that could be read before is a lack of memory.
-    pub fn page_of(&self, packed: Packed) -> Result<Page, FetchError> {
+    pub fn page_of(&self, packed: Packed, share: &Arc<Share>) -> Result<Page, FetchError> {
         let place = packed.place.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
-            body: packed.unpack().map_err(|_| FetchError::Died)?,
+            body: share.keep(packed.unpack().map_err(|_| FetchError::Died)?),
         };
         let page = self.source.read(&place, &response);
         page.map_err(|_| FetchError::Died)
+    }
+
+    /// Whom `records` may mean, as far as that is known or wanted.
+    pub async fn people_of(&self, records: &[Record]) -> People {
+        match &self.directory {
+            Some(directory) => directory.people_of(records).await,
+            None => People::default(),
+        }
     }
 
     /// How many requests must be under way at once to use all of the quota.

@@ -1,5 +1,7 @@
 //! Owns the machine-readable account of a run (`--report`).
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use crate::model::time::{Timestamp, Window, format_millis};
@@ -42,6 +44,9 @@ pub struct SourceReport {
     /// Whether the run ended because nobody reads its output any more, as `| head` does.
     #[serde(skip)]
     pub reader_left: bool,
+    /// How long it took.
+    #[serde(skip)]
+    pub took: Duration,
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -109,6 +114,7 @@ impl SourceReport {
             exit_code: 0,
             error: None,
             reader_left: false,
+            took: Duration::ZERO,
             warnings: Vec::new(),
             silence: None,
             windows: Vec::new(),

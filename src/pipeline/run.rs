@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::block_in_place;
+use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::http::client::Transport;
@@ -99,7 +100,7 @@ async fn pull_into<T: Transport + 'static>(
     report: &mut SourceReport,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
-    let (plan, writer) = tokio::task::block_in_place(|| prepare(run, order))?;
+    let (plan, writer) = block_in_place(|| prepare(run, order))?;
     report.windows = plan
         .windows
         .iter()
@@ -110,11 +111,8 @@ async fn pull_into<T: Transport + 'static>(
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
-    let handle = Handle::current();
-    let span = tracing::Span::current();
-    let writing = tokio::task::spawn_blocking(move || {
-        span.in_scope(|| drain(&handle, writer, receiver, stop))
-    });
+    // In a task of its own, and on a thread of its own only while it writes.
+    let writing = tokio::spawn(drain(writer, receiver, stop).in_current_span());
     let fetching = async {
         let listener = sender.clone();
         tokio::select! {
@@ -130,7 +128,7 @@ async fn pull_into<T: Transport + 'static>(
         writer.complete(run.start);
     }
     let committed = match &written {
-        Ok(_) => tokio::task::block_in_place(|| writer.finish()),
+        Ok(_) => block_in_place(|| writer.finish()),
         Err(_) => Ok(()),
     };
     report.count(writer.committed(), &run.fetcher.reader.meter);
@@ -254,18 +252,19 @@ enum Next {
 }
 
 /// Writes what is delivered until the end, and commits in time, also while nothing comes.
-fn drain(
-    handle: &Handle,
+async fn drain(
     mut writer: Writer,
     mut deliveries: mpsc::Receiver<Delivery>,
     mut stop: watch::Receiver<Stop>,
 ) -> (Writer, Result<End, RunError>) {
     let result = loop {
         let due = writer.commit_due();
-        let step = match handle.block_on(next(&mut deliveries, &mut stop, due)) {
-            Next::Delivery(delivery) => writer.write(delivery),
-            Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
-            Next::Stop => break writer.finish().and(Err(RunError::Interrupted)),
+        let step = match next(&mut deliveries, &mut stop, due).await {
+            Next::Delivery(delivery) => block_in_place(|| writer.write(delivery)),
+            Next::CommitDue => block_in_place(|| writer.commit()).map(|()| Flow::GoOn),
+            Next::Stop => {
+                break block_in_place(|| writer.finish()).and(Err(RunError::Interrupted));
+            }
             Next::End => break Ok(End::All),
         };
         match step {

@@ -93,6 +93,14 @@ fn access(origin: &Origin) -> String {
             "the plan (audit logging needs Atlassian Guard: without it the log stays empty), the role of the key's owner (organization admin), the key's scope (`read:events:admin`) and expiry, the organization id ({})",
             origin.org_id.as_deref().unwrap_or("none")
         ),
+        SourceKind::ConfluenceAudit => format!(
+            "the plan (audit logging needs more than a Free one), the account's role (Confluence administrator), the token's scope (`read:audit-log:confluence`) and expiry, the site ({})",
+            origin.site.as_deref().unwrap_or("none")
+        ),
+        SourceKind::DatacenterAudit => format!(
+            "the log's coverage level and retention (in the product's audit log settings), the account's role (system administrator), the server ({})",
+            origin.site.as_deref().unwrap_or("none")
+        ),
         SourceKind::JiraAudit => format!(
             "the plan (audit logging needs more than a Free one), the account's role (`Administer Jira`), the token's scope (`read:audit-log:jira`) and expiry, the site ({})",
             origin.site.as_deref().unwrap_or("none")
@@ -133,6 +141,7 @@ mod tests {
             kind,
             org_id: Some("org-1".to_owned()),
             site: Some("acme.example".to_owned()),
+            reader: None,
         }
     }
 

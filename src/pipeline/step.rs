@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::settings::Format;
 use crate::model::event::{Text, UNPARSED};
+use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
@@ -35,6 +36,8 @@ pub struct Step {
     pub rhythm: Rhythm,
     /// What lies before this was written by an earlier reading.
     pub written_before: Option<Timestamp>,
+    /// Whom the records may mean.
+    pub people: People,
     start: Timestamp,
 }
 
@@ -83,6 +86,7 @@ impl Step {
             seen: Seen::default(),
             rhythm: Rhythm::default(),
             written_before: None,
+            people: People::default(),
             start,
         }
     }
@@ -105,6 +109,11 @@ impl Step {
         self.remaining == Some(0)
     }
 
+    /// Takes note of `records` that came together; to be called before any of them is taken.
+    pub fn brought(&mut self, records: &[Record]) {
+        self.seen.brought(records);
+    }
+
     /// Renders the next records, in order, into `lines`, until all are done or the step is full.
     /// Returns what became of them and how many were taken.
     pub fn take(
@@ -114,7 +123,6 @@ impl Step {
         lines: &mut Vec<u8>,
     ) -> (Tally, usize) {
         let mut tally = Tally::default();
-        self.seen.brought(records);
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
                 return (tally, taken);
@@ -174,6 +182,9 @@ impl Step {
         tally: &mut Tally,
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
+        if !self.people.is_empty() {
+            normalise::people::name(&mut event, |id| self.people.get(id));
+        }
         if verdict == Verdict::Clash {
             // Both are kept, so that each id must still be unique.
             event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());
@@ -207,6 +218,7 @@ mod tests {
             kind: SourceKind::OrgEvents,
             org_id: None,
             site: None,
+            reader: None,
         };
         Step::new(
             origin,
@@ -236,6 +248,7 @@ mod tests {
     /// Takes all `records`; returns the ids written and the tally.
     fn take(step: &mut Step, records: &[Record]) -> (Vec<String>, Tally) {
         let mut lines = Vec::new();
+        step.brought(records);
         let (tally, _) = step.take(records, at("12:00:00"), &mut lines);
         (ids(&lines), tally)
     }

@@ -1,11 +1,12 @@
 //! Owns the writing side of a run: step, append, commit, checkpoint, in this order and no other.
 //!
-//! Runs on a thread that may block.
+//! Blocks the thread that it is called on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::crash;
+use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
@@ -19,6 +20,9 @@ use crate::telemetry::meter::Meter;
 /// Uncommitted bytes that make a commit due: a commit costs two syncs, and what is not committed
 /// is fetched again after a crash.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Records that are rendered before their lines are written: their lines are twice as long as they are.
+const AT_ONCE: usize = 64;
 
 /// The longest that a line stays uncommitted.
 const COMMIT_AFTER: Duration = Duration::from_secs(2);
@@ -43,7 +47,6 @@ pub struct Writer {
     tally: Tally,
     /// The tally as of the last commit.
     committed: Tally,
-    lines: Vec<u8>,
     /// [`COMMIT_BYTES`] but for tests.
     commit_bytes: usize,
     uncommitted_bytes: usize,
@@ -67,7 +70,6 @@ impl Writer {
             meter,
             tally: Tally::default(),
             committed: Tally::default(),
-            lines: Vec::new(),
             commit_bytes: crash::limit("COMMIT_BYTES", COMMIT_BYTES),
             uncommitted_bytes: 0,
             uncommitted_events: 0,
@@ -146,6 +148,7 @@ impl Writer {
             Delivery::Records {
                 records,
                 received,
+                people,
                 window,
                 then,
                 passed,
@@ -153,10 +156,8 @@ impl Writer {
                 if !records.is_empty() {
                     self.announce()?;
                 }
-                self.lines.clear();
-                let (tally, taken) = self.step.take(&records, received, &mut self.lines);
-                self.append(&tally)?;
-                if taken < records.len() {
+                self.step.people = people;
+                if !self.take(&records, received)? {
                     // The window stays: the page is asked for again, and what was taken is known.
                     return Ok(Flow::Enough);
                 }
@@ -206,10 +207,26 @@ impl Writer {
         Ok(())
     }
 
-    fn append(&mut self, tally: &Tally) -> Result<(), RunError> {
-        if !self.lines.is_empty() {
-            self.sink.append(&self.lines)?;
-            self.uncommitted_bytes += self.lines.len();
+    /// Writes the lines of `records`; whether of all of them.
+    fn take(&mut self, records: &[Record], received: Timestamp) -> Result<bool, RunError> {
+        self.step.brought(records);
+        // Not kept until the next delivery: hundreds of sources may wait for theirs.
+        let mut lines = Vec::new();
+        for some in records.chunks(AT_ONCE) {
+            lines.clear();
+            let (tally, taken) = self.step.take(some, received, &mut lines);
+            self.append(&tally, &lines)?;
+            if taken < some.len() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn append(&mut self, tally: &Tally, lines: &[u8]) -> Result<(), RunError> {
+        if !lines.is_empty() {
+            self.sink.append(lines)?;
+            self.uncommitted_bytes += lines.len();
             self.uncommitted_events += tally.events;
             self.oldest_uncommitted.get_or_insert_with(Instant::now);
         }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::Api;
+
 /// How the server behaves. All of it may change while the server runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
@@ -28,14 +30,24 @@ pub struct Behaviour {
     pub org_max_limit: usize,
     /// Largest page of Jira; a larger `limit` is clamped (1000).
     pub jira_max_limit: usize,
+    /// Largest page of Confluence; a larger `limit` is clamped (the real cap is not documented).
+    pub confluence_max_limit: usize,
     /// Rate limit of events-stream. Real: 50 a minute.
     pub org_rate_limit: Option<RateLimit>,
     /// Rate limit of Jira's audit records.
     pub jira_rate_limit: Option<RateLimit>,
+    /// Rate limit of Confluence's audit records.
+    pub confluence_rate_limit: Option<RateLimit>,
+    /// Rate limit of Data Center's audit events, with headers of its own. Real: off, until an administrator sets it.
+    pub datacenter_rate_limit: Option<RateLimit>,
     /// Wait before each answer of events-stream.
     pub org_latency: Duration,
     /// Wait before each answer of Jira.
     pub jira_latency: Duration,
+    /// Wait before each answer of Confluence.
+    pub confluence_latency: Duration,
+    /// Wait before each answer of Data Center.
+    pub datacenter_latency: Duration,
     /// Seconds by which the `Date` and `X-RateLimit-Reset` headers run ahead of the real clock.
     pub clock_skew: i64,
     /// JSON is sent with newlines and indentation between the tokens.
@@ -44,7 +56,7 @@ pub struct Behaviour {
     pub gzip: bool,
     /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
     pub scoped_key: bool,
-    /// All Jira products are on Free plans: 403.
+    /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
     /// A Jira date without a zone gives an empty 200 at the site too, not only through the gateway
     /// (elastic/integrations 18138).
@@ -53,6 +65,39 @@ pub struct Behaviour {
     pub insert_on_jira_page: usize,
     /// How many more pages `insert_on_jira_page` happens on; counts down.
     pub insert_on_jira_pages: usize,
+    /// The same for Confluence: so many new records after each page that holds some.
+    pub insert_on_confluence_page: usize,
+    /// How many more pages `insert_on_confluence_page` happens on; counts down.
+    pub insert_on_confluence_pages: usize,
+    /// Confluence's pages say where they go on (`_links.next`), as one collector follows it; another's fixture
+    /// has a full page without it (elastic/integrations, atlassian_confluence).
+    pub confluence_links: bool,
+    /// Data Center reads only dates of whole seconds; a fraction is a 400.
+    pub datacenter_whole_seconds: bool,
+    /// Each reading of Data Center's log is an event of that log, by whoever read. Real ones do so.
+    pub audit_reads: bool,
+}
+
+impl Behaviour {
+    /// The rate limit of `api`.
+    pub fn rate_limit(&self, api: Api) -> Option<&RateLimit> {
+        match api {
+            Api::OrgEvents => self.org_rate_limit.as_ref(),
+            Api::JiraAudit => self.jira_rate_limit.as_ref(),
+            Api::ConfluenceAudit => self.confluence_rate_limit.as_ref(),
+            Api::DatacenterAudit => self.datacenter_rate_limit.as_ref(),
+        }
+    }
+
+    /// The wait before each answer of `api`.
+    pub fn latency(&self, api: Api) -> Duration {
+        match api {
+            Api::OrgEvents => self.org_latency,
+            Api::JiraAudit => self.jira_latency,
+            Api::ConfluenceAudit => self.confluence_latency,
+            Api::DatacenterAudit => self.datacenter_latency,
+        }
+    }
 }
 
 impl Default for Behaviour {
@@ -68,10 +113,15 @@ impl Default for Behaviour {
             org_default_limit: 200,
             org_max_limit: 500,
             jira_max_limit: 1000,
+            confluence_max_limit: 1000,
             org_rate_limit: None,
             jira_rate_limit: None,
+            confluence_rate_limit: None,
+            datacenter_rate_limit: None,
             org_latency: Duration::ZERO,
             jira_latency: Duration::ZERO,
+            confluence_latency: Duration::ZERO,
+            datacenter_latency: Duration::ZERO,
             clock_skew: 0,
             pretty_json: false,
             gzip: false,
@@ -80,6 +130,11 @@ impl Default for Behaviour {
             zoneless_empty_everywhere: true,
             insert_on_jira_page: 0,
             insert_on_jira_pages: usize::MAX,
+            insert_on_confluence_page: 0,
+            insert_on_confluence_pages: usize::MAX,
+            confluence_links: true,
+            datacenter_whole_seconds: false,
+            audit_reads: false,
         }
     }
 }
@@ -137,7 +192,7 @@ pub struct RateLimit {
     pub reset_precision: ResetPrecision,
     /// A 429 carries `Retry-After` in whole seconds.
     pub retry_after: bool,
-    /// Shape of the 429's body on the admin API; Jira has its own.
+    /// Shape of the 429's body on the admin API; the others have their own.
     pub envelope: Envelope,
 }
 

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Api, Behaviour, Fault, Request,
-    jira::JiraRecord,
+    data::Compose,
     org::OrgEvent,
+    records::{Record, RecordLog},
     world::{Shared, World},
 };
 
@@ -49,17 +50,50 @@ impl Control {
     /// Composes `n` more Jira records, created now and after all others.
     pub fn add_jira_records(&self, n: usize) {
         let world = &mut *self.shared.world();
-        let start = start_after(world.jira.last_created_ms(), world.now_ms(), n);
-        for (_, at) in spread(start, n) {
-            let record = world.jira_composer.compose(at);
-            world.jira.add(record);
-        }
+        let now = world.now_ms();
+        add(&mut world.jira, &mut world.jira_composer, now, n);
+    }
+
+    /// Composes `n` more Confluence records, created now and after all others.
+    pub fn add_confluence_records(&self, n: usize) {
+        let world = &mut *self.shared.world();
+        let now = world.now_ms();
+        add(
+            &mut world.confluence,
+            &mut world.confluence_composer,
+            now,
+            n,
+        );
+    }
+
+    /// Composes `n` more Data Center events, of now and after all others.
+    pub fn add_datacenter_events(&self, n: usize) {
+        let world = &mut *self.shared.world();
+        let now = world.now_ms();
+        add(
+            &mut world.datacenter,
+            &mut world.datacenter_composer,
+            now,
+            n,
+        );
     }
 
     /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not written into it.
     pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
-        let record = JiraRecord::verbatim(json, created.timestamp_millis());
+        let record = Record::verbatim(json, created.timestamp_millis());
         self.shared.world().jira.add(record);
+    }
+
+    /// Adds a Confluence record in the same way.
+    pub fn add_confluence_record_json(&self, json: String, created: DateTime<Utc>) {
+        let record = Record::verbatim(json, created.timestamp_millis());
+        self.shared.world().confluence.add(record);
+    }
+
+    /// Adds a Data Center event in the same way.
+    pub fn add_datacenter_event_json(&self, json: String, at: DateTime<Utc>) {
+        let record = Record::verbatim(json, at.timestamp_millis());
+        self.shared.world().datacenter.add(record);
     }
 
     /// The ids of all organization events, by processing time and then by order of arrival.
@@ -80,6 +114,16 @@ impl Control {
     /// The JSON text of all Jira records, in the order of [`jira_ids`](Self::jira_ids).
     pub fn jira_texts(&self) -> Vec<String> {
         self.shared.world().jira.texts()
+    }
+
+    /// The JSON text of all Confluence records, newest first, as served.
+    pub fn confluence_texts(&self) -> Vec<String> {
+        self.shared.world().confluence.texts()
+    }
+
+    /// The JSON text of all Data Center events, newest first, as served.
+    pub fn datacenter_texts(&self) -> Vec<String> {
+        self.shared.world().datacenter.texts()
     }
 
     /// The requests so far, in order of arrival, those to unlisted paths included.
@@ -146,6 +190,14 @@ impl Control {
     /// Stops the server, as dropping the [`super::Sandbox`] does.
     pub fn stop(&self) {
         self.shared.stop();
+    }
+}
+
+/// Composes `n` more records of a log.
+fn add(log: &mut RecordLog, composer: &mut impl Compose, now: i64, n: usize) {
+    let start = start_after(log.last_created_ms(), now, n);
+    for (_, at) in spread(start, n) {
+        log.add(composer.compose(at));
     }
 }
 

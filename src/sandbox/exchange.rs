@@ -3,8 +3,8 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, Envelope, Fault, RateLimit, jira, json_text, org, pieces::Pieces, reply::Reply,
-    route::Route, throttle, world::World,
+    Api, Envelope, Fault, access, confluence, datacenter, jira, json_text, org, pieces::Pieces,
+    reply::Reply, route::Route, throttle, world::World,
 };
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
@@ -32,6 +32,12 @@ impl Ask {
             .iter()
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
+    }
+
+    /// A query parameter that is a number; None when it is there and is none.
+    pub fn number(&self, name: &str, default: usize) -> Option<usize> {
+        self.param(name)
+            .map_or(Some(default), |text| text.parse().ok())
     }
 }
 
@@ -101,10 +107,11 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         return org::errors::METHOD_NOT_ALLOWED.reply(Envelope::Errors, &ask.path);
     }
     let refused = match &ask.route {
-        Route::JiraSite => jira::refusal(ask, false, world.behaviour.free_plan),
-        Route::JiraGateway(_) => jira::refusal(ask, true, world.behaviour.free_plan),
+        Route::JiraAudit(way) => jira::refusal(ask, way, world.behaviour.free_plan),
+        Route::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
+        Route::DatacenterEvents => datacenter::refusal(ask),
         Route::Orgs | Route::Org(_) | Route::OrgEvents(_) => org::refusal(ask),
-        Route::TenantInfo | Route::Unknown => None,
+        Route::JiraUsers(_) | Route::TenantInfo | Route::DatacenterWhoami | Route::Unknown => None,
     };
     if let Some(reply) = refused {
         return reply;
@@ -127,9 +134,12 @@ fn endpoint(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         Route::Orgs => org::list(world),
         Route::Org(id) => org::one(id, &ask.path),
         Route::OrgEvents(id) => org::events(world, ask, id, fault),
-        Route::TenantInfo => jira::tenant_info(),
-        Route::JiraSite => jira::records(world, ask, None, fault),
-        Route::JiraGateway(cloud_id) => jira::records(world, ask, Some(cloud_id), fault),
+        Route::TenantInfo => access::tenant_info(),
+        Route::JiraAudit(way) => jira::records(world, ask, way, fault),
+        Route::JiraUsers(way) => jira::bulk(ask, way),
+        Route::ConfluenceAudit(_) => confluence::records(world, ask, fault),
+        Route::DatacenterEvents => datacenter::events(world, ask, fault),
+        Route::DatacenterWhoami => datacenter::whoami(ask),
         Route::Unknown => org::errors::UNKNOWN_RESOURCE.reply(Envelope::Errors, &ask.path),
     }
 }
@@ -139,29 +149,30 @@ fn throttled(world: &mut World, ask: &Ask) -> (Vec<(String, String)>, Option<Rep
     let Some((api, limit)) = ask
         .route
         .api()
-        .and_then(|api| Some((api, limit_of(world, api)?)))
+        .and_then(|api| Some((api, world.behaviour.rate_limit(api)?.clone())))
     else {
         return (Vec::new(), None);
     };
     let now = Utc::now();
     let verdict = world.throttles.of(api).judge(&limit, now);
     let skew = TimeDelta::try_seconds(world.behaviour.clock_skew).unwrap_or_default();
-    let headers = throttle::headers(&limit, &verdict, now + skew);
+    let headers = match api {
+        Api::OrgEvents | Api::JiraAudit | Api::ConfluenceAudit => {
+            throttle::headers(&limit, &verdict, now + skew)
+        }
+        Api::DatacenterAudit => throttle::datacenter_headers(&limit, &verdict),
+    };
     let refusal = (!verdict.passes).then(|| match api {
         Api::OrgEvents => org::errors::RATE_LIMITED.reply(limit.envelope, &ask.path),
         Api::JiraAudit => jira::rate_limited(),
+        Api::ConfluenceAudit => confluence::error(429, "Rate limit exceeded."),
+        Api::DatacenterAudit => datacenter::error(429, "Rate limit exceeded."),
     });
     (headers, refusal)
 }
 
-fn limit_of(world: &World, api: Api) -> Option<RateLimit> {
-    match api {
-        Api::OrgEvents => world.behaviour.org_rate_limit.clone(),
-        Api::JiraAudit => world.behaviour.jira_rate_limit.clone(),
-    }
-}
-
-fn plain(status: u16, content_type: &str, body: &str) -> Reply {
+/// A body that is no JSON.
+pub fn plain(status: u16, content_type: &str, body: &str) -> Reply {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
     Reply {
         status,

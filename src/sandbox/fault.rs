@@ -60,12 +60,13 @@ pub enum Fault {
     GzipBomb(u64),
     /// The last 200 answer of this API once more, byte for byte. Without one, the normal answer.
     RepeatPage,
-    /// events-stream: the normal page, but its `meta.next` is the cursor it was asked with.
-    /// Without one, the normal answer.
+    /// The normal page, but it goes on where it was asked: events-stream's `meta.next`, Data Center's
+    /// `nextPageCursor` and Confluence's `_links.next` name the cursor or `start` of the request. Without one, and
+    /// for Jira, the normal answer.
     SameCursor,
     /// The page begins this many events before its place, and those behind follow it: pages overlap.
     Overlap(usize),
-    /// No data, though there is some; events-stream gives a good cursor that has it.
+    /// No data, though there is some; all but Jira give a good cursor or link that has it.
     EmptyPageWithCursor,
     /// 400 `ADMIN-400-1` "Invalid page cursor", with or without a cursor in the request.
     ExpiredCursor,

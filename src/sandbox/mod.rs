@@ -7,7 +7,8 @@
 //! ```text
 //! server    accepts connections, and answers one request after the other        (the only async code)
 //!   exchange  fault -> credential -> rate limit -> endpoint -> reply
-//!     org, jira   the two APIs: what they keep, how they page, how they refuse
+//!     org, jira, confluence, datacenter   the APIs: how they page, how they refuse
+//!     access      whose credential it is on the Cloud site, records: a log that is served newest first
 //!     throttle    rate limits, fault: what was scripted, ledger: what was asked
 //!   delivery  a reply, in pieces that are not copied, becomes bytes on the wire: whole, slow, cut, endless
 //! data      composes the events: people at work for a month, and one incident
@@ -16,11 +17,15 @@
 //!
 //! Every behaviour that Atlassian does not document, or that sources disagree about, is a switch in [`Behaviour`].
 
+mod access;
 mod base64;
 mod behaviour;
 mod body;
+mod confluence;
 mod control;
 mod data;
+mod datacenter;
+mod dates;
 mod delivery;
 mod exchange;
 mod fault;
@@ -31,6 +36,7 @@ mod line;
 mod options;
 mod org;
 mod pieces;
+mod records;
 mod reply;
 mod route;
 mod server;
@@ -60,11 +66,11 @@ pub const ORG_NAME: &str = "Lindenfell Instruments";
 pub const API_KEY: &str = "sandbox-org-api-key";
 /// A scoped key that lacks `read:events:admin`: 401 with a message of its own.
 pub const API_KEY_NO_SCOPE: &str = "sandbox-org-api-key-without-scope";
-/// The Jira site whose records are served. The server answers under its own address, whatever the `Host`.
+/// The site whose Jira and Confluence are served. The server answers under its own address, whatever the `Host`.
 pub const JIRA_SITE: &str = "lindenfell-example.atlassian.net";
-/// The site's cloud id, for the gateway path `/ex/jira/{cloud_id}/...`.
+/// The site's cloud id, for the gateway paths `/ex/jira/{cloud_id}/...` and `/ex/confluence/{cloud_id}/...`.
 pub const CLOUD_ID: &str = "b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215";
-/// A Jira administrator, for Basic authentication with [`JIRA_TOKEN`].
+/// An administrator of Jira and Confluence, for Basic authentication with [`JIRA_TOKEN`].
 pub const JIRA_EMAIL: &str = "auditor@lindenfell.example";
 /// The administrator's API token; also accepted as a Bearer token.
 pub const JIRA_TOKEN: &str = "sandbox-jira-token";
@@ -72,3 +78,17 @@ pub const JIRA_TOKEN: &str = "sandbox-jira-token";
 pub const JIRA_EMAIL_NOT_ADMIN: &str = "reader@lindenfell.example";
 /// That user's API token; also accepted as a Bearer token.
 pub const JIRA_TOKEN_NOT_ADMIN: &str = "sandbox-jira-token-not-admin";
+/// The administrator's token with scopes: it works through the gateway, and is a 401 at the site itself.
+pub const JIRA_TOKEN_SCOPED: &str = "sandbox-jira-token-scoped";
+/// One with scopes of which none is for audit logs: 401 at the gateway too, with a message of its own.
+pub const JIRA_TOKEN_NO_SCOPE: &str = "sandbox-jira-token-without-scope";
+/// An administrator of the Data Center product, which answers at the root and below `/dc`.
+pub const DATACENTER_USER: &str = "auditor";
+/// That user's password, for Basic authentication.
+pub const DATACENTER_PASSWORD: &str = "sandbox-datacenter-password";
+/// That user's personal access token, for Bearer authentication.
+pub const DATACENTER_TOKEN: &str = "sandbox-datacenter-token";
+/// A user who may sign in but is no administrator: 403.
+pub const DATACENTER_USER_NOT_ADMIN: &str = "reader";
+/// That user's personal access token.
+pub const DATACENTER_TOKEN_NOT_ADMIN: &str = "sandbox-datacenter-token-not-admin";

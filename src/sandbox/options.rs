@@ -24,6 +24,10 @@ pub struct DataOptions {
     pub org_events: usize,
     /// Jira audit records in the history.
     pub jira_records: usize,
+    /// Confluence audit records in the history.
+    pub confluence_records: usize,
+    /// Data Center audit events in the history.
+    pub datacenter_events: usize,
     /// The end of the history, and the sandbox's clock when it starts.
     pub now: DateTime<Utc>,
     /// Length of the history in days; at least 1.
@@ -38,6 +42,8 @@ impl Default for DataOptions {
             seed: 7,
             org_events: 2400,
             jira_records: 600,
+            confluence_records: 300,
+            datacenter_events: 300,
             now: Utc::now(),
             days: 30,
             clean: false,

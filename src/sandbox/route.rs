@@ -1,12 +1,16 @@
 //! Which endpoint a path is.
 
-/// The two audited endpoints: faults, rate limits and counts are kept for each.
+/// The audited endpoints: faults, rate limits and counts are kept for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     /// `GET /admin/v1/orgs/{org_id}/events-stream`.
     OrgEvents,
     /// `GET /rest/api/3/auditing/record`, at the site or through the gateway.
     JiraAudit,
+    /// `GET /wiki/rest/api/audit`, at the site or through the gateway.
+    ConfluenceAudit,
+    /// `GET /rest/auditing/1.0/events`, at the root or below `/dc`.
+    DatacenterAudit,
 }
 
 /// A path, understood.
@@ -21,11 +25,26 @@ pub enum Route {
     /// `/_edge/tenant_info`, which needs no credential
     TenantInfo,
     /// `/rest/api/3/auditing/record`
-    JiraSite,
-    /// `/ex/jira/{cloud_id}/rest/api/3/auditing/record`
-    JiraGateway(String),
+    JiraAudit(Way),
+    /// `/rest/api/3/user/bulk`
+    JiraUsers(Way),
+    /// `/wiki/rest/api/audit`
+    ConfluenceAudit(Way),
+    /// `/rest/auditing/1.0/events`
+    DatacenterEvents,
+    /// `/plugins/servlet/applinks/whoami`, which needs no credential
+    DatacenterWhoami,
     /// Anything else
     Unknown,
+}
+
+/// How a product of the Cloud site is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// At the site itself.
+    Site,
+    /// Through the gateway, `/ex/{product}/{cloud_id}`, with this cloud id.
+    Gateway(String),
 }
 
 impl Route {
@@ -37,17 +56,36 @@ impl Route {
             ["admin", "v1", "orgs", org] => Self::Org((*org).to_owned()),
             ["admin", "v1", "orgs", org, "events-stream"] => Self::OrgEvents((*org).to_owned()),
             ["_edge", "tenant_info"] => Self::TenantInfo,
-            ["rest", "api", "3", "auditing", "record"] => Self::JiraSite,
-            [
-                "ex",
-                "jira",
-                cloud,
-                "rest",
-                "api",
-                "3",
-                "auditing",
-                "record",
-            ] => Self::JiraGateway((*cloud).to_owned()),
+            ["ex", "jira", cloud, rest @ ..] => Self::jira(rest, Way::Gateway((*cloud).to_owned())),
+            ["ex", "confluence", cloud, rest @ ..] => {
+                Self::confluence(rest, Way::Gateway((*cloud).to_owned()))
+            }
+            ["rest", "api", ..] => Self::jira(&segments, Way::Site),
+            ["wiki", ..] => Self::confluence(&segments, Way::Site),
+            ["dc", rest @ ..] => Self::datacenter(rest),
+            rest => Self::datacenter(rest),
+        }
+    }
+
+    fn jira(segments: &[&str], way: Way) -> Self {
+        match segments {
+            ["rest", "api", "3", "auditing", "record"] => Self::JiraAudit(way),
+            ["rest", "api", "3", "user", "bulk"] => Self::JiraUsers(way),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn confluence(segments: &[&str], way: Way) -> Self {
+        match segments {
+            ["wiki", "rest", "api", "audit"] => Self::ConfluenceAudit(way),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn datacenter(segments: &[&str]) -> Self {
+        match segments {
+            ["rest", "auditing", "1.0", "events"] => Self::DatacenterEvents,
+            ["plugins", "servlet", "applinks", "whoami"] => Self::DatacenterWhoami,
             _ => Self::Unknown,
         }
     }
@@ -56,8 +94,15 @@ impl Route {
     pub fn api(&self) -> Option<Api> {
         match self {
             Self::OrgEvents(_) => Some(Api::OrgEvents),
-            Self::JiraSite | Self::JiraGateway(_) => Some(Api::JiraAudit),
-            Self::Orgs | Self::Org(_) | Self::TenantInfo | Self::Unknown => None,
+            Self::JiraAudit(_) => Some(Api::JiraAudit),
+            Self::ConfluenceAudit(_) => Some(Api::ConfluenceAudit),
+            Self::DatacenterEvents => Some(Api::DatacenterAudit),
+            Self::Orgs
+            | Self::Org(_)
+            | Self::TenantInfo
+            | Self::JiraUsers(_)
+            | Self::DatacenterWhoami
+            | Self::Unknown => None,
         }
     }
 }
@@ -68,21 +113,49 @@ mod tests {
 
     #[test]
     fn every_served_path_is_known() {
-        assert_eq!(Route::of("/admin/v1/orgs"), Route::Orgs);
-        assert_eq!(Route::of("/admin/v1/orgs/x"), Route::Org("x".into()));
-        assert_eq!(
-            Route::of("/admin/v1/orgs/x/events-stream"),
-            Route::OrgEvents("x".into())
-        );
-        assert_eq!(Route::of("/_edge/tenant_info"), Route::TenantInfo);
+        let gateway = || Way::Gateway("c1".into());
+        for (path, route) in [
+            ("/admin/v1/orgs", Route::Orgs),
+            ("/admin/v1/orgs/x", Route::Org("x".into())),
+            (
+                "/admin/v1/orgs/x/events-stream",
+                Route::OrgEvents("x".into()),
+            ),
+            ("/admin/v1/orgs/x/events", Route::Unknown),
+            ("/rest/api/3/auditing/record", Route::JiraAudit(Way::Site)),
+            (
+                "/ex/jira/c1/rest/api/3/auditing/record",
+                Route::JiraAudit(gateway()),
+            ),
+            ("/rest/api/3/user/bulk", Route::JiraUsers(Way::Site)),
+            (
+                "/ex/jira/c1/rest/api/3/user/bulk",
+                Route::JiraUsers(gateway()),
+            ),
+            ("/wiki/rest/api/audit", Route::ConfluenceAudit(Way::Site)),
+            (
+                "/ex/confluence/c1/wiki/rest/api/audit",
+                Route::ConfluenceAudit(gateway()),
+            ),
+            ("/ex/confluence/c1/rest/api/audit", Route::Unknown),
+            ("/ex/jira/c1/wiki/rest/api/audit", Route::Unknown),
+            ("/rest/auditing/1.0/events", Route::DatacenterEvents),
+            ("/dc/rest/auditing/1.0/events", Route::DatacenterEvents),
+            (
+                "/dc/plugins/servlet/applinks/whoami",
+                Route::DatacenterWhoami,
+            ),
+            ("/dc/rest/api/3/user/bulk", Route::Unknown),
+        ] {
+            assert_eq!(Route::of(path), route, "{path}");
+        }
         assert_eq!(
             Route::of("/rest/api/3/auditing/record").api(),
             Some(Api::JiraAudit)
         );
         assert_eq!(
-            Route::of("/ex/jira/c1/rest/api/3/auditing/record"),
-            Route::JiraGateway("c1".into())
+            Route::of("/dc/rest/auditing/1.0/events/").api(),
+            Some(Api::DatacenterAudit)
         );
-        assert_eq!(Route::of("/admin/v1/orgs/x/events"), Route::Unknown);
     }
 }

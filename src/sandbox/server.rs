@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use axum::{
@@ -15,7 +15,7 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{
-    Api, Control, Options,
+    Control, Options,
     delivery::{self, Terms},
     exchange::{self, Ask},
     ledger,
@@ -91,14 +91,10 @@ async fn handle(
                 && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
             clock_skew: behaviour.clock_skew,
         };
-        let latency = match ask.route.api() {
-            Some(Api::OrgEvents) => behaviour.org_latency,
-            Some(Api::JiraAudit) => behaviour.jira_latency,
-            None => Duration::ZERO,
-        };
+        let latency = ask.route.api().map(|api| behaviour.latency(api));
         (reply, fault, latency, terms)
     };
-    if !latency.is_zero() {
+    if let Some(latency) = latency.filter(|latency| !latency.is_zero()) {
         tokio::time::sleep(latency).await;
     }
     delivery::deliver(&shared, &line, reply, fault, &terms).await

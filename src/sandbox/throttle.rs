@@ -68,11 +68,37 @@ pub fn headers(limit: &RateLimit, verdict: &Verdict, now: DateTime<Utc>) -> Vec<
         ),
         ("x-ratelimit-reset".to_owned(), reset),
     ];
-    if !verdict.passes && limit.retry_after {
-        let seconds = verdict.wait.as_millis().div_ceil(1000);
-        headers.push(("retry-after".to_owned(), seconds.to_string()));
-    }
+    headers.extend(retry_after(limit, verdict));
     headers
+}
+
+/// The headers of a Data Center product, which tell the bucket and how it is filled, and no reset
+/// (confluence.atlassian.com, "Adjusting your code for rate limiting").
+pub fn datacenter_headers(limit: &RateLimit, verdict: &Verdict) -> Vec<(String, String)> {
+    let interval = limit.per.as_millis().div_ceil(1000);
+    let mut headers = vec![
+        ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
+        (
+            "x-ratelimit-remaining".to_owned(),
+            verdict.remaining.to_string(),
+        ),
+        (
+            "x-ratelimit-interval-seconds".to_owned(),
+            interval.to_string(),
+        ),
+        (
+            "x-ratelimit-fillrate".to_owned(),
+            limit.requests.to_string(),
+        ),
+    ];
+    headers.extend(retry_after(limit, verdict));
+    headers
+}
+
+fn retry_after(limit: &RateLimit, verdict: &Verdict) -> Option<(String, String)> {
+    let seconds = verdict.wait.as_millis().div_ceil(1000);
+    let is_told = !verdict.passes && limit.retry_after;
+    is_told.then(|| ("retry-after".to_owned(), seconds.to_string()))
 }
 
 fn window_start(limit: &RateLimit, now: DateTime<Utc>) -> DateTime<Utc> {

@@ -8,8 +8,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, Options, data, fault::Script, jira::JiraLog, ledger::Ledger, org::OrgLog,
-    pieces::Pieces, throttle::Throttle,
+    Api, Behaviour, Options, data, fault::Script, ledger::Ledger, org::OrgLog, pieces::Pieces,
+    records::RecordLog, throttle::Throttle,
 };
 
 /// One value for each [`Api`].
@@ -17,6 +17,8 @@ use super::{
 pub struct PerApi<T> {
     org_events: T,
     jira_audit: T,
+    confluence_audit: T,
+    datacenter_audit: T,
 }
 
 impl<T> PerApi<T> {
@@ -25,6 +27,8 @@ impl<T> PerApi<T> {
         match api {
             Api::OrgEvents => &mut self.org_events,
             Api::JiraAudit => &mut self.jira_audit,
+            Api::ConfluenceAudit => &mut self.confluence_audit,
+            Api::DatacenterAudit => &mut self.datacenter_audit,
         }
     }
 }
@@ -34,12 +38,20 @@ impl<T> PerApi<T> {
 pub struct World {
     /// The organization's events.
     pub org: OrgLog,
-    /// The site's audit records.
-    pub jira: JiraLog,
+    /// Jira's audit records.
+    pub jira: RecordLog,
+    /// Confluence's audit records.
+    pub confluence: RecordLog,
+    /// Data Center's audit events.
+    pub datacenter: RecordLog,
     /// Composes more events.
     pub org_composer: data::OrgComposer,
-    /// Composes more records.
+    /// Composes more records of Jira.
     pub jira_composer: data::JiraComposer,
+    /// Composes more records of Confluence.
+    pub confluence_composer: data::ConfluenceComposer,
+    /// Composes more events of Data Center.
+    pub datacenter_composer: data::DatacenterComposer,
     /// The switches.
     pub behaviour: Behaviour,
     /// Scripted faults.
@@ -63,11 +75,17 @@ impl World {
     pub fn new(options: &Options, base_url: String) -> Self {
         let (org, org_composer) = data::org_history(&options.data);
         let (jira, jira_composer) = data::jira_history(&options.data);
+        let (confluence, confluence_composer) = data::confluence_history(&options.data);
+        let (datacenter, datacenter_composer) = data::datacenter_history(&options.data);
         Self {
             org,
             jira,
+            confluence,
+            datacenter,
             org_composer,
             jira_composer,
+            confluence_composer,
+            datacenter_composer,
             behaviour: options.behaviour.clone(),
             scripts: PerApi::default(),
             throttles: PerApi::default(),

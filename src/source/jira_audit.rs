@@ -84,7 +84,7 @@ impl JiraAudit {
 
 /// Whether a page of `count` records may have been cut by a limit that the server does not state:
 /// such limits are round numbers. At worst it costs one request for an empty page.
-fn is_cap(count: u64) -> bool {
+pub(super) fn is_cap(count: u64) -> bool {
     count.is_multiple_of(50)
 }
 

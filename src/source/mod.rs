@@ -4,11 +4,19 @@
 //! it, a page is a function of the answer. So every source can be tested from a text alone, and a
 //! new API is one new file.
 
+pub mod confluence_audit;
+pub mod datacenter_audit;
 pub mod jira_audit;
+pub mod lookup;
+mod numbering;
 pub mod org_events;
 mod parts;
+pub mod users;
 
-use crate::config::settings::{SourceSettings, Target};
+use chrono::TimeDelta;
+use url::Url;
+
+use crate::config::settings::{Product, Target};
 use crate::http::error::Unreadable;
 use crate::http::message::{Request, Response};
 use crate::model::json::Document;
@@ -16,10 +24,22 @@ use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Window;
 
+pub use numbering::Numbering;
+
 /// One API as one user's source reads it.
 pub trait Source: Send + Sync {
     /// In which order pages come.
     fn order(&self) -> Order;
+
+    /// By what its records are told apart.
+    fn identity(&self) -> Identity {
+        Identity::Own
+    }
+
+    /// The grain of the dates in its requests: a window is cut at multiples of it.
+    fn grain(&self) -> TimeDelta {
+        TimeDelta::milliseconds(1)
+    }
 
     /// The request for the page at `place` of `window`.
     fn request(&self, window: &Window, place: &Place) -> Request;
@@ -29,6 +49,25 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The body is not a page of this API. Such a body never counts as the last page.
     fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable>;
+}
+
+/// By what an API's records are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// An id of the API's own: what has it twice came twice.
+    Own,
+    /// By what they say alone: two equal ones on one page are two.
+    Content,
+}
+
+impl Identity {
+    /// By what the records of a source of type `kind` are told apart.
+    pub fn of(kind: SourceKind) -> Identity {
+        match kind {
+            SourceKind::OrgEvents | SourceKind::JiraAudit => Identity::Own,
+            SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => Identity::Content,
+        }
+    }
 }
 
 /// In which order an API delivers its records.
@@ -62,17 +101,27 @@ pub struct Page {
     pub is_mended: bool,
 }
 
-/// The source that `settings` describe; `org_id` is the organization's, from the configuration or
-/// the credential.
-pub fn of(settings: &SourceSettings, org_id: Option<&str>) -> Box<dyn Source> {
-    match &settings.target {
-        Target::OrgEvents { base_url, .. } => Box::new(org_events::OrgEvents::new(
-            base_url,
-            org_id.unwrap_or_default(),
-            settings.page_size,
-        )),
-        Target::JiraAudit { base_url, .. } => {
-            Box::new(jira_audit::JiraAudit::new(base_url, settings.page_size))
+/// The source that `target` describes, asked at `base_url` (for a site behind the gateway, its product's
+/// address there); `org_id` is the organization's, from the configuration or the credential.
+pub fn of(
+    target: &Target,
+    base_url: &Url,
+    org_id: Option<&str>,
+    page_size: u32,
+) -> Box<dyn Source> {
+    match target {
+        Target::OrgEvents { .. } => {
+            let org_id = org_id.unwrap_or_default();
+            Box::new(org_events::OrgEvents::new(base_url, org_id, page_size))
+        }
+        Target::Site(site) => match site.product {
+            Product::Jira => Box::new(jira_audit::JiraAudit::new(base_url, page_size)),
+            Product::Confluence => {
+                Box::new(confluence_audit::ConfluenceAudit::new(base_url, page_size))
+            }
+        },
+        Target::Datacenter { .. } => {
+            Box::new(datacenter_audit::DatacenterAudit::new(base_url, page_size))
         }
     }
 }
@@ -82,11 +131,13 @@ pub fn record_of(kind: SourceKind, doc: Document) -> Record {
     match kind {
         SourceKind::OrgEvents => org_events::record(doc),
         SourceKind::JiraAudit => jira_audit::record(doc),
+        SourceKind::ConfluenceAudit => confluence_audit::record(doc),
+        SourceKind::DatacenterAudit => datacenter_audit::record(doc),
     }
 }
 
 /// `base` with `path` (which starts with `/`) behind it, whatever slash `base` ends with.
-fn endpoint_url(base: &url::Url, path: &str) -> url::Url {
+fn endpoint_url(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let prefix = base.path().trim_end_matches('/');
     url.set_path(&format!("{prefix}{path}"));

@@ -97,7 +97,7 @@ impl Body {
 }
 
 /// The body without the byte order mark that some proxies put before it, and whether it was mended.
-fn text_of(body: &Bytes) -> (ByteString, bool) {
+pub(super) fn text_of(body: &Bytes) -> (ByteString, bool) {
     let body = match body.starts_with(b"\xef\xbb\xbf") {
         true => body.slice(3..),
         false => body.clone(),

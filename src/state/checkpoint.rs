@@ -13,7 +13,7 @@ use crate::state::seen::Seen;
 pub const VERSION: u64 = 1;
 
 /// The state file: its version says how the rest is to be read.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(tag = "version")]
 enum Versioned<C> {
     /// Version 1.
@@ -44,12 +44,11 @@ pub fn read(text: &[u8]) -> Result<Checkpoint, ReadError> {
     let damaged = |error: serde_json::Error| ReadError::Damaged(error.to_string());
     let probe: Probe = serde_json::from_slice(text).map_err(damaged)?;
     match number(&probe.version) {
-        None => return Err(ReadError::Damaged("no version".to_owned())),
-        Some(newer) if newer > VERSION => return Err(ReadError::Newer(newer)),
-        Some(_) => {}
+        Some(newer) if newer > VERSION => Err(ReadError::Newer(newer)),
+        // Not as `Versioned`: serde would take all of it into memory first, to look for the version.
+        Some(VERSION) => serde_json::from_slice(text).map_err(damaged),
+        _ => Err(ReadError::Damaged("no version".to_owned())),
     }
-    let Versioned::V1(checkpoint) = serde_json::from_slice(text).map_err(damaged)?;
-    Ok(checkpoint)
 }
 
 /// Only the output files that the text of a state file names; nothing where it is none.

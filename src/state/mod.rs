@@ -2,6 +2,7 @@
 //! remembers, and the files they are kept in.
 
 pub mod checkpoint;
+pub mod lookups;
 pub mod rhythm;
 pub mod seen;
 pub mod store;

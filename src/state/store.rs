@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
@@ -18,6 +18,8 @@ pub struct Store {
     folder: PathBuf,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, Written)>>>,
+    /// Held while states are read: hundreds of sources begin at once, and a state may be of megabytes.
+    reading: Arc<Mutex<()>>,
 }
 
 /// A source held by this run; let go when dropped, also when the process dies.
@@ -32,6 +34,7 @@ impl Store {
         Store {
             folder: folder.to_owned(),
             outputs: Arc::default(),
+            reading: Arc::default(),
         }
     }
 
@@ -81,6 +84,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path, error)),
         }
+        let _turn = self.turn();
         let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
         match checkpoint::read(&text) {
             Ok(checkpoint) => Ok(Some(checkpoint)),
@@ -102,6 +106,7 @@ impl Store {
         &self,
         source: &SourceName,
     ) -> Result<impl Iterator<Item = &(SourceName, Written)>, StateError> {
+        let turn = self.turn();
         let all = match self.outputs.get() {
             Some(all) => all,
             None => {
@@ -109,7 +114,12 @@ impl Store {
                 self.outputs.get_or_init(|| read)
             }
         };
+        drop(turn);
         Ok(all.iter().filter(move |(name, _)| name != source))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_outputs(&self) -> Result<Vec<(SourceName, Written)>, StateError> {

@@ -30,8 +30,8 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
     assert!(start.elapsed() < Duration::from_secs(5));
     assert_eq!(run.code, 0, "{}", run.stderr);
     let ids: HashSet<String> = run.ids().into_iter().collect();
-    assert_eq!((run.ids().len(), ids.len()), (3_000, 3_000));
-    assert!(run.stderr.contains("3,000 events"), "{}", run.stderr);
+    assert_eq!((run.ids().len(), ids.len()), (3_600, 3_600));
+    assert!(run.stderr.contains("3,600 events"), "{}", run.stderr);
     assert!(!run.stderr.contains("warning"), "{}", run.stderr);
     assert!(is_empty(&home) && is_empty(&tmp), "something is left");
     let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
@@ -67,12 +67,16 @@ fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
         "300",
         "--records",
         "120",
+        "--confluence-records",
+        "110",
+        "--datacenter-events",
+        "115",
     ]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut server = Server(child.unwrap());
     let mut config = String::new();
     let mut reader = BufReader::new(server.0.stdout.take().unwrap());
-    while config.matches("initial_lookback").count() < 2 {
+    while config.matches("initial_lookback").count() < 4 {
         assert!(reader.read_line(&mut config).unwrap() > 0, "{config}");
     }
     std::fs::write(home.path().join("sandbox.toml"), config).unwrap();
@@ -83,6 +87,8 @@ fn the_sandbox_prints_a_configuration_that_pulls_from_it() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.ids_of("org:").len(), 300);
     assert_eq!(run.ids_of("jira:").len(), 120);
+    assert_eq!(run.ids_of("confluence:").len(), 110);
+    assert_eq!(run.ids_of("dc:").len(), 115);
     let kill = format!("kill -TERM {}", server.0.id());
     Command::new("/bin/sh")
         .args(["-c", &kill])

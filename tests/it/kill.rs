@@ -10,7 +10,7 @@ use atlaudit::sandbox::{RateLimit, Window};
 
 use crate::support::{Outputs, Site, small, whole};
 
-const SOURCES: [&str; 2] = ["acme", "acme-jira"];
+const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
 /// Compression, rotation, and the bytes that make a commit due.
 const FILES: [(&str, &str, &str); 6] = [
@@ -38,7 +38,9 @@ fn number(name: &str) -> Option<u64> {
 fn site(seed: u64, files: (&str, &str, &str)) -> Site {
     let mut options = small(AT_FIRST, AT_FIRST);
     options.data.seed = seed;
-    let mut site = Site::new(options);
+    options.data.confluence_records = AT_FIRST;
+    options.data.datacenter_events = AT_FIRST;
+    let mut site = Site::new(options).with_all_sources();
     site.set_output("path", "out/{source}.jsonl");
     site.set_output("compression", files.0);
     site.set_output("rotate", files.1);
@@ -50,6 +52,8 @@ fn site(seed: u64, files: (&str, &str, &str)) -> Site {
     site.control.set_behaviour(|behaviour| {
         behaviour.org_latency = Duration::from_millis(15);
         behaviour.jira_latency = Duration::from_millis(10);
+        behaviour.confluence_latency = Duration::from_millis(10);
+        behaviour.datacenter_latency = Duration::from_millis(10);
         behaviour.org_rate_limit = Some(RateLimit {
             window: Window::Rolling,
             retry_after: true,
@@ -75,6 +79,8 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
         outputs.iter_mut().for_each(Outputs::finished_stay);
         site.control.add_org_events(random.usize(NEWS));
         site.control.add_jira_records(random.usize(NEWS));
+        site.control.add_confluence_records(random.usize(NEWS));
+        site.control.add_datacenter_events(random.usize(NEWS));
     }
     // Records of the very millisecond in which a run begins are the next one's.
     std::thread::sleep(Duration::from_millis(5));

@@ -49,6 +49,7 @@ const LINES: &[&[Room]] = &[
                 "http::window",
                 "http::gate",
                 "http::rate",
+                "http::room",
                 "http::held",
                 "http::shared",
                 "http::shared_window",

@@ -12,6 +12,8 @@
 mod support;
 
 mod ahead;
+mod all_sources;
+mod causes;
 mod clock;
 mod collect;
 mod convert;
@@ -21,6 +23,7 @@ mod disk_full;
 mod faults;
 mod files;
 mod full_minutes;
+mod gateway;
 mod imports;
 mod interrupt;
 mod jira;
@@ -30,7 +33,11 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod many;
+mod no_ids;
+mod organization;
 mod output;
+mod people;
 mod refusals;
 mod resume;
 mod secrets;

@@ -85,21 +85,23 @@ fn a_source_has_an_output_of_its_own() {
 }
 
 #[test]
-fn one_line_of_summary_that_quiet_silences() {
+fn a_summary_with_a_line_for_each_source_that_quiet_silences() {
     let site = site();
     let run = site.ok(&["pull"]);
-    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 3, "{}", run.stderr);
     for word in [
         "90 events",
         "2 sources",
-        "acme 60",
-        "acme-jira 30",
+        "acme: 60 events",
+        "acme-jira: 30 events",
         "requests",
     ] {
         assert!(run.stderr.contains(word), "{}", run.stderr);
     }
     assert_eq!(site.ok(&["pull", "-q"]).stderr, "");
-    assert!(site.ok(&["pull"]).stderr.starts_with("0 events"));
+    let again = site.ok(&["pull"]).stderr;
+    let last = again.lines().last().unwrap();
+    assert!(last.starts_with("0 events"), "{again}");
 }
 
 #[test]

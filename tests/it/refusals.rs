@@ -16,7 +16,7 @@ fn hit(api: Api, fault: Fault) -> Run {
     site.control.script(api, fault);
     let name = match api {
         Api::OrgEvents => "acme",
-        Api::JiraAudit => "acme-jira",
+        _ => "acme-jira",
     };
     let run = site.run(&["pull", name]);
     assert_eq!(site.control.request_count(api), 1, "{}", run.stderr);
@@ -25,7 +25,7 @@ fn hit(api: Api, fault: Fault) -> Run {
     let after = site.ok(&["pull", name]).ids();
     let served = match api {
         Api::OrgEvents => org_ids(&site.control.org_ids()),
-        Api::JiraAudit => jira_ids(&site.control.jira_ids()),
+        _ => jira_ids(&site.control.jira_ids()),
     };
     each_once(&after, &served);
     run

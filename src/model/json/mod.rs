@@ -6,6 +6,7 @@
 //! would tear a line of output) and notes where each value lies. Every record of the answer is then a
 //! [`Document`] that shares its text and its notes; [`Node`] looks values up and never fails on a surprise.
 
+mod canonical;
 mod hash;
 mod node;
 mod plain;

@@ -162,7 +162,7 @@ impl<'a> Node<'a> {
 
     /// The bytes of a string's text.
     #[inline]
-    fn string(self) -> Cow<'a, [u8]> {
+    pub(super) fn string(self) -> Cow<'a, [u8]> {
         let mark = self.mark();
         if mark.is_escaped() {
             return Cow::Owned(unescape(self.inner()).into_bytes());

@@ -23,7 +23,7 @@ use crate::http::client::Transport;
 use crate::http::failure::Failure;
 use crate::pipeline::ascending::{Received, Stream, is_refused_cursor};
 use crate::pipeline::fetch::{FetchError, Reached};
-use crate::pipeline::packed::{HeldBytes, Packed};
+use crate::pipeline::packed::Packed;
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::source::Place;
 use cutting::Cutting;
@@ -50,7 +50,6 @@ struct Reading {
     parts: Parts<Piece>,
     cutting: Cutting,
     at_once: usize,
-    held: HeldBytes,
     /// Told when a part was read.
     done: Arc<Notify>,
 }
@@ -93,10 +92,9 @@ impl<T: Transport + 'static> Stream<T> {
         let at_once = self.concurrency.min(self.reader.needed_at_once());
         let from = seam.as_ref().map_or(last.last, |seam| seam.at);
         let reading = Reading {
-            parts: Parts::new(from, horizon),
+            parts: Parts::new(from, horizon, self.reader.source.grain()),
             cutting: Cutting::new(&last, horizon, at_once),
             at_once,
-            held: HeldBytes::default(),
             done: Arc::default(),
         };
         self.read_parts(reading, seam).await
@@ -125,7 +123,7 @@ impl<T: Transport + 'static> Stream<T> {
                     () = reading.done.notified() => continue,
                 };
                 let page = match brought {
-                    Some(Brought::Page(packed)) => self.unpacked(packed)?,
+                    Some(Brought::Page(packed)) => self.unpacked(packed).await?,
                     Some(Brought::End(end)) => break end,
                     None => return Err(FetchError::Died),
                 };
@@ -167,9 +165,10 @@ impl<T: Transport + 'static> Stream<T> {
         Ok(reached)
     }
 
-    fn unpacked(&self, packed: Packed) -> Result<Received, FetchError> {
+    async fn unpacked(&self, packed: Packed) -> Result<Received, FetchError> {
         let (place, at) = (packed.place.clone(), packed.at);
-        let page = self.reader.page_of(packed)?;
+        let share = self.reader.room.take(1).await;
+        let page = self.reader.page_of(packed, &share)?;
         Ok(Received::at(place, page, at))
     }
 
@@ -183,7 +182,8 @@ impl<T: Transport + 'static> Stream<T> {
             let active = active.count() + 1;
             // Beside a failure nothing is begun: what failed may be all that a server has to say.
             let has_failed = reading.parts.begun().any(|(_, piece)| piece.has_failed());
-            if active >= reading.at_once || !reading.held.has_room() || has_failed {
+            let has_room = self.reader.room.has_room_packed();
+            if active >= reading.at_once || !has_room || has_failed {
                 return;
             }
             if !self.begin(reading, true, Place::Start) && !self.cut(reading, first) {
@@ -197,7 +197,6 @@ impl<T: Transport + 'static> Stream<T> {
         let Reading {
             parts,
             cutting,
-            held,
             done,
             ..
         } = reading;
@@ -205,7 +204,7 @@ impl<T: Transport + 'static> Stream<T> {
         parts.begin(may, width, |span| {
             // The last one goes as far as there is anything.
             let end = (self.open.to, cutting.is_last(span.to));
-            Piece::start(&self.reader, (span, place), end, held, done)
+            Piece::start(&self.reader, (span, place), end, done)
         })
     }
 
@@ -232,8 +231,7 @@ impl<T: Transport + 'static> Stream<T> {
             ..left.span
         };
         let end = (self.open.to, left.is_last());
-        let (held, done) = (&reading.held, &reading.done);
-        let behind = Piece::start(&self.reader, (span, Place::Start), end, held, done);
+        let behind = Piece::start(&self.reader, (span, Place::Start), end, &reading.done);
         reading.parts.insert_behind(number, behind);
         true
     }

@@ -10,7 +10,7 @@ use crate::http::client::Transport;
 use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::ahead::seam::Seam;
-use crate::pipeline::packed::{HeldBytes, Packed};
+use crate::pipeline::packed::Packed;
 use crate::pipeline::parts::Span;
 use crate::pipeline::reader::Reader;
 use crate::pipeline::task::Task;
@@ -93,7 +93,6 @@ impl Piece {
         reader: &Arc<Reader<T>>,
         (span, place): (Span, Place),
         (to, is_last): (Option<Timestamp>, bool),
-        held: &HeldBytes,
         done: &Arc<Notify>,
     ) -> Piece {
         let end = if is_last {
@@ -116,7 +115,6 @@ impl Piece {
                 to,
             },
             progress: progress.clone(),
-            held: held.clone(),
             out: sender,
         };
         Piece {
@@ -173,7 +171,6 @@ struct Reading<T> {
     reader: Arc<Reader<T>>,
     window: Window,
     progress: Arc<Progress>,
-    held: HeldBytes,
     out: mpsc::UnboundedSender<Brought>,
 }
 
@@ -203,7 +200,7 @@ impl<T: Transport> Reading<T> {
             .page_and_body(&self.window, place)
             .await
             .map_err(End::Failed)?;
-        let packed = Packed::new(place.clone(), &body, &self.held);
+        let packed = Packed::new(place.clone(), &body, &self.reader.room);
         if self.out.send(Brought::Page(packed)).is_err() {
             return Err(End::Open);
         }
@@ -217,7 +214,7 @@ impl<T: Transport> Reading<T> {
         self.progress.pages.fetch_add(1, Ordering::Relaxed);
         match self.progress.passed(last) {
             Some(end) => Err(End::Seam(Seam::new(end, &page.records))),
-            None if self.held.has_room() => Ok(next),
+            None if self.reader.room.has_room_packed() => Ok(next),
             None => Err(End::Full),
         }
     }

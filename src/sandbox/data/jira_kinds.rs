@@ -1,48 +1,6 @@
 //! The kinds of Jira audit records.
 
-/// A kind of record.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    /// `summary`
-    pub summary: &'static str,
-    /// `category`
-    pub category: &'static str,
-    /// How often it happens, relative to the others.
-    pub weight: u32,
-    /// `objectItem.typeName`
-    pub object: &'static str,
-    /// Names that the object may have; empty: one of the people.
-    pub names: &'static [&'static str],
-    /// `changedValues[].fieldName`; empty: no changed values.
-    pub field: &'static str,
-    /// What it may have been before and after.
-    pub values: &'static [&'static str],
-    /// `associatedItems[].typeName`; empty: none.
-    pub associated: &'static str,
-}
-
-#[allow(clippy::too_many_arguments, reason = "a row of the table below")]
-const fn kind(
-    summary: &'static str,
-    category: &'static str,
-    weight: u32,
-    object: &'static str,
-    names: &'static [&'static str],
-    field: &'static str,
-    values: &'static [&'static str],
-    associated: &'static str,
-) -> Kind {
-    Kind {
-        summary,
-        category,
-        weight,
-        object,
-        names,
-        field,
-        values,
-        associated,
-    }
-}
+use super::kinds::{Kind, kind};
 
 const GROUPS: &[&str] = &[
     "jira-admins",

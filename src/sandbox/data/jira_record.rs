@@ -4,13 +4,15 @@ use chrono::DateTime;
 use fastrand::Rng;
 
 use super::{
-    jira_kinds::{KINDS, Kind},
+    Compose,
+    jira_kinds::KINDS,
+    kinds::{self, Kind},
     odd_record,
     people::{self, Person},
 };
 use crate::sandbox::{
-    jira::JiraRecord,
     json_text::{Object, array},
+    records::Record,
 };
 
 /// One record in so many gets an odd shape.
@@ -61,33 +63,6 @@ impl JiraComposer {
             rng: Rng::with_seed(seed ^ 0x6a69_7261_2d61_7564),
             clean,
             composed: 0,
-        }
-    }
-
-    /// The generator, for what is drawn beside records.
-    pub fn rng(&mut self) -> &mut Rng {
-        &mut self.rng
-    }
-
-    /// The next record.
-    pub fn compose(&mut self, created_ms: i64) -> JiraRecord {
-        self.composed += 1;
-        let id = 101 + self.composed * ID_STEP % ID_RANGE;
-        let total: u32 = KINDS.iter().map(|kind| kind.weight).sum();
-        let mut draw = self.rng.u32(..total);
-        let found = KINDS.iter().find(|kind| {
-            let hit = draw < kind.weight;
-            draw = draw.saturating_sub(kind.weight);
-            hit
-        });
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
-        if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_record::distort(&mut parts, self.composed / ODD_EVERY);
-        }
-        JiraRecord {
-            id: id.to_string(),
-            created_ms,
-            text: parts.finish(id, created_ms),
         }
     }
 
@@ -159,6 +134,27 @@ impl JiraComposer {
             change = change.text("changedFrom", kind.values[from]);
         }
         Some(array([change.text("changedTo", kind.values[to]).finish()]))
+    }
+}
+
+impl Compose for JiraComposer {
+    fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
+    }
+
+    fn compose(&mut self, created_ms: i64) -> Record {
+        self.composed += 1;
+        let id = 101 + self.composed * ID_STEP % ID_RANGE;
+        let found = kinds::drawn(KINDS, &mut self.rng);
+        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
+            odd_record::distort(&mut parts, self.composed / ODD_EVERY);
+        }
+        Record {
+            id: id.to_string(),
+            created_ms,
+            text: parts.finish(id, created_ms),
+        }
     }
 }
 

@@ -1,24 +1,35 @@
 //! The history: what a made-up company of a dozen people did for a month, drawn from a seed.
 //!
 //! Every name, address and id is invented. The shapes are those that Atlassian's models and other collectors' fixtures
-//! show; `odd_event` and `odd_record` hold the irregular ones, which `DataOptions::clean` leaves out.
+//! show; the `odd_` modules hold the irregular ones, which `DataOptions::clean` leaves out.
 
 mod actions;
 mod clock;
+mod confluence_kinds;
+mod confluence_record;
 mod context;
+mod datacenter_event;
+mod datacenter_kinds;
 mod draft;
 pub mod incident;
 mod jira_kinds;
 mod jira_record;
+mod kinds;
+mod odd_confluence;
+mod odd_datacenter;
 mod odd_event;
 mod odd_record;
 mod org_event;
-mod people;
+pub mod people;
 
+pub use confluence_record::ConfluenceComposer;
+pub use datacenter_event::DatacenterComposer;
 pub use jira_record::JiraComposer;
 pub use org_event::OrgComposer;
 
-use super::{Api, DataOptions, jira::JiraRecord, org::OrgEvent};
+use fastrand::Rng;
+
+use super::{Api, DataOptions, org::OrgEvent, records::Record};
 
 /// A history this small has no room for the incident.
 const SMALLEST_WITH_INCIDENT: usize = 100;
@@ -26,6 +37,9 @@ const SMALLEST_WITH_INCIDENT: usize = 100;
 const TIE_EVERY: usize = 100;
 /// Events before and after that point that share it.
 const TIE_REACH: usize = 4;
+/// A record without id whose number is a multiple of one of these is its forerunner once more: in the middle of
+/// pages, and where one of 50, 100 or 200 ends.
+const REPEAT_EVERY: [usize; 2] = [47, TIE_EVERY];
 
 /// The organization's history, composed in processing order into an `L`, and the composer that goes on from it.
 pub fn org_history<L>(options: &DataOptions) -> (L, OrgComposer)
@@ -67,38 +81,88 @@ where
     (events.collect(), composer)
 }
 
-/// The site's history, composed oldest first into an `L`, and the composer that goes on from it.
+/// Composes the records of one log, one after the other. The same seed and the same calls give the same records.
+pub trait Compose {
+    /// The generator, for what is drawn beside records.
+    fn rng(&mut self) -> &mut Rng;
+
+    /// The next record.
+    fn compose(&mut self, created_ms: i64) -> Record;
+}
+
+/// Jira's history, composed oldest first into an `L`, and the composer that goes on from it.
 pub fn jira_history<L>(options: &DataOptions) -> (L, JiraComposer)
 where
-    L: FromIterator<JiraRecord>,
+    L: FromIterator<Record>,
 {
     let mut composer = JiraComposer::new(options.seed, options.clean);
-    let (start, end) = clock::window(options);
-    let mut times = clock::draw(composer.rng(), start, end, options.jira_records);
-    if !options.clean {
-        tie(&mut times);
-    }
+    let times = times(&mut composer, options, options.jira_records);
     let records = times.into_iter().map(|at| composer.compose(at)).collect();
     (records, composer)
 }
 
+/// The same for Confluence. Some records are there twice: without an id they are equal in every letter.
+pub fn confluence_history<L>(options: &DataOptions) -> (L, ConfluenceComposer)
+where
+    L: FromIterator<Record>,
+{
+    let mut composer = ConfluenceComposer::new(options.seed, options.clean);
+    let times = times(&mut composer, options, options.confluence_records);
+    let records = with_repeats(&mut composer, options, times).collect();
+    (records, composer)
+}
+
+/// The same for Data Center, whose events have no id either.
+pub fn datacenter_history<L>(options: &DataOptions) -> (L, DatacenterComposer)
+where
+    L: FromIterator<Record>,
+{
+    let mut composer = DatacenterComposer::new(options.seed, options.clean);
+    let times = times(&mut composer, options, options.datacenter_events);
+    let records = with_repeats(&mut composer, options, times).collect();
+    (records, composer)
+}
+
+fn times(composer: &mut impl Compose, options: &DataOptions, count: usize) -> Vec<i64> {
+    let (start, end) = clock::window(options);
+    let mut times = clock::draw(composer.rng(), start, end, count);
+    if !options.clean {
+        tie(&mut times);
+    }
+    times
+}
+
+/// Records of these times; now and then one is the one before it once more, also where a page may end between both.
+fn with_repeats(
+    composer: &mut impl Compose,
+    options: &DataOptions,
+    times: Vec<i64>,
+) -> impl Iterator<Item = Record> {
+    let repeats = !options.clean;
+    let mut last: Option<Record> = None;
+    times.into_iter().enumerate().map(move |(number, at)| {
+        let again = repeats && number > 0 && REPEAT_EVERY.iter().any(|n| number % n == 0);
+        let before = last.take().filter(|_| again);
+        let record = before.unwrap_or_else(|| composer.compose(at));
+        last = Some(record.clone());
+        record
+    })
+}
+
 /// The texts of `api`'s history, in the order in which it delivers them: organization events as they were
-/// processed, Jira records newest first.
+/// processed, all others newest first.
 pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
-    match api {
+    let records: Vec<Record> = match api {
         Api::OrgEvents => {
             let (events, _) = org_history::<Vec<_>>(options);
-            events.into_iter().map(|event| event.text).collect()
+            return events.into_iter().map(|event| event.text).collect();
         }
-        Api::JiraAudit => {
-            let (records, _) = jira_history::<Vec<_>>(options);
-            records
-                .into_iter()
-                .rev()
-                .map(|record| record.text)
-                .collect()
-        }
-    }
+        Api::JiraAudit => jira_history(options).0,
+        Api::ConfluenceAudit => confluence_history(options).0,
+        Api::DatacenterAudit => datacenter_history(options).0,
+    };
+    let newest_first = records.into_iter().rev();
+    newest_first.map(|record| record.text).collect()
 }
 
 fn tie(times: &mut [i64]) {
@@ -196,6 +260,54 @@ mod tests {
             let created = DateTime::parse_from_str(created, "%Y-%m-%dT%H:%M:%S%.3f%z").unwrap();
             assert_eq!(created.timestamp_millis(), record.created_ms);
             assert_eq!(value["id"].to_string(), record.id);
+        }
+    }
+
+    #[test]
+    fn records_without_an_id_repeat_and_tell_many_kinds() {
+        for clean in [true, false] {
+            let options = options(clean);
+            for (api, kind, time) in [
+                (Api::ConfluenceAudit, "/summary", "/creationDate"),
+                (Api::DatacenterAudit, "/type/action", "/timestamp"),
+            ] {
+                let texts = history(api, &options);
+                assert_eq!(texts.len(), 300);
+                assert_eq!(texts, history(api, &options));
+                let repeats = texts.windows(2).filter(|pair| pair[0] == pair[1]);
+                assert_eq!(repeats.count() >= 8, !clean, "{api:?}");
+                let mut kinds = HashSet::new();
+                for text in &texts {
+                    let value: Value = serde_json::from_str(text)
+                        .unwrap_or_else(|error| panic!("{error}: {text}"));
+                    let kind = value.pointer(kind).and_then(Value::as_str).unwrap();
+                    assert!(value.pointer(time).is_some() && !kind.is_empty(), "{text}");
+                    kinds.insert(kind.to_owned());
+                }
+                assert!(kinds.len() >= 20, "{api:?}: {kinds:?}");
+                let all = texts.concat();
+                assert!(!clean || !all.contains("null,\"type\"") && !all.contains("🔭"));
+            }
+        }
+        let confluence = history(Api::ConfluenceAudit, &options(false)).concat();
+        let datacenter = history(Api::DatacenterAudit, &options(false)).concat();
+        for mark in [
+            "Unknown user",
+            "\"author\":null",
+            "🔭",
+            "hiddenNewValue\":\"712020",
+            "\\u0070",
+        ] {
+            assert!(confluence.contains(mark), "{mark}");
+        }
+        for mark in [
+            "\"id\":\"-1\"",
+            "Audit Log search performed",
+            "🔭",
+            "\"from\":null",
+            "\\u0063",
+        ] {
+            assert!(datacenter.contains(mark), "{mark}");
         }
     }
 

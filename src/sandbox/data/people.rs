@@ -67,6 +67,25 @@ const fn person(
     }
 }
 
+impl Person {
+    /// The name to sign in with at a Data Center product: the address before the `@`.
+    pub fn user_name(&self) -> &'static str {
+        self.email
+            .split_once('@')
+            .map_or(self.email, |(name, _)| name)
+    }
+
+    /// Whether others do not get to see the address, by the person's own choice.
+    pub fn hides_email(&self) -> bool {
+        matches!(self.name, "Aoife Brennan" | "Mei-Ling Sato")
+    }
+
+    /// Whether the account is deactivated.
+    pub fn has_left(&self) -> bool {
+        self.name == "Dario Greco"
+    }
+}
+
 /// The people. The first three administer the organization.
 #[rustfmt::skip] // a table reads as a table
 pub const PEOPLE: [Person; 12] = [

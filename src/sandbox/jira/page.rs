@@ -1,23 +1,20 @@
 //! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
 
-use super::{
-    dates::{self, Date},
-    log::Search,
-};
 use crate::sandbox::{
-    CLOUD_ID, Fault,
+    Fault,
+    data::Compose as _,
+    dates::{self, Date},
     exchange::Ask,
     json_text::{Object, array},
-    reply::{Reply, gateway_body, jira_error},
+    records::Search,
+    reply::{Reply, jira_error},
+    route::Way,
     world::World,
 };
 
-/// `GET /rest/api/3/auditing/record`; `cloud_id` when it came through the gateway.
-pub fn records(world: &mut World, ask: &Ask, cloud_id: Option<&str>, fault: &Fault) -> Reply {
-    if cloud_id.is_some_and(|id| id != CLOUD_ID) {
-        return Reply::json(404, gateway_body(404, "Not Found"));
-    }
-    let (offset, limit) = match (number(ask, "offset", 0), number(ask, "limit", 1000)) {
+/// `GET /rest/api/3/auditing/record`
+pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply {
+    let (offset, limit) = match (ask.number("offset", 0), ask.number("limit", 1000)) {
         (Some(offset), Some(limit)) => {
             let limit = limit.min(world.behaviour.jira_max_limit);
             match fault {
@@ -43,18 +40,20 @@ pub fn records(world: &mut World, ask: &Ask, cloud_id: Option<&str>, fault: &Fau
     let zoneless = dates
         .iter()
         .any(|date| matches!(date, Some(Date::Zoneless(_))));
-    let ignored = zoneless && (cloud_id.is_some() || world.behaviour.zoneless_empty_everywhere);
+    let through_gateway = matches!(way, Way::Gateway(_));
+    let ignored = zoneless && (through_gateway || world.behaviour.zoneless_empty_everywhere);
     let search = Search {
         offset,
         limit,
         from: from.and_then(instant),
         to: to.and_then(instant),
         terms: terms(ask),
+        ..Search::default()
     };
     let texts = if ignored || *fault == Fault::EmptyPageWithCursor {
         Vec::new()
     } else {
-        world.jira.page(&search)
+        world.jira.page(&search).texts
     };
     let some = !texts.is_empty();
     let body = Object::new()
@@ -81,11 +80,6 @@ fn record_meanwhile(world: &mut World, to: Option<i64>) {
         let record = world.jira_composer.compose(at);
         world.jira.add(record);
     }
-}
-
-fn number(ask: &Ask, name: &str, default: usize) -> Option<usize> {
-    ask.param(name)
-        .map_or(Some(default), |text| text.parse().ok())
 }
 
 fn instant(date: Date) -> Option<i64> {

@@ -9,7 +9,7 @@ pub use log::{OrgEvent, OrgLog};
 pub use page::events;
 
 use super::{
-    API_KEY, API_KEY_NO_SCOPE, Envelope, ORG_ID, ORG_NAME,
+    API_KEY, API_KEY_NO_SCOPE, Envelope, ORG_ID, ORG_NAME, access,
     exchange::Ask,
     json_text::Object,
     reply::{Reply, gateway_body},
@@ -18,7 +18,7 @@ use super::{
 
 /// The 401 for a credential that is no good, in the gateway's shape.
 ///
-/// A missing scope is a 401 too, told apart by its text and a header (recorded on `api.atlassian.com/ex`).
+/// A missing scope is a 401 too.
 pub fn refusal(ask: &Ask) -> Option<Reply> {
     let key = ask
         .authorization
@@ -27,11 +27,7 @@ pub fn refusal(ask: &Ask) -> Option<Reply> {
     match key {
         Some(API_KEY) => None,
         Some(API_KEY_NO_SCOPE) if ask.route.api().is_none() => None,
-        Some(API_KEY_NO_SCOPE) => {
-            let body = gateway_body(401, "Unauthorized; scope does not match");
-            let reply = Reply::json(401, body);
-            Some(reply.header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK"))
-        }
+        Some(API_KEY_NO_SCOPE) => Some(access::scope_does_not_match()),
         _ => Some(Reply::json(401, gateway_body(401, "Unauthorized"))),
     }
 }

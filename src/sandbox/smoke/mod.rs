@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::*;
 
+mod confluence;
+mod datacenter;
 mod faults;
 mod refusals;
 mod walks;
@@ -65,6 +67,28 @@ impl Bench {
         self.client
             .get(url)
             .basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN))
+    }
+
+    fn confluence(&self, query: &str) -> reqwest::RequestBuilder {
+        let base = self.sandbox.base_url();
+        let request = self
+            .client
+            .get(format!("{base}/wiki/rest/api/audit?{query}"));
+        request.basic_auth(JIRA_EMAIL, Some(JIRA_TOKEN))
+    }
+
+    async fn confluence_page(&self, query: &str) -> Value {
+        json(self.confluence(query).send().await.unwrap()).await
+    }
+
+    fn datacenter(&self, query: &str) -> reqwest::RequestBuilder {
+        let base = self.sandbox.base_url();
+        let url = format!("{base}/dc/rest/auditing/1.0/events?{query}");
+        self.client.get(url).bearer_auth(DATACENTER_TOKEN)
+    }
+
+    async fn datacenter_page(&self, query: &str) -> Value {
+        json(self.datacenter(query).send().await.unwrap()).await
     }
 
     async fn org_page(&self, query: &str) -> Value {

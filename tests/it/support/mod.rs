@@ -39,7 +39,7 @@ pub fn each_once(got: &[String], want: &[String]) {
 }
 
 /// `written` holds each event that the sandbox serves for `name` once, in order: those of an
-/// organization as they were processed, Jira's by their times. `what` names the case.
+/// organization as they were processed, the others by their times. `what` names the case.
 pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
     let ids = written.ids();
     if name == "acme" {
@@ -47,12 +47,29 @@ pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
         let differs = ids.iter().zip(&served).position(|(got, want)| got != want);
         let counts = (ids.len(), served.len());
         assert!(ids == served, "{what}: {counts:?}, first at {differs:?}");
-    } else {
-        each_once(&ids, &jira_ids(&site.control.jira_ids()));
-        let time = |event: &serde_json::Value| event["time"].as_str().unwrap().to_owned();
-        let times: Vec<_> = written.trees().iter().map(time).collect();
-        assert!(times.is_sorted(), "{what}: not in order");
+        return;
     }
+    match name {
+        "acme-confluence" => each_under_its_own_id(written, site.control.confluence_texts()),
+        "acme-dc" => each_under_its_own_id(written, site.control.datacenter_texts()),
+        _ => each_once(&ids, &jira_ids(&site.control.jira_ids())),
+    }
+    let trees = written.trees();
+    let times = trees.iter().filter_map(|event| event["time"].as_str());
+    assert!(times.is_sorted(), "{what}: not in order");
+}
+
+/// `written` holds the records `served`, which have no ids and may be equal, as often as they are served.
+pub fn each_under_its_own_id(written: &Run, mut served: Vec<String>) {
+    let ids = written.ids();
+    let distinct: HashSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), ids.len(), "an id comes twice");
+    let events = written.events().into_iter();
+    let mut raws: Vec<_> = events.map(|event| event.raw.get().to_owned()).collect();
+    raws.sort();
+    served.sort();
+    let counts = (raws.len(), served.len());
+    assert!(raws == served, "got and wanted: {counts:?}");
 }
 
 /// The file `acme` holds each event that the sandbox serves, `acme-jira` each record.

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use atlaudit::sandbox::{
-    API_KEY, Behaviour, Control, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, ORG_ID, Options,
-    Sandbox,
+    API_KEY, Behaviour, Control, DATACENTER_TOKEN, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN,
+    ORG_ID, Options, Sandbox,
 };
 use toml::{Table, Value};
 
@@ -24,7 +24,8 @@ pub struct Site {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// So much data of every odd shape, a free port, the default behaviour.
+/// So much data of every odd shape, a free port, the default behaviour. Confluence and Data Center have what they
+/// have by default.
 pub fn small(org_events: usize, jira_records: usize) -> Options {
     Options {
         port: 0,
@@ -64,11 +65,46 @@ impl Site {
         }
     }
 
-    /// Sets a key of the source `acme` or `acme-jira`.
+    /// The same with two sources more: `acme-confluence` and `acme-dc`.
+    pub fn with_all_sources(mut self) -> Site {
+        let more: Table = toml::from_str(&format!(
+            r#"
+            [acme-confluence]
+            type = "confluence-audit"
+            site = "{JIRA_SITE}"
+            email = "{JIRA_EMAIL}"
+            base_url = "{base_url}"
+            credential = "env:JIRA_KEY"
+            initial_lookback = "31d"
+            requests_per_minute = 100000
+            [acme-dc]
+            type = "datacenter-audit"
+            base_url = "{base_url}/dc"
+            credential = "env:DC_KEY"
+            initial_lookback = "31d"
+            requests_per_minute = 100000
+            "#,
+            base_url = self.base_url
+        ))
+        .unwrap();
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        sources.extend(more);
+        self.set_env("DC_KEY", DATACENTER_TOKEN);
+        self
+    }
+
+    /// Sets a key of a source.
     pub fn set(&mut self, source: &str, key: &str, value: impl Into<Value>) {
         let sources = self.config["sources"].as_table_mut().unwrap();
         let table = sources[source].as_table_mut().unwrap();
         table.insert(key.to_owned(), value.into());
+    }
+
+    /// Adds a source `name` that is like `model`.
+    pub fn add(&mut self, name: &str, model: &str) {
+        let sources = self.config["sources"].as_table_mut().unwrap();
+        let like = sources[model].clone();
+        sources.insert(name.to_owned(), like);
     }
 
     /// Takes a key of a source out.

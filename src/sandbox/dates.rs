@@ -1,4 +1,4 @@
-//! How Jira reads `from` and `to`.
+//! How ISO 8601 dates in a query are read.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 pub enum Date {
     /// An instant, epoch milliseconds.
     At(i64),
-    /// A date without a zone, read as UTC. The gateway answers it with an empty list (elastic/integrations 18138).
+    /// A date without a zone, read as UTC. Jira's gateway answers it with an empty list (elastic/integrations 18138).
     Zoneless(i64),
     /// No date at all.
     Unreadable,

@@ -1,0 +1,208 @@
+//! Owns what is asked of a server before the first page: where its API is, and whose the credential is.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::config::settings::{Route, Target};
+use crate::crash;
+use crate::error::AppError;
+use crate::http::client::HttpClient;
+use crate::http::error::Unreadable;
+use crate::http::exchange::exchange;
+use crate::http::failure::Failure;
+use crate::http::limit::Limits;
+use crate::http::message::{Request, Response};
+use crate::http::retry::Patience;
+use crate::http::room::Room;
+use crate::normalise::Origin;
+use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
+use crate::pipeline::people::Directory;
+use crate::pipeline::reader::Reader;
+use crate::source::{self, lookup};
+use crate::state::lookups::{Lookups, Told};
+use crate::telemetry::meter::Meter;
+
+/// A source that can be asked.
+pub struct Connected {
+    pub(super) target: Target,
+    pub(super) page_size: u32,
+    pub(super) concurrency: usize,
+    pub(super) asking: Asking,
+    pub(super) origin: Origin,
+    pub(super) lookup: Option<Lookup>,
+    /// The limits of looking users up, where that is wanted.
+    pub(super) user_limits: Option<Arc<Limits>>,
+}
+
+/// What every request of a source goes through.
+pub struct Asking {
+    pub(super) transport: HttpClient,
+    pub(super) limits: Arc<Limits>,
+    pub(super) patience: Patience,
+    pub(super) room: Room,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// What must be looked up, where it is not known from an earlier run.
+pub enum Lookup {
+    /// The site's cloud id, of the site itself.
+    CloudId(HttpClient),
+    /// The account of a Data Center's token.
+    Whoami,
+}
+
+impl Connected {
+    /// Counts what happens.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.asking.meter
+    }
+
+    /// What reads the source, and what its events say of it, after what had to be looked up.
+    ///
+    /// # Errors
+    /// The site's cloud id cannot be had.
+    pub async fn ready(
+        mut self,
+        lookups: &Lookups,
+    ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
+        let base_url = self.product_url(lookups).await?;
+        if let Some(Lookup::Whoami) = self.lookup {
+            self.origin.reader = self.account(lookups).await;
+        }
+        let directory = self.directory(&base_url, lookups);
+        let org_id = self.origin.org_id.as_deref();
+        let Asking {
+            transport,
+            limits,
+            patience,
+            room,
+            meter,
+        } = self.asking;
+        let reader = Reader {
+            directory,
+            source: source::of(&self.target, &base_url, org_id, self.page_size),
+            transport,
+            limits,
+            patience,
+            room,
+            meter,
+        };
+        let fetcher = Fetcher {
+            reader: Arc::new(reader),
+            concurrency: self.concurrency,
+            slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
+        };
+        Ok((self.origin, fetcher))
+    }
+
+    /// Looks users up at the site that stands behind `base_url`, if that is wanted.
+    fn directory(&self, base_url: &Url, lookups: &Lookups) -> Option<Directory<HttpClient>> {
+        let limits = self.user_limits.clone()?;
+        // With room of its own: records that wait for names have theirs already.
+        let transport = self.asking.transport.clone().within(Room::default());
+        let asking = (transport, limits, self.asking.meter.clone());
+        Some(Directory::new(
+            asking,
+            users_url(base_url),
+            self.origin.clone(),
+            lookups.clone(),
+        ))
+    }
+
+    /// What stands before the paths of the API.
+    async fn product_url(&self, lookups: &Lookups) -> Result<Url, AppError> {
+        let Target::Site(site) = &self.target else {
+            return Ok(self.target.base_url().clone());
+        };
+        let gateway = match &site.route {
+            Route::Direct(url) => return Ok(url.clone()),
+            Route::Gateway(gateway) => gateway,
+        };
+        let known = || lookups.read(&site.site).cloud_id;
+        if let Some(id) = gateway.cloud_id.clone().or_else(known) {
+            return Ok(gateway.product_url(site.product, &id));
+        }
+        let Some(Lookup::CloudId(client)) = &self.lookup else {
+            return Ok(gateway.base_url.clone());
+        };
+        let request = lookup::cloud_id_request(&gateway.site_url);
+        let id = self
+            .asking
+            .ask_through(client, &request, lookup::read_cloud_id)
+            .await?;
+        lookups.change(&site.site, |facts| facts.cloud_id = Some(id.clone()));
+        Ok(gateway.product_url(site.product, &id))
+    }
+
+    /// The account of a Data Center's token. It only serves to tell our own traces in the log from others', so
+    /// that a server that does not say is no trouble.
+    async fn account(&self, lookups: &Lookups) -> Option<String> {
+        let site = self.origin.site.as_deref().unwrap_or_default();
+        let (name, now) = (&self.origin.name, chrono::Utc::now());
+        if let Some(told) = lookups.read(site).accounts.get(name)
+            && let Some(account) = told.fresh(now)
+        {
+            return account.clone();
+        }
+        let request = lookup::whoami_request(self.target.base_url());
+        let quickly = self.asking.quickly();
+        let told = quickly.ask(&request, lookup::read_whoami).await;
+        let account = told.unwrap_or_else(|failure| {
+            tracing::info!(%failure, "the server does not tell whose the token is");
+            None
+        });
+        let told = Told::new(account.clone(), now);
+        lookups.change(site, |facts| {
+            facts.accounts.insert(name.clone(), told);
+        });
+        account
+    }
+}
+
+/// What stands before the paths of the users' API. Users are Jira's, also those of Confluence.
+fn users_url(base_url: &Url) -> Url {
+    let mut url = base_url.clone();
+    let path = url.path().replacen("/ex/confluence/", "/ex/jira/", 1);
+    url.set_path(&path);
+    url
+}
+
+impl Asking {
+    /// Asks for something small, with the credential.
+    pub(super) async fn ask<P>(
+        &self,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, Unreadable>,
+    ) -> Result<P, Failure> {
+        self.ask_through(&self.transport, request, read).await
+    }
+
+    async fn ask_through<P>(
+        &self,
+        transport: &HttpClient,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, Unreadable>,
+    ) -> Result<P, Failure> {
+        exchange(
+            transport,
+            &self.limits,
+            &self.patience,
+            &self.meter,
+            request,
+            read,
+        )
+        .await
+    }
+
+    /// The same, for what is not worth a second attempt.
+    fn quickly(&self) -> Asking {
+        Asking {
+            transport: self.transport.clone(),
+            limits: self.limits.clone(),
+            patience: Patience::none(),
+            room: self.room.clone(),
+            meter: self.meter.clone(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Owns the check of what a source of each type needs to be addressed.
+
+use url::Url;
+
+use crate::config::error::{ConfigError, Refusal};
+use crate::config::field;
+use crate::config::file::{SourceTable, Text};
+use crate::config::settings::{Gateway, Product, Route, SiteTarget, Target};
+use crate::config::source::At;
+use crate::model::name::SourceKind;
+
+/// A key that is missing, and what to do about it.
+type Missing = (&'static str, &'static str);
+
+const CLOUD_HOST: &str = "api.atlassian.com";
+
+/// The target that `table` describes; the inner error is a key that it lacks.
+pub(super) fn check(
+    at: &At<'_>,
+    table: &SourceTable,
+    kind: SourceKind,
+) -> Result<Result<Target, Missing>, ConfigError> {
+    refuse_alien_keys(at, table, kind)?;
+    let base_url = at.take("base_url", &table.base_url, |text| field::base_url(text))?;
+    Ok(match kind {
+        SourceKind::OrgEvents => Ok(Target::OrgEvents {
+            base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
+            org_id: at.take("org_id", &table.org_id, |text| field::org_id(text))?,
+        }),
+        SourceKind::JiraAudit => site(at, table, Product::Jira, base_url)?,
+        SourceKind::ConfluenceAudit => site(at, table, Product::Confluence, base_url)?,
+        SourceKind::DatacenterAudit => {
+            let username = at.take("username", &table.username, |text| field::username(text))?;
+            let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
+            base_url
+                .map(|base_url| Target::Datacenter { base_url, username })
+                .ok_or(missing)
+        }
+    })
+}
+
+fn site(
+    at: &At<'_>,
+    table: &SourceTable,
+    product: Product,
+    base_url: Option<Url>,
+) -> Result<Result<Target, Missing>, ConfigError> {
+    let Some(site) = at.take("site", &table.site, |text| field::site(text))? else {
+        return Ok(Err(("site", "add `site = \"acme.atlassian.net\"`")));
+    };
+    let email = at.take("email", &table.email, |text| field::email(text))?;
+    let cloud_id = at.take("cloud_id", &table.cloud_id, |text| field::cloud_id(text))?;
+    let gateway =
+        at.take("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
+            (false, Some(_)) => Err(Refusal::new("`cloud_id` has no use without the gateway")
+                .hint("take one of them out")),
+            (yes, _) => Ok(yes),
+        })?;
+    let resolve_users = at.take("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
+    // A server that stands in for Atlassian's stands in for all of them.
+    let in_place_of = |host: &str| base_url.clone().map_or_else(|| https(host), Ok);
+    let route = match gateway.unwrap_or(cloud_id.is_some()) {
+        false => Route::Direct(in_place_of(&site)?),
+        true => Route::Gateway(Gateway {
+            base_url: in_place_of(CLOUD_HOST)?,
+            site_url: in_place_of(&site)?,
+            cloud_id,
+        }),
+    };
+    Ok(Ok(Target::Site(SiteTarget {
+        product,
+        site,
+        email,
+        route,
+        resolve_users: resolve_users.unwrap_or(false),
+    })))
+}
+
+/// A key that would do nothing is refused: most often it is the `type` that is wrong.
+fn refuse_alien_keys(
+    at: &At<'_>,
+    table: &SourceTable,
+    kind: SourceKind,
+) -> Result<(), ConfigError> {
+    const ORG: &[SourceKind] = &[SourceKind::OrgEvents];
+    const SITE: &[SourceKind] = &[SourceKind::JiraAudit, SourceKind::ConfluenceAudit];
+    const DATACENTER: &[SourceKind] = &[SourceKind::DatacenterAudit];
+    let texts: [(&str, &Text, &[SourceKind]); 5] = [
+        ("org_id", &table.org_id, ORG),
+        ("site", &table.site, SITE),
+        ("email", &table.email, SITE),
+        ("cloud_id", &table.cloud_id, SITE),
+        ("username", &table.username, DATACENTER),
+    ];
+    for (key, value, kinds) in texts {
+        at.take(key, value, |_| only_for(kinds, kind))?;
+    }
+    let flags = [
+        ("gateway", &table.gateway),
+        ("resolve_users", &table.resolve_users),
+    ];
+    for (key, value) in flags {
+        at.take(key, value, |_| only_for(SITE, kind))?;
+    }
+    Ok(())
+}
+
+fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), Refusal> {
+    if kinds.contains(&kind) {
+        return Ok(());
+    }
+    let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+    let names = names.join(" and ");
+    Err(
+        Refusal::new(format!("belongs to sources of type {names} only"))
+            .hint("check the source's `type`, or take the key out"),
+    )
+}
+
+fn https(host: &str) -> Result<Url, ConfigError> {
+    field::base_url(&format!("https://{host}")).map_err(ConfigError::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check;
+    use crate::config::env::Env;
+    use crate::config::file::Loaded;
+
+    fn target(table: &str) -> Result<Target, String> {
+        let text = format!("[sources.a]\n{table}\n");
+        let file = Loaded::parse("/c.toml".as_ref(), text).unwrap();
+        let settings = check::settings(&file, &Env::default(), "/s".into());
+        settings
+            .map(|settings| settings.sources[0].target.clone())
+            .map_err(|error| error.to_string())
+    }
+
+    fn site(table: &str) -> SiteTarget {
+        match target(&format!("site = 'Acme.example'\n{table}")) {
+            Ok(Target::Site(site)) => site,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_site_is_asked_itself_or_through_the_gateway() {
+        let direct = site("type = 'jira-audit'");
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert_eq!(direct.route, Route::Direct(url("https://acme.example/")));
+        let wanted = |cloud_id: Option<&str>| {
+            Route::Gateway(Gateway {
+                base_url: url("https://api.atlassian.com/"),
+                site_url: url("https://acme.example/"),
+                cloud_id: cloud_id.map(str::to_owned),
+            })
+        };
+        let found = site("type = 'confluence-audit'\ngateway = true");
+        assert_eq!(found.route, wanted(None));
+        // A cloud id is of use for nothing else.
+        let known = site("type = 'jira-audit'\ncloud_id = 'b1c7-e0'");
+        assert_eq!(known.route, wanted(Some("b1c7-e0")));
+        let Route::Gateway(gateway) = known.route else {
+            panic!("no gateway")
+        };
+        assert_eq!(
+            gateway.product_url(Product::Confluence, "c1").as_str(),
+            "https://api.atlassian.com/ex/confluence/c1"
+        );
+    }
+
+    #[test]
+    fn a_server_in_place_of_atlassians_answers_for_all_of_them() {
+        let there =
+            site("type = 'jira-audit'\ngateway = true\nbase_url = 'https://gov.example/a/'");
+        let Route::Gateway(gateway) = there.route else {
+            panic!("no gateway")
+        };
+        assert_eq!(gateway.site_url.as_str(), "https://gov.example/a");
+        assert_eq!(
+            gateway.product_url(Product::Jira, "c1").as_str(),
+            "https://gov.example/a/ex/jira/c1"
+        );
+    }
+
+    #[test]
+    fn a_data_center_is_named_by_host_port_and_path() {
+        let named = |url: &str| {
+            let table = format!("type = 'datacenter-audit'\nbase_url = '{url}'");
+            target(&table).unwrap().site().unwrap()
+        };
+        assert_eq!(named("https://dc.example"), "dc.example");
+        assert_eq!(
+            named("https://dc.example:8443/jira/"),
+            "dc.example:8443/jira"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_or_of_no_use_is_refused() {
+        let cases = [
+            ("type = 'jira-audit'", "`site` is missing"),
+            ("type = 'confluence-audit'", "`site` is missing"),
+            ("type = 'datacenter-audit'", "`base_url` is missing"),
+            (
+                "type = 'org-events'\ngateway = true",
+                "`gateway`: belongs to",
+            ),
+            (
+                "type = 'org-events'\nusername = 'x'",
+                "`datacenter-audit` only",
+            ),
+            (
+                "type = 'datacenter-audit'\nresolve_users = true",
+                "`resolve_users`: belongs to",
+            ),
+            (
+                "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c/d'",
+                "`cloud_id`: not a site's cloud id",
+            ),
+            (
+                "type = 'jira-audit'\nsite = 'a.b'\ncloud_id = 'c'\ngateway = false",
+                "`gateway`: `cloud_id` has no use",
+            ),
+            (
+                "type = 'datacenter-audit'\nbase_url = 'https://x'\nusername = 'a:b'",
+                "`username`: not a user name",
+            ),
+        ];
+        for (table, want) in cases {
+            let error = target(table).unwrap_err();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
+
+use crate::model::event::{
+    Actor, ActorKind, Category, Change, Event, Parent, Target, Text, UNPARSED,
+};
+use crate::model::json::Node;
+use crate::model::record::Record;
+use crate::normalise::{Origin, filed, sentence, taxonomy};
+
+/// The products that share the API.
+const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
+
+/// The products' own categories and ours.
+const CATEGORIES: [(&str, Category); 18] = [
+    ("user management", Category::Account),
+    ("group management", Category::Group),
+    ("users and groups", Category::Account),
+    ("permissions", Category::Permission),
+    ("apps", Category::App),
+    ("spaces", Category::Content),
+    ("pages", Category::Content),
+    ("repositories", Category::Content),
+    ("pull requests", Category::Content),
+    ("auditing", Category::Configuration),
+    ("fields", Category::Configuration),
+    ("global administration", Category::Configuration),
+    ("notifications", Category::Configuration),
+    ("projects", Category::Configuration),
+    ("security", Category::Configuration),
+    ("system", Category::Configuration),
+    ("workflows", Category::Configuration),
+    ("general configuration", Category::Configuration),
+];
+
+/// The longest extra attribute that a message takes in, and the longest list of them, in bytes.
+const SHORT: usize = 80;
+const SHORT_LIST: usize = 240;
+
+/// The fields that are read: those of texts first.
+const FIELDS: [&str; 9] = [
+    "source",
+    "method",
+    "node",
+    "system",
+    "author",
+    "type",
+    "affectedObjects",
+    "changedValues",
+    "extraAttributes",
+];
+
+/// Fills `event` with what `record` says; with the label `self_inflicted` where it is the trace that
+/// reading the log leaves in the log.
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
+    let root = record.doc.root();
+    if !root.is_object() {
+        return;
+    }
+    let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
+    let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
+    let kind = kind.map(Kind::of).unwrap_or_default();
+    let action = kind.action();
+    let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
+    if let Some(action) = action {
+        event.outcome = outcome;
+        event.action = Text::Owned(action);
+    }
+    event.category = filed::category(told, kind.category.as_deref(), &CATEGORIES);
+    event.product = product(&kind, system.as_deref());
+    event.actor = author.map(actor).unwrap_or_default();
+    event.client.ip = ip;
+    let targets = objects.into_iter().flat_map(Node::items).map(target);
+    event.targets = targets.filter(|target| !target.is_empty()).collect();
+    let changes = changed.into_iter().flat_map(Node::items).map(change);
+    event.changes = changes.filter(|change| !change.is_empty()).collect();
+    let is_trace = kind.is_audit_search() && is_by(origin.reader.as_deref(), author);
+    event.message = sentence(kind.text, extra.and_then(attributes));
+    let labels = [
+        ("category", kind.category),
+        ("method", method),
+        ("node", node),
+        ("system", system),
+        ("self_inflicted", is_trace.then_some(Text::Borrowed("true"))),
+    ];
+    let labels = labels
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)));
+    event.labels.extend(labels);
+}
+
+/// What happened, in words and as the keys of their translations.
+#[derive(Default)]
+struct Kind<'a> {
+    text: Option<Text<'a>>,
+    key: Option<Text<'a>>,
+    category: Option<Text<'a>>,
+    category_key: Option<Text<'a>>,
+}
+
+impl<'a> Kind<'a> {
+    fn of(node: Node<'a>) -> Kind<'a> {
+        let fields = node.fields(["action", "actionI18nKey", "category", "categoryI18nKey"]);
+        let [text, key, category, category_key] = fields.map(|field| field.and_then(Node::text));
+        Kind {
+            text,
+            key,
+            category,
+            category_key,
+        }
+    }
+
+    /// The action in snake_case; the last part of its key where it has no words.
+    fn action(&self) -> Option<String> {
+        let of_key = || taxonomy::snake_case(self.key.as_deref()?.rsplit('.').next()?);
+        let text = self.text.as_deref();
+        text.and_then(taxonomy::snake_case).or_else(of_key)
+    }
+
+    /// Whether someone searched the audit log, by the key (`atlassian.audit.event.action.audit.search`), which is
+    /// the same in every language, or by the words (`Audit Log search performed`).
+    fn is_audit_search(&self) -> bool {
+        let tells = |text: &str| {
+            let words = text.split(|c: char| !c.is_alphanumeric());
+            let words = words.map(str::to_ascii_lowercase);
+            let telling: Vec<String> = words
+                .filter(|word| !matches!(&**word, "" | "log" | "performed"))
+                .collect();
+            telling.ends_with(&["audit".to_owned(), "search".to_owned()])
+        };
+        let told = [&self.key, &self.text].map(|text| text.as_deref().is_some_and(tells));
+        told.contains(&true)
+    }
+}
+
+/// The product whose name is a word of a key, or else the only one whose name is in the address of the system.
+fn product<'a>(kind: &Kind<'_>, system: Option<&str>) -> Option<Text<'a>> {
+    let [action, category] = [&kind.key, &kind.category_key].map(Option::as_deref);
+    let found = [action, category, system]
+        .into_iter()
+        .flatten()
+        .find_map(only_product);
+    found.map(Text::Borrowed)
+}
+
+fn only_product(text: &str) -> Option<&'static str> {
+    let is_in = |name: &str| {
+        text.split(|c: char| !c.is_alphanumeric())
+            .any(|word| word.eq_ignore_ascii_case(name))
+    };
+    let mut named = PRODUCTS.into_iter().filter(|name| is_in(name));
+    named.next().filter(|_| named.next().is_none())
+}
+
+fn actor(author: Node<'_>) -> Actor<'_> {
+    let [kind, id, name] = author.fields(["type", "id", "name"]);
+    let [kind, name] = [kind, name].map(|field| field.and_then(Node::text));
+    let id = id.and_then(Node::scalar);
+    Actor {
+        kind: actor_kind(kind.as_deref(), id.as_deref(), name.as_deref()),
+        id,
+        name,
+        ..Actor::default()
+    }
+}
+
+/// The type of an author. The products write `user` also for `Anonymous`, whose id is -2, and have -1 for `System`
+/// (the first is seen in elastic/integrations, atlassian_jira); a person may bear such a name, with an id of their own.
+fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
+    let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
+    let says = |word| is(kind, word) || is(id.or(name), word);
+    if is(id, "-2") || says("anonymous") {
+        return Some(ActorKind::Anonymous);
+    }
+    if is(id, "-1") || says("system") {
+        return Some(ActorKind::System);
+    }
+    // `ApplicationUser` (Jira), `user` (Confluence), `NORMAL` (Bitbucket).
+    let is_user = |kind: &str| {
+        let kind = kind.to_ascii_lowercase();
+        kind.ends_with("user") || kind == "normal"
+    };
+    let is_someone = id.is_some() || name.is_some();
+    (is_someone && kind.is_none_or(is_user)).then_some(ActorKind::User)
+}
+
+/// Whether `author` is the account that reads the log: by name or id, or by the account's name at the end of
+/// the address of its profile, since Confluence's `name` is the full one.
+fn is_by(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
+    let (Some(reader), Some(author)) = (reader, author) else {
+        return false;
+    };
+    let [name, id, profile] = author.fields(["name", "id", "uri"]);
+    let named = [name, id].map(|field| field.and_then(Node::scalar));
+    let profile = profile.and_then(Node::text);
+    let account = profile
+        .as_deref()
+        .and_then(|uri| uri.rsplit(['=', '/']).next());
+    let reader = reader.to_lowercase();
+    let mut known = named.iter().flatten().map(|text| &**text).chain(account);
+    !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)
+}
+
+fn target(node: Node<'_>) -> Target<'_> {
+    let [kind, id, name] = node.fields(["type", "id", "name"]);
+    Target {
+        kind: kind
+            .and_then(Node::text)
+            .and_then(|name| taxonomy::snake_case(&name))
+            .map(Text::Owned),
+        id: id.and_then(Node::scalar),
+        name: name.and_then(Node::text),
+        email: None,
+        parent: Parent::default(),
+    }
+}
+
+/// A changed value. Other versions than those seen may name its parts as Confluence Cloud does.
+fn change(node: Node<'_>) -> Change<'_> {
+    let [key, name, i18n_key, from, old, to, new] = node.fields([
+        "key", "name", "i18nKey", "from", "oldValue", "to", "newValue",
+    ]);
+    Change {
+        field: [key, name, i18n_key]
+            .into_iter()
+            .flatten()
+            .find_map(Node::text),
+        from: [from, old].into_iter().flatten().find_map(Node::scalar),
+        to: [to, new].into_iter().flatten().find_map(Node::scalar),
+    }
+}
+
+/// The extra attributes as words (`Token Name ci, Scope read`), without those that are long, code or nameless.
+fn attributes<'a>(list: Node<'a>) -> Option<Text<'a>> {
+    let mut words = String::new();
+    for attribute in list.items() {
+        let [name, value] = attribute.fields(["name", "value"]);
+        let (Some(name), Some(value)) = (name.and_then(Node::text), value.and_then(Node::scalar))
+        else {
+            continue;
+        };
+        let is_code = value.starts_with(['{', '[']) || value.contains(char::is_control);
+        let length = name.len() + value.len();
+        if is_code || length > SHORT || words.len() + length > SHORT_LIST {
+            continue;
+        }
+        let mark = if words.is_empty() { "" } else { ", " };
+        words.extend([mark, &name, " ", &value]);
+    }
+    (!words.is_empty()).then_some(Text::Owned(words))
+}
+
+#[cfg(test)]
+#[path = "datacenter_audit_tests.rs"]
+mod tests;

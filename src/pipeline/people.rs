@@ -1,0 +1,135 @@
+//! Owns the looking up of people whom records only number (`resolve_users`): in batches, from what earlier runs
+//! kept where it is fresh. A record never waits long for it, and goes on without where it fails.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::http::client::Transport;
+use crate::http::exchange::exchange;
+use crate::http::failure::Failure;
+use crate::http::limit::Limits;
+use crate::http::retry::Patience;
+use crate::model::people::{People, User};
+use crate::model::record::Record;
+use crate::model::time::Timestamp;
+use crate::normalise::{self, Origin};
+use crate::source::users;
+use crate::state::lookups::{Lookups, Told};
+use crate::telemetry::meter::Meter;
+
+/// The longest that records wait for names.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Looks people up on one site.
+pub struct Directory<T> {
+    transport: T,
+    limits: Arc<Limits>,
+    meter: Arc<Meter>,
+    base_url: Url,
+    origin: Origin,
+    lookups: Lookups,
+    known: Mutex<People>,
+    has_failed: AtomicBool,
+}
+
+impl<T: Transport> Directory<T> {
+    /// The directory of the site of `origin`, whose API stands behind `base_url`; with what `lookups` has kept of it.
+    pub fn new(
+        (transport, limits, meter): (T, Arc<Limits>, Arc<Meter>),
+        base_url: Url,
+        origin: Origin,
+        lookups: Lookups,
+    ) -> Directory<T> {
+        let now = chrono::Utc::now();
+        let kept = lookups.read(origin.site.as_deref().unwrap_or_default());
+        let fresh = kept.users.into_iter().filter_map(|(id, told)| {
+            let user = told.fresh(now)?.clone();
+            Some((id, user))
+        });
+        let known: HashMap<String, User> = fresh.collect();
+        Directory {
+            transport,
+            limits,
+            meter,
+            base_url,
+            origin,
+            lookups,
+            known: Mutex::new(Arc::new(known)),
+            has_failed: AtomicBool::new(false),
+        }
+    }
+
+    /// Those of whom something is known, after those that `records` lack have been looked up.
+    pub async fn people_of(&self, records: &[Record]) -> People {
+        let unknown = self.unknown(records);
+        for ids in unknown.chunks(users::AT_ONCE) {
+            if self.has_failed.load(Ordering::Relaxed) {
+                break;
+            }
+            match tokio::time::timeout(LONGEST, self.ask(ids)).await {
+                Ok(Ok(found)) => self.learn(ids, found),
+                Ok(Err(failure)) => self.give_up(&format!("{failure}; {}", failure.hint())),
+                Err(_) => self.give_up("the site takes too long"),
+            }
+        }
+        self.known()
+    }
+
+    /// The ids that nothing is known of yet, each once.
+    fn unknown(&self, records: &[Record]) -> Vec<String> {
+        let (known, now) = (self.known(), Timestamp::default());
+        let mut ids = BTreeSet::new();
+        for record in records {
+            let event = normalise::normalise(&self.origin, record, now);
+            let lacking = normalise::people::lacking(&event);
+            let unknown = lacking.filter(|id| !known.contains_key(*id));
+            ids.extend(unknown.map(str::to_owned));
+        }
+        ids.into_iter().collect()
+    }
+
+    async fn ask(&self, ids: &[String]) -> Result<Vec<(String, User)>, Failure> {
+        let request = users::request(&self.base_url, ids);
+        let patience = Patience::none();
+        exchange(
+            &self.transport,
+            &self.limits,
+            &patience,
+            &self.meter,
+            &request,
+            users::read,
+        )
+        .await
+    }
+
+    /// Remembers whom the ids mean; those that mean nobody too, so that they are not asked for again.
+    fn learn(&self, ids: &[String], found: Vec<(String, User)>) {
+        let mut told: HashMap<String, User> =
+            ids.iter().map(|id| (id.clone(), User::default())).collect();
+        told.extend(found);
+        let site = self.origin.site.as_deref().unwrap_or_default();
+        let now = chrono::Utc::now();
+        self.lookups.change(site, |facts| {
+            facts.users.retain(|_, user| user.fresh(now).is_some());
+            let told = told.iter();
+            let told = told.map(|(id, user)| (id.clone(), Told::new(user.clone(), now)));
+            facts.users.extend(told);
+        });
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known).extend(told);
+    }
+
+    fn give_up(&self, why: &str) {
+        self.has_failed.store(true, Ordering::Relaxed);
+        tracing::warn!("cannot look users up, so events go without what their records lack: {why}");
+    }
+
+    fn known(&self) -> People {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known)
+    }
+}

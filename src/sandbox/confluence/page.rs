@@ -1,0 +1,112 @@
+//! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
+
+use super::error;
+use crate::sandbox::{
+    Fault,
+    data::Compose as _,
+    exchange::Ask,
+    json_text::{Object, array},
+    records::Search,
+    reply::Reply,
+    world::World,
+};
+
+/// Records on a page, when nothing is asked.
+const DEFAULT_LIMIT: usize = 1000;
+
+/// `GET /wiki/rest/api/audit`
+pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+    let Some(search) = search(world, ask, fault) else {
+        return error(
+            400,
+            "startDate and endDate must be epoch milliseconds; start and limit must be numbers, limit at least 1.",
+        );
+    };
+    let is_hidden = *fault == Fault::EmptyPageWithCursor;
+    let texts = match is_hidden {
+        true => Vec::new(),
+        false => world.confluence.page(&search).texts,
+    };
+    let matches = world.confluence.count(search.from, search.to);
+    let links = links(world, ask, fault, &search, texts.len(), matches);
+    let some = !texts.is_empty();
+    let body = Object::new()
+        .raw("results", &array(&texts))
+        .number("start", search.offset)
+        .number("limit", search.limit)
+        // Of all that match, and not of the page (elastic/integrations, atlassian_confluence).
+        .number("size", matches)
+        .raw("_links", &links)
+        .finish();
+    if some {
+        record_meanwhile(world, search.to);
+    }
+    Reply::json(200, body)
+}
+
+/// What is asked; nothing where a parameter cannot be read.
+fn search(world: &World, ask: &Ask, fault: &Fault) -> Option<Search> {
+    let offset = ask.number("start", 0)?;
+    let limit = ask
+        .number("limit", DEFAULT_LIMIT)
+        .filter(|&most| most > 0)?;
+    let bound = |name| ask.param(name).map(str::parse).transpose().ok();
+    Some(Search {
+        offset: match fault {
+            Fault::Overlap(records) => offset.saturating_sub(*records),
+            _ => offset,
+        },
+        limit: limit.min(world.behaviour.confluence_max_limit),
+        from: bound("startDate")?,
+        to: bound("endDate")?,
+        ..Search::default()
+    })
+}
+
+/// `_links`. `next` is a path below `base`, and leaves the dates out.
+fn links(
+    world: &World,
+    ask: &Ask,
+    fault: &Fault,
+    search: &Search,
+    count: usize,
+    matches: usize,
+) -> String {
+    let base = format!("{}/wiki", world.base_url);
+    let end = search.offset.saturating_add(count);
+    let links = Object::new()
+        .text("base", &base)
+        .text("context", "/wiki")
+        .text("self", &format!("{base}/rest/api/audit"));
+    let start = match fault {
+        Fault::SameCursor if ask.param("start").is_some() => search.offset,
+        _ => end,
+    };
+    let links = match world.behaviour.confluence_links && end < matches {
+        true => {
+            let limit = search.limit;
+            links.text(
+                "next",
+                &format!("/rest/api/audit?start={start}&limit={limit}"),
+            )
+        }
+        false => links,
+    };
+    links.finish()
+}
+
+/// The records that appear between two pages, at the newest end of the window, so that offsets shift.
+fn record_meanwhile(world: &mut World, to: Option<i64>) {
+    let behaviour = &mut world.behaviour;
+    if behaviour.insert_on_confluence_page == 0 || behaviour.insert_on_confluence_pages == 0 {
+        return;
+    }
+    behaviour.insert_on_confluence_pages -= 1;
+    let new = behaviour.insert_on_confluence_page;
+    let now = world.now_ms();
+    let at = to.map_or(now, |to| to.min(now));
+    for _ in 0..new {
+        let record = world.confluence_composer.compose(at);
+        world.confluence.add(record);
+    }
+}

@@ -1,0 +1,58 @@
+//! The auditing REST API of a Data Center product, at the root and below the context path `/dc`, and the servlet
+//! that says whose a credential is.
+
+mod page;
+
+pub use page::events;
+
+use super::{
+    DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
+    DATACENTER_USER_NOT_ADMIN, base64,
+    exchange::{Ask, plain},
+    json_text::Object,
+    reply::Reply,
+};
+
+const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
+const NOT_ADMIN: &str = "You need to be a system administrator to see the audit log.";
+
+/// The 401 or 403 for a credential that is not enough for the log.
+pub fn refusal(ask: &Ask) -> Option<Reply> {
+    match user(ask) {
+        Some(DATACENTER_USER) => None,
+        Some(_) => Some(error(403, NOT_ADMIN)),
+        None => Some(error(401, UNAUTHENTICATED)),
+    }
+}
+
+/// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
+pub fn whoami(ask: &Ask) -> Reply {
+    plain(
+        200,
+        "text/plain;charset=UTF-8",
+        user(ask).unwrap_or_default(),
+    )
+}
+
+/// Whose credential it is. A personal access token needs no account beside it.
+fn user(ask: &Ask) -> Option<&'static str> {
+    let given = ask.authorization.as_deref()?;
+    let password = format!("{DATACENTER_USER}:{DATACENTER_PASSWORD}");
+    let basic = format!("Basic {}", base64::encode(password.as_bytes()));
+    if given == basic {
+        return Some(DATACENTER_USER);
+    }
+    match given.strip_prefix("Bearer ")? {
+        DATACENTER_TOKEN => Some(DATACENTER_USER),
+        DATACENTER_TOKEN_NOT_ADMIN => Some(DATACENTER_USER_NOT_ADMIN),
+        _ => None,
+    }
+}
+
+/// An error in Data Center's shape: `{message, status-code}`.
+pub fn error(status: u16, message: &str) -> Reply {
+    let body = Object::new()
+        .text("message", message)
+        .raw("status-code", &status.to_string());
+    Reply::json(status, body.finish())
+}

@@ -1,0 +1,142 @@
+//! One request for audit events: its parameters, its cursor, its page, and the event that the reading itself is.
+
+use super::error;
+use crate::sandbox::{
+    DATACENTER_USER, Fault,
+    dates::{self, Date},
+    exchange::Ask,
+    json_text::{Object, array},
+    records::{Found, Position, Search},
+    reply::Reply,
+    world::World,
+};
+
+/// Events on a page, when nothing is asked.
+const DEFAULT_LIMIT: usize = 200;
+/// Most events on a page.
+const MOST_EVENTS: usize = 100_000;
+
+/// `GET /rest/auditing/1.0/events`
+pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+    let mut search = match search(world, ask) {
+        Ok(search) => search,
+        Err(what) => return error(400, what),
+    };
+    if let Fault::Overlap(events) = fault {
+        let newer = |place| world.datacenter.newer(place, *events);
+        search.before = search.before.and_then(newer);
+        search.offset = search.offset.saturating_sub(*events);
+    }
+    let mut found = world.datacenter.page(&search);
+    let limit = search.limit;
+    let paging = match (fault, ask.param("pageCursor")) {
+        (Fault::EmptyPageWithCursor, used) => {
+            found = Found::default();
+            let again = used.map_or_else(|| everything(world), str::to_owned);
+            paging(world, ask, limit, 0, Some(&again))
+        }
+        (Fault::SameCursor, Some(used)) => paging(world, ask, limit, found.texts.len(), Some(used)),
+        _ => {
+            let next = found.last.filter(|_| found.more).map(cursor);
+            paging(world, ask, limit, found.texts.len(), next.as_deref())
+        }
+    };
+    let body = Object::new()
+        .raw("entities", &array(&found.texts))
+        .raw("pagingInfo", &paging)
+        .finish();
+    if world.behaviour.audit_reads {
+        let now = world.now_ms();
+        let read = world
+            .datacenter_composer
+            .search_performed(now, DATACENTER_USER);
+        world.datacenter.add(read);
+    }
+    Reply::json(200, body)
+}
+
+/// What is asked; else what is wrong with it.
+fn search(world: &World, ask: &Ask) -> Result<Search, &'static str> {
+    let limit = ask
+        .number("limit", DEFAULT_LIMIT)
+        .filter(|limit| (1..=MOST_EVENTS).contains(limit))
+        .ok_or("limit must be a number from 1 to 100000.")?;
+    let offset = ask.number("offset", 0).ok_or("offset must be a number.")?;
+    let before = ask.param("pageCursor").map(place);
+    if before == Some(None) {
+        return Err("pageCursor must be a time in milliseconds and an id.");
+    }
+    Ok(Search {
+        before: before.flatten(),
+        offset,
+        limit,
+        from: date(world, ask, "from")?,
+        to: date(world, ask, "to")?,
+        ..Search::default()
+    })
+}
+
+/// A date, which must have its zone.
+fn date(world: &World, ask: &Ask, name: &str) -> Result<Option<i64>, &'static str> {
+    let Some(text) = ask.param(name) else {
+        return Ok(None);
+    };
+    if world.behaviour.datacenter_whole_seconds && text.contains('.') {
+        return Err("from and to must be ISO 8601 dates of whole seconds.");
+    }
+    match dates::read(text) {
+        Date::At(at) => Ok(Some(at)),
+        Date::Zoneless(_) | Date::Unreadable => Err("from and to must be ISO 8601 dates."),
+    }
+}
+
+/// `pagingInfo`: on the last page nothing but `lastPage` and `size`.
+fn paging(world: &World, ask: &Ask, limit: usize, size: usize, next: Option<&str>) -> String {
+    let paging = Object::new();
+    let paging = match next {
+        Some(cursor) => paging
+            .number("nextPageOffset", 0)
+            .text("nextPageCursor", cursor)
+            .text("nextPageLink", &link(world, ask, limit, cursor))
+            .raw("lastPage", "false"),
+        None => paging.raw("lastPage", "true"),
+    };
+    paging.number("size", size).finish()
+}
+
+/// Where the next page is, with the dates as they were asked.
+fn link(world: &World, ask: &Ask, limit: usize, cursor: &str) -> String {
+    let mut link = format!(
+        "{}{}?offset=0&limit={limit}&pageCursor={cursor}",
+        world.base_url, ask.path
+    );
+    for name in ["from", "to"] {
+        if let Some(date) = ask.param(name) {
+            let date: String = url::form_urlencoded::byte_serialize(date.as_bytes()).collect();
+            link.push_str(&format!("&{name}={date}"));
+        }
+    }
+    link
+}
+
+/// `epochMillis,ID`: the page behind it holds what is older.
+fn cursor(place: Position) -> String {
+    format!("{},{}", place.created_ms, place.number)
+}
+
+fn place(cursor: &str) -> Option<Position> {
+    let (created_ms, number) = cursor.split_once(',')?;
+    Some(Position {
+        created_ms: created_ms.parse().ok()?,
+        number: number.parse().ok()?,
+    })
+}
+
+/// The cursor behind which all events lie.
+fn everything(world: &World) -> String {
+    let newest = world.datacenter.last_created_ms().unwrap_or_default();
+    cursor(Position {
+        created_ms: newest.saturating_add(1),
+        number: 0,
+    })
+}

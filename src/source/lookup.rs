@@ -1,0 +1,148 @@
+//! Owns how the few things are asked that are no audit records: a key's organizations, a site's cloud id, and
+//! whose account a credential is.
+//!
+//! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge base, "retrieve my
+//! site's cloud ID"); the applinks plugin of Jira, Confluence and Bitbucket Data Center answers
+//! `/plugins/servlet/applinks/whoami` with the user name as plain text, or nothing to whom it does not know.
+
+use url::Url;
+
+use crate::config::field;
+use crate::http::error::Unreadable;
+use crate::http::message::{Endpoint, Request, Response};
+use crate::model::json::{Document, Node};
+use crate::model::text::printable;
+use crate::source::endpoint_url;
+use crate::source::parts::{Body, text_of};
+
+/// A user name is not longer.
+const LONGEST_NAME: usize = 255;
+
+/// An organization that a key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Organization {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// The request for the organizations of a key; `base_url` is what stands before `/admin/v1`.
+pub fn organizations_request(base_url: &Url) -> Request {
+    Request {
+        endpoint: Endpoint::Organizations,
+        url: endpoint_url(base_url, "/admin/v1/orgs"),
+    }
+}
+
+/// The organizations in the answer; none for a key with scopes, whatever it may read (measured by the live tests
+/// of jira.js).
+///
+/// # Errors
+/// It is no list of organizations.
+pub fn read_organizations(response: &Response) -> Result<Vec<Organization>, Unreadable> {
+    let body = Body::of("organizations", "data", response)?;
+    let organizations = body.records().filter_map(|doc| {
+        let [id, attributes] = doc.root().fields(["id", "attributes"]);
+        let name = attributes.and_then(|of| of.text_of("name"));
+        Some(Organization {
+            id: field::org_id(&id?.text()?).ok()?,
+            name: name.map(|name| printable(&name)),
+        })
+    });
+    Ok(organizations.collect())
+}
+
+/// The request for the cloud id of the site at `site_url`.
+pub fn cloud_id_request(site_url: &Url) -> Request {
+    Request {
+        endpoint: Endpoint::TenantInfo,
+        url: endpoint_url(site_url, "/_edge/tenant_info"),
+    }
+}
+
+/// The cloud id in the answer.
+///
+/// # Errors
+/// There is none, or one that cannot stand in a path.
+pub fn read_cloud_id(response: &Response) -> Result<String, Unreadable> {
+    let none = || Unreadable::new("the answer holds no cloud id");
+    let doc = Document::parse(text_of(&response.body).0).map_err(|_| none())?;
+    let id = doc.root().get("cloudId").and_then(Node::text);
+    field::cloud_id(&id.ok_or_else(none)?).map_err(|_| none())
+}
+
+/// The request for the account of a Data Center's credential.
+pub fn whoami_request(base_url: &Url) -> Request {
+    Request {
+        endpoint: Endpoint::DatacenterWhoami,
+        url: endpoint_url(base_url, "/plugins/servlet/applinks/whoami"),
+    }
+}
+
+/// The account in the answer; nothing where the server names none.
+///
+/// # Errors
+/// It is no name.
+pub fn read_whoami(response: &Response) -> Result<Option<String>, Unreadable> {
+    let (text, _) = text_of(&response.body);
+    let name = text.trim();
+    if name.len() > LONGEST_NAME || name.contains(char::is_control) {
+        return Err(Unreadable::new("the answer is no user name"));
+    }
+    Ok((!name.is_empty()).then(|| name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn response(body: &str) -> Response {
+        Response {
+            status: 200,
+            headers: Vec::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_cloud_id_is_safe_in_a_path() {
+        let read = |body| read_cloud_id(&response(body)).ok();
+        assert_eq!(read(r#"{"cloudId":"b1c7-e0"}"#).as_deref(), Some("b1c7-e0"));
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"cloudId":7}"#,
+            r#"{"cloudId":"../x"}"#,
+            r#"{"cloudId":""}"#,
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn organizations_have_an_id_and_perhaps_a_name() {
+        let body = r#"{"data":[{"id":"o-1","attributes":{"name":"Acme"}},{"id":"o-2"},{"id":"a/b"},{},null]}"#;
+        let read = read_organizations(&response(body)).unwrap();
+        let read: Vec<_> = read
+            .iter()
+            .map(|org| (&*org.id, org.name.as_deref()))
+            .collect();
+        assert_eq!(read, [("o-1", Some("Acme")), ("o-2", None)]);
+        assert_eq!(
+            read_organizations(&response(r#"{"data":[],"links":{}}"#)),
+            Ok(Vec::new())
+        );
+        assert!(read_organizations(&response("{}")).is_err());
+    }
+
+    #[test]
+    fn a_user_name_is_one_line() {
+        let read = |body| read_whoami(&response(body)).ok();
+        assert_eq!(read("ada\n"), Some(Some("ada".to_owned())));
+        assert_eq!(read(""), Some(None));
+        assert_eq!(read("a\nb"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! Owns what was looked up beside the audit logs: a site's cloud id, whose account a token is, who is behind an
+//! account id. Nothing here is needed for a log to be complete: what cannot be read is looked up again, and
+//! what cannot be kept is told nobody but whoever asks for details.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::people::User;
+use crate::model::time::{Timestamp, before};
+
+/// How long what was looked up is believed.
+const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// The folder of lookups, one file a site.
+#[derive(Debug, Clone)]
+pub struct Lookups {
+    folder: PathBuf,
+}
+
+/// What is known of a site.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    /// Its cloud id. It stays the same as long as the site exists.
+    pub cloud_id: Option<String>,
+    /// The account of each source's credential.
+    pub accounts: BTreeMap<String, Told<Option<String>>>,
+    /// Who is behind an account id.
+    pub users: BTreeMap<String, Told<User>>,
+}
+
+/// What was told, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told<T> {
+    at: Timestamp,
+    is: T,
+}
+
+impl<T> Told<T> {
+    /// Something told at `at`.
+    pub fn new(is: T, at: Timestamp) -> Told<T> {
+        Told { at, is }
+    }
+
+    /// What was told, while it is believed.
+    pub fn fresh(&self, now: Timestamp) -> Option<&T> {
+        (self.at > before(now, FRESH)).then_some(&self.is)
+    }
+}
+
+impl Lookups {
+    /// Those that are kept in the state folder `state`.
+    pub fn new(state: &Path) -> Lookups {
+        Lookups {
+            folder: state.join("lookups"),
+        }
+    }
+
+    /// What is known of `site`.
+    pub fn read(&self, site: &str) -> Facts {
+        let text = fs::read(self.path(site)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Changes what is known of `site`. Of two runs that do so at once, one may look up again.
+    pub fn change(&self, site: &str, change: impl FnOnce(&mut Facts)) {
+        let mut facts = self.read(site);
+        change(&mut facts);
+        if let Err(error) = self.write(site, &facts) {
+            tracing::info!(%error, site, "cannot keep what was looked up");
+        }
+    }
+
+    fn write(&self, site: &str, facts: &Facts) -> io::Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&serde_json::to_vec(facts)?)?;
+        file.persist(self.path(site)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn path(&self, site: &str) -> PathBuf {
+        let safe = |c: char| match c {
+            'a'..='z' | '0'..='9' | '.' | '-' => c,
+            _ => '_',
+        };
+        let name: String = site.to_ascii_lowercase().chars().map(safe).collect();
+        self.folder.join(format!("{name}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+
+    #[test]
+    fn what_is_kept_reads_back_and_what_is_damaged_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let lookups = Lookups::new(folder.path());
+        assert_eq!(lookups.read("a.example"), Facts::default());
+        let at = parse_api_time("2026-11-20T09:30:00Z").unwrap();
+        lookups.change("a.example", |facts| {
+            facts.cloud_id = Some("c-1".to_owned());
+            let user = User {
+                name: Some("Ada".to_owned()),
+                email: None,
+            };
+            facts.users.insert("u1".to_owned(), Told::new(user, at));
+        });
+        lookups.change("a.example", |facts| {
+            facts
+                .accounts
+                .insert("acme".to_owned(), Told::new(None, at));
+        });
+        let facts = lookups.read("A.example");
+        assert_eq!(facts.cloud_id.as_deref(), Some("c-1"));
+        assert_eq!(
+            facts.users["u1"].fresh(at).unwrap().name.as_deref(),
+            Some("Ada")
+        );
+        let later = parse_api_time("2026-11-28T09:30:00Z").unwrap();
+        assert_eq!(facts.users["u1"].fresh(later), None);
+        assert_eq!(facts.accounts["acme"].fresh(at), Some(&None));
+        assert_eq!(lookups.read("b.example:80/x"), Facts::default());
+        fs::write(lookups.path("a.example"), "{").unwrap();
+        assert_eq!(lookups.read("a.example"), Facts::default());
+    }
+}

@@ -1,0 +1,107 @@
+//! Owns the form of the memory in the state file: a millisecond and its records, each as 32 hex digits of its
+//! identity and 16 of its content, with a `-` between them; what the first atlaudit wrote has none.
+
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::slots::{Content, Entry, Slots};
+use crate::model::record::Fingerprint;
+
+impl Serialize for Slots {
+    /// Without a copy: there may be a hundred thousand, in every checkpoint.
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(self.by_place().map(|(ms, entries)| (ms, Entries(entries))))
+    }
+}
+
+/// The records of one millisecond.
+struct Entries<I>(I);
+
+impl<I: Iterator<Item = Entry> + Clone> Serialize for Entries<I> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(self.0.clone())
+    }
+}
+
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        let (separator, content) = match self.content {
+            Content::Now(content) => ("-", content),
+            Content::First(content) => ("", content),
+        };
+        let (mut identity, mut digits) = ([0; 32], [0; 16]);
+        hex(self.identity.0, &mut identity);
+        hex(u128::from(content), &mut digits);
+        let mut text = String::with_capacity(49);
+        text.extend(identity.map(char::from));
+        text.push_str(separator);
+        text.extend(digits.map(char::from));
+        out.serialize_str(&text)
+    }
+}
+
+/// The last hex digits of `number`, as many as there is room for.
+fn hex(mut number: u128, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+}
+
+impl<'de> Deserialize<'de> for Slots {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Places;
+        impl<'de> Visitor<'de> for Places {
+            type Value = Slots;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("milliseconds with their records")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut places: A) -> Result<Slots, A::Error> {
+                let mut slots = Slots::default();
+                while let Some((ms, entries)) = places.next_element::<(i64, Vec<Entry>)>()? {
+                    for entry in entries {
+                        slots.insert(entry, ms, 0);
+                    }
+                }
+                Ok(slots)
+            }
+        }
+        input.deserialize_seq(Places)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = Entry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a remembered record")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Entry, E> {
+                read(text).ok_or_else(|| E::custom("not a remembered record"))
+            }
+        }
+        input.deserialize_str(Text)
+    }
+}
+
+fn read(text: &str) -> Option<Entry> {
+    let (identity, content) = text.split_at_checked(32)?;
+    let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
+    let content = match (content.len(), content.strip_prefix('-')) {
+        (17, Some(digits)) => Content::Now(number(digits)?),
+        (16, None) => Content::First(number(content)?),
+        _ => return None,
+    };
+    Some(Entry {
+        identity: Fingerprint(u128::from_str_radix(identity, 16).ok()?),
+        content,
+    })
+}

@@ -1,0 +1,43 @@
+//! `auth login` finds out whose an organization's key is, where the key tells it.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use atlaudit::sandbox::API_KEY;
+
+use crate::support::{Run, Site, small};
+
+fn login(site: &Site) -> Run {
+    let mut command = site.command(&["auth", "login", "acme", "--with-key"]);
+    command.args(["--base-url", site.base_url()]);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{API_KEY}").unwrap();
+    Run::from(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_key_with_scopes_does_not_tell_its_organization() {
+    let mut site = Site::new(small(10, 0));
+    site.forget_sources();
+    site.control
+        .set_behaviour(|behaviour| behaviour.scoped_key = true);
+    login(&site).refused(2, &["`acme`", "scopes", "--org-id"]);
+}
+
+#[test]
+fn a_key_without_scopes_does() {
+    let mut site = Site::new(small(10, 0));
+    site.forget_sources();
+    // The key was tested with what it told; only the keyring is missing here.
+    let run = login(&site);
+    run.refused(4, &["keyring"]);
+    let paths: Vec<_> = site
+        .control
+        .requests()
+        .into_iter()
+        .map(|r| r.path)
+        .collect();
+    assert!(paths[1].ends_with("/events-stream"), "{paths:?}");
+}
