@@ -12,11 +12,15 @@ use divan::counter::{BytesCount, ItemsCount};
 const RECORDS: usize = 10_000;
 
 /// Every source in every format.
-const CASES: [&str; 4] = [
+const CASES: [&str; 8] = [
     "org-events normalized",
     "org-events raw",
     "jira-audit normalized",
     "jira-audit raw",
+    "confluence-audit normalized",
+    "confluence-audit raw",
+    "datacenter-audit normalized",
+    "datacenter-audit raw",
 ];
 
 fn main() {

@@ -133,3 +133,99 @@ impl<T: Transport> Directory<T> {
         Arc::clone(&known)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+    use crate::http::error::{TransportError, TransportErrorKind};
+    use crate::http::message::{Endpoint, Request, Response};
+    use crate::http::rate::CredentialLimit;
+    use crate::http::shared::Shared;
+    use crate::model::json::Document;
+    use crate::model::name::SourceKind;
+    use crate::source;
+
+    /// Answers as told, and counts.
+    #[derive(Clone)]
+    struct Site {
+        answer: Option<&'static str>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Transport for Site {
+        async fn send(&self, _: &Request) -> Result<Response, TransportError> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            let Some(body) = self.answer else {
+                return Err(TransportError::new(TransportErrorKind::Connect, "no"));
+            };
+            Ok(Response {
+                status: 200,
+                headers: Vec::new(),
+                body: body.into(),
+            })
+        }
+    }
+
+    fn directory(answer: Option<&'static str>, state: &std::path::Path) -> Directory<Site> {
+        let site = Site {
+            answer,
+            asked: Arc::default(),
+        };
+        let credential = Arc::new(CredentialLimit::new(None));
+        let limits = Limits::new(Endpoint::JiraUsers, None, credential, Shared::nothing());
+        let origin = Origin {
+            name: "acme".to_owned(),
+            kind: SourceKind::JiraAudit,
+            org_id: None,
+            site: Some("acme.example".to_owned()),
+            reader: None,
+        };
+        Directory::new(
+            (site, Arc::new(limits), Arc::default()),
+            "https://acme.example".parse().unwrap(),
+            origin,
+            Lookups::new(state),
+        )
+    }
+
+    fn records(ids: std::ops::Range<usize>) -> Vec<Record> {
+        let record = |n| {
+            let text = format!(r#"{{"summary":"User created","authorAccountId":"712020:{n}"}}"#);
+            source::record_of(SourceKind::JiraAudit, Document::new(text.into()))
+        };
+        ids.map(record).collect()
+    }
+
+    fn asked(directory: &Directory<Site>) -> usize {
+        directory.transport.asked.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn a_look_up_that_fails_is_not_repeated_and_holds_nothing_back() {
+        let state = tempfile::tempdir().unwrap();
+        let directory = directory(None, state.path());
+        for _ in 0..3 {
+            assert!(directory.people_of(&records(0..120)).await.is_empty());
+        }
+        assert_eq!(asked(&directory), 1);
+    }
+
+    #[tokio::test]
+    async fn batches_are_asked_for_once_and_nobody_is_remembered_too() {
+        let state = tempfile::tempdir().unwrap();
+        let answer = r#"{"values":[{"accountId":"712020:7","displayName":"Ada"}]}"#;
+        let first = directory(Some(answer), state.path());
+        for _ in 0..2 {
+            let people = first.people_of(&records(0..120)).await;
+            assert_eq!(people["712020:7"].name.as_deref(), Some("Ada"));
+            assert_eq!(people["712020:8"], User::default());
+        }
+        assert_eq!(asked(&first), 3);
+        // The next run knows them from the state folder.
+        let next = directory(Some(answer), state.path());
+        assert_eq!(next.people_of(&records(0..121)).await.len(), 121);
+        assert_eq!(asked(&next), 1);
+    }
+}
