@@ -77,6 +77,13 @@ async fn keep(
         },
     };
     keyring::store(&request.name, &secret).await?;
+    // Another token may be another account's, or of a site that was made anew.
+    if let Some(site) = request.source.target.site() {
+        Lookups::new(&request.state_dir).change(&site, |facts| {
+            facts.cloud_id = None;
+            facts.accounts.remove(request.name.as_str());
+        });
+    }
     let mut done = format!("kept the key of `{}` in the OS keyring", request.name);
     if !request.is_known {
         add_source(&request.config_file, &request.source)?;

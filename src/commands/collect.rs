@@ -215,6 +215,8 @@ impl OneSource {
             Ok(ready) => ready,
             Err(error) => return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error),
         };
+        let site = self.settings.target.site();
+        let site = site.filter(|_| self.settings.target.is_through_gateway());
         let outcome = run::pull(SourceRun {
             settings: self.settings,
             origin,
@@ -225,7 +227,13 @@ impl OneSource {
             start: self.start,
             stop: self.stop,
         });
-        Ended::of(self.place, outcome.await)
+        let ended = Ended::of(self.place, outcome.await);
+        let exit = ended.error.as_ref().map(AppError::exit);
+        if let (Some(site), Some(Exit::Credential)) = (site, exit) {
+            // It may have been made anew since its cloud id was told.
+            self.lookups.change(&site, |facts| facts.cloud_id = None);
+        }
+        ended
     }
 }
 

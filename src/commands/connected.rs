@@ -119,7 +119,12 @@ impl Connected {
             Route::Direct(url) => return Ok(url.clone()),
             Route::Gateway(gateway) => gateway,
         };
-        let known = || lookups.read(&site.site).cloud_id;
+        let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
+        let known = || {
+            let told = lookups.read(&site.site).cloud_id?;
+            let (teller, id) = told.fresh(now)?;
+            (*teller == server).then(|| id.clone())
+        };
         if let Some(id) = gateway.cloud_id.clone().or_else(known) {
             return Ok(gateway.product_url(site.product, &id));
         }
@@ -131,7 +136,8 @@ impl Connected {
             .asking
             .ask_through(client, &request, lookup::read_cloud_id)
             .await?;
-        lookups.change(&site.site, |facts| facts.cloud_id = Some(id.clone()));
+        let told = Told::new((server, id.clone()), now);
+        lookups.change(&site.site, |facts| facts.cloud_id = Some(told));
         Ok(gateway.product_url(site.product, &id))
     }
 
@@ -148,10 +154,13 @@ impl Connected {
         let request = lookup::whoami_request(self.target.base_url());
         let quickly = self.asking.quickly();
         let told = quickly.ask(&request, lookup::read_whoami).await;
-        let account = told.unwrap_or_else(|failure| {
-            tracing::info!(%failure, "the server does not tell whose the token is");
-            None
-        });
+        let account = match told {
+            Ok(account) => account,
+            Err(failure) => {
+                tracing::info!(%failure, "the server does not tell whose the token is");
+                return None;
+            }
+        };
         let told = Told::new(account.clone(), now);
         lookups.change(site, |facts| {
             facts.accounts.insert(name.clone(), told);

@@ -134,15 +134,12 @@ pub fn site(text: &str) -> Result<String, Refusal> {
 pub fn base_url(text: &str) -> Result<Url, Refusal> {
     let mut url = Url::parse(text.trim())
         .map_err(|_| Refusal::new("not a URL").hint("write it like `https://api.atlassian.com`"))?;
-    let is_loopback = match url.host() {
-        None => return Err(Refusal::new("a URL without a host")),
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-    };
+    if !url.has_host() {
+        return Err(Refusal::new("a URL without a host"));
+    }
     match url.scheme() {
         "https" => {}
-        "http" if is_loopback => {}
+        "http" if is_loopback(&url) => {}
         "http" => {
             return Err(Refusal::new("`http://` would send the key in the clear")
                 .hint("use `https://` (`http://` is only for a server on this machine)"));
@@ -159,6 +156,16 @@ pub fn base_url(text: &str) -> Result<Url, Refusal> {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// Whether `url` names this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        None => false,
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+    }
 }
 
 /// A proxy's URL, which may hold a user name and password.

@@ -57,13 +57,16 @@ fn site(
             (yes, _) => Ok(yes),
         })?;
     let resolve_users = at.take("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
-    // A server that stands in for Atlassian's stands in for all of them.
-    let in_place_of = |host: &str| base_url.clone().map_or_else(|| https(host), Ok);
-    let route = match gateway.unwrap_or(cloud_id.is_some()) {
-        false => Route::Direct(in_place_of(&site)?),
-        true => Route::Gateway(Gateway {
-            base_url: in_place_of(CLOUD_HOST)?,
-            site_url: in_place_of(&site)?,
+    let route = match (gateway.unwrap_or(cloud_id.is_some()), base_url) {
+        (false, Some(base_url)) => Route::Direct(base_url),
+        (false, None) => Route::Direct(https(&site)?),
+        (true, base_url) => Route::Gateway(Gateway {
+            // A server on this machine stands in for all of Atlassian's; another gateway is no site.
+            site_url: match &base_url {
+                Some(url) if field::is_loopback(url) => url.clone(),
+                _ => https(&site)?,
+            },
+            base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
             cloud_id,
         }),
     };
@@ -171,17 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn a_server_in_place_of_atlassians_answers_for_all_of_them() {
-        let there =
-            site("type = 'jira-audit'\ngateway = true\nbase_url = 'https://gov.example/a/'");
-        let Route::Gateway(gateway) = there.route else {
-            panic!("no gateway")
-        };
-        assert_eq!(gateway.site_url.as_str(), "https://gov.example/a");
-        assert_eq!(
-            gateway.product_url(Product::Jira, "c1").as_str(),
-            "https://gov.example/a/ex/jira/c1"
-        );
+    fn another_gateway_is_no_site_but_a_server_on_this_machine_is_everything() {
+        for (base_url, site_url) in [
+            ("https://gov.example/a", "https://acme.example/"),
+            ("http://127.0.0.1:80/a", "http://127.0.0.1/a"),
+        ] {
+            let table = format!("type = 'jira-audit'\ngateway = true\nbase_url = '{base_url}/'");
+            let Route::Gateway(gateway) = site(&table).route else {
+                panic!("no gateway")
+            };
+            assert_eq!(gateway.site_url.as_str(), site_url);
+            let url = gateway.product_url(Product::Jira, "c1");
+            assert!(url.path() == "/a/ex/jira/c1", "{url}");
+        }
     }
 
     #[test]

@@ -123,11 +123,16 @@ fn what(kind: FailureKind) -> &'static str {
     }
 }
 
+const ORGANIZATION_UNTOLD: &str = "the key may read events all the same: add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/";
+
+const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
+
 fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::EventsStream | Endpoint::Organizations => {
             "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
         }
+        Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
             "check that the personal access token has neither expired nor been revoked; for a password set `username` to its account"
         }
@@ -142,6 +147,7 @@ fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
 
 fn scope(endpoint: Endpoint) -> &'static str {
     match endpoint {
+        Endpoint::Organizations => ORGANIZATION_UNTOLD,
         Endpoint::EventsStream => {
             "create an API key with the scope `read:events:admin`, or one without scopes"
         }
@@ -157,6 +163,11 @@ fn scope(endpoint: Endpoint) -> &'static str {
 
 fn permission(endpoint: Endpoint) -> &'static str {
     match endpoint {
+        Endpoint::Organizations => ORGANIZATION_UNTOLD,
+        Endpoint::TenantInfo => SITE_CLOSED,
+        Endpoint::JiraUsers => {
+            "give the account the global permission `Browse users and groups`, or take `resolve_users` out"
+        }
         Endpoint::EventsStream => {
             "check that the key belongs to this `org_id`; the audit log of user activity also needs Atlassian Guard"
         }
@@ -174,6 +185,8 @@ fn permission(endpoint: Endpoint) -> &'static str {
 
 fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
+        Endpoint::Organizations => ORGANIZATION_UNTOLD,
+        Endpoint::JiraUsers => "take `resolve_users` out: the site has no Jira",
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
         Endpoint::DatacenterEvents => {
             "check `base_url`: it ends before `/rest`, with the context path if there is one; the audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"

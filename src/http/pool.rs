@@ -67,6 +67,12 @@ impl ConnectError {
 /// Connections to one host that are kept for the next request.
 const IDLE: usize = 8;
 
+/// Bytes of one answer that a server may send before anybody reads them (HTTP/2).
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// The same of all answers of a connection: of two hundred sources and more.
+const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
+
 /// The clients built so far. Sources with equal settings share one, and so its connections.
 #[derive(Default)]
 pub struct ClientPool {
@@ -135,6 +141,9 @@ fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
         .gzip(true)
         // As many as one source asks with at once; each has a buffer of up to 400 KB, also while it is idle.
         .pool_max_idle_per_host(IDLE)
+        // Answers that wait for room must not fill the connection of those that have theirs.
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .connect_timeout(route.timeout.min(CONNECT_TIMEOUT))
         // Per read and no total limit: a large page over a slow line is no failure.
         .read_timeout(route.timeout);

@@ -63,21 +63,21 @@ impl Collected {
     /// Takes note of the next page of `span`.
     ///
     /// # Errors
-    /// [`Circle`] when page after page brings nothing new.
+    /// [`Circle`] when page after page brings nothing new, or nothing at all.
     pub fn add(&mut self, page: &[Record], span: &Span) -> Result<(), Circle> {
-        let mut brought_news = page.is_empty();
+        let mut brought_news = false;
         let mut keys = Keys::new(self.identity);
         for record in page {
             let key = keys.of(record);
-            self.digest = self.digest.rotate_left(5) ^ key.content;
+            self.digest = mixed(self.digest ^ key.content ^ u64::from(key.place));
             let is_new = self.known.insert(key);
             self.repeats |= !is_new;
             brought_news |= is_new;
             if is_new {
                 self.records += 1;
                 self.bytes += record.doc.text().len();
-                self.note_place(record.position, span);
             }
+            self.note_place(record.position, span);
         }
         self.stale_in_a_row = match brought_news {
             true => 0,
@@ -108,6 +108,11 @@ impl Collected {
     /// What tells one reading from another that met other records, or the same in another order.
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// Whether every record was as old as the one before it, or older.
+    pub fn is_sorted(&self) -> bool {
+        !self.is_unsorted
     }
 
     /// Whether what was paged through holds all there is from `at` on: something older was seen.
@@ -163,6 +168,13 @@ pub fn gathered(
         }
     }
     gathered
+}
+
+/// A step of a digest in which order and number count.
+fn mixed(word: u64) -> u64 {
+    word.wrapping_add(1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(29)
 }
 
 /// What tells a record of a slice from the others.

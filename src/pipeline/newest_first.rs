@@ -57,6 +57,8 @@ struct Read {
     is_steady: bool,
     /// What it said.
     digest: u64,
+    /// Whether it came newest first throughout.
+    is_sorted: bool,
 }
 
 /// What a slice turned out to hold.
@@ -257,7 +259,7 @@ impl<T: Transport> Reading<T> {
     /// may have slipped past: it is read again.
     ///
     /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
-    /// reads the same a second time.
+    /// reads the same a second time, and they stand where equal ones must: beside each other.
     async fn steady(&self) -> Result<Found, FetchError> {
         let (mut reads, mut last) = (1, None);
         loop {
@@ -266,7 +268,7 @@ impl<T: Transport> Reading<T> {
                 return Ok(found);
             };
             let is_content = self.reader.source.identity() == Identity::Content;
-            if is_content && last == Some(read.digest) {
+            if is_content && read.is_sorted && last == Some(read.digest) {
                 read.is_steady = true;
             }
             if read.is_steady || reads == SLICE_READS {
@@ -296,6 +298,7 @@ impl<T: Transport> Reading<T> {
                 records: collected.records,
                 is_steady: collected.is_steady(),
                 digest: collected.digest(),
+                is_sorted: collected.is_sorted(),
             };
             let Some(next) = page.next else {
                 return Ok(Found::Whole(read(pages, None)));

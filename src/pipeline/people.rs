@@ -66,17 +66,30 @@ impl<T: Transport> Directory<T> {
     /// Those of whom something is known, after those that `records` lack have been looked up.
     pub async fn people_of(&self, records: &[Record]) -> People {
         let unknown = self.unknown(records);
-        for ids in unknown.chunks(users::AT_ONCE) {
-            if self.has_failed.load(Ordering::Relaxed) {
-                break;
-            }
-            match tokio::time::timeout(LONGEST, self.ask(ids)).await {
-                Ok(Ok(found)) => self.learn(ids, found),
+        if !unknown.is_empty() && !self.has_failed.load(Ordering::Relaxed) {
+            let mut told = HashMap::new();
+            match tokio::time::timeout(LONGEST, self.look_up(&unknown, &mut told)).await {
+                Ok(Ok(())) => {}
                 Ok(Err(failure)) => self.give_up(&format!("{failure}; {}", failure.hint())),
                 Err(_) => self.give_up("the site takes too long"),
             }
+            self.learn(told);
         }
         self.known()
+    }
+
+    /// Looks `ids` up, batch after batch. Those that mean nobody are told too, so that they are not asked for again.
+    async fn look_up(
+        &self,
+        ids: &[String],
+        told: &mut HashMap<String, User>,
+    ) -> Result<(), Failure> {
+        for batch in ids.chunks(users::AT_ONCE) {
+            let found = self.ask(batch).await?;
+            told.extend(batch.iter().map(|id| (id.clone(), User::default())));
+            told.extend(found);
+        }
+        Ok(())
     }
 
     /// The ids that nothing is known of yet, each once.
@@ -106,11 +119,11 @@ impl<T: Transport> Directory<T> {
         .await
     }
 
-    /// Remembers whom the ids mean; those that mean nobody too, so that they are not asked for again.
-    fn learn(&self, ids: &[String], found: Vec<(String, User)>) {
-        let mut told: HashMap<String, User> =
-            ids.iter().map(|id| (id.clone(), User::default())).collect();
-        told.extend(found);
+    /// Remembers what was told, also for later runs.
+    fn learn(&self, told: HashMap<String, User>) {
+        if told.is_empty() {
+            return;
+        }
         let site = self.origin.site.as_deref().unwrap_or_default();
         let now = chrono::Utc::now();
         self.lookups.change(site, |facts| {

@@ -44,12 +44,18 @@ impl ConfluenceAudit {
                 _ => Err(Unreadable::new("`_links.next` has no query")),
             };
         }
+        let Some(start) = start(place) else {
+            // Only the server knows where its link led.
+            return Ok(None);
+        };
         let asked = u64::from(self.page_size);
         let full_page = number(body.beside("limit")?)
             .filter(|&limit| limit > 0)
             .map_or(asked, |limit| limit.min(asked));
-        let is_full = count >= full_page || is_cap(count);
-        Ok(is_full.then(|| Place::Offset(start(place) + count)))
+        // `size` is the number of matches, at least in some answers.
+        let matches = number(body.beside("size")?).unwrap_or_default();
+        let is_open = count >= full_page || is_cap(count) || matches > start + count;
+        Ok(is_open.then(|| Place::Offset(start + count)))
     }
 }
 
@@ -78,7 +84,7 @@ impl Source for ConfluenceAudit {
                 query.extend_pairs(pairs.filter(|(key, _)| !is_ours(key)));
             }
             Place::Start | Place::Offset(_) => {
-                query.append_pair("start", &start(place).to_string());
+                query.append_pair("start", &start(place).unwrap_or_default().to_string());
                 query.append_pair("limit", &self.page_size.to_string());
             }
         }
@@ -104,15 +110,14 @@ fn number(node: Option<Node<'_>>) -> Option<u64> {
     node.and_then(|node| node.raw().parse().ok())
 }
 
-/// How many records lie before `place`.
-fn start(place: &Place) -> u64 {
+/// How many records lie before `place`, where that is known.
+fn start(place: &Place) -> Option<u64> {
     match place {
-        Place::Start => 0,
-        Place::Offset(start) => *start,
+        Place::Start => Some(0),
+        Place::Offset(start) => Some(*start),
         Place::Cursor(next) => form_urlencoded::parse(next.as_bytes())
             .find(|(key, _)| key == "start")
-            .and_then(|(_, start)| start.parse().ok())
-            .unwrap_or(0),
+            .and_then(|(_, start)| start.parse().ok()),
     }
 }
 
@@ -183,8 +188,15 @@ mod tests {
         assert_eq!(next(&Place::Start, linked), Some(cursor.clone()));
         let full = r#"{"results":[{},{}],"limit":2,"size":37,"_links":{}}"#;
         assert_eq!(next(&cursor, full), Some(Place::Offset(4)));
+        // Less than was asked for, and not all that there is.
+        let capped = r#"{"results":[{}],"limit":1000,"size":37}"#;
+        assert_eq!(next(&Place::Start, capped), Some(Place::Offset(1)));
+        // How many lie before a cursor is not known.
+        let opaque = Place::Cursor("cursor=x".to_owned());
+        assert_eq!(next(&opaque, full), None);
         for end in [
-            r#"{"results":[{}],"limit":2,"size":37}"#,
+            r#"{"results":[{}],"limit":2,"size":1}"#,
+            r#"{"results":[{}],"limit":2}"#,
             r#"{"results":[],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?start=2"}}"#,
             r#"{"results":[{}],"_links":{"next":null}}"#,
         ] {

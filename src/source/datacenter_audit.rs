@@ -74,7 +74,7 @@ impl Source for DatacenterAudit {
         let body = Body::of("Data Center audit events", "entities", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         let paging = body.beside("pagingInfo")?;
-        let next = self.next(place, records.len() as u64, paging);
+        let next = self.next(place, records.len() as u64, paging)?;
         Ok(Page {
             records,
             next,
@@ -84,23 +84,29 @@ impl Source for DatacenterAudit {
 }
 
 impl DatacenterAudit {
-    /// Where a page of `count` events at `place` goes on. A page that holds none is the last, whatever it says:
-    /// what is older would have been on it.
-    fn next(&self, place: &Place, count: u64, paging: Option<Node<'_>>) -> Option<Place> {
-        if count == 0 {
-            return None;
-        }
+    /// Where a page of `count` events at `place` goes on.
+    fn next(
+        &self,
+        place: &Place,
+        count: u64,
+        paging: Option<Node<'_>>,
+    ) -> Result<Option<Place>, Unreadable> {
         let paging = paging.map(|paging| paging.fields(["lastPage", "nextPageCursor"]));
         let [last, cursor] = paging.unwrap_or_default();
         if last.is_some_and(|last| last.raw() == "true") {
-            return None;
+            return Ok(None);
         }
         if let Some(cursor) = cursor.and_then(Node::text) {
-            return Some(Place::Cursor(cursor.into_owned()));
+            return Ok(Some(Place::Cursor(cursor.into_owned())));
         }
         // Neither says the server that this is the end, nor where it goes on.
-        let is_open = last.is_some() || count >= u64::from(self.page_size);
-        is_open.then(|| Place::Offset(offset(place) + count))
+        let is_open = count > 0 && (last.is_some() || count >= u64::from(self.page_size));
+        match place {
+            Place::Cursor(_) if is_open => Err(Unreadable::new(
+                "the page is not the last, and does not say where it goes on",
+            )),
+            _ => Ok(is_open.then(|| Place::Offset(offset(place) + count))),
+        }
     }
 }
 
@@ -138,13 +144,16 @@ mod tests {
         DatacenterAudit::new(&"https://dc.example/jira/".parse().unwrap(), 2)
     }
 
-    fn next(place: &Place, body: &str) -> Option<Place> {
-        let response = Response {
+    fn response(body: &str) -> Response {
+        Response {
             status: 200,
             headers: Vec::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
-        };
-        source().read(place, &response).unwrap().next
+        }
+    }
+
+    fn next(place: &Place, body: &str) -> Option<Place> {
+        source().read(place, &response(body)).unwrap().next
     }
 
     #[test]
@@ -176,12 +185,14 @@ mod tests {
             Some(Place::Cursor("1,2".to_owned()))
         );
         assert_eq!(next(&start, &page(r#"{"lastPage":true,"size":2}"#)), None);
-        assert_eq!(
-            next(
-                &start,
-                r#"{"entities":[],"pagingInfo":{"nextPageCursor":"1,2","lastPage":false}}"#
-            ),
-            None
+        let empty = r#"{"entities":[],"pagingInfo":{"nextPageCursor":"1,2","lastPage":false}}"#;
+        assert_eq!(next(&start, empty), Some(Place::Cursor("1,2".to_owned())));
+        assert_eq!(next(&start, r#"{"entities":[]}"#), None);
+        let lost = response(&page(r#"{"lastPage":false}"#));
+        assert!(
+            source()
+                .read(&Place::Cursor("1,2".to_owned()), &lost)
+                .is_err()
         );
         for odd in [
             "null",

@@ -17,17 +17,25 @@ pub fn content_id(doc: &Document) -> String {
 pub struct Numbering {
     at: Option<Timestamp>,
     counts: HashMap<String, u32>,
+    /// Of records that do not say when they were.
+    timeless: HashMap<String, u32>,
 }
 
 impl Numbering {
     /// Numbers the next record; those of one instant must come one after the other.
     pub fn number(&mut self, record: &mut Record) {
-        if self.at != record.time {
-            self.counts.clear();
-            self.at = record.time;
-        }
+        let counts = match record.time {
+            None => &mut self.timeless,
+            Some(_) => {
+                if self.at != record.time {
+                    self.counts.clear();
+                    self.at = record.time;
+                }
+                &mut self.counts
+            }
+        };
         let Some(id) = &mut record.id else { return };
-        let count = self.counts.entry(id.clone()).or_default();
+        let count = counts.entry(id.clone()).or_default();
         *count += 1;
         if *count > 1 {
             id.push_str(&format!(".{count}"));

@@ -27,8 +27,8 @@ pub struct Lookups {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
-    /// Its cloud id. It stays the same as long as the site exists.
-    pub cloud_id: Option<String>,
+    /// Its cloud id, and the server that told it.
+    pub cloud_id: Option<Told<(String, String)>>,
     /// The account of each source's credential.
     pub accounts: BTreeMap<String, Told<Option<String>>>,
     /// Who is behind an account id.
@@ -110,7 +110,8 @@ mod tests {
         assert_eq!(lookups.read("a.example"), Facts::default());
         let at = parse_api_time("2026-11-20T09:30:00Z").unwrap();
         lookups.change("a.example", |facts| {
-            facts.cloud_id = Some("c-1".to_owned());
+            let told = ("https://a.example/".to_owned(), "c-1".to_owned());
+            facts.cloud_id = Some(Told::new(told, at));
             let user = User {
                 name: Some("Ada".to_owned()),
                 email: None,
@@ -123,7 +124,7 @@ mod tests {
                 .insert("acme".to_owned(), Told::new(None, at));
         });
         let facts = lookups.read("A.example");
-        assert_eq!(facts.cloud_id.as_deref(), Some("c-1"));
+        assert_eq!(facts.cloud_id.unwrap().fresh(at).unwrap().1, "c-1");
         assert_eq!(
             facts.users["u1"].fresh(at).unwrap().name.as_deref(),
             Some("Ada")

@@ -39,6 +39,7 @@ fn a_configured_cloud_id_needs_no_look_up() {
     site.set("acme-jira", "cloud_id", CLOUD_ID);
     site.ok(&["pull", "acme-jira"]);
     assert_eq!(paths(&site), [GATEWAY_PATH]);
+    // A wrong one.
     site.set("acme-jira", "cloud_id", "0000-00");
     site.run(&["pull", "acme-jira"])
         .refused(4, &["404", "`cloud_id`"]);

@@ -160,3 +160,16 @@ fn the_traces_of_our_own_reading_are_marked() {
         "{after:?}"
     );
 }
+
+#[test]
+fn pages_that_overlap_each_time_are_not_taken_for_equal_records() {
+    let mut site = site();
+    site.set("acme-confluence", "page_size", 50);
+    let overlap = Fault::Overlap(7);
+    site.control.script_forever(Api::ConfluenceAudit, overlap);
+    let run = site.run(&["pull", "acme-confluence"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    site.control.clear(Api::ConfluenceAudit);
+    site.ok(&["pull", "acme-confluence"]);
+    is_whole(&site, "acme-confluence");
+}
