@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 /// Sources that begin without waiting. Each takes up to a megabyte: its memory of what was written, its buffers.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 3;
 
 /// The longest that one waits behind the one before it.
 const PATIENCE: Duration = Duration::from_millis(100);
