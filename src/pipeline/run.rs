@@ -1,10 +1,13 @@
 //! Owns the run of one source from its plan to its last checkpoint.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::block_in_place;
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, SourceSettings};
@@ -29,6 +32,10 @@ use crate::state::store::Store;
 
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
+
+/// How long a writer stays on its thread for the next delivery: one that came to another thread with each page
+/// would leave in each what the C library keeps of freed memory; hundreds that stayed would keep hundreds of threads.
+const STAY: Duration = Duration::from_millis(20);
 
 /// What a run says that ended on empty pages: none of them says that it is the last.
 const EMPTY_PAGES: &str = "the server gave only empty pages at the end, each with a new cursor; whether there is more behind them is not known, and the next pull goes on there";
@@ -257,23 +264,37 @@ async fn drain(
     mut deliveries: mpsc::Receiver<Delivery>,
     mut stop: watch::Receiver<Stop>,
 ) -> (Writer, Result<End, RunError>) {
-    let result = loop {
-        let due = writer.commit_due();
-        let step = match next(&mut deliveries, &mut stop, due).await {
-            Next::Delivery(delivery) => block_in_place(|| writer.write(delivery)),
-            Next::CommitDue => block_in_place(|| writer.commit()).map(|()| Flow::GoOn),
-            Next::Stop => {
-                break block_in_place(|| writer.finish()).and(Err(RunError::Interrupted));
+    let runtime = Handle::current();
+    loop {
+        let mut coming = next(&mut deliveries, &mut stop, writer.commit_due()).await;
+        let ended = block_in_place(|| {
+            loop {
+                if let ControlFlow::Break(result) = act(&mut writer, coming) {
+                    return Some(result);
+                }
+                let more = next(&mut deliveries, &mut stop, writer.commit_due());
+                coming = runtime.block_on(async { timeout(STAY, more).await }).ok()?;
             }
-            Next::End => break Ok(End::All),
-        };
-        match step {
-            Ok(Flow::GoOn) => {}
-            Ok(Flow::Enough) => break Ok(End::Enough),
-            Err(error) => break Err(error),
+        });
+        if let Some(result) = ended {
+            return (writer, result);
         }
+    }
+}
+
+/// Does what has come up; how it ends, if it does.
+fn act(writer: &mut Writer, coming: Next) -> ControlFlow<Result<End, RunError>> {
+    let step = match coming {
+        Next::Delivery(delivery) => writer.write(delivery),
+        Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
+        Next::Stop => return ControlFlow::Break(writer.finish().and(Err(RunError::Interrupted))),
+        Next::End => return ControlFlow::Break(Ok(End::All)),
     };
-    (writer, result)
+    match step {
+        Ok(Flow::GoOn) => ControlFlow::Continue(()),
+        Ok(Flow::Enough) => ControlFlow::Break(Ok(End::Enough)),
+        Err(error) => ControlFlow::Break(Err(error)),
+    }
 }
 
 async fn next(
