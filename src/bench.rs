@@ -8,6 +8,7 @@ use bytestring::ByteString;
 use url::Url;
 
 use crate::config::settings::Format;
+use crate::config::words;
 use crate::http::message::Response;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
@@ -62,11 +63,7 @@ impl Load {
                 site: Some("acme.example".to_owned()),
                 reader: None,
             },
-            format: match format {
-                "normalized" => Format::Normalized,
-                "raw" => Format::Raw,
-                _ => return None,
-            },
+            format: words::format(format).ok()?,
             count: texts.len(),
             lines: Bytes::from(texts.join("\n")),
             pages,

@@ -154,7 +154,7 @@ pub struct PullArgs {
     /// End of a one-off window, exclusive [default: now]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
-    /// Form of the lines: normalized or raw
+    /// Form of the lines: normalized, raw, ecs or ocsf
     #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
@@ -181,7 +181,7 @@ pub struct ConvertArgs {
     /// Files to read, one after the other; - is stdin [default: -]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Form of the new lines: normalized or raw [default: normalized]
+    /// Form of the new lines: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
     /// Where to write: - is stdout; or a file that is not there yet, with %Y %m %d %H (UTC) [default: -]
@@ -240,7 +240,7 @@ pub struct LoginArgs {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
-    /// Form of the lines: normalized or raw [default: normalized]
+    /// Form of the lines: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
 }

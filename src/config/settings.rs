@@ -284,6 +284,25 @@ pub enum Format {
     Normalized,
     /// The source's own object.
     Raw,
+    /// Elastic Common Schema.
+    Ecs,
+    /// Open Cybersecurity Schema Framework.
+    Ocsf,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 4] = [Format::Normalized, Format::Raw, Format::Ecs, Format::Ocsf];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Normalized => "normalized",
+            Format::Raw => "raw",
+            Format::Ecs => "ecs",
+            Format::Ocsf => "ocsf",
+        }
+    }
 }
 
 /// How output is packed.

@@ -1,19 +1,17 @@
-//! Owns the closed vocabularies of the configuration and the flags: what this version takes, and
-//! what it answers to words that belong to a later one.
+//! Owns the closed vocabularies of the configuration and the flags: what this version takes.
 
 use crate::config::error::Refusal;
 use crate::config::settings::{Compression, Format, Rotation};
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 
-/// `format`: `normalized` or `raw`.
+/// `format`: `normalized`, `raw`, `ecs` or `ocsf`.
 pub fn format(text: &str) -> Result<Format, Refusal> {
-    match text {
-        "normalized" => Ok(Format::Normalized),
-        "raw" => Ok(Format::Raw),
-        "ecs" | "ocsf" => Err(later("format", text, "`normalized` or `raw`")),
-        _ => Err(unknown("format", text, "`normalized` or `raw`")),
-    }
+    let known = "`normalized`, `raw`, `ecs` or `ocsf`";
+    Format::ALL
+        .into_iter()
+        .find(|format| format.as_str() == text)
+        .ok_or_else(|| unknown("format", text, known))
 }
 
 /// `compression`: `none`, `gzip` or `zstd`.
@@ -82,11 +80,6 @@ pub fn source_kind(text: &str) -> Result<SourceKind, Refusal> {
         .map_err(|_| unknown("source type", text, known))
 }
 
-fn later(of: &str, text: &str, known: &str) -> Refusal {
-    Refusal::new(format!("{of} `{text}` is not available in this version"))
-        .hint(format!("use {known}"))
-}
-
 fn unknown(of: &str, text: &str, known: &str) -> Refusal {
     Refusal::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
 }
@@ -97,23 +90,13 @@ mod tests {
 
     #[test]
     fn words_of_this_version() {
-        assert_eq!(format("raw"), Ok(Format::Raw));
+        for known in Format::ALL {
+            assert_eq!(format(known.as_str()), Ok(known));
+        }
         assert_eq!(compression("gzip"), Ok(Compression::Gzip));
         assert_eq!(rotate("never"), Ok(Rotation::Never));
         for kind in SourceKind::ALL {
             assert_eq!(source_kind(kind.as_str()), Ok(kind));
-        }
-    }
-
-    #[test]
-    fn words_of_a_later_version_say_so() {
-        let refusals = [format("ecs").unwrap_err(), format("ocsf").unwrap_err()];
-        for refusal in refusals {
-            assert!(
-                refusal.what.contains("not available in this version"),
-                "{refusal}"
-            );
-            assert!(refusal.hint.is_some());
         }
     }
 

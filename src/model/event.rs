@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::model::json::write::Fields;
+use crate::model::meaning::Meaning;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -39,6 +40,8 @@ pub struct Event<'a> {
     pub category: Category,
     /// How it ended, as far as the source proves it.
     pub outcome: Outcome,
+    /// What the action means to the schemas of SIEMs; not part of a normalized event.
+    pub meaning: Meaning,
     /// Human text.
     pub message: Option<Text<'a>>,
     /// jira, confluence, bitbucket, organization, ...

@@ -4,6 +4,7 @@
 pub mod event;
 pub mod hashing;
 pub mod json;
+pub mod meaning;
 pub mod name;
 pub mod people;
 pub mod record;

@@ -16,6 +16,7 @@ mod taxonomy;
 use crate::model::event::{
     Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
 };
+use crate::model::meaning::UNKNOWN;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
@@ -67,6 +68,7 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
         action: Text::Borrowed(UNPARSED),
         category: Category::Other,
         outcome: Outcome::Unknown,
+        meaning: UNKNOWN,
         message: None,
         product: None,
         actor: Actor::default(),

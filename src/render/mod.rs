@@ -1,6 +1,8 @@
 //! Owns the forms of a line of output: a normalized event and its record in, bytes out.
 
+mod ecs;
 mod normalized;
+mod ocsf;
 
 pub use normalized::SCHEMA_TEXT;
 
@@ -12,6 +14,8 @@ use crate::model::record::Record;
 pub fn line(format: Format, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
         Format::Normalized => normalized::append(event, record, out),
+        Format::Ecs => ecs::append(event, record, out),
+        Format::Ocsf => ocsf::append(event, record, out),
         Format::Raw => out.extend_from_slice(record.doc.text()),
     }
     out.push(b'\n');

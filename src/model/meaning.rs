@@ -1,0 +1,155 @@
+//! Owns what an action means: to us, and to the schemas that SIEMs speak.
+//!
+//! ECS categories and types: Elastic Common Schema 9.4, `event.category` and `event.type`. OCSF classes and
+//! activities: OCSF 1.8.0, `class_uid` and `activity_id` (numbers in `render::ocsf`, where they are written).
+
+use crate::model::event::Category;
+
+/// What an action means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning {
+    /// Our own word.
+    pub category: Category,
+    /// To ECS: empty where none fits.
+    pub ecs: EcsKind,
+    /// The class that OCSF has for it; an event that lacks what the class requires is rendered in another.
+    pub class: OcsfClass,
+    /// What was done: the activity within whichever class.
+    pub deed: Deed,
+}
+
+/// What nothing is known of.
+pub const UNKNOWN: Meaning = Meaning {
+    category: Category::Other,
+    ecs: EcsKind {
+        categories: &[],
+        types: &[],
+    },
+    class: OcsfClass::EntityManagement,
+    deed: Deed::Other,
+};
+
+/// `event.category` and `event.type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EcsKind {
+    /// In the order of the output.
+    pub categories: &'static [EcsCategory],
+    /// In the order of the output; only those that ECS allows with one of the categories.
+    pub types: &'static [EcsType],
+}
+
+/// A word and its variants: closed vocabularies of the schemas.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The schema's word.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// A value of `event.category` that fits audit events.
+    EcsCategory {
+        Api = "api",
+        Authentication = "authentication",
+        Configuration = "configuration",
+        Email = "email",
+        File = "file",
+        Iam = "iam",
+        Session = "session",
+        Web = "web",
+    }
+}
+
+words! {
+    /// A value of `event.type` that fits audit events.
+    EcsType {
+        Access = "access",
+        Admin = "admin",
+        Allowed = "allowed",
+        Change = "change",
+        Creation = "creation",
+        Deletion = "deletion",
+        Denied = "denied",
+        End = "end",
+        Error = "error",
+        Group = "group",
+        Info = "info",
+        Start = "start",
+        User = "user",
+    }
+}
+
+words! {
+    /// A class of OCSF 1.8.0, by its `class_name`.
+    OcsfClass {
+        /// 3001: a user's account.
+        AccountChange = "Account Change",
+        /// 3002: logging on and off.
+        Authentication = "Authentication",
+        /// 3004: anything that is managed: policies, apps, domains, settings, projects.
+        EntityManagement = "Entity Management",
+        /// 3005: a user's privileges.
+        UserAccess = "User Access Management",
+        /// 3006: groups and who is in them.
+        GroupManagement = "Group Management",
+        /// 6001: content that people work on, and exports.
+        WebResources = "Web Resources Activity",
+        /// 6003: a call of an API.
+        Api = "API Activity",
+    }
+}
+
+words! {
+    /// What was done, as an activity of OCSF is named; which number that is depends on the class, and none in some.
+    Deed {
+        Create = "Create",
+        Read = "Read",
+        Update = "Update",
+        Delete = "Delete",
+        Enable = "Enable",
+        Disable = "Disable",
+        Activate = "Activate",
+        Deactivate = "Deactivate",
+        Suspend = "Suspend",
+        Resume = "Resume",
+        Move = "Move",
+        Enroll = "Enroll",
+        Unenroll = "Unenroll",
+        Lock = "Lock",
+        Unlock = "Unlock",
+        PasswordChange = "Password Change",
+        PasswordReset = "Password Reset",
+        MfaEnable = "MFA Factor Enable",
+        MfaDisable = "MFA Factor Disable",
+        AttachPolicy = "Attach Policy",
+        DetachPolicy = "Detach Policy",
+        Logon = "Logon",
+        Logoff = "Logoff",
+        AccountSwitch = "Account Switch",
+        /// Gives a privilege.
+        Assign = "Assign Privileges",
+        /// Takes a privilege away.
+        Revoke = "Revoke Privileges",
+        AddUser = "Add User",
+        RemoveUser = "Remove User",
+        AddSubgroup = "Add Subgroup",
+        RemoveSubgroup = "Remove Subgroup",
+        Search = "Search",
+        Import = "Import",
+        Export = "Export",
+        Share = "Share",
+        /// Something that no activity says: the action itself is the label.
+        Other = "Other",
+    }
+}
