@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{self, Outside, ResolveError};
-use crate::commands::{auth, convert, demo, dry_run, pull, sandbox, schema};
+use crate::cli::{self, Outside, ResolveError, generate};
+use crate::commands::{auth, check, convert, demo, dry_run, follow, pull, sandbox, schema, status};
 use crate::config::env::Env;
 use crate::config::request::Action;
 use crate::credentials::keyring;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::sink::stdout;
 use crate::telemetry::console::Console;
 use crate::telemetry::log;
 
@@ -82,6 +83,11 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,
+        Action::Follow(request) => return follow::run(request, env, console).await,
+        Action::Check(request) => check::run(request, env).await?,
+        Action::Status(request) => status::run(&request)?,
+        Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
+        Action::Man => stdout::print(&generate::man())?,
     }
     Ok(Exit::Done)
 }

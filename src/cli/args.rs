@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
+use clap_complete::Shell;
 use url::Url;
 
 use crate::cli::values;
@@ -110,6 +111,12 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Collect everything since the last pull
     Pull(PullArgs),
+    /// Pull again and again, until it is stopped
+    Follow(FollowArgs),
+    /// Test each source end to end, step by step
+    Check(CheckArgs),
+    /// Show how far each source has been read, and how its last run ended
+    Status(StatusArgs),
     /// Write lines kept earlier once more, in another form
     Convert(ConvertArgs),
     /// Keep, show and remove credentials
@@ -124,6 +131,13 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of a normalized event
     Schema,
+    /// Print a shell's completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
 }
 
 /// `auth ...`
@@ -142,7 +156,7 @@ pub enum AuthCommand {
 }
 
 /// `pull`
-#[derive(Debug, ClapArgs)]
+#[derive(Debug, Default, ClapArgs)]
 #[command(after_help = PULL_EXAMPLES)]
 pub struct PullArgs {
     /// Sources to pull [default: all]
@@ -172,6 +186,42 @@ pub struct PullArgs {
     /// Write a machine-readable report of the run
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+/// `follow`
+#[derive(Debug, ClapArgs)]
+pub struct FollowArgs {
+    /// Sources to pull [default: all]
+    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// The wait between the end of a pull and the next one
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::duration))]
+    pub every: Duration,
+    /// Write the figures of the run as Prometheus text, after every pull
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// `check`
+#[derive(Debug, ClapArgs)]
+pub struct CheckArgs {
+    /// Sources to check [default: all]
+    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// One JSON object a source, on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `status`
+#[derive(Debug, ClapArgs)]
+pub struct StatusArgs {
+    /// Sources to show [default: all]
+    #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// One JSON object a source, on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `convert`

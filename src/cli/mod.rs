@@ -3,6 +3,7 @@
 pub mod args;
 mod convert;
 pub mod error;
+pub mod generate;
 mod login;
 pub mod parse;
 mod pull;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::{Args, AuthCommand, Command, GlobalArgs, SandboxArgs};
+use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::{convert, login, pull};
 use crate::config::check;
@@ -14,7 +14,9 @@ use crate::config::error::ConfigError;
 use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
-use crate::config::request::{Action, DemoRequest, SandboxRequest};
+use crate::config::request::{
+    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest,
+};
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
 use crate::model::name::SourceName;
@@ -74,6 +76,45 @@ pub fn resolve(
         }),
         Command::Sandbox(typed) => Action::Sandbox(sandbox(&typed)),
         Command::Schema => Action::Schema,
+        Command::Follow(typed) => Action::Follow(follow(typed, global, env, now, outside)?),
+        Command::Check(typed) => {
+            let settings = pull_settings(global, env, &typed.names, outside)?;
+            Action::Check(CheckRequest {
+                sources: check::select(&settings, &typed.names)?,
+                state_dir: settings.state_dir,
+                json: typed.json,
+            })
+        }
+        Command::Status(typed) => {
+            let settings = pull_settings(global, env, &typed.names, outside)?;
+            Action::Status(StatusRequest {
+                sources: check::select(&settings, &typed.names)?,
+                state_dir: settings.state_dir,
+                now,
+                json: typed.json,
+            })
+        }
+        Command::Completions { shell } => Action::Completions(shell),
+        Command::Man => Action::Man,
+    })
+}
+
+/// A pull of the sources `typed`, again and again.
+fn follow(
+    typed: FollowArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<FollowRequest, ResolveError> {
+    let pull = PullArgs {
+        names: typed.names,
+        ..PullArgs::default()
+    };
+    Ok(FollowRequest {
+        pull: pull::request(pull, global, env, now, outside)?,
+        every: typed.every,
+        metrics_file: typed.metrics_file,
     })
 }
 

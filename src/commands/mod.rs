@@ -1,16 +1,19 @@
 //! Owns the commands: one file each, from a resolved request to an exit code.
 
 pub mod auth;
+pub mod check;
 pub mod collect;
 mod connect;
 mod connected;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;
+pub mod follow;
 mod organization;
 pub mod pull;
 pub mod sandbox;
 pub mod schema;
+pub mod status;
 mod stop;
 mod summary;
 mod turns;

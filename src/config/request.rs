@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap_complete::Shell;
+
 use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, Window};
@@ -14,6 +16,12 @@ use crate::model::time::{Timestamp, Window};
 pub enum Action {
     /// `pull`
     Pull(PullRequest),
+    /// `follow`
+    Follow(FollowRequest),
+    /// `check`
+    Check(CheckRequest),
+    /// `status`
+    Status(StatusRequest),
     /// `convert`
     Convert(ConvertRequest),
     /// `auth login`
@@ -28,6 +36,10 @@ pub enum Action {
     Sandbox(SandboxRequest),
     /// `schema`
     Schema,
+    /// `completions`
+    Completions(Shell),
+    /// `man`
+    Man,
 }
 
 /// What `pull` is asked to do.
@@ -48,6 +60,41 @@ pub struct PullRequest {
     pub dry_run: bool,
     /// Where to write the report of the run.
     pub report: Option<PathBuf>,
+}
+
+/// What `follow` is asked to do.
+#[derive(Debug, Clone)]
+pub struct FollowRequest {
+    /// What each pull is asked to do; its `now` is that of the first.
+    pub pull: PullRequest,
+    /// The wait between the end of a pull and the next one.
+    pub every: Duration,
+    /// Where the figures go, as Prometheus text.
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// What `check` is asked to do.
+#[derive(Debug, Clone)]
+pub struct CheckRequest {
+    /// The sources to check.
+    pub sources: Vec<SourceSettings>,
+    /// Where checkpoints live.
+    pub state_dir: PathBuf,
+    /// One JSON object a source.
+    pub json: bool,
+}
+
+/// What `status` is asked to do.
+#[derive(Debug, Clone)]
+pub struct StatusRequest {
+    /// The sources to show.
+    pub sources: Vec<SourceSettings>,
+    /// Where checkpoints live.
+    pub state_dir: PathBuf,
+    /// The time of asking.
+    pub now: Timestamp,
+    /// One JSON object a source.
+    pub json: bool,
 }
 
 /// A window that neither reads nor moves a checkpoint.
