@@ -18,6 +18,7 @@ mod clock;
 mod collect;
 mod convert;
 mod crash;
+mod cron;
 mod demo;
 mod disk_full;
 mod faults;
