@@ -7,7 +7,9 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Outside, ResolveError, generate};
-use crate::commands::{auth, check, convert, demo, dry_run, follow, pull, sandbox, schema, status};
+use crate::commands::{
+    auth, check, convert, demo, dry_run, follow, man, pull, sandbox, schema, status,
+};
 use crate::config::env::Env;
 use crate::config::request::Action;
 use crate::credentials::keyring;
@@ -87,7 +89,8 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
         Action::Check(request) => check::run(request, env).await?,
         Action::Status(request) => status::run(&request)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
-        Action::Man => stdout::print(&generate::man())?,
+        Action::Man(None) => stdout::print(&generate::man())?,
+        Action::Man(Some(folder)) => man::write(&folder, generate::pages())?,
     }
     Ok(Exit::Done)
 }

@@ -4,6 +4,7 @@ pub mod args;
 mod convert;
 pub mod error;
 pub mod generate;
+mod help;
 mod login;
 pub mod parse;
 mod pull;

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 
+use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
 
 use crate::cli::args::Args;
+use crate::cli::help;
 use crate::config::field;
 
 /// Reads the process's arguments, the first being the program's name. A `clap::Error` knows its exit
@@ -14,13 +15,15 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
     let typed: Vec<OsString> = typed.into_iter().collect();
     if typed.iter().any(holds_key) {
         // clap would quote the argument in its message.
-        return Err(Args::command().error(
+        return Err(help::command().error(
             ErrorKind::ValueValidation,
             "an argument looks like an API key, and other users can see the arguments of a program\n\n  \
              take it back (revoke the key), then: atlaudit auth login NAME, or --with-key to read it from stdin",
         ));
     }
-    Args::try_parse_from(typed).map_err(conceal)
+    let read = help::command().try_get_matches_from(typed);
+    read.and_then(|read| Args::from_arg_matches(&read))
+        .map_err(conceal)
 }
 
 /// Takes out of clap's message what may be a secret: an argument that belongs nowhere (a key typed

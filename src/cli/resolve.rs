@@ -95,7 +95,7 @@ pub fn resolve(
             })
         }
         Command::Completions { shell } => Action::Completions(shell),
-        Command::Man => Action::Man,
+        Command::Man { dir } => Action::Man(dir),
     })
 }
 

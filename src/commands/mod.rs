@@ -9,6 +9,7 @@ pub mod convert;
 pub mod demo;
 pub mod dry_run;
 pub mod follow;
+pub mod man;
 mod organization;
 pub mod pull;
 pub mod sandbox;

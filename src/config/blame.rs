@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::config::error::ConfigError;
+use crate::config::nearest::nearest;
 use crate::model::text::printable;
 
 /// Keys that people try to keep a secret under.
@@ -47,40 +48,16 @@ fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 fn hint_for(key: &str, known: &[&str]) -> String {
-    let key = key.to_ascii_lowercase().replace('-', "_");
-    if SECRET_KEYS.contains(&key.as_str()) {
+    let word = key.to_ascii_lowercase().replace('-', "_");
+    if SECRET_KEYS.contains(&word.as_str()) {
         return "a secret never stands in this file: keep it with `atlaudit auth login NAME`, \
                 or name its place with `credential`"
             .to_owned();
     }
-    let part = known.iter().find(|k| key.len() > 3 && k.contains(&key));
-    let near = known.iter().map(|k| (distance(&key, k), k)).min();
-    let near = near.filter(|(steps, _)| *steps <= 1 + key.len() / 4);
-    match part.or(near.map(|(_, k)| k)) {
+    match nearest(key, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("the keys here are: {}", known.join(", ")),
     }
-}
-
-/// Levenshtein's distance: single letters to insert, delete or replace.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let here = (diagonal + usize::from(x != y))
-                .min(left + 1)
-                .min(*cell + 1);
-            diagonal = *cell;
-            *cell = here;
-            left = here;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// serde quotes the offending text ("invalid type: string "..."): that may be a secret.
@@ -175,13 +152,5 @@ mod tests {
                 .to_string()
                 .contains("expected a table")
         );
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("page_size", "page_size"), 0);
-        assert_eq!(distance("pagesize", "page_size"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -10,6 +10,7 @@ use crate::config::env::{self, Env};
 use crate::config::error::{ConfigError, Refusal};
 use crate::config::field;
 use crate::config::file::{Loaded, SourceTable, Text, from_elsewhere};
+use crate::config::nearest::nearest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source::{self, At};
@@ -132,8 +133,13 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
         .iter()
         .map(|source| format!("`{}`", source.name))
         .collect();
+    let names = settings.sources.iter().map(|source| source.name.as_str());
+    let meant = match nearest(name.as_str(), names) {
+        Some(meant) => format!("did you mean `{meant}`? "),
+        None => String::new(),
+    };
     let error = ConfigError::new(format!("there is no source `{name}`")).hint(format!(
-        "the sources are {}; `atlaudit auth login {name}` adds one",
+        "{meant}the sources are {}; `atlaudit auth login {name}` adds one",
         known.join(", ")
     ));
     match &settings.config_file {

@@ -8,6 +8,7 @@ pub mod error;
 pub mod field;
 pub mod file;
 pub mod implied;
+pub mod nearest;
 pub mod output;
 pub mod places;
 pub mod request;

@@ -38,8 +38,8 @@ pub enum Action {
     Schema,
     /// `completions`
     Completions(Shell),
-    /// `man`
-    Man,
+    /// `man`: the folder for the pages of all commands; else the program's is printed.
+    Man(Option<PathBuf>),
 }
 
 /// What `pull` is asked to do.

@@ -1,0 +1,227 @@
+//! Owns what a command's help says beside its flags: examples first, then how to call it, then what is worth knowing.
+
+use clap::{Command, CommandFactory as _};
+
+use crate::cli::args::Args;
+
+/// What it is, examples, how it is called, its flags, and further words.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// The words of a command, which its subcommands' names lead to.
+struct Words {
+    path: &'static [&'static str],
+    examples: &'static str,
+    more: &'static str,
+}
+
+const WORDS: &[Words] = &[
+    Words {
+        path: &[],
+        examples: "\
+  atlaudit demo                            see it work, without an account
+  atlaudit auth login acme --org-id ID     keep an organization's API key in the OS keyring
+  atlaudit check                           test every source, step by step
+  atlaudit pull | jq .action               everything since the last pull
+  atlaudit pull acme --since 7d            the last seven days, once more
+  atlaudit convert --format ecs x.jsonl    kept lines in another form",
+        more: "\
+Exit codes:
+  0  done
+  1  unexpected failure (a bug)
+  2  usage
+  3  incomplete: some source could not be read to its end (run again to go on), or some line to convert
+  4  credentials: missing, refused, expired, or lacking a permission
+  5  rate-limited past the longest wait allowed
+  6  configuration
+  7  state: locked by another run, written by a newer version, or damaged
+  8  output: cannot be written, or its reader went away",
+    },
+    Words {
+        path: &["pull"],
+        examples: "\
+  atlaudit pull
+  atlaudit pull acme --output 'events/{source}-%Y-%m-%d.jsonl'
+  atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
+  atlaudit pull --dry-run",
+        more: "\
+Without --since and --until a pull goes on where the last one ended. With either it is a one-off
+window (since <= time < until) that neither reads nor moves a checkpoint.
+T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a span back (36h, 7d).",
+    },
+    Words {
+        path: &["follow"],
+        examples: "\
+  atlaudit follow
+  atlaudit follow acme --every 5m --metrics-file /var/lib/node_exporter/textfile/atlaudit.prom",
+        more: "\
+A signal (SIGINT, SIGTERM) ends it after the current commit. SIGHUP reads the configuration again
+before the next pull. Credentials are read anew for each pull.",
+    },
+    Words {
+        path: &["check"],
+        examples: "\
+  atlaudit check
+  atlaudit check acme --json | jq .",
+        more: "Nothing is written and no checkpoint is touched. The exit code is that of the worst source.",
+    },
+    Words {
+        path: &["status"],
+        examples: "\
+  atlaudit status
+  atlaudit status --json | jq -c '[.source,.complete_until]'",
+        more: "It reads only what earlier pulls noted: nothing is asked of the network.",
+    },
+    Words {
+        path: &["convert"],
+        examples: "\
+  atlaudit convert --format ecs events.jsonl.gz > ecs.jsonl
+  atlaudit convert --source acme week.jsonl --output week-normalized.jsonl
+  zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'",
+        more: "\
+Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their
+names. A normalized event keeps its id, its source and its observed_time; everything else is read
+from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
+--org-id and --site. A line that cannot be read is told with its number, the others go on, and the
+exit code is 3.",
+    },
+    Words {
+        path: &["auth"],
+        examples: "\
+  atlaudit auth login acme
+  atlaudit auth status",
+        more: "",
+    },
+    Words {
+        path: &["auth", "login"],
+        examples: "\
+  atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000
+  atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
+  pass show atlassian/acme | atlaudit auth login acme --with-key",
+        more: "",
+    },
+    Words {
+        path: &["auth", "status"],
+        examples: "  atlaudit auth status",
+        more: "",
+    },
+    Words {
+        path: &["auth", "logout"],
+        examples: "  atlaudit auth logout acme",
+        more: "The source stays in the configuration, and its checkpoint in the state.",
+    },
+    Words {
+        path: &["demo"],
+        examples: "\
+  atlaudit demo
+  atlaudit demo | jq -c '[.time,.action,.actor.name]' | less
+  atlaudit demo --format ocsf | jq 'select(.class_uid == 3002)'",
+        more: "",
+    },
+    Words {
+        path: &["sandbox"],
+        examples: "\
+  atlaudit sandbox > sandbox.toml          serve, and print a configuration of it
+  atlaudit --config sandbox.toml pull      in another terminal",
+        more: "It ends with SIGINT or SIGTERM.",
+    },
+    Words {
+        path: &["schema"],
+        examples: "  atlaudit schema > event.schema.json",
+        more: "",
+    },
+    Words {
+        path: &["completions"],
+        examples: "\
+  source <(atlaudit completions bash)
+  atlaudit completions zsh > ~/.zfunc/_atlaudit
+  atlaudit completions fish > ~/.config/fish/completions/atlaudit.fish
+  atlaudit completions powershell | Out-String | Invoke-Expression",
+        more: "",
+    },
+    Words {
+        path: &["man"],
+        examples: "\
+  atlaudit man | man -l -
+  atlaudit man --dir /usr/local/share/man/man1",
+        more: "",
+    },
+];
+
+/// The definition of the command line, with all that its help says.
+pub fn command() -> Command {
+    let mut command = WORDS.iter().fold(Args::command(), |command, words| {
+        at(command, words.path, &|command| told(command, words))
+    });
+    // What clap adds by itself (`help`) must be there before anything is generated from it.
+    command.build();
+    command
+}
+
+fn told(command: Command, words: &Words) -> Command {
+    command
+        .help_template(TEMPLATE)
+        .before_help(format!("Examples:\n  {}", words.examples.trim_start()))
+        .after_help(words.more)
+}
+
+/// `command` with its subcommand at `path` changed.
+fn at(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> Command {
+    match path {
+        [] => change(command),
+        [name, rest @ ..] => command.mut_subcommand(name, |command| at(command, rest, change)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls `see` with every command and the names that lead to it.
+    fn each(command: &Command, path: &mut Vec<String>, see: &mut dyn FnMut(&[String], &Command)) {
+        see(path, command);
+        for inner in command.get_subcommands() {
+            if inner.get_name() != "help" {
+                path.push(inner.get_name().to_owned());
+                each(inner, path, see);
+                path.pop();
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_begins_with_examples_that_parse() {
+        each(&command(), &mut Vec::new(), &mut |path, command| {
+            let help = command.clone().render_long_help().to_string();
+            let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
+            assert!(examples.is_some() && examples < usage, "{path:?}\n{help}");
+            assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+        });
+        for words in WORDS {
+            for line in words.examples.lines() {
+                parses(line);
+            }
+        }
+    }
+
+    /// The call of the program in `line`, if there is one, must parse.
+    fn parses(line: &str) {
+        let Some((_, call)) = line.split_once("atlaudit ") else {
+            panic!("no call: {line}");
+        };
+        let call = call.split(['|', '>', ')']).next().unwrap_or_default();
+        let call = call.split("     ").next().unwrap_or_default();
+        let words = call.split_whitespace().map(|word| word.trim_matches('\''));
+        let typed = ["atlaudit"].into_iter().chain(words);
+        let result = command().try_get_matches_from(typed);
+        assert!(result.is_ok(), "{line}: {}", result.unwrap_err());
+    }
+
+    #[test]
+    fn help_names_every_exit_code_but_those_of_later_versions() {
+        let help = command().render_long_help().to_string();
+        for code in 0..=8 {
+            assert!(help.contains(&format!("\n  {code}  ")), "{code}");
+        }
+    }
+}
