@@ -197,5 +197,6 @@ const PERMISSIONS_PATTERNS: &[Pattern] = patterns! {
     "*_restriction_removed"           Permission [File]       WebResources     Update;
     "*_added_content_restriction"     Permission [File]       WebResources     Update;
     "*_removed_content_restriction"   Permission [File]       WebResources     Update;
-    "*_public_link_*"                 Permission [File]       WebResources     Told;
+    "*_public_link_enabled"           Permission [File]       WebResources     Share;
+    "*_public_link_disabled"          Permission [File]       WebResources     Update;
 };

@@ -59,10 +59,10 @@ const APPS_NAMES: &[Name] = names! {
     "plugin_disabled"                              App Done   [Configuration: Change]   EntityManagement Disable;
     "plugin_module_enabled"                        App Done   [Configuration: Change]   EntityManagement Enable;
     "plugin_module_disabled"                       App Done   [Configuration: Change]   EntityManagement Disable;
-    "plugin_module_available"                      App Done   [Configuration: Info]     EntityManagement Other;
-    "plugin_module_unavailable"                    App Done   [Configuration: Info]     EntityManagement Other;
+    "plugin_module_available"                      App Open   [Configuration: Info]     EntityManagement Other;
+    "plugin_module_unavailable"                    App Open   [Configuration: Info]     EntityManagement Other;
     "plugin_framework_started"                     App Open   [Configuration: Info]     EntityManagement Other;
-    "plugin_container_unavailable"                 App Done   [Configuration: Info]     EntityManagement Other;
+    "plugin_container_unavailable"                 App Open   [Configuration: Info]     EntityManagement Other;
     "application_link_created"                     App Done   [Configuration: Creation] EntityManagement Create;
     "application_link_updated"                     App Done   [Configuration: Change]   EntityManagement Update;
     "application_link_deleted"                     App Done   [Configuration: Deletion] EntityManagement Delete;

@@ -77,7 +77,7 @@ const REPOSITORIES_NAMES: &[Name] = names! {
     "mirroring_request_received"               App           Open   [Configuration: Info]     EntityManagement Other;
     "mirroring_request_accepted"               App           Done   [Configuration: Change]   EntityManagement Update;
     "mirroring_request_rejected"               App           Failed [Configuration: Info]     EntityManagement Other;
-    "resource_throttled"                       Configuration Failed [Configuration: Info]     EntityManagement Other;
+    "resource_throttled"                       Configuration Open   [Configuration: Info]     EntityManagement Other;
 };
 
 const REPOSITORIES_PATTERNS: &[Pattern] = patterns! {

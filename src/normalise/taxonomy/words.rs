@@ -36,30 +36,48 @@ const OPEN: &[&str] = &[
 const DONE: &[&str] = &[
     "accepted",
     "allowed",
+    "anonymized",
     "applied",
     "approved",
     "cancelled",
     "claimed",
+    "cleared",
+    "cloned",
     "closed",
     "completed",
     "declined",
+    "discovered",
+    "emptied",
+    "ended",
+    "enforced",
     "expired",
     "finished",
     "invited",
     "joined",
     "left",
+    "locked",
+    "logged",
+    "opened",
     "performed",
     "promoted",
     "published",
+    "pushed",
+    "registered",
     "released",
     "reset",
+    "restricted",
+    "saved",
     "sent",
+    "set",
     "succeeded",
     "success",
     "successful",
     "synced",
+    "triggered",
     "turned",
     "unclaimed",
+    "unlocked",
+    "unreleased",
     "verified",
 ];
 
@@ -198,11 +216,15 @@ pub struct Told {
 pub fn told(action: &str) -> Told {
     let mut proof = Proof::Nothing;
     let mut verb = None;
+    let mut before = "";
     for text in words(action) {
         if matches!(text, "to" | "from") {
             verb = verb.map(Verb::elsewhere);
         }
-        if let Some(word) = WORDS.get(text) {
+        // A pull request asks for nothing that an audit log waits for.
+        let is_thing = (before, text) == ("pull", "request");
+        before = text;
+        if let Some(word) = WORDS.get(text).filter(|_| !is_thing) {
             proof = proof.min(word.proof);
             verb = word.verb.or(verb);
         }
