@@ -13,7 +13,6 @@ pub fn allowed(category: EcsCategory) -> &'static [EcsType] {
         EcsCategory::Configuration | EcsCategory::File => {
             &[Access, Change, Creation, Deletion, Info]
         }
-        EcsCategory::Email => &[Info],
         EcsCategory::Iam => &[Admin, Change, Creation, Deletion, Group, Info, User],
         EcsCategory::Web => &[Access, Error, Info],
     }

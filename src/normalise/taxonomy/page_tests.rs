@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::row::Name;
 use super::*;
-use crate::model::event::Outcome;
 use crate::model::meaning::{EcsCategory, EcsType};
 
 /// With this in the environment, the test writes the page.
@@ -48,50 +48,51 @@ fn page() -> String {
             .join(", "),
     );
     for family in FAMILIES {
-        write!(out, "\n## {}\n\n{}\n\n", family.title, family.from).unwrap();
-        out.push_str("| action | category | outcome | ECS category | ECS type | OCSF class | activity |\n|---|---|---|---|---|---|---|\n");
-        for row in family.names {
-            let meaning = row.meaning;
-            let columns = [
-                format!("`{}`", row.name),
-                meaning.category.as_str().to_owned(),
-                row.outcome.as_str().to_owned(),
-                list(meaning.ecs.categories, EcsCategory::as_str),
-                list(meaning.ecs.types, EcsType::as_str),
-                meaning.class.as_str().to_owned(),
-                meaning.deed.as_str().to_owned(),
-            ];
-            writeln!(out, "| {} |", columns.join(" | ")).unwrap();
-        }
-        for row in family.patterns {
-            let deed = row.deed.map_or("*by its words*", |deed| deed.as_str());
-            let turn = row.deed.map(|deed| words::ecs_type(deed));
-            let types = match turn {
-                Some(turn) => list(ecs::types(row.ecs, row.of, turn), EcsType::as_str),
-                None => {
-                    row.of
-                        .map(|of| format!("{}, ", of.as_str()))
-                        .unwrap_or_default()
-                        + "*by its words*"
-                }
-            };
-            let columns = [
-                format!("`{}`", row.pattern),
-                row.category.as_str().to_owned(),
-                "*by its words*".to_owned(),
-                list(row.ecs.as_slice(), EcsCategory::as_str),
-                if row.ecs.is_some() {
-                    types
-                } else {
-                    String::new()
-                },
-                row.class.as_str().to_owned(),
-                deed.to_owned(),
-            ];
+        write!(out, "\n## {}\n\n{}\n\n{HEAD}", family.title, family.from).unwrap();
+        let names = family.names.iter().map(named);
+        for columns in names.chain(family.patterns.iter().map(patterned)) {
             writeln!(out, "| {} |", columns.join(" | ")).unwrap();
         }
     }
     out
+}
+
+const HEAD: &str = "\
+    | action | category | outcome | ECS category | ECS type | OCSF class | activity |\n\
+    |---|---|---|---|---|---|---|\n";
+const TOLD: &str = "*by its words*";
+
+fn named(row: &Name) -> [String; 7] {
+    let meaning = row.meaning;
+    [
+        format!("`{}`", row.name),
+        meaning.category.as_str().to_owned(),
+        row.outcome.as_str().to_owned(),
+        list(meaning.ecs.categories, EcsCategory::as_str),
+        list(meaning.ecs.types, EcsType::as_str),
+        meaning.class.as_str().to_owned(),
+        meaning.deed.as_str().to_owned(),
+    ]
+}
+
+fn patterned(row: &Pattern) -> [String; 7] {
+    let of = row.of.map(|of| format!("{}, ", of.as_str()));
+    let types = match row.deed {
+        Some(deed) => list(
+            ecs::types(row.ecs, row.of, words::ecs_type(deed)),
+            EcsType::as_str,
+        ),
+        None => of.unwrap_or_default() + TOLD,
+    };
+    [
+        format!("`{}`", row.pattern),
+        row.category.as_str().to_owned(),
+        TOLD.to_owned(),
+        list(row.ecs.as_slice(), EcsCategory::as_str),
+        row.ecs.map(|_| types).unwrap_or_default(),
+        row.class.as_str().to_owned(),
+        row.deed.map_or(TOLD, Deed::as_str).to_owned(),
+    ]
 }
 
 fn list<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> String {

@@ -23,8 +23,8 @@ const POLICIES_NAMES: &[Name] = names! {
     "authentication_policy_updated"              Policy  Done   [Configuration: Change]   EntityManagement Update;
     "authentication_policy_deleted"              Policy  Done   [Configuration: Deletion] EntityManagement Delete;
     "authentication_policy_enforced"             Policy  Done   [Configuration: Change]   EntityManagement Enable;
-    "authentication_policy_member_added"         Policy  Done   [Configuration: Change]   EntityManagement Update;
-    "authentication_policy_member_removed"       Policy  Done   [Configuration: Change]   EntityManagement Update;
+    "authentication_policy_member_added"         Policy  Done   [Iam: User Change]        AccountChange    AttachPolicy;
+    "authentication_policy_member_removed"       Policy  Done   [Iam: User Change]        AccountChange    DetachPolicy;
     "domain_authentication_policy_changed"       Policy  Done   [Configuration: Change]   EntityManagement Update;
     "password_policy_updated"                    Policy  Done   [Configuration: Change]   EntityManagement Update;
     "ip_allowlist_created"                       Policy  Done   [Configuration: Creation] EntityManagement Create;

@@ -89,188 +89,51 @@ fn schemas(action: &str) -> (String, OcsfClass, Deed) {
     (ecs.join(": "), meaning.class, meaning.deed)
 }
 
+/// Action, category and types of ECS, class and deed of OCSF.
+#[rustfmt::skip] // a table reads as a table
+const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
+    ("user_login_failed",                  "authentication: start",                OcsfClass::Authentication,   Deed::Logon),
+    ("user_logout",                        "authentication: end",                  OcsfClass::Authentication,   Deed::Logoff),
+    ("user_logged_in_as_user",             "authentication iam: start admin user", OcsfClass::Authentication,   Deed::AccountSwitch),
+    ("user_created",                       "iam: user creation",                   OcsfClass::AccountChange,    Deed::Create),
+    ("user_suspended",                     "iam: user change",                     OcsfClass::AccountChange,    Deed::Disable),
+    ("users_password_changed",             "iam: user change",                     OcsfClass::AccountChange,    Deed::PasswordChange),
+    ("user_two_step_verification_enabled", "iam: user change",                     OcsfClass::AccountChange,    Deed::MfaEnable),
+    ("user_added_to_group",                "iam: group user change",               OcsfClass::GroupManagement,  Deed::AddUser),
+    ("group_deleted",                      "iam: group deletion",                  OcsfClass::GroupManagement,  Deed::Delete),
+    ("user_granted_product_access",        "iam: admin user change",               OcsfClass::UserAccess,       Deed::Assign),
+    ("api_token_created",                  "iam: creation",                        OcsfClass::EntityManagement, Deed::Create),
+    ("policy_updated",                     "configuration: change",                OcsfClass::EntityManagement, Deed::Update),
+    ("project_created",                    "configuration: creation",              OcsfClass::EntityManagement, Deed::Create),
+    ("confluence_page_viewed",             "file: access",                         OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_viewed",                  "web: access",                          OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_deleted",                 ": ",                                   OcsfClass::WebResources,     Deed::Delete),
+    ("confluence_space_exported",          "file: access",                         OcsfClass::WebResources,     Deed::Export),
+    ("third_party_app_jira_api_request",   "api: access",                          OcsfClass::Api,              Deed::Other),
+    // By a pattern.
+    ("api_token_hat_viewed",               "iam: info",                            OcsfClass::EntityManagement, Deed::Read),
+    ("confluence_page_hat_trashed",        "file: deletion",                       OcsfClass::WebResources,     Deed::Delete),
+    ("jira_issue_hat_viewed",              "web: access",                          OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_hat_updated",             ": ",                                   OcsfClass::WebResources,     Deed::Update),
+    ("project_hat_added_to_shelf",         "configuration: change",                OcsfClass::EntityManagement, Deed::Update),
+    ("project_hat_added",                  "configuration: creation",              OcsfClass::EntityManagement, Deed::Create),
+    ("project_hat_creation_requested",     "configuration: info",                  OcsfClass::EntityManagement, Deed::Other),
+    ("group_role_hat_granted",             "iam: group change",                    OcsfClass::GroupManagement,  Deed::Assign),
+    ("user_hat_deleted",                   "iam: user info",                       OcsfClass::AccountChange,    Deed::Other),
+    ("user_granted_hat",                   "iam: user change",                     OcsfClass::UserAccess,       Deed::Assign),
+    ("user_added_to_hat_group",            "iam: group change",                    OcsfClass::GroupManagement,  Deed::AddUser),
+    ("confluence_whiteboard_exported",     "file: access",                         OcsfClass::WebResources,     Deed::Export),
+    ("bitbucket_repository_exported",      "configuration: access",                OcsfClass::WebResources,     Deed::Export),
+    // Unknown.
+    ("hat_deleted",                        ": ",                                   OcsfClass::EntityManagement, Deed::Other),
+    ("hat_failed",                         ": ",                                   OcsfClass::EntityManagement, Deed::Other),
+];
+
 #[test]
 fn what_actions_are_to_ecs_and_ocsf() {
-    use OcsfClass::*;
-    let cases = [
-        (
-            "user_login_failed",
-            "authentication: start",
-            Authentication,
-            Deed::Logon,
-        ),
-        (
-            "user_logout",
-            "authentication: end",
-            Authentication,
-            Deed::Logoff,
-        ),
-        (
-            "user_logged_in_as_user",
-            "authentication iam: start admin user",
-            Authentication,
-            Deed::AccountSwitch,
-        ),
-        (
-            "user_created",
-            "iam: user creation",
-            AccountChange,
-            Deed::Create,
-        ),
-        (
-            "user_suspended",
-            "iam: user change",
-            AccountChange,
-            Deed::Disable,
-        ),
-        (
-            "users_password_changed",
-            "iam: user change",
-            AccountChange,
-            Deed::PasswordChange,
-        ),
-        (
-            "user_two_step_verification_enabled",
-            "iam: user change",
-            AccountChange,
-            Deed::MfaEnable,
-        ),
-        (
-            "user_added_to_group",
-            "iam: group user change",
-            GroupManagement,
-            Deed::AddUser,
-        ),
-        (
-            "group_deleted",
-            "iam: group deletion",
-            GroupManagement,
-            Deed::Delete,
-        ),
-        (
-            "user_granted_product_access",
-            "iam: admin user change",
-            UserAccess,
-            Deed::Assign,
-        ),
-        (
-            "api_token_created",
-            "iam: creation",
-            EntityManagement,
-            Deed::Create,
-        ),
-        (
-            "policy_updated",
-            "configuration: change",
-            EntityManagement,
-            Deed::Update,
-        ),
-        (
-            "project_created",
-            "configuration: creation",
-            EntityManagement,
-            Deed::Create,
-        ),
-        (
-            "confluence_page_viewed",
-            "file: access",
-            WebResources,
-            Deed::Read,
-        ),
-        ("jira_issue_viewed", "web: access", WebResources, Deed::Read),
-        ("jira_issue_deleted", ": ", WebResources, Deed::Delete),
-        (
-            "confluence_space_exported",
-            "file: access",
-            WebResources,
-            Deed::Export,
-        ),
-        (
-            "third_party_app_jira_api_request",
-            "api: access",
-            Api,
-            Deed::Other,
-        ),
-        // By a pattern.
-        (
-            "api_token_hat_viewed",
-            "iam: info",
-            EntityManagement,
-            Deed::Read,
-        ),
-        (
-            "confluence_page_hat_trashed",
-            "file: deletion",
-            WebResources,
-            Deed::Delete,
-        ),
-        (
-            "jira_issue_hat_viewed",
-            "web: access",
-            WebResources,
-            Deed::Read,
-        ),
-        ("jira_issue_hat_updated", ": ", WebResources, Deed::Update),
-        (
-            "project_hat_added_to_shelf",
-            "configuration: change",
-            EntityManagement,
-            Deed::Update,
-        ),
-        (
-            "project_hat_added",
-            "configuration: creation",
-            EntityManagement,
-            Deed::Create,
-        ),
-        (
-            "project_hat_creation_requested",
-            "configuration: info",
-            EntityManagement,
-            Deed::Other,
-        ),
-        (
-            "group_role_hat_granted",
-            "iam: group change",
-            GroupManagement,
-            Deed::Assign,
-        ),
-        (
-            "user_hat_deleted",
-            "iam: user info",
-            AccountChange,
-            Deed::Other,
-        ),
-        (
-            "user_granted_hat",
-            "iam: user change",
-            UserAccess,
-            Deed::Assign,
-        ),
-        (
-            "user_added_to_hat_group",
-            "iam: group change",
-            GroupManagement,
-            Deed::AddUser,
-        ),
-        (
-            "confluence_whiteboard_exported",
-            "file: access",
-            WebResources,
-            Deed::Export,
-        ),
-        (
-            "bitbucket_repository_exported",
-            "configuration: access",
-            WebResources,
-            Deed::Export,
-        ),
-        // Unknown.
-        ("hat_deleted", ": ", EntityManagement, Deed::Other),
-        ("hat_failed", ": ", EntityManagement, Deed::Other),
-    ];
-    for (action, ecs, class, deed) in cases {
-        assert_eq!(schemas(action), (ecs.to_owned(), class, deed), "{action}");
+    for (action, ecs, class, deed) in SCHEMAS {
+        let want = ((*ecs).to_owned(), *class, *deed);
+        assert_eq!(schemas(action), want, "{action}");
     }
 }
 
