@@ -63,7 +63,6 @@ words! {
         Api = "api",
         Authentication = "authentication",
         Configuration = "configuration",
-        Email = "email",
         File = "file",
         Iam = "iam",
         Session = "session",
