@@ -1,6 +1,7 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 
 use super::plain::{is_plain, plain_end};
+use super::quoted;
 use crate::model::time::{Timestamp, append_millis};
 
 /// The fields of an object that is being written.
@@ -52,6 +53,14 @@ impl Fields<'_> {
     pub fn json(&mut self, key: &str, text: &[u8]) {
         self.key(key);
         self.out.extend_from_slice(text);
+    }
+
+    /// A valid JSON text without whitespace between its tokens, as a text.
+    pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        quoted::append(self.out, text);
+        self.out.push(b'"');
     }
 
     /// An object, if `fill` writes a field of it.
@@ -154,8 +163,9 @@ mod tests {
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
             fields.json("raw", b"[]");
+            fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[]}"#;
+        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
