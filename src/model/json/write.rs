@@ -91,6 +91,26 @@ impl Fields<'_> {
         self.out.push(b']');
     }
 
+    /// A list of words of ours, if there are any.
+    pub fn words(&mut self, key: &str, words: impl IntoIterator<Item = &'static str>) {
+        self.texts(key, |list| {
+            words.into_iter().for_each(|word| list.push(word))
+        });
+    }
+
+    /// A list of texts, if `fill` writes one.
+    pub fn texts(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
+        let before = self.out.len();
+        self.key(key);
+        self.out.push(b'[');
+        let inside = self.out.len();
+        fill(&mut Texts { out: self.out });
+        match self.out.len() == inside {
+            true => self.out.truncate(before),
+            false => self.out.push(b']'),
+        }
+    }
+
     #[inline]
     fn key(&mut self, key: &str) {
         // No value ends like this, so that this is the object's beginning.
@@ -100,6 +120,22 @@ impl Fields<'_> {
         self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
+    }
+}
+
+/// A list of texts that is being written.
+pub struct Texts<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Texts<'_> {
+    /// One more.
+    pub fn push(&mut self, text: &str) {
+        // No text ends like this, so that this is the list's beginning.
+        if self.out.last() != Some(&b'[') {
+            self.out.push(b',');
+        }
+        string(self.out, text);
     }
 }
 
@@ -156,16 +192,22 @@ mod tests {
             fields.object("none", |_| {});
             fields.maybe("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
+            fields.texts("texts", |_| {});
+            fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
                 some.text("a", "{");
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
+            fields.texts("texts", |list| {
+                ["[", "\"", ""].iter().for_each(|text| list.push(text))
+            });
+            fields.words("words", ["a"]);
             fields.json("raw", b"[]");
             fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
+        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"texts":["[","\"",""],"words":["a"],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
