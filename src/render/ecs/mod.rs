@@ -10,6 +10,8 @@ mod source;
 mod user;
 
 #[cfg(test)]
+mod any_event_tests;
+#[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
