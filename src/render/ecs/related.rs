@@ -21,6 +21,7 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
         let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
         let texts = people.into_iter().chain(targets).flat_map(|it| it.all());
         texts
+            .chain(users.target.all())
             .chain(users.changes.all())
             .for_each(|text| seen.push(text, list));
     });

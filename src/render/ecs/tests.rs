@@ -342,12 +342,47 @@ fn what_is_new_about_a_user() {
 }
 
 #[test]
+fn a_user_that_begins_is_as_it_is() {
+    let event = |deed, kind| {
+        let changes = [
+            ("Email", "u@example.com"),
+            ("Username", "u1"),
+            ("Full name", "V"),
+        ];
+        let mut event = blank();
+        event.meaning.deed = deed;
+        event.targets = vec![target(kind, "u", "U")];
+        event.changes = changes.map(|(field, to)| change(field, None, to)).into();
+        ecs(&event)
+    };
+    let got = event(Deed::Create, "user");
+    let want = json!({"id": "u", "name": "u1", "full_name": "U", "email": "u@example.com"});
+    assert_eq!(got["user"], json!({"target": want}));
+    assert_eq!(
+        got["related"]["user"],
+        json!(["u", "U", "u@example.com", "u1"])
+    );
+    let got = event(Deed::Delete, "user");
+    assert_eq!(
+        got["user"],
+        json!({"target": {"id": "u", "full_name": "U"}})
+    );
+    assert_eq!(event(Deed::Create, "space").get("user"), None);
+}
+
+#[test]
 fn a_group_is_the_targets_only_of_a_membership() {
     let mut event = full();
     event.meaning.deed = Deed::Delete;
     let got = ecs(&event);
     assert_eq!(got["group"]["id"], "g1");
     assert_eq!(got["user"]["target"].get("group"), None);
+    event.meaning.deed = Deed::RemoveUser;
+    assert_eq!(ecs(&event)["user"]["target"]["group"], got["group"]);
+    event
+        .targets
+        .retain(|target| target.kind.as_deref() == Some("group"));
+    assert_eq!(ecs(&event)["user"].get("target"), None);
 }
 
 #[test]

@@ -14,7 +14,8 @@ use crate::model::meaning::Deed;
 pub struct Users<'e> {
     actor: Identity<'e>,
     effective: Identity<'e>,
-    target: Option<&'e Target<'e>>,
+    /// As it was; one that begins, as it is.
+    pub target: Identity<'e>,
     group: Option<&'e Target<'e>>,
     /// Whether the target comes into the group, or leaves it.
     is_membership: bool,
@@ -37,13 +38,24 @@ impl<'e> Users<'e> {
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
+        let of_kind = |kind| event.targets.iter().find(move |target| is(target, kind));
+        let target =
+            of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
+        let is_someone = target.is_some();
+        let (mut target, mut changes) = (target.unwrap_or_default(), changes(event));
+        // Who begins or ends has no changes (ECS, usage of the user fields).
+        match deed {
+            Deed::Create => target = target.or(std::mem::take(&mut changes)),
+            Deed::Delete => changes = Identity::default(),
+            _ => {}
+        }
         Users {
             actor: identity(&actor.id, &actor.name, &actor.email),
             effective: identity(&behalf.id, &behalf.name, &behalf.email),
-            target: event.targets.iter().find(|target| is(target, "user")),
-            group: event.targets.iter().find(|target| is(target, "group")),
-            is_membership: matches!(deed, Deed::AddUser | Deed::RemoveUser),
-            changes: changes(event),
+            target,
+            group: of_kind("group"),
+            is_membership: is_someone && matches!(deed, Deed::AddUser | Deed::RemoveUser),
+            changes,
         }
     }
 
@@ -52,11 +64,9 @@ impl<'e> Users<'e> {
         self.actor.append(out);
         out.object("effective", |out| self.effective.append(out));
         out.object("target", |out| {
-            if let Some(target) = self.target {
-                identity(&target.id, &target.name, &target.email).append(out);
-                if self.is_membership {
-                    out.object("group", |out| self.append_group(out));
-                }
+            self.target.append(out);
+            if self.is_membership {
+                out.object("group", |out| self.append_group(out));
             }
         });
         out.object("changes", |out| self.changes.append(out));
@@ -77,6 +87,16 @@ impl<'e> Identity<'e> {
         out.maybe("name", self.login);
         out.maybe("full_name", self.full_name);
         out.maybe("email", self.email);
+    }
+
+    /// What is not known of it, as `other` has it.
+    fn or(self, other: Identity<'e>) -> Identity<'e> {
+        Identity {
+            id: self.id.or(other.id),
+            login: self.login.or(other.login),
+            email: self.email.or(other.email),
+            full_name: self.full_name.or(other.full_name),
+        }
     }
 
     /// All of it.
@@ -104,14 +124,14 @@ pub fn identity<'e>(id: &'e Maybe<'_>, name: &'e Maybe<'_>, email: &'e Maybe<'_>
     }
 }
 
-/// The changes are those of the first target. A user that begins or ends has none (ECS, usage of the user fields).
+/// What is new about the first target, whose the changes are, if that is a user.
 fn changes<'e>(event: &'e Event<'_>) -> Identity<'e> {
     let is_of_user = event
         .targets
         .first()
         .is_some_and(|target| is(target, "user"));
     let mut found = Identity::default();
-    if !is_of_user || matches!(event.meaning.deed, Deed::Create | Deed::Delete) {
+    if !is_of_user {
         return found;
     }
     for change in event
