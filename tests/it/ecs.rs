@@ -132,15 +132,27 @@ fn nothing_empty(value: &Value) {
     }
 }
 
-/// Documents without the times of receipt, which differ.
+/// Documents without the times of receipt, which differ, and without the label that only a pull gives: it knows who reads
+/// a Data Center's log.
 fn timeless(run: &Run) -> Vec<Value> {
     let mut documents = run.trees();
     for document in &mut documents {
         let event = document["event"].as_object_mut().unwrap();
         event.remove("ingested").unwrap();
         event.remove("created").unwrap();
+        if let Some(labels) = document.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.remove("self_inflicted");
+        }
     }
     documents
+}
+
+/// The lists are the same; the first pair that is not is shown.
+fn same(what: &str, got: &[Value], want: &[Value]) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    for (got, want) in got.iter().zip(want) {
+        assert_eq!(got, want, "{what}");
+    }
 }
 
 #[test]
@@ -149,7 +161,7 @@ fn kept_lines_become_the_same_documents() {
     for (name, _) in SOURCES {
         let pulled = timeless(&site.read(&format!("{name}.ecs")));
         let kept = site.ok(&["convert", "--format", "ecs", &format!("{name}.normalized")]);
-        assert_eq!(timeless(&kept), pulled, "{name}");
+        same(name, &timeless(&kept), &pulled);
         let observed = |run: &Run, path| -> Vec<_> {
             let trees = run.trees();
             trees
@@ -166,7 +178,7 @@ fn kept_lines_become_the_same_documents() {
         if matches!(name, "acme" | "acme-jira") {
             let raw = format!("{name}.raw");
             let anew = site.ok(&["convert", "--format", "ecs", "--source", name, &raw]);
-            assert_eq!(timeless(&anew), pulled, "{name}");
+            same(name, &timeless(&anew), &pulled);
         }
     }
 }
@@ -178,7 +190,7 @@ fn odd_records_become_documents() {
         r#"{"id":"2","attributes":{"action":"a","location":{"ip":"fe80::1%eth0"}}}"#,
         r#"{"id":"3","attributes":{"action":"a","location":{"ip":" 1.2.3.4 ","countryName":7}}}"#,
         r#"{"id":"4","attributes":{"action":"\u0000\n\"\\","actor":{"id":"x","name":"x","email":"x@y"}}}"#,
-        r#"{"id":"5","attributes":null,"n":1.10,"n":1E400,"t":"é\u00e9\ud83d"}"#,
+        r#"{"id":"5","attributes":{},"n":1.10,"n":1E400,"t":"é\u00e9\ud83d"}"#,
     ];
     let site = Site::new(small(0, 0));
     std::fs::write(site.path("in"), odd.join("\n")).unwrap();
