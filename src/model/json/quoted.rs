@@ -1,8 +1,8 @@
 //! Owns the writing of a JSON text as the content of a JSON string.
 //!
 //! Such a text has a quote every eight bytes or so: going from one to the next costs more than looking at
-//! every byte. So blocks are copied whole, over and over: a backslash goes into the copy where it belongs, and
-//! the block is copied again behind it, from the escaped byte on.
+//! every byte. So blocks are copied whole, and over and over: for each byte that takes a backslash, the block
+//! is copied again behind that, from this byte on.
 
 use wide::u8x16;
 
@@ -12,7 +12,7 @@ const WIDTH: usize = 16;
 /// Bytes that are read for a block: a copy may begin at any byte of it, and is as long as the whole.
 const READ: usize = 2 * WIDTH;
 
-/// Bytes that room is made for at once. All may need an escape, so that a huge text takes little room beyond its own.
+/// Bytes that room is made for at once, so that a huge text takes little beyond its own.
 const PIECE: usize = 4096;
 
 /// Appends `text` with a backslash before each quote and each backslash. A JSON text without whitespace
@@ -20,15 +20,19 @@ const PIECE: usize = 4096;
 pub fn append(out: &mut Vec<u8>, text: &[u8]) {
     for piece in text.chunks(PIECE) {
         let start = out.len();
-        out.resize(start + 2 * piece.len() + 2 * READ, 0);
-        let room = out.get_mut(start..).unwrap_or_default();
-        // There is always room enough.
-        let written = write(piece, room).unwrap_or_default();
-        out.truncate(start + written);
+        // Most need an eighth more, none more than twice as much; room must be filled with zeros first.
+        for room in [piece.len() + piece.len() / 4, 2 * piece.len()] {
+            out.resize(start + room + 2 * READ, 0);
+            if let Some(written) = write(piece, out.get_mut(start..).unwrap_or_default()) {
+                out.truncate(start + written);
+                break;
+            }
+            out.truncate(start);
+        }
     }
 }
 
-/// Writes `piece` to the start of `room`; how many bytes that makes.
+/// Writes `piece` to the start of `room`; how many bytes that makes, if there is room enough.
 fn write(piece: &[u8], room: &mut [u8]) -> Option<usize> {
     let (mut at, mut to) = (0, 0);
     while let Some(read) = piece.get(at..).and_then(<[u8]>::first_chunk) {
@@ -44,30 +48,24 @@ fn write(piece: &[u8], room: &mut [u8]) -> Option<usize> {
     to.checked_sub(READ - rest.len())
 }
 
-/// Writes the first half of `read` at `to`; where it ends.
+/// Writes the first half of `read` at `to`; where it ends. What a copy brings from behind that half is written
+/// over later.
 #[inline]
 fn write_block(read: &[u8; READ], room: &mut [u8], mut to: usize) -> Option<usize> {
-    let mut specials = special(*read.first_chunk()?);
-    let mut from = 0;
+    let block: &[u8; WIDTH] = read.first_chunk()?;
+    *room.get_mut(to..)?.first_chunk_mut()? = *block;
+    let mut specials = special(*block);
     while specials != 0 {
-        let next = specials.trailing_zeros() as usize;
-        copy(read, from, room, to)?;
-        to += next - from;
-        *room.get_mut(to)? = b'\\';
+        // Less than a block, which spares a check.
+        let next = specials.trailing_zeros() as usize % WIDTH;
+        let [mark, copy @ ..]: &mut [u8; 1 + WIDTH] =
+            room.get_mut(to + next..)?.first_chunk_mut()?;
+        *mark = b'\\';
+        *copy = *read.get(next..)?.first_chunk()?;
         to += 1;
-        from = next;
         specials &= specials - 1;
     }
-    copy(read, from, room, to)?;
-    Some(to + WIDTH - from)
-}
-
-/// Copies as many bytes as a block has, of which those behind the block are written over later.
-#[inline]
-fn copy(read: &[u8; READ], from: usize, room: &mut [u8], to: usize) -> Option<()> {
-    let from: &[u8; WIDTH] = read.get(from..)?.first_chunk()?;
-    *room.get_mut(to..)?.first_chunk_mut()? = *from;
-    Some(())
+    Some(to + WIDTH)
 }
 
 /// One bit for each byte, set where it is a quote or a backslash, the first byte's the lowest.

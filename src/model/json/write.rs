@@ -33,6 +33,15 @@ impl Fields<'_> {
         self.out.push(b'"');
     }
 
+    /// Fields of ours that are always the same, as JSON writes them: `"a":"b","c":"d"`.
+    #[inline]
+    pub fn constant(&mut self, fields: &'static str) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(fields.as_bytes());
+    }
+
     /// A text, if there is one.
     #[inline]
     pub fn maybe(&mut self, key: &str, text: Option<&str>) {
@@ -42,6 +51,7 @@ impl Fields<'_> {
     }
 
     /// A point in time.
+    #[inline]
     pub fn time(&mut self, key: &str, time: Timestamp) {
         self.key(key);
         self.out.push(b'"');
@@ -114,10 +124,10 @@ impl Fields<'_> {
     #[inline]
     fn key(&mut self, key: &str) {
         // No value ends like this, so that this is the object's beginning.
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
+        match self.out.last() {
+            Some(b'{') => self.out.push(b'"'),
+            _ => self.out.extend_from_slice(b",\""),
         }
-        self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
@@ -190,13 +200,14 @@ mod tests {
         let mut out = Vec::new();
         object(&mut out, |fields| {
             fields.object("none", |_| {});
+            fields.constant(r#""x":1,"y":"z""#);
             fields.maybe("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
             fields.texts("texts", |_| {});
             fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
-                some.text("a", "{");
+                some.constant(r#""a":"{""#);
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
@@ -207,7 +218,7 @@ mod tests {
             fields.json("raw", b"[]");
             fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"texts":["[","\"",""],"words":["a"],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
+        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"texts":["[","\"",""],"words":["a"],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 

@@ -21,17 +21,15 @@ use crate::model::json::write::{Fields, object};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 
-/// The version of the schema.
-const VERSION: &str = "9.4.0";
-
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     let time = event.time.or(event.processed_time);
     let user = user::Users::of(event);
+    let ip = event.client.ip.as_deref().and_then(source::ip);
     object(out, |out| {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
-        out.object("ecs", |out| out.word("version", VERSION));
+        out.constant(r#""ecs":{"version":"9.4.0"}"#);
         out.maybe("message", event.message.as_deref());
         out.object("labels", |out| {
             for (key, value) in &event.labels {
@@ -41,19 +39,19 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.object("event", |out| append_event(event, record, out));
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
-        out.object("source", |out| source::append(&event.client, out));
+        out.object("source", |out| source::append(&event.client, ip, out));
         out.object("organization", |out| {
             source::append_organization(event, out)
         });
         out.object("observer", |out| source::append_observer(event, out));
-        out.object("related", |out| related::append(event, &user, out));
+        out.object("related", |out| related::append(event, &user, ip, out));
         out.object("atlassian", |out| rest::append(event, out));
     });
 }
 
 /// No source says why something happened: there is no `event.reason`.
 fn append_event(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
-    out.word("kind", "event");
+    out.constant(r#""kind":"event""#);
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
@@ -66,18 +64,22 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
         event.processed_time.unwrap_or(event.observed_time),
     );
     out.time("ingested", event.observed_time);
-    out.word("module", "atlassian");
-    out.word("dataset", dataset(event.source.kind));
+    out.constant(dataset(event.source.kind));
     out.maybe("provider", event.product.as_deref());
     out.json_as_text("original", record.doc.text());
 }
 
+/// `module` and `dataset`.
 fn dataset(kind: SourceKind) -> &'static str {
     match kind {
-        SourceKind::OrgEvents => "atlassian.org_events",
-        SourceKind::JiraAudit => "atlassian.jira_audit",
-        SourceKind::ConfluenceAudit => "atlassian.confluence_audit",
-        SourceKind::DatacenterAudit => "atlassian.datacenter_audit",
+        SourceKind::OrgEvents => r#""module":"atlassian","dataset":"atlassian.org_events""#,
+        SourceKind::JiraAudit => r#""module":"atlassian","dataset":"atlassian.jira_audit""#,
+        SourceKind::ConfluenceAudit => {
+            r#""module":"atlassian","dataset":"atlassian.confluence_audit""#
+        }
+        SourceKind::DatacenterAudit => {
+            r#""module":"atlassian","dataset":"atlassian.datacenter_audit""#
+        }
     }
 }
 

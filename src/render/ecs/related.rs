@@ -8,7 +8,7 @@ use crate::render::ecs::source::{host, ip};
 use crate::render::ecs::user::{Users, identity, is};
 
 /// The fields of `related`.
-pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
+pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &mut Fields<'_>) {
     out.texts("user", |list| {
         let mut seen = Seen::default();
         let actor = &event.actor;
@@ -25,14 +25,15 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
             .chain(users.changes.all())
             .for_each(|text| seen.push(text, list));
     });
-    out.texts("ip", |list| {
-        let address = event.client.ip.as_deref().unwrap_or_default();
-        let mut seen = Seen::default();
+    out.texts("ip", |list| match (own_ip, event.client.ip.as_deref()) {
+        (Some(ip), _) => list.push(ip),
         // A server behind proxies lists them, and the client.
-        address
-            .split(',')
-            .filter_map(ip)
-            .for_each(|ip| seen.push(ip, list));
+        (None, Some(address)) => {
+            let mut seen = Seen::default();
+            let ips = address.split(',').filter_map(ip);
+            ips.for_each(|ip| seen.push(ip, list));
+        }
+        (None, None) => {}
     });
     out.texts("hosts", |list| {
         let host = event.source.site.and_then(host);
@@ -54,6 +55,7 @@ struct Seen<'t> {
 
 impl<'t> Seen<'t> {
     /// Writes `text` into `list`, if it does not stand there.
+    #[inline]
     fn push(&mut self, text: &'t str, list: &mut Texts<'_>) {
         let few = self.few.get(..self.count).unwrap_or_default();
         if few.contains(&text) {

@@ -7,10 +7,9 @@ use crate::model::json::write::Fields;
 
 /// The fields of `source`. What stands where an address belongs may be anything, and an index refuses a document
 /// whose `ip` is none.
-pub fn append(client: &Client<'_>, out: &mut Fields<'_>) {
-    let address = client.ip.as_deref();
-    out.maybe("address", address);
-    out.maybe("ip", address.and_then(ip));
+pub fn append(client: &Client<'_>, ip: Option<&str>, out: &mut Fields<'_>) {
+    out.maybe("address", client.ip.as_deref());
+    out.maybe("ip", ip);
     out.object("geo", |out| {
         out.maybe("country_name", client.country.as_deref());
         out.maybe("region_name", client.region.as_deref());
@@ -39,7 +38,7 @@ pub fn append_organization(event: &Event<'_>, out: &mut Fields<'_>) {
 
 /// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
 pub fn append_observer(event: &Event<'_>, out: &mut Fields<'_>) {
-    out.word("vendor", "Atlassian");
+    out.constant(r#""vendor":"Atlassian""#);
     out.maybe("product", event.product.as_deref());
     // The name that the user gave it.
     out.text("name", event.source.name);
