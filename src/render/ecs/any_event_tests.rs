@@ -178,44 +178,53 @@ fn normalized(ecs: &Value) -> Value {
     if rest["timestamp"].is_null() {
         put("time", &ecs["@timestamp"]);
     }
-    let object = |fields: &[(&str, &Value)]| {
-        let known = fields.iter().filter(|(_, value)| !value.is_null());
-        let map: Map<_, _> = known
-            .map(|&(key, value)| (key.to_owned(), value.clone()))
-            .collect();
-        if map.is_empty() {
-            Value::Null
-        } else {
-            Value::Object(map)
-        }
-    };
-    let person = |user: &Value| {
-        object(&[
-            ("id", &user["id"]),
-            ("name", &user["full_name"]),
-            ("email", &user["email"]),
-        ])
-    };
-    let user = &ecs["user"];
-    let actor = [
-        ("type", &rest["actor"]["type"]),
+    put("actor", &actor(ecs));
+    put("client", &client(ecs));
+    Value::Object(made)
+}
+
+/// An object of what is known; nothing where nothing is.
+fn known(fields: &[(&str, &Value)]) -> Value {
+    let known = fields.iter().filter(|(_, value)| !value.is_null());
+    let map: Map<_, _> = known
+        .map(|&(key, value)| (key.to_owned(), value.clone()))
+        .collect();
+    if map.is_empty() {
+        Value::Null
+    } else {
+        Value::Object(map)
+    }
+}
+
+fn actor(ecs: &Value) -> Value {
+    let (user, rest) = (&ecs["user"], &ecs["atlassian"]["actor"]);
+    let behalf = &user["effective"];
+    known(&[
+        ("type", &rest["type"]),
         ("id", &user["id"]),
         ("name", &user["full_name"]),
         ("email", &user["email"]),
-        ("auth", &rest["actor"]["auth"]),
-        ("on_behalf_of", &person(&user["effective"])),
-    ];
-    put("actor", &object(&actor));
+        ("auth", &rest["auth"]),
+        (
+            "on_behalf_of",
+            &known(&[
+                ("id", &behalf["id"]),
+                ("name", &behalf["full_name"]),
+                ("email", &behalf["email"]),
+            ]),
+        ),
+    ])
+}
+
+fn client(ecs: &Value) -> Value {
     let (source, geo) = (&ecs["source"], &ecs["source"]["geo"]);
-    let client = [
+    known(&[
         ("ip", &source["address"]),
         ("country", &geo["country_name"]),
         ("region", &geo["region_name"]),
         ("city", &geo["city_name"]),
-        ("geo", &rest["client"]["geo"]),
-    ];
-    put("client", &object(&client));
-    Value::Object(made)
+        ("geo", &ecs["atlassian"]["client"]["geo"]),
+    ])
 }
 
 fn nothing_empty(value: &Value) -> bool {

@@ -100,12 +100,27 @@ fn an_event_of_which_nothing_is_known() {
     assert_eq!(ecs(&blank()), want);
 }
 
-fn full() -> Event<'static> {
+fn actor() -> Actor<'static> {
     let person = |id, name, email| Person {
         id: text(id),
         name: text(name),
         email: text(email),
     };
+    Actor {
+        kind: Some(ActorKind::User),
+        id: text("712020:a1"),
+        name: text("Ada"),
+        email: text("ada@example.com"),
+        auth: Auth {
+            kind: text("api-token"),
+            token_id: text("t1"),
+            token_label: text("ci"),
+        },
+        on_behalf_of: person("712020:b2", "Cy", "cy@example.com"),
+    }
+}
+
+fn full() -> Event<'static> {
     Event {
         source: Source {
             org_id: Some("org-1"),
@@ -127,18 +142,7 @@ fn full() -> Event<'static> {
         },
         message: text("Added Bo to admins"),
         product: text("jira"),
-        actor: Actor {
-            kind: Some(ActorKind::User),
-            id: text("712020:a1"),
-            name: text("Ada"),
-            email: text("ada@example.com"),
-            auth: Auth {
-                kind: text("api-token"),
-                token_id: text("t1"),
-                token_label: text("ci"),
-            },
-            on_behalf_of: person("712020:b2", "Cy", "cy@example.com"),
-        },
+        actor: actor(),
         targets: vec![
             Target {
                 email: text("bo@example.com"),
