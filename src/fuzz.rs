@@ -28,6 +28,8 @@ pub struct Lines {
     pub normalized: Vec<Vec<u8>>,
     /// The raw object of each, its newline included.
     pub raw: Vec<Vec<u8>>,
+    /// The ECS document of each, its newline included.
+    pub ecs: Vec<Vec<u8>>,
 }
 
 /// A checkpoint as a state file holds it.
@@ -122,6 +124,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
         for (format, of_format) in [
             (Format::Normalized, &mut lines.normalized),
             (Format::Raw, &mut lines.raw),
+            (Format::Ecs, &mut lines.ecs),
         ] {
             let mut line = Vec::new();
             render::line(format, &event, &record, &mut line);

@@ -20,6 +20,7 @@ mod convert;
 mod crash;
 mod demo;
 mod disk_full;
+mod ecs;
 mod faults;
 mod files;
 mod full_minutes;

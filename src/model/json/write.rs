@@ -1,6 +1,7 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 
 use super::plain::{is_plain, plain_end};
+use super::quoted;
 use crate::model::time::{Timestamp, append_millis};
 
 /// The fields of an object that is being written.
@@ -32,6 +33,15 @@ impl Fields<'_> {
         self.out.push(b'"');
     }
 
+    /// Fields of ours that are always the same, as JSON writes them: `"a":"b","c":"d"`.
+    #[inline]
+    pub fn constant(&mut self, fields: &'static str) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(fields.as_bytes());
+    }
+
     /// A text, if there is one.
     #[inline]
     pub fn maybe(&mut self, key: &str, text: Option<&str>) {
@@ -41,6 +51,7 @@ impl Fields<'_> {
     }
 
     /// A point in time.
+    #[inline]
     pub fn time(&mut self, key: &str, time: Timestamp) {
         self.key(key);
         self.out.push(b'"');
@@ -52,6 +63,14 @@ impl Fields<'_> {
     pub fn json(&mut self, key: &str, text: &[u8]) {
         self.key(key);
         self.out.extend_from_slice(text);
+    }
+
+    /// A valid JSON text without whitespace between its tokens, as a text.
+    pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        quoted::append(self.out, text);
+        self.out.push(b'"');
     }
 
     /// An object, if `fill` writes a field of it.
@@ -82,15 +101,51 @@ impl Fields<'_> {
         self.out.push(b']');
     }
 
+    /// A list of words of ours, if there are any.
+    pub fn words(&mut self, key: &str, words: impl IntoIterator<Item = &'static str>) {
+        self.texts(key, |list| {
+            words.into_iter().for_each(|word| list.push(word))
+        });
+    }
+
+    /// A list of texts, if `fill` writes one.
+    pub fn texts(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
+        let before = self.out.len();
+        self.key(key);
+        self.out.push(b'[');
+        let inside = self.out.len();
+        fill(&mut Texts { out: self.out });
+        match self.out.len() == inside {
+            true => self.out.truncate(before),
+            false => self.out.push(b']'),
+        }
+    }
+
     #[inline]
     fn key(&mut self, key: &str) {
         // No value ends like this, so that this is the object's beginning.
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
+        match self.out.last() {
+            Some(b'{') => self.out.push(b'"'),
+            _ => self.out.extend_from_slice(b",\""),
         }
-        self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
+    }
+}
+
+/// A list of texts that is being written.
+pub struct Texts<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Texts<'_> {
+    /// One more.
+    pub fn push(&mut self, text: &str) {
+        // No text ends like this, so that this is the list's beginning.
+        if self.out.last() != Some(&b'[') {
+            self.out.push(b',');
+        }
+        string(self.out, text);
     }
 }
 
@@ -145,17 +200,25 @@ mod tests {
         let mut out = Vec::new();
         object(&mut out, |fields| {
             fields.object("none", |_| {});
+            fields.constant(r#""x":1,"y":"z""#);
             fields.maybe("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
+            fields.texts("texts", |_| {});
+            fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
-                some.text("a", "{");
+                some.constant(r#""a":"{""#);
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
+            fields.texts("texts", |list| {
+                ["[", "\"", ""].iter().for_each(|text| list.push(text))
+            });
+            fields.words("words", ["a"]);
             fields.json("raw", b"[]");
+            fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[]}"#;
+        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"texts":["[","\"",""],"words":["a"],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
