@@ -310,7 +310,8 @@ impl Actor<'_> {
 }
 
 impl Target<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut Fields<'_>) {
         out.maybe("type", self.kind.as_deref());
         out.maybe("id", self.id.as_deref());
         out.maybe("name", self.name.as_deref());
@@ -323,7 +324,8 @@ impl Target<'_> {
 }
 
 impl Change<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut Fields<'_>) {
         out.maybe("field", self.field.as_deref());
         out.maybe("from", self.from.as_deref());
         out.maybe("to", self.to.as_deref());
