@@ -70,6 +70,14 @@ impl Fields<'_> {
         self.out.extend_from_slice(text);
     }
 
+    /// A valid JSON text, as the content of a string.
+    pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        escaped(self.out, text);
+        self.out.push(b'"');
+    }
+
     /// An object, if `fill` writes a field of it.
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Fields<'_>)) {
         let before = self.out.len();
@@ -234,9 +242,10 @@ mod tests {
             fields.texts("none", std::iter::empty());
             fields.texts("texts", ["\"", ""].into_iter());
             fields.joined("joined", &["a", ": ", "\""]);
+            fields.json_as_text("text", br#"{"k":"\n"}"#);
             fields.json("raw", b"[]");
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","raw":[]}"#;
+        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","text":"{\"k\":\"\\n\"}","raw":[]}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
