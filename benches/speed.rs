@@ -12,15 +12,19 @@ use divan::counter::{BytesCount, ItemsCount};
 const RECORDS: usize = 10_000;
 
 /// Every source in every format.
-const CASES: [&str; 8] = [
+const CASES: [&str; 12] = [
     "org-events normalized",
     "org-events raw",
+    "org-events ocsf",
     "jira-audit normalized",
     "jira-audit raw",
+    "jira-audit ocsf",
     "confluence-audit normalized",
     "confluence-audit raw",
+    "confluence-audit ocsf",
     "datacenter-audit normalized",
     "datacenter-audit raw",
+    "datacenter-audit ocsf",
 ];
 
 fn main() {

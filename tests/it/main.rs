@@ -35,6 +35,7 @@ mod limits;
 mod local_refusals;
 mod many;
 mod no_ids;
+mod ocsf;
 mod organization;
 mod output;
 mod people;
