@@ -8,7 +8,7 @@ use atlaudit::fuzz::Lines;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Each record of the list at `key` in `body` has its lines, and is whole in all. Ids begin with
+/// Each record of the list at `key` in `body` has its lines, and is whole in all of them. Ids begin with
 /// `prefix`, and go on.
 pub fn check(lines: &Lines, body: &[u8], key: &str, prefix: &str) {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -28,6 +28,17 @@ pub fn check(lines: &Lines, body: &[u8], key: &str, prefix: &str) {
     for ((record, line), normalized) in records.iter().zip(&lines.ecs).zip(&lines.normalized) {
         ecs(one_line(line), &without_gaps(record.get()), one_line(normalized));
     }
+    assert_eq!(lines.ocsf.len(), records.len());
+    for (record, line) in records.iter().zip(&lines.ocsf) {
+        holds(one_line(line), "raw_data", &without_gaps(record.get()));
+    }
+}
+
+/// A document with its record as a text at `key`, and nothing empty.
+fn holds(line: &str, key: &str, record: &str) {
+    let document: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(document[key], record);
+    nothing_empty("the document", &document);
 }
 
 /// The text of a line that ends with its only newline.

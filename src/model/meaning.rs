@@ -47,6 +47,7 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
+            #[cfg(test)]
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// The schema's word.

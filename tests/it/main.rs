@@ -36,6 +36,7 @@ mod limits;
 mod local_refusals;
 mod many;
 mod no_ids;
+mod ocsf;
 mod organization;
 mod output;
 mod people;

@@ -59,6 +59,22 @@ impl Fields<'_> {
         self.out.push(b'"');
     }
 
+    /// A whole number.
+    pub fn integer(&mut self, key: &str, number: i64) {
+        self.key(key);
+        decimal(self.out, number);
+    }
+
+    /// A text that is made of parts.
+    pub fn joined(&mut self, key: &str, parts: &[&str]) {
+        self.key(key);
+        self.out.push(b'"');
+        for part in parts {
+            inside(self.out, part);
+        }
+        self.out.push(b'"');
+    }
+
     /// A valid JSON text, as it is.
     pub fn json(&mut self, key: &str, text: &[u8]) {
         self.key(key);
@@ -103,13 +119,11 @@ impl Fields<'_> {
 
     /// A list of words of ours, if there are any.
     pub fn words(&mut self, key: &str, words: impl IntoIterator<Item = &'static str>) {
-        self.texts(key, |list| {
-            words.into_iter().for_each(|word| list.push(word))
-        });
+        self.texts(key, words.into_iter());
     }
 
     /// A list of texts, if `fill` writes one.
-    pub fn texts(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
+    pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
         let before = self.out.len();
         self.key(key);
         self.out.push(b'[');
@@ -119,6 +133,42 @@ impl Fields<'_> {
             true => self.out.truncate(before),
             false => self.out.push(b']'),
         }
+    }
+
+    /// A list of objects, one for each that `items` brings, if it brings any.
+    pub fn each<T>(
+        &mut self,
+        key: &str,
+        items: impl Iterator<Item = T>,
+        fill: impl Fn(&mut Fields<'_>, T),
+    ) {
+        self.items(key, items, |out, item| {
+            object(out, |fields| fill(fields, item));
+        });
+    }
+
+    /// A list of texts, if there are any.
+    pub fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
+        self.items(key, texts, string);
+    }
+
+    fn items<T>(
+        &mut self,
+        key: &str,
+        mut items: impl Iterator<Item = T>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) {
+        let Some(first) = items.next() else {
+            return;
+        };
+        self.key(key);
+        self.out.push(b'[');
+        write(self.out, first);
+        for item in items {
+            self.out.push(b',');
+            write(self.out, item);
+        }
+        self.out.push(b']');
     }
 
     #[inline]
@@ -152,11 +202,35 @@ impl Texts<'_> {
 /// Appends `text` as a JSON string; only what must be escaped is.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    inside(out, text);
+    out.push(b'"');
+}
+
+#[inline]
+fn inside(out: &mut Vec<u8>, text: &str) {
     match is_plain(text.as_bytes()) {
         true => out.extend_from_slice(text.as_bytes()),
         false => escaped(out, text.as_bytes()),
     }
-    out.push(b'"');
+}
+
+/// Appends `number` in decimal digits.
+fn decimal(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    let mut left = number.unsigned_abs();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit += (left % 10) as u8;
+        left /= 10;
+        at = place;
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 #[cold]
@@ -203,7 +277,7 @@ mod tests {
             fields.constant(r#""x":1,"y":"z""#);
             fields.maybe("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
-            fields.texts("texts", |_| {});
+            fields.gathered("none", |_| {});
             fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
@@ -211,18 +285,33 @@ mod tests {
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
-            fields.texts("texts", |list| {
+            fields.gathered("gathered", |list| {
                 ["[", "\"", ""].iter().for_each(|text| list.push(text))
             });
             fields.words("words", ["a"]);
+            fields.each("none", [0; 0].into_iter(), |_, _| {});
+            fields.each("each", 1..=2, |item, number| item.integer("n", number));
+            fields.texts("none", std::iter::empty());
+            fields.texts("texts", ["\"", ""].into_iter());
+            fields.joined("joined", &["a", ": ", "\""]);
+            fields.json_as_text("text", br#"{"k":"\n"}"#);
             fields.json("raw", b"[]");
             fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"texts":["[","\"",""],"words":["a"],"raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
+        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"gathered":["[","\"",""],"words":["a"],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","text":"{\"k\":\"\\n\"}","raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_written_in_digits(number: i64, small in -100_i64..100) {
+            for number in [number, small, i64::MIN, i64::MAX] {
+                let mut out = Vec::new();
+                decimal(&mut out, number);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+            }
+        }
+
         #[test]
         fn a_string_is_written_as_serde_json_writes_it(text in any::<String>(), odd in "[\\x00-\\x24\\\\é]{0,12}") {
             for text in [text, odd] {

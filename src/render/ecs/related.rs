@@ -9,7 +9,7 @@ use crate::render::ecs::user::{Users, identity, is};
 
 /// The fields of `related`.
 pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &mut Fields<'_>) {
-    out.texts("user", |list| {
+    out.gathered("user", |list| {
         let mut seen = Seen::default();
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
@@ -25,7 +25,7 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &
             .chain(users.changes.all())
             .for_each(|text| seen.push(text, list));
     });
-    out.texts("ip", |list| match (own_ip, event.client.ip.as_deref()) {
+    out.gathered("ip", |list| match (own_ip, event.client.ip.as_deref()) {
         (Some(ip), _) => list.push(ip),
         // A server behind proxies lists them, and the client.
         (None, Some(address)) => {
@@ -35,7 +35,7 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &
         }
         (None, None) => {}
     });
-    out.texts("hosts", |list| {
+    out.gathered("hosts", |list| {
         let host = event.source.site.and_then(host);
         host.into_iter().for_each(|host| list.push(host));
     });
