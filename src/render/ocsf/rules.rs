@@ -222,7 +222,7 @@ fn of_type(kind: &str, value: &Value, path: &str, faults: &mut Vec<String>) {
         "country" => text.is_some_and(|text| text.len() == 2 && text.to_uppercase() == text),
         "email" => text.is_some_and(is_email),
         _ if kind.starts_with(|c: char| c.is_ascii_digit()) => {
-            kind.split('|').any(|number| value.to_string() == number)
+            kind.split('|').any(|number| *value == *number)
         }
         _ => match rule(kind) {
             Some(rule) => return rule.check(value, path, faults),
