@@ -42,6 +42,7 @@ mod refusals;
 mod resume;
 mod secrets;
 mod shared_limits;
+mod shippers;
 mod signals;
 mod silence;
 mod state;
