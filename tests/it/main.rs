@@ -44,6 +44,7 @@ mod refusals;
 mod resume;
 mod secrets;
 mod shared_limits;
+mod shippers;
 mod signals;
 mod silence;
 mod state;
