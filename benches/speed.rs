@@ -12,15 +12,23 @@ use divan::counter::{BytesCount, ItemsCount};
 const RECORDS: usize = 10_000;
 
 /// Every source in every format.
-const CASES: [&str; 8] = [
+const CASES: [&str; 16] = [
     "org-events normalized",
     "org-events raw",
+    "org-events ecs",
+    "org-events ocsf",
     "jira-audit normalized",
     "jira-audit raw",
+    "jira-audit ecs",
+    "jira-audit ocsf",
     "confluence-audit normalized",
     "confluence-audit raw",
+    "confluence-audit ecs",
+    "confluence-audit ocsf",
     "datacenter-audit normalized",
     "datacenter-audit raw",
+    "datacenter-audit ecs",
+    "datacenter-audit ocsf",
 ];
 
 fn main() {

@@ -28,6 +28,10 @@ pub struct Lines {
     pub normalized: Vec<Vec<u8>>,
     /// The raw object of each, its newline included.
     pub raw: Vec<Vec<u8>>,
+    /// The ECS document of each, its newline included.
+    pub ecs: Vec<Vec<u8>>,
+    /// The event of each in OCSF, its newline included.
+    pub ocsf: Vec<Vec<u8>>,
 }
 
 /// A checkpoint as a state file holds it.
@@ -122,6 +126,8 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
         for (format, of_format) in [
             (Format::Normalized, &mut lines.normalized),
             (Format::Raw, &mut lines.raw),
+            (Format::Ecs, &mut lines.ecs),
+            (Format::Ocsf, &mut lines.ocsf),
         ] {
             let mut line = Vec::new();
             render::line(format, &event, &record, &mut line);

@@ -1,13 +1,14 @@
 //! Owns what must hold of the lines of a page, whatever the page holds. Knows nothing of how they are
 //! made: it reads the body by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
 
 use atlaudit::fuzz::Lines;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Each record of the list at `key` in `body` has its two lines, and is whole in both. Ids begin with
+/// Each record of the list at `key` in `body` has its lines, and is whole in all of them. Ids begin with
 /// `prefix`, and go on.
 pub fn check(lines: &Lines, body: &[u8], key: &str, prefix: &str) {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
@@ -23,6 +24,21 @@ pub fn check(lines: &Lines, body: &[u8], key: &str, prefix: &str) {
     for (record, line) in records.iter().zip(&lines.normalized) {
         normalized(one_line(line), &without_gaps(record.get()), prefix);
     }
+    assert_eq!(lines.ecs.len(), records.len());
+    for ((record, line), normalized) in records.iter().zip(&lines.ecs).zip(&lines.normalized) {
+        ecs(one_line(line), &without_gaps(record.get()), one_line(normalized));
+    }
+    assert_eq!(lines.ocsf.len(), records.len());
+    for (record, line) in records.iter().zip(&lines.ocsf) {
+        holds(one_line(line), "raw_data", &without_gaps(record.get()));
+    }
+}
+
+/// A document with its record as a text at `key`, and nothing empty.
+fn holds(line: &str, key: &str, record: &str) {
+    let document: Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(document[key], record);
+    nothing_empty("the document", &document);
 }
 
 /// The text of a line that ends with its only newline.
@@ -46,6 +62,45 @@ fn normalized(line: &str, record: &str, prefix: &str) {
             let own = id.strip_prefix(prefix).expect("its prefix");
             assert!(!own.is_empty(), "an empty id");
         }
+    }
+}
+
+/// The field sets that a document has.
+const FIELD_SETS: [&str; 12] = [
+    "@timestamp",
+    "ecs",
+    "message",
+    "labels",
+    "event",
+    "user",
+    "group",
+    "source",
+    "organization",
+    "observer",
+    "related",
+    "atlassian",
+];
+
+/// A document with its record in it as a text, the id of the normalized event, and nothing empty or odd.
+fn ecs(line: &str, record: &str, normalized: &str) {
+    let document: Value = serde_json::from_str(line).expect("JSON");
+    for (key, value) in document.as_object().expect("an object") {
+        assert!(FIELD_SETS.contains(&key.as_str()), "{key}");
+        nothing_empty(key, value);
+    }
+    assert_eq!(document["event"]["original"], record);
+    let normalized: BTreeMap<String, &RawValue> = serde_json::from_str(normalized).expect("JSON");
+    let id: Value = serde_json::from_str(normalized["id"].get()).expect("JSON");
+    assert_eq!(document["event"]["id"], id);
+    if let Some(ip) = document["source"].get("ip") {
+        let ip = ip.as_str().expect("a text");
+        ip.parse::<IpAddr>().expect("an address");
+    }
+    let related = document.get("related").and_then(Value::as_object);
+    for list in related.into_iter().flat_map(|related| related.values()) {
+        let list = list.as_array().expect("a list");
+        let distinct: HashSet<&str> = list.iter().filter_map(Value::as_str).collect();
+        assert_eq!(distinct.len(), list.len(), "one comes twice");
     }
 }
 

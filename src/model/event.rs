@@ -10,6 +10,10 @@ use crate::model::meaning::Meaning;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
+#[cfg(test)]
+#[path = "event_schema.rs"]
+pub mod schema;
+
 /// The version of the event format that this module describes.
 pub const SCHEMA: &str = "atlaudit/1";
 
@@ -21,49 +25,74 @@ pub type Text<'a> = Cow<'a, str>;
 
 /// One normalized event, without its `raw` text, which the renderer appends as it is.
 #[derive(Debug, Clone)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields, extend("$id" = "urn:atlaudit:event:1")))]
+#[cfg_attr(test, schemars(title = "atlaudit normalized event, version 1", description = schema::EVENT))]
 pub struct Event<'a> {
-    /// Always [`SCHEMA`].
+    /// The version of this format.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     pub schema: &'static str,
-    /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`.
+    /// Stable and unique: `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>`, `dc:<host>:<hash>`. A record without an
+    /// id is named by a hash of its content; one that repeats an id with another content has a hash behind it.
+    #[cfg_attr(
+        test,
+        schemars(regex(pattern = "^(org:|jira:[^:]*:|confluence:[^:]*:|dc:)."))
+    )]
     pub id: String,
-    /// Where it was collected.
+    /// The source as it is configured.
     pub source: Source<'a>,
     /// When it happened.
+    #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub time: Option<Timestamp>,
-    /// When Atlassian processed it (events-stream only).
+    /// When Atlassian processed it (org-events only).
+    #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub processed_time: Option<Timestamp>,
     /// When this run received it.
+    #[cfg_attr(test, schemars(with = "schema::Time"))]
     pub observed_time: Timestamp,
-    /// The source's own identifier of what was done.
+    /// The source's own identifier, or its summary in snake_case where it has none; `unparsed` when neither could be read.
     pub action: Text<'a>,
     /// The kind of thing that was done.
     pub category: Category,
-    /// How it ended, as far as the source proves it.
+    /// How it ended: only what the source states or the action's name proves.
     pub outcome: Outcome,
     /// What the action means to the schemas of SIEMs; not part of a normalized event.
+    #[cfg_attr(test, schemars(skip))]
     pub meaning: Meaning,
     /// Human text.
     pub message: Option<Text<'a>>,
     /// jira, confluence, bitbucket, organization, ...
     pub product: Option<Text<'a>>,
     /// Who did it.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub actor: Actor<'a>,
     /// What was acted on, then what else is associated.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub targets: Vec<Target<'a>>,
     /// What changed.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub changes: Vec<Change<'a>>,
-    /// Where the actor was.
+    /// Where the actor was, as the source writes it.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub client: Client<'a>,
     /// Small leftovers of the source, by their keys and in the order of these.
+    #[cfg_attr(
+        test,
+        schemars(
+            with = "std::collections::BTreeMap<String, String>",
+            skip_serializing_if = "empty"
+        )
+    )]
     pub labels: Vec<(&'static str, Text<'a>)>,
 }
 
 /// The source that an event came from, as the user configured it.
 #[derive(Debug, Clone)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Source<'a> {
     /// The name the user gave it.
     pub name: &'a str,
     /// Its type's word.
+    #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: SourceKind,
     /// The organization.
     pub org_id: Option<&'a str>,
@@ -73,6 +102,11 @@ pub struct Source<'a> {
 
 /// The kind of thing that was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 pub enum Category {
     Authentication,
     Account,
@@ -108,6 +142,11 @@ impl Category {
 
 /// How it ended, as far as the source states it or the action's name proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 pub enum Outcome {
     Success,
     Failure,
@@ -127,23 +166,33 @@ impl Outcome {
 
 /// Who did it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Actor<'a> {
     /// What it is, when it can be told.
+    #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: Option<ActorKind>,
     /// Its id, as the source writes it.
     pub id: Option<Text<'a>>,
     /// Its name.
     pub name: Option<Text<'a>>,
     /// Its address; only what looks like one.
+    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<Text<'a>>,
     /// How it proved who it is.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub auth: Auth<'a>,
     /// For whom it acted.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub on_behalf_of: Person<'a>,
 }
 
 /// What an actor is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "snake_case")
+)]
 pub enum ActorKind {
     User,
     App,
@@ -165,8 +214,10 @@ impl ActorKind {
 
 /// How an actor proved who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Auth<'a> {
     /// `api-token`, `session`, ... as the source words it.
+    #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: Option<Text<'a>>,
     /// The token's id (never the token).
     pub token_id: Option<Text<'a>>,
@@ -176,32 +227,39 @@ pub struct Auth<'a> {
 
 /// Someone named beside the actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Person<'a> {
     /// Account id.
     pub id: Option<Text<'a>>,
     /// Name.
     pub name: Option<Text<'a>>,
     /// Address.
+    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<Text<'a>>,
 }
 
 /// Something that was acted on, or is associated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Target<'a> {
     /// user, group, site, ... in the singular.
+    #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: Option<Text<'a>>,
     /// Its id.
     pub id: Option<Text<'a>>,
     /// Its name.
     pub name: Option<Text<'a>>,
     /// Its address.
+    #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
     pub email: Option<Text<'a>>,
     /// What it belongs to.
+    #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
     pub parent: Parent<'a>,
 }
 
 /// What a target belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Parent<'a> {
     /// Its id.
     pub id: Option<Text<'a>>,
@@ -211,6 +269,7 @@ pub struct Parent<'a> {
 
 /// One changed field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Change<'a> {
     /// The field's name.
     pub field: Option<Text<'a>>,
@@ -222,6 +281,7 @@ pub struct Change<'a> {
 
 /// Where the actor was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Client<'a> {
     /// The address, as the source writes it.
     pub ip: Option<Text<'a>>,
@@ -280,7 +340,8 @@ impl Event<'_> {
 }
 
 impl Source<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut Fields<'_>) {
         out.text("name", self.name);
         out.word("type", self.kind.as_str());
         out.maybe("org_id", self.org_id);
@@ -310,7 +371,8 @@ impl Actor<'_> {
 }
 
 impl Target<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut Fields<'_>) {
         out.maybe("type", self.kind.as_deref());
         out.maybe("id", self.id.as_deref());
         out.maybe("name", self.name.as_deref());
@@ -323,7 +385,8 @@ impl Target<'_> {
 }
 
 impl Change<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+    /// Writes what is known of it.
+    pub fn write(&self, out: &mut Fields<'_>) {
         out.maybe("field", self.field.as_deref());
         out.maybe("from", self.from.as_deref());
         out.maybe("to", self.to.as_deref());

@@ -47,6 +47,7 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
+            #[cfg(test)]
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// The schema's word.
@@ -63,7 +64,6 @@ words! {
         Api = "api",
         Authentication = "authentication",
         Configuration = "configuration",
-        Email = "email",
         File = "file",
         Iam = "iam",
         Session = "session",

@@ -37,6 +37,11 @@ impl fmt::Display for SourceName {
 
 /// Which Atlassian API a source reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "kebab-case")
+)]
 pub enum SourceKind {
     /// The organization's `events-stream`.
     OrgEvents,

@@ -1,8 +1,6 @@
 //! Owns the meaning of a Confluence audit record's fields (Confluence Cloud REST API v1, audit).
 
-use crate::model::event::{
-    Actor, ActorKind, Category, Change, Event, Parent, Target, Text, UNPARSED,
-};
+use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::{filed, sentence, taxonomy};
@@ -56,12 +54,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
     event.product = Some(Text::Borrowed("confluence"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
-    let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
     if let Some(action) = action {
-        event.outcome = outcome;
+        (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = Text::Owned(action);
     }
-    event.category = filed::category(told, filed_as.as_deref(), &CATEGORIES);
+    event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
     event.client.ip = ip;

@@ -1,8 +1,6 @@
 //! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
 
-use crate::model::event::{
-    Actor, ActorKind, Category, Change, Event, Parent, Target, Text, UNPARSED,
-};
+use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::{Origin, filed, sentence, taxonomy};
@@ -60,12 +58,15 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
     let kind = kind.map(Kind::of).unwrap_or_default();
     let action = kind.action();
-    let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
     if let Some(action) = action {
-        event.outcome = outcome;
+        (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = Text::Owned(action);
     }
-    event.category = filed::category(told, kind.category.as_deref(), &CATEGORIES);
+    event.category = filed::category(
+        event.meaning.category,
+        kind.category.as_deref(),
+        &CATEGORIES,
+    );
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
     event.client.ip = ip;

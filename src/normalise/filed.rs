@@ -1,9 +1,9 @@
 //! Owns the weight of the category that a source itself files a record under, beside that which the
-//! words of the action tell.
+//! taxonomy has for the action. It gives a record no meaning to other schemas: too many things are filed under one word.
 
 use crate::model::event::Category;
 
-/// The more telling of what the words `told` and of what the source's own category means, by `table`;
+/// The more telling of what the action `told` and of what the source's own category means, by `table`;
 /// that of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
 pub fn category(told: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
     let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));

@@ -1,8 +1,6 @@
 //! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
 
-use crate::model::event::{
-    Actor, ActorKind, Category, Change, Event, Parent, Target, Text, UNPARSED,
-};
+use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, Clues};
@@ -49,12 +47,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         texts.map(|field| field.and_then(Node::text));
     event.product = Some(Text::Borrowed("jira"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
-    let (told, outcome) = taxonomy::meaning(action.as_deref().unwrap_or(UNPARSED));
     if let Some(action) = action {
-        event.outcome = outcome;
+        (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = Text::Owned(action);
     }
-    event.category = filed::category(told, filed_as.as_deref(), &CATEGORIES);
+    event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     event.client.ip = ip;

@@ -107,6 +107,8 @@ fn sentence<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Tex
 
 #[cfg(test)]
 mod any_record_tests;
+#[cfg(test)]
+mod meaning_tests;
 
 #[cfg(test)]
 mod testing {
@@ -123,6 +125,20 @@ mod testing {
 
     /// The event of a record with this text, read by `reader`, as it is written.
     pub fn written(kind: SourceKind, reader: Option<&str>, text: &str) -> Vec<u8> {
+        with_event(kind, reader, text, |event| {
+            let mut text = Vec::new();
+            object(&mut text, |out| event.write(out));
+            text
+        })
+    }
+
+    /// What `read` makes of the event of a record with this text, read by `reader`.
+    pub fn with_event<T>(
+        kind: SourceKind,
+        reader: Option<&str>,
+        text: &str,
+        read: impl FnOnce(&Event<'_>) -> T,
+    ) -> T {
         let origin = Origin {
             name: "acme".to_owned(),
             kind,
@@ -138,9 +154,6 @@ mod testing {
             doc,
         };
         let observed = parse_api_time("2026-11-21T00:00:00Z").unwrap();
-        let mut text = Vec::new();
-        let event = normalise(&origin, &record, observed);
-        object(&mut text, |out| event.write(out));
-        text
+        read(&normalise(&origin, &record, observed))
     }
 }

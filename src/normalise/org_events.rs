@@ -34,7 +34,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         "location",
     ]);
     if let Some(action) = action.and_then(Node::text) {
-        (event.category, event.outcome) = taxonomy::meaning(&action);
+        (event.meaning, event.outcome) = taxonomy::meaning(&action);
+        event.category = event.meaning.category;
         event.action = action;
     }
     event.processed_time = processed

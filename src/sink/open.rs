@@ -1,9 +1,9 @@
 //! Owns one output file while lines are appended to it.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
@@ -363,12 +363,7 @@ fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(mode)
-            .open(path)
-            .map_err(failed)?;
+        let file = created_or_found(path, mode).map_err(failed)?;
         let facts = file.metadata().map_err(failed)?;
         if !facts.is_file() {
             return Ok((file, facts));
@@ -383,6 +378,23 @@ fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
         }
+    }
+}
+
+/// Opens `path` for appending. One that is made gets just this mode, whatever the process's mask takes away:
+/// a shipper's group waits for its bit. One that is there keeps its own.
+fn created_or_found(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Site, small, status, whole};
+use crate::support::{Site, every_line_is_valid, small, status, whole};
 
 const SOURCES: [&str; 5] = [
     "acme",
@@ -27,6 +27,7 @@ fn site() -> Site {
 
 fn is_whole(site: &Site, source: &str) {
     whole(source, site, source, &site.read(source));
+    every_line_is_valid(&site.read(source));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use atlaudit::sandbox::Api;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::support::{Run, Site, each_once, jira_ids, keys, org_ids, small};
+use crate::support::{Run, Site, each_once, every_line_is_valid, jira_ids, keys, org_ids, small};
 
 /// Section 4 of the contract: the keys of an event, and of its parts, in their order.
 const KEYS: [(&str, &[&str]); 5] = [
@@ -160,20 +160,6 @@ fn keys_stand_in_the_order_of_the_contract() {
                 .map(|key| order.iter().position(|known| known == key).expect(key))
                 .collect();
             assert!(places.is_sorted_by(|a, b| a < b), "{part}: {text}");
-        }
-    }
-}
-
-fn every_line_is_valid(run: &Run) {
-    let schema = std::process::Command::new(env!("CARGO_BIN_EXE_atlaudit"))
-        .arg("schema")
-        .output()
-        .unwrap();
-    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    for event in run.trees() {
-        if let Err(error) = validator.validate(&event) {
-            panic!("{error}: {event}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atlaudit::sandbox::{API_KEY, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Run, Site, blank, small};
+use crate::support::{Run, Site, blank, every_line_is_valid, small};
 
 /// A HOME and a TMPDIR, both empty, and the program in them.
 fn bare() -> (tempfile::TempDir, tempfile::TempDir, Command) {
@@ -36,6 +36,7 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
     assert!(is_empty(&home) && is_empty(&tmp), "something is left");
     let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
     assert!(actions.len() >= 40, "{} kinds", actions.len());
+    every_line_is_valid(&run);
 }
 
 #[test]

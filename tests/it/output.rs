@@ -24,15 +24,15 @@ fn report(site: &Site) -> Value {
 }
 
 /// Runs it with the file mode mask that most systems have: without it a mode may be right by chance.
-fn masked(site: &Site, args: &str) -> Run {
-    let script = format!(r#"umask 022; exec "$PROGRAM" {args}"#);
+fn masked(site: &Site, mask: &str, args: &str) -> Run {
+    let script = format!(r#"umask {mask}; exec "$PROGRAM" {args}"#);
     Run::from(site.shell(&script).output().unwrap())
 }
 
 #[test]
 fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
     let mut site = site();
-    let run = masked(&site, "pull --output deep/er/{source}.jsonl");
+    let run = masked(&site, "022", "pull --output deep/er/{source}.jsonl");
     assert_eq!(run.code, 0, "{}", run.stderr);
     for folder in ["deep", "deep/er", "home/.local/state/atlaudit"] {
         assert_eq!(mode(&site.path(folder)), 0o700, "{folder}");
@@ -44,8 +44,12 @@ fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
         assert_eq!(mode(Path::new(&file)), 0o600, "{file}");
     }
     site.set_output("mode", "0640");
-    masked(&site, "pull --since 5d --output shared/{source}.jsonl");
-    assert_eq!(mode(&site.path("shared/acme.jsonl")), 0o640);
+    for mask in ["022", "077"] {
+        let args = format!("pull --since 5d --output shared-{mask}/{{source}}.jsonl");
+        masked(&site, mask, &args);
+        let file = format!("shared-{mask}/acme.jsonl");
+        assert_eq!(mode(&site.path(&file)), 0o640, "{mask}");
+    }
 }
 
 #[test]

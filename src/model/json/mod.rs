@@ -10,6 +10,7 @@ mod canonical;
 mod hash;
 mod node;
 mod plain;
+mod quoted;
 mod scan;
 mod unescape;
 pub mod write;

@@ -1,6 +1,7 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 
 use super::plain::{is_plain, plain_end};
+use super::quoted;
 use crate::model::time::{Timestamp, append_millis};
 
 /// The fields of an object that is being written.
@@ -32,6 +33,15 @@ impl Fields<'_> {
         self.out.push(b'"');
     }
 
+    /// Fields of ours that are always the same, as JSON writes them: `"a":"b","c":"d"`.
+    #[inline]
+    pub fn constant(&mut self, fields: &'static str) {
+        if self.out.last() != Some(&b'{') {
+            self.out.push(b',');
+        }
+        self.out.extend_from_slice(fields.as_bytes());
+    }
+
     /// A text, if there is one.
     #[inline]
     pub fn maybe(&mut self, key: &str, text: Option<&str>) {
@@ -41,6 +51,7 @@ impl Fields<'_> {
     }
 
     /// A point in time.
+    #[inline]
     pub fn time(&mut self, key: &str, time: Timestamp) {
         self.key(key);
         self.out.push(b'"');
@@ -48,10 +59,34 @@ impl Fields<'_> {
         self.out.push(b'"');
     }
 
+    /// A whole number.
+    pub fn integer(&mut self, key: &str, number: i64) {
+        self.key(key);
+        decimal(self.out, number);
+    }
+
+    /// A text that is made of parts.
+    pub fn joined(&mut self, key: &str, parts: &[&str]) {
+        self.key(key);
+        self.out.push(b'"');
+        for part in parts {
+            inside(self.out, part);
+        }
+        self.out.push(b'"');
+    }
+
     /// A valid JSON text, as it is.
     pub fn json(&mut self, key: &str, text: &[u8]) {
         self.key(key);
         self.out.extend_from_slice(text);
+    }
+
+    /// A valid JSON text without whitespace between its tokens, as a text.
+    pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
+        self.key(key);
+        self.out.push(b'"');
+        quoted::append(self.out, text);
+        self.out.push(b'"');
     }
 
     /// An object, if `fill` writes a field of it.
@@ -82,26 +117,120 @@ impl Fields<'_> {
         self.out.push(b']');
     }
 
+    /// A list of words of ours, if there are any.
+    pub fn words(&mut self, key: &str, words: impl IntoIterator<Item = &'static str>) {
+        self.texts(key, words.into_iter());
+    }
+
+    /// A list of texts, if `fill` writes one.
+    pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
+        let before = self.out.len();
+        self.key(key);
+        self.out.push(b'[');
+        let inside = self.out.len();
+        fill(&mut Texts { out: self.out });
+        match self.out.len() == inside {
+            true => self.out.truncate(before),
+            false => self.out.push(b']'),
+        }
+    }
+
+    /// A list of objects, one for each that `items` brings, if it brings any.
+    pub fn each<T>(
+        &mut self,
+        key: &str,
+        items: impl Iterator<Item = T>,
+        fill: impl Fn(&mut Fields<'_>, T),
+    ) {
+        self.items(key, items, |out, item| {
+            object(out, |fields| fill(fields, item));
+        });
+    }
+
+    /// A list of texts, if there are any.
+    pub fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
+        self.items(key, texts, string);
+    }
+
+    fn items<T>(
+        &mut self,
+        key: &str,
+        mut items: impl Iterator<Item = T>,
+        write: impl Fn(&mut Vec<u8>, T),
+    ) {
+        let Some(first) = items.next() else {
+            return;
+        };
+        self.key(key);
+        self.out.push(b'[');
+        write(self.out, first);
+        for item in items {
+            self.out.push(b',');
+            write(self.out, item);
+        }
+        self.out.push(b']');
+    }
+
     #[inline]
     fn key(&mut self, key: &str) {
         // No value ends like this, so that this is the object's beginning.
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
+        match self.out.last() {
+            Some(b'{') => self.out.push(b'"'),
+            _ => self.out.extend_from_slice(b",\""),
         }
-        self.out.push(b'"');
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
+    }
+}
+
+/// A list of texts that is being written.
+pub struct Texts<'o> {
+    out: &'o mut Vec<u8>,
+}
+
+impl Texts<'_> {
+    /// One more.
+    pub fn push(&mut self, text: &str) {
+        // No text ends like this, so that this is the list's beginning.
+        if self.out.last() != Some(&b'[') {
+            self.out.push(b',');
+        }
+        string(self.out, text);
     }
 }
 
 /// Appends `text` as a JSON string; only what must be escaped is.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    inside(out, text);
+    out.push(b'"');
+}
+
+#[inline]
+fn inside(out: &mut Vec<u8>, text: &str) {
     match is_plain(text.as_bytes()) {
         true => out.extend_from_slice(text.as_bytes()),
         false => escaped(out, text.as_bytes()),
     }
-    out.push(b'"');
+}
+
+/// Appends `number` in decimal digits.
+fn decimal(out: &mut Vec<u8>, number: i64) {
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len();
+    let mut left = number.unsigned_abs();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit += (left % 10) as u8;
+        left /= 10;
+        at = place;
+        if left == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
 
 #[cold]
@@ -145,21 +274,44 @@ mod tests {
         let mut out = Vec::new();
         object(&mut out, |fields| {
             fields.object("none", |_| {});
+            fields.constant(r#""x":1,"y":"z""#);
             fields.maybe("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
+            fields.gathered("none", |_| {});
+            fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
-                some.text("a", "{");
+                some.constant(r#""a":"{""#);
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
+            fields.gathered("gathered", |list| {
+                ["[", "\"", ""].iter().for_each(|text| list.push(text))
+            });
+            fields.words("words", ["a"]);
+            fields.each("none", [0; 0].into_iter(), |_, _| {});
+            fields.each("each", 1..=2, |item, number| item.integer("n", number));
+            fields.texts("none", std::iter::empty());
+            fields.texts("texts", ["\"", ""].into_iter());
+            fields.joined("joined", &["a", ": ", "\""]);
+            fields.json_as_text("text", br#"{"k":"\n"}"#);
             fields.json("raw", b"[]");
+            fields.json_as_text("text", br#"{"a":"\\"}"#);
         });
-        let want = r#"{"some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"raw":[]}"#;
+        let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"gathered":["[","\"",""],"words":["a"],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","text":"{\"k\":\"\\n\"}","raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 
     proptest! {
+        #[test]
+        fn a_number_is_written_in_digits(number: i64, small in -100_i64..100) {
+            for number in [number, small, i64::MIN, i64::MAX] {
+                let mut out = Vec::new();
+                decimal(&mut out, number);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), number.to_string());
+            }
+        }
+
         #[test]
         fn a_string_is_written_as_serde_json_writes_it(text in any::<String>(), odd in "[\\x00-\\x24\\\\é]{0,12}") {
             for text in [text, odd] {

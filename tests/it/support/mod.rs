@@ -10,6 +10,7 @@ pub use site::{Running, Site, blank, small};
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Fault, JIRA_SITE};
@@ -79,6 +80,19 @@ pub fn file_is_whole(site: &Site, name: &str) {
         _ => jira_ids(&site.control.jira_ids()),
     };
     each_once(&site.read(name).ids(), &served);
+}
+
+/// Each line is what `atlaudit schema` says of an event.
+pub fn every_line_is_valid(run: &Run) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
+    let schema = Run::from(program.arg("schema").output().unwrap());
+    let schema = serde_json::from_slice(&schema.stdout).unwrap();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for event in run.trees() {
+        if let Err(error) = validator.validate(&event) {
+            panic!("{error}: {event}");
+        }
+    }
 }
 
 /// An answer with this status, header and body.

@@ -1,0 +1,104 @@
+//! Owns the page of all actions, `docs/actions.md`: it is printed from the tables.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::row::Name;
+use super::*;
+use crate::model::meaning::{EcsCategory, EcsType};
+
+/// With this in the environment, the test writes the page.
+const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
+
+#[test]
+fn the_page_says_what_the_tables_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/actions.md");
+    let page = page();
+    if std::env::var_os(UPDATE).is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let differs = page
+        .lines()
+        .zip(written.lines())
+        .find(|(new, old)| new != old);
+    assert!(
+        page == written,
+        "docs/actions.md is not what the tables say (first: {differs:?}). To write it anew:\n\
+         {UPDATE}=1 cargo test --lib the_page_says_what_the_tables_say"
+    );
+}
+
+fn page() -> String {
+    let names: usize = FAMILIES.iter().map(|family| family.names.len()).sum();
+    let patterns: usize = FAMILIES.iter().map(|family| family.patterns.len()).sum();
+    let mut out = format!(
+        "# What actions mean\n\n\
+         Printed from the tables in `src/normalise/taxonomy`: {names} actions by name, {patterns} patterns. The most specific row\n\
+         counts: the exact name, else the pattern with the most letters. An action that fits none is `other`, its outcome\n\
+         `unknown`, and it has no ECS category and no OCSF activity; but one with one of these words failed, known or not:\n\
+         {}.\n\n\
+         A pattern's outcome is told by words of the action: a participle proves success, unless a word such as `requested` or\n\
+         `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
+         an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
+        words::FAILED
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    for family in FAMILIES {
+        write!(out, "\n## {}\n\n{}\n\n{HEAD}", family.title, family.from).unwrap();
+        let names = family.names.iter().map(named);
+        for columns in names.chain(family.patterns.iter().map(patterned)) {
+            writeln!(out, "| {} |", columns.join(" | ")).unwrap();
+        }
+    }
+    out
+}
+
+const HEAD: &str = "\
+    | action | category | outcome | ECS category | ECS type | OCSF class | activity |\n\
+    |---|---|---|---|---|---|---|\n";
+const TOLD: &str = "*by its words*";
+
+fn named(row: &Name) -> [String; 7] {
+    let meaning = row.meaning;
+    [
+        format!("`{}`", row.name),
+        meaning.category.as_str().to_owned(),
+        row.outcome.as_str().to_owned(),
+        list(meaning.ecs.categories, EcsCategory::as_str),
+        list(meaning.ecs.types, EcsType::as_str),
+        meaning.class.as_str().to_owned(),
+        meaning.deed.as_str().to_owned(),
+    ]
+}
+
+fn patterned(row: &Pattern) -> [String; 7] {
+    let of = row.of.map(|of| format!("{}, ", of.as_str()));
+    let types = match row.deed {
+        Some(deed) => list(
+            ecs::types(row.ecs, row.of, words::ecs_type(deed)),
+            EcsType::as_str,
+        ),
+        None => of.unwrap_or_default() + TOLD,
+    };
+    [
+        format!("`{}`", row.pattern),
+        row.category.as_str().to_owned(),
+        TOLD.to_owned(),
+        list(row.ecs.as_slice(), EcsCategory::as_str),
+        row.ecs.map(|_| types).unwrap_or_default(),
+        row.class.as_str().to_owned(),
+        row.deed.map_or(TOLD, Deed::as_str).to_owned(),
+    ]
+}
+
+fn list<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> String {
+    words
+        .iter()
+        .map(|of| word(*of))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

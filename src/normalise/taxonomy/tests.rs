@@ -1,0 +1,195 @@
+//! Owns what single actions should mean.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::event::{Category, Outcome};
+use crate::model::meaning::{Deed, OcsfClass};
+
+#[test]
+fn categories_of_known_actions_and_of_none_else() {
+    use Category::*;
+    let cases = [
+        ("user_login", Authentication),
+        ("user_login_failed", Authentication),
+        ("user_logged_in_as_user", Authentication),
+        ("api_token_created", Token),
+        ("user_added_to_group", Group),
+        ("group_permission_granted", Permission),
+        ("user_invited", Account),
+        ("confluence_space_exported", DataExport),
+        ("confluence_page_viewed", Content),
+        ("authentication_policy_updated", Policy),
+        ("app_installed", App),
+        ("custom_field_created", Configuration),
+        ("repositories_forked", Content),
+        ("page_restriction_added", Permission),
+        ("personal_access_token_created", Token),
+        ("username_changed", Account),
+        ("keyboard_layout_invented", Other),
+        ("frobnicator_created", Other),
+        ("login", Other),
+        ("user_", Other),
+        ("user", Other),
+        ("", Other),
+        // New ones, of a family that is known.
+        ("user_hat_lent", Account),
+        ("confluence_page_hat_viewed", Content),
+        ("confluence_whiteboard_exported", DataExport),
+        ("wherever_exported", DataExport),
+        ("bitbucket_repository_hat_permission_added", Permission),
+        ("email_policy_updated", Policy),
+    ];
+    for (action, want) in cases {
+        assert_eq!(meaning(action).0.category, want, "{action}");
+    }
+}
+
+#[test]
+fn an_outcome_needs_a_proof() {
+    use Outcome::*;
+    let cases = [
+        ("user_login", Success),
+        ("user_login_failed", Failure),
+        ("user_added_to_group", Success),
+        ("login_successful", Success),
+        ("confluence_space_export", Unknown),
+        ("space_export_requested", Unknown),
+        ("access_request_denied", Failure),
+        // By words of a family that is known.
+        ("api_token_hat_created", Success),
+        ("api_token_creation_failed", Failure),
+        ("api_token_creation", Unknown),
+        ("api_token_created_hat_requested", Unknown),
+        ("app_blocked", Failure),
+        ("wherever_export", Unknown),
+        // Unknown: only a failure is told.
+        ("login_attempt_failed", Failure),
+        ("hat_blocked", Failure),
+        ("hat_error_shown", Failure),
+        ("hat_unblocked", Unknown),
+        ("hat_created", Unknown),
+        ("something_new", Unknown),
+        ("unparsed", Unknown),
+    ];
+    for (action, want) in cases {
+        assert_eq!(meaning(action).1, want, "{action}");
+    }
+}
+
+/// Category and types of ECS, class and deed of OCSF.
+fn schemas(action: &str) -> (String, OcsfClass, Deed) {
+    let (meaning, _) = meaning(action);
+    let categories = meaning.ecs.categories.iter().map(|word| word.as_str());
+    let types = meaning.ecs.types.iter().map(|word| word.as_str());
+    let ecs = [
+        categories.collect::<Vec<_>>().join(" "),
+        types.collect::<Vec<_>>().join(" "),
+    ];
+    (ecs.join(": "), meaning.class, meaning.deed)
+}
+
+/// Action, category and types of ECS, class and deed of OCSF.
+#[rustfmt::skip] // a table reads as a table
+const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
+    ("user_login_failed",                  "authentication: start",                OcsfClass::Authentication,   Deed::Logon),
+    ("user_logout",                        "authentication: end",                  OcsfClass::Authentication,   Deed::Logoff),
+    ("user_logged_in_as_user",             "authentication iam: start admin user", OcsfClass::Authentication,   Deed::AccountSwitch),
+    ("user_created",                       "iam: user creation",                   OcsfClass::AccountChange,    Deed::Create),
+    ("user_suspended",                     "iam: user change",                     OcsfClass::AccountChange,    Deed::Disable),
+    ("users_password_changed",             "iam: user change",                     OcsfClass::AccountChange,    Deed::PasswordChange),
+    ("user_two_step_verification_enabled", "iam: user change",                     OcsfClass::AccountChange,    Deed::MfaEnable),
+    ("user_added_to_group",                "iam: group user change",               OcsfClass::GroupManagement,  Deed::AddUser),
+    ("group_deleted",                      "iam: group deletion",                  OcsfClass::GroupManagement,  Deed::Delete),
+    ("user_granted_product_access",        "iam: admin user change",               OcsfClass::UserAccess,       Deed::Assign),
+    ("api_token_created",                  "iam: creation",                        OcsfClass::EntityManagement, Deed::Create),
+    ("policy_updated",                     "configuration: change",                OcsfClass::EntityManagement, Deed::Update),
+    ("project_created",                    "configuration: creation",              OcsfClass::EntityManagement, Deed::Create),
+    ("confluence_page_viewed",             "file: access",                         OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_viewed",                  "web: access",                          OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_deleted",                 ": ",                                   OcsfClass::WebResources,     Deed::Delete),
+    ("confluence_space_exported",          "file: access",                         OcsfClass::WebResources,     Deed::Export),
+    ("third_party_app_jira_api_request",   "api: access",                          OcsfClass::Api,              Deed::Other),
+    // By a pattern.
+    ("api_token_hat_viewed",               "iam: info",                            OcsfClass::EntityManagement, Deed::Read),
+    ("confluence_page_hat_trashed",        "file: deletion",                       OcsfClass::WebResources,     Deed::Delete),
+    ("jira_issue_hat_viewed",              "web: access",                          OcsfClass::WebResources,     Deed::Read),
+    ("jira_issue_hat_updated",             ": ",                                   OcsfClass::WebResources,     Deed::Update),
+    ("project_hat_added_to_shelf",         "configuration: change",                OcsfClass::EntityManagement, Deed::Update),
+    ("project_hat_added",                  "configuration: creation",              OcsfClass::EntityManagement, Deed::Create),
+    ("project_hat_creation_requested",     "configuration: info",                  OcsfClass::EntityManagement, Deed::Other),
+    ("group_role_hat_granted",             "iam: group change",                    OcsfClass::GroupManagement,  Deed::Assign),
+    ("user_hat_deleted",                   "iam: user info",                       OcsfClass::AccountChange,    Deed::Other),
+    ("user_granted_hat",                   "iam: user change",                     OcsfClass::UserAccess,       Deed::Assign),
+    ("user_added_to_hat_group",            "iam: group change",                    OcsfClass::GroupManagement,  Deed::AddUser),
+    ("confluence_whiteboard_exported",     "file: access",                         OcsfClass::WebResources,     Deed::Export),
+    ("bitbucket_repository_exported",      "configuration: access",                OcsfClass::WebResources,     Deed::Export),
+    // Unknown.
+    ("hat_deleted",                        ": ",                                   OcsfClass::EntityManagement, Deed::Other),
+    ("hat_failed",                         ": ",                                   OcsfClass::EntityManagement, Deed::Other),
+];
+
+#[test]
+fn what_actions_are_to_ecs_and_ocsf() {
+    for (action, ecs, class, deed) in SCHEMAS {
+        let want = ((*ecs).to_owned(), *class, *deed);
+        assert_eq!(schemas(action), want, "{action}");
+    }
+}
+
+#[test]
+fn summaries_become_actions() {
+    let cases = [
+        ("User added to group", Some("user_added_to_group")),
+        ("User's password changed", Some("users_password_changed")),
+        ("  Éditer — 2 champs! ", Some("éditer_2_champs")),
+        ("!!", None),
+    ];
+    for (summary, want) in cases {
+        assert_eq!(snake_case(summary).as_deref(), want, "{summary}");
+    }
+}
+
+/// Anything, and names made of the words that tell something.
+fn action() -> impl Strategy<Value = String> {
+    let row = FAMILIES.iter().flat_map(|family| {
+        let names = family.names.iter().map(|row| row.name);
+        names.chain(family.patterns.iter().map(|row| row.pattern))
+    });
+    let all: Vec<&'static str> = row.collect();
+    let mut parts: Vec<&'static str> = all.iter().flat_map(|text| text.split('_')).collect();
+    parts.extend(words::FAILED);
+    parts.extend(["hat", "é", "", " ", "*"]);
+    let made = prop::collection::vec(prop::sample::select(parts), 0..7);
+    prop_oneof![
+        1 => any::<String>(),
+        6 => made.prop_map(|parts| parts.join("_")),
+        2 => prop::sample::select(all).prop_map(str::to_owned),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_action_means_something_allowed_or_nothing(action in action()) {
+        let (told, outcome) = meaning(&action);
+        let kinds = told.ecs.categories;
+        prop_assert_eq!(kinds.is_empty(), told.ecs.types.is_empty());
+        for kind in told.ecs.types {
+            prop_assert!(kinds.iter().any(|kind_of| ecs::allowed(*kind_of).contains(kind)));
+        }
+        if words::says_failed(&action) {
+            prop_assert_eq!(outcome, Outcome::Failure);
+        }
+        if index::name(&action).is_none() && index::pattern(&action).is_none() {
+            prop_assert_eq!(told, UNKNOWN);
+            prop_assert_ne!(outcome, Outcome::Success);
+        }
+    }
+
+    #[test]
+    fn a_word_that_no_row_begins_or_ends_with_is_unknown(word in "[xyz]{4,8}", more in "[a-z_]{0,12}") {
+        let action = format!("{word}_{more}_{word}");
+        prop_assert_eq!(meaning(&action).0, UNKNOWN);
+        prop_assert_eq!(meaning(&format!("{action}_rejected_{word}")).1, Outcome::Failure);
+    }
+}

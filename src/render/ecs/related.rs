@@ -1,0 +1,74 @@
+//! Owns `related`: all that a document names, in one place to search. Nothing twice.
+
+use std::collections::HashSet;
+
+use crate::model::event::Event;
+use crate::model::json::write::{Fields, Texts};
+use crate::render::ecs::source::{host, ip};
+use crate::render::ecs::user::{Users, identity, is};
+
+/// The fields of `related`.
+pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &mut Fields<'_>) {
+    out.gathered("user", |list| {
+        let mut seen = Seen::default();
+        let actor = &event.actor;
+        let behalf = &actor.on_behalf_of;
+        let people = [
+            identity(&actor.id, &actor.name, &actor.email),
+            identity(&behalf.id, &behalf.name, &behalf.email),
+        ];
+        let targets = event.targets.iter().filter(|target| is(target, "user"));
+        let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
+        let texts = people.into_iter().chain(targets).flat_map(|it| it.all());
+        texts
+            .chain(users.target.all())
+            .chain(users.changes.all())
+            .for_each(|text| seen.push(text, list));
+    });
+    out.gathered("ip", |list| match (own_ip, event.client.ip.as_deref()) {
+        (Some(ip), _) => list.push(ip),
+        // A server behind proxies lists them, and the client.
+        (None, Some(address)) => {
+            let mut seen = Seen::default();
+            let ips = address.split(',').filter_map(ip);
+            ips.for_each(|ip| seen.push(ip, list));
+        }
+        (None, None) => {}
+    });
+    out.gathered("hosts", |list| {
+        let host = event.source.site.and_then(host);
+        host.into_iter().for_each(|host| list.push(host));
+    });
+}
+
+/// So many texts are held against each other one by one.
+const FEW: usize = 16;
+
+/// The texts that stand in a list already.
+#[derive(Default)]
+struct Seen<'t> {
+    few: [&'t str; FEW],
+    count: usize,
+    /// Those beyond the few: a record may name thousands.
+    many: Option<HashSet<&'t str>>,
+}
+
+impl<'t> Seen<'t> {
+    /// Writes `text` into `list`, if it does not stand there.
+    #[inline]
+    fn push(&mut self, text: &'t str, list: &mut Texts<'_>) {
+        let few = self.few.get(..self.count).unwrap_or_default();
+        if few.contains(&text) {
+            return;
+        }
+        match self.few.get_mut(self.count) {
+            Some(place) => {
+                *place = text;
+                self.count += 1;
+            }
+            None if !self.many.get_or_insert_default().insert(text) => return,
+            None => {}
+        }
+        list.push(text);
+    }
+}

@@ -1,0 +1,410 @@
+//! Owns the cases: what becomes of events that are composed by hand.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::model::event::{
+    Actor, ActorKind, Auth, Category, Change, Client, Event, Outcome, Person, SCHEMA, Source,
+    Target, Text,
+};
+use crate::model::json::Document;
+use crate::model::meaning::{Deed, EcsCategory, EcsKind, EcsType, Meaning, UNKNOWN};
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::model::time::{Timestamp, parse_api_time};
+
+fn at(text: &str) -> Timestamp {
+    parse_api_time(text).unwrap()
+}
+
+pub fn text(text: &'static str) -> Option<Text<'static>> {
+    Some(Cow::Borrowed(text))
+}
+
+fn target(kind: &'static str, id: &'static str, name: &'static str) -> Target<'static> {
+    Target {
+        kind: text(kind),
+        id: text(id),
+        name: text(name),
+        ..Target::default()
+    }
+}
+
+fn change(field: &'static str, from: Option<Text<'static>>, to: &'static str) -> Change<'static> {
+    Change {
+        field: text(field),
+        from,
+        to: text(to),
+    }
+}
+
+/// An event of which nothing is known.
+pub fn blank() -> Event<'static> {
+    Event {
+        schema: SCHEMA,
+        id: "org:1".to_owned(),
+        source: Source {
+            name: "acme",
+            kind: SourceKind::OrgEvents,
+            org_id: None,
+            site: None,
+        },
+        time: None,
+        processed_time: None,
+        observed_time: at("2026-11-21T00:00:00Z"),
+        action: Cow::Borrowed("user_login"),
+        category: Category::Other,
+        outcome: Outcome::Unknown,
+        meaning: UNKNOWN,
+        message: None,
+        product: None,
+        actor: Actor::default(),
+        targets: Vec::new(),
+        changes: Vec::new(),
+        client: Client::default(),
+        labels: Vec::new(),
+    }
+}
+
+pub const RAW: &str = r#"{"id":"1","n":1.10,"t":"\"é\\"}"#;
+
+pub fn line(event: &Event<'_>) -> Vec<u8> {
+    let record = Record {
+        doc: Document::new(RAW.into()),
+        id: None,
+        time: None,
+        position: None,
+    };
+    let mut out = Vec::new();
+    super::append(event, &record, &mut out);
+    out
+}
+
+fn ecs(event: &Event<'_>) -> Value {
+    serde_json::from_slice(&line(event)).unwrap()
+}
+
+#[test]
+fn an_event_of_which_nothing_is_known() {
+    let want = json!({
+        "@timestamp": "2026-11-21T00:00:00.000Z",
+        "ecs": {"version": "9.4.0"},
+        "event": {"kind": "event", "id": "org:1", "action": "user_login", "outcome": "unknown",
+            "created": "2026-11-21T00:00:00.000Z", "ingested": "2026-11-21T00:00:00.000Z",
+            "module": "atlassian", "dataset": "atlassian.org_events", "original": RAW},
+        "observer": {"vendor": "Atlassian", "name": "acme"},
+        "atlassian": {"schema": "atlaudit/1", "source": {"name": "acme", "type": "org-events"},
+            "timestamp": "observed_time", "category": "other"}
+    });
+    assert_eq!(ecs(&blank()), want);
+}
+
+fn actor() -> Actor<'static> {
+    let person = |id, name, email| Person {
+        id: text(id),
+        name: text(name),
+        email: text(email),
+    };
+    Actor {
+        kind: Some(ActorKind::User),
+        id: text("712020:a1"),
+        name: text("Ada"),
+        email: text("ada@example.com"),
+        auth: Auth {
+            kind: text("api-token"),
+            token_id: text("t1"),
+            token_label: text("ci"),
+        },
+        on_behalf_of: person("712020:b2", "Cy", "cy@example.com"),
+    }
+}
+
+fn full() -> Event<'static> {
+    Event {
+        source: Source {
+            org_id: Some("org-1"),
+            site: Some("jira.example:8080/jira"),
+            ..blank().source
+        },
+        time: Some(at("2026-11-20T09:30:00Z")),
+        processed_time: Some(at("2026-11-20T09:30:01.412Z")),
+        action: Cow::Borrowed("user_added_to_group"),
+        category: Category::Group,
+        outcome: Outcome::Success,
+        meaning: Meaning {
+            ecs: EcsKind {
+                categories: &[EcsCategory::Iam],
+                types: &[EcsType::User, EcsType::Change],
+            },
+            deed: Deed::AddUser,
+            ..UNKNOWN
+        },
+        message: text("Added Bo to admins"),
+        product: text("jira"),
+        actor: actor(),
+        targets: vec![
+            Target {
+                email: text("bo@example.com"),
+                ..target("user", "712020:9c", "Bo")
+            },
+            target("user", "712020:a1", "Ada"),
+            target("group", "g1", "admins"),
+            target("organization", "org-2", "Other"),
+            target("organization", "org-1", "Acme"),
+        ],
+        client: Client {
+            ip: text("198.51.100.7"),
+            country: text("Exampleland"),
+            region: text("North"),
+            city: text("Town"),
+            geo: text("EU"),
+        },
+        labels: vec![
+            ("category", Cow::Borrowed("x")),
+            ("a.b", Cow::Borrowed("y")),
+        ],
+        ..blank()
+    }
+}
+
+#[test]
+fn a_full_event() {
+    let mut got = ecs(&full());
+    let rest = got["atlassian"].take();
+    let want = json!({
+        "@timestamp": "2026-11-20T09:30:00.000Z",
+        "ecs": {"version": "9.4.0"},
+        "message": "Added Bo to admins",
+        "labels": {"category": "x", "a_b": "y"},
+        "event": {"kind": "event", "id": "org:1", "action": "user_added_to_group",
+            "category": ["iam"], "type": ["user", "change"], "outcome": "success",
+            "created": "2026-11-20T09:30:01.412Z", "ingested": "2026-11-21T00:00:00.000Z",
+            "module": "atlassian", "dataset": "atlassian.org_events", "provider": "jira", "original": RAW},
+        "user": {"id": "712020:a1", "name": "ada@example.com", "full_name": "Ada", "email": "ada@example.com",
+            "effective": {"id": "712020:b2", "name": "cy@example.com", "full_name": "Cy", "email": "cy@example.com"},
+            "target": {"id": "712020:9c", "name": "bo@example.com", "full_name": "Bo", "email": "bo@example.com",
+                "group": {"id": "g1", "name": "admins"}}},
+        "group": {"id": "g1", "name": "admins"},
+        "source": {"address": "198.51.100.7", "ip": "198.51.100.7",
+            "geo": {"country_name": "Exampleland", "region_name": "North", "city_name": "Town"}},
+        "organization": {"id": "org-1", "name": "Acme"},
+        "observer": {"vendor": "Atlassian", "product": "jira", "name": "acme", "hostname": "jira.example"},
+        "related": {
+            "user": ["712020:a1", "Ada", "ada@example.com", "712020:b2", "Cy", "cy@example.com",
+                "712020:9c", "Bo", "bo@example.com"],
+            "ip": ["198.51.100.7"], "hosts": ["jira.example"]},
+        "atlassian": null
+    });
+    assert_eq!(got, want);
+    assert_eq!(rest["client"], json!({"geo": "EU"}));
+    assert_eq!(rest["targets"].as_array().unwrap().len(), 5);
+    assert_eq!(rest.get("timestamp"), None);
+}
+
+#[test]
+fn all_categories_and_types_have_their_words() {
+    let event = Event {
+        meaning: Meaning {
+            ecs: EcsKind {
+                categories: EcsCategory::ALL,
+                types: EcsType::ALL,
+            },
+            ..UNKNOWN
+        },
+        ..blank()
+    };
+    let event = &ecs(&event)["event"];
+    let words = EcsCategory::ALL.iter().map(|it| it.as_str());
+    assert_eq!(event["category"], json!(words.collect::<Vec<_>>()));
+    let words = EcsType::ALL.iter().map(|it| it.as_str());
+    assert_eq!(event["type"], json!(words.collect::<Vec<_>>()));
+}
+
+#[test]
+fn a_time_that_is_another_one_says_so() {
+    let told = |time, processed_time| {
+        let got = ecs(&Event {
+            time,
+            processed_time,
+            ..blank()
+        });
+        let second = got["@timestamp"].as_str().unwrap()[17..19].to_owned();
+        (second, got["atlassian"].get("timestamp").cloned())
+    };
+    let [time, processed] = ["09", "10"].map(|s| Some(at(&format!("2026-11-20T09:30:{s}Z"))));
+    assert_eq!(told(time, processed), ("09".to_owned(), None));
+    assert_eq!(told(time, None), ("09".to_owned(), None));
+    let processed_time = Some(json!("processed_time"));
+    assert_eq!(told(None, processed), ("10".to_owned(), processed_time));
+    let observed_time = Some(json!("observed_time"));
+    assert_eq!(told(None, None), ("00".to_owned(), observed_time));
+}
+
+#[test]
+fn only_an_address_is_an_ip() {
+    let cases: [(&str, Option<&str>, &[&str]); 13] = [
+        ("192.0.2.7", Some("192.0.2.7"), &["192.0.2.7"]),
+        (" 1.2.3.4 ", Some("1.2.3.4"), &["1.2.3.4"]),
+        ("2001:db8::1", Some("2001:db8::1"), &["2001:db8::1"]),
+        (
+            "::ffff:1.2.3.4",
+            Some("::ffff:1.2.3.4"),
+            &["::ffff:1.2.3.4"],
+        ),
+        ("1.2.3.4:8080", None, &[]),
+        ("[::1]:80", None, &[]),
+        ("fe80::1%eth0", None, &[]),
+        ("00.00.00.00", None, &[]),
+        ("1.2.3", None, &[]),
+        ("127.1", None, &[]),
+        ("unknown", None, &[]),
+        ("1.2.3.4, 10.0.0.1,1.2.3.4", None, &["1.2.3.4", "10.0.0.1"]),
+        (",", None, &[]),
+    ];
+    for (address, want, related) in cases {
+        let mut event = blank();
+        event.client.ip = Some(Cow::Borrowed(address));
+        let got = ecs(&event);
+        assert_eq!(got["source"]["address"], address);
+        assert_eq!(
+            got["source"].get("ip").and_then(Value::as_str),
+            want,
+            "{address}"
+        );
+        let known = got.get("related").map(|it| it["ip"].clone());
+        let related = (!related.is_empty()).then(|| json!(related));
+        assert_eq!(known, related, "{address}");
+    }
+}
+
+#[test]
+fn hosts_of_sites() {
+    for (site, want) in [
+        ("acme.example", Some("acme.example")),
+        ("acme.example:8443/x/y", Some("acme.example")),
+        ("acme.example/x:1", Some("acme.example")),
+        ("[::1]:8080/x", Some("::1")),
+        ("/x", None),
+    ] {
+        let mut event = blank();
+        event.source.site = Some(site);
+        let got = ecs(&event);
+        assert_eq!(
+            got["observer"].get("hostname").and_then(Value::as_str),
+            want
+        );
+        assert_eq!(
+            got.get("related").cloned(),
+            want.map(|host| json!({"hosts": [host]}))
+        );
+        assert_eq!(got["atlassian"]["source"]["site"], site);
+    }
+}
+
+#[test]
+fn what_is_new_about_a_user() {
+    let changed = |kind, deed, changes: &[Change<'static>]| {
+        let event = Event {
+            meaning: Meaning { deed, ..UNKNOWN },
+            // The changes are the first one's.
+            targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
+            changes: changes.to_vec(),
+            ..blank()
+        };
+        let got = ecs(&event);
+        (
+            got["user"].get("changes").cloned(),
+            got["related"]["user"].clone(),
+        )
+    };
+    let all = [
+        change("Full name", text("A"), "B"),
+        change("fullName", text("B"), "C"),
+        change("E-mail", None, "b@example.com"),
+        change("Username", text("same"), "same"),
+        change("login_name", text("a"), "b"),
+        change("Active", text("Yes"), "No"),
+        change("é", text("Yes"), "No"),
+    ];
+    let changes = json!({"name": "b", "full_name": "B", "email": "b@example.com"});
+    assert_eq!(
+        changed("user", Deed::Update, &all),
+        (
+            Some(changes),
+            json!(["u", "U", "v", "V", "B", "b@example.com", "b"])
+        )
+    );
+    for (kind, deed) in [
+        ("space", Deed::Update),
+        ("user", Deed::Create),
+        ("user", Deed::Delete),
+    ] {
+        assert_eq!(changed(kind, deed, &all).0, None, "{kind} {deed:?}");
+    }
+    assert_eq!(changed("user", Deed::Update, &all[3..4]).0, None);
+}
+
+#[test]
+fn a_user_that_begins_is_as_it_is() {
+    let event = |deed, kind| {
+        let changes = [
+            ("Email", "u@example.com"),
+            ("Username", "u1"),
+            ("Full name", "V"),
+        ];
+        let mut event = blank();
+        event.meaning.deed = deed;
+        event.targets = vec![target(kind, "u", "U")];
+        event.changes = changes.map(|(field, to)| change(field, None, to)).into();
+        ecs(&event)
+    };
+    let got = event(Deed::Create, "user");
+    let want = json!({"id": "u", "name": "u1", "full_name": "U", "email": "u@example.com"});
+    assert_eq!(got["user"], json!({"target": want}));
+    assert_eq!(
+        got["related"]["user"],
+        json!(["u", "U", "u@example.com", "u1"])
+    );
+    let got = event(Deed::Delete, "user");
+    assert_eq!(
+        got["user"],
+        json!({"target": {"id": "u", "full_name": "U"}})
+    );
+    assert_eq!(event(Deed::Create, "space").get("user"), None);
+}
+
+#[test]
+fn a_group_is_the_targets_only_of_a_membership() {
+    let mut event = full();
+    event.meaning.deed = Deed::Delete;
+    let got = ecs(&event);
+    assert_eq!(got["group"]["id"], "g1");
+    assert_eq!(got["user"]["target"].get("group"), None);
+    event.meaning.deed = Deed::RemoveUser;
+    assert_eq!(ecs(&event)["user"]["target"]["group"], got["group"]);
+    event
+        .targets
+        .retain(|target| target.kind.as_deref() == Some("group"));
+    assert_eq!(ecs(&event)["user"].get("target"), None);
+}
+
+#[test]
+fn thousands_of_targets_and_texts_that_repeat() {
+    let mut event = blank();
+    event.targets = (0..100_000)
+        .map(|n| Target {
+            kind: text("user"),
+            id: Some(format!("{}", n % 50_000).into()),
+            name: Some(format!("{}", n % 50_000).into()),
+            ..Target::default()
+        })
+        .collect();
+    let got = ecs(&event);
+    let want: Vec<_> = (0..50_000).map(|n| n.to_string()).collect();
+    assert_eq!(got["related"]["user"], json!(want));
+    assert_eq!(
+        got["atlassian"]["targets"].as_array().unwrap().len(),
+        100_000
+    );
+}

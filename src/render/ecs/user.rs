@@ -1,0 +1,166 @@
+//! Owns the people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
+//! `user.changes`, what is new about them; and `group`.
+//!
+//! `name` is the login. Of an Atlassian account that is its address. A display name is none: anybody may take
+//! any, and change it, so that rules and risk scores by `user.name` would mix people up. It is `full_name`. The
+//! directory that `domain` is for is nowhere named; the host of an address is none.
+
+use crate::model::event::{Event, Target, Text};
+use crate::model::json::write::Fields;
+use crate::model::meaning::Deed;
+
+/// Who and what stands in an event.
+#[derive(Debug)]
+pub struct Users<'e> {
+    actor: Identity<'e>,
+    effective: Identity<'e>,
+    /// As it was; one that begins, as it is.
+    pub target: Identity<'e>,
+    group: Option<&'e Target<'e>>,
+    /// Whether the target comes into the group, or leaves it.
+    is_membership: bool,
+    /// What is new about the target.
+    pub changes: Identity<'e>,
+}
+
+/// What tells one from another.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Identity<'e> {
+    pub id: Option<&'e str>,
+    pub login: Option<&'e str>,
+    pub email: Option<&'e str>,
+    pub full_name: Option<&'e str>,
+}
+
+impl<'e> Users<'e> {
+    /// Those of `event`.
+    pub fn of(event: &'e Event<'e>) -> Users<'e> {
+        let actor = &event.actor;
+        let behalf = &actor.on_behalf_of;
+        let deed = event.meaning.deed;
+        let of_kind = |kind| event.targets.iter().find(move |target| is(target, kind));
+        let target =
+            of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
+        let is_someone = target.is_some();
+        let (mut target, mut changes) = (target.unwrap_or_default(), changes(event));
+        // Who begins or ends has no changes (ECS, usage of the user fields).
+        match deed {
+            Deed::Create => target = target.or(std::mem::take(&mut changes)),
+            Deed::Delete => changes = Identity::default(),
+            _ => {}
+        }
+        Users {
+            actor: identity(&actor.id, &actor.name, &actor.email),
+            effective: identity(&behalf.id, &behalf.name, &behalf.email),
+            target,
+            group: of_kind("group"),
+            is_membership: is_someone && matches!(deed, Deed::AddUser | Deed::RemoveUser),
+            changes,
+        }
+    }
+
+    /// The fields of `user`.
+    pub fn append(&self, out: &mut Fields<'_>) {
+        self.actor.append(out);
+        out.object("effective", |out| self.effective.append(out));
+        out.object("target", |out| {
+            self.target.append(out);
+            if self.is_membership {
+                out.object("group", |out| self.append_group(out));
+            }
+        });
+        out.object("changes", |out| self.changes.append(out));
+    }
+
+    /// The fields of `group`.
+    pub fn append_group(&self, out: &mut Fields<'_>) {
+        if let Some(group) = self.group {
+            out.maybe("id", group.id.as_deref());
+            out.maybe("name", group.name.as_deref());
+        }
+    }
+}
+
+impl<'e> Identity<'e> {
+    fn append(&self, out: &mut Fields<'_>) {
+        out.maybe("id", self.id);
+        out.maybe("name", self.login);
+        out.maybe("full_name", self.full_name);
+        out.maybe("email", self.email);
+    }
+
+    /// What is not known of it, as `other` has it.
+    fn or(self, other: Identity<'e>) -> Identity<'e> {
+        Identity {
+            id: self.id.or(other.id),
+            login: self.login.or(other.login),
+            email: self.email.or(other.email),
+            full_name: self.full_name.or(other.full_name),
+        }
+    }
+
+    /// All of it.
+    pub fn all(self) -> impl Iterator<Item = &'e str> {
+        [self.id, self.full_name, self.email, self.login]
+            .into_iter()
+            .flatten()
+    }
+}
+
+/// Whether `target` is of this kind.
+pub fn is(target: &Target<'_>, kind: &str) -> bool {
+    target.kind.as_deref() == Some(kind)
+}
+
+type Maybe<'t> = Option<Text<'t>>;
+
+/// Someone of whom these are known.
+pub fn identity<'e>(id: &'e Maybe<'_>, name: &'e Maybe<'_>, email: &'e Maybe<'_>) -> Identity<'e> {
+    Identity {
+        id: id.as_deref(),
+        login: email.as_deref(),
+        email: email.as_deref(),
+        full_name: name.as_deref(),
+    }
+}
+
+/// What is new about the first target, whose the changes are, if that is a user.
+fn changes<'e>(event: &'e Event<'_>) -> Identity<'e> {
+    let is_of_user = event
+        .targets
+        .first()
+        .is_some_and(|target| is(target, "user"));
+    let mut found = Identity::default();
+    if !is_of_user {
+        return found;
+    }
+    for change in event
+        .changes
+        .iter()
+        .filter(|change| change.from != change.to)
+    {
+        let (Some(field), Some(to)) = (change.field.as_deref(), change.to.as_deref()) else {
+            continue;
+        };
+        let is_one_of = |words: &[&str]| words.iter().any(|word| says(field, word));
+        let place = if is_one_of(&["email", "emailaddress", "mail"]) {
+            &mut found.email
+        } else if is_one_of(&["fullname", "displayname"]) {
+            &mut found.full_name
+        } else if is_one_of(&["username", "loginname", "login"]) {
+            &mut found.login
+        } else {
+            continue;
+        };
+        place.get_or_insert(to);
+    }
+    found
+}
+
+/// Whether `field` is `word`, however it is cut into words: `Full name`, `fullName` and `full_name` are one.
+fn says(field: &str, word: &str) -> bool {
+    let letters = field.bytes().filter(u8::is_ascii_alphanumeric);
+    letters
+        .map(|byte| byte.to_ascii_lowercase())
+        .eq(word.bytes())
+}

@@ -1,0 +1,47 @@
+//! Owns the object `actor`: who did it, and through which app.
+
+use crate::model::event::{Actor, ActorKind, Event};
+use crate::model::json::write::Fields;
+use crate::render::ocsf::people::Principal;
+
+/// The label that names the app behind an actor.
+pub const APP_LABEL: &str = "actorApp";
+
+/// Who did it, as far as OCSF can hold it.
+#[derive(Debug, Clone, Copy)]
+pub struct Doer<'e> {
+    /// The account that acted.
+    pub user: Option<Principal<'e>>,
+    app_name: Option<&'e str>,
+    app_uid: Option<&'e str>,
+}
+
+impl<'e> Doer<'e> {
+    /// Who did `event`.
+    pub fn of(event: &'e Event<'_>) -> Doer<'e> {
+        let Actor { kind, id, name, .. } = &event.actor;
+        let mut labels = event.labels.iter();
+        let app = labels.find(|(key, _)| *key == APP_LABEL);
+        let app = app.map(|(_, value)| &**value);
+        let is_app = *kind == Some(ActorKind::App);
+        Doer {
+            user: Principal::of_actor(&event.actor),
+            app_name: name.as_deref().filter(|_| is_app),
+            app_uid: app.or(id.as_deref().filter(|_| is_app)),
+        }
+    }
+
+    /// Whether nothing of it can be written.
+    pub fn is_empty(&self) -> bool {
+        self.user.is_none() && self.app_name.is_none() && self.app_uid.is_none()
+    }
+
+    /// Writes the fields of the object.
+    pub fn write(&self, out: &mut Fields<'_>) {
+        if let Some(user) = &self.user {
+            out.object("user", |out| user.write(out));
+        }
+        out.maybe("app_name", self.app_name);
+        out.maybe("app_uid", self.app_uid);
+    }
+}

@@ -1,0 +1,253 @@
+//! Owns what must hold of any event whatsoever: it is right by the rules, and nothing of it is lost.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::Value;
+
+use super::composed::{bare, line, text};
+use super::rules::faults;
+use super::{country, metadata};
+use crate::model::event::{
+    Actor, ActorKind, Auth, Change, Client, Event, Outcome, Parent, Person, Target, Text,
+};
+use crate::model::json::write::object;
+use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::name::SourceKind;
+use crate::model::time::parse_api_time;
+
+/// Texts that mean something to the mapping, beside any.
+const TEXTS: &[&str] = &[
+    "u1",
+    "Ada \"the\" first\n",
+    "ada@example.com",
+    "a@b",
+    "é@b.c",
+    "198.51.100.7",
+    "1.2.3.4:8080",
+    "[::1]:80",
+    "fe80::1%eth0",
+    "unknown",
+    "host.example",
+    "Netherlands",
+    "NL",
+    "Type",
+    "permission",
+    "jira",
+    "\u{0}",
+];
+
+const KINDS: &[&str] = &[
+    "user",
+    "group",
+    "organization",
+    "site",
+    "product",
+    "policy",
+    "x_policy",
+    "role",
+    "permission",
+    "page",
+    "User",
+    "",
+];
+
+fn any_text() -> impl Strategy<Value = Option<Text<'static>>> {
+    prop_oneof![
+        2 => Just(None),
+        4 => select(TEXTS).prop_map(text),
+        1 => any::<String>().prop_map(|any| text(&any)),
+    ]
+}
+
+fn target() -> impl Strategy<Value = Target<'static>> {
+    let texts = (
+        select(KINDS),
+        any_text(),
+        any_text(),
+        any_text(),
+        any_text(),
+    );
+    texts.prop_map(|(kind, id, name, email, parent)| Target {
+        kind: text(kind),
+        id,
+        name,
+        email,
+        parent: Parent {
+            id: parent,
+            name: None,
+        },
+    })
+}
+
+fn change() -> impl Strategy<Value = Change<'static>> {
+    (any_text(), any_text(), any_text()).prop_map(|(field, from, to)| Change { field, from, to })
+}
+
+fn actor() -> impl Strategy<Value = Actor<'static>> {
+    const ACTORS: &[ActorKind] = &[
+        ActorKind::User,
+        ActorKind::App,
+        ActorKind::System,
+        ActorKind::Anonymous,
+    ];
+    let person = (any_text(), any_text(), any_text());
+    let auth = (any_text(), any_text(), any_text());
+    (prop::option::of(select(ACTORS)), person, auth, any_text()).prop_map(
+        |(kind, (id, name, email), (auth, token_id, token_label), behalf)| Actor {
+            kind,
+            id,
+            name,
+            email,
+            auth: Auth {
+                kind: auth,
+                token_id,
+                token_label,
+            },
+            on_behalf_of: Person {
+                id: behalf,
+                ..Person::default()
+            },
+        },
+    )
+}
+
+fn client() -> impl Strategy<Value = Client<'static>> {
+    let texts = (any_text(), any_text(), any_text(), any_text(), any_text());
+    texts.prop_map(|(ip, country, region, city, geo)| Client {
+        ip,
+        country,
+        region,
+        city,
+        geo,
+    })
+}
+
+fn event() -> impl Strategy<Value = Event<'static>> {
+    let what = (
+        select(OcsfClass::ALL),
+        select(Deed::ALL),
+        select(&SourceKind::ALL[..]),
+        select(&[Outcome::Success, Outcome::Failure, Outcome::Unknown][..]),
+    );
+    let when = (any::<bool>(), any::<bool>());
+    let of = (
+        prop::option::of(Just("org-1")),
+        prop::option::of(select(&["acme.example", "10.0.0.1:80/x", "[::1", "/"][..])),
+    );
+    let lists = (
+        prop::collection::vec(target(), 0..6),
+        prop::collection::vec(change(), 0..3),
+    );
+    let texts = (any_text(), any_text(), any_text(), any_text());
+    (what, when, of, texts, actor(), client(), lists).prop_map(
+        |((class, deed, kind, outcome), when, (org_id, site), texts, actor, client, lists)| {
+            let mut event = bare(class, deed);
+            event.source.kind = kind;
+            (event.source.org_id, event.source.site) = (org_id, site);
+            event.outcome = outcome;
+            event.time = event.time.filter(|_| when.0);
+            event.processed_time = parse_api_time("2026-11-20T09:30:01Z").filter(|_| when.1);
+            let (action, message, product, app) = texts;
+            event.action = action.unwrap_or(Text::Borrowed("done"));
+            (event.message, event.product) = (message, product);
+            event
+                .labels
+                .extend(app.clone().map(|app| ("actorApp", app)));
+            event.labels.extend(app.map(|app| ("node", app)));
+            (event.actor, event.client) = (actor, client);
+            (event.targets, event.changes) = lists;
+            event
+        },
+    )
+}
+
+/// All texts in `value`.
+fn leaves<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(list) => list.iter().for_each(|value| leaves(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| leaves(value, found)),
+        _ => {}
+    }
+}
+
+/// What a normalized event says that the line does not.
+fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
+    let mut text = Vec::new();
+    object(&mut text, |out| event.write(out));
+    let mut wanted: Value = serde_json::from_slice(&text).unwrap();
+    for key in [
+        "schema",
+        "time",
+        "processed_time",
+        "observed_time",
+        "outcome",
+        "product",
+    ] {
+        wanted.as_object_mut().unwrap().remove(key);
+    }
+    // What a thing is may be said by the attribute that it stands in.
+    let targets = wanted["targets"].as_array_mut();
+    targets.into_iter().flatten().for_each(|target| {
+        let words = ["user", "group", "organization", "policy"];
+        if words.iter().any(|word| target["type"] == *word) {
+            target.as_object_mut().unwrap().remove("type");
+        }
+    });
+    let (mut said, mut has) = (Vec::new(), Vec::new());
+    leaves(&wanted, &mut said);
+    let mut line = line.clone();
+    line.as_object_mut().unwrap().remove("raw_data");
+    leaves(&line, &mut has);
+    let port = line["src_endpoint"]["port"].to_string();
+    let has_it = |text: &str| {
+        let is_known = |known: &&str| {
+            let is_type = known.eq_ignore_ascii_case(text) || *known == "Service" && text == "app";
+            *known == text || is_type || Some(*known) == country::code(text)
+        };
+        let is_address = |known: &&str| text.contains(*known) && text.ends_with(&port);
+        has.iter().any(is_known) || has.iter().any(is_address)
+    };
+    let missing = said.into_iter().filter(|text| !has_it(text));
+    missing.map(str::to_owned).collect()
+}
+
+proptest! {
+    #[test]
+    fn any_event_is_right_and_nothing_of_it_is_lost(event in event(), raw in any::<String>()) {
+        let raw = serde_json::to_string(&raw).unwrap();
+        let line = line(&event, &raw);
+        prop_assert!(!line.contains(['\n', '\r']));
+        let value: Value = serde_json::from_str(&line).unwrap();
+        prop_assert_eq!(faults(&value), Vec::<String>::new(), "{}", line);
+        prop_assert_eq!(&value["raw_data"], &raw);
+        prop_assert_eq!(&value["metadata"]["product"]["name"], metadata::product(&event));
+        prop_assert_eq!(lost(&event, &value), Vec::<String>::new(), "{}", line);
+        let mut seen = std::collections::HashSet::new();
+        for one in value["observables"].as_array().into_iter().flatten() {
+            let key = format!("{} {}", one["type_id"], one["value"]);
+            prop_assert!(seen.insert(key));
+            prop_assert!(at(&value, one["name"].as_str().unwrap()).contains(&&one["value"]), "{one}");
+        }
+    }
+}
+
+/// The values at a dotted path.
+fn at<'v>(value: &'v Value, path: &str) -> Vec<&'v Value> {
+    let mut found = vec![value];
+    for step in path.split('.') {
+        let (key, is_list) = match step.strip_suffix("[]") {
+            Some(key) => (key, true),
+            None => (step, false),
+        };
+        found = found.into_iter().map(|value| &value[key]).collect();
+        if is_list {
+            found = found
+                .into_iter()
+                .filter_map(Value::as_array)
+                .flatten()
+                .collect();
+        }
+    }
+    found
+}

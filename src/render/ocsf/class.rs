@@ -1,0 +1,207 @@
+//! Owns the choice of the class: the one that the action means where the event has all that it requires, else one that
+//! requires less.
+
+use crate::model::event::{ActorKind, Event, Target};
+use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::time::Timestamp;
+use crate::render::ocsf::actor::Doer;
+use crate::render::ocsf::endpoint::{From, To};
+use crate::render::ocsf::people::Principal;
+use crate::render::ocsf::place::{Kind, Privileges};
+
+/// An event and all that is decided about it before it is written.
+#[derive(Debug)]
+pub struct Plan<'e> {
+    /// What is rendered.
+    pub event: &'e Event<'e>,
+    /// As what.
+    pub class: OcsfClass,
+    /// Who did it.
+    pub actor: Doer<'e>,
+    /// From where.
+    pub from: From<'e>,
+    /// On which host, where the class has a place for that.
+    pub to: Option<To<'e>>,
+    /// The object `user`, where the class has it.
+    pub user: Option<Principal<'e>>,
+    /// Where the targets stand of which a class has one.
+    pub at: Indices,
+    /// Where the privileges are read.
+    pub privileges: Option<Privileges>,
+    /// When it happened, or else what comes closest.
+    pub time: Timestamp,
+}
+
+/// Indices of targets.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Indices {
+    /// The user; none where the actor is the user.
+    pub user: Option<usize>,
+    /// The group.
+    pub group: Option<usize>,
+    /// The group in the group.
+    pub subgroup: Option<usize>,
+    /// Whatever it is that was managed.
+    pub entity: Option<usize>,
+    /// What a group's privileges give access to.
+    pub resource: Option<usize>,
+    /// What stands for the content that is acted on where no content is named: a site, a product.
+    pub whole: Option<usize>,
+}
+
+impl<'e> Plan<'e> {
+    /// How to render `event`.
+    pub fn of(event: &'e Event<'e>) -> Plan<'e> {
+        let mut plan = Plan {
+            event,
+            class: OcsfClass::EntityManagement,
+            actor: Doer::of(event),
+            from: From::of(event),
+            to: None,
+            user: None,
+            at: Indices::default(),
+            privileges: None,
+            time: time(event),
+        };
+        plan.class = plan.choose();
+        plan.settle();
+        plan
+    }
+
+    /// The target at one of [`Plan::at`].
+    pub fn target(&self, at: Option<usize>) -> Option<&'e Target<'e>> {
+        self.event.targets.get(at?)
+    }
+
+    /// The class, by what each requires beside the parts that every event has:
+    ///
+    /// - Account Change, a user: a target, or the actor who did to themselves what people do to themselves;
+    /// - Authentication, a user and a service: who signed in, and the product, which is always known;
+    /// - User Access Management, a user and privileges: targets, or a change that names the privilege;
+    ///   privileges that a group has or had are a matter of Group Management;
+    /// - Group Management, a group: a target;
+    /// - Web Resources Activity, web resources: targets that are content, else the whole site or product;
+    /// - API Activity, an actor, an operation and the address that the call came from: the operation is the action;
+    /// - Entity Management, an entity: any target, else the organization, the site or the source itself, one of which
+    ///   is always known. So it is the last resort of all others.
+    fn choose(&mut self) -> OcsfClass {
+        let (event, wanted) = (self.event, self.event.meaning.class);
+        match wanted {
+            OcsfClass::AccountChange if self.find_account() => wanted,
+            OcsfClass::Authentication if self.find_who_signs_in() => wanted,
+            OcsfClass::UserAccess if self.find_user() && self.find_privileges() => wanted,
+            OcsfClass::UserAccess if self.find_group() && self.find_privileges() => {
+                OcsfClass::GroupManagement
+            }
+            OcsfClass::GroupManagement if self.find_group() => {
+                self.find_user();
+                self.find_privileges();
+                wanted
+            }
+            OcsfClass::WebResources if self.find_content() => wanted,
+            OcsfClass::Api if !self.actor.is_empty() && self.from.address.ip.is_some() => wanted,
+            _ => {
+                (self.user, self.privileges) = (None, None);
+                self.at = Indices {
+                    entity: event.targets.iter().position(Kind::is_named),
+                    ..Indices::default()
+                };
+                OcsfClass::EntityManagement
+            }
+        }
+    }
+
+    /// What depends on the class.
+    fn settle(&mut self) {
+        match self.class {
+            OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
+                self.to = To::of(self.event);
+            }
+            OcsfClass::GroupManagement => {
+                if let Some(privileges) = self.privileges {
+                    let is_resource = |target: &Target<'_>| {
+                        Kind::is_named(target) && privileges.are_of(Kind::of(target))
+                    };
+                    self.at.resource = self.event.targets.iter().position(is_resource);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The account that was changed.
+    fn find_account(&mut self) -> bool {
+        let is_of_oneself = matches!(
+            self.event.meaning.deed,
+            Deed::PasswordChange | Deed::PasswordReset | Deed::MfaEnable | Deed::MfaDisable
+        );
+        let is_person = self.event.actor.kind == Some(ActorKind::User);
+        self.find_user() || is_of_oneself && is_person && self.take_actor()
+    }
+
+    /// Who signed in or out: the actor who did; for all else, and where no person or app acted, the target.
+    fn find_who_signs_in(&mut self) -> bool {
+        let is_own = self.event.meaning.deed == Deed::Logon;
+        let can_sign_in = !matches!(
+            self.event.actor.kind,
+            Some(ActorKind::System | ActorKind::Anonymous)
+        );
+        if is_own && can_sign_in && self.take_actor() {
+            return true;
+        }
+        self.find_user() || can_sign_in && self.take_actor()
+    }
+
+    fn take_actor(&mut self) -> bool {
+        let (actor, targets) = (&self.event.actor, &self.event.targets);
+        // Many sources name them twice.
+        let is_same = |target: &Target<'_>| {
+            Kind::of(target) == Kind::User
+                && (&target.id, &target.name, &target.email)
+                    == (&actor.id, &actor.name, &actor.email)
+        };
+        self.at.user = targets.iter().position(is_same);
+        self.user = self.actor.user;
+        self.user.is_some()
+    }
+
+    fn find_user(&mut self) -> bool {
+        self.at.user = Kind::User.first(self.event, 0);
+        self.user = self.at.user.and_then(|at| Principal::at(self.event, at));
+        self.user.is_some()
+    }
+
+    fn find_group(&mut self) -> bool {
+        self.at.group = Kind::Group.first(self.event, 0);
+        if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
+            (self.at.group, self.event.meaning.deed)
+        {
+            self.at.subgroup = Kind::Group.first(self.event, at + 1);
+        }
+        self.at.group.is_some()
+    }
+
+    fn find_privileges(&mut self) -> bool {
+        self.privileges = Privileges::of(self.event);
+        self.privileges.is_some()
+    }
+
+    fn find_content(&mut self) -> bool {
+        let whole = || {
+            let product = Kind::Product.first(self.event, 0);
+            product.or_else(|| Kind::Site.first(self.event, 0))
+        };
+        let content = Kind::Thing.first(self.event, 0);
+        self.at.whole = match content {
+            Some(_) => None,
+            None => whole(),
+        };
+        content.or(self.at.whole).is_some()
+    }
+}
+
+/// When it happened; where the source does not say, when it was processed or received.
+fn time(event: &Event<'_>) -> Timestamp {
+    let time = event.time.or(event.processed_time);
+    time.unwrap_or(event.observed_time)
+}

@@ -1,0 +1,373 @@
+//! Owns what must hold of the class of an event, and of what it was done to.
+
+use serde_json::{Value, json};
+
+use super::activity::{class_uid, number};
+use super::composed::{actor, bare, change, client, rendered, target, text};
+use super::rules::{caption, faults};
+use crate::model::event::{ActorKind, Event, Text, UNPARSED};
+use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::name::SourceKind;
+
+/// The event, which must be right, as OCSF.
+pub fn right(event: &Event<'_>) -> Value {
+    let value = rendered(event);
+    assert_eq!(faults(&value), [""; 0], "{value:#}");
+    value
+}
+
+/// Class and activity.
+fn kind(value: &Value) -> (u64, u64) {
+    let number = |key: &str| value[key].as_u64().unwrap();
+    (number("class_uid"), number("activity_id"))
+}
+
+#[test]
+fn every_deed_of_every_class_has_its_number_and_its_caption() {
+    for class in OcsfClass::ALL {
+        let uid = u64::from(class_uid(*class));
+        for deed in Deed::ALL {
+            if let Some((id, named)) = number(*class, *deed) {
+                assert_eq!(
+                    caption(uid, id.into()),
+                    Some(named.as_str()),
+                    "{class:?} {deed:?}"
+                );
+            }
+        }
+        // Kerberos and its likes are no matter of Atlassian's.
+        let known = (1..99).filter_map(|id| caption(uid, id));
+        let unused = known.filter(|caption| {
+            let mut deeds = Deed::ALL.iter();
+            !deeds.any(|deed| {
+                number(*class, *deed).is_some_and(|(_, named)| named.as_str() == *caption)
+            })
+        });
+        let is_kerberos = |name: &str| name.contains("Ticket") || name == "Preauth";
+        assert!(unused.into_iter().all(is_kerberos), "{class:?}");
+    }
+}
+
+#[test]
+fn a_deed_that_the_class_does_not_know_bears_the_sources_word() {
+    let mut event = bare(OcsfClass::AccountChange, Deed::Update);
+    event.targets = vec![target("user", "u1", "Bo")];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3001, 99));
+    assert_eq!(value["activity_name"], "something_done");
+    assert_eq!(value["type_name"], "Account Change: something_done");
+    event.meaning = crate::model::meaning::UNKNOWN;
+    assert_eq!(kind(&right(&event)), (3004, 99));
+    event.action = Text::Borrowed(UNPARSED);
+    let value = right(&event);
+    assert_eq!(kind(&value), (3004, 0));
+    assert_eq!(value["activity_name"], "Unknown");
+}
+
+#[test]
+fn an_event_that_says_nothing_is_of_the_class_that_requires_nothing_of_it() {
+    for class in OcsfClass::ALL {
+        for deed in Deed::ALL {
+            let mut event = bare(*class, *deed);
+            let value = right(&event);
+            assert_eq!(value["class_uid"], 3004, "{class:?} {deed:?}");
+            let org = json!({"uid": "org-1", "type_id": 4, "type": "Organization", "org": {"uid": "org-1"}});
+            assert_eq!(value["entity"], org);
+            event.source.org_id = None;
+            event.source.site = Some("acme.example");
+            assert_eq!(
+                right(&event)["entity"],
+                json!({"name": "acme.example", "type_id": 99, "type": "site"})
+            );
+            event.source.site = None;
+            assert_eq!(
+                right(&event)["entity"],
+                json!({"name": "acme", "type_id": 99, "type": "source"})
+            );
+        }
+    }
+}
+
+#[test]
+fn an_account_change_has_the_user_who_was_changed() {
+    let mut event = bare(OcsfClass::AccountChange, Deed::Suspend);
+    event.actor = actor(ActorKind::User);
+    assert_eq!(
+        right(&event)["class_uid"],
+        3004,
+        "nobody says whose account"
+    );
+    event.targets = vec![
+        target("organization", "org-1", "Acme"),
+        target("user", "u1", "Bo"),
+        target("two_step_policy", "p1", "Strict"),
+    ];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3001, 5));
+    assert_eq!(
+        value["user"],
+        json!({"uid": "u1", "name": "Bo", "type_id": 1, "type": "User"})
+    );
+    assert_eq!(
+        value["policies"],
+        json!([{"uid": "p1", "name": "Strict", "type": "two_step_policy"}])
+    );
+    assert_eq!(
+        value["unmapped"]["targets"],
+        json!([{"type": "organization", "id": "org-1", "name": "Acme"}])
+    );
+    for deed in [
+        Deed::PasswordChange,
+        Deed::PasswordReset,
+        Deed::MfaEnable,
+        Deed::MfaDisable,
+    ] {
+        let mut event = bare(OcsfClass::AccountChange, deed);
+        event.actor = actor(ActorKind::User);
+        assert_eq!(right(&event)["user"]["uid"], "712020:a1");
+        event.actor = actor(ActorKind::System);
+        assert_eq!(right(&event)["class_uid"], 3004);
+    }
+}
+
+#[test]
+fn an_authentication_has_the_user_who_signs_in() {
+    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    event.actor = actor(ActorKind::User);
+    event.targets = vec![target("user", "u1", "Bo")];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3002, 1));
+    assert_eq!(value["user"]["uid"], "712020:a1");
+    assert_eq!(
+        value["service"],
+        json!({"name": "Atlassian Administration"})
+    );
+    assert_eq!(value.get("dst_endpoint"), None);
+    // Who ends another's session is not who is logged off.
+    event.meaning.deed = Deed::Logoff;
+    assert_eq!(right(&event)["user"]["uid"], "u1");
+    event.meaning.deed = Deed::Logon;
+    for nobody in [ActorKind::System, ActorKind::Anonymous] {
+        event.actor.kind = Some(nobody);
+        assert_eq!(right(&event)["user"]["uid"], "u1");
+    }
+    event.targets.clear();
+    assert_eq!(right(&event)["class_uid"], 3004);
+}
+
+#[test]
+fn the_actor_who_is_named_twice_is_written_once_more_only() {
+    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    event.actor = actor(ActorKind::User);
+    event.targets = vec![target("user", "712020:a1", "Ada")];
+    event.targets[0].email = text("ada@example.com");
+    assert_eq!(right(&event)["unmapped"].get("targets"), None);
+    event.targets[0].name = text("Ada L.");
+    assert_eq!(right(&event)["unmapped"]["targets"][0]["name"], "Ada L.");
+}
+
+#[test]
+fn the_host_of_a_site_is_where_one_signs_in() {
+    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    event.actor = actor(ActorKind::User);
+    event.source.kind = SourceKind::DatacenterAudit;
+    event.source.org_id = None;
+    let mut to = |site| {
+        event.source.site = Some(site);
+        let value = right(&event);
+        assert_eq!(value["metadata"]["tenant_uid"], site);
+        value["dst_endpoint"].clone()
+    };
+    assert_eq!(to("acme.example"), json!({"hostname": "acme.example"}));
+    assert_eq!(
+        to("jira.example:8443/dc"),
+        json!({"hostname": "jira.example", "port": 8443})
+    );
+    assert_eq!(
+        to("127.0.0.1:80/dc"),
+        json!({"ip": "127.0.0.1", "port": 80})
+    );
+    assert_eq!(
+        to("[2001:db8::1]:80"),
+        json!({"ip": "2001:db8::1", "port": 80})
+    );
+    assert_eq!(to("[2001:db8::1]/x"), json!({"ip": "2001:db8::1"}));
+    assert_eq!(to("/"), Value::Null);
+}
+
+#[test]
+fn privileges_are_targets_or_changes_or_products() {
+    let mut event = bare(OcsfClass::UserAccess, Deed::Assign);
+    let user = target("user", "u1", "Bo");
+    event.targets = vec![user.clone()];
+    assert_eq!(right(&event)["class_uid"], 3004, "nobody says which");
+    event.targets = vec![
+        user.clone(),
+        target("product", "p1", "Jira"),
+        target("site", "s1", "acme"),
+    ];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3005, 1));
+    assert_eq!(value["privileges"], json!(["Jira"]));
+    assert_eq!(
+        value["resources"],
+        json!([{"uid": "s1", "name": "acme", "type": "site"}])
+    );
+    event.changes = vec![change("Type", "VIEW", "EDIT"), change("Name", "a", "b")];
+    let value = right(&event);
+    assert_eq!(value["privileges"], json!(["EDIT"]));
+    assert_eq!(value["resources"][0]["uid"], "p1");
+    event.meaning.deed = Deed::Revoke;
+    assert_eq!(right(&event)["privileges"], json!(["VIEW"]));
+    event.targets.push(target("role", "r1", ""));
+    event.targets.push(target("role", "r2", "Owner"));
+    let value = right(&event);
+    assert_eq!(
+        (kind(&value), &value["privileges"]),
+        ((3005, 2), &json!(["r1", "Owner"]))
+    );
+    assert_eq!(value["unmapped"]["targets"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_groups_privileges_are_a_matter_of_the_group() {
+    let mut event = bare(OcsfClass::UserAccess, Deed::Assign);
+    event.targets = vec![
+        target("space", "", "Handbook"),
+        target("group", "g1", "admins"),
+        target("page", "7", ""),
+    ];
+    assert_eq!(right(&event)["class_uid"], 3004, "nobody says which");
+    event.changes = vec![change("PERMISSION", "", "EDIT")];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3006, 1));
+    assert_eq!(value["group"], json!({"uid": "g1", "name": "admins"}));
+    assert_eq!(value["privileges"], json!(["EDIT"]));
+    assert_eq!(
+        value["resource"],
+        json!({"name": "Handbook", "type": "space"})
+    );
+    assert_eq!(
+        value["unmapped"]["targets"],
+        json!([{"type": "page", "id": "7"}])
+    );
+}
+
+#[test]
+fn a_group_and_who_is_in_it() {
+    let mut event = bare(OcsfClass::GroupManagement, Deed::AddUser);
+    event.targets = vec![target("user", "u1", "Bo"), target("user", "u2", "Cy")];
+    let value = right(&event);
+    assert_eq!(kind(&value), (3004, 99), "no group");
+    assert_eq!(value["entity"]["user"]["uid"], "u1");
+    event.targets.push(target("group", "g1", "admins"));
+    event.targets.push(target("group", "g2", "staff"));
+    let value = right(&event);
+    assert_eq!(kind(&value), (3006, 3));
+    assert_eq!(
+        (&value["group"]["uid"], &value["user"]["uid"]),
+        (&json!("g1"), &json!("u1"))
+    );
+    assert_eq!(value.get("subgroup"), None);
+    assert_eq!(value["unmapped"]["targets"].as_array().unwrap().len(), 2);
+    event.meaning.deed = Deed::AddSubgroup;
+    assert_eq!(
+        right(&event)["subgroup"],
+        json!({"uid": "g2", "name": "staff"})
+    );
+}
+
+#[test]
+fn web_resources_are_content_or_else_the_whole_site() {
+    let mut event = bare(OcsfClass::WebResources, Deed::Export);
+    event.source.site = Some("acme.example");
+    event.targets = vec![
+        target("organization", "org-1", ""),
+        target("user", "u1", ""),
+    ];
+    assert_eq!(right(&event)["class_uid"], 3004);
+    event.targets.push(target("site", "s1", "acme"));
+    let value = right(&event);
+    assert_eq!(kind(&value), (6001, 7));
+    assert_eq!(
+        value["web_resources"],
+        json!([{"uid": "s1", "name": "acme", "type": "site"}])
+    );
+    assert_eq!(value["dst_endpoint"], json!({"hostname": "acme.example"}));
+    assert_eq!(value["unmapped"]["source"], json!({"site": "acme.example"}));
+    event.targets.push(target("page", "7", "Plan"));
+    event.targets.push(target("", "8", ""));
+    assert_eq!(
+        right(&event)["web_resources"],
+        json!([{"uid": "7", "name": "Plan", "type": "page"}, {"uid": "8"}])
+    );
+}
+
+#[test]
+fn a_call_comes_from_somebody_and_somewhere() {
+    let mut event = bare(OcsfClass::Api, Deed::Read);
+    event.actor = actor(ActorKind::App);
+    for elsewhere in ["", "unknown", "host.example", "1.2.3.4, 5.6.7.8"] {
+        event.client = client(elsewhere);
+        let value = right(&event);
+        assert_eq!(
+            (value["class_uid"].clone(), value.get("src_endpoint")),
+            (json!(3004), None)
+        );
+        assert_eq!(
+            value["unmapped"]["client"]["ip"]
+                .as_str()
+                .unwrap_or_default(),
+            elsewhere
+        );
+    }
+    event.client = client("198.51.100.7");
+    event.targets = vec![target("page", "7", "Plan"), target("user", "u1", "Bo")];
+    let value = right(&event);
+    assert_eq!(kind(&value), (6003, 2));
+    assert_eq!(value["api"]["operation"], "something_done");
+    assert_eq!(value["resources"].as_array().unwrap().len(), 2);
+    event.actor = Default::default();
+    assert_eq!(right(&event)["class_uid"], 3004);
+}
+
+#[test]
+fn the_entity_is_what_the_first_target_is() {
+    let entity = |kind: &str, id: &str, name: &str| {
+        let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+        event.targets = vec![target(kind, "", ""), target(kind, id, name)];
+        let value = right(&event);
+        let left = match kind {
+            "" => Value::Null,
+            kind => json!([{"type": kind}]),
+        };
+        assert_eq!(
+            value["unmapped"]
+                .get("targets")
+                .cloned()
+                .unwrap_or_default(),
+            left
+        );
+        value["entity"].clone()
+    };
+    assert_eq!(
+        entity("user", "u1", ""),
+        json!({"uid": "u1", "type_id": 2, "type": "User", "user": {"uid": "u1", "type_id": 1, "type": "User"}})
+    );
+    assert_eq!(
+        entity("group", "", "g"),
+        json!({"name": "g", "type_id": 3, "type": "Group", "group": {"name": "g"}})
+    );
+    assert_eq!(
+        entity("ip_allowlist_policy", "1", ""),
+        json!({"uid": "1", "type_id": 5, "type": "Policy", "policy": {"uid": "1", "type": "ip_allowlist_policy"}})
+    );
+    assert_eq!(
+        entity("domain", "", "x.example"),
+        json!({"name": "x.example", "type_id": 99, "type": "domain"})
+    );
+    assert_eq!(
+        entity("", "1", "x"),
+        json!({"uid": "1", "name": "x", "type_id": 0, "type": "Unknown"})
+    );
+}

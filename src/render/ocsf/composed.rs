@@ -1,0 +1,111 @@
+//! Owns the events that the tests of this room compose by hand.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::append;
+use crate::model::event::{
+    Actor, ActorKind, Category, Change, Client, Event, Outcome, SCHEMA, Source, Target, Text,
+};
+use crate::model::json::Document;
+use crate::model::meaning::{Deed, Meaning, OcsfClass, UNKNOWN};
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::model::time::parse_api_time;
+
+/// A text that an event may or may not have.
+pub fn text(text: &str) -> Option<Text<'static>> {
+    (!text.is_empty()).then(|| Text::Owned(text.to_owned()))
+}
+
+/// An event that says nothing but its action and its time.
+pub fn bare(class: OcsfClass, deed: Deed) -> Event<'static> {
+    Event {
+        schema: SCHEMA,
+        id: "org:e1".to_owned(),
+        source: Source {
+            name: "acme",
+            kind: SourceKind::OrgEvents,
+            org_id: Some("org-1"),
+            site: None,
+        },
+        time: parse_api_time("2026-11-20T09:30:00.250Z"),
+        processed_time: None,
+        observed_time: parse_api_time("2026-11-21T00:00:00Z").unwrap(),
+        action: Text::Borrowed("something_done"),
+        category: Category::Other,
+        outcome: Outcome::Unknown,
+        meaning: Meaning {
+            class,
+            deed,
+            ..UNKNOWN
+        },
+        message: None,
+        product: None,
+        actor: Actor::default(),
+        targets: Vec::new(),
+        changes: Vec::new(),
+        client: Client::default(),
+        labels: Vec::new(),
+    }
+}
+
+/// An actor with an id, a name and an address.
+pub fn actor(kind: ActorKind) -> Actor<'static> {
+    Actor {
+        kind: Some(kind),
+        id: text("712020:a1"),
+        name: text("Ada"),
+        email: text("ada@example.com"),
+        ..Actor::default()
+    }
+}
+
+/// A target: of a kind, with an id and a name, each of which may be empty.
+pub fn target(kind: &str, id: &str, name: &str) -> Target<'static> {
+    Target {
+        kind: text(kind),
+        id: text(id),
+        name: text(name),
+        ..Target::default()
+    }
+}
+
+/// A changed field.
+pub fn change(field: &str, from: &str, to: &str) -> Change<'static> {
+    Change {
+        field: text(field),
+        from: text(from),
+        to: text(to),
+    }
+}
+
+/// A client of which the address is known.
+pub fn client(ip: &str) -> Client<'static> {
+    Client {
+        ip: text(ip),
+        ..Client::default()
+    }
+}
+
+/// A record with this text.
+pub fn record(text: &str) -> Record {
+    Record {
+        doc: Document::new(Bytes::copy_from_slice(text.as_bytes())),
+        id: Some("e1".to_owned()),
+        time: None,
+        position: None,
+    }
+}
+
+/// The line of `event`, without its newline.
+pub fn line(event: &Event<'_>, raw: &str) -> String {
+    let mut out = Vec::new();
+    append(event, &record(raw), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
+/// What `event` becomes.
+pub fn rendered(event: &Event<'_>) -> Value {
+    serde_json::from_str(&line(event, r#"{"id":"e1"}"#)).unwrap()
+}

@@ -1,0 +1,98 @@
+//! Owns the objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
+
+use crate::model::event::{Client, Event};
+use crate::model::json::write::Fields;
+use crate::render::ocsf::check::{Address, address, host_and_port};
+use crate::render::ocsf::country;
+
+/// From where the actor came. Empty without an IP address: an endpoint must have one, or a name, and a place alone is
+/// neither.
+#[derive(Debug, Clone, Copy)]
+pub struct From<'e> {
+    /// Its address.
+    pub address: Address<'e>,
+    /// The code of the country.
+    pub country: Option<&'e str>,
+    place: Option<&'e Client<'e>>,
+}
+
+impl<'e> From<'e> {
+    /// From where `event` was done.
+    pub fn of(event: &'e Event<'e>) -> From<'e> {
+        let client = &event.client;
+        let address = client.ip.as_deref().map(address).unwrap_or_default();
+        let place = address.ip.map(|_| client);
+        From {
+            address,
+            country: place.and_then(|client| country::code(client.country.as_deref()?)),
+            place,
+        }
+    }
+
+    /// Whether the address, as the source writes it, is in the object.
+    pub fn has_all_of_ip(&self) -> bool {
+        self.address.is_all
+    }
+
+    /// Whether the region and the city are in the object.
+    pub fn has_place(&self) -> bool {
+        self.place.is_some()
+    }
+
+    /// Writes the fields of the object.
+    ///
+    /// A country is a code of two letters there; the name that the source gives is in `unmapped` where it tells more.
+    pub fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("ip", self.address.ip);
+        if let Some(port) = self.address.port {
+            out.integer("port", i64::from(port));
+        }
+        if let Some(place) = self.place {
+            out.object("location", |out| {
+                out.maybe("country", self.country);
+                out.maybe("region", place.region.as_deref());
+                out.maybe("city", place.city.as_deref());
+            });
+        }
+    }
+}
+
+/// The host of the site, which the source collects from; for a Data Center with its port and path.
+#[derive(Debug, Clone, Copy)]
+pub struct To<'e> {
+    /// Its name.
+    pub hostname: Option<&'e str>,
+    /// Its address, where the site is named by that.
+    pub ip: Option<&'e str>,
+    port: Option<u16>,
+}
+
+impl<'e> To<'e> {
+    /// The host of the site of `event`, if it has one.
+    pub fn of(event: &'e Event<'_>) -> Option<To<'e>> {
+        let authority = event.source.site?.split('/').next()?;
+        let Address { ip, port, .. } = address(authority);
+        if ip.is_some() {
+            return Some(To {
+                hostname: None,
+                ip,
+                port,
+            });
+        }
+        let (host, port) = host_and_port(authority);
+        (!host.is_empty()).then_some(To {
+            hostname: Some(host),
+            ip: None,
+            port,
+        })
+    }
+
+    /// Writes the fields of the object.
+    pub fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("hostname", self.hostname);
+        out.maybe("ip", self.ip);
+        if let Some(port) = self.port {
+            out.integer("port", i64::from(port));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Owns the object `entity`: whatever it is that was managed.
+
+use crate::model::event::Target;
+use crate::model::json::write::Fields;
+use crate::render::ocsf::class::Plan;
+use crate::render::ocsf::people::Principal;
+use crate::render::ocsf::place::Kind;
+
+/// Writes the object: the first target that can be named; else the organization, else the site, else the source as its
+/// configuration names it, for something of those it was.
+pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
+    let source = &plan.event.source;
+    let target = plan.target(plan.at.entity);
+    match (target, source.org_id, source.site) {
+        (Some(target), _, _) => of_target(target, out),
+        (None, Some(id), _) => {
+            out.text("uid", id);
+            known(out, b"4", "Organization");
+            out.object("org", |out| out.text("uid", id));
+        }
+        (None, None, Some(site)) => {
+            out.text("name", site);
+            known(out, b"99", "site");
+        }
+        (None, None, None) => {
+            out.text("name", source.name);
+            known(out, b"99", "source");
+        }
+    }
+}
+
+fn of_target(target: &Target<'_>, out: &mut Fields<'_>) {
+    match Kind::of(target) {
+        Kind::User => {
+            let Some(user) = Principal::of_target(target) else {
+                return;
+            };
+            out.maybe("uid", user.uid);
+            out.maybe("name", user.name);
+            known(out, b"2", "User");
+            out.object("user", |out| user.write(out));
+        }
+        Kind::Group => {
+            named(target, out);
+            known(out, b"3", "Group");
+            out.object("group", |out| named(target, out));
+        }
+        Kind::Organization => {
+            named(target, out);
+            known(out, b"4", "Organization");
+            out.object("org", |out| named(target, out));
+        }
+        Kind::Policy => {
+            named(target, out);
+            known(out, b"5", "Policy");
+            out.object("policy", |out| of_kind(target, out));
+        }
+        Kind::Site | Kind::Product | Kind::Privilege | Kind::Thing => {
+            named(target, out);
+            match target.kind.as_deref() {
+                Some(kind) => {
+                    out.json("type_id", b"99");
+                    out.text("type", kind);
+                }
+                None => known(out, b"0", "Unknown"),
+            }
+        }
+    }
+}
+
+fn known(out: &mut Fields<'_>, type_id: &'static [u8], word: &'static str) {
+    out.json("type_id", type_id);
+    out.word("type", word);
+}
+
+/// Id and name.
+pub fn named(target: &Target<'_>, out: &mut Fields<'_>) {
+    out.maybe("uid", target.id.as_deref());
+    out.maybe("name", target.name.as_deref());
+}
+
+/// Id, name and the source's word for what it is.
+pub fn of_kind(target: &Target<'_>, out: &mut Fields<'_>) {
+    named(target, out);
+    out.maybe("type", target.kind.as_deref());
+}

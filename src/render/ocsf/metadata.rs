@@ -1,0 +1,72 @@
+//! Owns the object `metadata`: which event it is, and the ways that it came.
+
+use std::borrow::Cow;
+
+use crate::model::event::Event;
+use crate::model::json::Node;
+use crate::model::json::write::Fields;
+use crate::model::name::SourceKind;
+use crate::model::record::Record;
+use crate::render::ocsf::VERSION;
+
+/// Writes the object.
+pub fn write(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
+    out.object("metadata", |out| {
+        out.word("version", VERSION);
+        out.text("uid", &event.id);
+        out.maybe("original_event_uid", own_id(event.source.kind, record));
+        out.text("event_code", &event.action);
+        out.object("product", |out| {
+            out.text("name", product(event));
+            out.word("vendor_name", "Atlassian");
+        });
+        out.maybe("tenant_uid", event.source.org_id.or(event.source.site));
+        out.word("log_name", event.source.kind.as_str());
+        out.text("source", event.source.name);
+        out.maybe(
+            "original_time",
+            original_time(event.source.kind, record).as_deref(),
+        );
+        // Atlassian's own processing is what logs an event; ours is the processing on its way.
+        if let Some(time) = event.processed_time {
+            out.integer("logged_time", time.timestamp_millis());
+        }
+        out.integer("processed_time", event.observed_time.timestamp_millis());
+    });
+}
+
+/// The product that logged it: by the event's own word, else the one whose log it is.
+pub fn product<'e>(event: &'e Event<'_>) -> &'e str {
+    match (event.product.as_deref(), event.source.kind) {
+        (Some("jira"), _) | (None, SourceKind::JiraAudit) => "Jira",
+        (Some("confluence"), _) | (None, SourceKind::ConfluenceAudit) => "Confluence",
+        (Some("organization"), _) | (None, SourceKind::OrgEvents) => "Atlassian Administration",
+        (Some("bitbucket"), _) => "Bitbucket",
+        (Some("trello"), _) => "Trello",
+        (Some("loom"), _) => "Loom",
+        (Some("compass"), _) => "Compass",
+        (Some("guard_detect"), _) => "Guard Detect",
+        (Some(product), _) => product,
+        (None, SourceKind::DatacenterAudit) => "Atlassian Data Center",
+    }
+}
+
+/// The id that the source itself gave the record; those of other types are told by their content, which is our doing.
+fn own_id(kind: SourceKind, record: &Record) -> Option<&str> {
+    match kind {
+        SourceKind::OrgEvents | SourceKind::JiraAudit => record.id.as_deref(),
+        SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => None,
+    }
+}
+
+/// The time as the source wrote it: there where the time of the event was read.
+fn original_time(kind: SourceKind, record: &Record) -> Option<Cow<'_, str>> {
+    let root = record.doc.root();
+    let found = match kind {
+        SourceKind::OrgEvents => root.get("attributes")?.get("time"),
+        SourceKind::JiraAudit => root.get("created"),
+        SourceKind::ConfluenceAudit => root.get("creationDate"),
+        SourceKind::DatacenterAudit => root.get("timestamp"),
+    };
+    found.and_then(Node::scalar)
+}

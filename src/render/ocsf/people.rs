@@ -1,0 +1,110 @@
+//! Owns the object `user`: whoever acts or is acted on.
+
+use crate::model::event::{Actor, ActorKind, Auth, Event, Target, Text};
+use crate::model::json::write::Fields;
+use crate::render::ocsf::check::is_email;
+
+/// Someone that OCSF can hold as a user: with a name or an id.
+#[derive(Debug, Clone, Copy)]
+pub struct Principal<'e> {
+    /// The id.
+    pub uid: Option<&'e str>,
+    /// The name that the source shows for them. Where nothing else is known of someone, their address: it is what they
+    /// sign in with.
+    pub name: Option<&'e str>,
+    /// The address, if it is one to OCSF as well.
+    pub email: Option<&'e str>,
+    kind: Option<ActorKind>,
+    token: Option<Token<'e>>,
+}
+
+/// The credential of a program that someone acted with.
+#[derive(Debug, Clone, Copy)]
+struct Token<'e> {
+    uid: &'e str,
+    kind: Option<&'e str>,
+}
+
+impl<'e> Principal<'e> {
+    fn new(
+        id: Option<&'e Text<'_>>,
+        name: Option<&'e Text<'_>>,
+        email: Option<&'e Text<'_>>,
+    ) -> Option<Principal<'e>> {
+        let (uid, name) = (id.map(|id| &**id), name.map(|name| &**name));
+        let email = email.map(|email| &**email);
+        Some(Principal {
+            uid,
+            name: match (name, uid) {
+                (None, None) => Some(email?),
+                (name, _) => name,
+            },
+            email: email.filter(|email| is_email(email)),
+            kind: Some(ActorKind::User),
+            token: None,
+        })
+    }
+
+    /// The actor, if it can be named.
+    pub fn of_actor(actor: &'e Actor<'_>) -> Option<Principal<'e>> {
+        let Actor {
+            id, name, email, ..
+        } = actor;
+        let principal = Principal::new(id.as_ref(), name.as_ref(), email.as_ref())?;
+        Some(Principal {
+            kind: actor.kind,
+            token: token(&actor.auth),
+            ..principal
+        })
+    }
+
+    /// A target that is a user, if it can be named.
+    pub fn of_target(target: &'e Target<'_>) -> Option<Principal<'e>> {
+        Principal::new(
+            target.id.as_ref(),
+            target.name.as_ref(),
+            target.email.as_ref(),
+        )
+    }
+
+    /// The target at `index`, which is a user.
+    pub fn at(event: &'e Event<'_>, index: usize) -> Option<Principal<'e>> {
+        Principal::of_target(event.targets.get(index)?)
+    }
+
+    /// Writes the fields of the object.
+    pub fn write(&self, out: &mut Fields<'_>) {
+        out.maybe("uid", self.uid);
+        out.maybe("name", self.name);
+        out.maybe("email_addr", self.email);
+        if let Some((id, word)) = self.kind.map(type_of) {
+            out.json("type_id", id);
+            out.word("type", word);
+        }
+        out.each(
+            "programmatic_credentials",
+            self.token.into_iter(),
+            |out, token| {
+                out.text("uid", token.uid);
+                out.maybe("type", token.kind);
+            },
+        );
+    }
+}
+
+/// `type_id` and `type`. An app acts through an account of its own, which is what OCSF calls a service's.
+fn type_of(kind: ActorKind) -> (&'static [u8], &'static str) {
+    match kind {
+        ActorKind::User => (b"1", "User"),
+        ActorKind::System => (b"3", "System"),
+        ActorKind::App => (b"4", "Service"),
+        ActorKind::Anonymous => (b"99", "Anonymous"),
+    }
+}
+
+fn token<'e>(auth: &'e Auth<'_>) -> Option<Token<'e>> {
+    Some(Token {
+        uid: auth.token_id.as_deref()?,
+        kind: auth.kind.as_deref(),
+    })
+}

@@ -1,0 +1,190 @@
+//! Owns the places of targets: what kind of thing each is to OCSF, and which attribute of the class holds it.
+
+use crate::model::event::{Change, Event, Target};
+use crate::model::meaning::{Deed, OcsfClass};
+use crate::render::ocsf::class::Plan;
+
+/// What kind of thing a target is, as far as classes of OCSF care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    User,
+    Group,
+    Organization,
+    Site,
+    Product,
+    Policy,
+    /// Something that is granted.
+    Privilege,
+    /// Anything else: a page, a project, an app, a domain.
+    Thing,
+}
+
+impl Kind {
+    /// The kind of `target`.
+    pub fn of(target: &Target<'_>) -> Kind {
+        match target.kind.as_deref().unwrap_or_default() {
+            "user" => Kind::User,
+            "group" => Kind::Group,
+            "organization" => Kind::Organization,
+            "site" => Kind::Site,
+            "product" => Kind::Product,
+            "role" | "roles" | "project_role" | "permission" | "permissions" | "privilege"
+            | "privileges" => Kind::Privilege,
+            kind if kind == "policy" || kind.ends_with("_policy") => Kind::Policy,
+            _ => Kind::Thing,
+        }
+    }
+
+    /// Whether `target` has a name or an id; an address will do for a user.
+    pub fn is_named(target: &Target<'_>) -> bool {
+        let is_reachable = || target.email.is_some() && Kind::of(target) == Kind::User;
+        target.name.is_some() || target.id.is_some() || is_reachable()
+    }
+
+    /// The index of the first target of this kind that can be named, from `start` on.
+    pub fn first(self, event: &Event<'_>, start: usize) -> Option<usize> {
+        let fits = |target: &Target<'_>| Kind::of(target) == self && Kind::is_named(target);
+        let mut targets = event.targets.iter().enumerate().skip(start);
+        targets.find(|(_, target)| fits(target)).map(|(at, _)| at)
+    }
+}
+
+/// The attribute that holds a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    User,
+    Group,
+    Subgroup,
+    Entity,
+    /// In the list `policies`.
+    Policy,
+    /// In the list `privileges`.
+    Privilege,
+    /// In the list `resources`, or the one `resource`.
+    Resource,
+    /// In the list `web_resources`.
+    WebResource,
+    /// None.
+    Nowhere,
+}
+
+impl Place {
+    /// Where the target at `index` is.
+    pub fn of(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> Place {
+        let kind = Kind::of(target);
+        let at = |place: Option<usize>| place == Some(index);
+        let is_privilege = || plan.privileges.is_some_and(|from| from.are(kind));
+        match plan.class {
+            _ if !Kind::is_named(target) => Place::Nowhere,
+            _ if at(plan.at.user) => Place::User,
+            _ if at(plan.at.group) => Place::Group,
+            _ if at(plan.at.subgroup) => Place::Subgroup,
+            _ if at(plan.at.entity) => Place::Entity,
+            OcsfClass::AccountChange if kind == Kind::Policy => Place::Policy,
+            OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
+                Place::Privilege
+            }
+            _ if at(plan.at.resource) => Place::Resource,
+            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.are_of(kind)) => {
+                Place::Resource
+            }
+            OcsfClass::WebResources if kind == Kind::Thing || at(plan.at.whole) => {
+                Place::WebResource
+            }
+            OcsfClass::Api if target.id.is_some() || target.name.is_some() => Place::Resource,
+            _ => Place::Nowhere,
+        }
+    }
+}
+
+/// The targets of `plan` that stand at `place`.
+pub fn standing<'p>(
+    plan: &'p Plan<'_>,
+    place: Place,
+) -> impl Iterator<Item = &'p Target<'p>> + use<'p> {
+    let targets = plan.event.targets.iter().enumerate();
+    let stands =
+        move |&(index, target): &(usize, &'p Target<'p>)| Place::of(plan, index, target) == place;
+    targets.filter(stands).map(|(_, target)| target)
+}
+
+/// What tells the privileges that were given or taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privileges {
+    /// Targets that are roles or permissions.
+    Targets,
+    /// Changed fields that are named for them.
+    Changes,
+    /// Targets that are products: to be let in is the privilege.
+    Products,
+}
+
+impl Privileges {
+    /// What tells them in `event`, if anything does: the most telling first. Only giving and taking is about privileges.
+    pub fn of(event: &Event<'_>) -> Option<Privileges> {
+        let deed = event.meaning.deed;
+        if event.meaning.class == OcsfClass::GroupManagement
+            && !matches!(deed, Deed::Assign | Deed::Revoke)
+        {
+            return None;
+        }
+        let has = |kind: Kind| kind.first(event, 0).is_some();
+        let changed = |change: &Change<'_>| changed(change, deed).is_some();
+        match () {
+            () if has(Kind::Privilege) => Some(Privileges::Targets),
+            () if event.changes.iter().any(changed) => Some(Privileges::Changes),
+            () if has(Kind::Product) => Some(Privileges::Products),
+            () => None,
+        }
+    }
+
+    /// Whether targets of this kind are the privileges.
+    fn are(self, kind: Kind) -> bool {
+        match self {
+            Privileges::Targets => kind == Kind::Privilege,
+            Privileges::Products => kind == Kind::Product,
+            Privileges::Changes => false,
+        }
+    }
+
+    /// Whether targets of this kind are what the privileges give access to.
+    pub fn are_of(self, kind: Kind) -> bool {
+        !matches!(kind, Kind::User | Kind::Group) && !self.are(kind)
+    }
+
+    /// The privileges of `plan`.
+    pub fn list<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = &'p str> {
+        let named = |target: &'p Target<'p>| target.name.as_deref().or(target.id.as_deref());
+        let changes = match plan.privileges {
+            Some(Privileges::Changes) => plan.event.changes.as_slice(),
+            _ => &[],
+        };
+        let deed = plan.event.meaning.deed;
+        let changed = move |change| changed(change, deed);
+        standing(plan, Place::Privilege)
+            .filter_map(named)
+            .chain(changes.iter().filter_map(changed))
+    }
+}
+
+/// The privilege that a change names: the one there is now, or for what was taken the one there was.
+fn changed<'c>(change: &'c Change<'_>, deed: Deed) -> Option<&'c str> {
+    const FIELDS: [&str; 7] = [
+        "permission",
+        "permissions",
+        "privilege",
+        "privileges",
+        "role",
+        "roles",
+        // Confluence's, of a permission.
+        "type",
+    ];
+    let field = change.field.as_deref()?;
+    let is_privilege = FIELDS.iter().any(|name| field.eq_ignore_ascii_case(name));
+    let (from, to) = (change.from.as_deref(), change.to.as_deref());
+    let value = match deed {
+        Deed::Revoke => from.or(to),
+        _ => to.or(from),
+    };
+    value.filter(|_| is_privilege)
+}

@@ -1,0 +1,103 @@
+//! Owns the object `unmapped`: what a normalized event has and OCSF has no attribute for, or not of that type, under the
+//! keys of the normalized event.
+
+use crate::model::event::{ActorKind, Client, Event, Parent, Target};
+use crate::model::json::write::Fields;
+use crate::render::ocsf::actor::APP_LABEL;
+use crate::render::ocsf::check::is_email;
+use crate::render::ocsf::class::Plan;
+use crate::render::ocsf::place::{Kind, Place};
+
+/// Writes its fields.
+pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
+    let event = plan.event;
+    if event.time.is_none() {
+        // `time` is required. Whoever reads it should know what it is.
+        let word = match event.processed_time {
+            Some(_) => "processed_time",
+            None => "observed_time",
+        };
+        out.word("time_is", word);
+    }
+    out.word("category", event.category.as_str());
+    out.object("source", |out| {
+        // The tenant is the organization, where there is one.
+        out.maybe(
+            "site",
+            event.source.site.filter(|_| event.source.org_id.is_some()),
+        );
+    });
+    out.object("actor", |out| actor(plan, event, out));
+    let targets = event.targets.iter().enumerate();
+    let left = targets.filter(|(index, target)| is_left(plan, *index, target));
+    out.each("targets", left, |out, (_, target)| target.write(out));
+    let changes = event.changes.iter().filter(|change| !change.is_empty());
+    out.each("changes", changes, |out, change| change.write(out));
+    out.object("client", |out| client(plan, &event.client, out));
+    out.object("labels", |out| {
+        for (key, value) in &event.labels {
+            if *key != APP_LABEL {
+                out.text(key, value);
+            }
+        }
+    });
+}
+
+fn actor(plan: &Plan<'_>, event: &Event<'_>, out: &mut Fields<'_>) {
+    let actor = &event.actor;
+    let user = plan.actor.user;
+    if user.is_none() {
+        out.maybe("type", actor.kind.map(ActorKind::as_str));
+    }
+    if user.is_none_or(|user| user.email.is_none()) {
+        out.maybe("email", actor.email.as_deref());
+    }
+    out.object("auth", |out| {
+        // A token's id and type are with the user, who has it.
+        let is_told = user.is_some() && actor.auth.token_id.is_some();
+        if !is_told {
+            out.maybe("type", actor.auth.kind.as_deref());
+            out.maybe("token_id", actor.auth.token_id.as_deref());
+        }
+        out.maybe("token_label", actor.auth.token_label.as_deref());
+    });
+    out.object("on_behalf_of", |out| {
+        out.maybe("id", actor.on_behalf_of.id.as_deref());
+        out.maybe("name", actor.on_behalf_of.name.as_deref());
+        out.maybe("email", actor.on_behalf_of.email.as_deref());
+    });
+}
+
+/// Whether something of the target at `index` stands nowhere else.
+fn is_left(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> bool {
+    let has_email_place = |place: Place| match place {
+        Place::User => true,
+        Place::Entity => Kind::of(target) == Kind::User,
+        _ => false,
+    };
+    match Place::of(plan, index, target) {
+        _ if target.is_empty() => false,
+        // A privilege is a text, and has no id and no type.
+        Place::Nowhere | Place::Privilege => true,
+        place => {
+            let email = target.email.as_deref();
+            let is_placed = |email| has_email_place(place) && is_email(email);
+            !email.is_none_or(is_placed) || target.parent != Parent::default()
+        }
+    }
+}
+
+fn client(plan: &Plan<'_>, client: &Client<'_>, out: &mut Fields<'_>) {
+    let from = &plan.from;
+    let unless = |is_told: bool| move |_: &&str| !is_told;
+    out.maybe(
+        "ip",
+        client.ip.as_deref().filter(unless(from.has_all_of_ip())),
+    );
+    let country = client.country.as_deref();
+    out.maybe("country", country.filter(unless(from.country.is_some())));
+    let has_place = from.has_place();
+    out.maybe("region", client.region.as_deref().filter(unless(has_place)));
+    out.maybe("city", client.city.as_deref().filter(unless(has_place)));
+    out.maybe("geo", client.geo.as_deref());
+}
