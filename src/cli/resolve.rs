@@ -81,6 +81,7 @@ pub fn resolve(
             let settings = pull_settings(global, env, &typed.names, outside)?;
             Action::Check(CheckRequest {
                 sources: check::select(&settings, &typed.names)?,
+                config_file: settings.config_file,
                 state_dir: settings.state_dir,
                 json: typed.json,
             })

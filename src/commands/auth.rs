@@ -45,6 +45,8 @@ pub async fn login(
         org_id: None,
         account,
         origin: credentials::origin(&request.source),
+        stored: None,
+        expires: None,
     };
     let mut connector = Connector::new(sharing(env));
     if let Target::OrgEvents { org_id: None, .. } = &request.source.target {
@@ -75,6 +77,8 @@ async fn keep(
             Target::Site(_) => credential.account,
             Target::OrgEvents { .. } | Target::Datacenter { .. } => None,
         },
+        stored: Some(chrono::Utc::now()),
+        expires: None,
     };
     keyring::store(&request.name, &secret).await?;
     // Another token may be another account's, or of a site that was made anew.

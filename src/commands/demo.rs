@@ -143,6 +143,8 @@ fn sources(
                 org_id: flags.org_id,
                 account: flags.email,
                 origin: "sandbox".to_owned(),
+                stored: None,
+                expires: None,
             };
             Ok((settings, credential))
         })

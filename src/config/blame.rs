@@ -54,12 +54,17 @@ fn hint_for(key: &str, known: &[&str]) -> String {
             .to_owned();
     }
     let part = known.iter().find(|k| key.len() > 3 && k.contains(&key));
-    let near = known.iter().map(|k| (distance(&key, k), k)).min();
-    let near = near.filter(|(steps, _)| *steps <= 1 + key.len() / 4);
-    match part.or(near.map(|(_, k)| k)) {
+    match part.copied().or(nearest(&key, known.iter().copied())) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("the keys here are: {}", known.join(", ")),
     }
+}
+
+/// The one of `known` that `typed` was most likely meant to be, if it is near enough.
+pub fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = known.map(|name| (distance(typed, name), name)).min();
+    near.filter(|(steps, _)| *steps <= 1 + typed.len() / 4)
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein's distance: single letters to insert, delete or replace.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
+use crate::config::blame;
 use crate::config::env::{self, Env};
 use crate::config::error::{ConfigError, Refusal};
 use crate::config::field;
@@ -132,8 +133,13 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
         .iter()
         .map(|source| format!("`{}`", source.name))
         .collect();
+    let names = settings.sources.iter().map(|source| source.name.as_str());
+    let meant = match blame::nearest(name.as_str(), names) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
     let error = ConfigError::new(format!("there is no source `{name}`")).hint(format!(
-        "the sources are {}; `atlaudit auth login {name}` adds one",
+        "{meant}the sources are {}; `atlaudit auth login {name}` adds one",
         known.join(", ")
     ));
     match &settings.config_file {

@@ -100,6 +100,21 @@ pub fn username(text: &str) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
+/// What the organization's list of keys calls a key: its name, label or id, and never the key itself.
+pub fn key_name(text: &str) -> Result<String, Refusal> {
+    let name = text.trim();
+    if name.is_empty()
+        || name.len() > 255
+        || name.contains(char::is_control)
+        || looks_like_key(name)
+    {
+        return Err(Refusal::new("not the name of a key").hint(
+            "use the name that Atlassian Administration shows beside the key, not the key itself",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
 /// A site's cloud id: it becomes a segment of a URL's path.
 pub fn cloud_id(text: &str) -> Result<String, Refusal> {
     let id = text.trim();

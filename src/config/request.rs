@@ -78,6 +78,8 @@ pub struct FollowRequest {
 pub struct CheckRequest {
     /// The sources to check.
     pub sources: Vec<SourceSettings>,
+    /// The configuration file, if there is one.
+    pub config_file: Option<PathBuf>,
     /// Where checkpoints live.
     pub state_dir: PathBuf,
     /// One JSON object a source.

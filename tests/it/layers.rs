@@ -32,6 +32,7 @@ const LINES: &[&[Room]] = &[
                 "http::diagnose",
                 "http::pool",
                 "http::exchange",
+                "http::watched",
             ],
         ),
     ],
@@ -54,6 +55,8 @@ const LINES: &[&[Room]] = &[
                 "http::shared",
                 "http::shared_window",
                 "http::sharing",
+                "http::proxy",
+                "http::reach",
             ],
         ),
         (

@@ -14,6 +14,7 @@ mod support;
 mod ahead;
 mod all_sources;
 mod causes;
+mod check;
 mod clock;
 mod collect;
 mod convert;
