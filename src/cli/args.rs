@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 use url::Url;
@@ -60,10 +61,37 @@ Examples:
   zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'";
 
 const LOGIN_EXAMPLES: &str = "\
+Whatever is missing is asked for on a terminal; without one the flags say it all. The key is tested
+before it is kept, and the one kept before stays until the new one works.
+
 Examples:
+  atlaudit auth login acme                 a new source, or a new key for one that is known
   atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000
   atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
   pass show atlassian/acme | atlaudit auth login acme --with-key";
+
+const STATUS_EXAMPLES: &str = "\
+Each source is asked for one page. A key that ends within 30 days, or was kept more than six months
+ago, is warned of.
+
+Examples:
+  atlaudit auth status
+  atlaudit -q auth status > /dev/null      only what is wrong, and an exit code";
+
+const LOGOUT_EXAMPLES: &str = "\
+The source stays in the configuration, and the key stays good until it is revoked at Atlassian.
+
+Examples:
+  atlaudit auth logout acme";
+
+const CHECK_EXAMPLES: &str = "\
+Each step stands on its line with its time: configuration, credential, DNS, connection, TLS, answer,
+authorised, permitted, a page, the newest event, the clocks, the limit, the key's end, state, output.
+The first one that fails ends with its cause and what to do. Nothing is written or remembered.
+
+Examples:
+  atlaudit check
+  atlaudit check acme --json | jq '.steps[] | select(.state != \"ok\")'";
 
 /// Collects Atlassian audit logs, completely and exactly once, as JSON lines
 #[derive(Debug, Parser)]
@@ -145,9 +173,11 @@ pub enum Command {
 pub enum AuthCommand {
     /// Ask for a key, test it, keep it in the OS keyring
     Login(LoginArgs),
-    /// Show where each source's credential comes from, whether it answers, when it expires
+    /// Show where each source's credential comes from, whether it answers, how old it is and when it expires
+    #[command(after_help = STATUS_EXAMPLES)]
     Status,
     /// Remove a source's key from the OS keyring
+    #[command(after_help = LOGOUT_EXAMPLES)]
     Logout {
         /// The source
         #[arg(value_parser = values::text(str::parse::<SourceName>))]
@@ -204,6 +234,7 @@ pub struct FollowArgs {
 
 /// `check`
 #[derive(Debug, ClapArgs)]
+#[command(after_help = CHECK_EXAMPLES)]
 pub struct CheckArgs {
     /// Sources to check [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
@@ -264,6 +295,12 @@ pub struct LoginArgs {
     /// Read the key from stdin instead of asking for it
     #[arg(long)]
     pub with_key: bool,
+    /// Keep the key also where it cannot be tested now
+    #[arg(long)]
+    pub untested: bool,
+    /// The day the key expires, where Atlassian does not tell
+    #[arg(long, value_name = "DATE", value_parser = values::checked(field::date))]
+    pub expires_on: Option<NaiveDate>,
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,

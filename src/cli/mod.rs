@@ -7,6 +7,7 @@ pub mod generate;
 mod login;
 pub mod parse;
 mod pull;
+mod questions;
 pub mod resolve;
 mod values;
 

@@ -33,6 +33,7 @@ fn run_in(
         &Outside {
             read: &read,
             in_keyring: &in_keyring,
+            person: &|| None,
         },
     )
 }
@@ -179,7 +180,7 @@ fn login_of_a_new_source_needs_no_file() {
         request.config_file,
         Path::new("/h/.config/atlaudit/config.toml")
     );
-    assert!(!request.is_known && request.with_key);
+    assert!(request.known.is_none() && request.with_key);
     assert_eq!(request.source.target.kind(), SourceKind::OrgEvents);
     assert_eq!(
         request.source.target.base_url().as_str(),
@@ -208,7 +209,7 @@ fn login_knows_the_configured_source() {
             ..
         }
     ));
-    assert!(request.is_known);
+    assert!(request.known.is_some());
     for line in [
         "atlaudit auth login acme --type jira-audit",
         "atlaudit auth login acme --site a.b",

@@ -65,6 +65,7 @@ const LINES: &[&[Room]] = &[
                 "telemetry::console",
                 "telemetry::log",
                 "telemetry::progress",
+                "telemetry::terminal",
             ],
         ),
     ],

@@ -34,6 +34,7 @@ mod late;
 mod layers;
 mod limits;
 mod local_refusals;
+mod login;
 mod many;
 mod no_ids;
 mod organization;
