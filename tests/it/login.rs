@@ -158,8 +158,8 @@ fn a_day_that_is_none_is_refused() {
 fn a_terminal_is_asked_for_whatever_is_missing() {
     let site = site();
     let typed = |answers: &str, more: &str| {
-        fs::write(site.path("pty.py"), PTY).unwrap();
-        let script = format!("python3 pty.py {answers} -- \"$PROGRAM\" auth login {more}");
+        fs::write(site.path("drive.py"), PTY).unwrap();
+        let script = format!("python3 drive.py {answers} -- \"$PROGRAM\" auth login {more}");
         Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap())
     };
     site.command(&[]);
@@ -177,7 +177,7 @@ fn a_terminal_is_asked_for_whatever_is_missing() {
         "Key of `acme`",
         "keyring",
     ] {
-        assert!(seen.contains(words), "`{words}` in: {seen}");
+        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
     }
     assert!(!seen.contains(API_KEY), "{seen}");
     assert_eq!(run.code, 4, "{seen}");
@@ -191,7 +191,7 @@ fn a_terminal_is_asked_for_whatever_is_missing() {
         "holds blanks",
         "does not work, so it is not kept",
     ] {
-        assert!(seen.contains(words), "`{words}` in: {seen}");
+        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
     }
     assert!(!seen.contains("wrong-key"), "{seen}");
     assert_eq!(run.code, 4);

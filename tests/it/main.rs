@@ -21,6 +21,7 @@ mod convert;
 mod crash;
 mod demo;
 mod disk_full;
+mod expiry;
 mod faults;
 mod files;
 mod full_minutes;
