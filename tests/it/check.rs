@@ -153,11 +153,8 @@ fn the_newest_event_is_the_newest_that_there_is() {
     site.control.add_org_events(2_000);
     let newest = |source: &str| {
         let object = object(&check(&site, source));
-        let time = step(&object, "newest_event")["time"]
-            .as_str()
-            .unwrap()
-            .to_owned();
-        time
+        let time = &step(&object, "newest_event")["time"];
+        time.as_str().unwrap().to_owned()
     };
     let of_jira: Value = serde_json::from_str(&site.control.jira_texts()[0]).unwrap();
     let created = of_jira["created"].as_str().unwrap();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use atlaudit::sandbox::{
@@ -62,13 +63,7 @@ fn a_key_lives_in_the_secret_service() {
 #[ignore = "needs an unlocked Secret Service; .ci/run starts one"]
 fn the_old_key_stays_until_the_new_one_works() {
     let site = site();
-    let config = site.path("config/atlaudit/config.toml");
-    fs::create_dir_all(config.parent().unwrap()).unwrap();
-    let written = format!(
-        "# Ours.\n[sources.rotated] # Jira\ntype = 'jira-audit'\nsite = '{JIRA_SITE}'\nemail = '{JIRA_EMAIL}' # of the token\ngateway = true\nbase_url = '{}'\nexpires_on = 2027-01-01 # of the token\n",
-        site.base_url()
-    );
-    fs::write(&config, &written).unwrap();
+    let (config, written) = rotated(&site);
     let rotate = |more: &[&str], key: &str| login(&site, &[&["rotated"], more].concat(), key);
     let run = rotate(&[], JIRA_TOKEN);
     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -178,6 +173,18 @@ fn a_key_that_grows_old_is_warned_of_once_a_day() {
     assert!(told.stderr.contains("200 days old"), "{}", told.stderr);
     assert!(String::from_utf8(told.stdout).unwrap().contains(" 200d "));
     site.ok(&["auth", "logout", "aged"]);
+}
+
+/// Writes a configuration with the source `rotated`, as a person would; returns where it is and its text.
+fn rotated(site: &Site) -> (PathBuf, String) {
+    let config = site.path("config/atlaudit/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    let written = format!(
+        "# Ours.\n[sources.rotated] # Jira\ntype = 'jira-audit'\nsite = '{JIRA_SITE}'\nemail = '{JIRA_EMAIL}' # of the token\ngateway = true\nbase_url = '{}'\nexpires_on = 2027-01-01 # of the token\n",
+        site.base_url()
+    );
+    fs::write(&config, &written).unwrap();
+    (config, written)
 }
 
 /// A site whose configuration names no source yet: login adds it.

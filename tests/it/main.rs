@@ -49,5 +49,6 @@ mod signals;
 mod silence;
 mod state;
 mod stuck;
+mod tls;
 mod verbatim;
 mod window;

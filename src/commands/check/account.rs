@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::commands::check::step::{Mark, Name, Step};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
+use crate::exit::Exit;
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 
@@ -167,7 +168,9 @@ impl Account {
         };
         let text = serde_json::to_string(&object).map_err(|error| {
             let what = "the account cannot be written as JSON";
-            AppError::new(crate::exit::Exit::Unexpected, what).because(&error)
+            AppError::new(Exit::Unexpected, what)
+                .because(&error)
+                .hint("please report it")
         })?;
         Ok(stdout::print(&format!("{text}\n"))?)
     }

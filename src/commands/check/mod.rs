@@ -26,10 +26,10 @@ pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result
         let failed = Checking::new(request, source, env, &mut account)
             .all_steps()
             .await
-            .err()
-            .map(|error| error.of_source(source.name.as_str()));
+            .err();
         account.end(failed.as_ref())?;
         if let Some(error) = failed {
+            let error = error.of_source(source.name.as_str());
             if !env.stdout_is_terminal {
                 error.tell(console);
             }

@@ -118,7 +118,8 @@ impl<'a> Checking<'a> {
         self.account.at(Name::Dns);
         let limit = self.source.connection.timeout.min(LONGEST);
         let proxy = proxy::between(&self.source.connection, url, self.env);
-        let unusable = || AppError::new(Exit::Config, "the address names no host");
+        let unusable =
+            || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
         let server = Spot::of(url).ok_or_else(unusable)?;
         let (spot, whose) = match proxy {
             Some(proxy) => (proxy, "the proxy "),
