@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::sink::stdout;
 use crate::telemetry::console::Console;
 use crate::telemetry::log;
+use crate::telemetry::terminal::Terminal;
 
 /// Runs the program with the arguments `typed`, its own name first.
 ///
@@ -45,6 +46,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let outside = Outside {
         read: &|path: &Path| std::fs::read_to_string(path),
         in_keyring: &keyring::names,
+        person: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
         Ok(action) => {
@@ -80,13 +82,13 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
         Action::Pull(request) => return pull::run(request, env, console).await,
         Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
-        Action::AuthStatus(settings) => auth::status(&settings, env).await?,
+        Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
         Action::AuthLogout(name) => auth::logout(&name, console).await?,
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,
         Action::Follow(request) => return follow::run(request, env, console).await,
-        Action::Check(request) => check::run(request, env).await?,
+        Action::Check(request) => return check::run(&request, env, console).await,
         Action::Status(request) => status::run(&request)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
         Action::Man(None) => stdout::print(&generate::man())?,

@@ -46,6 +46,12 @@ impl AppError {
         self
     }
 
+    /// Adds what another failure said, as the reason.
+    pub fn add_causes(&mut self, of: &Message) {
+        self.message.causes.push(of.text.clone());
+        self.message.causes.extend(of.causes.iter().cloned());
+    }
+
     /// Names the source that it happened to, where the text does not.
     pub fn of_source(mut self, source: &str) -> AppError {
         if !self.message.text.contains(&format!("`{source}`")) {
@@ -62,6 +68,11 @@ impl AppError {
     /// Whether it is no fault and nothing is told of it.
     pub fn is_quiet(&self) -> bool {
         self.is_quiet
+    }
+
+    /// All that is told of it.
+    pub fn message(&self) -> &Message {
+        &self.message
     }
 
     /// What failed, in one line.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand};
 use clap_complete::Shell;
 use url::Url;
@@ -101,7 +102,7 @@ pub enum Command {
 pub enum AuthCommand {
     /// Ask for a key, test it, keep it in the OS keyring
     Login(LoginArgs),
-    /// Show where each source's credential comes from, whether it answers, when it expires
+    /// Show where each source's credential comes from, whether it answers, how old it is and when it expires
     Status,
     /// Remove a source's key from the OS keyring
     Logout {
@@ -217,6 +218,12 @@ pub struct LoginArgs {
     /// Read the key from stdin instead of asking for it
     #[arg(long)]
     pub with_key: bool,
+    /// Keep the key also where it cannot be tested now
+    #[arg(long)]
+    pub untested: bool,
+    /// The day the key expires, where Atlassian does not tell
+    #[arg(long, value_name = "DATE", value_parser = values::checked(field::date))]
+    pub expires_on: Option<NaiveDate>,
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,

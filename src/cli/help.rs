@@ -62,8 +62,11 @@ before the next pull. Credentials are read anew for each pull.",
         path: &["check"],
         examples: "\
   atlaudit check
-  atlaudit check acme --json | jq .",
-        more: "Nothing is written and no checkpoint is touched. The exit code is that of the worst source.",
+  atlaudit check acme --json | jq '.steps[] | select(.state != \"ok\")'",
+        more: "\
+Each step stands on its line with its time: configuration, credential, DNS, connection, TLS, answer,
+authorised, permitted, a page, the newest event, the clocks, the limit, the key's end, state, output.
+The first one that fails ends with its cause and what to do. Nothing is written or remembered.",
     },
     Words {
         path: &["status"],
@@ -95,20 +98,27 @@ exit code is 3.",
     Words {
         path: &["auth", "login"],
         examples: "\
+  atlaudit auth login acme                 a new source, or a new key for one that is known
   atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000
   atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
   pass show atlassian/acme | atlaudit auth login acme --with-key",
-        more: "",
+        more: "\
+Whatever is missing is asked for on a terminal; without one the flags say it all. The key is tested
+before it is kept, and the one kept before stays until the new one works.",
     },
     Words {
         path: &["auth", "status"],
-        examples: "  atlaudit auth status",
-        more: "",
+        examples: "\
+  atlaudit auth status
+  atlaudit -q auth status > /dev/null      only what is wrong, and an exit code",
+        more: "\
+Each source is asked for one page. A key that ends within 30 days, or was kept more than six months
+ago, is warned of.",
     },
     Words {
         path: &["auth", "logout"],
         examples: "  atlaudit auth logout acme",
-        more: "The source stays in the configuration, and its checkpoint in the state.",
+        more: "The source stays in the configuration, and the key stays good until it is revoked at Atlassian.",
     },
     Words {
         path: &["demo"],

@@ -2,18 +2,19 @@
 
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::questions;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check::{self, LoginFlags};
 use crate::config::env::Env;
 use crate::config::error::ConfigError;
 use crate::config::places;
 use crate::config::request::LoginRequest;
-use crate::config::settings::SourceSettings;
+use crate::config::settings::{SourceSettings, Target};
 use crate::model::name::SourceKind;
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
 pub fn request(
-    typed: LoginArgs,
+    mut typed: LoginArgs,
     global: &GlobalArgs,
     env: &Env,
     outside: &Outside<'_>,
@@ -39,6 +40,12 @@ pub fn request(
         )?),
         false => None,
     };
+    let may_ask = env.stdin_is_terminal && !typed.with_key;
+    match &known {
+        Some(known) => refuse_another_log(&typed, known)?,
+        None if may_ask => ask(&mut typed, outside)?,
+        None => {}
+    }
     let kind = kind(&typed, known.as_ref())?;
     let flags = LoginFlags {
         kind: Some(kind),
@@ -54,9 +61,50 @@ pub fn request(
         name: typed.name,
         state_dir: places::state_dir(global.state_dir.as_deref(), env)?,
         with_key: typed.with_key,
+        untested: typed.untested,
+        expires_on: typed.expires_on,
         config_file: place.path,
-        is_known: known.is_some(),
+        known,
     })
+}
+
+/// Asks for what is missing, where somebody can be asked.
+fn ask(typed: &mut LoginArgs, outside: &Outside<'_>) -> Result<(), ResolveError> {
+    let Some(mut person) = (outside.person)() else {
+        return Ok(());
+    };
+    questions::complete(typed, &mut *person).map_err(|error| {
+        ResolveError::usage(
+            format!("what is missing could not be asked for: {error}"),
+            "give it with flags: see `atlaudit auth login --help`",
+        )
+    })
+}
+
+/// A source that reads another log has another history: its checkpoint and its ids would be wrong.
+fn refuse_another_log(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
+    let configured = match &known.target {
+        Target::OrgEvents { org_id, .. } => org_id.clone(),
+        target => target.site(),
+    };
+    let flag = match &known.target {
+        Target::OrgEvents { .. } => typed.org_id.clone(),
+        Target::Site(_) => typed.site.clone(),
+        Target::Datacenter { username, .. } => typed.base_url.clone().and_then(|base_url| {
+            let username = username.clone();
+            Target::Datacenter { base_url, username }.site()
+        }),
+    };
+    match (configured, flag) {
+        (Some(configured), Some(flag)) if configured != flag => Err(ResolveError::usage(
+            format!(
+                "source `{}` collects from {configured}, not from {flag}",
+                typed.name
+            ),
+            "choose another name for another organization or site, so that each keeps its history",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The source's type: configured, typed, or told by the other flags.

@@ -8,6 +8,7 @@ mod help;
 mod login;
 pub mod parse;
 mod pull;
+mod questions;
 pub mod resolve;
 mod values;
 

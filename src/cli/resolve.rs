@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::{convert, login, pull};
+use crate::config::ask::Ask;
 use crate::config::check;
 use crate::config::env::Env;
 use crate::config::error::ConfigError;
@@ -29,6 +30,8 @@ pub struct Outside<'a> {
     /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
     /// the environment names a source.
     pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
+    /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
+    pub person: &'a dyn Fn() -> Option<Box<dyn Ask>>,
 }
 
 /// How messages are written; known before anything can fail.
@@ -81,6 +84,7 @@ pub fn resolve(
             let settings = pull_settings(global, env, &typed.names, outside)?;
             Action::Check(CheckRequest {
                 sources: check::select(&settings, &typed.names)?,
+                config_file: settings.config_file,
                 state_dir: settings.state_dir,
                 json: typed.json,
             })

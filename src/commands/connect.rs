@@ -262,6 +262,8 @@ mod tests {
             org_id: org_id.map(str::to_owned),
             account: email.map(str::to_owned),
             origin: String::new(),
+            stored: None,
+            expires: None,
         };
         endpoint_name(endpoint(target), target, &credential)
     }

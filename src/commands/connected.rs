@@ -111,7 +111,7 @@ impl Connected {
     }
 
     /// What stands before the paths of the API.
-    async fn product_url(&self, lookups: &Lookups) -> Result<Url, AppError> {
+    pub(super) async fn product_url(&self, lookups: &Lookups) -> Result<Url, AppError> {
         let Target::Site(site) = &self.target else {
             return Ok(self.target.base_url().clone());
         };
@@ -205,7 +205,7 @@ impl Asking {
     }
 
     /// The same, for what is not worth a second attempt.
-    fn quickly(&self) -> Asking {
+    pub(super) fn quickly(&self) -> Asking {
         Asking {
             transport: self.transport.clone(),
             limits: self.limits.clone(),

@@ -50,7 +50,9 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     let folder = tempfile::tempdir().map_err(|error| {
-        AppError::new(Exit::Output, "cannot create a temporary folder").because(&error)
+        AppError::new(Exit::Output, "cannot create a temporary folder")
+            .because(&error)
+            .hint("name a folder that this user may write to with TMPDIR")
     })?;
     let sandbox = start(Options::default()).await?;
     let is_watched = env.stdout_is_terminal;
@@ -143,6 +145,8 @@ fn sources(
                 org_id: flags.org_id,
                 account: flags.email,
                 origin: "sandbox".to_owned(),
+                stored: None,
+                expires: None,
             };
             Ok((settings, credential))
         })

@@ -8,6 +8,7 @@ mod connected;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;
+mod expiry;
 pub mod follow;
 pub mod man;
 mod organization;

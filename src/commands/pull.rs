@@ -6,12 +6,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use tokio::sync::watch;
 
 use crate::commands::collect::{Collection, Terms};
 use crate::commands::connect::sharing;
-use crate::commands::{stop, summary};
+use crate::commands::{expiry, stop, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
@@ -21,10 +20,8 @@ use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::stop::{Stop, unless_asked};
-use crate::telemetry::console::{Console, Level, Message};
-
-/// Days before a credential's end from which every run warns of it.
-const EXPIRY_NOTICE_DAYS: i64 = 30;
+use crate::state::notices::Notices;
+use crate::telemetry::console::Console;
 
 /// Pulls, and returns how the worst source ended.
 ///
@@ -46,9 +43,11 @@ pub async fn run(
     };
     let mut collection = Collection::new(terms, sharing(env));
     let mut sources = Vec::new();
+    let notices = Notices::new(&request.state_dir);
     for settings in request.sources {
-        warn_of_expiry(&settings, request.now.date_naive(), console);
         let credential = credential(&settings, env, &stop).await;
+        let known = credential.as_ref().ok();
+        expiry::warn_daily(&settings, known, &notices, request.now, console);
         if let Ok(credential) = &credential {
             collection.allow(&settings, credential);
         }
@@ -83,28 +82,6 @@ async fn credential(
     stop: &watch::Receiver<Stop>,
 ) -> Result<Credential, AppError> {
     Ok(unless_asked(stop, credentials::load(settings, env)).await??)
-}
-
-fn warn_of_expiry(settings: &SourceSettings, today: NaiveDate, console: &Console) {
-    let Some(end) = settings.expires_on else {
-        return;
-    };
-    let days = (end - today).num_days();
-    if days > EXPIRY_NOTICE_DAYS {
-        return;
-    }
-    let when = match days {
-        ..0 => format!("expired on {end}"),
-        0 => "expires today".to_owned(),
-        1 => "expires tomorrow".to_owned(),
-        _ => format!("expires in {days} days, on {end}"),
-    };
-    let mut message = Message::new(format!("source `{}`: the credential {when}", settings.name));
-    message.hint = Some(format!(
-        "make a new one, then `atlaudit auth login {}`, and set `expires_on`",
-        settings.name
-    ));
-    console.say(Level::Warning, &message);
 }
 
 /// Opens the report before anything else is done: a wrong path is told at once.

@@ -33,7 +33,7 @@ pub fn duration(text: &str) -> Result<Duration, Refusal> {
 pub fn some_duration(text: &str) -> Result<Duration, Refusal> {
     let span = duration(text)?;
     if span.is_zero() {
-        return Err(Refusal::new("must be longer than zero"));
+        return Err(Refusal::new("must be longer than zero").hint("write it like `30s` or `5m`"));
     }
     Ok(span)
 }
@@ -100,6 +100,21 @@ pub fn username(text: &str) -> Result<String, Refusal> {
     Ok(name.to_owned())
 }
 
+/// What the organization's list of keys calls a key: its name, label or id, and never the key itself.
+pub fn key_name(text: &str) -> Result<String, Refusal> {
+    let name = text.trim();
+    if name.is_empty()
+        || name.len() > 255
+        || name.contains(char::is_control)
+        || looks_like_key(name)
+    {
+        return Err(Refusal::new("not the name of a key").hint(
+            "use the name that Atlassian Administration shows beside the key, not the key itself",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
 /// A site's cloud id: it becomes a segment of a URL's path.
 pub fn cloud_id(text: &str) -> Result<String, Refusal> {
     let id = text.trim();
@@ -135,7 +150,9 @@ pub fn base_url(text: &str) -> Result<Url, Refusal> {
     let mut url = Url::parse(text.trim())
         .map_err(|_| Refusal::new("not a URL").hint("write it like `https://api.atlassian.com`"))?;
     if !url.has_host() {
-        return Err(Refusal::new("a URL without a host"));
+        return Err(
+            Refusal::new("a URL without a host").hint("write it like `https://api.atlassian.com`")
+        );
     }
     match url.scheme() {
         "https" => {}
@@ -144,14 +161,18 @@ pub fn base_url(text: &str) -> Result<Url, Refusal> {
             return Err(Refusal::new("`http://` would send the key in the clear")
                 .hint("use `https://` (`http://` is only for a server on this machine)"));
         }
-        _ => return Err(Refusal::new("must start with `https://`")),
+        _ => {
+            return Err(Refusal::new("must start with `https://`")
+                .hint("write it like `https://api.atlassian.com`"));
+        }
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Refusal::new("must not hold a user name or password")
             .hint("keep secrets in `credential`"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(Refusal::new("must end before `?` and `#`"));
+        return Err(Refusal::new("must end before `?` and `#`")
+            .hint("write it like `https://api.atlassian.com`"));
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

@@ -106,6 +106,7 @@ pub struct SourceTable {
     pub initial_lookback: Text,
     pub overlap: Text,
     pub late_margin: Text,
+    pub key_name: Text,
     /// A string or a TOML date.
     pub expires_on: Option<Spanned<toml::Value>>,
     pub base_url: Text,

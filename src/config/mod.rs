@@ -1,8 +1,10 @@
 //! Owns what the user wants: the file as typed, the environment as captured, the settings as checked.
 
+pub mod ask;
 pub mod blame;
 pub mod check;
 pub mod credential_spec;
+pub mod edit;
 pub mod env;
 pub mod error;
 pub mod field;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
@@ -78,6 +79,8 @@ pub struct FollowRequest {
 pub struct CheckRequest {
     /// The sources to check.
     pub sources: Vec<SourceSettings>,
+    /// The configuration file, if there is one.
+    pub config_file: Option<PathBuf>,
     /// Where checkpoints live.
     pub state_dir: PathBuf,
     /// One JSON object a source.
@@ -173,8 +176,12 @@ pub struct LoginRequest {
     pub config_file: PathBuf,
     /// Where what is looked up is kept.
     pub state_dir: PathBuf,
-    /// Whether the configuration names the source already.
-    pub is_known: bool,
+    /// Keep a key that cannot be tested, too.
+    pub untested: bool,
+    /// The day it ends, as the user says.
+    pub expires_on: Option<NaiveDate>,
+    /// The source as the configuration has it, if it has it.
+    pub known: Option<SourceSettings>,
     /// The source, configured or new, with the flags applied.
     pub source: SourceSettings,
 }

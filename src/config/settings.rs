@@ -36,6 +36,8 @@ pub struct SourceSettings {
     pub overlap: Duration,
     /// How far after `--until` a bounded read asks, for events processed late.
     pub late_margin: Duration,
+    /// What the organization's list of keys calls the credential: its name, label or id.
+    pub key_name: Option<String>,
     /// The day the credential expires, as the user says.
     pub expires_on: Option<NaiveDate>,
     /// Records asked for in one page.

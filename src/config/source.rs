@@ -113,6 +113,7 @@ pub(super) fn check(
         initial_lookback: lookback.unwrap_or(7 * DAY),
         overlap: overlap.unwrap_or(10 * MINUTE),
         late_margin: late_margin.unwrap_or(DAY),
+        key_name: at.take("key_name", &table.key_name, |text| field::key_name(text))?,
         expires_on: at.take("expires_on", &table.expires_on, expiry)?,
         page_size: page_size.unwrap_or(most),
         concurrency: concurrency.unwrap_or(default_concurrency(kind)),

@@ -88,8 +88,9 @@ fn refuse_alien_keys(
     const ORG: &[SourceKind] = &[SourceKind::OrgEvents];
     const SITE: &[SourceKind] = &[SourceKind::JiraAudit, SourceKind::ConfluenceAudit];
     const DATACENTER: &[SourceKind] = &[SourceKind::DatacenterAudit];
-    let texts: [(&str, &Text, &[SourceKind]); 5] = [
+    let texts: [(&str, &Text, &[SourceKind]); 6] = [
         ("org_id", &table.org_id, ORG),
+        ("key_name", &table.key_name, ORG),
         ("site", &table.site, SITE),
         ("email", &table.email, SITE),
         ("cloud_id", &table.cloud_id, SITE),

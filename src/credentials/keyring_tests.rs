@@ -29,6 +29,8 @@ fn a_secret_is_kept_read_and_removed() {
         api_key: SecretString::from("k"),
         org_id: Some("o".to_owned()),
         email: None,
+        stored: None,
+        expires: None,
     };
     entry
         .set_password(kept.to_text().unwrap().expose_secret())

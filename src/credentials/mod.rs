@@ -9,10 +9,12 @@ pub mod keyring;
 mod systemd;
 mod value;
 
+use chrono::NaiveDate;
 use secrecy::SecretString;
 
 use crate::config::env::Env;
 use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
 pub use value::{StoredSecret, check_key};
@@ -28,6 +30,10 @@ pub struct Credential {
     pub account: Option<String>,
     /// Where it was found, in words that may be printed.
     pub origin: String,
+    /// When `auth login` kept it, where that is known.
+    pub stored: Option<Timestamp>,
+    /// The day it ends, where `auth login` was told.
+    pub expires: Option<NaiveDate>,
 }
 
 /// Looks where `source` says, and checks what is there.
@@ -54,6 +60,8 @@ pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, Cred
         org_id: org_id.or(kept.org_id),
         account: account.or(kept.email),
         origin,
+        stored: kept.stored,
+        expires: kept.expires,
     })
 }
 

@@ -1,10 +1,12 @@
 //! Owns the text that a secret is kept as: the key alone, or a JSON object with what belongs to it.
 
+use chrono::NaiveDate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::Refusal;
 use crate::config::field;
+use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
 /// A key and what is kept beside it.
 #[derive(Debug, Clone)]
@@ -15,6 +17,10 @@ pub struct StoredSecret {
     pub org_id: Option<String>,
     /// The account that the token belongs to.
     pub email: Option<String>,
+    /// When it was put there; nothing in what earlier versions kept.
+    pub stored: Option<Timestamp>,
+    /// The day it ends, where that was known then.
+    pub expires: Option<NaiveDate>,
 }
 
 /// The JSON form. Without `Debug`: it holds the key in the clear.
@@ -25,6 +31,11 @@ struct Object {
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     api_key: String,
+    /// Of any type: what nobody can read is not worth a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires: Option<serde_json::Value>,
 }
 
 impl StoredSecret {
@@ -34,6 +45,8 @@ impl StoredSecret {
             org_id: self.org_id.clone(),
             email: self.email.clone(),
             api_key: self.api_key.expose_secret().to_owned(),
+            stored: self.stored.map(|time| format_millis(time).into()),
+            expires: self.expires.map(|day| day.to_string().into()),
         };
         serde_json::to_string(&object)
             .map(SecretString::from)
@@ -49,6 +62,8 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Re
             api_key: key(text, place)?,
             org_id: None,
             email: None,
+            stored: None,
+            expires: None,
         });
     }
     // serde's message would quote a value of the wrong type.
@@ -66,7 +81,10 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Re
     };
     let org_id = object.org_id.filter(|id| !id.trim().is_empty());
     let email = object.email.filter(|email| !email.trim().is_empty());
+    let text = |value: &Option<serde_json::Value>| value.as_ref()?.as_str().map(str::to_owned);
     Ok(StoredSecret {
+        stored: text(&object.stored).and_then(|time| parse_api_time(&time)),
+        expires: text(&object.expires).and_then(|day| field::date(&day).ok()),
         api_key: key(&object.api_key, place)?,
         org_id: org_id
             .map(|id| beside("org_id", field::org_id(&id)))
@@ -128,14 +146,22 @@ mod tests {
             api_key: SecretString::from("k\"1"),
             org_id: Some("o-1".to_owned()),
             email: None,
+            stored: parse_api_time("2026-11-20T09:30:00Z"),
+            expires: field::date("2027-06-30").ok(),
         };
         let text = kept.to_text().unwrap();
-        assert_eq!(text.expose_secret(), r#"{"org_id":"o-1","api_key":"k\"1"}"#);
+        assert_eq!(
+            text.expose_secret(),
+            r#"{"org_id":"o-1","api_key":"k\"1","stored":"2026-11-20T09:30:00.000Z","expires":"2027-06-30"}"#
+        );
+        let earlier = read(r#"{"api_key": "k", "stored": 5, "expires": "soon"}"#).unwrap();
+        assert_eq!((earlier.stored, earlier.expires), (None, None));
         let back = parse(&text, "here").unwrap();
         assert_eq!(
             (back.org_id.as_deref(), back.api_key.expose_secret()),
             (Some("o-1"), "k\"1")
         );
+        assert_eq!((back.stored, back.expires), (kept.stored, kept.expires));
         assert!(!format!("{back:?}").contains("k\"1"));
     }
 

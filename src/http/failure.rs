@@ -96,6 +96,7 @@ impl Failure {
             FailureKind::ScopeMissing => scope(self.endpoint),
             FailureKind::Forbidden => permission(self.endpoint),
             FailureKind::NotFound => address(self.endpoint, self.is_through_gateway),
+            FailureKind::Tls => untrusted(&self.message),
             kind => general(kind),
         }
     }
@@ -125,11 +126,14 @@ fn what(kind: FailureKind) -> &'static str {
 
 const ORGANIZATION_UNTOLD: &str = "the key may read events all the same: add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/";
 
+const KEYS_UNTOLD: &str =
+    "only a key with the scope `read:keys:admin` tells when it ends; else set `expires_on`";
+
 const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
 
 fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
-        Endpoint::EventsStream | Endpoint::Organizations => {
+        Endpoint::EventsStream | Endpoint::Organizations | Endpoint::ApiKeys => {
             "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
         }
         Endpoint::TenantInfo => SITE_CLOSED,
@@ -148,6 +152,7 @@ fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
 fn scope(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Organizations => ORGANIZATION_UNTOLD,
+        Endpoint::ApiKeys => KEYS_UNTOLD,
         Endpoint::EventsStream => {
             "create an API key with the scope `read:events:admin`, or one without scopes"
         }
@@ -164,6 +169,7 @@ fn scope(endpoint: Endpoint) -> &'static str {
 fn permission(endpoint: Endpoint) -> &'static str {
     match endpoint {
         Endpoint::Organizations => ORGANIZATION_UNTOLD,
+        Endpoint::ApiKeys => KEYS_UNTOLD,
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::JiraUsers => {
             "give the account the global permission `Browse users and groups`, or take `resolve_users` out"
@@ -186,6 +192,7 @@ fn permission(endpoint: Endpoint) -> &'static str {
 fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::Organizations => ORGANIZATION_UNTOLD,
+        Endpoint::ApiKeys => KEYS_UNTOLD,
         Endpoint::JiraUsers => "take `resolve_users` out: the site has no Jira",
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
         Endpoint::DatacenterEvents => {
@@ -194,6 +201,29 @@ fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
         Endpoint::TenantInfo => "check `site`, or set `cloud_id`",
         _ if is_through_gateway => "check `site`, and `cloud_id` if it is set",
         _ => "check `site`, and `base_url` if it is set",
+    }
+}
+
+/// The TLS library words its verdicts in English only, and each asks for something else.
+fn untrusted(message: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&[
+        "UnknownIssuer",
+        "unknown issuer",
+        "SelfSigned",
+        "CaUsedAsEndEntity",
+    ]) {
+        "nobody that this system trusts signed the certificate: for a company's own authority, or behind an inspecting proxy, set `ca_file` to the authority's certificate (PEM)"
+    } else if says(&["expired", "Expired"]) {
+        "the server's certificate has expired: its owner must renew it; if it is valid elsewhere, check this machine's clock"
+    } else if says(&["not valid yet", "NotValidYet"]) {
+        "the server's certificate is not valid yet: check this machine's clock"
+    } else if says(&["not valid for name", "NotValidForName"]) {
+        "the certificate is another host's: check the host in `site` or `base_url`"
+    } else if says(&["corrupt message", "InvalidContentType"]) {
+        "what answers there speaks no TLS: check the port in `base_url`, and whether a proxy stands in front"
+    } else {
+        "check the clock and the host name; behind an inspecting proxy set `ca_file` to its certificate"
     }
 }
 
@@ -220,9 +250,6 @@ fn general(kind: FailureKind) -> &'static str {
         FailureKind::TimedOut => "run again later, or raise `timeout`; nothing is lost",
         FailureKind::ConnectionLost => {
             "run again later; if it stays so, look for a proxy or firewall that cuts connections"
-        }
-        FailureKind::Tls => {
-            "check the clock and the host name; behind an inspecting proxy set `ca_file` to its certificate"
         }
         FailureKind::TooLarge => "set a smaller `page_size`",
         FailureKind::Unreadable => {
@@ -270,5 +297,26 @@ mod tests {
         assert!(failure.hint().contains("email"));
         failure.kind = FailureKind::Tls;
         assert!(failure.hint().contains("ca_file"));
+        for (message, hint) in [
+            (
+                "no secure connection: invalid peer certificate: UnknownIssuer",
+                "`ca_file`",
+            ),
+            (
+                "invalid peer certificate: certificate expired: verified at time 1 (UNIX), but certificate is not valid after 0",
+                "has expired",
+            ),
+            (
+                "invalid peer certificate: certificate not valid for name \"a.example\"",
+                "another host's",
+            ),
+            (
+                "received corrupt message of type InvalidContentType",
+                "no TLS",
+            ),
+        ] {
+            failure.message = message.to_owned();
+            assert!(failure.hint().contains(hint), "{message}");
+        }
     }
 }

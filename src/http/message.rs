@@ -16,6 +16,8 @@ pub enum Endpoint {
     DatacenterEvents,
     /// `/admin/v1/orgs`.
     Organizations,
+    /// `/admin/api-access/v1/orgs/{org}/api-keys`.
+    ApiKeys,
     /// `/_edge/tenant_info`, which needs no credential.
     TenantInfo,
     /// `/rest/api/3/user/bulk`.

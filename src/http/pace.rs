@@ -81,7 +81,7 @@ fn until(time: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// RFC 9110, section 5.6.7: IMF-fixdate, and the two obsolete forms that a recipient must accept.
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(time) = DateTime::parse_from_rfc2822(text) {
         return Some(time.with_timezone(&Utc));

@@ -56,6 +56,10 @@ pub struct Behaviour {
     pub gzip: bool,
     /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
     pub scoped_key: bool,
+    /// The key may list the organization's keys (`read:keys:admin`).
+    pub lists_keys: bool,
+    /// The pages of that list, each as it is; the cursor of the second is `page-1`. Empty: one key of ours.
+    pub key_pages: Vec<String>,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
     /// A Jira date without a zone gives an empty 200 at the site too, not only through the gateway
@@ -126,6 +130,8 @@ impl Default for Behaviour {
             pretty_json: false,
             gzip: false,
             scoped_key: false,
+            lists_keys: true,
+            key_pages: Vec::new(),
             free_plan: false,
             zoneless_empty_everywhere: true,
             insert_on_jira_page: 0,

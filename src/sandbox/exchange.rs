@@ -110,7 +110,7 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         Route::JiraAudit(way) => jira::refusal(ask, way, world.behaviour.free_plan),
         Route::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
         Route::DatacenterEvents => datacenter::refusal(ask),
-        Route::Orgs | Route::Org(_) | Route::OrgEvents(_) => org::refusal(ask),
+        Route::Orgs | Route::Org(_) | Route::OrgEvents(_) | Route::ApiKeys(_) => org::refusal(ask),
         Route::JiraUsers(_) | Route::TenantInfo | Route::DatacenterWhoami | Route::Unknown => None,
     };
     if let Some(reply) = refused {
@@ -134,6 +134,7 @@ fn endpoint(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         Route::Orgs => org::list(world),
         Route::Org(id) => org::one(id, &ask.path),
         Route::OrgEvents(id) => org::events(world, ask, id, fault),
+        Route::ApiKeys(id) => org::api_keys(world, ask, id),
         Route::TenantInfo => access::tenant_info(),
         Route::JiraAudit(way) => jira::records(world, ask, way, fault),
         Route::JiraUsers(way) => jira::bulk(ask, way),

@@ -22,6 +22,8 @@ pub enum Route {
     Org(String),
     /// `/admin/v1/orgs/{org_id}/events-stream`
     OrgEvents(String),
+    /// `/admin/api-access/v1/orgs/{org_id}/api-keys`
+    ApiKeys(String),
     /// `/_edge/tenant_info`, which needs no credential
     TenantInfo,
     /// `/rest/api/3/auditing/record`
@@ -55,6 +57,9 @@ impl Route {
             ["admin", "v1", "orgs"] => Self::Orgs,
             ["admin", "v1", "orgs", org] => Self::Org((*org).to_owned()),
             ["admin", "v1", "orgs", org, "events-stream"] => Self::OrgEvents((*org).to_owned()),
+            ["admin", "api-access", "v1", "orgs", org, "api-keys"] => {
+                Self::ApiKeys((*org).to_owned())
+            }
             ["_edge", "tenant_info"] => Self::TenantInfo,
             ["ex", "jira", cloud, rest @ ..] => Self::jira(rest, Way::Gateway((*cloud).to_owned())),
             ["ex", "confluence", cloud, rest @ ..] => {
@@ -99,6 +104,7 @@ impl Route {
             Self::DatacenterEvents => Some(Api::DatacenterAudit),
             Self::Orgs
             | Self::Org(_)
+            | Self::ApiKeys(_)
             | Self::TenantInfo
             | Self::JiraUsers(_)
             | Self::DatacenterWhoami
@@ -117,6 +123,10 @@ mod tests {
         for (path, route) in [
             ("/admin/v1/orgs", Route::Orgs),
             ("/admin/v1/orgs/x", Route::Org("x".into())),
+            (
+                "/admin/api-access/v1/orgs/x/api-keys",
+                Route::ApiKeys("x".into()),
+            ),
             (
                 "/admin/v1/orgs/x/events-stream",
                 Route::OrgEvents("x".into()),

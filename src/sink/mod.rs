@@ -12,6 +12,7 @@ pub mod pack;
 pub mod path;
 mod rotation;
 pub mod stdout;
+pub mod trial;
 pub mod whole;
 
 use std::io;

@@ -4,6 +4,7 @@
 //! it, a page is a function of the answer. So every source can be tested from a text alone, and a
 //! new API is one new file.
 
+pub mod api_keys;
 pub mod confluence_audit;
 pub mod datacenter_audit;
 pub mod jira_audit;

@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 pub mod lookups;
+pub mod notices;
 pub mod rhythm;
 pub mod seen;
 pub mod store;

@@ -7,3 +7,4 @@ pub mod console;
 pub mod log;
 pub mod meter;
 pub mod progress;
+pub mod terminal;

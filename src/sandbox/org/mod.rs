@@ -1,10 +1,12 @@
-//! The organizations API: `/admin/v1/orgs`, one organization, and its events-stream.
+//! The organizations API: `/admin/v1/orgs`, one organization, its events-stream, and the list of its keys.
 
 mod cursor;
 pub mod errors;
+mod keys;
 mod log;
 mod page;
 
+pub use keys::api_keys;
 pub use log::{OrgEvent, OrgLog};
 pub use page::events;
 

@@ -1,0 +1,162 @@
+//! Owns what `auth login` asks a person about a source that is not configured yet.
+
+use std::io;
+
+use crate::cli::args::LoginArgs;
+use crate::config::ask::{self, Ask};
+use crate::config::error::Refusal;
+use crate::config::field;
+use crate::config::words;
+use crate::model::name::SourceKind;
+
+const KINDS: &str = "\
+What does it collect?
+  1  org-events         an organization's events (admin.atlassian.com)
+  2  jira-audit         the audit log of a Jira Cloud site
+  3  confluence-audit   the audit log of a Confluence Cloud site
+  4  datacenter-audit   the audit log of a Jira, Confluence or Bitbucket Data Center
+";
+
+/// Fills in what is missing. Whoever typed flags is asked only for what the source cannot do without; whoever typed
+/// none, for all of it.
+///
+/// # Errors
+/// There is no terminal any more, or no answer that is of use.
+pub fn complete(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
+    let told = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
+        (Some(kind), ..) => Some(*kind),
+        (None, Some(_), ..) => Some(SourceKind::OrgEvents),
+        (None, None, Some(_), _) => Some(SourceKind::JiraAudit),
+        (None, None, None, Some(_)) => Some(SourceKind::DatacenterAudit),
+        (None, None, None, None) => None,
+    };
+    let kind = match told {
+        Some(kind) => kind,
+        None => {
+            person.tell(&format!("`{}` is a new source. {KINDS}", typed.name))?;
+            ask::until(person, "Type [1]: ", kind_of)?
+        }
+    };
+    // Only now: a type that was typed may contradict the other flags, and is refused with them later.
+    typed.kind.get_or_insert(kind);
+    let asks_all = told.is_none();
+    match kind {
+        SourceKind::OrgEvents => organization(typed, person),
+        SourceKind::JiraAudit | SourceKind::ConfluenceAudit => site(typed, person, asks_all),
+        SourceKind::DatacenterAudit => datacenter(typed, person, asks_all),
+    }
+}
+
+fn kind_of(answer: &str) -> Result<SourceKind, Refusal> {
+    match answer {
+        "" | "1" => Ok(SourceKind::OrgEvents),
+        "2" => Ok(SourceKind::JiraAudit),
+        "3" => Ok(SourceKind::ConfluenceAudit),
+        "4" => Ok(SourceKind::DatacenterAudit),
+        word if field::looks_like_key(word) => {
+            Err(Refusal::new("that is a key; it is asked for later").hint("answer 1, 2, 3 or 4"))
+        }
+        word => words::source_kind(word),
+    }
+}
+
+fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
+    if typed.org_id.is_none() {
+        let question =
+            "Organization id, as in https://admin.atlassian.com/o/ID (empty: ask the key itself): ";
+        typed.org_id = ask::optional(person, question, field::org_id)?;
+    }
+    Ok(())
+}
+
+fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
+    if typed.site.is_none() {
+        typed.site = Some(ask::until(
+            person,
+            "Site, such as acme.atlassian.net: ",
+            field::site,
+        )?);
+    }
+    if typed.email.is_none() {
+        let question = "E-mail address of the token's account (empty: the token is sent alone): ";
+        typed.email = ask::optional(person, question, field::email)?;
+    }
+    if asks_all && !typed.gateway {
+        let question = "Is it a token with scopes, or a service account's? [y/N] ";
+        typed.gateway = ask::yes(person, question)?;
+    }
+    Ok(())
+}
+
+fn datacenter(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
+    if typed.base_url.is_none() {
+        let question = "Address, such as https://jira.acme.example: ";
+        typed.base_url = Some(ask::until(person, question, field::base_url)?);
+    }
+    if asks_all && typed.username.is_none() {
+        let question = "User name (empty: it is a personal access token): ";
+        typed.username = ask::optional(person, question, field::username)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::cli::args::{AuthCommand, Command};
+    use crate::cli::parse::parse;
+    use crate::config::ask::script::Script;
+
+    fn answered(line: &str, answers: &[&'static str]) -> (LoginArgs, Script) {
+        let line = format!("atlaudit auth login {line}");
+        let args = parse(line.split(' ').map(OsString::from)).unwrap();
+        let Command::Auth {
+            command: AuthCommand::Login(mut typed),
+        } = args.command
+        else {
+            panic!("no login");
+        };
+        let mut person = Script::new(answers);
+        complete(&mut typed, &mut person).unwrap();
+        assert!(person.answers.is_empty(), "not asked: {:?}", person.answers);
+        (typed, person)
+    }
+
+    #[test]
+    fn whoever_types_a_name_only_is_asked_for_all_of_it() {
+        let (typed, _) = answered("acme", &["", "o-1"]);
+        assert_eq!(typed.kind, Some(SourceKind::OrgEvents));
+        assert_eq!(typed.org_id.as_deref(), Some("o-1"));
+        let (typed, person) = answered("j", &["5", "2", "acme", "a.example", "", "y"]);
+        assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
+        assert_eq!(
+            (typed.site.as_deref(), typed.email),
+            (Some("a.example"), None)
+        );
+        assert!(typed.gateway && person.seen.contains("not a site's host name"));
+        let (typed, _) = answered("dc", &["datacenter-audit", "http://x", "https://x", "ada"]);
+        assert_eq!(typed.base_url.unwrap().as_str(), "https://x/");
+        assert_eq!(typed.username.as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn whoever_types_flags_is_asked_for_what_is_missing() {
+        let (typed, _) = answered("j --site a.example", &["ada@a.example"]);
+        assert_eq!(typed.email.as_deref(), Some("ada@a.example"));
+        assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
+        assert!(!typed.gateway);
+        answered("j --site a.example --email a@b.c", &[]);
+        answered("acme --org-id o-1", &[]);
+        answered("dc --type datacenter-audit --base-url https://x", &[]);
+        answered("dc --username ada", &["https://x"]);
+        answered("c --type confluence-audit", &["a.example", ""]);
+    }
+
+    #[test]
+    fn a_key_typed_too_early_is_not_shown() {
+        let (_, person) = answered("acme", &["ATCTT3xSECRET", "1", "ATCTT3xSECRET", "o-1"]);
+        assert!(!person.seen.contains("SECRET"), "{}", person.seen);
+    }
+}

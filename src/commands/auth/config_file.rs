@@ -1,0 +1,170 @@
+//! Owns writing the configuration file: made ready before a key is kept, and put into its place after.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::config::error::Refusal;
+use crate::error::AppError;
+use crate::exit::Exit;
+
+/// A new content that lies beside the file.
+#[derive(Debug)]
+pub struct Prepared {
+    path: PathBuf,
+    file: NamedTempFile,
+    /// Of another owner, or with several names: a new file in its place would take these away.
+    stays_the_same_file: bool,
+}
+
+/// Writes what `change` makes of the file at `path` beside it.
+///
+/// # Errors
+/// The file cannot be read or changed, or nothing can be written beside it.
+pub fn prepare(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<String, Refusal>,
+) -> Result<Prepared, AppError> {
+    // A link stays one, and what it leads to is changed.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let facts = match fs::metadata(&real) {
+        Ok(facts) => Some(facts),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(fails(path, &error)),
+    };
+    let old = match &facts {
+        Some(_) => fs::read_to_string(&real).map_err(|error| fails(path, &error))?,
+        None => String::new(),
+    };
+    let new = change(&old).map_err(|refusal| {
+        let what = format!("`{}` cannot be changed: {refusal}", path.display());
+        AppError::new(Exit::Config, what).hint(
+            "write the source into it by hand (config.example.toml shows how), and run this again",
+        )
+    })?;
+    let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
+    let file = beside(&real, &new, mode).map_err(|error| fails(path, &error))?;
+    let user = rustix::process::geteuid().as_raw();
+    Ok(Prepared {
+        stays_the_same_file: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
+        path: real,
+        file,
+    })
+}
+
+impl Prepared {
+    /// Puts the new content into its place.
+    ///
+    /// # Errors
+    /// It cannot be put there.
+    pub fn put(self) -> Result<(), AppError> {
+        let path = self.path.clone();
+        self.try_put().map_err(|error| {
+            let what = format!(
+                "the key is kept, but `{}` cannot be written",
+                path.display()
+            );
+            AppError::new(Exit::Config, what)
+                .because(&error)
+                .hint("write the source into it by hand; see config.example.toml")
+        })
+    }
+
+    fn try_put(self) -> io::Result<()> {
+        if !self.stays_the_same_file {
+            return self
+                .file
+                .persist(&self.path)
+                .map(|_| ())
+                .map_err(|error| error.error);
+        }
+        let text = fs::read(self.file.path())?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(&self.path)?;
+        file.write_all(&text)?;
+        file.sync_all()
+    }
+}
+
+fn beside(path: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn fails(path: &Path, error: &io::Error) -> AppError {
+    let what = format!("nothing was kept: `{}` cannot be written", path.display());
+    AppError::new(Exit::Config, what)
+        .because(error)
+        .hint("check who owns the file and its folder, or name another one with `--config FILE`")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn append(text: &str) -> Result<String, Refusal> {
+        Ok(format!("{text}new\n"))
+    }
+
+    #[test]
+    fn a_file_keeps_its_mode_its_links_and_its_other_names() {
+        let base = tempfile::tempdir().unwrap();
+        let (file, link) = (base.path().join("real.toml"), base.path().join("link.toml"));
+        fs::write(&file, "old\n").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        symlink("real.toml", &link).unwrap();
+        let prepared = prepare(&link, append).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old\n");
+        prepared.put().unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "old\nnew\n");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o640);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+
+        let other = base.path().join("other.toml");
+        fs::hard_link(&file, &other).unwrap();
+        prepare(&file, append).unwrap().put().unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), "old\nnew\nnew\n");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_new_file_is_its_owners_only_and_one_given_up_is_not_there() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("a/b/config.toml");
+        drop(prepare(&file, append).unwrap());
+        assert!(!file.exists());
+        prepare(&file, append).unwrap().put().unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_cannot_be_changed_is_told_before_anything_is_kept() {
+        let base = tempfile::tempdir().unwrap();
+        let error = prepare(base.path(), append).unwrap_err();
+        assert_eq!(error.exit(), Exit::Config);
+        let file = base.path().join("x");
+        let error = prepare(&file, |_| Err(Refusal::new("no"))).unwrap_err();
+        assert!(
+            error.text().ends_with("cannot be changed: no"),
+            "{}",
+            error.text()
+        );
+        assert!(!file.exists());
+    }
+}

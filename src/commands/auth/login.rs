@@ -1,0 +1,365 @@
+//! Owns `auth login`: a key is asked for, tested, and only then kept.
+
+use std::io::{self, Read as _};
+
+use chrono::{NaiveDate, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::commands::auth::{answers, config_file, impatient};
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::{expiry, organization};
+use crate::config::ask::{self, Ask};
+use crate::config::edit::{self, Setting};
+use crate::config::env::Env;
+use crate::config::error::Refusal;
+use crate::config::field;
+use crate::config::request::LoginRequest;
+use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::credentials::{self, Credential, StoredSecret, check_key, keyring};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::source::api_keys::Found;
+use crate::state::lookups::Lookups;
+use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::terminal::Terminal;
+
+/// The longest key that is read: Atlassian's have a few hundred characters.
+const KEY_BYTES: u64 = 64 * 1024;
+
+/// Tests a key, keeps it in the keyring in place of the one before, and writes what is new into the configuration.
+///
+/// # Errors
+/// There is no usable key, the server refuses it, it cannot be tested, or the keyring or the configuration file cannot
+/// be written. Nothing has changed then.
+pub async fn login(
+    mut request: LoginRequest,
+    env: &Env,
+    console: &Console,
+) -> Result<(), AppError> {
+    refuse_other_places(&request)?;
+    let mut person = match request.with_key || !env.stdin_is_terminal {
+        true => None,
+        false => Some(Terminal::open().map_err(|error| unasked(&error))?),
+    };
+    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn Ask);
+    // What belongs to the old key belongs to the new one, unless somebody says otherwise.
+    let old = credentials::load(&request.source, env).await.ok();
+    let mut credential = Credential {
+        key: read_key(&request, person.as_deref_mut())?,
+        org_id: old.as_ref().and_then(|old| old.org_id.clone()),
+        account: account(&request.source.target)
+            .or_else(|| old.as_ref().and_then(|old| old.account.clone())),
+        origin: credentials::origin(&request.source),
+        stored: Some(Utc::now()),
+        expires: None,
+    };
+    if let Some(old) = &old
+        && old.key.expose_secret() == credential.key.expose_secret()
+    {
+        // The same key has the same age.
+        credential.stored = old.stored;
+        credential.expires = old.expires;
+    }
+    let mut connector = Connector::new(sharing(env));
+    let named = |error: AppError| error.of_source(request.name.as_str());
+    let source = &mut request.source;
+    organization_of(
+        &mut connector,
+        source,
+        &mut credential,
+        person.as_deref_mut(),
+    )
+    .await
+    .map_err(named)?;
+    test(
+        &mut connector,
+        &request,
+        &credential,
+        old.is_some(),
+        console,
+    )
+    .await
+    .map_err(named)?;
+    credential.expires = match request.expires_on {
+        Some(day) => Some(day),
+        None => expiry_of(&mut connector, &request, &credential, person)
+            .await
+            .or(credential.expires),
+    };
+    keep(&request, credential, old.as_ref(), console).await
+}
+
+/// Fills in whose key an organization's key is: as configured, as it was before, or as the key itself tells.
+async fn organization_of(
+    connector: &mut Connector,
+    source: &mut SourceSettings,
+    credential: &mut Credential,
+    person: Option<&mut (dyn Ask + '_)>,
+) -> Result<(), AppError> {
+    let Target::OrgEvents { org_id, .. } = &source.target else {
+        credential.org_id = None;
+        return Ok(());
+    };
+    if let Some(id) = org_id.clone().or_else(|| credential.org_id.clone()) {
+        credential.org_id = Some(id);
+        return Ok(());
+    }
+    let found = match (
+        organization::find(connector, source, credential).await,
+        person,
+    ) {
+        (Ok(found), _) => found,
+        // Not a refusal of the key: only its organization is not known.
+        (Err(error), Some(person)) if error.exit() == Exit::Usage => {
+            let question = format!(
+                "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
+                error.text()
+            );
+            ask::until(person, &question, field::org_id).map_err(|error| unasked(&error))?
+        }
+        (Err(error), _) => return Err(error),
+    };
+    credential.org_id = Some(found.clone());
+    if let Target::OrgEvents { org_id, .. } = &mut source.target {
+        *org_id = Some(found);
+    }
+    Ok(())
+}
+
+fn account(target: &Target) -> Option<String> {
+    match target {
+        Target::OrgEvents { .. } => None,
+        Target::Site(site) => site.email.clone(),
+        Target::Datacenter { username, .. } => username.clone(),
+    }
+}
+
+/// Asks for one page with the key. One that cannot be tested is kept only where that is asked for.
+async fn test(
+    connector: &mut Connector,
+    request: &LoginRequest,
+    credential: &Credential,
+    has_old: bool,
+    console: &Console,
+) -> Result<(), AppError> {
+    let lookups = Lookups::new(&request.state_dir);
+    let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
+        return Ok(());
+    };
+    let is_untested = matches!(error.exit(), Exit::Incomplete | Exit::RateLimited);
+    if is_untested && request.untested {
+        let text = format!("the key could not be tested: {}", error.text());
+        console.say(Level::Warning, &Message::new(text));
+        return Ok(());
+    }
+    let what = match (is_untested, has_old) {
+        (true, true) => "the new key could not be tested, so the old one stays",
+        (true, false) => "the key could not be tested, so it is not kept",
+        (false, true) => "the new key does not work, so the old one stays",
+        (false, false) => "the key does not work, so it is not kept",
+    };
+    let hint = error.message().hint.clone().unwrap_or_default();
+    let mut told = AppError::new(error.exit(), format!("{what}: {}", error.text()));
+    for cause in &error.message().causes {
+        told.add_causes(&Message::new(cause.as_str()));
+    }
+    Err(told.hint(match is_untested {
+        true => format!("{hint}; `--untested` keeps the key all the same"),
+        false => hint,
+    }))
+}
+
+/// When the key ends: as the organization's list of keys says, or as a person does.
+async fn expiry_of(
+    connector: &mut Connector,
+    request: &LoginRequest,
+    credential: &Credential,
+    person: Option<&mut (dyn Ask + '_)>,
+) -> Option<NaiveDate> {
+    let source = impatient(&request.source);
+    if let Some(org_id) = &credential.org_id
+        && let Ok(asking) = connector.asking(&source, credential)
+        && let Ok(Found::Key(key)) = expiry::look_up(&asking, &source, org_id, Utc::now()).await
+        && let Some(end) = key.ends
+    {
+        return Some(end.date_naive());
+    }
+    let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
+    // Whoever does not answer has a key that works all the same.
+    ask::optional(person?, question, day_ahead).ok()?
+}
+
+fn day_ahead(text: &str) -> Result<NaiveDate, Refusal> {
+    let day = field::date(text)?;
+    match day < Utc::now().date_naive() {
+        true => Err(Refusal::new("that day is past, and the key works")),
+        false => Ok(day),
+    }
+}
+
+/// Keeps the key, then writes the configuration, which was made ready before.
+async fn keep(
+    request: &LoginRequest,
+    credential: Credential,
+    old: Option<&Credential>,
+    console: &Console,
+) -> Result<(), AppError> {
+    let name = &request.name;
+    let changes = match &request.known {
+        Some(known) => changes(known, &request.source, credential.expires),
+        None => Vec::new(),
+    };
+    let prepared = match &request.known {
+        None => Some(config_file::prepare(&request.config_file, |text| {
+            edit::with_source(text, &request.source)
+        })?),
+        Some(_) if changes.is_empty() => None,
+        Some(_) => Some(config_file::prepare(&request.config_file, |text| {
+            edit::with_keys(text, name, &changes)
+        })?),
+    };
+    let same = old.is_some_and(|old| old.key.expose_secret() == credential.key.expose_secret());
+    let secret = StoredSecret {
+        org_id: credential.org_id,
+        // A Data Center's user name stands in the configuration.
+        email: credential
+            .account
+            .filter(|_| matches!(request.source.target, Target::Site(_))),
+        api_key: credential.key,
+        stored: credential.stored,
+        expires: credential.expires,
+    };
+    keyring::store(name, &secret).await?;
+    if let Some(prepared) = prepared {
+        prepared.put()?;
+    }
+    forget_lookups(request);
+    let mut done = match (old, same) {
+        (None, _) => format!("kept the key of `{name}` in the OS keyring"),
+        (Some(_), true) => format!("the key of `{name}` is the one that was kept before"),
+        (Some(_), false) => format!("replaced the key of `{name}` in the OS keyring"),
+    };
+    if let Some(day) = secret.expires {
+        done.push_str(&format!(", which expires on {day}"));
+    }
+    let file = request.config_file.display();
+    if request.known.is_none() {
+        done.push_str(&format!(", and added the source to {file}"));
+    } else if !changes.is_empty() {
+        let keys: Vec<_> = changes.iter().map(|(key, _)| format!("`{key}`")).collect();
+        done.push_str(&format!(", and changed {} in {file}", keys.join(", ")));
+    }
+    console.say(Level::Notice, &Message::new(done));
+    if !same && old.is_some() {
+        after_rotation(request, secret.expires, console);
+    }
+    Ok(())
+}
+
+/// What is left to do with the key before.
+fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &Console) {
+    let revoke = Message::new("the old key still works: revoke it where it was made");
+    console.say(Level::Notice, &revoke);
+    if let (Some(day), None) = (request.source.expires_on, end) {
+        let name = &request.name;
+        let mut stale = Message::new(format!(
+            "source `{name}`: `expires_on` in {} is still that of the old key, {day}",
+            request.config_file.display()
+        ));
+        stale.hint = Some(format!(
+            "set it to the new key's end, or run `atlaudit auth login {name} --expires-on DATE`"
+        ));
+        console.say(Level::Warning, &stale);
+    }
+}
+
+/// Another token may be another account's, or of a site that was made anew.
+fn forget_lookups(request: &LoginRequest) {
+    if let Some(site) = request.source.target.site() {
+        Lookups::new(&request.state_dir).change(&site, |facts| {
+            facts.cloud_id = None;
+            facts.accounts.remove(request.name.as_str());
+        });
+    }
+}
+
+/// The keys of a configured source that say something else now.
+fn changes(
+    known: &SourceSettings,
+    now: &SourceSettings,
+    end: Option<NaiveDate>,
+) -> Vec<(&'static str, Setting)> {
+    let mut changes = Vec::new();
+    let (before, after) = (account(&known.target), account(&now.target));
+    if let (true, Some(account)) = (before != after, after) {
+        let key = match now.target {
+            Target::Datacenter { .. } => "username",
+            _ => "email",
+        };
+        changes.push((key, Setting::Text(account)));
+    }
+    let (before, after) = (&known.target, &now.target);
+    if after.is_through_gateway() && !before.is_through_gateway() {
+        changes.push(("gateway", Setting::Yes));
+    } else if before.base_url() != after.base_url() {
+        changes.push(("base_url", Setting::Text(after.base_url().to_string())));
+    }
+    if let (Some(before), Some(end)) = (known.expires_on, end)
+        && before != end
+    {
+        changes.push(("expires_on", Setting::Day(end)));
+    }
+    changes
+}
+
+/// A source that reads its credential elsewhere would never look into the keyring.
+fn refuse_other_places(request: &LoginRequest) -> Result<(), AppError> {
+    match &request.source.credential {
+        CredentialSpec::Keyring => Ok(()),
+        other => Err(AppError::new(
+            Exit::Config,
+            format!(
+                "source `{}` takes its credential from {other}, not from the keyring",
+                request.name
+            ),
+        )
+        .hint("put the key there, or remove `credential` from the source's configuration")),
+    }
+}
+
+fn read_key(
+    request: &LoginRequest,
+    person: Option<&mut (dyn Ask + '_)>,
+) -> Result<SecretString, AppError> {
+    if let Some(person) = person {
+        let question = format!("Key of `{}` (not shown): ", request.name);
+        return ask::secret(person, &question, check_key).map_err(|error| unasked(&error));
+    }
+    if !request.with_key {
+        return Err(
+            AppError::new(Exit::Usage, "there is no terminal to ask for the key on")
+                .hint("give the key on standard input with `--with-key`"),
+        );
+    }
+    let mut text = String::new();
+    let read = io::stdin().lock().take(KEY_BYTES).read_to_string(&mut text);
+    let text = SecretString::from(text);
+    read.map_err(|error| {
+        AppError::new(Exit::Credential, "cannot read the key")
+            .because(&error)
+            .hint("`--with-key` takes the key alone, as text, on standard input")
+    })?;
+    check_key(text.expose_secret()).map_err(|refusal| {
+        let told = AppError::new(Exit::Credential, refusal.what);
+        match refusal.hint {
+            Some(hint) => told.hint(hint),
+            None => told,
+        }
+    })
+}
+
+fn unasked(error: &io::Error) -> AppError {
+    AppError::new(Exit::Usage, "what is missing could not be asked for")
+        .because(error)
+        .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")
+}

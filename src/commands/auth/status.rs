@@ -1,0 +1,133 @@
+//! Owns `auth status`: a table of all credentials, and a warning of each that will not last.
+
+use chrono::Utc;
+
+use crate::commands::auth::{answers, impatient};
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::expiry::{self, End};
+use crate::config::env::Env;
+use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
+use crate::credentials::{self, Credential};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::time::Timestamp;
+use crate::sink::stdout;
+use crate::source::api_keys::Found;
+use crate::state::lookups::Lookups;
+use crate::telemetry::console::{Console, Level};
+
+/// Prints, for every source, where its credential comes from, whether the server takes it, how old it is and when it
+/// ends. Returns how the worst of them is.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<Exit, AppError> {
+    let table = Table::of(&settings.sources);
+    stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "ANSWERS", "AGE", "EXPIRES"]))?;
+    let mut connector = Connector::new(sharing(env));
+    let lookups = Lookups::new(&settings.state_dir);
+    let (mut worst, now) = (Exit::Done, Utc::now());
+    let mut told = Vec::new();
+    for source in &settings.sources {
+        let credential = credentials::load(source, env).await;
+        let tested = match &credential {
+            Ok(credential) => answers(&mut connector, &lookups, source, credential).await,
+            Err(error) => Err(error.clone().into()),
+        };
+        let credential = credential.ok();
+        let found = match (&credential, &tested) {
+            (Some(credential), Ok(())) => listed(&mut connector, source, credential, now).await,
+            _ => None,
+        };
+        let end = expiry::end(source, credential.as_ref(), found.as_ref());
+        let age = credential
+            .as_ref()
+            .and_then(|of| expiry::age_in_days(of, now));
+        stdout::print(
+            &table.line([
+                source.name.as_str(),
+                source.target.kind().as_str(),
+                &place(source),
+                if tested.is_ok() { "yes" } else { "NO" },
+                &age.map_or("-".to_owned(), |days| format!("{days}d")),
+                &end.as_ref()
+                    .map_or("-".to_owned(), |end| in_words(end, now)),
+            ]),
+        )?;
+        for caution in expiry::cautions(source, credential.as_ref(), end.as_ref(), now) {
+            told.push(Err(caution.message));
+        }
+        if let Err(error) = tested {
+            worst = worst.worst(error.exit());
+            told.push(Ok(error.of_source(source.name.as_str())));
+        }
+    }
+    // Behind the table, which they would tear.
+    for told in told {
+        match told {
+            Ok(error) => error.tell(console),
+            Err(warning) => console.say(Level::Warning, &warning),
+        }
+    }
+    Ok(worst)
+}
+
+/// What the organization's list of keys says, where the key may read it.
+async fn listed(
+    connector: &mut Connector,
+    source: &SourceSettings,
+    credential: &Credential,
+    now: Timestamp,
+) -> Option<Found> {
+    let source = impatient(source);
+    let org_id = credential.org_id.as_deref()?;
+    source.target.site().is_none().then_some(())?;
+    let asking = connector.asking(&source, credential).ok()?;
+    expiry::look_up(&asking, &source, org_id, now).await.ok()
+}
+
+/// Where the credential is, in a word or two: the keyring's entry has the source's name.
+fn place(source: &SourceSettings) -> String {
+    match &source.credential {
+        CredentialSpec::Keyring => "keyring".to_owned(),
+        _ => credentials::origin(source),
+    }
+}
+
+fn in_words(end: &End, now: Timestamp) -> String {
+    format!(
+        "{} ({})",
+        end.on,
+        expiry::distance(end.on, now.date_naive())
+    )
+}
+
+/// Columns that are as wide as the widest of what will stand in them: all but the last ones are known before.
+struct Table {
+    widths: [usize; 6],
+}
+
+impl Table {
+    fn of(sources: &[SourceSettings]) -> Table {
+        let widest = |title: &str, text: &dyn Fn(&SourceSettings) -> usize| {
+            let widest = sources.iter().map(text).max().unwrap_or_default();
+            widest.max(title.len())
+        };
+        let name = widest("NAME", &|source| source.name.as_str().len());
+        let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
+        let place = widest("CREDENTIAL", &|source| place(source).chars().count());
+        Table {
+            widths: [name, kind, place, "ANSWERS".len(), "1000d".len(), 0],
+        }
+    }
+
+    fn line(&self, cells: [&str; 6]) -> String {
+        let mut line = String::new();
+        for (cell, &width) in cells.iter().zip(&self.widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        line.truncate(line.trim_end().len());
+        line.push('\n');
+        line
+    }
+}

@@ -1,0 +1,244 @@
+//! Owns how a check is told: a line for each step as it is done, or one JSON object at the end.
+
+use chrono::Utc;
+use serde::Serialize;
+
+use crate::commands::check::step::{Mark, Name, Step};
+use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::time::format_millis;
+use crate::sink::{SinkError, stdout};
+
+/// What the form of the JSON object is called.
+const SCHEMA: &str = "atlaudit/check/1";
+
+/// The account of one source's check.
+#[derive(Debug)]
+pub struct Account {
+    name: String,
+    kind: &'static str,
+    asks: String,
+    is_json: bool,
+    steps: Vec<Step>,
+    /// The step that is being tried.
+    at: Name,
+    /// Nobody reads any more; told at the end, for it is no fault of the source.
+    unreadable: Option<SinkError>,
+}
+
+/// The account as programs read it.
+#[derive(Serialize)]
+struct Object<'a> {
+    schema: &'static str,
+    source: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    asks: &'a str,
+    time: String,
+    ok: bool,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject<'a>>,
+    steps: Vec<Step>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    step: Name,
+    message: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    causes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+}
+
+impl Account {
+    /// Begins the account of `source`.
+    pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> Account {
+        let mut account = Account {
+            name: source.name.to_string(),
+            kind: source.target.kind().as_str(),
+            asks: source.target.base_url().to_string(),
+            is_json,
+            steps: Vec::new(),
+            at: Name::Configuration,
+            unreadable: None,
+        };
+        let gap = if is_first { "" } else { "\n" };
+        let title = format!(
+            "{gap}{} ({}) {}\n",
+            account.name, account.kind, account.asks
+        );
+        account.say(&title);
+        account
+    }
+
+    /// Says which step is being tried, and so which one an error is of.
+    pub fn at(&mut self, step: Name) {
+        self.at = step;
+    }
+
+    /// Notes a step that is done.
+    pub fn done(&mut self, step: Step) {
+        self.at = step.step;
+        self.say(&line(&step));
+        self.steps.push(step);
+    }
+
+    /// Ends the account; with the error of the step that was being tried, if it failed.
+    ///
+    /// # Errors
+    /// Standard output could not be written.
+    pub fn end(mut self, failed: Option<&AppError>) -> Result<(), AppError> {
+        let time = format_millis(Utc::now());
+        match failed {
+            None => {
+                let warnings = self.steps.iter().filter(|step| step.state == Mark::Warning);
+                let but = match warnings.count() {
+                    0 => String::new(),
+                    1 => ", with a warning".to_owned(),
+                    count => format!(", with {count} warnings"),
+                };
+                self.say(&format!("Connection successful{but}  {time}\n"));
+            }
+            Some(error) => self.say_failure(error, &time),
+        }
+        if self.is_json {
+            self.print_object(failed, time)?;
+        }
+        self.unreadable.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn say_failure(&mut self, error: &AppError, time: &str) {
+        let message = error.message();
+        let mut step = Step::ok(self.at, message.text.clone());
+        step.state = Mark::Failed;
+        step.hint.clone_from(&message.hint);
+        let mut lines = line(&step);
+        if let Some(hint) = lines.find("\n         hint: ") {
+            let causes: String = message
+                .causes
+                .iter()
+                .map(|cause| format!("\n         because: {}", one_line(cause)))
+                .collect();
+            lines.insert_str(hint, &causes);
+        }
+        let left: Vec<_> = self.left().map(Name::words).collect();
+        if !left.is_empty() {
+            lines.push_str(&format!("  not tried: {}\n", left.join(", ")));
+        }
+        lines.push_str(&format!("Connection failed  {time}\n"));
+        self.say(&lines);
+    }
+
+    /// The steps that would follow. A cloud id is not every source's concern.
+    fn left(&self) -> impl Iterator<Item = Name> {
+        let at = self.at;
+        Name::ALL
+            .into_iter()
+            .skip_while(move |step| *step != at)
+            .skip(1)
+            .filter(|step| *step != Name::CloudId)
+    }
+
+    fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
+        let mut steps = std::mem::take(&mut self.steps);
+        if let Some(error) = failed {
+            let mut step = Step::ok(self.at, error.text());
+            step.state = Mark::Failed;
+            steps.push(step);
+            steps.extend(self.left().map(Step::not_tried));
+        }
+        let object = Object {
+            schema: SCHEMA,
+            source: &self.name,
+            kind: self.kind,
+            asks: &self.asks,
+            time,
+            ok: failed.is_none(),
+            exit_code: failed.map_or(0, |error| error.exit().code()),
+            error: failed.map(|error| ErrorObject {
+                step: self.at,
+                message: error.text(),
+                causes: &error.message().causes,
+                hint: error.message().hint.as_deref(),
+            }),
+            steps,
+        };
+        let text = serde_json::to_string(&object).map_err(|error| {
+            let what = "the account cannot be written as JSON";
+            AppError::new(Exit::Unexpected, what)
+                .because(&error)
+                .hint("please report it")
+        })?;
+        Ok(stdout::print(&format!("{text}\n"))?)
+    }
+
+    /// Prints for people.
+    fn say(&mut self, lines: &str) {
+        if self.is_json || self.unreadable.is_some() {
+            return;
+        }
+        self.unreadable = stdout::print(lines).err();
+    }
+}
+
+/// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to do.
+fn line(step: &Step) -> String {
+    let ms = step.ms.map(|ms| format!("{ms:.1} ms"));
+    let mut line = format!(
+        "  {:<6} {:<13} {:>9}  {}",
+        step.state.word(),
+        step.step.words(),
+        ms.unwrap_or_default(),
+        one_line(&step.detail)
+    );
+    line.truncate(line.trim_end().len());
+    line.push('\n');
+    if let Some(hint) = &step.hint {
+        line.push_str(&format!("         hint: {}\n", one_line(hint)));
+    }
+    line
+}
+
+/// What others worded may neither break the line nor steer a terminal.
+fn one_line(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(safe).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_step_is_a_line_of_columns() {
+        let step =
+            Step::ok(Name::Dns, "a.example is 192.0.2.7").took(Duration::from_micros(12_340));
+        assert_eq!(
+            line(&step),
+            "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"
+        );
+        let step = Step::warning(Name::ClockSkew, "an hour behind", "set it");
+        assert_eq!(
+            line(&step),
+            "  warn   clock                    an hour behind\n         hint: set it\n"
+        );
+        assert_eq!(
+            line(&Step::untold(Name::LimitLeft, "")),
+            "  -      limit left\n"
+        );
+    }
+
+    #[test]
+    fn facts_stand_beside_the_other_keys() {
+        let step = Step::ok(Name::PageRead, "3 records").fact("records", 3);
+        assert_eq!(
+            serde_json::to_string(&step).unwrap(),
+            r#"{"step":"page_read","state":"ok","detail":"3 records","records":3}"#
+        );
+    }
+}

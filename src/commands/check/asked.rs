@@ -1,0 +1,344 @@
+//! Owns what is asked of the API in a check, and all that can be told from its answers.
+
+use chrono::{TimeDelta, Utc};
+use url::Url;
+
+use crate::commands::check::account::Account;
+use crate::commands::check::step::{Name, Step};
+use crate::commands::connected::{Asking, Connected};
+use crate::commands::expiry::{self, End, Teller};
+use crate::config::settings::SourceSettings;
+use crate::credentials::Credential;
+use crate::error::AppError;
+use crate::http::client::HttpClient;
+use crate::http::error::TransportErrorKind;
+use crate::http::exchange::exchange;
+use crate::http::failure::{Failure, FailureKind};
+use crate::http::message::Response;
+use crate::http::watched::Watched;
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::normalise::Origin;
+use crate::source::{self, Order, Page, Place, Source};
+
+/// Spans that are asked for the newest event, one after the other until one holds any.
+const SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
+
+/// Where a page of the first span is full and oldest first, the newest event is looked for here.
+const NARROW: TimeDelta = TimeDelta::minutes(5);
+
+/// Clocks that are further apart deserve a word. Certificates and cron jobs suffer first.
+const SKEWED: TimeDelta = TimeDelta::seconds(60);
+
+/// A source that is asked.
+pub struct Asked {
+    asking: Asking,
+    transport: Watched<HttpClient>,
+    source: Box<dyn Source>,
+    origin: Origin,
+    is_secure: bool,
+}
+
+impl Asked {
+    /// Asks through `connected`, whose API is at `base_url`.
+    pub fn new(settings: &SourceSettings, connected: Connected, base_url: &Url) -> Asked {
+        let Connected { asking, origin, .. } = connected;
+        let org_id = origin.org_id.as_deref();
+        Asked {
+            source: source::of(&settings.target, base_url, org_id, settings.page_size),
+            transport: Watched::new(asking.transport.clone()),
+            asking,
+            origin,
+            is_secure: base_url.scheme() == "https",
+        }
+    }
+
+    /// Asks for the events of the last hour, and tells every step that this takes.
+    ///
+    /// # Errors
+    /// Why there is no page.
+    pub async fn first_page(&self, account: &mut Account) -> Result<Page, AppError> {
+        let page = self.page(SPANS[0]).await;
+        let reached = match &page {
+            Ok(_) => Name::PageRead,
+            Err(failure) => self.step_of(failure),
+        };
+        let passed = |step: Name| place_of(step) < place_of(reached);
+        if passed(Name::Tls) {
+            account.done(self.tls());
+        }
+        if passed(Name::Answered) {
+            account.done(self.answered());
+        }
+        if passed(Name::Authorised) {
+            account.done(Step::ok(Name::Authorised, "the credential is known"));
+        }
+        if passed(Name::Permitted) {
+            account.done(Step::ok(Name::Permitted, "it may read the audit log"));
+        }
+        account.at(reached);
+        let page = page.map_err(AppError::from)?;
+        let count = page.records.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let detail = format!("{count} record{plural} of the last hour");
+        account.done(Step::ok(Name::PageRead, detail).fact("records", count));
+        Ok(page)
+    }
+
+    /// The step that a failure is of.
+    fn step_of(&self, failure: &Failure) -> Name {
+        let last = self.transport.last().map(|seen| seen.outcome);
+        match (last, failure.kind) {
+            (Some(Err(TransportErrorKind::Tls)), _) => Name::Tls,
+            (_, FailureKind::CredentialRefused) => Name::Authorised,
+            (
+                _,
+                FailureKind::ScopeMissing
+                | FailureKind::Forbidden
+                | FailureKind::FreePlan
+                | FailureKind::NotFound,
+            ) => Name::Permitted,
+            (
+                Some(Ok(_)),
+                FailureKind::BadRequest | FailureKind::Unreadable | FailureKind::Unexpected,
+            ) => Name::PageRead,
+            (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
+                Name::PageRead
+            }
+            _ => Name::Answered,
+        }
+    }
+
+    fn tls(&self) -> Step {
+        match self.is_secure {
+            true => Step::ok(
+                Name::Tls,
+                "a secure connection, with a certificate that is trusted",
+            ),
+            false => Step::ok(Name::Tls, "not used: plain HTTP to this machine"),
+        }
+        .fact("is_used", self.is_secure)
+    }
+
+    /// What took its time: to connect, to shake hands and to be answered.
+    fn answered(&self) -> Step {
+        let Some(seen) = self.transport.last() else {
+            return Step::ok(Name::Answered, "");
+        };
+        let status = seen.outcome.as_ref().map_or(0, |head| head.status);
+        let with = match self.is_secure {
+            true => "connection and TLS included",
+            false => "connection included",
+        };
+        Step::ok(Name::Answered, format!("{status}, {with}"))
+            .took(seen.took)
+            .fact("status", status)
+    }
+
+    /// Tells when the newest event happened, of those that a few requests bring.
+    pub async fn tell_newest(&self, account: &mut Account, first: Page) {
+        account.at(Name::NewestEvent);
+        let is_skewed = self.ahead().is_some_and(|ahead| ahead.abs() > SKEWED);
+        let mut page = first;
+        let mut span = SPANS[0];
+        // By the server's clock the last hour is another one.
+        let spans = if is_skewed { &SPANS[..] } else { &SPANS[1..] };
+        for wider in spans {
+            if newest(&page).is_some() {
+                break;
+            }
+            span = *wider;
+            page = match self.page(span).await {
+                Ok(page) => page,
+                Err(failure) => return account.done(untold_newest(&failure)),
+            };
+        }
+        let is_oldest_first = self.source.order() == Order::Ascending;
+        let mut more = is_oldest_first && page.next.is_some();
+        let mut found = newest(&page);
+        if more
+            && found.is_some()
+            && let Ok(last) = self.page(NARROW).await
+            && let Some(newer) = newest(&last)
+        {
+            found = found.max(Some(newer));
+            more = last.next.is_some();
+        }
+        account.done(newest_step(found, more, span, self.server_now()));
+    }
+
+    /// Tells how far the server's clock is from ours.
+    pub fn tell_clock(&self, account: &mut Account) {
+        let Some(ahead) = self.ahead() else {
+            let step = Step::untold(Name::ClockSkew, "the server does not tell its time");
+            return account.done(step);
+        };
+        let seconds = ahead.as_seconds_f64();
+        let apart = in_words(ahead.abs().to_std().unwrap_or_default());
+        let detail = match ahead.num_milliseconds() {
+            0 => "as the server's, as far as it tells".to_owned(),
+            1.. => format!("ours is {apart} behind the server's"),
+            _ => format!("ours is {apart} ahead of the server's"),
+        };
+        let step = match ahead.abs() > SKEWED {
+            true => Step::warning(
+                Name::ClockSkew,
+                detail,
+                "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is read twice",
+            ),
+            false => Step::ok(Name::ClockSkew, detail),
+        };
+        account.done(step.fact("server_ahead_seconds", seconds));
+    }
+
+    /// Tells what is left of the server's limit.
+    pub fn tell_limit(&self, account: &mut Account) {
+        let quota = self.transport.last().and_then(|seen| seen.quota());
+        let Some(quota) = quota else {
+            let step = Step::untold(Name::LimitLeft, "the server does not tell");
+            return account.done(step);
+        };
+        let (remaining, reset) = (printable(&quota.remaining), quota.reset);
+        let of = quota.limit.as_deref().map(printable);
+        let mut detail = format!("{remaining} request(s)");
+        if let Some(of) = &of {
+            detail.push_str(&format!(" of {of}"));
+        }
+        if let Some(reset) = reset.as_deref().map(printable) {
+            detail.push_str(&format!(", until {reset}"));
+        }
+        let mut step = match remaining == "0" {
+            true => Step::warning(
+                Name::LimitLeft,
+                detail,
+                "the next request has to wait: look for another program that uses the same credential",
+            ),
+            false => Step::ok(Name::LimitLeft, detail),
+        };
+        for (key, value) in [
+            ("remaining", Some(remaining)),
+            ("limit", of),
+            ("reset", reset),
+        ] {
+            if let Some(value) = value {
+                step = step.fact(key, value);
+            }
+        }
+        account.done(step);
+    }
+
+    /// Tells when the credential ends, by whoever knows.
+    pub async fn tell_end(
+        &self,
+        account: &mut Account,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) {
+        account.at(Name::KeyExpires);
+        let now = self.server_now();
+        let found = match &self.origin.org_id {
+            Some(org_id) => Some(expiry::look_up(&self.asking, settings, org_id, now).await),
+            None => None,
+        };
+        let listed = found.as_ref().and_then(|found| found.as_ref().ok());
+        let end = expiry::end(settings, Some(credential), listed);
+        let cautions = expiry::cautions(settings, Some(credential), end.as_ref(), now);
+        let detail = match (&end, expiry::age_in_days(credential, now)) {
+            (Some(end), _) => end_in_words(end, now),
+            (None, Some(days)) => format!("nobody tells; it was stored {days} days ago"),
+            (None, None) => format!("nobody tells{}", expiry::why_untold(listed)),
+        };
+        let hint = cautions
+            .into_iter()
+            .find_map(|caution| caution.message.hint);
+        let mut step = match (hint, &end) {
+            (Some(hint), _) => Step::warning(Name::KeyExpires, detail, hint),
+            (None, Some(_)) => Step::ok(Name::KeyExpires, detail),
+            (None, None) => Step::untold(Name::KeyExpires, detail),
+        };
+        if let Some(end) = &end {
+            step = step
+                .fact("expires_on", end.on.to_string())
+                .fact("told_by", end.by.word());
+        }
+        account.done(step);
+    }
+
+    /// The first page of the last `span`, by the server's clock as far as it is known.
+    async fn page(&self, span: TimeDelta) -> Result<Page, Failure> {
+        let now = self.server_now();
+        let window = Window {
+            from: now - span,
+            to: Some(now),
+        };
+        let request = self.source.request(&window, &Place::Start);
+        let read = |response: &Response| self.source.read(&Place::Start, response);
+        let Asking {
+            limits,
+            patience,
+            meter,
+            ..
+        } = &self.asking;
+        exchange(&self.transport, limits, patience, meter, &request, read).await
+    }
+
+    fn ahead(&self) -> Option<TimeDelta> {
+        self.transport.last()?.server_ahead()
+    }
+
+    fn server_now(&self) -> Timestamp {
+        let ahead = self.ahead().unwrap_or_default();
+        Utc::now()
+            .checked_add_signed(ahead)
+            .unwrap_or_else(Utc::now)
+    }
+}
+
+fn place_of(step: Name) -> usize {
+    let place = Name::ALL.iter().position(|known| *known == step);
+    place.unwrap_or(usize::MAX)
+}
+
+fn newest(page: &Page) -> Option<Timestamp> {
+    page.records.iter().filter_map(|record| record.time).max()
+}
+
+fn untold_newest(failure: &Failure) -> Step {
+    Step::untold(
+        Name::NewestEvent,
+        format!("a further request failed: {failure}"),
+    )
+}
+
+fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> Step {
+    let Some(time) = found else {
+        let within = in_words(span.to_std().unwrap_or_default());
+        return Step::warning(
+            Name::NewestEvent,
+            format!("none within {within}"),
+            "check that this is the right organization or site, and that something happened there",
+        );
+    };
+    let ago = match (now - time).to_std() {
+        Ok(span) => format!("{} ago", in_words(span)),
+        Err(_) => "now".to_owned(),
+    };
+    let at_least = if more { ", and newer ones follow" } else { "" };
+    Step::ok(
+        Name::NewestEvent,
+        format!("{}, {ago}{at_least}", format_millis(time)),
+    )
+    .fact("time", format_millis(time))
+    .fact("newer_follow", more)
+}
+
+fn end_in_words(end: &End, now: Timestamp) -> String {
+    let by = match &end.by {
+        Teller::List(Some(name)) => format!("says the list of keys, of `{name}`"),
+        Teller::List(None) => "says the list of keys".to_owned(),
+        Teller::Config => "says `expires_on`".to_owned(),
+        Teller::Login => "as `auth login` was told".to_owned(),
+    };
+    let distance = expiry::distance(end.on, now.date_naive());
+    format!("{}, {distance}, {by}", end.on)
+}

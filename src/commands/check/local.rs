@@ -1,0 +1,117 @@
+//! Owns the steps that ask this machine only: whether the state and the output can be written.
+
+use std::path::Path;
+use std::time::Instant;
+
+use chrono::Utc;
+
+use crate::commands::check::account::Account;
+use crate::commands::check::step::{Name, Step};
+use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::sink::trial;
+use crate::state::store::Store;
+
+/// Less room than this is soon used up.
+const SCARCE: u64 = 256 * 1024 * 1024;
+
+/// The checkpoint can be read, and its folder be written to.
+///
+/// # Errors
+/// The state is damaged or of a newer version, or its folder cannot be written to.
+pub fn state(
+    account: &mut Account,
+    source: &SourceSettings,
+    folder: &Path,
+) -> Result<(), AppError> {
+    account.at(Name::StateWritable);
+    let began = Instant::now();
+    let checkpoint = Store::new(folder).load(&source.name)?;
+    let free = trial::folder(folder).map_err(|error| {
+        let told = AppError::from(error);
+        let what = format!("the state cannot be kept in `{}`", folder.display());
+        let mut refused = AppError::new(Exit::State, what)
+            .hint("check who owns the folder, or name another one with `--state-dir` or ATLAUDIT_STATE_DIR");
+        refused.add_causes(told.message());
+        refused
+    })?;
+    let how = match checkpoint {
+        Some(_) => "pulled before",
+        None => "not pulled yet",
+    };
+    let detail = format!("{}, {how}", folder.display());
+    account.done(with_room(Name::StateWritable, detail, free).took(began.elapsed()));
+    Ok(())
+}
+
+/// The output can be written; nothing is written to it.
+///
+/// # Errors
+/// It cannot.
+pub fn output(account: &mut Account, source: &SourceSettings) -> Result<(), AppError> {
+    account.at(Name::OutputWritable);
+    let began = Instant::now();
+    let found = trial::try_out(&source.output, Utc::now())?;
+    let note = found.note.map(|note| format!(" ({note})"));
+    let detail = format!("{}{}", found.place, note.unwrap_or_default());
+    let step = with_room(Name::OutputWritable, detail, found.free)
+        .took(began.elapsed())
+        .fact("path", found.place);
+    account.done(step);
+    Ok(())
+}
+
+/// The step, with a warning where little room is left.
+fn with_room(name: Name, detail: String, free: Option<u64>) -> Step {
+    let Some(free) = free else {
+        return Step::ok(name, detail);
+    };
+    let detail = format!("{detail}, {} free", size(free));
+    let step = match free < SCARCE {
+        true => Step::warning(name, detail, "make room on that disk before it is full"),
+        false => Step::ok(name, detail),
+    };
+    step.fact("free_bytes", free)
+}
+
+/// `1.2 GB`.
+fn size(bytes: u64) -> String {
+    let units = [
+        (1_000_000_000_000, "TB"),
+        (1_000_000_000, "GB"),
+        (1_000_000, "MB"),
+    ];
+    let found = units.into_iter().find(|(unit, _)| bytes >= *unit);
+    let (unit, name) = found.unwrap_or((1_000, "kB"));
+    format!("{:.1} {name}", bytes as f64 / unit as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check::step::Mark;
+
+    #[test]
+    fn little_room_is_a_warning() {
+        let step = with_room(Name::OutputWritable, "x".to_owned(), Some(1_500_000));
+        assert_eq!(
+            (step.state, step.detail.as_str()),
+            (Mark::Warning, "x, 1.5 MB free")
+        );
+        let step = with_room(
+            Name::OutputWritable,
+            "x".to_owned(),
+            Some(2_340_000_000_000),
+        );
+        assert_eq!(
+            (step.state, step.detail.as_str()),
+            (Mark::Ok, "x, 2.3 TB free")
+        );
+        assert_eq!(
+            with_room(Name::OutputWritable, "x".to_owned(), None).detail,
+            "x"
+        );
+        assert_eq!(size(999), "1.0 kB");
+    }
+}

@@ -1,0 +1,40 @@
+//! Owns `check`: each source tested end to end, step by step.
+
+mod account;
+mod asked;
+mod local;
+mod source;
+mod step;
+
+use crate::commands::check::account::Account;
+use crate::commands::check::source::Checking;
+use crate::config::env::Env;
+use crate::config::request::CheckRequest;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::telemetry::console::Console;
+
+/// Tests one source after the other, tells each step on standard output, and returns how the worst of them ended.
+/// Whoever does not see standard output is told of a failure on standard error too.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result<Exit, AppError> {
+    let mut worst = Exit::Done;
+    for (place, source) in request.sources.iter().enumerate() {
+        let mut account = Account::new(source, request.json, place == 0);
+        let failed = Checking::new(request, source, env, &mut account)
+            .all_steps()
+            .await
+            .err();
+        account.end(failed.as_ref())?;
+        if let Some(error) = failed {
+            let error = error.of_source(source.name.as_str());
+            if !env.stdout_is_terminal {
+                error.tell(console);
+            }
+            worst = worst.worst(error.exit());
+        }
+    }
+    Ok(worst)
+}

@@ -1,0 +1,208 @@
+//! Owns the steps of one source's check, up to the first request.
+
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use crate::commands::check::account::Account;
+use crate::commands::check::asked::Asked;
+use crate::commands::check::local;
+use crate::commands::check::step::{Name, Step};
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::connected::{Connected, Lookup};
+use crate::config::env::Env;
+use crate::config::request::CheckRequest;
+use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::credentials::{self, Credential};
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::http::error::{TransportError, TransportErrorKind};
+use crate::http::pool::ClientPool;
+use crate::http::proxy::{self, Spot};
+use crate::http::reach;
+use crate::model::time::format_millis;
+use crate::state::lookups::Lookups;
+
+/// No step on the way may take longer, whatever the source's `timeout`.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// A source on its way through the steps.
+pub struct Checking<'a> {
+    pub(super) request: &'a CheckRequest,
+    pub(super) source: SourceSettings,
+    pub(super) env: &'a Env,
+    pub(super) account: &'a mut Account,
+}
+
+impl<'a> Checking<'a> {
+    /// Begins with nothing done; what fails once has failed.
+    pub fn new(
+        request: &'a CheckRequest,
+        source: &SourceSettings,
+        env: &'a Env,
+        account: &'a mut Account,
+    ) -> Checking<'a> {
+        let mut source = source.clone();
+        source.connection.retry_for = Duration::ZERO;
+        source.connection.max_wait = Duration::ZERO;
+        Checking {
+            request,
+            source,
+            env,
+            account,
+        }
+    }
+
+    /// Takes one step after the other, and tells each.
+    ///
+    /// # Errors
+    /// What is wrong with the first one that fails; the account knows which one it is.
+    pub async fn all_steps(mut self) -> Result<(), AppError> {
+        self.configuration()?;
+        let (credential, connected) = self.credential().await?;
+        let target = self.source.target.base_url().clone();
+        self.reach(&target).await?;
+        let base_url = self.cloud_id(&connected).await?;
+        let asked = Asked::new(&self.source, connected, &base_url);
+        let read = asked.first_page(self.account).await?;
+        asked.tell_newest(self.account, read).await;
+        asked.tell_clock(self.account);
+        asked.tell_limit(self.account);
+        asked
+            .tell_end(self.account, &self.source, &credential)
+            .await;
+        local::state(self.account, &self.source, &self.request.state_dir)?;
+        local::output(self.account, &self.source)
+    }
+
+    /// The settings were read before; what is left is to build a client from them.
+    fn configuration(&mut self) -> Result<(), AppError> {
+        self.account.at(Name::Configuration);
+        let began = Instant::now();
+        let connection = &self.source.connection;
+        let url = self.source.target.base_url();
+        let client = ClientPool::default().connect(connection, url, None);
+        client
+            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))?;
+        let place = match &self.request.config_file {
+            Some(path) => path.display().to_string(),
+            None => "no file: the environment and the keyring name the source".to_owned(),
+        };
+        let step = Step::ok(Name::Configuration, place).took(began.elapsed());
+        self.account.done(step);
+        Ok(())
+    }
+
+    /// Finds the credential, and what belongs to it.
+    async fn credential(&mut self) -> Result<(Credential, Connected), AppError> {
+        self.account.at(Name::Credential);
+        let began = Instant::now();
+        let credential = credentials::load(&self.source, self.env).await?;
+        let connected = Connector::new(sharing(self.env)).connect(&self.source, &credential)?;
+        let since = credential
+            .stored
+            .map(|stored| format!(", since {}", stored.date_naive()));
+        let since = since.unwrap_or_default();
+        let mut step = Step::ok(Name::Credential, format!("{}{since}", credential.origin))
+            .took(began.elapsed())
+            .fact("found_in", spec_word(&self.source.credential));
+        if let Some(stored) = credential.stored {
+            step = step.fact("stored", format_millis(stored));
+        }
+        self.account.done(step);
+        Ok((credential, connected))
+    }
+
+    /// The name and the connection, of the server or of the proxy in front of it.
+    async fn reach(&mut self, url: &Url) -> Result<(), AppError> {
+        self.account.at(Name::Dns);
+        let limit = self.source.connection.timeout.min(LONGEST);
+        let proxy = proxy::between(&self.source.connection, url, self.env);
+        let unusable =
+            || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
+        let server = Spot::of(url).ok_or_else(unusable)?;
+        let (spot, whose) = match proxy {
+            Some(proxy) => (proxy, "the proxy "),
+            None => (server.clone(), ""),
+        };
+        let began = Instant::now();
+        let found = reach::resolve(&spot, limit).await;
+        let addresses = found.map_err(|error| unreached(&spot, whose, &error))?;
+        let shown: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
+        let others = match whose {
+            "" => String::new(),
+            _ => format!("; it looks {} up itself", server.host),
+        };
+        let (first, more) = match shown.as_slice() {
+            [first, more @ ..] if !more.is_empty() => (first, format!(" and {} more", more.len())),
+            [first, ..] => (first, String::new()),
+            [] => (&spot.host, String::new()),
+        };
+        let detail = match spot.host == *first {
+            true => format!("{whose}{first} is an address already{others}"),
+            false => format!("{whose}{} is {first}{more}{others}", spot.host),
+        };
+        let step = Step::ok(Name::Dns, detail)
+            .took(began.elapsed())
+            .fact("host", spot.host.as_str())
+            .fact("is_proxy", !whose.is_empty())
+            .fact("addresses", shown);
+        self.account.done(step);
+
+        self.account.at(Name::Connected);
+        let began = Instant::now();
+        let reached = reach::connect(&addresses, limit).await;
+        let address = reached.map_err(|error| unreached(&spot, whose, &error))?;
+        let detail = format!("{whose}{address} takes TCP connections");
+        let step = Step::ok(Name::Connected, detail)
+            .took(began.elapsed())
+            .fact("address", address.to_string());
+        self.account.done(step);
+        Ok(())
+    }
+
+    /// Where the API is, which a site's own server must tell for the gateway.
+    async fn cloud_id(&mut self, connected: &Connected) -> Result<Url, AppError> {
+        let lookups = Lookups::new(&self.request.state_dir);
+        if !matches!(connected.lookup, Some(Lookup::CloudId(_))) {
+            return connected.product_url(&lookups).await;
+        }
+        self.account.at(Name::CloudId);
+        let began = Instant::now();
+        let url = connected.product_url(&lookups).await?;
+        let id = url.path_segments().and_then(|mut parts| parts.next_back());
+        let site = self.source.target.site().unwrap_or_default();
+        let detail = format!("{} of {site}", id.unwrap_or_default());
+        let step = Step::ok(Name::CloudId, detail).took(began.elapsed());
+        self.account.done(step);
+        Ok(url)
+    }
+}
+
+/// `env` of `env:NAME`.
+fn spec_word(spec: &CredentialSpec) -> &'static str {
+    match spec {
+        CredentialSpec::Keyring => "keyring",
+        CredentialSpec::Env(_) => "env",
+        CredentialSpec::File(_) => "file",
+        CredentialSpec::Command(_) => "command",
+        CredentialSpec::Systemd(_) => "systemd",
+    }
+}
+
+fn unreached(spot: &Spot, whose: &str, error: &TransportError) -> AppError {
+    let host = &spot.host;
+    let hint = match (error.kind(), whose) {
+        (TransportErrorKind::Dns, "") => {
+            "check the host in `site` or `base_url`, and this machine's network and name server; where only a proxy leads outside, set `proxy`"
+        }
+        (TransportErrorKind::Dns, _) => {
+            "check `proxy` or HTTPS_PROXY, and this machine's name server"
+        }
+        (_, "") => {
+            "check that the server runs, the port in `base_url`, and whether a firewall stands between; where only a proxy leads outside, set `proxy`"
+        }
+        (_, _) => "check `proxy` or HTTPS_PROXY, and that the proxy runs",
+    };
+    AppError::new(Exit::Incomplete, format!("{whose}{host}: {error}")).hint(hint)
+}

@@ -1,0 +1,320 @@
+//! Owns what is known of a credential's end and age, and when someone should be warned of them.
+
+use chrono::{Months, NaiveDate};
+
+use crate::commands::connected::Asking;
+use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::credentials::Credential;
+use crate::http::failure::Failure;
+use crate::model::time::Timestamp;
+use crate::source::api_keys::{self, Found};
+use crate::state::notices::Notices;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// Days before a credential's end from which it is warned of.
+const END_NOTICE_DAYS: i64 = 30;
+
+/// The age from which a credential is warned of, in months.
+const OLD_MONTHS: u32 = 6;
+
+/// When a credential ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The day, UTC.
+    pub on: NaiveDate,
+    /// Who says so.
+    pub by: Teller,
+}
+
+/// Who tells when a credential ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Teller {
+    /// The organization's list of keys, and what it calls this one.
+    List(Option<String>),
+    /// `expires_on`.
+    Config,
+    /// What `auth login` was told.
+    Login,
+}
+
+impl Teller {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Teller::List(_) => "list",
+            Teller::Config => "config",
+            Teller::Login => "login",
+        }
+    }
+}
+
+/// A reason to make a new credential.
+#[derive(Debug)]
+pub struct Caution {
+    /// A word for it.
+    pub kind: &'static str,
+    /// What is said.
+    pub message: Message,
+}
+
+/// What the organization's list of keys says of the one in use; `server_now` is the time by the server's clock.
+///
+/// # Errors
+/// The key may not list keys, or the list cannot be read.
+pub async fn look_up(
+    asking: &Asking,
+    source: &SourceSettings,
+    org_id: &str,
+    server_now: Timestamp,
+) -> Result<Found, Failure> {
+    let asking = asking.quickly();
+    let mut keys = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..api_keys::PAGES {
+        let request = api_keys::request(source.target.base_url(), org_id, cursor.as_deref());
+        let page = asking.ask(&request, api_keys::read).await?;
+        keys.extend(page.keys);
+        match page.next {
+            Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
+            _ => {
+                return Ok(api_keys::in_use(
+                    keys,
+                    source.key_name.as_deref(),
+                    server_now,
+                ));
+            }
+        }
+    }
+    // More than were read: which one it is cannot be told.
+    Ok(Found::Several(keys.len()))
+}
+
+/// When `credential` ends, by whoever knows it best.
+pub fn end(
+    source: &SourceSettings,
+    credential: Option<&Credential>,
+    found: Option<&Found>,
+) -> Option<End> {
+    let listed = match found {
+        Some(Found::Key(key)) => key.ends.map(|end| End {
+            on: end.date_naive(),
+            by: Teller::List(key.name()),
+        }),
+        _ => None,
+    };
+    let by = |by: Teller| move |on| End { on, by };
+    listed
+        .or_else(|| source.expires_on.map(by(Teller::Config)))
+        .or_else(|| credential?.expires.map(by(Teller::Login)))
+}
+
+/// Why the list of keys does not tell, where it was read.
+pub fn why_untold(found: Option<&Found>) -> String {
+    match found {
+        Some(Found::Several(count)) => format!(
+            ": the organization lists {count} keys, and `key_name` does not say which one it is"
+        ),
+        Some(Found::NotNamed) => ": the list of keys has none of that `key_name`".to_owned(),
+        Some(Found::Key(_)) => ": the list of keys has it without an end".to_owned(),
+        Some(Found::Nothing) | None => "; set `expires_on` to be warned".to_owned(),
+    }
+}
+
+/// Days since `auth login` kept the credential.
+pub fn age_in_days(credential: &Credential, now: Timestamp) -> Option<i64> {
+    let stored = credential.stored?;
+    Some((now - stored).num_days().max(0))
+}
+
+/// `in 12 days`, `today`, `12 days ago`.
+pub fn distance(on: NaiveDate, today: NaiveDate) -> String {
+    match (on - today).num_days() {
+        0 => "today".to_owned(),
+        1 => "tomorrow".to_owned(),
+        -1 => "yesterday".to_owned(),
+        days @ ..0 => format!("{} days ago", days.unsigned_abs()),
+        days => format!("in {days} days"),
+    }
+}
+
+/// What to warn of at `now`.
+pub fn cautions(
+    source: &SourceSettings,
+    credential: Option<&Credential>,
+    end: Option<&End>,
+    now: Timestamp,
+) -> Vec<Caution> {
+    let today = now.date_naive();
+    let mut cautions = Vec::new();
+    if let Some(End { on, .. }) = end.filter(|end| (end.on - today).num_days() <= END_NOTICE_DAYS) {
+        let when = match (*on - today).num_days() {
+            ..0 => format!("expired on {on}"),
+            0 => "expires today".to_owned(),
+            1 => "expires tomorrow".to_owned(),
+            days => format!("expires in {days} days, on {on}"),
+        };
+        cautions.push(caution(source, "end", &when));
+    }
+    let is_old = |stored: Timestamp| {
+        let limit = stored.checked_add_months(Months::new(OLD_MONTHS));
+        limit.is_some_and(|limit| limit <= now)
+    };
+    if let Some(stored) = credential.and_then(|credential| credential.stored)
+        && is_old(stored)
+    {
+        let days = (now - stored).num_days();
+        let what = format!("is {days} days old, of {}", stored.date_naive());
+        cautions.push(caution(source, "age", &what));
+    }
+    cautions
+}
+
+fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> Caution {
+    let name = &source.name;
+    let mut message = Message::new(format!("source `{name}`: the credential {what}"));
+    let day = match source.expires_on {
+        Some(_) => ", and set `expires_on` to its end",
+        None => "",
+    };
+    message.hint = Some(match &source.credential {
+        CredentialSpec::Keyring => format!(
+            "make a new one, then `atlaudit auth login {name}`: the old one stays until the new one works{day}"
+        ),
+        place => format!("make a new one, and put it where this one is ({place}){day}"),
+    });
+    Caution { kind, message }
+}
+
+/// Warns of a credential that will not last, or has lasted long: of each once a day.
+pub fn warn_daily(
+    source: &SourceSettings,
+    credential: Option<&Credential>,
+    notices: &Notices,
+    now: Timestamp,
+    console: &Console,
+) {
+    let end = end(source, credential, None);
+    for caution in cautions(source, credential, end.as_ref(), now) {
+        if notices.first_today(&source.name, caution.kind, now.date_naive()) {
+            console.say(Level::Warning, &caution.message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::config::check;
+    use crate::config::env::Env;
+    use crate::config::file::Loaded;
+    use crate::model::time::parse_api_time;
+
+    fn source(more: &str) -> SourceSettings {
+        let text = format!("[sources.acme]\ntype = 'org-events'\norg_id = 'o'\n{more}\n");
+        let file = Loaded::parse("/c".as_ref(), text).unwrap();
+        let settings = check::settings(&file, &Env::default(), "/s".into()).unwrap();
+        settings.sources.into_iter().next().unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        parse_api_time(text).unwrap()
+    }
+
+    fn credential(stored: Option<&str>, expires: Option<&str>) -> Credential {
+        Credential {
+            key: SecretString::from("k"),
+            org_id: None,
+            account: None,
+            origin: String::new(),
+            stored: stored.map(at),
+            expires: expires.map(|day| day.parse().unwrap()),
+        }
+    }
+
+    fn told(source: &SourceSettings, credential: &Credential, now: &str) -> Vec<String> {
+        let end = end(source, Some(credential), None);
+        cautions(source, Some(credential), end.as_ref(), at(now))
+            .into_iter()
+            .map(|caution| caution.message.text)
+            .collect()
+    }
+
+    #[test]
+    fn an_end_is_told_from_thirty_days_before() {
+        let source = source("expires_on = '2027-06-30'");
+        let of = credential(None, None);
+        for (now, want) in [
+            ("2027-05-30T23:59:59Z", None),
+            (
+                "2027-05-31T00:00:00Z",
+                Some("expires in 30 days, on 2027-06-30"),
+            ),
+            ("2027-06-29T12:00:00Z", Some("expires tomorrow")),
+            ("2027-06-30T12:00:00Z", Some("expires today")),
+            ("2027-07-02T00:00:00Z", Some("expired on 2027-06-30")),
+        ] {
+            let want: Vec<_> = want
+                .map(|words| format!("source `acme`: the credential {words}"))
+                .into_iter()
+                .collect();
+            assert_eq!(told(&source, &of, now), want, "{now}");
+        }
+    }
+
+    #[test]
+    fn an_old_one_is_told_after_six_months() {
+        let of = credential(Some("2026-08-31T10:00:00Z"), None);
+        assert!(told(&source(""), &of, "2027-02-28T09:59:59Z").is_empty());
+        assert_eq!(
+            told(&source(""), &of, "2027-02-28T10:00:00Z"),
+            ["source `acme`: the credential is 181 days old, of 2026-08-31"]
+        );
+        assert_eq!(age_in_days(&of, at("2026-09-02T10:00:00Z")), Some(2));
+        // Of a clock that went back.
+        assert_eq!(age_in_days(&of, at("2026-08-01T10:00:00Z")), Some(0));
+        assert!(told(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty());
+    }
+
+    #[test]
+    fn the_list_knows_best_then_the_user_then_the_login() {
+        let kept = credential(None, Some("2027-01-01"));
+        let mut page = api_keys::read(&crate::http::message::Response {
+            status: 200,
+            headers: Vec::new(),
+            body: r#"[{"name":"audit","expiresAt":"2027-03-03T00:00:00Z"}]"#.into(),
+        })
+        .unwrap();
+        let found = Found::Key(page.keys.remove(0));
+        let configured = source("expires_on = '2027-02-02'");
+        let on = |source: &SourceSettings, found: Option<&Found>| {
+            end(source, Some(&kept), found).map(|end| end.on.to_string())
+        };
+        assert_eq!(on(&configured, Some(&found)).as_deref(), Some("2027-03-03"));
+        assert_eq!(
+            on(&configured, Some(&Found::Several(2))).as_deref(),
+            Some("2027-02-02")
+        );
+        assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
+        assert_eq!(end(&source(""), None, Some(&Found::Nothing)), None);
+        assert_eq!(distance(day("2027-01-03"), day("2027-01-01")), "in 2 days");
+        assert_eq!(distance(day("2027-01-01"), day("2027-01-03")), "2 days ago");
+    }
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_hint_names_the_place() {
+        let of = credential(None, Some("2027-01-01"));
+        let hint = |source: &SourceSettings| {
+            let end = end(source, Some(&of), None);
+            let cautions = cautions(source, Some(&of), end.as_ref(), at("2027-01-01T00:00:00Z"));
+            cautions[0].message.hint.clone().unwrap()
+        };
+        assert!(hint(&source("")).contains("`atlaudit auth login acme`"));
+        assert!(hint(&source("credential = 'env:K'")).contains("(env:K)"));
+    }
+}

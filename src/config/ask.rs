@@ -1,0 +1,189 @@
+//! Owns asking a person for what is missing, one question at a time, each answer checked at once.
+
+use std::io::{self, ErrorKind};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::config::error::Refusal;
+
+/// How often one question is asked before nobody seems to know the answer.
+const TRIES: usize = 5;
+
+/// A person who answers: at a terminal, or in a test's script.
+pub trait Ask {
+    /// Shows lines that ask nothing.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn tell(&mut self, lines: &str) -> io::Result<()>;
+
+    /// The answer to `question`; nothing when the person has gone.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn line(&mut self, question: &str) -> io::Result<Option<String>>;
+
+    /// The same, for what nobody may see.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    fn secret(&mut self, question: &str) -> io::Result<SecretString>;
+}
+
+/// The answer that `check` accepts. A refused one is never shown again: it may be the key, pasted at the wrong place.
+///
+/// # Errors
+/// There is nobody any more, or no answer that is accepted.
+pub fn until<T>(
+    person: &mut dyn Ask,
+    question: &str,
+    check: impl Fn(&str) -> Result<T, Refusal>,
+) -> io::Result<T> {
+    for _ in 0..TRIES {
+        let answer = person.line(question)?;
+        let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
+        match check(answer.trim()) {
+            Ok(value) => return Ok(value),
+            Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
+        }
+    }
+    Err(unanswered())
+}
+
+/// The same, where an empty answer means none.
+///
+/// # Errors
+/// As with [`until`].
+pub fn optional<T>(
+    person: &mut dyn Ask,
+    question: &str,
+    check: impl Fn(&str) -> Result<T, Refusal>,
+) -> io::Result<Option<T>> {
+    until(person, question, |answer| match answer {
+        "" => Ok(None),
+        answer => check(answer).map(Some),
+    })
+}
+
+/// The same, for a secret.
+///
+/// # Errors
+/// As with [`until`].
+pub fn secret<T>(
+    person: &mut dyn Ask,
+    question: &str,
+    check: impl Fn(&str) -> Result<T, Refusal>,
+) -> io::Result<T> {
+    for _ in 0..TRIES {
+        let answer = person.secret(question)?;
+        match check(answer.expose_secret()) {
+            Ok(value) => return Ok(value),
+            Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
+        }
+    }
+    Err(unanswered())
+}
+
+/// Whether the answer is yes; an empty one is no.
+///
+/// # Errors
+/// As with [`until`].
+pub fn yes(person: &mut dyn Ask, question: &str) -> io::Result<bool> {
+    until(person, question, |answer| {
+        match answer.to_ascii_lowercase().as_str() {
+            "" | "n" | "no" => Ok(false),
+            "y" | "yes" => Ok(true),
+            _ => Err(Refusal::new("answer `y` or `n`")),
+        }
+    })
+}
+
+fn unanswered() -> io::Error {
+    io::Error::other("no answer that is of use")
+}
+
+#[cfg(test)]
+pub mod script {
+    //! Scripted answers.
+
+    use super::*;
+
+    /// Answers in this order, and keeps what was asked and told.
+    #[derive(Debug, Default, Clone)]
+    pub struct Script {
+        /// Answers that are left.
+        pub answers: Vec<&'static str>,
+        /// What a person would have seen.
+        pub seen: String,
+    }
+
+    impl Script {
+        /// A person who gives these answers, one after the other.
+        pub fn new(answers: &[&'static str]) -> Script {
+            Script {
+                answers: answers.to_vec(),
+                seen: String::new(),
+            }
+        }
+    }
+
+    impl Ask for Script {
+        fn tell(&mut self, lines: &str) -> io::Result<()> {
+            self.seen.push_str(lines);
+            Ok(())
+        }
+
+        fn line(&mut self, question: &str) -> io::Result<Option<String>> {
+            self.seen.push_str(question);
+            if self.answers.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some(self.answers.remove(0).to_owned()))
+        }
+
+        fn secret(&mut self, question: &str) -> io::Result<SecretString> {
+            let answer = self.line(question)?;
+            Ok(SecretString::from(answer.unwrap_or_default()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::Script;
+    use super::*;
+    use crate::config::field;
+
+    #[test]
+    fn a_wrong_answer_is_told_why_and_asked_again() {
+        let mut person = Script::new(&["acme", " https://Acme.atlassian.net/ "]);
+        let site = until(&mut person, "Site: ", field::site).unwrap();
+        assert_eq!(site, "acme.atlassian.net");
+        assert_eq!(
+            person.seen,
+            "Site:   not a site's host name; write it like `acme.atlassian.net`\nSite: "
+        );
+    }
+
+    #[test]
+    fn it_is_not_asked_for_ever() {
+        let mut person = Script::new(&["x"; 9]);
+        assert!(until(&mut person, "?", field::site).is_err());
+        assert_eq!(person.answers.len(), 9 - TRIES);
+        assert!(until(&mut Script::new(&[]), "?", field::site).is_err());
+        assert!(secret(&mut Script::new(&[]), "?", field::site).is_err());
+    }
+
+    #[test]
+    fn a_key_at_the_wrong_place_is_not_shown() {
+        let mut person = Script::new(&["ATCTT3xSECRET", ""]);
+        assert_eq!(optional(&mut person, "?", field::org_id).unwrap(), None);
+        assert!(!person.seen.contains("SECRET"), "{}", person.seen);
+    }
+
+    #[test]
+    fn no_is_the_answer_of_whoever_gives_none() {
+        assert!(!yes(&mut Script::new(&[""]), "?").unwrap());
+        assert!(yes(&mut Script::new(&["what", "Y"]), "?").unwrap());
+    }
+}

@@ -1,0 +1,274 @@
+//! Owns changing the text of a configuration file: what a person wrote there, comments and order and all, stays.
+
+use std::path::Path;
+
+use chrono::{Datelike as _, NaiveDate};
+use toml_edit::{Date, Datetime, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use crate::config::error::Refusal;
+use crate::config::file::Loaded;
+use crate::config::settings::{SourceSettings, Target};
+use crate::model::name::SourceName;
+
+/// What a key is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Setting {
+    /// A text.
+    Text(String),
+    /// Yes.
+    Yes,
+    /// A day: a date of TOML's where one stood there before, else a text.
+    Day(NaiveDate),
+}
+
+/// The keys of a new source's table, in their order.
+fn keys_of(source: &SourceSettings) -> Vec<(&'static str, Setting)> {
+    let text = |text: &str| Setting::Text(text.to_owned());
+    let mut keys = vec![("type", text(source.target.kind().as_str()))];
+    match &source.target {
+        Target::OrgEvents { org_id, .. } => {
+            keys.extend(org_id.as_deref().map(|id| ("org_id", text(id))));
+        }
+        Target::Site(site) => {
+            keys.push(("site", text(&site.site)));
+            keys.extend(site.email.as_deref().map(|email| ("email", text(email))));
+        }
+        Target::Datacenter { username, .. } => {
+            keys.extend(username.as_deref().map(|name| ("username", text(name))));
+        }
+    }
+    if !source.target.has_default_base_url() {
+        keys.push(("base_url", text(source.target.base_url().as_str())));
+    }
+    if source.target.is_through_gateway() {
+        keys.push(("gateway", Setting::Yes));
+    }
+    keys
+}
+
+/// `text` with a table for `source` at its end.
+///
+/// # Errors
+/// `text` is no configuration, or has such a source.
+pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Refusal> {
+    let mut document = parsed(text)?;
+    let name = source.name.as_str();
+    let sources = document.entry("sources").or_insert_with(|| {
+        let mut table = Table::new();
+        table.set_implicit(true);
+        Item::Table(table)
+    });
+    if let Some(inline) = sources.as_inline_table_mut() {
+        let mut table = InlineTable::new();
+        for (key, setting) in keys_of(source) {
+            table.insert(key, value(&setting, None));
+        }
+        inline.insert(name, Value::InlineTable(table));
+        return checked(document.to_string());
+    }
+    if sources.get(name).is_some() {
+        return Err(Refusal::new(format!("there is a source `{name}` already")));
+    }
+    // Behind all that is there, whichever tables follow those of the sources.
+    let mut lines = text.to_owned();
+    if !lines.is_empty() && !lines.ends_with('\n') {
+        lines.push('\n');
+    }
+    let gap = if lines.is_empty() { "" } else { "\n" };
+    let mut table = Table::new();
+    for (key, setting) in keys_of(source) {
+        table.insert(key, Item::Value(value(&setting, None)));
+    }
+    // A dot in a bare key would nest tables.
+    let title = match name.contains('.') {
+        true => format!("[sources.\"{name}\"]"),
+        false => format!("[sources.{name}]"),
+    };
+    checked(format!("{lines}{gap}{title}\n{table}"))
+}
+
+/// `text` with these keys of the source `name` set.
+///
+/// # Errors
+/// `text` is no configuration, or has no such source.
+pub fn with_keys(
+    text: &str,
+    name: &SourceName,
+    changes: &[(&'static str, Setting)],
+) -> Result<String, Refusal> {
+    let mut document = parsed(text)?;
+    let table = document
+        .get_mut("sources")
+        .and_then(|sources| sources.get_mut(name.as_str()))
+        .and_then(Item::as_table_like_mut)
+        .ok_or_else(|| Refusal::new(format!("there is no source `{name}`")))?;
+    for (key, setting) in changes {
+        set(table, key, setting);
+    }
+    checked(document.to_string())
+}
+
+/// Sets a key; what stands around its value, such as a comment behind it, stays.
+fn set(table: &mut dyn TableLike, key: &str, setting: &Setting) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            let decor = old.decor().clone();
+            *old = value(setting, Some(old));
+            *old.decor_mut() = decor;
+        }
+        None => {
+            table.insert(key, Item::Value(value(setting, None)));
+        }
+    }
+}
+
+fn value(setting: &Setting, old: Option<&Value>) -> Value {
+    match setting {
+        Setting::Text(text) => Value::from(text.as_str()),
+        Setting::Yes => Value::from(true),
+        Setting::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
+            (true, Some(date)) => Value::from(Datetime {
+                date: Some(date),
+                time: None,
+                offset: None,
+            }),
+            _ => Value::from(day.to_string()),
+        },
+    }
+}
+
+fn date(day: NaiveDate) -> Option<Date> {
+    Some(Date {
+        year: u16::try_from(day.year()).ok()?,
+        month: u8::try_from(day.month()).ok()?,
+        day: u8::try_from(day.day()).ok()?,
+    })
+}
+
+fn parsed(text: &str) -> Result<DocumentMut, Refusal> {
+    // Its own words would quote the line, which may hold a secret.
+    text.parse()
+        .map_err(|_| Refusal::new("it is no TOML, or of a form that cannot be changed"))
+}
+
+/// Nothing is written that we could not read again.
+fn checked(text: String) -> Result<String, Refusal> {
+    match Loaded::parse(Path::new(""), text.clone()) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(Refusal::new("it would not be a configuration any more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::check::{self, LoginFlags};
+    use crate::model::name::SourceKind;
+
+    fn source(name: &str) -> SourceSettings {
+        let flags = LoginFlags {
+            kind: Some(SourceKind::JiraAudit),
+            site: Some("a.example".to_owned()),
+            email: Some("ada@a.example".to_owned()),
+            gateway: true,
+            ..LoginFlags::default()
+        };
+        check::login_source(&Loaded::none(), &name.parse().unwrap(), &flags).unwrap()
+    }
+
+    const FILE: &str = "\
+# Ours.
+[sources.acme] # the organization
+type = 'org-events'
+email_note = 1
+";
+
+    #[test]
+    fn a_source_is_added_behind_all_that_is_there() {
+        let text = "# Ours.\n\n[output]\npath = '-' # for jq\n[sources.x]\ntype = 'org-events'";
+        let added = with_source(text, &source("a.b")).unwrap();
+        assert_eq!(
+            added,
+            format!(
+                "{text}\n\n[sources.\"a.b\"]\ntype = \"jira-audit\"\nsite = \"a.example\"\nemail = \"ada@a.example\"\ngateway = true\n"
+            )
+        );
+        let file = Loaded::parse(Path::new("/c"), added).unwrap();
+        assert_eq!(file.tables.sources.0.len(), 2);
+        assert!(
+            with_source("", &source("j"))
+                .unwrap()
+                .starts_with("[sources.j]\n")
+        );
+    }
+
+    #[test]
+    fn sources_in_one_line_stay_so() {
+        let text = "sources = { acme = { type = 'org-events' } } # short\n";
+        let added = with_source(text, &source("j")).unwrap();
+        assert!(
+            added.ends_with("} # short\n") && added.contains("site = \"a.example\""),
+            "{added}"
+        );
+        let file = Loaded::parse(Path::new("/c"), added).unwrap();
+        assert_eq!(file.tables.sources.0.len(), 2);
+        // Dotted keys are a table, too.
+        let text = "sources.acme.type = 'org-events'\n";
+        let added = with_source(text, &source("j"));
+        assert!(added.is_err() || added.is_ok_and(|text| text.contains("[sources.j]")));
+    }
+
+    #[test]
+    fn a_key_is_changed_and_all_around_it_stays() {
+        let text = "\
+# Ours.
+[sources.j] # Jira
+site = 'a.example'   # the site
+email = 'old@a.example'   # of the token
+expires_on = 2027-06-30 # a year
+
+[sources.other]
+email = 'old@a.example'
+";
+        let day: NaiveDate = "2028-06-30".parse().unwrap();
+        let changes = [
+            ("email", Setting::Text("new@a.example".to_owned())),
+            ("expires_on", Setting::Day(day)),
+            ("gateway", Setting::Yes),
+        ];
+        let changed = with_keys(text, &"j".parse().unwrap(), &changes).unwrap();
+        assert_eq!(
+            changed,
+            "\
+# Ours.
+[sources.j] # Jira
+site = 'a.example'   # the site
+email = \"new@a.example\"   # of the token
+expires_on = 2028-06-30 # a year
+gateway = true
+
+[sources.other]
+email = 'old@a.example'
+"
+        );
+        let text = "sources.j = { expires_on = '2027-06-30' }\n";
+        let changed = with_keys(text, &"j".parse().unwrap(), &changes[1..2]).unwrap();
+        assert_eq!(changed, "sources.j = { expires_on = \"2028-06-30\" }\n");
+    }
+
+    #[test]
+    fn what_is_no_configuration_is_not_changed() {
+        let name: SourceName = "acme".parse().unwrap();
+        let yes = [("gateway", Setting::Yes)];
+        assert!(with_keys(FILE, &name, &yes).is_err());
+        assert!(with_keys("", &name, &yes).is_err());
+        assert!(with_source(FILE, &source("acme")).is_err());
+        let secret = "[sources.acme\napi_key = 'SECRET'";
+        for refusal in [
+            with_keys(secret, &name, &yes).unwrap_err(),
+            with_source(secret, &source("j")).unwrap_err(),
+        ] {
+            assert!(!refusal.to_string().contains("SECRET"), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Owns telling which proxy a request will go through, for those who test the way step by step. The client itself
+//! decides in the same way (hyper-util's matcher): a proxy of the settings, else of the environment, never to this
+//! machine.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use crate::config::env::Env;
+use crate::config::field::is_loopback;
+use crate::config::settings::Connection;
+
+/// A host and its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// A name or an address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl Spot {
+    /// Where `url` leads.
+    pub fn of(url: &Url) -> Option<Spot> {
+        let host = match url.host()? {
+            Host::Domain(name) => name.to_owned(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        };
+        let port = url.port_or_known_default()?;
+        Some(Spot { host, port })
+    }
+}
+
+/// The proxy between us and `url`, if there is one.
+pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<Spot> {
+    if is_loopback(url) {
+        return None;
+    }
+    if let Some(proxy) = &connection.proxy {
+        return Spot::of(proxy.expose());
+    }
+    // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
+    if env.os("REQUEST_METHOD").is_some() || is_excepted(url, env) {
+        return None;
+    }
+    let of_scheme = match url.scheme() {
+        "https" => ["HTTPS_PROXY", "https_proxy"],
+        _ => ["HTTP_PROXY", "http_proxy"],
+    };
+    proxy_of(&of_scheme, env).or_else(|| proxy_of(&["ALL_PROXY", "all_proxy"], env))
+}
+
+fn proxy_of(names: &[&str], env: &Env) -> Option<Spot> {
+    let text = names.iter().find_map(|name| env.text(name))?;
+    let text = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("http://{text}"),
+    };
+    let url = Url::parse(&text).ok()?;
+    matches!(url.scheme(), "http" | "https").then_some(())?;
+    Spot::of(&url)
+}
+
+/// Whether `NO_PROXY` names the host of `url`.
+fn is_excepted(url: &Url, env: &Env) -> bool {
+    let list = ["NO_PROXY", "no_proxy"]
+        .iter()
+        .find_map(|name| env.text(name));
+    let Some(spot) = Spot::of(url) else {
+        return false;
+    };
+    let entries = list.unwrap_or_default().split(',').map(str::trim);
+    let mut entries = entries.filter(|entry| !entry.is_empty());
+    match spot.host.parse::<IpAddr>() {
+        Ok(address) => entries.any(|entry| entry == "*" || holds(entry, address)),
+        Err(_) => entries.any(|entry| is_within(&spot.host, entry)),
+    }
+}
+
+/// Whether `host` is `domain` or lies below it.
+fn is_within(host: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+    domain == "*"
+        || host == domain
+        || host
+            .strip_suffix(&domain)
+            .is_some_and(|rest| rest.ends_with('.') && !domain.is_empty())
+}
+
+/// Whether `entry`, an address or a network such as `10.0.0.0/8`, holds `address`.
+fn holds(entry: &str, address: IpAddr) -> bool {
+    let (network, bits) = match entry.split_once('/') {
+        Some((network, bits)) => (network, bits.parse::<u32>().ok()),
+        None => (entry, Some(128)),
+    };
+    let network = network.trim_matches(['[', ']']).parse::<IpAddr>();
+    let (Ok(network), Some(bits)) = (network, bits) else {
+        return false;
+    };
+    match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let shift = 32_u32.saturating_sub(bits);
+            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let shift = 128_u32.saturating_sub(bits);
+            network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::safe_url::SafeUrl;
+
+    fn connection(proxy: Option<&str>) -> Connection {
+        Connection {
+            requests_per_minute: None,
+            timeout: Duration::from_secs(30),
+            retry_for: Duration::ZERO,
+            max_wait: Duration::ZERO,
+            ca_file: None,
+            proxy: proxy.map(|url| SafeUrl::new(url.parse().unwrap())),
+        }
+    }
+
+    fn told(proxy: Option<&str>, url: &str, env: &[(&str, &str)]) -> Option<String> {
+        let env = Env::with(env.iter().copied(), "/");
+        let spot = between(&connection(proxy), &url.parse().unwrap(), &env)?;
+        Some(format!("{}:{}", spot.host, spot.port))
+    }
+
+    #[test]
+    fn the_settings_win_over_the_environment() {
+        let env = [("HTTPS_PROXY", "env.example:3128")];
+        let url = "https://api.example/";
+        assert_eq!(
+            told(Some("http://u:p@own.example:8080"), url, &env).as_deref(),
+            Some("own.example:8080")
+        );
+        assert_eq!(told(None, url, &env).as_deref(), Some("env.example:3128"));
+        assert_eq!(told(None, url, &[]), None);
+        for local in ["http://127.0.0.1:1/", "https://localhost/", "http://[::1]/"] {
+            assert_eq!(
+                told(Some("http://own.example"), local, &env),
+                None,
+                "{local}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read_as_the_client_reads_it() {
+        let url = "https://api.example/";
+        for (env, proxy) in [
+            (
+                &[("https_proxy", "https://p.example")][..],
+                Some("p.example:443"),
+            ),
+            (&[("ALL_PROXY", "http://p.example")], Some("p.example:80")),
+            (&[("HTTP_PROXY", "http://p.example")], None),
+            (&[("HTTPS_PROXY", "ftp://p.example")], None),
+            (
+                &[("ALL_PROXY", "p.example"), ("REQUEST_METHOD", "GET")],
+                None,
+            ),
+        ] {
+            assert_eq!(told(None, url, env).as_deref(), proxy, "{env:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_may_be_excepted() {
+        let is_direct = |url: &str, list: &str| {
+            told(
+                None,
+                url,
+                &[("HTTPS_PROXY", "p.example"), ("NO_PROXY", list)],
+            )
+            .is_none()
+        };
+        for (url, list) in [
+            ("https://api.example/", "*"),
+            ("https://api.example/", "x.example, api.example"),
+            ("https://a.api.example/", ".api.example"),
+            ("https://a.api.example/", "API.example"),
+            ("https://10.1.2.3/", "10.0.0.0/8"),
+            ("https://10.1.2.3/", "10.1.2.3"),
+            ("https://[fd00::1]/", "fd00::/8"),
+            ("https://10.1.2.3/", "0.0.0.0/0"),
+        ] {
+            assert!(is_direct(url, list), "{url} {list}");
+        }
+        for (url, list) in [
+            ("https://api.example/", ""),
+            ("https://api.example/", "pi.example,.other"),
+            ("https://api.example/", "."),
+            ("https://11.1.2.3/", "10.0.0.0/8,x/y,fd00::/8"),
+        ] {
+            assert!(!is_direct(url, list), "{url} {list}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `GET /admin/api-access/v1/orgs/{org_id}/api-keys`: the organization's keys, as far as they are known to be told.
+//!
+//! Path, scope and parameters are documented; the fields of an answer are not. By default they are named like those of
+//! the list of user tokens beside it, and a test may serve any other text.
+
+use chrono::{DateTime, TimeDelta};
+
+use super::errors;
+use crate::sandbox::{
+    Envelope, ORG_ID, access,
+    exchange::Ask,
+    json_text::Object,
+    reply::{Reply, gateway_body},
+    world::World,
+};
+
+/// The page that the cursor asks for; a key without `read:keys:admin` is refused as for any missing scope.
+pub fn api_keys(world: &World, ask: &Ask, id: &str) -> Reply {
+    if id != ORG_ID {
+        return errors::UNKNOWN_ORG.reply(Envelope::Errors, &ask.path);
+    }
+    if !world.behaviour.lists_keys {
+        return access::scope_does_not_match();
+    }
+    let page = match ask.param("cursor") {
+        None => Some(0),
+        Some(cursor) => cursor
+            .strip_prefix("page-")
+            .and_then(|number| number.parse().ok()),
+    };
+    match page.map(|page: usize| (page, world.behaviour.key_pages.get(page))) {
+        Some((_, Some(text))) => Reply::json(200, text.clone()),
+        Some((0, None)) => Reply::json(200, only_key(world)),
+        _ => Reply::json(400, gateway_body(400, "Unknown cursor")),
+    }
+}
+
+/// One key, made two months ago for a year.
+fn only_key(world: &World) -> String {
+    let day = |days: i64| {
+        let now = DateTime::from_timestamp_millis(world.now_ms()).unwrap_or_default();
+        let time = now + TimeDelta::try_days(days).unwrap_or_default();
+        time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    };
+    let key = Object::new()
+        .text("id", "0d3f6a52-77c1-4b8e-9a40-5e2b1c9d8f36")
+        .text("name", "audit collector")
+        .text("createdAt", &day(-60))
+        .text("expiresAt", &day(305))
+        .text("lastActiveAt", &day(0))
+        .finish();
+    Object::new()
+        .raw("data", &format!("[{key}]"))
+        .raw("links", "{}")
+        .finish()
+}

@@ -1,0 +1,303 @@
+//! Owns trying whether an output can be written, without writing to it and without leaving anything behind.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
+
+use crate::config::settings::{OutputPath, OutputSettings, Rotation};
+use crate::model::time::Timestamp;
+use crate::sink::pack::packing_of;
+use crate::sink::path::{folder_of, path_at};
+use crate::sink::stdout::Stdout;
+use crate::sink::{Sink as _, SinkError, failed};
+
+/// Bytes that must find room beside the file: less than a commit of a busy source takes.
+const PROBE: usize = 64 * 1024;
+
+/// Links from a name to its file that are followed; the system follows no more.
+const LINKS: usize = 40;
+
+/// An output that can be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writable {
+    /// Where lines go.
+    pub place: String,
+    /// What there is to know of it, in a few words.
+    pub note: Option<&'static str>,
+    /// Bytes that this user may still write there; nothing for a pipe or a device.
+    pub free: Option<u64>,
+}
+
+/// Tries the output that `settings` name at `now`.
+///
+/// # Errors
+/// It could not be written.
+pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<Writable, SinkError> {
+    let template = match &settings.path {
+        OutputPath::Stdout => {
+            Stdout::new(settings.compression).prepare()?;
+            return Ok(Writable {
+                place: "standard output".to_owned(),
+                note: None,
+                free: None,
+            });
+        }
+        OutputPath::File(template) => template,
+    };
+    let path = path_at(template, settings.compression, now)?;
+    let facts = match fs::metadata(&path) {
+        Ok(facts) => Some(facts),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed("find", &path, error)),
+    };
+    let (note, folder) = match &facts {
+        None => (Some("not there yet"), absent(&path)?),
+        Some(facts) if facts.is_file() => {
+            present(&path, settings, facts)?;
+            (None, folder_of(&path).to_owned())
+        }
+        Some(facts) => return special(path, facts),
+    };
+    Ok(Writable {
+        free: free(&folder),
+        place: path.display().to_string(),
+        note,
+    })
+}
+
+/// Tries whether files can be created in `folder`, or it in what it lies in. Returns the bytes that are free there.
+///
+/// # Errors
+/// They could not.
+pub fn folder(folder: &Path) -> Result<Option<u64>, SinkError> {
+    let found = absent(&folder.join("x"))?;
+    Ok(free(&found))
+}
+
+/// A file that is there: opened for appending, which changes nothing.
+fn present(path: &Path, settings: &OutputSettings, facts: &Metadata) -> Result<(), SinkError> {
+    OpenOptions::new()
+        .append(true)
+        .open(path)
+        .map_err(|error| failed("open", path, error))?;
+    if facts.len() > 0 {
+        match packing_of(path) {
+            Ok(found) if found != settings.compression => {
+                return Err(SinkError::OtherPacking {
+                    path: path.to_owned(),
+                });
+            }
+            Ok(_) => {}
+            // Whoever may only append to it cannot be told.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(failed("read", path, error)),
+        }
+    }
+    match create_unnamed(folder_of(path)) {
+        Ok(()) => Ok(()),
+        // To append needs nothing of the folder; to finish a file by another name does.
+        Err(error)
+            if settings.rotation == Rotation::Never
+                && matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                ) =>
+        {
+            Ok(())
+        }
+        Err(error) => Err(failed("write beside", path, error)),
+    }
+}
+
+/// A file that is not there: the folder that it, or its folders, will be created in.
+fn absent(path: &Path) -> Result<PathBuf, SinkError> {
+    let fails = |error| failed("create", path, error);
+    // A link that leads nowhere is followed by whoever creates the file.
+    let mut target = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = folder_of(&target).join(next),
+            Err(_) => break,
+        }
+    }
+    let mut folder = folder_of(&target).to_owned();
+    let mut names = vec![target.file_name().unwrap_or_default().len()];
+    let found = loop {
+        match fs::metadata(&folder) {
+            Ok(facts) if facts.is_dir() => break folder,
+            Ok(_) => return Err(fails(ErrorKind::NotADirectory.into())),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(fails(error)),
+            Err(error) => {
+                names.push(folder.file_name().unwrap_or_default().len());
+                let above = folder_of(&folder).to_owned();
+                if above == folder {
+                    return Err(fails(error));
+                }
+                folder = above;
+            }
+        }
+    };
+    create_unnamed(&found).map_err(fails)?;
+    let longest = statvfs(&found).map_or(u64::MAX, |facts| facts.f_namemax);
+    match names.iter().any(|length| *length as u64 > longest) {
+        true => Err(fails(ErrorKind::InvalidFilename.into())),
+        false => Ok(found),
+    }
+}
+
+/// Writes a file without a name into `folder`; it is gone with its last handle.
+fn create_unnamed(folder: &Path) -> io::Result<()> {
+    let mut file: File = tempfile::tempfile_in(folder)?;
+    file.write_all(&[0; PROBE])?;
+    file.sync_data()
+}
+
+/// A pipe or a device. To open a pipe would wait for its reader, or steal it from a run.
+fn special(path: PathBuf, facts: &Metadata) -> Result<Writable, SinkError> {
+    let kind = facts.file_type();
+    if facts.is_dir() {
+        return Err(failed("open", &path, ErrorKind::IsADirectory.into()));
+    }
+    if kind.is_socket() {
+        let error = io::Error::other("it is a socket");
+        return Err(failed("open", &path, error));
+    }
+    accessat(CWD, &path, Access::WRITE_OK, AtFlags::EACCESS)
+        .map_err(|error| failed("open", &path, error.into()))?;
+    Ok(Writable {
+        place: path.display().to_string(),
+        note: Some(match kind.is_fifo() {
+            true => "a named pipe: a pull waits until somebody reads it",
+            false => "a device",
+        }),
+        free: None,
+    })
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    let facts = statvfs(folder).ok()?;
+    facts.f_bavail.checked_mul(facts.f_frsize)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::config::settings::{Compression, Format};
+
+    fn tried(path: &Path, change: impl FnOnce(&mut OutputSettings)) -> Result<Writable, String> {
+        let mut settings = OutputSettings {
+            path: OutputPath::File(path.to_str().unwrap().to_owned()),
+            format: Format::Normalized,
+            compression: Compression::None,
+            rotation: Rotation::Never,
+            mode: 0o600,
+        };
+        change(&mut settings);
+        try_out(&settings, chrono::Utc::now()).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!("{error}: {}", cause.unwrap_or_default())
+        })
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_trial_leaves_nothing_and_changes_nothing() {
+        let base = tempfile::tempdir().unwrap();
+        let base = fs::canonicalize(base.path()).unwrap();
+        let file = base.join("acme.jsonl");
+        let found = tried(&base.join("new/deep/acme.jsonl"), |_| {}).unwrap();
+        assert_eq!(found.note, Some("not there yet"));
+        assert!(found.free.unwrap() > 0 && found.place.ends_with("new/deep/acme.jsonl"));
+        assert_eq!(names(&base), [""; 0]);
+        fs::write(&file, "{}\n").unwrap();
+        let before = fs::metadata(&file).unwrap().modified().unwrap();
+        assert_eq!(tried(&file, |_| {}).unwrap().note, None);
+        assert!(tried(&file, |settings| settings.rotation = Rotation::Daily).is_ok());
+        assert_eq!(names(&base), ["acme.jsonl"]);
+        assert_eq!(fs::read(&file).unwrap(), b"{}\n");
+        assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), before);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_refused() {
+        let base = tempfile::tempdir().unwrap();
+        let base = base.path();
+        fs::write(base.join("plain"), "{}\n").unwrap();
+        symlink("nowhere/x", base.join("link")).unwrap();
+        symlink("plain/x", base.join("wrong")).unwrap();
+        for (name, why) in [
+            ("", "directory"),
+            ("plain/acme", "ot a directory"),
+            ("wrong", "ot a directory"),
+            (&"x".repeat(300), "name"),
+            (&format!("new/{}", "x".repeat(300)), "name"),
+        ] {
+            let error = tried(&base.join(name), |_| {}).unwrap_err();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+        assert!(tried(&base.join("link"), |_| {}).is_ok());
+        let error = tried(&base.join("plain"), |settings| {
+            settings.compression = Compression::Gzip;
+            settings.path = OutputPath::File(base.join("plain.gz").display().to_string());
+            fs::copy(base.join("plain"), base.join("plain.gz")).unwrap();
+        });
+        assert!(error.unwrap_err().contains("not packed"));
+        let listener = std::os::unix::net::UnixListener::bind(base.join("socket"));
+        assert!(
+            tried(&base.join("socket"), |_| {})
+                .unwrap_err()
+                .contains("socket")
+        );
+        drop(listener);
+        assert!(tried(Path::new("/proc/acme"), |_| {}).is_err());
+    }
+
+    #[test]
+    fn a_pipe_is_not_opened() {
+        let base = tempfile::tempdir().unwrap();
+        let pipe = base.path().join("pipe");
+        rustix::fs::mknodat(
+            CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        // Nobody reads it: to open it would wait for ever.
+        assert!(tried(&pipe, |_| {}).unwrap().note.unwrap().contains("pipe"));
+        let null = tried(Path::new("/dev/null"), |_| {}).unwrap();
+        assert_eq!((null.note, null.free), (Some("a device"), None));
+    }
+
+    #[test]
+    fn a_folder_of_others_is_refused_where_the_system_refuses_it() {
+        let base = tempfile::tempdir().unwrap();
+        let closed = base.path().join("closed");
+        fs::create_dir(&closed).unwrap();
+        fs::write(closed.join("acme"), "").unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
+        let is_refused = tried(&closed.join("new"), |_| {}).is_err();
+        // Whoever runs the tests as root may write everywhere.
+        assert_eq!(is_refused, !rustix::process::geteuid().is_root());
+        assert!(tried(&closed.join("acme"), |_| {}).is_ok());
+        let rotated = tried(&closed.join("acme"), |settings| {
+            settings.rotation = Rotation::Hourly;
+        });
+        assert_eq!(rotated.is_err(), is_refused);
+        assert!(folder(&base.path().join("a/b")).unwrap().is_some());
+    }
+}

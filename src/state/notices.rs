@@ -1,0 +1,88 @@
+//! Owns which warnings a source's runs have given on which day, so that a run every minute does not repeat them. What
+//! cannot be kept is told again: that is all.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+
+use crate::model::name::SourceName;
+
+/// The folder of notices, one file a source.
+#[derive(Debug, Clone)]
+pub struct Notices {
+    folder: PathBuf,
+}
+
+impl Notices {
+    /// Those that are kept in the state folder `state`.
+    pub fn new(state: &Path) -> Notices {
+        Notices {
+            folder: state.join("notices"),
+        }
+    }
+
+    /// Whether `notice` has not been given for `source` today; from now on it has.
+    pub fn first_today(&self, source: &SourceName, notice: &str, today: NaiveDate) -> bool {
+        let path = self.folder.join(format!("{source}.json"));
+        let text = fs::read(&path).unwrap_or_default();
+        let mut given: BTreeMap<String, NaiveDate> =
+            serde_json::from_slice(&text).unwrap_or_default();
+        if given.get(notice) == Some(&today) {
+            return false;
+        }
+        given.insert(notice.to_owned(), today);
+        if let Err(error) = self.write(&path, &given) {
+            tracing::info!(%error, "cannot remember that a warning was given");
+        }
+        true
+    }
+
+    fn write(&self, path: &Path, given: &BTreeMap<String, NaiveDate>) -> io::Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&serde_json::to_vec(given)?)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_notice_is_given_once_a_day_and_source() {
+        let state = tempfile::tempdir().unwrap();
+        let notices = Notices::new(state.path());
+        let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
+        let first = |source, notice, at| notices.first_today(source, notice, day(at));
+        assert!(first(&acme, "end", "2026-11-20"));
+        assert!(!first(&acme, "end", "2026-11-20"));
+        assert!(first(&acme, "age", "2026-11-20") && first(&other, "end", "2026-11-20"));
+        assert!(first(&acme, "end", "2026-11-21"));
+        assert!(!first(&acme, "age", "2026-11-20"));
+        fs::write(state.path().join("notices/acme.json"), "{").unwrap();
+        assert!(first(&acme, "end", "2026-11-21"));
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_given_again() {
+        let state = tempfile::tempdir().unwrap();
+        fs::write(state.path().join("notices"), "").unwrap();
+        let notices = Notices::new(state.path());
+        for _ in 0..2 {
+            assert!(notices.first_today(&"acme".parse().unwrap(), "end", day("2026-11-20")));
+        }
+    }
+}

@@ -1,0 +1,551 @@
+//! `check`: each step of the way to an event, or the one that fails.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use atlaudit::sandbox::{
+    API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN, RateLimit,
+};
+use serde_json::Value;
+
+use crate::support::{Run, Site, files, small, status};
+
+const STEPS: [&str; 15] = [
+    "configuration",
+    "credential",
+    "dns",
+    "connected",
+    "tls",
+    "answered",
+    "authorised",
+    "permitted",
+    "page_read",
+    "newest_event",
+    "clock_skew",
+    "limit_left",
+    "key_expires",
+    "state_writable",
+    "output_writable",
+];
+
+fn site() -> Site {
+    Site::new(small(60, 60)).with_all_sources()
+}
+
+fn object(run: &Run) -> Value {
+    let trees = run.trees();
+    assert_eq!(trees.len(), 1, "{}", run.stderr);
+    trees.into_iter().next().unwrap()
+}
+
+fn step<'a>(object: &'a Value, name: &str) -> &'a Value {
+    let steps = object["steps"].as_array().unwrap();
+    let found = steps.iter().find(|step| step["step"] == name);
+    found.unwrap_or_else(|| panic!("no {name}: {object}"))
+}
+
+/// It failed at `step` with `code`; the steps before it went well, those behind it were not tried. Standard error has
+/// the same with a hint that says `words`.
+fn fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
+    let object = object(run);
+    assert_eq!(run.code, code, "{object}");
+    assert_eq!(
+        (&object["ok"], &object["exit_code"]),
+        (&false.into(), &code.into())
+    );
+    assert_eq!(object["error"]["step"], name, "{object}");
+    let steps = object["steps"].as_array().unwrap();
+    let names: Vec<_> = steps
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect();
+    let known: Vec<_> = names
+        .iter()
+        .filter(|name| **name != "cloud_id")
+        .copied()
+        .collect();
+    assert_eq!(known, STEPS, "{object}");
+    let at = names.iter().position(|known| *known == name).unwrap();
+    for (place, step) in steps.iter().enumerate() {
+        let state = step["state"].as_str().unwrap();
+        match place.cmp(&at) {
+            std::cmp::Ordering::Less => {
+                assert!(["ok", "warning", "untold"].contains(&state), "{step}")
+            }
+            std::cmp::Ordering::Equal => assert_eq!(state, "failed"),
+            std::cmp::Ordering::Greater => assert_eq!(state, "not_tried", "{step}"),
+        }
+    }
+    let hint = object["error"]["hint"].as_str().unwrap();
+    let errors = run
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("error: "));
+    assert_eq!(errors.count(), 1, "{}", run.stderr);
+    for word in words {
+        let said = format!("{} {hint}", object["error"]["message"]);
+        assert!(said.contains(word), "`{word}` in: {said}");
+    }
+    for word in words {
+        assert!(run.stderr.contains(word), "`{word}` in: {}", run.stderr);
+    }
+    assert!(run.stderr.contains(hint));
+}
+
+fn check(site: &Site, source: &str) -> Run {
+    site.run(&["check", source, "--json"])
+}
+
+#[test]
+fn every_source_is_checked_step_by_step() {
+    let site = site();
+    site.control.add_org_events(1);
+    let run = site.ok(&["check", "--json"]);
+    let objects = run.trees();
+    assert_eq!(objects.len(), 4);
+    for object in &objects {
+        assert_eq!(
+            (&object["schema"], &object["ok"]),
+            (&"atlaudit/check/1".into(), &true.into())
+        );
+        let steps = object["steps"].as_array().unwrap();
+        let names: Vec<_> = steps
+            .iter()
+            .map(|step| step["step"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, STEPS, "{object}");
+        assert_eq!(step(object, "answered")["status"], 200);
+        for timed in [
+            "credential",
+            "dns",
+            "connected",
+            "answered",
+            "output_writable",
+        ] {
+            assert!(
+                step(object, timed)["ms"].as_f64().unwrap() >= 0.0,
+                "{timed}"
+            );
+        }
+        assert_eq!(step(object, "clock_skew")["server_ahead_seconds"], 0.0);
+        assert_eq!(step(object, "tls")["is_used"], false);
+        let newest = step(object, "newest_event")["time"].as_str().unwrap();
+        assert!(
+            newest.starts_with("20") && newest.ends_with('Z'),
+            "{object}"
+        );
+    }
+    let acme = &objects[0];
+    assert_eq!(step(acme, "key_expires")["told_by"], "list");
+    assert!(
+        step(acme, "key_expires")["detail"]
+            .as_str()
+            .unwrap()
+            .contains("`audit collector`")
+    );
+    assert!(step(acme, "page_read")["records"].as_u64().unwrap() > 0);
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
+}
+
+#[test]
+fn the_newest_event_is_the_newest_that_there_is() {
+    let site = Site::new(small(3_000, 60)).with_all_sources();
+    site.control.add_org_events(2_000);
+    let newest = |source: &str| {
+        let object = object(&check(&site, source));
+        let time = &step(&object, "newest_event")["time"];
+        time.as_str().unwrap().to_owned()
+    };
+    let of_jira: Value = serde_json::from_str(&site.control.jira_texts()[0]).unwrap();
+    let created = of_jira["created"].as_str().unwrap();
+    assert_eq!(newest("acme-jira")[..19], created[..19]);
+    // Two thousand of one moment: more than a page, and more follow.
+    let object = object(&check(&site, "acme"));
+    assert_eq!(step(&object, "newest_event")["newer_follow"], true);
+}
+
+#[test]
+fn people_read_a_line_for_each_step() {
+    let site = site();
+    let run = site.ok(&["check", "acme", "acme-dc"]);
+    let text = String::from_utf8(run.stdout).unwrap();
+    for words in [
+        "acme (org-events) http://127.0.0.1:",
+        "\n  ok     configuration ",
+        "\n  ok     credential ",
+        "environment variable ACME_KEY",
+        "127.0.0.1 is an address already",
+        "\n  ok     answered ",
+        "200, connection included",
+        "\n  -      limit left ",
+        "standard output",
+        "\nacme-dc (datacenter-audit) ",
+    ] {
+        assert!(text.contains(words), "`{words}` in: {text}");
+    }
+    assert_eq!(text.matches("\nConnection successful").count(), 2, "{text}");
+    let stamp = text.lines().last().unwrap().rsplit(' ').next().unwrap();
+    assert!(stamp.len() == 24 && stamp.ends_with('Z'), "{stamp}");
+    assert!(run.stderr.is_empty());
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let site = site();
+    let before = files(&site.path("home"));
+    let output = site.path("out/{source}.jsonl");
+    let mut site = site;
+    site.set_output("path", output.to_str().unwrap());
+    site.ok(&["check"]);
+    let after = files(&site.path("home"));
+    let names = |files: &[(String, Vec<u8>)]| {
+        files
+            .iter()
+            .map(|(name, _)| name.clone())
+            .filter(|name| !name.ends_with("config.toml"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&before), names(&after));
+    assert!(!site.path("out").exists());
+}
+
+#[test]
+fn a_failure_stands_in_its_place_with_what_to_do() {
+    let mut site = site();
+    site.set_env("ACME_KEY", "another-key");
+    let run = site.run(&["check", "acme", "acme-jira"]);
+    assert_eq!(run.code, 4);
+    let text = String::from_utf8(run.stdout).unwrap();
+    assert!(text.contains("\n  ok     answered "), "{text}");
+    assert!(text.contains("401, connection included"), "{text}");
+    assert!(text.contains("\n  FAILED authorised "), "{text}");
+    assert!(text.contains("refuses the credential (401)"), "{text}");
+    assert!(
+        text.contains("\n         hint: create an organization API key"),
+        "{text}"
+    );
+    assert!(
+        text.contains("\n  not tried: permitted, page read, newest event, clock,"),
+        "{text}"
+    );
+    assert!(text.contains("\nConnection failed  20"), "{text}");
+    // The other one is checked all the same.
+    assert_eq!(text.matches("\nConnection successful").count(), 1, "{text}");
+    assert!(
+        run.stderr.contains("error: source `acme`: 127.0.0.1"),
+        "{}",
+        run.stderr
+    );
+    assert!(!text.contains("another-key"));
+}
+
+#[test]
+fn what_is_wrong_here_fails_before_anything_is_asked() {
+    let mut site = site();
+    site.unset_env("ACME_KEY");
+    fails_at(
+        &check(&site, "acme"),
+        "credential",
+        4,
+        &["ACME_KEY", "set ACME_KEY"],
+    );
+    // Without TLS no authority is needed, and none is looked for.
+    let secure = site.base_url().replace("http://", "https://");
+    site.set("acme-jira", "base_url", secure);
+    site.set("acme-jira", "ca_file", "/nowhere/ca.pem");
+    fails_at(
+        &check(&site, "acme-jira"),
+        "configuration",
+        6,
+        &["/nowhere/ca.pem", "PEM"],
+    );
+    site.set("acme", "credential", "command:echo k");
+    site.unset("acme", "org_id");
+    fails_at(
+        &check(&site, "acme"),
+        "credential",
+        6,
+        &["organization id", "org_id"],
+    );
+    assert!(site.control.requests().is_empty());
+    site.run(&["check", "acmee"])
+        .refused(6, &["`acmee`", "did you mean `acme`?"]);
+}
+
+#[test]
+fn each_refusal_fails_at_its_own_step() {
+    let mut site = site();
+    site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
+    fails_at(
+        &check(&site, "acme"),
+        "permitted",
+        4,
+        &["scope", "read:events:admin"],
+    );
+    site.set_env("JIRA_KEY", JIRA_TOKEN_NOT_ADMIN);
+    site.set("acme-jira", "email", JIRA_EMAIL_NOT_ADMIN);
+    fails_at(
+        &check(&site, "acme-jira"),
+        "permitted",
+        4,
+        &["403", "Administer Jira"],
+    );
+    site.set("acme-confluence", "email", "nobody@lindenfell.example");
+    fails_at(
+        &check(&site, "acme-confluence"),
+        "authorised",
+        4,
+        &["401", "email"],
+    );
+    site.set_env("ACME_KEY", atlaudit::sandbox::API_KEY);
+    site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
+    fails_at(&check(&site, "acme"), "permitted", 4, &["404", "org_id"]);
+}
+
+#[test]
+fn what_the_server_does_wrong_fails_at_the_step_that_it_spoils() {
+    for (fault, name, code, words) in [
+        (status(503, None, ""), "answered", 3, "status.atlassian.com"),
+        (
+            status(429, Some(("retry-after", "30")), "{}"),
+            "answered",
+            5,
+            "max_wait",
+        ),
+        (Fault::Html, "answered", 3, "single sign-on"),
+        (
+            Fault::Redirect("https://login.example/".to_owned()),
+            "answered",
+            3,
+            "login.example",
+        ),
+        (Fault::CloseBeforeResponse, "answered", 3, "firewall"),
+        (Fault::NotJson, "page_read", 3, "proxy"),
+        (status(400, None, "{}"), "page_read", 3, "rejects"),
+        (status(403, None, "{}"), "permitted", 4, "org_id"),
+    ] {
+        let site = site();
+        site.control.script_forever(Api::OrgEvents, fault.clone());
+        let run = check(&site, "acme");
+        fails_at(&run, name, code, &[words]);
+        assert_eq!(site.control.request_count(Api::OrgEvents), 1, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there() {
+    let mut site = site();
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    site.set("acme", "base_url", format!("http://{gone}"));
+    fails_at(
+        &check(&site, "acme"),
+        "connected",
+        3,
+        &["Connection refused", "firewall"],
+    );
+    site.set("acme", "base_url", "https://nothing.atlaudit.invalid");
+    fails_at(
+        &check(&site, "acme"),
+        "dns",
+        3,
+        &["nothing.atlaudit.invalid", "name server"],
+    );
+    site.control.script_forever(Api::JiraAudit, Fault::Hang);
+    site.set("acme-jira", "timeout", "300ms");
+    fails_at(&check(&site, "acme-jira"), "answered", 3, &["timed out"]);
+}
+
+#[test]
+fn a_server_without_tls() {
+    let mut site = site();
+    let base_url = site.base_url().replace("http://", "https://");
+    site.set("acme", "base_url", base_url);
+    fails_at(
+        &check(&site, "acme"),
+        "tls",
+        3,
+        &["no secure connection", "speaks no TLS"],
+    );
+}
+
+#[test]
+fn a_proxy_is_named_and_reached_instead() {
+    let mut site = site();
+    // Nothing leaves the machine: the proxy is a port that nobody listens to.
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    site.set("acme", "base_url", "https://api.atlaudit.invalid");
+    site.set("acme", "proxy", format!("http://{gone}"));
+    let run = check(&site, "acme");
+    fails_at(
+        &run,
+        "connected",
+        3,
+        &["the proxy 127.0.0.1", "that the proxy runs"],
+    );
+    let dns = object(&run)["steps"][2].clone();
+    let told = dns["detail"].as_str().unwrap();
+    assert!(
+        told.contains("looks api.atlaudit.invalid up itself"),
+        "{told}"
+    );
+    assert_eq!(dns["is_proxy"], true);
+    site.unset("acme", "proxy");
+    site.set_env("HTTPS_PROXY", &format!("http://{gone}"));
+    fails_at(
+        &check(&site, "acme"),
+        "connected",
+        3,
+        &["the proxy 127.0.0.1"],
+    );
+    // A proxy that is there, and leads nowhere.
+    site.set_env("HTTPS_PROXY", site.base_url().to_owned().as_str());
+    let run = check(&site, "acme");
+    fails_at(&run, "answered", 3, &["tunnel", "proxy"]);
+}
+
+#[test]
+fn an_output_or_a_state_that_cannot_be_written() {
+    let mut site = site();
+    std::fs::write(site.path("plain"), "").unwrap();
+    site.set("acme", "output", toml::toml! { path = "plain/acme.jsonl" });
+    fails_at(
+        &check(&site, "acme"),
+        "output_writable",
+        8,
+        &["plain/acme.jsonl", "folder"],
+    );
+    let args = ["check", "acme", "--json", "--state-dir", "plain/state"];
+    fails_at(
+        &site.run(&args),
+        "state_writable",
+        7,
+        &["plain/state", "--state-dir"],
+    );
+    std::fs::create_dir_all(site.state()).unwrap();
+    std::fs::write(site.state().join("acme.json"), "{").unwrap();
+    fails_at(
+        &check(&site, "acme"),
+        "state_writable",
+        7,
+        &["acme.json", "damaged"],
+    );
+}
+
+#[test]
+fn a_clock_that_is_off_is_a_warning() {
+    let site = site();
+    for (skew, words) in [
+        (3600, ["1 hour behind", "59 minutes"]),
+        (
+            -7200,
+            ["ours is 2 hours ahead", "ours is 1 hour 59 minutes ahead"],
+        ),
+    ] {
+        site.control
+            .set_behaviour(|behaviour| behaviour.clock_skew = skew);
+        let run = check(&site, "acme-jira");
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let object = object(&run);
+        let clock = step(&object, "clock_skew");
+        assert_eq!(clock["state"], "warning", "{clock}");
+        let off = clock["server_ahead_seconds"].as_f64().unwrap();
+        assert!((off - skew as f64).abs() < 3.0, "{clock}");
+        // The date has no fraction, so that an hour may look a second shorter.
+        let told = clock["detail"].as_str().unwrap();
+        assert!(words.iter().any(|words| told.contains(words)), "{clock}");
+        assert!(clock["hint"].as_str().unwrap().contains("NTP"));
+    }
+}
+
+#[test]
+fn what_is_left_of_a_limit_is_told() {
+    let site = site();
+    let limit = RateLimit::new(50, Duration::from_secs(60));
+    site.control
+        .set_behaviour(|behaviour| behaviour.org_rate_limit = Some(limit));
+    let object = object(&check(&site, "acme"));
+    let left = step(&object, "limit_left");
+    assert_eq!(
+        (&left["limit"], &left["state"]),
+        (&"50".into(), &"ok".into()),
+        "{left}"
+    );
+    let remaining: u32 = left["remaining"].as_str().unwrap().parse().unwrap();
+    assert!((40..50).contains(&remaining), "{left}");
+}
+
+#[test]
+fn an_end_is_told_only_of_the_key_in_use() {
+    let mut site = site();
+    let two = r#"{"data":[{"id":"1","name":"siem","expiresAt":"2031-01-02T03:04:05Z"}],"links":{"next":"page-1"}}"#;
+    let other = r#"{"data":[{"id":"2","name":"other","expiresAt":"2032-01-02T03:04:05Z"}]}"#;
+    site.control
+        .set_behaviour(|behaviour| behaviour.key_pages = vec![two.to_owned(), other.to_owned()]);
+    let end = |site: &Site| {
+        let object = object(&check(site, "acme"));
+        step(&object, "key_expires").clone()
+    };
+    let told = end(&site);
+    assert_eq!(
+        (&told["state"], &told["expires_on"]),
+        (&"untold".into(), &Value::Null)
+    );
+    assert!(
+        told["detail"].as_str().unwrap().contains("2 keys"),
+        "{told}"
+    );
+    site.set("acme", "key_name", "other");
+    assert_eq!(end(&site)["expires_on"], "2032-01-02");
+    // A key that may not list keys has only what the user says.
+    site.control
+        .set_behaviour(|behaviour| behaviour.lists_keys = false);
+    assert_eq!(end(&site)["state"], "untold");
+    let soon = chrono::Utc::now().date_naive() + chrono::Days::new(12);
+    site.set("acme", "expires_on", soon.to_string());
+    let told = end(&site);
+    assert_eq!(
+        (&told["state"], &told["told_by"]),
+        (&"warning".into(), &"config".into())
+    );
+    assert!(
+        told["detail"].as_str().unwrap().contains("in 12 days"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_gateways_cloud_id_is_a_step_of_its_own() {
+    let mut site = site();
+    site.set("acme-jira", "gateway", true);
+    let found = object(&site.ok(&["check", "acme-jira", "--json"]));
+    let cloud = step(&found, "cloud_id")["detail"].as_str().unwrap();
+    assert!(cloud.starts_with(atlaudit::sandbox::CLOUD_ID), "{cloud}");
+}
+
+#[test]
+fn several_sources_end_with_the_code_of_the_worst() {
+    let mut site = site();
+    site.control
+        .script_forever(Api::OrgEvents, status(500, None, ""));
+    site.set_env("JIRA_KEY", "wrong");
+    let run = site.run(&["check", "--json"]);
+    assert_eq!(run.code, 4);
+    let codes: Vec<_> = run
+        .trees()
+        .iter()
+        .map(|object| object["exit_code"].clone())
+        .collect();
+    assert_eq!(codes, [3, 4, 0, 4].map(Value::from));
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ended = site.command(&["check", "acme-dc"]).stdout(full).output();
+    assert_eq!(ended.unwrap().status.code(), Some(8));
+}

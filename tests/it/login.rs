@@ -1,0 +1,199 @@
+//! `auth login` without a keyring: what is asked, what is tested, and that nothing is kept of what fails.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use atlaudit::sandbox::{API_KEY, Api, Fault, JIRA_SITE, ORG_ID};
+
+use crate::support::{Run, Site, small, status};
+
+/// Drives the program through a terminal of its own: an answer for each question.
+const PTY: &str = r#"
+import os, pty, sys
+at = sys.argv.index("--")
+answers, command = sys.argv[1:at], sys.argv[at + 1:]
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(command[0], command)
+seen = b""
+while True:
+    try:
+        part = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not part:
+        break
+    seen += part
+    sys.stdout.buffer.write(part)
+    last = seen.rsplit(b"\n", 1)[-1]
+    if answers and last.endswith((b": ", b"] ")):
+        seen = b""
+        os.write(terminal, answers.pop(0).encode() + b"\n")
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+fn site() -> Site {
+    let mut site = Site::new(small(40, 40));
+    site.forget_sources();
+    site
+}
+
+fn login(site: &Site, args: &[&str], key: &str) -> Run {
+    let mut command = site.command(&["auth", "login"]);
+    command.args(args).arg("--with-key");
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A program that refuses its arguments reads no key.
+    let _ = writeln!(child.stdin.take().unwrap(), "{key}");
+    Run::from(child.wait_with_output().unwrap())
+}
+
+fn config(site: &Site) -> String {
+    fs::read_to_string(site.path("home/.config/atlaudit/config.toml")).unwrap()
+}
+
+#[test]
+fn a_key_that_does_not_work_is_not_kept() {
+    let site = site();
+    let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    let before = {
+        site.command(&[]);
+        config(&site)
+    };
+    let run = login(&site, &args, "another-key");
+    run.refused(
+        4,
+        &[
+            "`acme`",
+            "does not work, so it is not kept",
+            "401",
+            "organization API key",
+        ],
+    );
+    assert!(!run.stderr.contains("another-key"));
+    assert_eq!(config(&site), before);
+}
+
+#[test]
+fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
+    let site = site();
+    let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    for (fault, code) in [
+        (status(503, None, ""), 3),
+        (Fault::CloseBeforeResponse, 3),
+        (status(429, Some(("retry-after", "1")), "{}"), 5),
+    ] {
+        site.control.script(Api::OrgEvents, fault);
+        login(&site, &args, API_KEY).refused(
+            code,
+            &["could not be tested, so it is not kept", "`--untested`"],
+        );
+        site.forget_pauses();
+    }
+    let mut args = args.to_vec();
+    args.push("--untested");
+    site.control.script(Api::OrgEvents, status(503, None, ""));
+    let run = login(&site, &args, API_KEY);
+    // Only the keyring is missing here.
+    run.refused(4, &["warning: the key could not be tested", "keyring"]);
+    // A key that is refused was tested.
+    login(&site, &args, "another-key").refused(4, &["does not work"]);
+}
+
+#[test]
+fn the_configuration_stays_as_it_is_where_the_key_cannot_be_kept() {
+    let site = site();
+    let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    login(&site, &args, API_KEY).refused(4, &["keyring"]);
+    assert!(!config(&site).contains("acme"));
+    let folder = fs::read_dir(site.path("home/.config/atlaudit")).unwrap();
+    assert_eq!(folder.count(), 1, "a half-written file was left");
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked_and_the_flag_is_named() {
+    let site = site();
+    for (args, words) in [
+        (&["j", "--type", "jira-audit"][..], "--site"),
+        (&["d", "--type", "datacenter-audit"], "--base-url"),
+    ] {
+        login(&site, args, API_KEY).refused(2, &["new source", words]);
+    }
+    let run = site.run(&["auth", "login", "acme", "--org-id", ORG_ID]);
+    run.refused(2, &["no terminal", "--with-key"]);
+    assert!(site.control.requests().is_empty());
+}
+
+#[test]
+fn a_known_source_keeps_its_log() {
+    let mut site = Site::new(small(10, 10)).with_all_sources();
+    for source in ["acme", "acme-jira", "acme-dc"] {
+        site.set(source, "credential", "keyring");
+    }
+    for args in [
+        &["acme", "--org-id", "another"][..],
+        &["acme-jira", "--site", "other.example"],
+        &["acme-dc", "--base-url", "https://other.example"],
+    ] {
+        login(&site, args, API_KEY).refused(2, &["collects from", "another name"]);
+    }
+    site.set("acme", "credential", "env:ACME_KEY");
+    login(&site, &["acme"], API_KEY).refused(6, &["env:ACME_KEY", "remove `credential`"]);
+    assert!(site.control.requests().is_empty());
+}
+
+#[test]
+fn a_day_that_is_none_is_refused() {
+    let site = site();
+    let run = login(&site, &["acme", "--expires-on", "soon"], API_KEY);
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("2027-06-30"), "{}", run.stderr);
+}
+
+#[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
+fn a_terminal_is_asked_for_whatever_is_missing() {
+    let site = site();
+    let typed = |answers: &str, more: &str| {
+        fs::write(site.path("drive.py"), PTY).unwrap();
+        let script = format!("python3 drive.py {answers} -- \"$PROGRAM\" auth login {more}");
+        Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap())
+    };
+    site.command(&[]);
+    let base_url = site.base_url().to_owned();
+    // The key of the organization tells whose it is; a key that is asked for is not shown.
+    let run = typed(
+        &format!("1 '' {API_KEY}"),
+        &format!("acme --base-url {base_url}"),
+    );
+    let seen = String::from_utf8(run.stdout.clone()).unwrap();
+    for words in [
+        "What does it collect?",
+        "Type [1]: ",
+        "Organization id",
+        "Key of `acme`",
+        "keyring",
+    ] {
+        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
+    }
+    assert!(!seen.contains(API_KEY), "{seen}");
+    assert_eq!(run.code, 4, "{seen}");
+    assert!(site.control.request_count(Api::OrgEvents) > 0);
+    // A wrong answer is told why, and asked again.
+    let answers = format!("2 lindenfell {JIRA_SITE} nobody@x.example n 'a b' wrong-key");
+    let run = typed(&answers, &format!("j --base-url {base_url}"));
+    let seen = String::from_utf8(run.stdout.clone()).unwrap();
+    for words in [
+        "not a site's host name",
+        "holds blanks",
+        "does not work, so it is not kept",
+    ] {
+        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
+    }
+    assert!(!seen.contains("wrong-key"), "{seen}");
+    assert_eq!(run.code, 4);
+    assert!(!config(&site).contains("sources"), "{}", config(&site));
+}
