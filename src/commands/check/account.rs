@@ -112,7 +112,7 @@ impl Account {
 
     fn say_failure(&mut self, error: &AppError, time: &str) {
         let message = error.message();
-        let mut step = Step::ok(self.at, message.text.clone());
+        let mut step = Step::ok(self.at, self.without_name(&message.text));
         step.state = Mark::Failed;
         step.hint.clone_from(&message.hint);
         let mut lines = line(&step);
@@ -132,6 +132,12 @@ impl Account {
         self.say(&lines);
     }
 
+    /// The account is of one source, and says so above.
+    fn without_name<'t>(&self, text: &'t str) -> &'t str {
+        let named = format!("source `{}`: ", self.name);
+        text.strip_prefix(named.as_str()).unwrap_or(text)
+    }
+
     /// The steps that would follow. A cloud id is not every source's concern.
     fn left(&self) -> impl Iterator<Item = Name> {
         let at = self.at;
@@ -145,7 +151,7 @@ impl Account {
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
         let mut steps = std::mem::take(&mut self.steps);
         if let Some(error) = failed {
-            let mut step = Step::ok(self.at, error.text());
+            let mut step = Step::ok(self.at, self.without_name(error.text()));
             step.state = Mark::Failed;
             steps.push(step);
             steps.extend(self.left().map(Step::not_tried));
@@ -160,7 +166,7 @@ impl Account {
             exit_code: failed.map_or(0, |error| error.exit().code()),
             error: failed.map(|error| ErrorObject {
                 step: self.at,
-                message: error.text(),
+                message: self.without_name(error.text()),
                 causes: &error.message().causes,
                 hint: error.message().hint.as_deref(),
             }),
