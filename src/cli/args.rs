@@ -47,6 +47,26 @@ Examples:
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run";
 
+const FOLLOW_EXAMPLES: &str = "\
+A source that fails is tried again with the next pull; what goes on failing is told once an hour.
+SIGINT and SIGTERM end it after the current commit, with 0. SIGHUP reads the configuration again.
+Under systemd it tells when it is ready, what it does, and, to the watchdog, that it gets on.
+
+Examples:
+  atlaudit follow
+  atlaudit follow acme --every 30s | vector --config vector.toml
+  atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file /var/lib/node_exporter/atlaudit.prom";
+
+const STATUS_EXAMPLES: &str = "\
+It reads what the last runs left behind, asks nothing of the network and holds nobody up.
+It ends with 0, also where the last run of a source failed; with 7 where a state cannot be read; with
+--max-lag, with 3 where a source is not read up to so long ago, whatever the reason.
+
+Examples:
+  atlaudit status -v
+  atlaudit status --json | jq 'select(.failures_in_a_row > 0)'
+  atlaudit status --max-lag 2h > /dev/null";
+
 const CONVERT_EXAMPLES: &str = "\
 Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their
 names. A normalized event keeps its id, its source and its observed_time; everything else is read
@@ -186,18 +206,31 @@ pub struct PullArgs {
     /// Write a machine-readable report of the run
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write figures as Prometheus text, for the node exporter's textfile collector
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until", "dry_run"])]
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// `follow`
 #[derive(Debug, ClapArgs)]
+#[command(after_help = FOLLOW_EXAMPLES)]
 pub struct FollowArgs {
     /// Sources to pull [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
     /// The wait between the end of a pull and the next one
-    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::some_duration))]
     pub every: Duration,
-    /// Write the figures of the run as Prometheus text, after every pull
+    /// Form of the lines: normalized, raw, ecs or ocsf
+    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    pub format: Option<Format>,
+    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
+    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
+    pub output: Option<PathTemplate>,
+    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it
+    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    pub compression: Option<Compression>,
+    /// Write figures as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }
@@ -215,6 +248,7 @@ pub struct CheckArgs {
 
 /// `status`
 #[derive(Debug, ClapArgs)]
+#[command(after_help = STATUS_EXAMPLES)]
 pub struct StatusArgs {
     /// Sources to show [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
@@ -222,6 +256,9 @@ pub struct StatusArgs {
     /// One JSON object a source, on standard output
     #[arg(long)]
     pub json: bool,
+    /// End with 3 when a source is further behind than this, for a monitor
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::some_duration))]
+    pub max_lag: Option<Duration>,
 }
 
 /// `convert`

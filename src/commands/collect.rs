@@ -9,22 +9,27 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
+use crate::commands::accounts::{Accounts, counts};
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
+use crate::commands::repeats::Repeats;
 use crate::commands::turns::Turns;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::sharing::Sharing;
+use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
+use crate::pipeline::journal::Left;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
+use crate::state::ledger::{Ledger, Ledgers, Run};
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::meter::Meter;
 use crate::telemetry::progress::Progress;
 
 /// What all sources of a run share.
@@ -39,15 +44,19 @@ pub struct Terms {
     pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
     pub console: Arc<Console>,
+    /// What others are told of the sources, while they run.
+    pub accounts: Arc<Accounts>,
+    /// What was told before, where sources are pulled again and again.
+    pub repeats: Option<Arc<Repeats>>,
 }
 
 /// Sources that run at once.
-pub struct Collection {
+pub struct Collection<'c> {
     terms: Terms,
-    connector: Connector,
+    connector: &'c mut Connector,
     store: Store,
     turns: Turns,
-    running: JoinSet<Ended>,
+    running: JoinSet<(Account, Ended)>,
     ended: Vec<Ended>,
     began: Instant,
 }
@@ -58,15 +67,24 @@ struct Ended {
     place: usize,
     report: SourceReport,
     error: Option<AppError>,
+    /// The source, still held.
+    left: Option<Left>,
 }
 
-impl Collection {
-    /// A collection that runs nothing yet, within the limits that `sharing` shares.
-    pub fn new(terms: Terms, sharing: Sharing) -> Collection {
+/// What is needed to take note of a source's end.
+struct Account {
+    name: SourceName,
+    meter: Arc<Meter>,
+    is_one_off: bool,
+}
+
+impl<'c> Collection<'c> {
+    /// A collection that runs nothing yet.
+    pub fn new(terms: Terms, connector: &'c mut Connector) -> Collection<'c> {
         Collection {
             store: Store::new(&terms.state_dir),
             turns: Turns::default(),
-            connector: Connector::new(sharing),
+            connector,
             terms,
             running: JoinSet::new(),
             ended: Vec::new(),
@@ -92,10 +110,19 @@ impl Collection {
         let name = settings.name.clone();
         let kind = settings.target.kind().as_str();
         let connected = credential.and_then(|key| self.connector.connect(&settings, &key));
+        let meter = connected
+            .as_ref()
+            .map(|connected| connected.meter().clone());
+        let account = Account {
+            name: name.clone(),
+            meter: meter.unwrap_or_default(),
+            is_one_off: one_off.is_some(),
+        };
         match connected {
             Ok(connected) => {
                 let bars = self.terms.console.bars();
-                let meter = connected.meter().clone();
+                let meter = account.meter.clone();
+                self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, one_off);
@@ -109,17 +136,15 @@ impl Collection {
                 // In a task of its own, so that a bug in one source leaves the others alone.
                 let task = tokio::spawn(pulling.instrument(span));
                 self.running.spawn(async move {
-                    task.await.unwrap_or_else(|died| Ended {
-                        place,
-                        report: SourceReport::new(name.as_str(), kind),
-                        error: Some(AppError::from(RunError::Died(died)).of_source(name.as_str())),
-                    })
+                    let ended = task.await.unwrap_or_else(|died| {
+                        Ended::unstarted(place, name.as_str(), kind, RunError::Died(died).into())
+                    });
+                    (account, ended)
                 });
             }
             Err(error) => {
                 let ended = Ended::unstarted(place, name.as_str(), kind, error);
-                self.tell(&ended);
-                self.ended.push(ended);
+                self.settle(&account, ended);
             }
         }
     }
@@ -150,9 +175,8 @@ impl Collection {
     pub async fn finish(mut self) -> (Vec<SourceReport>, Exit, Duration) {
         while let Some(joined) = self.running.join_next().await {
             // These tasks only wait for others; none of them can die.
-            if let Ok(ended) = joined {
-                self.tell(&ended);
-                self.ended.push(ended);
+            if let Ok((account, ended)) = joined {
+                self.settle(&account, ended);
             }
         }
         let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
@@ -160,14 +184,75 @@ impl Collection {
         (self.reports(), exit, self.began.elapsed())
     }
 
+    /// Tells how a source ended, and takes note of it. Here, one source after the other: a thread for
+    /// each that waits for its disk would cost more than the wait.
+    fn settle(&mut self, account: &Account, mut ended: Ended) {
+        self.tell(&ended);
+        let ledger = match account.is_one_off {
+            true => None,
+            false => self.record(account, &mut ended),
+        };
+        self.terms.accounts.ended(&account.name, ledger);
+        self.ended.push(ended);
+    }
+
+    /// Writes the run into the source's ledger, while nobody else holds the source. Whoever holds it
+    /// now is asked for nothing: it keeps the ledger.
+    fn record(&self, account: &Account, ended: &mut Ended) -> Option<Ledger> {
+        let (progress, _lock) = match ended.left.take() {
+            Some(left) => (left.progress, left.lock),
+            None => (None, self.store.lock(&account.name).ok()?),
+        };
+        let error = ended.error.as_ref();
+        let run = Run {
+            started: self.terms.start,
+            finished: chrono::Utc::now(),
+            exit_code: error.map_or(Exit::Done, AppError::exit).code(),
+            error: error.map(|error| error.text().to_owned()),
+            causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
+            hint: error.and_then(AppError::hint_text).map(str::to_owned),
+            interrupted: error.is_some_and(AppError::is_interruption),
+            counts: counts(&account.meter),
+        };
+        let ledgers = Ledgers::new(&self.terms.state_dir);
+        Some(ledgers.change(&account.name, |ledger| ledger.record(run, progress)))
+    }
+
     fn tell(&self, ended: &Ended) {
-        for warning in &ended.report.warnings {
-            let text = format!("source `{}`: {warning}", ended.report.source);
-            self.terms.console.say(Level::Warning, &Message::new(text));
+        let (console, report) = (&self.terms.console, &ended.report);
+        let error = ended.error.as_ref();
+        let Some(repeats) = &self.terms.repeats else {
+            report
+                .warnings
+                .iter()
+                .for_each(|text| warn(console, report, text));
+            error.into_iter().for_each(|error| error.tell(console));
+            return;
+        };
+        // Who asked for the end knows.
+        let error = error.filter(|error| !error.is_interruption());
+        let news = repeats.news(&report.source, &report.warnings, error.map(AppError::text));
+        for (text, is_new) in report.warnings.iter().zip(news.warnings) {
+            match is_new {
+                true => warn(console, report, text),
+                false => tracing::info!(source = report.source, "as before: {text}"),
+            }
         }
-        if let Some(error) = &ended.error {
-            error.tell(&self.terms.console);
+        match error {
+            Some(error) if news.error => error.tell(console),
+            Some(error) => tracing::info!("as before: {}", error.text()),
+            None if news.recovered => {
+                let text = format!("source `{}`: it works again", report.source);
+                console.say(Level::Notice, &Message::new(text));
+            }
+            None => {}
         }
+    }
+
+    /// How many sources have ended because of how they are configured.
+    pub fn misconfigured(&self) -> usize {
+        let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
+        exits.filter(|error| error.exit() == Exit::Config).count()
     }
 
     fn reports(&mut self) -> Vec<SourceReport> {
@@ -186,6 +271,11 @@ impl Collection {
             })
             .collect()
     }
+}
+
+fn warn(console: &Console, report: &SourceReport, text: &str) {
+    let text = format!("source `{}`: {text}", report.source);
+    console.say(Level::Warning, &Message::new(text));
 }
 
 /// One source on its way.
@@ -244,6 +334,7 @@ impl Ended {
             place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
+            left: None,
         }
     }
 
@@ -254,6 +345,7 @@ impl Ended {
             place,
             report: outcome.report,
             error,
+            left: outcome.left,
         }
     }
 }

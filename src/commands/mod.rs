@@ -1,5 +1,6 @@
 //! Owns the commands: one file each, from a resolved request to an exit code.
 
+mod accounts;
 pub mod auth;
 pub mod check;
 pub mod collect;
@@ -9,8 +10,10 @@ pub mod convert;
 pub mod demo;
 pub mod dry_run;
 pub mod follow;
+mod metrics;
 mod organization;
 pub mod pull;
+mod repeats;
 pub mod sandbox;
 pub mod schema;
 pub mod status;

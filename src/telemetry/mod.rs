@@ -6,4 +6,6 @@
 pub mod console;
 pub mod log;
 pub mod meter;
+pub mod notify;
 pub mod progress;
+pub mod prometheus;

@@ -61,7 +61,9 @@ const LINES: &[&[Room]] = &[
             &[
                 "telemetry::console",
                 "telemetry::log",
+                "telemetry::notify",
                 "telemetry::progress",
+                "telemetry::prometheus",
             ],
         ),
     ],
