@@ -100,7 +100,7 @@ async fn act(
         Action::Schema => schema::run()?,
         Action::Follow(request) => return follow::run(request, reread, env, console).await,
         Action::Check(request) => check::run(request, env).await?,
-        Action::Status(request) => status::run(&request)?,
+        Action::Status(request) => status::run(&request, console)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
         Action::Man => stdout::print(&generate::man())?,
     }

@@ -229,8 +229,10 @@ impl<'c> Collection<'c> {
             error.into_iter().for_each(|error| error.tell(console));
             return;
         };
-        // Who asked for the end knows.
-        let error = error.filter(|error| !error.is_interruption());
+        if error.is_some_and(AppError::is_interruption) {
+            // Who asked for the end knows.
+            return;
+        }
         let news = repeats.news(&report.source, &report.warnings, error.map(AppError::text));
         for (text, is_new) in report.warnings.iter().zip(news.warnings) {
             match is_new {

@@ -50,7 +50,9 @@ pub fn requested_or_reload(is_on_terminal: bool) -> (watch::Receiver<Stop>, watc
     (stop, reloads)
 }
 
-fn listening(signals: impl FnOnce(&Runtime, watch::Sender<Stop>) -> io::Result<Vec<Signal>>) -> watch::Receiver<Stop> {
+fn listening(
+    signals: impl FnOnce(&Runtime, watch::Sender<Stop>) -> io::Result<Vec<Signal>>,
+) -> watch::Receiver<Stop> {
     let (sender, receiver) = watch::channel(Stop::No);
     let listen = || {
         let runtime = Builder::new_current_thread().enable_all().build()?;

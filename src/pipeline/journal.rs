@@ -161,13 +161,7 @@ impl Journal {
 
     /// The silence of the source at `now`, as far as its history makes it one.
     pub fn silence(&self, now: Timestamp) -> Option<Silence> {
-        let history = &self.checkpoint;
-        match (history.events, history.watermark) {
-            (0, _) => Some(Silence::NothingEver {
-                since: history.since,
-            }),
-            (_, newest) => Silence::unusual(newest?, &history.rhythm, now),
-        }
+        Silence::of(&self.checkpoint, now)
     }
 
     /// Notes how window `index` will stand when everything taken so far is committed.

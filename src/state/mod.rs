@@ -2,6 +2,7 @@
 //! remembers, the account of the runs, and the files they are kept in.
 
 pub mod checkpoint;
+pub mod holder;
 pub mod ledger;
 pub mod lookups;
 pub mod rhythm;

@@ -67,6 +67,10 @@ pub async fn run(
     if let Some(metrics) = &follower.beside.metrics {
         metrics.close()?;
     }
+    if exit == Exit::Done {
+        let text = "stopped; the next run goes on from here";
+        console.say(Level::Notice, &Message::new(text));
+    }
     Ok(exit)
 }
 
@@ -138,9 +142,12 @@ impl Follower<'_> {
         if let Some(metrics) = &beside.metrics {
             metrics.refresh();
         }
+        // What a signal cut short is told by the next pull.
         let is_asked = *beside.stop.borrow() > Stop::No;
-        rounds.tell(&ended, is_asked);
-        (!is_asked).then_some(ended)
+        (!is_asked).then(|| {
+            rounds.tell(&ended);
+            ended
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::model::name::SourceName;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::Stop;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{Console, Level};
 
 /// Pull after pull.
 pub struct Rounds<'a> {
@@ -111,13 +111,9 @@ impl<'a> Rounds<'a> {
     }
 
     /// Tells what a pull brought; one without news only to whoever wants to know everything.
-    pub fn tell(&self, ended: &Ended, is_stopped: bool) {
+    pub fn tell(&self, ended: &Ended) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
-        if is_stopped {
-            let text = "stopped; the next run goes on from here";
-            return self.console.say(Level::Notice, &Message::new(text));
-        }
         summary::tell_as(level, &self.console, &ended.reports, ended.took);
     }
 }

@@ -71,6 +71,7 @@ impl Coverage {
     }
 
     /// All spans, the oldest first.
+    #[cfg(test)]
     pub fn spans(&self) -> &[Span] {
         &self.spans
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::time::Timestamp;
 use crate::state::ledger::coverage::{Coverage, Span};
 
-pub use file::{Ledgers, Unreadable};
+pub use file::Ledgers;
 
 /// What is known of the runs of one source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
