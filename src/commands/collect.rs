@@ -6,30 +6,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tracing::Instrument as _;
 
-use crate::commands::accounts::{Accounts, counts};
+use crate::commands::accounts::Accounts;
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
+use crate::commands::record::Recorder;
 use crate::commands::repeats::Repeats;
 use crate::commands::turns::Turns;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
-use crate::pipeline::journal::Left;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
-use crate::state::ledger::{Ledger, Ledgers, Run};
+use crate::state::ledger::Ledger;
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
-use crate::telemetry::meter::Meter;
 use crate::telemetry::progress::Progress;
 
 /// What all sources of a run share.
@@ -56,7 +54,7 @@ pub struct Collection<'c> {
     connector: &'c mut Connector,
     store: Store,
     turns: Turns,
-    running: JoinSet<(Account, Ended)>,
+    running: JoinSet<(Arc<Recorder>, Ended)>,
     ended: Vec<Ended>,
     began: Instant,
 }
@@ -67,15 +65,9 @@ struct Ended {
     place: usize,
     report: SourceReport,
     error: Option<AppError>,
-    /// The source, still held.
-    left: Option<Left>,
-}
-
-/// What is needed to take note of a source's end.
-struct Account {
-    name: SourceName,
-    meter: Arc<Meter>,
-    is_one_off: bool,
+    /// Whether it was taken note of, and what is known of the source since.
+    is_recorded: bool,
+    ledger: Option<Ledger>,
 }
 
 impl<'c> Collection<'c> {
@@ -113,22 +105,26 @@ impl<'c> Collection<'c> {
         let meter = connected
             .as_ref()
             .map(|connected| connected.meter().clone());
-        let account = Account {
+        let recorder = Arc::new(Recorder {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
             is_one_off: one_off.is_some(),
-        };
+            state_dir: self.terms.state_dir.clone(),
+            store: self.store.clone(),
+            start: self.terms.start,
+        });
         match connected {
             Ok(connected) => {
                 let bars = self.terms.console.bars();
-                let meter = account.meter.clone();
+                let meter = recorder.meter.clone();
                 self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, one_off);
+                let own = recorder.clone();
                 let pulling = async move {
                     let began = Instant::now();
-                    let mut ended = source.pull().await;
+                    let mut ended = source.pull(&own).await;
                     ended.report.took = began.elapsed();
                     drop(progress);
                     ended
@@ -139,12 +135,12 @@ impl<'c> Collection<'c> {
                     let ended = task.await.unwrap_or_else(|died| {
                         Ended::unstarted(place, name.as_str(), kind, RunError::Died(died).into())
                     });
-                    (account, ended)
+                    (recorder, ended)
                 });
             }
             Err(error) => {
                 let ended = Ended::unstarted(place, name.as_str(), kind, error);
-                self.settle(&account, ended);
+                self.settle(&recorder, ended);
             }
         }
     }
@@ -175,8 +171,8 @@ impl<'c> Collection<'c> {
     pub async fn finish(mut self) -> (Vec<SourceReport>, Exit, Duration) {
         while let Some(joined) = self.running.join_next().await {
             // These tasks only wait for others; none of them can die.
-            if let Ok((account, ended)) = joined {
-                self.settle(&account, ended);
+            if let Ok((recorder, ended)) = joined {
+                self.settle(&recorder, ended);
             }
         }
         let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
@@ -184,38 +180,15 @@ impl<'c> Collection<'c> {
         (self.reports(), exit, self.began.elapsed())
     }
 
-    /// Tells how a source ended, and takes note of it. Here, one source after the other: a thread for
-    /// each that waits for its disk would cost more than the wait.
-    fn settle(&mut self, account: &Account, mut ended: Ended) {
+    /// Tells how a source ended, and takes note of it where its task did not.
+    fn settle(&mut self, recorder: &Recorder, mut ended: Ended) {
         self.tell(&ended);
-        let ledger = match account.is_one_off {
-            true => None,
-            false => self.record(account, &mut ended),
-        };
-        self.terms.accounts.ended(&account.name, ledger);
+        if !ended.is_recorded {
+            ended.ledger = recorder.record(ended.error.as_ref(), None);
+        }
+        let ledger = ended.ledger.take();
+        self.terms.accounts.ended(&recorder.name, ledger);
         self.ended.push(ended);
-    }
-
-    /// Writes the run into the source's ledger, while nobody else holds the source. Whoever holds it
-    /// now is asked for nothing: it keeps the ledger.
-    fn record(&self, account: &Account, ended: &mut Ended) -> Option<Ledger> {
-        let (progress, _lock) = match ended.left.take() {
-            Some(left) => (left.progress, left.lock),
-            None => (None, self.store.lock(&account.name).ok()?),
-        };
-        let error = ended.error.as_ref();
-        let run = Run {
-            started: self.terms.start,
-            finished: chrono::Utc::now(),
-            exit_code: error.map_or(Exit::Done, AppError::exit).code(),
-            error: error.map(|error| error.text().to_owned()),
-            causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
-            hint: error.and_then(AppError::hint_text).map(str::to_owned),
-            interrupted: error.is_some_and(AppError::is_interruption),
-            counts: counts(&account.meter),
-        };
-        let ledgers = Ledgers::new(&self.terms.state_dir);
-        Some(ledgers.change(&account.name, |ledger| ledger.record(run, progress)))
     }
 
     fn tell(&self, ended: &Ended) {
@@ -296,7 +269,7 @@ struct OneSource {
 
 impl OneSource {
     /// Looks up what must be known first, then pulls.
-    async fn pull(self) -> Ended {
+    async fn pull(self, recorder: &Recorder) -> Ended {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
         let begun = async {
             let turn = self.turns.wait().await;
@@ -319,7 +292,12 @@ impl OneSource {
             start: self.start,
             stop: self.stop,
         });
-        let ended = Ended::of(self.place, outcome.await);
+        let mut outcome = outcome.await;
+        let left = outcome.left.take();
+        let mut ended = Ended::of(self.place, outcome);
+        // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
+        ended.ledger = block_in_place(|| recorder.record(ended.error.as_ref(), left));
+        ended.is_recorded = true;
         let exit = ended.error.as_ref().map(AppError::exit);
         if let (Some(site), Some(Exit::Credential)) = (site, exit) {
             // It may have been made anew since its cloud id was told.
@@ -336,7 +314,8 @@ impl Ended {
             place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
-            left: None,
+            is_recorded: false,
+            ledger: None,
         }
     }
 
@@ -347,7 +326,8 @@ impl Ended {
             place,
             report: outcome.report,
             error,
-            left: outcome.left,
+            is_recorded: false,
+            ledger: None,
         }
     }
 }

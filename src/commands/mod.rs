@@ -13,6 +13,7 @@ pub mod follow;
 mod metrics;
 mod organization;
 pub mod pull;
+mod record;
 mod repeats;
 pub mod sandbox;
 pub mod schema;

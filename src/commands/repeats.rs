@@ -81,7 +81,9 @@ fn again(last: Option<Instant>) -> (Instant, bool) {
 /// What stays the same of a text that counts seconds and attempts.
 fn key(text: &str) -> String {
     let parts = text.split(|c: char| c.is_ascii_digit());
-    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+    let parts: Vec<_> = parts
+        .filter(|part| !matches!(*part, "" | "." | "," | ":"))
+        .collect();
     parts.join("#")
 }
 

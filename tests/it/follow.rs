@@ -458,7 +458,10 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     let runs = now.get("atlaudit_runs_total", failed).unwrap();
     // A run that a signal ended is none of them.
     let failures = jira("atlaudit_failures_in_a_row").unwrap();
-    assert!(failures <= runs && runs <= failures + 3.0, "{failures} of {runs}");
+    assert!(
+        failures <= runs && runs <= failures + 3.0,
+        "{failures} of {runs}"
+    );
     let mode = fs::metadata(site.path("x.prom"))
         .unwrap()
         .permissions()
