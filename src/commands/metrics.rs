@@ -70,7 +70,7 @@ type Gauge = (
     fn(&Facts, Timestamp) -> Option<f64>,
 );
 
-const GAUGES: [Gauge; 11] = [
+const GAUGES: [Gauge; 12] = [
     (
         "atlaudit_complete_until_timestamp_seconds",
         "Until when every event has been read.",
@@ -129,7 +129,34 @@ const GAUGES: [Gauge; 11] = [
         "Spans of time between those read that were never read.",
         |facts, _| Some(facts.holes as f64),
     ),
+    (
+        "atlaudit_credential_expiry_timestamp_seconds",
+        "The end of the last day of the source's credential, where it is known.",
+        |facts, _| facts.expires_on.and_then(end_of).map(seconds),
+    ),
 ];
+
+const BUILD: (&str, &str) = ("atlaudit_build_info", "Which atlaudit wrote this.");
+
+const UP: (&str, &str) = (
+    "atlaudit_up",
+    "Whether the process that wrote this was to go on.",
+);
+
+const STARTED: (&str, &str) = (
+    "atlaudit_process_start_time_seconds",
+    "When the process that wrote this began; counters go on over processes, from the ledgers.",
+);
+
+const WAITS: (&str, &str) = (
+    "atlaudit_wait_seconds_total",
+    "Seconds in which at least one request waited: for our own limits (quota), as the server asked (server), before a repeat (backoff).",
+);
+
+const RUNS: (&str, &str) = (
+    "atlaudit_runs_total",
+    "Runs that have ended, by exit code; 0 is a success.",
+);
 
 impl MetricsFile {
     /// Writes the figures to `path` for the first time: a wrong path is told at once.
@@ -202,72 +229,43 @@ impl MetricsFile {
 /// The figures of all sources as Prometheus text.
 fn text(sources: &[Facts], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = Exposition::default();
-    let own = [(vec![("version", env!("CARGO_PKG_VERSION"))], 1.0)];
-    text.family(
-        "atlaudit_build_info",
-        Kind::Gauge,
-        "Which atlaudit wrote this.",
-        own,
-    );
-    let up = [(vec![], f64::from(u8::from(is_up)))];
-    text.family(
-        "atlaudit_up",
-        Kind::Gauge,
-        "Whether the process that wrote this was to go on.",
-        up,
-    );
-    let help =
-        "When the process that wrote this began; counters go on over processes, from the ledgers.";
-    let own = [(vec![], seconds(started))];
-    text.family(
-        "atlaudit_process_start_time_seconds",
-        Kind::Gauge,
-        help,
-        own,
-    );
+    of_the_process(&mut text, started, is_up);
     for (name, help, count) in COUNTERS {
-        let samples = sources
-            .iter()
-            .map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
+        let samples = sources.iter();
+        let samples = samples.map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
         text.family(name, Kind::Counter, help, samples);
     }
-    let help = "Seconds in which at least one request waited: for our own limits (quota), as the server asked (server), before a repeat (backoff).";
-    text.family(
-        "atlaudit_wait_seconds_total",
-        Kind::Counter,
-        help,
-        sources.iter().flat_map(waits),
-    );
+    let (name, help) = WAITS;
+    let samples = sources.iter().flat_map(waits);
+    text.family(name, Kind::Counter, help, samples);
     let ends: Vec<_> = sources.iter().map(ends).collect();
-    let runs = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
+    let samples = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
         ends.iter().map(move |(code, count)| {
             let mut labels = labels(facts);
             labels.push(("exit_code", code.as_str()));
             (labels, *count as f64)
         })
     });
-    text.family(
-        "atlaudit_runs_total",
-        Kind::Counter,
-        "Runs, by exit code; 0 is a success.",
-        runs,
-    );
+    let (name, help) = RUNS;
+    text.family(name, Kind::Counter, help, samples);
     for (name, help, value) in GAUGES {
-        let samples = sources
-            .iter()
-            .filter_map(|facts| Some((labels(facts), value(facts, now)?)));
+        let samples = sources.iter();
+        let samples = samples.filter_map(|facts| Some((labels(facts), value(facts, now)?)));
         text.family(name, Kind::Gauge, help, samples);
     }
-    let help = "The end of the last day of the source's credential, where it is known.";
-    let expiry = |facts| Some((labels(facts), seconds(end_of(facts.expires_on?)?)));
-    let samples = sources.iter().filter_map(expiry);
-    text.family(
-        "atlaudit_credential_expiry_timestamp_seconds",
-        Kind::Gauge,
-        help,
-        samples,
-    );
     text.into_text()
+}
+
+/// What is said of the process, whatever its sources.
+fn of_the_process(text: &mut Exposition, started: Timestamp, is_up: bool) {
+    let (name, help) = BUILD;
+    let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+    text.family(name, Kind::Gauge, help, [(version, 1.0)]);
+    let (name, help) = UP;
+    let is_up = f64::from(u8::from(is_up));
+    text.family(name, Kind::Gauge, help, [(vec![], is_up)]);
+    let (name, help) = STARTED;
+    text.family(name, Kind::Gauge, help, [(vec![], seconds(started))]);
 }
 
 fn labels(facts: &Facts) -> Vec<(&str, &str)> {
