@@ -26,7 +26,8 @@ use crate::telemetry::terminal::Terminal;
 /// Only what has nowhere else to go: the arguments' own help or complaint cannot be printed, or the
 /// runtime cannot start.
 pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
-    let args = match cli::parse(typed) {
+    let typed: Vec<OsString> = typed.into_iter().collect();
+    let args = match cli::parse(typed.clone()) {
         Ok(args) => args,
         Err(told) => {
             told.print()?;
@@ -48,12 +49,21 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         in_keyring: &keyring::names,
         person: &|| Some(Box::new(Terminal::open().ok()?)),
     };
+    let reread = || {
+        let args = cli::parse(typed.clone())
+            .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
+        match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
+            Ok(Action::Follow(request)) => Ok(request),
+            Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
+            Err(error) => Err(refused(&error)),
+        }
+    };
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
         Ok(action) => {
             let runtime = runtime()?;
             let result = runtime.block_on(async {
                 survive_size_limits();
-                act(action, &env, &console).await
+                act(action, &reread, &env, &console).await
             });
             // A thread that a keyring or a file system holds must not hold the program.
             runtime.shutdown_background();
@@ -76,7 +86,12 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, AppError> {
+async fn act(
+    action: Action,
+    reread: follow::Reread<'_>,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
     match action {
         Action::Pull(request) if request.dry_run => dry_run::run(&request, console)?,
         Action::Pull(request) => return pull::run(request, env, console).await,
@@ -87,9 +102,9 @@ async fn act(action: Action, env: &Env, console: &Arc<Console>) -> Result<Exit, 
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,
-        Action::Follow(request) => return follow::run(request, env, console).await,
+        Action::Follow(request) => return follow::run(request, reread, env, console).await,
         Action::Check(request) => return check::run(&request, env, console).await,
-        Action::Status(request) => status::run(&request)?,
+        Action::Status(request) => status::run(&request, console)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
         Action::Man(None) => stdout::print(&generate::man())?,
         Action::Man(Some(folder)) => man::write(&folder, generate::pages())?,

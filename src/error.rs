@@ -18,6 +18,7 @@ pub struct AppError {
     exit: Exit,
     message: Message,
     is_quiet: bool,
+    is_interruption: bool,
 }
 
 impl AppError {
@@ -27,6 +28,7 @@ impl AppError {
             exit,
             message: Message::new(what),
             is_quiet: false,
+            is_interruption: false,
         }
     }
 
@@ -75,9 +77,24 @@ impl AppError {
         &self.message
     }
 
+    /// Whether a signal asked for it.
+    pub fn is_interruption(&self) -> bool {
+        self.is_interruption
+    }
+
     /// What failed, in one line.
     pub fn text(&self) -> &str {
         &self.message.text
+    }
+
+    /// Why, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.message.causes
+    }
+
+    /// What to do about it.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.message.hint.as_deref()
     }
 
     /// Tells it; a reader who went away, as `head` does, is told nothing.
@@ -122,8 +139,11 @@ impl From<RunError> for AppError {
             ),
             RunError::Unfinished { .. } => AppError::new(Exit::Config, error.to_string())
                 .hint("give each source a file of its own, or pull that source first"),
-            RunError::Interrupted => AppError::new(Exit::Incomplete, error.to_string())
-                .hint("what was written is sound; run it again to go on from here"),
+            RunError::Interrupted => AppError {
+                is_interruption: true,
+                ..AppError::new(Exit::Incomplete, error.to_string())
+                    .hint("what was written is sound; run it again to go on from here")
+            },
             RunError::Died(_) | RunError::Fetch(FetchError::Died) => {
                 AppError::new(Exit::Unexpected, "a bug in atlaudit")
                     .because(&error)

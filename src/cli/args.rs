@@ -142,6 +142,9 @@ pub struct PullArgs {
     /// Write a machine-readable report of the run
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Write figures as Prometheus text, for the node exporter's textfile collector
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until", "dry_run"])]
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// `follow`
@@ -151,9 +154,18 @@ pub struct FollowArgs {
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
     /// The wait between the end of a pull and the next one
-    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::some_duration))]
     pub every: Duration,
-    /// Write the figures of the run as Prometheus text, after every pull
+    /// Form of the lines: normalized, raw, ecs or ocsf
+    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    pub format: Option<Format>,
+    /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
+    #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
+    pub output: Option<PathTemplate>,
+    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it
+    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    pub compression: Option<Compression>,
+    /// Write figures as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }
@@ -178,6 +190,9 @@ pub struct StatusArgs {
     /// One JSON object a source, on standard output
     #[arg(long)]
     pub json: bool,
+    /// End with 3 when a source is further behind than this, for a monitor
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::some_duration))]
+    pub max_lag: Option<Duration>,
 }
 
 /// `convert`

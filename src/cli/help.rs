@@ -53,10 +53,12 @@ T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a spa
         path: &["follow"],
         examples: "\
   atlaudit follow
-  atlaudit follow acme --every 5m --metrics-file /var/lib/node_exporter/textfile/atlaudit.prom",
+  atlaudit follow acme --every 30s | vector --config vector.toml
+  atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file atlaudit.prom",
         more: "\
-A signal (SIGINT, SIGTERM) ends it after the current commit. SIGHUP reads the configuration again
-before the next pull. Credentials are read anew for each pull.",
+A source that fails is tried again with the next pull; what goes on failing is told once an hour.
+SIGINT and SIGTERM end it after the current commit, with 0. SIGHUP reads the configuration again.
+Under systemd it tells when it is ready, what it does, and, to the watchdog, that it gets on.",
     },
     Words {
         path: &["check"],
@@ -71,9 +73,13 @@ The first one that fails ends with its cause and what to do. Nothing is written 
     Words {
         path: &["status"],
         examples: "\
-  atlaudit status
-  atlaudit status --json | jq -c '[.source,.complete_until]'",
-        more: "It reads only what earlier pulls noted: nothing is asked of the network.",
+  atlaudit status -v
+  atlaudit status --json | jq 'select(.failures_in_a_row > 0)'
+  atlaudit status --max-lag 2h > /dev/null",
+        more: "\
+It reads what the last runs left behind, asks nothing of the network and holds nobody up.
+It ends with 0, also where the last run of a source failed; with 7 where a state cannot be read; with
+--max-lag, with 3 where a source is not read up to so long ago, whatever the reason.",
     },
     Words {
         path: &["convert"],

@@ -43,6 +43,7 @@ pub fn request(
         max_events: typed.max_events,
         dry_run: typed.dry_run,
         report: typed.report,
+        metrics_file: typed.metrics_file,
     })
 }
 

@@ -96,6 +96,9 @@ pub fn resolve(
                 state_dir: settings.state_dir,
                 now,
                 json: typed.json,
+                is_verbose: global.verbose > 0,
+                is_coloured: Color::choose(global.color, env).enabled(env.stdout_is_terminal),
+                max_lag: typed.max_lag,
             })
         }
         Command::Completions { shell } => Action::Completions(shell),
@@ -113,12 +116,15 @@ fn follow(
 ) -> Result<FollowRequest, ResolveError> {
     let pull = PullArgs {
         names: typed.names,
+        format: typed.format,
+        output: typed.output,
+        compression: typed.compression,
+        metrics_file: typed.metrics_file,
         ..PullArgs::default()
     };
     Ok(FollowRequest {
         pull: pull::request(pull, global, env, now, outside)?,
         every: typed.every,
-        metrics_file: typed.metrics_file,
     })
 }
 

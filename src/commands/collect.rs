@@ -6,22 +6,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tracing::Instrument as _;
 
+use crate::commands::accounts::Accounts;
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
+use crate::commands::record::Recorder;
+use crate::commands::repeats::Repeats;
 use crate::commands::turns::Turns;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::sharing::Sharing;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
+use crate::state::ledger::Ledger;
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
@@ -39,15 +42,19 @@ pub struct Terms {
     pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
     pub console: Arc<Console>,
+    /// What others are told of the sources, while they run.
+    pub accounts: Arc<Accounts>,
+    /// What was told before, where sources are pulled again and again.
+    pub repeats: Option<Arc<Repeats>>,
 }
 
 /// Sources that run at once.
-pub struct Collection {
+pub struct Collection<'c> {
     terms: Terms,
-    connector: Connector,
+    connector: &'c mut Connector,
     store: Store,
     turns: Turns,
-    running: JoinSet<Ended>,
+    running: JoinSet<(Arc<Recorder>, Ended)>,
     ended: Vec<Ended>,
     began: Instant,
 }
@@ -58,15 +65,18 @@ struct Ended {
     place: usize,
     report: SourceReport,
     error: Option<AppError>,
+    /// Whether it was taken note of, and what is known of the source since.
+    is_recorded: bool,
+    ledger: Option<Ledger>,
 }
 
-impl Collection {
-    /// A collection that runs nothing yet, within the limits that `sharing` shares.
-    pub fn new(terms: Terms, sharing: Sharing) -> Collection {
+impl<'c> Collection<'c> {
+    /// A collection that runs nothing yet.
+    pub fn new(terms: Terms, connector: &'c mut Connector) -> Collection<'c> {
         Collection {
             store: Store::new(&terms.state_dir),
             turns: Turns::default(),
-            connector: Connector::new(sharing),
+            connector,
             terms,
             running: JoinSet::new(),
             ended: Vec::new(),
@@ -92,16 +102,29 @@ impl Collection {
         let name = settings.name.clone();
         let kind = settings.target.kind().as_str();
         let connected = credential.and_then(|key| self.connector.connect(&settings, &key));
+        let meter = connected
+            .as_ref()
+            .map(|connected| connected.meter().clone());
+        let recorder = Arc::new(Recorder {
+            name: name.clone(),
+            meter: meter.unwrap_or_default(),
+            is_one_off: one_off.is_some(),
+            state_dir: self.terms.state_dir.clone(),
+            store: self.store.clone(),
+            start: self.terms.start,
+        });
         match connected {
             Ok(connected) => {
                 let bars = self.terms.console.bars();
-                let meter = connected.meter().clone();
+                let meter = recorder.meter.clone();
+                self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, one_off);
+                let own = recorder.clone();
                 let pulling = async move {
                     let began = Instant::now();
-                    let mut ended = source.pull().await;
+                    let mut ended = source.pull(&own).await;
                     ended.report.took = began.elapsed();
                     drop(progress);
                     ended
@@ -109,17 +132,15 @@ impl Collection {
                 // In a task of its own, so that a bug in one source leaves the others alone.
                 let task = tokio::spawn(pulling.instrument(span));
                 self.running.spawn(async move {
-                    task.await.unwrap_or_else(|died| Ended {
-                        place,
-                        report: SourceReport::new(name.as_str(), kind),
-                        error: Some(AppError::from(RunError::Died(died)).of_source(name.as_str())),
-                    })
+                    let ended = task.await.unwrap_or_else(|died| {
+                        Ended::unstarted(place, name.as_str(), kind, RunError::Died(died).into())
+                    });
+                    (recorder, ended)
                 });
             }
             Err(error) => {
                 let ended = Ended::unstarted(place, name.as_str(), kind, error);
-                self.tell(&ended);
-                self.ended.push(ended);
+                self.settle(&recorder, ended);
             }
         }
     }
@@ -150,9 +171,8 @@ impl Collection {
     pub async fn finish(mut self) -> (Vec<SourceReport>, Exit, Duration) {
         while let Some(joined) = self.running.join_next().await {
             // These tasks only wait for others; none of them can die.
-            if let Ok(ended) = joined {
-                self.tell(&ended);
-                self.ended.push(ended);
+            if let Ok((recorder, ended)) = joined {
+                self.settle(&recorder, ended);
             }
         }
         let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
@@ -160,14 +180,54 @@ impl Collection {
         (self.reports(), exit, self.began.elapsed())
     }
 
+    /// Tells how a source ended, and takes note of it where its task did not.
+    fn settle(&mut self, recorder: &Recorder, mut ended: Ended) {
+        self.tell(&ended);
+        if !ended.is_recorded {
+            ended.ledger = recorder.record(ended.error.as_ref(), None);
+        }
+        let ledger = ended.ledger.take();
+        self.terms.accounts.ended(&recorder.name, ledger);
+        self.ended.push(ended);
+    }
+
     fn tell(&self, ended: &Ended) {
-        for warning in &ended.report.warnings {
-            let text = format!("source `{}`: {warning}", ended.report.source);
-            self.terms.console.say(Level::Warning, &Message::new(text));
+        let (console, report) = (&self.terms.console, &ended.report);
+        let error = ended.error.as_ref();
+        let Some(repeats) = &self.terms.repeats else {
+            report
+                .warnings
+                .iter()
+                .for_each(|text| warn(console, report, text));
+            error.into_iter().for_each(|error| error.tell(console));
+            return;
+        };
+        if error.is_some_and(AppError::is_interruption) {
+            // Who asked for the end knows.
+            return;
         }
-        if let Some(error) = &ended.error {
-            error.tell(&self.terms.console);
+        let news = repeats.news(&report.source, &report.warnings, error.map(AppError::text));
+        for (text, is_new) in report.warnings.iter().zip(news.warnings) {
+            match is_new {
+                true => warn(console, report, text),
+                false => tracing::info!(source = report.source, "as before: {text}"),
+            }
         }
+        match error {
+            Some(error) if news.error => error.tell(console),
+            Some(error) => tracing::info!("as before: {}", error.text()),
+            None if news.recovered => {
+                let text = format!("source `{}`: it works again", report.source);
+                console.say(Level::Notice, &Message::new(text));
+            }
+            None => {}
+        }
+    }
+
+    /// How many sources have ended because of how they are configured.
+    pub fn misconfigured(&self) -> usize {
+        let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
+        exits.filter(|error| error.exit() == Exit::Config).count()
     }
 
     fn reports(&mut self) -> Vec<SourceReport> {
@@ -188,6 +248,11 @@ impl Collection {
     }
 }
 
+fn warn(console: &Console, report: &SourceReport, text: &str) {
+    let text = format!("source `{}`: {text}", report.source);
+    console.say(Level::Warning, &Message::new(text));
+}
+
 /// One source on its way.
 struct OneSource {
     place: usize,
@@ -204,7 +269,7 @@ struct OneSource {
 
 impl OneSource {
     /// Looks up what must be known first, then pulls.
-    async fn pull(self) -> Ended {
+    async fn pull(self, recorder: &Recorder) -> Ended {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
         let begun = async {
             let turn = self.turns.wait().await;
@@ -227,7 +292,12 @@ impl OneSource {
             start: self.start,
             stop: self.stop,
         });
-        let ended = Ended::of(self.place, outcome.await);
+        let mut outcome = outcome.await;
+        let left = outcome.left.take();
+        let mut ended = Ended::of(self.place, outcome);
+        // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
+        ended.ledger = block_in_place(|| recorder.record(ended.error.as_ref(), left));
+        ended.is_recorded = true;
         let exit = ended.error.as_ref().map(AppError::exit);
         if let (Some(site), Some(Exit::Credential)) = (site, exit) {
             // It may have been made anew since its cloud id was told.
@@ -244,6 +314,8 @@ impl Ended {
             place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
+            is_recorded: false,
+            ledger: None,
         }
     }
 
@@ -254,6 +326,8 @@ impl Ended {
             place,
             report: outcome.report,
             error,
+            is_recorded: false,
+            ledger: None,
         }
     }
 }

@@ -115,12 +115,13 @@ impl Connector {
             base_url,
             Some(&authorization),
         )?;
+        let meter = Arc::new(Meter::default());
         Ok(Asking {
-            transport: transport.within(self.room.clone()),
+            transport: transport.within(self.room.clone()).counted(meter.clone()),
             room: self.room.clone(),
             limits: self.limits(settings, credential),
             patience: Patience::from(connection),
-            meter: Arc::new(Meter::default()),
+            meter,
         })
     }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::commands::accounts::Accounts;
 use crate::commands::collect::{Collection, Terms};
+use crate::commands::connect::Connector;
 use crate::commands::{stop, summary};
 use crate::config::check::{self, LoginFlags};
 use crate::config::env::Env;
@@ -67,9 +69,12 @@ pub async fn run(
         max_events: None,
         stop: stop::requested(),
         console: console.clone(),
+        accounts: Arc::new(Accounts::default()),
+        repeats: None,
     };
     // Nobody else asks this sandbox.
-    let mut collection = Collection::new(terms, Sharing::off());
+    let mut connector = Connector::new(Sharing::off());
+    let mut collection = Collection::new(terms, &mut connector);
     for (settings, credential) in sources(&sandbox, path, &request)? {
         collection.start(settings, Ok(credential), None);
     }

@@ -1,5 +1,6 @@
 //! Owns the commands: one file each, from a resolved request to an exit code.
 
+mod accounts;
 pub mod auth;
 pub mod check;
 pub mod collect;
@@ -11,8 +12,11 @@ pub mod dry_run;
 mod expiry;
 pub mod follow;
 pub mod man;
+mod metrics;
 mod organization;
 pub mod pull;
+mod record;
+mod repeats;
 pub mod sandbox;
 pub mod schema;
 pub mod status;

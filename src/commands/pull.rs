@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::commands::accounts::Accounts;
 use crate::commands::collect::{Collection, Terms};
-use crate::commands::connect::sharing;
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::metrics::MetricsFile;
 use crate::commands::{expiry, stop, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
@@ -33,34 +35,44 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     let report_file = request.report.as_deref().map(open_report).transpose()?;
-    let stop = stop::requested();
+    let accounts = Arc::new(Accounts::default());
+    let metrics = match &request.metrics_file {
+        None => None,
+        Some(path) => {
+            accounts.know(&request.sources, &request.state_dir);
+            Some(MetricsFile::open(path, accounts.clone())?)
+        }
+    };
     let terms = Terms {
         state_dir: request.state_dir.clone(),
         start: request.now,
         max_events: request.max_events,
-        stop: stop.clone(),
+        stop: stop::requested(),
         console: console.clone(),
+        accounts,
+        repeats: None,
     };
-    let mut collection = Collection::new(terms, sharing(env));
-    let mut sources = Vec::new();
-    let notices = Notices::new(&request.state_dir);
-    for settings in request.sources {
-        let credential = credential(&settings, env, &stop).await;
-        let known = credential.as_ref().ok();
-        expiry::warn_daily(&settings, known, &notices, request.now, console);
-        if let Ok(credential) = &credential {
-            collection.allow(&settings, credential);
-        }
-        sources.push((settings, credential));
-    }
-    for (settings, credential) in sources {
-        let one_off = request
-            .one_off
-            .map(|one_off| one_off.window(&settings, request.now));
-        collection.start(settings, credential, one_off);
-    }
-    let (reports, exit, elapsed) = collection.finish().await;
+    let pulling = async {
+        let mut connector = Connector::new(sharing(env));
+        let credentials = credentials(&request.sources, env, &terms).await;
+        let collection = Collection::new(terms, &mut connector);
+        start(collection, &request, credentials).finish().await
+    };
+    let (reports, exit, elapsed) = match &metrics {
+        None => pulling.await,
+        Some(metrics) => tokio::select! {
+            ended = pulling => ended,
+            never = metrics.keep() => match never {},
+        },
+    };
     summary::tell(console, &reports, elapsed);
+    let exit = match metrics.map(|metrics| metrics.close()) {
+        Some(Err(error)) => {
+            error.tell(console);
+            exit.worst(Exit::Output)
+        }
+        _ => exit,
+    };
     let (Some(path), Some(file)) = (&request.report, report_file) else {
         return Ok(exit);
     };
@@ -73,6 +85,43 @@ pub async fn run(
             Ok(exit.worst(Exit::Output))
         }
     }
+}
+
+/// The credential of each source, or why there is none; warns of one that ends soon, once a day.
+pub(super) async fn credentials(
+    sources: &[SourceSettings],
+    env: &Env,
+    terms: &Terms,
+) -> Vec<Result<Credential, AppError>> {
+    let mut credentials = Vec::with_capacity(sources.len());
+    let notices = Notices::new(&terms.state_dir);
+    for settings in sources {
+        let credential = credential(settings, env, &terms.stop).await;
+        let known = credential.as_ref().ok();
+        expiry::warn_daily(settings, known, &notices, terms.start, &terms.console);
+        credentials.push(credential);
+        terms.accounts.beat();
+    }
+    credentials
+}
+
+/// Starts all sources of `request`, each with its credential.
+pub(super) fn start<'c>(
+    mut collection: Collection<'c>,
+    request: &PullRequest,
+    credentials: Vec<Result<Credential, AppError>>,
+) -> Collection<'c> {
+    for (settings, credential) in request.sources.iter().zip(&credentials) {
+        if let Ok(credential) = credential {
+            collection.allow(settings, credential);
+        }
+    }
+    for (settings, credential) in request.sources.iter().zip(credentials) {
+        let one_off = request.one_off;
+        let one_off = one_off.map(|one_off| one_off.window(settings, request.now));
+        collection.start(settings.clone(), credential, one_off);
+    }
+    collection
 }
 
 /// Whoever keeps the secret may take long, or ask a person who wants to stop instead.

@@ -1,8 +1,9 @@
 //! Owns the signals that ask a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was
-//! started to outlive its terminal. SIGQUIT is left to the system: an end at once, as by SIGKILL.
+//! started to outlive its terminal, or reads its configuration again by it. SIGQUIT is left to the system: an
+//! end at once, as by SIGKILL.
 
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,7 +20,47 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
 /// one at once. From its return on, no signal is missed.
 pub fn requested() -> watch::Receiver<Stop> {
+    listening(|_, _| {
+        let mut signals = ends()?;
+        if !is_hangup_ignored() {
+            signals.push(signal(SignalKind::hangup())?);
+        }
+        Ok(signals)
+    })
+}
+
+/// The same for a program that SIGHUP does not end: how often it came is told apart. One that was
+/// started by a person ends with the terminal all the same.
+pub fn requested_or_reload(is_on_terminal: bool) -> (watch::Receiver<Stop>, watch::Receiver<u64>) {
+    let (sender, reloads) = watch::channel(0);
+    let stop = listening(|runtime, asked| {
+        if !is_hangup_ignored() {
+            let mut hangup = signal(SignalKind::hangup())?;
+            runtime.spawn(async move {
+                while hangup.recv().await.is_some() {
+                    match is_on_terminal && !io::stdin().is_terminal() {
+                        true => drop(asked.send_replace(Stop::Soon)),
+                        false => sender.send_modify(|count| *count += 1),
+                    }
+                }
+            });
+        }
+        ends()
+    });
+    (stop, reloads)
+}
+
+fn listening(
+    signals: impl FnOnce(&Runtime, watch::Sender<Stop>) -> io::Result<Vec<Signal>>,
+) -> watch::Receiver<Stop> {
     let (sender, receiver) = watch::channel(Stop::No);
+    let listen = || {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let inside = runtime.enter();
+        let signals = signals(&runtime, sender.clone())?;
+        drop(inside);
+        Ok::<_, io::Error>((runtime, signals))
+    };
     match listen() {
         // On a thread of its own: a standard error that nobody reads may hold all others.
         Ok((runtime, signals)) => {
@@ -32,18 +73,11 @@ pub fn requested() -> watch::Receiver<Stop> {
     receiver
 }
 
-fn listen() -> io::Result<(Runtime, Vec<Signal>)> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    let inside = runtime.enter();
-    let mut signals = vec![
+fn ends() -> io::Result<Vec<Signal>> {
+    Ok(vec![
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
-    ];
-    if !is_hangup_ignored() {
-        signals.push(signal(SignalKind::hangup())?);
-    }
-    drop(inside);
-    Ok((runtime, signals))
+    ])
 }
 
 #[expect(

@@ -11,11 +11,16 @@ const EACH: usize = 20;
 
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
 pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
+    tell_as(Level::Notice, console, reports, elapsed);
+}
+
+/// The same, as something of `level`.
+pub fn tell_as(level: Level, console: &Console, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
         for line in each(reports) {
-            console.say(Level::Notice, &Message::new(line));
+            console.say(level, &Message::new(line));
         }
-        console.say(Level::Notice, &Message::new(line(reports, elapsed)));
+        console.say(level, &Message::new(line(reports, elapsed)));
     }
 }
 

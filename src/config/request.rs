@@ -61,6 +61,8 @@ pub struct PullRequest {
     pub dry_run: bool,
     /// Where to write the report of the run.
     pub report: Option<PathBuf>,
+    /// Where the figures go, as Prometheus text.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// What `follow` is asked to do.
@@ -70,8 +72,6 @@ pub struct FollowRequest {
     pub pull: PullRequest,
     /// The wait between the end of a pull and the next one.
     pub every: Duration,
-    /// Where the figures go, as Prometheus text.
-    pub metrics_file: Option<PathBuf>,
 }
 
 /// What `check` is asked to do.
@@ -98,6 +98,12 @@ pub struct StatusRequest {
     pub now: Timestamp,
     /// One JSON object a source.
     pub json: bool,
+    /// Tell what has been read, too.
+    pub is_verbose: bool,
+    /// Whether to colour the table.
+    pub is_coloured: bool,
+    /// How far behind a source may be for this to be a success.
+    pub max_lag: Option<Duration>,
 }
 
 /// A window that neither reads nor moves a checkpoint.

@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 /// One source, checked and with every default filled in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSettings {
     /// Its name.
     pub name: SourceName,

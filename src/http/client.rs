@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
@@ -13,6 +14,7 @@ use super::diagnose::{Phase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
 use super::room::Room;
+use crate::telemetry::meter::Meter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
 /// that a few at once fit into a small machine.
@@ -76,6 +78,7 @@ pub struct HttpClient {
     headers: HeaderMap,
     body_limit: usize,
     room: Room,
+    meter: Arc<Meter>,
 }
 
 impl fmt::Debug for HttpClient {
@@ -103,12 +106,19 @@ impl HttpClient {
             headers,
             body_limit: BODY_LIMIT,
             room: Room::default(),
+            meter: Arc::default(),
         }
     }
 
     /// Its answers take their room from `room`.
     pub fn within(mut self, room: Room) -> Self {
         self.room = room;
+        self
+    }
+
+    /// What it receives is counted by `meter`, as it comes.
+    pub fn counted(mut self, meter: Arc<Meter>) -> Self {
+        self.meter = meter;
         self
     }
 
@@ -169,6 +179,7 @@ impl HttpClient {
             if chunk.len() > self.body_limit - body.len() {
                 return Err(TransportError::too_large(self.body_limit));
             }
+            self.meter.received_bytes.add(chunk.len() as u64);
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())

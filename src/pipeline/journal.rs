@@ -11,6 +11,8 @@ use crate::pipeline::step::Step;
 use crate::sink::mend::mend;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
+use crate::state::ledger::coverage::Span;
+use crate::state::ledger::{Position, Progress};
 use crate::state::store::{Lock, Store};
 
 /// A source's state file while a run holds it.
@@ -23,7 +25,27 @@ pub struct Journal {
     windows: Vec<Option<OpenWindow>>,
     /// A one-off run moves nothing but the lengths of output files.
     moves: bool,
-    _lock: Lock,
+    /// What earlier runs had read, as far as the checkpoint knows.
+    before: Option<Span>,
+    /// The start of what this run reads, and its end where it has one.
+    from: Timestamp,
+    until: Option<Timestamp>,
+    /// How far it is known to have come: as of the last checkpoint that was written.
+    committed: Option<Progress>,
+    /// Events that it has written so far.
+    written: u64,
+    /// The start of the run, once everything there was then has been read.
+    completed: Option<Timestamp>,
+    lock: Lock,
+}
+
+/// A source that a run lets go of: nobody else holds it while its ledger is written.
+#[derive(Debug)]
+pub struct Left {
+    /// How far the run came; nothing where it wrote no checkpoint.
+    pub progress: Option<Progress>,
+    /// What holds the source.
+    pub lock: Lock,
 }
 
 /// What the state says at the start of a run.
@@ -83,6 +105,14 @@ impl Held {
             complete_until: None,
             updated: start,
         });
+        let before = checkpoint.complete_until.map(|until| Span {
+            scope: checkpoint.scope.clone(),
+            from: checkpoint.since,
+            to: until,
+            events: checkpoint.events,
+            read: checkpoint.updated,
+            holes: 0,
+        });
         step.watermark = plan.watermark;
         step.seen = std::mem::take(&mut checkpoint.seen);
         step.written_before = checkpoint.written_before;
@@ -93,20 +123,32 @@ impl Held {
             checkpoint,
             windows: plan.windows.iter().cloned().map(Some).collect(),
             moves: true,
-            _lock: self.lock,
+            before,
+            from: since,
+            until: plan.windows.last().and_then(|window| window.to),
+            committed: None,
+            written: 0,
+            completed: None,
+            lock: self.lock,
         }
     }
 
     /// Begins a one-off run that writes to a file which the checkpoint keeps account of: its length
     /// must stay true. Nothing to keep where there is no checkpoint.
-    pub fn begin_one_off(self) -> Option<Journal> {
+    pub fn begin_one_off(self, start: Timestamp) -> Option<Journal> {
         Some(Journal {
             checkpoint: self.checkpoint?,
             store: self.store,
             name: self.name,
             windows: Vec::new(),
             moves: false,
-            _lock: self.lock,
+            before: None,
+            from: start,
+            until: None,
+            committed: None,
+            written: 0,
+            completed: None,
+            lock: self.lock,
         })
     }
 }
@@ -119,13 +161,7 @@ impl Journal {
 
     /// The silence of the source at `now`, as far as its history makes it one.
     pub fn silence(&self, now: Timestamp) -> Option<Silence> {
-        let history = &self.checkpoint;
-        match (history.events, history.watermark) {
-            (0, _) => Some(Silence::NothingEver {
-                since: history.since,
-            }),
-            (_, newest) => Silence::unusual(newest?, &history.rhythm, now),
-        }
+        Silence::of(&self.checkpoint, now)
     }
 
     /// Notes how window `index` will stand when everything taken so far is committed.
@@ -160,13 +196,58 @@ impl Journal {
         std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
         let saved = self.store.save(&self.name, &self.checkpoint);
         std::mem::swap(&mut self.checkpoint.seen, &mut step.seen);
-        saved
+        saved?;
+        self.written = self.written.saturating_add(events);
+        self.committed = Some(self.progress());
+        Ok(())
     }
 
     /// Notes that everything there was until `start` has been read.
     pub fn complete(&mut self, start: Timestamp) {
         if self.moves {
             self.checkpoint.complete_until = Some(start);
+            self.completed = Some(start);
         }
+    }
+
+    /// Lets go of the source. A one-off run leaves nothing to take note of.
+    pub fn leave(self) -> Option<Left> {
+        self.moves.then_some(Left {
+            progress: self.committed,
+            lock: self.lock,
+        })
+    }
+
+    fn progress(&self) -> Progress {
+        let read = self.reached().map(|to| Span {
+            scope: self.checkpoint.scope.clone(),
+            from: self.from,
+            to,
+            events: self.written,
+            read: self.checkpoint.updated,
+            holes: 0,
+        });
+        Progress {
+            before: self.before.clone(),
+            read: read.filter(|read| read.from < read.to),
+            position: Position {
+                scope: self.checkpoint.scope.clone(),
+                complete_until: self.checkpoint.complete_until,
+                newest: self.checkpoint.watermark,
+                events: self.checkpoint.events,
+                updated: self.checkpoint.updated,
+            },
+        }
+    }
+
+    /// Until where this run has read: all there was, or up to what is still open. A stream is read in
+    /// order, so that it is read up to the newest place.
+    fn reached(&self) -> Option<Timestamp> {
+        self.completed
+            .or_else(|| match self.windows.iter().flatten().next() {
+                None => self.until,
+                Some(open) if open.to.is_some() => Some(open.from),
+                Some(open) => open.cursor.as_ref().and(self.checkpoint.watermark),
+            })
     }
 }

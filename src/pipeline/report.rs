@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::{Meter, WaitReason};
 
 /// The account of a whole run.
 #[derive(Debug, Serialize)]
@@ -83,6 +83,21 @@ pub struct SourceReport {
     pub rate_limited: u64,
     /// Milliseconds spent waiting for limits and between repeats.
     pub waited_ms: u64,
+    /// The same for each reason.
+    pub waits: WaitReport,
+    /// Bytes of answers, unpacked.
+    pub received_bytes: u64,
+}
+
+/// Milliseconds in which at least one request waited, by reason.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct WaitReport {
+    /// Our own limits held it back.
+    pub quota_ms: u64,
+    /// The server had asked for a pause.
+    pub server_ms: u64,
+    /// It had failed, and was tried again later.
+    pub backoff_ms: u64,
 }
 
 /// A span of time.
@@ -131,6 +146,8 @@ impl SourceReport {
             retries: 0,
             rate_limited: 0,
             waited_ms: 0,
+            waits: WaitReport::default(),
+            received_bytes: 0,
         }
     }
 
@@ -150,5 +167,11 @@ impl SourceReport {
         self.retries = meter.retries.get();
         self.rate_limited = meter.limited.get();
         self.waited_ms = meter.waited_ms();
+        self.waits = WaitReport {
+            quota_ms: meter.waited_for_ms(WaitReason::Quota),
+            server_ms: meter.waited_for_ms(WaitReason::Server),
+            backoff_ms: meter.waited_for_ms(WaitReason::Backoff),
+        };
+        self.received_bytes = meter.received_bytes.get();
     }
 }

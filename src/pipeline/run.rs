@@ -16,7 +16,7 @@ use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
-use crate::pipeline::journal::{Held, Journal};
+use crate::pipeline::journal::{Held, Journal, Left};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::silence::Silence;
@@ -65,6 +65,8 @@ pub struct SourceRun<T> {
 pub struct Outcome {
     /// Its account, without the error.
     pub report: SourceReport,
+    /// The source, still held, where the run got to hold it.
+    pub left: Option<Left>,
     /// Whether it reached its end.
     pub result: Result<(), RunError>,
 }
@@ -98,13 +100,19 @@ pub fn scope(origin: &Origin) -> String {
 /// What was written stays sound whatever happens; the outcome says what did.
 pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> Outcome {
     let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
-    let result = pull_into(&run, &mut report).await;
-    Outcome { report, result }
+    let mut left = None;
+    let result = pull_into(&run, &mut report, &mut left).await;
+    Outcome {
+        report,
+        left,
+        result,
+    }
 }
 
 async fn pull_into<T: Transport + 'static>(
     run: &SourceRun<T>,
     report: &mut SourceReport,
+    left: &mut Option<Left>,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
     let (plan, writer) = block_in_place(|| prepare(run, order))?;
@@ -139,15 +147,16 @@ async fn pull_into<T: Transport + 'static>(
         Err(_) => Ok(()),
     };
     report.count(writer.committed(), &run.fetcher.reader.meter);
-    let end = written?;
     report.complete = is_all && committed.is_ok();
+    if report.complete {
+        tell_of_silence(run, &writer, report);
+    }
+    *left = writer.leave();
+    let end = written?;
     let reached = fetched?;
     committed?;
     if (reached, end) == (Reached::EmptyPages, End::All) {
         report.warnings.push(EMPTY_PAGES.to_owned());
-    }
-    if report.complete {
-        tell_of_silence(run, &writer, report);
     }
     Ok(())
 }
@@ -247,7 +256,7 @@ fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
         return Ok(None);
     }
     let held = Held::take(&run.store, name, &scope(&run.origin))?;
-    Ok(held.begin_one_off())
+    Ok(held.begin_one_off(run.start))
 }
 
 /// What the writer waits for.

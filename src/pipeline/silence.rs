@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::Origin;
+use crate::state::checkpoint::Checkpoint;
 use crate::state::rhythm::Rhythm;
 
 /// How many times the usual gap is unusual: a week where there is an event every day.
@@ -42,6 +43,16 @@ pub enum Silence {
 }
 
 impl Silence {
+    /// The silence of a source at `now`, as far as its history makes it one.
+    pub fn of(history: &Checkpoint, now: Timestamp) -> Option<Silence> {
+        match (history.events, history.watermark) {
+            (0, _) => Some(Silence::NothingEver {
+                since: history.since,
+            }),
+            (_, newest) => Silence::unusual(newest?, &history.rhythm, now),
+        }
+    }
+
     /// The silence of a source whose newest event lies at `newest`, if `rhythm` makes it unusual.
     pub fn unusual(newest: Timestamp, rhythm: &Rhythm, now: Timestamp) -> Option<Silence> {
         let usual_gap = rhythm.usual_gap()?;

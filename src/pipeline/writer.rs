@@ -11,7 +11,7 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::Delivery;
-use crate::pipeline::journal::Journal;
+use crate::pipeline::journal::{Journal, Left};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::{Step, Tally};
 use crate::sink::Sink;
@@ -108,6 +108,11 @@ impl Writer {
         self.journal.as_ref()?.silence(now)
     }
 
+    /// Lets go of the source, if it was held for more than its output's sake.
+    pub fn leave(self) -> Option<Left> {
+        self.journal.and_then(Journal::leave)
+    }
+
     /// Opens the output, so that one that cannot be written is known before anything is asked for. An
     /// empty file is recorded at once: were it not, a run that dies would leave it to nobody.
     ///
@@ -199,7 +204,9 @@ impl Writer {
     fn record(&mut self, outputs: Vec<Written>) -> Result<(), RunError> {
         if let Some(journal) = &mut self.journal {
             journal.record(&mut self.step, self.uncommitted_events, outputs)?;
+            self.meter.checkpointed(chrono::Utc::now());
         }
+        self.meter.committed.add(self.uncommitted_events);
         self.committed = self.tally.clone();
         self.uncommitted_bytes = 0;
         self.uncommitted_events = 0;

@@ -1,7 +1,9 @@
 //! Owns what one run tells the next: the checkpoint of each source, the ids and the gaps it
-//! remembers, and the files they are kept in.
+//! remembers, the account of the runs, and the files they are kept in.
 
 pub mod checkpoint;
+pub mod holder;
+pub mod ledger;
 pub mod lookups;
 pub mod notices;
 pub mod rhythm;

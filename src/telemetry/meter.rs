@@ -35,12 +35,26 @@ pub struct Meter {
     pub mended_pages: Counter,
     /// Events written.
     pub events: Counter,
+    /// Events written and committed.
+    pub committed: Counter,
+    /// Bytes of answers, unpacked.
+    pub received_bytes: Counter,
     /// The quickest answer, in microseconds and one more; 0 before the first.
     quickest_us: AtomicU64,
-    waits: Mutex<Waits>,
+    waits: Mutex<AllWaits>,
     reached_ms: AtomicI64,
+    checkpointed_ms: AtomicI64,
     waiting: AtomicU8,
     waiting_until_ms: AtomicI64,
+}
+
+/// The waits for each reason, and all of them as one.
+#[derive(Debug, Default)]
+struct AllWaits {
+    all: Waits,
+    quota: Waits,
+    server: Waits,
+    backoff: Waits,
 }
 
 /// The waits of a source's tasks. What several wait at once is waited once.
@@ -85,6 +99,20 @@ impl Meter {
         }
     }
 
+    /// Notes that a checkpoint was written at `time`.
+    pub fn checkpointed(&self, time: Timestamp) {
+        self.checkpointed_ms
+            .store(time.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// When the last checkpoint was written, if one was.
+    pub fn checkpoint_time(&self) -> Option<Timestamp> {
+        match self.checkpointed_ms.load(Ordering::Relaxed) {
+            0 => None,
+            ms => Timestamp::from_timestamp_millis(ms),
+        }
+    }
+
     /// Notes how long the server took for an answer.
     pub fn answered(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
@@ -108,20 +136,22 @@ impl Meter {
             .store(until.timestamp_millis(), Ordering::Relaxed);
         self.waiting.store(encode(reason), Ordering::Relaxed);
         let mut waits = self.waits();
-        waits.now += 1;
-        waits.since.get_or_insert_with(Instant::now);
-        Waiting(self)
+        waits.all.begin();
+        waits.of(reason).begin();
+        Waiting(self, reason)
     }
 
     /// Milliseconds spent waiting for quotas, pauses and back-offs.
     pub fn waited_ms(&self) -> u64 {
-        let waits = self.waits();
-        let going_on = waits.since.map(|since| since.elapsed());
-        let waited = waits.over.saturating_add(going_on.unwrap_or_default());
-        u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+        self.waits().all.ms()
     }
 
-    fn waits(&self) -> MutexGuard<'_, Waits> {
+    /// Milliseconds in which at least one task waited for `reason`.
+    pub fn waited_for_ms(&self, reason: WaitReason) -> u64 {
+        self.waits().of(reason).ms()
+    }
+
+    fn waits(&self) -> MutexGuard<'_, AllWaits> {
         // Every change is a few assignments: a panic elsewhere leaves it whole.
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,15 +166,46 @@ impl Meter {
 
 /// A task that stands still, until this is dropped.
 #[derive(Debug)]
-pub struct Waiting<'a>(&'a Meter);
+pub struct Waiting<'a>(&'a Meter, WaitReason);
+
+impl AllWaits {
+    fn of(&mut self, reason: WaitReason) -> &mut Waits {
+        match reason {
+            WaitReason::Quota => &mut self.quota,
+            WaitReason::Server => &mut self.server,
+            WaitReason::Backoff => &mut self.backoff,
+        }
+    }
+}
+
+impl Waits {
+    fn begin(&mut self) {
+        self.now += 1;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether it was the last one that waited.
+    fn end(&mut self) -> bool {
+        self.now = self.now.saturating_sub(1);
+        if self.now == 0 {
+            let waited = self.since.take().map(|since| since.elapsed());
+            self.over = self.over.saturating_add(waited.unwrap_or_default());
+        }
+        self.now == 0
+    }
+
+    fn ms(&self) -> u64 {
+        let going_on = self.since.map(|since| since.elapsed());
+        let waited = self.over.saturating_add(going_on.unwrap_or_default());
+        u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut waits = self.0.waits();
-        waits.now = waits.now.saturating_sub(1);
-        if waits.now == 0 {
-            let waited = waits.since.take().map(|since| since.elapsed());
-            waits.over = waits.over.saturating_add(waited.unwrap_or_default());
+        waits.of(self.1).end();
+        if waits.all.end() {
             self.0.waiting.store(0, Ordering::Relaxed);
         }
     }
@@ -195,6 +256,23 @@ mod tests {
         drop(second);
         pass().await;
         assert_eq!((meter.waiting_for(), meter.waited_ms()), (None, 3_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_reason_has_its_own_account() {
+        let meter = Meter::default();
+        let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
+        let pass = || tokio::time::advance(Duration::from_secs(1));
+        let quota = meter.waiting(WaitReason::Quota, until);
+        pass().await;
+        let server = meter.waiting(WaitReason::Server, until);
+        pass().await;
+        drop(quota);
+        pass().await;
+        drop(server);
+        let waited = [WaitReason::Quota, WaitReason::Server, WaitReason::Backoff]
+            .map(|reason| meter.waited_for_ms(reason));
+        assert_eq!((waited, meter.waited_ms()), ([2_000, 2_000, 0], 3_000));
     }
 
     #[test]

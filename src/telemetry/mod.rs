@@ -6,5 +6,7 @@
 pub mod console;
 pub mod log;
 pub mod meter;
+pub mod notify;
 pub mod progress;
+pub mod prometheus;
 pub mod terminal;

@@ -14,6 +14,7 @@ const TICK: Duration = Duration::from_millis(150);
 /// Draws the line of one source until dropped.
 #[derive(Debug)]
 pub struct Progress {
+    bars: MultiProgress,
     bar: ProgressBar,
     drawing: tokio::task::JoinHandle<()>,
 }
@@ -35,7 +36,8 @@ impl Progress {
                 tokio::time::sleep(TICK).await;
             }
         });
-        Progress { bar, drawing }
+        let bars = bars.clone();
+        Progress { bars, bar, drawing }
     }
 }
 
@@ -43,6 +45,8 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.drawing.abort();
         self.bar.finish_and_clear();
+        // It would be kept: a program that pulls for months draws many.
+        self.bars.remove(&self.bar);
     }
 }
 

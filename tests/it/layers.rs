@@ -64,7 +64,9 @@ const LINES: &[&[Room]] = &[
             &[
                 "telemetry::console",
                 "telemetry::log",
+                "telemetry::notify",
                 "telemetry::progress",
+                "telemetry::prometheus",
                 "telemetry::terminal",
             ],
         ),

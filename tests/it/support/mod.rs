@@ -1,10 +1,12 @@
 //! Owns what the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
 
 mod output;
+mod prometheus;
 mod run;
 mod site;
 
 pub use output::Outputs;
+pub use prometheus::Samples;
 pub use run::{Run, keys};
 pub use site::{Running, Site, blank, small};
 

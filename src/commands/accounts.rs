@@ -1,0 +1,200 @@
+//! Owns what is known of all sources at any moment, also while they run: what their ledgers say, and what the meters of
+//! those that run add to it. The metrics and the watchdog read it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{NaiveDate, TimeDelta};
+
+use crate::config::settings::SourceSettings;
+use crate::model::name::{SourceKind, SourceName};
+use crate::model::time::Timestamp;
+use crate::state::ledger::{Counts, Ledger, Ledgers, Position, Run, Totals};
+use crate::telemetry::meter::{Counter, Meter, WaitReason};
+
+/// How long after its announced end a wait still explains why nothing moves.
+const GRACE: TimeDelta = TimeDelta::seconds(30);
+
+/// All sources of a pull, or of pull after pull.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    sources: Mutex<BTreeMap<SourceName, Account>>,
+    beats: Counter,
+}
+
+#[derive(Debug)]
+struct Account {
+    kind: SourceKind,
+    expires_on: Option<NaiveDate>,
+    ledger: Ledger,
+    running: Option<Arc<Meter>>,
+    /// What was told last: a counter that fell would pass for one that began anew.
+    told: Counts,
+}
+
+/// What is known of one source now.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: &'static str,
+    /// The last day of its credential, where it is known.
+    pub expires_on: Option<NaiveDate>,
+    /// Whether it is being pulled.
+    pub is_running: bool,
+    /// What all its runs took and brought, the one that runs included.
+    pub totals: Totals,
+    /// How the last run ended.
+    pub last_run: Option<Run>,
+    /// The end of the last run that read everything there was.
+    pub last_success: Option<Timestamp>,
+    /// Failed runs since then.
+    pub failures_in_a_row: u64,
+    /// Where its checkpoint stands.
+    pub position: Option<Position>,
+    /// Spans of time that were never read, between those that were.
+    pub holes: u64,
+}
+
+/// What a pull does, as far as it can be seen from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Activity {
+    /// Another number whenever something has moved.
+    pub mark: u64,
+    /// Whether a source waits for a time that is known and not long past.
+    pub is_waiting: bool,
+}
+
+impl Accounts {
+    /// From now on the sources are these: of new ones the ledger in the state folder is read.
+    pub fn know(&self, sources: &[SourceSettings], state_dir: &Path) {
+        let ledgers = Ledgers::new(state_dir);
+        let mut known = self.sources();
+        known.retain(|name, _| sources.iter().any(|source| source.name == *name));
+        for source in sources {
+            let account = known.entry(source.name.clone()).or_insert_with(|| Account {
+                kind: source.target.kind(),
+                expires_on: None,
+                // One that cannot be read is told of when it is written.
+                ledger: ledgers
+                    .read(&source.name)
+                    .ok()
+                    .flatten()
+                    .unwrap_or_default(),
+                running: None,
+                told: Counts::default(),
+            });
+            account.kind = source.target.kind();
+            account.expires_on = source.expires_on;
+        }
+    }
+
+    /// A source begins to be pulled, and counts with `meter`.
+    pub fn starts(&self, name: &SourceName, meter: Arc<Meter>) {
+        self.beat();
+        if let Some(account) = self.sources().get_mut(name) {
+            account.running = Some(meter);
+        }
+    }
+
+    /// A source has been pulled; without a `ledger` nobody took note of it.
+    pub fn ended(&self, name: &SourceName, ledger: Option<Ledger>) {
+        self.beat();
+        if let Some(account) = self.sources().get_mut(name) {
+            account.running = None;
+            if let Some(ledger) = ledger {
+                account.ledger = ledger;
+            }
+        }
+    }
+
+    /// Something has moved.
+    pub fn beat(&self) {
+        self.beats.add(1);
+    }
+
+    /// What is known of each source now, by name.
+    pub fn facts(&self) -> Vec<Facts> {
+        let mut sources = self.sources();
+        sources
+            .iter_mut()
+            .map(|(name, account)| account.facts(name))
+            .collect()
+    }
+
+    /// What the sources do at `now`.
+    pub fn activity(&self, now: Timestamp) -> Activity {
+        let sources = self.sources();
+        let meters = sources
+            .values()
+            .filter_map(|account| account.running.as_ref());
+        let (mut mark, mut is_waiting) = (self.beats.get(), false);
+        for meter in meters {
+            let counted = [
+                &meter.requests,
+                &meter.received_bytes,
+                &meter.pages,
+                &meter.events,
+                &meter.committed,
+            ];
+            mark = counted
+                .into_iter()
+                .fold(mark, |mark, count| mark.wrapping_add(count.get()));
+            let wait = meter.waiting_for();
+            is_waiting |= wait.is_some_and(|(_, until)| now < until + GRACE);
+        }
+        Activity { mark, is_waiting }
+    }
+
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, Account>> {
+        // Every change is a few assignments: a panic elsewhere leaves it whole.
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Account {
+    fn facts(&mut self, name: &SourceName) -> Facts {
+        let ledger = &self.ledger;
+        let mut totals = ledger.totals.clone();
+        let mut position = ledger.position.clone();
+        if let Some(meter) = &self.running {
+            totals.counts.add(&counts(meter));
+            if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
+                position.updated = time;
+            }
+        }
+        totals.counts.at_least(&self.told);
+        self.told = totals.counts;
+        let scope = position.as_ref().map(|position| position.scope.as_str());
+        let holes = scope.map_or(0, |scope| ledger.coverage.count_holes(scope));
+        Facts {
+            name: name.to_string(),
+            kind: self.kind.as_str(),
+            expires_on: self.expires_on,
+            is_running: self.running.is_some(),
+            totals,
+            last_run: ledger.last_run.clone(),
+            last_success: ledger.last_success,
+            failures_in_a_row: ledger.failures_in_a_row,
+            holes,
+            position,
+        }
+    }
+}
+
+/// What the run of a source that counts with `meter` has taken and brought so far.
+pub fn counts(meter: &Meter) -> Counts {
+    Counts {
+        events: meter.committed.get(),
+        pages: meter.pages.get(),
+        requests: meter.requests.get(),
+        retries: meter.retries.get(),
+        rate_limited: meter.limited.get(),
+        received_bytes: meter.received_bytes.get(),
+        quota_wait_ms: meter.waited_for_ms(WaitReason::Quota),
+        server_wait_ms: meter.waited_for_ms(WaitReason::Server),
+        backoff_wait_ms: meter.waited_for_ms(WaitReason::Backoff),
+    }
+}

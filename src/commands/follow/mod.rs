@@ -1,0 +1,260 @@
+//! Owns `follow`: pull, wait, pull, until it is stopped.
+
+mod pulse;
+mod reload;
+mod round;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep_until};
+
+use crate::commands::accounts::Accounts;
+use crate::commands::follow::pulse::{Pulse, patience};
+use crate::commands::follow::round::{Ended, Rounds};
+use crate::commands::metrics::MetricsFile;
+use crate::commands::stop;
+use crate::config::env::Env;
+use crate::config::request::FollowRequest;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::pipeline::stop::{Stop, asked};
+use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::notify::ServiceManager;
+
+/// What the wait may be longer by, as a share: what was started at once does not stay together.
+const JITTER: f64 = 0.1;
+
+/// Reads the command line and the configuration again.
+pub type Reread<'a> = &'a dyn Fn() -> Result<FollowRequest, AppError>;
+
+/// Pulls again and again. A signal's end is a success, whatever the pulls brought: the next one goes on.
+///
+/// # Errors
+/// The metrics file cannot be written. What goes wrong in a pull is told, and tried again.
+pub async fn run(
+    request: FollowRequest,
+    reread: Reread<'_>,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
+    let (stop, hangups) = stop::requested_or_reload(env.stdin_is_terminal);
+    let accounts = Arc::new(Accounts::default());
+    accounts.know(&request.pull.sources, &request.pull.state_dir);
+    let metrics = request.pull.metrics_file.as_deref();
+    let metrics = metrics.map(|path| MetricsFile::open(path, accounts.clone()));
+    let mut follower = Follower {
+        beside: Beside {
+            stop,
+            hangups,
+            reread,
+            console: console.clone(),
+            service: ServiceManager::of(env),
+            pulse: Pulse::new(),
+            next_metrics: Instant::now() + MetricsFile::every(),
+            next_ping: Instant::now(),
+            is_stopping: false,
+            has_reread: false,
+            metrics: metrics.transpose()?,
+            accounts: accounts.clone(),
+            request,
+        },
+        rounds: Rounds::new(env, console, accounts),
+    };
+    let exit = follower.go_on().await;
+    if let Some(metrics) = &follower.beside.metrics {
+        metrics.close()?;
+    }
+    if exit == Exit::Done {
+        let text = "stopped; the next run goes on from here";
+        console.say(Level::Notice, &Message::new(text));
+    }
+    Ok(exit)
+}
+
+/// Pulls, and what is done beside.
+struct Follower<'a> {
+    rounds: Rounds<'a>,
+    beside: Beside<'a>,
+}
+
+/// What is done beside pulling and waiting: signals, metrics, the service manager.
+struct Beside<'a> {
+    request: FollowRequest,
+    reread: Reread<'a>,
+    accounts: Arc<Accounts>,
+    metrics: Option<MetricsFile>,
+    service: ServiceManager,
+    console: Arc<Console>,
+    stop: watch::Receiver<Stop>,
+    hangups: watch::Receiver<u64>,
+    pulse: Pulse,
+    next_metrics: Instant,
+    next_ping: Instant,
+    is_stopping: bool,
+    /// Whether the configuration was read again since the last pull began.
+    has_reread: bool,
+}
+
+impl Follower<'_> {
+    /// Pulls until it is stopped, or until no further pull could bring anything.
+    async fn go_on(&mut self) -> Exit {
+        let mut is_first = true;
+        loop {
+            let Some(ended) = self.pull(is_first).await else {
+                return Exit::Done;
+            };
+            if let Some(exit) = ended.is_hopeless(is_first) {
+                return exit;
+            }
+            is_first = false;
+            let every = self.beside.request.every;
+            self.beside.service.status(&ended.status(every));
+            if self
+                .beside
+                .wait(every.mul_f64(1.0 + JITTER * fastrand::f64()))
+                .await
+            {
+                return Exit::Done;
+            }
+        }
+    }
+
+    /// One pull of all sources; nothing where a signal ended it.
+    async fn pull(&mut self, is_first: bool) -> Option<Ended> {
+        let (rounds, beside) = (&mut self.rounds, &mut self.beside);
+        beside.has_reread = false;
+        let mut pull = beside.request.pull.clone();
+        pull.now = chrono::Utc::now();
+        beside.accounts.know(&pull.sources, &pull.state_dir);
+        let count = pull.sources.len();
+        let stop = beside.stop.clone();
+        let round = beside.during(rounds.begin(pull, stop)).await;
+        // Now it is known that the credentials could be looked for and the settings are of use.
+        if !is_first {
+            beside.service.status(&format!("pulls {count} sources"));
+        } else if !round.is_hopeless() {
+            beside.service.ready(&format!("pulls {count} sources"));
+        }
+        let ended = beside.during(round.finish()).await;
+        if let Some(metrics) = &beside.metrics {
+            metrics.refresh();
+        }
+        // What a signal cut short is told by the next pull.
+        let is_asked = *beside.stop.borrow() > Stop::No;
+        (!is_asked).then(|| {
+            rounds.tell(&ended);
+            ended
+        })
+    }
+}
+
+impl Beside<'_> {
+    /// Does what is due beside `work` until that is done.
+    async fn during<R>(&mut self, work: impl Future<Output = R>) -> R {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = self.due() => {}
+            }
+            self.pulse.feel(self.accounts.activity(chrono::Utc::now()));
+            self.act();
+        }
+    }
+
+    /// Waits for the next pull; whether a signal came instead. A new configuration is pulled by at once.
+    async fn wait(&mut self, span: Duration) -> bool {
+        let until = Instant::now() + span;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.due() => {}
+                () = sleep_until(until) => return false,
+            }
+            self.pulse.rest();
+            self.act();
+            if self.is_stopping {
+                return true;
+            }
+            if self.has_reread {
+                return false;
+            }
+        }
+    }
+
+    /// Returns when something is to be done.
+    async fn due(&mut self) {
+        let (stop, is_stopping) = (&mut self.stop, self.is_stopping);
+        let stopped = async {
+            match is_stopping {
+                true => std::future::pending().await,
+                false => asked(stop, Stop::Soon).await,
+            }
+        };
+        let hung_up = async {
+            if self.hangups.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let metrics = self.metrics.as_ref().map(|_| self.next_metrics);
+        let ping = self.service.watchdog().map(|_| self.next_ping);
+        let timer = async {
+            match metrics.into_iter().chain(ping).min() {
+                Some(time) => sleep_until(time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stopped => {
+                self.is_stopping = true;
+                self.service.stopping();
+            }
+            () = hung_up => self.reread(),
+            () = timer => {}
+        }
+    }
+
+    /// Writes the figures and tells the watchdog, where it is time.
+    fn act(&mut self) {
+        let now = Instant::now();
+        if let Some(metrics) = &self.metrics
+            && now >= self.next_metrics
+        {
+            metrics.refresh();
+            self.next_metrics = now + MetricsFile::every();
+        }
+        if let Some(limit) = self.service.watchdog()
+            && now >= self.next_ping
+        {
+            if self.pulse.beats(patience(&self.request.pull.sources)) {
+                self.service.alive();
+            }
+            self.next_ping = now + limit / 2;
+        }
+    }
+
+    /// Reads the configuration again. What is wrong with it is told, and the old one stays.
+    fn reread(&mut self) {
+        self.service.reloading();
+        match block_in_place(self.reread) {
+            Ok(new) => {
+                let changes = reload::changes(&self.request, &new);
+                let changes = changes.unwrap_or_else(|| "nothing has changed".to_owned());
+                let text = format!("the configuration was read again: {changes}");
+                self.console.say(Level::Notice, &Message::new(text));
+                self.request = new;
+                self.has_reread = true;
+            }
+            Err(error) => {
+                error.tell(&self.console);
+                let text = "the configuration that was read before stays";
+                self.console.say(Level::Warning, &Message::new(text));
+            }
+        }
+        self.service.ready("the configuration was read again");
+    }
+}

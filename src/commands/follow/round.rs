@@ -1,0 +1,167 @@
+//! Owns one pull of all sources among many: what is kept from one to the next, and what is told of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+
+use crate::commands::accounts::Accounts;
+use crate::commands::collect::{Collection, Terms};
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::repeats::Repeats;
+use crate::commands::{pull, summary};
+use crate::config::env::Env;
+use crate::config::request::PullRequest;
+use crate::config::settings::SourceSettings;
+use crate::credentials::Credential;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::name::SourceName;
+use crate::model::record::Fingerprint;
+use crate::pipeline::report::SourceReport;
+use crate::pipeline::stop::Stop;
+use crate::telemetry::console::{Console, Level};
+
+/// Pull after pull.
+pub struct Rounds<'a> {
+    env: &'a Env,
+    console: Arc<Console>,
+    accounts: Arc<Accounts>,
+    repeats: Arc<Repeats>,
+    /// Connections and limits live on, as long as they are for the same settings and keys.
+    connector: Connector,
+    connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
+}
+
+/// A pull that has begun.
+pub struct Round<'c> {
+    collection: Collection<'c>,
+    count: usize,
+}
+
+/// A pull that is over.
+pub struct Ended {
+    reports: Vec<SourceReport>,
+    took: Duration,
+}
+
+impl<'a> Rounds<'a> {
+    /// None has begun yet.
+    pub fn new(env: &'a Env, console: &Arc<Console>, accounts: Arc<Accounts>) -> Rounds<'a> {
+        Rounds {
+            env,
+            console: console.clone(),
+            accounts,
+            repeats: Arc::default(),
+            connector: Connector::new(sharing(env)),
+            connected: HashMap::new(),
+        }
+    }
+
+    /// Looks up all credentials, which may be others than last time, and begins.
+    pub async fn begin(&mut self, request: PullRequest, stop: watch::Receiver<Stop>) -> Round<'_> {
+        let names = request.sources.iter().map(|source| source.name.as_str());
+        self.repeats.keep(names);
+        let terms = Terms {
+            state_dir: request.state_dir.clone(),
+            start: request.now,
+            max_events: request.max_events,
+            stop,
+            console: self.console.clone(),
+            accounts: self.accounts.clone(),
+            repeats: Some(self.repeats.clone()),
+        };
+        let credentials = pull::credentials(&request.sources, self.env, &terms).await;
+        self.renew(&request.sources, &credentials);
+        let collection = Collection::new(terms, &mut self.connector);
+        let collection = pull::start(collection, &request, credentials);
+        Round {
+            count: request.sources.len(),
+            collection,
+        }
+    }
+
+    /// Begins connections and limits anew where a source or its key is another one: they would pile up.
+    fn renew(&mut self, sources: &[SourceSettings], credentials: &[Result<Credential, AppError>]) {
+        let keys = credentials
+            .iter()
+            .map(|credential| credential.as_ref().ok().map(key));
+        let now: HashMap<_, _> = sources
+            .iter()
+            .zip(keys)
+            .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
+            .collect();
+        if now != self.connected {
+            self.connector = Connector::new(sharing(self.env));
+            self.connected = now;
+        }
+    }
+
+    /// Tells what a pull brought; one without news only to whoever wants to know everything.
+    pub fn tell(&self, ended: &Ended) {
+        let is_news = ended.reports.iter().any(|report| report.events > 0);
+        let level = if is_news { Level::Notice } else { Level::Info };
+        summary::tell_as(level, &self.console, &ended.reports, ended.took);
+    }
+}
+
+fn key(credential: &Credential) -> Fingerprint {
+    Fingerprint::of(credential.key.expose_secret().as_bytes())
+}
+
+impl Round<'_> {
+    /// Whether no source can be used as it is configured.
+    pub fn is_hopeless(&self) -> bool {
+        self.collection.misconfigured() == self.count
+    }
+
+    /// Waits for its end.
+    pub async fn finish(self) -> Ended {
+        let (reports, _, took) = self.collection.finish().await;
+        Ended { reports, took }
+    }
+}
+
+impl Ended {
+    /// With which code to give up, because no wait would mend it: the reader of the output went away, or, at the
+    /// start, no source could be used as it is configured. What a person may mend meanwhile (a key, a disk) is
+    /// tried again.
+    pub fn is_hopeless(&self, is_first: bool) -> Option<Exit> {
+        let is_misconfigured = |report: &SourceReport| {
+            report.exit_code == Exit::Config.code() || report.exit_code == Exit::Usage.code()
+        };
+        if self.reports.iter().any(|report| report.reader_left) {
+            return Some(Exit::Output);
+        }
+        (is_first && self.reports.iter().all(is_misconfigured)).then_some(Exit::Config)
+    }
+
+    /// `4 sources, 12 events; acme fails (code 4); next pull in 60s`
+    pub fn status(&self, every: Duration) -> String {
+        let events = self.reports.iter().map(|report| report.events).sum();
+        let mut text = format!(
+            "{}, {}",
+            summary::counted(self.reports.len() as u64, "source"),
+            summary::counted(events, "event")
+        );
+        let failed: Vec<_> = self
+            .reports
+            .iter()
+            .filter(|report| report.error.is_some())
+            .collect();
+        match failed.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!("; {} fails (code {})", one.source, one.exit_code)),
+            [one, others @ ..] => {
+                text.push_str(&format!("; {} and {} more fail", one.source, others.len()));
+            }
+        }
+        text.push_str(&format!(
+            "; next pull in {}",
+            humantime::format_duration(every)
+        ));
+        text
+    }
+}

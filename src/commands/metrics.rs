@@ -1,0 +1,312 @@
+//! Owns `--metrics-file`: which figures there are, and when they are written.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{NaiveDate, NaiveTime};
+
+use crate::commands::accounts::{Accounts, Facts};
+use crate::crash;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::model::time::Timestamp;
+use crate::state::ledger::{Counts, Position};
+use crate::telemetry::prometheus::{Exposition, Kind, replace};
+
+/// How often the figures are written while something runs, in milliseconds.
+const EVERY_MS: usize = 15_000;
+
+/// The file that the figures go to.
+#[derive(Debug)]
+pub struct MetricsFile {
+    path: PathBuf,
+    accounts: Arc<Accounts>,
+    started: Timestamp,
+    /// Whether the last writing failed.
+    fails: AtomicBool,
+}
+
+/// A counter's name, its help, and its place in the account.
+type Counted = (&'static str, &'static str, fn(&Counts) -> u64);
+
+const COUNTERS: [Counted; 6] = [
+    (
+        "atlaudit_events_total",
+        "Events written and committed.",
+        |counts| counts.events,
+    ),
+    ("atlaudit_pages_total", "Pages of records read.", |counts| {
+        counts.pages
+    }),
+    (
+        "atlaudit_requests_total",
+        "Requests sent, repeats included.",
+        |counts| counts.requests,
+    ),
+    (
+        "atlaudit_retries_total",
+        "Requests that were sent again after a failure.",
+        |counts| counts.retries,
+    ),
+    (
+        "atlaudit_rate_limited_total",
+        "Answers that asked to slow down (429).",
+        |counts| counts.rate_limited,
+    ),
+    (
+        "atlaudit_received_bytes_total",
+        "Bytes of answers, unpacked.",
+        |counts| counts.received_bytes,
+    ),
+];
+
+/// A gauge's name, its help, and its value where there is one.
+type Gauge = (
+    &'static str,
+    &'static str,
+    fn(&Facts, Timestamp) -> Option<f64>,
+);
+
+const GAUGES: [Gauge; 12] = [
+    (
+        "atlaudit_complete_until_timestamp_seconds",
+        "Until when every event has been read.",
+        |facts, _| complete_until(facts).map(seconds),
+    ),
+    (
+        "atlaudit_lag_seconds",
+        "How long ago that is, at the time of writing; time() - atlaudit_complete_until_timestamp_seconds is never stale.",
+        |facts, now| complete_until(facts).map(|until| seconds(now) - seconds(until)),
+    ),
+    (
+        "atlaudit_newest_event_timestamp_seconds",
+        "The place of the newest event written.",
+        |facts, _| position(facts)?.newest.map(seconds),
+    ),
+    (
+        "atlaudit_checkpoint_timestamp_seconds",
+        "When the checkpoint was last written.",
+        |facts, _| Some(seconds(position(facts)?.updated)),
+    ),
+    (
+        "atlaudit_running",
+        "Whether the source is being pulled.",
+        |facts, _| Some(f64::from(u8::from(facts.is_running))),
+    ),
+    (
+        "atlaudit_last_run_timestamp_seconds",
+        "When the last run ended.",
+        |facts, _| Some(seconds(facts.last_run.as_ref()?.finished)),
+    ),
+    (
+        "atlaudit_last_run_duration_seconds",
+        "How long the last run took.",
+        |facts, _| {
+            let run = facts.last_run.as_ref()?;
+            Some(seconds(run.finished) - seconds(run.started))
+        },
+    ),
+    (
+        "atlaudit_last_run_exit_code",
+        "How the last run ended; 0 is a success.",
+        |facts, _| Some(f64::from(facts.last_run.as_ref()?.exit_code)),
+    ),
+    (
+        "atlaudit_last_success_timestamp_seconds",
+        "When the last successful run ended.",
+        |facts, _| facts.last_success.map(seconds),
+    ),
+    (
+        "atlaudit_failures_in_a_row",
+        "Failed runs since the last successful one.",
+        |facts, _| Some(facts.failures_in_a_row as f64),
+    ),
+    (
+        "atlaudit_coverage_holes",
+        "Spans of time between those read that were never read.",
+        |facts, _| Some(facts.holes as f64),
+    ),
+    (
+        "atlaudit_credential_expiry_timestamp_seconds",
+        "The end of the last day of the source's credential, where it is known.",
+        |facts, _| facts.expires_on.and_then(end_of).map(seconds),
+    ),
+];
+
+const BUILD: (&str, &str) = ("atlaudit_build_info", "Which atlaudit wrote this.");
+
+const UP: (&str, &str) = (
+    "atlaudit_up",
+    "Whether the process that wrote this was to go on.",
+);
+
+const STARTED: (&str, &str) = (
+    "atlaudit_process_start_time_seconds",
+    "When the process that wrote this began; counters go on over processes, from the ledgers.",
+);
+
+const WAITS: (&str, &str) = (
+    "atlaudit_wait_seconds_total",
+    "Seconds in which at least one request waited: for our own limits (quota), as the server asked (server), before a repeat (backoff).",
+);
+
+const RUNS: (&str, &str) = (
+    "atlaudit_runs_total",
+    "Runs that have ended, by exit code; 0 is a success.",
+);
+
+impl MetricsFile {
+    /// Writes the figures to `path` for the first time: a wrong path is told at once.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn open(path: &Path, accounts: Arc<Accounts>) -> Result<MetricsFile, AppError> {
+        let file = MetricsFile {
+            path: path.to_owned(),
+            accounts,
+            started: chrono::Utc::now(),
+            fails: AtomicBool::new(false),
+        };
+        file.write(true)
+            .map_err(|error| error.hint("check the path of `--metrics-file`"))?;
+        Ok(file)
+    }
+
+    /// How often the figures are to be written.
+    pub fn every() -> Duration {
+        let ms = crash::limit("METRICS_MS", EVERY_MS);
+        Duration::from_millis(ms.try_into().unwrap_or(u64::MAX))
+    }
+
+    /// Writes the figures again and again, for as long as it is waited for.
+    pub async fn keep(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(MetricsFile::every()).await;
+            self.refresh();
+        }
+    }
+
+    /// Writes the figures. What fails is told once, until it works again: it stops no pull.
+    pub fn refresh(&self) {
+        match self.write(true) {
+            Ok(()) => self.fails.store(false, Ordering::Relaxed),
+            Err(_) if self.fails.swap(true, Ordering::Relaxed) => {}
+            Err(error) => tracing::warn!("{}: {}", error.text(), error.causes().join(": ")),
+        }
+    }
+
+    /// Writes the figures for the last time.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn close(&self) -> Result<(), AppError> {
+        self.write(false).map_err(|error| {
+            error.hint("the pull itself is over; what it wrote and its checkpoint stand")
+        })
+    }
+
+    /// Writes the figures, and whether more are to be expected.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, is_up: bool) -> Result<(), AppError> {
+        let text = text(
+            &self.accounts.facts(),
+            self.started,
+            is_up,
+            chrono::Utc::now(),
+        );
+        replace(&self.path, &text).map_err(|error| {
+            let what = format!("cannot write the metrics file `{}`", self.path.display());
+            AppError::new(Exit::Output, what).because(&error)
+        })
+    }
+}
+
+/// The figures of all sources as Prometheus text.
+fn text(sources: &[Facts], started: Timestamp, is_up: bool, now: Timestamp) -> String {
+    let mut text = Exposition::default();
+    of_the_process(&mut text, started, is_up);
+    for (name, help, count) in COUNTERS {
+        let samples = sources.iter();
+        let samples = samples.map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
+        text.family(name, Kind::Counter, help, samples);
+    }
+    let (name, help) = WAITS;
+    let samples = sources.iter().flat_map(waits);
+    text.family(name, Kind::Counter, help, samples);
+    let ends: Vec<_> = sources.iter().map(ends).collect();
+    let samples = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
+        ends.iter().map(move |(code, count)| {
+            let mut labels = labels(facts);
+            labels.push(("exit_code", code.as_str()));
+            (labels, *count as f64)
+        })
+    });
+    let (name, help) = RUNS;
+    text.family(name, Kind::Counter, help, samples);
+    for (name, help, value) in GAUGES {
+        let samples = sources.iter();
+        let samples = samples.filter_map(|facts| Some((labels(facts), value(facts, now)?)));
+        text.family(name, Kind::Gauge, help, samples);
+    }
+    text.into_text()
+}
+
+/// What is said of the process, whatever its sources.
+fn of_the_process(text: &mut Exposition, started: Timestamp, is_up: bool) {
+    let (name, help) = BUILD;
+    let version = vec![("version", env!("CARGO_PKG_VERSION"))];
+    text.family(name, Kind::Gauge, help, [(version, 1.0)]);
+    let (name, help) = UP;
+    let is_up = f64::from(u8::from(is_up));
+    text.family(name, Kind::Gauge, help, [(vec![], is_up)]);
+    let (name, help) = STARTED;
+    text.family(name, Kind::Gauge, help, [(vec![], seconds(started))]);
+}
+
+fn labels(facts: &Facts) -> Vec<(&str, &str)> {
+    vec![("source", &facts.name), ("type", facts.kind)]
+}
+
+fn waits(facts: &Facts) -> [(Vec<(&str, &str)>, f64); 3] {
+    let counts = &facts.totals.counts;
+    [
+        ("quota", counts.quota_wait_ms),
+        ("server", counts.server_wait_ms),
+        ("backoff", counts.backoff_wait_ms),
+    ]
+    .map(|(reason, ms)| {
+        let mut labels = labels(facts);
+        labels.push(("reason", reason));
+        (labels, ms as f64 / 1000.0)
+    })
+}
+
+/// How often each code ended a run. A success is told from the beginning, so that the first is a step.
+fn ends(facts: &Facts) -> Vec<(String, u64)> {
+    let mut ends = facts.totals.ends.clone();
+    ends.entry(0).or_default();
+    ends.into_iter()
+        .map(|(code, count)| (code.to_string(), count))
+        .collect()
+}
+
+fn position(facts: &Facts) -> Option<&Position> {
+    facts.position.as_ref()
+}
+
+fn complete_until(facts: &Facts) -> Option<Timestamp> {
+    position(facts)?.complete_until
+}
+
+fn seconds(time: Timestamp) -> f64 {
+    time.timestamp_millis() as f64 / 1000.0
+}
+
+fn end_of(day: NaiveDate) -> Option<Timestamp> {
+    Some(day.succ_opt()?.and_time(NaiveTime::MIN).and_utc())
+}

@@ -1,0 +1,133 @@
+//! Owns what was told of each source before: one that is pulled every minute, and fails every time, says so once
+//! and then once an hour.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How long a thing that goes on is not told again.
+const QUIET: Duration = Duration::from_secs(3600);
+
+/// What was told of each source when it was last pulled.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    sources: Mutex<HashMap<String, Told>>,
+}
+
+/// When each thing was last told.
+#[derive(Debug, Default)]
+struct Told {
+    warnings: HashMap<String, Instant>,
+    error: Option<(String, Instant)>,
+}
+
+/// Which of the things to tell are news.
+#[derive(Debug, PartialEq, Eq)]
+pub struct News {
+    /// Each warning, in its order.
+    pub warnings: Vec<bool>,
+    /// The error.
+    pub error: bool,
+    /// The absence of one.
+    pub recovered: bool,
+}
+
+impl Repeats {
+    /// Which of `warnings` and `error` are news of `source`, which has just been pulled.
+    pub fn news(&self, source: &str, warnings: &[String], error: Option<&str>) -> News {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = sources.remove(source).unwrap_or_default();
+        let (mut told, mut news) = (Told::default(), Vec::new());
+        for warning in warnings {
+            let key = key(warning);
+            let last = before.warnings.get(&key).copied();
+            let (at, is_new) = again(last);
+            told.warnings.insert(key, at);
+            news.push(is_new);
+        }
+        let mut is_new_error = false;
+        if let Some(error) = error.map(key) {
+            let last = before.error.as_ref().filter(|(known, _)| *known == error);
+            let (at, is_new) = again(last.map(|(_, at)| *at));
+            is_new_error = is_new;
+            told.error = Some((error, at));
+        }
+        let recovered = before.error.is_some() && error.is_none();
+        sources.insert(source.to_owned(), told);
+        News {
+            warnings: news,
+            error: is_new_error,
+            recovered,
+        }
+    }
+
+    /// Forgets all sources but `names`.
+    pub fn keep<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|source, _| names.clone().any(|name| name == source));
+    }
+}
+
+/// When it counts as told, and whether it is told now.
+fn again(last: Option<Instant>) -> (Instant, bool) {
+    match last {
+        Some(last) if last.elapsed() < QUIET => (last, false),
+        _ => (Instant::now(), true),
+    }
+}
+
+/// What stays the same of a text that counts seconds and attempts.
+fn key(text: &str) -> String {
+    let parts = text.split(|c: char| c.is_ascii_digit());
+    let parts: Vec<_> = parts
+        .filter(|part| !matches!(*part, "" | "." | "," | ":"))
+        .collect();
+    parts.join("#")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_told(repeats: &Repeats, error: &str) -> bool {
+        repeats.news("a", &[], Some(error)).error
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_on_is_told_once_an_hour_and_a_change_at_once() {
+        let repeats = Repeats::default();
+        assert!(is_told(&repeats, "no answer after 3 attempts in 60.1 s"));
+        assert!(!is_told(&repeats, "no answer after 12 attempts in 9 s"));
+        assert!(is_told(&repeats, "the key was refused"));
+        tokio::time::advance(QUIET / 2).await;
+        assert!(!is_told(&repeats, "the key was refused"));
+        tokio::time::advance(QUIET / 2).await;
+        assert!(is_told(&repeats, "the key was refused"));
+        assert!(!is_told(&repeats, "the key was refused"));
+    }
+
+    #[test]
+    fn an_end_of_trouble_is_news_once_and_the_next_trouble_is_news_again() {
+        let repeats = Repeats::default();
+        let news = |error| repeats.news("a", &[], error);
+        assert!(!news(None).recovered);
+        assert!(news(Some("x")).error);
+        assert!(news(None).recovered);
+        assert!(!news(None).recovered);
+        assert!(news(Some("x")).error);
+    }
+
+    #[test]
+    fn warnings_and_sources_are_told_apart() {
+        let repeats = Repeats::default();
+        let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
+        assert_eq!(repeats.news("a", &both, None).warnings, [true, true]);
+        let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
+        assert_eq!(repeats.news("a", &later, None).warnings, [false, true]);
+        assert_eq!(repeats.news("b", &later, None).warnings, [true, true]);
+        repeats.keep(["a"].into_iter());
+        assert_eq!(repeats.news("b", &later, None).warnings, [true, true]);
+    }
+}

@@ -1,0 +1,60 @@
+//! Owns `status`: how far each source has been read, and how its last run ended.
+
+mod json;
+mod standing;
+mod table;
+
+use std::time::Duration;
+
+use crate::commands::status::standing::{Standing, State};
+use crate::config::request::StatusRequest;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::sink::stdout;
+use crate::telemetry::console::Console;
+
+/// Prints what the last runs left of each source.
+///
+/// # Errors
+/// A state that cannot be read, after all that can be is printed; a source that is further behind than
+/// is wanted; standard output cannot be written.
+pub fn run(request: &StatusRequest, console: &Console) -> Result<(), AppError> {
+    let sources = request.sources.iter();
+    let standings: Vec<_> = sources
+        .map(|settings| Standing::of(settings, &request.state_dir, request.now))
+        .collect();
+    let text = match request.json {
+        true => json::lines(&standings, request.now)?,
+        false => table::text(&standings, request),
+    };
+    stdout::print(&text)?;
+    let behind = request.max_lag.map(|most| behind(&standings, most));
+    let unreadable = standings
+        .into_iter()
+        .filter_map(|standing| match standing.state {
+            State::Unreadable(error) => Some(error),
+            _ => None,
+        });
+    let mut errors = unreadable.chain(behind.flatten());
+    let first = errors.next();
+    errors.for_each(|error| error.tell(console));
+    first.map_or(Ok(()), Err)
+}
+
+/// What is told where a source is further behind than `most`.
+fn behind(standings: &[Standing], most: Duration) -> Option<AppError> {
+    let late = standings.iter().filter(|standing| match standing.lag {
+        Some(lag) => lag > most,
+        None => true,
+    });
+    let late: Vec<_> = late
+        .map(|standing| format!("`{}`", standing.name))
+        .collect();
+    let what = format!(
+        "not read up to {} ago: {}",
+        humantime::format_duration(most),
+        late.join(", ")
+    );
+    let hint = "see what `atlaudit status` says of their last run, and whether anything pulls them";
+    (!late.is_empty()).then(|| AppError::new(Exit::Incomplete, what).hint(hint))
+}

@@ -1,0 +1,139 @@
+//! Owns what is known of one source from what its last runs left behind. Nothing is locked, nothing is changed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+
+use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::model::time::{Timestamp, Window};
+use crate::pipeline::silence::Silence;
+use crate::state::checkpoint::Checkpoint;
+use crate::state::holder::{Holder, holder};
+use crate::state::ledger::coverage::{Coverage, Span};
+use crate::state::ledger::{Ledger, Ledgers};
+use crate::state::store::Store;
+
+/// Where one source stands.
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: &'static str,
+    /// What its checkpoint says.
+    pub state: State,
+    /// How long ago everything had been read.
+    pub lag: Option<Duration>,
+    /// What is known of its runs.
+    pub ledger: Ledger,
+    /// Why that is nothing, where something is there.
+    pub ledger_error: Option<String>,
+    /// Who pulls it now.
+    pub running: Option<Holder>,
+    /// The last day of its credential, as far as it is known.
+    pub expires_on: Option<NaiveDate>,
+    /// Days until then.
+    pub expires_in: Option<i64>,
+}
+
+/// What a checkpoint says.
+pub enum State {
+    /// There is none.
+    NeverPulled,
+    /// It cannot be read.
+    Unreadable(AppError),
+    /// So much.
+    Read(Box<History>),
+}
+
+/// How far a source has been read.
+pub struct History {
+    /// What it belongs to: the organization or site.
+    pub scope: String,
+    /// Where it begins.
+    pub since: Timestamp,
+    /// Until when everything has been read.
+    pub complete_until: Option<Timestamp>,
+    /// The newest place that was written.
+    pub newest: Option<Timestamp>,
+    /// Events written.
+    pub events: u64,
+    /// When the checkpoint was written.
+    pub updated: Timestamp,
+    /// An unusual silence, as of the last complete run: what came since, nobody knows.
+    pub silence: Option<Silence>,
+    /// What has been read.
+    pub covered: Vec<Span>,
+    /// What was never read, between what was.
+    pub holes: Vec<Window>,
+}
+
+impl Standing {
+    /// Where the source of `settings` stands at `now`.
+    pub fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> Standing {
+        let name = &settings.name;
+        let (ledger, ledger_error) = match Ledgers::new(state_dir).read(name) {
+            Ok(found) => (found.unwrap_or_default(), None),
+            Err(error) => (Ledger::default(), Some(error.to_string())),
+        };
+        let state = match Store::new(state_dir).load(name) {
+            Ok(None) => State::NeverPulled,
+            Ok(Some(found)) => State::Read(Box::new(History::of(found, &ledger.coverage))),
+            Err(error) => State::Unreadable(AppError::from(error).of_source(name.as_str())),
+        };
+        let complete_until = match &state {
+            State::Read(history) => history.complete_until,
+            _ => None,
+        };
+        let expires_on = settings.expires_on;
+        Standing {
+            name: name.to_string(),
+            kind: settings.target.kind().as_str(),
+            // A clock that was set back is not ahead of anything.
+            lag: complete_until.map(|until| (now - until).to_std().unwrap_or_default()),
+            state,
+            ledger,
+            ledger_error,
+            running: holder(state_dir, name),
+            expires_on,
+            expires_in: expires_on.map(|end| (end - now.date_naive()).num_days()),
+        }
+    }
+
+    /// Whether the last run failed, as far as that is known.
+    pub fn fails(&self) -> bool {
+        let run = self.ledger.last_run.as_ref();
+        run.is_some_and(|run| run.exit_code != 0 && !run.interrupted)
+    }
+}
+
+impl History {
+    fn of(checkpoint: Checkpoint, coverage: &Coverage) -> History {
+        let silence = checkpoint
+            .complete_until
+            .and_then(|until| Silence::of(&checkpoint, until));
+        let mut covered: Vec<_> = coverage.of(&checkpoint.scope).cloned().collect();
+        if covered.is_empty() {
+            covered.extend(checkpoint.complete_until.map(|until| Span {
+                scope: checkpoint.scope.clone(),
+                from: checkpoint.since,
+                to: until,
+                events: checkpoint.events,
+                read: checkpoint.updated,
+                holes: 0,
+            }));
+        }
+        History {
+            holes: coverage.holes(&checkpoint.scope),
+            scope: checkpoint.scope,
+            since: checkpoint.since,
+            complete_until: checkpoint.complete_until,
+            newest: checkpoint.watermark,
+            events: checkpoint.events,
+            updated: checkpoint.updated,
+            silence,
+            covered,
+        }
+    }
+}

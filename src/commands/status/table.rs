@@ -1,0 +1,308 @@
+//! Owns `status` for people: a table, and below it what needs a person.
+
+use std::time::Duration;
+
+use crate::commands::status::standing::{History, Standing, State};
+use crate::config::request::StatusRequest;
+use crate::model::time::{Timestamp, in_words};
+use crate::pipeline::silence::Silence;
+use crate::state::ledger::Run;
+use crate::telemetry::progress::grouped;
+
+/// Days before a credential's end from which it stands out.
+const EXPIRY_NOTICE_DAYS: i64 = 30;
+
+const HEADS: [&str; 7] = [
+    "SOURCE",
+    "COMPLETE UNTIL",
+    "LAG",
+    "EVENTS",
+    "LAST RUN",
+    "EXPIRES",
+    "SILENCE",
+];
+
+/// The column of numbers, which end at one place.
+const EVENTS: usize = 3;
+
+/// How a cell stands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Plain,
+    Good,
+    Odd,
+    Bad,
+}
+
+type Cell = (String, Look);
+
+/// The table of `standings`, then errors and holes; where asked for, also what has been read.
+pub fn text(standings: &[Standing], request: &StatusRequest) -> String {
+    let rows = standings.iter().map(|standing| row(standing, request.now));
+    let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
+    let below: Vec<_> = standings
+        .iter()
+        .flat_map(|standing| notes(standing, request.is_verbose))
+        .collect();
+    if !below.is_empty() {
+        text.push('\n');
+    }
+    for line in below {
+        text.push_str(&harmless(&line));
+        text.push('\n');
+    }
+    text
+}
+
+fn row(standing: &Standing, now: Timestamp) -> [Cell; 7] {
+    let plain = |text: String| (text, Look::Plain);
+    let none = || plain("-".to_owned());
+    let history = match &standing.state {
+        State::Read(history) => Some(history),
+        _ => None,
+    };
+    let until = history.and_then(|history| history.complete_until);
+    [
+        plain(standing.name.clone()),
+        until.map_or_else(none, |until| plain(second(until))),
+        standing.lag.map_or_else(none, |lag| plain(short(lag))),
+        history.map_or_else(none, |history| plain(grouped(history.events))),
+        last_run(standing, now),
+        expiry(standing).unwrap_or_else(none),
+        history
+            .and_then(|history| silence(history))
+            .unwrap_or_else(none),
+    ]
+}
+
+fn last_run(standing: &Standing, now: Timestamp) -> Cell {
+    if let Some(holder) = &standing.running {
+        let since = holder
+            .since
+            .map(|since| format!(" for {}", ago(since, now)));
+        let text = format!(
+            "running{} (process {})",
+            since.unwrap_or_default(),
+            holder.process
+        );
+        return (text, Look::Good);
+    }
+    let told = |run: &Run, how: &str| format!("{} ago, {how}", ago(run.finished, now));
+    match (&standing.state, &standing.ledger.last_run) {
+        (State::Unreadable(_), _) => ("state UNREADABLE".to_owned(), Look::Bad),
+        (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), Look::Good),
+        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), Look::Odd),
+        (_, Some(run)) => (
+            told(run, &format!("FAILED (code {})", run.exit_code)),
+            Look::Bad,
+        ),
+        (State::NeverPulled, None) => ("never pulled".to_owned(), Look::Odd),
+        // An earlier atlaudit took no note of how it ended.
+        (State::Read(history), None) => (format!("{} ago", ago(history.updated, now)), Look::Plain),
+    }
+}
+
+fn expiry(standing: &Standing) -> Option<Cell> {
+    let (day, days) = (standing.expires_on?, standing.expires_in?);
+    Some(match days {
+        ..0 => (format!("EXPIRED {day}"), Look::Bad),
+        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), Look::Odd),
+        _ => (day.to_string(), Look::Plain),
+    })
+}
+
+fn silence(history: &History) -> Option<Cell> {
+    let text = match history.silence.as_ref()? {
+        Silence::Unusual { silent, .. } => short(*silent),
+        Silence::NothingEver { .. } | Silence::NothingInWindow => "no event ever".to_owned(),
+    };
+    Some((text, Look::Odd))
+}
+
+/// What needs a person, and what has been read.
+fn notes(standing: &Standing, is_verbose: bool) -> Vec<String> {
+    let (name, mut notes) = (&standing.name, Vec::new());
+    if let Some(run) = standing
+        .ledger
+        .last_run
+        .as_ref()
+        .filter(|_| standing.fails())
+    {
+        let count = standing.ledger.failures_in_a_row;
+        let times = match count {
+            0 | 1 => String::new(),
+            _ => format!(", {} times in a row", grouped(count)),
+        };
+        let error = run.error.as_deref().unwrap_or("no reason is known");
+        let prefix = format!("source `{name}`: ");
+        let error = error.strip_prefix(&prefix).unwrap_or(error);
+        notes.push(format!(
+            "{name}: failed at {}{times}: {error}",
+            second(run.finished)
+        ));
+        notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
+        notes.extend(run.hint.iter().map(|hint| format!("  hint: {hint}")));
+    }
+    if let Some(error) = &standing.ledger_error {
+        notes.push(format!(
+            "{name}: {error}; what is known of its runs is lost, of its events nothing"
+        ));
+    }
+    let State::Read(history) = &standing.state else {
+        return notes;
+    };
+    if is_verbose {
+        notes.extend(history.covered.iter().map(|span| {
+            let events = grouped(span.events);
+            let (from, to) = (second(span.from), second(span.to));
+            format!("{name}: read {from} to {to}, {events} events")
+        }));
+    }
+    for hole in &history.holes {
+        let to = hole.to.unwrap_or(hole.from);
+        let span = in_words((to - hole.from).to_std().unwrap_or_default());
+        notes.push(format!(
+            "{name}: NOT READ {} to {}, {span}",
+            second(hole.from),
+            second(to)
+        ));
+    }
+    let older: u64 = history.covered.iter().map(|span| span.holes).sum();
+    if older > 0 {
+        notes.push(format!("{name}: and {} older holes", grouped(older)));
+    }
+    notes
+}
+
+fn table(rows: &[[Cell; 7]], is_coloured: bool) -> String {
+    let heads = HEADS.map(|head| (head.to_owned(), Look::Plain));
+    let mut widths = HEADS.map(str::len);
+    for row in rows {
+        for (width, (cell, _)) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut text = String::new();
+    for row in std::iter::once(&heads).chain(rows) {
+        let cells = row.iter().zip(widths).enumerate();
+        let cells = cells.map(|(place, ((cell, look), width))| {
+            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
+            let cell = coloured(cell, *look, is_coloured);
+            match place {
+                EVENTS => format!("{padding}{cell}"),
+                _ => format!("{cell}{padding}"),
+            }
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn coloured(cell: &str, look: Look, is_coloured: bool) -> String {
+    let colour = match look {
+        _ if !is_coloured => return cell.to_owned(),
+        Look::Plain => return cell.to_owned(),
+        Look::Good => 32,
+        Look::Odd => 33,
+        Look::Bad => 31,
+    };
+    format!("\u{1b}[{colour}m{cell}\u{1b}[0m")
+}
+
+/// `2026-11-20 09:30:00Z`
+fn second(time: Timestamp) -> String {
+    time.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+fn ago(time: Timestamp, now: Timestamp) -> String {
+    short((now - time).to_std().unwrap_or_default())
+}
+
+/// `4s`, `12m 30s`, `3h 5m`, `12d 4h`.
+fn short(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let two = |large: u64, small: u64, units: [&str; 2]| match small {
+        0 => format!("{large}{}", units[0]),
+        _ => format!("{large}{} {small}{}", units[0], units[1]),
+    };
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => two(seconds / 60, seconds % 60, ["m", "s"]),
+        3_600..86_400 => two(seconds / 3_600, seconds % 3_600 / 60, ["h", "m"]),
+        _ => two(seconds / 86_400, seconds % 86_400 / 3_600, ["d", "h"]),
+    }
+}
+
+/// What stands in a file may be anything, and nothing of it may steer a terminal.
+fn harmless(line: &str) -> String {
+    let is_unsafe = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    line.chars()
+        .map(|c| if is_unsafe(c) { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        let of = |seconds| short(Duration::from_secs(seconds));
+        assert_eq!(
+            [of(0), of(59), of(60), of(750)],
+            ["0s", "59s", "1m", "12m 30s"]
+        );
+        assert_eq!(
+            [of(3_600), of(11_100), of(1_051_000)],
+            ["1h", "3h 5m", "12d 3h"]
+        );
+    }
+
+    #[test]
+    fn columns_are_aligned_with_and_without_colour() {
+        let cell = |text: &str, look| (text.to_owned(), look);
+        let row = |name: &str, events: &str, look| {
+            let plain = || cell("-", Look::Plain);
+            [
+                cell(name, Look::Plain),
+                plain(),
+                plain(),
+                cell(events, look),
+                plain(),
+                plain(),
+                plain(),
+            ]
+        };
+        let rows = [
+            row("a", "1,234,567", Look::Bad),
+            row("a-long-name", "7", Look::Plain),
+        ];
+        let plain = table(&rows, false);
+        let ends: Vec<_> = ["EVENTS", "1,234,567", "7"]
+            .iter()
+            .zip(plain.lines())
+            .map(|(word, line)| line.find(word).map(|at| at + word.len()))
+            .collect();
+        assert!(
+            ends[0].is_some() && ends.iter().all(|end| *end == ends[0]),
+            "{plain}"
+        );
+        let coloured = table(&rows, true);
+        assert!(
+            coloured.contains("\u{1b}[31m1,234,567\u{1b}[0m"),
+            "{coloured}"
+        );
+        let bare = coloured.replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+        assert_eq!(bare, plain);
+    }
+
+    #[test]
+    fn a_note_steers_no_terminal() {
+        assert_eq!(harmless("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
+    }
+}

@@ -1,0 +1,232 @@
+//! Owns the files of the ledgers: one for each source, in a folder of their own beside the checkpoints.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::name::SourceName;
+use crate::state::ledger::Ledger;
+
+/// The newest version of the file that this program reads and writes.
+const VERSION: u64 = 1;
+
+/// The largest file that is read: with all spans and the longest messages it is a fraction of this.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// The folder of ledgers.
+#[derive(Debug, Clone)]
+pub struct Ledgers {
+    folder: PathBuf,
+}
+
+/// Why a ledger cannot be read. It never stops a pull.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The file system refuses.
+    #[error("the ledger `{path}` cannot be read: {source}", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not one of ours.
+    #[error("the ledger `{path}` is damaged: {what}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A later atlaudit wrote it.
+    #[error("the ledger `{path}` has version {version}, and this atlaudit knows versions up to {VERSION}", path = path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    version: u64,
+    source: &'a str,
+    #[serde(flatten)]
+    ledger: &'a Ledger,
+}
+
+#[derive(Deserialize)]
+struct Probe {
+    version: u64,
+}
+
+impl Ledgers {
+    /// Those that are kept in the state folder `state`.
+    pub fn new(state: &Path) -> Ledgers {
+        Ledgers {
+            folder: state.join("ledgers"),
+        }
+    }
+
+    /// The ledger of `source`, if it has one.
+    ///
+    /// # Errors
+    /// It is there and cannot be read; it is left as it is.
+    pub fn read(&self, source: &SourceName) -> Result<Option<Ledger>, Unreadable> {
+        let path = self.path(source);
+        let failed = |source| Unreadable::Io {
+            path: path.clone(),
+            source,
+        };
+        let damaged = |what: String| Unreadable::Damaged {
+            path: path.clone(),
+            what,
+        };
+        match fs::symlink_metadata(&path) {
+            Ok(facts) if !facts.is_file() => {
+                return Err(damaged("it is not a plain file".to_owned()));
+            }
+            Ok(facts) if facts.len() > LIMIT => return Err(damaged("it is too large".to_owned())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        }
+        let text = fs::read(&path).map_err(failed)?;
+        let wrong = |error: serde_json::Error| damaged(error.to_string());
+        let Probe { version } = serde_json::from_slice(&text).map_err(wrong)?;
+        match version {
+            VERSION => serde_json::from_slice(&text).map(Some).map_err(wrong),
+            0 => Err(damaged("no version".to_owned())),
+            _ => Err(Unreadable::Newer { path, version }),
+        }
+    }
+
+    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
+    /// source's lock. One that is damaged is begun anew; one that a later atlaudit wrote stays.
+    pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut Ledger)) -> Ledger {
+        let (mut ledger, is_ours) = match self.read(source) {
+            Ok(found) => (found.unwrap_or_default(), true),
+            Err(error) => {
+                let is_ours = !matches!(error, Unreadable::Newer { .. });
+                let then = if is_ours {
+                    "it is begun anew"
+                } else {
+                    "it stays as it is"
+                };
+                tracing::warn!("{error}; {then}, and no event is lost by it");
+                (Ledger::default(), is_ours)
+            }
+        };
+        change(&mut ledger);
+        if is_ours && let Err(error) = self.write(source, &ledger) {
+            tracing::warn!(
+                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, and no event is lost by it",
+                self.path(source).display()
+            );
+        }
+        ledger
+    }
+
+    fn write(&self, source: &SourceName, ledger: &Ledger) -> io::Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        // One name for it, so that a run that dies here leaves one file and not one each time.
+        let new = self.folder.join(format!(".{source}~"));
+        let mut file = private(&new)?;
+        let text = serde_json::to_vec(&Versioned {
+            version: VERSION,
+            source: source.as_str(),
+            ledger,
+        })?;
+        file.write_all(&text)?;
+        file.write_all(b"\n")?;
+        // The folder is not synced: after a crash either file will do, and half a one would not.
+        file.sync_data()?;
+        fs::rename(&new, self.path(source))
+    }
+
+    fn path(&self, source: &SourceName) -> PathBuf {
+        self.folder.join(format!("{source}.json"))
+    }
+}
+
+/// An empty file for its owner only. What lies there is removed first: it may be a link.
+fn private(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn ledgers() -> (tempfile::TempDir, Ledgers, SourceName) {
+        let folder = tempfile::tempdir().unwrap();
+        let ledgers = Ledgers::new(&folder.path().join("state"));
+        (folder, ledgers, "acme".parse().unwrap())
+    }
+
+    #[test]
+    fn a_ledger_reads_back_and_is_private() {
+        let (_folder, ledgers, name) = ledgers();
+        assert_eq!(ledgers.read(&name).unwrap(), None);
+        for runs in 1..=3 {
+            let ledger = ledgers.change(&name, |ledger| {
+                *ledger.totals.ends.entry(3).or_default() += 1;
+            });
+            assert_eq!(ledger.runs(), runs);
+            assert_eq!(ledgers.read(&name).unwrap(), Some(ledger));
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&ledgers.path(&name)), 0o600);
+        assert_eq!(mode(&ledgers.folder), 0o700);
+        assert_eq!(fs::read_dir(&ledgers.folder).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_damaged_is_begun_anew_and_what_is_newer_stays() {
+        let (_folder, ledgers, name) = ledgers();
+        let count = |ledger: &mut Ledger| ledger.failures_in_a_row += 1;
+        ledgers.change(&name, count);
+        for damaged in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"version":0}"#,
+            r#"{"version":1,"coverage":7}"#,
+        ] {
+            fs::write(ledgers.path(&name), damaged).unwrap();
+            assert!(ledgers.read(&name).is_err(), "{damaged}");
+            ledgers.change(&name, count);
+            let ledger = ledgers.read(&name).unwrap().unwrap();
+            assert_eq!(ledger.failures_in_a_row, 1, "{damaged}");
+        }
+        let newer = r#"{"version":2,"x":[]}"#;
+        fs::write(ledgers.path(&name), newer).unwrap();
+        ledgers.change(&name, count);
+        assert_eq!(fs::read_to_string(ledgers.path(&name)).unwrap(), newer);
+    }
+
+    #[test]
+    fn what_a_dead_run_left_is_in_nobodys_way() {
+        let (_folder, ledgers, name) = ledgers();
+        fs::create_dir_all(&ledgers.folder).unwrap();
+        fs::write(ledgers.folder.join(".acme~"), "{\"half").unwrap();
+        ledgers.change(&name, |ledger| ledger.failures_in_a_row = 2);
+        assert_eq!(ledgers.read(&name).unwrap().unwrap().failures_in_a_row, 2);
+        assert_eq!(fs::read_dir(&ledgers.folder).unwrap().count(), 1);
+    }
+}

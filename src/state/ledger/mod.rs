@@ -1,0 +1,287 @@
+//! Owns the account of a source's runs: how the last one ended, what all of them brought, which spans of time they
+//! have read. Nothing is read by it: a ledger that is lost costs what `status` and the metrics tell, and no event.
+
+pub mod coverage;
+mod file;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::time::Timestamp;
+use crate::state::ledger::coverage::{Coverage, Span};
+
+pub use file::Ledgers;
+
+/// What is known of the runs of one source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ledger {
+    /// How the last run ended.
+    pub last_run: Option<Run>,
+    /// The end of the last run that read everything there was.
+    pub last_success: Option<Timestamp>,
+    /// Failed runs since then.
+    pub failures_in_a_row: u64,
+    /// What all runs took and brought.
+    pub totals: Totals,
+    /// Where the checkpoint stood when the last run let go of it.
+    pub position: Option<Position>,
+    /// What has been read.
+    pub coverage: Coverage,
+}
+
+/// One run of a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+    /// The exit code that this source alone would give.
+    pub exit_code: u8,
+    /// What went wrong, in one line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Why, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Whether a signal ended it: that is no failure of the source.
+    #[serde(default)]
+    pub interrupted: bool,
+    /// What it took and brought.
+    pub counts: Counts,
+}
+
+/// What a run took and brought.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Events written and committed.
+    pub events: u64,
+    /// Pages read.
+    pub pages: u64,
+    /// Requests sent, repeats included.
+    pub requests: u64,
+    /// Requests that were repeated.
+    pub retries: u64,
+    /// Answers that asked to slow down.
+    pub rate_limited: u64,
+    /// Bytes of answers, unpacked.
+    pub received_bytes: u64,
+    /// Milliseconds in which our own limits held a request back.
+    pub quota_wait_ms: u64,
+    /// Milliseconds in which the server had asked for a pause.
+    pub server_wait_ms: u64,
+    /// Milliseconds between a failed request and its repeat.
+    pub backoff_wait_ms: u64,
+}
+
+/// What all runs of a source took and brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Totals {
+    /// The sum of what each took and brought.
+    pub counts: Counts,
+    /// How many runs ended with each exit code.
+    pub ends: BTreeMap<u8, u64>,
+}
+
+/// Where a checkpoint stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// What it belongs to: the organization or site.
+    pub scope: String,
+    /// Until when everything has been read.
+    pub complete_until: Option<Timestamp>,
+    /// The newest place that was written.
+    pub newest: Option<Timestamp>,
+    /// Events written since the history began.
+    pub events: u64,
+    /// When the checkpoint was written.
+    pub updated: Timestamp,
+}
+
+/// How far a run came, by what is committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// What earlier runs had read, as the checkpoint said. Counts where no ledger says more.
+    pub before: Option<Span>,
+    /// What this one read.
+    pub read: Option<Span>,
+    /// Where it left the checkpoint.
+    pub position: Position,
+}
+
+impl Ledger {
+    /// Takes note of a run that has ended.
+    pub fn record(&mut self, run: Run, progress: Option<Progress>) {
+        self.totals.counts.add(&run.counts);
+        let ended = self.totals.ends.entry(run.exit_code).or_default();
+        *ended = ended.saturating_add(1);
+        match run.exit_code {
+            0 => {
+                self.failures_in_a_row = 0;
+                self.last_success = Some(run.finished);
+            }
+            _ if run.interrupted => {}
+            _ => self.failures_in_a_row = self.failures_in_a_row.saturating_add(1),
+        }
+        self.last_run = Some(run);
+        let Some(progress) = progress else { return };
+        if let Some(before) = progress.before
+            && self.coverage.of(&before.scope).next().is_none()
+        {
+            self.coverage.add(before);
+        }
+        if let Some(read) = progress.read {
+            self.coverage.add(read);
+        }
+        self.position = Some(progress.position);
+    }
+
+    /// How many runs were recorded.
+    pub fn runs(&self) -> u64 {
+        self.totals.ends.values().sum()
+    }
+}
+
+impl Counts {
+    /// Adds what `more` says.
+    pub fn add(&mut self, more: &Counts) {
+        for (sum, more) in self.all_mut().into_iter().zip(more.all()) {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
+    /// Where `least` says more, as much as it says.
+    pub fn at_least(&mut self, least: &Counts) {
+        for (count, least) in self.all_mut().into_iter().zip(least.all()) {
+            *count = least.max(*count);
+        }
+    }
+
+    fn all(mut self) -> [u64; 9] {
+        self.all_mut().map(|count| *count)
+    }
+
+    fn all_mut(&mut self) -> [&mut u64; 9] {
+        [
+            &mut self.events,
+            &mut self.pages,
+            &mut self.requests,
+            &mut self.retries,
+            &mut self.rate_limited,
+            &mut self.received_bytes,
+            &mut self.quota_wait_ms,
+            &mut self.server_wait_ms,
+            &mut self.backoff_wait_ms,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+
+    fn at(text: &str) -> Timestamp {
+        parse_api_time(text).unwrap()
+    }
+
+    fn run(exit_code: u8, events: u64) -> Run {
+        Run {
+            started: at("2026-11-20T09:00:00Z"),
+            finished: at("2026-11-20T09:01:00Z"),
+            exit_code,
+            error: (exit_code > 0).then(|| "no".to_owned()),
+            causes: Vec::new(),
+            hint: None,
+            interrupted: false,
+            counts: Counts {
+                events,
+                requests: 2,
+                ..Counts::default()
+            },
+        }
+    }
+
+    #[test]
+    fn runs_add_up_and_a_success_ends_the_failures() {
+        let mut ledger = Ledger::default();
+        for (code, failures) in [(0, 0), (4, 1), (3, 2), (0, 0), (4, 1)] {
+            ledger.record(run(code, 5), None);
+            assert_eq!(ledger.failures_in_a_row, failures);
+        }
+        assert_eq!(ledger.totals.counts.events, 25);
+        assert_eq!(ledger.totals.counts.requests, 10);
+        assert_eq!(ledger.runs(), 5);
+        assert_eq!(ledger.totals.ends, BTreeMap::from([(0, 2), (3, 1), (4, 2)]));
+        assert_eq!(ledger.last_run.unwrap().exit_code, 4);
+        assert_eq!(ledger.last_success, Some(at("2026-11-20T09:01:00Z")));
+    }
+
+    #[test]
+    fn an_interrupted_run_is_neither_a_failure_nor_a_success() {
+        let mut ledger = Ledger::default();
+        ledger.record(run(4, 0), None);
+        let interrupted = Run {
+            interrupted: true,
+            ..run(3, 0)
+        };
+        ledger.record(interrupted, None);
+        assert_eq!((ledger.failures_in_a_row, ledger.last_success), (1, None));
+    }
+
+    #[test]
+    fn what_the_checkpoint_says_of_before_counts_only_where_no_ledger_does() {
+        let span = |from: &str, to: &str| Span {
+            scope: "x".to_owned(),
+            from: at(from),
+            to: at(to),
+            events: 1,
+            read: at(to),
+            holes: 0,
+        };
+        let progress = |read| Progress {
+            before: Some(span("2026-11-01T00:00:00Z", "2026-11-05T00:00:00Z")),
+            read: Some(read),
+            position: Position {
+                scope: "x".to_owned(),
+                complete_until: None,
+                newest: None,
+                events: 0,
+                updated: at("2026-11-20T00:00:00Z"),
+            },
+        };
+        let mut ledger = Ledger::default();
+        let first = progress(span("2026-11-04T00:00:00Z", "2026-11-06T00:00:00Z"));
+        ledger.record(run(0, 1), Some(first));
+        let covered: Vec<_> = ledger.coverage.of("x").cloned().collect();
+        assert_eq!(covered.len(), 1);
+        assert_eq!(covered[0].from, at("2026-11-01T00:00:00Z"));
+        // A gap that this ledger saw is not filled by a checkpoint that knows only its ends.
+        let mut later = progress(span("2026-11-08T00:00:00Z", "2026-11-09T00:00:00Z"));
+        later.before = Some(span("2026-11-01T00:00:00Z", "2026-11-08T00:00:00Z"));
+        ledger.record(run(0, 1), Some(later));
+        assert_eq!(ledger.coverage.of("x").count(), 2);
+    }
+
+    #[test]
+    fn counters_never_fall_below_what_was_told() {
+        let mut counts = Counts {
+            events: 3,
+            pages: 9,
+            ..Counts::default()
+        };
+        counts.at_least(&Counts {
+            events: 5,
+            pages: 1,
+            ..Counts::default()
+        });
+        assert_eq!((counts.events, counts.pages), (5, 9));
+    }
+}

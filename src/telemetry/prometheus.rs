@@ -1,0 +1,148 @@
+//! Owns Prometheus' text format: families of samples, and the file that the node exporter's textfile collector reads.
+
+use std::fmt::Write as _;
+use std::fs::Permissions;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// What a value does over time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+/// The label pairs of a sample.
+pub type Labels<'a> = &'a [(&'a str, &'a str)];
+
+/// A text of families.
+#[derive(Debug, Default)]
+pub struct Exposition {
+    text: String,
+}
+
+impl Exposition {
+    /// Adds the family `name` with its samples; nothing where there is none.
+    pub fn family<'a>(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        help: &str,
+        samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
+    ) {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return;
+        }
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        self.text
+            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        for (labels, value) in samples {
+            self.text.push_str(name);
+            self.labels(&labels);
+            // A text is written without fail.
+            let _ = writeln!(self.text, " {value}");
+        }
+    }
+
+    /// The whole text.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    fn labels(&mut self, labels: Labels<'_>) {
+        for (place, (name, value)) in labels.iter().enumerate() {
+            self.text.push(if place == 0 { '{' } else { ',' });
+            self.text.push_str(name);
+            self.text.push_str("=\"");
+            for c in value.chars() {
+                match c {
+                    '\\' => self.text.push_str("\\\\"),
+                    '"' => self.text.push_str("\\\""),
+                    '\n' => self.text.push_str("\\n"),
+                    c => self.text.push(c),
+                }
+            }
+            self.text.push('"');
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+    }
+}
+
+/// Puts `text` in the place of the file `path`, whole or not at all, for everybody to read. Whatever lies
+/// beside it meanwhile does not end as the collector's files do.
+///
+/// # Errors
+/// What the file system says; an old file is still there.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix(".atlaudit-metrics-")
+        .suffix(".tmp")
+        .tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(0o644))?;
+    // No sync: after a crash nobody wants the old figures.
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_family_is_written_as_the_format_wants_it() {
+        let mut text = Exposition::default();
+        let samples = [
+            (vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0),
+            (vec![], 1.5),
+        ];
+        text.family("x_total", Kind::Counter, "All\nof \\ it.", samples);
+        text.family("none", Kind::Gauge, "Nothing.", []);
+        assert_eq!(
+            text.into_text(),
+            "# HELP x_total All\\nof \\\\ it.\n# TYPE x_total counter\nx_total{source=\"a\\\"b\\\\c\\nd\",type=\"x\"} 12\nx_total 1.5\n"
+        );
+    }
+
+    #[test]
+    fn large_numbers_stay_exact() {
+        let mut text = Exposition::default();
+        text.family("x", Kind::Gauge, "", [(vec![], 9_007_199_254_740_991.0)]);
+        assert!(text.into_text().ends_with("x 9007199254740991\n"));
+    }
+
+    #[test]
+    fn the_file_is_replaced_and_readable_by_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.prom");
+        for text in ["one\n", "two\n"] {
+            replace(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        replace(folder.path(), "x").unwrap_err();
+        replace(Path::new("/dev/null"), "x").unwrap_err();
+        replace(&folder.path().join("no/x.prom"), "x").unwrap_err();
+    }
+}

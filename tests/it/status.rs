@@ -1,0 +1,329 @@
+//! `status`: what the last runs left behind, read without a request, a lock or a change.
+
+use std::fs;
+use std::time::Duration;
+
+use atlaudit::sandbox::{Api, Fault};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::support::{Running, Site, eventually, files, small, status};
+
+fn site() -> Site {
+    let mut site = Site::new(small(60, 20));
+    site.set_output("path", "{source}.jsonl");
+    site
+}
+
+/// What `status --json` says of `name`.
+fn standing(site: &Site, name: &str) -> Value {
+    let found = site.ok(&["status", "--json"]).trees();
+    let mut found = found.into_iter().filter(|source| source["source"] == name);
+    let one = found.next().unwrap();
+    assert!(found.next().is_none());
+    one
+}
+
+fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+#[test]
+fn from_never_pulled_to_complete_with_nothing_asked_and_nothing_touched() {
+    let site = site();
+    let run = site.ok(&["status"]);
+    assert_eq!(run.lines().len(), 3);
+    assert!(run.lines()[0].starts_with("SOURCE"), "{:?}", run.lines());
+    assert_eq!(standing(&site, "acme")["state"], "never_pulled");
+    assert!(!site.state().exists(), "status made a folder");
+
+    site.ok(&["pull"]);
+    site.control.forget_requests();
+    let before = files(&site.path(""));
+    let run = site.ok(&["status", "-v"]);
+    let text = run.lines().join("\n");
+    assert!(!text.contains('\u{1b}'), "colour in a pipe: {text}");
+    for words in [
+        "ago, ok",
+        "acme: read ",
+        ", 60 events",
+        "acme-jira: read ",
+        ", 20 events",
+    ] {
+        assert!(text.contains(words), "`{words}` in: {text}");
+    }
+    let acme = standing(&site, "acme");
+    assert_eq!(files(&site.path("")), before);
+    assert!(site.control.requests().is_empty());
+
+    assert_eq!(
+        (&acme["state"], &acme["events"]),
+        (&"read".into(), &60.into())
+    );
+    assert_eq!(acme["last_run"]["exit_code"], 0);
+    assert_eq!(
+        (&acme["runs"], &acme["failures_in_a_row"]),
+        (&1.into(), &0.into())
+    );
+    assert!(acme["lag_seconds"].as_f64().unwrap() < 60.0);
+    let covered = acme["coverage"].as_array().unwrap();
+    assert_eq!(covered.len(), 1);
+    assert_eq!(covered[0]["from"], acme["since"]);
+    assert_eq!(covered[0]["to"], acme["complete_until"]);
+    assert_eq!(covered[0]["events"], 60);
+    assert_eq!(acme["holes"], Value::Array(Vec::new()));
+    assert!(acme.get("running").is_none());
+}
+
+#[test]
+fn several_pulls_are_one_span_without_a_hole() {
+    let site = site();
+    for added in [0, 5, 0, 7] {
+        site.control.add_org_events(added);
+        site.control.add_jira_records(added);
+        site.ok(&["pull"]);
+    }
+    for (name, events) in [("acme", 72), ("acme-jira", 32)] {
+        let standing = standing(&site, name);
+        let covered = standing["coverage"].as_array().unwrap();
+        assert_eq!(covered.len(), 1, "{standing}");
+        assert_eq!(covered[0]["events"], events, "{standing}");
+        assert_eq!(covered[0]["to"], standing["complete_until"]);
+        assert_eq!(
+            (&standing["runs"], &standing["events"]),
+            (&4.into(), &events.into())
+        );
+        assert_eq!(standing["totals"]["events"], events);
+    }
+}
+
+#[test]
+fn a_history_that_begins_again_later_leaves_a_hole() {
+    let mut site = site();
+    site.ok(&["pull"]);
+    // As if the last pull had been ten days ago, and somebody removed the state since.
+    for name in ["acme", "acme-jira"] {
+        let path = site.state().join(format!("ledgers/{name}.json"));
+        let mut ledger: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        let span = &mut ledger["coverage"][0];
+        let to = time(&span["to"]) - chrono::TimeDelta::days(10);
+        span["to"] = to.to_rfc3339().into();
+        fs::write(&path, ledger.to_string()).unwrap();
+        fs::remove_file(site.state().join(format!("{name}.json"))).unwrap();
+        fs::remove_file(site.path(&format!("{name}.jsonl"))).unwrap();
+        site.set(name, "initial_lookback", "2d");
+    }
+    site.ok(&["pull"]);
+    for name in ["acme", "acme-jira"] {
+        let standing = standing(&site, name);
+        let (holes, covered) = (&standing["holes"], standing["coverage"].as_array().unwrap());
+        assert_eq!(covered.len(), 2, "{standing}");
+        assert_eq!(holes.as_array().unwrap().len(), 1, "{standing}");
+        assert_eq!(holes[0]["from"], covered[0]["to"]);
+        assert_eq!(holes[0]["to"], covered[1]["from"]);
+        let length = time(&holes[0]["to"]) - time(&holes[0]["from"]);
+        assert!((length.num_hours() - 8 * 24).abs() <= 1, "{length}");
+    }
+    let told = site.ok(&["status"]);
+    let told = told.lines().join("\n");
+    assert!(
+        told.contains("acme: NOT READ ") && told.contains(", 8 days"),
+        "{told}"
+    );
+    // A pull that reads the hole fills it.
+    site.set("acme", "initial_lookback", "31d");
+    fs::remove_file(site.state().join("acme.json")).unwrap();
+    site.ok(&["pull"]);
+    assert_eq!(standing(&site, "acme")["holes"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn another_organization_under_the_name_has_a_coverage_of_its_own() {
+    let site = site();
+    site.ok(&["pull", "acme"]);
+    let path = site.state().join("ledgers/acme.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("org-events:", "org-events:other-")).unwrap();
+    site.ok(&["pull", "acme"]);
+    let acme = standing(&site, "acme");
+    assert_eq!(acme["coverage"].as_array().unwrap().len(), 1, "{acme}");
+    assert_eq!(acme["holes"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
+    let mut site = site();
+    site.set("acme", "page_size", 10);
+    site.set("acme", "retry_for", "1ms");
+    for _ in 0..3 {
+        site.control.script(Api::OrgEvents, Fault::Pass);
+    }
+    site.control
+        .script_forever(Api::OrgEvents, status(500, None, "{}"));
+    for failures in 1..=2 {
+        assert_eq!(site.run(&["pull", "acme"]).code, 3);
+        let acme = standing(&site, "acme");
+        assert_eq!(acme["failures_in_a_row"], failures);
+        assert_eq!(acme["last_run"]["exit_code"], 3);
+        assert!(
+            acme["last_run"]["error"].as_str().unwrap().contains("500"),
+            "{acme}"
+        );
+        assert!(acme["last_run"]["hint"].is_string(), "{acme}");
+        assert!(acme.get("complete_until").is_none());
+        let covered = acme["coverage"].as_array().unwrap();
+        assert_eq!(covered.len(), 1, "{acme}");
+        assert_eq!(
+            (&covered[0]["from"], &covered[0]["to"]),
+            (&acme["since"], &acme["newest_event"])
+        );
+        assert_eq!(covered[0]["events"], 30);
+    }
+    let told = site.ok(&["status", "acme"]);
+    let told = told.lines().join("\n");
+    for words in ["FAILED (code 3)", "2 times in a row", "  hint: "] {
+        assert!(told.contains(words), "`{words}` in: {told}");
+    }
+    site.control.clear(Api::OrgEvents);
+    site.ok(&["pull", "acme"]);
+    let acme = standing(&site, "acme");
+    assert_eq!(
+        (&acme["failures_in_a_row"], &acme["runs"]),
+        (&0.into(), &3.into())
+    );
+    assert_eq!(acme["coverage"][0]["events"], 60);
+}
+
+#[test]
+fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
+    let site = site();
+    site.control.script(Api::OrgEvents, Fault::Hang);
+    let mut running = site.start(&["pull", "acme"]);
+    eventually("the request", || {
+        site.control.request_count(Api::OrgEvents) > 0
+    });
+    let acme = standing(&site, "acme");
+    assert_eq!(acme["running"]["process"], running.child().id());
+    assert!(time(&acme["running"]["since"]) <= Utc::now());
+    assert!(site.ok(&["status"]).lines()[1].contains("running for "));
+    // A second pull is turned away, and what it left is no account of the source's run.
+    assert_eq!(site.run(&["pull", "acme"]).code, 7);
+    assert_eq!(standing(&site, "acme")["runs"], 0);
+    running.signal("TERM");
+    assert_eq!(running.end().code, 3);
+    let acme = standing(&site, "acme");
+    assert!(acme.get("running").is_none(), "{acme}");
+    assert_eq!(
+        (&acme["runs"], &acme["failures_in_a_row"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(acme["last_run"]["interrupted"], true);
+}
+
+#[test]
+fn windows_and_plans_leave_no_account() {
+    let site = site();
+    site.ok(&["pull", "--since", "2d", "--output", "{source}.once"]);
+    site.ok(&["pull", "--dry-run"]);
+    assert!(!site.state().join("ledgers").exists());
+    site.ok(&["pull"]);
+    let before = files(&site.state().join("ledgers"));
+    site.ok(&["pull", "--since", "2d", "--output", "{source}.once"]);
+    assert_eq!(files(&site.state().join("ledgers")), before);
+}
+
+#[test]
+fn a_damaged_ledger_stops_no_pull_and_is_begun_anew_from_the_checkpoint() {
+    let site = site();
+    site.ok(&["pull"]);
+    let path = site.state().join("ledgers/acme.json");
+    for damage in ["", "{", r#"{"version":1,"coverage":[{}]}"#] {
+        fs::write(&path, damage).unwrap();
+        let told = site.ok(&["status"]);
+        assert!(told.lines().join("\n").contains("is damaged"), "{damage}");
+        assert!(standing(&site, "acme")["ledger_error"].is_string());
+        let run = site.ok(&["pull"]);
+        assert!(run.stderr.contains("begun anew"), "{}", run.stderr);
+        let acme = standing(&site, "acme");
+        assert_eq!(acme["runs"], 1);
+        assert_eq!(acme["coverage"].as_array().unwrap().len(), 1, "{acme}");
+        assert_eq!(acme["coverage"][0]["from"], acme["since"]);
+    }
+    fs::remove_dir_all(site.state().join("ledgers")).unwrap();
+    fs::write(site.state().join("ledgers"), "in the way").unwrap();
+    let run = site.ok(&["pull"]);
+    assert!(run.stderr.contains("ledger"), "{}", run.stderr);
+    assert_eq!(standing(&site, "acme")["events"], 60);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
+    let site = site();
+    site.ok(&["pull"]);
+    fs::write(site.state().join("acme.json"), "{").unwrap();
+    let run = site.run(&["status"]);
+    assert_eq!(run.code, 7, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("is damaged") && run.stderr.contains("  hint: "),
+        "{}",
+        run.stderr
+    );
+    let table = run.lines();
+    assert!(
+        table[1].contains("UNREADABLE") && table[2].contains("ago, ok"),
+        "{table:?}"
+    );
+    let run = site.run(&["status", "--json"]);
+    assert_eq!(run.code, 7);
+    assert_eq!(run.trees()[0]["state"], "unreadable");
+    // Whoever asks for the others only is told of them only.
+    site.ok(&["status", "acme-jira"]);
+}
+
+#[test]
+fn a_monitor_is_told_who_is_behind() {
+    let site = site();
+    let run = site.run(&["status", "--max-lag", "1h"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("`acme`, `acme-jira`"), "{}", run.stderr);
+    site.ok(&["pull"]);
+    site.ok(&["status", "--max-lag", "1h"]);
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(site.run(&["status", "--max-lag", "1ms"]).code, 3);
+    assert_eq!(site.run(&["status", "nobody"]).code, 6);
+}
+
+#[test]
+fn no_secret_is_kept_in_a_ledger_and_it_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut site = site();
+    site.set_env("ACME_KEY", "ATATT3xSECRETSECRET");
+    assert_eq!(site.run(&["pull"]).code, 4);
+    assert!(standing(&site, "acme")["last_run"]["error"].is_string());
+    for (path, content) in files(&site.state()) {
+        let text = String::from_utf8_lossy(&content).into_owned();
+        assert!(!text.contains("SECRET"), "{path}");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{path}");
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_and_whoever_asks() {
+    let mut site = site();
+    site.ok(&["pull"]);
+    let coloured = |site: &Site, args: &[&str]| site.ok(args).lines().join("").contains('\u{1b}');
+    assert!(coloured(&site, &["status", "--color", "always"]));
+    assert!(!coloured(&site, &["status"]));
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        return;
+    }
+    for is_coloured in [true, false] {
+        let terminal = site.shell(r#"script -qec '"$PROGRAM" status' /dev/null"#);
+        let shown = Running::of(terminal).end().stdout;
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        assert!(shown.contains("COMPLETE UNTIL"), "{shown}");
+        assert_eq!(shown.contains("\u{1b}[3"), is_coloured, "{shown}");
+        site.set_env("NO_COLOR", "1");
+    }
+}
