@@ -60,12 +60,14 @@ impl Fields<'_> {
     }
 
     /// A whole number.
+    #[inline]
     pub fn integer(&mut self, key: &str, number: i64) {
         self.key(key);
         decimal(self.out, number);
     }
 
     /// A text that is made of parts.
+    #[inline]
     pub fn joined(&mut self, key: &str, parts: &[&str]) {
         self.key(key);
         self.out.push(b'"');
@@ -219,11 +221,13 @@ fn decimal(out: &mut Vec<u8>, number: i64) {
     let mut digits = [b'0'; 20];
     let mut at = digits.len();
     let mut left = number.unsigned_abs();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit += (left % 10) as u8;
-        left /= 10;
-        at = place;
+    // Two at a time: the division is what costs.
+    for (place, pair) in digits.as_chunks_mut().0.iter_mut().enumerate().rev() {
+        let two = (left % 100) as u8;
+        *pair = [b'0' + two / 10, b'0' + two % 10];
+        left /= 100;
         if left == 0 {
+            at = place * 2 + usize::from(two < 10);
             break;
         }
     }

@@ -52,6 +52,40 @@ pub fn class_uid(class: OcsfClass) -> u16 {
     }
 }
 
+/// The fields that are the same in every event of a class.
+pub fn class_fields(class: OcsfClass) -> &'static str {
+    macro_rules! fields {
+        ($class:literal, $name:literal, $category:literal, $category_name:literal) => {
+            concat!(
+                r#""class_uid":"#,
+                $class,
+                r#","class_name":""#,
+                $name,
+                r#"","category_uid":"#,
+                $category,
+                r#","category_name":""#,
+                $category_name,
+                r#"""#
+            )
+        };
+        (iam $class:literal, $name:literal) => {
+            fields!($class, $name, 3, "Identity & Access Management")
+        };
+        (app $class:literal, $name:literal) => {
+            fields!($class, $name, 6, "Application Activity")
+        };
+    }
+    match class {
+        OcsfClass::AccountChange => fields!(iam 3001, "Account Change"),
+        OcsfClass::Authentication => fields!(iam 3002, "Authentication"),
+        OcsfClass::EntityManagement => fields!(iam 3004, "Entity Management"),
+        OcsfClass::UserAccess => fields!(iam 3005, "User Access Management"),
+        OcsfClass::GroupManagement => fields!(iam 3006, "Group Management"),
+        OcsfClass::WebResources => fields!(app 6001, "Web Resources Activity"),
+        OcsfClass::Api => fields!(app 6003, "API Activity"),
+    }
+}
+
 /// The activity that a deed is in a class, and the deed whose name that activity bears: to an account, to be
 /// suspended and to be deactivated is to be disabled. Nothing where the class knows no such activity.
 pub fn number(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {

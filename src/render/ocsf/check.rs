@@ -13,16 +13,29 @@ pub fn is_email(text: &str) -> bool {
     // What stands before the first dot, and behind it, must not be empty.
     let dot = domain.iter().position(|&byte| byte == b'.');
     let has_ends = dot.is_some_and(|dot| dot > 0 && dot + 1 < domain.len());
-    let in_domain = |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    has_ends && !name.is_empty() && domain.iter().all(in_domain) && name.iter().all(in_name)
+    let is_of = |text: &[u8], set: &[bool; 256]| text.iter().all(|&byte| set[usize::from(byte)]);
+    has_ends && !name.is_empty() && is_of(name, &NAME) && is_of(domain, &DOMAIN)
 }
 
-fn in_name(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#'..=b'\'' | b'*'..=b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~'
-        )
+/// What may stand before the `@`.
+static NAME: [bool; 256] = letters_digits_and(b"!#$%&'*+,-./=?^_`{|}~");
+
+/// What may stand behind it.
+static DOMAIN: [bool; 256] = letters_digits_and(b"-.");
+
+/// Which bytes are letters or digits of ASCII, or one of `marks`.
+const fn letters_digits_and(mut marks: &[u8]) -> [bool; 256] {
+    let mut set = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        set[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    while let [mark, rest @ ..] = marks {
+        set[*mark as usize] = true;
+        marks = rest;
+    }
+    set
 }
 
 /// An address that a text names.

@@ -24,6 +24,8 @@ pub struct Plan<'e> {
     pub to: Option<To<'e>>,
     /// The object `user`, where the class has it.
     pub user: Option<Principal<'e>>,
+    /// The entity, where it is a user.
+    pub entity_user: Option<Principal<'e>>,
     /// Where the targets stand of which a class has one.
     pub at: Indices,
     /// Where the privileges are read.
@@ -59,6 +61,7 @@ impl<'e> Plan<'e> {
             from: From::of(event),
             to: None,
             user: None,
+            entity_user: None,
             at: Indices::default(),
             privileges: None,
             time: time(event),
@@ -125,7 +128,12 @@ impl<'e> Plan<'e> {
                     self.at.resource = self.event.targets.iter().position(is_resource);
                 }
             }
-            _ => {}
+            OcsfClass::EntityManagement => {
+                let target = self.target(self.at.entity);
+                let user = target.filter(|target| Kind::of(target) == Kind::User);
+                self.entity_user = user.and_then(Principal::of_target);
+            }
+            OcsfClass::AccountChange | OcsfClass::UserAccess => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::activity::{class_uid, number};
+use super::activity::{class_fields, class_uid, number};
 use super::composed::{actor, bare, change, client, rendered, target, text};
 use super::rules::{caption, faults};
 use crate::model::event::{ActorKind, Event, Text, UNPARSED};
@@ -26,6 +26,11 @@ fn kind(value: &Value) -> (u64, u64) {
 fn every_deed_of_every_class_has_its_number_and_its_caption() {
     for class in OcsfClass::ALL {
         let uid = u64::from(class_uid(*class));
+        let fields: Value = serde_json::from_str(&format!("{{{}}}", class_fields(*class))).unwrap();
+        assert_eq!(
+            (&fields["class_uid"], &fields["class_name"]),
+            (&json!(uid), &json!(class.as_str()))
+        );
         for deed in Deed::ALL {
             if let Some((id, named)) = number(*class, *deed) {
                 assert_eq!(

@@ -12,65 +12,57 @@ pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
     let source = &plan.event.source;
     let target = plan.target(plan.at.entity);
     match (target, source.org_id, source.site) {
-        (Some(target), _, _) => of_target(target, out),
+        (Some(target), _, _) => of_target(target, plan.entity_user.as_ref(), out),
         (None, Some(id), _) => {
             out.text("uid", id);
-            known(out, b"4", "Organization");
+            out.constant(r#""type_id":4,"type":"Organization""#);
             out.object("org", |out| out.text("uid", id));
         }
         (None, None, Some(site)) => {
             out.text("name", site);
-            known(out, b"99", "site");
+            out.constant(r#""type_id":99,"type":"site""#);
         }
         (None, None, None) => {
             out.text("name", source.name);
-            known(out, b"99", "source");
+            out.constant(r#""type_id":99,"type":"source""#);
         }
     }
 }
 
-fn of_target(target: &Target<'_>, out: &mut Fields<'_>) {
+fn of_target(target: &Target<'_>, user: Option<&Principal<'_>>, out: &mut Fields<'_>) {
+    if let Some(user) = user {
+        out.maybe("uid", user.uid);
+        out.maybe("name", user.name);
+        out.constant(r#""type_id":2,"type":"User""#);
+        return out.object("user", |out| user.write(out));
+    }
     match Kind::of(target) {
-        Kind::User => {
-            let Some(user) = Principal::of_target(target) else {
-                return;
-            };
-            out.maybe("uid", user.uid);
-            out.maybe("name", user.name);
-            known(out, b"2", "User");
-            out.object("user", |out| user.write(out));
-        }
         Kind::Group => {
             named(target, out);
-            known(out, b"3", "Group");
+            out.constant(r#""type_id":3,"type":"Group""#);
             out.object("group", |out| named(target, out));
         }
         Kind::Organization => {
             named(target, out);
-            known(out, b"4", "Organization");
+            out.constant(r#""type_id":4,"type":"Organization""#);
             out.object("org", |out| named(target, out));
         }
         Kind::Policy => {
             named(target, out);
-            known(out, b"5", "Policy");
+            out.constant(r#""type_id":5,"type":"Policy""#);
             out.object("policy", |out| of_kind(target, out));
         }
-        Kind::Site | Kind::Product | Kind::Privilege | Kind::Thing => {
+        Kind::User | Kind::Site | Kind::Product | Kind::Privilege | Kind::Thing => {
             named(target, out);
             match target.kind.as_deref() {
                 Some(kind) => {
                     out.json("type_id", b"99");
                     out.text("type", kind);
                 }
-                None => known(out, b"0", "Unknown"),
+                None => out.constant(r#""type_id":0,"type":"Unknown""#),
             }
         }
     }
-}
-
-fn known(out: &mut Fields<'_>, type_id: &'static [u8], word: &'static str) {
-    out.json("type_id", type_id);
-    out.word("type", word);
 }
 
 /// Id and name.

@@ -7,12 +7,14 @@ use crate::model::json::Node;
 use crate::model::json::write::Fields;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::render::ocsf::VERSION;
+
+/// The version of the schema.
+const VERSION: &str = r#""version":"1.8.0""#;
 
 /// Writes the object.
 pub fn write(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
     out.object("metadata", |out| {
-        out.word("version", VERSION);
+        out.constant(VERSION);
         out.text("uid", &event.id);
         out.maybe("original_event_uid", own_id(event.source.kind, record));
         out.text("event_code", &event.action);

@@ -21,14 +21,10 @@ mod unmapped;
 
 use crate::model::event::{Event, Outcome};
 use crate::model::json::write::{Fields, object};
-use crate::model::meaning::OcsfClass;
 use crate::model::record::Record;
 
 use activity::Activity;
 use class::Plan;
-
-/// The version of the schema.
-const VERSION: &str = "1.8.0";
 
 /// Appends the event as one OCSF event.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
@@ -48,40 +44,24 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
 /// What kind of event it is, how it ended, and when.
 fn head(plan: &Plan<'_>, out: &mut Fields<'_>) {
     let (class, event) = (plan.class, plan.event);
-    let class_uid = i64::from(activity::class_uid(class));
-    out.integer("class_uid", class_uid);
-    out.word("class_name", class.as_str());
-    out.integer("category_uid", class_uid / 1000);
-    out.word("category_name", category_name(class));
+    out.constant(activity::class_fields(class));
     let activity = Activity::of(class, event);
-    out.integer("activity_id", i64::from(activity.id));
+    let id = i64::from(activity.id);
+    out.integer("activity_id", id);
     out.text("activity_name", activity.name);
-    out.integer("type_uid", class_uid * 100 + i64::from(activity.id));
+    let class_uid = i64::from(activity::class_uid(class));
+    out.integer("type_uid", class_uid * 100 + id);
     out.joined("type_name", &[class.as_str(), ": ", activity.name]);
     // The severity is that of the event to whoever must act on it. No source states one, and an outcome proves none: a
     // failed login is not worse than an export that succeeded. Whoever knows what matters to them sets it downstream.
-    out.json("severity_id", b"1");
-    out.word("severity", "Informational");
-    let (status_id, status) = match event.outcome {
-        Outcome::Success => (1, "Success"),
-        Outcome::Failure => (2, "Failure"),
-        Outcome::Unknown => (0, "Unknown"),
-    };
-    out.integer("status_id", status_id);
-    out.word("status", status);
+    out.constant(r#""severity_id":1,"severity":"Informational""#);
+    out.constant(match event.outcome {
+        Outcome::Success => r#""status_id":1,"status":"Success""#,
+        Outcome::Failure => r#""status_id":2,"status":"Failure""#,
+        Outcome::Unknown => r#""status_id":0,"status":"Unknown""#,
+    });
     out.integer("time", plan.time.timestamp_millis());
     out.maybe("message", event.message.as_deref());
-}
-
-fn category_name(class: OcsfClass) -> &'static str {
-    match class {
-        OcsfClass::AccountChange
-        | OcsfClass::Authentication
-        | OcsfClass::EntityManagement
-        | OcsfClass::UserAccess
-        | OcsfClass::GroupManagement => "Identity & Access Management",
-        OcsfClass::WebResources | OcsfClass::Api => "Application Activity",
-    }
 }
 
 #[cfg(test)]

@@ -10,138 +10,138 @@ use crate::render::ocsf::place::{Kind, Place, standing};
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MOST: usize = 32;
 
-/// One value, its type and where it stands.
+/// A type of observable, and the fields that tell it and a path.
 #[derive(Debug, Clone, Copy)]
-struct Observable<'e> {
-    /// `type_id` as it is written.
-    kind: Type,
-    name: &'static str,
-    value: &'e str,
+struct Spot {
+    type_id: u8,
+    fields: &'static str,
 }
 
-/// The types of observables that audit events have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Hostname = 1,
-    Ip = 2,
-    UserName = 4,
-    Email = 5,
-    ResourceUid = 10,
-    Country = 14,
-    UserUid = 31,
-    GroupName = 32,
-    GroupUid = 33,
+macro_rules! spot {
+    ($type_id:literal, $($path:literal),+) => {
+        Spot {
+            type_id: $type_id,
+            fields: concat!(r#""type_id":"#, $type_id, r#","name":""#, $($path),+, r#"""#),
+        }
+    };
 }
 
-/// The paths of a user's uid, name and address.
-type UserPaths = [&'static str; 3];
+macro_rules! user_spots {
+    ($path:literal) => {
+        [
+            spot!(31, $path, ".uid"),
+            spot!(4, $path, ".name"),
+            spot!(5, $path, ".email_addr"),
+        ]
+    };
+}
 
-/// The paths of a group's uid and name.
-type GroupPaths = [&'static str; 2];
+macro_rules! group_spots {
+    ($path:literal) => {
+        [spot!(33, $path, ".uid"), spot!(32, $path, ".name")]
+    };
+}
+
+const SOURCE_IP: Spot = spot!(2, "src_endpoint.ip");
+const SOURCE_COUNTRY: Spot = spot!(14, "src_endpoint.location.country");
+const HOSTNAME: Spot = spot!(1, "dst_endpoint.hostname");
+const HOST_IP: Spot = spot!(2, "dst_endpoint.ip");
+const RESOURCE: Spot = spot!(10, "resource.uid");
+const RESOURCES: Spot = spot!(10, "resources[].uid");
+const WEB_RESOURCES: Spot = spot!(10, "web_resources[].uid");
+const ACTOR: [Spot; 3] = user_spots!("actor.user");
+const USER: [Spot; 3] = user_spots!("user");
+const ENTITY_USER: [Spot; 3] = user_spots!("entity.user");
+const GROUP: [Spot; 2] = group_spots!("group");
+const SUBGROUP: [Spot; 2] = group_spots!("subgroup");
+const ENTITY_GROUP: [Spot; 2] = group_spots!("entity.group");
 
 /// Writes the list. A value that stands in two places is listed once, by the first of them.
 pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
     let mut list = List {
-        found: [None; MOST],
+        found: [(SOURCE_IP, ""); MOST],
         count: 0,
     };
     list.gather(plan);
-    out.each("observables", list.found.iter().flatten(), |out, one| {
-        out.integer("type_id", one.kind as i64);
-        out.text("name", one.name);
-        out.text("value", one.value);
+    let found = list.found.iter().take(list.count);
+    out.each("observables", found, |out, (spot, value)| {
+        out.constant(spot.fields);
+        out.text("value", value);
     });
 }
 
 struct List<'e> {
-    found: [Option<Observable<'e>>; MOST],
+    /// Where each stands, and the value.
+    found: [(Spot, &'e str); MOST],
     count: usize,
 }
 
 impl<'e> List<'e> {
     fn gather(&mut self, plan: &'e Plan<'_>) {
-        self.add(Type::Ip, "src_endpoint.ip", plan.from.address.ip);
-        let country = plan.from.country;
-        self.add(Type::Country, "src_endpoint.location.country", country);
-        if let Some(user) = &plan.actor.user {
-            const PATHS: UserPaths = ["actor.user.uid", "actor.user.name", "actor.user.email_addr"];
-            self.user(user, PATHS);
-        }
-        if let Some(user) = &plan.user {
-            self.user(user, ["user.uid", "user.name", "user.email_addr"]);
-        }
-        self.entity(plan);
-        if let Some(group) = plan.target(plan.at.group) {
-            self.group(group, ["group.uid", "group.name"]);
-        }
-        if let Some(group) = plan.target(plan.at.subgroup) {
-            self.group(group, ["subgroup.uid", "subgroup.name"]);
-        }
-        match plan.class {
-            OcsfClass::GroupManagement => {
-                let resource = plan.target(plan.at.resource);
-                let uid = resource.and_then(|target| target.id.as_deref());
-                self.add(Type::ResourceUid, "resource.uid", uid);
+        self.add(SOURCE_IP, plan.from.address.ip);
+        self.add(SOURCE_COUNTRY, plan.from.country);
+        for (user, spots) in [
+            (&plan.actor.user, ACTOR),
+            (&plan.user, USER),
+            (&plan.entity_user, ENTITY_USER),
+        ] {
+            if let Some(user) = user {
+                self.user(user, spots);
             }
-            OcsfClass::UserAccess | OcsfClass::Api => {
-                self.resources(plan, Place::Resource, "resources[].uid");
-            }
-            OcsfClass::WebResources => {
-                self.resources(plan, Place::WebResource, "web_resources[].uid");
-            }
-            _ => {}
         }
+        let entity = plan.target(plan.at.entity);
+        for (group, spots) in [
+            (plan.target(plan.at.group), GROUP),
+            (plan.target(plan.at.subgroup), SUBGROUP),
+            (
+                entity.filter(|target| Kind::of(target) == Kind::Group),
+                ENTITY_GROUP,
+            ),
+        ] {
+            if let Some(group) = group {
+                self.group(group, spots);
+            }
+        }
+        self.resources(plan);
         if let Some(to) = &plan.to {
-            self.add(Type::Hostname, "dst_endpoint.hostname", to.hostname);
-            self.add(Type::Ip, "dst_endpoint.ip", to.ip);
+            self.add(HOSTNAME, to.hostname);
+            self.add(HOST_IP, to.ip);
         }
     }
 
-    fn entity(&mut self, plan: &'e Plan<'_>) {
-        let Some(target) = plan.target(plan.at.entity) else {
-            return;
+    fn user(&mut self, user: &Principal<'e>, [uid, name, email]: [Spot; 3]) {
+        self.add(uid, user.uid);
+        self.add(name, user.name);
+        self.add(email, user.email);
+    }
+
+    fn group(&mut self, target: &'e Target<'_>, [uid, name]: [Spot; 2]) {
+        self.add(uid, target.id.as_deref());
+        self.add(name, target.name.as_deref());
+    }
+
+    fn resources(&mut self, plan: &'e Plan<'_>) {
+        let (place, spot) = match plan.class {
+            OcsfClass::GroupManagement => (Place::Resource, RESOURCE),
+            OcsfClass::UserAccess | OcsfClass::Api => (Place::Resource, RESOURCES),
+            OcsfClass::WebResources => (Place::WebResource, WEB_RESOURCES),
+            _ => return,
         };
-        match (Kind::of(target), Principal::of_target(target)) {
-            (Kind::User, Some(user)) => {
-                const PATHS: UserPaths = [
-                    "entity.user.uid",
-                    "entity.user.name",
-                    "entity.user.email_addr",
-                ];
-                self.user(&user, PATHS);
-            }
-            (Kind::Group, _) => self.group(target, ["entity.group.uid", "entity.group.name"]),
-            _ => {}
-        }
-    }
-
-    fn user(&mut self, user: &Principal<'e>, [uid, name, email]: UserPaths) {
-        self.add(Type::UserUid, uid, user.uid);
-        self.add(Type::UserName, name, user.name);
-        self.add(Type::Email, email, user.email);
-    }
-
-    fn group(&mut self, target: &'e Target<'_>, [uid, name]: GroupPaths) {
-        self.add(Type::GroupUid, uid, target.id.as_deref());
-        self.add(Type::GroupName, name, target.name.as_deref());
-    }
-
-    fn resources(&mut self, plan: &'e Plan<'_>, place: Place, path: &'static str) {
         for target in standing(plan, place).take(MOST) {
-            self.add(Type::ResourceUid, path, target.id.as_deref());
+            self.add(spot, target.id.as_deref());
         }
     }
 
-    fn add(&mut self, kind: Type, name: &'static str, value: Option<&'e str>) {
+    fn add(&mut self, spot: Spot, value: Option<&'e str>) {
         let Some(value) = value else {
             return;
         };
-        let mut known = self.found.iter().take(self.count).flatten();
-        if known.any(|one| one.kind == kind && one.value == value) {
+        let is_same = |(known, of): &(Spot, &str)| known.type_id == spot.type_id && *of == value;
+        if self.found.iter().take(self.count).any(is_same) {
             return;
         }
         if let Some(free) = self.found.get_mut(self.count) {
-            *free = Some(Observable { kind, name, value });
+            *free = (spot, value);
             self.count += 1;
         }
     }

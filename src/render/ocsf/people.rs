@@ -77,9 +77,8 @@ impl<'e> Principal<'e> {
         out.maybe("uid", self.uid);
         out.maybe("name", self.name);
         out.maybe("email_addr", self.email);
-        if let Some((id, word)) = self.kind.map(type_of) {
-            out.json("type_id", id);
-            out.word("type", word);
+        if let Some(kind) = self.kind {
+            out.constant(type_of(kind));
         }
         out.each(
             "programmatic_credentials",
@@ -93,12 +92,12 @@ impl<'e> Principal<'e> {
 }
 
 /// `type_id` and `type`. An app acts through an account of its own, which is what OCSF calls a service's.
-fn type_of(kind: ActorKind) -> (&'static [u8], &'static str) {
+fn type_of(kind: ActorKind) -> &'static str {
     match kind {
-        ActorKind::User => (b"1", "User"),
-        ActorKind::System => (b"3", "System"),
-        ActorKind::App => (b"4", "Service"),
-        ActorKind::Anonymous => (b"99", "Anonymous"),
+        ActorKind::User => r#""type_id":1,"type":"User""#,
+        ActorKind::System => r#""type_id":3,"type":"System""#,
+        ActorKind::App => r#""type_id":4,"type":"Service""#,
+        ActorKind::Anonymous => r#""type_id":99,"type":"Anonymous""#,
     }
 }
 

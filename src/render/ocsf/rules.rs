@@ -222,7 +222,8 @@ fn of_type(kind: &str, value: &Value, path: &str, faults: &mut Vec<String>) {
         "country" => text.is_some_and(|text| text.len() == 2 && text.to_uppercase() == text),
         "email" => text.is_some_and(is_email),
         _ if kind.starts_with(|c: char| c.is_ascii_digit()) => {
-            kind.split('|').any(|number| *value == *number)
+            let mut numbers = kind.split('|').map(str::parse::<i64>);
+            numbers.any(|number| number.ok() == value.as_i64() && value.is_i64())
         }
         _ => match rule(kind) {
             Some(rule) => return rule.check(value, path, faults),

@@ -4,9 +4,8 @@
 use crate::model::event::{ActorKind, Client, Event, Parent, Target};
 use crate::model::json::write::Fields;
 use crate::render::ocsf::actor::APP_LABEL;
-use crate::render::ocsf::check::is_email;
 use crate::render::ocsf::class::Plan;
-use crate::render::ocsf::place::{Kind, Place};
+use crate::render::ocsf::place::Place;
 
 /// Writes its fields.
 pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
@@ -70,19 +69,18 @@ fn actor(plan: &Plan<'_>, event: &Event<'_>, out: &mut Fields<'_>) {
 
 /// Whether something of the target at `index` stands nowhere else.
 fn is_left(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> bool {
-    let has_email_place = |place: Place| match place {
-        Place::User => true,
-        Place::Entity => Kind::of(target) == Kind::User,
-        _ => false,
-    };
     match Place::of(plan, index, target) {
         _ if target.is_empty() => false,
         // A privilege is a text, and has no id and no type.
         Place::Nowhere | Place::Privilege => true,
         place => {
-            let email = target.email.as_deref();
-            let is_placed = |email| has_email_place(place) && is_email(email);
-            !email.is_none_or(is_placed) || target.parent != Parent::default()
+            let user = match place {
+                Place::User => plan.user,
+                Place::Entity => plan.entity_user,
+                _ => None,
+            };
+            let has_email = user.is_some_and(|user| user.email.is_some());
+            target.email.is_some() && !has_email || target.parent != Parent::default()
         }
     }
 }
