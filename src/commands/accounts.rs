@@ -28,9 +28,29 @@ struct Account {
     kind: SourceKind,
     expires_on: Option<NaiveDate>,
     ledger: Ledger,
-    running: Option<Arc<Meter>>,
+    running: Option<Running>,
     /// What was told last: a counter that fell would pass for one that began anew.
-    told: Counts,
+    told: Totals,
+}
+
+/// What the run that is not in the ledger yet takes and brings.
+#[derive(Debug)]
+enum Running {
+    /// It goes on, and counts.
+    On(Arc<Meter>),
+    /// It is over, and being noted: a count that went on would be told and not noted.
+    Over(Counts),
+}
+
+/// What was noted of a run's end.
+#[derive(Debug)]
+pub enum Noted {
+    /// It is in the ledger.
+    Written(Box<Ledger>),
+    /// It could not be written.
+    Unwritten(Run),
+    /// It is no part of the source's history.
+    Nothing,
 }
 
 /// What is known of one source now.
@@ -84,7 +104,7 @@ impl Accounts {
                     .flatten()
                     .unwrap_or_default(),
                 running: None,
-                told: Counts::default(),
+                told: Totals::default(),
             });
             account.kind = source.target.kind();
             account.expires_on = source.expires_on;
@@ -95,17 +115,29 @@ impl Accounts {
     pub fn starts(&self, name: &SourceName, meter: Arc<Meter>) {
         self.beat();
         if let Some(account) = self.sources().get_mut(name) {
-            account.running = Some(meter);
+            account.running = Some(Running::On(meter));
         }
     }
 
-    /// A source has been pulled; without a `ledger` nobody took note of it.
-    pub fn ended(&self, name: &SourceName, ledger: Option<Ledger>) {
+    /// A source has been pulled; what its run, which counted with `meter`, took and brought in the end.
+    pub fn ends(&self, name: &SourceName, meter: &Meter) -> Counts {
+        let mut sources = self.sources();
+        let counts = counts(meter);
+        if let Some(account) = sources.get_mut(name) {
+            account.running = Some(Running::Over(counts));
+        }
+        counts
+    }
+
+    /// The end of a source's run was noted.
+    pub fn ended(&self, name: &SourceName, noted: Noted) {
         self.beat();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = None;
-            if let Some(ledger) = ledger {
-                account.ledger = ledger;
+            match noted {
+                Noted::Written(ledger) => account.ledger = *ledger,
+                Noted::Unwritten(run) => account.ledger.record(run, None),
+                Noted::Nothing => {}
             }
         }
     }
@@ -129,7 +161,10 @@ impl Accounts {
         let sources = self.sources();
         let meters = sources
             .values()
-            .filter_map(|account| account.running.as_ref());
+            .filter_map(|account| match &account.running {
+                Some(Running::On(meter)) => Some(meter),
+                Some(Running::Over(_)) | None => None,
+            });
         let (mut mark, mut is_waiting) = (self.beats.get(), false);
         for meter in meters {
             let counted = [
@@ -159,14 +194,18 @@ impl Account {
         let ledger = &self.ledger;
         let mut totals = ledger.totals.clone();
         let mut position = ledger.position.clone();
-        if let Some(meter) = &self.running {
-            totals.counts.add(&counts(meter));
-            if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
-                position.updated = time;
+        match &self.running {
+            Some(Running::On(meter)) => {
+                totals.counts.add(&counts(meter));
+                if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
+                    position.updated = time;
+                }
             }
+            Some(Running::Over(counts)) => totals.counts.add(counts),
+            None => {}
         }
-        totals.counts.at_least(&self.told);
-        self.told = totals.counts;
+        totals.at_least(&self.told);
+        self.told = totals.clone();
         let scope = position.as_ref().map(|position| position.scope.as_str());
         let holes = scope.map_or(0, |scope| ledger.coverage.count_holes(scope));
         Facts {

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 use tracing::Instrument as _;
 
-use crate::commands::accounts::Accounts;
+use crate::commands::accounts::{Accounts, Noted};
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
 use crate::commands::record::Recorder;
@@ -24,7 +24,6 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
-use crate::state::ledger::Ledger;
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
@@ -65,9 +64,8 @@ struct Ended {
     place: usize,
     report: SourceReport,
     error: Option<AppError>,
-    /// Whether it was taken note of, and what is known of the source since.
-    is_recorded: bool,
-    ledger: Option<Ledger>,
+    /// What was noted of it, once that was tried.
+    noted: Option<Noted>,
 }
 
 impl<'c> Collection<'c> {
@@ -108,6 +106,7 @@ impl<'c> Collection<'c> {
         let recorder = Arc::new(Recorder {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
+            accounts: self.terms.accounts.clone(),
             is_one_off: one_off.is_some(),
             state_dir: self.terms.state_dir.clone(),
             store: self.store.clone(),
@@ -183,11 +182,9 @@ impl<'c> Collection<'c> {
     /// Tells how a source ended, and takes note of it where its task did not.
     fn settle(&mut self, recorder: &Recorder, mut ended: Ended) {
         self.tell(&ended);
-        if !ended.is_recorded {
-            ended.ledger = recorder.record(ended.error.as_ref(), None);
-        }
-        let ledger = ended.ledger.take();
-        self.terms.accounts.ended(&recorder.name, ledger);
+        let noted = ended.noted.take();
+        let noted = noted.unwrap_or_else(|| recorder.record(ended.error.as_ref(), None));
+        self.terms.accounts.ended(&recorder.name, noted);
         self.ended.push(ended);
     }
 
@@ -296,8 +293,9 @@ impl OneSource {
         let left = outcome.left.take();
         let mut ended = Ended::of(self.place, outcome);
         // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
-        ended.ledger = block_in_place(|| recorder.record(ended.error.as_ref(), left));
-        ended.is_recorded = true;
+        ended.noted = Some(block_in_place(|| {
+            recorder.record(ended.error.as_ref(), left)
+        }));
         let exit = ended.error.as_ref().map(AppError::exit);
         if let (Some(site), Some(Exit::Credential)) = (site, exit) {
             // It may have been made anew since its cloud id was told.
@@ -314,8 +312,7 @@ impl Ended {
             place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
-            is_recorded: false,
-            ledger: None,
+            noted: None,
         }
     }
 
@@ -326,8 +323,7 @@ impl Ended {
             place,
             report: outcome.report,
             error,
-            is_recorded: false,
-            ledger: None,
+            noted: None,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::commands::accounts::counts;
+use crate::commands::accounts::{Accounts, Noted};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::pipeline::journal::Left;
-use crate::state::ledger::{Ledger, Ledgers, Run};
+use crate::state::ledger::{Ledgers, Run};
 use crate::state::store::Store;
 use crate::telemetry::meter::Meter;
 
@@ -20,6 +20,8 @@ pub struct Recorder {
     pub name: SourceName,
     /// What counts in the run.
     pub meter: Arc<Meter>,
+    /// Who tells of it meanwhile.
+    pub accounts: Arc<Accounts>,
     /// A one-off run is no part of the source's history.
     pub is_one_off: bool,
     /// Where ledgers live.
@@ -32,15 +34,12 @@ pub struct Recorder {
 
 impl Recorder {
     /// Writes the run, which ended with `error` if with one, into the ledger, while nobody else holds the source.
-    /// Where somebody does, nothing is written: that run keeps the ledger. Blocks.
-    pub fn record(&self, error: Option<&AppError>, left: Option<Left>) -> Option<Ledger> {
+    /// Where somebody does, nothing is written: that run keeps the ledger. Nor is a state folder begun for a
+    /// run that never came to read. Blocks.
+    pub fn record(&self, error: Option<&AppError>, left: Option<Left>) -> Noted {
         if self.is_one_off {
-            return None;
+            return Noted::Nothing;
         }
-        let (progress, _lock) = match left {
-            Some(left) => (left.progress, left.lock),
-            None => (None, self.store.lock(&self.name).ok()?),
-        };
         let run = Run {
             started: self.start,
             finished: chrono::Utc::now(),
@@ -49,9 +48,18 @@ impl Recorder {
             causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
             hint: error.and_then(AppError::hint_text).map(str::to_owned),
             interrupted: error.is_some_and(AppError::is_interruption),
-            counts: counts(&self.meter),
+            counts: self.accounts.ends(&self.name, &self.meter),
         };
+        let (progress, lock) = match left {
+            Some(left) => (left.progress, Some(left.lock)),
+            None if self.state_dir.is_dir() => (None, self.store.lock(&self.name).ok()),
+            None => (None, None),
+        };
+        if lock.is_none() {
+            return Noted::Unwritten(run);
+        }
         let ledgers = Ledgers::new(&self.state_dir);
-        Some(ledgers.change(&self.name, |ledger| ledger.record(run, progress)))
+        let ledger = ledgers.change(&self.name, |ledger| ledger.record(run, progress));
+        Noted::Written(Box::new(ledger))
     }
 }

@@ -178,10 +178,15 @@ fn a_key_may_come_or_change_later() {
     let key = site.path("key");
     let credential = format!("file:{}", key.display());
     site.set("acme", "credential", credential);
-    let running = follow(&site, "acme");
+    let running = follow(&site, "acme --metrics-file x.prom");
     eventually("the failure", || {
-        site.state().join("ledgers/acme.json").exists()
+        let path = site.path("x.prom");
+        path.exists() && metrics(&site).of("atlaudit_failures_in_a_row", ORG[0], ORG[1]) > Some(0.0)
     });
+    assert!(
+        !site.state().exists(),
+        "a state of a source that was never asked"
+    );
     let write = |text: &str| {
         let new = site.path("key.new");
         fs::write(&new, text).unwrap();

@@ -39,7 +39,11 @@ fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
     }
     assert_eq!(mode(&site.path("deep/er/acme.jsonl")), 0o600);
     let state = files(&site.state());
-    assert_eq!(state.len(), 4, "a checkpoint and a lock of each source");
+    assert_eq!(
+        state.len(),
+        6,
+        "a checkpoint, a lock and a ledger of each source"
+    );
     for (file, _) in state {
         assert_eq!(mode(Path::new(&file)), 0o600, "{file}");
     }

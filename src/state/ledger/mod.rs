@@ -149,6 +149,17 @@ impl Ledger {
     }
 }
 
+impl Totals {
+    /// Where `least` says more, as much as it says.
+    pub fn at_least(&mut self, least: &Totals) {
+        self.counts.at_least(&least.counts);
+        for (code, least) in &least.ends {
+            let count = self.ends.entry(*code).or_default();
+            *count = (*least).max(*count);
+        }
+    }
+}
+
 impl Counts {
     /// Adds what `more` says.
     pub fn add(&mut self, more: &Counts) {
@@ -272,16 +283,16 @@ mod tests {
 
     #[test]
     fn counters_never_fall_below_what_was_told() {
-        let mut counts = Counts {
-            events: 3,
-            pages: 9,
-            ..Counts::default()
+        let totals = |events, pages, ends: &[(u8, u64)]| Totals {
+            counts: Counts {
+                events,
+                pages,
+                ..Counts::default()
+            },
+            ends: ends.iter().copied().collect(),
         };
-        counts.at_least(&Counts {
-            events: 5,
-            pages: 1,
-            ..Counts::default()
-        });
-        assert_eq!((counts.events, counts.pages), (5, 9));
+        let mut now = totals(3, 9, &[(0, 4), (3, 1)]);
+        now.at_least(&totals(5, 1, &[(0, 3), (7, 2)]));
+        assert_eq!(now, totals(5, 9, &[(0, 4), (3, 1), (7, 2)]));
     }
 }
