@@ -136,7 +136,8 @@ impl Accounts {
             account.running = None;
             match noted {
                 Noted::Written(ledger) => account.ledger = *ledger,
-                Noted::Unwritten(run) => account.ledger.record(run, None),
+                // Not counted: the next process could not go on from there, and its counters would fall.
+                Noted::Unwritten(run) => account.ledger.ended(run),
                 Noted::Nothing => {}
             }
         }

@@ -155,7 +155,7 @@ const WAITS: (&str, &str) = (
 
 const RUNS: (&str, &str) = (
     "atlaudit_runs_total",
-    "Runs that have ended, by exit code; 0 is a success.",
+    "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not in it.",
 );
 
 impl MetricsFile {

@@ -117,20 +117,12 @@ pub struct Progress {
 }
 
 impl Ledger {
-    /// Takes note of a run that has ended.
+    /// Takes note of a run that has ended, and of how far it came.
     pub fn record(&mut self, run: Run, progress: Option<Progress>) {
         self.totals.counts.add(&run.counts);
         let ended = self.totals.ends.entry(run.exit_code).or_default();
         *ended = ended.saturating_add(1);
-        match run.exit_code {
-            0 => {
-                self.failures_in_a_row = 0;
-                self.last_success = Some(run.finished);
-            }
-            _ if run.interrupted => {}
-            _ => self.failures_in_a_row = self.failures_in_a_row.saturating_add(1),
-        }
-        self.last_run = Some(run);
+        self.ended(run);
         let Some(progress) = progress else { return };
         if let Some(before) = progress.before
             && self.coverage.of(&before.scope).next().is_none()
@@ -141,6 +133,19 @@ impl Ledger {
             self.coverage.add(read);
         }
         self.position = Some(progress.position);
+    }
+
+    /// Takes note of how a run ended, and counts nothing of it.
+    pub fn ended(&mut self, run: Run) {
+        match run.exit_code {
+            0 => {
+                self.failures_in_a_row = 0;
+                self.last_success = Some(run.finished);
+            }
+            _ if run.interrupted => {}
+            _ => self.failures_in_a_row = self.failures_in_a_row.saturating_add(1),
+        }
+        self.last_run = Some(run);
     }
 
     /// How many runs were recorded.
