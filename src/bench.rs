@@ -107,8 +107,11 @@ impl Load {
     pub fn lines_to_lines(&self) -> Option<usize> {
         let now = Timestamp::from_timestamp_millis(NOW_MS)?;
         let (mut lines, mut length) = (Vec::new(), 0);
-        for line in self.lines.split(|&byte| byte == b'\n') {
-            let text = ByteString::try_from(self.lines.slice_ref(line)).ok()?;
+        let ends = memchr::memchr_iter(b'\n', &self.lines).chain([self.lines.len()]);
+        let mut start = 0;
+        for end in ends {
+            let text = ByteString::try_from(self.lines.slice(start..end)).ok()?;
+            start = end + 1;
             let doc = Document::parse(text).ok()?;
             let record = source::record_of(self.origin.kind, doc);
             let event = normalise::normalise(&self.origin, &record, now);

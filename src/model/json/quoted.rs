@@ -12,6 +12,9 @@ const WIDTH: usize = 16;
 /// Bytes that are read for a block: a copy may begin at any byte of it, and is as long as the whole.
 const READ: usize = 2 * WIDTH;
 
+/// Bytes that a block may write to: itself twice, and what the last copy brings too much.
+const ROOM: usize = 4 * WIDTH;
+
 /// Bytes that room is made for at once, so that a huge text takes little beyond its own.
 const PIECE: usize = 4096;
 
@@ -22,7 +25,7 @@ pub fn append(out: &mut Vec<u8>, text: &[u8]) {
         let start = out.len();
         // Most need an eighth more, none more than twice as much; room must be filled with zeros first.
         for room in [piece.len() + piece.len() / 4, 2 * piece.len()] {
-            out.resize(start + room + 2 * READ, 0);
+            out.resize(start + room + READ + ROOM, 0);
             if let Some(written) = write(piece, out.get_mut(start..).unwrap_or_default()) {
                 out.truncate(start + written);
                 break;
@@ -51,21 +54,23 @@ fn write(piece: &[u8], room: &mut [u8]) -> Option<usize> {
 /// Writes the first half of `read` at `to`; where it ends. What a copy brings from behind that half is written
 /// over later.
 #[inline]
-fn write_block(read: &[u8; READ], room: &mut [u8], mut to: usize) -> Option<usize> {
+fn write_block(read: &[u8; READ], room: &mut [u8], to: usize) -> Option<usize> {
+    let room: &mut [u8; ROOM] = room.get_mut(to..)?.first_chunk_mut()?;
     let block: &[u8; WIDTH] = read.first_chunk()?;
-    *room.get_mut(to..)?.first_chunk_mut()? = *block;
+    *room.first_chunk_mut()? = *block;
     let mut specials = special(*block);
+    let mut marks = 0;
     while specials != 0 {
-        // Less than a block, which spares a check.
+        // Both are less than a block's bytes, which spares the checks.
         let next = specials.trailing_zeros() as usize % WIDTH;
-        let [mark, copy @ ..]: &mut [u8; 1 + WIDTH] =
-            room.get_mut(to + next..)?.first_chunk_mut()?;
+        let at = next + marks % WIDTH;
+        let [mark, copy @ ..]: &mut [u8; 1 + WIDTH] = room.get_mut(at..)?.first_chunk_mut()?;
         *mark = b'\\';
         *copy = *read.get(next..)?.first_chunk()?;
-        to += 1;
+        marks += 1;
         specials &= specials - 1;
     }
-    Some(to + WIDTH)
+    Some(to + WIDTH + marks)
 }
 
 /// One bit for each byte, set where it is a quote or a backslash, the first byte's the lowest.

@@ -1,8 +1,14 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
+//!
+//! Each field and each item is written with the comma behind it, and the end of an object or a list takes the place of
+//! the last one: so no field needs to know whether it is the first.
 
 use super::plain::{is_plain, plain_end};
 use super::quoted;
 use crate::model::time::{Timestamp, append_millis};
+
+/// As long as a key of ours is, with its quotes, the colon and what begins the value.
+const USUAL_START: usize = 40;
 
 /// The fields of an object that is being written.
 pub struct Fields<'o> {
@@ -13,33 +19,30 @@ pub struct Fields<'o> {
 pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Fields<'_>)) {
     out.push(b'{');
     fill(&mut Fields { out });
-    out.push(b'}');
+    close(out, b'}');
 }
 
 impl Fields<'_> {
     /// A text.
     #[inline]
     pub fn text(&mut self, key: &str, text: &str) {
-        self.key(key);
-        string(self.out, text);
+        self.begin(key, b"\":\"");
+        text_and_end(self.out, text);
     }
 
     /// A word of ours, which needs no escape.
     #[inline]
     pub fn word(&mut self, key: &str, word: &'static str) {
-        self.key(key);
-        self.out.push(b'"');
+        self.begin(key, b"\":\"");
         self.out.extend_from_slice(word.as_bytes());
-        self.out.push(b'"');
+        self.out.extend_from_slice(b"\",");
     }
 
     /// Fields of ours that are always the same, as JSON writes them: `"a":"b","c":"d"`.
     #[inline]
     pub fn constant(&mut self, fields: &'static str) {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
-        }
         self.out.extend_from_slice(fields.as_bytes());
+        self.out.push(b',');
     }
 
     /// A text, if there is one.
@@ -53,70 +56,55 @@ impl Fields<'_> {
     /// A point in time.
     #[inline]
     pub fn time(&mut self, key: &str, time: Timestamp) {
-        self.key(key);
-        self.out.push(b'"');
+        self.begin(key, b"\":\"");
         append_millis(time, self.out);
-        self.out.push(b'"');
+        self.out.extend_from_slice(b"\",");
     }
 
     /// A whole number.
     #[inline]
     pub fn integer(&mut self, key: &str, number: i64) {
-        self.key(key);
+        self.begin(key, b"\":");
         decimal(self.out, number);
+        self.out.push(b',');
     }
 
     /// A text that is made of parts.
     #[inline]
     pub fn joined(&mut self, key: &str, parts: &[&str]) {
-        self.key(key);
-        self.out.push(b'"');
+        self.begin(key, b"\":\"");
         for part in parts {
             inside(self.out, part);
         }
-        self.out.push(b'"');
+        self.out.extend_from_slice(b"\",");
     }
 
     /// A valid JSON text, as it is.
     pub fn json(&mut self, key: &str, text: &[u8]) {
-        self.key(key);
+        self.begin(key, b"\":");
         self.out.extend_from_slice(text);
+        self.out.push(b',');
     }
 
     /// A valid JSON text without whitespace between its tokens, as a text.
     pub fn json_as_text(&mut self, key: &str, text: &[u8]) {
-        self.key(key);
-        self.out.push(b'"');
+        self.begin(key, b"\":\"");
         quoted::append(self.out, text);
-        self.out.push(b'"');
+        self.out.extend_from_slice(b"\",");
     }
 
     /// An object, if `fill` writes a field of it.
     pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Fields<'_>)) {
         let before = self.out.len();
-        self.key(key);
-        self.out.push(b'{');
+        self.begin(key, b"\":{");
         let inside = self.out.len();
         fill(self);
-        match self.out.len() == inside {
-            true => self.out.truncate(before),
-            false => self.out.push(b'}'),
-        }
+        self.end(before, inside, b'}');
     }
 
     /// A list of objects, one for each of `items`, if there are any.
     pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut Fields<'_>, &T)) {
-        if items.is_empty() {
-            return;
-        }
-        self.key(key);
-        let mut mark = b'[';
-        for item in items {
-            self.out.push(mark);
-            object(self.out, |fields| fill(fields, item));
-            mark = b',';
-        }
-        self.out.push(b']');
+        self.each(key, items.iter(), fill);
     }
 
     /// A list of words of ours, if there are any.
@@ -127,61 +115,79 @@ impl Fields<'_> {
     /// A list of texts, if `fill` writes one.
     pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
         let before = self.out.len();
-        self.key(key);
-        self.out.push(b'[');
+        self.begin(key, b"\":[");
         let inside = self.out.len();
         fill(&mut Texts { out: self.out });
-        match self.out.len() == inside {
-            true => self.out.truncate(before),
-            false => self.out.push(b']'),
-        }
+        self.end(before, inside, b']');
     }
 
     /// A list of objects, one for each that `items` brings, if it brings any.
     pub fn each<T>(
         &mut self,
         key: &str,
-        items: impl Iterator<Item = T>,
-        fill: impl Fn(&mut Fields<'_>, T),
-    ) {
-        self.items(key, items, |out, item| {
-            object(out, |fields| fill(fields, item));
-        });
-    }
-
-    /// A list of texts, if there are any.
-    pub fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
-        self.items(key, texts, string);
-    }
-
-    fn items<T>(
-        &mut self,
-        key: &str,
         mut items: impl Iterator<Item = T>,
-        write: impl Fn(&mut Vec<u8>, T),
+        fill: impl Fn(&mut Fields<'_>, T),
     ) {
         let Some(first) = items.next() else {
             return;
         };
-        self.key(key);
-        self.out.push(b'[');
-        write(self.out, first);
-        for item in items {
+        self.begin(key, b"\":[");
+        for item in std::iter::once(first).chain(items) {
+            object(self.out, |fields| fill(fields, item));
             self.out.push(b',');
-            write(self.out, item);
         }
-        self.out.push(b']');
+        close(self.out, b']');
+        self.out.push(b',');
     }
 
+    /// A list of texts, if there are any.
+    pub fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
+        self.gathered(key, |list| texts.for_each(|text| list.push(text)));
+    }
+
+    /// The end of what began at `before`, of which nothing shall stay if there is nothing behind `inside`.
     #[inline]
-    fn key(&mut self, key: &str) {
-        // No value ends like this, so that this is the object's beginning.
-        match self.out.last() {
-            Some(b'{') => self.out.push(b'"'),
-            _ => self.out.extend_from_slice(b",\""),
+    fn end(&mut self, before: usize, inside: usize, end: u8) {
+        match self.out.len() == inside {
+            true => self.out.truncate(before),
+            false => {
+                close(self.out, end);
+                self.out.push(b',');
+            }
         }
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    }
+
+    /// The key, and `open` behind it: what ends it and begins the value.
+    ///
+    /// Where both are constants, so is all that is written here: put together by the compiler, it is a store or two.
+    #[inline(always)]
+    fn begin(&mut self, key: &str, open: &[u8]) {
+        let mut start = [0; USUAL_START];
+        let Some(whole) = start.get_mut(..1 + key.len() + open.len()) else {
+            return self.begin_long(key, open);
+        };
+        let (before, rest) = whole.split_at_mut(1);
+        let (name, behind) = rest.split_at_mut(key.len());
+        before.copy_from_slice(b"\"");
+        name.copy_from_slice(key.as_bytes());
+        behind.copy_from_slice(open);
+        self.out.extend_from_slice(whole);
+    }
+
+    #[cold]
+    fn begin_long(&mut self, key: &str, open: &[u8]) {
+        for part in [b"\"", key.as_bytes(), open] {
+            self.out.extend_from_slice(part);
+        }
+    }
+}
+
+/// Ends an object or a list: in the place of the comma behind its last part, if it has one.
+#[inline]
+fn close(out: &mut Vec<u8>, end: u8) {
+    match out.last_mut() {
+        Some(last @ b',') => *last = end,
+        _ => out.push(end),
     }
 }
 
@@ -193,12 +199,16 @@ pub struct Texts<'o> {
 impl Texts<'_> {
     /// One more.
     pub fn push(&mut self, text: &str) {
-        // No text ends like this, so that this is the list's beginning.
-        if self.out.last() != Some(&b'[') {
-            self.out.push(b',');
-        }
-        string(self.out, text);
+        self.out.push(b'"');
+        text_and_end(self.out, text);
     }
+}
+
+/// The rest of a text whose quote is written, and the comma behind it.
+#[inline(never)] // called from a hundred places: inside of each it would crowd out the others
+fn text_and_end(out: &mut Vec<u8>, text: &str) {
+    inside(out, text);
+    out.extend_from_slice(b"\",");
 }
 
 /// Appends `text` as a JSON string; only what must be escaped is.
@@ -223,8 +233,8 @@ fn decimal(out: &mut Vec<u8>, number: i64) {
     let mut left = number.unsigned_abs();
     // Two at a time: the division is what costs.
     for (place, pair) in digits.as_chunks_mut().0.iter_mut().enumerate().rev() {
-        let two = (left % 100) as u8;
-        *pair = [b'0' + two / 10, b'0' + two % 10];
+        let two = (left % 100) as usize;
+        *pair = PAIRS.get(two).copied().unwrap_or_default();
         left /= 100;
         if left == 0 {
             at = place * 2 + usize::from(two < 10);
@@ -236,6 +246,17 @@ fn decimal(out: &mut Vec<u8>, number: i64) {
     }
     out.extend_from_slice(digits.get(at..).unwrap_or_default());
 }
+
+/// `00` to `99`.
+static PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
 
 #[cold]
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {

@@ -1,15 +1,21 @@
 //! Owns the codes of countries (ISO 3166-1 alpha-2) by their English names. Sources name a country, and OCSF wants
 //! its code.
 
+use std::sync::LazyLock;
+
+use crate::model::hashing::QuickMap;
+
 /// The code of the country that `text` names, or is the code of. Nothing where it is neither: what a country is called
 /// by other names is not guessed.
 pub fn code(text: &str) -> Option<&str> {
-    if let Ok(at) = CODES.binary_search_by(|(name, _)| (*name).cmp(text)) {
-        return CODES.get(at).map(|(_, code)| *code);
+    if let Some(code) = BY_NAME.get(text) {
+        return Some(code);
     }
     let is_code = text.len() == 2 && CODES.iter().any(|(_, code)| *code == text);
     is_code.then_some(text)
 }
+
+static BY_NAME: LazyLock<QuickMap<&str, &str>> = LazyLock::new(|| CODES.iter().copied().collect());
 
 /// Names, sorted by their bytes. Where a country has two in use, both are here.
 #[rustfmt::skip] // one line each
