@@ -19,7 +19,7 @@ use crate::model::time::parse_api_time;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/render/event.schema.json");
 
 /// Set to anything, it has the file written anew.
-const UPDATE: &str = "ATLAUDIT_UPDATE_SCHEMA";
+const UPDATE: &str = "ATLAUDIT_UPDATE_DOCS";
 
 fn some(text: &'static str) -> Option<std::borrow::Cow<'static, str>> {
     Some(text.into())
