@@ -26,6 +26,7 @@ pub struct Accounts {
 #[derive(Debug)]
 struct Account {
     kind: SourceKind,
+    /// The last day of its credential, by the configuration; else the last run may have known it.
     expires_on: Option<NaiveDate>,
     ledger: Ledger,
     running: Option<Running>,
@@ -212,7 +213,7 @@ impl Account {
         Facts {
             name: name.to_string(),
             kind: self.kind.as_str(),
-            expires_on: self.expires_on,
+            expires_on: self.expires_on.or(ledger.credential_ends()),
             is_running: self.running.is_some(),
             totals,
             last_run: ledger.last_run.clone(),

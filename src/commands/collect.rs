@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::commands::accounts::{Accounts, Noted};
 use crate::commands::connect::Connector;
 use crate::commands::connected::Connected;
+use crate::commands::expiry;
 use crate::commands::record::Recorder;
 use crate::commands::repeats::Repeats;
 use crate::commands::turns::Turns;
@@ -99,6 +100,7 @@ impl<'c> Collection<'c> {
         let place = self.running.len() + self.ended.len();
         let name = settings.name.clone();
         let kind = settings.target.kind().as_str();
+        let end = expiry::end(&settings, credential.as_ref().ok(), None);
         let connected = credential.and_then(|key| self.connector.connect(&settings, &key));
         let meter = connected
             .as_ref()
@@ -111,6 +113,7 @@ impl<'c> Collection<'c> {
             state_dir: self.terms.state_dir.clone(),
             store: self.store.clone(),
             start: self.terms.start,
+            credential_ends: end.map(|end| end.on),
         });
         match connected {
             Ok(connected) => {

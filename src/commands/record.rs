@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use crate::commands::accounts::{Accounts, Noted};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -30,6 +32,8 @@ pub struct Recorder {
     pub store: Store,
     /// The start of the run.
     pub start: Timestamp,
+    /// The last day of the credential, where it is known: kept, since whoever asks later holds no credential.
+    pub credential_ends: Option<NaiveDate>,
 }
 
 impl Recorder {
@@ -48,6 +52,7 @@ impl Recorder {
             causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
             hint: error.and_then(AppError::hint_text).map(str::to_owned),
             interrupted: error.is_some_and(AppError::is_interruption),
+            credential_ends: self.credential_ends,
             counts: self.accounts.ends(&self.name, &self.meter),
         };
         let (progress, lock) = match left {

@@ -52,6 +52,11 @@ fn a_key_lives_in_the_secret_service() {
     let end = kept["expires"].as_str().unwrap();
     let start = format!("acme  org-events  keyring     yes      0d     {end} (in ");
     assert!(lines[1].starts_with(&start), "{table}");
+    // A pull knows it, and leaves it to those who look up no key.
+    site.ok(&["pull", "acme"]);
+    let standing = site.ok(&["status", "--json"]).stdout;
+    let standing: serde_json::Value = serde_json::from_slice(&standing).unwrap();
+    assert_eq!(standing["expires_on"], end, "{standing}");
 
     site.ok(&["auth", "logout", "acme"]);
     assert_eq!(look_up("acme"), "");

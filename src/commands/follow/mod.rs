@@ -45,6 +45,7 @@ pub async fn run(
     accounts.know(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
     let metrics = metrics.map(|path| MetricsFile::open(path, accounts.clone()));
+    let (count, every) = (request.pull.sources.len(), request.every);
     let mut follower = Follower {
         beside: Beside {
             stop,
@@ -63,6 +64,7 @@ pub async fn run(
         },
         rounds: Rounds::new(env, console, accounts),
     };
+    console.say(Level::Notice, &Message::new(following(count, every)));
     let exit = follower.go_on().await;
     if let Some(metrics) = &follower.beside.metrics {
         metrics.close()?;
@@ -72,6 +74,15 @@ pub async fn run(
         console.say(Level::Notice, &Message::new(text));
     }
     Ok(exit)
+}
+
+fn following(count: usize, every: Duration) -> String {
+    let sources = match count {
+        1 => "1 source".to_owned(),
+        count => format!("{count} sources"),
+    };
+    let every = humantime::format_duration(every);
+    format!("follows {sources}, every {every}, until SIGINT (Ctrl-C) or SIGTERM")
 }
 
 /// Pulls, and what is done beside.

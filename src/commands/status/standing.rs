@@ -86,7 +86,7 @@ impl Standing {
             State::Read(history) => history.complete_until,
             _ => None,
         };
-        let expires_on = settings.expires_on;
+        let expires_on = settings.expires_on.or(ledger.credential_ends());
         Standing {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),

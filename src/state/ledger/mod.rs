@@ -6,6 +6,7 @@ mod file;
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Timestamp;
@@ -52,6 +53,9 @@ pub struct Run {
     /// Whether a signal ended it: that is no failure of the source.
     #[serde(default)]
     pub interrupted: bool,
+    /// The last day of the credential that it used, as far as that was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_ends: Option<NaiveDate>,
     /// What it took and brought.
     pub counts: Counts,
 }
@@ -117,6 +121,11 @@ pub struct Progress {
 }
 
 impl Ledger {
+    /// The last day of the credential, as far as the last run knew it.
+    pub fn credential_ends(&self) -> Option<NaiveDate> {
+        self.last_run.as_ref()?.credential_ends
+    }
+
     /// Takes note of a run that has ended, and of how far it came.
     pub fn record(&mut self, run: Run, progress: Option<Progress>) {
         self.totals.counts.add(&run.counts);
@@ -217,6 +226,7 @@ mod tests {
             causes: Vec::new(),
             hint: None,
             interrupted: false,
+            credential_ends: None,
             counts: Counts {
                 events,
                 requests: 2,
@@ -246,6 +256,7 @@ mod tests {
         ledger.record(run(4, 0), None);
         let interrupted = Run {
             interrupted: true,
+            credential_ends: None,
             ..run(3, 0)
         };
         ledger.record(interrupted, None);
