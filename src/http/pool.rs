@@ -131,6 +131,8 @@ impl ClientPool {
 }
 
 fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
+    // reqwest panics without one. Whoever was first has installed the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         // A redirect would carry the credential along, or drop it and end at a login page.

@@ -55,9 +55,9 @@ fn line(meter: &Meter, elapsed: Duration) -> String {
     let events = meter.events.get();
     let rate = (events as f64 / elapsed.as_secs_f64().max(0.001)).round() as u64;
     let mut line = format!(
-        "{} events  {} pages  {}/s",
-        grouped(events),
-        grouped(meter.pages.get()),
+        "{}  {}  {}/s",
+        counted(events, "event"),
+        counted(meter.pages.get(), "page"),
         grouped(rate)
     );
     if let Some(reached) = meter.reached_time() {
@@ -76,6 +76,12 @@ fn line(meter: &Meter, elapsed: Duration) -> String {
         });
     }
     line
+}
+
+/// `1 page`, `1,234 pages`.
+fn counted(number: u64, what: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {what}{end}", grouped(number))
 }
 
 /// `1234567` as `1,234,567`.
