@@ -206,6 +206,7 @@ impl From<SinkError> for AppError {
             SinkError::Gone { .. } => {
                 "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"
             }
+            SinkError::Lost { .. } => "put it back as it was, or begin once more in another folder",
             SinkError::Cut { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }

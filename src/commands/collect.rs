@@ -19,10 +19,10 @@ use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::time::{Timestamp, Window};
+use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::{self, Outcome, SourceRun};
+use crate::pipeline::run::{self, Course, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
@@ -33,6 +33,8 @@ use crate::telemetry::progress::Progress;
 pub struct Terms {
     /// Where checkpoints live.
     pub state_dir: PathBuf,
+    /// What was looked up by earlier runs.
+    pub lookups: Lookups,
     /// The start of the run.
     pub start: Timestamp,
     /// Stop each source after so many events.
@@ -88,13 +90,13 @@ impl<'c> Collection<'c> {
         self.connector.allow(settings, credential);
     }
 
-    /// Starts to pull `settings` with `credential`; `one_off` neither reads nor moves a checkpoint.
+    /// Starts to pull `settings` with `credential`; `course` says what is read.
     /// A source that cannot be started has ended with an error; the others go on.
     pub fn start(
         &mut self,
         settings: SourceSettings,
         credential: Result<Credential, AppError>,
-        one_off: Option<Window>,
+        course: Course,
     ) {
         let place = self.running.len() + self.ended.len();
         let name = settings.name.clone();
@@ -107,7 +109,7 @@ impl<'c> Collection<'c> {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
             accounts: self.terms.accounts.clone(),
-            is_one_off: one_off.is_some(),
+            is_one_off: course.window().is_some(),
             state_dir: self.terms.state_dir.clone(),
             store: self.store.clone(),
             start: self.terms.start,
@@ -119,7 +121,7 @@ impl<'c> Collection<'c> {
                 self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
-                let source = self.source(place, settings, connected, one_off);
+                let source = self.source(place, settings, connected, course);
                 let own = recorder.clone();
                 let pulling = async move {
                     let began = Instant::now();
@@ -149,16 +151,16 @@ impl<'c> Collection<'c> {
         place: usize,
         settings: SourceSettings,
         connected: Connected,
-        one_off: Option<Window>,
+        course: Course,
     ) -> OneSource {
         OneSource {
             place,
             settings,
             connected,
             turns: self.turns.clone(),
-            lookups: Lookups::new(&self.terms.state_dir),
+            lookups: self.terms.lookups.clone(),
             store: self.store.clone(),
-            one_off,
+            course,
             max_events: self.terms.max_events,
             start: self.terms.start,
             stop: self.terms.stop.clone(),
@@ -237,6 +239,7 @@ impl<'c> Collection<'c> {
                     .as_ref()
                     .map_or(Exit::Done, AppError::exit)
                     .code(),
+                interrupted: ended.error.as_ref().is_some_and(AppError::is_interruption),
                 reader_left: ended.error.as_ref().is_some_and(AppError::is_quiet),
                 error: ended.error.as_ref().map(|error| error.text().to_owned()),
                 ..ended.report
@@ -258,7 +261,7 @@ struct OneSource {
     turns: Turns,
     lookups: Lookups,
     store: Store,
-    one_off: Option<Window>,
+    course: Course,
     max_events: Option<u64>,
     start: Timestamp,
     stop: watch::Receiver<Stop>,
@@ -270,7 +273,12 @@ impl OneSource {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
         let begun = async {
             let turn = self.turns.wait().await;
-            Ok::<_, AppError>((turn, self.connected.ready(&self.lookups).await?))
+            Ok::<_, AppError>((
+                turn,
+                self.connected
+                    .ready(&self.lookups, self.course.transcript())
+                    .await?,
+            ))
         };
         let ready = unless_asked(&self.stop, begun).await;
         let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
@@ -284,7 +292,7 @@ impl OneSource {
             origin,
             fetcher,
             store: self.store,
-            one_off: self.one_off,
+            course: self.course,
             max_events: self.max_events,
             start: self.start,
             stop: self.stop,

@@ -43,6 +43,15 @@ pub struct PageLine {
     pub waited_ms: Option<u64>,
 }
 
+impl PageLine {
+    /// Appends it as a line to `text`.
+    pub fn append_to(&self, text: &mut Vec<u8>) {
+        // Into memory, which takes everything.
+        let _ = serde_json::to_writer(&mut *text, self);
+        text.push(b'\n');
+    }
+}
+
 /// What was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRequest {

@@ -204,6 +204,16 @@ impl TypedTime {
     }
 }
 
+impl std::fmt::Display for TypedTime {
+    /// As it can be typed again.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TypedTime::At(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            TypedTime::Ago(span) => humantime::format_duration(*span).fmt(f),
+        }
+    }
+}
+
 impl std::str::FromStr for TypedTime {
     type Err = String;
 
@@ -298,6 +308,16 @@ mod tests {
             resolve("2026-11-01T08:00:00+02:00").as_deref(),
             Ok("2026-11-01T06:00:00.000Z")
         );
+        for text in [
+            "7d",
+            "36h",
+            "90s 5ms",
+            "2026-11-01",
+            "2026-11-01T08:00:00.0001+02:00",
+        ] {
+            let typed: TypedTime = text.parse().unwrap();
+            assert_eq!(typed.to_string().parse(), Ok(typed), "{text}");
+        }
         for bad in ["", "soon", "2026-13-01", "2026-11-01T08:00:00", "-3h", "7"] {
             assert!(resolve(bad).is_err(), "{bad}");
         }

@@ -22,6 +22,7 @@ const LINES: &[&[Room]] = &[
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),
+        ("evidence", &["evidence"]),
         ("render", &["render"]),
         ("sink", &["sink"]),
         ("state", &["state"]),
@@ -57,6 +58,7 @@ const LINES: &[&[Room]] = &[
                 "http::sharing",
                 "http::proxy",
                 "http::reach",
+                "http::witness",
             ],
         ),
         (
