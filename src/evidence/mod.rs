@@ -4,3 +4,5 @@
 pub mod facts;
 pub mod manifest;
 pub mod page;
+pub mod seal;
+pub mod sign;
