@@ -66,6 +66,8 @@ pub enum Command {
     Pull(PullArgs),
     /// Pull again and again, until it is stopped
     Follow(FollowArgs),
+    /// Write what happened in a span of time, and every answer that says so, into a folder that proves itself
+    Export(ExportArgs),
     /// Test each source end to end, step by step
     Check(CheckArgs),
     /// Show how far each source has been read, and how its last run ended
@@ -168,6 +170,29 @@ pub struct FollowArgs {
     /// Write figures as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
+}
+
+/// `export`
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// Sources to export
+    #[arg(value_name = "NAME", required = true, value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// Start of the window, inclusive
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub since: TypedTime,
+    /// End of the window, exclusive [default: the start of the first run]
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub until: Option<TypedTime>,
+    /// The folder to make; one that holds an unfinished export of the same request is gone on with
+    #[arg(long, short, value_name = "DIR", value_parser = values::checked(field::path))]
+    pub output: PathBuf,
+    /// Keep the body of every answer, as it was received
+    #[arg(long)]
+    pub keep_bodies: bool,
+    /// Sign it with the minisign key in this file
+    #[arg(long, value_name = "KEYFILE", value_parser = values::checked(field::path))]
+    pub sign: Option<PathBuf>,
 }
 
 /// `check`

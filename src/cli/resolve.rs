@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
-use crate::cli::{convert, login, pull};
+use crate::cli::{convert, export, login, pull};
 use crate::config::ask::Ask;
 use crate::config::check;
 use crate::config::env::Env;
@@ -60,6 +60,9 @@ pub fn resolve(
     let global = &args.global;
     Ok(match args.command {
         Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Export(typed) => {
+            Action::Export(export::request(typed, global, env, now, outside)?)
+        }
         Command::Convert(typed) => {
             Action::Convert(convert::request(typed, global, env, now, outside)?)
         }

@@ -10,6 +10,7 @@ pub mod convert;
 pub mod demo;
 pub mod dry_run;
 mod expiry;
+pub mod export;
 pub mod follow;
 pub mod man;
 mod metrics;

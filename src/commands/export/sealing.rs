@@ -1,0 +1,25 @@
+//! Owns the way from the command to the sealing of an export: its key, and how its failures are told.
+
+use std::path::Path;
+
+use crate::error::AppError;
+use crate::evidence::facts::Facts;
+use crate::evidence::manifest::Manifest;
+use crate::evidence::seal;
+use crate::evidence::sign::SigningKey;
+
+/// The key in the file `--sign` names, if it does. To be read before anything is asked for.
+///
+/// # Errors
+/// It is no key, or cannot be read.
+pub fn key(path: Option<&Path>) -> Result<Option<SigningKey>, AppError> {
+    Ok(path.map(SigningKey::read).transpose()?)
+}
+
+/// Makes the manifest and all that goes with it.
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn seal(dir: &Path, facts: &Facts, key: Option<&SigningKey>) -> Result<Manifest, AppError> {
+    Ok(seal::seal(dir, facts, key)?)
+}
