@@ -66,7 +66,7 @@ pub enum Command {
     Pull(PullArgs),
     /// Pull again and again, until it is stopped
     Follow(FollowArgs),
-    /// Write what happened in a span of time, and every answer that says so, into a folder that proves itself
+    /// Write a span of time, and every answer that tells of it, into a folder that proves itself
     Export(ExportArgs),
     /// Test each source end to end, step by step
     Check(CheckArgs),
@@ -184,7 +184,7 @@ pub struct ExportArgs {
     /// End of the window, exclusive [default: the start of the first run]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
-    /// The folder to make; one that holds an unfinished export of the same request is gone on with
+    /// The folder to make, or an unfinished export of the same request to go on with
     #[arg(long, short, value_name = "DIR", value_parser = values::checked(field::path))]
     pub output: PathBuf,
     /// Keep the body of every answer, as it was received

@@ -24,7 +24,7 @@ const WORDS: &[Words] = &[
   atlaudit check                           test every source, step by step
   atlaudit pull | jq .action               everything since the last pull
   atlaudit pull acme --since 7d            the last seven days, once more
-  atlaudit export acme --since 7d -o case  the same as evidence: a folder that proves itself
+  atlaudit export acme --since 7d -o x     the same as evidence, in a new folder
   atlaudit convert --format ecs x.jsonl    kept lines in another form",
         more: "\
 Exit codes:
@@ -68,13 +68,13 @@ Under systemd it tells when it is ready, what it does, and, to the watchdog, tha
   atlaudit export acme acme-jira --since 2026-11-01 --until 2026-11-08 --output week --keep-bodies
   atlaudit export acme --since 7d --output evidence --sign minisign.key",
         more: "\
-The folder gets the events, a line for each request and its answer, and a manifest of what was asked,
-what was read and what was not, with a hash of everything: `atlaudit verify DIR` checks it, and so
-does `sha256sum -c SHA256SUMS`. README.txt in it explains it to whoever has only the folder.
+The folder gets the events, a line for each request with its answer, and a manifest: what was asked,
+what was read, what was not, and a hash of every file. `atlaudit verify DIR` checks all of it, and
+`sha256sum -c SHA256SUMS` the files. Its README.txt explains it to whoever has only the folder.
 
-It reads and moves no checkpoint. One that was interrupted is gone on with by the same command, in the
-same words or with the times that they meant when it began: `--since 7d` goes on with those seven days.
-One that could not be read to its end says so in its manifest, ends with 3 and is gone on with alike.
+An export reads and moves no checkpoint of pull. The same command goes on with one that was
+interrupted: `--since 7d` then means the seven days before its first run. What could not be read is
+a gap in the manifest, the exit code is 3, and the same command tries it again.
 
 A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
 midnight UTC) or a span back (36h, 7d).",

@@ -21,6 +21,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
+use crate::pipeline::exported::Whose;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Course, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
@@ -271,6 +272,7 @@ impl OneSource {
     /// Looks up what must be known first, then pulls.
     async fn pull(self, recorder: &Recorder) -> Ended {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
+        let origin = self.connected.origin.clone();
         let begun = async {
             let turn = self.turns.wait().await;
             Ok::<_, AppError>((
@@ -283,7 +285,17 @@ impl OneSource {
         let ready = unless_asked(&self.stop, begun).await;
         let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
             Ok(ready) => ready,
-            Err(error) => return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error),
+            Err(error) => {
+                let whose = Whose {
+                    settings: &self.settings,
+                    origin: &origin,
+                    store: &self.store,
+                    start: self.start,
+                };
+                let kept = block_in_place(|| self.course.keep_vain(whose));
+                let error = kept.err().map_or(error, AppError::from);
+                return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error);
+            }
         };
         let site = self.settings.target.site();
         let site = site.filter(|_| self.settings.target.is_through_gateway());

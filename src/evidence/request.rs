@@ -184,9 +184,9 @@ mod tests {
         let begun = begun("7d", Some("1d"));
         let differs = |wanted: &Wanted| begun.differs(wanted).unwrap();
         let since = differs(&wanted("8d", Some("1d")));
-        assert_eq!(since, "`--since` was 7days, and is 8days now");
+        assert_eq!(since, "`--since` was 7d, and is 8d now");
         let until = differs(&wanted("7d", None));
-        assert_eq!(until, "`--until` was 1day, and is not given now");
+        assert_eq!(until, "`--until` was 1d, and is not given now");
         let mut fewer = wanted("7d", Some("1d"));
         fewer.sources.pop();
         let sources = differs(&fewer);

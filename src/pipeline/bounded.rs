@@ -190,23 +190,23 @@ mod tests {
 
     #[test]
     fn how_far_it_came() {
-        let reached = |order, checkpoint: Option<&Checkpoint>| {
-            let reached = super::reached(order, window(), checkpoint);
+        let come = |order, checkpoint: Option<&Checkpoint>| {
+            let reached = reached(order, window(), checkpoint);
             assert_eq!(reached.from, at("01"));
             (reached.until, reached.to, reached.is_complete)
         };
-        assert_eq!(reached(Order::Ascending, None), (at("01"), at("05"), false));
+        assert_eq!(come(Order::Ascending, None), (at("01"), at("05"), false));
         let mut stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         let amid = (at("03"), at("06"), false);
-        assert_eq!(reached(Order::Ascending, Some(&stream)), amid);
+        assert_eq!(come(Order::Ascending, Some(&stream)), amid);
         stream.watermark = Some(at("30"));
         let beyond = (at("06"), at("06"), false);
-        assert_eq!(reached(Order::Ascending, Some(&stream)), beyond);
+        assert_eq!(come(Order::Ascending, Some(&stream)), beyond);
         stream.complete_until = Some(at("20"));
         let done = (at("06"), at("06"), true);
-        assert_eq!(reached(Order::Ascending, Some(&stream)), done);
+        assert_eq!(come(Order::Ascending, Some(&stream)), done);
         let slices = checkpoint(vec![open("04", None)], Some("02"));
         let amid = (at("04"), at("06"), false);
-        assert_eq!(reached(Order::NewestFirst, Some(&slices)), amid);
+        assert_eq!(come(Order::NewestFirst, Some(&slices)), amid);
     }
 }

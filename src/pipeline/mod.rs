@@ -12,6 +12,7 @@ pub mod bounded;
 pub mod collected;
 mod density;
 pub mod error;
+pub mod exported;
 pub mod fetch;
 pub mod journal;
 mod newest_first;

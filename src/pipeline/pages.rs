@@ -38,6 +38,16 @@ impl Pages {
         self.transcript.is_empty()
     }
 
+    /// Opens the file, so that one that cannot be written is known before anything is asked for.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(&mut self) -> Result<(), RunError> {
+        // It needs no record: whatever lies behind what is committed is cut off.
+        self.sink.prepare()?;
+        Ok(())
+    }
+
     /// Makes every line that there is by now durable.
     ///
     /// # Errors

@@ -14,11 +14,10 @@ use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
-use crate::pipeline::bounded;
 use crate::pipeline::error::RunError;
+use crate::pipeline::exported::{Export, Whose};
 use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal, Left};
-use crate::pipeline::pages::Pages;
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::silence::Silence;
@@ -30,7 +29,7 @@ use crate::sink::lock::is_busy;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
 use crate::source::Order;
-use crate::state::checkpoint::{Kept, OpenWindow};
+use crate::state::checkpoint::OpenWindow;
 use crate::state::store::Store;
 
 /// Pages that the fetcher may be ahead of the writer.
@@ -74,17 +73,6 @@ pub enum Course {
     Export(Export),
 }
 
-/// What an export is beside its source and its output.
-#[derive(Debug, Clone)]
-pub struct Export {
-    /// What is kept of the source.
-    pub window: Window,
-    /// Takes down what is asked and answered.
-    pub transcript: Transcript,
-    /// Where that goes.
-    pub pages: OutputSettings,
-}
-
 impl Course {
     /// The window, where it has one of its own.
     pub fn window(&self) -> Option<Window> {
@@ -92,6 +80,17 @@ impl Course {
             Course::GoesOn => None,
             Course::OneOff(window) => Some(*window),
             Course::Export(export) => Some(export.window),
+        }
+    }
+
+    /// Keeps what was asked and answered by a run that never came to read, where that is wanted. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn keep_vain(&self, whose: Whose<'_>) -> Result<(), RunError> {
+        match self {
+            Course::Export(export) => export.keep_vain(whose),
+            Course::GoesOn | Course::OneOff(_) => Ok(()),
         }
     }
 
@@ -232,25 +231,26 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     let format = settings.output.format;
     let mut step = Step::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
-    let scope = scope(&run.origin);
     let (plan, journal, pages) = match &run.course {
         Course::OneOff(window) => {
             let plan = plan::one_off(order, &reach, *window, run.start);
             (plan, one_off_journal(run)?, None)
         }
         Course::GoesOn => {
+            let scope = scope(&run.origin);
             let held = Held::take(&run.store, &settings.name, &scope)?;
             let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
             let journal = held.begin(&plan, &mut step, &scope, run.start);
             (plan, Some(journal), None)
         }
         Course::Export(export) => {
-            let held = held_export(run, export)?;
-            let found = held.checkpoint.as_ref();
-            let plan = bounded::plan(order, &reach, export.window, found, run.start);
-            let kept = found.and_then(|found| found.kept.clone());
-            let pages = pages(export, kept, &plan, run.start);
-            let journal = held.begin(&plan, &mut step, &scope, run.start);
+            let whose = Whose {
+                settings,
+                origin: &run.origin,
+                store: &run.store,
+                start: run.start,
+            };
+            let (plan, journal, pages) = export.begin(whose, &mut step)?;
             (plan, Some(journal), Some(pages))
         }
     };
@@ -266,27 +266,6 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     let sink = sink::of(&settings.output, account);
     let writer = Writer::new(sink, step, journal, run.fetcher.reader.meter.clone());
     Ok((plan, writer.with_pages(pages)))
-}
-
-/// Takes hold of an export's state, its files cut back to what that says.
-fn held_export<T>(run: &SourceRun<T>, export: &Export) -> Result<Held, RunError> {
-    let (name, scope) = (&run.settings.name, scope(&run.origin));
-    let events = file_of(&run.settings.output)?.unwrap_or_default();
-    let pages = file_of(&export.pages)?.unwrap_or_default();
-    Held::take_export(&run.store, name, &scope, (&events, &pages))
-}
-
-/// The pages of an export that go on from `kept`, or begin.
-fn pages(export: &Export, kept: Option<Kept>, plan: &Plan, start: Timestamp) -> Pages {
-    let end = || plan.windows.last().and_then(|window| window.to);
-    let kept = kept.unwrap_or_else(|| Kept {
-        pages: None,
-        lines: 0,
-        repeats: 0,
-        outside: 0,
-        until: end().or(export.window.to).unwrap_or(start),
-    });
-    Pages::new(export.transcript.clone(), &export.pages, kept)
 }
 
 /// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
@@ -307,7 +286,10 @@ fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
 }
 
 /// The file that is appended to now by `output`, if that is one.
-fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
+///
+/// # Errors
+/// The working directory is gone.
+pub fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
     match &output.path {
         OutputPath::File(template) => {
             path_at(template, output.compression, chrono::Utc::now()).map(Some)

@@ -137,6 +137,9 @@ impl Writer {
     /// # Errors
     /// It cannot be opened.
     pub fn open(&mut self) -> Result<(), RunError> {
+        if let Some(pages) = &mut self.pages {
+            pages.open()?;
+        }
         if let Some(file) = self.sink.prepare()? {
             let is_empty = file.committed == 0;
             self.opened = Some(file);

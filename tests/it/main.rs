@@ -24,6 +24,7 @@ mod demo;
 mod disk_full;
 mod ecs;
 mod expiry;
+mod export;
 mod faults;
 mod files;
 mod follow;

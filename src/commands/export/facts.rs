@@ -18,7 +18,7 @@ pub fn of_source(
     asked: &Asked,
 ) -> SourceFacts {
     let kind = settings.target.kind();
-    let (order, ordered_by) = order_of(kind);
+    let order = Order::of(kind);
     let window = Window {
         from: asked.since,
         to: Some(asked.until),
@@ -37,7 +37,7 @@ pub fn of_source(
         base_url: SafeUrl::new(settings.target.base_url().clone()).to_string(),
         credential: settings.credential.to_string(),
         complete: reached.is_complete,
-        order: ordered_by.to_owned(),
+        order: ordered_by(order).to_owned(),
         windows: windows(&reached),
         gaps: gap(&reached, error.as_deref()).into_iter().collect(),
         dropped: Dropped {
@@ -48,13 +48,11 @@ pub fn of_source(
     }
 }
 
-/// In which order a source of this type is read, and by which of an event's times.
-pub fn order_of(kind: SourceKind) -> (Order, &'static str) {
-    match kind {
-        SourceKind::OrgEvents => (Order::Ascending, "processed_time"),
-        SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => {
-            (Order::NewestFirst, "time")
-        }
+/// By which of an event's times the lines of a source are ordered.
+fn ordered_by(order: Order) -> &'static str {
+    match order {
+        Order::Ascending => "processed_time",
+        Order::NewestFirst => "time",
     }
 }
 

@@ -189,7 +189,8 @@ fn standing(path: &Path) -> io::Result<Standing> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Standing::Free),
         Ok(facts) if !facts.is_dir() => return Ok(Standing::Taken("is no folder")),
-        facts => drop(facts?),
+        Ok(_) => {}
+        Err(error) => return Err(error),
     }
     let (state, is_sealed) = (path.join(STATE), path.join("manifest.json").is_file());
     if state.join(REQUEST).is_file() {

@@ -26,10 +26,12 @@ use crate::evidence::manifest::Manifest;
 use crate::evidence::request::Wanted;
 use crate::exit::Exit;
 use crate::model::time::Window;
+use crate::pipeline::exported::Export;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::{Course, Export};
+use crate::pipeline::run::Course;
 use crate::pipeline::transcript::Transcript;
 use crate::sink::bodies::Bodies;
+use crate::state::StateError;
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::Console;
@@ -173,7 +175,7 @@ fn facts(
     let store = Store::new(&folder.state_dir());
     let sources = request.sources.iter().zip(reports);
     let known = sources.map(|(settings, report)| {
-        let _held = store.lock(&settings.name)?;
+        let _held = store.lock(&settings.name).map_err(still_written)?;
         let checkpoint = store.load(&settings.name)?;
         let asked = &folder.request.asked;
         Ok(facts::of_source(
@@ -184,6 +186,17 @@ fn facts(
         ))
     });
     known.collect()
+}
+
+fn still_written(error: StateError) -> AppError {
+    match error {
+        StateError::Locked { .. } => AppError::new(
+            Exit::Incomplete,
+            "interrupted while files were being written",
+        )
+        .hint("the same command goes on with the export; it has no manifest until then"),
+        other => other.into(),
+    }
 }
 
 /// How the run ended, for the manifest.
