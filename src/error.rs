@@ -221,14 +221,6 @@ impl From<SinkError> for AppError {
     }
 }
 
-impl From<crate::evidence::seal::EvidenceError> for AppError {
-    fn from(error: crate::evidence::seal::EvidenceError) -> AppError {
-        AppError::new(Exit::Output, error.to_string())
-            .because(&error.0)
-            .hint("check that the disk is not full")
-    }
-}
-
 impl From<StateError> for AppError {
     fn from(error: StateError) -> AppError {
         let hint = match &error {

@@ -5,5 +5,3 @@ pub mod facts;
 pub mod manifest;
 pub mod page;
 pub mod request;
-pub mod seal;
-pub mod sign;
