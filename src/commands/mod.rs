@@ -19,7 +19,10 @@ mod record;
 mod repeats;
 pub mod sandbox;
 pub mod schema;
+#[allow(dead_code, reason = "`export` signs")]
+pub mod signing;
 pub mod status;
 mod stop;
 mod summary;
 mod turns;
+pub mod verify;

@@ -40,7 +40,7 @@ pub enum EvidenceError {
     #[error("cannot sign SHA256SUMS: {0}")]
     Sign(String),
     /// The folder is none.
-    #[error("`{path}` is not a folder", path = path.display())]
+    #[error("there is no folder `{path}`", path = path.display())]
     NoFolder {
         /// What was named.
         path: PathBuf,

@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod page;
 mod readme;
 mod report;
+#[allow(dead_code, reason = "`export` seals")]
 pub mod seal;
 pub mod sign;
 mod sums;

@@ -214,9 +214,9 @@ fn id(number: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::testing::SECRET;
 
-    /// A key pair that `minisign -G -W` made.
-    const SECRET: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFSFqXPGILq/cgYACB+Rmjxi7CLyFV1fwH2q4dVVJ6gHdS2fueEva9sFKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+    /// Of [`SECRET`].
     const PUBLIC: &str = "RWQVIWpc8Ygur8FKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZ";
 
     fn key() -> SigningKey {

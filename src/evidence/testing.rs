@@ -11,6 +11,9 @@ use super::hash::sha256;
 use super::page::{AskedSpan, Body, PageLine, PageRequest};
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
+/// A secret key that `minisign -G -W` made.
+pub const SECRET: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFSFqXPGILq/cgYACB+Rmjxi7CLyFV1fwH2q4dVVJ6gHdS2fueEva9sFKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+
 /// Records of a page.
 const PAGE: usize = 25;
 

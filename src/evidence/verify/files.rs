@@ -151,7 +151,11 @@ impl Check<'_> {
             _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
                 Blame::Nobody
             }
-            _ if *file == MANIFEST => Blame::Nobody,
+            // Where README.txt has another hash in the sums, it is the one.
+            _ if *file == MANIFEST && self.sum_of(README) != self.actual(README) => Blame::Nobody,
+            _ if *file == MANIFEST => {
+                Blame::File("is not what README.txt was made from: one of the two was changed")
+            }
             _ => Blame::File("is not what follows from manifest.json: one of the two was changed"),
         }
     }

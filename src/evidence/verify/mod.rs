@@ -13,6 +13,7 @@ mod source;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 pub use finding::{Finding, Place, Signature, Tally, Verdict};
@@ -49,10 +50,15 @@ struct Check<'a> {
 /// # Errors
 /// It is no export, or a folder of it cannot be read. Whatever is wrong with an export's files is no error, but found.
 pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceError> {
-    let kind = fs::metadata(dir).map_err(failed("read", dir))?;
-    if !kind.is_dir() {
-        let path = dir.to_owned();
-        return Err(EvidenceError::NoFolder { path });
+    match fs::metadata(dir) {
+        Ok(facts) if facts.is_dir() => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(failed("read", dir)(error));
+        }
+        _ => {
+            let path = dir.to_owned();
+            return Err(EvidenceError::NoFolder { path });
+        }
     }
     let listing = Listing::of(dir)?;
     if !is_export(&listing) {
