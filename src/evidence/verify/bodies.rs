@@ -30,7 +30,8 @@ impl Check<'_> {
             for (line, is_page, body) in &found.pages.bodies {
                 let file = path_of(&said.facts.name, &body.sha256);
                 let is_there = self.listing.files.contains(&file);
-                if manifest.asked.keep_bodies && *is_page && !is_there && is_same {
+                let is_told = self.findings.names(&file);
+                if manifest.asked.keep_bodies && *is_page && !is_there && is_same && !is_told {
                     let what = format!("its body `{file}` is missing");
                     let pages = &found.pages.entry.file;
                     self.findings.at(pages, Place::Line(*line), what);

@@ -40,6 +40,8 @@ impl Check<'_> {
         let mut all: BTreeSet<String> = self.listing.files.iter().cloned().collect();
         all.extend(summed.cloned());
         all.extend(listed.keys().map(|file| (*file).to_owned()));
+        // Every export has them, whoever names them.
+        all.extend([README, REPORT].map(str::to_owned));
         let mut blames = Vec::new();
         for file in &all {
             let is_there = self.listing.files.contains(file);
@@ -98,6 +100,10 @@ impl Check<'_> {
             (true, true, false) if views.summed.is_some() => {
                 Blame::File("was added: manifest.json does not name it, though SHA256SUMS does")
             }
+            // Without a manifest only they could name it, and they are damaged.
+            (true, ..) if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest => {
+                Blame::Nobody
+            }
             (true, ..) => Blame::File("was added: neither SHA256SUMS nor manifest.json names it"),
             (false, ..) if views.summed.is_some() && views.listed.is_some() => {
                 Blame::File("is missing")
@@ -105,7 +111,7 @@ impl Check<'_> {
             (false, ..) if views.summed.is_some() && has_manifest => {
                 Blame::Sums(format!("names `{file}`, which is not there, and not in manifest.json"))
             }
-            (false, ..) if views.listed.is_some() && self.sums.is_some() => {
+            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => {
                 Blame::Manifest(format!("names `{file}`, which is not there, and not in SHA256SUMS"))
             }
             (false, ..) => Blame::File("is missing"),

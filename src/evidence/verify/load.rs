@@ -25,6 +25,8 @@ pub struct Sums {
     pub hashes: BTreeMap<String, String>,
     /// The line of each, from 1.
     pub lines: BTreeMap<String, u64>,
+    /// Whether every line could be read.
+    pub is_whole: bool,
 }
 
 /// What the file holds; refused where that is more than anyone would write there.
@@ -120,6 +122,7 @@ impl Check<'_> {
             let what = format!("{} more of its lines are not as they are written", bad - TOLD);
             self.findings.file(SUMS, what);
         }
+        known.is_whole = bad == 0;
         self.sums = Some(known);
     }
 }
