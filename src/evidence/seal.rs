@@ -125,3 +125,57 @@ fn sums_of(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
             .map(|(file, sha256)| (file.as_str(), sha256.as_str())),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::{Export, SECRET};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_same_facts_and_lines_make_the_same_seal() {
+        let export = Export::sealed(60);
+        let sums = export.read(SUMS);
+        fs::write(export.path(".atlaudit-x.part"), "of a run that died").unwrap();
+        export.seal();
+        assert_eq!(export.read(SUMS), sums);
+        assert!(!export.path(".atlaudit-x.part").exists());
+        let key = SigningKey::open(&SECRET.into(), None).unwrap();
+        seal(export.dir(), &export.facts, Some(&key)).unwrap();
+        for made in [SUMS, MANIFEST, README, REPORT, SIGNATURE] {
+            let mode = fs::metadata(export.path(made)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{made}");
+        }
+        // Nothing of the way there is left.
+        assert_eq!(fs::read_dir(export.dir()).unwrap().count(), 8);
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_is_refused_and_has_no_sums() {
+        let refused = |change: &dyn Fn(&Export)| {
+            let export = Export::sealed(60);
+            change(&export);
+            let error = seal(export.dir(), &export.facts, None).unwrap_err();
+            assert!(!export.path(SUMS).exists());
+            error.to_string()
+        };
+        let torn = refused(&|export| {
+            let file = "pages/acme.jsonl.zst";
+            let bytes = export.read(file);
+            fs::write(export.path(file), &bytes[..bytes.len() - 3]).unwrap();
+        });
+        assert!(torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "), "{torn}");
+        let unreadable = refused(&|export| {
+            let file = "events/acme.jsonl.zst";
+            let mut lines = export.lines(file);
+            lines[7] = "{}".to_owned();
+            export.repack(file, &lines);
+        });
+        assert!(unreadable.contains("line 8: cannot be read"), "{unreadable}");
+        let link = refused(&|export| {
+            std::os::unix::fs::symlink("/", export.path("events/root")).unwrap();
+        });
+        assert_eq!(link, "`events/root` is a link, not a file");
+    }
+}

@@ -40,8 +40,10 @@ impl Check<'_> {
         let mut all: BTreeSet<String> = self.listing.files.iter().cloned().collect();
         all.extend(summed.cloned());
         all.extend(listed.keys().map(|file| (*file).to_owned()));
-        // Every export has them, whoever names them.
-        all.extend([README, REPORT].map(str::to_owned));
+        // Every export has them, whoever names them; one that was never finished lacks more than these.
+        if manifest.is_some() || !self.listing.has_state {
+            all.extend([README, REPORT].map(str::to_owned));
+        }
         let mut blames = Vec::new();
         for file in &all {
             let is_there = self.listing.files.contains(file);

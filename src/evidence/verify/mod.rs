@@ -192,5 +192,7 @@ impl Check<'_> {
 }
 
 #[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 #[path = "verify_tests.rs"]
 mod tests;
