@@ -8,8 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Outside, ResolveError, generate};
 use crate::commands::{
-    auth, check, convert, demo, dry_run, follow, man, pull, sandbox, schema, status,
-    verify,
+    auth, check, convert, demo, dry_run, follow, man, pull, sandbox, schema, status, verify,
 };
 use crate::config::env::Env;
 use crate::config::request::Action;

@@ -16,8 +16,7 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest,
-    VerifyRequest,
+    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};

@@ -63,12 +63,20 @@ fn password(
     let answer = person().map(|mut person| person.secret(&question));
     match answer {
         Some(Ok(password)) => Ok(password),
-        Some(Err(error)) => Err(AppError::new(Exit::Credential, "cannot ask for the password of the signing key")
-            .because(&error)
-            .hint(format!("give it in {SIGN_PASSWORD}"))),
+        Some(Err(error)) => Err(AppError::new(
+            Exit::Credential,
+            "cannot ask for the password of the signing key",
+        )
+        .because(&error)
+        .hint(format!("give it in {SIGN_PASSWORD}"))),
         None => {
-            let what = format!("the signing key `{}` has a password, and there is no terminal to ask for it", path.display());
-            let hint = format!("give it in {SIGN_PASSWORD}, or sign with a key without one (`minisign -G -W`)");
+            let what = format!(
+                "the signing key `{}` has a password, and there is no terminal to ask for it",
+                path.display()
+            );
+            let hint = format!(
+                "give it in {SIGN_PASSWORD}, or sign with a key without one (`minisign -G -W`)"
+            );
             Err(AppError::new(Exit::Credential, what).hint(hint))
         }
     }
@@ -131,7 +139,9 @@ mod tests {
                 assert!(!told.contains(secret), "{told}");
             }
         }
-        let error = open(kept(&encrypted, 0o600).path(), &Env::default(), &mut || None);
+        let error = open(kept(&encrypted, 0o600).path(), &Env::default(), &mut || {
+            None
+        });
         let error = error.unwrap_err();
         assert!(error.text().contains("no terminal"), "{error:?}");
     }

@@ -56,7 +56,9 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
         Err(_) => typed.to_owned(),
     };
     PublicKey::read(&text).map_err(|_| {
-        refused(format!("`{typed}` is neither a minisign public key nor a file that holds one"))
+        refused(format!(
+            "`{typed}` is neither a minisign public key nor a file that holds one"
+        ))
     })
 }
 
@@ -69,8 +71,9 @@ fn different(findings: &[Finding]) -> AppError {
         counted(findings.len() as u64, "difference"),
         counted(files.len() as u64, "file"),
     );
-    AppError::new(Exit::Different, what)
-        .hint("leave it as it is, and compare it with another copy; nothing was changed by this check")
+    AppError::new(Exit::Different, what).hint(
+        "leave it as it is, and compare it with another copy; nothing was changed by this check",
+    )
 }
 
 /// What is said besides the differences.
@@ -104,7 +107,8 @@ fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
         say(Level::Notice, what);
     }
     if verdict.is_complete == Some(false) {
-        let text = "this export is INCOMPLETE: it says itself that not all that was asked for was read";
+        let text =
+            "this export is INCOMPLETE: it says itself that not all that was asked for was read";
         let mut message = Message::new(text);
         message.causes.clone_from(&verdict.missing);
         all.push((Level::Warning, message));

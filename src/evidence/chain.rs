@@ -67,7 +67,7 @@ impl Chain {
         link.update(entry.finalize());
         self.head = link.finalize().into();
         self.lines += 1;
-        if self.lines % BLOCK == 0 {
+        if self.lines.is_multiple_of(BLOCK) {
             self.marks.push(self.head);
         }
     }
@@ -127,10 +127,19 @@ mod tests {
     #[test]
     fn only_the_first_whole_member_is_cut() {
         for (line, wanted) in [
-            (r#"{"observed_time":"a","b":1,"observed_time":"c","d":2}"#, r#"{"b":1,"observed_time":"c","d":2}"#),
+            (
+                r#"{"observed_time":"a","b":1,"observed_time":"c","d":2}"#,
+                r#"{"b":1,"observed_time":"c","d":2}"#,
+            ),
             (r#"{"observed_time":"a"}"#, r#"{"observed_time":"a"}"#),
-            (r#"{"observed_time":"a"} {"observed_time":"b","c":1}"#, r#"{"observed_time":"a"} {"c":1}"#),
-            (r#"{"a":"\"observed_time\":\"x\",","observed_time":"b","c":1}"#, r#"{"a":"\"observed_time\":\"x\",","c":1}"#),
+            (
+                r#"{"observed_time":"a"} {"observed_time":"b","c":1}"#,
+                r#"{"observed_time":"a"} {"c":1}"#,
+            ),
+            (
+                r#"{"a":"\"observed_time\":\"x\",","observed_time":"b","c":1}"#,
+                r#"{"a":"\"observed_time\":\"x\",","c":1}"#,
+            ),
             (r#"{"observed_time":"a"#, r#"{"observed_time":"a"#),
             ("", ""),
         ] {

@@ -16,8 +16,8 @@ mod report;
 pub mod seal;
 pub mod sign;
 mod sums;
+pub mod survey;
 #[cfg(test)]
 mod testing;
-pub mod survey;
 pub mod verify;
 mod whole;

@@ -7,7 +7,8 @@ use crate::model::time::{Timestamp, format_millis};
 
 /// The text, for this manifest, whose file has this SHA-256.
 pub fn text(manifest: &Manifest, sha256: &str) -> String {
-    let mut text = String::from("EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n");
+    let mut text =
+        String::from("EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n");
     text.push_str(&what(manifest));
     text.push_str(&sources(manifest));
     text.push_str(FILES);
@@ -78,7 +79,10 @@ fn one(source: &SourceEntry) -> String {
     }
     for gap in &facts.gaps {
         let (from, to) = (at(gap.from), at(gap.to));
-        text.push_str(&format!("    NOT READ: {from} to {to}: {}\n", printable(&gap.why)));
+        text.push_str(&format!(
+            "    NOT READ: {from} to {to}: {}\n",
+            printable(&gap.why)
+        ));
     }
     if let Some(error) = &facts.error {
         text.push_str(&format!("    failed: {}\n", printable(error)));
@@ -102,8 +106,10 @@ report.html             the same for eyes; any browser shows it, without a netwo
 SHA256SUMS              the SHA-256 of every other file.
 SHA256SUMS.minisig      a signature of SHA256SUMS, where one was made. It covers every file through it.
 
-To read events:   zstd -dc events/NAME.jsonl.zst | jq .
-With a filter:    zstd -dc events/NAME.jsonl.zst | jq -r 'select(.outcome == \"failure\") | [.time, .action] | @tsv'
+To read the events of a source, all of them or some:
+
+    zstd -dc events/NAME.jsonl.zst | jq .
+    zstd -dc events/NAME.jsonl.zst | jq -r 'select(.outcome == \"failure\") | [.time, .action] | @tsv'
 
 ";
 
@@ -154,3 +160,134 @@ so two exports of the same events have the same chain. This Python computes a ch
         link = sha256(link + sha256(line))
     print(link.hex())
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::Export;
+    use std::process::{Command, Output};
+
+    fn run(export: &Export, program: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command.current_dir(export.dir()).args(args);
+        command.output().unwrap()
+    }
+
+    fn said(output: &Output) -> String {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout.clone()).unwrap()
+    }
+
+    /// The program that the text tells of.
+    fn recipe(text: &str) -> String {
+        let begin = text.find("    import hashlib").unwrap();
+        let lines = text[begin..].lines().map(|line| &line[4..]);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn no_line_is_too_long_to_read() {
+        let export = Export::sealed(60);
+        let text = String::from_utf8(export.read("README.txt")).unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 110, "{line}");
+        }
+        assert!(text.is_ascii());
+    }
+
+    /// Needs sha256sum, zstd, jq and python3.
+    #[test]
+    #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
+    fn what_it_tells_a_person_to_do_works() {
+        let export = Export::sealed(2_100);
+        said(&run(
+            &export,
+            "sha256sum",
+            &["--check", "--strict", "SHA256SUMS"],
+        ));
+        let text = String::from_utf8(export.read("README.txt")).unwrap();
+        let manifest: Manifest = serde_json::from_slice(&export.read("manifest.json")).unwrap();
+        for source in &manifest.sources {
+            for (kind, entry) in [("events", &source.events), ("pages", &source.pages)] {
+                let output = run(
+                    &export,
+                    "python3",
+                    &["-c", &recipe(&text), kind, &entry.file],
+                );
+                assert_eq!(said(&output).trim(), entry.chain, "{}", entry.file);
+            }
+        }
+        let filter = r#"zstd -dc events/acme.jsonl.zst | jq -r 'select(.outcome == "failure") | [.time, .action] | @tsv'"#;
+        assert!(text.contains(&filter.replace("acme", "NAME")));
+        said(&run(&export, "sh", &["-c", filter]));
+        let there = said(&run(
+            &export,
+            "sh",
+            &["-c", "find . -type f | cut -c3- | sort"],
+        ));
+        let named = said(&run(&export, "sh", &["-c", "cut -c67- SHA256SUMS | sort"]));
+        assert_eq!(there.replace("SHA256SUMS\n", ""), named);
+        std::fs::write(export.path("README.txt"), "x").unwrap();
+        assert!(
+            !run(&export, "sha256sum", &["-c", "SHA256SUMS"])
+                .status
+                .success()
+        );
+    }
+
+    /// Needs minisign, and a gigabyte of memory for the password.
+    #[test]
+    #[ignore = "needs the program minisign; the gate runs it"]
+    fn the_program_minisign_takes_our_signatures_and_we_its_keys() {
+        use crate::evidence::sign::{PublicKey, SigningKey};
+        use std::io::Write as _;
+        let keys = tempfile::tempdir().unwrap();
+        let key = |name: &str| keys.path().join(name).to_str().unwrap().to_owned();
+        let minisign = |args: &[&str], typed: &str| {
+            let mut child = Command::new("minisign")
+                .args(args)
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(typed.as_bytes())
+                .unwrap();
+            said(&child.wait_with_output().unwrap());
+        };
+        for (name, password) in [("plain", None), ("locked", Some("hunter2"))] {
+            let (public, secret) = (key(&format!("{name}.pub")), key(&format!("{name}.key")));
+            match password {
+                None => minisign(&["-G", "-W", "-p", &public, "-s", &secret], ""),
+                Some(_) => minisign(&["-G", "-p", &public, "-s", &secret], "hunter2\nhunter2\n"),
+            }
+            let text = std::fs::read_to_string(&secret).unwrap().into();
+            let signing = SigningKey::open(&text, password.map(Into::into).as_ref()).unwrap();
+            let export = Export::unsealed(60);
+            crate::evidence::seal::seal(export.dir(), &export.facts, Some(&signing)).unwrap();
+            said(&run(
+                &export,
+                "minisign",
+                &["-V", "-p", &public, "-m", "SHA256SUMS"],
+            ));
+            said(&run(
+                &export,
+                "minisign",
+                &["-V", "-P", &signing.public(), "-m", "SHA256SUMS"],
+            ));
+            // And the other way: what the program signs.
+            let sums = export.path("SHA256SUMS").to_str().unwrap().to_owned();
+            let typed = password.map(|word| format!("{word}\n")).unwrap_or_default();
+            minisign(&["-S", "-s", &secret, "-m", &sums], &typed);
+            let public = PublicKey::read(&std::fs::read_to_string(&public).unwrap()).unwrap();
+            let verdict = crate::evidence::verify::verify(export.dir(), Some(&public)).unwrap();
+            assert!(verdict.findings.is_empty(), "{verdict:#?}");
+            std::fs::write(export.path("SHA256SUMS"), "x").unwrap();
+            let args = ["-V", "-P", &signing.public(), "-m", "SHA256SUMS"];
+            assert!(!run(&export, "minisign", &args).status.success());
+        }
+    }
+}

@@ -32,12 +32,15 @@ pub fn seal(
         .map(|source| survey_one(dir, facts, source))
         .collect::<Result<Vec<_>, _>>()?;
     let files = files(dir, &found)?;
-    let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files).ok_or(EvidenceError::NoRun)?;
+    let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
+        .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
     whole::write(dir, MANIFEST, |out| out.write_all(&text))?;
     let readme = readme::text(&manifest, &hash::sha256(&text));
     whole::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
-    whole::write(dir, REPORT, |mut out| report::write(dir, &manifest, &mut out))?;
+    whole::write(dir, REPORT, |mut out| {
+        report::write(dir, &manifest, &mut out)
+    })?;
     let sums = sums_of(dir, &manifest)?;
     if let Some(key) = key {
         let signature = key
@@ -144,7 +147,10 @@ mod tests {
         let key = SigningKey::open(&SECRET.into(), None).unwrap();
         seal(export.dir(), &export.facts, Some(&key)).unwrap();
         for made in [SUMS, MANIFEST, README, REPORT, SIGNATURE] {
-            let mode = fs::metadata(export.path(made)).unwrap().permissions().mode();
+            let mode = fs::metadata(export.path(made))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{made}");
         }
         // Nothing of the way there is left.
@@ -165,14 +171,20 @@ mod tests {
             let bytes = export.read(file);
             fs::write(export.path(file), &bytes[..bytes.len() - 3]).unwrap();
         });
-        assert!(torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "), "{torn}");
+        assert!(
+            torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "),
+            "{torn}"
+        );
         let unreadable = refused(&|export| {
             let file = "events/acme.jsonl.zst";
             let mut lines = export.lines(file);
             lines[7] = "{}".to_owned();
             export.repack(file, &lines);
         });
-        assert!(unreadable.contains("line 8: cannot be read"), "{unreadable}");
+        assert!(
+            unreadable.contains("line 8: cannot be read"),
+            "{unreadable}"
+        );
         let link = refused(&|export| {
             std::os::unix::fs::symlink("/", export.path("events/root")).unwrap();
         });

@@ -53,7 +53,10 @@ impl SigningKey {
     ///
     /// # Errors
     /// It is no such key, or the password is wrong.
-    pub fn open(text: &SecretString, password: Option<&SecretString>) -> Result<SigningKey, SignError> {
+    pub fn open(
+        text: &SecretString,
+        password: Option<&SecretString>,
+    ) -> Result<SigningKey, SignError> {
         let text = text.expose_secret();
         let secret = match (is_encrypted(text), password) {
             (false, _) => plain(text).ok_or_else(|| refuse(NO_SECRET_KEY))?,
@@ -77,7 +80,8 @@ impl SigningKey {
         id(self.public.keynum())
     }
 
-    /// The public key, which may be shown to everyone.
+    /// The public key.
+    #[cfg(test)]
     pub fn public(&self) -> String {
         self.public.to_base64()
     }
@@ -175,7 +179,10 @@ impl PublicKey {
         }
         minisign::verify(&self.0, &parsed, Cursor::new(sums), true, false, true)
             .map_err(|_| refuse("it is not this key's signature of SHA256SUMS as it is"))?;
-        if parsed.untrusted_comment().is_ok_and(|comment| comment != COMMENT) {
+        if parsed
+            .untrusted_comment()
+            .is_ok_and(|comment| comment != COMMENT)
+        {
             let what = "its first line is not `minisign`'s own; no signature covers that line";
             return Err(refuse(what));
         }
@@ -253,7 +260,11 @@ mod tests {
             assert!(public.check(&signature[..end], b"sums").is_err(), "{end}");
         }
         for more in ["\n", "x", " "] {
-            assert!(public.check(&format!("{signature}{more}"), b"sums").is_err());
+            assert!(
+                public
+                    .check(&format!("{signature}{more}"), b"sums")
+                    .is_err()
+            );
         }
     }
 
@@ -269,6 +280,9 @@ mod tests {
         }
         let encrypted = SECRET.replace("RWQAAEIy", "RWRTY0Iy");
         let error = SigningKey::open(&encrypted.into(), None).unwrap_err();
-        assert_eq!(error.to_string(), "it is encrypted, and its password is not known");
+        assert_eq!(
+            error.to_string(),
+            "it is encrypted, and its password is not known"
+        );
     }
 }

@@ -76,10 +76,7 @@ mod tests {
     fn a_line_is_what_sha256sum_writes() {
         let hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(text([("a b", hash)]), format!("{hash}  a b\n"));
-        assert_eq!(
-            text([("a\\b\nc", hash)]),
-            format!("\\{hash}  a\\\\b\\nc\n")
-        );
+        assert_eq!(text([("a\\b\nc", hash)]), format!("\\{hash}  a\\\\b\\nc\n"));
         for bad in [
             "",
             "x  a",

@@ -39,7 +39,10 @@ impl Export {
     /// An export of `acme`, by time of processing, and `acme-jira`, by time; with bodies. Not sealed yet.
     pub fn unsealed(events: usize) -> Export {
         let folder = tempfile::tempdir().unwrap();
-        let sources = [("acme", "org-events", events), ("acme-jira", "jira-audit", 30)];
+        let sources = [
+            ("acme", "org-events", events),
+            ("acme-jira", "jira-audit", 30),
+        ];
         for (name, _, events) in sources {
             write_lines(folder.path(), "events", name, &event_lines(name, events));
             let (pages, bodies) = page_lines(name, events);
@@ -95,10 +98,12 @@ impl Export {
     pub fn sum_again(&self, file: &str) {
         let hash = sha256(&self.read(file));
         let sums = String::from_utf8(self.read("SHA256SUMS")).unwrap();
-        let lines = sums.lines().map(|line| match line.ends_with(&format!("  {file}")) {
-            true => format!("{hash}  {file}\n"),
-            false => format!("{line}\n"),
-        });
+        let lines = sums
+            .lines()
+            .map(|line| match line.ends_with(&format!("  {file}")) {
+                true => format!("{hash}  {file}\n"),
+                false => format!("{line}\n"),
+            });
         fs::write(self.path("SHA256SUMS"), lines.collect::<String>()).unwrap();
     }
 
@@ -155,7 +160,8 @@ fn event_lines(name: &str, count: usize) -> Vec<String> {
             _ => time,
         };
         let (time, happened) = (format_millis(time), format_millis(happened));
-        let observed = format_millis(at("2026-11-20T09:30:00Z") + TimeDelta::milliseconds(number as i64));
+        let observed =
+            format_millis(at("2026-11-20T09:30:00Z") + TimeDelta::milliseconds(number as i64));
         let processed = match name {
             "acme" => format!(r#""time":"{happened}","processed_time":"{time}""#),
             _ => format!(r#""time":"{time}""#),
@@ -191,7 +197,10 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
             to: Some(until()),
         }),
         status: Some(200),
-        headers: vec![("date".to_owned(), "Fri, 20 Nov 2026 09:30:00 GMT".to_owned())],
+        headers: vec![(
+            "date".to_owned(),
+            "Fri, 20 Nov 2026 09:30:00 GMT".to_owned(),
+        )],
         received: at("2026-11-20T09:30:00.250Z") + TimeDelta::seconds(number as i64),
         took_ms: 12,
         attempt: 1,

@@ -10,5 +10,9 @@ use super::manifest::Manifest;
 /// # Errors
 /// What the file system says.
 pub fn write(_dir: &Path, manifest: &Manifest, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "<!doctype html><title>Export</title><p>{}", manifest.complete)
+    writeln!(
+        out,
+        "<!doctype html><title>Export</title><p>{}",
+        manifest.complete
+    )
 }

@@ -76,14 +76,7 @@ impl<'a> Surveyor<'a> {
                 return self.troubles.add(number, What::Unreadable(why));
             }
         };
-        let keys = [
-            "schema",
-            "id",
-            "source",
-            "time",
-            "processed_time",
-            "action",
-        ];
+        let keys = ["schema", "id", "source", "time", "processed_time", "action"];
         let [schema, id, source, time, processed, action] = doc.root().fields(keys);
         if !schema.is_some_and(|schema| schema.is(SCHEMA)) {
             let why = "it is not a normalized event";
@@ -109,12 +102,7 @@ impl<'a> Surveyor<'a> {
         self.times(read(time), read(processed), number);
     }
 
-    fn times(
-        &mut self,
-        time: Option<Timestamp>,
-        processed: Option<Timestamp>,
-        number: u64,
-    ) {
+    fn times(&mut self, time: Option<Timestamp>, processed: Option<Timestamp>, number: u64) {
         if let Some(time) = time {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = self.last.max(Some(time));

@@ -29,7 +29,8 @@ impl Check<'_> {
                 self.findings.file(MANIFEST, what);
             }
         }
-        let are_pages_same = pairs(said, &made).all(|(said, made)| is_same_file(&said.pages, &made.pages));
+        let are_pages_same =
+            pairs(said, &made).all(|(said, made)| is_same_file(&said.pages, &made.pages));
         if said.clock != made.clock && are_pages_same {
             let what = "`clock` is not what the first answer makes";
             self.findings.file(MANIFEST, what);

@@ -40,7 +40,10 @@ impl Check<'_> {
             }
         }
         let listing = self.listing;
-        let there = listing.files.iter().filter(|file| file.starts_with("bodies/"));
+        let there = listing
+            .files
+            .iter()
+            .filter(|file| file.starts_with("bodies/"));
         for file in there {
             self.tally.bodies += 1;
             match wanted.get(file) {
@@ -53,7 +56,12 @@ impl Check<'_> {
 
     fn not_checked_bodies(&mut self, source: &str) {
         let prefix = format!("bodies/{source}/");
-        if self.listing.files.iter().any(|file| file.starts_with(&prefix)) {
+        if self
+            .listing
+            .files
+            .iter()
+            .any(|file| file.starts_with(&prefix))
+        {
             let what = format!("{prefix}: the answers that they belong to cannot be read");
             self.not_checked.push(what);
         }
@@ -75,7 +83,8 @@ impl Check<'_> {
         match unpacked(&self.dir.join(file), body.bytes) {
             Ok(there) if there.sha256 == body.sha256 && there.bytes == body.bytes => {}
             Ok(_) => {
-                let what = "is not the body that its answer had: its content has another hash or length";
+                let what =
+                    "is not the body that its answer had: its content has another hash or length";
                 self.findings.file(file, what);
             }
             Err(error) => self.findings.file(file, reason(&error)),

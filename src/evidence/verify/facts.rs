@@ -10,7 +10,11 @@ use crate::model::time::{Timestamp, format_millis};
 pub fn missing(manifest: &Manifest) -> Vec<String> {
     let mut lines = Vec::new();
     for name in &manifest.asked.sources {
-        if !manifest.sources.iter().any(|source| source.facts.name == *name) {
+        if !manifest
+            .sources
+            .iter()
+            .any(|source| source.facts.name == *name)
+        {
             lines.push(format!("source `{}`: nothing was read", printable(name)));
         }
     }
@@ -23,7 +27,10 @@ pub fn missing(manifest: &Manifest) -> Vec<String> {
             lines.push(format!("source `{name}`: {from} to {to}: {why}"));
         }
         if facts.gaps.is_empty() && !facts.complete {
-            let why = facts.error.as_deref().unwrap_or("it was not read to its end");
+            let why = facts
+                .error
+                .as_deref()
+                .unwrap_or("it was not read to its end");
             lines.push(format!("source `{name}`: {}", printable(why)));
         }
     }
@@ -62,9 +69,10 @@ impl Check<'_> {
     pub(super) fn spans(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             // Of answers that were changed nothing can be told, and they were named.
-            let Some(found) = found.as_ref().filter(|found| {
-                said.pages.sha256 == found.pages.entry.sha256
-            }) else {
+            let Some(found) = found
+                .as_ref()
+                .filter(|found| said.pages.sha256 == found.pages.entry.sha256)
+            else {
                 continue;
             };
             let spans = joined(&found.pages.spans);
@@ -92,15 +100,23 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
         return Some(format!("the window from {from} has no length"));
     }
     if !matches!(facts.order.as_str(), "time" | "processed_time") {
-        return Some(format!("nothing can be in the order `{}`", printable(&facts.order)));
+        return Some(format!(
+            "nothing can be in the order `{}`",
+            printable(&facts.order)
+        ));
     }
     let is_open = facts.windows.iter().any(|window| !window.complete)
         || !facts.gaps.is_empty()
         || facts.error.is_some();
     match facts.complete {
-        true if is_open => Some("is said to be complete, and has a gap, an open window or an error".to_owned()),
+        true if is_open => {
+            Some("is said to be complete, and has a gap, an open window or an error".to_owned())
+        }
         true => uncovered(facts, since, until).map(|from| {
-            format!("is said to be complete, and no window covers {}", format_millis(from))
+            format!(
+                "is said to be complete, and no window covers {}",
+                format_millis(from)
+            )
         }),
         false if !is_open => Some("is said to be incomplete, and nothing says why".to_owned()),
         false => None,

@@ -103,19 +103,21 @@ impl Check<'_> {
                 Blame::File("was added: manifest.json does not name it, though SHA256SUMS does")
             }
             // Without a manifest only they could name it, and they are damaged.
-            (true, ..) if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest => {
+            (true, ..)
+                if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest =>
+            {
                 Blame::Nobody
             }
             (true, ..) => Blame::File("was added: neither SHA256SUMS nor manifest.json names it"),
             (false, ..) if views.summed.is_some() && views.listed.is_some() => {
                 Blame::File("is missing")
             }
-            (false, ..) if views.summed.is_some() && has_manifest => {
-                Blame::Sums(format!("names `{file}`, which is not there, and not in manifest.json"))
-            }
-            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => {
-                Blame::Manifest(format!("names `{file}`, which is not there, and not in SHA256SUMS"))
-            }
+            (false, ..) if views.summed.is_some() && has_manifest => Blame::Sums(format!(
+                "names `{file}`, which is not there, and not in manifest.json"
+            )),
+            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => Blame::Manifest(
+                format!("names `{file}`, which is not there, and not in SHA256SUMS"),
+            ),
             (false, ..) => Blame::File("is missing"),
         }
     }
@@ -125,9 +127,7 @@ impl Check<'_> {
         let Views { file, actual, .. } = views;
         let is_as_summed = views.summed.map(|summed| Some(summed) == *actual);
         let bytes = self.actual.get(*file).map(|actual| actual.bytes);
-        let is_as_listed = views
-            .listed
-            .map(|(sha256, _)| Some(sha256) == *actual);
+        let is_as_listed = views.listed.map(|(sha256, _)| Some(sha256) == *actual);
         let is_long = views.listed.is_none_or(|(_, said)| Some(said) == bytes);
         match (is_as_summed, is_as_listed) {
             (Some(false), Some(true)) => Blame::Sums(format!(

@@ -32,7 +32,9 @@ pub struct Sums {
 /// What the file holds; refused where that is more than anyone would write there.
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(largest + 1)
+        .read_to_end(&mut bytes)?;
     match bytes.len() as u64 > largest {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),
@@ -61,7 +63,9 @@ impl Check<'_> {
     /// The manifest, where there is one that can be read.
     pub(super) fn manifest(&mut self) -> Option<Manifest> {
         let absent = match self.listing.has_state {
-            true => "is missing: this export was never finished; the same `export` command goes on with it",
+            true => {
+                "is missing: this export was never finished; the same `export` command goes on with it"
+            }
             false => "is missing",
         };
         let text = self.own(MANIFEST, absent)?;
@@ -119,7 +123,10 @@ impl Check<'_> {
             }
         }
         if bad > TOLD {
-            let what = format!("{} more of its lines are not as they are written", bad - TOLD);
+            let what = format!(
+                "{} more of its lines are not as they are written",
+                bad - TOLD
+            );
             self.findings.file(SUMS, what);
         }
         known.is_whole = bad == 0;

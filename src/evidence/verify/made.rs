@@ -1,7 +1,7 @@
 //! Owns the making anew of what is made from the manifest, to compare it with what is there.
 
-use std::io::{self, BufReader, Read, Write};
 use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use super::{Check, MANIFEST, Manifest, README, REPORT};

@@ -113,7 +113,9 @@ impl Check<'_> {
     fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
         let facts = assemble::facts(manifest);
         let sources = facts.sources.iter();
-        sources.map(|source| self.survey_one(&facts, source)).collect()
+        sources
+            .map(|source| self.survey_one(&facts, source))
+            .collect()
     }
 
     /// Hashes what no survey has read.
@@ -160,11 +162,15 @@ impl Check<'_> {
         for folder in &self.listing.folders {
             let is_body = folder == BODIES
                 || folder.strip_prefix("bodies/").is_some_and(|name| {
-                    manifest.sources.iter().any(|source| source.facts.name == name)
+                    manifest
+                        .sources
+                        .iter()
+                        .any(|source| source.facts.name == name)
                 });
             let is_known = matches!(folder.as_str(), "events" | "pages");
-            if !is_known && !(is_body && manifest.asked.keep_bodies) {
-                self.findings.file(folder, "was added: this export has no such folder");
+            if !(is_known || is_body && manifest.asked.keep_bodies) {
+                self.findings
+                    .file(folder, "was added: this export has no such folder");
             }
         }
         if self.listing.has_state && manifest.complete {
@@ -177,7 +183,9 @@ impl Check<'_> {
         let mut not_checked = self.not_checked;
         let is_complete = manifest.map(|manifest| manifest.complete);
         if self.listing.has_state && is_complete == Some(false) {
-            not_checked.push(format!("{STATE}: it is kept for going on, and no part of the export"));
+            not_checked.push(format!(
+                "{STATE}: it is kept for going on, and no part of the export"
+            ));
         }
         Verdict {
             sums_sha256: self.actual.get(SUMS).map(|summed| summed.sha256.clone()),

@@ -69,7 +69,9 @@ const CHANGES: [(&str, Change); 10] = [
     }),
     ("truncate", |rng, export| {
         let file = any_file(rng, export);
-        rewrite(export, &file, |bytes| bytes.truncate(rng.usize(..bytes.len())))
+        rewrite(export, &file, |bytes| {
+            bytes.truncate(rng.usize(..bytes.len()))
+        })
     }),
     ("append", |rng, export| {
         let file = any_file(rng, export);
@@ -106,7 +108,9 @@ const CHANGES: [(&str, Change); 10] = [
         }
     }),
     ("remove a line", |rng, export| {
-        relined(rng, export, |rng, lines| drop(lines.remove(rng.usize(..lines.len()))))
+        relined(rng, export, |rng, lines| {
+            drop(lines.remove(rng.usize(..lines.len())))
+        })
     }),
     ("swap two lines", |rng, export| {
         relined(rng, export, |rng, lines| {
@@ -129,7 +133,10 @@ const CHANGES: [(&str, Change); 10] = [
 /// What lies in an export, to put it back.
 fn content(export: &Export) -> BTreeMap<String, Vec<u8>> {
     let files = Listing::of(export.dir()).unwrap().files;
-    files.into_iter().map(|file| (file.clone(), export.read(&file))).collect()
+    files
+        .into_iter()
+        .map(|file| (file.clone(), export.read(&file)))
+        .collect()
 }
 
 fn restore(export: &Export, wanted: &BTreeMap<String, Vec<u8>>) {
@@ -177,7 +184,12 @@ fn change_at_random(times: usize) {
         }
         restore(&export, &whole);
     }
-    assert!(wrong.is_empty(), "{} of {times}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {times}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert_eq!(told(&verify(export.dir(), Some(&public)).unwrap()), [""; 0]);
 }
 
@@ -209,9 +221,14 @@ fn every_random_change_is_found_where_the_sums_are_made_anew_too() {
         // A change of the sums alone is undone by that.
         if content(&export) != whole {
             let verdict = verify(export.dir(), None).unwrap();
-            let is_named = changed.iter().any(|file| verdict.findings.iter().any(|finding| finding.file == *file));
+            let is_named = changed
+                .iter()
+                .any(|file| verdict.findings.iter().any(|finding| finding.file == *file));
             if !is_named {
-                wrong.push(format!("{turn}: {name}: {changed:?}: {:#?}", told(&verdict)));
+                wrong.push(format!(
+                    "{turn}: {name}: {changed:?}: {:#?}",
+                    told(&verdict)
+                ));
             }
         }
         restore(&export, &whole);

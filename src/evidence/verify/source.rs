@@ -129,8 +129,12 @@ impl Check<'_> {
         }
         if said.chain == found.chain {
             let what = match said.text_bytes == found.text_bytes && said.marks == found.marks {
-                true => "its events are the same as the manifest says; their packing, or when they were received, is not",
-                false => "its events are the same as the manifest says; what it says of their text is not",
+                true => {
+                    "its events are the same as the manifest says; their packing, or when they were received, is not"
+                }
+                false => {
+                    "its events are the same as the manifest says; what it says of their text is not"
+                }
             };
             let is_events = file.starts_with("events/");
             let what = match is_events {
