@@ -74,6 +74,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Write lines kept earlier once more, in another form
     Convert(ConvertArgs),
+    /// Check that an export is complete and unchanged
+    Verify(VerifyArgs),
     /// Keep, show and remove credentials
     Auth {
         /// What to do with them.
@@ -247,6 +249,20 @@ pub struct ConvertArgs {
     /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
     pub site: Option<String>,
+}
+
+/// `verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// The folder of the export
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The minisign public key to check the signature with: its file, or the key itself
+    #[arg(long, value_name = "FILE|KEY")]
+    pub public_key: Option<String>,
+    /// One JSON object of all that was found, on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `auth login`

@@ -36,7 +36,8 @@ Exit codes:
   5  rate-limited past the longest wait allowed
   6  configuration
   7  state: locked by another run, written by a newer version, or damaged
-  8  output: cannot be written, or its reader went away",
+  8  output: cannot be written, or its reader went away
+  9  verify found a difference",
     },
     Words {
         path: &["pull"],
@@ -112,6 +113,22 @@ names. A normalized event keeps its id, its source and its observed_time; everyt
 from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
 --org-id and --site. A line that cannot be read is told with its number, the others go on, and the
 exit code is 3.",
+    },
+    Words {
+        path: &["verify"],
+        examples: "\
+  atlaudit verify incident-42
+  atlaudit verify incident-42 --public-key incident.pub
+  atlaudit verify incident-42 --json | jq -r '.differences[].file'",
+        more: "\
+Reads every file of an export again, without the network, and computes all that can be computed:
+hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html, signature.
+Each difference is a line on standard error that names the file; then the exit code is 9. An export
+that says it is incomplete verifies, and is warned of. A folder that is no export is an error (2).
+
+Someone who changes an event and makes all else anew that follows from it has made another export,
+sound in itself. Only a signature tells them apart, or the SHA-256 of SHA256SUMS, which `export` and
+`verify` print, noted when the export was made. The public key must not come with the export.",
     },
     Words {
         path: &["auth"],
@@ -253,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn help_names_every_exit_code_but_those_of_later_versions() {
+    fn help_names_every_exit_code() {
         let help = command().render_long_help().to_string();
-        for code in 0..=8 {
+        for code in 0..=9 {
             assert!(help.contains(&format!("\n  {code}  ")), "{code}");
         }
     }

@@ -16,7 +16,7 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest,
+    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
@@ -104,6 +104,11 @@ pub fn resolve(
                 max_lag: typed.max_lag,
             })
         }
+        Command::Verify(typed) => Action::Verify(VerifyRequest {
+            dir: typed.dir,
+            public_key: typed.public_key,
+            json: typed.json,
+        }),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
     })

@@ -27,6 +27,8 @@ pub enum Action {
     Status(StatusRequest),
     /// `convert`
     Convert(ConvertRequest),
+    /// `verify`
+    Verify(VerifyRequest),
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
     /// `auth status`
@@ -148,6 +150,17 @@ impl OneOff {
             .unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
         Window { from, to: Some(to) }
     }
+}
+
+/// What `verify` is asked to do.
+#[derive(Debug, Clone)]
+pub struct VerifyRequest {
+    /// The folder of the export.
+    pub dir: PathBuf,
+    /// The public key, or the file that holds it.
+    pub public_key: Option<String>,
+    /// One JSON object on standard output.
+    pub json: bool,
 }
 
 /// What `convert` is asked to do.

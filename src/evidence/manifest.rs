@@ -34,6 +34,16 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
 }
 
+impl Manifest {
+    /// The text of its file.
+    pub fn text(&self) -> Vec<u8> {
+        // Into memory, of what has only text for keys: it cannot fail.
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+}
+
 /// This machine's clock beside a server's `Date`, which has whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
@@ -118,11 +128,11 @@ pub struct LinesEntry {
     pub bytes: u64,
     /// Bytes of its lines, unpacked.
     pub text_bytes: u64,
-    /// The file's SHA-256, in hex.
+    /// The file's SHA-256, in hex; empty where there is no file, for nothing was ever read.
     pub sha256: String,
-    /// The chain over all lines, in hex.
+    /// The chain's link of the last line, in hex.
     pub chain: String,
-    /// The chain after every thousandth line, in hex.
+    /// The chain's links of every thousandth line, in hex.
     pub marks: Vec<String>,
 }
 

@@ -22,10 +22,10 @@ const LINES: &[&[Room]] = &[
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),
-        ("evidence", &["evidence"]),
         ("render", &["render"]),
         ("sink", &["sink"]),
         ("state", &["state"]),
+        ("evidence", &["evidence"]),
         (
             "http::client",
             &[

@@ -53,7 +53,7 @@ pub async fn run(
     env: &Env,
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
-    let key = sealing::key(request.sign.as_deref())?;
+    let key = sealing::key(request.sign.as_deref(), env)?;
     let wanted = wanted(&request);
     let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
         told::complete_already(console, &request.folder);

@@ -1,7 +1,9 @@
-//! Owns the way from the command to the sealing of an export: its key, and how its failures are told.
+//! Owns the way from the command to the sealing of an export: its key, and the manifest that comes of it.
 
 use std::path::Path;
 
+use crate::commands::signing;
+use crate::config::env::Env;
 use crate::error::AppError;
 use crate::evidence::facts::Facts;
 use crate::evidence::manifest::Manifest;
@@ -12,8 +14,8 @@ use crate::evidence::sign::SigningKey;
 ///
 /// # Errors
 /// It is no key, or cannot be read.
-pub fn key(path: Option<&Path>) -> Result<Option<SigningKey>, AppError> {
-    Ok(path.map(SigningKey::read).transpose()?)
+pub fn key(path: Option<&Path>, env: &Env) -> Result<Option<SigningKey>, AppError> {
+    path.map(|path| signing::key(path, env)).transpose()
 }
 
 /// Makes the manifest and all that goes with it.

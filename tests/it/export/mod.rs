@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{Outputs, Run, Site, files, small};
+use crate::support::{Outputs, Run, Site, blank, files, small};
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
@@ -99,6 +99,9 @@ impl Case {
                 self.bodies_are_sound(name, &pages);
             }
         }
+        let mut verify = blank(Path::new("/nonexistent"), Path::new("/nonexistent"));
+        let verified = Run::from(verify.arg("verify").arg(&self.path).output().unwrap());
+        assert_eq!(verified.code, 0, "{what}: {}", verified.stderr);
         let state = self.path.join(".atlaudit");
         assert_eq!(state.exists(), !self.is_complete(), "{what}");
     }
