@@ -357,3 +357,29 @@ fn another_version_may_word_what_is_made_for_people_otherwise() {
         "{verdict:#?}"
     );
 }
+
+/// To open a pipe waits for ever.
+#[test]
+fn no_pipe_is_opened() {
+    let export = Export::sealed(30);
+    let files = [SUMS, README, REPORT, MANIFEST, "events/acme.jsonl.zst"];
+    for file in files
+        .into_iter()
+        .chain(["pages/acme-jira.jsonl.zst", SIGNATURE])
+    {
+        let path = export.path(file);
+        let before = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        let mut command = std::process::Command::new("mkfifo");
+        assert!(command.arg(&path).status().unwrap().success());
+        let key = SigningKey::open(&SECRET.into(), None).unwrap();
+        let public = PublicKey::read(&key.public()).unwrap();
+        let lines = told(&verify(export.dir(), Some(&public)).unwrap());
+        let wanted = format!("{file}: is neither a file nor a folder");
+        assert!(lines.contains(&wanted), "{lines:#?}");
+        fs::remove_file(&path).unwrap();
+        if let Some(before) = before {
+            fs::write(&path, before).unwrap();
+        }
+    }
+}
