@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Outside, ResolveError, generate};
 use crate::commands::{
-    auth, check, convert, demo, dry_run, follow, man, pull, sandbox, schema, status,
+    auth, check, convert, demo, dry_run, export, follow, man, pull, sandbox, schema, status, verify,
 };
 use crate::config::env::Env;
 use crate::config::request::Action;
@@ -95,6 +95,7 @@ async fn act(
     match action {
         Action::Pull(request) if request.dry_run => dry_run::run(&request, console)?,
         Action::Pull(request) => return pull::run(request, env, console).await,
+        Action::Export(request) => return export::run(request, env, console).await,
         Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
         Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
@@ -104,6 +105,7 @@ async fn act(
         Action::Schema => schema::run()?,
         Action::Follow(request) => return follow::run(request, reread, env, console).await,
         Action::Check(request) => return check::run(&request, env, console).await,
+        Action::Verify(request) => verify::run(&request, console)?,
         Action::Status(request) => status::run(&request, console)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
         Action::Man(None) => stdout::print(&generate::man())?,

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use crate::convert::ConvertError;
 use crate::credentials::CredentialError;
+use crate::evidence::error::EvidenceError;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
 use crate::pipeline::error::RunError;
@@ -206,6 +207,7 @@ impl From<SinkError> for AppError {
             SinkError::Gone { .. } => {
                 "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"
             }
+            SinkError::Lost { .. } => "put it back as it was, or begin once more in another folder",
             SinkError::Cut { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }
@@ -213,6 +215,39 @@ impl From<SinkError> for AppError {
         let is_quiet = matches!(error, SinkError::ReaderGone);
         let mut told = AppError::new(Exit::Output, error.to_string()).hint(hint);
         told.is_quiet = is_quiet;
+        match error.source() {
+            Some(cause) => told.because(cause),
+            None => told,
+        }
+    }
+}
+
+impl From<EvidenceError> for AppError {
+    fn from(error: EvidenceError) -> AppError {
+        let (exit, hint) = match &error {
+            EvidenceError::Io { .. } => (
+                Exit::Output,
+                "check that this user may read and write there, and that the disk is whole and not full",
+            ),
+            EvidenceError::Damaged { .. } => (
+                Exit::Output,
+                "nothing was sealed; export into another folder, and keep this one to see what happened to it",
+            ),
+            EvidenceError::Odd { .. } => (
+                Exit::Output,
+                "nothing was sealed; move it out of the folder, and run the same command again",
+            ),
+            EvidenceError::Sign(_) => (
+                Exit::Output,
+                "nothing was sealed; run the same command again, and see that the key is a good one",
+            ),
+            EvidenceError::NoRun => (Exit::Unexpected, "please report it"),
+            EvidenceError::NoFolder { .. } | EvidenceError::NoExport { .. } => (
+                Exit::Usage,
+                "name the folder that `atlaudit export --output DIR` made",
+            ),
+        };
+        let told = AppError::new(exit, error.to_string()).hint(hint);
         match error.source() {
             Some(cause) => told.because(cause),
             None => told,

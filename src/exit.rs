@@ -21,6 +21,8 @@ pub enum Exit {
     State,
     /// The output cannot be written, or its reader went away.
     Output,
+    /// An export is not what it says it is.
+    Different,
 }
 
 impl Exit {
@@ -36,6 +38,7 @@ impl Exit {
             Exit::Config => 6,
             Exit::State => 7,
             Exit::Output => 8,
+            Exit::Different => 9,
         }
     }
 
@@ -61,7 +64,8 @@ impl Exit {
             Exit::Credential => 5,
             Exit::Output => 6,
             Exit::State => 7,
-            Exit::Unexpected => 8,
+            Exit::Different => 8,
+            Exit::Unexpected => 9,
         }
     }
 }

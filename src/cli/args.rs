@@ -66,12 +66,16 @@ pub enum Command {
     Pull(PullArgs),
     /// Pull again and again, until it is stopped
     Follow(FollowArgs),
+    /// Write a span of time, and every answer that tells of it, into a folder that proves itself
+    Export(ExportArgs),
     /// Test each source end to end, step by step
     Check(CheckArgs),
     /// Show how far each source has been read, and how its last run ended
     Status(StatusArgs),
     /// Write lines kept earlier once more, in another form
     Convert(ConvertArgs),
+    /// Check that an export is complete and unchanged
+    Verify(VerifyArgs),
     /// Keep, show and remove credentials
     Auth {
         /// What to do with them.
@@ -170,6 +174,29 @@ pub struct FollowArgs {
     pub metrics_file: Option<PathBuf>,
 }
 
+/// `export`
+#[derive(Debug, ClapArgs)]
+pub struct ExportArgs {
+    /// Sources to export
+    #[arg(value_name = "NAME", required = true, value_parser = values::text(str::parse::<SourceName>))]
+    pub names: Vec<SourceName>,
+    /// Start of the window, inclusive
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub since: TypedTime,
+    /// End of the window, exclusive [default: the start of the first run]
+    #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
+    pub until: Option<TypedTime>,
+    /// The folder to make, or an unfinished export of the same request to go on with
+    #[arg(long, short, value_name = "DIR", value_parser = values::checked(field::path))]
+    pub output: PathBuf,
+    /// Keep the body of every answer, as it was received
+    #[arg(long)]
+    pub keep_bodies: bool,
+    /// Sign it with the minisign key in this file
+    #[arg(long, value_name = "KEYFILE", value_parser = values::checked(field::path))]
+    pub sign: Option<PathBuf>,
+}
+
 /// `check`
 #[derive(Debug, ClapArgs)]
 pub struct CheckArgs {
@@ -222,6 +249,20 @@ pub struct ConvertArgs {
     /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
     pub site: Option<String>,
+}
+
+/// `verify`
+#[derive(Debug, ClapArgs)]
+pub struct VerifyArgs {
+    /// The folder of the export
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The minisign public key to check the signature with: its file, or the key itself
+    #[arg(long, value_name = "FILE|KEY")]
+    pub public_key: Option<String>,
+    /// One JSON object of all that was found, on standard output
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `auth login`

@@ -24,6 +24,7 @@ const WORDS: &[Words] = &[
   atlaudit check                           test every source, step by step
   atlaudit pull | jq .action               everything since the last pull
   atlaudit pull acme --since 7d            the last seven days, once more
+  atlaudit export acme --since 7d -o x     the same as evidence, in a new folder
   atlaudit convert --format ecs x.jsonl    kept lines in another form",
         more: "\
 Exit codes:
@@ -35,7 +36,8 @@ Exit codes:
   5  rate-limited past the longest wait allowed
   6  configuration
   7  state: locked by another run, written by a newer version, or damaged
-  8  output: cannot be written, or its reader went away",
+  8  output: cannot be written, or its reader went away
+  9  verify found a difference",
     },
     Words {
         path: &["pull"],
@@ -59,6 +61,24 @@ T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a spa
 A source that fails is tried again with the next pull; what goes on failing is told once an hour.
 SIGINT and SIGTERM end it after the current commit, with 0. SIGHUP reads the configuration again.
 Under systemd it tells when it is ready, what it does, and, to the watchdog, that it gets on.",
+    },
+    Words {
+        path: &["export"],
+        examples: "\
+  atlaudit export acme --since 30d --output case-4711
+  atlaudit export acme acme-jira --since 2026-11-01 --until 2026-11-08 --output week --keep-bodies
+  atlaudit export acme --since 7d --output evidence --sign minisign.key",
+        more: "\
+The folder gets the events, a line for each request with its answer, and a manifest: what was asked,
+what was read, what was not, and a hash of every file. `atlaudit verify DIR` checks all of it, and
+`sha256sum -c SHA256SUMS` the files. Its README.txt explains it to whoever has only the folder.
+
+An export reads and moves no checkpoint of pull. The same command goes on with one that was
+interrupted: `--since 7d` then means the seven days before its first run. What could not be read is
+a gap in the manifest, the exit code is 3, and the same command tries it again.
+
+A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
+midnight UTC) or a span back (36h, 7d).",
     },
     Words {
         path: &["check"],
@@ -93,6 +113,22 @@ names. A normalized event keeps its id, its source and its observed_time; everyt
 from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
 --org-id and --site. A line that cannot be read is told with its number, the others go on, and the
 exit code is 3.",
+    },
+    Words {
+        path: &["verify"],
+        examples: "\
+  atlaudit verify incident-42
+  atlaudit verify incident-42 --public-key incident.pub
+  atlaudit verify incident-42 --json | jq -r '.differences[].file'",
+        more: "\
+Reads every file of an export again, without the network, and computes all that can be computed:
+hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html, signature.
+Each difference is a line on standard error that names the file; then the exit code is 9. An export
+that says it is incomplete verifies, and is warned of. A folder that is no export is an error (2).
+
+Someone who changes an event and makes all else anew that follows from it has made another export,
+sound in itself. Only a signature tells them apart, or the SHA-256 of SHA256SUMS, which `export` and
+`verify` print, noted when the export was made. The public key must not come with the export.",
     },
     Words {
         path: &["auth"],
@@ -234,9 +270,9 @@ mod tests {
     }
 
     #[test]
-    fn help_names_every_exit_code_but_those_of_later_versions() {
+    fn help_names_every_exit_code() {
         let help = command().render_long_help().to_string();
-        for code in 0..=8 {
+        for code in 0..=9 {
             assert!(help.contains(&format!("\n  {code}  ")), "{code}");
         }
     }

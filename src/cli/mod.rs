@@ -3,6 +3,7 @@
 pub mod args;
 mod convert;
 pub mod error;
+mod export;
 pub mod generate;
 mod help;
 mod login;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
 use crate::cli::error::ResolveError;
-use crate::cli::{convert, login, pull};
+use crate::cli::{convert, export, login, pull};
 use crate::config::ask::Ask;
 use crate::config::check;
 use crate::config::env::Env;
@@ -16,7 +16,7 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest,
+    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
@@ -60,6 +60,7 @@ pub fn resolve(
     let global = &args.global;
     Ok(match args.command {
         Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Export(typed) => export::action(typed, global, env, now, outside)?,
         Command::Convert(typed) => {
             Action::Convert(convert::request(typed, global, env, now, outside)?)
         }
@@ -101,6 +102,11 @@ pub fn resolve(
                 max_lag: typed.max_lag,
             })
         }
+        Command::Verify(typed) => Action::Verify(VerifyRequest {
+            dir: typed.dir,
+            public_key: typed.public_key,
+            json: typed.json,
+        }),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
     })

@@ -20,10 +20,11 @@ use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::time::{Timestamp, Window};
+use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
+use crate::pipeline::exported::Whose;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::{self, Outcome, SourceRun};
+use crate::pipeline::run::{self, Course, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
@@ -34,6 +35,8 @@ use crate::telemetry::progress::Progress;
 pub struct Terms {
     /// Where checkpoints live.
     pub state_dir: PathBuf,
+    /// What was looked up by earlier runs.
+    pub lookups: Lookups,
     /// The start of the run.
     pub start: Timestamp,
     /// Stop each source after so many events.
@@ -89,13 +92,13 @@ impl<'c> Collection<'c> {
         self.connector.allow(settings, credential);
     }
 
-    /// Starts to pull `settings` with `credential`; `one_off` neither reads nor moves a checkpoint.
+    /// Starts to pull `settings` with `credential`; `course` says what is read.
     /// A source that cannot be started has ended with an error; the others go on.
     pub fn start(
         &mut self,
         settings: SourceSettings,
         credential: Result<Credential, AppError>,
-        one_off: Option<Window>,
+        course: Course,
     ) {
         let place = self.running.len() + self.ended.len();
         let name = settings.name.clone();
@@ -109,7 +112,7 @@ impl<'c> Collection<'c> {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
             accounts: self.terms.accounts.clone(),
-            is_one_off: one_off.is_some(),
+            is_one_off: course.window().is_some(),
             state_dir: self.terms.state_dir.clone(),
             store: self.store.clone(),
             start: self.terms.start,
@@ -122,7 +125,7 @@ impl<'c> Collection<'c> {
                 self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
-                let source = self.source(place, settings, connected, one_off);
+                let source = self.source(place, settings, connected, course);
                 let own = recorder.clone();
                 let pulling = async move {
                     let began = Instant::now();
@@ -152,16 +155,16 @@ impl<'c> Collection<'c> {
         place: usize,
         settings: SourceSettings,
         connected: Connected,
-        one_off: Option<Window>,
+        course: Course,
     ) -> OneSource {
         OneSource {
             place,
             settings,
             connected,
             turns: self.turns.clone(),
-            lookups: Lookups::new(&self.terms.state_dir),
+            lookups: self.terms.lookups.clone(),
             store: self.store.clone(),
-            one_off,
+            course,
             max_events: self.terms.max_events,
             start: self.terms.start,
             stop: self.terms.stop.clone(),
@@ -240,6 +243,7 @@ impl<'c> Collection<'c> {
                     .as_ref()
                     .map_or(Exit::Done, AppError::exit)
                     .code(),
+                interrupted: ended.error.as_ref().is_some_and(AppError::is_interruption),
                 reader_left: ended.error.as_ref().is_some_and(AppError::is_quiet),
                 error: ended.error.as_ref().map(|error| error.text().to_owned()),
                 ..ended.report
@@ -261,7 +265,7 @@ struct OneSource {
     turns: Turns,
     lookups: Lookups,
     store: Store,
-    one_off: Option<Window>,
+    course: Course,
     max_events: Option<u64>,
     start: Timestamp,
     stop: watch::Receiver<Stop>,
@@ -271,14 +275,30 @@ impl OneSource {
     /// Looks up what must be known first, then pulls.
     async fn pull(self, recorder: &Recorder) -> Ended {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
+        let origin = self.connected.origin.clone();
         let begun = async {
             let turn = self.turns.wait().await;
-            Ok::<_, AppError>((turn, self.connected.ready(&self.lookups).await?))
+            Ok::<_, AppError>((
+                turn,
+                self.connected
+                    .ready(&self.lookups, self.course.transcript())
+                    .await?,
+            ))
         };
         let ready = unless_asked(&self.stop, begun).await;
         let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
             Ok(ready) => ready,
-            Err(error) => return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error),
+            Err(error) => {
+                let whose = Whose {
+                    settings: &self.settings,
+                    origin: &origin,
+                    store: &self.store,
+                    start: self.start,
+                };
+                let kept = block_in_place(|| self.course.keep_vain(whose));
+                let error = kept.err().map_or(error, AppError::from);
+                return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error);
+            }
         };
         let site = self.settings.target.site();
         let site = site.filter(|_| self.settings.target.is_through_gateway());
@@ -287,7 +307,7 @@ impl OneSource {
             origin,
             fetcher,
             store: self.store,
-            one_off: self.one_off,
+            course: self.course,
             max_events: self.max_events,
             start: self.start,
             stop: self.stop,

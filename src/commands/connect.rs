@@ -122,6 +122,7 @@ impl Connector {
             limits: self.limits(settings, credential),
             patience: Patience::from(connection),
             meter,
+            transcript: None,
         })
     }
 

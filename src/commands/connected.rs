@@ -9,7 +9,7 @@ use crate::crash;
 use crate::error::AppError;
 use crate::http::client::HttpClient;
 use crate::http::error::Unreadable;
-use crate::http::exchange::exchange;
+use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::{Request, Response};
@@ -19,6 +19,7 @@ use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
 use crate::pipeline::people::Directory;
 use crate::pipeline::reader::Reader;
+use crate::pipeline::transcript::Transcript;
 use crate::source::{self, lookup};
 use crate::state::lookups::{Lookups, Told};
 use crate::telemetry::meter::Meter;
@@ -42,6 +43,8 @@ pub struct Asking {
     pub(super) patience: Patience,
     pub(super) room: Room,
     pub(super) meter: Arc<Meter>,
+    /// Takes down every attempt, where that is wanted.
+    pub(super) transcript: Option<Transcript>,
 }
 
 /// What must be looked up, where it is not known from an earlier run.
@@ -65,7 +68,9 @@ impl Connected {
     pub async fn ready(
         mut self,
         lookups: &Lookups,
+        transcript: Option<&Transcript>,
     ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
+        self.asking.transcript = transcript.cloned();
         let base_url = self.product_url(lookups).await?;
         if let Some(Lookup::Whoami) = self.lookup {
             self.origin.reader = self.account(lookups).await;
@@ -78,6 +83,7 @@ impl Connected {
             patience,
             room,
             meter,
+            transcript,
         } = self.asking;
         let reader = Reader {
             directory,
@@ -87,6 +93,7 @@ impl Connected {
             patience,
             room,
             meter,
+            transcript,
         };
         let fetcher = Fetcher {
             reader: Arc::new(reader),
@@ -102,12 +109,9 @@ impl Connected {
         // With room of its own: records that wait for names have theirs already.
         let transport = self.asking.transport.clone().within(Room::default());
         let asking = (transport, limits, self.asking.meter.clone());
-        Some(Directory::new(
-            asking,
-            users_url(base_url),
-            self.origin.clone(),
-            lookups.clone(),
-        ))
+        let (base_url, origin) = (users_url(base_url), self.origin.clone());
+        let directory = Directory::new(asking, base_url, origin, lookups.clone());
+        Some(directory.taken_down(self.asking.transcript.clone()))
     }
 
     /// What stands before the paths of the API.
@@ -193,13 +197,14 @@ impl Asking {
         request: &Request,
         read: impl Fn(&Response) -> Result<P, Unreadable>,
     ) -> Result<P, Failure> {
-        exchange(
+        witnessed(
             transport,
             &self.limits,
             &self.patience,
             &self.meter,
             request,
             read,
+            &self.transcript,
         )
         .await
     }
@@ -212,6 +217,7 @@ impl Asking {
             patience: Patience::none(),
             room: self.room.clone(),
             meter: self.meter.clone(),
+            transcript: self.transcript.clone(),
         }
     }
 }

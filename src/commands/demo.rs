@@ -24,8 +24,10 @@ use crate::exit::Exit;
 use crate::http::sharing::Sharing;
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
+use crate::pipeline::run::Course;
 use crate::sandbox::{self, Options, Sandbox};
 use crate::sink::stdout;
+use crate::state::lookups::Lookups;
 use crate::telemetry::console::Console;
 
 /// Events that a person at a terminal is shown.
@@ -63,8 +65,10 @@ pub async fn run(
         true => OutputPath::File(shown.display().to_string()),
         false => OutputPath::Stdout,
     };
+    let state_dir = folder.path().join("state");
     let terms = Terms {
-        state_dir: folder.path().join("state"),
+        lookups: Lookups::new(&state_dir),
+        state_dir,
         start: chrono::Utc::now(),
         max_events: None,
         stop: stop::requested(),
@@ -76,7 +80,7 @@ pub async fn run(
     let mut connector = Connector::new(Sharing::off());
     let mut collection = Collection::new(terms, &mut connector);
     for (settings, credential) in sources(&sandbox, path, &request)? {
-        collection.start(settings, Ok(credential), None);
+        collection.start(settings, Ok(credential), Course::GoesOn);
     }
     let (reports, exit, elapsed) = collection.finish().await;
     if is_watched {

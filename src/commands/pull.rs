@@ -21,7 +21,9 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
+use crate::pipeline::run::Course;
 use crate::pipeline::stop::{Stop, unless_asked};
+use crate::state::lookups::Lookups;
 use crate::state::notices::Notices;
 use crate::telemetry::console::Console;
 
@@ -45,6 +47,7 @@ pub async fn run(
     };
     let terms = Terms {
         state_dir: request.state_dir.clone(),
+        lookups: Lookups::new(&request.state_dir),
         start: request.now,
         max_events: request.max_events,
         stop: stop::requested(),
@@ -117,9 +120,11 @@ pub(super) fn start<'c>(
         }
     }
     for (settings, credential) in request.sources.iter().zip(credentials) {
-        let one_off = request.one_off;
-        let one_off = one_off.map(|one_off| one_off.window(settings, request.now));
-        collection.start(settings.clone(), credential, one_off);
+        let course = match request.one_off {
+            Some(one_off) => Course::OneOff(one_off.window(settings, request.now)),
+            None => Course::GoesOn,
+        };
+        collection.start(settings.clone(), credential, course);
     }
     collection
 }

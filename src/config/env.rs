@@ -15,6 +15,8 @@ pub const STATE_DIR: &str = "ATLAUDIT_STATE_DIR";
 pub const ORG_ID: &str = "ATLAUDIT_ORG_ID";
 /// The API key of the one organization source.
 pub const API_KEY: &str = "ATLAUDIT_API_KEY";
+/// The password of the key that an export is signed with.
+pub const SIGN_PASSWORD: &str = "ATLAUDIT_SIGN_PASSWORD";
 /// The folder in which all processes of a user share their limits, instead of the usual one.
 pub const QUOTA_DIR: &str = "ATLAUDIT_QUOTA_DIR";
 /// Where systemd keeps a unit's credentials.

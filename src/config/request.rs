@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
 use crate::model::name::{SourceKind, SourceName};
-use crate::model::time::{Timestamp, Window};
+use crate::model::time::{Timestamp, TypedTime, Window};
 
 /// What to do.
 #[derive(Debug)]
@@ -19,12 +19,16 @@ pub enum Action {
     Pull(PullRequest),
     /// `follow`
     Follow(FollowRequest),
+    /// `export`
+    Export(ExportRequest),
     /// `check`
     Check(CheckRequest),
     /// `status`
     Status(StatusRequest),
     /// `convert`
     Convert(ConvertRequest),
+    /// `verify`
+    Verify(VerifyRequest),
     /// `auth login`
     AuthLogin(Box<LoginRequest>),
     /// `auth status`
@@ -72,6 +76,27 @@ pub struct FollowRequest {
     pub pull: PullRequest,
     /// The wait between the end of a pull and the next one.
     pub every: Duration,
+}
+
+/// What `export` is asked to do.
+#[derive(Debug, Clone)]
+pub struct ExportRequest {
+    /// The sources, in the order of the configuration; their own outputs do not matter.
+    pub sources: Vec<SourceSettings>,
+    /// Where what was looked up is kept.
+    pub state_dir: PathBuf,
+    /// The start of the run.
+    pub now: Timestamp,
+    /// `--since`, as it was typed.
+    pub since: TypedTime,
+    /// `--until`
+    pub until: Option<TypedTime>,
+    /// The folder to make, or to go on with.
+    pub folder: PathBuf,
+    /// Keep the bodies of answers.
+    pub keep_bodies: bool,
+    /// The file of the key to sign with.
+    pub sign: Option<PathBuf>,
 }
 
 /// What `check` is asked to do.
@@ -125,6 +150,17 @@ impl OneOff {
             .unwrap_or_else(|| crate::model::time::before(to, source.initial_lookback));
         Window { from, to: Some(to) }
     }
+}
+
+/// What `verify` is asked to do.
+#[derive(Debug, Clone)]
+pub struct VerifyRequest {
+    /// The folder of the export.
+    pub dir: PathBuf,
+    /// The public key, or the file that holds it.
+    pub public_key: Option<String>,
+    /// One JSON object on standard output.
+    pub json: bool,
 }
 
 /// What `convert` is asked to do.

@@ -35,6 +35,18 @@ pub enum Point {
     Packed,
     /// The lines of a commit are durable.
     OutputDurable,
+    /// A body lies durably beside the others, without its name.
+    BodyWritten,
+    /// A body has its name, and the folder does not know for sure.
+    BodyNamed,
+    /// The pages of a commit are durable, its events are not.
+    PagesDurable,
+    /// What is known of an export's runs was replaced.
+    RequestReplaced,
+    /// An export has its manifest, and its state still.
+    Sealed,
+    /// A part of an export's state was removed.
+    StateRemoved,
     /// A finished file has its name, and the folder does not know for sure.
     Finished,
 }

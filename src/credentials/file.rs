@@ -12,14 +12,14 @@ use crate::config::error::Refusal;
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The content of the file at `path`, if others cannot read it.
-pub(super) fn read(path: &Path) -> Result<SecretString, Refusal> {
+pub fn read(path: &Path) -> Result<SecretString, Refusal> {
     let file = open(path)?;
     refuse_open_to_others(&file, path)?;
     content(file, path)
 }
 
 /// The content of a file that something else guards.
-pub(super) fn read_guarded(path: &Path) -> Result<SecretString, Refusal> {
+pub fn read_guarded(path: &Path) -> Result<SecretString, Refusal> {
     content(open(path)?, path)
 }
 

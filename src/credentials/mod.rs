@@ -17,6 +17,7 @@ use crate::config::settings::{CredentialSpec, SourceSettings, Target};
 use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
+pub use file::{read as private_file, read_guarded as guarded_file};
 pub use value::{StoredSecret, check_key};
 
 /// A source's secret and what was kept beside it.

@@ -13,7 +13,9 @@ use super::limit::{Limits, PausedTooLong, wait};
 use super::message::{Request, Response};
 use super::pace::asked_wait;
 use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
+use super::witness::{Attempt, Nobody, Pending, Witness};
 use crate::model::text::printable;
+use crate::model::time::Timestamp;
 use crate::telemetry::meter::{Meter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
@@ -38,6 +40,22 @@ pub async fn exchange<T: Transport, P>(
     request: &Request,
     read: impl Fn(&Response) -> Result<P, Unreadable>,
 ) -> Result<P, Failure> {
+    witnessed(transport, limits, patience, meter, request, read, &Nobody).await
+}
+
+/// The same, and `witness` sees every attempt.
+///
+/// # Errors
+/// As with [`exchange`].
+pub async fn witnessed<T: Transport, P>(
+    transport: &T,
+    limits: &Limits,
+    patience: &Patience,
+    meter: &Meter,
+    request: &Request,
+    read: impl Fn(&Response) -> Result<P, Unreadable>,
+    witness: &impl Witness<P>,
+) -> Result<P, Failure> {
     let mut trail = Trail::new(request);
     let mut history = History::default();
     let mut waited: Option<(WaitReason, Duration)> = None;
@@ -46,15 +64,24 @@ pub async fn exchange<T: Transport, P>(
             return Err(trail.paused(paused));
         }
         let sent = Instant::now();
-        let trouble = match trail.attempt(transport, meter, &read).await {
-            Ok(page) => return Ok(page),
+        let pending = Pending::begin(witness, request, trail.attempts.saturating_add(1));
+        let answer = trail.attempt(transport, meter).await;
+        pending.over();
+        let trouble = match answer.read(&read) {
+            Ok(page) => {
+                witness.saw(&trail.told(&answer), Some(&page));
+                return Ok(page);
+            }
             Err(trouble) => trouble,
         };
         if let Some((reason, delay)) = waited {
             // Not the time spent in `admit` for our own quota: that is no trouble of the server's.
             history.add(reason, delay.saturating_add(sent.elapsed()));
         }
-        let kind = match decide(&trouble.outcome, &history, patience, fastrand::f64()) {
+        let decision = decide(&trouble.outcome, &history, patience, fastrand::f64());
+        witness.saw(&trouble.told(&decision, trail.told(&answer)), None);
+        drop(answer);
+        let kind = match decision {
             Decision::Wait {
                 delay,
                 pause_endpoint,
@@ -115,6 +142,22 @@ pub fn judged(
     Some((decision, Trail::new(request).failure(kind, trouble)))
 }
 
+/// How an attempt ended.
+struct Answer {
+    result: Result<Response, TransportError>,
+    took: Duration,
+    ended: Timestamp,
+}
+
+impl Answer {
+    fn read<P>(&self, read: impl Fn(&Response) -> Result<P, Unreadable>) -> Result<P, Trouble> {
+        match &self.result {
+            Ok(response) => page(response, read),
+            Err(error) => Err(Trouble::transport(error)),
+        }
+    }
+}
+
 /// An attempt that brought no page.
 struct Trouble {
     outcome: Outcome,
@@ -152,6 +195,18 @@ impl Trouble {
         match self.status {
             Some(status) => format!("{status}: {}", self.message),
             None => self.message.clone(),
+        }
+    }
+
+    /// `attempt`, with what was wrong and what was decided about it.
+    fn told<'b>(&'b self, decision: &Decision, attempt: Attempt<'b>) -> Attempt<'b> {
+        Attempt {
+            error: Some(&self.message),
+            waits: match decision {
+                Decision::Wait { delay, .. } => Some(*delay),
+                Decision::GiveUp(_) | Decision::Done => None,
+            },
+            ..attempt
         }
     }
 
@@ -201,21 +256,35 @@ impl<'a> Trail<'a> {
         }
     }
 
-    async fn attempt<T: Transport, P>(
-        &mut self,
-        transport: &T,
-        meter: &Meter,
-        read: impl Fn(&Response) -> Result<P, Unreadable>,
-    ) -> Result<P, Trouble> {
+    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &Meter) -> Answer {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);
         let sent = Instant::now();
-        let response = transport.send(self.request).await;
-        let response = response.map_err(|error| Trouble::transport(&error))?;
-        meter.answered(sent.elapsed());
-        meter.limited.add(u64::from(response.status == 429));
-        page(&response, read)
+        let result = transport.send(self.request).await;
+        let answer = Answer {
+            result,
+            took: sent.elapsed(),
+            ended: Utc::now(),
+        };
+        if let Ok(response) = &answer.result {
+            meter.answered(answer.took);
+            meter.limited.add(u64::from(response.status == 429));
+        }
+        answer
+    }
+
+    /// What a witness is told of the attempt that ended with `answer`.
+    fn told<'b>(&'b self, answer: &'b Answer) -> Attempt<'b> {
+        Attempt {
+            request: self.request,
+            number: self.attempts,
+            ended: answer.ended,
+            took: answer.took,
+            response: answer.result.as_ref().ok(),
+            error: None,
+            waits: None,
+        }
     }
 
     /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.

@@ -26,3 +26,4 @@ mod shared_window;
 pub mod sharing;
 pub mod watched;
 mod window;
+pub mod witness;

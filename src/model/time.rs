@@ -204,6 +204,24 @@ impl TypedTime {
     }
 }
 
+impl std::fmt::Display for TypedTime {
+    /// As it can be typed again.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            TypedTime::At(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            TypedTime::Ago(span) => {
+                let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+                let seconds = span.as_secs();
+                let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
+                match whole.filter(|_| span.subsec_nanos() == 0) {
+                    Some((unit, name)) => write!(f, "{}{name}", seconds / unit),
+                    None => humantime::format_duration(*span).fmt(f),
+                }
+            }
+        }
+    }
+}
+
 impl std::str::FromStr for TypedTime {
     type Err = String;
 
@@ -297,6 +315,21 @@ mod tests {
         assert_eq!(
             resolve("2026-11-01T08:00:00+02:00").as_deref(),
             Ok("2026-11-01T06:00:00.000Z")
+        );
+        for text in [
+            "7d",
+            "36h",
+            "90s 5ms",
+            "2026-11-01",
+            "2026-11-01T08:00:00.0001+02:00",
+        ] {
+            let typed: TypedTime = text.parse().unwrap();
+            assert_eq!(typed.to_string().parse(), Ok(typed), "{text}");
+        }
+        let shown = |text: &str| text.parse::<TypedTime>().unwrap().to_string();
+        assert_eq!(
+            [shown("40d"), shown("48h"), shown("36h")],
+            ["40d", "2d", "36h"]
         );
         for bad in ["", "soon", "2026-13-01", "2026-11-01T08:00:00", "-3h", "7"] {
             assert!(resolve(bad).is_err(), "{bad}");

@@ -94,6 +94,7 @@ where
             max_wait: Duration::ZERO,
         },
         directory: None,
+        transcript: None,
         meter: Arc::default(),
     };
     Fetcher {

@@ -1,6 +1,8 @@
 //! Owns what a run remembers for the next one: nothing, where it stands, or only how long its
 //! output file is.
 
+use std::path::Path;
+
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
@@ -8,9 +10,10 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::plan::Plan;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
+use crate::sink::exact::cut_back;
 use crate::sink::mend::mend;
 use crate::state::StateError;
-use crate::state::checkpoint::{Checkpoint, OpenWindow};
+use crate::state::checkpoint::{Checkpoint, Kept, OpenWindow};
 use crate::state::ledger::coverage::Span;
 use crate::state::ledger::{Position, Progress};
 use crate::state::store::{Lock, Store};
@@ -65,26 +68,59 @@ impl Held {
     /// # Errors
     /// The state is locked, damaged, newer, or of another scope; an output file cannot be mended.
     pub fn take(store: &Store, name: &SourceName, scope: &str) -> Result<Held, RunError> {
-        let lock = store.lock(name)?;
-        store.remove_leftovers(name)?;
-        let checkpoint = store.load(name)?;
+        let held = Held::locked(store, name)?;
         let others = store.outputs_of_others(name)?;
         let others: Vec<Written> = others.map(|(_, output)| output.clone()).collect();
-        for output in checkpoint.iter().flat_map(|checkpoint| &checkpoint.outputs) {
+        for output in held.outputs() {
             mend(output, name, &others)?;
         }
-        match &checkpoint {
+        held.of(scope)
+    }
+
+    /// The same for an export, whose files `events` and `pages` nobody else writes.
+    ///
+    /// # Errors
+    /// As with [`Held::take`], and what was committed to a file is gone.
+    pub fn take_export(
+        store: &Store,
+        name: &SourceName,
+        scope: &str,
+        (events, pages): (&Path, &Path),
+    ) -> Result<Held, RunError> {
+        let held = Held::locked(store, name)?.of(scope)?;
+        cut_back(events, held.outputs().next_back())?;
+        let kept = held
+            .checkpoint
+            .as_ref()
+            .and_then(|found| found.kept.as_ref());
+        cut_back(pages, kept.and_then(|kept| kept.pages.as_ref()))?;
+        Ok(held)
+    }
+
+    fn locked(store: &Store, name: &SourceName) -> Result<Held, RunError> {
+        let lock = store.lock(name)?;
+        store.remove_leftovers(name)?;
+        Ok(Held {
+            store: store.clone(),
+            name: name.clone(),
+            lock,
+            checkpoint: store.load(name)?,
+        })
+    }
+
+    fn outputs(&self) -> impl DoubleEndedIterator<Item = &Written> {
+        let checkpoint = self.checkpoint.iter();
+        checkpoint.flat_map(|checkpoint| &checkpoint.outputs)
+    }
+
+    fn of(self, scope: &str) -> Result<Held, RunError> {
+        match &self.checkpoint {
             Some(found) if found.scope != scope => Err(RunError::OtherScope {
-                source_name: name.to_string(),
+                source_name: self.name.to_string(),
                 theirs: found.scope.clone(),
                 ours: scope.to_owned(),
             }),
-            _ => Ok(Held {
-                store: store.clone(),
-                name: name.clone(),
-                lock,
-                checkpoint,
-            }),
+            _ => Ok(self),
         }
     }
 
@@ -101,6 +137,7 @@ impl Held {
             written_before: None,
             rhythm: crate::state::rhythm::Rhythm::default(),
             outputs: Vec::new(),
+            kept: None,
             events: 0,
             complete_until: None,
             updated: start,
@@ -162,6 +199,16 @@ impl Journal {
     /// The silence of the source at `now`, as far as its history makes it one.
     pub fn silence(&self, now: Timestamp) -> Option<Silence> {
         Silence::of(&self.checkpoint, now)
+    }
+
+    /// Events that all runs have committed.
+    pub fn events(&self) -> u64 {
+        self.checkpoint.events
+    }
+
+    /// Notes what an export keeps beside the events, as far as it is durable; the next record says so.
+    pub fn keeps(&mut self, kept: Kept) {
+        self.checkpoint.kept = Some(kept);
     }
 
     /// Notes how window `index` will stand when everything taken so far is committed.

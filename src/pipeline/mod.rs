@@ -3,17 +3,21 @@
 //! [`run`] alone knows that order. [`fetch`] asks the server through a [`reader`]: oldest first by
 //! [`ascending`], with [`ahead`] where the server is slow, or slice by slice by [`newest_first`].
 //! [`writer`] writes and moves the checkpoint through [`journal`]. [`plan`], [`walk`], [`parts`],
-//! [`density`], [`collected`], [`step`] and [`silence`] are pure.
+//! [`density`], [`collected`], [`step`] and [`silence`] are pure. What an export keeps beside its events goes from a
+//! [`transcript`] into [`pages`]; what it reads is planned by [`bounded`].
 
 mod ahead;
 mod ascending;
+pub mod bounded;
 pub mod collected;
 mod density;
 pub mod error;
+pub mod exported;
 pub mod fetch;
 pub mod journal;
 mod newest_first;
 mod packed;
+pub mod pages;
 mod parts;
 pub mod people;
 pub mod plan;
@@ -24,5 +28,6 @@ pub mod silence;
 pub mod step;
 pub mod stop;
 mod task;
+pub mod transcript;
 pub mod walk;
 pub mod writer;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::client::Transport;
-use crate::http::exchange::exchange;
+use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::retry::Patience;
@@ -17,6 +17,7 @@ use crate::model::people::{People, User};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
+use crate::pipeline::transcript::Transcript;
 use crate::source::users;
 use crate::state::lookups::{Lookups, Told};
 use crate::telemetry::meter::Meter;
@@ -34,6 +35,7 @@ pub struct Directory<T> {
     lookups: Lookups,
     known: Mutex<People>,
     has_failed: AtomicBool,
+    transcript: Option<Transcript>,
 }
 
 impl<T: Transport> Directory<T> {
@@ -60,7 +62,14 @@ impl<T: Transport> Directory<T> {
             lookups,
             known: Mutex::new(Arc::new(known)),
             has_failed: AtomicBool::new(false),
+            transcript: None,
         }
+    }
+
+    /// The same, whose every attempt is taken down in `transcript`.
+    pub fn taken_down(mut self, transcript: Option<Transcript>) -> Directory<T> {
+        self.transcript = transcript;
+        self
     }
 
     /// Those of whom something is known, after those that `records` lack have been looked up.
@@ -108,13 +117,14 @@ impl<T: Transport> Directory<T> {
     async fn ask(&self, ids: &[String]) -> Result<Vec<(String, User)>, Failure> {
         let request = users::request(&self.base_url, ids);
         let patience = Patience::none();
-        exchange(
+        witnessed(
             &self.transport,
             &self.limits,
             &patience,
             &self.meter,
             &request,
             users::read,
+            &self.transcript,
         )
         .await
     }

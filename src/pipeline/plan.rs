@@ -235,6 +235,7 @@ mod tests {
             written_before: None,
             rhythm: Rhythm::default(),
             outputs: Vec::new(),
+            kept: None,
             events: 0,
             complete_until: None,
             updated: now(),

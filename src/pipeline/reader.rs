@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::http::client::Transport;
-use crate::http::exchange::exchange;
+use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
 use crate::http::message::Response;
@@ -19,6 +19,7 @@ use crate::pipeline::fetch::FetchError;
 use crate::pipeline::packed::Packed;
 use crate::pipeline::people::Directory;
 use crate::pipeline::plan::watermark_of;
+use crate::pipeline::transcript::Transcript;
 use crate::source::{Page, Place, Source};
 use crate::telemetry::meter::Meter;
 
@@ -42,6 +43,8 @@ pub struct Reader<T> {
     pub meter: Arc<Meter>,
     /// Looks up whom its records mean, where that is wanted.
     pub directory: Option<Directory<T>>,
+    /// Takes down every attempt, where that is wanted.
+    pub transcript: Option<Transcript>,
 }
 
 impl<T: Transport> Reader<T> {
@@ -68,13 +71,16 @@ impl<T: Transport> Reader<T> {
             let page = self.source.read(place, response)?;
             Ok((page, response.body.clone()))
         };
-        let (page, body) = exchange(
+        let transcript = self.transcript.as_ref();
+        let witness = transcript.map(|transcript| transcript.of_window(window));
+        let (page, body) = witnessed(
             &self.transport,
             &self.limits,
             &self.patience,
             &self.meter,
             &request,
             read,
+            &witness,
         )
         .await?;
         self.meter.pages.add(1);

@@ -41,6 +41,9 @@ pub struct SourceReport {
     /// What went wrong, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether a signal ended the run.
+    #[serde(skip)]
+    pub interrupted: bool,
     /// Whether the run ended because nobody reads its output any more, as `| head` does.
     #[serde(skip)]
     pub reader_left: bool,
@@ -128,6 +131,7 @@ impl SourceReport {
             complete: false,
             exit_code: 0,
             error: None,
+            interrupted: false,
             reader_left: false,
             took: Duration::ZERO,
             warnings: Vec::new(),

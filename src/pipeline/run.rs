@@ -10,11 +10,12 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use crate::config::settings::{OutputPath, SourceSettings};
+use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
+use crate::pipeline::exported::{Export, Whose};
 use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal, Left};
 use crate::pipeline::plan::{self, Plan, Reach};
@@ -22,6 +23,7 @@ use crate::pipeline::report::SourceReport;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
 use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
+use crate::pipeline::transcript::Transcript;
 use crate::pipeline::writer::{Flow, Writer};
 use crate::sink::lock::is_busy;
 use crate::sink::path::path_at;
@@ -50,14 +52,55 @@ pub struct SourceRun<T> {
     pub fetcher: Fetcher<T>,
     /// Where its checkpoint lives.
     pub store: Store,
-    /// A window that neither reads nor moves the checkpoint.
-    pub one_off: Option<Window>,
+    /// What it reads.
+    pub course: Course,
     /// Stop after so many events.
     pub max_events: Option<u64>,
     /// The start of the run.
     pub start: Timestamp,
     /// What signals have asked for.
     pub stop: watch::Receiver<Stop>,
+}
+
+/// What a run reads, and what it remembers of it.
+#[derive(Debug, Clone)]
+pub enum Course {
+    /// On from the checkpoint, which it moves.
+    GoesOn,
+    /// A window; it neither reads nor moves the checkpoint.
+    OneOff(Window),
+    /// A window of an export, whose checkpoint is its own.
+    Export(Export),
+}
+
+impl Course {
+    /// The window, where it has one of its own.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Course::GoesOn => None,
+            Course::OneOff(window) => Some(*window),
+            Course::Export(export) => Some(export.window),
+        }
+    }
+
+    /// Keeps what was asked and answered by a run that never came to read, where that is wanted. Blocks.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    pub fn keep_vain(&self, whose: Whose<'_>) -> Result<(), RunError> {
+        match self {
+            Course::Export(export) => export.keep_vain(whose),
+            Course::GoesOn | Course::OneOff(_) => Ok(()),
+        }
+    }
+
+    /// What takes down the run's requests, if anything does.
+    pub fn transcript(&self) -> Option<&Transcript> {
+        match self {
+            Course::Export(export) => Some(&export.transcript),
+            Course::GoesOn | Course::OneOff(_) => None,
+        }
+    }
 }
 
 /// How the run of one source ended.
@@ -163,13 +206,14 @@ async fn pull_into<T: Transport + 'static>(
 
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
 fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceReport) {
-    let silence = match run.one_off {
-        Some(_) => (report.events == 0).then_some(Silence::NothingInWindow),
-        None => writer.silence(run.start),
+    let silence = match run.course {
+        Course::OneOff(_) => (report.events == 0).then_some(Silence::NothingInWindow),
+        Course::Export(_) => (writer.events() == 0).then_some(Silence::NothingInWindow),
+        Course::GoesOn => writer.silence(run.start),
     };
     let lookback = run.settings.initial_lookback;
     if let Some(silence) = &silence {
-        let text = silence.text(&run.origin, lookback, run.one_off);
+        let text = silence.text(&run.origin, lookback, run.course.window());
         report.warnings.push(text);
     }
     report.silence = silence;
@@ -187,17 +231,27 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     let format = settings.output.format;
     let mut step = Step::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
-    let (plan, journal) = match run.one_off {
-        Some(window) => {
-            let plan = plan::one_off(order, &reach, window, run.start);
-            (plan, one_off_journal(run)?)
+    let (plan, journal, pages) = match &run.course {
+        Course::OneOff(window) => {
+            let plan = plan::one_off(order, &reach, *window, run.start);
+            (plan, one_off_journal(run)?, None)
         }
-        None => {
+        Course::GoesOn => {
             let scope = scope(&run.origin);
             let held = Held::take(&run.store, &settings.name, &scope)?;
             let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
             let journal = held.begin(&plan, &mut step, &scope, run.start);
-            (plan, Some(journal))
+            (plan, Some(journal), None)
+        }
+        Course::Export(export) => {
+            let whose = Whose {
+                settings,
+                origin: &run.origin,
+                store: &run.store,
+                start: run.start,
+            };
+            let (plan, journal, pages) = export.begin(whose, &mut step)?;
+            (plan, Some(journal), Some(pages))
         }
     };
     refuse_unfinished(run)?;
@@ -211,13 +265,13 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     let account = journal.as_ref().and_then(Journal::output).cloned();
     let sink = sink::of(&settings.output, account);
     let writer = Writer::new(sink, step, journal, run.fetcher.reader.meter.clone());
-    Ok((plan, writer))
+    Ok((plan, writer.with_pages(pages)))
 }
 
 /// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
 /// commit, and our lines would be among it.
 fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
-    let Some(path) = output_file(run)? else {
+    let Some(path) = file_of(&run.settings.output)? else {
         return Ok(());
     };
     let mut others = run.store.outputs_of_others(&run.settings.name)?;
@@ -231,9 +285,11 @@ fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
     }
 }
 
-/// The file that the run appends to now, if it writes to files.
-fn output_file<T>(run: &SourceRun<T>) -> Result<Option<PathBuf>, SinkError> {
-    let output = &run.settings.output;
+/// The file that is appended to now by `output`, if that is one.
+///
+/// # Errors
+/// The working directory is gone.
+pub fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
     match &output.path {
         OutputPath::File(template) => {
             path_at(template, output.compression, chrono::Utc::now()).map(Some)
@@ -244,7 +300,7 @@ fn output_file<T>(run: &SourceRun<T>) -> Result<Option<PathBuf>, SinkError> {
 
 /// A one-off run holds the state only where it appends to a file that the checkpoint keeps account of.
 fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
-    let Some(path) = output_file(run)? else {
+    let Some(path) = file_of(&run.settings.output)? else {
         return Ok(None);
     };
     let name = &run.settings.name;

@@ -12,6 +12,7 @@ use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::Delivery;
 use crate::pipeline::journal::{Journal, Left};
+use crate::pipeline::pages::Pages;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::{Step, Tally};
 use crate::sink::Sink;
@@ -41,6 +42,8 @@ pub struct Writer {
     sink: Box<dyn Sink>,
     step: Step,
     journal: Option<Journal>,
+    /// What an export keeps of the answers.
+    pages: Option<Pages>,
     /// A file that was opened and is not recorded yet.
     opened: Option<Written>,
     meter: Arc<Meter>,
@@ -66,6 +69,7 @@ impl Writer {
             sink,
             step,
             journal,
+            pages: None,
             opened: None,
             meter,
             tally: Tally::default(),
@@ -75,6 +79,17 @@ impl Writer {
             uncommitted_events: 0,
             oldest_uncommitted: None,
         }
+    }
+
+    /// The same, which commits `pages` before the events.
+    pub fn with_pages(mut self, pages: Option<Pages>) -> Writer {
+        self.pages = pages;
+        self
+    }
+
+    /// Events that all runs have committed, as far as they are remembered.
+    pub fn events(&self) -> u64 {
+        self.journal.as_ref().map_or(0, Journal::events)
     }
 
     /// What has been written and committed so far: the rest will come again.
@@ -91,7 +106,10 @@ impl Writer {
 
     /// How long until a commit is due; nothing while there is nothing to commit.
     pub fn commit_due(&self) -> Option<Duration> {
-        let oldest = self.oldest_uncommitted?;
+        let Some(oldest) = self.oldest_uncommitted else {
+            // Answers come also where no event does.
+            return self.pages.as_ref().map(|_| COMMIT_AFTER);
+        };
         Some(match self.uncommitted_bytes >= self.commit_bytes {
             true => Duration::ZERO,
             false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
@@ -119,6 +137,9 @@ impl Writer {
     /// # Errors
     /// It cannot be opened.
     pub fn open(&mut self) -> Result<(), RunError> {
+        if let Some(pages) = &mut self.pages {
+            pages.open()?;
+        }
         if let Some(file) = self.sink.prepare()? {
             let is_empty = file.committed == 0;
             self.opened = Some(file);
@@ -188,6 +209,12 @@ impl Writer {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn commit(&mut self) -> Result<(), RunError> {
+        if let Some(pages) = &mut self.pages {
+            if self.oldest_uncommitted.is_none() && pages.is_idle() {
+                return Ok(());
+            }
+            pages.commit()?;
+        }
         let outputs = self.sink.commit()?;
         self.record(outputs)
     }
@@ -197,12 +224,18 @@ impl Writer {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
+        if let Some(pages) = &mut self.pages {
+            pages.finish()?;
+        }
         let outputs = self.sink.finish()?;
         self.record(outputs)
     }
 
     fn record(&mut self, outputs: Vec<Written>) -> Result<(), RunError> {
         if let Some(journal) = &mut self.journal {
+            if let Some(pages) = &mut self.pages {
+                journal.keeps(pages.kept(&self.tally));
+            }
             journal.record(&mut self.step, self.uncommitted_events, outputs)?;
             self.meter.checkpointed(chrono::Utc::now());
         }

@@ -3,6 +3,8 @@
 //!
 //! A sink is used from a thread that may block.
 
+pub mod bodies;
+pub mod exact;
 pub mod file;
 mod identity;
 pub mod lock;
@@ -119,6 +121,12 @@ pub enum SinkError {
     /// The file was removed while lines were written to it.
     #[error("the output file `{path}` was removed while lines were written to it", path = path.display())]
     Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What was committed to the file is no longer in it.
+    #[error("the output file `{path}` no longer holds what was written to it", path = path.display())]
+    Lost {
         /// The file.
         path: PathBuf,
     },

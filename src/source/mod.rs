@@ -80,6 +80,18 @@ pub enum Order {
     NewestFirst,
 }
 
+impl Order {
+    /// In which order a source of type `kind` delivers.
+    pub fn of(kind: SourceKind) -> Order {
+        match kind {
+            SourceKind::OrgEvents => Order::Ascending,
+            SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => {
+                Order::NewestFirst
+            }
+        }
+    }
+}
+
 /// Where in a window a page lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

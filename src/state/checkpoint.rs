@@ -101,12 +101,30 @@ pub struct Checkpoint {
     pub rhythm: Rhythm,
     /// The output files and how much of each is good.
     pub outputs: Vec<Written>,
+    /// What an export keeps beside its events.
+    #[serde(default, skip_serializing_if = "Option::is_none")] // all others have none
+    pub kept: Option<Kept>,
     /// Events written since the history began.
     pub events: u64,
     /// The start of the last run that read everything there was.
     pub complete_until: Option<Timestamp>,
     /// When this was written.
     pub updated: Timestamp,
+}
+
+/// What an export keeps beside its events. True when the events are: it is written with them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The file of its pages; nothing before the first line.
+    pub pages: Option<Written>,
+    /// Lines in it.
+    pub lines: u64,
+    /// Records that repeated others, and were left out.
+    pub repeats: u64,
+    /// Records from outside of the window, left out.
+    pub outside: u64,
+    /// The end of what is asked for, behind that of the window by a margin.
+    pub until: Timestamp,
 }
 
 /// A window that is not read to its end.

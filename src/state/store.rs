@@ -256,6 +256,7 @@ mod tests {
             written_before: None,
             rhythm: Rhythm::default(),
             outputs: Vec::new(),
+            kept: None,
             events: 7,
             complete_until: None,
             updated: time,

@@ -25,6 +25,7 @@ const LINES: &[&[Room]] = &[
         ("render", &["render"]),
         ("sink", &["sink"]),
         ("state", &["state"]),
+        ("evidence", &["evidence"]),
         (
             "http::client",
             &[
@@ -57,6 +58,7 @@ const LINES: &[&[Room]] = &[
                 "http::sharing",
                 "http::proxy",
                 "http::reach",
+                "http::witness",
             ],
         ),
         (

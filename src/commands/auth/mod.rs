@@ -27,7 +27,7 @@ async fn answers(
 ) -> Result<(), AppError> {
     let source = impatient(source);
     let connected = connector.connect(&source, credential)?;
-    let (_, fetcher) = connected.ready(lookups).await?;
+    let (_, fetcher) = connected.ready(lookups, None).await?;
     Ok(fetcher.probe(chrono::Utc::now()).await?)
 }
 

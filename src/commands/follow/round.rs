@@ -22,6 +22,7 @@ use crate::model::name::SourceName;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::Stop;
+use crate::state::lookups::Lookups;
 use crate::telemetry::console::{Console, Level};
 
 /// Pull after pull.
@@ -66,6 +67,7 @@ impl<'a> Rounds<'a> {
         self.repeats.keep(names);
         let terms = Terms {
             state_dir: request.state_dir.clone(),
+            lookups: Lookups::new(&request.state_dir),
             start: request.now,
             max_events: request.max_events,
             stop,

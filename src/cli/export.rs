@@ -1,0 +1,66 @@
+//! Owns what `export`'s flags mean.
+
+use crate::cli::args::{ExportArgs, GlobalArgs};
+use crate::cli::error::ResolveError;
+use crate::cli::resolve::{self, Outside};
+use crate::config::check;
+use crate::config::env::Env;
+use crate::config::request::{Action, ExportRequest};
+use crate::model::name::SourceName;
+use crate::model::time::{Timestamp, format_millis};
+
+/// What `export` is asked to do.
+pub fn action(
+    typed: ExportArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<Action, ResolveError> {
+    refuse_no_window(&typed, now)?;
+    let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
+    let mut sources = check::select(&settings, &typed.names)?;
+    let place = |name: &SourceName| {
+        settings
+            .sources
+            .iter()
+            .position(|known| known.name == *name)
+    };
+    sources.sort_by_key(|source| place(&source.name));
+    Ok(Action::Export(ExportRequest {
+        sources,
+        state_dir: settings.state_dir,
+        now,
+        since: typed.since,
+        until: typed.until,
+        folder: env.at_cwd(&typed.output),
+        keep_bodies: typed.keep_bodies,
+        sign: typed.sign.map(|path| env.at_cwd(&path)),
+    }))
+}
+
+/// A window must not be empty, nor end in the future: nobody can hold what has not happened yet.
+fn refuse_no_window(typed: &ExportArgs, now: Timestamp) -> Result<(), ResolveError> {
+    let since = typed.since.resolve(now);
+    let until = typed.until.map_or(now, |until| until.resolve(now));
+    if until > now {
+        return Err(ResolveError::usage(
+            format!("`--until` ({}) is in the future", format_millis(until)),
+            "leave it out: an export ends now, when its first run begins",
+        ));
+    }
+    if since < until {
+        return Ok(());
+    }
+    let (name, shown) = match typed.until {
+        Some(_) => ("`--until`", format_millis(until)),
+        None => ("now", format_millis(now)),
+    };
+    Err(ResolveError::usage(
+        format!(
+            "`--since` ({}) is not before {name} ({shown})",
+            format_millis(since)
+        ),
+        "a window holds since <= time < until",
+    ))
+}

@@ -1,0 +1,123 @@
+//! Owns what is told of each source of an export: what its checkpoint says of all runs.
+
+use crate::config::settings::SourceSettings;
+use crate::evidence::facts::{Asked, Dropped, Gap, SourceFacts, Span};
+use crate::model::name::SourceKind;
+use crate::model::safe_url::SafeUrl;
+use crate::model::time::Window;
+use crate::pipeline::bounded::{Reached, reached};
+use crate::source::Order;
+use crate::state::checkpoint::Checkpoint;
+
+/// What is known of the source of `settings`, whose last run ended with `error`, if with one.
+pub fn of_source(
+    settings: &SourceSettings,
+    error: Option<String>,
+    checkpoint: Option<&Checkpoint>,
+    asked: &Asked,
+) -> SourceFacts {
+    let kind = settings.target.kind();
+    let order = Order::of(kind);
+    let window = Window {
+        from: asked.since,
+        to: Some(asked.until),
+    };
+    let reached = reached(order, window, checkpoint);
+    let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
+    let error = error.filter(|_| !reached.is_complete);
+    SourceFacts {
+        name: settings.name.to_string(),
+        kind: kind.as_str().to_owned(),
+        org_id: match kind {
+            SourceKind::OrgEvents => checkpoint.and_then(owner),
+            _ => None,
+        },
+        site: settings.target.site(),
+        base_url: SafeUrl::new(settings.target.base_url().clone()).to_string(),
+        credential: settings.credential.to_string(),
+        complete: reached.is_complete,
+        order: ordered_by(order).to_owned(),
+        windows: windows(&reached),
+        gaps: gap(&reached, error.as_deref()).into_iter().collect(),
+        dropped: Dropped {
+            repeats: kept.map_or(0, |kept| kept.repeats),
+            outside: kept.map_or(0, |kept| kept.outside),
+        },
+        error,
+    }
+}
+
+/// By which of an event's times the lines of a source are ordered.
+fn ordered_by(order: Order) -> &'static str {
+    match order {
+        Order::Ascending => "processed_time",
+        Order::NewestFirst => "time",
+    }
+}
+
+/// The organization may be known only to the keyring; the checkpoint has it in its scope.
+fn owner(checkpoint: &Checkpoint) -> Option<String> {
+    let (_, owner) = checkpoint.scope.split_once(':')?;
+    (!owner.is_empty()).then(|| owner.to_owned())
+}
+
+fn windows(reached: &Reached) -> Vec<Span> {
+    let span = |from, to, complete| Span { from, to, complete };
+    let Reached {
+        from, until, to, ..
+    } = *reached;
+    match amid(reached) {
+        true => vec![span(from, until, true), span(until, to, false)],
+        false => vec![span(from, to, reached.is_complete)],
+    }
+}
+
+/// Whether a part was read and a part was not.
+fn amid(reached: &Reached) -> bool {
+    !reached.is_complete && reached.from < reached.until && reached.until < reached.to
+}
+
+fn gap(reached: &Reached, error: Option<&str>) -> Option<Gap> {
+    (!reached.is_complete).then(|| Gap {
+        from: match amid(reached) {
+            true => reached.until,
+            false => reached.from,
+        },
+        to: reached.to,
+        why: error.unwrap_or("it was not read to its end").to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+
+    #[test]
+    fn what_was_read_and_what_was_not_tile_the_window() {
+        let at = |day: &str| parse_api_time(&format!("2026-11-{day}T00:00:00Z")).unwrap();
+        let reached = |until, is_complete| Reached {
+            from: at("01"),
+            until: at(until),
+            to: at("05"),
+            is_complete,
+        };
+        let told = |reached: &Reached| {
+            let windows: Vec<_> = windows(reached)
+                .iter()
+                .map(|span| (span.from, span.to, span.complete))
+                .collect();
+            let gap = gap(reached, Some("no")).map(|gap| (gap.from, gap.to));
+            (windows, gap)
+        };
+        let whole = (at("01"), at("05"));
+        let done = (vec![(whole.0, whole.1, true)], None);
+        assert_eq!(told(&reached("05", true)), done);
+        let nothing = (vec![(whole.0, whole.1, false)], Some(whole));
+        assert_eq!(told(&reached("01", false)), nothing);
+        assert_eq!(told(&reached("05", false)), nothing);
+        let part = vec![(at("01"), at("03"), true), (at("03"), at("05"), false)];
+        let amid = (part, Some((at("03"), at("05"))));
+        assert_eq!(told(&reached("03", false)), amid);
+    }
+}

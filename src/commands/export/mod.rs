@@ -1,0 +1,232 @@
+//! Owns `export`: the events of a window and every answer that brought them, in a folder that proves itself.
+
+mod bodies;
+mod facts;
+mod folder;
+mod made_by;
+mod sealing;
+mod told;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::commands::accounts::Accounts;
+use crate::commands::collect::{Collection, Terms};
+use crate::commands::connect::{Connector, sharing};
+use crate::commands::{pull, stop};
+use crate::config::env::Env;
+use crate::config::request::ExportRequest;
+use crate::config::settings::{
+    Compression, Format, OutputPath, OutputSettings, Rotation, SourceSettings,
+};
+use crate::error::AppError;
+use crate::evidence::facts::{Facts, SourceFacts};
+use crate::evidence::manifest::Manifest;
+use crate::evidence::request::Wanted;
+use crate::exit::Exit;
+use crate::model::time::Window;
+use crate::pipeline::exported::Export;
+use crate::pipeline::report::SourceReport;
+use crate::pipeline::run::Course;
+use crate::pipeline::transcript::Transcript;
+use crate::sink::bodies::Bodies;
+use crate::state::StateError;
+use crate::state::lookups::Lookups;
+use crate::state::store::Store;
+use crate::telemetry::console::Console;
+use folder::Folder;
+
+/// What a run made of the sources.
+struct Read {
+    reports: Vec<SourceReport>,
+    exit: Exit,
+    took: Duration,
+}
+
+/// Exports, and returns how the worst source ended.
+///
+/// # Errors
+/// The folder is not for this request, or the whole cannot be made of what was read.
+pub async fn run(
+    request: ExportRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
+    let key = sealing::key(request.sign.as_deref(), env)?;
+    let wanted = wanted(&request);
+    let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
+        told::complete_already(console, &request.folder);
+        return Ok(Exit::Done);
+    };
+    folder.run_begins(request.now)?;
+    let read = read(&request, &folder, env, console).await;
+    let sources = facts(&request, &folder, &read.reports)?;
+    folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
+    if request.keep_bodies && folder.request.runs.len() > 1 {
+        bodies::forget_unnamed(&request.sources, folder.path())?;
+    }
+    let facts = Facts {
+        asked: folder.request.asked.clone(),
+        runs: folder.request.runs.clone(),
+        made_by: made_by::made_by(env),
+        sources,
+    };
+    let manifest = sealing::seal(folder.path(), &facts, key.as_ref())?;
+    finish(folder, &manifest)?;
+    told::tell(console, &request.folder, &manifest, read.took);
+    Ok(match manifest.complete {
+        true => read.exit,
+        false => read.exit.worst(Exit::Incomplete),
+    })
+}
+
+/// A complete export needs its state no more; another goes on from it.
+fn finish(folder: Folder, manifest: &Manifest) -> Result<(), AppError> {
+    match manifest.complete {
+        true => folder.completed(),
+        false => Ok(()),
+    }
+}
+
+fn wanted(request: &ExportRequest) -> Wanted {
+    let names = request.sources.iter();
+    Wanted {
+        since: request.since,
+        until: request.until,
+        sources: names.map(|source| source.name.to_string()).collect(),
+        keep_bodies: request.keep_bodies,
+    }
+}
+
+/// Reads what is left to read of all sources.
+async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc<Console>) -> Read {
+    let terms = Terms {
+        state_dir: folder.state_dir(),
+        lookups: Lookups::new(&request.state_dir),
+        start: request.now,
+        max_events: None,
+        stop: stop::requested(),
+        console: console.clone(),
+        accounts: Arc::new(Accounts::default()),
+        repeats: None,
+    };
+    let mut connector = Connector::new(sharing(env));
+    let sources = unread(request, folder);
+    let credentials = pull::credentials(&sources, env, &terms).await;
+    let mut collection = Collection::new(terms, &mut connector);
+    for (settings, credential) in sources.iter().zip(&credentials) {
+        if let Ok(credential) = credential {
+            collection.allow(settings, credential);
+        }
+    }
+    for (settings, credential) in sources.iter().zip(credentials) {
+        let course = course(settings, request, folder);
+        let events = output(folder.path(), "events", settings);
+        let settings = SourceSettings {
+            output: events,
+            ..settings.clone()
+        };
+        collection.start(settings, credential, course);
+    }
+    let (reports, exit, took) = collection.finish().await;
+    Read {
+        reports,
+        exit,
+        took,
+    }
+}
+
+/// The sources that no earlier run has read to their ends. Of the others nothing is asked, not even a credential.
+fn unread(request: &ExportRequest, folder: &Folder) -> Vec<SourceSettings> {
+    let store = Store::new(&folder.state_dir());
+    let is_read = |source: &&SourceSettings| {
+        // One that cannot be read is told of by the source's run.
+        let found = store.load(&source.name).ok().flatten();
+        found.is_some_and(|checkpoint| checkpoint.complete_until.is_some())
+    };
+    let sources = request.sources.iter();
+    sources.filter(|source| !is_read(source)).cloned().collect()
+}
+
+fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> Course {
+    let asked = &folder.request.asked;
+    let bodies = request
+        .keep_bodies
+        .then(|| Bodies::new(bodies::folder(folder.path(), settings)));
+    Course::Export(Export {
+        window: Window {
+            from: asked.since,
+            to: Some(asked.until),
+        },
+        transcript: Transcript::new(bodies),
+        pages: output(folder.path(), "pages", settings),
+    })
+}
+
+/// Lines of a source in the folder `kind` of the export at `path`.
+fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings {
+    let name = format!("{}.jsonl.zst", settings.name);
+    let path = path.join(kind).join(name).to_string_lossy().into_owned();
+    OutputSettings {
+        // Whatever else it holds, it is no template.
+        path: OutputPath::File(path.replace('%', "%%")),
+        format: Format::Normalized,
+        compression: Compression::Zstd,
+        rotation: Rotation::Never,
+        mode: 0o600,
+    }
+}
+
+/// What is known of all sources. Each is held while its checkpoint is read: a writer that a second signal left behind
+/// must be at its end.
+fn facts(
+    request: &ExportRequest,
+    folder: &Folder,
+    reports: &[SourceReport],
+) -> Result<Vec<SourceFacts>, AppError> {
+    let store = Store::new(&folder.state_dir());
+    let known = request.sources.iter().map(|settings| {
+        let _held = store.lock(&settings.name).map_err(still_written)?;
+        let checkpoint = store.load(&settings.name)?;
+        let report = reports
+            .iter()
+            .find(|report| report.source == settings.name.as_str());
+        let error = report.and_then(|report| report.error.clone());
+        let asked = &folder.request.asked;
+        Ok(facts::of_source(
+            settings,
+            error,
+            checkpoint.as_ref(),
+            asked,
+        ))
+    });
+    known.collect()
+}
+
+fn still_written(error: StateError) -> AppError {
+    match error {
+        StateError::Locked { .. } => AppError::new(
+            Exit::Incomplete,
+            "interrupted while files were being written",
+        )
+        .hint("the same command goes on with the export; it has no manifest until then"),
+        other => other.into(),
+    }
+}
+
+/// How the run ended, for the manifest.
+fn ended(reports: &[SourceReport]) -> &str {
+    let failed = reports
+        .iter()
+        .filter_map(|report| Some((report, report.error.as_deref()?)));
+    let mut failed = failed.peekable();
+    match failed.peek() {
+        None => "finished",
+        Some(_) => {
+            let is_asked = |(report, _): &(&SourceReport, &str)| report.interrupted;
+            let why = failed.clone().find(|failed| !is_asked(failed));
+            why.map_or("interrupted", |(_, error)| error)
+        }
+    }
+}

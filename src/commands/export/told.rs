@@ -1,0 +1,69 @@
+//! Owns the lines that end an export.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::commands::summary::{counted, seconds};
+use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::model::time::format_millis;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// Tells what the export at `path` holds by now, whichever run brought it, and what to do with it.
+pub fn tell(console: &Console, path: &Path, manifest: &Manifest, took: Duration) {
+    for source in &manifest.sources {
+        console.say(Level::Notice, &Message::new(one(source)));
+    }
+    console.say(Level::Notice, &Message::new(all(path, manifest, took)));
+    if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
+        // Noted elsewhere, it tells this export from one that was made up later.
+        let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
+        console.say(Level::Notice, &Message::new(text));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Tells that nothing was left to do.
+pub fn complete_already(console: &Console, path: &Path) {
+    let shown = path.display();
+    let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
+    console.say(Level::Notice, &Message::new(text));
+}
+
+/// `acme: 2,400 events, 6 requests`, and where it is not read to its end.
+fn one(source: &SourceEntry) -> String {
+    let mut line = format!(
+        "{}: {}, {}",
+        source.facts.name,
+        counted(source.counts.written, "event"),
+        counted(source.counts.responses, "request"),
+    );
+    for gap in &source.facts.gaps {
+        let (from, to) = (format_millis(gap.from), format_millis(gap.to));
+        line.push_str(&format!("; INCOMPLETE: not read from {from} to {to}"));
+    }
+    line
+}
+
+fn all(path: &Path, manifest: &Manifest, took: Duration) -> String {
+    let sources = &manifest.sources;
+    let events = sources.iter().map(|source| source.counts.written).sum();
+    let mut line = format!(
+        "{} from {} in `{}`, {}",
+        counted(events, "event"),
+        counted(sources.len() as u64, "source"),
+        path.display(),
+        seconds(took),
+    );
+    line.push_str(&match manifest.complete {
+        true => format!("; check it with `atlaudit verify {}`", path.display()),
+        false => "; INCOMPLETE: the same command goes on with it".to_owned(),
+    });
+    line
+}

@@ -1,0 +1,148 @@
+//! Owns the way to the key that an export is signed with: its file, as the program `minisign` makes it, and its password.
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::config::ask::Ask;
+use crate::config::env::{Env, SIGN_PASSWORD};
+use crate::config::error::Refusal;
+use crate::credentials;
+use crate::error::AppError;
+use crate::evidence::sign::{self, SigningKey};
+use crate::exit::Exit;
+use crate::telemetry::terminal::Terminal;
+
+/// The key in the file at `path`. A password is taken from the environment, else asked for on the terminal.
+///
+/// # Errors
+/// It cannot be read, is no key, or its password is wrong or not to be had.
+pub fn key(path: &Path, env: &Env) -> Result<SigningKey, AppError> {
+    let mut terminal = || Some(Box::new(Terminal::open().ok()?) as Box<dyn Ask>);
+    open(&env.at_cwd(path), env, &mut terminal)
+}
+
+fn open(
+    path: &Path,
+    env: &Env,
+    person: &mut dyn FnMut() -> Option<Box<dyn Ask>>,
+) -> Result<SigningKey, AppError> {
+    let text = credentials::guarded_file(path).map_err(refused)?;
+    let password = match sign::is_encrypted(text.expose_secret()) {
+        true => Some(password(path, env, person)?),
+        false => {
+            // Whoever can read it can sign.
+            credentials::private_file(path).map_err(refused)?;
+            None
+        }
+    };
+    SigningKey::open(&text, password.as_ref()).map_err(|error| {
+        let what = format!("cannot sign with `{}`: {error}", path.display());
+        let hint = "name the secret key that `minisign -G` made, and give its password";
+        AppError::new(Exit::Credential, what).hint(hint)
+    })
+}
+
+fn refused(refusal: Refusal) -> AppError {
+    let told = AppError::new(Exit::Credential, format!("cannot sign: {}", refusal.what));
+    match refusal.hint {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
+}
+
+fn password(
+    path: &Path,
+    env: &Env,
+    person: &mut dyn FnMut() -> Option<Box<dyn Ask>>,
+) -> Result<SecretString, AppError> {
+    if let Some(password) = env.text(SIGN_PASSWORD) {
+        return Ok(SecretString::from(password));
+    }
+    let question = format!("Password of {}: ", path.display());
+    let answer = person().map(|mut person| person.secret(&question));
+    match answer {
+        Some(Ok(password)) => Ok(password),
+        Some(Err(error)) => Err(AppError::new(
+            Exit::Credential,
+            "cannot ask for the password of the signing key",
+        )
+        .because(&error)
+        .hint(format!("give it in {SIGN_PASSWORD}"))),
+        None => {
+            let what = format!(
+                "the signing key `{}` has a password, and there is no terminal to ask for it",
+                path.display()
+            );
+            let hint = format!(
+                "give it in {SIGN_PASSWORD}, or sign with a key without one (`minisign -G -W`)"
+            );
+            Err(AppError::new(Exit::Credential, what).hint(hint))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// A key that `minisign -G -W` made.
+    const PLAIN: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFSFqXPGILq/cgYACB+Rmjxi7CLyFV1fwH2q4dVVJ6gHdS2fueEva9sFKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+
+    fn kept(text: &str, mode: u32) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        file
+    }
+
+    fn opened(text: &str, mode: u32, env: &Env) -> Result<SigningKey, AppError> {
+        struct Gone;
+        impl Ask for Gone {
+            fn tell(&mut self, _: &str) -> io::Result<()> {
+                Ok(())
+            }
+            fn line(&mut self, _: &str) -> io::Result<Option<String>> {
+                Ok(None)
+            }
+            fn secret(&mut self, question: &str) -> io::Result<SecretString> {
+                assert!(question.starts_with("Password of /"), "{question}");
+                Ok("wrong".into())
+            }
+        }
+        let mut person = || Some(Box::new(Gone) as Box<dyn Ask>);
+        open(kept(text, mode).path(), env, &mut person)
+    }
+
+    #[test]
+    fn a_key_without_a_password_asks_for_none_and_is_nobody_elses() {
+        let env = Env::default();
+        assert_eq!(opened(PLAIN, 0o600, &env).unwrap().id(), "AF2E88F15C6A2115");
+        let error = opened(PLAIN, 0o644, &env).unwrap_err();
+        assert!(error.text().contains("others can reach it"), "{error:?}");
+    }
+
+    #[test]
+    fn no_refusal_quotes_the_key_or_the_password() {
+        // Packed so that it is cheap to unpack: the least that scrypt allows.
+        let encrypted = PLAIN.replace("RWQAAEIy", "RWRTY0Iy");
+        let of_env = Env::with([(SIGN_PASSWORD, "hunter2")], "/");
+        for env in [&Env::default(), &of_env] {
+            let error = opened(&encrypted, 0o644, env).unwrap_err();
+            assert_eq!(error.exit(), Exit::Credential);
+            let told = format!("{error:?}");
+            assert!(told.contains("its password is wrong"), "{told}");
+            for secret in ["hunter2", "FSFqXPGI", "wrong\""] {
+                assert!(!told.contains(secret), "{told}");
+            }
+        }
+        let error = open(kept(&encrypted, 0o600).path(), &Env::default(), &mut || {
+            None
+        });
+        let error = error.unwrap_err();
+        assert!(error.text().contains("no terminal"), "{error:?}");
+    }
+}

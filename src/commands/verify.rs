@@ -1,0 +1,172 @@
+//! Owns `verify`: checks an export, and tells each difference, what was checked, and what was not.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::commands::summary::counted;
+use crate::config::request::VerifyRequest;
+use crate::error::AppError;
+use crate::evidence::sign::PublicKey;
+use crate::evidence::verify::{self, Finding, Place, Signature, Verdict};
+use crate::exit::Exit;
+use crate::sink::stdout;
+use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::progress::grouped;
+
+/// The most that a file with a public key may hold.
+const KEY_BYTES: u64 = 64 * 1024;
+
+/// Checks it.
+///
+/// # Errors
+/// It differs from what it says; it is no export, or cannot be read; the key is none; standard output cannot be written.
+pub fn run(request: &VerifyRequest, console: &Console) -> Result<(), AppError> {
+    let key = request.public_key.as_deref().map(public_key).transpose()?;
+    let verdict = verify::verify(&request.dir, key.as_ref())?;
+    if request.json {
+        stdout::print(&line(&verdict))?;
+    }
+    for finding in &verdict.findings {
+        console.say(Level::Error, &Message::new(finding.to_string()));
+    }
+    for (level, message) in told(&verdict) {
+        console.say(level, &message);
+    }
+    match verdict.findings.as_slice() {
+        [] => Ok(()),
+        findings => Err(different(findings)),
+    }
+}
+
+/// The key that was typed, or the one in the file that was named.
+fn public_key(typed: &str) -> Result<PublicKey, AppError> {
+    let path = Path::new(typed);
+    let is_small_file = |facts: &fs::Metadata| facts.is_file() && facts.len() <= KEY_BYTES;
+    let refused = |what: String| {
+        let hint = "name the .pub file that `minisign -G` made, or type the key that it printed, which begins with RW";
+        AppError::new(Exit::Usage, what).hint(hint)
+    };
+    let text = match fs::metadata(path) {
+        Ok(facts) if is_small_file(&facts) => fs::read_to_string(path).map_err(|error| {
+            refused(format!("cannot read the public key `{typed}`")).because(&error)
+        })?,
+        Ok(_) => return Err(refused(format!("`{typed}` is no file with a public key"))),
+        Err(_) => typed.to_owned(),
+    };
+    PublicKey::read(&text).map_err(|_| {
+        refused(format!(
+            "`{typed}` is neither a minisign public key nor a file that holds one"
+        ))
+    })
+}
+
+/// The end of a check that found something.
+fn different(findings: &[Finding]) -> AppError {
+    let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
+    files.dedup();
+    let what = format!(
+        "the export is not what it says: {} in {}",
+        counted(findings.len() as u64, "difference"),
+        counted(files.len() as u64, "file"),
+    );
+    AppError::new(Exit::Different, what).hint(
+        "leave it as it is, and compare it with another copy; nothing was changed by this check",
+    )
+}
+
+/// What is said besides the differences.
+fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
+    let mut all = Vec::new();
+    let mut say = |level, text: String| all.push((level, Message::new(text)));
+    for what in &verdict.not_checked {
+        say(Level::Warning, format!("not checked: {what}"));
+    }
+    if let Signature::NotChecked(key) = &verdict.signature {
+        let key = key.as_deref().unwrap_or("unknown");
+        let what = format!(
+            "not checked: SHA256SUMS.minisig, a signature with the key {key}; give the public key with `--public-key`"
+        );
+        say(Level::Warning, what);
+    }
+    say(Level::Notice, summary(verdict));
+    match &verdict.signature {
+        Signature::None => say(
+            Level::Notice,
+            "not signed: whoever could write here could have made all of it anew".to_owned(),
+        ),
+        Signature::Good { key, says } => {
+            let says = crate::model::text::printable(says);
+            say(Level::Notice, format!("signed with the key {key} ({says})"));
+        }
+        Signature::NotChecked(_) | Signature::Bad => {}
+    }
+    if let Some(sha256) = &verdict.sums_sha256 {
+        let what = format!("SHA-256 of SHA256SUMS: {sha256}");
+        say(Level::Notice, what);
+    }
+    if verdict.is_complete == Some(false) {
+        let text =
+            "this export is INCOMPLETE: it says itself that not all that was asked for was read";
+        let mut message = Message::new(text);
+        message.causes.clone_from(&verdict.missing);
+        all.push((Level::Warning, message));
+    }
+    all
+}
+
+/// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing differs`
+fn summary(verdict: &Verdict) -> String {
+    let tally = &verdict.tally;
+    let mut line = format!(
+        "checked {} of {}, {} bytes: {}, {}",
+        counted(tally.files, "file"),
+        counted(tally.sources, "source"),
+        grouped(tally.bytes),
+        counted(tally.events, "event"),
+        counted(tally.pages, "answer"),
+    );
+    if tally.bodies > 0 {
+        let bodies = match tally.bodies {
+            1 => "1 body".to_owned(),
+            count => format!("{} bodies", grouped(count)),
+        };
+        line.push_str(&format!(", {bodies}"));
+    }
+    if verdict.findings.is_empty() {
+        line.push_str("; nothing differs");
+    }
+    line
+}
+
+/// All of it as one line of JSON.
+fn line(verdict: &Verdict) -> String {
+    let difference = |finding: &Finding| {
+        let mut object = json!({ "file": finding.file, "what": finding.what });
+        match finding.place {
+            Place::File => {}
+            Place::Line(line) => object["line"] = line.into(),
+            Place::Lines(first, last) => object["lines"] = json!([first, last]),
+        }
+        object
+    };
+    let signature = match &verdict.signature {
+        Signature::None => json!({ "state": "none" }),
+        Signature::NotChecked(key) => json!({ "state": "not_checked", "key": key }),
+        Signature::Good { key, says } => json!({ "state": "good", "key": key, "says": says }),
+        Signature::Bad => json!({ "state": "bad" }),
+    };
+    let differences: Vec<_> = verdict.findings.iter().map(difference).collect();
+    let object = json!({
+        "verified": verdict.findings.is_empty(),
+        "complete": verdict.is_complete,
+        "missing": verdict.missing,
+        "differences": differences,
+        "not_checked": verdict.not_checked,
+        "checked": verdict.tally,
+        "signature": signature,
+        "sums_sha256": verdict.sums_sha256,
+    });
+    format!("{object}\n")
+}

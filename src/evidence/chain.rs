@@ -1,0 +1,175 @@
+//! Owns the chain over the lines of a file: each link covers the one before, so that a line can be changed, moved, added
+//! or left out only with every later link. Anyone can compute it with SHA-256 alone; README.txt says how.
+
+use sha2::{Digest as _, Sha256};
+
+use super::hash::{Hash, hex};
+
+/// Lines between two marks.
+pub const BLOCK: u64 = 1000;
+
+/// What begins the member of an event's line that says when it was received.
+const OBSERVED: &[u8] = b"\"observed_time\":\"";
+
+/// What the lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Events.
+    Events,
+    /// Answers.
+    Pages,
+}
+
+impl Kind {
+    /// The word for it, which is also the name of its folder.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Events => "events",
+            Kind::Pages => "pages",
+        }
+    }
+}
+
+/// A chain that grows.
+#[derive(Debug)]
+pub struct Chain {
+    kind: Kind,
+    head: Hash,
+    lines: u64,
+    marks: Vec<Hash>,
+}
+
+impl Chain {
+    /// A chain over nothing.
+    pub fn new(kind: Kind) -> Chain {
+        let seed = format!("atlaudit/chain/1\n{}\n", kind.as_str());
+        Chain {
+            kind,
+            head: Sha256::digest(seed).into(),
+            lines: 0,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Takes the next line, without its newline.
+    pub fn push(&mut self, line: &[u8]) {
+        let mut entry = Sha256::new();
+        match self.kind {
+            Kind::Events => {
+                let (before, behind) = timeless(line);
+                entry.update(before);
+                entry.update(behind);
+            }
+            Kind::Pages => entry.update(line),
+        }
+        let mut link = Sha256::new();
+        link.update(self.head);
+        link.update(entry.finalize());
+        self.head = link.finalize().into();
+        self.lines += 1;
+        if self.lines.is_multiple_of(BLOCK) {
+            self.marks.push(self.head);
+        }
+    }
+
+    /// Lines so far.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The link of the last line, in hex.
+    pub fn head(&self) -> String {
+        hex(&self.head)
+    }
+
+    /// The links of every thousandth line, in hex.
+    pub fn marks(&self) -> Vec<String> {
+        self.marks.iter().map(|mark| hex(mark)).collect()
+    }
+}
+
+/// An event's line without its first `"observed_time":"...",`: the same event, whenever it was received. No string can
+/// hold these bytes, for a quote inside one is escaped.
+fn timeless(line: &[u8]) -> (&[u8], &[u8]) {
+    for start in memchr::memmem::find_iter(line, OBSERVED) {
+        let value = line.get(start + OBSERVED.len()..).unwrap_or_default();
+        if let Some(end) = memchr::memchr(b'"', value)
+            && value.get(end + 1) == Some(&b',')
+        {
+            let before = line.get(..start).unwrap_or_default();
+            return (before, value.get(end + 2..).unwrap_or_default());
+        }
+    }
+    (line, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn chain(kind: Kind, lines: &[&str]) -> String {
+        let mut chain = Chain::new(kind);
+        lines.iter().for_each(|line| chain.push(line.as_bytes()));
+        chain.head()
+    }
+
+    #[test]
+    fn the_time_of_receipt_is_no_part_of_an_event() {
+        let event = |time: &str| format!(r#"{{"id":"x","observed_time":"{time}","action":"y"}}"#);
+        let one = chain(Kind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_eq!(one, chain(Kind::Events, &[&event("")]));
+        assert_eq!(one, chain(Kind::Events, &[r#"{"id":"x","action":"y"}"#]));
+        let page = chain(Kind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_ne!(page, chain(Kind::Pages, &[&event("")]));
+    }
+
+    #[test]
+    fn only_the_first_whole_member_is_cut() {
+        for (line, wanted) in [
+            (
+                r#"{"observed_time":"a","b":1,"observed_time":"c","d":2}"#,
+                r#"{"b":1,"observed_time":"c","d":2}"#,
+            ),
+            (r#"{"observed_time":"a"}"#, r#"{"observed_time":"a"}"#),
+            (
+                r#"{"observed_time":"a"} {"observed_time":"b","c":1}"#,
+                r#"{"observed_time":"a"} {"c":1}"#,
+            ),
+            (
+                r#"{"a":"\"observed_time\":\"x\",","observed_time":"b","c":1}"#,
+                r#"{"a":"\"observed_time\":\"x\",","c":1}"#,
+            ),
+            (r#"{"observed_time":"a"#, r#"{"observed_time":"a"#),
+            ("", ""),
+        ] {
+            let (before, behind) = timeless(line.as_bytes());
+            assert_eq!([before, behind].concat(), wanted.as_bytes(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_thousandth_line_leaves_a_mark() {
+        let mut chain = Chain::new(Kind::Pages);
+        for number in 1..=2500 {
+            chain.push(b"{}");
+            if number == 2000 {
+                assert_eq!(chain.marks().last(), Some(&chain.head()));
+            }
+        }
+        assert_eq!((chain.lines(), chain.marks().len()), (2500, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn other_lines_have_another_chain(
+            lines in proptest::collection::vec("[a-c]{0,3}", 0..6),
+            others in proptest::collection::vec("[a-c]{0,3}", 0..6),
+        ) {
+            let of = |lines: &[String]| {
+                chain(Kind::Events, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+            };
+            prop_assert_eq!(of(&lines) == of(&others), lines == others);
+        }
+    }
+}

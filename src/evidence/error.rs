@@ -1,0 +1,64 @@
+//! Owns why an export cannot be sealed, or a folder not verified.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Nothing of it is a difference: those are findings.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// The file system refuses.
+    #[error("cannot {doing} `{path}`", path = path.display())]
+    Io {
+        /// The verb: read, write, ...
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of lines that cannot be read to its end must not be sealed.
+    #[error("`{file}` is damaged: {what}")]
+    Damaged {
+        /// Its path within the export.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Something in the folder cannot be part of an export.
+    #[error("`{name}` {why}")]
+    Odd {
+        /// Its path within the export.
+        name: String,
+        /// Why it cannot.
+        why: String,
+    },
+    /// The facts lack what the manifest needs.
+    #[error("the export knows of no run of its own")]
+    NoRun,
+    /// The signature cannot be made.
+    #[error("cannot sign SHA256SUMS: {0}")]
+    Sign(String),
+    /// The folder is none.
+    #[error("there is no folder `{path}`", path = path.display())]
+    NoFolder {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The folder holds nothing of an export.
+    #[error("`{path}` is not an export: it has no manifest.json, no SHA256SUMS and no events", path = path.display())]
+    NoExport {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// An error of the file system while `doing` something to `path`.
+pub fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> EvidenceError + use<> {
+    let path = path.to_owned();
+    move |source| EvidenceError::Io {
+        doing,
+        path,
+        source,
+    }
+}

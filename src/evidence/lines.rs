@@ -1,0 +1,194 @@
+//! Owns the reading of a file of packed lines from its beginning to its end, whatever it holds: in bounded memory, and
+//! with the file's own length and hash at the end, also where its lines cannot be read to theirs.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind};
+use std::path::Path;
+
+use bytes::Bytes;
+use memchr::memchr;
+use zstd::stream::read::Decoder;
+
+use super::hash::{Summed, Summing};
+
+/// Bytes read and unpacked at once.
+const PIECE: usize = 256 * 1024;
+
+/// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice beside its raw text.
+const LONGEST: usize = 256 * 1024 * 1024;
+
+/// Why the rest of the lines cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// What is packed breaks off, or is no zstd.
+    Torn(String),
+    /// The next line is longer than any that is kept in memory.
+    TooLong(usize),
+}
+
+type Unpacked = BufReader<Decoder<'static, BufReader<Summing<File>>>>;
+
+/// The lines of a file.
+pub struct PackedLines {
+    input: Unpacked,
+    line: Vec<u8>,
+    longest: usize,
+    text_bytes: u64,
+    is_unended: bool,
+    /// Whether the file has not even a frame.
+    is_empty: bool,
+}
+
+impl PackedLines {
+    /// Opens the file at `path`.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(path: &Path) -> io::Result<PackedLines> {
+        PackedLines::with(path, LONGEST)
+    }
+
+    fn with(path: &Path, longest: usize) -> io::Result<PackedLines> {
+        let mut packed = BufReader::with_capacity(PIECE, Summing::new(File::open(path)?));
+        let is_empty = packed.fill_buf()?.is_empty();
+        Ok(PackedLines {
+            is_empty,
+            input: BufReader::with_capacity(PIECE, Decoder::with_buffer(packed)?),
+            line: Vec::new(),
+            longest,
+            text_bytes: 0,
+            is_unended: false,
+        })
+    }
+
+    /// The next line without its newline; nothing at the end.
+    ///
+    /// # Errors
+    /// The rest cannot be read; nothing follows.
+    pub fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+        if self.is_empty {
+            return Ok(None);
+        }
+        loop {
+            let piece = match self.input.fill_buf() {
+                Ok(piece) => piece,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Broken::Torn(reason(&error))),
+            };
+            let end = memchr(b'\n', piece);
+            let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
+            if self.line.len() + part.len() > self.longest {
+                return Err(Broken::TooLong(self.longest));
+            }
+            if piece.is_empty() {
+                let last = std::mem::take(&mut self.line);
+                self.is_unended |= !last.is_empty();
+                return Ok((!last.is_empty()).then(|| last.into()));
+            }
+            let count = part.len() + usize::from(end.is_some());
+            self.line.extend_from_slice(part);
+            self.input.consume(count);
+            self.text_bytes += count as u64;
+            if end.is_some() {
+                return Ok(Some(std::mem::take(&mut self.line).into()));
+            }
+        }
+    }
+
+    /// Bytes of the lines given so far, newlines included.
+    pub fn text_bytes(&self) -> u64 {
+        self.text_bytes
+    }
+
+    /// Whether the last line had no newline.
+    pub fn is_unended(&self) -> bool {
+        self.is_unended
+    }
+
+    /// Length and hash of the file itself, whatever was read of it.
+    ///
+    /// # Errors
+    /// It cannot be read to its end.
+    pub fn finish(self) -> io::Result<Summed> {
+        self.input.into_inner().finish().into_inner().finish()
+    }
+}
+
+/// Why something packed could not be read to its end, in words for those who do not know the library's.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
+        _ if error.raw_os_error().is_some() => error.to_string(),
+        _ => format!("what is packed in it is damaged ({error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(bytes: &[u8], longest: usize) -> (Vec<Bytes>, Option<Broken>, bool, u64) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut lines = PackedLines::with(file.path(), longest).unwrap();
+        let mut found = Vec::new();
+        let broken = loop {
+            match lines.next() {
+                Ok(Some(line)) => found.push(line),
+                Ok(None) => break None,
+                Err(broken) => break Some(broken),
+            }
+        };
+        let (unended, text_bytes) = (lines.is_unended(), lines.text_bytes());
+        let summed = lines.finish().unwrap();
+        assert_eq!(summed.bytes, bytes.len() as u64);
+        assert_eq!(summed.sha256, super::super::hash::sha256(bytes));
+        (found, broken, unended, text_bytes)
+    }
+
+    fn pack(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 3).unwrap()
+    }
+
+    #[test]
+    fn frames_follow_each_other_and_nothing_is_nothing() {
+        let whole = [pack(b"a\nb"), pack(b"c\n"), pack(b""), pack(b"\nd")].concat();
+        let (lines, broken, unended, text_bytes) = read(&whole, 100);
+        assert_eq!(lines, [&b"a"[..], b"bc", b"", b"d"]);
+        assert_eq!((broken, unended, text_bytes), (None, true, 7));
+        for nothing in [Vec::new(), pack(b"")] {
+            assert_eq!(read(&nothing, 100), (Vec::new(), None, false, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_torn_or_alien_is_said_and_summed() {
+        let frame = pack(b"a\nb\n");
+        let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
+        let alien = [frame, b"not zstd".to_vec()].concat();
+        for bytes in [torn, alien, b"plain\n".to_vec()] {
+            assert!(matches!(read(&bytes, 100).1, Some(Broken::Torn(_))));
+        }
+    }
+
+    #[test]
+    fn a_line_without_an_end_does_not_eat_the_memory() {
+        let bomb = pack(&vec![b'x'; 10_000_000]);
+        assert_eq!(read(&bomb, 1000).1, Some(Broken::TooLong(1000)));
+        let (lines, broken, ..) = read(&pack(&[vec![b'x'; 1000], vec![b'\n']].concat()), 1000);
+        assert_eq!((lines.len(), broken), (1, None));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_bytes_are_read_to_some_end(bytes: Vec<u8>, at: usize) {
+            read(&bytes, 100);
+            let mut packed = pack(&bytes);
+            let at = at % packed.len();
+            packed[at] ^= 0x40;
+            read(&packed, 100);
+        }
+    }
+}

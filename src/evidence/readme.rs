@@ -1,0 +1,298 @@
+//! Owns README.txt: what an export is and how to check it, for a person who has no atlaudit. It is made from the manifest
+//! alone, so that `verify` can make it again.
+
+use super::manifest::{Manifest, SourceEntry};
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, format_millis};
+
+/// The text, for this manifest, whose file has this SHA-256.
+pub fn text(manifest: &Manifest, sha256: &str) -> String {
+    let mut text =
+        String::from("EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n");
+    text.push_str(&what(manifest));
+    text.push_str(&sources(manifest));
+    text.push_str(FILES);
+    text.push_str(&format!("{CHECK}\n    {sha256}  manifest.json\n\n{REST}"));
+    text
+}
+
+fn at(time: Timestamp) -> String {
+    format_millis(time)
+}
+
+fn what(manifest: &Manifest) -> String {
+    let made = &manifest.made_by;
+    let complete = match manifest.complete {
+        true => "This export is COMPLETE: everything that was asked for was read to its end.",
+        false => {
+            "This export is INCOMPLETE: something that was asked for was not read to its end.\n\
+             What is missing is named below, and under \"gaps\" in manifest.json."
+        }
+    };
+    format!(
+        "{complete}\n\n\
+         Asked for   events from {} up to, not including, {}\n\
+         Made        from {} to {}\n\
+         By          {} {} ({}){}{}\n\n\
+         All times are UTC.\n\n",
+        at(manifest.asked.since),
+        at(manifest.asked.until),
+        at(manifest.started),
+        at(manifest.finished),
+        printable(&made.program),
+        printable(&made.version),
+        printable(&made.build),
+        said(", user ", made.user.as_deref()),
+        said(", machine ", made.host.as_deref()),
+    )
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn said(before: &str, what: Option<&str>) -> String {
+    what.map(|what| format!("{before}{}", printable(what)))
+        .unwrap_or_default()
+}
+
+fn sources(manifest: &Manifest) -> String {
+    let mut text = String::from("THE SOURCES\n-----------\n\n");
+    for source in &manifest.sources {
+        text.push_str(&one(source));
+    }
+    text
+}
+
+fn one(source: &SourceEntry) -> String {
+    let facts = &source.facts;
+    let complete = match facts.complete {
+        true => "complete",
+        false => "INCOMPLETE",
+    };
+    let mut text = format!(
+        "{} ({}), {complete}\n    {} in {}, from {}\n",
+        facts.name,
+        facts.kind,
+        counted(source.counts.written, "event"),
+        counted(source.counts.responses, "answer"),
+        printable(&facts.base_url),
+    );
+    if let (Some(first), Some(last)) = (source.first, source.last) {
+        text.push_str(&format!("    first {}, last {}\n", at(first), at(last)));
+    }
+    for gap in &facts.gaps {
+        let (from, to) = (at(gap.from), at(gap.to));
+        text.push_str(&format!(
+            "    NOT READ: {from} to {to}: {}\n",
+            printable(&gap.why)
+        ));
+    }
+    if let Some(error) = &facts.error {
+        text.push_str(&format!("    failed: {}\n", printable(error)));
+    }
+    text.push('\n');
+    text
+}
+
+const FILES: &str = "\
+THE FILES
+---------
+
+events/NAME.jsonl.zst   the events of a source: one JSON object a line, packed with zstd. \"raw\" holds
+                        the event exactly as Atlassian delivered it; the rest says the same in one form
+                        for all sources.
+pages/NAME.jsonl.zst    one line for each answer of the server: what was asked, when, what came, and
+                        the SHA-256 of the answer as it was received. No password or key is in it.
+bodies/                 the answers themselves, where they were kept, named by their SHA-256.
+manifest.json           what was asked, what was read, what is missing, every wait, all counts and hashes.
+report.html             the same for eyes; any browser shows it, without a network.
+SHA256SUMS              the SHA-256 of every other file.
+SHA256SUMS.minisig      a signature of SHA256SUMS, where one was made. It covers every file through it.
+
+To read the events of a source, all of them or some:
+
+    zstd -dc events/NAME.jsonl.zst | jq .
+    zstd -dc events/NAME.jsonl.zst | jq -r 'select(.outcome == \"failure\") | [.time, .action] | @tsv'
+
+";
+
+const CHECK: &str = "\
+HOW TO CHECK IT
+---------------
+
+1. That no file was changed or lost:             sha256sum -c SHA256SUMS
+   That none was added: `find . -type f` names no file that SHA256SUMS does not, but for SHA256SUMS
+   itself and its signature.
+
+2. Who made it, where there is a signature:      minisign -V -p KEY.pub -m SHA256SUMS
+   The public key KEY.pub must come to you by a way of its own, not together with this folder.
+
+3. All of it at once, with the tool:             atlaudit verify .
+   or, with the public key:                      atlaudit verify . --public-key KEY.pub
+   It reads every line, and names whatever differs.
+
+What these checks cannot find: someone who changes an event and then makes every file anew that follows
+from it has made another export, which is sound in itself. Only what was kept elsewhere tells them apart:
+a signature, or the SHA-256 of SHA256SUMS (`sha256sum SHA256SUMS`), written down when the export was made.
+
+The manifest that this text was made with:
+";
+
+const REST: &str = "\
+HOW THE CHAINS ARE MADE
+-----------------------
+
+\"chain\" and \"marks\" in manifest.json cover each file of lines, apart from its packing. Each line's link
+covers the link before it, so no line can be changed, moved, added or left out without changing all later
+links; \"marks\" are the links of every thousandth line, \"chain\" that of the last.
+
+    link 0 = SHA-256 of \"atlaudit/chain/1\\n\" and \"events\\n\" (or \"pages\\n\")
+    link i = SHA-256 of link i-1 (32 bytes) and the SHA-256 (32 bytes) of line i, without its newline
+
+From a line of events its first \"observed_time\":\"...\", is left out: it says when the event was received,
+so two exports of the same events have the same chain. This Python computes a chain:
+
+    import hashlib, re, subprocess, sys
+    kind, file = sys.argv[1:]  # such as: events events/NAME.jsonl.zst
+    sha256 = lambda data: hashlib.sha256(data).digest()
+    link = sha256(b\"atlaudit/chain/1\\n\" + kind.encode() + b\"\\n\")
+    text = subprocess.run([\"zstd\", \"-dc\", file], check=True, stdout=subprocess.PIPE).stdout
+    for line in text.split(b\"\\n\")[:-1]:
+        if kind == \"events\":
+            line = re.sub(rb'\"observed_time\":\"[^\"]*\",', b\"\", line, count=1)
+        link = sha256(link + sha256(line))
+    print(link.hex())
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::Export;
+    use std::process::{Command, Output};
+
+    fn run(export: &Export, program: &str, args: &[&str]) -> Output {
+        let mut command = Command::new(program);
+        command.current_dir(export.dir()).args(args);
+        command.output().unwrap()
+    }
+
+    fn said(output: &Output) -> String {
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout.clone()).unwrap()
+    }
+
+    /// The program that the text tells of.
+    fn recipe(text: &str) -> String {
+        let begin = text.find("    import hashlib").unwrap();
+        let lines = text[begin..].lines().map(|line| &line[4..]);
+        lines.map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn no_line_is_too_long_to_read() {
+        let export = Export::sealed(60);
+        let text = String::from_utf8(export.read("README.txt")).unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 110, "{line}");
+        }
+        assert!(text.is_ascii());
+    }
+
+    /// Needs sha256sum, zstd, jq and python3.
+    #[test]
+    #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
+    fn what_it_tells_a_person_to_do_works() {
+        let export = Export::sealed(2_100);
+        said(&run(
+            &export,
+            "sha256sum",
+            &["--check", "--strict", "SHA256SUMS"],
+        ));
+        let text = String::from_utf8(export.read("README.txt")).unwrap();
+        let manifest: Manifest = serde_json::from_slice(&export.read("manifest.json")).unwrap();
+        for source in &manifest.sources {
+            for (kind, entry) in [("events", &source.events), ("pages", &source.pages)] {
+                let output = run(
+                    &export,
+                    "python3",
+                    &["-c", &recipe(&text), kind, &entry.file],
+                );
+                assert_eq!(said(&output).trim(), entry.chain, "{}", entry.file);
+            }
+        }
+        let filter = r#"zstd -dc events/acme.jsonl.zst | jq -r 'select(.outcome == "failure") | [.time, .action] | @tsv'"#;
+        assert!(text.contains(&filter.replace("acme", "NAME")));
+        said(&run(&export, "sh", &["-c", filter]));
+        let there = said(&run(
+            &export,
+            "sh",
+            &["-c", "find . -type f | cut -c3- | sort"],
+        ));
+        let named = said(&run(&export, "sh", &["-c", "cut -c67- SHA256SUMS | sort"]));
+        assert_eq!(there.replace("SHA256SUMS\n", ""), named);
+        std::fs::write(export.path("README.txt"), "x").unwrap();
+        assert!(
+            !run(&export, "sha256sum", &["-c", "SHA256SUMS"])
+                .status
+                .success()
+        );
+    }
+
+    /// Needs minisign, and a gigabyte of memory for the password.
+    #[test]
+    #[ignore = "needs the program minisign; the gate runs it"]
+    fn the_program_minisign_takes_our_signatures_and_we_its_keys() {
+        use crate::evidence::sign::{PublicKey, SigningKey};
+        use std::io::Write as _;
+        let keys = tempfile::tempdir().unwrap();
+        let key = |name: &str| keys.path().join(name).to_str().unwrap().to_owned();
+        let minisign = |args: &[&str], typed: &str| {
+            let mut child = Command::new("minisign")
+                .args(args)
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            child
+                .stdin
+                .take()
+                .unwrap()
+                .write_all(typed.as_bytes())
+                .unwrap();
+            said(&child.wait_with_output().unwrap());
+        };
+        for (name, password) in [("plain", None), ("locked", Some("hunter2"))] {
+            let (public, secret) = (key(&format!("{name}.pub")), key(&format!("{name}.key")));
+            match password {
+                None => minisign(&["-G", "-W", "-p", &public, "-s", &secret], ""),
+                Some(_) => minisign(&["-G", "-p", &public, "-s", &secret], "hunter2\nhunter2\n"),
+            }
+            let text = std::fs::read_to_string(&secret).unwrap().into();
+            let signing = SigningKey::open(&text, password.map(Into::into).as_ref()).unwrap();
+            let export = Export::unsealed(60);
+            crate::evidence::seal::seal(export.dir(), &export.facts, Some(&signing)).unwrap();
+            said(&run(
+                &export,
+                "minisign",
+                &["-V", "-p", &public, "-m", "SHA256SUMS"],
+            ));
+            said(&run(
+                &export,
+                "minisign",
+                &["-V", "-P", &signing.public(), "-m", "SHA256SUMS"],
+            ));
+            // And the other way: what the program signs.
+            let sums = export.path("SHA256SUMS").to_str().unwrap().to_owned();
+            let typed = password.map(|word| format!("{word}\n")).unwrap_or_default();
+            minisign(&["-S", "-s", &secret, "-m", &sums], &typed);
+            let public = PublicKey::read(&std::fs::read_to_string(&public).unwrap()).unwrap();
+            let verdict = crate::evidence::verify::verify(export.dir(), Some(&public)).unwrap();
+            assert!(verdict.findings.is_empty(), "{verdict:#?}");
+            std::fs::write(export.path("SHA256SUMS"), "x").unwrap();
+            let args = ["-V", "-P", &signing.public(), "-m", "SHA256SUMS"];
+            assert!(!run(&export, "minisign", &args).status.success());
+        }
+    }
+}

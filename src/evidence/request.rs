@@ -1,0 +1,263 @@
+//! Owns what an export remembers of itself until it is complete: what was asked for and in which words, and each of its
+//! runs. The same request goes on with it, another one does not.
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::{Asked, Run};
+use crate::model::time::{Timestamp, TypedTime, whole_millis};
+
+/// The format of what is remembered.
+const SCHEMA: &str = "atlaudit/export/1";
+
+/// What is said of a run that has not said how it ended.
+const KILLED: &str = "killed";
+
+/// What somebody asks for, as they word it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// `--since`
+    pub since: TypedTime,
+    /// `--until`; without it the export ends where its first run began.
+    pub until: Option<TypedTime>,
+    /// The sources' names, in the order of the configuration.
+    pub sources: Vec<String>,
+    /// `--keep-bodies`
+    pub keep_bodies: bool,
+}
+
+impl Wanted {
+    /// What that means for an export that begins `now`.
+    fn asked(&self, now: Timestamp) -> Asked {
+        let at = |typed: TypedTime| match typed {
+            TypedTime::At(time) => time,
+            TypedTime::Ago(_) => whole_millis(typed.resolve(now)),
+        };
+        Asked {
+            since: at(self.since),
+            until: self.until.map_or(whole_millis(now), at),
+            sources: self.sources.clone(),
+            keep_bodies: self.keep_bodies,
+        }
+    }
+}
+
+/// What an export remembers until it is complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    schema: String,
+    /// What was asked for.
+    pub asked: Asked,
+    /// The words for its times: `7d` means another time to each run.
+    since: String,
+    until: Option<String>,
+    /// Every start of the program for it.
+    pub runs: Vec<Run>,
+    /// Whether it is complete and has its manifest.
+    pub is_sealed: bool,
+}
+
+impl Request {
+    /// A request that is made now.
+    pub fn new(wanted: &Wanted, now: Timestamp) -> Request {
+        Request {
+            schema: SCHEMA.to_owned(),
+            asked: wanted.asked(now),
+            since: wanted.since.to_string(),
+            until: wanted.until.map(|until| until.to_string()),
+            runs: Vec::new(),
+            is_sealed: false,
+        }
+    }
+
+    /// What `text` remembers; nothing where it is not of this format.
+    pub fn read(text: &[u8]) -> Option<Request> {
+        let request: Request = serde_json::from_slice(text).ok()?;
+        (request.schema == SCHEMA).then_some(request)
+    }
+
+    /// The text that [`Request::read`] reads.
+    pub fn text(&self) -> Vec<u8> {
+        // Into memory, which takes everything.
+        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        text.push(b'\n');
+        text
+    }
+
+    /// In what `wanted` differs from it, in words; nothing where it asks for the same.
+    pub fn differs(&self, wanted: &Wanted) -> Option<String> {
+        let asked = &self.asked;
+        if !is_same(&self.since, asked.since, wanted.since) {
+            let now = wanted.since;
+            return Some(format!("`--since` was {}, and is {now} now", self.since));
+        }
+        match (&self.until, wanted.until) {
+            (None, None) => {}
+            (_, Some(TypedTime::At(time))) if time == asked.until => {}
+            (Some(then), Some(now)) if is_same(then, asked.until, now) => {}
+            (then, now) => {
+                let now = now.map(|until| until.to_string());
+                let word = |until: &Option<String>| until.clone().unwrap_or("not given".to_owned());
+                let (then, now) = (word(then), word(&now));
+                return Some(format!("`--until` was {then}, and is {now} now"));
+            }
+        }
+        if sorted(&asked.sources) != sorted(&wanted.sources) {
+            let (then, now) = (asked.sources.join(", "), wanted.sources.join(", "));
+            return Some(format!("the sources were {then}, and are {now} now"));
+        }
+        let is = |given| if given { "given" } else { "not given" };
+        (asked.keep_bodies != wanted.keep_bodies).then(|| {
+            let (then, now) = (is(asked.keep_bodies), is(wanted.keep_bodies));
+            format!("`--keep-bodies` was {then}, and is {now} now")
+        })
+    }
+
+    /// A run begins. Should it never say how it ended, it was killed.
+    pub fn run_begins(&mut self, now: Timestamp) {
+        self.runs.push(Run {
+            started: whole_millis(now),
+            finished: None,
+            ended: KILLED.to_owned(),
+        });
+    }
+
+    /// The run that began last is over.
+    pub fn run_ends(&mut self, now: Timestamp, ended: &str) {
+        if let Some(run) = self.runs.last_mut() {
+            run.finished = Some(whole_millis(now));
+            ended.clone_into(&mut run.ended);
+        }
+    }
+}
+
+/// The configuration may have been sorted anew.
+fn sorted(names: &[String]) -> Vec<&String> {
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort();
+    names
+}
+
+/// Whether `now` means the time that `then` meant: by its words, or by what they meant then.
+fn is_same(then: &str, meant: Timestamp, now: TypedTime) -> bool {
+    now == TypedTime::At(meant) || then.parse() == Ok(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::parse_api_time;
+    use proptest::prelude::*;
+
+    fn typed(text: &str) -> TypedTime {
+        text.parse().unwrap()
+    }
+
+    fn wanted(since: &str, until: Option<&str>) -> Wanted {
+        Wanted {
+            since: typed(since),
+            until: until.map(typed),
+            sources: vec!["acme".to_owned(), "acme-jira".to_owned()],
+            keep_bodies: false,
+        }
+    }
+
+    fn now() -> Timestamp {
+        parse_api_time("2026-11-20T12:00:00.123Z").unwrap()
+    }
+
+    fn begun(since: &str, until: Option<&str>) -> Request {
+        Request::new(&wanted(since, until), now())
+    }
+
+    #[test]
+    fn the_same_words_or_the_same_times_are_the_same_request() {
+        let begun_7d = begun("7d", None);
+        let resolved = "2026-11-13T12:00:00.123Z";
+        for since in ["7d", "168h", resolved, "2026-11-13T13:00:00.123+01:00"] {
+            assert_eq!(begun_7d.differs(&wanted(since, None)), None, "{since}");
+        }
+        // Who now says the end that it took.
+        let until = Some("2026-11-20T12:00:00.123Z");
+        assert_eq!(begun_7d.differs(&wanted("7d", until)), None);
+        let mut turned = wanted("7d", None);
+        turned.sources.reverse();
+        assert_eq!(begun_7d.differs(&turned), None);
+        let both = begun("2026-11-01", Some("2d"));
+        assert_eq!(
+            both.differs(&wanted("2026-11-01T00:00:00Z", Some("48h"))),
+            None
+        );
+    }
+
+    #[test]
+    fn another_request_is_told_by_what_differs() {
+        let begun = begun("7d", Some("1d"));
+        let differs = |wanted: &Wanted| begun.differs(wanted).unwrap();
+        let since = differs(&wanted("8d", Some("1d")));
+        assert_eq!(since, "`--since` was 7d, and is 8d now");
+        let until = differs(&wanted("7d", None));
+        assert_eq!(until, "`--until` was 1d, and is not given now");
+        let mut fewer = wanted("7d", Some("1d"));
+        fewer.sources.pop();
+        let sources = differs(&fewer);
+        assert_eq!(
+            sources,
+            "the sources were acme, acme-jira, and are acme now"
+        );
+        let mut bodies = wanted("7d", Some("1d"));
+        bodies.keep_bodies = true;
+        assert!(differs(&bodies).contains("`--keep-bodies`"));
+    }
+
+    #[test]
+    fn a_run_that_says_nothing_was_killed() {
+        let mut request = begun("7d", None);
+        request.run_begins(now());
+        request.run_begins(now());
+        request.run_ends(now(), "finished");
+        let read = Request::read(&request.text()).unwrap();
+        assert_eq!(read, request);
+        let ends: Vec<_> = read.runs.iter().map(|run| run.ended.as_str()).collect();
+        assert_eq!(ends, ["killed", "finished"]);
+        assert_eq!(read.runs[0].finished, None);
+    }
+
+    #[test]
+    fn what_is_not_of_this_format_is_nothing() {
+        let other = String::from_utf8(begun("7d", None).text()).unwrap();
+        let other = other.replace("atlaudit/export/1", "atlaudit/export/2");
+        for text in ["", "{", "{}", "[]", &other] {
+            assert_eq!(Request::read(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_asked_is_the_same_when_it_is_asked_again(
+            since_ms in 0_u64..10_000_000_000, until_ms in prop::option::of(0_u64..10_000_000_000), is_ago: bool, later_ms in 0_i64..1_000_000_000,
+        ) {
+            let time = |ms: u64| match is_ago {
+                true => TypedTime::Ago(std::time::Duration::from_millis(ms)),
+                false => TypedTime::At(Timestamp::from_timestamp_millis(ms as i64).unwrap()),
+            };
+            let wanted = Wanted { since: time(since_ms), until: until_ms.map(time), ..wanted("7d", None) };
+            let request = Request::new(&wanted, now());
+            let read = Request::read(&request.text()).unwrap();
+            prop_assert_eq!(read.differs(&wanted), None);
+            let fixed = Wanted {
+                since: TypedTime::At(read.asked.since),
+                until: Some(TypedTime::At(read.asked.until)),
+                ..wanted.clone()
+            };
+            prop_assert_eq!(read.differs(&fixed), None);
+            let other = Wanted { since: TypedTime::At(read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1)), ..wanted };
+            let moved = read.differs(&other).is_some();
+            // But for a time that is the very words.
+            prop_assert!(moved || other.since == wanted_since(&read));
+        }
+    }
+
+    fn wanted_since(request: &Request) -> TypedTime {
+        request.since.parse().unwrap()
+    }
+}

@@ -1,0 +1,194 @@
+//! Owns the sealing of an export: from its files of lines and its facts to the manifest, the texts for people, the sums and
+//! their signature. An export is sealed once SHA256SUMS is there; until then it says nothing of itself.
+
+use std::path::Path;
+
+use super::assemble::{self, Found};
+use super::chain::Kind;
+use super::error::{EvidenceError, failed};
+use super::facts::{Facts, SourceFacts};
+use super::folder::{Listing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
+use super::hash;
+use super::manifest::{FileEntry, Manifest};
+use super::report::ReportError;
+use super::sign::SigningKey;
+use super::survey::{self, Troubles};
+use super::{readme, report, sums, whole};
+
+/// Seals the export at `dir`, in the place of what an earlier seal wrote.
+///
+/// # Errors
+/// The file system's; a file of lines that cannot be read to its end; something in the folder that is no plain file. The
+/// folder is without SHA256SUMS then.
+pub fn seal(
+    dir: &Path,
+    facts: &Facts,
+    key: Option<&SigningKey>,
+) -> Result<Manifest, EvidenceError> {
+    // First of all: old sums would call what follows a forgery.
+    whole::clear(dir, &[SIGNATURE, SUMS])?;
+    let found = facts
+        .sources
+        .iter()
+        .map(|source| survey_one(dir, facts, source))
+        .collect::<Result<Vec<_>, _>>()?;
+    let files = files(dir, &found)?;
+    let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
+        .ok_or(EvidenceError::NoRun)?;
+    let text = manifest.text();
+    whole::write(dir, MANIFEST, |out| out.write_all(&text))?;
+    let readme = readme::text(&manifest, &hash::sha256(&text));
+    whole::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
+    whole::write(dir, REPORT, |mut out| {
+        report::write(dir, &manifest, &mut out).map_err(|ReportError::Write(error)| error)
+    })?;
+    let sums = sums_of(dir, &manifest)?;
+    if let Some(key) = key {
+        let signature = key
+            .sign(sums.as_bytes(), manifest.finished)
+            .map_err(|error| EvidenceError::Sign(error.to_string()))?;
+        whole::write(dir, SIGNATURE, |out| out.write_all(signature.as_bytes()))?;
+    }
+    whole::write(dir, SUMS, |out| out.write_all(sums.as_bytes()))?;
+    Ok(manifest)
+}
+
+fn survey_one(dir: &Path, facts: &Facts, source: &SourceFacts) -> Result<Found, EvidenceError> {
+    let file = survey::path_of(Kind::Events, &source.name);
+    let events = survey::events(dir, &facts.asked, source);
+    let events = events.map_err(failed("read", &dir.join(&file)))?;
+    sound(&file, &events.troubles)?;
+    let file = survey::path_of(Kind::Pages, &source.name);
+    let pages = survey::pages(dir, source);
+    let pages = pages.map_err(failed("read", &dir.join(&file)))?;
+    sound(&file, &pages.troubles)?;
+    Ok(Found { events, pages })
+}
+
+/// A file with a line that is no line must not be sealed.
+fn sound(file: &str, troubles: &Troubles) -> Result<(), EvidenceError> {
+    let mut damage = troubles
+        .kept()
+        .iter()
+        .filter(|trouble| trouble.what.is_damage());
+    match damage.next() {
+        None => Ok(()),
+        Some(trouble) => Err(EvidenceError::Damaged {
+            file: file.to_owned(),
+            what: format!("line {}: {}", trouble.line, trouble.what),
+        }),
+    }
+}
+
+/// Every file that is there, with its hash.
+fn files(dir: &Path, found: &[Found]) -> Result<Vec<FileEntry>, EvidenceError> {
+    let listing = Listing::of(dir)?;
+    if let Some((name, why)) = listing.odd.first() {
+        return Err(EvidenceError::Odd {
+            name: name.clone(),
+            why: (*why).to_owned(),
+        });
+    }
+    let known = found
+        .iter()
+        .flat_map(|found| [&found.events.entry, &found.pages.entry]);
+    let known: Vec<_> = known.collect();
+    let entry = |file: &String| {
+        if let Some(entry) = known.iter().find(|entry| entry.file == *file) {
+            return Ok(FileEntry {
+                file: file.clone(),
+                bytes: entry.bytes,
+                sha256: entry.sha256.clone(),
+            });
+        }
+        let path = dir.join(file);
+        let summed = hash::of_file(&path).map_err(failed("read", &path))?;
+        Ok(FileEntry {
+            file: file.clone(),
+            bytes: summed.bytes,
+            sha256: summed.sha256,
+        })
+    };
+    listing.listed().map(entry).collect()
+}
+
+/// The text of SHA256SUMS.
+fn sums_of(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
+    let known = manifest.files.iter();
+    let mut all: Vec<_> = known
+        .map(|entry| (entry.file.clone(), entry.sha256.clone()))
+        .collect();
+    for made in [MANIFEST, README, REPORT] {
+        let path = dir.join(made);
+        let summed = hash::of_file(&path).map_err(failed("read", &path))?;
+        all.push((made.to_owned(), summed.sha256));
+    }
+    all.sort();
+    Ok(sums::text(
+        all.iter()
+            .map(|(file, sha256)| (file.as_str(), sha256.as_str())),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::{Export, SECRET};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn the_same_facts_and_lines_make_the_same_seal() {
+        let export = Export::sealed(60);
+        let sums = export.read(SUMS);
+        fs::write(export.path(".atlaudit-x.part"), "of a run that died").unwrap();
+        export.seal();
+        assert_eq!(export.read(SUMS), sums);
+        assert!(!export.path(".atlaudit-x.part").exists());
+        let key = SigningKey::open(&SECRET.into(), None).unwrap();
+        seal(export.dir(), &export.facts, Some(&key)).unwrap();
+        for made in [SUMS, MANIFEST, README, REPORT, SIGNATURE] {
+            let mode = fs::metadata(export.path(made))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{made}");
+        }
+        // Nothing of the way there is left.
+        assert_eq!(fs::read_dir(export.dir()).unwrap().count(), 8);
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_is_refused_and_has_no_sums() {
+        let refused = |change: &dyn Fn(&Export)| {
+            let export = Export::sealed(60);
+            change(&export);
+            let error = seal(export.dir(), &export.facts, None).unwrap_err();
+            assert!(!export.path(SUMS).exists());
+            error.to_string()
+        };
+        let torn = refused(&|export| {
+            let file = "pages/acme.jsonl.zst";
+            let bytes = export.read(file);
+            fs::write(export.path(file), &bytes[..bytes.len() - 3]).unwrap();
+        });
+        assert!(
+            torn.starts_with("`pages/acme.jsonl.zst` is damaged: line "),
+            "{torn}"
+        );
+        let unreadable = refused(&|export| {
+            let file = "events/acme.jsonl.zst";
+            let mut lines = export.lines(file);
+            lines[7] = "{}".to_owned();
+            export.repack(file, &lines);
+        });
+        assert!(
+            unreadable.contains("line 8: cannot be read"),
+            "{unreadable}"
+        );
+        let link = refused(&|export| {
+            std::os::unix::fs::symlink("/", export.path("events/root")).unwrap();
+        });
+        assert_eq!(link, "`events/root` is a link, not a file");
+    }
+}

@@ -1,0 +1,146 @@
+//! Owns the survey of a source's events.
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::trouble::{Trouble, Troubles, What};
+use crate::evidence::facts::{Asked, SourceFacts};
+use crate::evidence::manifest::LinesEntry;
+use crate::model::event::{SCHEMA, UNPARSED};
+use crate::model::hashing::QuickMap;
+use crate::model::json::Document;
+use crate::model::record::Fingerprint;
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, Window, parse_api_time};
+
+/// The `order` of a source whose events stand by the time of their processing.
+pub const BY_PROCESSING: &str = "processed_time";
+
+/// What a source's events are.
+#[derive(Debug)]
+pub struct EventsSurvey {
+    /// What the manifest says of the file.
+    pub entry: LinesEntry,
+    /// The earliest time.
+    pub first: Option<Timestamp>,
+    /// The latest time.
+    pub last: Option<Timestamp>,
+    /// Events that could not be understood.
+    pub unparsed: u64,
+    /// What is wrong with it.
+    pub troubles: Troubles,
+    /// Whether it could not be read to its end.
+    pub is_broken: bool,
+}
+
+pub struct Surveyor<'a> {
+    source: &'a str,
+    window: Window,
+    is_by_processing: bool,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    unparsed: u64,
+    troubles: Troubles,
+    latest: Option<Timestamp>,
+    /// All that grows with the events: 16 bytes each.
+    ids: QuickMap<Fingerprint, ()>,
+}
+
+impl<'a> Surveyor<'a> {
+    pub fn new(asked: &Asked, source: &'a SourceFacts) -> Surveyor<'a> {
+        Surveyor {
+            source: &source.name,
+            window: Window {
+                from: asked.since,
+                to: Some(asked.until),
+            },
+            is_by_processing: source.order == BY_PROCESSING,
+            first: None,
+            last: None,
+            unparsed: 0,
+            troubles: Troubles::default(),
+            latest: None,
+            ids: QuickMap::default(),
+        }
+    }
+
+    pub fn line(&mut self, line: Bytes, number: u64) {
+        let unreadable = |why: &str| What::Unreadable(why.to_owned());
+        let Ok(text) = ByteString::try_from(line) else {
+            return self.troubles.add(number, unreadable("it is not UTF-8"));
+        };
+        let doc = match Document::parse(text) {
+            Ok(doc) => doc,
+            Err(invalid) => {
+                let why = format!("it is not JSON: {invalid}");
+                return self.troubles.add(number, What::Unreadable(why));
+            }
+        };
+        let keys = ["schema", "id", "source", "time", "processed_time", "action"];
+        let [schema, id, source, time, processed, action] = doc.root().fields(keys);
+        if !schema.is_some_and(|schema| schema.is(SCHEMA)) {
+            let why = "it is not a normalized event";
+            return self.troubles.add(number, unreadable(why));
+        }
+        match id.and_then(|id| id.text()) {
+            None => self.troubles.add(number, What::NoId),
+            Some(id) => {
+                let before = self.ids.insert(Fingerprint::of(id.as_bytes()), ());
+                if before.is_some() {
+                    let id = printable(&id);
+                    self.troubles.add(number, What::Repeated(id));
+                }
+            }
+        }
+        let name = source.and_then(|source| source.text_of("name"));
+        if name.as_deref() != Some(self.source) {
+            let name = printable(&name.unwrap_or_default());
+            self.troubles.add(number, What::Alien(name));
+        }
+        self.unparsed += u64::from(action.is_some_and(|action| action.is(UNPARSED)));
+        let read = |time: Option<crate::model::json::Node<'_>>| parse_api_time(&time?.text()?);
+        self.times(read(time), read(processed), number);
+    }
+
+    fn times(&mut self, time: Option<Timestamp>, processed: Option<Timestamp>, number: u64) {
+        if let Some(time) = time {
+            self.first = Some(self.first.map_or(time, |first| first.min(time)));
+            self.last = self.last.max(Some(time));
+            if !self.window.contains(time) {
+                self.troubles.add(number, What::Outside(written(time)));
+            }
+        }
+        let position = match self.is_by_processing {
+            true => processed.or(time),
+            false => time,
+        };
+        // Of an event without a time nobody can say where it belongs.
+        if let Some(position) = position {
+            if self.latest.is_some_and(|latest| position < latest) {
+                self.troubles.add(number, What::Disorder(written(position)));
+            }
+            self.latest = self.latest.max(Some(position));
+        }
+    }
+
+    pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> EventsSurvey {
+        let is_broken = broken
+            .as_ref()
+            .is_some_and(|trouble| trouble.what.ends_the_file());
+        if let Some(Trouble { line, what }) = broken {
+            self.troubles.add(line, what);
+        }
+        EventsSurvey {
+            entry,
+            first: self.first,
+            last: self.last,
+            unparsed: self.unparsed,
+            troubles: self.troubles,
+            is_broken,
+        }
+    }
+}
+
+fn written(time: Timestamp) -> String {
+    crate::model::time::format_millis(time)
+}

@@ -1,0 +1,147 @@
+//! Owns the comparing of the manifest with the one that the files make.
+
+use super::{Check, Found, MANIFEST, Manifest};
+use crate::evidence::assemble;
+use crate::evidence::manifest::{Counts, LinesEntry, SourceEntry};
+use crate::model::time::{Timestamp, format_millis};
+
+impl Check<'_> {
+    /// Makes the manifest again, and tells what of it is another.
+    pub(super) fn again(&mut self, said: &Manifest, found: &[Option<Found>]) {
+        self.form(said);
+        let Some(found) = whole(found) else { return };
+        let facts = assemble::facts(said);
+        let Some(made) = assemble::manifest(&facts, &found, said.files.clone()) else {
+            let what = "tells of no run: nobody can have made this export";
+            return self.findings.file(MANIFEST, what);
+        };
+        for (said, made) in said.sources.iter().zip(&made.sources) {
+            self.of_source(said, made);
+        }
+        let heads = [
+            ("complete", said.complete == made.complete),
+            ("started", said.started == made.started),
+            ("finished", said.finished == made.finished),
+        ];
+        for (key, is_same) in heads {
+            if !is_same {
+                let what = format!("`{key}` is not what the rest of it makes");
+                self.findings.file(MANIFEST, what);
+            }
+        }
+        let are_pages_same =
+            pairs(said, &made).all(|(said, made)| is_same_file(&said.pages, &made.pages));
+        if said.clock != made.clock && are_pages_same {
+            let what = "`clock` is not what the first answer makes";
+            self.findings.file(MANIFEST, what);
+        }
+    }
+
+    /// The manifest is written as it always is: nothing stands in it that was not read.
+    fn form(&mut self, said: &Manifest) {
+        let text = super::load::read(&self.dir.join(MANIFEST), super::load::LARGEST);
+        let is_ours = said.made_by.version == env!("CARGO_PKG_VERSION");
+        if is_ours && !self.is_manifest_doubtful && text.is_ok_and(|text| text != said.text()) {
+            let what = "is not written as atlaudit writes it, or says more than a manifest does";
+            self.findings.file(MANIFEST, what);
+        }
+    }
+
+    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry) {
+        let name = &made.facts.name;
+        let tell = |check: &mut Self, key: &str, said: String, made: String| {
+            let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
+            check.findings.file(MANIFEST, what);
+        };
+        // Where a file is another one, that was told, and what follows from it is another too.
+        let are_events_same = is_same_file(&said.events, &made.events);
+        let are_pages_same = is_same_file(&said.pages, &made.pages);
+        let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
+        if are_events_same {
+            for (key, said, made) in [
+                ("first", said.first, made.first),
+                ("last", said.last, made.last),
+            ] {
+                if said != made {
+                    tell(self, key, time(said), time(made));
+                }
+            }
+        }
+        if are_pages_same {
+            if said.waited_ms != made.waited_ms {
+                let (said, made) = (said.waited_ms, made.waited_ms);
+                tell(self, "waited_ms", said.to_string(), made.to_string());
+            }
+            if said.retries != made.retries {
+                let what = format!("source `{name}`: `retries` is not what the answers make");
+                self.findings.file(MANIFEST, what);
+            }
+        }
+        for (key, of, said, made) in counts(&said.counts, &made.counts) {
+            let is_told = match of {
+                Of::Events => are_events_same,
+                Of::Pages => are_pages_same,
+                Of::Both => are_events_same && are_pages_same,
+            };
+            if is_told && said != made {
+                tell(self, key, said.to_string(), made.to_string());
+            }
+        }
+        if are_events_same && are_pages_same {
+            self.balance(name, &made.counts);
+        }
+    }
+
+    /// What was served was written or dropped, and nothing else.
+    fn balance(&mut self, name: &str, counts: &Counts) {
+        let parts = [
+            counts.written,
+            counts.repeats,
+            counts.outside,
+            counts.read_again,
+        ];
+        let sum = parts.into_iter().fold(0, u64::saturating_add);
+        if sum != counts.served {
+            let served = counts.served;
+            let what = format!(
+                "source `{name}`: {sum} records were written or dropped, but {served} served"
+            );
+            self.findings.file(MANIFEST, what);
+        }
+    }
+}
+
+/// All of them, where none is missing.
+fn whole(found: &[Option<Found>]) -> Option<Vec<&Found>> {
+    found.iter().map(Option::as_ref).collect()
+}
+
+fn pairs<'a>(
+    said: &'a Manifest,
+    made: &'a Manifest,
+) -> impl Iterator<Item = (&'a SourceEntry, &'a SourceEntry)> {
+    said.sources.iter().zip(&made.sources)
+}
+
+fn is_same_file(said: &LinesEntry, made: &LinesEntry) -> bool {
+    said.sha256 == made.sha256
+}
+
+/// Which files a count follows from.
+#[derive(Clone, Copy)]
+enum Of {
+    Events,
+    Pages,
+    Both,
+}
+
+fn counts(said: &Counts, made: &Counts) -> [(&'static str, Of, u64, u64); 6] {
+    [
+        ("responses", Of::Pages, said.responses, made.responses),
+        ("pages", Of::Pages, said.pages, made.pages),
+        ("served", Of::Pages, said.served, made.served),
+        ("read_again", Of::Both, said.read_again, made.read_again),
+        ("written", Of::Events, said.written, made.written),
+        ("unparsed", Of::Events, said.unparsed, made.unparsed),
+    ]
+}

@@ -1,0 +1,159 @@
+//! Owns what the manifest's own statements must agree on: what was asked for, what was read of it, and what is missing.
+
+use super::{Check, Found, MANIFEST, Manifest};
+use crate::evidence::facts::SourceFacts;
+use crate::evidence::page::AskedSpan;
+use crate::model::text::printable;
+use crate::model::time::{Timestamp, format_millis};
+
+/// What an export says is missing from it, a line each.
+pub fn missing(manifest: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for name in &manifest.asked.sources {
+        if !manifest
+            .sources
+            .iter()
+            .any(|source| source.facts.name == *name)
+        {
+            lines.push(format!("source `{}`: nothing was read", printable(name)));
+        }
+    }
+    for source in &manifest.sources {
+        let facts = &source.facts;
+        let name = printable(&facts.name);
+        for gap in &facts.gaps {
+            let (from, to) = (format_millis(gap.from), format_millis(gap.to));
+            let why = printable(&gap.why);
+            lines.push(format!("source `{name}`: {from} to {to}: {why}"));
+        }
+        if facts.gaps.is_empty() && !facts.complete {
+            let why = facts
+                .error
+                .as_deref()
+                .unwrap_or("it was not read to its end");
+            lines.push(format!("source `{name}`: {}", printable(why)));
+        }
+    }
+    lines
+}
+
+impl Check<'_> {
+    /// Compares what the manifest says with what else it says.
+    pub(super) fn facts(&mut self, manifest: &Manifest) {
+        let asked = &manifest.asked;
+        if asked.since >= asked.until {
+            let what = "says that nothing was asked for: `since` is not before `until`";
+            self.findings.file(MANIFEST, what);
+        }
+        let names: Vec<_> = manifest
+            .sources
+            .iter()
+            .map(|source| source.facts.name.as_str())
+            .collect();
+        let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
+        let is_repeated = (1..names.len()).any(|at| names[..at].contains(&names[at]));
+        if is_repeated || manifest.complete && names != wanted {
+            let what = "says that other sources were asked for than those it describes";
+            self.findings.file(MANIFEST, what);
+        }
+        for source in &manifest.sources {
+            let facts = &source.facts;
+            if let Some(what) = contradiction(facts, asked.since, asked.until) {
+                let what = format!("source `{}`: {what}", printable(&facts.name));
+                self.findings.file(MANIFEST, what);
+            }
+        }
+    }
+
+    /// The pages that were read cover what is said to be read.
+    pub(super) fn spans(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
+        for (said, found) in manifest.sources.iter().zip(found) {
+            // Of answers that were changed nothing can be told, and they were named.
+            let Some(found) = found
+                .as_ref()
+                .filter(|found| said.pages.sha256 == found.pages.entry.sha256)
+            else {
+                continue;
+            };
+            let spans = joined(&found.pages.spans);
+            for window in said.facts.windows.iter().filter(|window| window.complete) {
+                let is_read = spans.iter().any(|span| {
+                    span.from <= window.from && span.to.is_none_or(|to| window.to <= to)
+                });
+                if !is_read {
+                    let (from, to) = (format_millis(window.from), format_millis(window.to));
+                    let file = &found.pages.entry.file;
+                    let what = format!(
+                        "no pages cover all of {from} to {to}, which manifest.json says was read"
+                    );
+                    self.findings.file(file, what);
+                }
+            }
+        }
+    }
+}
+
+/// What of a source's facts contradicts the others.
+fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<String> {
+    if let Some(window) = facts.windows.iter().find(|window| window.from >= window.to) {
+        let from = format_millis(window.from);
+        return Some(format!("the window from {from} has no length"));
+    }
+    if !matches!(facts.order.as_str(), "time" | "processed_time") {
+        return Some(format!(
+            "nothing can be in the order `{}`",
+            printable(&facts.order)
+        ));
+    }
+    let is_open = facts.windows.iter().any(|window| !window.complete)
+        || !facts.gaps.is_empty()
+        || facts.error.is_some();
+    match facts.complete {
+        true if is_open => {
+            Some("is said to be complete, and has a gap, an open window or an error".to_owned())
+        }
+        true => uncovered(facts, since, until).map(|from| {
+            format!(
+                "is said to be complete, and no window covers {}",
+                format_millis(from)
+            )
+        }),
+        false if !is_open => Some("is said to be incomplete, and nothing says why".to_owned()),
+        false => None,
+    }
+}
+
+/// The first instant that no window covers.
+fn uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    let spans = facts.windows.iter().map(|window| AskedSpan {
+        from: window.from,
+        to: Some(window.to),
+    });
+    let mut covered = since;
+    for span in joined(&spans.collect::<Vec<_>>()) {
+        match span.to {
+            Some(to) if span.from <= covered => covered = covered.max(to),
+            _ => {}
+        }
+    }
+    (covered < until).then_some(covered)
+}
+
+/// The spans in order, those that touch joined.
+fn joined(spans: &[AskedSpan]) -> Vec<AskedSpan> {
+    let mut sorted = spans.to_vec();
+    sorted.sort_by_key(|span| span.from);
+    let mut joined: Vec<AskedSpan> = Vec::new();
+    for span in sorted {
+        match joined.last_mut() {
+            Some(last) if last.to.is_none_or(|to| span.from <= to) => {
+                last.to = match (last.to, span.to) {
+                    (Some(one), Some(other)) => Some(one.max(other)),
+                    _ => None,
+                };
+            }
+            _ => joined.push(span),
+        }
+    }
+    joined
+}

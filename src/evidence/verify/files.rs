@@ -1,0 +1,180 @@
+//! Owns the comparing of files with what SHA256SUMS and the manifest say of them; and, where these contradict each other,
+//! the telling of which of the three was changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, MANIFEST, Manifest, Place, README, REPORT, SIGNATURE, SUMS};
+
+/// What all say of one file: is it there, and with which hash.
+struct Views<'a> {
+    file: &'a str,
+    actual: Option<&'a str>,
+    /// By SHA256SUMS.
+    summed: Option<&'a str>,
+    /// By the manifest, with the length.
+    listed: Option<(&'a str, u64)>,
+}
+
+/// What was changed.
+enum Blame {
+    Nobody,
+    /// The file itself.
+    File(&'static str),
+    Sums(String),
+    Manifest(String),
+}
+
+impl Check<'_> {
+    /// Compares every file that is there, or is named.
+    pub(super) fn files(&mut self, manifest: Option<&Manifest>) {
+        let mut listed = BTreeMap::new();
+        let mut twice = Vec::new();
+        for entry in manifest.iter().flat_map(|manifest| &manifest.files) {
+            let known = (entry.sha256.as_str(), entry.bytes);
+            if listed.insert(entry.file.as_str(), known).is_some() {
+                twice.push(format!("names `{}` twice", entry.file));
+            }
+        }
+        let sums = self.sums.as_ref();
+        let summed = sums.iter().flat_map(|sums| sums.hashes.keys());
+        let mut all: BTreeSet<String> = self.listing.files.iter().cloned().collect();
+        all.extend(summed.cloned());
+        all.extend(listed.keys().map(|file| (*file).to_owned()));
+        // Every export has them, whoever names them; one that was never finished lacks more than these.
+        if manifest.is_some() || !self.listing.has_state {
+            all.extend([README, REPORT].map(str::to_owned));
+        }
+        let mut blames = Vec::new();
+        for file in &all {
+            let is_there = self.listing.files.contains(file);
+            let is_own = matches!(file.as_str(), SUMS | SIGNATURE) && self.sum_of(file).is_none();
+            // What cannot be read was told.
+            if is_own || is_there && self.actual(file).is_none() {
+                continue;
+            }
+            let views = Views {
+                file,
+                actual: self.actual(file),
+                summed: self.sum_of(file),
+                listed: listed.get(file.as_str()).copied(),
+            };
+            let blame = match file.as_str() {
+                MANIFEST | README | REPORT => self.of_made(&views),
+                SUMS | SIGNATURE => Blame::Sums(format!("names `{file}`, which it cannot cover")),
+                _ => self.of_listed(&views, manifest.is_some()),
+            };
+            blames.push((file.clone(), blame));
+        }
+        for what in twice {
+            self.findings.file(MANIFEST, what);
+        }
+        for (file, blame) in blames {
+            self.blame(&file, blame);
+        }
+    }
+
+    fn blame(&mut self, file: &str, blame: Blame) {
+        match blame {
+            Blame::Nobody => {}
+            Blame::File(what) => self.findings.file(file, what),
+            Blame::Manifest(what) => self.findings.file(MANIFEST, what),
+            Blame::Sums(what) => {
+                let line = self.sums.as_ref().and_then(|sums| sums.lines.get(file));
+                let place = line.map_or(Place::File, |line| Place::Line(*line));
+                self.findings.at(SUMS, place, what);
+            }
+        }
+    }
+
+    /// Of a file that the manifest names.
+    fn of_listed(&self, views: &Views<'_>, has_manifest: bool) -> Blame {
+        let Views { file, .. } = views;
+        let in_sums = views.summed.is_some() || self.sums.is_none();
+        let in_manifest = views.listed.is_some() || !has_manifest;
+        match (views.actual.is_some(), in_sums, in_manifest) {
+            (true, true, true) => self.of_hashes(views),
+            (true, false, true) if views.listed.is_some() => {
+                Blame::Sums(format!("has no line for `{file}`"))
+            }
+            (true, true, false) if views.summed.is_some() && self.is_manifest_doubtful => {
+                Blame::Manifest(format!("does not name `{file}`, which SHA256SUMS names"))
+            }
+            (true, true, false) if views.summed.is_some() => {
+                Blame::File("was added: manifest.json does not name it, though SHA256SUMS does")
+            }
+            // Without a manifest only they could name it, and they are damaged.
+            (true, ..)
+                if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest =>
+            {
+                Blame::Nobody
+            }
+            (true, ..) => Blame::File("was added: neither SHA256SUMS nor manifest.json names it"),
+            (false, ..) if views.summed.is_some() && views.listed.is_some() => {
+                Blame::File("is missing")
+            }
+            (false, ..) if views.summed.is_some() && has_manifest => Blame::Sums(format!(
+                "names `{file}`, which is not there, and not in manifest.json"
+            )),
+            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => Blame::Manifest(
+                format!("names `{file}`, which is not there, and not in SHA256SUMS"),
+            ),
+            (false, ..) => Blame::File("is missing"),
+        }
+    }
+
+    /// Of a file that is there, and that both name or one cannot name.
+    fn of_hashes(&self, views: &Views<'_>) -> Blame {
+        let Views { file, actual, .. } = views;
+        let is_as_summed = views.summed.map(|summed| Some(summed) == *actual);
+        let bytes = self.actual.get(*file).map(|actual| actual.bytes);
+        let is_as_listed = views.listed.map(|(sha256, _)| Some(sha256) == *actual);
+        let is_long = views.listed.is_none_or(|(_, said)| Some(said) == bytes);
+        match (is_as_summed, is_as_listed) {
+            (Some(false), Some(true)) => Blame::Sums(format!(
+                "has another hash for `{file}`, which is as manifest.json says"
+            )),
+            (Some(true), Some(false)) if self.is_manifest_doubtful => Blame::Manifest(format!(
+                "has another hash for `{file}`, which is as SHA256SUMS says"
+            )),
+            (Some(true), Some(false)) => {
+                Blame::File("was changed: SHA256SUMS has its hash, but manifest.json another")
+            }
+            (Some(false), _) | (_, Some(false)) => Blame::File("was changed: its hash is another"),
+            _ if !is_long => Blame::Manifest(format!("has another length for `{file}`")),
+            _ => Blame::Nobody,
+        }
+    }
+
+    /// Of the manifest and what is made from it, which the manifest cannot name. What they hold is compared elsewhere.
+    fn of_made(&self, views: &Views<'_>) -> Blame {
+        let Views { file, actual, .. } = views;
+        match (actual, views.summed) {
+            // Of the manifest that was told already.
+            (None, _) if *file == MANIFEST => Blame::Nobody,
+            (None, _) => Blame::File("is missing"),
+            (Some(_), None) if self.sums.is_some() => {
+                Blame::Sums(format!("has no line for `{file}`"))
+            }
+            (Some(actual), Some(summed)) if *actual != summed => self.of_changed(file),
+            _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
+                Blame::Nobody
+            }
+            // Where README.txt has another hash in the sums, it is the one.
+            _ if *file == MANIFEST && self.sum_of(README) != self.actual(README) => Blame::Nobody,
+            _ if *file == MANIFEST => {
+                Blame::File("is not what README.txt was made from: one of the two was changed")
+            }
+            _ => Blame::File("is not what follows from manifest.json: one of the two was changed"),
+        }
+    }
+
+    /// Of those, where the sums have another hash. A third file tells which of the two was changed.
+    fn of_changed(&self, file: &str) -> Blame {
+        match self.made.is_right(file) {
+            Some(true) => Blame::Sums(format!(
+                "has another hash for `{file}`, which is as the other files say"
+            )),
+            _ => Blame::File("was changed: its hash is another"),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Owns what `verify` tells: the differences it found, each with its file and place, and what it looked at.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::text::printable;
+
+/// Where in its file a difference lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Somewhere, or all of it.
+    File,
+    /// In a line, from 1.
+    Line(u64),
+    /// In one of these lines.
+    Lines(u64, u64),
+}
+
+/// A difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The file, by its path within the export.
+    pub file: String,
+    /// Where in it.
+    pub place: Place,
+    /// What differs.
+    pub what: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", printable(&self.file))?;
+        match self.place {
+            Place::File => {}
+            Place::Line(line) => write!(f, "line {line}: ")?,
+            Place::Lines(first, last) => write!(f, "lines {first} to {last}: ")?,
+        }
+        f.write_str(&self.what)
+    }
+}
+
+/// The differences, in the order in which they were found.
+#[derive(Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// `file` differs: `what`.
+    pub fn file(&mut self, file: &str, what: impl Into<String>) {
+        self.at(file, Place::File, what);
+    }
+
+    /// `file` differs at `place`: `what`.
+    pub fn at(&mut self, file: &str, place: Place, what: impl Into<String>) {
+        self.0.push(Finding {
+            file: file.to_owned(),
+            place,
+            what: what.into(),
+        });
+    }
+
+    /// Whether something of `file` was told.
+    pub fn names(&self, file: &str) -> bool {
+        self.0.iter().any(|finding| finding.file == file)
+    }
+
+    /// All of them, those of a file together, in the order of the files' first ones.
+    pub fn end(self) -> Vec<Finding> {
+        let mut order: Vec<&str> = Vec::new();
+        for finding in &self.0 {
+            if !order.contains(&finding.file.as_str()) {
+                order.push(&finding.file);
+            }
+        }
+        let order: Vec<String> = order.into_iter().map(str::to_owned).collect();
+        let mut all = self.0;
+        all.sort_by_key(|finding| order.iter().position(|file| *file == finding.file));
+        all
+    }
+}
+
+/// What is known of the signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signature {
+    /// There is none, and none was asked for.
+    None,
+    /// There is one, and no public key to check it with. The key that it names.
+    NotChecked(Option<String>),
+    /// It is good: the key, and what the signature says of itself.
+    Good {
+        /// The key's number.
+        key: String,
+        /// Its trusted comment.
+        says: String,
+    },
+    /// It is missing or wrong: a difference says how.
+    Bad,
+}
+
+/// How much was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Files whose hash was computed.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Sources.
+    pub sources: u64,
+    /// Lines of events.
+    pub events: u64,
+    /// Lines of answers.
+    pub pages: u64,
+    /// Bodies of answers.
+    pub bodies: u64,
+}
+
+/// What `verify` found.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The differences; none where all is well.
+    pub findings: Vec<Finding>,
+    /// What could not be checked, and why.
+    pub not_checked: Vec<String>,
+    /// How much was looked at.
+    pub tally: Tally,
+    /// Whether the export says that it is complete; unknown without a manifest.
+    pub is_complete: Option<bool>,
+    /// What it says is missing, a line each.
+    pub missing: Vec<String>,
+    /// The signature.
+    pub signature: Signature,
+    /// The SHA-256 of SHA256SUMS, in hex: the one number that stands for all of it.
+    pub sums_sha256: Option<String>,
+}

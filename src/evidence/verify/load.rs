@@ -1,0 +1,135 @@
+//! Owns the reading of the manifest and the sums, whatever they hold.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Check, MANIFEST, Manifest, Place, SUMS};
+use crate::evidence::manifest::SCHEMA;
+use crate::evidence::sums::{self, Sum};
+use crate::model::text::printable;
+
+/// The longest manifest or sums that are read: some hundred bytes for each file and each thousand events.
+pub const LARGEST: u64 = 512 * 1024 * 1024;
+
+/// Lines that are told each.
+const TOLD: u64 = 10;
+
+/// What SHA256SUMS says.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// The hash of each file that it names.
+    pub hashes: BTreeMap<String, String>,
+    /// The line of each, from 1.
+    pub lines: BTreeMap<String, u64>,
+    /// Whether every line could be read.
+    pub is_whole: bool,
+}
+
+/// What the file holds; refused where that is more than anyone would write there.
+pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(largest + 1)
+        .read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::ErrorKind::FileTooLarge.into()),
+        false => Ok(bytes),
+    }
+}
+
+impl Check<'_> {
+    /// The bytes of a file of ours; where it cannot be had that is a difference.
+    fn own(&mut self, file: &str, absent: &str) -> Option<Vec<u8>> {
+        if !self.listing.files.contains(file) {
+            self.findings.file(file, absent);
+            return None;
+        }
+        match read(&self.dir.join(file), LARGEST) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => {
+                // What cannot be opened at all is told where it is hashed.
+                if error.kind() == io::ErrorKind::FileTooLarge {
+                    self.findings.file(file, "is longer than any of its kind");
+                }
+                None
+            }
+        }
+    }
+
+    /// The manifest, where there is one that can be read.
+    pub(super) fn manifest(&mut self) -> Option<Manifest> {
+        let absent = match self.listing.has_state {
+            true => {
+                "is missing: this export was never finished; the same `export` command goes on with it"
+            }
+            false => "is missing",
+        };
+        let text = self.own(MANIFEST, absent)?;
+        #[derive(Deserialize)]
+        struct Format {
+            schema: String,
+        }
+        match serde_json::from_slice::<Format>(&text) {
+            Ok(format) if format.schema != SCHEMA => {
+                let schema = printable(&format.schema);
+                let what = format!("has the format `{schema}`; this atlaudit knows `{SCHEMA}`");
+                self.findings.file(MANIFEST, what);
+                return None;
+            }
+            _ => {}
+        }
+        match serde_json::from_slice(&text) {
+            Ok(manifest) => Some(manifest),
+            Err(error) => {
+                let why = printable(&error.to_string());
+                let what = format!("is not a manifest: {why}; its sources were not checked");
+                self.findings.file(MANIFEST, what);
+                None
+            }
+        }
+    }
+
+    /// Reads the sums.
+    pub(super) fn sums(&mut self) {
+        let absent = "is missing: either it was removed, or the export was never finished";
+        let Some(bytes) = self.own(SUMS, absent) else {
+            return;
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let mut known = Sums::default();
+        let (mut last, mut bad) = (None::<String>, 0);
+        for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+            let read = line.strip_suffix('\n').and_then(sums::read);
+            let what = match read {
+                None => "is no line of `sha256sum`, or has no end",
+                Some(Sum { sha256, file }) => {
+                    let before = last.replace(file.clone());
+                    known.lines.insert(file.clone(), number);
+                    let earlier = known.hashes.insert(file.clone(), sha256);
+                    match before {
+                        _ if earlier.is_some() => "names a file that another line names too",
+                        Some(before) if before > file => "is not in order",
+                        _ => continue,
+                    }
+                }
+            };
+            bad += 1;
+            if bad <= TOLD {
+                self.findings.at(SUMS, Place::Line(number), what);
+            }
+        }
+        if bad > TOLD {
+            let what = format!(
+                "{} more of its lines are not as they are written",
+                bad - TOLD
+            );
+            self.findings.file(SUMS, what);
+        }
+        known.is_whole = bad == 0;
+        self.sums = Some(known);
+    }
+}

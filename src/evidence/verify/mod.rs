@@ -1,0 +1,208 @@
+//! Owns the checking of an export: everything that can be computed is computed anew, without the network, and every
+//! difference is named by its file.
+
+mod again;
+mod bodies;
+mod facts;
+mod files;
+mod finding;
+mod load;
+mod made;
+mod signature;
+mod source;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+pub use finding::{Finding, Place, Signature, Tally, Verdict};
+
+use super::assemble::{self, Found};
+use super::error::{EvidenceError, failed};
+use super::folder::{BODIES, Listing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
+use super::hash::{self, Summed};
+use super::manifest::Manifest;
+use super::sign::PublicKey;
+use finding::Findings;
+use load::Sums;
+use made::Made;
+
+/// What is gathered while checking.
+struct Check<'a> {
+    dir: &'a Path,
+    listing: &'a Listing,
+    findings: Findings,
+    not_checked: Vec<String>,
+    tally: Tally,
+    /// What the files are that could be read.
+    actual: BTreeMap<String, Summed>,
+    /// What SHA256SUMS says; nothing where it is not there.
+    sums: Option<Sums>,
+    /// Whether SHA256SUMS has another hash for the manifest: one of the two was changed.
+    is_manifest_doubtful: bool,
+    /// Whether what is made from the manifest is what it makes.
+    made: Made,
+}
+
+/// Checks the export at `dir`, its signature with `key`.
+///
+/// # Errors
+/// It is no export, or a folder of it cannot be read. Whatever is wrong with an export's files is no error, but found.
+pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceError> {
+    match fs::metadata(dir) {
+        Ok(facts) if facts.is_dir() => {}
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(failed("read", dir)(error));
+        }
+        _ => {
+            let path = dir.to_owned();
+            return Err(EvidenceError::NoFolder { path });
+        }
+    }
+    let listing = Listing::of(dir)?;
+    if !is_export(&listing) {
+        let path = dir.to_owned();
+        return Err(EvidenceError::NoExport { path });
+    }
+    let mut check = Check {
+        dir,
+        listing: &listing,
+        findings: Findings::default(),
+        not_checked: Vec::new(),
+        tally: Tally::default(),
+        actual: BTreeMap::new(),
+        sums: None,
+        is_manifest_doubtful: false,
+        made: Made::default(),
+    };
+    let manifest = check.manifest();
+    check.sums();
+    let found = manifest
+        .as_ref()
+        .map(|manifest| check.survey(manifest))
+        .unwrap_or_default();
+    check.hash_the_rest();
+    check.doubt_the_manifest();
+    check.made = Made::of(&mut check, manifest.as_ref());
+    check.folders(manifest.as_ref());
+    check.files(manifest.as_ref());
+    if let Some(manifest) = &manifest {
+        check.lines(manifest, &found);
+        check.facts(manifest);
+        check.spans(manifest, &found);
+        check.again(manifest, &found);
+        check.bodies(manifest, &found);
+    }
+    let signature = check.signature(key);
+    Ok(check.end(manifest.as_ref(), signature))
+}
+
+fn is_export(listing: &Listing) -> bool {
+    let has = |file: &str| listing.files.contains(file);
+    let has_folder = |folder: &str| listing.folders.contains(folder);
+    listing.has_state
+        || has(MANIFEST)
+        || has(SUMS)
+        || (has_folder("events") && has_folder("pages"))
+        || (has_folder("events") && has(README))
+}
+
+impl Check<'_> {
+    /// Surveys the files of lines, a source each.
+    fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
+        let facts = assemble::facts(manifest);
+        let sources = facts.sources.iter();
+        sources
+            .map(|source| self.survey_one(&facts, source))
+            .collect()
+    }
+
+    /// Hashes what no survey has read.
+    fn hash_the_rest(&mut self) {
+        for file in &self.listing.files {
+            if self.actual.contains_key(file) {
+                continue;
+            }
+            match hash::of_file(&self.dir.join(file)) {
+                Ok(summed) => self.saw(file, summed),
+                Err(error) => self.findings.file(file, format!("cannot be read: {error}")),
+            }
+        }
+    }
+
+    /// Remembers what a file is.
+    fn saw(&mut self, file: &str, summed: Summed) {
+        self.tally.files += 1;
+        self.tally.bytes += summed.bytes;
+        self.actual.insert(file.to_owned(), summed);
+    }
+
+    /// What SHA256SUMS says of `file`.
+    fn sum_of(&self, file: &str) -> Option<&str> {
+        self.sums.as_ref()?.hashes.get(file).map(String::as_str)
+    }
+
+    /// The hash that `file` has.
+    fn actual(&self, file: &str) -> Option<&str> {
+        self.actual.get(file).map(|summed| summed.sha256.as_str())
+    }
+
+    fn doubt_the_manifest(&mut self) {
+        let (said, actual) = (self.sum_of(MANIFEST), self.actual(MANIFEST));
+        self.is_manifest_doubtful = said.is_some() && said != actual;
+    }
+
+    /// Folders that no export has, and what is neither file nor folder.
+    fn folders(&mut self, manifest: Option<&Manifest>) {
+        for (name, why) in &self.listing.odd {
+            self.findings.file(name, *why);
+        }
+        let Some(manifest) = manifest else { return };
+        for folder in &self.listing.folders {
+            let is_body = folder == BODIES
+                || folder.strip_prefix("bodies/").is_some_and(|name| {
+                    manifest
+                        .sources
+                        .iter()
+                        .any(|source| source.facts.name == name)
+                });
+            let is_known = matches!(folder.as_str(), "events" | "pages");
+            if !(is_known || is_body && manifest.asked.keep_bodies) {
+                self.findings
+                    .file(folder, "was added: this export has no such folder");
+            }
+        }
+        if self.listing.has_state && manifest.complete {
+            let what = "was added: only an export that is not finished has this folder";
+            self.findings.file(STATE, what);
+        }
+    }
+
+    fn end(self, manifest: Option<&Manifest>, signature: Signature) -> Verdict {
+        let mut not_checked = self.not_checked;
+        let is_complete = manifest.map(|manifest| manifest.complete);
+        if self.listing.has_state && is_complete == Some(false) {
+            not_checked.push(format!(
+                "{STATE}: it is kept for going on, and no part of the export"
+            ));
+        }
+        Verdict {
+            sums_sha256: self.actual.get(SUMS).map(|summed| summed.sha256.clone()),
+            findings: self.findings.end(),
+            not_checked,
+            tally: self.tally,
+            is_complete,
+            missing: manifest.map(facts::missing).unwrap_or_default(),
+            signature,
+        }
+    }
+}
+
+#[cfg(test)]
+mod manifest_tests;
+#[cfg(test)]
+mod random_tests;
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

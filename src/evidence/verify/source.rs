@@ -1,0 +1,153 @@
+//! Owns the comparing of a source's files of lines with what the manifest says of them: which lines differ, what is wrong
+//! with one, and whether the manifest itself was changed.
+
+use super::{Check, Found, MANIFEST, Manifest, Place};
+use crate::evidence::chain::{BLOCK, Kind};
+use crate::evidence::facts::{Facts, SourceFacts};
+use crate::evidence::hash::Summed;
+use crate::evidence::manifest::LinesEntry;
+use crate::evidence::survey::{self, Troubles};
+use crate::model::name::SourceName;
+use crate::model::text::printable;
+
+impl Check<'_> {
+    /// Surveys the files of a source; nothing where one cannot be read.
+    pub(super) fn survey_one(&mut self, facts: &Facts, source: &SourceFacts) -> Option<Found> {
+        // The name becomes a path, and the manifest may have been changed.
+        if source.name.parse::<SourceName>().is_err() {
+            let name = printable(&source.name);
+            let what = format!("names a source `{name}`, which no source can be called");
+            self.findings.file(MANIFEST, what);
+            return None;
+        }
+        let events = survey::events(self.dir, &facts.asked, source);
+        let pages = survey::pages(self.dir, source);
+        let path = |kind| survey::path_of(kind, &source.name);
+        if let Err(error) = &events {
+            let what = format!("cannot be read: {error}");
+            self.findings.file(&path(Kind::Events), what);
+        }
+        if let Err(error) = &pages {
+            let what = format!("cannot be read: {error}");
+            self.findings.file(&path(Kind::Pages), what);
+        }
+        let (events, pages) = (events.ok()?, pages.ok()?);
+        self.tally.sources += 1;
+        self.tally.events += events.entry.lines;
+        self.tally.pages += pages.entry.lines;
+        for entry in [&events.entry, &pages.entry] {
+            if self.listing.files.contains(&entry.file) && !self.actual.contains_key(&entry.file) {
+                let summed = Summed {
+                    bytes: entry.bytes,
+                    sha256: entry.sha256.clone(),
+                };
+                self.saw(&entry.file, summed);
+            }
+        }
+        Some(Found { events, pages })
+    }
+
+    /// Compares the lines of every source.
+    pub(super) fn lines(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
+        for (said, found) in manifest.sources.iter().zip(found) {
+            let Some(Found { events, pages }) = found else {
+                continue;
+            };
+            self.entry(&said.events, &events.entry, events.is_broken);
+            self.troubles(&events.entry.file, &events.troubles);
+            self.entry(&said.pages, &pages.entry, pages.is_broken);
+            self.troubles(&pages.entry.file, &pages.troubles);
+        }
+    }
+
+    fn troubles(&mut self, file: &str, troubles: &Troubles) {
+        for trouble in troubles.kept() {
+            let what = trouble.what.to_string();
+            self.findings.at(file, Place::Line(trouble.line), what);
+        }
+        for more in troubles.more() {
+            self.findings.file(file, more);
+        }
+    }
+
+    fn entry(&mut self, said: &LinesEntry, found: &LinesEntry, is_broken: bool) {
+        if said == found {
+            return;
+        }
+        let file = &found.file;
+        if said.file != *file {
+            let other = printable(&said.file);
+            let what = format!("names `{other}` in the place of `{file}`");
+            return self.findings.file(MANIFEST, what);
+        }
+        if said.sha256 == found.sha256 {
+            return self.wrongly_said(said, found);
+        }
+        let is_as_summed = self.sum_of(file).is_some_and(|sum| sum == found.sha256);
+        if is_as_summed && self.is_manifest_doubtful {
+            let what = format!("says another hash of `{file}`, which is as SHA256SUMS says");
+            return self.findings.file(MANIFEST, what);
+        }
+        if !said.sha256.is_empty() && !found.sha256.is_empty() && !is_broken {
+            self.changed(said, found);
+        }
+    }
+
+    /// The file is as its hash says; so what else is said of it was changed.
+    fn wrongly_said(&mut self, said: &LinesEntry, found: &LinesEntry) {
+        let file = &found.file;
+        let numbers = [
+            ("lines", said.lines, found.lines),
+            ("bytes", said.bytes, found.bytes),
+            ("bytes of text", said.text_bytes, found.text_bytes),
+        ];
+        for (what, said, found) in numbers {
+            if said != found {
+                let what = format!("says that `{file}` has {said} {what}; it has {found}");
+                self.findings.file(MANIFEST, what);
+            }
+        }
+        if said.chain != found.chain {
+            let what = format!("has another chain for `{file}`, whose hash is right");
+            self.findings.file(MANIFEST, what);
+        }
+        if said.marks != found.marks {
+            let what = format!("has other marks for `{file}`, whose hash is right");
+            self.findings.file(MANIFEST, what);
+        }
+    }
+
+    /// The file was changed: tells where.
+    fn changed(&mut self, said: &LinesEntry, found: &LinesEntry) {
+        let file = &found.file;
+        if said.lines != found.lines {
+            let what = format!(
+                "has {} lines, and manifest.json says {}",
+                found.lines, said.lines
+            );
+            self.findings.file(file, what);
+        }
+        if said.chain == found.chain {
+            let what = match said.text_bytes == found.text_bytes && said.marks == found.marks {
+                true => {
+                    "its events are the same as the manifest says; their packing, or when they were received, is not"
+                }
+                false => {
+                    "its events are the same as the manifest says; what it says of their text is not"
+                }
+            };
+            let is_events = file.starts_with("events/");
+            let what = match is_events {
+                true => what,
+                false => "its lines are the same as the manifest says; their packing is not",
+            };
+            return self.findings.file(file, what);
+        }
+        let marks = said.marks.iter().zip(&found.marks);
+        let same = marks.take_while(|(said, found)| said == found).count() as u64;
+        let (first, last) = (same * BLOCK + 1, (same + 1) * BLOCK);
+        let last = last.min(said.lines.max(found.lines)).max(first);
+        let what = "here the chain departs from the manifest's: a line was changed, moved, added or removed";
+        self.findings.at(file, Place::Lines(first, last), what);
+    }
+}

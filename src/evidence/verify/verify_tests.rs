@@ -1,0 +1,385 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use crate::evidence::sign::{PublicKey, SigningKey};
+use crate::evidence::testing::{Export, SECRET, at, pack};
+
+fn check(export: &Export) -> Verdict {
+    verify(export.dir(), None).unwrap()
+}
+
+fn told(verdict: &Verdict) -> Vec<String> {
+    verdict.findings.iter().map(Finding::to_string).collect()
+}
+
+/// Changes an export, and expects that of all files only `file` is named, and how.
+fn finds(file: &str, what: &str, change: impl FnOnce(&Export)) {
+    let export = Export::sealed(120);
+    change(&export);
+    let verdict = check(&export);
+    let told = told(&verdict);
+    let is_named = verdict.findings.iter().all(|finding| finding.file == file);
+    assert!(!told.is_empty() && is_named, "{file}: {told:#?}");
+    let is_said = told.iter().any(|line| line.contains(what));
+    assert!(is_said, "{what}: {told:#?}");
+}
+
+#[test]
+fn a_sealed_export_is_as_it_says() {
+    let export = Export::sealed(120);
+    let verdict = check(&export);
+    assert_eq!(told(&verdict), [""; 0]);
+    assert_eq!(verdict.not_checked, [""; 0]);
+    assert_eq!(verdict.is_complete, Some(true));
+    assert_eq!(verdict.signature, Signature::None);
+    let tally = verdict.tally;
+    assert_eq!(
+        (tally.sources, tally.events, tally.pages, tally.bodies),
+        (2, 150, 9, 7)
+    );
+}
+
+#[test]
+fn no_events_and_no_files_verify_too() {
+    let export = Export::unsealed(0);
+    export.seal();
+    assert_eq!(told(&check(&export)), [""; 0]);
+    let export = Export::unsealed(30);
+    fs::write(export.path("events/acme.jsonl.zst"), "").unwrap();
+    fs::remove_file(export.path("events/acme-jira.jsonl.zst")).unwrap();
+    let mut export = export;
+    for source in &mut export.facts.sources {
+        source.dropped.repeats = 30;
+    }
+    export.seal();
+    assert_eq!(told(&check(&export)), [""; 0]);
+}
+
+/// What is told of a change of a source's lines.
+type Told = (&'static str, fn(&mut Vec<String>));
+
+const LINES: [Told; 7] = [
+    ("line 8: its time", |lines| lines.swap(6, 7)),
+    ("lines 1 to 120: here the chain departs", |lines| {
+        lines[50] = lines[50].replace("Person", "Nobody");
+    }),
+    ("has 119 lines, and manifest.json says 120", |lines| {
+        drop(lines.remove(50));
+    }),
+    ("line 52: repeats the id `acme:000050`", |lines| {
+        lines.insert(51, lines[50].clone());
+    }),
+    ("line 52: the event is of the source `acme-jira`", |lines| {
+        lines[51] = lines[51].replace("\"name\":\"acme\"", "\"name\":\"acme-jira\"");
+    }),
+    ("line 4: cannot be read: it is not JSON", |lines| {
+        lines[3].truncate(30)
+    }),
+    (
+        "their packing, or when they were received, is not",
+        |lines| {
+            lines[3] = lines[3].replace("2026-11-20", "2026-11-21");
+        },
+    ),
+];
+
+#[test]
+fn a_changed_file_is_named_and_what_changed_in_it() {
+    let events = "events/acme.jsonl.zst";
+    for is_summed in [false, true] {
+        let again = |export: &Export| {
+            if is_summed {
+                export.sum_again(events);
+            }
+        };
+        for (what, change) in LINES {
+            finds(events, what, |export| {
+                let mut lines = export.lines(events);
+                change(&mut lines);
+                export.repack(events, &lines);
+                again(export);
+            });
+        }
+        finds(
+            events,
+            "line 120: its time 2026-11-08T00:00:00.000Z is outside",
+            |export| {
+                let mut lines = export.lines(events);
+                let last = lines.last_mut().unwrap();
+                *last = last.replace("2026-11-01T00:05:57.000Z", "2026-11-08T00:00:00.000Z");
+                export.repack(events, &lines);
+                again(export);
+            },
+        );
+        finds(
+            events,
+            "line 41: nothing can be read from here on",
+            |export| {
+                let bytes = export.read(events);
+                let second = zstd::zstd_safe::find_frame_compressed_size(&bytes).unwrap();
+                fs::write(export.path(events), &bytes[..second + 20]).unwrap();
+                again(export);
+            },
+        );
+    }
+}
+
+#[test]
+fn the_window_that_is_said_to_be_read_was_asked_for() {
+    let mut export = Export::unsealed(60);
+    export.facts.asked.until = at("2026-11-09T00:00:00Z");
+    export.seal();
+    let wanted = "manifest.json: source `acme`: is said to be complete, and no window covers 2026-11-08T00:00:00.000Z";
+    assert!(told(&check(&export)).contains(&wanted.to_owned()));
+    for source in &mut export.facts.sources {
+        source.windows[0].to = at("2026-11-09T00:00:00Z");
+    }
+    export.seal();
+    let wanted = "pages/acme.jsonl.zst: no pages cover all of 2026-11-01T00:00:00.000Z to 2026-11-09T00:00:00.000Z, which manifest.json says was read";
+    assert!(
+        told(&check(&export)).contains(&wanted.to_owned()),
+        "{:#?}",
+        told(&check(&export))
+    );
+}
+
+#[test]
+fn an_export_that_says_it_is_incomplete_is_as_it_says() {
+    let mut export = Export::unsealed(60);
+    let source = &mut export.facts.sources[1];
+    source.complete = false;
+    source.windows[0].complete = false;
+    source.error = Some("the server\u{1b}[2J hung up".to_owned());
+    export.seal();
+    fs::create_dir(export.path(STATE)).unwrap();
+    fs::write(export.path(".atlaudit/request.json"), "{}").unwrap();
+    let verdict = check(&export);
+    assert_eq!(told(&verdict), [""; 0]);
+    assert_eq!(verdict.is_complete, Some(false));
+    assert_eq!(
+        verdict.missing,
+        ["source `acme-jira`: the server [2J hung up"]
+    );
+    assert!(verdict.not_checked[0].starts_with(".atlaudit: "));
+    let readme = String::from_utf8(export.read(README)).unwrap();
+    assert!(
+        readme.contains("INCOMPLETE") && !readme.contains('\u{1b}'),
+        "{readme}"
+    );
+    // Nothing says why it would not be.
+    let source = &mut export.facts.sources[1];
+    source.windows[0].complete = true;
+    source.error = None;
+    export.seal();
+    let wanted =
+        "manifest.json: source `acme-jira`: is said to be incomplete, and nothing says why";
+    assert_eq!(told(&check(&export)), [wanted]);
+}
+
+#[test]
+fn what_is_no_part_of_an_export_is_named() {
+    finds("link", "is a link, not a file", |export| {
+        symlink(export.path(README), export.path("link")).unwrap();
+    });
+    finds("events/acme.jsonl.zst", "is a link, not a file", |export| {
+        let file = export.path("events/acme.jsonl.zst");
+        let away = export.dir().with_extension("away");
+        fs::rename(&file, &away).unwrap();
+        symlink(&away, &file).unwrap();
+    });
+    finds(
+        "more",
+        "was added: this export has no such folder",
+        |export| {
+            fs::create_dir(export.path("more")).unwrap();
+        },
+    );
+    finds(
+        ".atlaudit",
+        "only an export that is not finished",
+        |export| {
+            fs::create_dir(export.path(STATE)).unwrap();
+        },
+    );
+    finds("events/x", "was added: neither", |export| {
+        fs::write(export.path("events/x"), "").unwrap()
+    });
+    finds(
+        "notes.txt",
+        "was added: manifest.json does not name it, though SHA256SUMS does",
+        |export| {
+            fs::write(export.path("notes.txt"), "x").unwrap();
+            let mut sums = String::from_utf8(export.read(SUMS)).unwrap();
+            let line = crate::evidence::sums::text([("notes.txt", hash::sha256(b"x").as_str())]);
+            let place = sums
+                .find(
+                    &sums
+                        .lines()
+                        .find(|line| line.contains("  pages/"))
+                        .unwrap()
+                        .to_owned(),
+                )
+                .unwrap();
+            sums.insert_str(place, &line);
+            fs::write(export.path(SUMS), sums).unwrap();
+        },
+    );
+    finds(
+        "SHA256SUMS",
+        "names `SHA256SUMS.minisig`, which it cannot cover",
+        |export| {
+            let line = format!("{}  SHA256SUMS.minisig\n", hash::sha256(b""));
+            let sums = [line.into_bytes(), export.read(SUMS)].concat();
+            fs::write(export.path(SUMS), sums).unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_body_that_is_another_is_named() {
+    let body = |export: &Export| {
+        let files = Listing::of(export.dir()).unwrap().files;
+        files
+            .into_iter()
+            .find(|file| file.starts_with("bodies/acme/"))
+            .unwrap()
+    };
+    for content in [&b"{}"[..], &vec![b'x'; 5_000_000]] {
+        let export = Export::unsealed(60);
+        let file = body(&export);
+        fs::write(export.path(&file), pack(content)).unwrap();
+        export.seal();
+        let wanted = format!(
+            "{file}: is not the body that its answer had: its content has another hash or length"
+        );
+        assert_eq!(told(&check(&export)), [wanted]);
+    }
+    let export = Export::unsealed(60);
+    let file = body(&export);
+    fs::remove_file(export.path(&file)).unwrap();
+    let other = file.replace("/acme/", "/acme-jira/");
+    fs::write(export.path(&other), pack(b"{}")).unwrap();
+    export.seal();
+    let lines = told(&check(&export));
+    assert!(
+        lines[0].ends_with(&format!("its body `{file}` is missing")),
+        "{lines:#?}"
+    );
+    assert_eq!(lines[1..], [format!("{other}: belongs to no answer")]);
+}
+
+#[test]
+fn a_line_is_found_within_a_thousand() {
+    let export = Export::sealed(2_400);
+    let events = "events/acme.jsonl.zst";
+    let mut lines = export.lines(events);
+    lines[1_700] = lines[1_700].replace("user_login", "user_logout");
+    export.repack(events, &lines);
+    export.sum_again(events);
+    let lines = told(&check(&export));
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains(": lines 1001 to 2000: ")),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn a_signature_is_good_bad_missing_or_not_checked() {
+    let key = SigningKey::open(&SECRET.into(), None).unwrap();
+    let public = PublicKey::read(&key.public()).unwrap();
+    let export = Export::unsealed(30);
+    let seal = |key: Option<&SigningKey>| {
+        crate::evidence::seal::seal(export.dir(), &export.facts, key).unwrap();
+    };
+    seal(Some(&key));
+    let signature = || verify(export.dir(), Some(&public)).unwrap().signature;
+    assert!(matches!(signature(), Signature::Good { key, .. } if key == public.id()));
+    let unchecked = check(&export);
+    assert_eq!(
+        unchecked.signature,
+        Signature::NotChecked(Some(public.id()))
+    );
+    assert!(unchecked.findings.is_empty());
+    // The number of the key says another one made it.
+    let other = key.public().replace("RWQV", "RWQW");
+    let other = PublicKey::read(&other).unwrap();
+    let lines = told(&verify(export.dir(), Some(&other)).unwrap());
+    assert!(
+        lines[0].starts_with(
+            "SHA256SUMS.minisig: it was made with the key AF2E88F15C6A2115, not with "
+        ),
+        "{lines:#?}"
+    );
+    // A seal without a key leaves no signature of an earlier one.
+    seal(None);
+    assert_eq!(check(&export).signature, Signature::None);
+    assert_eq!(signature(), Signature::Bad);
+    let lines = told(&verify(export.dir(), Some(&public)).unwrap());
+    assert_eq!(
+        lines,
+        ["SHA256SUMS.minisig: is missing: there is no signature to check"]
+    );
+}
+
+#[test]
+fn what_is_no_export_is_an_error_and_what_was_one_is_different() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| verify(&folder.path().join(name), None);
+    assert!(matches!(of(""), Err(EvidenceError::NoExport { .. })));
+    assert!(matches!(of("none"), Err(EvidenceError::NoFolder { .. })));
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(matches!(of("file"), Err(EvidenceError::NoFolder { .. })));
+    finds(MANIFEST, "is missing", |export| {
+        fs::remove_file(export.path(MANIFEST)).unwrap()
+    });
+    finds(MANIFEST, "is not a manifest", |export| {
+        fs::write(export.path(MANIFEST), b"{\"schema\":7}").unwrap();
+    });
+    fs::create_dir(folder.path().join(STATE)).unwrap();
+    let lines = told(&of("").unwrap());
+    assert!(lines[0].contains("was never finished"), "{lines:#?}");
+}
+
+#[test]
+fn another_version_may_word_what_is_made_for_people_otherwise() {
+    let mut export = Export::unsealed(30);
+    export.facts.made_by.version = "9.9.9".to_owned();
+    export.seal();
+    fs::write(export.path(REPORT), "another page").unwrap();
+    export.sum_again(REPORT);
+    let verdict = check(&export);
+    assert_eq!(told(&verdict), [""; 0]);
+    assert!(
+        verdict.not_checked[0].contains("atlaudit 9.9.9 made them"),
+        "{verdict:#?}"
+    );
+}
+
+/// To open a pipe waits for ever.
+#[test]
+fn no_pipe_is_opened() {
+    let export = Export::sealed(30);
+    let files = [SUMS, README, REPORT, MANIFEST, "events/acme.jsonl.zst"];
+    for file in files
+        .into_iter()
+        .chain(["pages/acme-jira.jsonl.zst", SIGNATURE])
+    {
+        let path = export.path(file);
+        let before = fs::read(&path).ok();
+        let _ = fs::remove_file(&path);
+        let mut command = std::process::Command::new("mkfifo");
+        assert!(command.arg(&path).status().unwrap().success());
+        let key = SigningKey::open(&SECRET.into(), None).unwrap();
+        let public = PublicKey::read(&key.public()).unwrap();
+        let lines = told(&verify(export.dir(), Some(&public)).unwrap());
+        let wanted = format!("{file}: is neither a file nor a folder");
+        assert!(lines.contains(&wanted), "{lines:#?}");
+        fs::remove_file(&path).unwrap();
+        if let Some(before) = before {
+            fs::write(&path, before).unwrap();
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Owns the file of an export that has a line of each answer: numbers the lines, and makes them durable before the
+//! events that the answers brought.
+//!
+//! Blocks the thread that it is called on.
+
+use crate::config::settings::OutputSettings;
+use crate::crash::{self, Point};
+use crate::model::written::Written;
+use crate::pipeline::error::RunError;
+use crate::pipeline::step::Tally;
+use crate::pipeline::transcript::Transcript;
+use crate::sink::{self, Sink, SinkError};
+use crate::state::checkpoint::Kept;
+
+/// Writes the pages of one source.
+pub struct Pages {
+    transcript: Transcript,
+    sink: Box<dyn Sink>,
+    /// What is durable.
+    kept: Kept,
+    /// What was left out before this run.
+    before: (u64, u64),
+}
+
+impl Pages {
+    /// The pages of `transcript`, which go where `settings` say; `kept` is what earlier runs committed.
+    pub fn new(transcript: Transcript, settings: &OutputSettings, kept: Kept) -> Pages {
+        Pages {
+            transcript,
+            sink: sink::of(settings, kept.pages.clone()),
+            before: (kept.repeats, kept.outside),
+            kept,
+        }
+    }
+
+    /// Whether there is nothing to commit.
+    pub fn is_idle(&self) -> bool {
+        self.transcript.is_empty()
+    }
+
+    /// Opens the file, so that one that cannot be written is known before anything is asked for.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn open(&mut self) -> Result<(), RunError> {
+        // It needs no record: whatever lies behind what is committed is cut off.
+        self.sink.prepare()?;
+        Ok(())
+    }
+
+    /// Makes every line that there is by now durable.
+    ///
+    /// # Errors
+    /// Nothing of what is not durable is told of by [`Pages::kept`].
+    pub fn commit(&mut self) -> Result<(), RunError> {
+        self.end_with(|sink| sink.commit())
+    }
+
+    /// The last commit.
+    ///
+    /// # Errors
+    /// As with [`Pages::commit`].
+    pub fn finish(&mut self) -> Result<(), RunError> {
+        self.end_with(|sink| sink.finish())
+    }
+
+    /// What is durable, together with what the run left out by `tally`.
+    pub fn kept(&mut self, tally: &Tally) -> Kept {
+        self.kept.repeats = self.before.0.saturating_add(tally.repeats);
+        self.kept.outside = self.before.1.saturating_add(tally.outside);
+        self.kept.clone()
+    }
+
+    fn end_with(
+        &mut self,
+        end: impl FnOnce(&mut dyn Sink) -> Result<Vec<Written>, SinkError>,
+    ) -> Result<(), RunError> {
+        let lines = self.append()?;
+        let files = end(&mut *self.sink)?;
+        self.kept.pages = files.into_iter().next_back();
+        self.kept.lines = lines;
+        crash::point(Point::PagesDurable);
+        Ok(())
+    }
+
+    /// Appends what was taken down since the last time. The number of lines then.
+    fn append(&mut self) -> Result<u64, RunError> {
+        let (mut n, mut text) = (self.kept.lines, Vec::new());
+        for mut line in self.transcript.take()? {
+            n += 1;
+            line.n = n;
+            line.append_to(&mut text);
+        }
+        self.sink.prepare()?;
+        if !text.is_empty() {
+            self.sink.append(&text)?;
+        }
+        Ok(n)
+    }
+}

@@ -1,0 +1,289 @@
+//! Owns the taking down of every attempt at every request of one source, for an export: as lines that wait for
+//! [`Pages`](crate::pipeline::pages::Pages) to write them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::task::block_in_place;
+
+use crate::evidence::page::{AskedSpan, Body, PageLine, PageRequest};
+use crate::http::message::{Request, Response};
+use crate::http::witness::{Attempt, Witness};
+use crate::model::safe_url::SafeUrl;
+use crate::model::time::{Window, whole_millis};
+use crate::sink::SinkError;
+use crate::sink::bodies::Bodies;
+use crate::source::{Page, Place};
+
+/// Headers that tell of an answer and not of who asked: their names, or what those begin with.
+const HEADERS: [&str; 7] = [
+    "date",
+    "content-type",
+    "content-length",
+    "etag",
+    "retry-after",
+    "atl-traceid",
+    "atl-request-id",
+];
+const HEADERS_LIKE: [&str; 2] = ["x-ratelimit-", "ratelimit"];
+const TRACES: [&str; 2] = ["x-request-id", "x-arequestid"];
+
+/// Takes down the attempts of one source; its clones take down the same.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    taken: Arc<Mutex<Taken>>,
+    bodies: Option<Bodies>,
+}
+
+/// What was taken down and is not written yet.
+#[derive(Debug, Default)]
+struct Taken {
+    lines: Vec<PageLine>,
+    failed: Option<SinkError>,
+}
+
+impl Transcript {
+    /// A transcript that nothing was taken down in; the bodies of answers go into `bodies`, if they are kept.
+    pub fn new(bodies: Option<Bodies>) -> Transcript {
+        Transcript {
+            taken: Arc::default(),
+            bodies,
+        }
+    }
+
+    /// Whether nothing was taken down since the last [`Transcript::take`].
+    pub fn is_empty(&self) -> bool {
+        let taken = self.taken();
+        taken.lines.is_empty() && taken.failed.is_none()
+    }
+
+    /// What was taken down since the last time, by when the answers came, without numbers; the bodies that the lines name are durable.
+    ///
+    /// # Errors
+    /// A body could not be kept.
+    pub fn take(&self) -> Result<Vec<PageLine>, SinkError> {
+        let Taken { mut lines, failed } = std::mem::take(&mut *self.taken());
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if let Some(bodies) = self.bodies.as_ref().filter(|_| !lines.is_empty()) {
+            bodies.commit()?;
+        }
+        // Those that came at once were read and hashed beside each other.
+        lines.sort_by_key(|line| line.received);
+        Ok(lines)
+    }
+
+    /// What takes down the attempts to get a page of `window`.
+    pub fn of_window<'a>(&'a self, window: &'a Window) -> OfWindow<'a> {
+        OfWindow {
+            transcript: self,
+            window,
+        }
+    }
+
+    fn note(&self, line: PageLine, body: Option<&Bytes>) {
+        let keep = || match (&self.bodies, &line.body, body) {
+            (Some(bodies), Some(named), Some(body)) => {
+                // Its own thread's work waits for a disk.
+                block_in_place(|| bodies.keep(&named.sha256, body))
+            }
+            _ => Ok(()),
+        };
+        let kept = keep();
+        let mut taken = self.taken();
+        taken.lines.push(line);
+        if let Err(error) = kept {
+            taken.failed.get_or_insert(error);
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Every change is one assignment or push: a panic elsewhere leaves it whole.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P> Witness<P> for Transcript {
+    fn saw(&self, attempt: &Attempt<'_>, _: Option<&P>) {
+        self.note(line(attempt), body(attempt));
+    }
+}
+
+/// Takes down the attempts to get a page of a window.
+#[derive(Debug)]
+pub struct OfWindow<'a> {
+    transcript: &'a Transcript,
+    window: &'a Window,
+}
+
+impl<M> Witness<(Page, M)> for OfWindow<'_> {
+    fn saw(&self, attempt: &Attempt<'_>, made: Option<&(Page, M)>) {
+        let page = made.map(|(page, _)| page);
+        let line = PageLine {
+            span: Some(AskedSpan {
+                from: self.window.from,
+                to: self.window.to,
+            }),
+            records: page.map(|page| page.records.len() as u64),
+            next: page.and_then(|page| page.next.as_ref()).map(worded),
+            ..line(attempt)
+        };
+        self.transcript.note(line, body(attempt));
+    }
+}
+
+fn body<'a>(attempt: &Attempt<'a>) -> Option<&'a Bytes> {
+    attempt.response.map(|response| &response.body)
+}
+
+fn line(attempt: &Attempt<'_>) -> PageLine {
+    let response = attempt.response;
+    PageLine {
+        n: 0,
+        request: asked(attempt.request),
+        span: None,
+        status: response.map(|response| response.status),
+        headers: response.map(relevant).unwrap_or_default(),
+        received: whole_millis(attempt.ended),
+        took_ms: millis(attempt.took),
+        attempt: attempt.number,
+        body: response.map(|response| hashed(&response.body)),
+        records: None,
+        next: None,
+        error: attempt.error.map(str::to_owned),
+        waited_ms: attempt.waits.map(millis),
+    }
+}
+
+/// A credential stands in a header, which the client alone knows; in a URL nobody should have written one.
+fn asked(request: &Request) -> PageRequest {
+    PageRequest {
+        method: "GET".to_owned(),
+        url: SafeUrl::new(request.url.clone()).to_string(),
+    }
+}
+
+fn relevant(response: &Response) -> Vec<(String, String)> {
+    let is_relevant = |name: &str| {
+        let like = HEADERS_LIKE.iter().any(|like| name.starts_with(like));
+        like || HEADERS.contains(&name) || TRACES.contains(&name)
+    };
+    let headers = response.headers.iter();
+    headers
+        .filter(|(name, _)| is_relevant(name))
+        .cloned()
+        .collect()
+}
+
+fn hashed(body: &Bytes) -> Body {
+    let hash = Sha256::digest(body);
+    Body {
+        bytes: body.len() as u64,
+        sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
+}
+
+/// Where the next page lies, as the API's requests word it.
+fn worded(place: &Place) -> String {
+    match place {
+        Place::Start => "0".to_owned(),
+        Place::Cursor(cursor) => cursor.clone(),
+        Place::Offset(offset) => offset.to_string(),
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::Endpoint;
+    use crate::model::time::parse_api_time;
+
+    fn attempt<'a>(request: &'a Request, response: Option<&'a Response>) -> Attempt<'a> {
+        Attempt {
+            request,
+            number: 2,
+            ended: parse_api_time("2026-11-20T12:00:00.123456Z").unwrap(),
+            took: Duration::from_micros(1999),
+            response,
+            error: None,
+            waits: Some(Duration::from_secs(3)),
+        }
+    }
+
+    fn request() -> Request {
+        Request {
+            endpoint: Endpoint::EventsStream,
+            url: "https://ada:hunter2@api.example/x?cursor=1"
+                .parse()
+                .unwrap(),
+        }
+    }
+
+    fn response() -> Response {
+        let headers = [
+            ("date", "Fri, 20 Nov 2026 12:00:00 GMT"),
+            ("set-cookie", "session=SECRET"),
+            ("x-aaccountid", "SECRET"),
+            ("authorization", "SECRET"),
+            ("x-ratelimit-remaining", "7"),
+            ("retry-after", "3"),
+        ];
+        Response {
+            status: 200,
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            body: Bytes::from_static(b"abc"),
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_came_and_nothing_of_who_asked() {
+        let transcript = Transcript::new(None);
+        assert!(transcript.is_empty());
+        let (request, response) = (request(), response());
+        let page = Page {
+            records: Vec::new(),
+            next: Some(Place::Offset(500)),
+            is_mended: false,
+        };
+        let window = Window {
+            from: parse_api_time("2026-11-01T00:00:00Z").unwrap(),
+            to: None,
+        };
+        let seen = attempt(&request, Some(&response));
+        transcript.of_window(&window).saw(&seen, Some(&(page, ())));
+        let later = Attempt {
+            ended: seen.ended + chrono::TimeDelta::seconds(1),
+            ..attempt(&request, None)
+        };
+        Witness::<()>::saw(&transcript, &later, None);
+        Witness::<()>::saw(&transcript, &attempt(&request, None), None);
+        assert!(!transcript.is_empty());
+        let lines = transcript.take().unwrap();
+        let text = serde_json::to_string(&lines[0]).unwrap();
+        assert_eq!(
+            text,
+            concat!(
+                r#"{"n":0,"request":{"method":"GET","url":"https://api.example/x?cursor=1"},"#,
+                r#""span":{"from":"2026-11-01T00:00:00Z"},"status":200,"#,
+                r#""headers":[["date","Fri, 20 Nov 2026 12:00:00 GMT"],["x-ratelimit-remaining","7"],["retry-after","3"]],"#,
+                r#""received":"2026-11-20T12:00:00.123Z","took_ms":1,"attempt":2,"#,
+                r#""body":{"bytes":3,"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},"#,
+                r#""records":0,"next":"500","waited_ms":3000}"#
+            )
+        );
+        let received: Vec<_> = lines.iter().map(|line| line.received).collect();
+        assert!(received.len() == 3 && received.is_sorted());
+        assert_eq!((lines[1].status, &lines[1].body), (None, &None));
+        assert_eq!(lines[1].records, None);
+        assert!(transcript.take().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,130 @@
+//! Owns the bodies of answers that an export keeps: a file each, named by the hash of what it holds, so that equal
+//! ones are kept once. One is whole and durable before it has its name.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::crash::{self, Point};
+use crate::sink::{SinkError, failed};
+
+/// What the name of a body ends with, behind its hash.
+const SUFFIX: &str = ".json.zst";
+
+/// What the name of one on its way begins with.
+const UNNAMED: &str = ".body-";
+
+/// As with lines: zstd's own default.
+const LEVEL: i32 = 3;
+
+/// The folder of one source's bodies.
+#[derive(Debug, Clone)]
+pub struct Bodies {
+    folder: PathBuf,
+}
+
+impl Bodies {
+    /// Those in `folder`, which need not exist yet.
+    pub fn new(folder: PathBuf) -> Bodies {
+        Bodies { folder }
+    }
+
+    /// Keeps `body`, whose hash is `sha256` in hex.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep(&self, sha256: &str, body: &[u8]) -> Result<(), SinkError> {
+        let path = self.folder.join(format!("{sha256}{SUFFIX}"));
+        if path.exists() {
+            return Ok(());
+        }
+        let write = || -> io::Result<()> {
+            self.create_folder()?;
+            let mut file = tempfile::Builder::new()
+                .prefix(UNNAMED)
+                .tempfile_in(&self.folder)?;
+            file.write_all(&zstd::bulk::compress(body, LEVEL)?)?;
+            file.as_file().sync_all()?;
+            crash::point(Point::BodyWritten);
+            file.persist(&path).map_err(|error| error.error)?;
+            crash::point(Point::BodyNamed);
+            Ok(())
+        };
+        write().map_err(|error| failed("write", &path, error))
+    }
+
+    /// Returns when the names of all that were kept are durable.
+    ///
+    /// # Errors
+    /// They could not be made so.
+    pub fn commit(&self) -> Result<(), SinkError> {
+        match File::open(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            folder => folder
+                .and_then(|folder| folder.sync_all())
+                .map_err(|error| failed("sync", &self.folder, error)),
+        }
+    }
+
+    /// Removes all but those whose hashes are `named`: what a run left that died before anything spoke of them.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a file not removed.
+    pub fn retain(&self, named: &HashSet<String>) -> Result<(), SinkError> {
+        let retain = || -> io::Result<()> {
+            for entry in fs::read_dir(&self.folder)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                let hash = name.strip_suffix(SUFFIX);
+                let is_left = hash.is_some_and(|hash| !named.contains(hash));
+                if is_left || name.starts_with(UNNAMED) {
+                    fs::remove_file(entry.path())?;
+                }
+            }
+            File::open(&self.folder)?.sync_all()
+        };
+        match retain() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done.map_err(|error| failed("clean up", &self.folder, error)),
+        }
+    }
+
+    fn create_folder(&self) -> io::Result<()> {
+        let above = self.folder.parent().unwrap_or(Path::new("."));
+        let is_new = !self.folder.exists();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        match is_new {
+            true => File::open(above)?.sync_all(),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_kept_once_and_goes_when_nothing_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let bodies = Bodies::new(folder.path().join("bodies/acme"));
+        bodies.commit().unwrap();
+        bodies.retain(&HashSet::new()).unwrap();
+        bodies.keep("aa", b"{}").unwrap();
+        bodies.keep("aa", b"{}").unwrap();
+        bodies.keep("bb", b"[]").unwrap();
+        bodies.commit().unwrap();
+        fs::write(bodies.folder.join(format!("{UNNAMED}x")), "half").unwrap();
+        bodies.retain(&HashSet::from(["aa".to_owned()])).unwrap();
+        let left: Vec<_> = fs::read_dir(&bodies.folder).unwrap().collect();
+        assert_eq!(left.len(), 1);
+        let packed = fs::read(bodies.folder.join("aa.json.zst")).unwrap();
+        assert_eq!(zstd::stream::decode_all(&*packed).unwrap(), b"{}");
+    }
+}
