@@ -16,7 +16,7 @@
 //! cli   commands
 //! error
 //! convert   pipeline   sandbox
-//! source   normalise   render   sink   state   http::{client, diagnose, exchange, pool, watched}
+//! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
 //! credentials   http   telemetry
 //! config
 //! http::message   telemetry::meter
@@ -34,6 +34,8 @@ mod convert;
 mod crash;
 mod credentials;
 mod error;
+#[expect(dead_code, reason = "the commands of exports are its door")]
+mod evidence;
 mod exit;
 #[cfg(fuzzing)]
 #[doc(hidden)]

@@ -4,3 +4,4 @@
 pub mod facts;
 pub mod manifest;
 pub mod page;
+pub mod report;

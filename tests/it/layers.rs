@@ -25,6 +25,7 @@ const LINES: &[&[Room]] = &[
         ("render", &["render"]),
         ("sink", &["sink"]),
         ("state", &["state"]),
+        ("evidence", &["evidence"]),
         (
             "http::client",
             &[
