@@ -16,11 +16,11 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     let asked = &manifest.asked;
     page.raw("<section id=asked><h2>What was asked</h2><dl class=facts>")?;
     page.put(
-        "<dt>Window</dt><dd>{} to before {}, in event time</dd>",
+        "<dt>Window</dt><dd>Events that happened from {} on and before {}</dd>",
         &[&words::moment(asked.since), &words::moment(asked.until)],
     )?;
     page.put(
-        "<dt>Made</dt><dd>begun {}, ended {}</dd><dt>By</dt><dd class=d>{}</dd><dt>With</dt><dd class=d>{} {} ({})</dd>",
+        "<dt>Made</dt><dd>Begun {}, ended {}</dd><dt>By</dt><dd class=d>{}</dd><dt>With</dt><dd class=d>{} {} ({})</dd>",
         &[
             &words::moment(manifest.started),
             &words::moment(manifest.finished),
@@ -54,16 +54,16 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
 fn maker(manifest: &Manifest) -> String {
     let made_by = &manifest.made_by;
     match (&made_by.user, &made_by.host) {
-        (Some(user), Some(host)) => format!("the account {user} on the machine {host}"),
-        (Some(user), None) => format!("the account {user}; the machine's name is not known"),
-        (None, Some(host)) => format!("an account whose name is not known, on the machine {host}"),
-        (None, None) => "neither the account nor the machine is known".to_owned(),
+        (Some(user), Some(host)) => format!("The account {user} on the machine {host}"),
+        (Some(user), None) => format!("The account {user}; the machine's name is not known"),
+        (None, Some(host)) => format!("An account whose name is not known, on the machine {host}"),
+        (None, None) => "Neither the account nor the machine is known".to_owned(),
     }
 }
 
 fn zone(zone: Option<&str>) -> String {
     let own = zone.map_or_else(|| "not known".to_owned(), str::to_owned);
-    format!("of the machine: {own}. Every time in this export is UTC.")
+    format!("The machine's is {own}; every time in this export is UTC.")
 }
 
 fn bodies(are_kept: bool) -> &'static str {
@@ -124,7 +124,7 @@ impl Show for Arguments<'_> {
 
 fn sources(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
-        "<table class=plain><thead><tr><th>Source<th>Type<th>Of<th>Asked at<th>Credential from<th>Read</thead><tbody>",
+        "<table class=\"plain sources\"><thead><tr><th>Source<th>Type<th>Of<th>Asked at<th>Credential from<th>Read</thead><tbody>",
     )?;
     for source in &manifest.sources {
         let SourceEntry { facts, .. } = source;

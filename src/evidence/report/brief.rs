@@ -85,15 +85,18 @@ pub struct Named {
     pub note: Option<Brief>,
 }
 
+/// Apart from each other: a name that is written from the right must not take the note with it.
 impl Show for Named {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(b"<bdi>")?;
         self.name.show(out)?;
+        out.write_all(b"</bdi>")?;
         let Some(note) = &self.note else {
             return Ok(());
         };
-        out.write_all(b"<small class=note>")?;
+        out.write_all(b"<small class=note><bdi>")?;
         note.show(out)?;
-        out.write_all(b"</small>")
+        out.write_all(b"</bdi></small>")
     }
 }
 

@@ -73,20 +73,16 @@ fn adds_up(counts: &Counts) -> bool {
 fn effort(source: &SourceEntry) -> String {
     let counts = &source.counts;
     let mut text = format!(
-        "{}, {} with records.",
-        words::number(
-            counts.responses,
-            "answer or attempt",
-            "answers and attempts"
-        ),
+        "{}, {} of records.",
+        words::number(counts.responses, "request", "requests"),
         words::number(counts.pages, "page", "pages")
     );
-    match source.retries.len() as u64 {
-        0 => text.push_str(" None had to be made again."),
-        count => text.push_str(&format!(
-            " {} brought no page.",
-            words::number(count, "attempt", "attempts")
-        )),
+    let failed = source.retries.len() as u64;
+    if failed > 0 {
+        text.push_str(&format!(
+            " {} failed.",
+            words::number(failed, "attempt", "attempts")
+        ));
     }
     if source.waited_ms > 0 {
         let waited = i64::try_from(source.waited_ms).unwrap_or(i64::MAX);
@@ -96,11 +92,8 @@ fn effort(source: &SourceEntry) -> String {
         ));
     }
     if let (Some(first), Some(last)) = (source.first, source.last) {
-        text.push_str(&format!(
-            " Events from {} to {}.",
-            words::moment(first),
-            words::moment(last)
-        ));
+        let [first, last] = [first, last].map(|time| words::minute(time.timestamp_millis()));
+        text.push_str(&format!(" Events from {first} to {last} UTC."));
     }
     text
 }
@@ -110,7 +103,7 @@ fn retries(page: &mut Page<'_>, retries: &[Retry]) -> io::Result<()> {
         return Ok(());
     }
     page.raw(
-        "<table class=plain><thead><tr><th>When (UTC)<th class=n>Line of pages<th class=n>Status<th>What failed\
+        "<table class=plain><thead><tr><th>When (UTC)<th class=n>Line in pages<th class=n>Status<th>What failed\
          <th class=n>Waited then</thead><tbody>",
     )?;
     for retry in retries.iter().take(RETRIES) {

@@ -47,15 +47,23 @@ impl Page<'_> {
     }
 }
 
+/// A longer text is cut, in characters: whoever changed a manifest must not fill the page with one value.
+const LONGEST: usize = 500;
+
 impl Show for str {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_text(self, out)
+        let Some((end, _)) = self.char_indices().nth(LONGEST) else {
+            return write_text(self, out);
+        };
+        write_text(self.get(..end).unwrap_or_default(), out)?;
+        let chars = grouped(self.chars().count() as u64);
+        write!(out, "… ({chars} characters)")
     }
 }
 
 impl Show for String {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        write_text(self, out)
+        self.as_str().show(out)
     }
 }
 
@@ -137,6 +145,13 @@ mod tests {
             put("{}{}", &[&12_345_u64, &None::<u64>]),
             "12,345<span class=no>–</span>"
         );
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let cut = put("{}", &[&"é".repeat(501)]);
+        assert_eq!(cut, format!("{}… (501 characters)", "é".repeat(500)));
+        assert_eq!(put("{}", &[&"é".repeat(500)]), "é".repeat(500));
     }
 
     #[test]

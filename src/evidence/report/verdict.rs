@@ -41,7 +41,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) 
     let names = asked.sources.iter().map(String::as_str).collect::<Vec<_>>();
     page.put(
         "<header><p class=eyebrow>Atlassian audit log export</p><h1>{}</h1>\
-         <p class=window>{} <span class=to>to before</span> {} <span class=span>{}</span></p></header>",
+         <p class=window>{} <span class=to>to</span> {} <span class=span>{}</span></p></header>",
         &[
             &words::list(&names),
             &words::moment(asked.since),
@@ -128,7 +128,7 @@ fn gaps(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     let count = manifest.sources.iter().map(of_source).sum::<usize>();
     if count > 0 {
         page.raw(
-            "<table class=\"plain gaps\"><thead><tr><th>Missing of<th>From (UTC)<th>To before (UTC)<th>Length<th>Why\
+            "<table class=\"plain gaps\"><thead><tr><th>Missing of<th>From (UTC)<th>To (UTC)<th>Length<th>Why\
              </thead><tbody>",
         )?;
         let all = manifest.sources.iter().flat_map(|source| {

@@ -8,23 +8,33 @@ const MARKS_ON_A_LETTER: usize = 3;
 /// Writes `text` so that it is text in any element, and in any quoted attribute: what means something to HTML is
 /// escaped, and what cannot be seen, or turns the direction of the text around it, is shown by its number.
 pub fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let mut chars = text.char_indices().peekable();
     let mut before = None;
     let mut marks = 0;
     let mut plain_from = 0;
-    for (at, c) in text.char_indices() {
-        marks = if is_mark(c) { marks + 1 } else { 0 };
+    while let Some((at, c)) = chars.next() {
+        let mut is_hidden = |c, before| {
+            marks = if is_mark(c) { marks + 1 } else { 0 };
+            marks > MARKS_ON_A_LETTER || hides(c, before)
+        };
         let escaped = escape(c);
-        let is_hidden = marks > MARKS_ON_A_LETTER || hides(c, before);
+        let hidden = is_hidden(c, before);
         before = Some(c);
-        if escaped.is_none() && !is_hidden {
+        if escaped.is_none() && !hidden {
             continue;
         }
         out.write_all(text.get(plain_from..at).unwrap_or_default().as_bytes())?;
         plain_from = at + c.len_utf8();
-        match escaped {
-            Some(escaped) => out.write_all(escaped.as_bytes())?,
-            None => write_hidden(c, out)?,
+        if let Some(escaped) = escaped {
+            out.write_all(escaped.as_bytes())?;
+            continue;
         }
+        let mut count = 1;
+        while let Some((at, same)) = chars.next_if(|(_, next)| *next == c && is_hidden(c, before)) {
+            count += 1;
+            plain_from = at + same.len_utf8();
+        }
+        write_hidden(c, count, out)?;
     }
     out.write_all(text.get(plain_from..).unwrap_or_default().as_bytes())
 }
@@ -40,13 +50,21 @@ fn escape(c: char) -> Option<&'static str> {
     }
 }
 
-/// Without quotes, so that it does no harm in an attribute.
-fn write_hidden(c: char, out: &mut dyn Write) -> io::Result<()> {
+/// Without quotes, so that it does no harm in an attribute; a run of the same is one.
+fn write_hidden(c: char, count: u64, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"<span class=hid>")?;
     match c {
-        '\n' => out.write_all("<span class=hid>↵</span> ".as_bytes()),
-        '\t' => out.write_all("<span class=hid>⇥</span> ".as_bytes()),
-        _ => write!(out, "<span class=hid>U+{:04X}</span>", u32::from(c)),
+        '\n' => out.write_all("↵".as_bytes())?,
+        '\t' => out.write_all("⇥".as_bytes())?,
+        _ => write!(out, "U+{:04X}", u32::from(c))?,
     }
+    if count > 1 {
+        write!(out, " ×{count}")?;
+    }
+    out.write_all(b"</span>")?;
+    // Where a line ended one may end.
+    let is_space = matches!(c, '\n' | '\t');
+    out.write_all(if is_space { b" " } else { b"" })
 }
 
 /// Whether `c` would not be seen, or would make what is seen lie.
@@ -114,7 +132,14 @@ mod tests {
             assert_eq!(shown(plain), plain);
         }
         let tower = format!("a{}", "\u{301}".repeat(50));
-        assert_eq!(shown(&tower).matches("U+0301").count(), 47);
+        assert_eq!(
+            shown(&tower),
+            format!("a\u{301}\u{301}\u{301}{}", hid("U+0301 ×47"))
+        );
+        assert_eq!(
+            shown("\n\n\0\0a\0"),
+            format!("{} {}a{}", hid("↵ ×2"), hid("U+0000 ×2"), hid("U+0000"))
+        );
     }
 
     proptest! {
