@@ -63,6 +63,7 @@ fn summary(buckets: &Buckets) -> String {
     let failed = bars.iter().map(|bar| bar.failed).sum::<u64>();
     let mut text = match events {
         0 => "No event has a time in this window.".to_owned(),
+        _ if failed == 0 => format!("{}, no failure.", words::events(events)),
         _ => format!(
             "{}, {} of them failed.",
             words::events(events),
