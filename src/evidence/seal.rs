@@ -10,6 +10,7 @@ use super::facts::{Facts, SourceFacts};
 use super::folder::{Listing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
 use super::hash;
 use super::manifest::{FileEntry, Manifest};
+use super::report::ReportError;
 use super::sign::SigningKey;
 use super::survey::{self, Troubles};
 use super::{readme, report, sums, whole};
@@ -39,7 +40,7 @@ pub fn seal(
     let readme = readme::text(&manifest, &hash::sha256(&text));
     whole::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
     whole::write(dir, REPORT, |mut out| {
-        report::write(dir, &manifest, &mut out)
+        report::write(dir, &manifest, &mut out).map_err(|ReportError::Write(error)| error)
     })?;
     let sums = sums_of(dir, &manifest)?;
     if let Some(key) = key {

@@ -106,30 +106,6 @@ impl Export {
             });
         fs::write(self.path("SHA256SUMS"), lines.collect::<String>()).unwrap();
     }
-
-    /// A folder of its own with the same files.
-    pub fn copy(&self) -> Export {
-        let folder = tempfile::tempdir().unwrap();
-        copy(self.dir(), folder.path());
-        Export {
-            folder,
-            facts: self.facts.clone(),
-        }
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => {
-                fs::create_dir(&to).unwrap();
-                copy(&entry.path(), &to);
-            }
-            false => drop(fs::copy(entry.path(), to).unwrap()),
-        }
-    }
 }
 
 pub fn pack(bytes: &[u8]) -> Vec<u8> {

@@ -5,6 +5,8 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use super::{Check, MANIFEST, Manifest, README, REPORT};
+use crate::evidence::chain::Kind;
+use crate::evidence::survey::path_of;
 use crate::evidence::{readme, report};
 
 /// The longest README that is read.
@@ -32,8 +34,10 @@ impl Made {
     /// Makes them anew.
     pub fn of(check: &mut Check<'_>, manifest: Option<&Manifest>) -> Made {
         let mut made = Made::default();
-        let readme = super::load::read(&check.dir.join(README), LARGEST).ok();
-        let readme = readme.filter(|_| check.listing.files.contains(README));
+        let readme = match check.listing.files.contains(README) {
+            true => super::load::read(&check.dir.join(README), LARGEST).ok(),
+            false => None,
+        };
         let Some(sha256) = check.actual(MANIFEST).map(str::to_owned) else {
             return made;
         };
@@ -53,16 +57,26 @@ impl Made {
             return made;
         }
         made.readme = readme.map(|text| text == readme::text(manifest, &sha256).as_bytes());
-        // It shows the events: where these are others, it is another too.
-        let is_as_listed = manifest.files.iter().all(|entry| {
-            !entry.file.starts_with("events/")
-                || check.actual(&entry.file) == Some(entry.sha256.as_str())
-        });
-        if is_as_listed && check.listing.files.contains(REPORT) {
+        if is_report_of(check, manifest) {
             made.report = is_report(check.dir, manifest);
         }
         made
     }
+}
+
+/// Whether report.html can be made again. It shows the events: where these are others, or cannot be read, it is another too.
+fn is_report_of(check: &Check<'_>, manifest: &Manifest) -> bool {
+    let listing = check.listing;
+    let mut sources = manifest.sources.iter();
+    let are_as_listed = sources.all(|source| {
+        let entry = &source.events;
+        let is_there = listing.files.contains(&entry.file);
+        // A name from a changed manifest leads anywhere.
+        let is_own = entry.file == path_of(Kind::Events, &source.facts.name);
+        let actual = check.actual(&entry.file).unwrap_or_default();
+        is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
+    });
+    are_as_listed && listing.odd.is_empty() && listing.files.contains(REPORT)
 }
 
 /// Whether report.html is what the manifest and the events make; nothing where it cannot be read or made.

@@ -200,6 +200,8 @@ impl Check<'_> {
 }
 
 #[cfg(test)]
+mod manifest_tests;
+#[cfg(test)]
 mod random_tests;
 #[cfg(test)]
 #[path = "verify_tests.rs"]

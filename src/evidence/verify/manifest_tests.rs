@@ -1,0 +1,132 @@
+//! Edits of the manifest, each of which must be found.
+
+use std::fs;
+
+use super::*;
+use crate::evidence::testing::Export;
+
+fn told(export: &Export) -> Vec<String> {
+    let verdict = verify(export.dir(), None).unwrap();
+    verdict.findings.iter().map(Finding::to_string).collect()
+}
+
+/// What is replaced by what, and what is told of it.
+const EDITS: [(&str, &str, &str); 17] = [
+    (
+        "\"lines\": 120",
+        "\"lines\": 121",
+        "says that `events/acme.jsonl.zst` has 121 lines; it has 120",
+    ),
+    (
+        "\"text_bytes\": ",
+        "\"text_bytes\": 1",
+        "bytes of text; it has",
+    ),
+    (
+        "\"responses\": 6",
+        "\"responses\": 7",
+        "source `acme`: says 7 for `responses`; the files make 6",
+    ),
+    (
+        "\"served\": 120",
+        "\"served\": 119",
+        "says 119 for `served`",
+    ),
+    (
+        "\"written\": 120",
+        "\"written\": 119",
+        "says 119 for `written`",
+    ),
+    (
+        "\"unparsed\": 0",
+        "\"unparsed\": 1",
+        "says 1 for `unparsed`",
+    ),
+    (
+        "\"repeats\": 0",
+        "\"repeats\": 2",
+        "122 records were written or dropped, but 120 served",
+    ),
+    (
+        "\"first\": \"2026-11-01T00:00:00Z\"",
+        "\"first\": \"2026-11-01T00:00:01Z\"",
+        "for `first`",
+    ),
+    (
+        "\"last\": \"2026-11-01T00:05:57Z\"",
+        "\"last\": \"2026-11-01T00:05:58Z\"",
+        "for `last`",
+    ),
+    (
+        "\"waited_ms\": 1500",
+        "\"waited_ms\": 1",
+        "`retries` is not",
+    ),
+    ("\"skew_ms\": 250", "\"skew_ms\": 0", "`clock` is not"),
+    (
+        "\"started\": \"2026-11-20T09:29:59Z\"",
+        "\"started\": \"2026-11-19T09:29:59Z\"",
+        "`started` is not",
+    ),
+    (
+        "\"complete\": true",
+        "\"complete\": false",
+        "`complete` is not",
+    ),
+    (
+        "\"order\": \"processed_time\"",
+        "\"order\": \"luck\"",
+        "nothing can be in the order `luck`",
+    ),
+    (
+        "\"acme-jira\"\n    ]",
+        "\"acme-wiki\"\n    ]",
+        "other sources were asked for",
+    ),
+    (
+        "{\n",
+        "{\n  \"more\": 1,\n",
+        "says more than a manifest does",
+    ),
+    (
+        "/manifest/1",
+        "/manifest/2",
+        "has the format `atlaudit/manifest/2`",
+    ),
+];
+
+/// Changes the manifest's text, and the sums with it, and README.txt's word for it.
+fn edit(export: &Export, from: &str, to: &str) {
+    let before = String::from_utf8(export.read(MANIFEST)).unwrap();
+    let after = before.replacen(from, to, 1);
+    assert_ne!(before, after, "{from}");
+    let (old, new) = (
+        hash::sha256(before.as_bytes()),
+        hash::sha256(after.as_bytes()),
+    );
+    fs::write(export.path(MANIFEST), after).unwrap();
+    let readme = String::from_utf8(export.read(README)).unwrap();
+    fs::write(export.path(README), readme.replace(&old, &new)).unwrap();
+    export.sum_again(MANIFEST);
+    export.sum_again(README);
+}
+
+#[test]
+fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
+    for (from, to, what) in EDITS {
+        let export = Export::sealed(120);
+        edit(&export, from, to);
+        let lines = told(&export);
+        let is_said = lines
+            .iter()
+            .any(|line| line.starts_with("manifest.json: ") && line.contains(what));
+        assert!(is_said, "{from}: {what}: {lines:#?}");
+    }
+    let export = Export::sealed(120);
+    edit(&export, "\"name\": \"acme\"", "\"name\": \"../acme\"");
+    assert!(
+        told(&export)
+            .iter()
+            .any(|line| line.contains("no source can be called"))
+    );
+}
