@@ -1,11 +1,38 @@
-//! Owns report.html.
+//! Owns `report.html`: the export as one page for people who have no tool, made from the manifest and the events.
+//!
+//! It holds no script and asks nothing of the network, and a policy in it forbids both. The same manifest and
+//! events make the same bytes, so that the page can be made again and compared.
 
-use std::io::{self, Write};
+mod asked;
+mod brief;
+mod buckets;
+mod chart;
+mod earliest;
+mod flow;
+mod html;
+mod lines;
+mod page;
+mod proof;
+mod seen;
+mod statistics;
+mod tables;
+mod tally;
+mod ticks;
+mod verdict;
+mod visible;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::manifest::Manifest;
+use html::Page;
+use statistics::Statistics;
 
-/// Why there is no page.
+/// Why there is no page. What is wrong with the events is no reason: the page says it.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// Where it goes to.
@@ -13,11 +40,13 @@ pub enum ReportError {
     Write(#[from] io::Error),
 }
 
-/// Writes the page.
+/// Writes the page of the export in `dir`, which `manifest` is of.
 ///
 /// # Errors
 /// `out` cannot be written to.
-pub fn write(_dir: &Path, manifest: &Manifest, out: &mut impl Write) -> Result<(), ReportError> {
-    let complete = manifest.complete;
-    Ok(writeln!(out, "<!doctype html><p>{complete}")?)
+pub fn write(dir: &Path, manifest: &Manifest, out: &mut impl Write) -> Result<(), ReportError> {
+    let statistics = Statistics::of(dir, manifest);
+    let mut out = BufWriter::new(out);
+    page::write(&mut Page::new(&mut out), manifest, &statistics)?;
+    Ok(out.flush()?)
 }

@@ -1,0 +1,130 @@
+//! Owns short forms of texts of any length: what the page shows of them, and counts them by.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use sha2::{Digest as _, Sha256};
+
+use super::html::{Show, grouped};
+
+/// The longest name that is shown whole, in characters.
+const NAME: usize = 80;
+/// The longest sentence that is shown whole, in characters.
+const SENTENCE: usize = 200;
+
+/// A text, or its beginning.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Brief {
+    text: String,
+    cut: Option<Cut>,
+}
+
+/// What is said of a text that is not whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Cut {
+    chars: u64,
+    /// The start of its hash, where two that begin alike must not be taken for one.
+    hash: Option<String>,
+}
+
+impl Brief {
+    /// Of a name or id: different ones stay different.
+    pub fn name(text: &str) -> Brief {
+        let mut brief = Brief::cut(text, NAME);
+        if let Some(cut) = &mut brief.cut {
+            let digest = Sha256::digest(text.as_bytes());
+            let mut hash = String::new();
+            for byte in digest.iter().take(6) {
+                // Writing to a string cannot fail.
+                let _ = write!(hash, "{byte:02x}");
+            }
+            cut.hash = Some(hash);
+        }
+        brief
+    }
+
+    /// Of a sentence.
+    pub fn sentence(text: &str) -> Brief {
+        Brief::cut(text, SENTENCE)
+    }
+
+    fn cut(text: &str, limit: usize) -> Brief {
+        let end = match text.char_indices().nth(limit) {
+            None => text.len(),
+            Some((end, _)) => end,
+        };
+        let cut = (end < text.len()).then(|| Cut {
+            chars: text.chars().count() as u64,
+            hash: None,
+        });
+        Brief {
+            text: text.get(..end).unwrap_or_default().to_owned(),
+            cut,
+        }
+    }
+}
+
+impl Show for Brief {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.text.show(out)?;
+        let Some(cut) = &self.cut else { return Ok(()) };
+        write!(out, "<small class=cut>… {} characters", grouped(cut.chars))?;
+        if let Some(hash) = &cut.hash {
+            write!(out, ", SHA-256 {hash}…")?;
+        }
+        out.write_all(b"</small>")
+    }
+}
+
+/// Somebody or something: what it is called, and what else tells it from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// What it is called.
+    pub name: Brief,
+    /// An id, an address, a type.
+    pub note: Option<Brief>,
+}
+
+/// Apart from each other: a name that is written from the right must not take the note with it.
+impl Show for Named {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(b"<bdi>")?;
+        self.name.show(out)?;
+        out.write_all(b"</bdi>")?;
+        let Some(note) = &self.note else {
+            return Ok(());
+        };
+        out.write_all(b"<small class=note><bdi>")?;
+        note.show(out)?;
+        out.write_all(b"</bdi></small>")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(brief: &Brief) -> String {
+        let mut out = Vec::new();
+        brief.show(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_short_text_is_whole() {
+        assert_eq!(shown(&Brief::name("Mei Tanaka")), "Mei Tanaka");
+        assert_eq!(
+            shown(&Brief::sentence(&"ü".repeat(SENTENCE))),
+            "ü".repeat(SENTENCE)
+        );
+    }
+
+    #[test]
+    fn long_ones_that_begin_alike_stay_apart() {
+        let long = |end: &str| Brief::name(&format!("{}{end}", "x".repeat(10_000)));
+        assert_ne!(long("a"), long("b"));
+        let shown = shown(&long("a"));
+        assert!(shown.len() < 200, "{shown}");
+        assert!(shown.contains("10,001 characters, SHA-256 "), "{shown}");
+    }
+}

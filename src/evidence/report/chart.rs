@@ -1,0 +1,359 @@
+//! Owns the picture of events over time, and its words for those who do not see it.
+
+use std::io;
+use std::ops::Range;
+
+use super::buckets::{Bar, Buckets};
+use super::html::{Page, Units, grouped};
+use super::ticks::ticks;
+use super::words;
+use crate::evidence::manifest::Manifest;
+
+/// Where bars end, from the top of the drawing.
+const TOP: f64 = 18.0;
+/// Where bars stand.
+const FLOOR: f64 = 202.0;
+/// What can just be seen.
+const LEAST: f64 = 2.0;
+/// Gaps that are drawn.
+const GAPS: usize = 100;
+
+/// The section.
+pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io::Result<()> {
+    let gaps = gaps(buckets, manifest);
+    page.raw("<section id=time><h2>Events over time</h2>")?;
+    legend(page, buckets, &gaps)?;
+    page.put(
+        "<figure><svg class=chart width=\"100%\" height=240 role=img aria-labelledby=\"ct cd\">\
+         <title id=ct>Events over time</title><desc id=cd>{}</desc>\
+         <defs><pattern id=hatch width=6 height=6 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\">\
+         <rect width=2 height=6 class=gapline></rect></pattern></defs>",
+        &[&summary(buckets)],
+    )?;
+    let most = buckets
+        .bars()
+        .iter()
+        .map(|bar| bar.events)
+        .max()
+        .unwrap_or_default();
+    let scale = Scale::of(most);
+    grid(page, &scale)?;
+    draw_gaps(page, buckets, &gaps)?;
+    for (at, bar) in buckets.bars().iter().enumerate() {
+        if bar.events > 0 {
+            draw_bar(page, buckets, at, *bar, &scale)?;
+        }
+    }
+    for run in buckets.empty_runs() {
+        draw_empty(page, buckets, run)?;
+    }
+    labels(page, buckets)?;
+    page.put(
+        "</svg><figcaption>{}</figcaption></figure>",
+        &[&summary(buckets)],
+    )?;
+    as_table(page, buckets)?;
+    page.raw("</section>")
+}
+
+/// What the picture shows, in words.
+fn summary(buckets: &Buckets) -> String {
+    let bars = buckets.bars();
+    let events = bars.iter().map(|bar| bar.events).sum::<u64>();
+    let failed = bars.iter().map(|bar| bar.failed).sum::<u64>();
+    let mut text = match events {
+        0 => "No event has a time in this window.".to_owned(),
+        _ => format!(
+            "{}, {} of them failed.",
+            words::events(events),
+            grouped(failed)
+        ),
+    };
+    if events > 0 {
+        text.push_str(&extremes(buckets));
+    }
+    for (count, what) in [
+        (buckets.undated(), "without a time that can be read"),
+        (buckets.outside(), "outside of the window"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(" Not shown: {} {what}.", words::events(count)));
+        }
+    }
+    text
+}
+
+/// Where there is most, and where there is nothing for longest.
+fn extremes(buckets: &Buckets) -> String {
+    let mut text = String::new();
+    let bars = buckets.bars().iter().enumerate();
+    if let Some((at, bar)) = bars.rev().max_by_key(|(_, bar)| bar.events) {
+        let span = spelled(&buckets.span(at..at + 1));
+        text.push_str(&format!(
+            " The highest bar is {}, {span}.",
+            words::events(bar.events)
+        ));
+    }
+    let length = |run: &Range<usize>| {
+        let span = buckets.span(run.clone());
+        span.end - span.start
+    };
+    if let Some(run) = buckets.empty_runs().into_iter().rev().max_by_key(length) {
+        let length = words::length(length(&run));
+        let span = spelled(&buckets.span(run));
+        text.push_str(&format!(
+            " The longest span of empty bars is {length}, {span}."
+        ));
+    }
+    text
+}
+
+fn spelled(span: &Range<i64>) -> String {
+    let (from, to) = (words::minute(span.start), words::minute(span.end));
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, time))) if day == same => format!("from {from} to {time} UTC"),
+        _ => format!("from {from} to {to} UTC"),
+    }
+}
+
+/// What was not read: the source, and the part of the window.
+fn gaps<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+    let window = buckets.window();
+    let all = manifest.sources.iter().flat_map(|source| {
+        let name = source.facts.name.as_str();
+        source.facts.gaps.iter().map(move |gap| (name, gap))
+    });
+    let cut = all.map(|(name, gap)| {
+        let from = gap.from.timestamp_millis().max(window.start);
+        (name, from..gap.to.timestamp_millis().min(window.end))
+    });
+    cut.filter(|(_, span)| span.start < span.end)
+        .take(GAPS)
+        .collect()
+}
+
+fn legend(page: &mut Page<'_>, buckets: &Buckets, gaps: &[(&str, Range<i64>)]) -> io::Result<()> {
+    page.put(
+        "<p class=legend><span><svg width=10 height=10><rect width=10 height=10 class=ok></rect></svg>events</span> \
+         <span><svg width=10 height=10><rect width=10 height=10 class=bad></rect></svg>of them failed</span> \
+         <span><svg width=10 height=10><rect y=3 width=10 height=4 class=empty></rect></svg>no event</span> ",
+        &[],
+    )?;
+    if !gaps.is_empty() {
+        page.raw(
+            "<span><svg width=14 height=10><rect width=14 height=10 class=gap></rect>\
+             <rect width=14 height=10 fill=\"url(#hatch)\"></rect></svg>not read to its end</span> ",
+        )?;
+    }
+    page.put(
+        "<span class=end>each bar is {}, times in UTC</span></p>",
+        &[&buckets.word()],
+    )
+}
+
+/// How high a count stands.
+struct Scale {
+    most: u64,
+    step: u64,
+}
+
+impl Scale {
+    /// A scale up to a round number that is no less than `most`.
+    fn of(most: u64) -> Scale {
+        let mut unit = 1_u64;
+        loop {
+            for factor in [1, 2, 5] {
+                let step = unit.saturating_mul(factor);
+                if step.saturating_mul(4) >= most {
+                    let most = most.div_ceil(step).max(1).saturating_mul(step);
+                    return Scale { most, step };
+                }
+            }
+            unit = unit.saturating_mul(10);
+        }
+    }
+
+    fn height(&self, count: u64) -> f64 {
+        (FLOOR - TOP) * (count as f64 / self.most as f64)
+    }
+}
+
+fn grid(page: &mut Page<'_>, scale: &Scale) -> io::Result<()> {
+    for index in 0..=scale.most / scale.step {
+        let count = index * scale.step;
+        let y = FLOOR - scale.height(count);
+        let template = match count {
+            0 => "<line x1=0 x2=\"100%\" y1={} y2={} class=floor></line>",
+            _ => "<line x1=0 x2=\"100%\" y1={} y2={} class=grid></line>",
+        };
+        page.put(template, &[&Units(y), &Units(y)])?;
+        if count > 0 {
+            page.put(
+                "<text x=0 y={} class=y>{}</text>",
+                &[&Units(y - 4.0), &count],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a time lies, in percent of the width.
+fn place(buckets: &Buckets, at: i64) -> f64 {
+    let window = buckets.window();
+    100.0 * ((at - window.start) as f64 / (window.end - window.start) as f64)
+}
+
+fn draw_bar(
+    page: &mut Page<'_>,
+    buckets: &Buckets,
+    at: usize,
+    bar: Bar,
+    scale: &Scale,
+) -> io::Result<()> {
+    let span = buckets.span(at..at + 1);
+    let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+    let width = (right - left) * 0.82;
+    let failed = if bar.failed > 0 {
+        scale.height(bar.failed).max(LEAST)
+    } else {
+        0.0
+    };
+    let whole = scale.height(bar.events).max(LEAST).max(failed);
+    page.put(
+        "<g class=b><title>{}: {}, {} failed</title><rect x=\"{}%\" y=0 width=\"{}%\" height={} class=hit></rect>",
+        &[
+            &spelled(&span),
+            &words::events(bar.events),
+            &bar.failed,
+            &Units(left),
+            &Units(right - left),
+            &Units(FLOOR),
+        ],
+    )?;
+    let parts: [(&'static str, f64, f64); 2] = [
+        (
+            "<rect x=\"{}%\" width=\"{}%\" y={} height={} class=ok></rect>",
+            whole,
+            whole - failed,
+        ),
+        (
+            "<rect x=\"{}%\" width=\"{}%\" y={} height={} class=bad></rect>",
+            failed,
+            failed,
+        ),
+    ];
+    for (template, top, height) in parts {
+        if height > 0.0 {
+            page.put(
+                template,
+                &[
+                    &Units(left),
+                    &Units(width),
+                    &Units(FLOOR - top),
+                    &Units(height),
+                ],
+            )?;
+        }
+    }
+    page.raw("</g>")
+}
+
+fn draw_empty(page: &mut Page<'_>, buckets: &Buckets, run: Range<usize>) -> io::Result<()> {
+    let span = buckets.span(run);
+    let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+    page.put(
+        "<rect x=\"{}%\" width=\"{}%\" y={} height=4 class=empty><title>{}: no event</title></rect>",
+        &[&Units(left), &Units(right - left), &Units(FLOOR + 3.0), &spelled(&span)],
+    )
+}
+
+fn draw_gaps(
+    page: &mut Page<'_>,
+    buckets: &Buckets,
+    gaps: &[(&str, Range<i64>)],
+) -> io::Result<()> {
+    for (name, span) in gaps {
+        let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+        let width = (right - left).max(0.2);
+        page.put(
+            "<g><title>Not read to its end: {}, {}</title>\
+             <rect x=\"{}%\" width=\"{}%\" y={} height={} class=gap></rect>\
+             <rect x=\"{}%\" width=\"{}%\" y={} height={} fill=\"url(#hatch)\"></rect></g>",
+            &[
+                name,
+                &spelled(span),
+                &Units(left),
+                &Units(width),
+                &Units(TOP),
+                &Units(FLOOR - TOP),
+                &Units(left),
+                &Units(width),
+                &Units(TOP),
+                &Units(FLOOR - TOP),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+fn labels(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
+    for (index, tick) in ticks(buckets.window()).iter().enumerate() {
+        let x = place(buckets, tick.at);
+        let is_odd = index % 2 == 1;
+        let template = match (x, is_odd) {
+            // It would be cut at the edge.
+            (x, _) if x > 96.0 => continue,
+            (_, false) => {
+                "<line x1=\"{}%\" x2=\"{}%\" y1=208 y2=213 class=tick></line><text x=\"{}%\" y=227 class=x>{}</text>"
+            }
+            (_, true) => {
+                "<g class=odd><line x1=\"{}%\" x2=\"{}%\" y1=208 y2=213 class=tick></line><text x=\"{}%\" y=227 class=x>{}</text></g>"
+            }
+        };
+        page.put(template, &[&Units(x), &Units(x), &Units(x), &tick.text])?;
+    }
+    Ok(())
+}
+
+/// The same as numbers: runs of empty bars are one line.
+fn as_table(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
+    page.raw(
+        "<details><summary>The same as numbers</summary><table class=plain><thead><tr><th>From (UTC)<th>To (UTC)\
+         <th class=n>Events<th class=n>Failed</thead><tbody>",
+    )?;
+    let bars = buckets.bars();
+    let mut at = 0;
+    while let Some(bar) = bars.get(at) {
+        let rest = bars.get(at..).unwrap_or_default();
+        let empty = rest.iter().take_while(|bar| bar.events == 0).count();
+        let end = at + empty.max(1);
+        let span = buckets.span(at..end);
+        page.put(
+            "<tr><td>{}<td>{}<td class=n>{}<td class=n>{}",
+            &[
+                &words::minute(span.start),
+                &words::minute(span.end),
+                &bar.events,
+                &bar.failed,
+            ],
+        )?;
+        at = end;
+    }
+    page.raw("</tbody></table></details>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_scale_is_round_and_holds_all(most: u64) {
+            let scale = Scale::of(most);
+            prop_assert!(scale.most >= most || most > u64::MAX / 8);
+            prop_assert!(scale.most / scale.step <= 5);
+            prop_assert!(scale.height(most) <= (FLOOR - TOP) * 1.5);
+        }
+    }
+}

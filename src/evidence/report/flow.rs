@@ -1,0 +1,134 @@
+//! Owns what became of what each source served, and what it took to read it.
+
+use std::io;
+
+use super::html::Page;
+use super::words;
+use crate::evidence::manifest::{Counts, Manifest, Retry, SourceEntry};
+
+/// Attempts that are listed of one source.
+const RETRIES: usize = 20;
+
+/// The section.
+pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+    page.raw(
+        "<section id=flow><h2>From answers to events</h2><p>Every record that was served is either written or accounted for. \
+         Spans are read with a margin, and some of them twice, so that nothing is missed; what comes twice is written once.</p>",
+    )?;
+    for source in &manifest.sources {
+        of_source(page, source)?;
+    }
+    page.raw("</section>")
+}
+
+fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
+    let counts = &source.counts;
+    page.put(
+        "<div class=source><h3 class=d>{} <small class=note>{}</small></h3><div class=flow>\
+         <div class=box><b>{}</b>served</div><div class=less>",
+        &[&source.facts.name, &source.facts.kind, &counts.served],
+    )?;
+    for (count, what) in [
+        (counts.repeats, "repeats"),
+        (counts.outside, "outside the window"),
+        (counts.read_again, "read again"),
+    ] {
+        let template = match count {
+            0 => "<div class=zero><b>−{}</b> {}</div>",
+            _ => "<div><b>−{}</b> {}</div>",
+        };
+        page.put(template, &[&count, &what])?;
+    }
+    page.put(
+        "</div><div class=\"box end\"><b>{}</b>written</div>",
+        &[&counts.written],
+    )?;
+    let unparsed = match counts.unparsed {
+        0 => "all of them understood".to_owned(),
+        count => format!(
+            "{} not understood: kept as raw text",
+            super::html::grouped(count)
+        ),
+    };
+    page.put("<div class=also>{}</div></div>", &[&unparsed])?;
+    if !adds_up(counts) {
+        page.raw("<p class=warning>These numbers do not add up.</p>")?;
+    }
+    page.put("<p class=fine>{}</p>", &[&effort(source)])?;
+    retries(page, &source.retries)?;
+    page.raw("</div>")
+}
+
+fn adds_up(counts: &Counts) -> bool {
+    let parts = [
+        counts.written,
+        counts.repeats,
+        counts.outside,
+        counts.read_again,
+    ];
+    let sum = parts.into_iter().try_fold(0_u64, u64::checked_add);
+    sum == Some(counts.served)
+}
+
+fn effort(source: &SourceEntry) -> String {
+    let counts = &source.counts;
+    let mut text = format!(
+        "{}, {} of records.",
+        words::number(counts.responses, "request", "requests"),
+        words::number(counts.pages, "page", "pages")
+    );
+    let failed = source.retries.len() as u64;
+    if failed > 0 {
+        text.push_str(&format!(
+            " {} failed.",
+            words::number(failed, "attempt", "attempts")
+        ));
+    }
+    if source.waited_ms > 0 {
+        let waited = i64::try_from(source.waited_ms).unwrap_or(i64::MAX);
+        text.push_str(&format!(
+            " Waited on the server's behalf: {}.",
+            words::length(waited)
+        ));
+    }
+    if let (Some(first), Some(last)) = (source.first, source.last) {
+        let [first, last] = [first, last].map(|time| words::minute(time.timestamp_millis()));
+        text.push_str(&format!(" Events from {first} to {last} UTC."));
+    }
+    text
+}
+
+fn retries(page: &mut Page<'_>, retries: &[Retry]) -> io::Result<()> {
+    if retries.is_empty() {
+        return Ok(());
+    }
+    page.raw(
+        "<table class=plain><thead><tr><th>When (UTC)<th class=n>Line in pages<th class=n>Status<th>What failed\
+         <th class=n>Waited then</thead><tbody>",
+    )?;
+    for retry in retries.iter().take(RETRIES) {
+        let status = retry.status.map(|status| status.to_string());
+        let waited = retry
+            .waited_ms
+            .map(|waited| format!("{:.1} s", waited as f64 / 1_000.0));
+        page.put(
+            "<tr><td class=t>{}<td class=n>{}<td class=n>{}<td class=d>{}<td class=n>{}",
+            &[
+                &retry.at,
+                &retry.line,
+                &status,
+                &super::brief::Brief::sentence(&retry.error),
+                &waited,
+            ],
+        )?;
+    }
+    page.raw("</tbody></table>")?;
+    let more = retries.len().saturating_sub(RETRIES) as u64;
+    if more > 0 {
+        page.put(
+            "<p class=rest>{} more in <code>manifest.json</code>.</p>",
+            &[&more],
+        )?;
+    }
+    Ok(())
+}

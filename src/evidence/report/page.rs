@@ -1,0 +1,186 @@
+//! Owns the order of the page, and what stands around its sections.
+
+use std::io;
+
+use super::html::{Page, grouped};
+use super::seen::ADMINISTRATIVE;
+use super::statistics::Statistics;
+use super::tables::{self, About, TOP};
+use super::{asked, chart, flow, proof, verdict, words};
+use crate::evidence::manifest::Manifest;
+use crate::model::event::Category;
+
+/// The page.
+pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+    let names = manifest
+        .sources
+        .iter()
+        .map(|source| source.facts.name.as_str());
+    let names = names.collect::<Vec<_>>();
+    head(page, manifest)?;
+    verdict::write(page, manifest, statistics)?;
+    verdict::figures(page, statistics)?;
+    page.raw(
+        "<nav aria-label=\"On this page\"><a href=\"#time\">Over time</a> <a href=\"#most\">Most frequent</a> \
+         <a href=\"#failures\">Failures</a> <a href=\"#changes\">Changes</a> <a href=\"#asked\">What was asked</a> \
+         <a href=\"#flow\">Answers</a> <a href=\"#check\">Files and hashes</a> <a href=\"#events\">Events</a></nav>",
+    )?;
+    chart::write(page, &statistics.buckets, manifest)?;
+    most(page, statistics)?;
+    failures(page, statistics, &names)?;
+    changes(page, statistics, &names)?;
+    asked::write(page, manifest)?;
+    flow::write(page, manifest)?;
+    proof::write(page, manifest)?;
+    events(page, statistics, &names)?;
+    let made_by = &manifest.made_by;
+    page.put(
+        "</main><footer>Made by {} {} from the files of this export. Every time on this page is UTC.</footer></body></html>\n",
+        &[&made_by.program, &made_by.version],
+    )
+}
+
+fn head(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+    let names = manifest.asked.sources.iter().map(String::as_str);
+    page.put(
+        "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+         form-action 'none'\"><meta name=viewport content=\"width=device-width, initial-scale=1\">\
+         <meta name=color-scheme content=\"light dark\"><meta name=referrer content=no-referrer>\
+         <meta name=robots content=noindex><title>Audit log export: {}</title>\n<style>\n",
+        &[&words::list(&names.collect::<Vec<_>>())],
+    )?;
+    page.raw(include_str!("style.css"))?;
+    page.raw("</style></head>\n<body><main>")
+}
+
+fn most(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
+    let about = |title, one, many, without, has_times| About {
+        title,
+        one,
+        many,
+        without,
+        has_times,
+    };
+    page.raw("<section id=most><h2>Most frequent</h2>")?;
+    let actors = about("Actors", "actor", "actors", "without an actor", true);
+    tables::top(page, &actors, &statistics.actors.top(TOP))?;
+    let addresses = about(
+        "Addresses",
+        "address",
+        "addresses",
+        "without an address",
+        true,
+    );
+    tables::top(page, &addresses, &statistics.addresses.top(TOP))?;
+    page.raw("<div class=pair>")?;
+    let actions = about("Actions", "action", "actions", "without an action", false);
+    tables::top(page, &actions, &statistics.actions.top(TOP))?;
+    let countries = about(
+        "Countries",
+        "country",
+        "countries",
+        "without a country",
+        false,
+    );
+    tables::top(page, &countries, &statistics.countries.top(TOP))?;
+    page.raw("</div></section>")
+}
+
+fn failures(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+    page.raw("<section id=failures><h2>Failures</h2>")?;
+    let count = statistics.failures.seen();
+    if count == 0 {
+        return page.raw("<p class=nothing>No event is recorded as a failure.</p></section>");
+    }
+    page.put(
+        "<p>{} recorded as a failure: what was tried and refused, or did not succeed. Not every source says how an event \
+         ended.</p>",
+        &[&words::number(count, "event is", "events are")],
+    )?;
+    let about = About {
+        title: "What failed",
+        one: "action",
+        many: "actions",
+        without: "without an action",
+        has_times: true,
+    };
+    tables::top(page, &about, &statistics.failed_actions.top(TOP))?;
+    listed(page, "The first {}", statistics.failures.kept())?;
+    tables::events(page, &statistics.failures, names)?;
+    page.raw("</section>")
+}
+
+/// The heading of a table of events.
+fn listed(page: &mut Page<'_>, template: &'static str, kept: u64) -> io::Result<()> {
+    page.raw("<h3>")?;
+    page.put(template, &[&kept])?;
+    page.raw("</h3>")
+}
+
+fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+    page.raw("<section id=changes><h2>Administrative changes</h2>")?;
+    let count = statistics.changes.seen();
+    if count == 0 {
+        return page.raw("<p class=nothing>No event is an administrative change.</p></section>");
+    }
+    page.put(
+        "<p>{} of accounts, groups, permissions, tokens, apps, policies or configuration, or took data out. Attempts that \
+         failed are not among them.</p><ul class=kinds>",
+        &[&words::number(count, "event is a change", "events are changes")],
+    )?;
+    for (category, count) in ADMINISTRATIVE.iter().zip(statistics.changes_by_kind) {
+        if count > 0 {
+            page.put("<li><b>{}</b> {}", &[&count, &kind(*category, count)])?;
+        }
+    }
+    page.raw("</ul>")?;
+    let about = About {
+        title: "Who made them",
+        one: "actor",
+        many: "actors",
+        without: "without an actor",
+        has_times: true,
+    };
+    tables::top(page, &about, &statistics.changers.top(TOP))?;
+    listed(page, "The first {}, newest last", statistics.changes.kept())?;
+    tables::events(page, &statistics.changes, names)?;
+    page.raw("</section>")
+}
+
+/// What a number of changes of this category is of.
+fn kind(category: Category, count: u64) -> &'static str {
+    let (one, many) = match category {
+        Category::Account => ("account", "accounts"),
+        Category::Group => ("group", "groups"),
+        Category::Permission => ("permission", "permissions"),
+        Category::Token => ("token", "tokens"),
+        Category::App => ("app", "apps"),
+        Category::Policy => ("policy", "policies"),
+        Category::DataExport => ("data export", "data exports"),
+        _ => ("configuration", "configuration"),
+    };
+    if count == 1 { one } else { many }
+}
+
+fn events(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+    page.raw("<section id=events><h2>Events</h2>")?;
+    let kept = statistics.first.kept();
+    if kept == 0 {
+        return page.raw("<p class=nothing>There is no event.</p></section>");
+    }
+    let text = match statistics.events {
+        events if events == kept => format!("All {}, the oldest first.", words::events(events)),
+        events => format!(
+            "The first {} of {}, the oldest first.",
+            grouped(kept),
+            words::events(events)
+        ),
+    };
+    page.put(
+        "<p>{} A dash stands for what the source does not say.</p>",
+        &[&text],
+    )?;
+    tables::events(page, &statistics.first, names)?;
+    page.raw("</section>")
+}

@@ -1,0 +1,209 @@
+//! Owns what the page takes from a line of events: every part may be missing, or be something else.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::brief::{Brief, Named};
+use crate::model::event::{Category, Outcome};
+use crate::model::json::{Document, Node};
+use crate::model::time::{Timestamp, parse_api_time};
+
+/// The categories whose events are administrative changes, in the order of the page.
+pub const ADMINISTRATIVE: [Category; 8] = [
+    Category::Account,
+    Category::Group,
+    Category::Permission,
+    Category::Token,
+    Category::App,
+    Category::Policy,
+    Category::Configuration,
+    Category::DataExport,
+];
+
+/// The event of a line.
+pub struct Seen {
+    doc: Document,
+}
+
+/// Whoever acted: what tells them from others, and how they are called.
+pub struct Who {
+    /// What they are counted by.
+    pub key: Brief,
+    /// How they are shown.
+    pub shown: Named,
+}
+
+/// A line of a table of events.
+#[derive(Debug)]
+pub struct Row {
+    /// When.
+    pub time: Option<Timestamp>,
+    /// Which of the sources, from 0.
+    pub source: usize,
+    /// Who.
+    pub actor: Option<Named>,
+    /// What.
+    pub action: Option<Brief>,
+    /// To what.
+    pub target: Option<Named>,
+    /// Further targets.
+    pub more_targets: u64,
+    /// From where.
+    pub address: Option<Brief>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// In words.
+    pub message: Option<Brief>,
+}
+
+impl Seen {
+    /// The event that `line` holds, if it holds an object.
+    pub fn read(line: &[u8]) -> Option<Seen> {
+        let text = ByteString::try_from(Bytes::copy_from_slice(line)).ok()?;
+        let doc = Document::parse(text).ok()?;
+        doc.root().is_object().then_some(Seen { doc })
+    }
+
+    /// When it happened.
+    pub fn time(&self) -> Option<Timestamp> {
+        parse_api_time(&self.doc.root().text_of("time")?)
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> Outcome {
+        let text = self.doc.root().text_of("outcome");
+        let known = [Outcome::Success, Outcome::Failure];
+        let found = known
+            .into_iter()
+            .find(|known| text.as_deref() == Some(known.as_str()));
+        found.unwrap_or(Outcome::Unknown)
+    }
+
+    /// Which of [`ADMINISTRATIVE`] it is of.
+    pub fn administrative(&self) -> Option<usize> {
+        let text = self.doc.root().text_of("category")?;
+        ADMINISTRATIVE
+            .iter()
+            .position(|category| *text == *category.as_str())
+    }
+
+    /// What was done.
+    pub fn action(&self) -> Option<Brief> {
+        self.name(&["action"])
+    }
+
+    /// From which country.
+    pub fn country(&self) -> Option<Brief> {
+        self.name(&["client", "country"])
+    }
+
+    /// From which address.
+    pub fn address(&self) -> Option<Brief> {
+        self.name(&["client", "ip"])
+    }
+
+    /// Who did it. `realm` tells apart the ids of servers that number their users for themselves.
+    pub fn actor(&self, realm: Option<&str>) -> Option<Who> {
+        let actor = self.doc.root().get("actor")?;
+        let [id, name, email, kind] = scalars(actor, ["id", "name", "email", "type"]);
+        let shown = named([&name, &email, &id, &kind], [&email, &id])?;
+        let own = id
+            .as_ref()
+            .or(email.as_ref())
+            .or(name.as_ref())
+            .or(kind.as_ref())?;
+        let key = match realm {
+            None => Brief::name(own),
+            Some(realm) => Brief::name(&[realm, "\n", own].concat()),
+        };
+        Some(Who { key, shown })
+    }
+
+    /// The line of it in a table.
+    pub fn row(&self, source: usize) -> Row {
+        let root = self.doc.root();
+        let mut targets = root.get("targets").into_iter().flat_map(Node::items);
+        let target = targets.next().and_then(|target| {
+            let [kind, id, name, email] = scalars(target, ["type", "id", "name", "email"]);
+            named([&name, &email, &id, &kind], [&kind])
+        });
+        Row {
+            time: self.time(),
+            source,
+            actor: self.actor(None).map(|who| who.shown),
+            action: self.action(),
+            target,
+            more_targets: targets.count() as u64,
+            address: self.address(),
+            outcome: self.outcome(),
+            message: root.scalar_of("message").map(|text| Brief::sentence(&text)),
+        }
+    }
+
+    fn name(&self, path: &[&str]) -> Option<Brief> {
+        let mut node = self.doc.root();
+        for key in path {
+            node = node.get(key)?;
+        }
+        Some(Brief::name(&node.scalar()?))
+    }
+}
+
+fn scalars<'a, const N: usize>(node: Node<'a>, keys: [&str; N]) -> [Option<Cow<'a, str>>; N] {
+    node.fields(keys).map(|value| value?.scalar())
+}
+
+/// The first of `names` that is known, and the first of `notes` that says more.
+fn named<const M: usize>(
+    names: [&Option<Cow<'_, str>>; 4],
+    notes: [&Option<Cow<'_, str>>; M],
+) -> Option<Named> {
+    let name = names.into_iter().flatten().next()?;
+    let note = notes.into_iter().flatten().find(|note| *note != name);
+    Some(Named {
+        name: Brief::name(name),
+        note: note.map(|note| Brief::name(note)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_object_is_an_event() {
+        for line in [
+            "{}",
+            r#"{"time":1,"action":null,"actor":[],"targets":{},"client":"x","outcome":{},"category":7}"#,
+            r#"{"time":"soon","actor":{"id":{},"name":null},"targets":[null,1,{}],"client":{"ip":[]}}"#,
+        ] {
+            let seen = Seen::read(line.as_bytes()).unwrap();
+            let row = seen.row(0);
+            assert_eq!((row.time, row.outcome), (None, Outcome::Unknown), "{line}");
+            assert!(row.actor.is_none() && row.target.is_none() && row.address.is_none());
+            assert_eq!(seen.administrative(), None);
+        }
+        for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
+            assert!(Seen::read(line.as_bytes()).is_none(), "{line}");
+        }
+        assert!(Seen::read(b"{\"a\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn an_actor_is_who_has_the_id() {
+        let actor = |line: &str, realm| Seen::read(line.as_bytes()).unwrap().actor(realm).unwrap();
+        let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
+        let renamed = actor(
+            r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#,
+            None,
+        );
+        assert_eq!(mei.key, renamed.key);
+        assert_eq!(mei.shown.note, Some(Brief::name("7")));
+        assert_eq!(renamed.shown.note, Some(Brief::name("mei@acme.example")));
+        let elsewhere = actor(r#"{"actor":{"id":"7"}}"#, Some("dc"));
+        assert_ne!(mei.key, elsewhere.key);
+        assert_eq!(elsewhere.shown.note, None);
+    }
+}

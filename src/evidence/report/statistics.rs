@@ -1,0 +1,155 @@
+//! Owns what is counted in one pass over the events, in memory that does not grow with them.
+
+use std::path::Path;
+
+use super::brief::{Brief, Named};
+use super::buckets::Buckets;
+use super::earliest::{Earliest, Place};
+use super::lines::{self, Trouble};
+use super::seen::{ADMINISTRATIVE, Row, Seen};
+use super::tally::{Sight, Tally};
+use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::model::event::Outcome;
+use crate::model::name::SourceKind;
+use crate::model::time::Timestamp;
+
+/// Events in the table of events.
+const EVENTS: usize = 1_000;
+/// Events in the table of failures, and in that of changes.
+const SELECTED: usize = 100;
+
+/// What is counted.
+#[derive(Debug)]
+pub struct Statistics {
+    /// Events.
+    pub events: u64,
+    /// The earliest and the latest time.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// By time.
+    pub buckets: Buckets,
+    /// By who did it.
+    pub actors: Tally<Named>,
+    /// By what was done.
+    pub actions: Tally<Brief>,
+    /// By country.
+    pub countries: Tally<Brief>,
+    /// By address.
+    pub addresses: Tally<Brief>,
+    /// Failures, by what was tried.
+    pub failed_actions: Tally<Brief>,
+    /// Changes, by who made them.
+    pub changers: Tally<Named>,
+    /// Changes, by category.
+    pub changes_by_kind: [u64; ADMINISTRATIVE.len()],
+    /// The first events.
+    pub first: Earliest<Row>,
+    /// The first failures.
+    pub failures: Earliest<Row>,
+    /// The first changes.
+    pub changes: Earliest<Row>,
+    /// A source each, as in the manifest.
+    pub sources: Vec<Read>,
+}
+
+/// How reading a source's events went.
+#[derive(Debug, Default)]
+pub struct Read {
+    /// Lines, understood or not.
+    pub lines: u64,
+    /// Lines that hold no event.
+    pub broken: u64,
+    /// Why there may be more.
+    pub trouble: Option<Trouble>,
+}
+
+impl Statistics {
+    /// Counts the events of every source.
+    pub fn of(dir: &Path, manifest: &Manifest) -> Statistics {
+        let mut statistics = Statistics::new(manifest);
+        for (at, source) in manifest.sources.iter().enumerate() {
+            let read = statistics.read(dir, at, source);
+            statistics.sources.push(read);
+        }
+        statistics
+    }
+
+    fn new(manifest: &Manifest) -> Statistics {
+        Statistics {
+            events: 0,
+            span: None,
+            buckets: Buckets::new(manifest.asked.since, manifest.asked.until),
+            actors: Tally::default(),
+            actions: Tally::default(),
+            countries: Tally::default(),
+            addresses: Tally::default(),
+            failed_actions: Tally::default(),
+            changers: Tally::default(),
+            changes_by_kind: [0; ADMINISTRATIVE.len()],
+            first: Earliest::new(EVENTS),
+            failures: Earliest::new(SELECTED),
+            changes: Earliest::new(SELECTED),
+            sources: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> Read {
+        let mut read = Read::default();
+        let is_own_realm = source.facts.kind == SourceKind::DatacenterAudit.as_str();
+        let realm = is_own_realm.then_some(source.facts.name.as_str());
+        let result = lines::read(dir, &source.events.file, |line| {
+            read.lines += 1;
+            match line.and_then(Seen::read) {
+                Some(seen) => self.add(&seen, at, read.lines, realm),
+                None => read.broken += 1,
+            }
+        });
+        // Nothing was written where nothing was read.
+        let is_none = source.events.lines == 0;
+        read.trouble = result
+            .err()
+            .filter(|trouble| !(is_none && *trouble == Trouble::Missing));
+        read
+    }
+
+    fn add(&mut self, seen: &Seen, source: usize, line: u64, realm: Option<&str>) {
+        let time = seen.time();
+        let failed = seen.outcome() == Outcome::Failure;
+        let sight = Sight { time, failed };
+        let place = Place::new(time, source, line);
+        self.events += 1;
+        if let Some(time) = time {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first.min(time), last.max(time)));
+        }
+        self.buckets.add(time, failed);
+        self.first.offer(place, || seen.row(source));
+        let action = seen.action();
+        if failed {
+            self.failures.offer(place, || seen.row(source));
+            count(&mut self.failed_actions, action.clone(), sight);
+        } else if let Some(kind) = seen.administrative() {
+            if let Some(count) = self.changes_by_kind.get_mut(kind) {
+                *count += 1;
+            }
+            self.changes.offer(place, || seen.row(source));
+            match seen.actor(realm) {
+                Some(who) => self.changers.add(who.key, sight, |_| who.shown),
+                None => self.changers.add_without(),
+            }
+        }
+        match seen.actor(realm) {
+            Some(who) => self.actors.add(who.key, sight, |_| who.shown),
+            None => self.actors.add_without(),
+        }
+        count(&mut self.actions, action, sight);
+        count(&mut self.countries, seen.country(), sight);
+        count(&mut self.addresses, seen.address(), sight);
+    }
+}
+
+fn count(tally: &mut Tally<Brief>, value: Option<Brief>, sight: Sight) {
+    match value {
+        Some(value) => tally.add(value, sight, Brief::clone),
+        None => tally.add_without(),
+    }
+}

@@ -1,0 +1,237 @@
+//! The page as a whole: what it says of exports that are complete, incomplete, changed and hostile.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A folder with these lines of events, by source, and its manifest.
+fn export(sources: &[(&str, &[String])]) -> (tempfile::TempDir, Manifest) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("events")).unwrap();
+    let entries = sources.iter().map(|(name, lines)| {
+        let file = format!("events/{name}.jsonl.zst");
+        let frames = lines
+            .iter()
+            .flat_map(|line| zstd::encode_all([line, "\n"].concat().as_bytes(), 1).unwrap());
+        std::fs::write(dir.path().join(&file), frames.collect::<Vec<_>>()).unwrap();
+        entry(name, &file, lines.len())
+    });
+    let names = sources.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let manifest = json!({
+        "schema": "atlaudit/manifest/1",
+        "complete": true,
+        "asked": {"since": "2026-11-02T00:00:00Z", "until": "2026-11-03T00:00:00Z", "sources": names, "keep_bodies": false},
+        "started": "2026-11-20T10:00:00Z",
+        "finished": "2026-11-20T10:00:09.500Z",
+        "runs": [{"started": "2026-11-20T10:00:00Z", "finished": "2026-11-20T10:00:09.500Z", "ended": "finished"}],
+        "made_by": {"program": "atlaudit", "version": "0.1.0", "build": "test", "command": ["export", "acme"], "user": "mei"},
+        "clock": {"skew_ms": 93_000, "at": "2026-11-20T10:01:33Z", "server": "2026-11-20T10:00:00Z"},
+        "sources": entries.collect::<Vec<_>>(),
+        "files": [{"file": "events/acme.jsonl.zst", "bytes": 7, "sha256": "00ff"}],
+    });
+    (dir, serde_json::from_value(manifest).unwrap())
+}
+
+fn entry(name: &str, file: &str, lines: usize) -> Value {
+    let chained = json!({"file": file, "lines": lines, "bytes": 7, "text_bytes": 9, "sha256": "00ff", "chain": "c0de", "marks": []});
+    json!({
+        "name": name, "type": "org-events", "org_id": "org-1", "base_url": "https://api.example/", "credential": "keyring",
+        "complete": true, "order": "processed_time", "windows": [], "gaps": [], "dropped": {"repeats": 1, "outside": 2},
+        "counts": {"responses": 2, "pages": 1, "served": lines + 6, "repeats": 1, "outside": 2, "read_again": 3,
+            "written": lines, "unparsed": 0},
+        "retries": [{"at": "2026-11-20T10:00:03Z", "line": 1, "status": 429, "error": "too many requests", "waited_ms": 4_500}],
+        "waited_ms": 4_500, "events": chained, "pages": chained,
+    })
+}
+
+fn page(dir: &Path, manifest: &Manifest) -> String {
+    let mut out = Vec::new();
+    write(dir, manifest, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// The page without its head, a line for each place where a tag follows another.
+fn body(page: &str) -> String {
+    let (_, body) = page.split_once("<body>").unwrap();
+    body.replace("><", ">\n<")
+}
+
+fn event(actor: &str, outcome: &str) -> String {
+    json!({
+        "schema": "atlaudit/1", "id": "org:1", "time": "2026-11-02T09:30:00.123Z", "action": "policy_updated", "category": "policy",
+        "outcome": outcome, "message": actor, "actor": {"name": actor}, "targets": [{"type": actor, "name": actor}],
+        "client": {"ip": actor, "country": actor},
+    })
+    .to_string()
+}
+
+#[test]
+fn a_small_page() {
+    let lines = [
+        event("Mei Tanaka", "success"),
+        event("<script>alert(1)</script>", "failure"),
+        "{}".to_owned(),
+        "torn".to_owned(),
+    ];
+    let (dir, manifest) = export(&[("acme", &lines)]);
+    insta::assert_snapshot!(body(&page(dir.path(), &manifest)));
+}
+
+#[test]
+fn the_same_events_make_the_same_page() {
+    let lines = (0..300)
+        .map(|at| event(&format!("actor {}", at % 40), "success"))
+        .collect::<Vec<_>>();
+    let (dir, manifest) = export(&[("acme", &lines), ("beta", &lines)]);
+    let first = page(dir.path(), &manifest);
+    assert!(first.contains("30 other actors in 440 events."));
+    for _ in 0..5 {
+        assert!(page(dir.path(), &manifest) == first);
+    }
+}
+
+#[test]
+fn nothing_is_loaded_and_nothing_runs() {
+    let (dir, manifest) = export(&[("acme", &[event("Mei", "success")])]);
+    let page = page(dir.path(), &manifest);
+    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'"));
+    let body = page.split_once("</head>").unwrap().1;
+    for tag in body
+        .split('<')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('>'))
+        .map(|(tag, _)| tag)
+    {
+        let mut words = tag.split_whitespace();
+        let name = words.next().unwrap();
+        assert!(
+            ![
+                "script", "img", "link", "iframe", "object", "embed", "form", "base"
+            ]
+            .contains(&name),
+            "{tag}"
+        );
+        for word in words {
+            assert!(
+                !word.starts_with("on") && !word.starts_with("src") && !word.starts_with("style"),
+                "{tag}"
+            );
+            assert!(
+                !word.starts_with("href") || word.starts_with("href=\"#"),
+                "{tag}"
+            );
+        }
+    }
+    for forbidden in ["@import", "url(h", "://"] {
+        let outside = page.replace("https://api.example/", "");
+        assert!(!outside.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let lines = [event("Mei", "success")];
+    let (dir, mut manifest) = export(&[("acme", &lines), ("beta", &[])]);
+    assert!(page(dir.path(), &manifest).contains("This export is complete"));
+    let gap =
+        json!({"from": "2026-11-02T01:00:00Z", "to": "2026-11-02T03:00:00Z", "why": "503 <b>"});
+    manifest.sources[1]
+        .facts
+        .gaps
+        .push(serde_json::from_value(gap).unwrap());
+    let contradicting = page(dir.path(), &manifest);
+    manifest.complete = false;
+    let incomplete = page(dir.path(), &manifest);
+    for (page, contradicts) in [(contradicting, true), (incomplete, false)] {
+        assert!(page.contains("This export is incomplete"));
+        assert!(page.contains("1 of 2 sources could not be read"));
+        assert!(page.contains("2 hours") && page.contains("503 &lt;b&gt;"));
+        assert_eq!(page.contains("contradicts itself"), contradicts);
+    }
+    manifest.asked.sources.push("gamma".to_owned());
+    assert!(
+        page(dir.path(), &manifest)
+            .contains("<b>gamma</b> was asked for, and nothing is known of it")
+    );
+}
+
+#[test]
+fn files_that_were_changed_still_make_a_page() {
+    let lines = [event("Mei", "success"), event("Mei", "success")];
+    let (dir, manifest) = export(&[("acme", &lines), ("beta", &[])]);
+    let file = dir.path().join("events/acme.jsonl.zst");
+    let packed = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &packed[..packed.len() - 5]).unwrap();
+    assert!(page(dir.path(), &manifest).contains("is damaged and cannot be read to its end"));
+    std::fs::write(&file, &packed[..packed.len() / 2]).unwrap();
+    assert!(page(dir.path(), &manifest).contains("has 1 lines, and the manifest says 2"));
+    std::fs::remove_file(&file).unwrap();
+    // That of the source which was never read need not be there.
+    std::fs::remove_file(dir.path().join("events/beta.jsonl.zst")).unwrap();
+    let page = page(dir.path(), &manifest);
+    assert_eq!(page.matches("class=warning").count(), 1);
+    assert!(page.contains("<code>events/acme.jsonl.zst</code> is missing"));
+}
+
+#[test]
+fn no_event_at_all() {
+    let (dir, manifest) = export(&[("acme", &[])]);
+    let page = page(dir.path(), &manifest);
+    for text in [
+        "No event was served at all",
+        "No event has a time",
+        "There is no event",
+        "No event is recorded as a failure",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn a_manifest_that_makes_no_sense_makes_a_page() {
+    let (dir, mut manifest) = export(&[("acme", &[event("Mei", "success")])]);
+    manifest.asked.until = manifest.asked.since - chrono::TimeDelta::days(3);
+    manifest.sources[0].counts.served = u64::MAX;
+    manifest.sources[0].counts.repeats = u64::MAX;
+    manifest.sources[0].waited_ms = u64::MAX;
+    if let Some(clock) = &mut manifest.clock {
+        clock.skew_ms = i64::MIN;
+    }
+    let page = page(dir.path(), &manifest);
+    assert!(page.contains("These numbers do not add up"));
+    assert!(page.contains("Not shown: 1 event outside of the window"));
+}
+
+/// The tags of a page, by their names, without those that stand for a hidden character.
+fn tags(page: &str) -> Vec<&str> {
+    let page = page.split_once("<body>").unwrap().1;
+    let tags = page
+        .split('<')
+        .skip(1)
+        .map(|rest| rest.split(['>', ' ', '\n']).next().unwrap());
+    tags.filter(|tag| !matches!(*tag, "span" | "/span" | "small" | "/small"))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn what_a_text_holds_changes_no_tag(text in "([<>&\"'/=!\\-]|script|style|title|svg|--|\\PC|\u{202e}|\\n){1,30}") {
+        let of = |text: &str| {
+            let (dir, mut manifest) = export(&[("acme", &[event(text, "failure"), event(text, "success")])]);
+            manifest.made_by.command.push(text.to_owned());
+            manifest.made_by.host = Some(text.to_owned());
+            manifest.sources[0].facts.error = Some(text.to_owned());
+            manifest.sources[0].facts.complete = false;
+            manifest.sources[0].retries[0].error = text.to_owned();
+            manifest.runs[0].ended = text.to_owned();
+            page(dir.path(), &manifest)
+        };
+        prop_assume!(!text.trim().is_empty());
+        let (page, plain) = (of(&text), of("x"));
+        prop_assert_eq!(tags(&page), tags(&plain));
+    }
+}
