@@ -47,6 +47,11 @@ fn what(manifest: &Manifest) -> String {
     )
 }
 
+fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 fn said(before: &str, what: Option<&str>) -> String {
     what.map(|what| format!("{before}{}", printable(what)))
         .unwrap_or_default()
@@ -67,11 +72,11 @@ fn one(source: &SourceEntry) -> String {
         false => "INCOMPLETE",
     };
     let mut text = format!(
-        "{} ({}), {complete}\n    {} events in {} answers, from {}\n",
+        "{} ({}), {complete}\n    {} in {}, from {}\n",
         facts.name,
         facts.kind,
-        source.counts.written,
-        source.counts.responses,
+        counted(source.counts.written, "event"),
+        counted(source.counts.responses, "answer"),
         printable(&facts.base_url),
     );
     if let (Some(first), Some(last)) = (source.first, source.last) {

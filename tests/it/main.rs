@@ -58,4 +58,5 @@ mod status;
 mod stuck;
 mod tls;
 mod verbatim;
+mod verify;
 mod window;
