@@ -101,7 +101,7 @@ impl Request {
                 return Some(format!("`--until` was {then}, and is {now} now"));
             }
         }
-        if asked.sources != wanted.sources {
+        if sorted(&asked.sources) != sorted(&wanted.sources) {
             let (then, now) = (asked.sources.join(", "), wanted.sources.join(", "));
             return Some(format!("the sources were {then}, and are {now} now"));
         }
@@ -128,6 +128,13 @@ impl Request {
             ended.clone_into(&mut run.ended);
         }
     }
+}
+
+/// The configuration may have been sorted anew.
+fn sorted(names: &[String]) -> Vec<&String> {
+    let mut names: Vec<_> = names.iter().collect();
+    names.sort();
+    names
 }
 
 /// Whether `now` means the time that `then` meant: by its words, or by what they meant then.
@@ -172,6 +179,9 @@ mod tests {
         // Who now says the end that it took.
         let until = Some("2026-11-20T12:00:00.123Z");
         assert_eq!(begun_7d.differs(&wanted("7d", until)), None);
+        let mut turned = wanted("7d", None);
+        turned.sources.reverse();
+        assert_eq!(begun_7d.differs(&turned), None);
         let both = begun("2026-11-01", Some("2d"));
         assert_eq!(
             both.differs(&wanted("2026-11-01T00:00:00Z", Some("48h"))),

@@ -13,7 +13,7 @@ use super::limit::{Limits, PausedTooLong, wait};
 use super::message::{Request, Response};
 use super::pace::asked_wait;
 use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
-use super::witness::{Attempt, Nobody, Witness};
+use super::witness::{Attempt, Nobody, Pending, Witness};
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
 use crate::telemetry::meter::{Meter, WaitReason};
@@ -64,7 +64,9 @@ pub async fn witnessed<T: Transport, P>(
             return Err(trail.paused(paused));
         }
         let sent = Instant::now();
+        let pending = Pending::begin(witness, request, trail.attempts.saturating_add(1));
         let answer = trail.attempt(transport, meter).await;
+        pending.over();
         let trouble = match answer.read(&read) {
             Ok(page) => {
                 witness.saw(&trail.told(&answer), Some(&page));

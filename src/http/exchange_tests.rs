@@ -86,11 +86,7 @@ async fn run(steps: impl IntoIterator<Item = Step>) -> Run {
 }
 
 async fn run_within(limits: Arc<Limits>, steps: impl IntoIterator<Item = Step>) -> Run {
-    let script = Script {
-        steps: Mutex::new(steps.into_iter().collect()),
-        asked_at: Mutex::default(),
-        start: Instant::now(),
-    };
+    let script = script(steps);
     let meter = Meter::default();
     let result = exchange(&script, &limits, &PATIENCE, &meter, &request(), number).await;
     let asked_at = script.asked_at.into_inner().unwrap();
@@ -127,6 +123,92 @@ async fn passing_faults_are_outlived() {
     assert_eq!(run.meter.retries.get(), 3);
     assert!(run.meter.waited_ms() >= 300);
     assert_eq!(run.meter.waiting_for(), None);
+}
+
+/// The attempt, the status, what was wrong, the wait, what was made of it.
+type Note = (u32, Option<u16>, Option<String>, Option<u64>, Option<u32>);
+
+/// Notes what it sees.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Note>>);
+
+impl Witness<u32> for Notes {
+    fn saw(&self, attempt: &Attempt<'_>, made: Option<&u32>) {
+        self.0.lock().unwrap().push((
+            attempt.number,
+            attempt.response.map(|response| response.status),
+            attempt.error.map(str::to_owned),
+            attempt.waits.map(|wait| wait.as_secs()),
+            made.copied(),
+        ));
+    }
+}
+
+fn script(steps: impl IntoIterator<Item = Step>) -> Script {
+    Script {
+        steps: Mutex::new(steps.into_iter().collect()),
+        asked_at: Mutex::default(),
+        start: Instant::now(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_sees_every_attempt() {
+    let (notes, meter) = (Notes::default(), Meter::default());
+    let script = script([
+        lost(),
+        answer(429, &[("retry-after", "30")], "slowly"),
+        answer(200, &[], "{\"cut"),
+        answer(200, &[], "7"),
+        answer(404, &[], "no"),
+    ]);
+    let (limits, request) = (limits(), request());
+    let ask = || {
+        witnessed(
+            &script, &limits, &PATIENCE, &meter, &request, number, &notes,
+        )
+    };
+    assert_eq!(ask().await, Ok(7));
+    assert!(ask().await.is_err());
+    let notes = notes.0.into_inner().unwrap();
+    let kinds: Vec<_> = notes
+        .iter()
+        .map(|(attempt, status, error, _, made)| (*attempt, *status, error.is_some(), *made))
+        .collect();
+    let want = [
+        (1, None, true, None),
+        (2, Some(429), true, None),
+        (3, Some(200), true, None),
+        (4, Some(200), false, Some(7)),
+        (1, Some(404), true, None),
+    ];
+    assert_eq!(kinds, want);
+    assert_eq!(notes[1].2.as_deref(), Some("slowly"));
+    assert!((30..=33).contains(&notes[1].3.unwrap()), "{:?}", notes[1]);
+    let waits: Vec<_> = notes.iter().map(|note| note.3.is_some()).collect();
+    assert_eq!(waits, [true, true, true, false, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
+    /// Never answers.
+    struct Silent;
+    impl Transport for Silent {
+        async fn send(&self, _: &Request) -> Step {
+            std::future::pending().await
+        }
+    }
+    let (notes, meter, limits) = (Notes::default(), Meter::default(), limits());
+    let request = request();
+    let asking = witnessed(
+        &Silent, &limits, &PATIENCE, &meter, &request, number, &notes,
+    );
+    let waited = tokio::time::timeout(Duration::from_secs(3), asking).await;
+    assert!(waited.is_err());
+    let notes = notes.0.into_inner().unwrap();
+    assert_eq!(notes.len(), 1);
+    assert_eq!((notes[0].0, notes[0].1, notes[0].4), (1, None, None));
+    assert!(notes[0].2.as_deref().unwrap().starts_with("given up"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,10 @@
 //! Owns what is told of each attempt at a request, to whoever keeps account of all of them.
 
+use std::marker::PhantomData;
 use std::time::Duration;
+
+use chrono::Utc;
+use tokio::time::Instant;
 
 use super::message::{Request, Response};
 use crate::model::time::Timestamp;
@@ -49,5 +53,53 @@ impl<P, W: Witness<P>> Witness<P> for Option<W> {
 impl<P, W: Witness<P>> Witness<P> for &W {
     fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>) {
         (*self).saw(attempt, made);
+    }
+}
+
+/// An attempt that is under way. Dropped, it tells the witness that nobody waits for its answer any more: the server
+/// may have counted it.
+pub struct Pending<'a, P, W: Witness<P>> {
+    witness: &'a W,
+    request: &'a Request,
+    number: u32,
+    sent: Instant,
+    is_over: bool,
+    made: PhantomData<fn(&P)>,
+}
+
+impl<'a, P, W: Witness<P>> Pending<'a, P, W> {
+    /// Attempt `number` at `request`, which begins now.
+    pub fn begin(witness: &'a W, request: &'a Request, number: u32) -> Self {
+        Pending {
+            witness,
+            request,
+            number,
+            sent: Instant::now(),
+            is_over: false,
+            made: PhantomData,
+        }
+    }
+
+    /// It has ended by itself.
+    pub fn over(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl<P, W: Witness<P>> Drop for Pending<'_, P, W> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let attempt = Attempt {
+            request: self.request,
+            number: self.number,
+            ended: Utc::now(),
+            took: self.sent.elapsed(),
+            response: None,
+            error: Some("given up before its answer was whole: it was needed no more"),
+            waits: None,
+        };
+        self.witness.saw(&attempt, None);
     }
 }

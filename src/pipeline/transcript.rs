@@ -59,18 +59,20 @@ impl Transcript {
         taken.lines.is_empty() && taken.failed.is_none()
     }
 
-    /// What was taken down since the last time, without numbers; the bodies that the lines name are durable.
+    /// What was taken down since the last time, by when the answers came, without numbers; the bodies that the lines name are durable.
     ///
     /// # Errors
     /// A body could not be kept.
     pub fn take(&self) -> Result<Vec<PageLine>, SinkError> {
-        let Taken { lines, failed } = std::mem::take(&mut *self.taken());
+        let Taken { mut lines, failed } = std::mem::take(&mut *self.taken());
         if let Some(error) = failed {
             return Err(error);
         }
         if let Some(bodies) = self.bodies.as_ref().filter(|_| !lines.is_empty()) {
             bodies.commit()?;
         }
+        // Those that came at once were read and hashed beside each other.
+        lines.sort_by_key(|line| line.received);
         Ok(lines)
     }
 
@@ -258,6 +260,11 @@ mod tests {
         };
         let seen = attempt(&request, Some(&response));
         transcript.of_window(&window).saw(&seen, Some(&(page, ())));
+        let later = Attempt {
+            ended: seen.ended + chrono::TimeDelta::seconds(1),
+            ..attempt(&request, None)
+        };
+        Witness::<()>::saw(&transcript, &later, None);
         Witness::<()>::saw(&transcript, &attempt(&request, None), None);
         assert!(!transcript.is_empty());
         let lines = transcript.take().unwrap();
@@ -273,6 +280,8 @@ mod tests {
                 r#""records":0,"next":"500","waited_ms":3000}"#
             )
         );
+        let received: Vec<_> = lines.iter().map(|line| line.received).collect();
+        assert!(received.len() == 3 && received.is_sorted());
         assert_eq!((lines[1].status, &lines[1].body), (None, &None));
         assert_eq!(lines[1].records, None);
         assert!(transcript.take().unwrap().is_empty());

@@ -1,7 +1,10 @@
 //! Owns the lines that end an export.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
 
 use crate::commands::summary::{counted, seconds};
 use crate::evidence::manifest::{Manifest, SourceEntry};
@@ -14,6 +17,16 @@ pub fn tell(console: &Console, path: &Path, manifest: &Manifest, took: Duration)
         console.say(Level::Notice, &Message::new(one(source)));
     }
     console.say(Level::Notice, &Message::new(all(path, manifest, took)));
+    if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
+        // Noted elsewhere, it tells this export from one that was made up later.
+        let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
+        console.say(Level::Notice, &Message::new(text));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Tells that nothing was left to do.

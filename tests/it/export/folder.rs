@@ -68,6 +68,42 @@ fn another_request_does_not_go_on_with_it() {
 }
 
 #[test]
+fn an_unfinished_export_may_be_moved() {
+    let site = broken();
+    assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
+    fs::rename(site.path("case"), site.path("moved")).unwrap();
+    site.control.clear(Api::OrgEvents);
+    site.ok(&words(&["acme"], "moved", &[]));
+    let case = Case::read(site.path("moved"));
+    case.is_sound("moved");
+    assert_eq!(case.lines("acme").len(), 30);
+    assert!(!site.path("case").exists());
+}
+
+#[test]
+fn what_others_did_to_an_unfinished_export_is_told() {
+    for kind in ["events", "pages"] {
+        let site = broken();
+        assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
+        site.control.clear(Api::OrgEvents);
+        let path = site.path(&format!("case/{kind}/acme.jsonl.zst"));
+        let good = fs::read(&path).unwrap();
+        let mut bad = good.clone();
+        *bad.last_mut().unwrap() ^= 1;
+        for content in [&bad, &good[..good.len() - 1], &[]] {
+            fs::write(&path, content).unwrap();
+            let run = site.run(&words(&["acme"], "case", &[]));
+            assert_eq!(run.code, 8, "{kind}: {}", run.stderr);
+            let says = "no longer holds what was written";
+            assert!(run.stderr.contains(says), "{}", run.stderr);
+        }
+        fs::write(&path, good).unwrap();
+        site.ok(&words(&["acme"], "case", &[]));
+        assert_eq!(Case::read(site.path("case")).lines("acme").len(), 30);
+    }
+}
+
+#[test]
 fn two_runs_do_not_meet() {
     let mut site = site(300);
     site.set("acme", "page_size", 10);

@@ -1,6 +1,7 @@
 //! Exports that nothing disturbs.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -111,6 +112,52 @@ fn the_same_window_gives_the_same_events_whenever_it_is_read() {
     let outside = |case: &Case| case.source("acme")["dropped"]["outside"].as_u64().unwrap();
     assert!(outside(&one) > 0, "the margin brought nothing");
     one.is_sound("one");
+}
+
+#[test]
+fn a_slow_server_is_read_in_several_parts_at_once_and_each_is_told() {
+    let mut site = site(600);
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "30");
+    site.control.set_behaviour(|behaviour| {
+        behaviour.org_latency = Duration::from_millis(150);
+        behaviour.jira_latency = Duration::from_millis(150);
+    });
+    let began = Instant::now();
+    site.ok(&words(&["acme", "acme-jira"], "case", &["--keep-bodies"]));
+    let took = began.elapsed();
+    let case = Case::read(site.path("case"));
+    case.is_sound("slow");
+    for source in ["acme", "acme-jira"] {
+        whole("slow", &site, source, &case.events(source));
+    }
+    let pages = case.pages("acme-jira");
+    let waited: u64 = pages
+        .iter()
+        .filter_map(|page| page["took_ms"].as_u64())
+        .sum();
+    assert!(
+        u128::from(waited) > took.as_millis(),
+        "one after the other: {waited} ms, {took:?}"
+    );
+}
+
+#[test]
+fn whom_records_mean_is_asked_for_and_told_too() {
+    let mut site = site(40);
+    site.set("acme-jira", "resolve_users", true);
+    site.ok(&words(&["acme-jira"], "case", &[]));
+    let case = Case::read(site.path("case"));
+    case.is_sound("with users");
+    let pages = case.pages("acme-jira");
+    assert_eq!(pages.len(), site.control.requests().len());
+    let is_look_up = |page: &&serde_json::Value| {
+        page["request"]["url"]
+            .as_str()
+            .unwrap()
+            .contains("/user/bulk")
+    };
+    let look_ups: Vec<_> = pages.iter().filter(is_look_up).collect();
+    assert!(!look_ups.is_empty() && look_ups.iter().all(|page| page.get("records").is_none()));
 }
 
 #[test]
