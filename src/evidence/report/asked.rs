@@ -16,7 +16,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     let asked = &manifest.asked;
     page.raw("<section id=asked><h2>What was asked</h2><dl class=facts>")?;
     page.put(
-        "<dt>Window</dt><dd>Events that happened from {} on and before {}</dd>",
+        "<dt>Window</dt><dd>Events that happened from {} on, up to but not including {}</dd>",
         &[&words::moment(asked.since), &words::moment(asked.until)],
     )?;
     page.put(
@@ -63,7 +63,7 @@ fn maker(manifest: &Manifest) -> String {
 
 fn zone(zone: Option<&str>) -> String {
     let own = zone.map_or_else(|| "not known".to_owned(), str::to_owned);
-    format!("The machine's is {own}; every time in this export is UTC.")
+    format!("The machine's is {own}. Every time in this export is UTC.")
 }
 
 fn bodies(are_kept: bool) -> &'static str {
@@ -80,12 +80,12 @@ const AGREES_MS: u64 = 1_500;
 
 fn clock(clock: Option<&Clock>) -> String {
     let Some(clock) = clock else {
-        return "No answer told the time, so this machine's clock could not be compared with a server's.".to_owned();
+        return "No answer told the time, so the machine's clock could not be compared with a server's.".to_owned();
     };
     let size = clock.skew_ms.unsigned_abs();
     if size <= AGREES_MS {
         return format!(
-            "This machine's clock agreed with the server's, which tells whole seconds ({:+.1} s).",
+            "The machine's clock agreed with the server's, which tells whole seconds ({:+.1} s).",
             clock.skew_ms as f64 / 1_000.0
         );
     }
@@ -95,8 +95,8 @@ fn clock(clock: Option<&Clock>) -> String {
         "behind"
     };
     format!(
-        "This machine's clock was {} {direction} the server's: {} here, {} there. Times of events are the servers'; times of \
-         runs and answers are this machine's.",
+        "The machine's clock was {} {direction} the server's: {} here, {} there. Times of events are the servers'; times of \
+         runs and answers are the machine's.",
         words::length(i64::try_from(size).unwrap_or(i64::MAX)),
         words::moment(clock.at),
         words::moment(clock.server)

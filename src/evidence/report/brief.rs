@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::html::{Show, grouped};
+use super::tally::Label;
+use super::visible::write_text;
 
 /// The longest name that is shown whole, in characters.
 const NAME: usize = 80;
@@ -66,7 +68,13 @@ impl Brief {
 
 impl Show for Brief {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.text.show(out)?;
+        write_text(&self.text, out)?;
+        self.show_cut(out)
+    }
+}
+
+impl Brief {
+    fn show_cut(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
         write!(out, "<small class=cut>… {} characters", grouped(cut.chars))?;
         if let Some(hash) = &cut.hash {
@@ -83,6 +91,35 @@ pub struct Named {
     pub name: Brief,
     /// An id, an address, a type.
     pub note: Option<Brief>,
+    /// Whether the source has a name for it; some know an id only.
+    pub is_named: bool,
+}
+
+impl Label for Brief {
+    fn says_more_than(&self, _: &Brief) -> bool {
+        false
+    }
+}
+
+impl Label for Named {
+    fn says_more_than(&self, other: &Named) -> bool {
+        self.is_named && !other.is_named
+    }
+}
+
+/// An action: its words can be told apart, and a line may end between them.
+pub struct Words<'a>(pub &'a Brief);
+
+impl Show for Words<'_> {
+    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+        for word in self.0.text.split_inclusive('_') {
+            write_text(word, out)?;
+            if word.ends_with('_') {
+                out.write_all(b"<wbr>")?;
+            }
+        }
+        self.0.show_cut(out)
+    }
 }
 
 /// Apart from each other: a name that is written from the right must not take the note with it.

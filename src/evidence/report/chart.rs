@@ -28,7 +28,7 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
          <title id=ct>Events over time</title><desc id=cd>{}</desc>\
          <defs><pattern id=hatch width=6 height=6 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\">\
          <rect width=2 height=6 class=gapline></rect></pattern></defs>",
-        &[&summary(buckets)],
+        &[&summary(buckets, !gaps.is_empty())],
     )?;
     let most = buckets
         .bars()
@@ -47,22 +47,24 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
     for run in buckets.empty_runs() {
         draw_empty(page, buckets, run)?;
     }
+    numbers(page, &scale)?;
     labels(page, buckets)?;
     page.put(
         "</svg><figcaption>{}</figcaption></figure>",
-        &[&summary(buckets)],
+        &[&summary(buckets, !gaps.is_empty())],
     )?;
     as_table(page, buckets)?;
     page.raw("</section>")
 }
 
 /// What the picture shows, in words.
-fn summary(buckets: &Buckets) -> String {
+fn summary(buckets: &Buckets, has_gaps: bool) -> String {
     let bars = buckets.bars();
     let events = bars.iter().map(|bar| bar.events).sum::<u64>();
     let failed = bars.iter().map(|bar| bar.failed).sum::<u64>();
     let mut text = match events {
         0 => "No event has a time in this window.".to_owned(),
+        _ if failed == 0 => format!("{}, no failure.", words::events(events)),
         _ => format!(
             "{}, {} of them failed.",
             words::events(events),
@@ -71,6 +73,9 @@ fn summary(buckets: &Buckets) -> String {
     };
     if events > 0 {
         text.push_str(&extremes(buckets));
+    }
+    if has_gaps {
+        text.push_str(" What is hatched was not read to its end: there may be more.");
     }
     for (count, what) in [
         (buckets.undated(), "without a time that can be read"),
@@ -173,26 +178,35 @@ impl Scale {
         }
     }
 
+    /// The counts of the grid, and where they stand.
+    fn marks(&self) -> impl Iterator<Item = (u64, f64)> {
+        let counts = (0..=self.most / self.step).map(|index| index * self.step);
+        counts.map(|count| (count, FLOOR - self.height(count)))
+    }
+
     fn height(&self, count: u64) -> f64 {
         (FLOOR - TOP) * (count as f64 / self.most as f64)
     }
 }
 
 fn grid(page: &mut Page<'_>, scale: &Scale) -> io::Result<()> {
-    for index in 0..=scale.most / scale.step {
-        let count = index * scale.step;
-        let y = FLOOR - scale.height(count);
+    for (count, y) in scale.marks() {
         let template = match count {
             0 => "<line x1=0 x2=\"100%\" y1={} y2={} class=floor></line>",
             _ => "<line x1=0 x2=\"100%\" y1={} y2={} class=grid></line>",
         };
         page.put(template, &[&Units(y), &Units(y)])?;
-        if count > 0 {
-            page.put(
-                "<text x=0 y={} class=y>{}</text>",
-                &[&Units(y - 4.0), &count],
-            )?;
-        }
+    }
+    Ok(())
+}
+
+/// Over the bars, which on a narrow screen stand where the numbers do.
+fn numbers(page: &mut Page<'_>, scale: &Scale) -> io::Result<()> {
+    for (count, y) in scale.marks().filter(|(count, _)| *count > 0) {
+        page.put(
+            "<text x=0 y={} class=y>{}</text>",
+            &[&Units(y - 4.0), &count],
+        )?;
     }
     Ok(())
 }

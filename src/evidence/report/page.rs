@@ -60,6 +60,7 @@ fn most(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
         one,
         many,
         without,
+        is_mixed: true,
         has_times,
     };
     page.raw("<section id=most><h2>Most frequent</h2>")?;
@@ -103,6 +104,7 @@ fn failures(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io:
         one: "action",
         many: "actions",
         without: "without an action",
+        is_mixed: false,
         has_times: true,
     };
     tables::top(page, &about, &statistics.failed_actions.top(TOP))?;
@@ -131,7 +133,7 @@ fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::
     )?;
     for (category, count) in ADMINISTRATIVE.iter().zip(statistics.changes_by_kind) {
         if count > 0 {
-            page.put("<li><b>{}</b> {}", &[&count, &kind(*category, count)])?;
+            page.put("<li>{} <b>{}</b>", &[&kind(*category), &count])?;
         }
     }
     page.raw("</ul>")?;
@@ -140,6 +142,7 @@ fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::
         one: "actor",
         many: "actors",
         without: "without an actor",
+        is_mixed: false,
         has_times: true,
     };
     tables::top(page, &about, &statistics.changers.top(TOP))?;
@@ -148,19 +151,19 @@ fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::
     page.raw("</section>")
 }
 
-/// What a number of changes of this category is of.
-fn kind(category: Category, count: u64) -> &'static str {
-    let (one, many) = match category {
-        Category::Account => ("account", "accounts"),
-        Category::Group => ("group", "groups"),
-        Category::Permission => ("permission", "permissions"),
-        Category::Token => ("token", "tokens"),
-        Category::App => ("app", "apps"),
-        Category::Policy => ("policy", "policies"),
-        Category::DataExport => ("data export", "data exports"),
-        _ => ("configuration", "configuration"),
-    };
-    if count == 1 { one } else { many }
+/// What changes of this category are of.
+fn kind(category: Category) -> &'static str {
+    match category {
+        Category::Account => "Accounts",
+        Category::Group => "Groups",
+        Category::Permission => "Permissions",
+        Category::Token => "Tokens",
+        Category::App => "Apps",
+        Category::Policy => "Policies",
+        Category::DataExport => "Data exports",
+        Category::Configuration => "Configuration",
+        Category::Authentication | Category::Content | Category::Other => "Other",
+    }
 }
 
 fn events(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
@@ -170,6 +173,7 @@ fn events(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::R
         return page.raw("<p class=nothing>There is no event.</p></section>");
     }
     let text = match statistics.events {
+        1 => "One event.".to_owned(),
         events if events == kept => format!("All {}, the oldest first.", words::events(events)),
         events => format!(
             "The first {} of {}, the oldest first.",

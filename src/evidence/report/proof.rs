@@ -13,7 +13,7 @@ const FILES: usize = 200;
 pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
         "<section id=check><h2>The files and how to check them</h2><p>This page is a summary for people. The evidence is the \
-         files beside it: <code>events/</code> holds every event with its record as it was served, <code>pages/</code> every \
+         files beside it: <code>events/</code> holds the events, each with its record as it was served, <code>pages/</code> every \
          answer and its hash, <code>manifest.json</code> all of what is said here, and <code>SHA256SUMS</code> the hash of \
          each file, this page and the manifest among them.</p><ol class=steps>\
          <li>In this folder, run <code>sha256sum -c SHA256SUMS</code> (on a Mac <code>shasum -a 256 -c SHA256SUMS</code>). \

@@ -165,6 +165,7 @@ fn named<const M: usize>(
     Some(Named {
         name: Brief::name(name),
         note: note.map(|note| Brief::name(note)),
+        is_named: names.first().is_some_and(|first| first.is_some()),
     })
 }
 

@@ -6,7 +6,7 @@ use super::brief::{Brief, Named};
 use super::buckets::Buckets;
 use super::earliest::{Earliest, Place};
 use super::lines::{self, Trouble};
-use super::seen::{ADMINISTRATIVE, Row, Seen};
+use super::seen::{ADMINISTRATIVE, Row, Seen, Who};
 use super::tally::{Sight, Tally};
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::event::Outcome;
@@ -124,32 +124,34 @@ impl Statistics {
         self.buckets.add(time, failed);
         self.first.offer(place, || seen.row(source));
         let action = seen.action();
+        let actor = seen.actor(realm);
         if failed {
             self.failures.offer(place, || seen.row(source));
-            count(&mut self.failed_actions, action.clone(), sight);
+            count(&mut self.failed_actions, action.as_ref(), sight);
         } else if let Some(kind) = seen.administrative() {
             if let Some(count) = self.changes_by_kind.get_mut(kind) {
                 *count += 1;
             }
             self.changes.offer(place, || seen.row(source));
-            match seen.actor(realm) {
-                Some(who) => self.changers.add(who.key, sight, |_| who.shown),
-                None => self.changers.add_without(),
-            }
+            count_actor(&mut self.changers, actor.as_ref(), sight);
         }
-        match seen.actor(realm) {
-            Some(who) => self.actors.add(who.key, sight, |_| who.shown),
-            None => self.actors.add_without(),
-        }
-        count(&mut self.actions, action, sight);
-        count(&mut self.countries, seen.country(), sight);
-        count(&mut self.addresses, seen.address(), sight);
+        count_actor(&mut self.actors, actor.as_ref(), sight);
+        count(&mut self.actions, action.as_ref(), sight);
+        count(&mut self.countries, seen.country().as_ref(), sight);
+        count(&mut self.addresses, seen.address().as_ref(), sight);
     }
 }
 
-fn count(tally: &mut Tally<Brief>, value: Option<Brief>, sight: Sight) {
+fn count_actor(tally: &mut Tally<Named>, who: Option<&Who>, sight: Sight) {
+    match who {
+        Some(who) => tally.add(&who.key, sight, &who.shown),
+        None => tally.add_without(),
+    }
+}
+
+fn count(tally: &mut Tally<Brief>, value: Option<&Brief>, sight: Sight) {
     match value {
-        Some(value) => tally.add(value, sight, Brief::clone),
+        Some(value) => tally.add(value, sight, value),
         None => tally.add_without(),
     }
 }

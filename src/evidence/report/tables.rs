@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::brief::Words;
 use super::earliest::Earliest;
 use super::html::{Page, Show, Units, grouped};
 use super::seen::Row;
@@ -22,6 +23,8 @@ pub struct About {
     pub many: &'static str,
     /// What is said of events without a value: `without an actor`.
     pub without: &'static str,
+    /// Whether some of the events failed and some did not.
+    pub is_mixed: bool,
     /// Whether the first and the last time are told.
     pub has_times: bool,
 }
@@ -33,37 +36,37 @@ pub fn top<L: Show>(page: &mut Page<'_>, about: &About, top: &Top<L>) -> io::Res
         page.put("<p class=nothing>None. {}</p>", &[&rest(about, top)])?;
         return page.raw("</div>");
     }
-    let head = match about.has_times {
-        true => {
-            "<div class=scroll><table class=\"values timed\"><thead><tr><th>{}<th class=n>Events<th class=n>Failed<th>First (UTC)<th>Last (UTC)</thead><tbody>"
-        }
-        false => {
-            "<div class=scroll><table class=values><thead><tr><th>{}<th class=n>Events<th class=n>Failed</thead><tbody>"
-        }
-    };
-    page.put(head, &[&capital(about.one)])?;
+    page.raw(match about.has_times {
+        true => "<div class=scroll><table class=\"values timed\"><thead><tr>",
+        false => "<div class=scroll><table class=values><thead><tr>",
+    })?;
+    page.put("<th>{}<th class=n>Events", &[&capital(about.one)])?;
+    if about.is_mixed {
+        page.raw("<th class=n>Failed")?;
+    }
+    if about.has_times {
+        page.raw("<th class=t>First (UTC)<th class=t>Last (UTC)")?;
+    }
+    page.raw("</thead><tbody>")?;
     let most = top.rows.first().map_or(1, |row| row.events.max(1));
     for row in &top.rows {
-        value(page, row, most, about.has_times)?;
+        value(page, about, row, most)?;
     }
     page.raw("</tbody></table></div>")?;
     page.put("<p class=rest>{}</p></div>", &[&rest(about, top)])
 }
 
-fn value<L: Show>(
-    page: &mut Page<'_>,
-    row: &Count<L>,
-    most: u64,
-    has_times: bool,
-) -> io::Result<()> {
+fn value<L: Show>(page: &mut Page<'_>, about: &About, row: &Count<L>, most: u64) -> io::Result<()> {
     let width = |count: u64| Units(100.0 * (count as f64 / most as f64));
     page.put(
         "<tr><td><div class=d>{}</div><svg class=bar width=\"100%\" height=4><rect width=\"{}%\" height=4 class=ok></rect>\
-         <rect width=\"{}%\" height=4 class=bad></rect></svg><td class=n>{}<td class=n>",
+         <rect width=\"{}%\" height=4 class=bad></rect></svg><td class=n>{}",
         &[&row.label, &width(row.events), &width(row.failed), &row.events],
     )?;
-    page.put("{}", &[&(row.failed > 0).then_some(row.failed)])?;
-    match has_times {
+    if about.is_mixed {
+        page.put("<td class=n>{}", &[&(row.failed > 0).then_some(row.failed)])?;
+    }
+    match about.has_times {
         true => page.put("<td class=t>{}<td class=t>{}", &[&row.first, &row.last]),
         false => Ok(()),
     }
@@ -124,7 +127,10 @@ fn event(page: &mut Page<'_>, row: &Row, names: &[&str]) -> io::Result<()> {
         Outcome::Failure => "<tr class=failed><td class=t>{}<td class=d>{}<td class=d>{}",
         Outcome::Success | Outcome::Unknown => "<tr><td class=t>{}<td class=d>{}<td class=d>{}",
     };
-    page.put(open, &[&row.time, &row.actor, &row.action])?;
+    page.put(
+        open,
+        &[&row.time, &row.actor, &row.action.as_ref().map(Words)],
+    )?;
     // With one source the name would be the same in every line.
     if names.len() > 1 {
         page.put(

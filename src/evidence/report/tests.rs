@@ -205,6 +205,19 @@ fn a_manifest_that_makes_no_sense_makes_a_page() {
     assert!(page.contains("Not shown: 1 event outside of the window"));
 }
 
+#[test]
+fn too_many_values_to_count_each_are_told() {
+    let often = (0..50).map(|_| event("often", "success"));
+    let once = (0..10_500).map(|at| event(&format!("actor {at}"), "success"));
+    let lines = once.chain(often).collect::<Vec<_>>();
+    let (dir, manifest) = export(&[("acme", &lines)]);
+    let page = page(dir.path(), &manifest);
+    assert!(page.contains("There are more than 10,000 different actors"));
+    // Each count is too low by what was taken from all to make room.
+    assert!(page.contains("<bdi>often</bdi>"));
+    assert!(!page.contains("10,501 other actors"));
+}
+
 /// The tags of a page, by their names, without those that stand for a hidden character.
 fn tags(page: &str) -> Vec<&str> {
     let page = page.split_once("<body>").unwrap().1;

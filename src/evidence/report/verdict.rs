@@ -128,7 +128,7 @@ fn gaps(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     let count = manifest.sources.iter().map(of_source).sum::<usize>();
     if count > 0 {
         page.raw(
-            "<table class=\"plain gaps\"><thead><tr><th>Missing of<th>From (UTC)<th>To (UTC)<th>Length<th>Why\
+            "<table class=\"plain gaps\"><thead><tr><th>Source<th>From (UTC)<th>To (UTC)<th>Length<th>Why\
              </thead><tbody>",
         )?;
         let all = manifest.sources.iter().flat_map(|source| {
