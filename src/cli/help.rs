@@ -121,14 +121,15 @@ exit code is 3.",
   atlaudit verify incident-42 --public-key incident.pub
   atlaudit verify incident-42 --json | jq -r '.differences[].file'",
         more: "\
-Reads every file of an export again, without the network, and computes all that can be computed:
-hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html, signature.
-Each difference is a line on standard error that names the file; then the exit code is 9. An export
-that says it is incomplete verifies, and is warned of. A folder that is no export is an error (2).
+It reads every file of an export again, without the network, and computes all that can be computed:
+hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html and the
+signature. Each difference is a line on standard error that names the file; the exit code is 9 then.
+An export that says it is incomplete verifies, with a warning. A folder that is no export is an
+error of usage.
 
-Someone who changes an event and makes all else anew that follows from it has made another export,
-sound in itself. Only a signature tells them apart, or the SHA-256 of SHA256SUMS, which `export` and
-`verify` print, noted when the export was made. The public key must not come with the export.",
+Whoever changes an event and makes anew all that follows from it has made another export, sound in
+itself. Only a signature tells the two apart, or the SHA-256 of SHA256SUMS, if it was noted when the
+export was made: `export` and `verify` print it. The public key must not come with the export.",
     },
     Words {
         path: &["auth"],

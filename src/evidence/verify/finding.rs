@@ -1,5 +1,6 @@
 //! Owns what `verify` tells: the differences it found, each with its file and place, and what it looked at.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -66,15 +67,13 @@ impl Findings {
 
     /// All of them, those of a file together, in the order of the files' first ones.
     pub fn end(self) -> Vec<Finding> {
-        let mut order: Vec<&str> = Vec::new();
+        let mut order = HashMap::new();
         for finding in &self.0 {
-            if !order.contains(&finding.file.as_str()) {
-                order.push(&finding.file);
-            }
+            let next = order.len();
+            order.entry(finding.file.clone()).or_insert(next);
         }
-        let order: Vec<String> = order.into_iter().map(str::to_owned).collect();
         let mut all = self.0;
-        all.sort_by_key(|finding| order.iter().position(|file| *file == finding.file));
+        all.sort_by_key(|finding| order.get(&finding.file).copied());
         all
     }
 }
