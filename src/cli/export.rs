@@ -5,18 +5,18 @@ use crate::cli::error::ResolveError;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
-use crate::config::request::ExportRequest;
+use crate::config::request::{Action, ExportRequest};
 use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, format_millis};
 
 /// What `export` is asked to do.
-pub fn request(
+pub fn action(
     typed: ExportArgs,
     global: &GlobalArgs,
     env: &Env,
     now: Timestamp,
     outside: &Outside<'_>,
-) -> Result<ExportRequest, ResolveError> {
+) -> Result<Action, ResolveError> {
     refuse_no_window(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
@@ -27,7 +27,7 @@ pub fn request(
             .position(|known| known.name == *name)
     };
     sources.sort_by_key(|source| place(&source.name));
-    Ok(ExportRequest {
+    Ok(Action::Export(ExportRequest {
         sources,
         state_dir: settings.state_dir,
         now,
@@ -36,7 +36,7 @@ pub fn request(
         folder: env.at_cwd(&typed.output),
         keep_bodies: typed.keep_bodies,
         sign: typed.sign.map(|path| env.at_cwd(&path)),
-    })
+    }))
 }
 
 /// A window must not be empty, nor end in the future: nobody can hold what has not happened yet.

@@ -60,9 +60,7 @@ pub fn resolve(
     let global = &args.global;
     Ok(match args.command {
         Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
-        Command::Export(typed) => {
-            Action::Export(export::request(typed, global, env, now, outside)?)
-        }
+        Command::Export(typed) => export::action(typed, global, env, now, outside)?,
         Command::Convert(typed) => {
             Action::Convert(convert::request(typed, global, env, now, outside)?)
         }

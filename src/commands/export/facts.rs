@@ -1,4 +1,4 @@
-//! Owns what is told of each source of an export: what its checkpoint says of all runs, and the report of this one.
+//! Owns what is told of each source of an export: what its checkpoint says of all runs.
 
 use crate::config::settings::SourceSettings;
 use crate::evidence::facts::{Asked, Dropped, Gap, SourceFacts, Span};
@@ -6,14 +6,13 @@ use crate::model::name::SourceKind;
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::Window;
 use crate::pipeline::bounded::{Reached, reached};
-use crate::pipeline::report::SourceReport;
 use crate::source::Order;
 use crate::state::checkpoint::Checkpoint;
 
-/// What is known of the source of `settings`, whose last run is told by `report`.
+/// What is known of the source of `settings`, whose last run ended with `error`, if with one.
 pub fn of_source(
     settings: &SourceSettings,
-    report: &SourceReport,
+    error: Option<String>,
     checkpoint: Option<&Checkpoint>,
     asked: &Asked,
 ) -> SourceFacts {
@@ -25,7 +24,7 @@ pub fn of_source(
     };
     let reached = reached(order, window, checkpoint);
     let kept = checkpoint.and_then(|checkpoint| checkpoint.kept.as_ref());
-    let error = report.error.clone().filter(|_| !reached.is_complete);
+    let error = error.filter(|_| !reached.is_complete);
     SourceFacts {
         name: settings.name.to_string(),
         kind: kind.as_str().to_owned(),

@@ -112,14 +112,15 @@ async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc
         repeats: None,
     };
     let mut connector = Connector::new(sharing(env));
-    let credentials = pull::credentials(&request.sources, env, &terms).await;
+    let sources = unread(request, folder);
+    let credentials = pull::credentials(&sources, env, &terms).await;
     let mut collection = Collection::new(terms, &mut connector);
-    for (settings, credential) in request.sources.iter().zip(&credentials) {
+    for (settings, credential) in sources.iter().zip(&credentials) {
         if let Ok(credential) = credential {
             collection.allow(settings, credential);
         }
     }
-    for (settings, credential) in request.sources.iter().zip(credentials) {
+    for (settings, credential) in sources.iter().zip(credentials) {
         let course = course(settings, request, folder);
         let events = output(folder.path(), "events", settings);
         let settings = SourceSettings {
@@ -134,6 +135,18 @@ async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc
         exit,
         took,
     }
+}
+
+/// The sources that no earlier run has read to their ends. Of the others nothing is asked, not even a credential.
+fn unread(request: &ExportRequest, folder: &Folder) -> Vec<SourceSettings> {
+    let store = Store::new(&folder.state_dir());
+    let is_read = |source: &&SourceSettings| {
+        // One that cannot be read is told of by the source's run.
+        let found = store.load(&source.name).ok().flatten();
+        found.is_some_and(|checkpoint| checkpoint.complete_until.is_some())
+    };
+    let sources = request.sources.iter();
+    sources.filter(|source| !is_read(source)).cloned().collect()
 }
 
 fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> Course {
@@ -173,14 +186,17 @@ fn facts(
     reports: &[SourceReport],
 ) -> Result<Vec<SourceFacts>, AppError> {
     let store = Store::new(&folder.state_dir());
-    let sources = request.sources.iter().zip(reports);
-    let known = sources.map(|(settings, report)| {
+    let known = request.sources.iter().map(|settings| {
         let _held = store.lock(&settings.name).map_err(still_written)?;
         let checkpoint = store.load(&settings.name)?;
+        let report = reports
+            .iter()
+            .find(|report| report.source == settings.name.as_str());
+        let error = report.and_then(|report| report.error.clone());
         let asked = &folder.request.asked;
         Ok(facts::of_source(
             settings,
-            report,
+            error,
             checkpoint.as_ref(),
             asked,
         ))

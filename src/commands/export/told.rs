@@ -36,13 +36,13 @@ pub fn complete_already(console: &Console, path: &Path) {
     console.say(Level::Notice, &Message::new(text));
 }
 
-/// `acme: 2,400 events, 6 answers`, and where it is not read to its end.
+/// `acme: 2,400 events, 6 requests`, and where it is not read to its end.
 fn one(source: &SourceEntry) -> String {
     let mut line = format!(
         "{}: {}, {}",
         source.facts.name,
         counted(source.counts.written, "event"),
-        counted(source.counts.responses, "answer"),
+        counted(source.counts.responses, "request"),
     );
     for gap in &source.facts.gaps {
         let (from, to) = (format_millis(gap.from), format_millis(gap.to));
