@@ -16,7 +16,8 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest, VerifyRequest,
+    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, SandboxRequest,
+    StatusRequest, VerifyRequest,
 };
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
@@ -103,12 +104,34 @@ pub fn resolve(
             })
         }
         Command::Verify(typed) => Action::Verify(VerifyRequest {
+            against: match typed.against_source {
+                Some(name) => Some(against(name, global, env, now, outside)?),
+                None => None,
+            },
             dir: typed.dir,
             public_key: typed.public_key,
             json: typed.json,
         }),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
+    })
+}
+
+/// The sources that an export may be compared with: those of the configuration, or the one named.
+fn against(
+    name: Option<SourceName>,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<AgainstRequest, ResolveError> {
+    let names: Vec<_> = name.iter().cloned().collect();
+    let settings = pull_settings(global, env, &names, outside)?;
+    Ok(AgainstRequest {
+        sources: check::select(&settings, &names)?,
+        name,
+        state_dir: settings.state_dir,
+        now,
     })
 }
 
