@@ -50,7 +50,7 @@ pub async fn compare(
     let manifest = manifest(dir)?;
     let sources = sources(&manifest, request)?;
     let folder = tempfile::Builder::new()
-        .prefix("atlaudit-")
+        .prefix("atlaudit-verify-")
         .tempdir()
         .map_err(|error| {
             AppError::new(Exit::Output, "cannot make a folder for what is read again")
