@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
+use crate::cli::args::{
+    Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs, VerifyArgs,
+};
 use crate::cli::error::ResolveError;
 use crate::cli::{convert, export, login, pull};
 use crate::config::ask::Ask;
@@ -103,22 +105,31 @@ pub fn resolve(
                 max_lag: typed.max_lag,
             })
         }
-        Command::Verify(typed) => Action::Verify(VerifyRequest {
-            against: match typed.against_source {
-                Some(name) => Some(against(name, global, env, now, outside)?),
-                None => None,
-            },
-            dir: typed.dir,
-            public_key: typed.public_key,
-            json: typed.json,
-        }),
+        Command::Verify(typed) => Action::Verify(verify(typed, global, env, now, outside)?),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
     })
 }
 
+fn verify(
+    typed: VerifyArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<VerifyRequest, ResolveError> {
+    let against = typed.against_source;
+    let against = against.map(|name| against_source(name, global, env, now, outside));
+    Ok(VerifyRequest {
+        dir: typed.dir,
+        public_key: typed.public_key,
+        json: typed.json,
+        against: against.transpose()?,
+    })
+}
+
 /// The sources that an export may be compared with: those of the configuration, or the one named.
-fn against(
+fn against_source(
     name: Option<SourceName>,
     global: &GlobalArgs,
     env: &Env,
