@@ -105,7 +105,7 @@ async fn act(
         Action::Schema => schema::run()?,
         Action::Follow(request) => return follow::run(request, reread, env, console).await,
         Action::Check(request) => return check::run(&request, env, console).await,
-        Action::Verify(request) => verify::run(&request, console)?,
+        Action::Verify(request) => return verify::run(request, env, console).await,
         Action::Status(request) => status::run(&request, console)?,
         Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
         Action::Man(None) => stdout::print(&generate::man())?,

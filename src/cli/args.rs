@@ -260,6 +260,9 @@ pub struct VerifyArgs {
     /// The minisign public key to check the signature with: its file, or the key itself
     #[arg(long, value_name = "FILE|KEY")]
     pub public_key: Option<String>,
+    /// Then read the window of its sources again, or of this one, and name events that appeared or vanished since
+    #[arg(long, value_name = "NAME", num_args = 0..=1, value_parser = values::text(str::parse::<SourceName>))]
+    pub against_source: Option<Option<SourceName>>,
     /// One JSON object of all that was found, on standard output
     #[arg(long)]
     pub json: bool,

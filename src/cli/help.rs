@@ -119,7 +119,8 @@ exit code is 3.",
         examples: "\
   atlaudit verify incident-42
   atlaudit verify incident-42 --public-key incident.pub
-  atlaudit verify incident-42 --json | jq -r '.differences[].file'",
+  atlaudit verify incident-42 --json | jq -r '.differences[].file'
+  atlaudit verify incident-42 --against-source acme",
         more: "\
 It reads every file of an export again, without the network, and computes all that can be computed:
 hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html and the
@@ -129,7 +130,11 @@ error of usage.
 
 Whoever changes an event and makes anew all that follows from it has made another export, sound in
 itself. Only a signature tells the two apart, or the SHA-256 of SHA256SUMS, if it was noted when the
-export was made: `export` and `verify` print it. The public key must not come with the export.",
+export was made: `export` and `verify` print it. The public key must not come with the export.
+
+--against-source reads the same window again, with the configured keys, into a folder that is gone
+afterwards. It names each event that appeared, vanished or was changed at the source since; the exit
+code is 9 then.",
     },
     Words {
         path: &["auth"],

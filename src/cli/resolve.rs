@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::args::{Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs};
+use crate::cli::args::{
+    Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs, VerifyArgs,
+};
 use crate::cli::error::ResolveError;
 use crate::cli::{convert, export, login, pull};
 use crate::config::ask::Ask;
@@ -16,7 +18,8 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, CheckRequest, DemoRequest, FollowRequest, SandboxRequest, StatusRequest, VerifyRequest,
+    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, SandboxRequest,
+    StatusRequest, VerifyRequest,
 };
 use crate::config::settings::Settings;
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
@@ -102,13 +105,44 @@ pub fn resolve(
                 max_lag: typed.max_lag,
             })
         }
-        Command::Verify(typed) => Action::Verify(VerifyRequest {
-            dir: typed.dir,
-            public_key: typed.public_key,
-            json: typed.json,
-        }),
+        Command::Verify(typed) => Action::Verify(verify(typed, global, env, now, outside)?),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
+    })
+}
+
+fn verify(
+    typed: VerifyArgs,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<VerifyRequest, ResolveError> {
+    let against = typed.against_source;
+    let against = against.map(|name| against_source(name, global, env, now, outside));
+    Ok(VerifyRequest {
+        dir: typed.dir,
+        public_key: typed.public_key,
+        json: typed.json,
+        against: against.transpose()?,
+    })
+}
+
+/// The sources that an export may be compared with: those of the configuration, or the one named.
+fn against_source(
+    name: Option<SourceName>,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<AgainstRequest, ResolveError> {
+    let names: Vec<_> = name.iter().cloned().collect();
+    let settings = pull_settings(global, env, &names, outside)?;
+    Ok(AgainstRequest {
+        sources: check::select(&settings, &names)?,
+        name,
+        state_dir: settings.state_dir,
+        now,
     })
 }
 

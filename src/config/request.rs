@@ -161,6 +161,21 @@ pub struct VerifyRequest {
     pub public_key: Option<String>,
     /// One JSON object on standard output.
     pub json: bool,
+    /// Compare it with its sources as they are now.
+    pub against: Option<AgainstRequest>,
+}
+
+/// What an export is compared with.
+#[derive(Debug, Clone)]
+pub struct AgainstRequest {
+    /// The sources of the configuration, or the one that was named.
+    pub sources: Vec<SourceSettings>,
+    /// The one that was named; without it, all of the export's.
+    pub name: Option<SourceName>,
+    /// Where what was looked up is kept.
+    pub state_dir: PathBuf,
+    /// The start of the run.
+    pub now: Timestamp,
 }
 
 /// What `convert` is asked to do.

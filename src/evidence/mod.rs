@@ -1,6 +1,7 @@
 //! Owns what makes an export evidence: the chains over its lines, its manifest, its sums and signature,
 //! its page for people, and their checking.
 
+pub mod against;
 mod assemble;
 pub mod chain;
 pub mod error;

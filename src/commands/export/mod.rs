@@ -53,15 +53,31 @@ pub async fn run(
     env: &Env,
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
-    let key = sealing::key(request.sign.as_deref(), env)?;
-    let wanted = wanted(&request);
-    let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
+    let Some((manifest, exit, took)) = make(&request, env, console).await? else {
         told::complete_already(console, &request.folder);
         return Ok(Exit::Done);
     };
+    told::tell(console, &request.folder, &manifest, took);
+    Ok(exit)
+}
+
+/// Makes the export; nothing where it is made already.
+///
+/// # Errors
+/// As with [`run`].
+pub async fn make(
+    request: &ExportRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
+    let key = sealing::key(request.sign.as_deref(), env)?;
+    let wanted = wanted(request);
+    let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
+        return Ok(None);
+    };
     folder.run_begins(request.now)?;
-    let read = read(&request, &folder, env, console).await;
-    let sources = facts(&request, &folder, &read.reports)?;
+    let read = read(request, &folder, env, console).await;
+    let sources = facts(request, &folder, &read.reports)?;
     folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
     if request.keep_bodies && folder.request.runs.len() > 1 {
         bodies::forget_unnamed(&request.sources, folder.path())?;
@@ -74,11 +90,11 @@ pub async fn run(
     };
     let manifest = sealing::seal(folder.path(), &facts, key.as_ref())?;
     finish(folder, &manifest)?;
-    told::tell(console, &request.folder, &manifest, read.took);
-    Ok(match manifest.complete {
+    let exit = match manifest.complete {
         true => read.exit,
         false => read.exit.worst(Exit::Incomplete),
-    })
+    };
+    Ok(Some((manifest, exit, read.took)))
 }
 
 /// A complete export needs its state no more; another goes on from it.

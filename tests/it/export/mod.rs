@@ -1,5 +1,6 @@
 //! `export`: the events of a window and every answer that brought them, in a folder of their own.
 
+mod against;
 mod crash;
 mod faults;
 mod folder;

@@ -1,13 +1,18 @@
 //! Owns `verify`: checks an export, and tells each difference, what was checked, and what was not.
 
+mod against;
+
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::commands::summary::counted;
+use crate::config::env::Env;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
+use crate::evidence::against::{Named, Since};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, Finding, Place, Signature, Verdict};
 use crate::exit::Exit;
@@ -15,29 +20,88 @@ use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::progress::grouped;
 
+use against::{Compared, Difference};
+
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
 
-/// Checks it.
+/// Checks it, and compares it with its sources where that is asked for; returns how their reading ended.
 ///
 /// # Errors
-/// It differs from what it says; it is no export, or cannot be read; the key is none; standard output cannot be written.
-pub fn run(request: &VerifyRequest, console: &Console) -> Result<(), AppError> {
+/// It differs from what it says, or from its sources; it is no export, or cannot be read; the key is none; standard output
+/// cannot be written.
+pub async fn run(
+    request: VerifyRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Exit, AppError> {
     let key = request.public_key.as_deref().map(public_key).transpose()?;
     let verdict = verify::verify(&request.dir, key.as_ref())?;
-    if request.json {
-        stdout::print(&line(&verdict))?;
-    }
     for finding in &verdict.findings {
         console.say(Level::Error, &Message::new(finding.to_string()));
     }
     for (level, message) in told(&verdict) {
         console.say(level, &message);
     }
-    match verdict.findings.as_slice() {
-        [] => Ok(()),
-        findings => Err(different(findings)),
+    // What the check found is printed also where the sources cannot be asked.
+    let (compared, failed) = match &request.against {
+        None => (None, None),
+        Some(against) => match against::compare(&request.dir, against, env, console).await {
+            Ok(compared) => (Some(compared), None),
+            Err(error) => (None, Some(error)),
+        },
+    };
+    if request.json {
+        stdout::print(&line(&verdict, compared.as_ref()))?;
     }
+    let since = compared
+        .as_ref()
+        .and_then(|compared| since(compared, console));
+    match (verdict.findings.as_slice(), failed.or(since)) {
+        ([], None) => Ok(compared.map_or(Exit::Done, |compared| compared.exit)),
+        ([], Some(error)) => Err(error),
+        (findings, error) => {
+            error.iter().for_each(|error| error.tell(console));
+            Err(different(findings))
+        }
+    }
+}
+
+/// Tells what the sources show otherwise by now; and that they do, if they do.
+fn since(compared: &Compared, console: &Console) -> Option<AppError> {
+    for Difference {
+        source,
+        since,
+        event,
+    } in &compared.differences
+    {
+        let time = event.time.as_deref().unwrap_or("at an unknown time");
+        let text = format!(
+            "source `{source}`: {} since: {} {time} {}",
+            since.as_str(),
+            event.id,
+            event.action
+        );
+        console.say(Level::Error, &Message::new(text));
+    }
+    let count = |wanted: Since| {
+        let differences = compared.differences.iter();
+        differences.filter(|one| one.since == wanted).count() as u64
+    };
+    let sources = counted(compared.sources as u64, "source");
+    if compared.differences.is_empty() {
+        let text = format!("compared with {sources} as of now; nothing differs");
+        console.say(Level::Notice, &Message::new(text));
+        return None;
+    }
+    let what = format!(
+        "the export is not what {sources} would say now: {} appeared, {} vanished, {} changed",
+        counted(count(Since::Appeared), "event"),
+        grouped(count(Since::Vanished)),
+        grouped(count(Since::Changed)),
+    );
+    let hint = "events may appear days late, and vanish when their time of keeping ends; what changed was changed at the source";
+    Some(AppError::new(Exit::Different, what).hint(hint))
 }
 
 /// The key that was typed, or the one in the file that was named.
@@ -141,7 +205,7 @@ fn summary(verdict: &Verdict) -> String {
 }
 
 /// All of it as one line of JSON.
-fn line(verdict: &Verdict) -> String {
+fn line(verdict: &Verdict, compared: Option<&Compared>) -> String {
     let difference = |finding: &Finding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.place {
@@ -158,7 +222,7 @@ fn line(verdict: &Verdict) -> String {
         Signature::Bad => json!({ "state": "bad" }),
     };
     let differences: Vec<_> = verdict.findings.iter().map(difference).collect();
-    let object = json!({
+    let mut object = json!({
         "verified": verdict.findings.is_empty(),
         "complete": verdict.is_complete,
         "missing": verdict.missing,
@@ -168,5 +232,13 @@ fn line(verdict: &Verdict) -> String {
         "signature": signature,
         "sums_sha256": verdict.sums_sha256,
     });
+    if let Some(compared) = compared {
+        let differences = compared.differences.iter().map(|one| {
+            let Named { id, time, action } = &one.event;
+            let since = one.since.as_str();
+            json!({ "source": one.source, "since": since, "id": id, "time": time, "action": action })
+        });
+        object["against_source"] = differences.collect();
+    }
     format!("{object}\n")
 }

@@ -1,0 +1,204 @@
+//! Owns `verify --against-source`: reads the window of an export again, into a folder that is gone afterwards, and tells
+//! what the sources show otherwise by now.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commands::export;
+use crate::config::env::Env;
+use crate::config::request::{AgainstRequest, ExportRequest};
+use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::evidence::against::{self, Named, Since};
+use crate::evidence::facts::SourceFacts;
+use crate::evidence::manifest::Manifest;
+use crate::exit::Exit;
+use crate::model::time::TypedTime;
+use crate::telemetry::console::{Console, Level, Message};
+
+/// An event that differs, and its source.
+pub struct Difference {
+    /// The source's name.
+    pub source: String,
+    /// How it differs.
+    pub since: Since,
+    /// The event.
+    pub event: Named,
+}
+
+/// What the sources say.
+pub struct Compared {
+    /// The events that differ.
+    pub differences: Vec<Difference>,
+    /// The sources that were read.
+    pub sources: usize,
+    /// How their reading ended.
+    pub exit: Exit,
+}
+
+/// Compares the export at `dir` with its sources as they are now.
+///
+/// # Errors
+/// Its manifest cannot be read; a source is not configured, or is another one by now; it cannot be read again.
+pub async fn compare(
+    dir: &Path,
+    request: &AgainstRequest,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Result<Compared, AppError> {
+    let manifest = manifest(dir)?;
+    let sources = sources(&manifest, request)?;
+    let folder = tempfile::Builder::new()
+        .prefix("atlaudit-verify-")
+        .tempdir()
+        .map_err(|error| {
+            AppError::new(Exit::Output, "cannot make a folder for what is read again")
+                .because(&error)
+                .hint("check the folder that TMPDIR names")
+        })?;
+    let again = ExportRequest {
+        sources,
+        state_dir: request.state_dir.clone(),
+        now: request.now,
+        since: TypedTime::At(manifest.asked.since),
+        until: Some(TypedTime::At(manifest.asked.until)),
+        folder: folder.path().join("again"),
+        keep_bodies: false,
+        sign: None,
+    };
+    let made = export::make(&again, env, console).await?;
+    let Some((now, exit, _)) = made else {
+        return Err(AppError::new(
+            Exit::Unexpected,
+            "the folder for what is read again was taken",
+        ));
+    };
+    let mut compared = Compared {
+        differences: Vec::new(),
+        sources: now.sources.len(),
+        exit,
+    };
+    for source in &now.sources {
+        let before = manifest.sources.iter().map(|before| &before.facts);
+        let before = before
+            .clone()
+            .find(|before| before.name == source.facts.name);
+        if let Some(before) = before {
+            is_same(before, &source.facts)?;
+            one(dir, &again.folder, before, &source.facts, &mut compared)?;
+            tell_incomplete(console, before, &source.facts);
+        }
+    }
+    Ok(compared)
+}
+
+fn manifest(dir: &Path) -> Result<Manifest, AppError> {
+    let text = fs::read(dir.join("manifest.json")).ok();
+    let manifest = text.and_then(|text| serde_json::from_slice(&text).ok());
+    manifest.ok_or_else(|| {
+        AppError::new(
+            Exit::Different,
+            "without its manifest the export cannot be compared with its sources",
+        )
+        .hint("compare another copy of it")
+    })
+}
+
+/// The settings of the export's sources, or of the one that was named.
+fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSettings>, AppError> {
+    let names = manifest.sources.iter().map(|source| &source.facts.name);
+    let wanted: Vec<_> = match &request.name {
+        Some(name) => names.filter(|known| *known == name.as_str()).collect(),
+        None => names.collect(),
+    };
+    if let (Some(name), []) = (&request.name, wanted.as_slice()) {
+        let what = format!("the export has no source `{name}`");
+        return Err(AppError::new(Exit::Usage, what).hint("its manifest.json names its sources"));
+    }
+    let settings = |name: &String| {
+        let found = request
+            .sources
+            .iter()
+            .find(|source| source.name.as_str() == name);
+        found.cloned().ok_or_else(|| {
+            AppError::new(
+                Exit::Config,
+                format!("source `{name}` of the export is not configured"),
+            )
+            .hint("configure it under that name, or compare one source: `--against-source NAME`")
+        })
+    };
+    wanted.into_iter().map(settings).collect()
+}
+
+/// A source of the same name that is another one would only show differences.
+fn is_same(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
+    let of = |facts: &SourceFacts| {
+        let parts = [
+            Some(&facts.kind),
+            facts.org_id.as_ref(),
+            facts.site.as_ref(),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().map(String::as_str).collect();
+        parts.join(", ")
+    };
+    if of(before) == of(now) {
+        return Ok(());
+    }
+    let what = format!(
+        "source `{}` is another one by now: {}; the export is of {}",
+        before.name,
+        of(now),
+        crate::model::text::printable(&of(before)),
+    );
+    Err(AppError::new(Exit::Config, what)
+        .hint("name the configuration that the export was made with: `--config`"))
+}
+
+fn one(
+    dir: &Path,
+    again: &Path,
+    before: &SourceFacts,
+    now: &SourceFacts,
+    compared: &mut Compared,
+) -> Result<(), AppError> {
+    // The name is that of a configured source, and leads nowhere else.
+    let file = format!("events/{}.jsonl.zst", now.name);
+    let differences = &mut compared.differences;
+    let mut add = |since, event| {
+        differences.push(Difference {
+            source: before.name.clone(),
+            since,
+            event,
+        });
+    };
+    against::compare(&dir.join(&file), &again.join(&file), now.complete, &mut add).map_err(
+        |error| {
+            AppError::new(
+                Exit::Different,
+                format!("cannot compare `{file}` with its source"),
+            )
+            .because(&error)
+            .hint("compare another copy of the export")
+        },
+    )
+}
+
+fn tell_incomplete(console: &Console, before: &SourceFacts, now: &SourceFacts) {
+    let name = &now.name;
+    if !before.complete {
+        let what = "was not read to its end for the export: what that lacks counts as appeared";
+        console.say(
+            Level::Warning,
+            &Message::new(format!("source `{name}` {what}")),
+        );
+    }
+    if !now.complete {
+        let what = "could not be read to its end now: nothing is told of what vanished";
+        console.say(
+            Level::Warning,
+            &Message::new(format!("source `{name}` {what}")),
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! Owns the comparing of a source's events in an export with the same events read again: which appeared, vanished, or say
+//! something else by now.
+
+use std::io;
+use std::path::Path;
+
+use bytestring::ByteString;
+
+use super::lines::{Broken, PackedLines};
+use crate::model::hashing::QuickMap;
+use crate::model::json::{Document, Node};
+use crate::model::record::Fingerprint;
+use crate::model::text::printable;
+
+/// How an event differs from what the export has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Since {
+    /// The source has it now, and the export not.
+    Appeared,
+    /// The export has it, and the source not any more.
+    Vanished,
+    /// Both have it, and the source's own object is another.
+    Changed,
+}
+
+impl Since {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Since::Appeared => "appeared",
+            Since::Vanished => "vanished",
+            Since::Changed => "changed",
+        }
+    }
+}
+
+/// An event, by what a person tells it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Its id.
+    pub id: String,
+    /// When it happened, where that is known.
+    pub time: Option<String>,
+    /// What was done.
+    pub action: String,
+}
+
+/// What is remembered of an event of the export: 40 bytes.
+struct Known {
+    raw: Fingerprint,
+    is_seen: bool,
+}
+
+/// Tells every event that differs between the file of lines `before` and the file `now`; nothing of what vanished where
+/// `now` is not whole.
+///
+/// # Errors
+/// One of them cannot be read to its end.
+pub fn compare(
+    before: &Path,
+    now: &Path,
+    is_whole: bool,
+    tell: &mut dyn FnMut(Since, Named),
+) -> io::Result<()> {
+    let mut known = QuickMap::default();
+    each(before, &mut |id, event| {
+        let raw = raw_of(event);
+        let is_seen = false;
+        known.insert(id, Known { raw, is_seen });
+    })?;
+    each(now, &mut |id, event| match known.get_mut(&id) {
+        None => tell(Since::Appeared, named(event)),
+        Some(known) => {
+            if known.raw != raw_of(event) && !known.is_seen {
+                tell(Since::Changed, named(event));
+            }
+            known.is_seen = true;
+        }
+    })?;
+    if !is_whole || known.values().all(|known| known.is_seen) {
+        return Ok(());
+    }
+    each(before, &mut |id, event| {
+        if let Some(known) = known.get_mut(&id)
+            && !known.is_seen
+        {
+            known.is_seen = true;
+            tell(Since::Vanished, named(event));
+        }
+    })
+}
+
+/// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to name.
+fn each(path: &Path, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
+    let mut lines = match PackedLines::open(path) {
+        // Nothing was ever read.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        lines => lines?,
+    };
+    let broken = |broken| match broken {
+        Broken::Torn(why) => io::Error::other(why),
+        Broken::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
+    };
+    while let Some(line) = lines.next().map_err(broken)? {
+        let text = ByteString::try_from(line).ok();
+        let Some(doc) = text.and_then(|text| Document::parse(text).ok()) else {
+            continue;
+        };
+        if let Some(id) = doc.root().text_of("id") {
+            see(Fingerprint::of(id.as_bytes()), doc.root());
+        }
+    }
+    Ok(())
+}
+
+fn raw_of(event: Node<'_>) -> Fingerprint {
+    let raw = event.get("raw").map_or("", Node::raw);
+    Fingerprint::of(raw.as_bytes())
+}
+
+fn named(event: Node<'_>) -> Named {
+    let [id, time, action] = event.fields(["id", "time", "action"]);
+    let text = |node: Option<Node<'_>>| node?.text().map(|text| printable(&text));
+    Named {
+        id: text(id).unwrap_or_default(),
+        time: text(time),
+        action: text(action).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::testing::pack;
+
+    fn differences(before: &[(u32, u32)], now: &[(u32, u32)], is_whole: bool) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let written = |name: &str, events: &[(u32, u32)]| {
+            let line = |(id, raw): &(u32, u32)| {
+                format!(
+                    "{{\"id\":\"e{id}\",\"time\":\"t{id}\",\"action\":\"a\",\"raw\":{{\"n\":{raw}}}}}\n"
+                )
+            };
+            let text: String = events.iter().map(line).collect();
+            let path = folder.path().join(name);
+            std::fs::write(&path, pack(text.as_bytes())).unwrap();
+            path
+        };
+        let (before, now) = (written("before", before), written("now", now));
+        let mut told = Vec::new();
+        compare(&before, &now, is_whole, &mut |since, event| {
+            assert_eq!(event.time, Some(event.id.replace('e', "t")));
+            told.push(format!("{} {}", event.id, since.as_str()));
+        })
+        .unwrap();
+        told
+    }
+
+    #[test]
+    fn what_appeared_vanished_or_changed_is_told() {
+        let before = [(1, 1), (2, 2), (3, 3), (4, 4)];
+        let now = [(0, 0), (1, 1), (3, 9), (4, 4), (5, 5)];
+        let told = ["e0 appeared", "e3 changed", "e5 appeared", "e2 vanished"];
+        assert_eq!(differences(&before, &now, true), told);
+        assert_eq!(differences(&before, &now, false), told[..3]);
+        assert!(differences(&before, &before, true).is_empty());
+        let repeated = [(1, 1), (1, 1), (2, 2), (3, 3), (4, 4)];
+        assert!(differences(&before, &repeated, true).is_empty());
+        assert!(differences(&repeated, &before, true).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_has_no_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let (none, torn) = (folder.path().join("none"), folder.path().join("torn"));
+        compare(&none, &none, true, &mut |_, _| panic!("nothing differs")).unwrap();
+        std::fs::write(&torn, &pack(b"{}\n")[..5]).unwrap();
+        assert!(compare(&none, &torn, true, &mut |_, _| {}).is_err());
+    }
+}
