@@ -192,7 +192,7 @@ pub struct ExportArgs {
     /// Keep the body of every answer, as it was received
     #[arg(long)]
     pub keep_bodies: bool,
-    /// Sign it with the minisign key in this file
+    /// Sign it with the minisign key in this file; its password is asked for, or in ATLAUDIT_SIGN_PASSWORD
     #[arg(long, value_name = "KEYFILE", value_parser = values::checked(field::path))]
     pub sign: Option<PathBuf>,
 }

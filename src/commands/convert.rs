@@ -7,13 +7,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::commands::stop;
-use crate::commands::summary::{counted, seconds};
+use crate::commands::summary::seconds;
 use crate::config::env::Env;
 use crate::config::request::{ConvertRequest, Input, RawLines};
 use crate::convert::{self, ConvertError, Tally, Terms, Trouble};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
+use crate::model::number::counted;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::Stop;
 use crate::sink::{Sink, whole};

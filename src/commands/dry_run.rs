@@ -5,6 +5,7 @@ use crate::config::request::PullRequest;
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials;
 use crate::error::AppError;
+use crate::model::number::grouped;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::plan::{self, Plan};
 use crate::pipeline::run::reach;
@@ -12,7 +13,6 @@ use crate::source::{self, Order};
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::Store;
 use crate::telemetry::console::Console;
-use crate::telemetry::progress::grouped;
 
 /// Tells the plan on standard error: standard output carries events and nothing else.
 ///

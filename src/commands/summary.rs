@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::model::number::{counted, grouped};
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{Console, Level, Message};
-use crate::telemetry::progress::grouped;
 
 /// Sources that are told one by one, whatever they brought.
 const EACH: usize = 20;
@@ -94,12 +94,6 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
         line.push_str(&format!("; INCOMPLETE: {}", counted(open as u64, "source")));
     }
     line
-}
-
-/// `2,401 events`, `1 event`.
-pub(super) fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(count))
 }
 
 /// `1.3s`, `2m 5s`.

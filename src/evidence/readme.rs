@@ -2,6 +2,7 @@
 //! alone, so that `verify` can make it again.
 
 use super::manifest::{Manifest, SourceEntry};
+use crate::model::number::counted;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis};
 
@@ -45,11 +46,6 @@ fn what(manifest: &Manifest) -> String {
         said(", user ", made.user.as_deref()),
         said(", machine ", made.host.as_deref()),
     )
-}
-
-fn counted(count: u64, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 fn said(before: &str, what: Option<&str>) -> String {

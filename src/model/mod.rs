@@ -6,6 +6,7 @@ pub mod hashing;
 pub mod json;
 pub mod meaning;
 pub mod name;
+pub mod number;
 pub mod people;
 pub mod record;
 pub mod safe_url;

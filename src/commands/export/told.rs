@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::commands::summary::{counted, seconds};
+use crate::commands::summary::seconds;
 use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::model::number::counted;
 use crate::model::time::format_millis;
 use crate::telemetry::console::{Console, Level, Message};
 

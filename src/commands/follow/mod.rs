@@ -20,6 +20,7 @@ use crate::config::env::Env;
 use crate::config::request::FollowRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::number::counted;
 use crate::pipeline::stop::{Stop, asked};
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::notify::ServiceManager;
@@ -77,10 +78,7 @@ pub async fn run(
 }
 
 fn following(count: usize, every: Duration) -> String {
-    let sources = match count {
-        1 => "1 source".to_owned(),
-        count => format!("{count} sources"),
-    };
+    let sources = counted(count as u64, "source");
     let every = humantime::format_duration(every);
     format!("follows {sources}, every {every}, until SIGINT (Ctrl-C) or SIGTERM")
 }

@@ -19,6 +19,7 @@ use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::model::number::counted;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::Stop;
@@ -145,8 +146,8 @@ impl Ended {
         let events = self.reports.iter().map(|report| report.events).sum();
         let mut text = format!(
             "{}, {}",
-            summary::counted(self.reports.len() as u64, "source"),
-            summary::counted(events, "event")
+            counted(self.reports.len() as u64, "source"),
+            counted(events, "event")
         );
         let failed: Vec<_> = self
             .reports

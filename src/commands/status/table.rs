@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::commands::status::standing::{History, Standing, State};
 use crate::config::request::StatusRequest;
+use crate::model::number::grouped;
 use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::Silence;
 use crate::state::ledger::Run;
-use crate::telemetry::progress::grouped;
 
 /// Days before a credential's end from which it stands out.
 const EXPIRY_NOTICE_DAYS: i64 = 30;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::commands::summary::counted;
 use crate::config::env::Env;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
@@ -16,9 +15,9 @@ use crate::evidence::against::{Named, Since};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, Finding, Place, Signature, Verdict};
 use crate::exit::Exit;
+use crate::model::number::{counted, grouped};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
-use crate::telemetry::progress::grouped;
 
 use against::{Compared, Difference};
 

@@ -1,11 +1,12 @@
 //! Owns short forms of texts of any length: what the page shows of them, and counts them by.
 
+use crate::model::number::grouped;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::html::{Show, grouped};
+use super::html::Show;
 use super::tally::Label;
 use super::visible::write_text;
 

@@ -4,10 +4,11 @@ use std::io;
 use std::ops::Range;
 
 use super::buckets::{Bar, Buckets};
-use super::html::{Page, Units, grouped};
+use super::html::{Page, Units};
 use super::ticks::ticks;
 use super::words;
 use crate::evidence::manifest::Manifest;
+use crate::model::number::grouped;
 
 /// Where bars end, from the top of the drawing.
 const TOP: f64 = 18.0;

@@ -5,6 +5,7 @@ use std::io;
 use super::html::Page;
 use super::words;
 use crate::evidence::manifest::{Counts, Manifest, Retry, SourceEntry};
+use crate::model::number::grouped;
 
 /// Attempts that are listed of one source.
 const RETRIES: usize = 20;
@@ -45,10 +46,7 @@ fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
     )?;
     let unparsed = match counts.unparsed {
         0 => "all of them understood".to_owned(),
-        count => format!(
-            "{} not understood: kept as raw text",
-            super::html::grouped(count)
-        ),
+        count => format!("{} not understood: kept as raw text", grouped(count)),
     };
     page.put("<div class=also>{}</div></div>", &[&unparsed])?;
     if !adds_up(counts) {

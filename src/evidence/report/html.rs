@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use chrono::Timelike as _;
 
 use super::visible::write_text;
+use crate::model::number::grouped;
 use crate::model::time::Timestamp;
 
 /// What can be put into the page.
@@ -108,19 +109,6 @@ impl Show for Units {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{:.2}", self.0)
     }
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::io;
 
-use super::html::{Page, grouped};
+use super::html::Page;
 use super::seen::ADMINISTRATIVE;
 use super::statistics::Statistics;
 use super::tables::{self, About, TOP};
 use super::{asked, chart, flow, proof, verdict, words};
 use crate::evidence::manifest::Manifest;
 use crate::model::event::Category;
+use crate::model::number::grouped;
 
 /// The page.
 pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {

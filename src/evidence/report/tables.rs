@@ -4,11 +4,12 @@ use std::io;
 
 use super::brief::Words;
 use super::earliest::Earliest;
-use super::html::{Page, Show, Units, grouped};
+use super::html::{Page, Show, Units};
 use super::seen::Row;
 use super::tally::{Count, Top};
 use super::words;
 use crate::model::event::Outcome;
+use crate::model::number::grouped;
 
 /// Values in a table of the most frequent.
 pub const TOP: usize = 10;

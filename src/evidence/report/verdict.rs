@@ -8,6 +8,7 @@ use super::statistics::Statistics;
 use super::words;
 use crate::evidence::facts::Gap;
 use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::model::number::grouped;
 
 /// Gaps that are listed.
 const GAPS: usize = 100;
@@ -107,7 +108,7 @@ fn incomplete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics)
         manifest.sources.iter().filter(is_short).count() as u64 + unknown(manifest).len() as u64;
     let text = format!(
         "{} of {} could not be read to the end. What was read is here, {} in all; what is listed below is missing.",
-        super::html::grouped(short),
+        grouped(short),
         words::number(manifest.asked.sources.len() as u64, "source", "sources"),
         words::events(statistics.events)
     );

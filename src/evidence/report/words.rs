@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Timelike as _};
 
-use super::html::grouped;
+use crate::model::number::grouped;
 use crate::model::time::{Timestamp, in_words};
 
 /// `1 event`, `3,600 events`.
