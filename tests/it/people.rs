@@ -7,7 +7,10 @@ use crate::support::{Site, small};
 const LOOK_UP: &str = "/rest/api/3/user/bulk";
 
 fn site() -> Site {
-    let mut site = Site::new(small(0, 60)).with_all_sources();
+    // So many that whoever there is stands in the last seven days of them.
+    let mut options = small(0, 2_000);
+    options.data.confluence_records = 2_000;
+    let mut site = Site::new(options).with_all_sources();
     site.set_output("path", "{source}");
     site
 }
