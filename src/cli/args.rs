@@ -284,7 +284,7 @@ pub struct LoginArgs {
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization's id, as in https://admin.atlassian.com/o/ID
-    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
+    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_uuid))]
     pub org_id: Option<String>,
     /// The Jira or Confluence site, such as acme.atlassian.net
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]

@@ -20,7 +20,7 @@ const WORDS: &[Words] = &[
         path: &[],
         examples: "\
   atlaudit demo                            see it work, without an account
-  atlaudit auth login acme --org-id ID     keep an organization's API key in the OS keyring
+  atlaudit auth login acme                 keep an organization's API key in the OS keyring
   atlaudit check                           test every source, step by step
   atlaudit pull | jq .action               everything since the last pull
   atlaudit pull acme --since 7d            the last seven days, once more

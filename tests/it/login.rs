@@ -134,7 +134,7 @@ fn a_known_source_keeps_its_log() {
         site.set(source, "credential", "keyring");
     }
     for args in [
-        &["acme", "--org-id", "another"][..],
+        &["acme", "--org-id", "00000000-0000-4000-8000-000000000000"][..],
         &["acme-jira", "--site", "other.example"],
         &["acme-dc", "--base-url", "https://other.example"],
     ] {
@@ -142,6 +142,24 @@ fn a_known_source_keeps_its_log() {
     }
     site.set("acme", "credential", "env:ACME_KEY");
     login(&site, &["acme"], API_KEY).refused(6, &["env:ACME_KEY", "remove `credential`"]);
+    assert!(site.control.requests().is_empty());
+}
+
+#[test]
+fn what_cannot_be_an_organization_is_refused_before_anything_is_asked() {
+    let mut site = Site::new(small(10, 10));
+    for id in ["YOUR-ORG-ID", "acme", &ORG_ID[1..]] {
+        let run = login(&site, &["new", "--org-id", id], API_KEY);
+        assert_eq!(run.code, 2, "{id}: {}", run.stderr);
+        for words in ["not an organization id", "behind /o/"] {
+            assert!(run.stderr.contains(words), "{id}: {}", run.stderr);
+        }
+    }
+    for id in ["YOUR-ORG-ID", "acme/x", " ", "a b"] {
+        site.set("acme", "org_id", id);
+        let words = ["`acme`", "`org_id`", "not an organization id", "behind /o/"];
+        site.run(&["pull", "acme"]).refused(6, &words);
+    }
     assert!(site.control.requests().is_empty());
 }
 

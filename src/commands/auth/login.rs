@@ -115,7 +115,7 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            ask::until(person, &question, field::org_id).map_err(|error| unasked(&error))?
+            ask::until(person, &question, field::org_uuid).map_err(|error| unasked(&error))?
         }
         (Err(error), _) => return Err(error),
     };
