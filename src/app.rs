@@ -16,7 +16,7 @@ use crate::credentials::keyring;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::stdout;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::{Console, Message};
 use crate::telemetry::log;
 use crate::telemetry::terminal::Terminal;
 
@@ -122,7 +122,10 @@ fn survive_size_limits() {
 }
 
 fn refused(error: &ResolveError) -> AppError {
-    let told = AppError::new(error.exit(), error.to_string());
+    let mut told = AppError::new(error.exit(), error.to_string());
+    for cause in error.causes() {
+        told.add_causes(&Message::new(cause));
+    }
     match error.hint() {
         Some(hint) => told.hint(hint),
         None => told,

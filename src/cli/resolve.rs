@@ -150,7 +150,9 @@ pub(super) fn load_at(
 ) -> Result<Loaded, ConfigError> {
     match (outside.read)(path) {
         Ok(text) => Loaded::parse(path, text),
-        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Loaded::none()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
+            Ok(Loaded::none_at(path))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
             "the configuration file does not exist",
         )
