@@ -122,7 +122,7 @@ pub struct PullArgs {
     /// Sources to pull [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// Start of a one-off window, inclusive
+    /// Start of a one-off window, inclusive [default with --until: `initial_lookback` before it]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub since: Option<TypedTime>,
     /// End of a one-off window, exclusive [default: now]

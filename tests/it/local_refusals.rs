@@ -89,6 +89,20 @@ fn nothing_is_configured_yet() {
 }
 
 #[test]
+fn a_logout_of_what_the_keyring_never_held() {
+    let mut site = site();
+    site.run(&["auth", "logout", "acmee"])
+        .refused(6, &["there is no source `acmee`", "did you mean `acme`"]);
+    site.run(&["auth", "logout", "acme"]).refused(
+        6,
+        &["`acme` keeps its key in env:ACME_KEY", "remove it there"],
+    );
+    site.set("acme", "credential", "keyring");
+    site.run(&["auth", "logout", "acme"])
+        .refused(4, &["`acme`", "keyring"]);
+}
+
+#[test]
 fn two_sources_into_one_file() {
     let site = site();
     site.run(&["pull", "--output", "one"])
