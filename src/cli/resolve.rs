@@ -74,10 +74,7 @@ pub fn resolve(
                 let file = load(global, env, outside)?;
                 Action::AuthStatus(settings(&file, global, env, &[], outside)?)
             }
-            AuthCommand::Logout { name } => Action::AuthLogout(LogoutRequest {
-                otherwise: without_entry(&name, global, env, outside),
-                name,
-            }),
+            AuthCommand::Logout { name } => logout(name, global, env, outside),
         },
         Command::Demo(typed) => Action::Demo(DemoRequest {
             format: typed.format.unwrap_or_default(),
@@ -113,6 +110,13 @@ pub fn resolve(
         }),
         Command::Completions { shell } => Action::Completions(shell),
         Command::Man { dir } => Action::Man(dir),
+    })
+}
+
+fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Action {
+    Action::AuthLogout(LogoutRequest {
+        otherwise: without_entry(&name, global, env, outside),
+        name,
     })
 }
 

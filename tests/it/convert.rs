@@ -446,7 +446,7 @@ fn what_cannot_be_converted_is_told_with_what_can() {
             run.stderr
         );
     }
-    std::fs::write(site.path("garbage"), "no JSON\n{\n").unwrap();
+    fs::write(site.path("garbage"), "no JSON\n{\n").unwrap();
     let run = site.run(&["convert", "garbage"]);
     assert_eq!(run.code, 3);
     assert!(
