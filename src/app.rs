@@ -1,6 +1,7 @@
 //! Owns the dispatch: from what was typed to an exit code.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,11 +13,12 @@ use crate::commands::{
 };
 use crate::config::env::Env;
 use crate::config::request::Action;
+use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::keyring;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::stdout;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::log;
 use crate::telemetry::terminal::Terminal;
 
@@ -29,14 +31,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let typed: Vec<OsString> = typed.into_iter().collect();
     let args = match cli::parse(typed.clone()) {
         Ok(args) => args,
-        Err(told) => {
-            told.print()?;
-            return Ok(if told.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            });
-        }
+        Err(told) => return Ok(answer(&told, &typed)?),
     };
     let env = Env::capture();
     let console = Arc::new(Console::new(
@@ -77,6 +72,27 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     }))
 }
 
+/// Prints what clap answers: help, the version, or what is wrong with the arguments.
+fn answer(told: &clap::Error, typed: &[OsString]) -> std::io::Result<Exit> {
+    if let Some((what, hint)) = cli::parse::in_words(told, typed) {
+        let mut message = Message::new(what);
+        message.hint = hint;
+        let settings = TelemetrySettings {
+            log_format: LogFormat::Json,
+            ..TelemetrySettings::default()
+        };
+        Console::new(settings, false).say(Level::Error, &message);
+        return Ok(Exit::Usage);
+    }
+    match told.print() {
+        // Whoever has seen enough of a help, as `head` does, is told nothing.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Output),
+        Err(error) => Err(error),
+        Ok(()) if told.use_stderr() => Ok(Exit::Usage),
+        Ok(()) => Ok(Exit::Done),
+    }
+}
+
 /// One thread for all that waits; whatever blocks or computes for long (a writer, an unpacking) steps aside to
 /// threads of its own. A second one for the network only lets memory settle in more places: a pull became no quicker by it.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -99,7 +115,7 @@ async fn act(
         Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
         Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
-        Action::AuthLogout(name) => auth::logout(&name, console).await?,
+        Action::AuthLogout(request) => auth::logout(request, console).await?,
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,
@@ -122,7 +138,10 @@ fn survive_size_limits() {
 }
 
 fn refused(error: &ResolveError) -> AppError {
-    let told = AppError::new(error.exit(), error.to_string());
+    let mut told = AppError::new(error.exit(), error.to_string());
+    for cause in error.causes() {
+        told.add_causes(&Message::new(cause));
+    }
     match error.hint() {
         Some(hint) => told.hint(hint),
         None => told,

@@ -1,12 +1,15 @@
 //! Owns how a failure is told to a person: what failed, why, what to do, and the exit code.
 
 use std::error::Error;
+use std::io::ErrorKind;
 
+use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
-use crate::credentials::CredentialError;
+use crate::credentials::{self, CredentialError};
 use crate::evidence::error::EvidenceError;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
+use crate::http::message::Endpoint;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
@@ -20,6 +23,7 @@ pub struct AppError {
     message: Message,
     is_quiet: bool,
     is_interruption: bool,
+    is_refused_key: bool,
 }
 
 impl AppError {
@@ -30,6 +34,7 @@ impl AppError {
             message: Message::new(what),
             is_quiet: false,
             is_interruption: false,
+            is_refused_key: false,
         }
     }
 
@@ -61,6 +66,17 @@ impl AppError {
             self.message.text = format!("source `{source}`: {}", self.message.text);
         }
         self
+    }
+
+    /// The same, where that source is known: a refused key has to be put right where it is kept.
+    pub fn of_settings(mut self, source: &SourceSettings) -> AppError {
+        if self.is_refused_key
+            && let Some(hint) = &mut self.message.hint
+        {
+            hint.push_str("; ");
+            hint.push_str(&credentials::remedy(source));
+        }
+        self.of_source(source.name.as_str())
     }
 
     /// The exit code that it ends with.
@@ -181,6 +197,9 @@ impl From<Failure> for AppError {
             _ => Exit::Incomplete,
         };
         let mut error = AppError::new(exit, failure.to_string()).hint(failure.hint());
+        error.is_refused_key = exit == Exit::Credential
+            && failure.kind == FailureKind::CredentialRefused
+            && failure.endpoint != Endpoint::TenantInfo;
         error.message.causes.clone_from(&failure.causes);
         error
     }
@@ -188,9 +207,18 @@ impl From<Failure> for AppError {
 
 impl From<SinkError> for AppError {
     fn from(error: SinkError) -> AppError {
+        let named;
         let hint = match &error {
             SinkError::ReaderGone => "",
             SinkError::Stdout(_) => "check what standard output is connected to",
+            SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
+                let path = path.display().to_string();
+                named = format!(
+                    "name a file in it, such as `{}/{{source}}.jsonl`",
+                    path.trim_end_matches('/')
+                );
+                &named
+            }
             SinkError::File { .. } => {
                 "check that the folder exists, that this user may write there, and that the disk is not full"
             }
@@ -287,7 +315,7 @@ mod tests {
         let error = AppError::from(SinkError::File {
             doing: "open",
             path: "/x/out".into(),
-            source: io::Error::from(io::ErrorKind::PermissionDenied),
+            source: io::Error::from(ErrorKind::PermissionDenied),
         });
         assert_eq!(error.exit(), Exit::Output);
         assert_eq!(error.text(), "cannot open the output file `/x/out`");

@@ -122,7 +122,7 @@ pub struct PullArgs {
     /// Sources to pull [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// Start of a one-off window, inclusive
+    /// Start of a one-off window, inclusive [default with --until: `initial_lookback` before it]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub since: Option<TypedTime>,
     /// End of a one-off window, exclusive [default: now]
@@ -287,7 +287,7 @@ pub struct LoginArgs {
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization's id, as in https://admin.atlassian.com/o/ID
-    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
+    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_uuid))]
     pub org_id: Option<String>,
     /// The Jira or Confluence site, such as acme.atlassian.net
     #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]

@@ -7,7 +7,7 @@ use crate::cli::error::ResolveError;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
-use crate::config::output;
+use crate::config::output::{self, PathTemplate};
 use crate::config::request::{ConvertRequest, Input, RawLines};
 use crate::config::settings::{OutputPath, OutputSettings, Rotation, Target};
 use crate::model::name::{SourceKind, SourceName};
@@ -22,6 +22,7 @@ pub fn request(
     outside: &Outside<'_>,
 ) -> Result<ConvertRequest, ResolveError> {
     let output = output_settings(&typed)?;
+    output::refuse_misnamed([&output])?;
     output::refuse_packed_terminal([&output], env.stdout_is_terminal)?;
     let flags = RawLines {
         name: None,
@@ -66,10 +67,11 @@ fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, ResolveError> 
             )
         })?,
     };
+    let named = typed.output.as_ref().and_then(PathTemplate::packing);
     Ok(OutputSettings {
         path,
         format: typed.format.unwrap_or_default(),
-        compression: typed.compression.unwrap_or_default(),
+        compression: typed.compression.or(named).unwrap_or_default(),
         rotation: Rotation::Never,
         mode: 0o600,
     })

@@ -28,6 +28,14 @@ impl ResolveError {
         }
     }
 
+    /// Why, outermost first.
+    pub fn causes(&self) -> &[String] {
+        match self {
+            ResolveError::Usage(_) => &[],
+            ResolveError::Config(error) => error.causes(),
+        }
+    }
+
     /// What to do, when there is something to say.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -20,7 +20,7 @@ const WORDS: &[Words] = &[
         path: &[],
         examples: "\
   atlaudit demo                            see it work, without an account
-  atlaudit auth login acme --org-id ID     keep an organization's API key in the OS keyring
+  atlaudit auth login acme                 keep an organization's API key in the OS keyring
   atlaudit check                           test every source, step by step
   atlaudit pull | jq .action               everything since the last pull
   atlaudit pull acme --since 7d            the last seven days, once more
@@ -31,7 +31,8 @@ Exit codes:
   0  done
   1  unexpected failure (a bug)
   2  usage
-  3  incomplete: some source could not be read to its end (run again to go on), or some line to convert
+  3  incomplete: some source could not be read to its end (run again to go
+     on), or some line to convert
   4  credentials: missing, refused, expired, or lacking a permission
   5  rate-limited past the longest wait allowed
   6  configuration
@@ -47,9 +48,10 @@ Exit codes:
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run",
         more: "\
-Without --since and --until a pull goes on where the last one ended. With either it is a one-off
-window (since <= time < until) that neither reads nor moves a checkpoint.
-T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a span back (36h, 7d).",
+Without --since and --until a pull goes on where the last one ended. With
+either it is a one-off window (since <= time < until) that neither reads nor
+moves a checkpoint. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
+midnight UTC) or a span back (36h, 7d).",
     },
     Words {
         path: &["follow"],
@@ -58,9 +60,10 @@ T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a spa
   atlaudit follow acme --every 30s | vector --config vector.toml
   atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file atlaudit.prom",
         more: "\
-A source that fails is tried again with the next pull; what goes on failing is told once an hour.
-SIGINT and SIGTERM end it after the current commit, with 0. SIGHUP reads the configuration again.
-Under systemd it tells when it is ready, what it does, and, to the watchdog, that it gets on.",
+A source that fails is tried again with the next pull; what goes on failing is
+told once an hour. SIGINT and SIGTERM end it after the current commit, with 0.
+SIGHUP reads the configuration again. Under systemd it tells when it is ready,
+what it does, and, to the watchdog, that it gets on.",
     },
     Words {
         path: &["export"],
@@ -69,16 +72,18 @@ Under systemd it tells when it is ready, what it does, and, to the watchdog, tha
   atlaudit export acme acme-jira --since 2026-11-01 --until 2026-11-08 --output week --keep-bodies
   atlaudit export acme --since 7d --output evidence --sign minisign.key",
         more: "\
-The folder gets the events, a line for each request with its answer, and a manifest: what was asked,
-what was read, what was not, and a hash of every file. `atlaudit verify DIR` checks all of it, and
-`sha256sum -c SHA256SUMS` the files. Its README.txt explains it to whoever has only the folder.
+The folder gets the events, a line for each request with its answer, and a
+manifest: what was asked, what was read, what was not, and a hash of every
+file. `atlaudit verify DIR` checks all of it, and `sha256sum -c SHA256SUMS`
+the files. Its README.txt explains it to whoever has only the folder.
 
-An export reads and moves no checkpoint of pull. The same command goes on with one that was
-interrupted: `--since 7d` then means the seven days before its first run. What could not be read is
-a gap in the manifest, the exit code is 3, and the same command tries it again.
+An export reads and moves no checkpoint of pull. The same command goes on with
+one that was interrupted: `--since 7d` then means the seven days before its
+first run. What could not be read is a gap in the manifest, the exit code is
+3, and the same command tries it again.
 
-A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
-midnight UTC) or a span back (36h, 7d).",
+A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a
+date (2026-11-01, midnight UTC) or a span back (36h, 7d).",
     },
     Words {
         path: &["check"],
@@ -86,9 +91,10 @@ midnight UTC) or a span back (36h, 7d).",
   atlaudit check
   atlaudit check acme --json | jq '.steps[] | select(.state != \"ok\")'",
         more: "\
-Each step stands on its line with its time: configuration, credential, DNS, connection, TLS, answer,
-authorised, permitted, a page, the newest event, the clocks, the limit, the key's end, state, output.
-The first one that fails ends with its cause and what to do. Nothing is written or remembered.",
+Each step stands on its line with its time: configuration, credential, DNS,
+connection, TLS, answer, authorised, permitted, a page, the newest event, the
+clocks, the limit, the key's end, state, output. The first one that fails ends
+with its cause and what to do. Nothing is written or remembered.",
     },
     Words {
         path: &["status"],
@@ -97,9 +103,10 @@ The first one that fails ends with its cause and what to do. Nothing is written 
   atlaudit status --json | jq 'select(.failures_in_a_row > 0)'
   atlaudit status --max-lag 2h > /dev/null",
         more: "\
-It reads what the last runs left behind, asks nothing of the network and holds nobody up.
-It ends with 0, also where the last run of a source failed; with 7 where a state cannot be read; with
---max-lag, with 3 where a source is not read up to so long ago, whatever the reason.",
+It reads what the last runs left behind, asks nothing of the network and holds
+nobody up. It ends with 0, also where the last run of a source failed; with 7
+where a state cannot be read; with --max-lag, with 3 where a source is not
+read up to so long ago, whatever the reason.",
     },
     Words {
         path: &["convert"],
@@ -108,11 +115,12 @@ It ends with 0, also where the last run of a source failed; with 7 where a state
   atlaudit convert --source acme week.jsonl --output week-normalized.jsonl
   zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'",
         more: "\
-Each line is a normalized event or a raw record; files may be plain, gzip or zstd, whatever their
-names. A normalized event keeps its id, its source and its observed_time; everything else is read
-from its raw object anew. A raw record does not say where it comes from: --source does, or --type,
---org-id and --site. A line that cannot be read is told with its number, the others go on, and the
-exit code is 3.",
+Each line is a normalized event or a raw record; files may be plain, gzip or
+zstd, whatever their names. A normalized event keeps its id, its source and
+its observed_time; everything else is read from its raw object anew. A raw
+record does not say where it comes from: --source does, or --type, --org-id
+and --site. A line that cannot be read is told with its number, the others go
+on, and the exit code is 3.",
     },
     Words {
         path: &["verify"],
@@ -122,19 +130,21 @@ exit code is 3.",
   atlaudit verify incident-42 --json | jq -r '.differences[].file'
   atlaudit verify incident-42 --against-source acme",
         more: "\
-It reads every file of an export again, without the network, and computes all that can be computed:
-hashes, lines, chains, order, ids, times, counts, windows, bodies, README.txt, report.html and the
-signature. Each difference is a line on standard error that names the file; the exit code is 9 then.
-An export that says it is incomplete verifies, with a warning. A folder that is no export is an
-error of usage.
+It reads every file of an export again, without the network, and computes all
+that can be computed: hashes, lines, chains, order, ids, times, counts,
+windows, bodies, README.txt, report.html and the signature. Each difference is
+a line on standard error that names the file; the exit code is 9 then. An
+export that says it is incomplete verifies, with a warning. A folder that is
+no export is an error of usage.
 
-Whoever changes an event and makes anew all that follows from it has made another export, sound in
-itself. Only a signature tells the two apart, or the SHA-256 of SHA256SUMS, if it was noted when the
-export was made: `export` and `verify` print it. The public key must not come with the export.
+Whoever changes an event and makes anew all that follows from it has made
+another export, sound in itself. Only a signature tells the two apart, or the
+SHA-256 of SHA256SUMS, if it was noted when the export was made: `export` and
+`verify` print it. The public key must not come with the export.
 
---against-source reads the same window again, with the configured keys, into a folder that is gone
-afterwards. It names each event that appeared, vanished or was changed at the source since; the exit
-code is 9 then.",
+--against-source reads the same window again, with the configured keys, into
+a folder that is gone afterwards. It names each event that appeared, vanished
+or was changed at the source since; the exit code is 9 then.",
     },
     Words {
         path: &["auth"],
@@ -151,8 +161,9 @@ code is 9 then.",
   atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
   pass show atlassian/acme | atlaudit auth login acme --with-key",
         more: "\
-Whatever is missing is asked for on a terminal; without one the flags say it all. The key is tested
-before it is kept, and the one kept before stays until the new one works.",
+Whatever is missing is asked for on a terminal; without one the flags say it
+all. The key is tested before it is kept, and the one kept before stays until
+the new one works.",
     },
     Words {
         path: &["auth", "status"],
@@ -160,13 +171,15 @@ before it is kept, and the one kept before stays until the new one works.",
   atlaudit auth status
   atlaudit -q auth status > /dev/null      only what is wrong, and an exit code",
         more: "\
-Each source is asked for one page. A key that ends within 30 days, or was kept more than six months
-ago, is warned of.",
+Each source is asked for one page. A key that ends within 30 days, or was kept
+more than six months ago, is warned of.",
     },
     Words {
         path: &["auth", "logout"],
         examples: "  atlaudit auth logout acme",
-        more: "The source stays in the configuration, and the key stays good until it is revoked at Atlassian.",
+        more: "\
+The source stays in the configuration, and the key stays good until it is
+revoked at Atlassian.",
     },
     Words {
         path: &["demo"],
@@ -273,6 +286,17 @@ mod tests {
         let typed = ["atlaudit"].into_iter().chain(words);
         let result = command().try_get_matches_from(typed);
         assert!(result.is_ok(), "{line}: {}", result.unwrap_err());
+    }
+
+    #[test]
+    fn a_terminal_of_eighty_columns_breaks_no_line_of_ours() {
+        for words in WORDS {
+            assert!(
+                words.more.lines().all(|line| line.len() < 80),
+                "{}",
+                words.more
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Owns the reading of the command line, and what is answered when a secret was typed on it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::FromArgMatches as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -24,6 +24,27 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
     let read = help::command().try_get_matches_from(typed);
     read.and_then(|read| Args::from_arg_matches(&read))
         .map_err(conceal)
+}
+
+/// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing where clap says it itself. Flags are
+/// looked for by their words: nothing could be read of the line as a whole.
+pub fn in_words(told: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
+    let is_json = typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
+        (flag.as_os_str(), value.as_os_str()) == (OsStr::new("--log-format"), OsStr::new("json"))
+    }) || typed.iter().any(|flag| flag == "--log-format=json");
+    let is_help = told.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !is_json || is_help || !told.use_stderr() {
+        return None;
+    }
+    let text = told.to_string();
+    let mut parts = text.split("\n\n").map(|part| {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        words.join(" ")
+    });
+    let first = parts.next().unwrap_or_default();
+    let what = first.strip_prefix("error: ").unwrap_or(&first);
+    let rest: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    Some((what.to_owned(), (!rest.is_empty()).then(|| rest.join(" "))))
 }
 
 /// Takes out of clap's message what may be a secret: an argument that belongs nowhere (a key typed

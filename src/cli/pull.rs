@@ -5,8 +5,9 @@ use crate::cli::error::ResolveError;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
-use crate::config::output::{self, OutputLayer};
+use crate::config::output::{self, OutputLayer, PathTemplate};
 use crate::config::request::{OneOff, PullRequest};
+use crate::config::settings::SourceSettings;
 use crate::model::time::{Timestamp, format_millis};
 
 /// What `pull` is asked to do.
@@ -20,10 +21,16 @@ pub fn request(
     let one_off = one_off(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
+    if let Some(one_off) = one_off {
+        refuse_unbegun(&one_off, &sources, now)?;
+    }
     let flags = OutputLayer {
+        // A name that is typed says how the file is packed, where nothing else typed does.
+        compression: typed
+            .compression
+            .or_else(|| typed.output.as_ref().and_then(PathTemplate::packing)),
         path: typed.output,
         format: typed.format,
-        compression: typed.compression,
         ..OutputLayer::default()
     };
     for source in &mut sources {
@@ -34,6 +41,7 @@ pub fn request(
     }
     let outputs = sources.iter().map(|source| &source.output);
     output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
+    output::refuse_misnamed(sources.iter().map(|source| &source.output))?;
     output::refuse_shared_files(&sources, env.cwd())?;
     Ok(PullRequest {
         sources,
@@ -45,6 +53,26 @@ pub fn request(
         report: typed.report,
         metrics_file: typed.metrics_file,
     })
+}
+
+/// Refuses a window that lies in the future as a whole: nothing is in it, and nobody would ask for that.
+fn refuse_unbegun(
+    one_off: &OneOff,
+    sources: &[SourceSettings],
+    now: Timestamp,
+) -> Result<(), ResolveError> {
+    let windows = sources.iter().map(|source| one_off.window(source, now));
+    let Some(window) = windows.into_iter().find(|window| window.from >= now) else {
+        return Ok(());
+    };
+    let until = window.to.map(format_millis).unwrap_or_default();
+    Err(ResolveError::usage(
+        format!(
+            "the window {} until {until} has not begun",
+            format_millis(window.from)
+        ),
+        "give `--since` too: without it a window begins `initial_lookback` before its end",
+    ))
 }
 
 /// The window of `--since` and `--until`, which must not be empty.

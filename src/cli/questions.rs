@@ -64,7 +64,7 @@ fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
     if typed.org_id.is_none() {
         let question =
             "Organization id, as in https://admin.atlassian.com/o/ID (empty: ask the key itself): ";
-        typed.org_id = ask::optional(person, question, field::org_id)?;
+        typed.org_id = ask::optional(person, question, field::org_uuid)?;
     }
     Ok(())
 }
@@ -109,6 +109,8 @@ mod tests {
     use crate::cli::parse::parse;
     use crate::config::ask::script::Script;
 
+    const ORG_ID: &str = "6f1b2c3d-0000-4000-8000-000000000000";
+
     fn answered(line: &str, answers: &[&'static str]) -> (LoginArgs, Script) {
         let line = format!("atlaudit auth login {line}");
         let args = parse(line.split(' ').map(OsString::from)).unwrap();
@@ -126,9 +128,10 @@ mod tests {
 
     #[test]
     fn whoever_types_a_name_only_is_asked_for_all_of_it() {
-        let (typed, _) = answered("acme", &["", "o-1"]);
+        let (typed, person) = answered("acme", &["", "o-1", ORG_ID]);
         assert_eq!(typed.kind, Some(SourceKind::OrgEvents));
-        assert_eq!(typed.org_id.as_deref(), Some("o-1"));
+        assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
+        assert!(person.seen.contains("not an organization id"));
         let (typed, person) = answered("j", &["5", "2", "acme", "a.example", "", "y"]);
         assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
         assert_eq!(
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(typed.kind, Some(SourceKind::JiraAudit));
         assert!(!typed.gateway);
         answered("j --site a.example --email a@b.c", &[]);
-        answered("acme --org-id o-1", &[]);
+        answered(&format!("acme --org-id {ORG_ID}"), &[]);
         answered("dc --type datacenter-audit --base-url https://x", &[]);
         answered("dc --username ada", &["https://x"]);
         answered("c --type confluence-audit", &["a.example", ""]);
@@ -156,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_key_typed_too_early_is_not_shown() {
-        let (_, person) = answered("acme", &["ATCTT3xSECRET", "1", "ATCTT3xSECRET", "o-1"]);
+        let (_, person) = answered("acme", &["ATCTT3xSECRET", "1", "ATCTT3xSECRET", ORG_ID]);
         assert!(!person.seen.contains("SECRET"), "{}", person.seen);
     }
 }

@@ -18,10 +18,10 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, SandboxRequest,
-    StatusRequest, VerifyRequest,
+    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, LogoutRequest,
+    SandboxRequest, StatusRequest, VerifyRequest,
 };
-use crate::config::settings::Settings;
+use crate::config::settings::{CredentialSpec, Settings};
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
@@ -76,7 +76,7 @@ pub fn resolve(
                 let file = load(global, env, outside)?;
                 Action::AuthStatus(settings(&file, global, env, &[], outside)?)
             }
-            AuthCommand::Logout { name } => Action::AuthLogout(name),
+            AuthCommand::Logout { name } => logout(name, global, env, outside),
         },
         Command::Demo(typed) => Action::Demo(DemoRequest {
             format: typed.format.unwrap_or_default(),
@@ -146,6 +146,41 @@ fn against_source(
     })
 }
 
+fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Action {
+    Action::AuthLogout(LogoutRequest {
+        otherwise: without_entry(&name, global, env, outside),
+        name,
+    })
+}
+
+/// What is wrong with a logout of `name`, should the keyring hold no key of it. A key may be left of a source that is
+/// configured no more, and of a configuration that cannot be read.
+fn without_entry(
+    name: &SourceName,
+    global: &GlobalArgs,
+    env: &Env,
+    outside: &Outside<'_>,
+) -> Option<ConfigError> {
+    let file = load(global, env, outside).ok()?;
+    if file.tables.sources.0.is_empty() {
+        return None;
+    }
+    let state_dir = places::state_dir(global.state_dir.as_deref(), env).ok()?;
+    let settings = check::settings(&file, env, state_dir).ok()?;
+    match check::select(&settings, std::slice::from_ref(name)) {
+        Err(unknown) => Some(unknown),
+        Ok(found) => match &found.first()?.credential {
+            CredentialSpec::Keyring => None,
+            place => Some(
+                ConfigError::new(format!(
+                    "source `{name}` keeps its key in {place}, not in the keyring"
+                ))
+                .hint("remove it there"),
+            ),
+        },
+    }
+}
+
 /// A pull of the sources `typed`, again and again.
 fn follow(
     typed: FollowArgs,
@@ -184,7 +219,9 @@ pub(super) fn load_at(
 ) -> Result<Loaded, ConfigError> {
     match (outside.read)(path) {
         Ok(text) => Loaded::parse(path, text),
-        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Loaded::none()),
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
+            Ok(Loaded::none_at(path))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
             "the configuration file does not exist",
         )

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
 
-const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = 'o1'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
+const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = '6f1b2c3d-0000-4000-8000-000000000000'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
 
 /// Resolves `line` with `file` as the content of every configuration file.
 fn run_in(
@@ -175,7 +175,7 @@ fn without_a_file_environment_and_keyring_are_asked() {
 #[test]
 fn login_of_a_new_source_needs_no_file() {
     let request = login(
-        "atlaudit auth login acme --org-id o1 --with-key --base-url http://127.0.0.1:1/",
+        "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000 --with-key --base-url http://127.0.0.1:1/",
         None,
     );
     assert_eq!(
@@ -217,7 +217,7 @@ fn login_knows_the_configured_source() {
         "atlaudit auth login acme --site a.b",
         "atlaudit auth login new --type jira-audit",
         "atlaudit auth login new --type org-events --email a@b.c",
-        "atlaudit auth login j --org-id x",
+        "atlaudit auth login j --org-id 00000000-0000-4000-8000-000000000000",
     ] {
         assert_eq!(refuse(line, Some(FILE)).exit(), Exit::Usage, "{line}");
     }
@@ -382,14 +382,20 @@ fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
 #[test]
 fn a_known_source_collects_from_where_it_did() {
     for line in [
-        "atlaudit auth login acme --org-id o2",
+        "atlaudit auth login acme --org-id 00000000-0000-4000-8000-000000000000",
         "atlaudit auth login j --site b.example",
     ] {
         let error = refuse(line, Some(FILE));
         assert_eq!(error.exit(), Exit::Usage, "{line}");
         assert!(error.hint().unwrap().contains("another name"), "{line}");
     }
-    assert!(run("atlaudit auth login acme --org-id o1", Some(FILE)).is_ok());
+    assert!(
+        run(
+            "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000",
+            Some(FILE)
+        )
+        .is_ok()
+    );
     let moved = login(
         "atlaudit auth login acme --base-url https://gov.example",
         Some(FILE),

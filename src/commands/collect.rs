@@ -297,10 +297,12 @@ impl OneSource {
                 };
                 let kept = block_in_place(|| self.course.keep_vain(whose));
                 let error = kept.err().map_or(error, AppError::from);
+                let error = error.of_settings(&self.settings);
                 return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error);
             }
         };
-        let site = self.settings.target.site();
+        let settings = self.settings.clone();
+        let site = settings.target.site();
         let site = site.filter(|_| self.settings.target.is_through_gateway());
         let outcome = run::pull(SourceRun {
             settings: self.settings,
@@ -314,7 +316,7 @@ impl OneSource {
         });
         let mut outcome = outcome.await;
         let left = outcome.left.take();
-        let mut ended = Ended::of(self.place, outcome);
+        let mut ended = Ended::of(self.place, outcome, &settings);
         // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
         ended.noted = Some(block_in_place(|| {
             recorder.record(ended.error.as_ref(), left)
@@ -339,9 +341,9 @@ impl Ended {
         }
     }
 
-    fn of(place: usize, outcome: Outcome) -> Ended {
+    fn of(place: usize, outcome: Outcome, settings: &SourceSettings) -> Ended {
         let error = outcome.result.err().map(AppError::from);
-        let error = error.map(|error| error.of_source(&outcome.report.source));
+        let error = error.map(|error| error.of_settings(settings));
         Ended {
             place,
             report: outcome.report,

@@ -26,6 +26,9 @@ const LAST_LINE: Duration = Duration::from_millis(250);
 /// Lines that are told each; of a file that is no log at all, the others are told with `-v`.
 const TOLD_EACH: u64 = 20;
 
+/// What is said with the first line that cannot be read.
+const FORMS: &str = "`convert` reads lines that were written as normalized or raw, one JSON object a line; ecs and ocsf lead to no other form";
+
 /// Converts, and returns whether all of it could be read.
 ///
 /// # Errors
@@ -156,6 +159,9 @@ impl<'a> Teller<'a> {
     fn line(&mut self, input: &Input, number: u64, why: &str) {
         let mut message = Message::new(format!("cannot read line {number} of {input}"));
         message.causes.push(why.to_owned());
+        if self.lines == 0 {
+            message.hint = Some(FORMS.to_owned());
+        }
         self.lines += 1;
         match self.lines <= TOLD_EACH {
             true => self.console.say(Level::Error, &message),

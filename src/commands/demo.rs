@@ -94,12 +94,14 @@ pub async fn run(
 pub async fn start(options: Options) -> Result<Sandbox, AppError> {
     let port = options.port;
     Sandbox::start(options).await.map_err(|error| {
-        AppError::new(
-            Exit::Unexpected,
-            format!("cannot listen on 127.0.0.1:{port}"),
-        )
-        .because(&error)
-        .hint("choose another port with `--port`, or 0 for a free one")
+        // Only a port that was asked for can be the wrong one.
+        let exit = match port {
+            0 => Exit::Unexpected,
+            _ => Exit::Usage,
+        };
+        AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}"))
+            .because(&error)
+            .hint("`--port 0` takes a free port, `--port N` another one")
     })
 }
 

@@ -54,14 +54,32 @@ fn one(report: &SourceReport) -> String {
         counted(report.requests, "request"),
         seconds(report.took),
     );
-    if is_incomplete(report) {
-        line.push_str(&format!("; INCOMPLETE: code {}", report.exit_code));
+    if has_failed(report) {
+        line.push_str(&match reason(report) {
+            None => format!("; INCOMPLETE: code {}", report.exit_code),
+            Some(reason) => format!("; FAILED: {reason}"),
+        });
     }
     line
 }
 
-fn is_incomplete(report: &SourceReport) -> bool {
+fn has_failed(report: &SourceReport) -> bool {
     report.error.is_some() && !report.reader_left
+}
+
+/// Why a source could not be read, `credentials (4)`; nothing where it was, though not to its end.
+fn reason(report: &SourceReport) -> Option<String> {
+    let word = match report.exit_code {
+        0 | 3 => return None,
+        2 => "usage",
+        4 => "credentials",
+        5 => "rate limit",
+        6 => "configuration",
+        7 => "state",
+        8 => "output",
+        _ => "a bug",
+    };
+    Some(format!("{word} ({})", report.exit_code))
 }
 
 /// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd.
@@ -86,12 +104,21 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
     for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {
         line.push_str(&format!(", {} {what}", grouped(count)));
     }
-    let open = reports
-        .iter()
-        .filter(|report| is_incomplete(report))
-        .count();
-    if open > 0 {
-        line.push_str(&format!("; INCOMPLETE: {}", counted(open as u64, "source")));
+    let failed = reports.iter().filter(|report| has_failed(report));
+    let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
+    if !open.is_empty() {
+        let open = counted(open.len() as u64, "source");
+        line.push_str(&format!("; INCOMPLETE: {open}"));
+    }
+    match failed.as_slice() {
+        [] => {}
+        [one] if reports.len() == 1 => {
+            line.push_str(&format!("; FAILED: {}", reason(one).unwrap_or_default()));
+        }
+        several => {
+            let several = counted(several.len() as u64, "source");
+            line.push_str(&format!("; FAILED: {several}"));
+        }
     }
     line
 }
@@ -137,6 +164,16 @@ mod tests {
             "1 event from 1 source in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
         );
         assert!(each(&reports).is_empty());
+        reports[0].exit_code = 4;
+        let told = line(&reports, Duration::ZERO);
+        assert!(told.ends_with("; FAILED: credentials (4)"), "{told}");
+        let mut other = report("jira", 0);
+        other.error = Some("no".to_owned());
+        other.exit_code = 3;
+        reports.push(other);
+        let told = line(&reports, Duration::ZERO);
+        let end = "; INCOMPLETE: 1 source; FAILED: 1 source";
+        assert!(told.ends_with(end), "{told}");
     }
 
     #[test]
@@ -151,7 +188,7 @@ mod tests {
             each(&reports),
             [
                 "s4: 1 event, 0 requests, 0.0s",
-                "s7: 0 events, 0 requests, 0.0s; INCOMPLETE: code 4",
+                "s7: 0 events, 0 requests, 0.0s; FAILED: credentials (4)",
                 "and 21 others without news"
             ]
         );

@@ -48,6 +48,7 @@ pub struct ConfigError {
     file: Option<PathBuf>,
     line: Option<usize>,
     what: String,
+    causes: Vec<String>,
     hint: Option<String>,
 }
 
@@ -58,6 +59,7 @@ impl ConfigError {
             file: None,
             line: None,
             what: what.into(),
+            causes: Vec::new(),
             hint: None,
         }
     }
@@ -67,6 +69,17 @@ impl ConfigError {
         self.file = Some(file.into());
         self.line = line;
         self
+    }
+
+    /// Adds why.
+    pub fn because(mut self, cause: impl Into<String>) -> ConfigError {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Why, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.causes
     }
 
     /// Adds what to do.
@@ -105,6 +118,7 @@ impl From<Refusal> for ConfigError {
             file: None,
             line: None,
             what: refusal.what,
+            causes: Vec::new(),
             hint: refusal.hint,
         }
     }

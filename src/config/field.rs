@@ -63,16 +63,30 @@ pub fn number(value: i64, range: RangeInclusive<u32>) -> Result<u32, Refusal> {
     })
 }
 
-/// An organization's id: it becomes a segment of a URL's path.
+const ORG_ID: &str = "write it like `6f1b2c3d-0000-4000-8000-000000000000`; it stands in the address of admin.atlassian.com, behind /o/";
+
+/// An organization's id: it becomes a segment of a URL's path. What a template has in its place is none.
 pub fn org_id(text: &str) -> Result<String, Refusal> {
     let id = text.trim();
-    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if id.is_empty() || id.len() > 128 || !id.bytes().all(fits) || looks_like_key(id) {
-        return Err(Refusal::new("not an organization id").hint(
-            "copy it from admin.atlassian.com: letters, digits and `-`, as after `/o/` in the address",
-        ));
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let is_template = id.to_ascii_lowercase().starts_with("your-");
+    let is_odd = id.is_empty() || id.len() > 128 || !id.bytes().all(fits);
+    match is_odd || is_template || looks_like_key(id) {
+        true => Err(Refusal::new("not an organization id").hint(ORG_ID)),
+        false => Ok(id.to_owned()),
     }
-    Ok(id.to_owned())
+}
+
+/// The same as a person gives it: every id that is known is a UUID, and a slip of the hand is told at once.
+pub fn org_uuid(text: &str) -> Result<String, Refusal> {
+    let id = org_id(text)?;
+    let groups: Vec<&str> = id.split('-').collect();
+    let is_hex = |group: &&str| group.bytes().all(|b| b.is_ascii_hexdigit());
+    let lengths = groups.iter().map(|group| group.len());
+    match lengths.eq([8, 4, 4, 4, 12]) && groups.iter().all(is_hex) {
+        true => Ok(id),
+        false => Err(Refusal::new("not an organization id").hint(ORG_ID)),
+    }
 }
 
 /// The e-mail address of a token's account: the user name of Basic authentication, so without `:`.

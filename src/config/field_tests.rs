@@ -37,9 +37,40 @@ fn numbers_within_a_range() {
 
 #[test]
 fn organization_ids_are_safe_in_a_path() {
-    assert_eq!(org_id(" 6f1b-a_9 "), Ok("6f1b-a_9".to_owned()));
-    for bad in ["", " ", "a/b", "..", "a%2f", "é", "a b", "ATCTT3xabc"] {
+    assert_eq!(org_id(" 6f1b-a9 "), Ok("6f1b-a9".to_owned()));
+    for bad in [
+        "",
+        " ",
+        "a/b",
+        "..",
+        "a%2f",
+        "é",
+        "a b",
+        "ATCTT3xabc",
+        "YOUR-ORG-ID",
+        "YOUR_ORG_ID",
+        "<id>",
+    ] {
         assert!(org_id(bad).is_err(), "{bad}");
+        assert!(org_uuid(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_person_gives_an_organization_id_whole() {
+    let whole = "6F1b2c3d-0000-4000-8000-00000000000e";
+    assert_eq!(org_uuid(&format!(" {whole} ")), Ok(whole.to_owned()));
+    for bad in [
+        "o1",
+        "ID",
+        "6f1b2c3d-0000-4000-8000-00000000000",
+        "6f1b2c3d000040008000000000000000",
+        "6f1b2c3d-0000-4000-8000-00000000000g",
+        "6f1b2c3d-0000-4000-8000-000000000000-",
+        "0000-6f1b2c3d-4000-8000-000000000000",
+    ] {
+        let refusal = org_uuid(bad).unwrap_err();
+        assert!(refusal.hint.unwrap().contains("/o/"), "{bad}");
     }
 }
 

@@ -22,6 +22,8 @@ pub type Number = Option<Spanned<i64>>;
 pub struct Loaded {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
+    /// Where it was looked for in vain.
+    pub place: Option<PathBuf>,
     text: String,
     /// Its tables.
     pub tables: Tables,
@@ -32,8 +34,17 @@ impl Loaded {
     pub fn none() -> Loaded {
         Loaded {
             path: None,
+            place: None,
             text: String::new(),
             tables: Tables::default(),
+        }
+    }
+
+    /// The same, where it was looked for at `path`.
+    pub fn none_at(path: &Path) -> Loaded {
+        Loaded {
+            place: Some(path.to_path_buf()),
+            ..Loaded::none()
         }
     }
 
@@ -42,6 +53,7 @@ impl Loaded {
         let tables = toml::from_str(&text).map_err(|error| blame::explain(&error, path, &text))?;
         Ok(Loaded {
             path: Some(path.to_path_buf()),
+            place: None,
             text,
             tables,
         })

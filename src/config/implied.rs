@@ -17,7 +17,7 @@ pub const DEFAULT_SOURCE: &str = "org";
 
 /// The settings without a configured source, in this order: the names typed, each an entry of the
 /// keyring; the organization of `ATLAUDIT_API_KEY`; every entry of the keyring (`in_keyring` is asked
-/// only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing.
+/// only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing. Nothing of all that is refused.
 pub fn settings(
     file: &Loaded,
     env: &Env,
@@ -27,7 +27,7 @@ pub fn settings(
 ) -> Result<Settings, ConfigError> {
     let below = check::global_output(file)?;
     let mut sources = Vec::new();
-    for name in names(env, typed, in_keyring)? {
+    for name in names(file, env, typed, in_keyring)? {
         let mut table = SourceTable {
             kind: from_elsewhere(SourceKind::OrgEvents.as_str()),
             ..SourceTable::default()
@@ -50,25 +50,47 @@ pub fn settings(
 }
 
 fn names(
+    file: &Loaded,
     env: &Env,
     typed: &[SourceName],
     in_keyring: &dyn Fn() -> Vec<SourceName>,
 ) -> Result<Vec<SourceName>, ConfigError> {
-    if !typed.is_empty() {
-        return Ok(typed.to_vec());
-    }
-    if env.os(env::API_KEY).is_none() {
+    let has_org_id = env.os(env::ORG_ID).is_some();
+    if env.os(env::API_KEY).is_none() && (typed.is_empty() || !has_org_id) {
         let mut found = in_keyring();
         found.sort();
         found.dedup();
-        if !found.is_empty() {
+        if found.is_empty() && !has_org_id {
+            return Err(nothing(file));
+        }
+        if typed.is_empty() && !found.is_empty() {
             return Ok(found);
         }
+    }
+    if !typed.is_empty() {
+        return Ok(typed.to_vec());
     }
     let name = DEFAULT_SOURCE
         .parse()
         .map_err(|rule: String| ConfigError::new(rule))?;
     Ok(vec![name])
+}
+
+/// Whoever has only just begun has neither a file, nor a key in the environment or the keyring.
+fn nothing(file: &Loaded) -> ConfigError {
+    let place = match (&file.path, &file.place) {
+        (Some(path), _) => format!("{} names no source", path.display()),
+        (None, Some(place)) => format!("there is no {}", place.display()),
+        (None, None) => "there is no configuration file".to_owned(),
+    };
+    ConfigError::new("nothing is configured yet")
+        .because(format!(
+            "{place}, and neither {} nor {} is set",
+            env::API_KEY,
+            env::ORG_ID
+        ))
+        .because("no OS keyring that answers holds a key either")
+        .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
 }
 
 /// Refuses to guess between several entries of the keyring.
@@ -132,10 +154,22 @@ mod tests {
         let env = Env::default();
         assert_eq!(names_of(&implied(&env, &[], &["acme"])), ["acme"]);
         assert_eq!(names_of(&implied(&env, &["x"], &["acme"])), ["x"]);
+        let env = Env::with([(env::ORG_ID, "o-1")], "/");
         let none = implied(&env, &[], &[]);
         assert_eq!(names_of(&none), [DEFAULT_SOURCE]);
         assert_eq!(none.sources[0].credential, CredentialSpec::Keyring);
         assert!(refuse_several(&none).is_ok());
+    }
+
+    #[test]
+    fn nothing_at_all_is_refused() {
+        for typed in [&[][..], &[name("acme")]] {
+            let env = Env::default();
+            let refused = settings(&Loaded::none(), &env, "/s".into(), typed, &Vec::new);
+            let error = refused.unwrap_err();
+            assert_eq!(error.to_string(), "nothing is configured yet");
+            assert!(error.hint_text().unwrap().contains("auth login"));
+        }
     }
 
     #[test]

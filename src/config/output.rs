@@ -52,6 +52,11 @@ pub fn path_template(text: &str) -> Result<PathTemplate, Refusal> {
 }
 
 impl PathTemplate {
+    /// How a file of that name is packed, if it is.
+    pub fn packing(&self) -> Option<Compression> {
+        packing(&self.0)
+    }
+
     /// The path for one source. A source's name holds neither `%` nor `{`.
     pub fn for_source(&self, name: &SourceName) -> OutputPath {
         match self.0.as_str() {
@@ -156,6 +161,33 @@ pub fn refuse_rotating_stdout(sources: &[SourceSettings]) -> Result<(), ConfigEr
         ))
         .hint("set `output.path` to a file, or take `output.rotate` out")),
     }
+}
+
+fn packing(name: &str) -> Option<Compression> {
+    [Compression::Gzip, Compression::Zstd]
+        .into_iter()
+        .find(|packed| name.ends_with(packed.suffix()))
+}
+
+/// Refuses a file whose name says that it is packed otherwise than it is: no tool would read it.
+pub fn refuse_misnamed<'a>(
+    outputs: impl IntoIterator<Item = &'a OutputSettings>,
+) -> Result<(), ConfigError> {
+    for output in outputs {
+        if let OutputPath::File(path) = &output.path
+            && let Some(named) = packing(path)
+            && named != output.compression
+        {
+            let (says, is) = (named.as_str(), output.compression.as_str());
+            return Err(ConfigError::new(format!(
+                "the output `{path}` is named as {says}, and `compression` says {is}"
+            ))
+            .hint(format!(
+                "say `--compression {says}` or `compression = \"{says}\"`, or choose another name"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to send packed bytes to a terminal.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use clap_complete::Shell;
 
+use crate::config::error::ConfigError;
 use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
@@ -34,7 +35,7 @@ pub enum Action {
     /// `auth status`
     AuthStatus(Settings),
     /// `auth logout`
-    AuthLogout(SourceName),
+    AuthLogout(LogoutRequest),
     /// `demo`
     Demo(DemoRequest),
     /// `sandbox`
@@ -129,6 +130,15 @@ pub struct StatusRequest {
     pub is_coloured: bool,
     /// How far behind a source may be for this to be a success.
     pub max_lag: Option<Duration>,
+}
+
+/// What `auth logout` is asked to do.
+#[derive(Debug, Clone)]
+pub struct LogoutRequest {
+    /// The source.
+    pub name: SourceName,
+    /// What is said where the keyring holds no key of it, by what the configuration says.
+    pub otherwise: Option<ConfigError>,
 }
 
 /// A window that neither reads nor moves a checkpoint.

@@ -320,6 +320,15 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// Its word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Compression::None => "none",
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        }
+    }
+
     /// What the name of a file so packed ends with.
     pub fn suffix(self) -> &'static str {
         match self {

@@ -64,6 +64,9 @@ pub enum Unfit {
     /// Neither its shape nor the user tells what it is.
     #[error("it is neither a normalized event nor a record of a known shape")]
     Unknown,
+    /// A line that was rendered in a form which does not tell all of it again.
+    #[error("it is an event as `{0}`, from which no other form can be made")]
+    Rendered(&'static str),
     /// Its shape says otherwise than the user.
     #[error("it has the shape of a record of type `{shape}`, and is said to be `{said}`")]
     OtherType {
@@ -123,6 +126,7 @@ impl Reader {
                 return Err(Unfit::OtherType { shape, said });
             }
             // Whatever a source sent is its record, also what has no shape at all.
+            (None, None) => return Err(rendered(doc.root())),
             (shape, said) => said.or(shape).ok_or(Unfit::Unknown)?,
         };
         let origin = self.origins.iter().find(|origin| origin.kind == kind);
@@ -151,6 +155,15 @@ impl Reader {
             origin,
             event: Some((id, observed)),
         })
+    }
+}
+
+/// What a line of no known shape may be.
+fn rendered(line: Node<'_>) -> Unfit {
+    match line.fields(["ecs", "class_uid", "metadata"]) {
+        [Some(_), ..] => Unfit::Rendered("ecs"),
+        [_, Some(_), Some(_)] => Unfit::Rendered("ocsf"),
+        _ => Unfit::Unknown,
     }
 }
 

@@ -22,8 +22,9 @@ pub const SERVICE: &str = "atlaudit";
 /// How long the keyring may take. A locked one waits for a person on a desktop, and for nobody in cron.
 const LIMIT: Duration = Duration::from_secs(10);
 
-const ELSEWHERE: &str = "unlock or start the keyring, or keep the key elsewhere: set `credential` to \
-                         env:NAME, file:PATH, command:PROGRAM or systemd:NAME; without a configuration \
+const ELSEWHERE: &str = "unlock or start the keyring, or keep the key elsewhere: put it into a file \
+                         (`install -m 600 /dev/stdin FILE`) and set `credential = \"file:FILE\"` in the \
+                         configuration, or env:NAME, command:PROGRAM, systemd:NAME; without a configuration \
                          file set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID";
 
 /// Where `name`'s secret is kept, in words.
@@ -37,6 +38,16 @@ pub(super) async fn read(name: &SourceName) -> Result<SecretString, Refusal> {
     within_limit(move || get(&entry(&user)?))
         .await
         .map_err(|problem| problem.tell(name))
+}
+
+/// Whether anything can be kept at all. One that is locked, or asks a person, may be by the time it is needed.
+pub async fn look_for(name: &SourceName) -> Result<(), CredentialError> {
+    match within_limit(open_store).await {
+        Err(problem @ Problem::Unreachable(_)) => {
+            Err(CredentialError::new(name, problem.tell(name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Keeps `secret` for `name`, in place of what is there.

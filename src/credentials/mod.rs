@@ -77,6 +77,23 @@ pub fn origin(source: &SourceSettings) -> String {
     }
 }
 
+/// How a new key gets to where `source`'s is kept.
+pub fn remedy(source: &SourceSettings) -> String {
+    match &source.credential {
+        CredentialSpec::Keyring => {
+            format!("`atlaudit auth login {}` keeps a new one", source.name)
+        }
+        CredentialSpec::Env(variable) => format!("set the variable {variable} to a new one"),
+        CredentialSpec::File(path) => format!("write a new one into {}", path.display()),
+        CredentialSpec::Command(words) => {
+            format!("have `{}` print a new one", command::program(words))
+        }
+        CredentialSpec::Systemd(credential) => {
+            format!("put a new one into the systemd credential `{credential}`")
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;

@@ -134,17 +134,17 @@ const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `c
 fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::EventsStream | Endpoint::Organizations | Endpoint::ApiKeys => {
-            "create an organization API key (Atlassian Administration > Organization settings > API keys) and store it with `atlaudit auth login`; a personal API token does not work here"
+            "check that the key has neither expired nor been revoked, and that it is an organization API key (Atlassian Administration > Organization settings > API keys): a personal API token does not work here"
         }
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
             "check that the personal access token has neither expired nor been revoked; for a password set `username` to its account"
         }
         _ if is_through_gateway => {
-            "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's; then run `atlaudit auth login`"
+            "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's"
         }
         _ => {
-            "check that the email belongs to the API token and that the token has neither expired nor been revoked, then run `atlaudit auth login`; a token with scopes, or a service account's, works only through the gateway: set `gateway = true`"
+            "check that the email belongs to the API token and that the token has neither expired nor been revoked; a token with scopes, or a service account's, works only through the gateway: set `gateway = true`"
         }
     }
 }

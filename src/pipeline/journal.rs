@@ -59,6 +59,8 @@ pub struct Held {
     lock: Lock,
     /// The checkpoint of the last run, if there was one.
     pub checkpoint: Option<Checkpoint>,
+    /// One of another scope, by which nothing was ever read: only its account of the output is of use.
+    vain: Option<Checkpoint>,
 }
 
 impl Held {
@@ -74,7 +76,7 @@ impl Held {
         for output in held.outputs() {
             mend(output, name, &others)?;
         }
-        held.of(scope)
+        held.without_vain(scope).of(scope)
     }
 
     /// The same for an export, whose files `events` and `pages` nobody else writes.
@@ -105,7 +107,16 @@ impl Held {
             name: name.clone(),
             lock,
             checkpoint: store.load(name)?,
+            vain: None,
         })
+    }
+
+    /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
+    /// puts the id right begins anew, with the same files.
+    fn without_vain(mut self, scope: &str) -> Held {
+        let is_vain = |found: &mut Checkpoint| found.scope != scope && found.is_vain();
+        self.vain = self.checkpoint.take_if(is_vain);
+        self
     }
 
     fn outputs(&self) -> impl DoubleEndedIterator<Item = &Written> {
@@ -136,7 +147,7 @@ impl Held {
             seen: crate::state::seen::Seen::default(),
             written_before: None,
             rhythm: crate::state::rhythm::Rhythm::default(),
-            outputs: Vec::new(),
+            outputs: self.vain.map_or(Vec::new(), |vain| vain.outputs),
             kept: None,
             events: 0,
             complete_until: None,
@@ -174,7 +185,7 @@ impl Held {
     /// must stay true. Nothing to keep where there is no checkpoint.
     pub fn begin_one_off(self, start: Timestamp) -> Option<Journal> {
         Some(Journal {
-            checkpoint: self.checkpoint?,
+            checkpoint: self.checkpoint.or(self.vain)?,
             store: self.store,
             name: self.name,
             windows: Vec::new(),

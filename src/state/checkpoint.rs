@@ -112,6 +112,18 @@ pub struct Checkpoint {
     pub updated: Timestamp,
 }
 
+impl Checkpoint {
+    /// Whether no run that it is of has read or written anything: at most one opened an output file.
+    pub fn is_vain(&self) -> bool {
+        self.events == 0
+            && self.complete_until.is_none()
+            && self.watermark.is_none()
+            && self.written_before.is_none()
+            && self.kept.is_none()
+            && self.windows.iter().all(|window| window.cursor.is_none())
+    }
+}
+
 /// What an export keeps beside its events. True when the events are: it is written with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {

@@ -221,7 +221,7 @@ fn a_failure_stands_in_its_place_with_what_to_do() {
     assert!(text.contains("\n  FAILED authorised "), "{text}");
     assert!(text.contains("refuses the credential (401)"), "{text}");
     assert!(
-        text.contains("\n         hint: create an organization API key"),
+        text.contains("\n         hint: check that the key has neither expired"),
         "{text}"
     );
     assert!(

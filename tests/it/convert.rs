@@ -424,3 +424,34 @@ fn nothing_but_the_lines_is_touched() {
     site.run(&["convert", "in", "--source", "nobody"])
         .refused(6, &["`nobody`"]);
 }
+
+#[test]
+fn what_cannot_be_converted_is_told_with_what_can() {
+    let site = Site::new(small(5, 0));
+    for format in ["ecs", "ocsf"] {
+        site.ok(&[
+            "pull", "acme", "--since", "31d", "--format", format, "-o", format,
+        ]);
+        let run = site.run(&["convert", format]);
+        assert_eq!((run.code, run.stdout.len()), (3, 0));
+        assert!(
+            run.stderr.contains(&format!("an event as `{format}`")),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(run.stderr.matches("  hint: ").count(), 1, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("written as normalized or raw"),
+            "{}",
+            run.stderr
+        );
+    }
+    fs::write(site.path("garbage"), "no JSON\n{\n").unwrap();
+    let run = site.run(&["convert", "garbage"]);
+    assert_eq!(run.code, 3);
+    assert!(
+        run.stderr.contains("one JSON object a line"),
+        "{}",
+        run.stderr
+    );
+}

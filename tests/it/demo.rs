@@ -115,13 +115,38 @@ fn a_taken_port_is_said() {
     let port = taken.local_addr().unwrap().port().to_string();
     let (_home, _tmp, mut command) = bare();
     let run = Run::from(command.args(["sandbox", "--port", &port]).output().unwrap());
-    assert_ne!(run.code, 0);
-    assert!(
-        run.stderr.contains(&port) && run.stderr.contains("--port"),
-        "{}",
-        run.stderr
-    );
-    assert!(run.stdout.is_empty());
+    run.refused(2, &[&port, "`--port 0` takes a free port"]);
+}
+
+#[test]
+fn a_reader_of_help_who_has_seen_enough_is_told_nothing() {
+    let (_home, _tmp, mut command) = bare();
+    command.args(["help", "auth", "login"]);
+    // Closed at once: whatever is written finds nobody.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = Run::from(command.stdout(writer).output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (8, ""));
+}
+
+#[test]
+fn a_wrong_argument_is_told_as_json_where_that_is_asked_for() {
+    for args in [
+        &["--log-format", "json", "pul"][..],
+        &["pull", "--since", "yesterday", "--log-format=json"],
+        &["pull", "--log-format=json", "acme", "--nothing"],
+        &["export", "--log-format", "json"],
+    ] {
+        let (_home, _tmp, mut command) = bare();
+        let run = Run::from(command.args(args).output().unwrap());
+        assert_eq!((run.code, run.stdout.len()), (2, 0), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        let told: Value = serde_json::from_str(&run.stderr).unwrap();
+        assert_eq!(told["level"], "error");
+        let text = told["message"].as_str().unwrap();
+        assert!(!text.contains("error:") && !text.is_empty(), "{text}");
+        assert!(told["hint"].as_str().unwrap().contains("--help"), "{told}");
+    }
 }
 
 #[test]
@@ -147,10 +172,10 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn without_a_configuration_the_missing_credential_is_said() {
+fn without_a_configuration_that_is_said() {
     let (home, _tmp, mut command) = bare();
     let run = Run::from(command.arg("pull").output().unwrap());
-    run.refused(4, &["`org`", "keyring"]);
+    run.refused(6, &["nothing is configured yet", "keyring"]);
     assert!(is_empty(&home), "something is left");
 }
 

@@ -10,6 +10,7 @@ use atlaudit::sandbox::{
     API_KEY, Api, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, JIRA_TOKEN_SCOPED, ORG_ID,
 };
 
+use crate::login::PTY;
 use crate::support::{Run, Site, small, status};
 
 /// What the session tells the program about its bus.
@@ -190,6 +191,29 @@ fn rotated(site: &Site) -> (PathBuf, String) {
     );
     fs::write(&config, &written).unwrap();
     (config, written)
+}
+
+#[test]
+#[ignore = "needs an unlocked Secret Service and python3; .ci/run has both"]
+fn a_key_that_is_asked_for_is_tested_and_never_shown() {
+    let site = site();
+    fs::write(site.path("drive.py"), PTY).unwrap();
+    let base_url = site.base_url();
+    let script = format!(
+        "python3 drive.py 2 {JIRA_SITE} nobody@x.example n 'a b' wrong-key -- \
+         \"$PROGRAM\" auth login asked --base-url {base_url}"
+    );
+    let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
+    let seen = String::from_utf8(run.stdout.clone()).unwrap();
+    for words in [
+        "Key of `asked`",
+        "holds blanks",
+        "does not work, so it is not kept",
+    ] {
+        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
+    }
+    assert!(!seen.contains("wrong-key"), "{seen}");
+    assert_eq!((run.code, look_up("asked").as_str()), (4, ""));
 }
 
 /// A site whose configuration names no source yet: login adds it.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use atlaudit::sandbox::API_KEY;
 
-use crate::support::{Site, org_ids, small};
+use crate::support::{Run, Site, org_ids, small};
 
 fn site() -> Site {
     Site::new(small(30, 30))
@@ -52,6 +52,54 @@ fn an_unknown_source() {
     site.run(&["pull", "acmee"])
         .refused(6, &["`acmee`", "acme"]);
     nothing_was_asked(&site);
+}
+
+#[test]
+fn nothing_is_configured_yet() {
+    let mut site = site();
+    site.forget_sources();
+    for args in [
+        &["pull"][..],
+        &["check"],
+        &["status"],
+        &["follow"],
+        &["pull", "acme"],
+        &["export", "acme", "--since", "7d", "--output", "x"],
+    ] {
+        let words = [
+            "nothing is configured yet",
+            "config.toml names no source",
+            "ATLAUDIT_API_KEY",
+            "`atlaudit auth login NAME`",
+            "`atlaudit demo`",
+        ];
+        site.run(args).refused(6, &words);
+    }
+    let mut command = site.command(&["pull"]);
+    let file = site.path("home/.config/atlaudit/config.toml");
+    fs::remove_file(&file).unwrap();
+    let run = Run::from(command.output().unwrap());
+    run.refused(6, &[&format!("there is no {}", file.display())]);
+    // Half of it is known: what is missing is told.
+    site.set_env("ATLAUDIT_ORG_ID", "o1");
+    site.run(&["pull"])
+        .refused(4, &["`org`", "ATLAUDIT_API_KEY"]);
+    nothing_was_asked(&site);
+    assert!(!site.state().exists());
+}
+
+#[test]
+fn a_logout_of_what_the_keyring_never_held() {
+    let mut site = site();
+    site.run(&["auth", "logout", "acmee"])
+        .refused(6, &["there is no source `acmee`", "did you mean `acme`"]);
+    site.run(&["auth", "logout", "acme"]).refused(
+        6,
+        &["`acme` keeps its key in env:ACME_KEY", "remove it there"],
+    );
+    site.set("acme", "credential", "keyring");
+    site.run(&["auth", "logout", "acme"])
+        .refused(4, &["`acme`", "keyring"]);
 }
 
 #[test]

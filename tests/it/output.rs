@@ -8,7 +8,7 @@ use atlaudit::sandbox::Api;
 use chrono::Utc;
 use serde_json::Value;
 
-use crate::support::{Run, Site, files, org_ids, small, status};
+use crate::support::{Run, Site, files, org_ids, small, status, unpacked};
 
 fn site() -> Site {
     Site::new(small(60, 30))
@@ -211,6 +211,43 @@ fn a_dry_run_asks_nothing_and_moves_nothing() {
     );
     assert!(files(&site.state()) == state);
     assert_eq!(site.control.requests().len(), asked);
+}
+
+#[test]
+fn a_typed_name_says_how_the_file_is_packed() {
+    let mut site = site();
+    for name in ["one.jsonl.gz", "one.jsonl.zst"] {
+        site.ok(&["pull", "acme", "--since", "31d", "-o", name]);
+        let text = unpacked(&site.path(name));
+        assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 60);
+        site.ok(&["convert", name, "-o", &format!("again-{name}")]);
+        assert_eq!(
+            unpacked(&site.path(&format!("again-{name}"))).len(),
+            text.len()
+        );
+    }
+    let said = ["two.jsonl.gz", "named as gzip", "--compression gzip"];
+    let none = ["--compression", "none", "-o", "two.jsonl.gz"];
+    site.run(&[&["pull", "acme"][..], &none].concat())
+        .refused(6, &said);
+    site.run(&[&["convert", "one.jsonl.gz"][..], &none].concat())
+        .refused(6, &said);
+    site.set_output("path", "{source}-two.jsonl.gz");
+    site.run(&["pull", "acme"]).refused(6, &said);
+    assert!(!site.path("two.jsonl.gz").exists());
+    // What a flag puts elsewhere for once is not packed by the name in the file.
+    assert_eq!(site.ok(&["pull", "acme", "-o", "-"]).ids().len(), 60);
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file() {
+    let site = site();
+    let folder = site.path("");
+    let folder = folder.to_str().unwrap().trim_end_matches('/');
+    site.run(&["pull", "acme", "-o", folder]).refused(
+        8,
+        &["name a file in it", &format!("`{folder}/{{source}}.jsonl`")],
+    );
 }
 
 #[test]

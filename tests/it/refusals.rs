@@ -1,5 +1,8 @@
 //! What a server refuses or garbles: the right exit code, one error with a hint, no output.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use atlaudit::sandbox::{API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN};
 
 use crate::support::{Run, Site, each_once, jira_ids, org_ids, small, status};
@@ -40,6 +43,29 @@ fn a_wrong_key() {
         .refused(4, &["`acme`", "401", "organization API key"]);
     site.run(&["pull", "acme-jira"])
         .refused(4, &["`acme-jira`", "401", "email"]);
+}
+
+#[test]
+fn a_refused_key_is_put_right_where_it_is_kept() {
+    let mut site = site();
+    let file = site.path("key");
+    std::fs::write(&file, "another-key").unwrap();
+    std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    let written = format!("write a new one into {}", file.display());
+    let kept_in = format!("file:{}", file.display());
+    site.set_env("ACME_KEY", "another-key");
+    for (credential, remedy) in [
+        ("env:ACME_KEY", "set the variable ACME_KEY to a new one"),
+        (&kept_in, &written),
+        ("command:echo another-key", "have `echo` print a new one"),
+    ] {
+        site.set("acme", "credential", credential);
+        let run = site.run(&["pull", "acme"]);
+        run.refused(4, &["neither expired nor been revoked", remedy]);
+        assert!(!run.stderr.contains("auth login"), "{}", run.stderr);
+        let run = site.run(&["check", "acme"]);
+        assert!(String::from_utf8(run.stdout).unwrap().contains(remedy));
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::process::Command;
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, Fault};
+use atlaudit::sandbox::{Api, Fault, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Site, eventually, files, org_ids, small};
+use crate::support::{Outputs, Site, eventually, files, org_ids, small};
 
 fn site() -> Site {
     Site::new(small(60, 10))
@@ -174,6 +174,44 @@ fn another_organization_under_the_same_name_is_refused() {
         of.cloned().collect()
     };
     assert!(checkpoint(&before) == checkpoint(&after));
+}
+
+/// Nothing was ever read of the wrong one: it binds neither the source nor its file.
+#[test]
+fn a_wrong_organization_that_answered_nothing_can_be_put_right() {
+    for output in ["-", "{source}.jsonl", "{source}.jsonl.gz"] {
+        let mut site = site();
+        site.set_output("path", output);
+        if output.ends_with(".gz") {
+            site.set_output("compression", "gzip");
+        }
+        site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
+        assert_eq!(site.run(&["pull", "acme"]).code, 4);
+        assert!(site.state().join("acme.json").exists(), "{output}");
+        site.set("acme", "org_id", ORG_ID);
+        let printed = site.ok(&["pull", "acme"]);
+        let written = match output {
+            "-" => printed,
+            _ => Outputs::new(site.path(""), "acme").read(),
+        };
+        assert_eq!(written.ids(), org_ids(&site.control.org_ids()), "{output}");
+        assert!(site.ok(&["pull", "acme"]).stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_one_off_keeps_the_account_of_a_file_that_a_wrong_organization_opened() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
+    assert_eq!(site.run(&["pull", "acme"]).code, 4);
+    site.set("acme", "org_id", ORG_ID);
+    site.ok(&["pull", "acme", "--since", "31d"]);
+    let once = site.read("acme.jsonl").ids();
+    assert_eq!(once, org_ids(&site.control.org_ids()));
+    // Its lines are vouched for, and the first pull writes its own behind them.
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme.jsonl").ids(), [once.clone(), once].concat());
 }
 
 #[test]

@@ -188,6 +188,8 @@ fn what_makes_no_window_is_refused() {
     site.run(&["pull", "--since", "1h", "--until", "1h"])
         .refused(2, &["not before"]);
     since("2999-01-01").refused(2, &["not before now"]);
+    site.run(&["pull", "acme", "--until", "2999-01-01"])
+        .refused(2, &["has not begun", "give `--since` too"]);
     for bad in ["yesterday", "2026-11-01T08:00:00", "2026-13-01", "7"] {
         refused(&since(bad), "RFC 3339");
     }

@@ -42,6 +42,10 @@ pub async fn login(
         false => Some(Terminal::open().map_err(|error| unasked(&error))?),
     };
     let mut person = person.as_mut().map(|terminal| terminal as &mut dyn Ask);
+    if person.is_some() {
+        // Before anybody looks for the key, and types it in vain.
+        keyring::look_for(&request.name).await?;
+    }
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
     let old = credentials::load(&request.source, env).await.ok();
     let mut credential = Credential {
@@ -115,7 +119,7 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            ask::until(person, &question, field::org_id).map_err(|error| unasked(&error))?
+            ask::until(person, &question, field::org_uuid).map_err(|error| unasked(&error))?
         }
         (Err(error), _) => return Err(error),
     };

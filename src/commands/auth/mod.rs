@@ -10,11 +10,11 @@ pub use status::status;
 use std::time::Duration;
 
 use crate::commands::connect::Connector;
+use crate::config::request::LogoutRequest;
 use crate::config::settings::SourceSettings;
 use crate::credentials::{Credential, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::name::SourceName;
 use crate::state::lookups::Lookups;
 use crate::telemetry::console::{Console, Level, Message};
 
@@ -43,8 +43,14 @@ fn impatient(source: &SourceSettings) -> SourceSettings {
 ///
 /// # Errors
 /// The keyring cannot be reached, or holds no such key.
-pub async fn logout(name: &SourceName, console: &Console) -> Result<(), AppError> {
-    if !keyring::delete(name).await? {
+pub async fn logout(request: LogoutRequest, console: &Console) -> Result<(), AppError> {
+    let name = &request.name;
+    let deleted = keyring::delete(name).await;
+    if let (Ok(false) | Err(_), Some(why)) = (&deleted, &request.otherwise) {
+        let told = AppError::new(Exit::Config, why.to_string());
+        return Err(told.hint(why.hint_text().unwrap_or_default()));
+    }
+    if !deleted? {
         return Err(AppError::new(
             Exit::Credential,
             format!("the keyring holds no key of `{name}`"),

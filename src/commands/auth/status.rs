@@ -59,7 +59,7 @@ pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result
         }
         if let Err(error) = tested {
             worst = worst.worst(error.exit());
-            told.push(Ok(error.of_source(source.name.as_str())));
+            told.push(Ok(error.of_settings(source)));
         }
     }
     // Behind the table, which they would tear.

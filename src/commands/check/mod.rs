@@ -27,9 +27,9 @@ pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result
             .all_steps()
             .await
             .err();
+        let failed = failed.map(|error| error.of_settings(source));
         account.end(failed.as_ref())?;
         if let Some(error) = failed {
-            let error = error.of_source(source.name.as_str());
             if !env.stdout_is_terminal {
                 error.tell(console);
             }

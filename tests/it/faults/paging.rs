@@ -146,7 +146,7 @@ fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
         |bench, revoked| {
             bench.site.control.script(bench.api, Fault::Pass);
             bench.script_forever(revoked.clone());
-            let run = bench.pull(&fails(4, &["401", "refuses the credential", "auth login"]));
+            let run = bench.pull(&fails(4, &["401", "refuses the credential", "revoked"]));
             assert!(run.stdout.is_empty());
             let two_pages = match bench.api {
                 Api::OrgEvents => &bench.served()[..20],

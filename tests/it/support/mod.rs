@@ -5,7 +5,7 @@ mod prometheus;
 mod run;
 mod site;
 
-pub use output::Outputs;
+pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};
 pub use site::{Running, Site, blank, small};
