@@ -1,6 +1,8 @@
 //! Owns what a kept line is: a normalized event, which says itself where its record comes from, or a
 //! raw record, which does not.
 
+use std::rc::Rc;
+
 use crate::config::request::RawLines;
 use crate::model::event::SCHEMA;
 use crate::model::json::{Document, Node};
@@ -32,18 +34,18 @@ pub struct Reader {
     /// The type of raw lines, where the user says it.
     kind: Option<SourceKind>,
     /// The origins of raw lines, one for each type; their sites may be missing.
-    origins: [Origin; SourceKind::ALL.len()],
+    origins: [Rc<Origin>; SourceKind::ALL.len()],
     /// The `source` of the last normalized line, as text and read: most lines repeat it.
-    last: (String, Origin),
+    last: (String, Rc<Origin>),
 }
 
 /// A record that was kept, and what was kept beside it.
 #[derive(Debug)]
-pub struct Kept<'a> {
+pub struct Kept {
     /// The source's object.
     pub record: Record,
     /// Where it comes from.
-    pub origin: &'a Origin,
+    pub origin: Rc<Origin>,
     /// The id and the time of receipt that it had as an event: an id cannot always be made again from
     /// the record, and that time never.
     pub event: Option<(String, Timestamp)>,
@@ -82,7 +84,7 @@ impl Reader {
     pub fn new(raw: &RawLines) -> Reader {
         let origins = SourceKind::ALL.map(|kind| {
             let is_org = kind == SourceKind::OrgEvents;
-            Origin {
+            Rc::new(Origin {
                 name: match &raw.name {
                     Some(name) => name.as_str().to_owned(),
                     None => kind.as_str().to_owned(),
@@ -91,7 +93,7 @@ impl Reader {
                 org_id: raw.org_id.clone().filter(|_| is_org),
                 site: raw.site.clone().filter(|_| !is_org),
                 reader: None,
-            }
+            })
         });
         let [first, ..] = &origins;
         Reader {
@@ -105,7 +107,7 @@ impl Reader {
     ///
     /// # Errors
     /// It is nothing that can be rendered again.
-    pub fn read(&mut self, doc: Document) -> Result<Kept<'_>, Unfit> {
+    pub fn read(&mut self, doc: Document) -> Result<Kept, Unfit> {
         let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
         let shape = match attributes.is_some_and(Node::is_object) {
             true => Some(SourceKind::OrgEvents),
@@ -120,7 +122,7 @@ impl Reader {
     }
 
     /// What a raw line is that looks like a record of the type `shape`.
-    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<Kept<'_>, Unfit> {
+    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<Kept, Unfit> {
         let kind = match (shape, self.kind) {
             (Some(shape), Some(said)) if shape != said => {
                 return Err(Unfit::OtherType { shape, said });
@@ -132,12 +134,12 @@ impl Reader {
         let origin = self.origins.iter().find(|origin| origin.kind == kind);
         Ok(Kept {
             record: source::record_of(kind, doc),
-            origin: origin.ok_or(Unfit::Unknown)?,
+            origin: Rc::clone(origin.ok_or(Unfit::Unknown)?),
             event: None,
         })
     }
 
-    fn event(&mut self, doc: &Document) -> Result<Kept<'_>, Unfit> {
+    fn event(&mut self, doc: &Document) -> Result<Kept, Unfit> {
         let root = doc.root();
         let id = root.text_of("id").ok_or(Unfit::Without("id"))?.into_owned();
         let observed = root
@@ -147,9 +149,9 @@ impl Reader {
         let raw = doc.part(value(root, "raw").ok_or(Unfit::Without("raw"))?);
         let source = root.get("source").ok_or(Unfit::Without("source"))?;
         if self.last.0 != source.raw() {
-            self.last = (source.raw().to_owned(), origin(source)?);
+            self.last = (source.raw().to_owned(), Rc::new(origin(source)?));
         }
-        let origin = &self.last.1;
+        let origin = Rc::clone(&self.last.1);
         Ok(Kept {
             record: source::record_of(origin.kind, raw),
             origin,

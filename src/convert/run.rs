@@ -11,7 +11,7 @@ use crate::convert::input::{open, reason};
 use crate::convert::kept::{Kept, Reader};
 use crate::convert::lines::{Line, Lines};
 use crate::convert::text::checked;
-use crate::model::event::{Text, UNPARSED};
+use crate::model::event::{Event, Text, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise;
@@ -21,6 +21,10 @@ use crate::source::{Identity, Numbering};
 
 /// Rendered bytes that are handed on at once, at the latest.
 const BATCH: usize = 256 * 1024;
+
+/// Records that are read before they are rendered. The code of one step fills the processor's nearest memory: many
+/// records through one step, and then the next, do not drive each other's code out.
+const AT_ONCE: usize = 16;
 
 /// Bytes that make a commit due: what goes packed to standard output is held until then.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
@@ -100,6 +104,8 @@ pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
         format: request.output.format,
         now: request.now,
         terms,
+        waiting: Vec::with_capacity(AT_ONCE),
+        waiting_bytes: 0,
         out: Vec::new(),
         uncommitted: 0,
         tally: Tally::default(),
@@ -113,12 +119,24 @@ pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
     Ok(run.tally)
 }
 
+/// A record on its way.
+struct Waiting {
+    /// Of which line.
+    number: u64,
+    is_mended: bool,
+    kept: Kept,
+}
+
 struct Run<'a> {
     terms: Terms<'a>,
     reader: Reader,
     numbering: Numbering,
     format: Format,
     now: Timestamp,
+    /// What was read and is not rendered yet.
+    waiting: Vec<Waiting>,
+    /// The bytes of its records: a line may be huge.
+    waiting_bytes: usize,
     /// Rendered lines on their way out; kept for its allocation.
     out: Vec<u8>,
     uncommitted: usize,
@@ -158,10 +176,12 @@ impl Run<'_> {
                 self.hand_on()?;
             }
         }
+        self.render(input);
         match read {
             Ok(0) => {
                 if let Some(line) = lines.last() {
                     self.line(input, line)?;
+                    self.render(input);
                 }
                 return Ok(false);
             }
@@ -181,20 +201,28 @@ impl Run<'_> {
 
     fn line(&mut self, input: &Input, line: Line) -> Result<(), ConvertError> {
         let number = line.number;
-        let why = match line.text {
-            Ok(text) => match self.text(input, number, text)? {
-                Ok(()) => return Ok(()),
-                Err(why) => why,
-            },
-            Err(too_long) => format!("it is longer than {} MiB", too_long.limit >> 20),
+        let read = match line.text {
+            Ok(text) => self.read(input, number, text),
+            Err(too_long) => Ok(Err(format!(
+                "it is longer than {} MiB",
+                too_long.limit >> 20
+            ))),
         };
-        self.tally.lines_lost += 1;
-        (self.terms.tell)(Trouble::Line(input, number, why));
+        let has_room = self.waiting.len() < AT_ONCE && self.waiting_bytes < BATCH;
+        if matches!(read, Ok(Ok(()))) && has_room {
+            return Ok(());
+        }
+        // What came before a line that is told of is told and written before it.
+        self.render(input);
+        if let Err(why) = read? {
+            self.tally.lines_lost += 1;
+            (self.terms.tell)(Trouble::Line(input, number, why));
+        }
         Ok(())
     }
 
-    /// Converts one line; the inner error is why it cannot be read.
-    fn text(
+    /// Reads one line; the inner error is why it cannot be read.
+    fn read(
         &mut self,
         input: &Input,
         number: u64,
@@ -216,16 +244,37 @@ impl Run<'_> {
         if kept.event.is_none() && Identity::of(kept.origin.kind) == Identity::Content {
             self.numbering.number(&mut kept.record);
         }
-        if line.is_mended {
-            (self.terms.tell)(Trouble::Mended(input, number));
-        }
-        let is_parsed = append(self.format, kept, self.now, &mut self.out);
-        if !is_parsed && self.format != Format::Raw {
-            self.tally.unparsed += 1;
-            (self.terms.tell)(Trouble::Unparsed(input, number));
-        }
-        self.tally.events += 1;
+        self.waiting_bytes += kept.record.doc.text().len();
+        self.waiting.push(Waiting {
+            number,
+            is_mended: line.is_mended,
+            kept,
+        });
         Ok(Ok(()))
+    }
+
+    /// Renders all that waits.
+    fn render(&mut self, input: &Input) {
+        let events: Vec<Event<'_>> = self
+            .waiting
+            .iter()
+            .map(|waiting| event(&waiting.kept, self.now))
+            .collect();
+        for (waiting, event) in self.waiting.iter().zip(&events) {
+            if waiting.is_mended {
+                (self.terms.tell)(Trouble::Mended(input, waiting.number));
+            }
+            render::line(self.format, event, &waiting.kept.record, &mut self.out);
+            let is_parsed = event.action != Text::Borrowed(UNPARSED);
+            if !is_parsed && self.format != Format::Raw {
+                self.tally.unparsed += 1;
+                (self.terms.tell)(Trouble::Unparsed(input, waiting.number));
+            }
+            self.tally.events += 1;
+        }
+        drop(events);
+        self.waiting.clear();
+        self.waiting_bytes = 0;
     }
 
     fn hand_on(&mut self) -> Result<(), SinkError> {
@@ -243,14 +292,12 @@ impl Run<'_> {
     }
 }
 
-/// Renders what was kept; gives whether its action could be read.
-fn append(format: Format, kept: Kept<'_>, now: Timestamp, out: &mut Vec<u8>) -> bool {
-    let (id, observed) = kept.event.unzip();
-    let mut event = normalise::normalise(kept.origin, &kept.record, observed.unwrap_or(now));
-    if let Some(id) = id {
-        event.id = id;
+/// The event of what was kept.
+fn event(kept: &Kept, now: Timestamp) -> Event<'_> {
+    let observed = kept.event.as_ref().map_or(now, |(_, observed)| *observed);
+    let mut event = normalise::normalise(&kept.origin, &kept.record, observed);
+    if let Some((id, _)) = &kept.event {
+        event.id.clone_from(id);
     }
-    let is_parsed = event.action != Text::Borrowed(UNPARSED);
-    render::line(format, &event, &kept.record, out);
-    is_parsed
+    event
 }
