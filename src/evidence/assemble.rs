@@ -75,6 +75,7 @@ fn source(facts: &SourceFacts, found: &Found) -> SourceEntry {
             read_again: pages.served.saturating_sub(known),
             written,
             unparsed: events.unparsed,
+            out_of_order: events.out_of_order,
         },
         first: events.first,
         last: events.last,

@@ -49,7 +49,7 @@ impl PackedLines {
     }
 
     fn with(path: &Path, longest: usize) -> io::Result<PackedLines> {
-        let mut packed = BufReader::with_capacity(PIECE, Summing::new(File::open(path)?));
+        let mut packed = BufReader::with_capacity(PIECE, Summing::new(plain(path)?));
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
@@ -120,6 +120,17 @@ pub fn reason(error: &io::Error) -> String {
         ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
         _ if error.raw_os_error().is_some() => error.to_string(),
         _ => format!("what is packed in it is damaged ({error})"),
+    }
+}
+
+/// Opens a plain file and nothing else: to open a pipe could wait for ever, and a link leads elsewhere.
+///
+/// # Errors
+/// It cannot be opened, or is something else.
+pub fn plain(path: &Path) -> io::Result<File> {
+    match std::fs::symlink_metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("it is not a plain file")),
     }
 }
 

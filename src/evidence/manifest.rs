@@ -98,6 +98,8 @@ pub struct Counts {
     pub written: u64,
     /// Of the written, those that could not be understood: their raw text is all there is of them.
     pub unparsed: u64,
+    /// Of the written, those that stand behind one of a later time: in the order in which their source gave them.
+    pub out_of_order: u64,
 }
 
 /// An attempt that brought no page.

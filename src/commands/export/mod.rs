@@ -25,7 +25,7 @@ use crate::evidence::facts::{Facts, SourceFacts};
 use crate::evidence::manifest::Manifest;
 use crate::evidence::request::Wanted;
 use crate::exit::Exit;
-use crate::model::time::Window;
+use crate::model::time::{TypedTime, Window, whole_millis};
 use crate::pipeline::exported::Export;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::Course;
@@ -79,7 +79,8 @@ pub async fn make(
     let read = read(request, &folder, env, console).await;
     let sources = facts(request, &folder, &read.reports)?;
     folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
-    if request.keep_bodies && folder.request.runs.len() > 1 {
+    // An answer that came while the run ended was kept, and is told of by no line.
+    if request.keep_bodies {
         bodies::forget_unnamed(&request.sources, folder.path())?;
     }
     let facts = Facts {
@@ -107,9 +108,14 @@ fn finish(folder: Folder, manifest: &Manifest) -> Result<(), AppError> {
 
 fn wanted(request: &ExportRequest) -> Wanted {
     let names = request.sources.iter();
+    // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
+    let whole = |typed: TypedTime| match typed {
+        TypedTime::At(time) => TypedTime::At(whole_millis(time)),
+        ago => ago,
+    };
     Wanted {
-        since: request.since,
-        until: request.until,
+        since: whole(request.since),
+        until: request.until.map(whole),
         sources: names.map(|source| source.name.to_string()).collect(),
         keep_bodies: request.keep_bodies,
     }
@@ -217,7 +223,11 @@ fn facts(
             asked,
         ))
     });
-    known.collect()
+    let mut known = known.collect::<Result<Vec<SourceFacts>, AppError>>()?;
+    // The configuration may have been sorted anew since the first run.
+    let asked = &folder.request.asked.sources;
+    known.sort_by_key(|source| asked.iter().position(|name| *name == source.name));
+    Ok(known)
 }
 
 fn still_written(error: StateError) -> AppError {

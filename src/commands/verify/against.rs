@@ -1,7 +1,6 @@
 //! Owns `verify --against-source`: reads the window of an export again, into a folder that is gone afterwards, and tells
 //! what the sources show otherwise by now.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::error::AppError;
 use crate::evidence::against::{self, Named, Since};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::Manifest;
+use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
 use crate::telemetry::console::{Console, Level, Message};
@@ -94,9 +94,7 @@ pub async fn compare(
 }
 
 fn manifest(dir: &Path) -> Result<Manifest, AppError> {
-    let text = fs::read(dir.join("manifest.json")).ok();
-    let manifest = text.and_then(|text| serde_json::from_slice(&text).ok());
-    manifest.ok_or_else(|| {
+    verify::manifest(dir).ok_or_else(|| {
         AppError::new(
             Exit::Different,
             "without its manifest the export cannot be compared with its sources",

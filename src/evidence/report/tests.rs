@@ -41,7 +41,7 @@ fn entry(name: &str, file: &str, lines: usize) -> Value {
         "name": name, "type": "org-events", "org_id": "org-1", "base_url": "https://api.example/", "credential": "keyring",
         "complete": true, "order": "processed_time", "windows": [], "gaps": [], "dropped": {"repeats": 1, "outside": 2},
         "counts": {"responses": 2, "pages": 1, "served": lines + 6, "repeats": 1, "outside": 2, "read_again": 3,
-            "written": lines, "unparsed": 0},
+            "written": lines, "unparsed": 0, "out_of_order": 0},
         "retries": [{"at": "2026-11-20T10:00:03Z", "line": 1, "status": 429, "error": "too many requests", "waited_ms": 4_500}],
         "waited_ms": 4_500, "events": chained, "pages": chained,
     })

@@ -27,6 +27,8 @@ pub struct EventsSurvey {
     pub last: Option<Timestamp>,
     /// Events that could not be understood.
     pub unparsed: u64,
+    /// Events that are placed before one above them: their source gave them in that order.
+    pub out_of_order: u64,
     /// What is wrong with it.
     pub troubles: Troubles,
     /// Whether it could not be read to its end.
@@ -40,6 +42,7 @@ pub struct Surveyor<'a> {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     unparsed: u64,
+    out_of_order: u64,
     troubles: Troubles,
     latest: Option<Timestamp>,
     /// All that grows with the events: 16 bytes each.
@@ -58,6 +61,7 @@ impl<'a> Surveyor<'a> {
             first: None,
             last: None,
             unparsed: 0,
+            out_of_order: 0,
             troubles: Troubles::default(),
             latest: None,
             ids: QuickMap::default(),
@@ -117,7 +121,7 @@ impl<'a> Surveyor<'a> {
         // Of an event without a time nobody can say where it belongs.
         if let Some(position) = position {
             if self.latest.is_some_and(|latest| position < latest) {
-                self.troubles.add(number, What::Disorder(written(position)));
+                self.out_of_order += 1;
             }
             self.latest = self.latest.max(Some(position));
         }
@@ -135,6 +139,7 @@ impl<'a> Surveyor<'a> {
             first: self.first,
             last: self.last,
             unparsed: self.unparsed,
+            out_of_order: self.out_of_order,
             troubles: self.troubles,
             is_broken,
         }

@@ -21,8 +21,6 @@ pub enum What {
     NoId,
     /// An event whose id an earlier line has.
     Repeated(String),
-    /// An event that is placed before the one above it.
-    Disorder(String),
     /// An event from outside of the window.
     Outside(String),
     /// An event of another source.
@@ -50,7 +48,6 @@ impl What {
             What::Unreadable(_) => "lines that cannot be read",
             What::NoId => "events without an id",
             What::Repeated(_) => "repeated ids",
-            What::Disorder(_) => "lines out of order",
             What::Outside(_) => "times outside of the window",
             What::Alien(_) => "events of another source",
             What::Misnumbered(_) => "answers with another number",
@@ -70,7 +67,6 @@ impl fmt::Display for What {
             What::Unreadable(why) => write!(f, "cannot be read: {why}"),
             What::NoId => f.write_str("the event has no id"),
             What::Repeated(id) => write!(f, "repeats the id `{id}` of a line above"),
-            What::Disorder(time) => write!(f, "its time {time} is before that of a line above"),
             What::Outside(time) => write!(f, "its time {time} is outside of the window"),
             What::Alien(name) => write!(f, "the event is of the source `{name}`"),
             What::Misnumbered(number) => write!(f, "the answer has the number {number}"),

@@ -135,7 +135,7 @@ enum Of {
     Both,
 }
 
-fn counts(said: &Counts, made: &Counts) -> [(&'static str, Of, u64, u64); 6] {
+fn counts(said: &Counts, made: &Counts) -> [(&'static str, Of, u64, u64); 7] {
     [
         ("responses", Of::Pages, said.responses, made.responses),
         ("pages", Of::Pages, said.pages, made.pages),
@@ -143,5 +143,11 @@ fn counts(said: &Counts, made: &Counts) -> [(&'static str, Of, u64, u64); 6] {
         ("read_again", Of::Both, said.read_again, made.read_again),
         ("written", Of::Events, said.written, made.written),
         ("unparsed", Of::Events, said.unparsed, made.unparsed),
+        (
+            "out_of_order",
+            Of::Events,
+            said.out_of_order,
+            made.out_of_order,
+        ),
     ]
 }

@@ -1,19 +1,19 @@
 //! Owns the reading of the manifest and the sums, whatever they hold.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{Check, MANIFEST, Manifest, Place, SUMS};
+use crate::evidence::lines::plain;
 use crate::evidence::manifest::SCHEMA;
 use crate::evidence::sums::{self, Sum};
 use crate::model::text::printable;
 
 /// The longest manifest or sums that are read: some hundred bytes for each file and each thousand events.
-pub const LARGEST: u64 = 512 * 1024 * 1024;
+pub const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Lines that are told each.
 const TOLD: u64 = 10;
@@ -32,9 +32,7 @@ pub struct Sums {
 /// What the file holds; refused where that is more than anyone would write there.
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(largest + 1)
-        .read_to_end(&mut bytes)?;
+    plain(path)?.take(largest + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > largest {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),

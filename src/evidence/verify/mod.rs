@@ -199,6 +199,12 @@ impl Check<'_> {
     }
 }
 
+/// The manifest of the export in `dir`, if it has one that can be read.
+pub fn manifest(dir: &Path) -> Option<Manifest> {
+    let text = load::read(&dir.join(MANIFEST), load::LARGEST).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 #[cfg(test)]
 mod manifest_tests;
 #[cfg(test)]

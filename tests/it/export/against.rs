@@ -93,6 +93,18 @@ fn what_vanished_or_changed_is_named_beside_what_is_wrong_with_the_export() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_file_keeps_nobody_waiting() {
+    let site = exported();
+    for file in ["case/events/acme.jsonl.zst", "case/manifest.json"] {
+        let path = site.path(file);
+        fs::remove_file(&path).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        assert_eq!(verify(&site, &["acme"]).code, 9, "{file}");
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_says_why() {
     let mut site = exported();
     assert_eq!(

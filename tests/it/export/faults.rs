@@ -87,9 +87,10 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     let told = case.source("acme");
     assert_eq!(told["complete"], false);
     let gap = &told["gaps"][0];
-    assert_eq!(gap["from"], told["windows"][0]["to"]);
-    assert_eq!(told["windows"][0]["complete"], true);
-    assert_eq!(told["windows"][1]["complete"], false);
+    // What is processed later may have happened at any time of the window: none of it is called read.
+    assert_eq!(gap["from"], told["windows"][0]["from"]);
+    assert_eq!(told["windows"].as_array().unwrap().len(), 1);
+    assert_eq!(told["windows"][0]["complete"], false);
     assert!(gap["why"].as_str().unwrap().contains("503"), "{gap}");
     assert_eq!(case.source("acme-jira")["complete"], true);
     assert_eq!(case.lines("acme").len(), 20);
