@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::settings::{Route, Target};
@@ -94,6 +95,7 @@ impl Connected {
             room,
             meter,
             transcript,
+            tasks: TaskTracker::new(),
         };
         let fetcher = Fetcher {
             reader: Arc::new(reader),

@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use tokio_util::task::TaskTracker;
+
 use super::*;
 use crate::http::error::TransportError;
 use crate::http::limit::Limits;
@@ -95,6 +97,7 @@ where
         },
         directory: None,
         transcript: None,
+        tasks: TaskTracker::new(),
         meter: Arc::default(),
     };
     Fetcher {

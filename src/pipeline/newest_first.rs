@@ -197,7 +197,7 @@ impl<T: Transport + 'static> Slices<T> {
             is_probe: self.density.span_of(1).is_none(),
         };
         let work = async move { reading.steady().await };
-        Slice::Asked(span, Task::start(&self.done, work))
+        Slice::Asked(span, Task::start(&self.reader.tasks, &self.done, work))
     }
 
     /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio_util::task::TaskTracker;
 
 use crate::http::client::Transport;
 use crate::http::exchange::witnessed;
@@ -45,6 +46,8 @@ pub struct Reader<T> {
     pub directory: Option<Directory<T>>,
     /// Takes down every attempt, where that is wanted.
     pub transcript: Option<Transcript>,
+    /// The tasks that ask for pages on its behalf.
+    pub tasks: TaskTracker,
 }
 
 impl<T: Transport> Reader<T> {
@@ -106,6 +109,13 @@ impl<T: Transport> Reader<T> {
         };
         let page = self.source.read(&place, &response);
         page.map_err(|_| FetchError::Died)
+    }
+
+    /// Returns when none of its tasks is left: those that were aborted end a moment later, and only then have
+    /// told what became of their requests.
+    pub async fn no_task_is_left(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// Whom `records` may mean, as far as that is known or wanted.

@@ -16,7 +16,7 @@ use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::exported::{Export, Whose};
-use crate::pipeline::fetch::{Delivery, Fetcher, Reached};
+use crate::pipeline::fetch::{Delivery, FetchError, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal, Left};
 use crate::pipeline::plan::{self, Plan, Reach};
 use crate::pipeline::report::SourceReport;
@@ -123,6 +123,19 @@ enum End {
     Enough,
 }
 
+/// A run behind its last commit.
+struct Ended {
+    writer: Writer,
+    /// How far the reading came.
+    fetched: Result<Reached, FetchError>,
+    /// How far the writing came.
+    written: Result<End, RunError>,
+    /// Whether what was written is durable.
+    committed: Result<(), RunError>,
+    /// Whether everything there was is.
+    is_all: bool,
+}
+
 /// How far the source reaches back and ahead.
 pub fn reach(settings: &SourceSettings) -> Reach {
     Reach {
@@ -179,25 +192,23 @@ async fn pull_into<T: Transport + 'static>(
             () = listener.closed() => Ok(Reached::Unheard),
         }
     };
-    let (fetched, written) = in_time(&run.stop, async { tokio::join!(fetching, writing) }).await?;
-    let (mut writer, written) = written?;
-    let is_all = matches!((&fetched, &written), (Ok(Reached::End), Ok(End::All)));
-    if is_all {
-        writer.complete(run.start);
-    }
-    let committed = match &written {
-        Ok(_) => block_in_place(|| writer.finish()),
-        Err(_) => Ok(()),
+    let ended = async {
+        let (fetched, written) = tokio::join!(fetching, writing);
+        // Only then has every request told what became of it.
+        run.fetcher.reader.no_task_is_left().await;
+        let (writer, written) = written?;
+        finished(writer, fetched, written, run.start).await
     };
-    report.count(writer.committed(), &run.fetcher.reader.meter);
-    report.complete = is_all && committed.is_ok();
+    let ended = in_time(&run.stop, ended).await??;
+    report.count(ended.writer.committed(), &run.fetcher.reader.meter);
+    report.complete = ended.is_all;
     if report.complete {
-        tell_of_silence(run, &writer, report);
+        tell_of_silence(run, &ended.writer, report);
     }
-    *left = writer.leave();
-    let end = written?;
-    let reached = fetched?;
-    committed?;
+    *left = ended.writer.leave();
+    let end = ended.written?;
+    let reached = ended.fetched?;
+    ended.committed?;
     if (reached, end) == (Reached::EmptyPages, End::All) {
         report.warnings.push(EMPTY_PAGES.to_owned());
     }
@@ -222,6 +233,33 @@ fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceRe
 /// Opens the output on a thread that may block: a named pipe waits for its reader.
 async fn opened(mut writer: Writer) -> Result<Writer, RunError> {
     tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
+}
+
+/// Commits for the last time, on a thread that may block; not where the output has failed.
+async fn finished(
+    mut writer: Writer,
+    fetched: Result<Reached, FetchError>,
+    written: Result<End, RunError>,
+    start: Timestamp,
+) -> Result<Ended, RunError> {
+    let finish = move || {
+        let is_all = matches!((&fetched, &written), (Ok(Reached::End), Ok(End::All)));
+        if is_all {
+            writer.complete(start);
+        }
+        let committed = match &written {
+            Ok(_) | Err(RunError::Interrupted) => writer.finish(),
+            Err(_) => Ok(()),
+        };
+        Ended {
+            writer,
+            fetched,
+            written,
+            is_all: is_all && committed.is_ok(),
+            committed,
+        }
+    };
+    Ok(tokio::task::spawn_blocking(finish).await?)
 }
 
 /// Takes hold of the state, plans, and sets up the writing side.
@@ -352,7 +390,7 @@ fn act(writer: &mut Writer, coming: Next) -> ControlFlow<Result<End, RunError>> 
     let step = match coming {
         Next::Delivery(delivery) => writer.write(delivery),
         Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
-        Next::Stop => return ControlFlow::Break(writer.finish().and(Err(RunError::Interrupted))),
+        Next::Stop => return ControlFlow::Break(Err(RunError::Interrupted)),
         Next::End => return ControlFlow::Break(Ok(End::All)),
     };
     match step {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 /// A task of the runtime, and its result once it is there. Dropped, it is aborted.
@@ -31,8 +32,13 @@ impl<R> Drop for Telling<R> {
 }
 
 impl<R: Send + 'static> Task<R> {
-    /// Starts `work`, and tells `done` at its end. What it logs is of the source that the caller works for.
-    pub fn start(done: &Arc<Notify>, work: impl Future<Output = R> + Send + 'static) -> Task<R> {
+    /// Starts `work` as one of `tasks`, and tells `done` at its end. What it logs is of the source that the caller
+    /// works for.
+    pub fn start(
+        tasks: &TaskTracker,
+        done: &Arc<Notify>,
+        work: impl Future<Output = R> + Send + 'static,
+    ) -> Task<R> {
         let shared = Arc::new(Shared {
             result: Mutex::new(None),
             is_done: AtomicBool::new(false),
@@ -43,7 +49,7 @@ impl<R: Send + 'static> Task<R> {
             *telling.0.slot() = Some(result);
         };
         Task {
-            handle: tokio::spawn(work.in_current_span()).abort_handle(),
+            handle: tasks.spawn(work.in_current_span()).abort_handle(),
             shared,
         }
     }
@@ -79,11 +85,12 @@ mod tests {
     #[tokio::test]
     async fn a_result_waits_and_a_panic_brings_none() {
         let done = Arc::new(Notify::new());
-        let good = Task::start(&done, async { 7 });
+        let tasks = TaskTracker::new();
+        let good = Task::start(&tasks, &done, async { 7 });
         done.notified().await;
         assert!(good.is_done());
         assert_eq!(good.result(), Some(7));
-        let bad = Task::<u8>::start(&done, async { panic!("for a test") });
+        let bad = Task::<u8>::start(&tasks, &done, async { panic!("for a test") });
         done.notified().await;
         assert!(bad.is_done());
         assert_eq!(bad.result(), None);
@@ -92,13 +99,14 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_wants_ends() {
         let (done, kept) = (Arc::new(Notify::new()), Arc::new(()));
-        let held = kept.clone();
-        let task = Task::start(&done, async move {
+        let (tasks, held) = (TaskTracker::new(), kept.clone());
+        let task = Task::start(&tasks, &done, async move {
             std::future::pending::<()>().await;
             drop(held);
         });
         drop(task);
-        done.notified().await;
+        tasks.close();
+        tasks.wait().await;
         assert_eq!(Arc::strong_count(&kept), 1);
     }
 }

@@ -122,7 +122,7 @@ impl Piece {
             progress,
             from: span.from,
             horizon: span.to,
-            task: Task::start(done, reading.read(place)),
+            task: Task::start(&reader.tasks, done, reading.read(place)),
         }
     }
 

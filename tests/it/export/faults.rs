@@ -221,6 +221,34 @@ fn a_signal_ends_it_with_a_manifest_and_the_same_command_goes_on() {
 }
 
 #[test]
+fn an_answer_that_a_signal_overtakes_is_a_line() {
+    let mut site = site(1_000);
+    site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "40");
+    site.control.set_behaviour(|behaviour| {
+        behaviour.jira_latency = Duration::from_millis(400);
+    });
+    let mut running = site.start(&words(&["acme-jira"], "case", &["--keep-bodies"]));
+    // By then several are under way at once.
+    eventually("requests", || {
+        site.control.request_count(Api::JiraAudit) >= 12
+    });
+    running.signal("INT");
+    let run = running.end();
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let case = Case::read(site.path("case"));
+    case.is_sound("after the signal");
+    let (pages, asked) = (
+        case.pages("acme-jira"),
+        site.control.request_count(Api::JiraAudit),
+    );
+    assert!(pages.len() >= asked, "{asked} asked, {}", pages.len());
+    let overtaken = failed(&pages);
+    let overtaken = overtaken.iter().filter(|(status, _)| status.is_none());
+    let n = overtaken.count();
+    assert!(n > 1, "{n}");
+}
+
+#[test]
 fn no_secret_is_in_any_file() {
     let forms = [
         atlaudit::sandbox::API_KEY,
