@@ -145,9 +145,13 @@ impl From<RunError> for AppError {
                 AppError::new(Exit::Incomplete, error.to_string())
                     .hint("what was read before is written; ask for a shorter window, and if it stays so, tell Atlassian support")
             }
-            RunError::Fetch(FetchError::Unsteady) => {
+            RunError::Fetch(FetchError::Unsteady { is_written }) => {
+                let written = match is_written {
+                    true => "what was read is written",
+                    false => "nothing of that span is written, so that each event comes in its order",
+                };
                 AppError::new(Exit::Incomplete, error.to_string())
-                    .hint("what was read is written; run it again when fewer records arrive, and it reads that span once more")
+                    .hint(format!("{written}; run it again when fewer records arrive, and it reads that span once more"))
             }
             RunError::Sink(error) => error.into(),
             RunError::State(error) => error.into(),

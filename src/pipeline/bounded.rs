@@ -30,7 +30,7 @@ pub fn plan(
 }
 
 /// Behind its cursor a stream has only news. Anything else is read by time, and what it begins with may have been
-/// written: of a slice that did not stand still all of it.
+/// written.
 fn goes_on(order: Order, open: &OpenWindow) -> OpenWindow {
     let is_behind_cursor = order == Order::Ascending && open.cursor.is_some();
     OpenWindow {

@@ -69,7 +69,10 @@ pub enum FetchError {
     #[error(
         "records kept arriving while a span of time was read {SLICE_READS} times, so some of it may be missing"
     )]
-    Unsteady,
+    Unsteady {
+        /// Whether what it met is written all the same.
+        is_written: bool,
+    },
     /// A task that read ahead died.
     #[error("a task of the run died")]
     Died,

@@ -13,6 +13,7 @@ use crate::http::retry::Patience;
 use crate::http::room::Room;
 use crate::http::shared::Shared;
 use crate::model::time::{format_millis, parse_api_time};
+use crate::pipeline::transcript::Transcript;
 use crate::source::Source;
 use crate::source::jira_audit::JiraAudit;
 use crate::source::org_events::OrgEvents;
@@ -395,7 +396,10 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
     });
     let (sender, mut receiver) = mpsc::channel(10);
     let result = fetcher.run(vec![jira_window()], None, sender).await;
-    assert!(matches!(result, Err(FetchError::Unsteady)));
+    assert!(matches!(
+        result,
+        Err(FetchError::Unsteady { is_written: true })
+    ));
     let Some(Delivery::Records {
         records,
         then,
@@ -407,5 +411,21 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
     };
     assert!(records.len() > 30 && !passed);
     assert_eq!(then, Some(jira_window()));
+    assert!(receiver.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn evidence_has_no_span_that_never_stood_still() {
+    let mut fetcher = fetcher(jira_source(10), |asked, query| {
+        jira(query, 30 + i64::try_from(asked).unwrap(), 7)
+    });
+    let reader = Arc::get_mut(&mut fetcher.reader).unwrap();
+    reader.transcript = Some(Transcript::new(None));
+    let (sender, mut receiver) = mpsc::channel(10);
+    let result = fetcher.run(vec![jira_window()], None, sender).await;
+    assert!(matches!(
+        result,
+        Err(FetchError::Unsteady { is_written: false })
+    ));
     assert!(receiver.recv().await.is_none());
 }

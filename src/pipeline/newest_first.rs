@@ -129,11 +129,13 @@ impl<T: Transport + 'static> Slices<T> {
                 Some(Part::Unread(_)) | None => return Ok(Reached::End),
             };
             let is_steady = read.is_steady;
-            if !self.hand_on(span, read).await? {
+            // Evidence stays as it is written: what a later run reads of it once more has no place behind it.
+            let is_written = is_steady || !self.reader.is_evidence();
+            if is_written && !self.hand_on(span, read).await? {
                 return Ok(Reached::Unheard);
             }
             if !is_steady {
-                return Err(FetchError::Unsteady);
+                return Err(FetchError::Unsteady { is_written });
             }
         }
     }

@@ -126,6 +126,11 @@ impl<T: Transport> Reader<T> {
         }
     }
 
+    /// Whether what it reads is to prove itself.
+    pub fn is_evidence(&self) -> bool {
+        self.transcript.is_some()
+    }
+
     /// How many requests must be under way at once to use all of the quota.
     pub fn needed_at_once(&self) -> usize {
         let latency = self.meter.quickest_answer().unwrap_or_default();

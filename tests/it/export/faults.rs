@@ -249,6 +249,36 @@ fn an_answer_that_a_signal_overtakes_is_a_line() {
 }
 
 #[test]
+fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
+    let site = site(100);
+    site.control
+        .script_forever(Api::JiraAudit, Fault::Overlap(3));
+    let asked = words(&["acme-jira"], "case", &[]);
+    let run = site.run(&asked);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("kept arriving"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing of that span is written"));
+    let begun = Case::read(site.path("case"));
+    begun.is_sound("unsteady");
+    assert!(begun.lines("acme-jira").is_empty());
+    site.control.clear(Api::JiraAudit);
+    site.ok(&asked);
+    let case = Case::read(site.path("case"));
+    assert!(case.is_complete());
+    case.is_sound("steady");
+    let (since, until) = (
+        &case.manifest["asked"]["since"],
+        &case.manifest["asked"]["until"],
+    );
+    let (since, until) = (since.as_str().unwrap(), until.as_str().unwrap());
+    let through = ["export", "acme-jira", "--since", since, "--until", until];
+    site.ok(&[&through[..], &["--output", "through"]].concat());
+    let through = Case::read(site.path("through"));
+    assert_eq!(case.lines("acme-jira").len(), 100);
+    assert_eq!(case.lines("acme-jira"), through.lines("acme-jira"));
+}
+
+#[test]
 fn no_secret_is_in_any_file() {
     let forms = [
         atlaudit::sandbox::API_KEY,
