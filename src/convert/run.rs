@@ -26,9 +26,6 @@ const BATCH: usize = 256 * 1024;
 /// records through one step, and then the next, do not drive each other's code out.
 const AT_ONCE: usize = 16;
 
-/// Bytes that make a commit due: what goes packed to standard output is held until then.
-const COMMIT_BYTES: usize = 8 * 1024 * 1024;
-
 /// What a conversion is told, and whom it tells.
 pub struct Terms<'a> {
     /// What is read, and in which form it is written.
@@ -284,7 +281,7 @@ impl Run<'_> {
         self.terms.sink.append(&self.out)?;
         self.uncommitted += self.out.len();
         self.out.clear();
-        if self.uncommitted >= COMMIT_BYTES {
+        if self.uncommitted >= self.terms.sink.batch() {
             self.terms.sink.commit()?;
             self.uncommitted = 0;
         }

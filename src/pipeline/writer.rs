@@ -18,10 +18,6 @@ use crate::pipeline::step::{Step, Tally};
 use crate::sink::Sink;
 use crate::telemetry::meter::Meter;
 
-/// Uncommitted bytes that make a commit due: a commit costs two syncs, and what is not committed
-/// is fetched again after a crash.
-const COMMIT_BYTES: usize = 8 * 1024 * 1024;
-
 /// Records that are rendered before their lines are written: their lines are twice as long as they are.
 const AT_ONCE: usize = 64;
 
@@ -50,8 +46,6 @@ pub struct Writer {
     tally: Tally,
     /// The tally as of the last commit.
     committed: Tally,
-    /// [`COMMIT_BYTES`] but for tests.
-    commit_bytes: usize,
     uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
@@ -74,7 +68,6 @@ impl Writer {
             meter,
             tally: Tally::default(),
             committed: Tally::default(),
-            commit_bytes: crash::limit("COMMIT_BYTES", COMMIT_BYTES),
             uncommitted_bytes: 0,
             uncommitted_events: 0,
             oldest_uncommitted: None,
@@ -110,7 +103,8 @@ impl Writer {
             // Answers come also where no event does.
             return self.pages.as_ref().map(|_| COMMIT_AFTER);
         };
-        Some(match self.uncommitted_bytes >= self.commit_bytes {
+        let batch = crash::limit("COMMIT_BYTES", self.sink.batch());
+        Some(match self.uncommitted_bytes >= batch {
             true => Duration::ZERO,
             false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
         })

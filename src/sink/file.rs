@@ -110,6 +110,14 @@ impl Sink for Files {
         Ok(files)
     }
 
+    /// A commit costs two syncs, and a file is cut back.
+    fn batch(&self) -> usize {
+        match self.current.as_ref().is_some_and(Open::is_regular) {
+            true => 32 * 1024 * 1024,
+            false => 8 * 1024 * 1024,
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.current.as_ref().is_some_and(|open| {
             let (rotation, now) = (self.settings.rotation, (self.clock)());

@@ -366,3 +366,85 @@ fn a_device_is_written_and_never_committed() {
     let full = plain(Path::new("/dev/full")).append(b"x\n");
     assert!(matches!(full, Err(SinkError::File { doing: "write", .. })));
 }
+
+/// Numbered lines of all lengths.
+fn many_lines(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
+    let mut lines = Vec::new();
+    while lines.len() < bytes {
+        let line = format!("{}{}\n", lines.len(), "x".repeat(random.usize(..9000)));
+        lines.extend_from_slice(line.as_bytes());
+    }
+    lines
+}
+
+#[test]
+fn much_is_written_byte_for_byte_wherever_it_is_committed() {
+    for seed in 0..8 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let folder = folder();
+        let path = folder.path().join("f.jsonl");
+        let mut sink = plain(&path);
+        let mut expected = Vec::new();
+        for _ in 0..random.usize(1..6) {
+            sink.prepare().unwrap();
+            for _ in 0..random.usize(1..12) {
+                let bytes = random.usize(..700_000);
+                let lines = many_lines(&mut random, bytes);
+                sink.append(&lines).unwrap();
+                expected.extend_from_slice(&lines);
+            }
+            let (_, committed, _) = commit(&mut sink).unwrap();
+            assert_eq!(committed, expected.len() as u64, "{seed}");
+            assert!(fs::read(&path).unwrap() == expected, "{seed}");
+        }
+    }
+}
+
+#[test]
+fn much_is_rotated_and_what_others_do_meanwhile_is_seen() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(7), 3_000_000);
+    let append = |sink: &mut Files| {
+        sink.prepare().unwrap();
+        lines
+            .split_inclusive(|&byte| byte == b'\n')
+            .for_each(|line| sink.append(line).unwrap());
+    };
+    let mut sink = sink(&path, Compression::None, Rotation::Size(3_000_000));
+    append(&mut sink);
+    assert!(sink.is_full());
+    commit(&mut sink);
+    // The next commit's lines are in a file of their own.
+    append(&mut sink);
+    // Somebody appends to it: nothing of ours is lost, nothing of theirs.
+    let mut other = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    other.write_all(b"#").unwrap();
+    append(&mut sink);
+    let (_, committed, _) = commit(&mut sink).unwrap();
+    assert_eq!(committed, 2 * lines.len() as u64 + 1);
+    let mut written = fs::read(&path).unwrap();
+    written.retain(|&byte| byte != b'#');
+    assert!(written == [&lines[..], &lines].concat());
+    let finished = fs::read_dir(folder.path()).unwrap();
+    assert_eq!(finished.count(), 2);
+}
+
+#[test]
+fn much_that_is_cut_by_others_is_told() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(8), 1_500_000);
+    let mut sink = plain(&path);
+    sink.prepare().unwrap();
+    sink.append(&lines).unwrap();
+    sink.append(&lines).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    sink.append(&lines).unwrap();
+    assert!(matches!(sink.commit(), Err(SinkError::Cut { .. })));
+}

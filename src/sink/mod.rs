@@ -4,12 +4,14 @@
 //! A sink is used from a thread that may block.
 
 pub mod bodies;
+mod bulk;
 pub mod exact;
 pub mod file;
 mod identity;
 pub mod lock;
 pub mod mend;
 mod open;
+mod opening;
 pub mod pack;
 pub mod path;
 mod rotation;
@@ -63,6 +65,12 @@ pub trait Sink: Send {
             file.is_open = false;
         }
         Ok(files)
+    }
+
+    /// Bytes that make a commit due. What is not committed is fetched again after a crash; an output that cannot be cut
+    /// back gets it a second time.
+    fn batch(&self) -> usize {
+        8 * 1024 * 1024
     }
 
     /// Whether what was appended should be committed now, so that a new file can be begun.

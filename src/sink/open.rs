@@ -1,9 +1,9 @@
 //! Owns one output file while lines are appended to it.
 
-use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::num::NonZeroU64;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
@@ -12,15 +12,15 @@ use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, Point};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
+use crate::sink::bulk::Bulk;
 use crate::sink::identity::{identity, is_same, tail};
-use crate::sink::lock::lock;
-use crate::sink::mend::mend_last_line;
-use crate::sink::pack::{Packer, packing_of, unpack};
+use crate::sink::opening::{examine, opened, reader};
+use crate::sink::pack::Packer;
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
 use crate::sink::{SinkError, failed};
 
-/// Times that a file is opened because it was finished meanwhile.
-const OPENINGS: u32 = 3;
+/// Bytes between two commits from which on a file is written in bulk.
+const MUCH: usize = 1024 * 1024;
 
 /// A file that is appended to.
 pub struct Open {
@@ -35,6 +35,10 @@ pub struct Open {
     /// Its length at the last commit.
     committed: u64,
     packer: Packer,
+    /// While much is written to it.
+    bulk: Option<Bulk>,
+    /// [`MUCH`] but for tests.
+    much: u64,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
     /// Whether we made it, in this run or the last.
@@ -98,6 +102,8 @@ impl Open {
         Ok(Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: Packer::new(settings.compression),
+            bulk: None,
+            much: crash::limit("MUCH", MUCH) as u64,
             compression: settings.compression,
             reader: is_regular.then(|| reader(&path, &facts)).flatten(),
             is_ours: is_new || known.is_some(),
@@ -136,6 +142,11 @@ impl Open {
     fn tail(&self) -> Option<String> {
         let reader = self.reader.as_ref()?;
         tail(reader, self.committed).ok().flatten()
+    }
+
+    /// Whether it is a file, and no pipe or device.
+    pub fn is_regular(&self) -> bool {
+        self.is_regular
     }
 
     /// When its first line was written.
@@ -195,12 +206,53 @@ impl Open {
     /// # Errors
     /// They could not be written; part of them may have been.
     pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
-        let whole = match self.is_packed() {
+        let whole = match self.is_packed() || self.bulk.is_some() {
             true => self.committed,
             false => self.length,
         };
         let appended = self.try_append(lines, now);
         appended.inspect_err(|_| self.take_back(whole))
+    }
+
+    /// Appends to a file that much is written to.
+    fn append_in_bulk(&mut self, lines: &[u8]) -> Result<(), SinkError> {
+        let Some(bulk) = &mut self.bulk else {
+            return Ok(());
+        };
+        let gap = match bulk.is_empty() {
+            true => Bulk::gap(self.length),
+            false => 0,
+        };
+        let (first, rest) = lines.split_at(gap.min(lines.len()));
+        write(&mut self.file, &mut self.length, first, &self.path)?;
+        let taken = bulk.take(rest);
+        taken.map_err(|error| failed("write", &self.path, error))?;
+        self.length += rest.len() as u64;
+        Ok(())
+    }
+
+    /// Whether lines are to be taken in bulk from now on.
+    fn is_in_bulk(&mut self) -> bool {
+        let is_much = self.length - self.committed >= self.much;
+        if self.bulk.is_none() && is_much && self.is_regular && !self.is_packed() {
+            self.bulk = Bulk::begin(&self.path, &self.file);
+        }
+        self.bulk.is_some()
+    }
+
+    /// Hands what was taken in bulk to the system.
+    fn end_bulk(&mut self) -> Result<(), SinkError> {
+        let Some(bulk) = &mut self.bulk else {
+            return Ok(());
+        };
+        let rest = bulk.flush();
+        let rest = rest.map_err(|error| failed("write", &self.path, error))?;
+        // Counted when it was taken.
+        write(&mut self.file, &mut 0, &rest, &self.path)?;
+        if self.length - self.committed < self.much {
+            self.bulk = None;
+        }
+        Ok(())
     }
 
     fn try_append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
@@ -210,6 +262,11 @@ impl Open {
         self.has_uncommitted = true;
         if std::mem::take(&mut self.lacks_newline) {
             write(&mut self.file, &mut self.length, b"\n", &self.path)?;
+        }
+        if self.is_in_bulk() {
+            self.append_in_bulk(lines)?;
+            crash::point(Point::Appended);
+            return Ok(());
         }
         let packed = self.packer.push(lines);
         let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
@@ -230,8 +287,8 @@ impl Open {
         if !self.has_uncommitted {
             return Ok(());
         }
-        let packed = self.end_packing();
-        packed.inspect_err(|_| self.take_back(self.committed))?;
+        let ended = self.end_packing().and_then(|()| self.end_bulk());
+        ended.inspect_err(|_| self.take_back(self.committed))?;
         crash::point(Point::Packed);
         if self.is_regular {
             self.made_durable()?;
@@ -249,7 +306,8 @@ impl Open {
 
     /// Leaves no half line and no half member to whoever reads the file after a write that failed.
     /// Where that fails too, the next run cuts it off.
-    fn take_back(&self, whole: u64) {
+    fn take_back(&mut self, whole: u64) {
+        self.bulk = None;
         if self.is_regular {
             let _ = self.file.set_len(whole);
         }
@@ -348,86 +406,4 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
         Err(error) => Err(failed("write", path, error)),
     }
-}
-
-/// The file of `facts` for reading, where we may and it is still at `path`.
-fn reader(path: &Path, facts: &Metadata) -> Option<File> {
-    let file = File::open(path).ok()?;
-    let found = file.metadata().ok()?;
-    (identity(&found) == identity(facts)).then_some(file)
-}
-
-/// Opens `path` for appending, and locks it where it is a regular file.
-fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
-    let failed = |error| failed("open", path, error);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let file = created_or_found(path, mode).map_err(failed)?;
-        let facts = file.metadata().map_err(failed)?;
-        if !facts.is_file() {
-            return Ok((file, facts));
-        }
-        lock(&file, path)?;
-        // Another run may have finished it before we had the lock: that file is not to be written again.
-        match fs::metadata(path) {
-            Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
-            // A file system that tells no file from another in two ways is taken at its first word.
-            Ok(_) if tries == OPENINGS => return Ok((file, facts)),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-}
-
-/// Opens `path` for appending. One that is made gets just this mode, whatever the process's mask takes away:
-/// a shipper's group waits for its bit. One that is there keeps its own.
-fn created_or_found(path: &Path, mode: u32) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).mode(mode);
-    match options.clone().create_new(true).open(path) {
-        Ok(file) => {
-            file.set_permissions(Permissions::from_mode(mode))?;
-            Ok(file)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            options.create(true).open(path)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Looks at what a file holds that lines are to be appended to. Returns whether its last line lacks
-/// its newline.
-fn examine(path: &Path, compression: Compression, is_known: bool) -> Result<bool, SinkError> {
-    let failed = |error| failed("read", path, error);
-    let found = match packing_of(path) {
-        // Whoever may only append to it cannot be told.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-        found => found.map_err(failed)?,
-    };
-    if found != compression {
-        return Err(SinkError::OtherPacking {
-            path: path.to_owned(),
-        });
-    }
-    match compression {
-        Compression::None => mend_last_line(path).map_err(failed),
-        _ if is_known => Ok(false),
-        _ => unpacks(path, compression).map(|()| false),
-    }
-}
-
-/// Reads a packed file that nobody vouches for: behind an unfinished member or frame, ours would be
-/// lost to every reader.
-fn unpacks(path: &Path, compression: Compression) -> Result<(), SinkError> {
-    File::open(path)
-        .and_then(|file| unpack(compression, io::BufReader::new(file)))
-        .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
-        .map(|_| ())
-        .map_err(|source| SinkError::Broken {
-            path: path.to_owned(),
-            source,
-        })
 }

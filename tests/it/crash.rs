@@ -39,6 +39,10 @@ fn site(source: &str, compression: &str, rotate: &str) -> Site {
     site.set(source, "page_size", 4);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
+    if (compression, rotate) == ("none", "never") {
+        // As if much were written.
+        site.set_env("ATLAUDIT_CRASH_MUCH", "1");
+    }
     site
 }
 
@@ -123,6 +127,7 @@ fn later_runs_die(source: &str, compression: &str, rotate: &str) {
 #[test]
 fn an_organizations_first_run_dies_at_every_passage() {
     first_runs_die("acme", "none", "never");
+    first_runs_die("acme", "none", "2KiB");
     first_runs_die("acme", "gzip", "2KiB");
 }
 

@@ -71,6 +71,26 @@ fn the_output_between_commits_is_told_once() {
 }
 
 #[test]
+fn the_output_while_much_is_written() {
+    let mut site = site();
+    site.set_env("ATLAUDIT_CRASH_MUCH", "1");
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "60000");
+    let mut told = 0;
+    for blocks in [100, 150, 200, 250] {
+        limited(&site, blocks, "--report report.json")
+            .refused(8, &["`acme`", "write the output file"]);
+        let ids = site.read("acme").ids();
+        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
+        told += reported(&site);
+        assert_eq!(told, ids.len() as u64);
+    }
+    assert!(told > 0);
+    site.ok(&["pull", "acme", "--report", "report.json"]);
+    is_whole(&site);
+    assert_eq!(told + reported(&site), 300);
+}
+
+#[test]
 fn the_output_behind_a_commit() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "15"]);

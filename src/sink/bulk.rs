@@ -1,0 +1,298 @@
+//! Owns the writing of much at once to one file: blocks that go to the disk past the system's cache, by a thread of
+//! their own while the next lines are made.
+//!
+//! Copied to the cache first and synced from there, a first pull spends more on its file than on its events. What does
+//! not fill a block, and whatever the file system will not take like this, goes the usual way.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use crate::crash::{self, Point};
+
+/// What every disk takes: memory, place in the file and length are multiples of it.
+const BLOCK: usize = 4096;
+
+/// Bytes that are written at once.
+const CHUNK: usize = 1024 * 1024;
+
+/// Files of this process that may be written like this at once: each takes the memory of two chunks.
+const AT_ONCE: usize = 4;
+
+/// Files that are.
+static BUSY: AtomicUsize = AtomicUsize::new(0);
+
+/// A file while much is written to it.
+pub struct Bulk {
+    /// What the next lines are copied to.
+    filling: Chunk,
+    /// Takes chunks to the thread; gone when it is to end.
+    jobs: Option<SyncSender<Chunk>>,
+    /// Brings them back, empty.
+    done: Receiver<(Chunk, io::Result<()>)>,
+    /// The other chunk, while it is not under way.
+    spare: Option<Chunk>,
+    thread: Option<JoinHandle<()>>,
+    _turn: Turn,
+}
+
+/// One of the [`AT_ONCE`]; given back when dropped.
+struct Turn;
+
+/// Bytes that begin where a block may.
+struct Chunk {
+    memory: Vec<u8>,
+    start: usize,
+    length: usize,
+}
+
+/// The file, by both ways.
+struct Ways {
+    past_cache: File,
+    usual: File,
+}
+
+impl Bulk {
+    /// The same file as `usual`, which lies at `path` and is appended to; nothing where it cannot be written like this,
+    /// or too many are.
+    pub fn begin(path: &Path, usual: &File) -> Option<Bulk> {
+        let turn = Turn::take()?;
+        let ways = Ways {
+            past_cache: past_cache(path, usual)?,
+            usual: usual.try_clone().ok()?,
+        };
+        let (jobs, asked) = sync_channel::<Chunk>(1);
+        let (told, done) = sync_channel(1);
+        let work = move || {
+            for mut chunk in asked {
+                let written = ways.write(chunk.bytes());
+                chunk.length = 0;
+                if told.send((chunk, written)).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("atlaudit-disk".to_owned());
+        Some(Bulk {
+            filling: Chunk::new(),
+            jobs: Some(jobs),
+            done,
+            spare: Some(Chunk::new()),
+            thread: Some(thread.spawn(work).ok()?),
+            _turn: turn,
+        })
+    }
+
+    /// How many bytes must go the usual way before a file of `length` bytes has only whole blocks.
+    pub fn gap(length: u64) -> usize {
+        let over = usize::try_from(length % BLOCK as u64).unwrap_or(0);
+        (BLOCK - over) % BLOCK
+    }
+
+    /// Whether everything taken was written.
+    pub fn is_empty(&self) -> bool {
+        self.filling.length == 0
+    }
+
+    /// Takes `bytes`, which belong behind all that were taken before; writes what fills a chunk.
+    ///
+    /// # Errors
+    /// An earlier chunk could not be written.
+    pub fn take(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            bytes = self.filling.take(bytes);
+            if self.filling.length == CHUNK {
+                self.hand_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when all that was taken is written but for what fills no block, which is left to the caller.
+    ///
+    /// # Errors
+    /// It could not be written.
+    pub fn flush(&mut self) -> io::Result<Vec<u8>> {
+        let rest = self.filling.cut_to_blocks();
+        if self.filling.length > 0 {
+            self.hand_on()?;
+        }
+        self.wait()?;
+        Ok(rest)
+    }
+
+    fn hand_on(&mut self) -> io::Result<()> {
+        self.wait()?;
+        if let (Some(spare), Some(jobs)) = (self.spare.take(), &self.jobs) {
+            let full = std::mem::replace(&mut self.filling, spare);
+            jobs.send(full).map_err(|_| gone())?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the chunk that is under way.
+    fn wait(&mut self) -> io::Result<()> {
+        if self.spare.is_none() {
+            let (chunk, written) = self.done.recv().map_err(|_| gone())?;
+            self.spare = Some(chunk);
+            written?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bulk {
+    /// Nothing is written any more when it is gone: the file may be cut then.
+    fn drop(&mut self) {
+        self.jobs = None;
+        let _ = self.wait();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::other("the thread that writes the file has died")
+}
+
+impl Turn {
+    fn take() -> Option<Turn> {
+        let more = |busy| (busy < AT_ONCE).then_some(busy + 1);
+        let taken = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+        taken.is_ok().then_some(Turn)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        BUSY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Chunk {
+    fn new() -> Chunk {
+        let memory = vec![0; CHUNK + BLOCK];
+        Chunk {
+            // Never moved or grown: the memory stays where it is.
+            start: memory.as_ptr().align_offset(BLOCK).min(BLOCK),
+            length: 0,
+            memory,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..self.start + self.length]
+    }
+
+    /// Takes what there is room for; what there is not is given back.
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.length));
+        let free = self.start + self.length;
+        self.memory[free..free + now.len()].copy_from_slice(now);
+        self.length += now.len();
+        later
+    }
+
+    /// Cuts off what fills no block.
+    fn cut_to_blocks(&mut self) -> Vec<u8> {
+        let whole = self.length / BLOCK * BLOCK;
+        let rest = self.bytes()[whole..].to_vec();
+        self.length = whole;
+        rest
+    }
+}
+
+impl Ways {
+    /// In two halves where a test may want to die between them.
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let half = match cfg!(feature = "crash-points") {
+            true => bytes.len() / 2 / BLOCK * BLOCK,
+            false => 0,
+        };
+        let (first, rest) = bytes.split_at(half);
+        self.write_all(first)?;
+        crash::point(Point::HalfAppended);
+        self.write_all(rest)
+    }
+
+    fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match (&self.past_cache).write(bytes) {
+                // Behind the end of a block all must go the usual way.
+                Ok(written) if written % BLOCK != 0 => {
+                    return (&self.usual).write_all(&bytes[written..]);
+                }
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Not by this file system, or not behind what another program appended.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                    return (&self.usual).write_all(bytes);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The same file as `usual`, opened so that what is written goes past the cache; nothing where that cannot be had.
+#[cfg(target_os = "linux")]
+fn past_cache(path: &Path, usual: &File) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use crate::sink::identity::identity;
+
+    let flags = rustix::fs::OFlags::DIRECT.bits();
+    let mut options = File::options();
+    options.append(true).custom_flags(flags.cast_signed());
+    let file = options.open(path).ok()?;
+    let (found, wanted) = (file.metadata().ok()?, usual.metadata().ok()?);
+    (identity(&found) == identity(&wanted)).then_some(file)
+}
+
+/// No other system is known to take it like this.
+#[cfg(not(target_os = "linux"))]
+fn past_cache(_: &Path, _: &File) -> Option<File> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_fills_no_block_is_left_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        fs::write(&path, "").unwrap();
+        let mut file = File::options().append(true).open(&path).unwrap();
+        // Not every file system takes it.
+        let Some(mut bulk) = Bulk::begin(&path, &file) else {
+            return;
+        };
+        let bytes: Vec<u8> = (0..2 * CHUNK + BLOCK + 7).map(|at| at as u8).collect();
+        bulk.take(&bytes).unwrap();
+        let rest = bulk.flush().unwrap();
+        assert_eq!(rest.len(), 7);
+        assert!(bulk.is_empty());
+        file.write_all(&rest).unwrap();
+        assert!(fs::read(&path).unwrap() == bytes);
+        // Behind an odd end all goes the usual way.
+        bulk.take(&bytes).unwrap();
+        file.write_all(&bulk.flush().unwrap()).unwrap();
+        drop(bulk);
+        assert!(fs::read(&path).unwrap() == [&bytes[..], &bytes].concat());
+    }
+
+    #[test]
+    fn the_gap_leads_to_the_next_block() {
+        let gaps = [0, 1, 4095, 4096, 4097].map(Bulk::gap);
+        assert_eq!(gaps, [0, 4095, 1, 0, 4095]);
+    }
+}
