@@ -29,7 +29,10 @@ pub struct Sums {
     pub is_whole: bool,
 }
 
-/// What the file holds; refused where that is more than anyone would write there.
+/// What the plain file at `path` holds; refused where that is more than anyone would write there.
+///
+/// # Errors
+/// It cannot be read, is no plain file, or is longer than `largest`.
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     plain(path)?.take(largest + 1).read_to_end(&mut bytes)?;

@@ -11,14 +11,15 @@ mod made;
 mod signature;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 pub use finding::{Finding, Place, Signature, Tally, Verdict};
+pub use load::{LARGEST, read};
 
-use super::assemble::{self, Found};
+use super::assemble::Found;
 use super::error::{EvidenceError, failed};
 use super::folder::{BODIES, Listing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
 use super::hash::{self, Summed};
@@ -84,7 +85,7 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
         .unwrap_or_default();
     check.hash_the_rest();
     check.doubt_the_manifest();
-    check.made = Made::of(&mut check, manifest.as_ref());
+    check.made = Made::of(&mut check, manifest.as_ref(), &found);
     check.folders(manifest.as_ref());
     check.files(manifest.as_ref());
     if let Some(manifest) = &manifest {
@@ -111,10 +112,11 @@ fn is_export(listing: &Listing) -> bool {
 impl Check<'_> {
     /// Surveys the files of lines, a source each.
     fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
-        let facts = assemble::facts(manifest);
-        let sources = facts.sources.iter();
+        let files = manifest.files.iter().map(|entry| entry.file.as_str());
+        let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
+        let sources = manifest.sources.iter();
         sources
-            .map(|source| self.survey_one(&facts, source))
+            .map(|source| self.survey_one(&manifest.asked, source, &bodies))
             .collect()
     }
 
@@ -174,7 +176,7 @@ impl Check<'_> {
             }
         }
         if self.listing.has_state && manifest.complete {
-            let what = "was added: only an export that is not finished has this folder";
+            let what = "only an export that is not finished has this folder: it was added, or a run was stopped before it removed it; then repeat the `export` command, which does";
             self.findings.file(STATE, what);
         }
     }
@@ -201,10 +203,12 @@ impl Check<'_> {
 
 /// The manifest of the export in `dir`, if it has one that can be read.
 pub fn manifest(dir: &Path) -> Option<Manifest> {
-    let text = load::read(&dir.join(MANIFEST), load::LARGEST).ok()?;
+    let text = read(&dir.join(MANIFEST), LARGEST).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod manifest_tests;
 #[cfg(test)]
