@@ -1,5 +1,7 @@
 //! Owns what the manifest's own statements must agree on: what was asked for, what was read of it, and what is missing.
 
+use std::collections::HashSet;
+
 use super::{Check, Found, MANIFEST, Manifest};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::page::AskedSpan;
@@ -52,7 +54,7 @@ impl Check<'_> {
             .map(|source| source.facts.name.as_str())
             .collect();
         let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
-        let is_repeated = (1..names.len()).any(|at| names[..at].contains(&names[at]));
+        let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && names != wanted {
             let what = "says that other sources were asked for than those it describes";
             self.findings.file(MANIFEST, what);

@@ -178,3 +178,49 @@ fn no_folder_is_too_deep() {
     ];
     assert_eq!(told(&check(&export)), wanted);
 }
+
+#[test]
+fn sums_of_files_that_are_nowhere_are_counted() {
+    let export = Export::sealed(60);
+    let hash = hash::sha256(b"");
+    let more = (0..5_000).map(|n| format!("{hash}  x/{n:06}\n"));
+    let sums = String::from_utf8(export.read(SUMS)).unwrap();
+    let all: String = more.chain([sums]).collect();
+    fs::write(export.path(SUMS), [b"\xff\n", all.as_bytes()].concat()).unwrap();
+    let verdict = check(&export);
+    let lines = told(&verdict);
+    assert!(verdict.findings.iter().all(|one| one.file == SUMS));
+    let wanted = "SHA256SUMS: names 4000 more files that are neither there nor in manifest.json";
+    assert!(lines.contains(&wanted.to_owned()), "{}", lines[0]);
+    assert!(lines.len() < 1_100, "{}", lines.len());
+}
+
+#[test]
+fn a_source_that_is_described_often_is_looked_at_once() {
+    let export = Export::sealed(60);
+    let mut manifest = manifest(export.dir()).unwrap();
+    let one = manifest.sources[0].clone();
+    manifest.sources.extend(vec![one; 3_000]);
+    fs::write(export.path(MANIFEST), manifest.text()).unwrap();
+    export.sum_again(MANIFEST);
+    let verdict = check(&export);
+    assert_eq!(verdict.tally.sources, 2);
+    let wanted = "says that other sources were asked for than those it describes";
+    assert!(told(&verdict).iter().any(|line| line.contains(wanted)));
+}
+
+#[test]
+fn a_mark_that_is_none_is_no_manifest() {
+    let export = Export::sealed(60);
+    let text = String::from_utf8(export.read(MANIFEST)).unwrap();
+    fs::write(
+        export.path(MANIFEST),
+        text.replacen("\"marks\": []", "\"marks\": [\"\"]", 1),
+    )
+    .unwrap();
+    let lines = told(&check(&export));
+    assert!(
+        lines[0].contains("is not a manifest: a mark has 64 digits"),
+        "{lines:#?}"
+    );
+}

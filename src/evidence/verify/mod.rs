@@ -23,7 +23,7 @@ use super::assemble::Found;
 use super::error::{EvidenceError, failed};
 use super::folder::{BODIES, Listing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
 use super::hash::{self, Summed};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SourceEntry};
 use super::sign::PublicKey;
 use finding::Findings;
 use load::Sums;
@@ -78,7 +78,7 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
         made: Made::default(),
     };
     let manifest = check.manifest();
-    check.sums();
+    check.sums(manifest.as_ref());
     let found = manifest
         .as_ref()
         .map(|manifest| check.survey(manifest))
@@ -114,10 +114,13 @@ impl Check<'_> {
     fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
         let files = manifest.files.iter().map(|entry| entry.file.as_str());
         let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
-        let sources = manifest.sources.iter();
-        sources
-            .map(|source| self.survey_one(&manifest.asked, source, &bodies))
-            .collect()
+        let mut seen = HashSet::new();
+        let mut one = |source: &SourceEntry| {
+            // That one is described twice is told elsewhere; its files need no second look.
+            let is_new = seen.insert(source.facts.name.clone());
+            is_new.then(|| self.survey_one(&manifest.asked, source, &bodies))?
+        };
+        manifest.sources.iter().map(&mut one).collect()
     }
 
     /// Hashes what no survey has read.
