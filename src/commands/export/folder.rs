@@ -262,11 +262,12 @@ fn alien(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<
     Ok(None)
 }
 
-/// Removes what is ours in the folder `state`, last of all what says that it may be; and the folder, when it is empty.
+/// Removes what is ours in the folder `state`: behind all else what says that it may be, then what keeps other runs
+/// away; and the folder, when it is empty.
 fn remove_state(state: &Path) -> io::Result<()> {
     for entry in fs::read_dir(state)? {
         let entry = entry?;
-        if !is_ours(&entry) || is(&entry, REQUEST) {
+        if !is_ours(&entry) || is(&entry, REQUEST) || is(&entry, LOCK) {
             continue;
         }
         match entry.file_type()?.is_dir() {
@@ -275,8 +276,10 @@ fn remove_state(state: &Path) -> io::Result<()> {
         }
         crash::point(Point::StateRemoved);
     }
-    removed(fs::remove_file(state.join(REQUEST)))?;
-    crash::point(Point::StateRemoved);
+    for last in [REQUEST, LOCK] {
+        removed(fs::remove_file(state.join(last)))?;
+        crash::point(Point::StateRemoved);
+    }
     fs::remove_dir(state)
 }
 
@@ -306,6 +309,8 @@ fn locked(path: &Path) -> Result<File, AppError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        // A link leads to what is not ours.
+        .custom_flags(libc::O_NOFOLLOW)
         .open(&place)
         .map_err(fails)?;
     match file.try_lock() {

@@ -242,6 +242,19 @@ fn no_link_in_the_place_of_the_state_is_followed_or_removed() {
 }
 
 #[test]
+fn a_link_in_the_place_of_the_lock_is_not_followed() {
+    let site = broken();
+    let all = words(&["acme"], "case", &[]);
+    assert_eq!(site.run(&all).code, 3);
+    let (lock, to) = (site.path("case/.atlaudit/lock"), site.path("made"));
+    fs::remove_file(&lock).unwrap();
+    symlink(&to, &lock).unwrap();
+    site.run(&all)
+        .refused(8, &["cannot lock", "case/.atlaudit/lock"]);
+    assert!(!to.exists());
+}
+
+#[test]
 fn a_manifest_of_any_size_is_not_read_whole() {
     let site = site(5);
     fs::create_dir_all(site.path("case/.atlaudit")).unwrap();
