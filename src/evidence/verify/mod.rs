@@ -179,7 +179,7 @@ impl Check<'_> {
             }
         }
         if self.listing.has_state && manifest.complete {
-            let what = "only an export that is not finished has this folder: it was added, or a run was stopped before it removed it; then repeat the `export` command, which does";
+            let what = "only an export that is not finished has this folder: either it was added, or a run was stopped before it had removed it; then repeat the `export` command: it removes it";
             self.findings.file(STATE, what);
         }
     }
