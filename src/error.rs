@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
 use crate::credentials::{self, CredentialError};
 use crate::evidence::error::EvidenceError;
+use crate::evidence::folder;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Endpoint;
@@ -287,12 +289,28 @@ impl From<EvidenceError> for AppError {
     }
 }
 
+/// Whether the state at `path` is that of an export, which lies in the export itself.
+fn is_of_export(path: &Path) -> bool {
+    let state = Path::new(folder::STATE).join("sources");
+    path.ancestors().any(|folder| folder.ends_with(&state))
+}
+
 impl From<StateError> for AppError {
     fn from(error: StateError) -> AppError {
+        let is_of_export = match &error {
+            StateError::Damaged { path, .. } | StateError::Io { path, .. } => is_of_export(path),
+            StateError::Locked { .. } | StateError::Newer { .. } => false,
+        };
         let hint = match &error {
             StateError::Locked { .. } => "wait for that run to end, or stop it",
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"
+            }
+            StateError::Damaged { .. } if is_of_export => {
+                "the file was left as it is; restore it from a backup, or begin the export once more in another folder"
+            }
+            StateError::Io { .. } if is_of_export => {
+                "check that this user may write there and that the disk is not full; the same command goes on with the export"
             }
             StateError::Damaged { .. } => {
                 "the file was left as it is; restore it from a backup, or move it away to begin again with `initial_lookback`"

@@ -132,10 +132,13 @@ on, and the exit code is 3.",
         more: "\
 It reads every file of an export again, without the network, and computes all
 that can be computed: hashes, lines, chains, order, ids, times, counts,
-windows, bodies, README.txt, report.html and the signature. Each difference is
-a line on standard error that names the file; the exit code is 9 then. An
-export that says it is incomplete verifies, with a warning. A folder that is
-no export is an error of usage.
+windows, bodies, README.txt, report.html and, with --public-key, the signature.
+Each difference is a line on standard error that names the file; the exit code
+is 9 then. An export that says it is incomplete verifies, with a warning. A
+folder that is no export is an error of usage.
+
+Without --public-key SHA256SUMS.minisig is not checked, only told of: of all
+files it is the one that could then be changed unseen.
 
 Whoever changes an event and makes anew all that follows from it has made
 another export, sound in itself. Only a signature tells the two apart, or the

@@ -51,24 +51,25 @@ struct Known {
     is_seen: bool,
 }
 
-/// Tells every event that differs between the file of lines `before` and the file `now`; nothing of what vanished where
-/// `now` is not whole.
+/// Tells every event that differs between the file of lines `before`, of at most `most` bytes of text, and the file
+/// `now`; nothing of what vanished where `now` is not whole.
 ///
 /// # Errors
 /// One of them cannot be read to its end.
 pub fn compare(
     before: &Path,
+    most: u64,
     now: &Path,
     is_whole: bool,
     tell: &mut dyn FnMut(Since, Named),
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
-    each(before, &mut |id, event| {
+    each(before, most, &mut |id, event| {
         let raw = raw_of(event);
         let is_seen = false;
         known.insert(id, Known { raw, is_seen });
     })?;
-    each(now, &mut |id, event| match known.get_mut(&id) {
+    each(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
         None => tell(Since::Appeared, named(event)),
         Some(known) => {
             if known.raw != raw_of(event) && !known.is_seen {
@@ -80,7 +81,7 @@ pub fn compare(
     if !is_whole || known.values().all(|known| known.is_seen) {
         return Ok(());
     }
-    each(before, &mut |id, event| {
+    each(before, most, &mut |id, event| {
         if let Some(known) = known.get_mut(&id)
             && !known.is_seen
         {
@@ -91,15 +92,17 @@ pub fn compare(
 }
 
 /// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to name.
-fn each(path: &Path, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
+fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
     let mut lines = match PackedLines::open(path) {
         // Nothing was ever read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         lines => lines?,
     };
+    lines.stop_at(most);
     let broken = |broken| match broken {
         Broken::Torn(why) => io::Error::other(why),
         Broken::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
+        Broken::TooMuch => io::Error::other("it has more than its manifest says"),
     };
     while let Some(line) = lines.next().map_err(broken)? {
         let text = ByteString::try_from(line).ok();
@@ -148,7 +151,7 @@ mod tests {
         };
         let (before, now) = (written("before", before), written("now", now));
         let mut told = Vec::new();
-        compare(&before, &now, is_whole, &mut |since, event| {
+        compare(&before, u64::MAX, &now, is_whole, &mut |since, event| {
             assert_eq!(event.time, Some(event.id.replace('e', "t")));
             told.push(format!("{} {}", event.id, since.as_str()));
         })
@@ -170,11 +173,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_has_more_than_is_said_is_not_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("before");
+        std::fs::write(&path, pack(b"{\"id\":\"1\"}\n")).unwrap();
+        compare(&path, 11, &path, true, &mut |_, _| {
+            panic!("nothing differs")
+        })
+        .unwrap();
+        let error = compare(&path, 10, &path, true, &mut |_, _| {}).unwrap_err();
+        assert!(error.to_string().contains("manifest"), "{error}");
+    }
+
+    #[test]
     fn a_file_that_is_not_there_has_no_events() {
         let folder = tempfile::tempdir().unwrap();
         let (none, torn) = (folder.path().join("none"), folder.path().join("torn"));
-        compare(&none, &none, true, &mut |_, _| panic!("nothing differs")).unwrap();
+        compare(&none, 0, &none, true, &mut |_, _| panic!("nothing differs")).unwrap();
         std::fs::write(&torn, &pack(b"{}\n")[..5]).unwrap();
-        assert!(compare(&none, &torn, true, &mut |_, _| {}).is_err());
+        assert!(compare(&none, 0, &torn, true, &mut |_, _| {}).is_err());
     }
 }

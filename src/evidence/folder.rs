@@ -21,6 +21,9 @@ pub const BODIES: &str = "bodies";
 /// What an export keeps for itself until it is complete.
 pub const STATE: &str = ".atlaudit";
 
+/// Folders within each other: `bodies` and a source's.
+const DEEPEST: usize = 2;
+
 /// What lies in a folder.
 #[derive(Debug, Default)]
 pub struct Listing {
@@ -59,6 +62,10 @@ impl Listing {
                 };
                 if name == STATE && kind.is_dir() {
                     listing.has_state = true;
+                } else if kind.is_dir() && name.matches('/').count() >= DEEPEST {
+                    // Whatever is in it is no part of an export, and there is no end to how deep it may go.
+                    let why = "is a folder that no export has; what is in it was not looked at";
+                    listing.odd.push((name, why));
                 } else if kind.is_dir() {
                     open.push(name.clone());
                     listing.folders.insert(name);

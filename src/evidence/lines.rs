@@ -17,6 +17,9 @@ const PIECE: usize = 256 * 1024;
 /// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice beside its raw text.
 const LONGEST: usize = 256 * 1024 * 1024;
 
+/// The largest window that is unpacked, as a power of two: 8 MiB, four times what our level has.
+const WINDOW_LOG: u32 = 23;
+
 /// Why the rest of the lines cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broken {
@@ -24,6 +27,8 @@ pub enum Broken {
     Torn(String),
     /// The next line is longer than any that is kept in memory.
     TooLong(usize),
+    /// With the next line there would be more text than was to be read.
+    TooMuch,
 }
 
 type Unpacked = BufReader<Decoder<'static, BufReader<Summing<File>>>>;
@@ -34,6 +39,7 @@ pub struct PackedLines {
     line: Vec<u8>,
     longest: usize,
     text_bytes: u64,
+    most: u64,
     is_unended: bool,
     /// Whether the file has not even a frame.
     is_empty: bool,
@@ -53,12 +59,18 @@ impl PackedLines {
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
-            input: BufReader::with_capacity(PIECE, Decoder::with_buffer(packed)?),
+            input: BufReader::with_capacity(PIECE, unpack(packed)?),
             line: Vec::new(),
             longest,
             text_bytes: 0,
+            most: u64::MAX,
             is_unended: false,
         })
+    }
+
+    /// Reads no more text than so many bytes.
+    pub fn stop_at(&mut self, text_bytes: u64) {
+        self.most = text_bytes;
     }
 
     /// The next line without its newline; nothing at the end.
@@ -86,6 +98,9 @@ impl PackedLines {
                 return Ok((!last.is_empty()).then(|| last.into()));
             }
             let count = part.len() + usize::from(end.is_some());
+            if self.text_bytes.saturating_add(count as u64) > self.most {
+                return Err(Broken::TooMuch);
+            }
             self.line.extend_from_slice(part);
             self.input.consume(count);
             self.text_bytes += count as u64;
@@ -112,6 +127,16 @@ impl PackedLines {
     pub fn finish(self) -> io::Result<Summed> {
         self.input.into_inner().finish().into_inner().finish()
     }
+}
+
+/// Unpacks zstd in little memory: a frame may ask for far more than any that is written here needs.
+///
+/// # Errors
+/// The library has no memory.
+pub fn unpack<R: BufRead>(packed: R) -> io::Result<Decoder<'static, R>> {
+    let mut decoder = Decoder::with_buffer(packed)?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
 }
 
 /// Why something packed could not be read to its end, in words for those who do not know the library's.
@@ -189,6 +214,34 @@ mod tests {
         assert_eq!(read(&bomb, 1000).1, Some(Broken::TooLong(1000)));
         let (lines, broken, ..) = read(&pack(&[vec![b'x'; 1000], vec![b'\n']].concat()), 1000);
         assert_eq!((lines.len(), broken), (1, None));
+    }
+
+    #[test]
+    fn no_more_is_read_than_asked_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), pack(b"one\ntwo\nthree\n")).unwrap();
+        for (most, count) in [(0, 0), (3, 0), (4, 1), (7, 1), (8, 2), (13, 2), (14, 3)] {
+            let mut lines = PackedLines::open(file.path()).unwrap();
+            lines.stop_at(most);
+            let read = std::iter::from_fn(|| match lines.next() {
+                Err(broken) => {
+                    assert_eq!(broken, Broken::TooMuch);
+                    None
+                }
+                Ok(line) => line,
+            });
+            assert_eq!(read.count(), count, "{most}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_asks_for_much_memory_is_refused() {
+        use std::io::Write as _;
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(27).unwrap();
+        encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
+        let greedy = encoder.finish().unwrap();
+        assert!(matches!(read(&greedy, 100).1, Some(Broken::Torn(_))));
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Owns the manifest: what an export says of itself, in one file that people and `verify` read.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::facts::{Asked, MadeBy, Run, SourceFacts};
 use crate::model::time::Timestamp;
@@ -135,7 +135,26 @@ pub struct LinesEntry {
     /// The chain's link of the last line, in hex.
     pub chain: String,
     /// The chain's links of every thousandth line, in hex.
+    #[serde(deserialize_with = "marks")]
     pub marks: Vec<String>,
+}
+
+/// Reads marks, and no shorter text in their place: that would take many times its length in memory.
+fn marks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(try_from = "String")]
+    struct Mark(String);
+    impl TryFrom<String> for Mark {
+        type Error = &'static str;
+        fn try_from(text: String) -> Result<Mark, Self::Error> {
+            match text.len() {
+                64 => Ok(Mark(text)),
+                _ => Err("a mark has 64 digits"),
+            }
+        }
+    }
+    let marks = Vec::<Mark>::deserialize(from)?;
+    Ok(marks.into_iter().map(|Mark(text)| text).collect())
 }
 
 /// A file.

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::Timestamp;
 
+/// The largest body that is received: an answer beyond it is refused.
+pub const LARGEST_BODY: u64 = 64 * 1024 * 1024;
+
 /// One attempt to get one page, in the order in which answers came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageLine {

@@ -13,7 +13,13 @@ pub fn text(manifest: &Manifest, sha256: &str) -> String {
     text.push_str(&what(manifest));
     text.push_str(&sources(manifest));
     text.push_str(FILES);
-    text.push_str(&format!("{CHECK}\n    {sha256}  manifest.json\n\n{REST}"));
+    let unfinished = match manifest.complete {
+        true => "",
+        false => UNFINISHED,
+    };
+    text.push_str(&format!(
+        "{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{REST}"
+    ));
     text
 }
 
@@ -121,7 +127,14 @@ HOW TO CHECK IT
 1. That no file was changed or lost:             sha256sum -c SHA256SUMS
    That none was added: `find . -type f` names no file that SHA256SUMS does not, but for SHA256SUMS
    itself and its signature.
+";
 
+const UNFINISHED: &str = "\
+   As this export is incomplete, `find` may also name files in .atlaudit: the `export` command needs them
+   to go on with it, they are no part of it, and no check covers them.
+";
+
+const CHECKS: &str = "
 2. Who made it, where there is a signature:      minisign -V -p KEY.pub -m SHA256SUMS
    The public key KEY.pub must come to you by a way of its own, not together with this folder.
 
@@ -194,6 +207,23 @@ mod tests {
             assert!(line.chars().count() <= 110, "{line}");
         }
         assert!(text.is_ascii());
+    }
+
+    #[test]
+    fn only_an_incomplete_export_has_a_state_to_tell_of() {
+        let mut export = Export::unsealed(60);
+        export.seal();
+        let text = |export: &Export| String::from_utf8(export.read("README.txt")).unwrap();
+        assert!(!text(&export).contains(".atlaudit"));
+        export.facts.sources[0].complete = false;
+        export.seal();
+        let text = text(&export);
+        assert!(
+            text.contains("`find` may also name files in .atlaudit"),
+            "{text}"
+        );
+        assert!(text.contains("\n\n2. Who made it"), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 110));
     }
 
     /// Needs sha256sum, zstd, jq and python3.

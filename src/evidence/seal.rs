@@ -12,7 +12,7 @@ use super::hash;
 use super::manifest::{FileEntry, Manifest};
 use super::report::ReportError;
 use super::sign::SigningKey;
-use super::survey::{self, Troubles};
+use super::survey::{self, Bounds, Troubles};
 use super::{readme, report, sums, whole};
 
 /// Seals the export at `dir`, in the place of what an earlier seal wrote.
@@ -55,11 +55,11 @@ pub fn seal(
 
 fn survey_one(dir: &Path, facts: &Facts, source: &SourceFacts) -> Result<Found, EvidenceError> {
     let file = survey::path_of(Kind::Events, &source.name);
-    let events = survey::events(dir, &facts.asked, source);
+    let events = survey::events(dir, &facts.asked, source, Bounds::NONE);
     let events = events.map_err(failed("read", &dir.join(&file)))?;
     sound(&file, &events.troubles)?;
     let file = survey::path_of(Kind::Pages, &source.name);
-    let pages = survey::pages(dir, source);
+    let pages = survey::pages(dir, source, Bounds::NONE, None);
     let pages = pages.map_err(failed("read", &dir.join(&file)))?;
     sound(&file, &pages.troubles)?;
     Ok(Found { events, pages })

@@ -45,7 +45,8 @@ pub fn read(text: &str) -> Option<Sum> {
     is_hash(sha256).then_some(sum)
 }
 
-fn is_hash(text: &str) -> bool {
+/// Whether `text` is a SHA-256 in lower-case hex.
+pub fn is_hash(text: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     text.len() == 64 && text.bytes().all(is_digit)
 }

@@ -1,7 +1,7 @@
 //! Owns the folder of an export while it is made: whether it may be written, who holds it, and what it remembers of its
 //! runs until it is complete.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use crate::crash::{self, Point};
 use crate::error::AppError;
+use crate::evidence::manifest::SCHEMA;
 use crate::evidence::request::{Request, Wanted};
+use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 
@@ -19,6 +21,15 @@ const STATE: &str = ".atlaudit";
 
 /// What remembers the request, in it.
 const REQUEST: &str = "request.json";
+
+/// What one run holds against the others, in it.
+const LOCK: &str = "lock";
+
+/// Where the checkpoints are, in it.
+const SOURCES: &str = "sources";
+
+/// How the names of files on their way begin, in it.
+const UNNAMED: &str = ".tmp";
 
 /// What a finished run leaves: it says nothing of what is there while the next one reads.
 const MADE: [&str; 5] = [
@@ -45,6 +56,10 @@ enum Standing {
     Begun,
     /// One that is.
     Complete,
+    /// One that is, and what a run left of its state that died when all else was done.
+    Leftover,
+    /// An export that is not complete, without what it remembered of itself.
+    Damaged,
     /// Something else.
     Taken(&'static str),
 }
@@ -56,35 +71,35 @@ impl Folder {
     /// # Errors
     /// Something else lies there, another request began it, another run holds it, or the system refuses.
     pub fn open(path: &Path, wanted: &Wanted, now: Timestamp) -> Result<Option<Folder>, AppError> {
-        let fails = |error: io::Error| fails("use", path, &error);
-        match standing(path).map_err(fails)? {
-            Standing::Free => {}
-            Standing::Begun => return Folder::found(path, wanted),
-            Standing::Complete => return Err(complete(path)),
-            Standing::Taken(what) => return Err(taken(path, what)),
+        let look = || standing(path).map_err(|error| fails("use", path, &error));
+        match look()? {
+            Standing::Free => create(path).map_err(|error| fails("use", path, &error))?,
+            Standing::Begun | Standing::Leftover => {}
+            other => return Err(refused(path, &other)),
         }
-        create(path).map_err(fails)?;
         let lock = locked(path)?;
-        if let Standing::Begun = standing(path).map_err(fails)? {
-            // Another run has been quicker, and is over.
-            return Folder::read(path, wanted, lock);
+        // Another run may have been quicker, and be over: only now does it stay as it is.
+        match look()? {
+            Standing::Free => Ok(Some(Folder {
+                path: path.to_owned(),
+                request: Request::new(wanted, now),
+                _lock: lock,
+            })),
+            Standing::Begun => Folder::read(path, wanted, lock),
+            other => {
+                if let Standing::Leftover = other {
+                    let state = path.join(STATE);
+                    remove_state(&state).map_err(|error| fails("remove", &state, &error))?;
+                }
+                Err(refused(path, &other))
+            }
         }
-        let folder = Folder {
-            path: path.to_owned(),
-            request: Request::new(wanted, now),
-            _lock: lock,
-        };
-        Ok(Some(folder))
-    }
-
-    fn found(path: &Path, wanted: &Wanted) -> Result<Option<Folder>, AppError> {
-        let lock = locked(path)?;
-        Folder::read(path, wanted, lock)
     }
 
     fn read(path: &Path, wanted: &Wanted, lock: File) -> Result<Option<Folder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
-        let text = fs::read(&place).map_err(|error| fails("read", &place, &error))?;
+        let text = verify::read(&place, verify::LARGEST);
+        let text = text.map_err(|error| fails("read", &place, &error))?;
         let Some(request) = Request::read(&text) else {
             let what = format!("`{}` is damaged, or of another atlaudit", place.display());
             return Err(AppError::new(Exit::State, what)
@@ -110,7 +125,7 @@ impl Folder {
 
     /// Where the checkpoints of its sources lie until it is complete.
     pub fn state_dir(&self) -> PathBuf {
-        self.path.join(STATE).join("sources")
+        self.path.join(STATE).join(SOURCES)
     }
 
     /// Takes note of a run that begins. What earlier ones made of the whole is made anew.
@@ -147,26 +162,20 @@ impl Folder {
         self.close()
     }
 
-    /// Removes the state, last of all what says that it may be.
+    /// Removes the state. Whatever else somebody put there is left to them.
     fn close(self) -> Result<(), AppError> {
         let state = self.path.join(STATE);
-        let remove = || -> io::Result<()> {
-            for entry in fs::read_dir(&state)? {
-                let entry = entry?;
-                let is_last = entry.file_name() == REQUEST;
-                match entry.file_type()?.is_dir() {
-                    true => fs::remove_dir_all(entry.path())?,
-                    false if is_last => continue,
-                    false => fs::remove_file(entry.path())?,
-                }
-                crash::point(Point::StateRemoved);
-            }
-            fs::remove_file(state.join(REQUEST))?;
-            crash::point(Point::StateRemoved);
-            fs::remove_dir(&state)?;
-            sync(&self.path)
-        };
-        remove().map_err(|error| fails("remove", &state, &error))
+        let fails = |error: io::Error| fails("remove", &state, &error);
+        if let Some(path) = alien(&state, is_ours).map_err(fails)? {
+            let what = format!(
+                "the export is made, and `{}` is no part of it",
+                path.display()
+            );
+            return Err(AppError::new(Exit::Output, what)
+                .hint("move it away, and run the same command again: only then is it over"));
+        }
+        remove_state(&state).map_err(fails)?;
+        sync(&self.path).map_err(fails)
     }
 
     fn remember(&self) -> Result<(), AppError> {
@@ -192,23 +201,90 @@ fn standing(path: &Path) -> io::Result<Standing> {
         Ok(_) => {}
         Err(error) => return Err(error),
     }
-    let (state, is_sealed) = (path.join(STATE), path.join("manifest.json").is_file());
-    if state.join(REQUEST).is_file() {
+    let state = path.join(STATE);
+    let has_state = match fs::symlink_metadata(&state) {
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        // A link leads to what is not ours.
+        Ok(facts) if !facts.is_dir() => return Ok(Standing::Taken(ELSE)),
+        facts => facts.map(|_| true)?,
+    };
+    if has_state && is_plain(&state.join(REQUEST)) {
         return Ok(Standing::Begun);
     }
-    let others = fs::read_dir(path)?.filter(|entry| match entry {
-        Ok(entry) => entry.file_name() != STATE,
-        Err(_) => true,
-    });
-    match (others.count(), is_sealed) {
-        (0, _) => Ok(Standing::Free),
-        (_, true) => {
-            // Of a run that died when all else was done.
-            removed(fs::remove_dir_all(state))?;
-            Ok(Standing::Complete)
-        }
-        (_, false) => Ok(Standing::Taken("holds something else")),
+    // What a run leaves that died before it had a request, or behind it.
+    let is_bare =
+        !has_state || alien(&state, |entry| is_ours(entry) && !is(entry, SOURCES))?.is_none();
+    if alien(path, |entry| is(entry, STATE))?.is_none() {
+        return Ok(match is_bare {
+            true => Standing::Free,
+            false => Standing::Taken(ELSE),
+        });
     }
+    let ours = verify::manifest(path).filter(|manifest| manifest.schema == SCHEMA);
+    Ok(match ours.map(|manifest| manifest.complete) {
+        Some(true) if !has_state => Standing::Complete,
+        Some(true) if is_bare => Standing::Leftover,
+        Some(false) => Standing::Damaged,
+        _ => Standing::Taken(ELSE),
+    })
+}
+
+/// What is said of a folder that is somebody's.
+const ELSE: &str = "holds something else";
+
+fn is(entry: &DirEntry, name: &str) -> bool {
+    entry.file_name() == name
+}
+
+/// Whether we write such a thing into the state's folder. No link is ours.
+fn is_ours(entry: &DirEntry) -> bool {
+    let Ok(kind) = entry.file_type() else {
+        return false;
+    };
+    let is_unnamed = entry
+        .file_name()
+        .as_encoded_bytes()
+        .starts_with(UNNAMED.as_bytes());
+    match kind.is_dir() {
+        true => is(entry, SOURCES),
+        false => kind.is_file() && (is_unnamed || is(entry, LOCK) || is(entry, REQUEST)),
+    }
+}
+
+/// The first thing in `folder` that is not `known`.
+fn alien(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<PathBuf>> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !known(&entry) {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes what is ours in the folder `state`: behind all else what says that it may be, then what keeps other runs
+/// away; and the folder, when it is empty.
+fn remove_state(state: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(state)? {
+        let entry = entry?;
+        if !is_ours(&entry) || is(&entry, REQUEST) || is(&entry, LOCK) {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+        crash::point(Point::StateRemoved);
+    }
+    for last in [REQUEST, LOCK] {
+        removed(fs::remove_file(state.join(last)))?;
+        crash::point(Point::StateRemoved);
+    }
+    fs::remove_dir(state)
+}
+
+fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
 }
 
 /// Creates the folder and its state's, for their owner only.
@@ -226,13 +302,15 @@ fn create(path: &Path) -> io::Result<()> {
 
 /// Holds the folder against other runs; let go when dropped, also when the process dies.
 fn locked(path: &Path) -> Result<File, AppError> {
-    let place = path.join(STATE).join("lock");
+    let place = path.join(STATE).join(LOCK);
     let fails = |error: io::Error| fails("lock", &place, &error);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
+        // A link leads to what is not ours.
+        .custom_flags(libc::O_NOFOLLOW)
         .open(&place)
         .map_err(fails)?;
     match file.try_lock() {
@@ -283,6 +361,24 @@ fn complete(path: &Path) -> AppError {
     .hint(format!(
         "check it with `atlaudit verify {shown}`, or name another folder for a new one"
     ))
+}
+
+/// Why nothing can be made where this stands.
+fn refused(path: &Path, standing: &Standing) -> AppError {
+    match standing {
+        Standing::Damaged => damaged(path),
+        Standing::Taken(what) => taken(path, what),
+        _ => complete(path),
+    }
+}
+
+fn damaged(path: &Path) -> AppError {
+    let place = path.join(STATE).join(REQUEST);
+    let (shown, place) = (path.display(), place.display());
+    let what =
+        format!("the export in `{shown}` is damaged: it is not complete, and `{place}` is missing");
+    AppError::new(Exit::State, what)
+        .hint("put it back, or begin the export once more in another folder; nothing was touched")
 }
 
 fn taken(path: &Path, what: &str) -> AppError {

@@ -75,8 +75,10 @@ pub async fn make(
     let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
     };
+    // Whatever of it cannot be read is told before anything is touched.
+    let unread = unread(request, &folder)?;
     folder.run_begins(request.now)?;
-    let read = read(request, &folder, env, console).await;
+    let read = read(request, unread, &folder, env, console).await;
     let sources = facts(request, &folder, &read.reports)?;
     folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
     // An answer that came while the run ended was kept, and is told of by no line.
@@ -121,8 +123,14 @@ fn wanted(request: &ExportRequest) -> Wanted {
     }
 }
 
-/// Reads what is left to read of all sources.
-async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc<Console>) -> Read {
+/// Reads what is left to read of `sources`.
+async fn read(
+    request: &ExportRequest,
+    sources: Vec<SourceSettings>,
+    folder: &Folder,
+    env: &Env,
+    console: &Arc<Console>,
+) -> Read {
     let terms = Terms {
         state_dir: folder.state_dir(),
         lookups: Lookups::new(&request.state_dir),
@@ -134,7 +142,6 @@ async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc
         repeats: None,
     };
     let mut connector = Connector::new(sharing(env));
-    let sources = unread(request, folder);
     let credentials = pull::credentials(&sources, env, &terms).await;
     let mut collection = Collection::new(terms, &mut connector);
     for (settings, credential) in sources.iter().zip(&credentials) {
@@ -160,15 +167,19 @@ async fn read(request: &ExportRequest, folder: &Folder, env: &Env, console: &Arc
 }
 
 /// The sources that no earlier run has read to their ends. Of the others nothing is asked, not even a credential.
-fn unread(request: &ExportRequest, folder: &Folder) -> Vec<SourceSettings> {
+///
+/// # Errors
+/// A checkpoint cannot be read.
+fn unread(request: &ExportRequest, folder: &Folder) -> Result<Vec<SourceSettings>, StateError> {
     let store = Store::new(&folder.state_dir());
-    let is_read = |source: &&SourceSettings| {
-        // One that cannot be read is told of by the source's run.
-        let found = store.load(&source.name).ok().flatten();
-        found.is_some_and(|checkpoint| checkpoint.complete_until.is_some())
-    };
-    let sources = request.sources.iter();
-    sources.filter(|source| !is_read(source)).cloned().collect()
+    let mut unread = Vec::new();
+    for source in &request.sources {
+        let found = store.load(&source.name)?;
+        if found.is_none_or(|checkpoint| checkpoint.complete_until.is_none()) {
+            unread.push(source.clone());
+        }
+    }
+    Ok(unread)
 }
 
 fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> Course {

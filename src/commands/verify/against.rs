@@ -11,7 +11,8 @@ use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::evidence::against::{self, Named, Since};
 use crate::evidence::facts::SourceFacts;
-use crate::evidence::manifest::Manifest;
+use crate::evidence::manifest::{Manifest, SourceEntry};
+use crate::evidence::survey::Bounds;
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
@@ -80,14 +81,11 @@ pub async fn compare(
         exit,
     };
     for source in &now.sources {
-        let before = manifest.sources.iter().map(|before| &before.facts);
-        let before = before
-            .clone()
-            .find(|before| before.name == source.facts.name);
-        if let Some(before) = before {
-            is_same(before, &source.facts)?;
+        let mut before = manifest.sources.iter();
+        if let Some(before) = before.find(|before| before.facts.name == source.facts.name) {
+            is_same(&before.facts, &source.facts)?;
             one(dir, &again.folder, before, &source.facts, &mut compared)?;
-            tell_incomplete(console, before, &source.facts);
+            tell_incomplete(console, &before.facts, &source.facts);
         }
     }
     Ok(compared)
@@ -157,7 +155,7 @@ fn is_same(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
 fn one(
     dir: &Path,
     again: &Path,
-    before: &SourceFacts,
+    before: &SourceEntry,
     now: &SourceFacts,
     compared: &mut Compared,
 ) -> Result<(), AppError> {
@@ -166,21 +164,21 @@ fn one(
     let differences = &mut compared.differences;
     let mut add = |since, event| {
         differences.push(Difference {
-            source: before.name.clone(),
+            source: before.facts.name.clone(),
             since,
             event,
         });
     };
-    against::compare(&dir.join(&file), &again.join(&file), now.complete, &mut add).map_err(
-        |error| {
-            AppError::new(
-                Exit::Different,
-                format!("cannot compare `{file}` with its source"),
-            )
-            .because(&error)
-            .hint("compare another copy of the export")
-        },
-    )
+    let (path, again) = (dir.join(&file), again.join(&file));
+    let said = Bounds::of(&before.events).text_bytes();
+    against::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
+        AppError::new(
+            Exit::Different,
+            format!("cannot compare `{file}` with its source"),
+        )
+        .because(&error)
+        .hint("compare another copy of the export")
+    })
 }
 
 fn tell_incomplete(console: &Console, before: &SourceFacts, now: &SourceFacts) {

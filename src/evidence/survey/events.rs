@@ -35,6 +35,13 @@ pub struct EventsSurvey {
     pub is_broken: bool,
 }
 
+impl EventsSurvey {
+    /// Whether it is of the whole file that `said` tells of.
+    pub fn is_all_of(&self, said: &LinesEntry) -> bool {
+        self.entry.sha256 == said.sha256 && !self.is_broken
+    }
+}
+
 pub struct Surveyor<'a> {
     source: &'a str,
     window: Window,
@@ -45,7 +52,7 @@ pub struct Surveyor<'a> {
     out_of_order: u64,
     troubles: Troubles,
     latest: Option<Timestamp>,
-    /// All that grows with the events: 16 bytes each.
+    /// All that grows with the events: 16 bytes each; and these are no more than are said.
     ids: QuickMap<Fingerprint, ()>,
 }
 

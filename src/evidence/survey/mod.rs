@@ -1,8 +1,10 @@
 //! Owns the survey of an export's files of lines: one pass over each, which tells all that the manifest says of it and all
 //! that is odd about it. `export` fills the manifest from it, `verify` compares with it.
 
+mod bounds;
 mod events;
 mod pages;
+mod spans;
 mod trouble;
 
 use std::io;
@@ -10,8 +12,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 
+pub use bounds::Bounds;
 pub use events::EventsSurvey;
-pub use pages::PagesSurvey;
+pub use pages::{KeptBody, PagesSurvey, Said};
+pub use spans::Spans;
 pub use trouble::{Trouble, Troubles, What};
 
 use super::chain::{Chain, Kind};
@@ -24,34 +28,42 @@ pub fn path_of(kind: Kind, source: &str) -> String {
     format!("{}/{source}.jsonl.zst", kind.as_str())
 }
 
-/// Surveys the events of a source, in the export at `dir`.
+/// Surveys the events of a source, in the export at `dir`, within `bounds`.
 ///
 /// # Errors
 /// The file cannot be read. What is wrong with its content is no error.
-pub fn events(dir: &Path, asked: &Asked, source: &SourceFacts) -> io::Result<EventsSurvey> {
+pub fn events(
+    dir: &Path,
+    asked: &Asked,
+    source: &SourceFacts,
+    bounds: Bounds,
+) -> io::Result<EventsSurvey> {
     let mut survey = events::Surveyor::new(asked, source);
-    let (entry, is_broken) = each_line(dir, Kind::Events, &source.name, &mut |line, number| {
-        survey.line(line, number)
-    })?;
-    Ok(survey.end(entry, is_broken))
+    let file = File::of(Kind::Events, &source.name, bounds);
+    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(line, number))?;
+    Ok(survey.end(entry, broken))
 }
 
-/// Surveys the answers of a source, in the export at `dir`.
+/// Surveys the answers of a source, in the export at `dir`, within `bounds`; beside what is `said` of them, if anything is.
 ///
 /// # Errors
 /// As with [`events`].
-pub fn pages(dir: &Path, source: &SourceFacts) -> io::Result<PagesSurvey> {
-    let mut survey = pages::Surveyor::default();
-    let (entry, is_broken) = each_line(dir, Kind::Pages, &source.name, &mut |line, number| {
-        survey.line(&line, number)
-    })?;
-    Ok(survey.end(entry, is_broken))
+pub fn pages(
+    dir: &Path,
+    source: &SourceFacts,
+    bounds: Bounds,
+    said: Option<Said<'_>>,
+) -> io::Result<PagesSurvey> {
+    let mut survey = pages::Surveyor::new(said);
+    let file = File::of(Kind::Pages, &source.name, bounds);
+    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(&line, number))?;
+    Ok(survey.end(entry, broken))
 }
 
 /// What is said of a file that is not there: nothing was ever read.
-pub fn absent(kind: Kind, source: &str) -> LinesEntry {
+fn absent(kind: Kind, file: String) -> LinesEntry {
     LinesEntry {
-        file: path_of(kind, source),
+        file,
         lines: 0,
         bytes: 0,
         text_bytes: 0,
@@ -61,50 +73,66 @@ pub fn absent(kind: Kind, source: &str) -> LinesEntry {
     }
 }
 
-/// Shows each line of the source's file to `see`, and tells what the file is; and why it could not be read to its end.
-fn each_line(
-    dir: &Path,
+/// A source's file, and how much of it is looked at.
+struct File {
     kind: Kind,
-    source: &str,
-    see: &mut dyn FnMut(Bytes, u64),
-) -> io::Result<(LinesEntry, Option<Trouble>)> {
-    let file = path_of(kind, source);
-    let path = dir.join(&file);
-    // Whatever else it is, opening it could wait for ever.
-    match std::fs::symlink_metadata(&path) {
-        Ok(facts) if facts.is_file() => {}
-        Ok(_) => return Err(io::Error::other("it is not a plain file")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((absent(kind, source), None));
-        }
-        Err(error) => return Err(error),
+    path: String,
+    bounds: Bounds,
+}
+
+impl File {
+    fn of(kind: Kind, source: &str, bounds: Bounds) -> File {
+        let path = path_of(kind, source);
+        File { kind, path, bounds }
     }
-    let mut lines = PackedLines::open(&path)?;
-    let mut chain = Chain::new(kind);
-    let what = loop {
-        match lines.next() {
-            Ok(Some(line)) => {
-                chain.push(&line);
-                see(line, chain.lines());
+
+    /// Shows each line to `see`, and tells what the file is; and why it could not be read to its end.
+    fn each_line(
+        self,
+        dir: &Path,
+        see: &mut dyn FnMut(Bytes, u64),
+    ) -> io::Result<(LinesEntry, Option<Trouble>)> {
+        let path = dir.join(&self.path);
+        // Whatever else it is, opening it could wait for ever.
+        match std::fs::symlink_metadata(&path) {
+            Ok(facts) if facts.is_file() => {}
+            Ok(_) => return Err(io::Error::other("it is not a plain file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok((absent(self.kind, self.path), None));
             }
-            Ok(None) if lines.is_unended() => break Some((chain.lines(), What::Unended)),
-            Ok(None) => break None,
-            Err(Broken::Torn(why)) => break Some((chain.lines() + 1, What::Torn(why))),
-            Err(Broken::TooLong(limit)) => {
-                break Some((chain.lines() + 1, What::TooLong(limit)));
-            }
+            Err(error) => return Err(error),
         }
-    };
-    let text_bytes = lines.text_bytes();
-    let summed = lines.finish()?;
-    let entry = LinesEntry {
-        file,
-        lines: chain.lines(),
-        bytes: summed.bytes,
-        text_bytes,
-        sha256: summed.sha256,
-        chain: chain.head(),
-        marks: chain.marks(),
-    };
-    Ok((entry, what.map(|(line, what)| Trouble { line, what })))
+        let mut lines = PackedLines::open(&path)?;
+        let mut chain = Chain::new(self.kind);
+        let what = loop {
+            lines.stop_at(self.bounds.text_bytes());
+            let next = chain.lines() + 1;
+            match lines.next() {
+                Ok(Some(_)) if !self.bounds.has_room(chain.lines()) => {
+                    break Some((next, self.bounds.exceeded()));
+                }
+                Ok(Some(line)) => {
+                    chain.push(&line);
+                    see(line, chain.lines());
+                }
+                Ok(None) if lines.is_unended() => break Some((chain.lines(), What::Unended)),
+                Ok(None) => break None,
+                Err(Broken::Torn(why)) => break Some((next, What::Torn(why))),
+                Err(Broken::TooLong(limit)) => break Some((next, What::TooLong(limit))),
+                Err(Broken::TooMuch) => break Some((next, self.bounds.exceeded())),
+            }
+        };
+        let text_bytes = lines.text_bytes();
+        let summed = lines.finish()?;
+        let entry = LinesEntry {
+            file: self.path,
+            lines: chain.lines(),
+            bytes: summed.bytes,
+            text_bytes,
+            sha256: summed.sha256,
+            chain: chain.head(),
+            marks: chain.marks(),
+        };
+        Ok((entry, what.map(|(line, what)| Trouble { line, what })))
+    }
 }

@@ -1,10 +1,15 @@
 //! Owns the survey of a source's answers.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 
+use super::spans::Spans;
 use super::trouble::{Trouble, Troubles, What};
+use crate::evidence::chain::Kind;
 use crate::evidence::manifest::{Clock, LinesEntry, Retry};
-use crate::evidence::page::{AskedSpan, Body, PageLine};
+use crate::evidence::page::{Body, PageLine};
+use crate::evidence::sums::is_hash;
 use crate::model::time::Timestamp;
 
 /// What a source's answers are.
@@ -22,59 +27,105 @@ pub struct PagesSurvey {
     pub waited_ms: u64,
     /// The clocks, at the first answer that had a date.
     pub clock: Option<Clock>,
-    /// The spans that pages were asked for, in their order, without direct repeats.
-    pub spans: Vec<AskedSpan>,
-    /// The bodies, in their order, each with its line and whether it was a page of records.
-    pub bodies: Vec<(u64, bool, Body)>,
+    /// The spans that pages were asked for, joined.
+    pub spans: Spans,
+    /// Of the bodies that are said to be kept, by their hashes: their lengths.
+    pub bodies: BTreeMap<String, KeptBody>,
+    /// The first pages of records whose bodies are not said to be kept, each with its line.
+    pub bodiless: Vec<(u64, String)>,
+    /// How many more there are.
+    pub more_bodiless: u64,
     /// What is wrong with it.
     pub troubles: Troubles,
     /// Whether it could not be read to its end.
     pub is_broken: bool,
 }
 
-#[derive(Default)]
-pub struct Surveyor {
-    pages: u64,
-    served: u64,
-    retries: Vec<Retry>,
-    waited_ms: u64,
-    clock: Option<Clock>,
-    spans: Vec<AskedSpan>,
-    bodies: Vec<(u64, bool, Body)>,
-    troubles: Troubles,
+impl PagesSurvey {
+    /// Whether it is of the whole file that `said` tells of.
+    pub fn is_all_of(&self, said: &LinesEntry) -> bool {
+        self.entry.sha256 == said.sha256 && !self.is_broken
+    }
 }
 
-impl Surveyor {
+/// What is said of a source's answers elsewhere. It bounds what of them is kept in memory: nothing that only they tell of.
+pub struct Said<'a> {
+    /// The attempts that brought no page.
+    pub retries: &'a [Retry],
+    /// Whether a body of this hash is there, or named anywhere.
+    pub has_body: &'a dyn Fn(&str) -> bool,
+}
+
+/// What the answers say of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum KeptBody {
+    /// It has this length.
+    Of(u64),
+    /// One says another length than another.
+    Doubtful,
+}
+
+/// Pages without a body that are kept each.
+const BODILESS: usize = 100;
+
+pub struct Surveyor<'a> {
+    said: Option<Said<'a>>,
+    has_other_retries: bool,
+    survey: PagesSurvey,
+}
+
+impl<'a> Surveyor<'a> {
+    pub fn new(said: Option<Said<'a>>) -> Surveyor<'a> {
+        Surveyor {
+            said,
+            has_other_retries: false,
+            survey: PagesSurvey {
+                entry: super::absent(Kind::Pages, String::new()),
+                pages: 0,
+                served: 0,
+                retries: Vec::new(),
+                waited_ms: 0,
+                clock: None,
+                spans: Spans::default(),
+                bodies: BTreeMap::new(),
+                bodiless: Vec::new(),
+                more_bodiless: 0,
+                troubles: Troubles::default(),
+                is_broken: false,
+            },
+        }
+    }
+
     pub fn line(&mut self, line: &[u8], number: u64) {
+        let survey = &mut self.survey;
         let page: PageLine = match serde_json::from_slice(line) {
             Ok(page) => page,
             Err(error) => {
                 // Its words may quote the line; the place is enough.
                 let why = format!("it is not an answer (at its byte {})", error.column());
-                return self.troubles.add(number, What::Unreadable(why));
+                return survey.troubles.add(number, What::Unreadable(why));
             }
         };
         if page.n != number {
-            self.troubles.add(number, What::Misnumbered(page.n));
+            survey.troubles.add(number, What::Misnumbered(page.n));
         }
-        if self.clock.is_none() {
-            self.clock = clock(&page);
+        if survey.clock.is_none() {
+            survey.clock = clock(&page);
         }
-        self.waited_ms = self.waited_ms.saturating_add(page.waited_ms.unwrap_or(0));
+        survey.waited_ms = survey.waited_ms.saturating_add(page.waited_ms.unwrap_or(0));
+        let is_page = page.records.is_some();
         if let Some(records) = page.records {
-            self.pages += 1;
-            self.served = self.served.saturating_add(records);
-            if let Some(span) = page.span
-                && self.spans.last() != Some(&span)
-            {
-                self.spans.push(span);
+            survey.pages += 1;
+            survey.served = survey.served.saturating_add(records);
+            if let Some(span) = page.span {
+                survey.spans.add(span);
             }
         }
         if let Some(body) = page.body {
-            self.bodies.push((number, page.records.is_some(), body));
+            self.body(body, is_page, number);
         }
         if let Some(error) = page.error {
-            self.retries.push(Retry {
+            self.retry(Retry {
                 at: page.received,
                 line: number,
                 status: page.status,
@@ -84,24 +135,49 @@ impl Surveyor {
         }
     }
 
+    /// A body is kept in mind only where it is kept in a file too, or named as one.
+    fn body(&mut self, body: Body, is_page: bool, number: u64) {
+        let survey = &mut self.survey;
+        if !is_hash(&body.sha256) {
+            let why = "the hash of its body is none".to_owned();
+            return survey.troubles.add(number, What::Unreadable(why));
+        }
+        let Some(said) = &self.said else { return };
+        if (said.has_body)(&body.sha256) {
+            let known = survey.bodies.entry(body.sha256);
+            let known = known.or_insert(KeptBody::Of(body.bytes));
+            if *known != KeptBody::Of(body.bytes) {
+                *known = KeptBody::Doubtful;
+            }
+        } else if is_page && survey.bodiless.len() < BODILESS {
+            survey.bodiless.push((number, body.sha256));
+        } else if is_page {
+            survey.more_bodiless += 1;
+        }
+    }
+
+    /// Beyond the first that is not as said, no more are needed to see that they are others.
+    fn retry(&mut self, retry: Retry) {
+        let retries = &mut self.survey.retries;
+        if self.has_other_retries {
+            return;
+        }
+        if let Some(said) = &self.said {
+            self.has_other_retries = said.retries.get(retries.len()) != Some(&retry);
+        }
+        retries.push(retry);
+    }
+
     pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> PagesSurvey {
-        let is_broken = broken
+        self.survey.is_broken = broken
             .as_ref()
             .is_some_and(|trouble| trouble.what.ends_the_file());
         if let Some(Trouble { line, what }) = broken {
-            self.troubles.add(line, what);
+            self.survey.troubles.add(line, what);
         }
         PagesSurvey {
             entry,
-            pages: self.pages,
-            served: self.served,
-            retries: self.retries,
-            waited_ms: self.waited_ms,
-            clock: self.clock,
-            spans: self.spans,
-            bodies: self.bodies,
-            troubles: self.troubles,
-            is_broken,
+            ..self.survey
         }
     }
 }

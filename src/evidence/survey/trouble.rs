@@ -13,6 +13,13 @@ pub enum What {
     Torn(String),
     /// It is longer than this.
     TooLong(usize),
+    /// The file has more than is said of it.
+    TooMuch {
+        /// Lines that are said.
+        lines: u64,
+        /// Bytes of text that are said.
+        text_bytes: u64,
+    },
     /// It has no newline.
     Unended,
     /// It is not what the file's lines are.
@@ -32,7 +39,10 @@ pub enum What {
 impl What {
     /// Whether nothing is known of what follows.
     pub fn ends_the_file(&self) -> bool {
-        matches!(self, What::Torn(_) | What::TooLong(_))
+        matches!(
+            self,
+            What::Torn(_) | What::TooLong(_) | What::TooMuch { .. }
+        )
     }
 
     /// Whether the file is not what its kind of file is.
@@ -44,6 +54,7 @@ impl What {
         match self {
             What::Torn(_) => "torn",
             What::TooLong(_) => "too long",
+            What::TooMuch { .. } => "too much",
             What::Unended => "unended",
             What::Unreadable(_) => "lines that cannot be read",
             What::NoId => "events without an id",
@@ -62,6 +73,10 @@ impl fmt::Display for What {
             What::TooLong(limit) => write!(
                 f,
                 "nothing is read from here on: the line is longer than {limit} bytes"
+            ),
+            What::TooMuch { lines, text_bytes } => write!(
+                f,
+                "nothing is read from here on: manifest.json says that the file ends with line {lines}, after {text_bytes} bytes of text"
             ),
             What::Unended => f.write_str("the last line has no newline"),
             What::Unreadable(why) => write!(f, "cannot be read: {why}"),

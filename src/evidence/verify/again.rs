@@ -2,7 +2,7 @@
 
 use super::{Check, Found, MANIFEST, Manifest};
 use crate::evidence::assemble;
-use crate::evidence::manifest::{Counts, LinesEntry, SourceEntry};
+use crate::evidence::manifest::{Counts, SourceEntry};
 use crate::model::time::{Timestamp, format_millis};
 
 impl Check<'_> {
@@ -15,8 +15,8 @@ impl Check<'_> {
             let what = "tells of no run: nobody can have made this export";
             return self.findings.file(MANIFEST, what);
         };
-        for (said, made) in said.sources.iter().zip(&made.sources) {
-            self.of_source(said, made);
+        for ((said, made), found) in said.sources.iter().zip(&made.sources).zip(&found) {
+            self.of_source(said, made, found);
         }
         let heads = [
             ("complete", said.complete == made.complete),
@@ -29,8 +29,8 @@ impl Check<'_> {
                 self.findings.file(MANIFEST, what);
             }
         }
-        let are_pages_same =
-            pairs(said, &made).all(|(said, made)| is_same_file(&said.pages, &made.pages));
+        let mut pairs = said.sources.iter().zip(&found);
+        let are_pages_same = pairs.all(|(said, found)| found.pages.is_all_of(&said.pages));
         if said.clock != made.clock && are_pages_same {
             let what = "`clock` is not what the first answer makes";
             self.findings.file(MANIFEST, what);
@@ -47,15 +47,15 @@ impl Check<'_> {
         }
     }
 
-    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry) {
+    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry, found: &Found) {
         let name = &made.facts.name;
         let tell = |check: &mut Self, key: &str, said: String, made: String| {
             let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
             check.findings.file(MANIFEST, what);
         };
         // Where a file is another one, that was told, and what follows from it is another too.
-        let are_events_same = is_same_file(&said.events, &made.events);
-        let are_pages_same = is_same_file(&said.pages, &made.pages);
+        let are_events_same = found.events.is_all_of(&said.events);
+        let are_pages_same = found.pages.is_all_of(&said.pages);
         let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
         if are_events_same {
             for (key, said, made) in [
@@ -114,17 +114,6 @@ impl Check<'_> {
 /// All of them, where none is missing.
 fn whole(found: &[Option<Found>]) -> Option<Vec<&Found>> {
     found.iter().map(Option::as_ref).collect()
-}
-
-fn pairs<'a>(
-    said: &'a Manifest,
-    made: &'a Manifest,
-) -> impl Iterator<Item = (&'a SourceEntry, &'a SourceEntry)> {
-    said.sources.iter().zip(&made.sources)
-}
-
-fn is_same_file(said: &LinesEntry, made: &LinesEntry) -> bool {
-    said.sha256 == made.sha256
 }
 
 /// Which files a count follows from.

@@ -1,17 +1,17 @@
 //! Owns the comparing of the kept bodies with the answers that they are of.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
 use super::{Check, Found, Manifest, Place};
 use crate::evidence::hash::{Summed, Summing};
-use crate::evidence::lines::reason;
-use crate::evidence::page::Body;
+use crate::evidence::lines::{plain, reason, unpack};
+use crate::evidence::page::LARGEST_BODY;
+use crate::evidence::survey::{KeptBody, PagesSurvey};
 
 /// The path of a source's body.
-fn path_of(source: &str, sha256: &str) -> String {
+pub fn path_of(source: &str, sha256: &str) -> String {
     format!("bodies/{source}/{sha256}.json.zst")
 }
 
@@ -20,23 +20,18 @@ impl Check<'_> {
     pub(super) fn bodies(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
         let mut wanted = BTreeMap::new();
         for (said, found) in manifest.sources.iter().zip(found) {
-            let Some(found) = found else {
+            let name = &said.facts.name;
+            let Some(Found { pages, .. }) = found else {
                 // Its answers cannot be read, and its bodies not compared.
-                self.not_checked_bodies(&said.facts.name);
+                self.not_checked_bodies(name);
                 continue;
             };
             // Where the answers were changed it is they that a body does not fit.
-            let is_same = found.pages.entry.sha256 == said.pages.sha256;
-            for (line, is_page, body) in &found.pages.bodies {
-                let file = path_of(&said.facts.name, &body.sha256);
-                let is_there = self.listing.files.contains(&file);
-                let is_told = self.findings.names(&file);
-                if manifest.asked.keep_bodies && *is_page && !is_there && is_same && !is_told {
-                    let what = format!("its body `{file}` is missing");
-                    let pages = &found.pages.entry.file;
-                    self.findings.at(pages, Place::Line(*line), what);
-                }
-                wanted.insert(file, (body.clone(), is_same));
+            if manifest.asked.keep_bodies && pages.is_all_of(&said.pages) {
+                self.bodiless(name, pages);
+            }
+            for (sha256, body) in &pages.bodies {
+                wanted.insert(path_of(name, sha256), (sha256, body));
             }
         }
         let listing = self.listing;
@@ -47,10 +42,23 @@ impl Check<'_> {
         for file in there {
             self.tally.bodies += 1;
             match wanted.get(file) {
-                Some((body, _)) => self.body(file, body),
+                Some((sha256, body)) => self.body(file, sha256, body),
                 None if self.is_of_changed(file, manifest, found) => {}
                 None => self.findings.file(file, "belongs to no answer"),
             }
+        }
+    }
+
+    /// Pages whose bodies are neither there nor named anywhere.
+    fn bodiless(&mut self, source: &str, pages: &PagesSurvey) {
+        let file = &pages.entry.file;
+        for (line, sha256) in &pages.bodiless {
+            let what = format!("its body `{}` is missing", path_of(source, sha256));
+            self.findings.at(file, Place::Line(*line), what);
+        }
+        if pages.more_bodiless > 0 {
+            let what = format!("and {} more: bodies that are missing", pages.more_bodiless);
+            self.findings.file(file, what);
         }
     }
 
@@ -74,14 +82,18 @@ impl Check<'_> {
             let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));
             let is_changed = found
                 .as_ref()
-                .is_none_or(|found| found.pages.entry.sha256 != said.pages.sha256);
+                .is_none_or(|found| !found.pages.is_all_of(&said.pages));
             is_its && is_changed
         })
     }
 
-    fn body(&mut self, file: &str, body: &Body) {
-        match unpacked(&self.dir.join(file), body.bytes) {
-            Ok(there) if there.sha256 == body.sha256 && there.bytes == body.bytes => {}
+    fn body(&mut self, file: &str, sha256: &str, body: &KeptBody) {
+        let KeptBody::Of(bytes) = *body else {
+            let what = "cannot be the body of all its answers: they say different lengths";
+            return self.findings.file(file, what);
+        };
+        match unpacked(&self.dir.join(file), bytes.min(LARGEST_BODY)) {
+            Ok(there) if there.sha256 == sha256 && there.bytes == bytes => {}
             Ok(_) => {
                 let what =
                     "is not the body that its answer had: its content has another hash or length";
@@ -94,6 +106,6 @@ impl Check<'_> {
 
 /// Length and hash of what is packed in a file, of no more than one byte beyond `most`.
 fn unpacked(path: &Path, most: u64) -> io::Result<Summed> {
-    let input = zstd::stream::read::Decoder::new(File::open(path)?)?;
+    let input = unpack(BufReader::new(plain(path)?))?;
     Summing::new(input.take(most.saturating_add(1))).finish()
 }

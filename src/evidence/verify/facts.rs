@@ -1,8 +1,11 @@
 //! Owns what the manifest's own statements must agree on: what was asked for, what was read of it, and what is missing.
 
+use std::collections::HashSet;
+
 use super::{Check, Found, MANIFEST, Manifest};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::page::AskedSpan;
+use crate::evidence::survey::Spans;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis};
 
@@ -51,7 +54,7 @@ impl Check<'_> {
             .map(|source| source.facts.name.as_str())
             .collect();
         let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
-        let is_repeated = (1..names.len()).any(|at| names[..at].contains(&names[at]));
+        let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && names != wanted {
             let what = "says that other sources were asked for than those it describes";
             self.findings.file(MANIFEST, what);
@@ -71,16 +74,12 @@ impl Check<'_> {
             // Of answers that were changed nothing can be told, and they were named.
             let Some(found) = found
                 .as_ref()
-                .filter(|found| said.pages.sha256 == found.pages.entry.sha256)
+                .filter(|found| found.pages.is_all_of(&said.pages))
             else {
                 continue;
             };
-            let spans = joined(&found.pages.spans);
             for window in said.facts.windows.iter().filter(|window| window.complete) {
-                let is_read = spans.iter().any(|span| {
-                    span.from <= window.from && span.to.is_none_or(|to| window.to <= to)
-                });
-                if !is_read {
+                if !found.pages.spans.cover(window.from, window.to) {
                     let (from, to) = (format_millis(window.from), format_millis(window.to));
                     let file = &found.pages.entry.file;
                     let what = format!(
@@ -125,35 +124,10 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
 
 /// The first instant that no window covers.
 fn uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
-    let spans = facts.windows.iter().map(|window| AskedSpan {
-        from: window.from,
-        to: Some(window.to),
-    });
-    let mut covered = since;
-    for span in joined(&spans.collect::<Vec<_>>()) {
-        match span.to {
-            Some(to) if span.from <= covered => covered = covered.max(to),
-            _ => {}
-        }
+    let mut windows = Spans::default();
+    for window in &facts.windows {
+        let (from, to) = (window.from, Some(window.to));
+        windows.add(AskedSpan { from, to });
     }
-    (covered < until).then_some(covered)
-}
-
-/// The spans in order, those that touch joined.
-fn joined(spans: &[AskedSpan]) -> Vec<AskedSpan> {
-    let mut sorted = spans.to_vec();
-    sorted.sort_by_key(|span| span.from);
-    let mut joined: Vec<AskedSpan> = Vec::new();
-    for span in sorted {
-        match joined.last_mut() {
-            Some(last) if last.to.is_none_or(|to| span.from <= to) => {
-                last.to = match (last.to, span.to) {
-                    (Some(one), Some(other)) => Some(one.max(other)),
-                    _ => None,
-                };
-            }
-            _ => joined.push(span),
-        }
-    }
-    joined
+    windows.end_of(since).filter(|covered| *covered < until)
 }

@@ -60,11 +60,6 @@ impl Findings {
         });
     }
 
-    /// Whether something of `file` was told.
-    pub fn names(&self, file: &str) -> bool {
-        self.0.iter().any(|finding| finding.file == file)
-    }
-
     /// All of them, those of a file together, in the order of the files' first ones.
     pub fn end(self) -> Vec<Finding> {
         let mut order = HashMap::new();

@@ -1,6 +1,6 @@
 //! Owns the reading of the manifest and the sums, whatever they hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -18,6 +18,9 @@ pub const LARGEST: u64 = 64 * 1024 * 1024;
 /// Lines that are told each.
 const TOLD: u64 = 10;
 
+/// Files that only the sums name and that are kept each: who removes files removes rarely more.
+const STRANGE: u64 = 1000;
+
 /// What SHA256SUMS says.
 #[derive(Debug, Default)]
 pub struct Sums {
@@ -29,7 +32,10 @@ pub struct Sums {
     pub is_whole: bool,
 }
 
-/// What the file holds; refused where that is more than anyone would write there.
+/// What the plain file at `path` holds; refused where that is more than anyone would write there.
+///
+/// # Errors
+/// It cannot be read, is no plain file, or is longer than `largest`.
 pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     plain(path)?.take(largest + 1).read_to_end(&mut bytes)?;
@@ -91,17 +97,29 @@ impl Check<'_> {
         }
     }
 
-    /// Reads the sums.
-    pub(super) fn sums(&mut self) {
+    /// Reads the sums. Of files that are neither there nor in the manifest only so many are kept.
+    pub(super) fn sums(&mut self, manifest: Option<&Manifest>) {
         let absent = "is missing: either it was removed, or the export was never finished";
         let Some(bytes) = self.own(SUMS, absent) else {
             return;
         };
-        let text = String::from_utf8_lossy(&bytes);
+        let listed = manifest.iter().flat_map(|manifest| &manifest.files);
+        let listed: HashSet<_> = listed.map(|entry| entry.file.as_str()).collect();
         let mut known = Sums::default();
-        let (mut last, mut bad) = (None::<String>, 0);
-        for (number, line) in (1..).zip(text.split_inclusive('\n')) {
-            let read = line.strip_suffix('\n').and_then(sums::read);
+        let (mut last, mut bad, mut strange) = (None::<String>, 0, 0);
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        for (number, line) in (1..).zip(lines) {
+            let line = std::str::from_utf8(line).ok();
+            let read = line.and_then(|line| sums::read(line.strip_suffix('\n')?));
+            if let Some(Sum { file, .. }) = &read
+                && !self.listing.files.contains(file)
+                && !listed.contains(file.as_str())
+            {
+                strange += 1;
+                if strange > STRANGE {
+                    continue;
+                }
+            }
             let what = match read {
                 None => "is no line of `sha256sum`, or has no end",
                 Some(Sum { sha256, file }) => {
@@ -124,6 +142,13 @@ impl Check<'_> {
             let what = format!(
                 "{} more of its lines are not as they are written",
                 bad - TOLD
+            );
+            self.findings.file(SUMS, what);
+        }
+        if strange > STRANGE {
+            let what = format!(
+                "names {} more files that are neither there nor in manifest.json",
+                strange - STRANGE
             );
             self.findings.file(SUMS, what);
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::{Check, MANIFEST, Manifest, README, REPORT};
+use super::{Check, Found, MANIFEST, Manifest, README, REPORT};
 use crate::evidence::chain::Kind;
 use crate::evidence::survey::path_of;
 use crate::evidence::{readme, report};
@@ -32,7 +32,7 @@ impl Made {
     }
 
     /// Makes them anew.
-    pub fn of(check: &mut Check<'_>, manifest: Option<&Manifest>) -> Made {
+    pub fn of(check: &mut Check<'_>, manifest: Option<&Manifest>, found: &[Option<Found>]) -> Made {
         let mut made = Made::default();
         let readme = match check.listing.files.contains(README) {
             true => super::load::read(&check.dir.join(README), LARGEST).ok(),
@@ -57,7 +57,9 @@ impl Made {
             return made;
         }
         made.readme = readme.map(|text| text == readme::text(manifest, &sha256).as_bytes());
-        if is_report_of(check, manifest) {
+        // What unpacks to more than is said is not unpacked once more.
+        let is_whole = |found: &Found| !found.events.is_broken;
+        if found.iter().flatten().all(is_whole) && is_report_of(check, manifest) {
             made.report = is_report(check.dir, manifest);
         }
         made

@@ -130,3 +130,41 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
             .any(|line| line.contains("no source can be called"))
     );
 }
+
+#[test]
+fn a_manifest_that_says_too_little_of_a_file_is_the_one_that_is_named() {
+    for (from, to, says) in [
+        ("\"lines\": 2400", "\"lines\": 24", "has 24 lines, of "),
+        (
+            "\"text_bytes\": ",
+            "\"text_bytes\": 0, \"x\": ",
+            "of 0 bytes of text",
+        ),
+    ] {
+        let export = Export::sealed(2_400);
+        // Text of which a little more is not all.
+        let file = "events/acme.jsonl.zst";
+        let mut lines = export.lines(file);
+        for line in &mut lines {
+            *line = line.replacen(
+                "\"raw\":{",
+                &format!("\"raw\":{{\"x\":\"{}\",", "x".repeat(500)),
+                1,
+            );
+        }
+        export.repack(file, &lines);
+        export.seal();
+        edit(&export, from, to);
+        let lines = told(&export);
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.contains(says) && line.ends_with("; it has more")),
+            "{lines:#?}"
+        );
+        assert!(
+            lines.iter().all(|line| line.starts_with("manifest.json: ")),
+            "{lines:#?}"
+        );
+    }
+}

@@ -11,18 +11,19 @@ mod made;
 mod signature;
 mod source;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 pub use finding::{Finding, Place, Signature, Tally, Verdict};
+pub use load::{LARGEST, read};
 
-use super::assemble::{self, Found};
+use super::assemble::Found;
 use super::error::{EvidenceError, failed};
 use super::folder::{BODIES, Listing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
 use super::hash::{self, Summed};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, SourceEntry};
 use super::sign::PublicKey;
 use finding::Findings;
 use load::Sums;
@@ -77,14 +78,14 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
         made: Made::default(),
     };
     let manifest = check.manifest();
-    check.sums();
+    check.sums(manifest.as_ref());
     let found = manifest
         .as_ref()
         .map(|manifest| check.survey(manifest))
         .unwrap_or_default();
     check.hash_the_rest();
     check.doubt_the_manifest();
-    check.made = Made::of(&mut check, manifest.as_ref());
+    check.made = Made::of(&mut check, manifest.as_ref(), &found);
     check.folders(manifest.as_ref());
     check.files(manifest.as_ref());
     if let Some(manifest) = &manifest {
@@ -111,11 +112,15 @@ fn is_export(listing: &Listing) -> bool {
 impl Check<'_> {
     /// Surveys the files of lines, a source each.
     fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
-        let facts = assemble::facts(manifest);
-        let sources = facts.sources.iter();
-        sources
-            .map(|source| self.survey_one(&facts, source))
-            .collect()
+        let files = manifest.files.iter().map(|entry| entry.file.as_str());
+        let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
+        let mut seen = HashSet::new();
+        let mut one = |source: &SourceEntry| {
+            // That one is described twice is told elsewhere; its files need no second look.
+            let is_new = seen.insert(source.facts.name.clone());
+            is_new.then(|| self.survey_one(&manifest.asked, source, &bodies))?
+        };
+        manifest.sources.iter().map(&mut one).collect()
     }
 
     /// Hashes what no survey has read.
@@ -174,7 +179,7 @@ impl Check<'_> {
             }
         }
         if self.listing.has_state && manifest.complete {
-            let what = "was added: only an export that is not finished has this folder";
+            let what = "only an export that is not finished has this folder: either it was added, or a run was stopped before it had removed it; then repeat the `export` command: it removes it";
             self.findings.file(STATE, what);
         }
     }
@@ -201,10 +206,12 @@ impl Check<'_> {
 
 /// The manifest of the export in `dir`, if it has one that can be read.
 pub fn manifest(dir: &Path) -> Option<Manifest> {
-    let text = load::read(&dir.join(MANIFEST), load::LARGEST).ok()?;
+    let text = read(&dir.join(MANIFEST), LARGEST).ok()?;
     serde_json::from_slice(&text).ok()
 }
 
+#[cfg(test)]
+mod hostile_tests;
 #[cfg(test)]
 mod manifest_tests;
 #[cfg(test)]

@@ -1,18 +1,27 @@
 //! Owns the comparing of a source's files of lines with what the manifest says of them: which lines differ, what is wrong
 //! with one, and whether the manifest itself was changed.
 
+use std::collections::HashSet;
+
+use super::bodies::path_of;
 use super::{Check, Found, MANIFEST, Manifest, Place};
 use crate::evidence::chain::{BLOCK, Kind};
-use crate::evidence::facts::{Facts, SourceFacts};
+use crate::evidence::facts::Asked;
 use crate::evidence::hash::Summed;
-use crate::evidence::manifest::LinesEntry;
-use crate::evidence::survey::{self, Troubles};
+use crate::evidence::manifest::{LinesEntry, SourceEntry};
+use crate::evidence::survey::{self, Bounds, Said, Trouble, Troubles, What};
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
 impl Check<'_> {
     /// Surveys the files of a source; nothing where one cannot be read.
-    pub(super) fn survey_one(&mut self, facts: &Facts, source: &SourceFacts) -> Option<Found> {
+    pub(super) fn survey_one(
+        &mut self,
+        asked: &Asked,
+        said: &SourceEntry,
+        bodies: &HashSet<&str>,
+    ) -> Option<Found> {
+        let source = &said.facts;
         // The name becomes a path, and the manifest may have been changed.
         if source.name.parse::<SourceName>().is_err() {
             let name = printable(&source.name);
@@ -20,8 +29,18 @@ impl Check<'_> {
             self.findings.file(MANIFEST, what);
             return None;
         }
-        let events = survey::events(self.dir, &facts.asked, source);
-        let pages = survey::pages(self.dir, source);
+        let has_body = |sha256: &str| {
+            let file = path_of(&source.name, sha256);
+            self.listing.files.contains(&file)
+                || self.sum_of(&file).is_some()
+                || bodies.contains(file.as_str())
+        };
+        let beside = Said {
+            retries: &said.retries,
+            has_body: &has_body,
+        };
+        let events = survey::events(self.dir, asked, source, Bounds::of(&said.events));
+        let pages = survey::pages(self.dir, source, Bounds::of(&said.pages), Some(beside));
         let path = |kind| survey::path_of(kind, &source.name);
         if let Err(error) = &events {
             let what = format!("cannot be read: {error}");
@@ -53,20 +72,36 @@ impl Check<'_> {
             let Some(Found { events, pages }) = found else {
                 continue;
             };
-            self.entry(&said.events, &events.entry, events.is_broken);
-            self.troubles(&events.entry.file, &events.troubles);
-            self.entry(&said.pages, &pages.entry, pages.is_broken);
-            self.troubles(&pages.entry.file, &pages.troubles);
+            self.file(&said.events, &events.entry, &events.troubles);
+            self.file(&said.pages, &pages.entry, &pages.troubles);
         }
     }
 
-    fn troubles(&mut self, file: &str, troubles: &Troubles) {
+    fn file(&mut self, said: &LinesEntry, found: &LinesEntry, troubles: &Troubles) {
+        let is_too_much = |trouble: &&Trouble| matches!(trouble.what, What::TooMuch { .. });
+        let is_cut = troubles.kept().iter().any(|trouble| is_too_much(&trouble));
+        // A file that is as its hash says has not too much: too little is said of it.
+        let is_short_said = is_cut && said.sha256 == found.sha256;
+        if is_short_said {
+            let (file, lines, text_bytes) = (&found.file, said.lines, said.text_bytes);
+            let what = format!(
+                "says that `{file}` has {lines} lines, of {text_bytes} bytes of text; it has more"
+            );
+            self.findings.file(MANIFEST, what);
+        } else {
+            let mut kept = troubles.kept().iter();
+            let is_broken = kept.any(|trouble| trouble.what.ends_the_file());
+            self.entry(said, found, is_broken);
+        }
         for trouble in troubles.kept() {
-            let what = trouble.what.to_string();
-            self.findings.at(file, Place::Line(trouble.line), what);
+            if !(is_short_said && is_too_much(&trouble)) {
+                let what = trouble.what.to_string();
+                self.findings
+                    .at(&found.file, Place::Line(trouble.line), what);
+            }
         }
         for more in troubles.more() {
-            self.findings.file(file, more);
+            self.findings.file(&found.file, more);
         }
     }
 

@@ -212,7 +212,7 @@ fn what_is_no_part_of_an_export_is_named() {
     );
     finds(
         ".atlaudit",
-        "only an export that is not finished",
+        "then repeat the `export` command: it removes it",
         |export| {
             fs::create_dir(export.path(STATE)).unwrap();
         },

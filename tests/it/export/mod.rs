@@ -2,8 +2,10 @@
 
 mod against;
 mod crash;
+mod disk_full;
 mod faults;
 mod folder;
+mod signed;
 mod whole;
 
 use std::collections::{HashMap, HashSet};
