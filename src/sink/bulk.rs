@@ -161,9 +161,10 @@ fn gone() -> io::Error {
 
 impl Turn {
     fn take() -> Option<Turn> {
-        let more = |busy| (busy < AT_ONCE).then_some(busy + 1);
+        let more = |busy| (busy < AT_ONCE).then(|| busy + 1);
         let taken = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        taken.is_ok().then_some(Turn)
+        // Only made where it was taken: dropped, it is given back.
+        taken.is_ok().then(|| Turn)
     }
 }
 
@@ -288,6 +289,16 @@ mod tests {
         file.write_all(&bulk.flush().unwrap()).unwrap();
         drop(bulk);
         assert!(fs::read(&path).unwrap() == [&bytes[..], &bytes].concat());
+    }
+
+    #[test]
+    fn no_more_are_written_at_once_than_there_is_memory_for() {
+        // Other tests may hold some.
+        let held: Vec<Turn> = (0..3 * AT_ONCE).filter_map(|_| Turn::take()).collect();
+        assert!(held.len() <= AT_ONCE);
+        assert!(Turn::take().is_none() || held.len() < AT_ONCE);
+        drop(held);
+        assert!(BUSY.load(Ordering::Relaxed) <= AT_ONCE);
     }
 
     #[test]
