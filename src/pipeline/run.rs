@@ -206,9 +206,10 @@ async fn pull_into<T: Transport + 'static>(
         tell_of_silence(run, &ended.writer, report);
     }
     *left = ended.writer.leave();
+    // First what may have been lost: whatever else ended the run, it says that what was written is sound.
+    ended.committed?;
     let end = ended.written?;
     let reached = ended.fetched?;
-    ended.committed?;
     if (reached, end) == (Reached::EmptyPages, End::All) {
         report.warnings.push(EMPTY_PAGES.to_owned());
     }

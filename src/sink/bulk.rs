@@ -3,10 +3,11 @@
 //!
 //! Copied to the cache first and synced from there, a first pull spends more on its file than on its events. What does
 //! not fill a block, and whatever the file system will not take like this, goes the usual way.
+//!
+//! Blocks end where they end, amid a line: nobody else may append to the file meanwhile.
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -56,12 +57,11 @@ struct Ways {
 }
 
 impl Bulk {
-    /// The same file as `usual`, which lies at `path` and is appended to; nothing where it cannot be written like this,
-    /// or too many are.
-    pub fn begin(path: &Path, usual: &File) -> Option<Bulk> {
+    /// The same file as `usual`, which is appended to; nothing where it cannot be written like this, or too many are.
+    pub fn begin(usual: &File) -> Option<Bulk> {
         let turn = Turn::take()?;
         let ways = Ways {
-            past_cache: past_cache(path, usual)?,
+            past_cache: past_cache(usual)?,
             usual: usual.try_clone().ok()?,
         };
         let (jobs, asked) = sync_channel::<Chunk>(1);
@@ -230,11 +230,9 @@ impl Ways {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Not by this file system, or not behind what another program appended.
-                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                    return (&self.usual).write_all(bytes);
-                }
-                Err(error) => return Err(error),
+                // Not by this file system, not behind what another program appended, or a fault: that, the usual way
+                // has too, and tells it.
+                Err(_) => return (&self.usual).write_all(bytes),
             }
         }
         Ok(())
@@ -243,22 +241,21 @@ impl Ways {
 
 /// The same file as `usual`, opened so that what is written goes past the cache; nothing where that cannot be had.
 #[cfg(target_os = "linux")]
-fn past_cache(path: &Path, usual: &File) -> Option<File> {
+fn past_cache(usual: &File) -> Option<File> {
+    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-
-    use crate::sink::identity::identity;
 
     let flags = rustix::fs::OFlags::DIRECT.bits();
     let mut options = File::options();
     options.append(true).custom_flags(flags.cast_signed());
-    let file = options.open(path).ok()?;
-    let (found, wanted) = (file.metadata().ok()?, usual.metadata().ok()?);
-    (identity(&found) == identity(&wanted)).then_some(file)
+    // By its number: at its path may lie another by now.
+    let this = format!("/proc/self/fd/{}", usual.as_raw_fd());
+    options.open(this).ok()
 }
 
 /// No other system is known to take it like this.
 #[cfg(not(target_os = "linux"))]
-fn past_cache(_: &Path, _: &File) -> Option<File> {
+fn past_cache(_: &File) -> Option<File> {
     None
 }
 
@@ -274,7 +271,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         let mut file = File::options().append(true).open(&path).unwrap();
         // Not every file system takes it.
-        let Some(mut bulk) = Bulk::begin(&path, &file) else {
+        let Some(mut bulk) = Bulk::begin(&file) else {
             return;
         };
         let bytes: Vec<u8> = (0..2 * CHUNK + BLOCK + 7).map(|at| at as u8).collect();

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
-use crate::sink::identity::{fits, is_same};
+use crate::sink::identity::{fits, identity, is_same};
 use crate::sink::lock::lock;
 use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
@@ -136,6 +136,20 @@ pub fn mend_last_line(path: &Path) -> io::Result<bool> {
     file.set_len(start)?;
     file.sync_all()?;
     Ok(false)
+}
+
+/// Moves what lies behind `from` in the file at `path` into one beside it, where it is still the file of `identity`.
+///
+/// # Errors
+/// The file cannot be read or cut.
+pub fn move_aside(path: &Path, was: &str, from: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    if identity(&file.metadata()?) == was {
+        set_aside(&mut file, path, from)?;
+        file.set_len(from)?;
+        file.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Behind the last newline before `end`.

@@ -138,6 +138,12 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+    /// Another program appended to a file that we had just made, in the middle of a commit.
+    #[error("another program wrote to the output file `{path}` while many lines were written to it at once", path = path.display())]
+    Shared {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another program cut the file between two commits.
     #[error("the output file `{path}` was cut by another program while lines were written to it", path = path.display())]
     Cut {

@@ -14,6 +14,7 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::sink::bulk::Bulk;
 use crate::sink::identity::{identity, is_same, tail};
+use crate::sink::mend::move_aside;
 use crate::sink::opening::{examine, opened, reader};
 use crate::sink::pack::Packer;
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
@@ -37,6 +38,8 @@ pub struct Open {
     packer: Packer,
     /// While much is written to it.
     bulk: Option<Bulk>,
+    /// Whether it may be: nobody else knows yet of a file that we have just made.
+    may_be_bulk: bool,
     /// [`MUCH`] but for tests.
     much: u64,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
@@ -103,6 +106,7 @@ impl Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: Packer::new(settings.compression),
             bulk: None,
+            may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
             much: crash::limit("MUCH", MUCH) as u64,
             compression: settings.compression,
             reader: is_regular.then(|| reader(&path, &facts)).flatten(),
@@ -234,8 +238,9 @@ impl Open {
     /// Whether lines are to be taken in bulk from now on.
     fn is_in_bulk(&mut self) -> bool {
         let is_much = self.length - self.committed >= self.much;
-        if self.bulk.is_none() && is_much && self.is_regular && !self.is_packed() {
-            self.bulk = Bulk::begin(&self.path, &self.file);
+        if self.bulk.is_none() && is_much && self.may_be_bulk {
+            self.bulk = Bulk::begin(&self.file);
+            self.may_be_bulk = self.bulk.is_some();
         }
         self.bulk.is_some()
     }
@@ -249,9 +254,6 @@ impl Open {
         let rest = rest.map_err(|error| failed("write", &self.path, error))?;
         // Counted when it was taken.
         write(&mut self.file, &mut 0, &rest, &self.path)?;
-        if self.length - self.committed < self.much {
-            self.bulk = None;
-        }
         Ok(())
     }
 
@@ -308,8 +310,8 @@ impl Open {
     /// Where that fails too, the next run cuts it off.
     fn take_back(&mut self, whole: u64) {
         self.bulk = None;
-        if self.is_regular {
-            let _ = self.file.set_len(whole);
+        if self.is_regular && self.file.set_len(whole).is_ok() {
+            self.length = whole;
         }
     }
 
@@ -328,6 +330,12 @@ impl Open {
         if length < self.length {
             return Err(self.cut(length));
         }
+        if length > self.length && self.bulk.is_some() {
+            return Err(self.shared());
+        }
+        if self.length - self.committed < self.much {
+            self.bulk = None;
+        }
         // More is somebody else's, and whole as far as anybody knows.
         self.length = length;
         self.committed = length;
@@ -343,6 +351,18 @@ impl Open {
         }
         SinkError::Cut {
             path: self.path.clone(),
+        }
+    }
+
+    /// Somebody appended where a line of ours was not whole yet. Nothing of theirs is thrown away, and ours are read from
+    /// the source again.
+    fn shared(&mut self) -> SinkError {
+        self.bulk = None;
+        match move_aside(&self.path, &self.identity, self.committed) {
+            Ok(()) => SinkError::Shared {
+                path: self.path.clone(),
+            },
+            Err(error) => failed("move aside the end of", &self.path, error),
         }
     }
 

@@ -82,7 +82,6 @@ fn the_output_while_much_is_written() {
         let ids = site.read("acme").ids();
         assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
         told += reported(&site);
-        assert_eq!(told, ids.len() as u64);
     }
     assert!(told > 0);
     site.ok(&["pull", "acme", "--report", "report.json"]);

@@ -152,3 +152,22 @@ fn max_events_inside_a_group_of_ties_and_a_refused_cursor() {
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
 }
+
+#[test]
+fn what_a_signals_commit_cannot_keep_is_told() {
+    let site = site(100, 0);
+    slow_down(&site, Duration::from_millis(700));
+    let mut running = site.start(&["pull", "acme"]);
+    eventually("a line that is not committed", || {
+        !site.read("acme").stdout.is_empty()
+    });
+    std::fs::remove_file(site.path("acme")).unwrap();
+    running.signal("INT");
+    let run = running.end();
+    assert_eq!(run.code, 8, "{}", run.stderr);
+    assert!(run.stderr.contains("was removed while"), "{}", run.stderr);
+    assert!(!run.stderr.contains("is sound"), "{}", run.stderr);
+    slow_down(&site, Duration::ZERO);
+    site.ok(&["pull", "acme"]);
+    assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
+}

@@ -45,7 +45,7 @@ pub struct Folder {
     path: PathBuf,
     /// What is remembered of it.
     pub request: Request,
-    _lock: File,
+    lock: File,
 }
 
 /// What lies at the path.
@@ -83,13 +83,13 @@ impl Folder {
             Standing::Free => Ok(Some(Folder {
                 path: path.to_owned(),
                 request: Request::new(wanted, now),
-                _lock: lock,
+                lock,
             })),
             Standing::Begun => Folder::read(path, wanted, lock),
             other => {
                 if let Standing::Leftover = other {
                     let state = path.join(STATE);
-                    remove_state(&state).map_err(|error| fails("remove", &state, &error))?;
+                    remove_state(&state, lock).map_err(|error| fails("remove", &state, &error))?;
                 }
                 Err(refused(path, &other))
             }
@@ -108,7 +108,7 @@ impl Folder {
         let folder = Folder {
             path: path.to_owned(),
             request,
-            _lock: lock,
+            lock,
         };
         match (folder.request.differs(wanted), folder.request.is_sealed) {
             (None, false) => Ok(Some(folder)),
@@ -174,7 +174,7 @@ impl Folder {
             return Err(AppError::new(Exit::Output, what)
                 .hint("move it away, and run the same command again: only then is it over"));
         }
-        remove_state(&state).map_err(fails)?;
+        remove_state(&state, self.lock).map_err(fails)?;
         sync(&self.path).map_err(fails)
     }
 
@@ -264,7 +264,7 @@ fn alien(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<
 
 /// Removes what is ours in the folder `state`: behind all else what says that it may be, then what keeps other runs
 /// away; and the folder, when it is empty.
-fn remove_state(state: &Path) -> io::Result<()> {
+fn remove_state(state: &Path, lock: File) -> io::Result<()> {
     for entry in fs::read_dir(state)? {
         let entry = entry?;
         if !is_ours(&entry) || is(&entry, REQUEST) || is(&entry, LOCK) {
@@ -280,7 +280,14 @@ fn remove_state(state: &Path) -> io::Result<()> {
         removed(fs::remove_file(state.join(last)))?;
         crash::point(Point::StateRemoved);
     }
-    fs::remove_dir(state)
+    match fs::remove_dir(state) {
+        // NFS keeps a file that is removed while it is open, under another name.
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
+            drop(lock);
+            fs::remove_dir(state)
+        }
+        removed => removed,
+    }
 }
 
 fn is_plain(path: &Path) -> bool {

@@ -1,0 +1,122 @@
+//! Much that is written to one file.
+
+use super::*;
+
+/// Numbered lines of all lengths.
+fn many_lines(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
+    let mut lines = Vec::new();
+    while lines.len() < bytes {
+        let line = format!("{}{}\n", lines.len(), "x".repeat(random.usize(..9000)));
+        lines.extend_from_slice(line.as_bytes());
+    }
+    lines
+}
+
+#[test]
+fn much_is_written_byte_for_byte_wherever_it_is_committed() {
+    for seed in 0..8 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let folder = folder();
+        let path = folder.path().join("f.jsonl");
+        let mut sink = plain(&path);
+        let mut expected = Vec::new();
+        for _ in 0..random.usize(1..6) {
+            sink.prepare().unwrap();
+            for _ in 0..random.usize(1..12) {
+                let bytes = random.usize(..700_000);
+                let lines = many_lines(&mut random, bytes);
+                sink.append(&lines).unwrap();
+                expected.extend_from_slice(&lines);
+            }
+            let (_, committed, _) = commit(&mut sink).unwrap();
+            assert_eq!(committed, expected.len() as u64, "{seed}");
+            assert!(fs::read(&path).unwrap() == expected, "{seed}");
+        }
+    }
+}
+
+fn append_each(sink: &mut Files, lines: &[u8]) {
+    sink.prepare().unwrap();
+    let lines = lines.split_inclusive(|&byte| byte == b'\n');
+    lines.for_each(|line| sink.append(line).unwrap());
+}
+
+fn append_theirs(path: &Path) {
+    let mut other = fs::OpenOptions::new().append(true).open(path).unwrap();
+    other.write_all(b"theirs\n").unwrap();
+}
+
+#[test]
+fn much_is_rotated() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(7), 3_000_000);
+    let mut sink = sink(&path, Compression::None, Rotation::Size(3_000_000));
+    for files in 1..4 {
+        append_each(&mut sink, &lines);
+        assert!(sink.is_full());
+        commit(&mut sink);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files);
+        assert!(fs::read(&path).unwrap() == lines);
+    }
+}
+
+#[test]
+fn others_append_between_the_lines_of_a_file_that_was_there() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    fs::write(&path, "").unwrap();
+    let lines = many_lines(&mut fastrand::Rng::with_seed(9), 3_000_000);
+    let mut sink = plain(&path);
+    append_each(&mut sink, &lines);
+    append_theirs(&path);
+    append_each(&mut sink, &lines);
+    commit(&mut sink);
+    assert!(fs::read(&path).unwrap() == [&lines[..], b"theirs\n", &lines].concat());
+}
+
+#[test]
+fn others_that_append_to_a_new_file_amid_much_are_told_of_and_lose_nothing() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(9), 3_000_000);
+    let mut sink = plain(&path);
+    append_each(&mut sink, &lines);
+    commit(&mut sink);
+    append_each(&mut sink, &lines);
+    append_theirs(&path);
+    append_each(&mut sink, &lines);
+    let shared = sink.commit();
+    assert!(
+        matches!(shared, Err(SinkError::Shared { .. })),
+        "{shared:?}"
+    );
+    drop(sink);
+    assert!(fs::read(&path).unwrap() == lines);
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path());
+    let aside: Vec<_> = names.filter(|name| *name != path).collect();
+    assert_eq!(aside.len(), 1);
+    let aside = fs::read(&aside[0]).unwrap();
+    assert_eq!(aside.len(), 2 * lines.len() + b"theirs\n".len());
+    assert!(aside.windows(7).any(|part| part == b"theirs\n"));
+}
+
+#[test]
+fn much_that_is_cut_by_others_is_told() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(8), 1_500_000);
+    let mut sink = plain(&path);
+    sink.prepare().unwrap();
+    sink.append(&lines).unwrap();
+    sink.append(&lines).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    sink.append(&lines).unwrap();
+    assert!(matches!(sink.commit(), Err(SinkError::Cut { .. })));
+}
