@@ -113,7 +113,7 @@ impl Sink for Files {
     /// A commit costs two syncs, and a file is cut back.
     fn batch(&self) -> usize {
         match self.current.as_ref().is_some_and(Open::is_regular) {
-            true => 16 * 1024 * 1024,
+            true => 32 * 1024 * 1024,
             false => 8 * 1024 * 1024,
         }
     }
