@@ -58,6 +58,10 @@ fn a_wrong_date_takes_nothing_unread_away() {
         ("a year ahead", 525_600),
     ];
     each(&BOTH, &cases, |mut bench, minutes| {
+        if bench.api == Api::JiraAudit {
+            // Where the slices end must not depend on the time of day, as the sandbox's own records do.
+            bench = Bench::new(bench.api, 0);
+        }
         let place = Utc::now() - TimeDelta::days(28);
         let said = Utc::now() + TimeDelta::minutes(*minutes);
         bench.add(text(&bench, 1_000_000, said, said), place);
@@ -74,9 +78,14 @@ fn a_wrong_date_takes_nothing_unread_away() {
                     let id = 2_000_000 + usize::try_from(minutes).unwrap();
                     bench.add(text(&bench, id, at, at), at);
                 }
+                // Before them are a few, which fill the first slice that is handed on.
+                for hours in 1..=48 {
+                    let at = place - TimeDelta::hours(hours);
+                    let id = 3_000_000 + usize::try_from(hours).unwrap();
+                    bench.add(text(&bench, id, at, at), at);
+                }
                 bench.set("page_size", 1000);
                 bench.site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "1000");
-                // How many requests the first slice takes depends on the time of day.
                 let written = (5..40).find_map(|passes| {
                     bench.site.control.clear(bench.api);
                     bench
