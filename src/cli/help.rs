@@ -196,7 +196,8 @@ revoked at Atlassian.",
         path: &["sandbox"],
         examples: "\
   atlaudit sandbox > sandbox.toml          serve, and print a configuration of it
-  atlaudit --config sandbox.toml pull      in another terminal",
+  atlaudit --config sandbox.toml pull      in another terminal
+  atlaudit sandbox --quirk org-null-at-end > sandbox.toml",
         more: "It ends with SIGINT or SIGTERM.",
     },
     Words {

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::error::Refusal;
+use crate::sandbox::{ApiQuirk, QUIRKS};
 
 /// A value read by one of the configuration's checks: a flag and a key take the same words.
 pub fn checked<T: 'static>(
@@ -27,4 +28,10 @@ where
 {
     PossibleValuesParser::new(words)
         .try_map(|word| word.parse::<T>().map_err(std::io::Error::other))
+}
+
+/// The name of one of the sandbox's quirks.
+pub fn quirk() -> PossibleValuesParser {
+    let value = |quirk: &ApiQuirk| PossibleValue::new(quirk.name).help(quirk.about);
+    PossibleValuesParser::new(QUIRKS.iter().map(value))
 }

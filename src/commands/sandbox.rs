@@ -7,7 +7,7 @@ use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
 use crate::pipeline::stop::Stop;
-use crate::sandbox::{self, Behaviour, DataOptions, Options, RateLimit};
+use crate::sandbox::{self, ApiQuirk, Behaviour, DataOptions, Options, RateLimit};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
 
@@ -17,9 +17,6 @@ use crate::telemetry::console::{Console, Level, Message};
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), AppError> {
     let mut stop = stop::requested();
-    let limit = request
-        .rate_limit
-        .map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
     let server = demo::start(Options {
         port: request.port,
         data: DataOptions {
@@ -30,17 +27,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
             datacenter_events: request.datacenter_events,
             ..DataOptions::default()
         },
-        behaviour: Behaviour {
-            org_rate_limit: limit.clone(),
-            jira_rate_limit: limit.clone(),
-            confluence_rate_limit: limit.clone(),
-            datacenter_rate_limit: limit,
-            org_latency: request.org_latency,
-            jira_latency: request.jira_latency,
-            confluence_latency: request.latency,
-            datacenter_latency: request.latency,
-            ..Behaviour::default()
-        },
+        behaviour: behaviour(&request),
     })
     .await?;
     stdout::print(&configuration(&server.base_url()))?;
@@ -59,6 +46,32 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
         _ = stop.wait_for(|&stop| stop != Stop::No) => {}
     }
     Ok(())
+}
+
+/// The behaviour that was asked for. The command line takes no quirk that does not exist.
+fn behaviour(request: &SandboxRequest) -> Behaviour {
+    let limit = request
+        .rate_limit
+        .map(|requests| RateLimit::new(requests, Duration::from_secs(60)));
+    let mut behaviour = Behaviour {
+        org_rate_limit: limit.clone(),
+        jira_rate_limit: limit.clone(),
+        confluence_rate_limit: limit.clone(),
+        datacenter_rate_limit: limit,
+        org_latency: request.org_latency,
+        jira_latency: request.jira_latency,
+        confluence_latency: request.latency,
+        datacenter_latency: request.latency,
+        ..Behaviour::default()
+    };
+    for quirk in request
+        .quirks
+        .iter()
+        .filter_map(|name| ApiQuirk::find(name))
+    {
+        quirk.apply(&mut behaviour);
+    }
+    behaviour
 }
 
 /// A configuration that pulls from the sandbox at `base_url`: `atlaudit sandbox > sandbox.toml`.

@@ -283,4 +283,6 @@ pub struct SandboxRequest {
     pub jira_latency: Duration,
     /// How long each page of the other APIs takes.
     pub latency: Duration,
+    /// Names of the API quirks to play.
+    pub quirks: Vec<String>,
 }

@@ -36,6 +36,7 @@ mod line;
 mod options;
 mod org;
 mod pieces;
+mod quirk;
 mod records;
 mod reply;
 mod route;
@@ -55,6 +56,7 @@ pub use data::{history, incident};
 pub use fault::Fault;
 pub use ledger::Request;
 pub use options::{DataOptions, Options};
+pub use quirk::{ApiQuirk, QUIRKS};
 pub use route::Api;
 pub use server::Sandbox;
 
