@@ -347,6 +347,9 @@ pub struct SandboxArgs {
     /// The same for Jira records only
     #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
     pub jira_latency: Option<Duration>,
+    /// Add an event to each API every so often, such as 10s
+    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::some_duration))]
+    pub new_event_every: Option<Duration>,
     /// Play another reading of an API; may be given several times
     #[arg(long, value_name = "NAME", value_parser = values::quirk())]
     pub quirk: Vec<String>,

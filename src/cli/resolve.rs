@@ -279,6 +279,7 @@ fn sandbox(typed: &SandboxArgs) -> SandboxRequest {
         org_latency: latency(typed.org_latency),
         jira_latency: latency(typed.jira_latency),
         latency: latency(None),
+        new_event_every: typed.new_event_every,
         quirks: typed.quirk.clone(),
     }
 }

@@ -7,7 +7,7 @@ use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
 use crate::pipeline::stop::Stop;
-use crate::sandbox::{self, ApiQuirk, Behaviour, DataOptions, Options, RateLimit};
+use crate::sandbox::{self, ApiQuirk, Behaviour, Control, DataOptions, Options, RateLimit};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
 
@@ -41,11 +41,27 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
         server.base_url()
     );
     console.say(Level::Notice, &Message::new(text));
+    let control = server.control();
     tokio::select! {
         () = server.run_until_stopped() => {}
+        () = grow(&control, request.new_event_every) => {}
         _ = stop.wait_for(|&stop| stop != Stop::No) => {}
     }
     Ok(())
+}
+
+/// Adds an event to each API every so often; never returns.
+async fn grow(control: &Control, every: Option<Duration>) {
+    let Some(every) = every else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(every).await;
+        control.add_org_events(1);
+        control.add_jira_records(1);
+        control.add_confluence_records(1);
+        control.add_datacenter_events(1);
+    }
 }
 
 /// The behaviour that was asked for. The command line takes no quirk that does not exist.

@@ -283,6 +283,8 @@ pub struct SandboxRequest {
     pub jira_latency: Duration,
     /// How long each page of the other APIs takes.
     pub latency: Duration,
+    /// How often an event is added to each API, if ever.
+    pub new_event_every: Option<Duration>,
     /// Names of the API quirks to play.
     pub quirks: Vec<String>,
 }

@@ -22,6 +22,17 @@ pub struct Behaviour {
     pub cursor_bounds: CursorBounds,
     /// A cursor older than this is a 400 `ADMIN-400-1`. None: cursors live until `expire_cursors`.
     pub cursor_ttl: Option<Duration>,
+    /// A cursor shows only events that had arrived when its walk began: what comes later is found by
+    /// `from` alone. A published mock of the 2026 API does so.
+    pub snapshot_cursors: bool,
+    /// Where a page of events-stream says how it goes on.
+    pub cursor_place: CursorPlace,
+    /// So many characters more in each cursor.
+    pub cursor_padding: usize,
+    /// The status for an expired cursor: 400 `ADMIN-400-1`, or 500 `ADMIN-500-1`.
+    pub expired_cursor_status: u16,
+    /// Every seventh event becomes visible only so long after it was processed, in its old place.
+    pub late_visibility: Option<Duration>,
     /// What a `limit` above `org_max_limit` does.
     pub over_limit: OverLimit,
     /// Page size of events-stream when `limit` is absent (Atlassian's page: 200).
@@ -113,6 +124,11 @@ impl Default for Behaviour {
             strict_cursor: false,
             cursor_bounds: CursorBounds::Kept,
             cursor_ttl: None,
+            snapshot_cursors: false,
+            cursor_place: CursorPlace::MetaAndLinks,
+            cursor_padding: 0,
+            expired_cursor_status: 400,
+            late_visibility: None,
             over_limit: OverLimit::Clamp,
             org_default_limit: 200,
             org_max_limit: 500,
@@ -154,6 +170,17 @@ pub enum EndOfStream {
     CursorAlways,
     /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles both.
     NullWhenBounded,
+}
+
+/// Where a page of events-stream says how it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CursorPlace {
+    /// `meta.next` and `links.next`, as recorded.
+    MetaAndLinks,
+    /// `meta.next` alone.
+    Meta,
+    /// `links.next` alone; `meta.next` is null.
+    Links,
 }
 
 /// The clock that `from` and `to` of events-stream compare with.

@@ -48,7 +48,7 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
     ResetPrecision, Window,
 };
 pub use control::Control;

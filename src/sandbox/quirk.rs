@@ -3,7 +3,9 @@
 //! A quirk is a change of [`Behaviour`] with a name and a sentence, so that anybody can try the collector against
 //! a reading of the API that Atlassian's documentation leaves open.
 
-use super::{Behaviour, CursorBounds, EndOfStream, FilterClock, OverLimit};
+use std::time::Duration;
+
+use super::{Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OverLimit};
 
 /// One reading of an API.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +45,44 @@ pub const QUIRKS: &[ApiQuirk] = &[
         name: "org-empty-last-page",
         about: "events-stream ends with an empty page of its own",
         apply: |behaviour| behaviour.trailing_empty_page = true,
+    },
+    ApiQuirk {
+        name: "org-snapshot-cursors",
+        about: "a cursor of events-stream never shows events that arrived after its walk began",
+        apply: |behaviour| behaviour.snapshot_cursors = true,
+    },
+    ApiQuirk {
+        name: "org-cursor-in-links",
+        about: "events-stream has its cursor only in `links.next`",
+        apply: |behaviour| behaviour.cursor_place = CursorPlace::Links,
+    },
+    ApiQuirk {
+        name: "org-cursor-in-meta",
+        about: "events-stream has its cursor only in `meta.next`",
+        apply: |behaviour| behaviour.cursor_place = CursorPlace::Meta,
+    },
+    ApiQuirk {
+        name: "org-long-cursor",
+        about: "a cursor of events-stream has 70,000 characters, more than a URL takes",
+        apply: |behaviour| behaviour.cursor_padding = 70_000,
+    },
+    ApiQuirk {
+        name: "org-cursors-expire",
+        about: "a cursor of events-stream is refused (400) after 30 seconds",
+        apply: |behaviour| behaviour.cursor_ttl = Some(Duration::from_secs(30)),
+    },
+    ApiQuirk {
+        name: "org-cursors-break",
+        about: "a cursor of events-stream is answered with 500 after 30 seconds",
+        apply: |behaviour| {
+            behaviour.cursor_ttl = Some(Duration::from_secs(30));
+            behaviour.expired_cursor_status = 500;
+        },
+    },
+    ApiQuirk {
+        name: "org-late-visibility",
+        about: "every seventh event becomes visible a minute after it was processed, in its old place",
+        apply: |behaviour| behaviour.late_visibility = Some(Duration::from_secs(60)),
     },
     ApiQuirk {
         name: "org-filter-by-event-time",

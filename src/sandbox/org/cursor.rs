@@ -2,7 +2,7 @@
 //!
 //! It names the last event served and not an index, so that events added later shift nothing.
 
-use std::time::Duration;
+use std::{str::FromStr, time::Duration};
 
 use super::log::Position;
 use crate::sandbox::base64;
@@ -25,13 +25,15 @@ pub struct Cursor {
     pub generation: u32,
     /// The server's uptime when it was issued.
     pub issued: Duration,
+    /// Only events that arrived before this one are shown.
+    pub arrived: Option<u64>,
 }
 
 impl Cursor {
     /// The text sent to clients.
     pub fn encode(&self) -> String {
         let plain = format!(
-            "{} {} {} {} {} {} {}",
+            "{} {} {} {} {} {} {} {}",
             optional(self.after.map(|position| position.processed_ms)),
             optional(self.after.map(|position| position.sequence)),
             optional(self.from),
@@ -39,13 +41,15 @@ impl Cursor {
             u8::from(self.descending),
             self.generation,
             self.issued.as_micros(),
+            optional(self.arrived),
         );
         let masked: Vec<u8> = plain.bytes().map(|byte| byte ^ MASK).collect();
         base64::encode(&masked)
     }
 
-    /// The cursor behind a text, or None when the server never gave it out.
+    /// The cursor in a text, or None when the server never gave it out. What follows a dot is padding.
     pub fn decode(text: &str) -> Option<Self> {
+        let text = text.split_once('.').map_or(text, |(text, _)| text);
         let bytes = base64::decode(text)?
             .into_iter()
             .map(|byte| byte ^ MASK)
@@ -60,6 +64,7 @@ impl Cursor {
             descending,
             generation,
             issued,
+            arrived,
         ] = fields.as_slice()
         else {
             return None;
@@ -78,6 +83,7 @@ impl Cursor {
             descending: *descending == "1",
             generation: generation.parse().ok()?,
             issued: Duration::from_micros(issued.parse().ok()?),
+            arrived: bound(arrived)?,
         })
     }
 }
@@ -86,7 +92,7 @@ fn optional<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
 }
 
-fn bound(text: &str) -> Option<Option<i64>> {
+fn bound<T: FromStr>(text: &str) -> Option<Option<T>> {
     if text == "-" {
         Some(None)
     } else {
@@ -114,6 +120,7 @@ mod tests {
                 descending: true,
                 generation: 3,
                 issued: Duration::from_micros(1200),
+                arrived: after.map(|_| 7),
             };
             assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
         }

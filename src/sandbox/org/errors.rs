@@ -10,6 +10,14 @@ pub const INVALID_CURSOR: AdminError = AdminError {
     detail: "The page cursor is not valid.",
 };
 
+/// The server fails, and says no more.
+pub const INTERNAL: AdminError = AdminError {
+    status: 500,
+    code: "ADMIN-500-1",
+    title: "Internal error",
+    detail: "Something went wrong.",
+};
+
 /// `from` or `to` is no number.
 pub const INVALID_TIME: AdminError = AdminError {
     status: 400,

@@ -65,6 +65,10 @@ pub struct Search {
     pub clock: FilterClock,
     /// Newest first.
     pub descending: bool,
+    /// Only events that arrived before this one.
+    pub arrived: Option<u64>,
+    /// Every seventh event that was processed since then is not visible yet.
+    pub hidden_since: Option<i64>,
     /// Most events on the page.
     pub limit: usize,
 }
@@ -130,6 +134,11 @@ impl OrgLog {
         }
     }
 
+    /// How many events have arrived.
+    pub fn arrived(&self) -> u64 {
+        self.arrived
+    }
+
     /// When the newest event was processed.
     pub fn last_processed_ms(&self) -> Option<i64> {
         self.kept.last().map(|kept| kept.position.processed_ms)
@@ -157,9 +166,12 @@ impl OrgLog {
     pub fn page(&self, search: &Search) -> Found {
         let range = self.range(search);
         let candidates = self.kept.get(range).unwrap_or_default().iter();
-        let matching = |kept: &&Kept| match search.clock {
-            FilterClock::ProcessedAt => true, // the range is exact
-            FilterClock::Time => within(search, kept.time_ms),
+        let matching = |kept: &&Kept| {
+            let inside = match search.clock {
+                FilterClock::ProcessedAt => true, // the range is exact
+                FilterClock::Time => within(search, kept.time_ms),
+            };
+            inside && is_visible(search, kept.position)
         };
         let wanted = search.limit.saturating_add(1);
         let mut hits: Vec<&Kept> = if search.descending {
@@ -269,6 +281,13 @@ fn stretch(hits: &[&Kept]) -> Option<Range<usize>> {
     Some(stretch)
 }
 
+fn is_visible(search: &Search, position: Position) -> bool {
+    let is_late = position.sequence % 7 == 3;
+    let is_hidden = |since| is_late && position.processed_ms > since;
+    search.arrived.is_none_or(|end| position.sequence < end)
+        && !search.hidden_since.is_some_and(is_hidden)
+}
+
 fn within(search: &Search, at: i64) -> bool {
     search.from.is_none_or(|from| at >= from) && search.to.is_none_or(|to| at <= to)
 }
@@ -300,6 +319,8 @@ mod tests {
             to: None,
             clock: FilterClock::ProcessedAt,
             descending: false,
+            arrived: None,
+            hidden_since: None,
             limit,
         }
     }

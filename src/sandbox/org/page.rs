@@ -8,7 +8,7 @@ use super::{
     log::{Found, Position, Search},
 };
 use crate::sandbox::{
-    Behaviour, CursorBounds, EndOfStream, Envelope, Fault, ORG_ID, OverLimit,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, Fault, ORG_ID, OverLimit,
     exchange::Ask,
     json_text::{Object, quoted},
     pieces::Pieces,
@@ -44,6 +44,11 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
         to: walk.to,
         clock: behaviour.filter_clock,
         descending: walk.descending,
+        arrived: walk.arrived,
+        hidden_since: behaviour.late_visibility.map(|delay| {
+            let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            world.now_ms().saturating_sub(delay)
+        }),
         limit,
     });
     if *fault == Fault::EmptyPageWithCursor {
@@ -89,6 +94,7 @@ fn fresh(world: &World, ask: &Ask) -> Result<Cursor, AdminError> {
         descending,
         generation: world.cursor_generation,
         issued: world.uptime(),
+        arrived: (world.behaviour.snapshot_cursors).then(|| world.org.arrived()),
     })
 }
 
@@ -103,7 +109,10 @@ fn resumed(world: &World, ask: &Ask, text: &str) -> Result<Cursor, AdminError> {
     let age = world.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
     if too_old || walk.generation != world.cursor_generation {
-        return Err(errors::INVALID_CURSOR);
+        return Err(match behaviour.expired_cursor_status {
+            500 => errors::INTERNAL,
+            _ => errors::INVALID_CURSOR,
+        });
     }
     if behaviour.cursor_bounds == CursorBounds::Replaced {
         walk.from = from.or(walk.from);
@@ -120,13 +129,15 @@ fn bound(ask: &Ask, name: &str) -> Result<Option<i64>, AdminError> {
 /// `meta.next`
 fn next(behaviour: &Behaviour, walk: &Cursor, found: &Found, used: Option<&str>) -> Option<String> {
     let at = |last: Option<Position>| {
-        Some(
-            Cursor {
-                after: last.or(walk.after),
-                ..walk.clone()
-            }
-            .encode(),
-        )
+        let cursor = Cursor {
+            after: last.or(walk.after),
+            ..walk.clone()
+        };
+        let padding = match behaviour.cursor_padding {
+            0 => String::new(),
+            padding => format!(".{}", "x".repeat(padding)),
+        };
+        Some(cursor.encode() + &padding)
     };
     if found.more {
         return at(found.last);
@@ -145,7 +156,10 @@ fn next(behaviour: &Behaviour, walk: &Cursor, found: &Found, used: Option<&str>)
 }
 
 fn body(world: &World, ask: &Ask, found: Found, next: Option<&str>) -> Pieces {
-    let links = next.map_or_else(Object::new, |cursor| {
+    let place = world.behaviour.cursor_place;
+    let in_links = next.filter(|_| place != CursorPlace::Meta);
+    let next = next.filter(|_| place != CursorPlace::Links);
+    let links = in_links.map_or_else(Object::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
         Object::new().text(
             "next",

@@ -32,6 +32,8 @@ impl Bench {
         .unwrap();
         let control = sandbox.control();
         let redirect = reqwest::redirect::Policy::none();
+        // An error says that another test has installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .no_proxy()
             .redirect(redirect)
