@@ -41,6 +41,8 @@ pub struct Terms {
     pub start: Timestamp,
     /// Stop each source after so many events.
     pub max_events: Option<u64>,
+    /// For how long a cursor that brings nothing is trusted alone.
+    pub trust_idle_cursor: Duration,
     /// What signals have asked for.
     pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
@@ -166,6 +168,7 @@ impl<'c> Collection<'c> {
             store: self.store.clone(),
             course,
             max_events: self.terms.max_events,
+            trust_idle_cursor: self.terms.trust_idle_cursor,
             start: self.terms.start,
             stop: self.terms.stop.clone(),
         }
@@ -267,6 +270,7 @@ struct OneSource {
     store: Store,
     course: Course,
     max_events: Option<u64>,
+    trust_idle_cursor: Duration,
     start: Timestamp,
     stop: watch::Receiver<Stop>,
 }
@@ -311,6 +315,7 @@ impl OneSource {
             store: self.store,
             course: self.course,
             max_events: self.max_events,
+            trust_idle_cursor: self.trust_idle_cursor,
             start: self.start,
             stop: self.stop,
         });

@@ -71,6 +71,7 @@ pub async fn run(
         state_dir,
         start: chrono::Utc::now(),
         max_events: None,
+        trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
         accounts: Arc::new(Accounts::default()),

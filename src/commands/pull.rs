@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -50,6 +51,7 @@ pub async fn run(
         lookups: Lookups::new(&request.state_dir),
         start: request.now,
         max_events: request.max_events,
+        trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
         accounts,

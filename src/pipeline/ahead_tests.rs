@@ -7,7 +7,9 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::tests::{Query, Script, at, jira, jira_source, open, slow_fetcher, stream};
+use super::tests::{
+    CHECK, Query, Script, at, jira, jira_source, open, plan_of, slow_fetcher, stream,
+};
 use super::*;
 use crate::http::limit::Limits;
 use crate::http::message::Endpoint;
@@ -105,7 +107,8 @@ where
     runtime.block_on(async {
         let begun = Instant::now();
         let (sender, mut receiver) = mpsc::channel(2);
-        let reading = fetcher.run(vec![window], None, sender);
+        let plan = plan_of(window, None);
+        let reading = fetcher.run(&plan, CHECK, sender);
         let collecting = async {
             let mut ids = Vec::new();
             while let Some(delivery) = receiver.recv().await {

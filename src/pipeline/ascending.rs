@@ -1,5 +1,5 @@
-//! Owns the reading of a window of a source that delivers oldest first: behind one cursor after the
-//! other, and by time where the server refuses one.
+//! Reads a window of a source that delivers oldest first: through one cursor after the other, and by
+//! time where the server refuses one, ends without one, or may hide something from it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::time::{Timestamp, before, format_millis};
 use crate::pipeline::ahead::Ahead;
 use crate::pipeline::ahead::seam::{Key, LastPage, key};
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
-use crate::pipeline::plan::CURSOR_FALLBACK;
+use crate::pipeline::plan::{CURSOR_FALLBACK, CursorCheck};
 use crate::pipeline::reader::{Reader, places};
 use crate::pipeline::walk::{Advance, Walk};
 use crate::source::{Page, Place};
@@ -31,13 +31,57 @@ pub(super) const EMPTY_PAGES_BOUNDED: u32 = 100;
 /// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
 const VAIN_FALL_BACKS: u32 = 3;
 
+/// What the present walk was begun from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WalkOrigin {
+    /// A cursor that an earlier run kept. It may hide what came later: no walk ends a run alone.
+    KeptCursor,
+    /// A time, so that the server was asked for everything since then.
+    Time,
+    /// The same, to find what a kept cursor has not shown. It may end at this position, which the
+    /// cursor had reached.
+    CheckTo(Option<Timestamp>),
+}
+
+/// What a check of the cursor has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CheckOutcome {
+    /// No record after the position that the cursor had reached.
+    NothingNew,
+    /// Records that the cursor did not show.
+    More,
+}
+
+/// What all windows of a run have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct StreamTerms {
+    /// The watermark at the start of the run.
+    pub watermark: Option<Timestamp>,
+    /// Where the history begins.
+    pub since: Timestamp,
+    /// When the cursor is checked.
+    pub check: CursorCheck,
+    /// Parts of a window that may be read at once.
+    pub concurrency: usize,
+}
+
 /// The reading of one window.
 pub struct Stream<T> {
     pub(super) reader: Arc<Reader<T>>,
     index: usize,
     pub(super) open: OpenWindow,
     pub(super) walk: Walk,
+    origin: WalkOrigin,
     fall_backs: FallBacks,
+    since: Timestamp,
+    check: CursorCheck,
+    /// Whether a kept cursor brought any record.
+    cursor_brought: bool,
+    /// A kept cursor that led to empty pages without an end.
+    unfinished_cursor: Option<String>,
+    /// The place of the last record taken.
+    position: Option<Timestamp>,
+    /// The smallest place on the last page: from here a fall-back reads.
     watermark: Option<Timestamp>,
     /// Parts of the window that may be read at once.
     pub(super) concurrency: usize,
@@ -58,22 +102,31 @@ pub(super) struct Received {
 }
 
 impl<T: Transport + 'static> Stream<T> {
-    /// The reading of window `index`, which stands as `open` says. `watermark` is the newest place known.
+    /// The reading of window `index`, which stands as `open` says.
     pub fn new(
         reader: Arc<Reader<T>>,
         (index, open): (usize, OpenWindow),
-        watermark: Option<Timestamp>,
-        concurrency: usize,
+        terms: StreamTerms,
         out: mpsc::Sender<Delivery>,
     ) -> Stream<T> {
         Stream {
             walk: Walk::new(open.cursor.as_deref(), empty_pages(&open)),
+            // A cursor met while reading again belongs to a read by time that was interrupted.
+            origin: match open.cursor.is_some() && !open.rereads {
+                true => WalkOrigin::KeptCursor,
+                false => WalkOrigin::Time,
+            },
             reader,
             index,
             open,
             fall_backs: FallBacks::default(),
-            watermark,
-            concurrency,
+            since: terms.since,
+            check: terms.check,
+            cursor_brought: false,
+            unfinished_cursor: None,
+            position: terms.watermark,
+            watermark: terms.watermark,
+            concurrency: terms.concurrency,
             ahead: Ahead::default(),
             last: None,
             out,
@@ -86,20 +139,74 @@ impl<T: Transport + 'static> Stream<T> {
     /// What was read before is handed on all the same.
     pub async fn read(mut self) -> Result<Reached, FetchError> {
         loop {
-            let place = self.walk.place().clone();
-            let reached = match self.reader.page(&self.open.window(), &place).await {
-                Ok(page) => self.take(Received::now(place, page)).await?,
-                Err(failure) if self.may_fall_back(&failure) => self.fall_back(&failure).await,
-                Err(failure) => return Err(failure.into()),
-            };
-            let reached = match reached {
+            let reached = match self.next_page().await? {
                 None => self.read_ahead().await?,
                 end => end,
             };
-            if let Some(reached) = reached {
-                return Ok(reached);
+            match reached {
+                None => {}
+                Some(Reached::Unheard) => return Ok(Reached::Unheard),
+                Some(reached) if self.check_is_due() => self.begin_check(reached).await,
+                Some(reached) => return Ok(reached),
             }
         }
+    }
+
+    /// Requests the next page and hands it on, or goes on by time where the cursor is of no use.
+    async fn next_page(&mut self) -> Result<Option<Reached>, FetchError> {
+        let (window, place) = (self.open.window(), self.walk.place().clone());
+        if !self.reader.can_request(&window, &place) {
+            self.fall_back("it is too long to be sent").await;
+            return Ok(None);
+        }
+        match self.reader.page(&window, &place).await {
+            Ok(page) => match self.take(Received::now(place, page)).await {
+                Err(FetchError::Circle(circle)) if self.may_doubt_cursor() => {
+                    self.fall_back(&circle.to_string()).await;
+                    Ok(None)
+                }
+                taken => taken,
+            },
+            Err(failure) if self.may_fall_back(&failure) => {
+                self.fall_back(&failure.message).await;
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Whether the kept cursor, which led to an end, must not be the last word.
+    fn check_is_due(&self) -> bool {
+        let (last, now) = (self.open.read_by_time, chrono::Utc::now());
+        self.origin == WalkOrigin::KeptCursor
+            && self.open.to.is_none()
+            && (self.open.cursor.is_none() || self.check.is_due(last, self.cursor_brought, now))
+    }
+
+    /// Reads the last `overlap` by time.
+    async fn begin_check(&mut self, reached: Reached) {
+        let from = self.overlap_start();
+        tracing::debug!(from = %format_millis(from), "checking the cursor by time");
+        // More may come after the empty pages: unless the check shows more, the next run goes on there.
+        self.unfinished_cursor = match reached {
+            Reached::EmptyPages => self.open.cursor.clone(),
+            Reached::End | Reached::Unheard => None,
+        };
+        self.read_from(from).await;
+        self.origin = WalkOrigin::CheckTo(self.position);
+    }
+
+    /// Where a read by time begins that follows a complete one.
+    fn overlap_start(&self) -> Timestamp {
+        match self.position {
+            Some(position) => self.not_before_history(before(position, self.check.overlap)),
+            None => self.open.from,
+        }
+    }
+
+    /// A clock that was ahead may have begun the history in the future; its windows are corrected.
+    fn not_before_history(&self, from: Timestamp) -> Timestamp {
+        from.max(self.since.min(self.open.from))
     }
 
     /// Hands a page on, and says how far that is where it is the end.
@@ -113,6 +220,8 @@ impl<T: Transport + 'static> Stream<T> {
         self.walk.go_to(place);
         // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
         self.watermark = places(&page.records).min().or(self.watermark);
+        self.position = places(&page.records).last().or(self.position);
+        self.cursor_brought |= self.origin == WalkOrigin::KeptCursor && !page.records.is_empty();
         self.fall_backs.saw(&page.records);
         self.last = match self.may_pay() {
             true => LastPage::of(&page.records),
@@ -124,15 +233,22 @@ impl<T: Transport + 'static> Stream<T> {
             return Ok(None);
         }
         let stood = self.walk.place().clone();
-        let advance = self.walk.advance(&page.records, page.next);
+        let has_next = page.next.is_some();
+        let mut advance = self.walk.advance(&page.records, page.next);
+        match self.check_outcome(&page.records) {
+            Some(CheckOutcome::NothingNew) if advance == Ok(Advance::GoOn) => {
+                advance = Ok(Advance::CaughtUp);
+            }
+            Some(CheckOutcome::More) => {
+                self.origin = WalkOrigin::Time;
+                self.unfinished_cursor = None;
+            }
+            _ => {}
+        }
         if advance.is_err() && self.out.send(Delivery::Rereading).await.is_err() {
             return Ok(Some(Reached::Unheard));
         }
-        // A last page that was asked for by time has none: the one before it still leads there.
-        let cursor = self.walk.cursor().map(str::to_owned);
-        self.open.cursor = cursor.or(self.open.cursor.take());
-        // From the end on, only news come.
-        self.open.rereads &= advance != Ok(Advance::CaughtUp);
+        self.note_place(advance == Ok(Advance::CaughtUp), has_next);
         if !known.is_empty() {
             page.records.retain(|record| !known.contains(&key(record)));
         }
@@ -149,25 +265,96 @@ impl<T: Transport + 'static> Stream<T> {
         }
         match advance? {
             Advance::GoOn => Ok(None),
+            Advance::CaughtUp if self.unfinished_cursor.is_some() => Ok(Some(Reached::EmptyPages)),
             Advance::CaughtUp => Ok(Some(Reached::End)),
             Advance::GaveUp if self.open.to.is_some() => Err(FetchError::NoEnd),
             Advance::GaveUp => Ok(Some(Reached::EmptyPages)),
         }
     }
 
-    /// Whether `failure` is of the cursor, and reading by time may help.
-    fn may_fall_back(&self, failure: &Failure) -> bool {
-        is_refused_cursor(failure, self.walk.place()) && self.fall_backs.may_help()
+    /// Updates where the window stands after a page.
+    fn note_place(&mut self, is_end: bool, has_next: bool) {
+        if let Some(cursor) = self.walk.cursor() {
+            self.open.cursor = Some(cursor.to_owned());
+        }
+        // From the end on, only new records come.
+        self.open.rereads &= !is_end;
+        if !is_end || self.open.to.is_some() {
+            return;
+        }
+        let now = chrono::Utc::now();
+        if has_next {
+            if self.origin != WalkOrigin::KeptCursor {
+                self.open.read_by_time = Some(now);
+            }
+        } else {
+            // Nothing says that events which come later will show up after the cursor that led to
+            // this page; a published mock of the API never shows them there. So the next run reads
+            // by time, and from further back once an hour: see `plan::by_time_again`.
+            self.open.from = self.overlap_start();
+            self.open.cursor = None;
+            self.open.read_by_time.get_or_insert(now);
+        }
+        if let Some(cursor) = &self.unfinished_cursor {
+            self.open.cursor = Some(cursor.clone());
+        }
     }
 
-    /// Goes on by time where the cursor was refused.
-    async fn fall_back(&mut self, failure: &Failure) -> Option<Reached> {
-        self.open = by_time(&self.open, self.watermark, failure);
-        self.walk = Walk::new(None, empty_pages(&self.open));
+    /// What a check has found with the page that holds `records`; nothing while it is on its way to
+    /// the position that the cursor had reached.
+    ///
+    /// The cursor said what comes after that position, and the next run follows the check's own
+    /// cursor: so one request is enough for a source that is idle.
+    fn check_outcome(&self, records: &[Record]) -> Option<CheckOutcome> {
+        let WalkOrigin::CheckTo(known) = self.origin else {
+            return None;
+        };
+        match places(records).last() {
+            None if records.is_empty() => Some(CheckOutcome::NothingNew),
+            last if last > known => Some(CheckOutcome::More),
+            last => (last == known && known.is_some()).then_some(CheckOutcome::NothingNew),
+        }
+    }
+
+    /// Whether `failure` is of the cursor, and reading by time may help.
+    fn may_fall_back(&self, failure: &Failure) -> bool {
+        let place = self.walk.place();
+        (is_refused_cursor(failure, place) && self.fall_backs.may_help())
+            || (is_broken_cursor(failure, place) && self.may_doubt_cursor())
+    }
+
+    /// Whether a cursor that an earlier run kept is in the way, and reading by time was not tried.
+    fn may_doubt_cursor(&self) -> bool {
+        self.origin == WalkOrigin::KeptCursor && self.open.to.is_none()
+    }
+
+    /// Goes on by time where the cursor is of no use, which `reason` explains.
+    async fn fall_back(&mut self, reason: &str) {
+        let from = match self.watermark {
+            Some(watermark) => self.not_before_history(before(watermark, CURSOR_FALLBACK)),
+            None => self.open.from,
+        };
+        tracing::warn!(
+            %reason,
+            from = %format_millis(from),
+            "the cursor cannot be used; reading by time instead, without events that were written before"
+        );
         self.fall_backs.note();
+        self.read_from(from).await;
+    }
+
+    /// Begins a walk by time. A receiver that has gone is noticed at the next page.
+    async fn read_from(&mut self, from: Timestamp) {
+        self.open = OpenWindow {
+            from,
+            cursor: None,
+            rereads: true,
+            ..self.open.clone()
+        };
+        self.walk = Walk::new(None, empty_pages(&self.open));
+        self.origin = WalkOrigin::Time;
         self.last = None;
-        let told = self.out.send(Delivery::Rereading).await;
-        told.is_err().then_some(Reached::Unheard)
+        let _ = self.out.send(Delivery::Rereading).await;
     }
 }
 
@@ -233,6 +420,15 @@ impl FallBacks {
     }
 }
 
+/// Whether the server failed at this cursor again and again. It may be this cursor alone.
+fn is_broken_cursor(failure: &Failure, place: &Place) -> bool {
+    matches!(place, Place::Cursor(_))
+        && matches!(
+            failure.kind,
+            FailureKind::Unavailable | FailureKind::Unreadable
+        )
+}
+
 /// Whether the server refused the cursor that it was asked with.
 pub(super) fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {
     matches!(place, Place::Cursor(_))
@@ -240,22 +436,4 @@ pub(super) fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {
             failure.kind,
             FailureKind::BadRequest | FailureKind::NotFound
         )
-}
-
-/// The window to read by time where its cursor was refused.
-fn by_time(open: &OpenWindow, watermark: Option<Timestamp>, failure: &Failure) -> OpenWindow {
-    let from = watermark.map_or(open.from, |watermark| {
-        before(watermark, CURSOR_FALLBACK).max(open.from)
-    });
-    tracing::warn!(
-        server = %failure.message,
-        from = %format_millis(from),
-        "the server refused the cursor; reading by time instead, and leaving out what was written before"
-    );
-    OpenWindow {
-        from,
-        to: open.to,
-        cursor: None,
-        rereads: true,
-    }
 }

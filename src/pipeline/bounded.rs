@@ -26,6 +26,7 @@ pub fn plan(
         windows,
         keep: first.keep,
         watermark: checkpoint.watermark,
+        since: first.since,
     }
 }
 
@@ -115,6 +116,7 @@ mod tests {
             to: Some(at("06")),
             cursor: cursor.map(str::to_owned),
             rereads: false,
+            read_by_time: None,
         }
     }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Reach, incremental};
+use super::{Reach, incremental, watermark_of};
 use crate::config::settings::Format;
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;
-use crate::model::time::{Timestamp, parse_api_time};
+use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::Origin;
 use crate::pipeline::journal::Held;
 use crate::pipeline::step::Step;
@@ -82,23 +82,35 @@ impl World {
     }
 
     /// What the server gives for `open`, and how the window stands then.
-    fn answer(&self, open: &OpenWindow) -> (Vec<Record>, Option<OpenWindow>) {
+    /// A stream that keeps no cursor is read by time from an overlap before its last record.
+    fn answer(&self, open: &OpenWindow, received: Timestamp) -> (Vec<Record>, Option<OpenWindow>) {
         let known = |cursor: &str| -> (usize, i64) { serde_json::from_str(cursor).unwrap() };
         // A cursor keeps the `from` that it was begun with.
-        let (skip, from) = match &open.cursor {
+        let (skip, asked_from) = match &open.cursor {
             Some(cursor) => known(cursor),
             None => (0, open.from.timestamp_millis()),
         };
         let inside = |at: &Timestamp| {
-            at.timestamp_millis() >= from && open.to.is_none_or(|to| *at < to) && *at <= self.now
+            at.timestamp_millis() >= asked_from
+                && open.to.is_none_or(|to| *at < to)
+                && *at <= self.now
         };
         let there = self.records.iter().skip(skip);
-        let records = there
+        let records: Vec<_> = there
             .filter(|(at, _)| inside(at))
             .map(|&(at, id)| record(at, id))
             .collect();
-        let cursor = serde_json::to_string(&(self.records.len(), from)).unwrap();
+        let places = records.iter().filter_map(|record| record.position);
+        let last = places
+            .filter_map(|place| watermark_of(place, received))
+            .last();
+        let from = match last.filter(|_| !self.keeps_cursor) {
+            Some(last) => before(last, REACH.overlap),
+            None => open.from,
+        };
+        let cursor = serde_json::to_string(&(self.records.len(), asked_from)).unwrap();
         let then = (self.order == Order::Ascending).then(|| OpenWindow {
+            from,
             cursor: self.keeps_cursor.then_some(cursor),
             rereads: false,
             ..open.clone()
@@ -119,9 +131,9 @@ impl World {
         }
         let windows = plan.windows.iter().enumerate().filter(|_| run.answers);
         for (index, open) in windows {
-            let (records, then) = self.answer(open);
             let mut lines = Vec::new();
             let received = self.clock(run.receives_wrong_by);
+            let (records, then) = self.answer(open, received);
             step.brought(&records);
             step.take(&records, received, &mut lines);
             step.passed();

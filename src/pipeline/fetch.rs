@@ -14,8 +14,9 @@ use crate::http::failure::Failure;
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
-use crate::pipeline::ascending::{EMPTY_PAGES_BOUNDED, Stream};
+use crate::pipeline::ascending::{EMPTY_PAGES_BOUNDED, Stream, StreamTerms};
 use crate::pipeline::newest_first::{SLICE_READS, Slices};
+use crate::pipeline::plan::{CursorCheck, Plan};
 use crate::pipeline::reader::Reader;
 use crate::pipeline::walk::Circle;
 use crate::source::{Order, Place};
@@ -101,25 +102,31 @@ pub struct Fetcher<T> {
 }
 
 impl<T: Transport + 'static> Fetcher<T> {
-    /// Reads `windows` to their ends into `out`. `watermark` is the newest place known.
+    /// Reads the windows of `plan` to their ends into `out`; `check` says when a cursor is doubted.
     ///
     /// # Errors
     /// What was read before is handed on all the same.
     pub async fn run(
         &self,
-        windows: Vec<OpenWindow>,
-        watermark: Option<Timestamp>,
+        plan: &Plan,
+        check: CursorCheck,
         out: mpsc::Sender<Delivery>,
     ) -> Result<Reached, FetchError> {
-        for window in windows.into_iter().enumerate() {
-            let (reader, at_once) = (self.reader.clone(), self.concurrency);
+        let terms = StreamTerms {
+            watermark: plan.watermark,
+            since: plan.since,
+            check,
+            concurrency: self.concurrency,
+        };
+        for window in plan.windows.iter().cloned().enumerate() {
+            let reader = self.reader.clone();
             let reached = match self.reader.source.order() {
                 Order::Ascending => {
-                    let stream = Stream::new(reader, window, watermark, at_once, out.clone());
+                    let stream = Stream::new(reader, window, terms, out.clone());
                     stream.read().await?
                 }
                 Order::NewestFirst => {
-                    let most = self.slice_records;
+                    let (at_once, most) = (self.concurrency, self.slice_records);
                     let slices = Slices::new(reader, window, at_once, most, out.clone());
                     slices.read().await?
                 }
@@ -147,6 +154,10 @@ impl<T: Transport + 'static> Fetcher<T> {
 #[cfg(test)]
 #[path = "fetch_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "cursor_check_tests.rs"]
+mod cursor_check_tests;
 
 #[cfg(test)]
 #[path = "ahead_tests.rs"]

@@ -61,7 +61,7 @@ impl Query<'_> {
     }
 }
 
-fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<Script<F>>
+pub(super) fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<Script<F>>
 where
     F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
 {
@@ -120,23 +120,51 @@ pub(super) fn at(text: &str) -> Timestamp {
     parse_api_time(text).unwrap()
 }
 
+/// A stream's window whose cursor, if it has one, was checked just now.
 pub(super) fn open(cursor: Option<&str>) -> OpenWindow {
     OpenWindow {
         from: at("2026-11-01T00:00:00Z"),
         to: None,
         cursor: cursor.map(str::to_owned),
         rereads: false,
+        read_by_time: Some(chrono::Utc::now()),
     }
 }
 
+/// The same, never checked.
+pub(super) fn unchecked(cursor: &str) -> OpenWindow {
+    OpenWindow {
+        read_by_time: None,
+        ..open(Some(cursor))
+    }
+}
+
+/// A plan to read `window`, where `watermark` is known.
+pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> Plan {
+    Plan {
+        since: window.from,
+        windows: vec![window],
+        keep: None,
+        rereads: false,
+        watermark,
+    }
+}
+
+/// A check of the last ten minutes, at most once an hour.
+pub(super) const CHECK: CursorCheck = CursorCheck {
+    overlap: Duration::from_secs(600),
+    when_idle: Duration::from_secs(3600),
+};
+
 /// What was handed on: ids, `REREAD`, and after each page where the window stands.
-async fn read<T: Transport + 'static>(
+pub(super) async fn read<T: Transport + 'static>(
     fetcher: &Fetcher<T>,
     window: OpenWindow,
     watermark: Option<Timestamp>,
 ) -> (Vec<String>, Result<Reached, FetchError>) {
     let (sender, mut receiver) = mpsc::channel(1000);
-    let reading = fetcher.run(vec![window], watermark, sender);
+    let plan = plan_of(window, watermark);
+    let reading = fetcher.run(&plan, CHECK, sender);
     let taking = async {
         let mut handed = Vec::new();
         while let Some(delivery) = receiver.recv().await {
@@ -155,7 +183,7 @@ async fn read<T: Transport + 'static>(
     (handed, result)
 }
 
-fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
+pub(super) fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
     let data: Vec<_> = ids
         .iter()
         .map(|id| serde_json::json!({"id": id, "attributes": {"processedAt": "2026-11-20T00:00:00Z"}}))
@@ -164,7 +192,7 @@ fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
     (200, body.to_string())
 }
 
-fn refused() -> (u16, String) {
+pub(super) fn refused() -> (u16, String) {
     (
         400,
         r#"{"errors":[{"code":"ADMIN-400-1","title":"Invalid page cursor"}]}"#.to_owned(),
@@ -180,7 +208,7 @@ async fn it_follows_cursors_and_keeps_the_last() {
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(result.is_ok());
-    assert_eq!(handed, ["a", "@c1", "b", "@c2", "c", "@c2"]);
+    assert_eq!(handed, ["a", "@c1", "b", "@c2", "c"]);
     assert_eq!(fetcher.reader.meter.pages.get(), 3);
 }
 
@@ -215,7 +243,8 @@ async fn a_reading_again_is_one_until_it_comes_to_its_end() {
         _ => page(&[], Some("c2")),
     });
     let (sender, mut receiver) = mpsc::channel(1000);
-    let result = fetcher.run(vec![open(Some("old"))], None, sender).await;
+    let plan = plan_of(open(Some("old")), None);
+    let result = fetcher.run(&plan, CHECK, sender).await;
     assert!(matches!(result, Ok(Reached::End)));
     let mut stood = Vec::new();
     while let Some(delivery) = receiver.recv().await {
@@ -314,7 +343,8 @@ async fn it_stops_when_nobody_listens() {
     });
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
-    fetcher.run(vec![open(None)], None, sender).await.unwrap();
+    let plan = plan_of(open(None), None);
+    fetcher.run(&plan, CHECK, sender).await.unwrap();
     assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), 1);
 }
 
@@ -353,6 +383,7 @@ pub(super) fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
 fn jira_window() -> OpenWindow {
     OpenWindow {
         to: Some(at("2026-11-02T00:00:00Z")),
+        read_by_time: None,
         ..open(None)
     }
 }
@@ -395,7 +426,8 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
         jira(query, 30 + i64::try_from(asked).unwrap(), 7)
     });
     let (sender, mut receiver) = mpsc::channel(10);
-    let result = fetcher.run(vec![jira_window()], None, sender).await;
+    let plan = plan_of(jira_window(), None);
+    let result = fetcher.run(&plan, CHECK, sender).await;
     assert!(matches!(
         result,
         Err(FetchError::Unsteady { is_written: true })
@@ -422,7 +454,8 @@ async fn evidence_has_no_span_that_never_stood_still() {
     let reader = Arc::get_mut(&mut fetcher.reader).unwrap();
     reader.transcript = Some(Transcript::new(None));
     let (sender, mut receiver) = mpsc::channel(10);
-    let result = fetcher.run(vec![jira_window()], None, sender).await;
+    let plan = plan_of(jira_window(), None);
+    let result = fetcher.run(&plan, CHECK, sender).await;
     assert!(matches!(
         result,
         Err(FetchError::Unsteady { is_written: false })

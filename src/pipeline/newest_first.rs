@@ -211,6 +211,7 @@ impl<T: Transport + 'static> Slices<T> {
             to: Some(self.end),
             cursor: None,
             rereads: self.open.rereads,
+            read_by_time: None,
         });
         // Unpacked only when all before it was taken: a slice is several pages.
         let Ok(mut places) = self.out.reserve_many(self.out.max_capacity()).await else {

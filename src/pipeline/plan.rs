@@ -14,6 +14,35 @@ pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 /// activities from the audit log"): asking for older ones may be refused.
 const RETENTION: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
+/// The longest time for which a cursor that keeps bringing records is trusted alone.
+const CHECK_BUSY_CURSOR: Duration = Duration::from_secs(60 * 60);
+
+/// When a source with a cursor is also read by time, and how far back.
+///
+/// No document says that a cursor ever shows what arrives after its walk began, or what becomes
+/// visible before its position. Both have been seen to be missing, so a cursor is never the only
+/// way to an event of the last `overlap`.
+#[derive(Debug, Clone, Copy)]
+pub struct CursorCheck {
+    /// How far before the last record taken it reads.
+    pub overlap: Duration,
+    /// For how long a cursor that brings nothing is trusted.
+    pub when_idle: Duration,
+}
+
+impl CursorCheck {
+    /// Whether a read by time is due at `now`: the last one was at `last`, and the cursor brought
+    /// records since the run began or not.
+    pub fn is_due(&self, last: Option<Timestamp>, brought_records: bool, now: Timestamp) -> bool {
+        let trusted = match brought_records {
+            true => CHECK_BUSY_CURSOR,
+            false => self.when_idle,
+        };
+        // A last check in the future was made by a clock that was wrong.
+        last.is_none_or(|last| last > now || last <= before(now, trusted))
+    }
+}
+
 /// How far ahead of ours a server's clock may be. What is dated further ahead is a wrong date.
 const SKEW: Duration = Duration::from_secs(2 * 60 * 60);
 
@@ -46,6 +75,8 @@ pub struct Plan {
     pub rereads: bool,
     /// The newest place known, as far as it can be believed.
     pub watermark: Option<Timestamp>,
+    /// Where the history begins: nothing before it is read, however far back a read by time goes.
+    pub since: Timestamp,
 }
 
 /// The plan of a pull that goes on from `checkpoint`.
@@ -61,7 +92,9 @@ pub fn incremental(
         to: (order == Order::NewestFirst).then_some(now),
         cursor: None,
         rereads: false,
+        read_by_time: None,
     };
+    let since = checkpoint.map_or(first.from, |checkpoint| checkpoint.since);
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
@@ -75,6 +108,7 @@ pub fn incremental(
         windows,
         keep: None,
         watermark,
+        since,
     }
 }
 
@@ -113,15 +147,34 @@ fn goes_on(
             };
         }
         if window.cursor.is_none() {
-            let from = match watermark {
-                Some(_) => window.from,
-                None => window.from.min(first.from),
-            };
-            window.from = from.max(before(now, RETENTION));
+            by_time_again(window, checkpoint.since, watermark, now);
+            if watermark.is_none() {
+                window.from = window.from.min(first.from);
+            }
+            window.from = window.from.max(before(now, RETENTION));
             window.rereads = true;
         }
     }
     windows
+}
+
+/// Prepares a stream that ended without a cursor: it is read from an overlap before its last record,
+/// and once an hour from [`CURSOR_FALLBACK`] before it, since `from` may look at the time of an event
+/// and would then leave out what was processed late.
+fn by_time_again(
+    window: &mut OpenWindow,
+    since: Timestamp,
+    watermark: Option<Timestamp>,
+    now: Timestamp,
+) {
+    let (Some(watermark), Some(last)) = (watermark, window.read_by_time) else {
+        return;
+    };
+    if last > now || last <= before(now, CHECK_BUSY_CURSOR) {
+        let from = before(watermark, CURSOR_FALLBACK).max(since);
+        window.from = window.from.min(from);
+        window.read_by_time = None;
+    }
 }
 
 /// From behind the last record until now, and never from behind what is unread. Where nothing was
@@ -146,6 +199,7 @@ fn by_time(
         to: Some(now.max(after(newest, Duration::from_millis(1)))),
         cursor: None,
         rereads: true,
+        read_by_time: None,
     }
 }
 
@@ -168,12 +222,14 @@ pub fn one_off(order: Order, reach: &Reach, window: Window, now: Timestamp) -> P
                 to: Some(asked),
                 cursor: None,
                 rereads: false,
+                read_by_time: None,
             })
             .into_iter()
             .collect(),
         keep: Some(window),
         rereads: false,
         watermark: None,
+        since: from,
     }
 }
 
@@ -213,6 +269,7 @@ mod tests {
             to: to.map(at),
             cursor: cursor.map(str::to_owned),
             rereads: false,
+            read_by_time: None,
         }
     }
 

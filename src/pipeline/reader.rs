@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::http::client::Transport;
+use crate::http::error::Unreadable;
 use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
 use crate::http::limit::Limits;
@@ -27,6 +28,9 @@ use crate::telemetry::meter::Meter;
 /// What the quickest answer of a server must take before several are asked for at once. Below it, one
 /// page after the other keeps up with whatever is done with them.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// The longest URL that the HTTP library sends (`http::Uri`).
+const LONGEST_URL: usize = 65_534;
 
 /// Asks for pages; shared by the tasks that read a source.
 pub struct Reader<T> {
@@ -72,7 +76,17 @@ impl<T: Transport> Reader<T> {
         let request = self.source.request(window, place);
         let read = |response: &Response| {
             let page = self.source.read(place, response)?;
-            Ok((page, response.body.clone()))
+            // Before it gets into a checkpoint, which could not be read on from.
+            match page
+                .next
+                .as_ref()
+                .is_none_or(|next| self.can_request(window, next))
+            {
+                true => Ok((page, response.body.clone())),
+                false => Err(Unreadable::new(
+                    "the cursor of the next page is too long to be sent back",
+                )),
+            }
         };
         let transcript = self.transcript.as_ref();
         let witness = transcript.map(|transcript| transcript.of_window(window));
@@ -94,6 +108,12 @@ impl<T: Transport> Reader<T> {
             self.meter.reached(newest);
         }
         Ok((page, body))
+    }
+
+    /// Whether the page at `place` of `window` can be requested at all.
+    pub fn can_request(&self, window: &Window, place: &Place) -> bool {
+        let request = self.source.request(window, place);
+        request.url.as_str().len() <= LONGEST_URL
     }
 
     /// The page that was packed, now in the room of `share`.

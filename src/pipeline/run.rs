@@ -18,7 +18,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::exported::{Export, Whose};
 use crate::pipeline::fetch::{Delivery, FetchError, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal, Left};
-use crate::pipeline::plan::{self, Plan, Reach};
+use crate::pipeline::plan::{self, CursorCheck, Plan, Reach};
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
@@ -56,6 +56,8 @@ pub struct SourceRun<T> {
     pub course: Course,
     /// Stop after so many events.
     pub max_events: Option<u64>,
+    /// For how long a cursor that brings nothing is trusted alone.
+    pub trust_idle_cursor: Duration,
     /// The start of the run.
     pub start: Timestamp,
     /// What signals have asked for.
@@ -177,7 +179,10 @@ async fn pull_into<T: Transport + 'static>(
         .iter()
         .map(|open| open.window().into())
         .collect();
-    let watermark = writer.watermark();
+    let check = CursorCheck {
+        overlap: run.settings.overlap,
+        when_idle: run.trust_idle_cursor,
+    };
     let writer = unless_asked(&run.stop, opened(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
@@ -187,7 +192,7 @@ async fn pull_into<T: Transport + 'static>(
     let fetching = async {
         let listener = sender.clone();
         tokio::select! {
-            result = run.fetcher.run(plan.windows, watermark, sender) => result,
+            result = run.fetcher.run(&plan, check, sender) => result,
             // The writer has left: whatever the fetcher waits for, nobody wants it.
             () = listener.closed() => Ok(Reached::Unheard),
         }

@@ -110,11 +110,6 @@ impl Writer {
         })
     }
 
-    /// The newest place known.
-    pub fn watermark(&self) -> Option<Timestamp> {
-        self.step.watermark
-    }
-
     /// The silence of the source at `now`, by what is committed.
     pub fn silence(&self, now: Timestamp) -> Option<Silence> {
         self.journal.as_ref()?.silence(now)

@@ -4,7 +4,7 @@
 //! page): sorted by `processedAt`, ascending by default; `from` and `to` are epoch milliseconds;
 //! the cursor keeps the sort order. At most 500 a page (elastic/integrations, atlassian_cloud).
 
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use crate::http::error::Unreadable;
 use crate::http::message::{Endpoint, Request, Response};
@@ -62,10 +62,16 @@ impl Source for OrgEvents {
 
     fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
         let body = Body::of("events-stream", "data", response)?;
-        let next = match body.beside("meta")? {
-            Some(meta) => next_cursor(meta)?,
-            None => None,
+        let meta = body.beside("meta")?;
+        let next = match next_in_meta(meta)? {
+            Some(cursor) => Some(cursor),
+            None => next_in_links(body.beside("links")?)?,
         };
+        if next.is_none() && meta.is_some_and(says_more) {
+            return Err(Unreadable::new(
+                "the answer's `meta` says that there is more, but names no cursor",
+            ));
+        }
         Ok(Page {
             records: body.records().map(record).collect(),
             next: next.map(Place::Cursor),
@@ -74,8 +80,9 @@ impl Source for OrgEvents {
     }
 }
 
-/// `meta.next`: missing, null and empty all mean that there is no further page.
-fn next_cursor(meta: Node<'_>) -> Result<Option<String>, Unreadable> {
+/// `meta.next`: missing, null and empty all mean that `meta` names no further page.
+fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, Unreadable> {
+    let Some(meta) = meta else { return Ok(None) };
     if !meta.is_object() {
         return Err(Unreadable::new(
             "the answer's `meta` is not an object, so its next page is not known",
@@ -90,6 +97,45 @@ fn next_cursor(meta: Node<'_>) -> Result<Option<String>, Unreadable> {
             "the answer's `meta.next` is not a text, so its next page is not known",
         )),
     }
+}
+
+/// Whether `meta` says in one of the usual words that there is a further page. None has been seen.
+fn says_more(meta: Node<'_>) -> bool {
+    let words = meta.fields(["hasMore", "has_more", "hasNext", "hasNextPage"]);
+    words.iter().flatten().any(|word| word.raw() == "true")
+}
+
+/// The cursor in `links.next`, which is a URL with a `cursor` parameter (recorded:
+/// hashicorp-forge/grove), or on a sibling API the cursor alone. JSON:API also allows an object with
+/// the URL as `href`. The host of the URL is never followed.
+fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, Unreadable> {
+    let next = links.filter(|links| links.is_object());
+    let Some(next) = next.and_then(|links| links.get("next")) else {
+        return Ok(None);
+    };
+    let no_way_on = || {
+        Unreadable::new("the answer's `links.next` says that there is more, but names no cursor")
+    };
+    let text = match (next.is_string(), next.is_object()) {
+        (true, _) => next.text(),
+        (_, true) => Some(next.text_of("href").ok_or_else(no_way_on)?),
+        _ => return Err(no_way_on()),
+    };
+    let Some(text) = text else { return Ok(None) };
+    let is_url = ["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    let Some((_, query)) = text.split_once('?') else {
+        return match is_url {
+            true => Err(no_way_on()),
+            false => Ok(Some(text.into_owned())),
+        };
+    };
+    let query = query.split_once('#').map_or(query, |(query, _)| query);
+    form_urlencoded::parse(query.as_bytes())
+        .find(|(key, cursor)| key == "cursor" && !cursor.is_empty())
+        .map(|(_, cursor)| Some(cursor.into_owned()))
+        .ok_or_else(no_way_on)
 }
 
 /// The record that `doc` holds.

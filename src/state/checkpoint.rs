@@ -151,6 +151,10 @@ pub struct OpenWindow {
     /// Whether what it brings may have been written before.
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub rereads: bool,
+    /// When a read by time, and not through a cursor, last reached the end; for a stream that ends
+    /// without a cursor, when one from far back did.
+    #[serde(default, skip_serializing_if = "Option::is_none")] // only streams have one
+    pub read_by_time: Option<Timestamp>,
 }
 
 impl OpenWindow {

@@ -20,6 +20,7 @@ mod collect;
 mod convert;
 mod crash;
 mod cron;
+mod cursors;
 mod demo;
 mod disk_full;
 mod ecs;

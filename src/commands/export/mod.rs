@@ -136,6 +136,7 @@ async fn read(
         lookups: Lookups::new(&request.state_dir),
         start: request.now,
         max_events: None,
+        trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
         accounts: Arc::new(Accounts::default()),

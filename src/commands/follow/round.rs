@@ -26,6 +26,10 @@ use crate::pipeline::stop::Stop;
 use crate::state::lookups::Lookups;
 use crate::telemetry::console::{Console, Level};
 
+/// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
+/// every second request on the same events.
+const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
+
 /// Pull after pull.
 pub struct Rounds<'a> {
     env: &'a Env,
@@ -71,6 +75,7 @@ impl<'a> Rounds<'a> {
             lookups: Lookups::new(&request.state_dir),
             start: request.now,
             max_events: request.max_events,
+            trust_idle_cursor: TRUST_IDLE_CURSOR,
             stop,
             console: self.console.clone(),
             accounts: self.accounts.clone(),

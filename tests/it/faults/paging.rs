@@ -27,10 +27,13 @@ fn a_repeated_page_is_not_written_twice() {
         bench.script(Fault::RepeatPage, *times);
         bench.pull(&fails(3, &["circle"]));
         bench.recovers();
-        // And on a later day.
+        // On a later day it is a kept cursor that repeats: reading by time is tried once.
         bench.site.control.add_org_events(35);
         bench.script(Fault::RepeatPage, *times);
-        bench.pull(&fails(3, &["circle"]));
+        match times {
+            1 => bench.pull(&WHOLE),
+            _ => bench.pull(&fails(3, &["circle"])),
+        };
         bench.recovers();
     });
     each(&JIRA, &cases[..1], |bench, _| {
@@ -165,12 +168,20 @@ fn a_cursor_refused_on_the_way_or_at_the_start_is_made_up_for() {
     each(&ORG, &[("an expired cursor", ())], |bench, ()| {
         bench.script(Fault::ExpiredCursor, 1);
         let run = bench.pull(&WHOLE);
-        assert!(run.stderr.contains("refused the cursor"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("the cursor cannot be used"),
+            "{}",
+            run.stderr
+        );
         bench.is_whole();
         bench.site.control.add_org_events(12);
         bench.site.control.expire_cursors();
         let run = bench.pull(&WHOLE);
-        assert!(run.stderr.contains("refused the cursor"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("the cursor cannot be used"),
+            "{}",
+            run.stderr
+        );
         bench.recovers();
     });
 }

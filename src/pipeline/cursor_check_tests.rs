@@ -1,0 +1,181 @@
+//! Tests how a stream doubts the cursor that an earlier run kept.
+
+use super::tests::{
+    CHECK, Query, Script, at, fetcher, open, page, plan_of, read, refused, stream, unchecked,
+};
+use super::*;
+use crate::pipeline::plan::CursorCheck;
+
+/// The position of every record that `page` makes.
+const POSITION: &str = "2026-11-20T00:00:00Z";
+
+fn requests<F>(fetcher: &Fetcher<Script<F>>) -> Vec<String> {
+    fetcher.reader.transport.asked.lock().unwrap().clone()
+}
+
+fn from(text: &str) -> String {
+    format!("from={}&", at(text).timestamp_millis())
+}
+
+#[tokio::test]
+async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
+    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+        Some("kept") => page(&[], Some("kept")),
+        _ => page(&["known"], Some("fresh")),
+    });
+    let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
+    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert_eq!(handed, ["@kept", "REREAD", "known", "@fresh"]);
+    let requests = requests(&fetcher);
+    assert_eq!(requests.len(), 2, "{requests:?}");
+    assert!(
+        requests[1].starts_with(&from("2026-11-19T23:50:00Z")),
+        "{requests:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_check_that_shows_more_goes_on_to_the_end() {
+    let later = r#"{"data":[{"id":"new","attributes":{"processedAt":"2026-11-20T00:00:01Z"}}],"meta":{"next":"c1"}}"#;
+    let fetcher = fetcher(stream(), move |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("kept") => page(&[], Some("kept")),
+            Some("c1") => page(&["newer"], Some("c2")),
+            Some(_) => page(&[], Some("c2")),
+            None => (200, later.to_owned()),
+        }
+    });
+    let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
+    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert_eq!(
+        handed,
+        ["@kept", "REREAD", "new", "@c1", "newer", "@c2", "@c2"]
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_that_was_checked_lately_is_trusted() {
+    let answer = |_, query: &Query| match query.get("cursor").as_deref() {
+        Some("kept") => page(&["new"], Some("c1")),
+        _ => page(&[], Some("c1")),
+    };
+    let checked = fetcher(stream(), answer);
+    read(&checked, open(Some("kept")), None).await.1.unwrap();
+    assert_eq!(requests(&checked).len(), 2);
+    // A cursor that brings records is checked once an hour.
+    let old = OpenWindow {
+        read_by_time: Some(chrono::Utc::now() - chrono::TimeDelta::minutes(61)),
+        ..open(Some("kept"))
+    };
+    let due = fetcher(stream(), answer);
+    read(&due, old, None).await.1.unwrap();
+    assert_eq!(requests(&due).len(), 3);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
+    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+        None => page(&["a"], Some("c1")),
+        _ => page(&["b"], None),
+    });
+    let (sender, mut receiver) = mpsc::channel(1000);
+    let plan = plan_of(open(None), None);
+    fetcher.run(&plan, CHECK, sender).await.unwrap();
+    let mut last = None;
+    while let Some(Delivery::Records { then, .. }) = receiver.recv().await {
+        last = then;
+    }
+    let last = last.unwrap();
+    assert_eq!((last.cursor, last.from), (None, at("2026-11-19T23:50:00Z")));
+}
+
+#[tokio::test]
+async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothing_new() {
+    let answer = |known: &'static str| {
+        move |asked: usize, query: &Query| match query.get("cursor") {
+            Some(_) => page(&[], Some(&format!("e{asked}"))),
+            None => page(&[known], Some("fresh")),
+        }
+    };
+    let same = fetcher(stream(), answer("known"));
+    let (handed, result) = read(&same, unchecked("kept"), Some(at(POSITION))).await;
+    assert!(matches!(result, Ok(Reached::EmptyPages)), "{result:?}");
+    assert_eq!(handed.last().map(String::as_str), Some("@e3"), "{handed:?}");
+}
+
+#[tokio::test]
+async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
+    for status in [500, 503] {
+        let fetcher = fetcher(stream(), move |_, query| {
+            match query.get("cursor").as_deref() {
+                Some("kept") => (status, "{}".to_owned()),
+                Some(_) => page(&[], Some("c1")),
+                None => page(&["a"], Some("c1")),
+            }
+        });
+        let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
+        assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+        assert_eq!(handed, ["REREAD", "a", "@c1", "@c1"]);
+    }
+    // A server that fails at everything is asked once more, and no more.
+    let down = fetcher(stream(), |_, _| (500, "{}".to_owned()));
+    let (_, result) = read(&down, unchecked("kept"), Some(at(POSITION))).await;
+    assert!(matches!(result, Err(FetchError::Failed(_))));
+    assert_eq!(requests(&down).len(), 2);
+}
+
+#[tokio::test]
+async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
+    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+        Some("kept") => page(&["a"], Some("kept")),
+        Some(_) => page(&[], Some("c1")),
+        None => page(&["a", "b"], Some("c1")),
+    });
+    let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
+    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert_eq!(
+        handed,
+        ["REREAD", "a", "@kept", "REREAD", "a", "b", "@c1", "@c1"]
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_that_no_url_takes_is_neither_kept_nor_sent() {
+    let long = "\u{e9}".repeat(20_000);
+    let next = long.clone();
+    let sends_one = fetcher(stream(), move |_, _| page(&["a"], Some(&next)));
+    let (handed, result) = read(&sends_one, open(None), None).await;
+    assert!(matches!(result, Err(FetchError::Failed(_))), "{result:?}");
+    assert!(handed.is_empty());
+    let kept = fetcher(stream(), |_, query| match query.get("cursor") {
+        Some(_) => refused(),
+        None => page(&["a"], None),
+    });
+    let (handed, result) = read(&kept, unchecked(&long), Some(at(POSITION))).await;
+    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert_eq!(handed, ["REREAD", "a"]);
+    assert_eq!(requests(&kept).len(), 1);
+}
+
+#[test]
+fn a_check_is_due_by_what_the_cursor_brought() {
+    let check = CursorCheck {
+        when_idle: Duration::from_secs(600),
+        ..CHECK
+    };
+    let now = at("2026-11-20T12:00:00Z");
+    let due = |minutes: i64, brought| {
+        let last = now - chrono::TimeDelta::minutes(minutes);
+        check.is_due(Some(last), brought, now)
+    };
+    assert!(check.is_due(None, true, now));
+    assert_eq!([due(9, false), due(10, false)], [false, true]);
+    assert_eq!([due(59, true), due(60, true)], [false, true]);
+    // Set by a clock that was ahead.
+    assert!(due(-1, true));
+    let pull = CursorCheck {
+        when_idle: Duration::ZERO,
+        ..CHECK
+    };
+    assert!(pull.is_due(Some(now), false, now));
+}

@@ -1,0 +1,227 @@
+//! Cursors of events-stream that hide events, break, stand elsewhere, or cannot be sent.
+
+use atlaudit::sandbox::{Api, Behaviour, CursorPlace, EndOfStream, Fault, FilterClock};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::support::{Site, each_once, org_ids, small, status};
+
+/// `acme` alone, into a file, fifty events a page, no failure retried.
+fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
+    let mut site = Site::new(small(events, 0));
+    site.set("acme", "page_size", 50);
+    site.set("acme", "retry_for", "0s");
+    site.set_output("path", "{source}");
+    site.control.set_behaviour(change);
+    site
+}
+
+/// The file holds each event that the sandbox has, once.
+fn holds_each(site: &Site) {
+    each_once(&site.read("acme").ids(), &org_ids(&site.control.org_ids()));
+}
+
+fn event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!(
+        r#"{{"id":"{id}","attributes":{{"action":"user_login","time":"{}","processedAt":"{}"}}}}"#,
+        text(time),
+        text(processed)
+    )
+}
+
+#[test]
+fn events_that_no_cursor_shows_are_found_by_time() {
+    for end in [
+        EndOfStream::Null,
+        EndOfStream::CursorAlways,
+        EndOfStream::NullWhenBounded,
+    ] {
+        for own_page in [false, true] {
+            let site = site(120, |behaviour| {
+                behaviour.end_of_stream = end;
+                behaviour.trailing_empty_page = own_page;
+                behaviour.snapshot_cursors = true;
+            });
+            site.ok(&["pull", "acme"]);
+            for growth in [7, 130, 1] {
+                site.control.add_org_events(growth);
+                site.ok(&["pull", "acme"]);
+                holds_each(&site);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_idle_pull_costs_at_most_two_requests() {
+    for end in [
+        EndOfStream::Null,
+        EndOfStream::CursorAlways,
+        EndOfStream::NullWhenBounded,
+    ] {
+        for own_page in [false, true] {
+            for events in [0, 120] {
+                let site = site(events, |behaviour| {
+                    behaviour.end_of_stream = end;
+                    behaviour.trailing_empty_page = own_page;
+                });
+                site.ok(&["pull", "acme"]);
+                for _ in 0..3 {
+                    site.control.forget_requests();
+                    site.ok(&["pull", "acme"]);
+                    let requests = site.control.request_count(Api::OrgEvents);
+                    assert!(requests <= 2, "{end:?} {own_page} {events}: {requests}");
+                }
+                holds_each(&site);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_event_that_becomes_visible_before_the_cursor_is_found() {
+    let site = site(60, |_| {});
+    site.control.add_org_events(1);
+    site.ok(&["pull", "acme"]);
+    let hidden = Utc::now() - TimeDelta::minutes(4);
+    let show = |id| {
+        site.control
+            .add_org_event_json(event(id, hidden, hidden), hidden);
+    };
+    // An idle cursor is checked at once.
+    show("first");
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+    // A busy one once an hour.
+    show("second");
+    site.control.add_org_events(3);
+    site.ok(&["pull", "acme"]);
+    let second = "org:second".to_owned();
+    assert!(!site.read("acme").ids().contains(&second));
+    site.control.add_org_events(3);
+    site.last_check_was(TimeDelta::minutes(61));
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+#[test]
+fn a_late_event_is_found_within_the_hour_where_no_cursor_is_left_and_from_looks_at_its_time() {
+    let site = site(60, |behaviour| {
+        behaviour.end_of_stream = EndOfStream::Null;
+        behaviour.filter_clock = FilterClock::Time;
+    });
+    site.ok(&["pull", "acme"]);
+    let now = Utc::now();
+    let late = event("late", now - TimeDelta::hours(20), now);
+    site.control.add_org_event_json(late, now);
+    site.last_check_was(TimeDelta::minutes(61));
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+    site.control.add_org_events(20);
+    site.last_check_was(TimeDelta::minutes(61));
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+#[test]
+fn follow_checks_an_idle_cursor_every_ten_minutes() {
+    let site = site(60, |behaviour| {
+        behaviour.end_of_stream = EndOfStream::CursorAlways;
+        behaviour.snapshot_cursors = true;
+    });
+    site.ok(&["pull", "acme"]);
+    site.control.add_org_events(5);
+    for (ago, found) in [(9, 60), (11, 65)] {
+        site.last_check_was(TimeDelta::minutes(ago));
+        site.control.forget_requests();
+        let mut running = site.start(&["follow", "acme", "--every", "1s"]);
+        crate::support::eventually("two rounds", || {
+            site.control.request_count(Api::OrgEvents) >= 2
+        });
+        running.signal("TERM");
+        assert_eq!(running.end().code, 0);
+        assert_eq!(site.read("acme").ids().len(), found, "{ago} minutes");
+    }
+}
+
+#[test]
+fn a_cursor_in_links_or_in_meta_alone_is_followed() {
+    for place in [CursorPlace::Links, CursorPlace::Meta] {
+        let site = site(230, |behaviour| behaviour.cursor_place = place);
+        site.ok(&["pull", "acme"]);
+        holds_each(&site);
+        site.control.add_org_events(120);
+        site.ok(&["pull", "acme"]);
+        holds_each(&site);
+    }
+}
+
+#[test]
+fn a_page_that_says_more_and_names_no_way_on_is_not_the_end() {
+    for body in [
+        r#"{"data":[],"links":{"next":"https://api.example/events-stream"},"meta":{}}"#,
+        r#"{"data":[],"links":{"next":"https://api.example/events-stream?cursor="}}"#,
+        r#"{"data":[],"links":{"next":true}}"#,
+        r#"{"data":[],"meta":{"next":null,"hasMore":true}}"#,
+    ] {
+        let site = site(5, |_| {});
+        let fault = Fault::RawBody(body.to_owned());
+        site.control.script(Api::OrgEvents, fault);
+        let run = site.run(&["pull", "acme"]);
+        assert_eq!(run.code, 3, "{body}: {}", run.stderr);
+        site.ok(&["pull", "acme"]);
+        holds_each(&site);
+    }
+}
+
+#[test]
+fn a_kept_cursor_that_answers_500_is_left_for_a_read_by_time() {
+    let site = site(120, |behaviour| behaviour.expired_cursor_status = 500);
+    site.ok(&["pull", "acme"]);
+    site.control.add_org_events(70);
+    site.control.expire_cursors();
+    let run = site.ok(&["pull", "acme"]);
+    assert!(
+        run.stderr.contains("the cursor cannot be used"),
+        "{}",
+        run.stderr
+    );
+    holds_each(&site);
+    // A server that is down is not taken for it.
+    site.control
+        .script_forever(Api::OrgEvents, status(500, None, ""));
+    assert_eq!(site.run(&["pull", "acme"]).code, 3);
+    site.control.clear(Api::OrgEvents);
+    site.control.add_org_events(10);
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+#[test]
+fn a_cursor_that_cannot_be_sent_is_refused_when_it_comes_and_when_it_was_kept() {
+    let site = site(120, |behaviour| behaviour.cursor_padding = 70_000);
+    let run = site.run(&["pull", "acme"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("too long to be sent back"),
+        "{}",
+        run.stderr
+    );
+    let path = site.state().join("acme.json");
+    if let Ok(state) = std::fs::read_to_string(&path) {
+        assert!(!state.contains("xxxx"));
+    }
+    site.control
+        .set_behaviour(|behaviour| behaviour.cursor_padding = 0);
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+    // As an earlier version may have left it.
+    let mut state: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    state["windows"][0]["cursor"] = json!("x".repeat(70_000));
+    std::fs::write(&path, state.to_string()).unwrap();
+    site.control.add_org_events(70);
+    let run = site.ok(&["pull", "acme"]);
+    assert!(run.stderr.contains("too long to be sent"), "{}", run.stderr);
+    holds_each(&site);
+}
