@@ -302,9 +302,16 @@ impl From<StateError> for AppError {
     fn from(error: StateError) -> AppError {
         let is_of_export = match &error {
             StateError::Damaged { path, .. } | StateError::Io { path, .. } => is_of_export(path),
-            StateError::Locked { .. } | StateError::Newer { .. } => false,
+            StateError::Locked { .. } | StateError::Newer { .. } | StateError::Unsafe { .. } => {
+                false
+            }
+        };
+        let protect = match &error {
+            StateError::Unsafe { command, .. } => format!("protect it with: {command}"),
+            _ => String::new(),
         };
         let hint = match &error {
+            StateError::Unsafe { .. } => &protect,
             StateError::Locked { .. } => "wait for that run to end, or stop it",
             StateError::Newer { .. } => {
                 "use the newer atlaudit that wrote it; the file was left as it is"

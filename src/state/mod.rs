@@ -6,6 +6,7 @@ pub mod holder;
 pub mod ledger;
 pub mod lookups;
 pub mod notices;
+mod permissions;
 pub mod rhythm;
 pub mod seen;
 pub mod store;
@@ -41,6 +42,16 @@ pub enum StateError {
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// Others may write it.
+    #[error("the state at `{path}` is not safe: {what}", path = path.display())]
+    Unsafe {
+        /// The file or folder.
+        path: PathBuf,
+        /// Who may write it.
+        what: String,
+        /// The command that mends it.
+        command: String,
     },
     /// The file system refuses.
     #[error("cannot {doing} `{path}`", path = path.display())]

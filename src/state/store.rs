@@ -5,12 +5,18 @@ use std::io::{self, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::crash::{self, Point};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint, ReadError, VERSION};
+use crate::state::permissions;
+
+/// How often, and after which pauses, a lock that another process holds is tried.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The state directory.
 #[derive(Debug, Clone)]
@@ -45,23 +51,22 @@ impl Store {
     pub fn lock(&self, source: &SourceName) -> Result<Lock, StateError> {
         self.create_folder()?;
         let path = self.folder.join(format!("{source}.lock"));
+        permissions::check_file(&path)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // The file is truncated: a link in its place could name any other.
+            .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
             .map_err(|error| failed("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StateError::Locked {
-                    source_name: source.to_string(),
-                    holder: read_holder(&mut file),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &path, error)),
+        if !try_lock(&file).map_err(|error| failed("lock", &path, error))? {
+            return Err(StateError::Locked {
+                source_name: source.to_string(),
+                holder: read_holder(&mut file),
+            });
         }
         write_holder(&mut file).map_err(|error| failed("write", &path, error))?;
         crash::point(Point::Locked);
@@ -74,15 +79,9 @@ impl Store {
     /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
         let path = self.path(source);
-        match fs::symlink_metadata(&path) {
-            Ok(facts) if facts.is_file() => {}
-            // A link to a disk that is not mounted must not pass for a source without a history.
-            Ok(_) => {
-                let what = "it is not a plain file".to_owned();
-                return Err(StateError::Damaged { path, what });
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed("read", &path, error)),
+        // A link to a disk that is not mounted must not pass for a source without a history.
+        if !permissions::check_file(&path)? {
+            return Ok(None);
         }
         let _turn = self.turn();
         let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
@@ -205,7 +204,8 @@ impl Store {
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)
-            .map_err(|error| failed("create", &self.folder, error))
+            .map_err(|error| failed("create", &self.folder, error))?;
+        permissions::check_folder(&self.folder)
     }
 }
 
@@ -214,12 +214,27 @@ fn temporary_prefix(source: &SourceName) -> String {
     format!(".{source}~")
 }
 
-fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {
+pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {
     StateError::Io {
         doing,
         path: path.to_owned(),
         source,
     }
+}
+
+/// Locks the file, or returns false when another process holds the lock.
+///
+/// A child that another thread has just forked holds a copy of every lock until it starts its own
+/// program, so a lock that was let go may seem to be held for some milliseconds.
+fn try_lock(file: &File) -> io::Result<bool> {
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Ok(false)
 }
 
 fn write_holder(file: &mut File) -> io::Result<()> {

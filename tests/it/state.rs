@@ -1,7 +1,7 @@
 //! The state directory: locked, damaged, of a newer version, of another organization.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::Command;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn what_lies_in_the_place_of_a_state_is_refused_and_left_as_it_is() {
     let refused = || {
         let before = fs::symlink_metadata(&file).unwrap().ino();
         site.run(&["pull", "acme"])
-            .refused(7, &["acme.json", "no", "plain file", "left as it is"]);
+            .refused(7, &["acme.json", "no", "regular file", "left as it is"]);
         assert_eq!(fs::symlink_metadata(&file).unwrap().ino(), before);
     };
     fs::create_dir(&file).unwrap();
@@ -245,4 +245,37 @@ fn the_checkpoint_says_where_the_source_stands() {
     let length = fs::metadata(site.path("acme.jsonl")).unwrap().len();
     assert_eq!(state["outputs"][0]["committed"], length);
     assert!(state["watermark"].is_string() && state["complete_until"].is_string());
+}
+
+#[test]
+fn a_state_that_others_may_write_is_refused_with_the_command_that_protects_it() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "20"]);
+    site.control.forget_requests();
+    let (folder, file) = (site.state(), site.state().join("acme.json"));
+    for (path, open, closed) in [(&folder, 0o770, 0o700), (&file, 0o606, 0o600)] {
+        let set = |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        set(open);
+        site.run(&["pull", "acme"])
+            .refused(7, &["not safe", "others may write it", "chmod go-w"]);
+        set(closed);
+    }
+    assert!(site.control.requests().is_empty());
+    assert_eq!(
+        site.ok(&["pull", "acme"]).ids().len(),
+        site.control.org_ids().len() - 20
+    );
+}
+
+#[test]
+fn a_link_in_the_place_of_a_lock_is_not_followed() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "20"]);
+    let (lock, other) = (site.state().join("acme.lock"), site.path("precious"));
+    fs::write(&other, "precious").unwrap();
+    fs::remove_file(&lock).unwrap();
+    symlink(&other, &lock).unwrap();
+    site.run(&["pull", "acme"])
+        .refused(7, &["acme.lock", "not a regular file"]);
+    assert_eq!(fs::read_to_string(&other).unwrap(), "precious");
 }
