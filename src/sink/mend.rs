@@ -1,7 +1,7 @@
 //! Owns bringing an output file back to what was committed to it, at the start of a run.
 
 use std::borrow::Cow;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -34,10 +34,11 @@ struct Place {
 
 /// Brings the file of `known` back to its committed length.
 ///
-/// What lies behind it is a killed run's unfinished work, which is read from the source again: it is
-/// cut off. Behind the end of a run that ended well it is somebody else's: whole lines stay. Anything
-/// else is moved into a file beside it: half a line, over which every reader would stumble, and events
-/// of `source` itself, which this state does not know of (it is an older copy) and reads again.
+/// What a killed run left after it is read from the source again: it is truncated. After the end of a
+/// run that ended well it is somebody else's: whole lines stay. Anything else is moved into a file
+/// beside it: half a line, over which every reader would stumble; lines of other programs after a
+/// killed run; and events of `source` itself, which this state does not know of (it is an older copy)
+/// and reads again.
 ///
 /// What the accounts of the other sources, `others`, vouch for is left alone.
 ///
@@ -73,15 +74,11 @@ fn bring_back(
         return remove_in_vain(known, path, facts.len());
     }
     let lines = lines_behind(path, from, source);
-    let stays = match (known.is_open, place.was_cut) {
-        (false, _) => !lines.has_ours && !lines.has_broken,
-        (true, true) => lines.has_others && !lines.has_ours && !lines.has_broken,
-        (true, false) => false,
-    };
-    if stays {
+    let action = end_action(known.is_open, place.was_cut, lines);
+    if action == EndAction::Keep {
         return Ok(());
     }
-    let is_precious = !known.is_open || place.was_cut || lines.has_others;
+    let is_precious = action == EndAction::MoveAside;
     let mut file = OpenOptions::new()
         .read(is_precious)
         .write(true)
@@ -100,6 +97,30 @@ fn bring_back(
     crash::point(Point::CutBack);
     file.sync_all().map_err(failed("cut back"))?;
     remove_in_vain(known, path, from)
+}
+
+/// What is done with the end of a file, after what was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EndAction {
+    /// It is somebody else's, and whole.
+    Keep,
+    /// It is a killed run's work, which is read again.
+    Truncate,
+    /// It goes into a file beside it: not all of it is known to be read again.
+    MoveAside,
+}
+
+/// Decides by what the end holds. Only what this source will read again is ever thrown away: a line
+/// of any other program, in any format, may be all that there is of it.
+fn end_action(was_killed: bool, was_cut: bool, lines: Lines) -> EndAction {
+    let is_whole = !lines.has_ours && !lines.has_broken && !lines.has_torn;
+    match (was_killed, was_cut) {
+        (false, _) if is_whole => EndAction::Keep,
+        (true, true) if is_whole && lines.has_others => EndAction::Keep,
+        (false, _) | (true, true) => EndAction::MoveAside,
+        (true, false) if lines.has_others || lines.has_broken => EndAction::MoveAside,
+        (true, false) => EndAction::Truncate,
+    }
 }
 
 /// Removes a packed file that a killed run began and committed nothing to: no tool unpacks it.
@@ -182,6 +203,7 @@ fn find(known: &Written) -> io::Result<Vec<Place>> {
     };
     let mut found = Vec::new();
     if let Some(facts) = &facts {
+        warn_if_shorter(known, facts);
         if fits(known, &known.path, facts)? {
             return Ok(vec![committed(&known.path)]);
         }
@@ -205,6 +227,18 @@ fn find(known: &Written) -> io::Result<Vec<Place>> {
         ),
     }
     Ok(found)
+}
+
+/// A file that lost what was committed to it: `copytruncate` does that, and a disk that lied.
+fn warn_if_shorter(known: &Written, facts: &Metadata) {
+    if facts.is_file() && facts.len() < known.committed && is_same(known, facts) {
+        tracing::warn!(
+            path = %known.path.display(),
+            bytes = facts.len(),
+            committed = known.committed,
+            "the output file is shorter than what was committed to it: it was truncated by another program, or the disk lost data; what is missing is not read again"
+        );
+    }
 }
 
 /// Looks through the folder for the file under another name, or for a copy of it.
@@ -232,15 +266,17 @@ fn find_elsewhere(known: &Written) -> io::Result<Option<PathBuf>> {
     Ok(copy)
 }
 
-/// What stands behind a committed end.
-#[derive(Default)]
+/// What stands after a committed end.
+#[derive(Debug, Default, Clone, Copy)]
 struct Lines {
-    /// Events of the source itself.
+    /// Normalized events of the source itself.
     has_ours: bool,
-    /// Events of another source.
+    /// Other lines of JSON. In the formats that do not name the source they may be its own.
     has_others: bool,
-    /// What is no whole line of JSON.
+    /// Lines that are no JSON.
     has_broken: bool,
+    /// A last line without its newline.
+    has_torn: bool,
 }
 
 /// Looks at what stands behind `from`. What cannot be read is nothing: it is left alone.
@@ -266,7 +302,7 @@ fn lines_behind(path: &Path, from: u64, source: &SourceName) -> Lines {
             Ok(0) => return lines,
             Ok(_) if line.ends_with(b"\n") => lines.note(&line, source),
             _ => {
-                lines.has_broken = true;
+                lines.has_torn = true;
                 return lines;
             }
         }
@@ -281,7 +317,10 @@ impl Lines {
                 self.has_ours |= is_ours;
                 self.has_others |= !is_ours;
             }
-            _ => self.has_broken |= serde_json::from_slice::<IgnoredAny>(line).is_err(),
+            _ => match serde_json::from_slice::<IgnoredAny>(line) {
+                Ok(_) => self.has_others = true,
+                Err(_) => self.has_broken = true,
+            },
         }
     }
 }
@@ -317,7 +356,7 @@ fn set_aside(file: &mut File, path: &Path, from: u64) -> io::Result<()> {
     tracing::warn!(
         path = %path.display(),
         aside = %name.display(),
-        "moved aside what stood at the end of the output file: half a line, or events that the state does not know of and that are read again"
+        "moved aside the end of the output file: half a line, lines of another program, or events that the state does not know of; the source's own are read again"
     );
     Ok(())
 }

@@ -54,7 +54,8 @@ fn names(folder: &tempfile::TempDir) -> Vec<String> {
 fn the_unfinished_work_of_a_killed_run_is_cut_off() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (folder, account) = committed(compression);
-        for torn in ["{\"n\":3}\n", "{\"n\":"] {
+        let own = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"acme\"}}\n";
+        for torn in [own, "{\"n\":"] {
             append(&account.path, torn.as_bytes());
             mend(&account, &acme(), &[]).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
@@ -248,4 +249,51 @@ fn a_file_that_others_cut_is_gone_on_with() {
     fs::write(&account.path, "").unwrap();
     mend(&account, &acme(), &[]).unwrap();
     assert_eq!(fs::read(&account.path).unwrap(), b"");
+}
+
+#[test]
+fn only_what_is_read_again_is_thrown_away() {
+    let lines = |ours, others, broken, torn| Lines {
+        has_ours: ours,
+        has_others: others,
+        has_broken: broken,
+        has_torn: torn,
+    };
+    let (keep, truncate, aside) = (EndAction::Keep, EndAction::Truncate, EndAction::MoveAside);
+    // What the end holds; after a run that ended, after a killed one, and where that one's was cut.
+    let table = [
+        (lines(false, false, false, false), [keep, truncate, aside]),
+        (lines(true, false, false, false), [aside, truncate, aside]),
+        (lines(false, false, false, true), [aside, truncate, aside]),
+        (lines(true, false, false, true), [aside, truncate, aside]),
+        (lines(false, true, false, false), [keep, aside, keep]),
+        (lines(true, true, false, false), [aside, aside, aside]),
+        (lines(false, true, false, true), [aside, aside, aside]),
+        (lines(false, false, true, false), [aside, aside, aside]),
+        (lines(true, false, true, true), [aside, aside, aside]),
+    ];
+    for (lines, wanted) in table {
+        let found = [(false, false), (true, false), (true, true)]
+            .map(|(killed, cut)| end_action(killed, cut, lines));
+        assert_eq!(found, wanted, "{lines:?}");
+    }
+}
+
+#[test]
+fn a_line_of_another_program_after_a_killed_run_is_kept_beside_it() {
+    for theirs in [
+        "{\"theirs\":1}\n",
+        "text of theirs\n",
+        "{\"theirs\":1}\n{\"tor",
+    ] {
+        let (folder, account) = committed(Compression::None);
+        append(&account.path, theirs.as_bytes());
+        mend(&account, &acme(), &[]).unwrap();
+        assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
+        let aside = names(&folder)
+            .into_iter()
+            .find(|name| name.contains(".unfinished-"));
+        let aside = fs::read_to_string(folder.path().join(aside.unwrap())).unwrap();
+        assert_eq!(aside, theirs);
+    }
 }
