@@ -9,7 +9,7 @@ pub fn printable(text: &str) -> String {
     let mut out = String::new();
     let mut count = 0;
     for c in text.chars() {
-        let c = if is_unsafe(c) { ' ' } else { c };
+        let c = harmless(c);
         if c == ' ' && (out.is_empty() || out.ends_with(' ')) {
             continue;
         }
@@ -22,6 +22,19 @@ pub fn printable(text: &str) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// `text` in which each character that a terminal obeys is a space, in its whole length.
+pub fn printable_line(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+/// A space for a character that a terminal obeys, or that is not where it seems to be on one.
+fn harmless(c: char) -> char {
+    match is_unsafe(c) {
+        true => ' ',
+        false => c,
+    }
 }
 
 fn is_unsafe(c: char) -> bool {
