@@ -5,6 +5,7 @@
 //! understood is in `raw`.
 
 mod actor;
+mod client_address;
 mod confluence_audit;
 mod datacenter_audit;
 mod filed;
@@ -123,13 +124,15 @@ mod testing {
         serde_json::from_slice(&written(kind, None, text)).unwrap()
     }
 
+    fn write(event: &Event<'_>) -> Vec<u8> {
+        let mut text = Vec::new();
+        object(&mut text, |out| event.write(out));
+        text
+    }
+
     /// The event of a record with this text, read by `reader`, as it is written.
     pub fn written(kind: SourceKind, reader: Option<&str>, text: &str) -> Vec<u8> {
-        with_event(kind, reader, text, |event| {
-            let mut text = Vec::new();
-            object(&mut text, |out| event.write(out));
-            text
-        })
+        with_event(kind, reader, text, write)
     }
 
     /// What `read` makes of the event of a record with this text, read by `reader`.

@@ -28,6 +28,7 @@ mod export;
 mod faults;
 mod files;
 mod follow;
+mod forwarded_addresses;
 mod full_minutes;
 mod gateway;
 mod imports;
