@@ -20,6 +20,12 @@ pub const SCHEMA: &str = "atlaudit/1";
 /// The `action` of a record that could not be understood.
 pub const UNPARSED: &str = "unparsed";
 
+/// The label of an event whose time cannot be read: the source's own text, or `missing`.
+pub const TIME_UNREADABLE: &str = "time_unreadable";
+
+/// The label of an event whose time of processing is there and cannot be read: the source's own text.
+pub const PROCESSED_TIME_UNREADABLE: &str = "processed_time_unreadable";
+
 /// The label of an event for which the source writes more than addresses as the client's: the source's own text.
 pub const REMOTE_ADDRESS: &str = "remote_address";
 
@@ -43,7 +49,7 @@ pub struct Event<'a> {
     pub id: String,
     /// The source as it is configured.
     pub source: Source<'a>,
-    /// When it happened.
+    /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds that text then.
     #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub time: Option<Timestamp>,
     /// When Atlassian processed it (org-events only).
@@ -331,6 +337,12 @@ impl Event<'_> {
         let mut labels = self.labels.iter();
         let (_, value) = labels.find(|(known, _)| *known == key)?;
         Some(value)
+    }
+
+    /// Whether one of its times is not there because it could not be read.
+    pub fn has_unreadable_time(&self) -> bool {
+        self.time.is_none()
+            || self.processed_time.is_none() && self.label(PROCESSED_TIME_UNREADABLE).is_some()
     }
 
     /// Writes every key but `raw`, in the order of the output.

@@ -13,6 +13,7 @@ mod jira_audit;
 mod org_events;
 pub mod people;
 mod taxonomy;
+mod time_mark;
 
 use crate::model::event::{
     Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
@@ -49,6 +50,7 @@ pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
+    time_mark::add(&mut event, origin.kind, record);
     event
 }
 
@@ -124,6 +126,12 @@ mod testing {
         serde_json::from_slice(&written(kind, None, text)).unwrap()
     }
 
+    /// The same of a record whose time cannot be read.
+    pub fn normalised_without_time(kind: SourceKind, text: &str) -> serde_json::Value {
+        let line = at_time(None, kind, None, text, write);
+        serde_json::from_slice(&line).unwrap()
+    }
+
     fn write(event: &Event<'_>) -> Vec<u8> {
         let mut text = Vec::new();
         object(&mut text, |out| event.write(out));
@@ -142,6 +150,17 @@ mod testing {
         text: &str,
         read: impl FnOnce(&Event<'_>) -> T,
     ) -> T {
+        let time = parse_api_time("2026-11-20T09:30:00Z");
+        at_time(time, kind, reader, text, read)
+    }
+
+    fn at_time<T>(
+        time: Option<Timestamp>,
+        kind: SourceKind,
+        reader: Option<&str>,
+        text: &str,
+        read: impl FnOnce(&Event<'_>) -> T,
+    ) -> T {
         let origin = Origin {
             name: "acme".to_owned(),
             kind,
@@ -152,7 +171,7 @@ mod testing {
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {
             id: doc.root().scalar_of("id").map(|id| id.into_owned()),
-            time: parse_api_time("2026-11-20T09:30:00Z"),
+            time,
             position: None,
             doc,
         };

@@ -59,6 +59,7 @@ mod status;
 mod stuck;
 mod terminal_output;
 mod tls;
+mod unreadable_times;
 mod verbatim;
 mod verify;
 mod window;
