@@ -112,6 +112,7 @@ struct Teller<'a> {
     lines: u64,
     mended: u64,
     unparsed: u64,
+    unreadable_times: u64,
 }
 
 impl<'a> Teller<'a> {
@@ -121,6 +122,7 @@ impl<'a> Teller<'a> {
             lines: 0,
             mended: 0,
             unparsed: 0,
+            unreadable_times: 0,
         }
     }
 
@@ -153,6 +155,11 @@ impl<'a> Teller<'a> {
                 let text = format!("the record in line {number} of {input} {what}");
                 self.unparsed = self.warn(self.unparsed, text);
             }
+            Trouble::UnreadableTime(input, number) => {
+                let what = "has a time that cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote";
+                let text = format!("the record in line {number} of {input} {what}");
+                self.unreadable_times = self.warn(self.unreadable_times, text);
+            }
         }
     }
 
@@ -184,7 +191,7 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// `converted 2,980 events in 1.3s, 3 unparsed; 2 lines and 1 file could not be read`
+/// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could not be read`
 fn summary(tally: &Tally, elapsed: Duration) -> String {
     let mut line = format!(
         "converted {} in {}",
@@ -193,6 +200,10 @@ fn summary(tally: &Tally, elapsed: Duration) -> String {
     );
     if tally.unparsed > 0 {
         line.push_str(&format!(", {} unparsed", tally.unparsed));
+    }
+    if tally.unreadable_times > 0 {
+        let count = tally.unreadable_times;
+        line.push_str(&format!(", {count} with an unreadable time"));
     }
     let lost = [(tally.lines_lost, "line"), (tally.inputs_lost, "file")];
     let lost = lost.iter().filter(|(count, _)| *count > 0);
@@ -216,11 +227,12 @@ mod tests {
         let line = |tally: &Tally| summary(tally, Duration::from_millis(1340));
         assert_eq!(line(&tally), "converted 2,980 events in 1.3s");
         tally.unparsed = 3;
+        tally.unreadable_times = 1;
         tally.lines_lost = 2;
         tally.inputs_lost = 1;
         assert_eq!(
             line(&tally),
-            "converted 2,980 events in 1.3s, 3 unparsed; 2 lines and 1 file could not be read"
+            "converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could not be read"
         );
     }
 }

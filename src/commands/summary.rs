@@ -95,10 +95,14 @@ fn line(reports: &[SourceReport], elapsed: Duration) -> String {
         ", {}",
         counted(sum(|report| report.requests), "request")
     ));
-    let odd: [(u64, &str); 4] = [
+    let odd: [(u64, &str); 5] = [
         (sum(|report| report.repeats), "known already"),
         (sum(|report| report.outside_window), "outside the window"),
         (sum(|report| report.unparsed), "unparsed"),
+        (
+            sum(|report| report.unreadable_times),
+            "with an unreadable time",
+        ),
         (sum(|report| report.id_clashes), "with a repeated id"),
     ];
     for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {

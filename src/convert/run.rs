@@ -51,6 +51,8 @@ pub enum Trouble<'a> {
     Mended(&'a Input, u64),
     /// A record could not be understood.
     Unparsed(&'a Input, u64),
+    /// A record has a time that cannot be read.
+    UnreadableTime(&'a Input, u64),
 }
 
 /// What became of the lines.
@@ -60,6 +62,8 @@ pub struct Tally {
     pub events: u64,
     /// Records that could not be understood; they are among the events.
     pub unparsed: u64,
+    /// Records with a time that could not be read; they are among the events.
+    pub unreadable_times: u64,
     /// Lines that could not be read.
     pub lines_lost: u64,
     /// Inputs that could not be opened, or not be read to their end.
@@ -262,10 +266,15 @@ impl Run<'_> {
                 (self.terms.tell)(Trouble::Mended(input, waiting.number));
             }
             render::line(self.format, event, &waiting.kept.record, &mut self.out);
-            let is_parsed = event.action != Text::Borrowed(UNPARSED);
-            if !is_parsed && self.format != Format::Raw {
+            // A raw line says no more than its record.
+            let is_event = self.format != Format::Raw;
+            if is_event && event.action == Text::Borrowed(UNPARSED) {
                 self.tally.unparsed += 1;
                 (self.terms.tell)(Trouble::Unparsed(input, waiting.number));
+            }
+            if is_event && event.has_unreadable_time() {
+                self.tally.unreadable_times += 1;
+                (self.terms.tell)(Trouble::UnreadableTime(input, waiting.number));
             }
             self.tally.events += 1;
         }

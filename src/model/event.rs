@@ -20,6 +20,15 @@ pub const SCHEMA: &str = "atlaudit/1";
 /// The `action` of a record that could not be understood.
 pub const UNPARSED: &str = "unparsed";
 
+/// The label of an event whose time cannot be read: the source's own text, or `missing`.
+pub const TIME_UNREADABLE: &str = "time_unreadable";
+
+/// The label of an event whose time of processing is there and cannot be read: the source's own text.
+pub const PROCESSED_TIME_UNREADABLE: &str = "processed_time_unreadable";
+
+/// The label of an event for which the source writes more than addresses as the client's: the source's own text.
+pub const REMOTE_ADDRESS: &str = "remote_address";
+
 /// A text borrowed from the record where it needs no change.
 pub type Text<'a> = Cow<'a, str>;
 
@@ -40,7 +49,7 @@ pub struct Event<'a> {
     pub id: String,
     /// The source as it is configured.
     pub source: Source<'a>,
-    /// When it happened.
+    /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds that text then.
     #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub time: Option<Timestamp>,
     /// When Atlassian processed it (org-events only).
@@ -283,8 +292,21 @@ pub struct Change<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub struct Client<'a> {
-    /// The address, as the source writes it.
+    /// The IP address: the first, where the source writes several. What is no address is in `labels.remote_address`.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9A-Fa-f.:]+$")))]
     pub ip: Option<Text<'a>>,
+    /// Its port, where the source writes one; not part of a normalized event.
+    #[cfg_attr(test, schemars(skip))]
+    pub port: Option<u16>,
+    /// The IP addresses of the proxies that forwarded the request, in the order of the source.
+    #[cfg_attr(
+        test,
+        schemars(
+            inner(regex(pattern = "^[0-9A-Fa-f.:]+$")),
+            skip_serializing_if = "empty"
+        )
+    )]
+    pub forwarded: Vec<Text<'a>>,
     /// Country name.
     pub country: Option<Text<'a>>,
     /// Region name.
@@ -310,6 +332,19 @@ macro_rules! empty_when_default {
 empty_when_default!(Target, Change);
 
 impl Event<'_> {
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let mut labels = self.labels.iter();
+        let (_, value) = labels.find(|(known, _)| *known == key)?;
+        Some(value)
+    }
+
+    /// Whether one of its times is not there because it could not be read.
+    pub fn has_unreadable_time(&self) -> bool {
+        self.time.is_none()
+            || self.processed_time.is_none() && self.label(PROCESSED_TIME_UNREADABLE).is_some()
+    }
+
     /// Writes every key but `raw`, in the order of the output.
     pub fn write(&self, out: &mut Fields<'_>) {
         out.word("schema", self.schema);
@@ -394,8 +429,16 @@ impl Change<'_> {
 }
 
 impl Client<'_> {
+    /// Writes the proxies, if there are any.
+    pub fn write_forwarded(&self, out: &mut Fields<'_>) {
+        if !self.forwarded.is_empty() {
+            out.texts("forwarded", self.forwarded.iter().map(|ip| &**ip));
+        }
+    }
+
     fn write(&self, out: &mut Fields<'_>) {
         out.maybe("ip", self.ip.as_deref());
+        self.write_forwarded(out);
         out.maybe("country", self.country.as_deref());
         out.maybe("region", self.region.as_deref());
         out.maybe("city", self.city.as_deref());

@@ -1,6 +1,7 @@
 //! Owns the vocabulary that every other room speaks: names, times, records, events and secrets.
 //! Imports nothing of ours.
 
+pub mod address;
 pub mod event;
 pub mod hashing;
 pub mod json;

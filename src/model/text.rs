@@ -1,5 +1,7 @@
 //! Owns text from outside on its way to a person: nothing a server sent may steer a terminal.
 
+use std::borrow::Cow;
+
 /// The longest piece of a server's text that a message quotes, in characters.
 const QUOTED_CHARS: usize = 300;
 
@@ -9,7 +11,7 @@ pub fn printable(text: &str) -> String {
     let mut out = String::new();
     let mut count = 0;
     for c in text.chars() {
-        let c = if is_unsafe(c) { ' ' } else { c };
+        let c = harmless(c);
         if c == ' ' && (out.is_empty() || out.ends_with(' ')) {
             continue;
         }
@@ -22,6 +24,27 @@ pub fn printable(text: &str) -> String {
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// `text`, cut where it is longer than a message would quote; for what a server sent in the wrong place.
+pub fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.char_indices().nth(QUOTED_CHARS) {
+        None => text,
+        Some((end, _)) => Cow::Owned(text.get(..end).unwrap_or_default().to_owned() + "…"),
+    }
+}
+
+/// `text` in which each character that a terminal obeys is a space, in its whole length.
+pub fn printable_line(text: &str) -> String {
+    text.chars().map(harmless).collect()
+}
+
+/// A space for a character that a terminal obeys, or that is not where it seems to be on one.
+fn harmless(c: char) -> char {
+    match is_unsafe(c) {
+        true => ' ',
+        false => c,
+    }
 }
 
 fn is_unsafe(c: char) -> bool {

@@ -1,5 +1,7 @@
 //! Owns what must hold of the event of any record whatsoever, whichever source it is said to come from.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -116,6 +118,8 @@ const TEXTS: &[&str] = &[
     "712020:a1",
     "user_login_failed",
     "Permissions",
+    "198.51.100.7, 203.0.113.80",
+    "[::1]:80 unknown",
     "x@example.com",
     "Atlassian app",
 ];
@@ -173,6 +177,12 @@ fn check(text: &str) -> Result<(), TestCaseError> {
             nothing_empty(&event)?;
             prop_assert_eq!(&event["schema"], "atlaudit/1");
             prop_assert!(event["action"].is_string() && event["id"].is_string());
+            let ips = event.pointer("/client/ip").into_iter();
+            let proxies = event.pointer("/client/forwarded").and_then(Value::as_array);
+            for ip in ips.chain(proxies.into_iter().flatten()) {
+                let ip = ip.as_str().unwrap_or_default();
+                prop_assert!(ip.parse::<IpAddr>().is_ok(), "{}", ip);
+            }
         }
     }
     Ok(())

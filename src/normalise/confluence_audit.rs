@@ -3,7 +3,7 @@
 use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{filed, sentence, taxonomy};
+use crate::normalise::{client_address, filed, sentence, taxonomy};
 
 /// Confluence's own categories and ours.
 const CATEGORIES: [(&str, Category); 13] = [
@@ -61,7 +61,6 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
-    event.client.ip = ip;
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
     event.targets = targets.filter(|target| !target.is_empty()).collect();
@@ -77,6 +76,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
+    client_address::fill(event, ip);
 }
 
 /// A boolean's word; nothing for another type.

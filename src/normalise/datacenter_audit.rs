@@ -3,7 +3,7 @@
 use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{Origin, filed, sentence, taxonomy};
+use crate::normalise::{Origin, client_address, filed, sentence, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -69,7 +69,6 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
     );
     event.product = product(&kind, system.as_deref());
     event.actor = author.map(actor).unwrap_or_default();
-    event.client.ip = ip;
     let targets = objects.into_iter().flat_map(Node::items).map(target);
     event.targets = targets.filter(|target| !target.is_empty()).collect();
     let changes = changed.into_iter().flat_map(Node::items).map(change);
@@ -87,6 +86,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
+    client_address::fill(event, ip);
 }
 
 /// What happened, in words and as the keys of their translations.

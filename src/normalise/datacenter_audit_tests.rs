@@ -48,7 +48,7 @@ fn a_full_event() {
                 {"field": "Name", "to": "Version 3.0"},
                 {"field": "version.releasedate", "from": "2026-01-01"},
                 {"field": "Active", "from": "true", "to": "No"}],
-            "client": {"ip": "203.0.113.9, 10.0.0.7"},
+            "client": {"ip": "203.0.113.9", "forwarded": ["10.0.0.7"]},
             "labels": {"category": "projects", "method": "Browser", "node": "n1", "system": "https://jira.example"}
         })
     );

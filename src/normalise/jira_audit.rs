@@ -4,7 +4,7 @@ use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Tar
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, Clues};
-use crate::normalise::{filed, sentence, taxonomy};
+use crate::normalise::{client_address, filed, sentence, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -54,7 +54,6 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
-    event.client.ip = ip;
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
     event.targets = targets.filter(|target| !target.is_empty()).collect();
@@ -65,6 +64,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)));
     event.labels.extend(labels);
+    client_address::fill(event, ip);
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.

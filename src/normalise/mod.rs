@@ -5,6 +5,7 @@
 //! understood is in `raw`.
 
 mod actor;
+mod client_address;
 mod confluence_audit;
 mod datacenter_audit;
 mod filed;
@@ -12,6 +13,7 @@ mod jira_audit;
 mod org_events;
 pub mod people;
 mod taxonomy;
+mod time_mark;
 
 use crate::model::event::{
     Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
@@ -48,6 +50,7 @@ pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
+    time_mark::add(&mut event, origin.kind, record);
     event
 }
 
@@ -123,17 +126,36 @@ mod testing {
         serde_json::from_slice(&written(kind, None, text)).unwrap()
     }
 
+    /// The same of a record whose time cannot be read.
+    pub fn normalised_without_time(kind: SourceKind, text: &str) -> serde_json::Value {
+        let line = at_time(None, kind, None, text, write);
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    fn write(event: &Event<'_>) -> Vec<u8> {
+        let mut text = Vec::new();
+        object(&mut text, |out| event.write(out));
+        text
+    }
+
     /// The event of a record with this text, read by `reader`, as it is written.
     pub fn written(kind: SourceKind, reader: Option<&str>, text: &str) -> Vec<u8> {
-        with_event(kind, reader, text, |event| {
-            let mut text = Vec::new();
-            object(&mut text, |out| event.write(out));
-            text
-        })
+        with_event(kind, reader, text, write)
     }
 
     /// What `read` makes of the event of a record with this text, read by `reader`.
     pub fn with_event<T>(
+        kind: SourceKind,
+        reader: Option<&str>,
+        text: &str,
+        read: impl FnOnce(&Event<'_>) -> T,
+    ) -> T {
+        let time = parse_api_time("2026-11-20T09:30:00Z");
+        at_time(time, kind, reader, text, read)
+    }
+
+    fn at_time<T>(
+        time: Option<Timestamp>,
         kind: SourceKind,
         reader: Option<&str>,
         text: &str,
@@ -149,7 +171,7 @@ mod testing {
         let doc = Document::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
         let record = Record {
             id: doc.root().scalar_of("id").map(|id| id.into_owned()),
-            time: parse_api_time("2026-11-20T09:30:00Z"),
+            time,
             position: None,
             doc,
         };

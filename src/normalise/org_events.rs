@@ -5,7 +5,7 @@ use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
 use crate::normalise::actor::{self, Clues};
-use crate::normalise::taxonomy;
+use crate::normalise::{client_address, taxonomy};
 
 /// Products that an action can start with.
 const PRODUCTS: [&str; 7] = [
@@ -56,7 +56,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         .collect();
     event.product = product(&event.action, &event.actor, &event.targets);
     if let Some(location) = location {
-        event.client = client(location);
+        locate(event, location);
     }
 }
 
@@ -180,17 +180,19 @@ fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Optio
         .map(Text::Borrowed)
 }
 
-fn client(location: Node<'_>) -> Client<'_> {
+/// Where the actor was.
+fn locate<'a>(event: &mut Event<'a>, location: Node<'a>) {
     let [ip, country, region, city, geo] = location
         .fields(["ip", "countryName", "regionName", "city", "geo"])
         .map(|field| field.and_then(Node::text));
-    Client {
-        ip,
+    event.client = Client {
         country,
         region,
         city,
         geo,
-    }
+        ..Client::default()
+    };
+    client_address::fill(event, ip);
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ pub struct SourceReport {
     pub outside_window: u64,
     /// Events written whose record could not be understood.
     pub unparsed: u64,
+    /// Events written with a time that could not be read.
+    pub unreadable_times: u64,
     /// Events written whose id was written before with another content.
     pub id_clashes: u64,
     /// Time of the earliest event written.
@@ -141,6 +143,7 @@ impl SourceReport {
             repeats: 0,
             outside_window: 0,
             unparsed: 0,
+            unreadable_times: 0,
             id_clashes: 0,
             first_event: None,
             last_event: None,
@@ -162,6 +165,7 @@ impl SourceReport {
         self.repeats = tally.repeats;
         self.outside_window = tally.outside;
         self.unparsed = tally.unparsed;
+        self.unreadable_times = tally.unreadable_times;
         self.id_clashes = tally.clashes;
         self.first_event = text(tally.first);
         self.last_event = text(tally.last);

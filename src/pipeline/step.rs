@@ -52,6 +52,8 @@ pub struct Tally {
     pub outside: u64,
     /// Records that could not be understood; they are among the events.
     pub unparsed: u64,
+    /// Records with a time that could not be read; they are among the events.
+    pub unreadable_times: u64,
     /// Records whose id was written before with another content; they are among the events.
     pub clashes: u64,
     /// The earliest time of an event.
@@ -67,6 +69,7 @@ impl Tally {
         self.repeats += other.repeats;
         self.outside += other.outside;
         self.unparsed += other.unparsed;
+        self.unreadable_times += other.unreadable_times;
         self.clashes += other.clashes;
         self.first = self.first.into_iter().chain(other.first).min();
         self.last = self.last.max(other.last);
@@ -193,6 +196,7 @@ impl Step {
         if event.action == Text::Borrowed(UNPARSED) {
             tally.unparsed += 1;
         }
+        tally.unreadable_times += u64::from(event.has_unreadable_time());
         render::line(self.format, &event, record, lines);
         tally.events += 1;
         tally.first = tally.first.into_iter().chain(event.time).min();

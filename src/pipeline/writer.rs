@@ -273,6 +273,11 @@ fn warn_once(before: &Tally, now: &Tally) {
             "a record could not be understood; it is written as `unparsed`, with its raw text"
         );
     }
+    if before.unreadable_times == 0 && now.unreadable_times > 0 {
+        tracing::warn!(
+            "a record's time cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote"
+        );
+    }
     if before.clashes == 0 && now.clashes > 0 {
         tracing::warn!("a record repeats an id with another content; both are written");
     }

@@ -89,6 +89,13 @@ pub struct Behaviour {
     pub confluence_links: bool,
     /// Data Center reads only dates of whole seconds; a fraction is a 400.
     pub datacenter_whole_seconds: bool,
+    /// The times at which records happened have no zone, as Jira's `created` once had none (Confluence's are then dates
+    /// instead of milliseconds).
+    pub zoneless_times: bool,
+    /// Each address of a client has a proxy's after it, as a server behind proxies writes `X-Forwarded-For`.
+    pub forwarded_addresses: bool,
+    /// Each name begins with characters that a terminal obeys.
+    pub terminal_controls: bool,
     /// Each reading of Data Center's log is an event of that log, by whoever read. Real ones do so.
     pub audit_reads: bool,
 }
@@ -156,6 +163,9 @@ impl Default for Behaviour {
             insert_on_confluence_pages: usize::MAX,
             confluence_links: true,
             datacenter_whole_seconds: false,
+            zoneless_times: false,
+            forwarded_addresses: false,
+            terminal_controls: false,
             audit_reads: false,
         }
     }

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::{
     Api, Envelope, Fault, access, confluence, datacenter, jira, json_text, org, pieces::Pieces,
-    reply::Reply, route::Route, throttle, world::World,
+    record_values, reply::Reply, route::Route, throttle, world::World,
 };
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
@@ -122,6 +122,11 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         None => endpoint(world, ask, fault),
     };
     reply.headers.extend(limit_headers);
+    if let (Some(api), 200) = (ask.route.api(), reply.status)
+        && let Some(page) = record_values::rewritten(api, &world.behaviour, &reply.body)
+    {
+        reply.body = page;
+    }
     if world.behaviour.pretty_json && reply.is_json() {
         let body = reply.body.whole();
         reply.body = json_text::pretty(&String::from_utf8_lossy(&body)).into();

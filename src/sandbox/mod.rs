@@ -37,6 +37,7 @@ mod options;
 mod org;
 mod pieces;
 mod quirk;
+mod record_values;
 mod records;
 mod reply;
 mod route;
@@ -57,6 +58,7 @@ pub use fault::Fault;
 pub use ledger::Request;
 pub use options::{DataOptions, Options};
 pub use quirk::{ApiQuirk, QUIRKS};
+pub use record_values::{CONTROLS, PROXY};
 pub use route::Api;
 pub use server::Sandbox;
 

@@ -120,6 +120,21 @@ pub const QUIRKS: &[ApiQuirk] = &[
         apply: |behaviour| behaviour.audit_reads = true,
     },
     ApiQuirk {
+        name: "zoneless-times",
+        about: "the times at which records happened have no zone",
+        apply: |behaviour| behaviour.zoneless_times = true,
+    },
+    ApiQuirk {
+        name: "forwarded-addresses",
+        about: "each client's address has a proxy's after it, as in `X-Forwarded-For`",
+        apply: |behaviour| behaviour.forwarded_addresses = true,
+    },
+    ApiQuirk {
+        name: "terminal-controls",
+        about: "each name begins with characters that a terminal obeys",
+        apply: |behaviour| behaviour.terminal_controls = true,
+    },
+    ApiQuirk {
         name: "free-plan",
         about: "the site's products are on Free plans: 403",
         apply: |behaviour| behaviour.free_plan = true,

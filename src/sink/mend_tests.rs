@@ -100,7 +100,8 @@ fn another_file_of_the_same_name_is_left_alone() {
 fn whole_lines_of_others_stay() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (_folder, account) = committed(compression);
-        let mut packer = crate::sink::pack::Packer::new(compression);
+        let mut packer =
+            crate::sink::pack::Packer::new(compression, &File::open("/dev/null").unwrap());
         let mut theirs = packer.push(b"{\"theirs\":1}\n").unwrap().to_vec();
         theirs.extend_from_slice(packer.end().unwrap());
         append(&account.path, &theirs);

@@ -104,7 +104,7 @@ impl Open {
         let touched = || facts.modified().map_or(now, Timestamp::from);
         Ok(Open {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
-            packer: Packer::new(settings.compression),
+            packer: Packer::new(settings.compression, &file),
             bulk: None,
             may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
             much: crash::limit("MUCH", MUCH) as u64,

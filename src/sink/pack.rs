@@ -1,14 +1,15 @@
-//! Owns packing: each commit is a whole gzip member or zstd frame, so that the file up to any commit
-//! decodes by itself.
+//! Owns packing, the last step of lines on their way out: each commit is a whole gzip member or zstd frame, so that
+//! the file up to any commit decodes by itself. Plain lines for a terminal hold nothing that a terminal obeys.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, IsTerminal, Read, Write as _};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 use crate::config::settings::Compression;
+use crate::model::json::terminal;
 
 /// zstd's own default.
 const ZSTD_LEVEL: i32 = 3;
@@ -16,6 +17,7 @@ const ZSTD_LEVEL: i32 = 3;
 /// Packs the lines of one commit after the other.
 pub struct Packer {
     compression: Compression,
+    is_terminal: bool,
     member: Option<Member>,
     /// Packed bytes on their way out; kept for its allocation.
     packed: Vec<u8>,
@@ -28,10 +30,11 @@ enum Member {
 }
 
 impl Packer {
-    /// A packer that has begun nothing.
-    pub fn new(compression: Compression) -> Packer {
+    /// A packer of what is written to `output`, which has begun nothing.
+    pub fn new(compression: Compression, output: &impl IsTerminal) -> Packer {
         Packer {
             compression,
+            is_terminal: output.is_terminal(),
             member: None,
             packed: Vec::new(),
         }
@@ -42,8 +45,14 @@ impl Packer {
     /// # Errors
     /// zstd's, which for writing to memory is a lack of it.
     pub fn push<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
-        if self.compression == Compression::None {
-            return Ok(lines);
+        match (self.compression, self.is_terminal) {
+            (Compression::None, false) => return Ok(lines),
+            // A source's own object (`raw`) may hold anything.
+            (Compression::None, true) => {
+                self.packed = terminal::escaped(lines).into_owned();
+                return Ok(&self.packed);
+            }
+            _ => {}
         }
         self.packed.clear();
         let member = match &mut self.member {
@@ -135,6 +144,10 @@ pub fn packing_by(first: &[u8]) -> Compression {
 mod tests {
     use super::*;
 
+    fn no_terminal() -> File {
+        File::open("/dev/null").unwrap()
+    }
+
     fn unpacked(compression: Compression, packed: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         unpack(compression, packed)?.read_to_string(&mut text)?;
@@ -144,7 +157,7 @@ mod tests {
     #[test]
     fn the_file_up_to_any_commit_unpacks_and_up_to_nowhere_else() {
         for compression in [Compression::Gzip, Compression::Zstd] {
-            let mut packer = Packer::new(compression);
+            let mut packer = Packer::new(compression, &no_terminal());
             let (mut file, mut text) = (Vec::new(), String::new());
             let mut commits = Vec::new();
             for commit in 0..3 {
@@ -167,7 +180,8 @@ mod tests {
     #[test]
     fn nothing_is_packed_into_nothing() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            assert_eq!(Packer::new(compression).end().unwrap(), b"");
+            let mut packer = Packer::new(compression, &no_terminal());
+            assert_eq!(packer.end().unwrap(), b"");
         }
     }
 }

@@ -19,10 +19,11 @@ pub struct Stdout {
 
 impl Stdout {
     /// Standard output, packed like this.
+    #[expect(clippy::disallowed_methods, reason = "nothing is written")]
     pub fn new(compression: Compression) -> Stdout {
         Stdout {
             compression,
-            packer: Packer::new(compression),
+            packer: Packer::new(compression, &io::stdout()),
             held: Vec::new(),
         }
     }
@@ -35,10 +36,10 @@ impl Sink for Stdout {
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        if self.compression == Compression::None {
-            return write(lines);
-        }
         let packed = self.packer.push(lines).map_err(failed)?;
+        if self.compression == Compression::None {
+            return write(packed);
+        }
         self.held.extend_from_slice(packed);
         Ok(())
     }
@@ -59,7 +60,7 @@ impl Sink for Stdout {
 /// # Errors
 /// Standard output cannot be written, or its reader went away.
 pub fn print(text: &str) -> Result<(), SinkError> {
-    write(text.as_bytes())
+    Stdout::new(Compression::None).append(text.as_bytes())
 }
 
 /// Writes all of `bytes` under one lock, so that another source's lines never land inside ours.

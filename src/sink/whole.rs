@@ -54,9 +54,9 @@ pub fn begin(
         }
     };
     let whole = Whole {
+        packer: Packer::new(settings.compression, &file),
         file,
         path,
-        packer: Packer::new(settings.compression),
         is_special: unnamed.is_none(),
     };
     Ok((Box::new(whole), unnamed))

@@ -6,7 +6,8 @@ use std::io::{self, Write as _};
 use indicatif::MultiProgress;
 
 use crate::config::telemetry::{LogFormat, TelemetrySettings, Verbosity};
-use crate::model::text::printable;
+use crate::model::json::terminal;
+use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
 
 /// How grave a message is.
@@ -147,6 +148,7 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
     for (_, name) in source {
         out.push_str(&format!("source `{}`: ", printable(name)));
     }
+    // Our own sentences may be long; what they quote was cut where it was quoted.
     out.push_str(&printable_line(&message.text));
     for (key, value) in facts {
         out.push_str(&format!(" {key}={}", printable(value)));
@@ -159,13 +161,6 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
         out.push_str(&format!("  hint: {}\n", printable_line(hint)));
     }
     out
-}
-
-/// Our own sentences may be long; what they quote was cut where it was quoted.
-fn printable_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 fn json(level: Level, message: &Message) -> String {
@@ -182,7 +177,9 @@ fn json(level: Level, message: &Message) -> String {
     for (key, value) in &message.fields {
         object.insert(key.clone(), value.clone().into());
     }
-    format!("{}\n", serde_json::Value::Object(object))
+    let line = serde_json::Value::Object(object).to_string();
+    let line = String::from_utf8_lossy(&terminal::escaped(line.as_bytes())).into_owned();
+    line + "\n"
 }
 
 #[cfg(test)]
@@ -207,6 +204,28 @@ mod tests {
             text(Level::Error, &message(), false),
             "error: source `acme`: the server refused the key attempt=2\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
         );
+    }
+
+    #[test]
+    fn no_message_steers_a_terminal() {
+        let steering = "a\u{7f}b\u{9b}31mc\u{202e}d\u{2066}e\u{2028}f";
+        let message = Message {
+            text: steering.to_owned(),
+            causes: vec![steering.to_owned()],
+            hint: Some(steering.to_owned()),
+            fields: vec![("attempt".to_owned(), steering.to_owned())],
+        };
+        let line = text(Level::Error, &message, false);
+        assert_eq!(line.matches("a b 31mc d e f").count(), 4, "{line}");
+        let line = json(Level::Error, &message);
+        assert_eq!(
+            line.matches(r"a\u007fb\u009b31mc\u202ed\u2066e\u2028f")
+                .count(),
+            4,
+            "{line}"
+        );
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(object["message"], steering);
     }
 
     #[test]

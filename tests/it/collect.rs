@@ -37,7 +37,10 @@ const KEYS: [(&str, &[&str]); 5] = [
         "actor",
         &["type", "id", "name", "email", "auth", "on_behalf_of"],
     ),
-    ("client", &["ip", "country", "region", "city", "geo"]),
+    (
+        "client",
+        &["ip", "forwarded", "country", "region", "city", "geo"],
+    ),
     ("auth", &["type", "token_id", "token_label"]),
 ];
 

@@ -12,7 +12,8 @@ use flate2::write::GzEncoder;
 use crate::support::{Run, Running, Site, eventually, small};
 
 /// A line of each kind that needs nothing to be known beside it.
-const RAW: &str = r#"{"id":"1","attributes":{"action":"user_login"}}"#;
+const RAW: &str =
+    r#"{"id":"1","attributes":{"time":"2026-11-20T09:30:00Z","action":"user_login"}}"#;
 
 /// A site whose sources were pulled into `acme.norm`, `acme.raw`, `acme-jira.norm` and `acme-jira.raw`.
 fn pulled(events: usize, records: usize) -> Site {
@@ -238,7 +239,7 @@ fn marks_and_line_ends_of_other_systems() {
 
 #[test]
 fn bytes_that_are_no_utf_8_are_mended_as_in_a_pull() {
-    let line = b"{\"id\":\"1\",\"attributes\":{\"action\":\"a\xffb\"}}\n".repeat(3);
+    let line = b"{\"id\":\"1\",\"attributes\":{\"time\":\"2026-11-20T09:30:00Z\",\"action\":\"a\xffb\"}}\n".repeat(3);
     let run = with("in", line).ok(&["convert", "in"]);
     assert_eq!(run.trees()[2]["action"], "a\u{fffd}b");
     let warnings = run.stderr.matches("warning: line 1 of `in`").count();

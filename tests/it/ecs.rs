@@ -87,7 +87,8 @@ fn agrees(document: &Value, event: &Value) {
     same("/user/id", "/actor/id");
     same("/user/full_name", "/actor/name");
     same("/user/email", "/actor/email");
-    same("/source/address", "/client/ip");
+    same("/source/ip", "/client/ip");
+    same("/atlassian/client/forwarded", "/client/forwarded");
     same("/source/geo/country_name", "/client/country");
     same("/organization/id", "/source/org_id");
     same("/atlassian/category", "/category");
@@ -128,6 +129,8 @@ fn nothing_empty(value: &Value) {
             assert!(!fields.is_empty());
             fields.values().for_each(nothing_empty);
         }
+        // A port.
+        Value::Number(number) => assert!(number.is_u64(), "{number}"),
         other => panic!("{other} is no text"),
     }
 }
@@ -204,7 +207,11 @@ fn odd_records_become_documents() {
         .map(|it| it.pointer("/source/ip"))
         .collect();
     let ip = Value::from("1.2.3.4");
-    assert_eq!(ips, [None, None, Some(&ip), None, None]);
+    let local = Value::from("fe80::1");
+    assert_eq!(ips, [Some(&ip), Some(&local), Some(&ip), None, None]);
+    let addresses = [0, 1, 2].map(|at| &documents[at]["source"]["address"]);
+    assert_eq!(addresses, ["1.2.3.4:8080", "fe80::1%eth0", "1.2.3.4"]);
+    assert_eq!(documents[0]["source"]["port"], 8080);
     for (document, raw) in documents.iter().zip(odd) {
         assert_eq!(document["event"]["original"], raw);
         assert_eq!(document["atlassian"]["timestamp"], "observed_time");

@@ -12,6 +12,7 @@ mod node;
 mod plain;
 mod quoted;
 mod scan;
+pub mod terminal;
 mod unescape;
 pub mod write;
 

@@ -1,5 +1,5 @@
 //! Owns the search for the end of a plain run of text inside a JSON string, which reading and writing
-//! share: up to the next quote, backslash or control character.
+//! share: up to the next quote, backslash or control character; and the question whether a text is plain ASCII.
 
 use wide::u8x16;
 
@@ -29,11 +29,12 @@ fn short_plain_end(text: &[u8]) -> usize {
     text.len().min(special(block).trailing_zeros() as usize)
 }
 
-/// Whether no byte of `text` is special: whether it stands in a JSON string as it is.
+/// Whether each byte of `text`, which is UTF-8, is printable ASCII and no quote or backslash: whether it stands in a
+/// JSON string as it is, and does nothing to a terminal. Beyond ASCII this is not known without a closer look.
 #[inline]
-pub fn is_plain(text: &[u8]) -> bool {
+pub fn is_plain_ascii(text: &[u8]) -> bool {
     if text.len() < WIDTH {
-        return is_short_plain(text);
+        return is_short_plain_ascii(text);
     }
     let (blocks, _) = text.as_chunks();
     // The last block overlaps the one before it.
@@ -41,13 +42,23 @@ pub fn is_plain(text: &[u8]) -> bool {
     blocks
         .iter()
         .chain([last])
-        .all(|block| special(*block) == 0)
+        .all(|block| is_block_plain_ascii(*block))
+}
+
+#[inline]
+fn is_block_plain_ascii(block: [u8; WIDTH]) -> bool {
+    let block = u8x16::new(block);
+    let is = |byte: u8| block.simd_eq(u8x16::splat(byte));
+    // Of the bytes from the space to the tilde, and of no others, the distance to the space is at most 94.
+    let distance = block - u8x16::splat(b' ');
+    let is_printable = distance.min(u8x16::splat(b'~' - b' ')).simd_eq(distance);
+    (is_printable & !(is(b'"') | is(b'\\'))).to_bitmask() == 0xffff
 }
 
 /// The same of a text that is shorter than a block. Most are words, names and numbers of four to fifteen
 /// bytes: two overlapping halves cover them.
 #[inline]
-fn is_short_plain(text: &[u8]) -> bool {
+fn is_short_plain_ascii(text: &[u8]) -> bool {
     let (first, last) = match (text.first_chunk(), text.last_chunk()) {
         (Some(first), Some(last)) => (u64::from_ne_bytes(*first), u64::from_ne_bytes(*last)),
         _ => match (text.first_chunk(), text.last_chunk()) {
@@ -55,28 +66,30 @@ fn is_short_plain(text: &[u8]) -> bool {
                 u64::from(u32::from_ne_bytes(*first)) | PLAIN_HALF,
                 u64::from(u32::from_ne_bytes(*last)) | PLAIN_HALF,
             ),
-            _ => return !text.iter().any(|&byte| is_special(byte)),
+            _ => return text.iter().all(|&byte| is_plain_byte(byte)),
         },
     };
-    !(has_special(first) || has_special(last))
+    are_plain(first) && are_plain(last)
 }
 
 /// Four plain bytes above four that are looked at.
 const PLAIN_HALF: u64 = 0x7878_7878_0000_0000;
 
-fn is_special(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..b' ')
+fn is_plain_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-/// Whether one of eight bytes is special, told from all together: a byte that is less than another, or the
-/// same (a difference of zero is less than one), takes the high bit that it has not itself.
+/// Whether each of eight bytes of UTF-8 is plain, told from all together: a byte that is less than another, or the
+/// same (a difference of zero is less than one), takes the high bit that it has not itself. One more than a byte
+/// from 127 on has the high bit, or the byte itself has; none is 255, so that nothing is carried over.
 #[inline]
-fn has_special(bytes: u64) -> bool {
+fn are_plain(bytes: u64) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES << 7;
     let less = |bytes: u64, than: u64| bytes.wrapping_sub(ONES * than) & !bytes;
     let is = |byte: u8| less(bytes ^ (ONES * u64::from(byte)), 1);
-    (less(bytes, u64::from(b' ')) | is(b'"') | is(b'\\')) & HIGH != 0
+    let is_beyond = bytes.wrapping_add(ONES) | bytes;
+    (is_beyond | less(bytes, u64::from(b' ')) | is(b'"') | is(b'\\')) & HIGH == 0
 }
 
 /// One bit for each byte, set where it is special, the first byte's the lowest.
@@ -93,6 +106,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn is_special(byte: u8) -> bool {
+        matches!(byte, b'"' | b'\\' | 0..b' ')
+    }
+
     #[test]
     fn every_byte_is_told() {
         for byte in 0..=u8::MAX {
@@ -101,8 +118,10 @@ mod tests {
             let want = if is_special(byte) { 3 } else { 20 };
             assert_eq!(plain_end(&text, 0), want, "{byte}");
             assert_eq!(plain_end(&text[..4], 0), want.min(4), "{byte}");
-            for length in 4..=20 {
-                assert_eq!(is_plain(&text[..length]), want == 20, "{byte}");
+            // 255 is no byte of UTF-8.
+            for length in 4..=20 * usize::from(byte < u8::MAX) {
+                let text = &text[..length];
+                assert_eq!(is_plain_ascii(text), is_plain_byte(byte), "{byte}");
             }
         }
     }
@@ -113,10 +132,14 @@ mod tests {
             for text in [text, plain.clone().into_bytes(), format!("{plain}\"\u{1}").into_bytes()] {
                 let want = text.iter().position(|&byte| is_special(byte));
                 prop_assert_eq!(plain_end(&text, 0), want.unwrap_or(text.len()));
-                for start in 0..=text.len() {
-                    let want = !text[start..].iter().copied().any(is_special);
-                    prop_assert_eq!(is_plain(&text[start..]), want);
-                }
+            }
+        }
+
+        #[test]
+        fn plain_ascii_is_each_byte(text: String, plain in "[ -!#-Z]{0,40}", odd in "[ -\\x7fé]{0,3}") {
+            for text in [&text, &plain, &format!("{plain}{odd}"), &format!("{odd}{plain}")] {
+                let want = text.bytes().all(is_plain_byte);
+                prop_assert_eq!(is_plain_ascii(text.as_bytes()), want, "{:?}", text);
             }
         }
     }

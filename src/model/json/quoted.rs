@@ -6,6 +6,8 @@
 
 use wide::u8x16;
 
+use super::terminal::TerminalControl;
+
 /// Bytes that are looked at together.
 const WIDTH: usize = 16;
 
@@ -18,9 +20,20 @@ const ROOM: usize = 4 * WIDTH;
 /// Bytes that room is made for at once, so that a huge text takes little beyond its own.
 const PIECE: usize = 4096;
 
-/// Appends `text` with a backslash before each quote and each backslash. A JSON text without whitespace
-/// between its tokens holds nothing else that cannot stand in a string.
+/// Appends `text` with a backslash before each quote and each backslash, and what a terminal obeys as an escape. A
+/// JSON text without whitespace between its tokens holds nothing else that cannot stand in a string.
 pub fn append(out: &mut Vec<u8>, text: &[u8]) {
+    let mut from = 0;
+    while let Some(control) = TerminalControl::find(text, from) {
+        append_part(out, text.get(from..control.start).unwrap_or_default());
+        control.append_escape(out);
+        from = control.end;
+    }
+    append_part(out, text.get(from..).unwrap_or_default());
+}
+
+/// The same of a text without anything that a terminal obeys.
+fn append_part(out: &mut Vec<u8>, text: &[u8]) {
     for piece in text.chunks(PIECE) {
         let start = out.len();
         // Most need an eighth more, none more than twice as much; room must be filled with zeros first.
@@ -119,6 +132,16 @@ mod tests {
             check(&r#"{"a":"\"b\\\u0041"}"#.repeat(length / 10));
         }
         check(&"\"x".repeat(1_000_000));
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_wherever_it_stands() {
+        for before in [0, 1, 15, 16, PIECE - 1, PIECE, PIECE + 1] {
+            let before = "\"".repeat(before);
+            let text = format!("{before}\u{202e}\u{7f}x\u{9b}");
+            let want = format!("{}\\u202e\\u007fx\\u009b", before.replace('"', "\\\""));
+            assert_eq!(quoted(&text), want);
+        }
     }
 
     proptest! {

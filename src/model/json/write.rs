@@ -1,10 +1,14 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 //!
+//! Each text of ours is safe to show: the characters that a terminal obeys ([`super::terminal`]) are escaped. Only what
+//! [`Fields::json`] splices in, and [`string`] writes, keeps them.
+//!
 //! Each field and each item is written with the comma behind it, and the end of an object or a list takes the place of
 //! the last one: so no field needs to know whether it is the first.
 
-use super::plain::{is_plain, plain_end};
+use super::plain::{is_plain_ascii, plain_end};
 use super::quoted;
+use super::terminal::{TerminalControl, append_escape};
 use crate::model::time::{Timestamp, append_millis};
 
 /// As long as a key of ours is, with its quotes, the colon and what begins the value.
@@ -211,19 +215,32 @@ fn text_and_end(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(b"\",");
 }
 
-/// Appends `text` as a JSON string; only what must be escaped is.
+/// Appends `text` as a JSON string; only what JSON wants escaped is. Ids are hashes of such strings, so that nothing
+/// here may ever change.
 pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    inside(out, text);
+    escaped(out, text.as_bytes());
     out.push(b'"');
 }
 
 #[inline]
 fn inside(out: &mut Vec<u8>, text: &str) {
-    match is_plain(text.as_bytes()) {
+    match is_plain_ascii(text.as_bytes()) {
         true => out.extend_from_slice(text.as_bytes()),
-        false => escaped(out, text.as_bytes()),
+        false => escaped_for_terminals(out, text.as_bytes()),
     }
+}
+
+/// Appends `text` with what JSON wants escaped, and what a terminal obeys.
+#[inline(never)] // most texts are plain
+fn escaped_for_terminals(out: &mut Vec<u8>, text: &[u8]) {
+    let mut from = 0;
+    while let Some(control) = TerminalControl::find(text, from) {
+        escaped(out, text.get(from..control.start).unwrap_or_default());
+        control.append_escape(out);
+        from = control.end;
+    }
+    escaped(out, text.get(from..).unwrap_or_default());
 }
 
 /// Appends `number` in decimal digits.
@@ -258,7 +275,6 @@ static PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-#[cold]
 fn escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut from = 0;
     loop {
@@ -280,11 +296,7 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
         b'\n' => b'n',
         12 => b'f',
         b'\r' => b'r',
-        _ => {
-            const HEX: &[u8; 16] = b"0123456789abcdef";
-            out.extend_from_slice(b"\\u00");
-            return out.extend([byte >> 4, byte & 15].map(|digit| HEX[usize::from(digit)]));
-        }
+        _ => return append_escape(out, u16::from(byte)),
     };
     out.extend_from_slice(&[b'\\', short]);
 }
@@ -325,6 +337,25 @@ mod tests {
         });
         let want = r#"{"x":1,"y":"z","some":{"a":"{","b":"x"},"list":[{"t":"x"},{"t":"y"}],"gathered":["[","\"",""],"words":["a"],"each":[{"n":1},{"n":2}],"texts":["\"",""],"joined":"a: \"","text":"{\"k\":\"\\n\"}","raw":[],"text":"{\"a\":\"\\\\\"}"}"#;
         assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn what_a_terminal_obeys_is_escaped_in_every_text() {
+        let steering = "\"\u{7f}\u{9b}31m é\u{2028}€\u{202e}\u{2069}\n";
+        let want = r#"\"\u007f\u009b31m é\u2028€\u202e\u2069\n"#;
+        let mut out = Vec::new();
+        object(&mut out, |fields| {
+            fields.text("text", steering);
+            fields.joined("joined", &[steering]);
+            fields.texts("texts", std::iter::once(steering));
+            fields.json_as_text("original", "\"\u{9b}\"".as_bytes());
+        });
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches(want).count(), 3, "{text}");
+        assert!(text.contains(r#""original":"\"\u009b\"""#), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["text"], steering);
+        assert_eq!(read["original"], "\"\u{9b}\"");
     }
 
     proptest! {

@@ -88,6 +88,15 @@ fn any_actor() -> impl Strategy<Value = Actor<'static>> {
     })
 }
 
+/// The address of a client and those of proxies.
+fn any_ips() -> impl Strategy<Value = (Option<Text<'static>>, Vec<Text<'static>>)> {
+    let ip = || {
+        let any = any::<IpAddr>().prop_map(|ip| Cow::Owned(ip.to_string()));
+        prop_oneof![Just(Cow::Borrowed("1.2.3.4")), any]
+    };
+    (option::of(ip()), prop::collection::vec(ip(), 0..3))
+}
+
 fn any_event() -> impl Strategy<Value = Event<'static>> {
     let time = || {
         option::of(
@@ -107,7 +116,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
             .prop_map(|list| list.into_iter().filter(|it| !it.is_empty())),
         prop::collection::vec(change, 0..6)
             .prop_map(|list| list.into_iter().filter(|it| !it.is_empty())),
-        (maybe(), maybe(), maybe(), maybe(), maybe()),
+        (any_ips(), maybe(), maybe(), maybe(), maybe()),
     );
     let words = (
         prop::sample::select(&SourceKind::ALL[..]),
@@ -137,7 +146,9 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
             targets: lists.0.collect(),
             changes: lists.1.collect(),
             client: Client {
-                ip: lists.2.0,
+                ip: lists.2.0.0,
+                port: None,
+                forwarded: lists.2.0.1,
                 country: lists.2.1,
                 region: lists.2.2,
                 city: lists.2.3,
@@ -219,7 +230,8 @@ fn actor(ecs: &Value) -> Value {
 fn client(ecs: &Value) -> Value {
     let (source, geo) = (&ecs["source"], &ecs["source"]["geo"]);
     known(&[
-        ("ip", &source["address"]),
+        ("ip", &source["ip"]),
+        ("forwarded", &ecs["atlassian"]["client"]["forwarded"]),
         ("country", &geo["country_name"]),
         ("region", &geo["region_name"]),
         ("city", &geo["city_name"]),

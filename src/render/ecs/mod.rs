@@ -25,7 +25,6 @@ use crate::model::record::Record;
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     let time = event.time.or(event.processed_time);
     let user = user::Users::of(event);
-    let ip = event.client.ip.as_deref().and_then(source::ip);
     object(out, |out| {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
@@ -39,12 +38,12 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.object("event", |out| append_event(event, record, out));
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
-        out.object("source", |out| source::append(&event.client, ip, out));
+        out.object("source", |out| source::append(event, out));
         out.object("organization", |out| {
             source::append_organization(event, out)
         });
         out.object("observer", |out| source::append_observer(event, out));
-        out.object("related", |out| related::append(event, &user, ip, out));
+        out.object("related", |out| related::append(event, &user, out));
         out.object("atlassian", |out| rest::append(event, out));
     });
 }

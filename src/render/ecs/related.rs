@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use crate::model::event::Event;
 use crate::model::json::write::{Fields, Texts};
-use crate::render::ecs::source::{host, ip};
+use crate::render::ecs::source::host;
 use crate::render::ecs::user::{Users, identity, is};
 
 /// The fields of `related`.
-pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &mut Fields<'_>) {
+pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
     out.gathered("user", |list| {
         let mut seen = Seen::default();
         let actor = &event.actor;
@@ -25,15 +25,15 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, own_ip: Option<&str>, out: &
             .chain(users.changes.all())
             .for_each(|text| seen.push(text, list));
     });
-    out.gathered("ip", |list| match (own_ip, event.client.ip.as_deref()) {
-        (Some(ip), _) => list.push(ip),
-        // A server behind proxies lists them, and the client.
-        (None, Some(address)) => {
-            let mut seen = Seen::default();
-            let ips = address.split(',').filter_map(ip);
-            ips.for_each(|ip| seen.push(ip, list));
+    out.gathered("ip", |list| {
+        let client = &event.client;
+        if client.forwarded.is_empty() {
+            client.ip.iter().for_each(|ip| list.push(ip));
+            return;
         }
-        (None, None) => {}
+        let mut seen = Seen::default();
+        let ips = client.ip.iter().chain(&client.forwarded);
+        ips.for_each(|ip| seen.push(ip, list));
     });
     out.gathered("hosts", |list| {
         let host = event.source.site.and_then(host);

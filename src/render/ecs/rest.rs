@@ -32,6 +32,7 @@ pub fn append(event: &Event<'_>, out: &mut Fields<'_>) {
     out.list("targets", &event.targets, |out, target| target.write(out));
     out.list("changes", &event.changes, |out, change| change.write(out));
     out.object("client", |out| {
+        event.client.write_forwarded(out);
         out.maybe("geo", event.client.geo.as_deref())
     });
 }

@@ -1,26 +1,23 @@
 //! Owns where things come from: `source`, the actor's side; `organization`; and `observer`, the product that saw it.
 
-use std::net::IpAddr;
-
-use crate::model::event::{Client, Event};
+use crate::model::event::{Event, REMOTE_ADDRESS};
 use crate::model::json::write::Fields;
 
-/// The fields of `source`. What stands where an address belongs may be anything, and an index refuses a document
-/// whose `ip` is none.
-pub fn append(client: &Client<'_>, ip: Option<&str>, out: &mut Fields<'_>) {
-    out.maybe("address", client.ip.as_deref());
+/// The fields of `source`. `address` takes whatever the source writes there; an index refuses a document whose `ip`
+/// is none.
+pub fn append(event: &Event<'_>, out: &mut Fields<'_>) {
+    let client = &event.client;
+    let ip = client.ip.as_deref();
+    out.maybe("address", event.label(REMOTE_ADDRESS).or(ip));
     out.maybe("ip", ip);
+    if let Some(port) = client.port {
+        out.integer("port", i64::from(port));
+    }
     out.object("geo", |out| {
         out.maybe("country_name", client.country.as_deref());
         out.maybe("region_name", client.region.as_deref());
         out.maybe("city_name", client.city.as_deref());
     });
-}
-
-/// The IP address that `text` is, spaces around it aside.
-pub fn ip(text: &str) -> Option<&str> {
-    let text = text.trim();
-    text.parse::<IpAddr>().is_ok().then_some(text)
 }
 
 /// The fields of `organization`. Its name is known only where it is a target, as the events of an organization often have.

@@ -20,9 +20,7 @@ impl<'e> Doer<'e> {
     /// Who did `event`.
     pub fn of(event: &'e Event<'_>) -> Doer<'e> {
         let Actor { kind, id, name, .. } = &event.actor;
-        let mut labels = event.labels.iter();
-        let app = labels.find(|(key, _)| *key == APP_LABEL);
-        let app = app.map(|(_, value)| &**value);
+        let app = event.label(APP_LABEL);
         let is_app = *kind == Some(ActorKind::App);
         Doer {
             user: Principal::of_actor(&event.actor),

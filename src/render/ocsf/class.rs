@@ -102,7 +102,7 @@ impl<'e> Plan<'e> {
                 wanted
             }
             OcsfClass::WebResources if self.find_content() => wanted,
-            OcsfClass::Api if !self.actor.is_empty() && self.from.address.ip.is_some() => wanted,
+            OcsfClass::Api if !self.actor.is_empty() && self.from.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
                 self.at = Indices {

@@ -1,8 +1,8 @@
 //! Owns the objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
 
+use crate::model::address::{NetworkAddress, host_and_port};
 use crate::model::event::{Client, Event};
 use crate::model::json::write::Fields;
-use crate::render::ocsf::check::{Address, address, host_and_port};
 use crate::render::ocsf::country;
 
 /// From where the actor came. Empty without an IP address: an endpoint must have one, or a name, and a place alone is
@@ -10,7 +10,7 @@ use crate::render::ocsf::country;
 #[derive(Debug, Clone, Copy)]
 pub struct From<'e> {
     /// Its address.
-    pub address: Address<'e>,
+    pub ip: Option<&'e str>,
     /// The code of the country.
     pub country: Option<&'e str>,
     place: Option<&'e Client<'e>>,
@@ -20,21 +20,16 @@ impl<'e> From<'e> {
     /// From where `event` was done.
     pub fn of(event: &'e Event<'e>) -> From<'e> {
         let client = &event.client;
-        let address = client.ip.as_deref().map(address).unwrap_or_default();
-        let place = address.ip.map(|_| client);
+        let ip = client.ip.as_deref();
+        let place = ip.map(|_| client);
         From {
-            address,
+            ip,
             country: place.and_then(|client| country::code(client.country.as_deref()?)),
             place,
         }
     }
 
-    /// Whether the address, as the source writes it, is in the object.
-    pub fn has_all_of_ip(&self) -> bool {
-        self.address.is_all
-    }
-
-    /// Whether the region and the city are in the object.
+    /// Whether the proxies, the region and the city are in the object.
     pub fn has_place(&self) -> bool {
         self.place.is_some()
     }
@@ -43,11 +38,15 @@ impl<'e> From<'e> {
     ///
     /// A country is a code of two letters there; the name that the source gives is in `unmapped` where it tells more.
     pub fn write(&self, out: &mut Fields<'_>) {
-        out.maybe("ip", self.address.ip);
-        if let Some(port) = self.address.port {
-            out.integer("port", i64::from(port));
-        }
+        out.maybe("ip", self.ip);
         if let Some(place) = self.place {
+            if let Some(port) = place.port {
+                out.integer("port", i64::from(port));
+            }
+            if !place.forwarded.is_empty() {
+                let proxies = place.forwarded.iter().map(|ip| &**ip);
+                out.texts("intermediate_ips", proxies);
+            }
             out.object("location", |out| {
                 out.maybe("country", self.country);
                 out.maybe("region", place.region.as_deref());
@@ -71,11 +70,10 @@ impl<'e> To<'e> {
     /// The host of the site of `event`, if it has one.
     pub fn of(event: &'e Event<'_>) -> Option<To<'e>> {
         let authority = event.source.site?.split('/').next()?;
-        let Address { ip, port, .. } = address(authority);
-        if ip.is_some() {
+        if let Some(NetworkAddress { ip, port }) = NetworkAddress::parse(authority) {
             return Some(To {
                 hostname: None,
-                ip,
+                ip: Some(ip),
                 port,
             });
         }

@@ -6,7 +6,7 @@ use crate::model::event::Event;
 use crate::model::json::Node;
 use crate::model::json::write::Fields;
 use crate::model::name::SourceKind;
-use crate::model::record::Record;
+use crate::model::record::{Record, time_value};
 
 /// The version of the schema.
 const VERSION: &str = r#""version":"1.8.0""#;
@@ -63,12 +63,5 @@ fn own_id(kind: SourceKind, record: &Record) -> Option<&str> {
 
 /// The time as the source wrote it: there where the time of the event was read.
 fn original_time(kind: SourceKind, record: &Record) -> Option<Cow<'_, str>> {
-    let root = record.doc.root();
-    let found = match kind {
-        SourceKind::OrgEvents => root.get("attributes")?.get("time"),
-        SourceKind::JiraAudit => root.get("created"),
-        SourceKind::ConfluenceAudit => root.get("creationDate"),
-        SourceKind::DatacenterAudit => root.get("timestamp"),
-    };
-    found.and_then(Node::scalar)
+    time_value(kind, record.doc.root()).and_then(Node::scalar)
 }

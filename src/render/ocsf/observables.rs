@@ -43,6 +43,7 @@ macro_rules! group_spots {
 }
 
 const SOURCE_IP: Spot = spot!(2, "src_endpoint.ip");
+const PROXY_IP: Spot = spot!(2, "src_endpoint.intermediate_ips[]");
 const SOURCE_COUNTRY: Spot = spot!(14, "src_endpoint.location.country");
 const HOSTNAME: Spot = spot!(1, "dst_endpoint.hostname");
 const HOST_IP: Spot = spot!(2, "dst_endpoint.ip");
@@ -78,7 +79,7 @@ struct List<'e> {
 
 impl<'e> List<'e> {
     fn gather(&mut self, plan: &'e Plan<'_>) {
-        self.add(SOURCE_IP, plan.from.address.ip);
+        self.add(SOURCE_IP, plan.from.ip);
         self.add(SOURCE_COUNTRY, plan.from.country);
         for (user, spots) in [
             (&plan.actor.user, ACTOR),
@@ -106,6 +107,12 @@ impl<'e> List<'e> {
         if let Some(to) = &plan.to {
             self.add(HOSTNAME, to.hostname);
             self.add(HOST_IP, to.ip);
+        }
+        // The last, so that a long chain leaves room for all else.
+        if plan.from.has_place() {
+            for ip in &plan.event.client.forwarded {
+                self.add(PROXY_IP, Some(ip));
+            }
         }
     }
 

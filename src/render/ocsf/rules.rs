@@ -23,7 +23,7 @@ product name=text vendor_name=text any name
 actor user=user app_name=text app_uid=text any user app_name app_uid
 user uid=text name=text email_addr=email type_id=0|1|2|3|4|99 type=text programmatic_credentials[]=credential any name uid
 credential uid=text! type=text
-endpoint ip=ip port=int hostname=text location=location any ip hostname
+endpoint ip=ip port=int intermediate_ips[]=ip hostname=text location=location any ip hostname
 location country=country region=text city=text any country region city
 named uid=text name=text any uid name
 resource uid=text name=text type=text any uid name

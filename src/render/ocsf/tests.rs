@@ -91,24 +91,32 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
         region: text("Utrecht"),
         city: text("Zeist"),
         geo: text("52.09,5.12"),
+        forwarded: vec![Text::Borrowed("203.0.113.80")],
+        port: None,
     };
     event.client = place.clone();
     let value = right(&event);
     assert_eq!(value.get("src_endpoint"), None);
     assert_eq!(
         value["unmapped"]["client"],
-        json!({"country": "Netherlands", "region": "Utrecht", "city": "Zeist", "geo": "52.09,5.12"})
+        json!({"forwarded": ["203.0.113.80"], "country": "Netherlands", "region": "Utrecht", "city": "Zeist", "geo": "52.09,5.12"})
     );
-    event.client.ip = text("198.51.100.7:8080");
+    event.client.ip = text("198.51.100.7");
+    event.client.port = Some(8080);
     let value = right(&event);
     assert_eq!(
         value["src_endpoint"],
-        json!({"ip": "198.51.100.7", "port": 8080,
+        json!({"ip": "198.51.100.7", "port": 8080, "intermediate_ips": ["203.0.113.80"],
             "location": {"country": "NL", "region": "Utrecht", "city": "Zeist"}})
     );
     assert_eq!(value["unmapped"]["client"], json!({"geo": "52.09,5.12"}));
+    let proxy = &value["observables"].as_array().unwrap()[2];
+    assert_eq!(
+        *proxy,
+        json!({"type_id": 2, "name": "src_endpoint.intermediate_ips[]", "value": "203.0.113.80"})
+    );
     event.client = Client {
-        ip: text("fe80::1%eth0"),
+        ip: text("fe80::1"),
         country: text("Exampleland"),
         ..Client::default()
     };
@@ -116,7 +124,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
     assert_eq!(value["src_endpoint"], json!({"ip": "fe80::1"}));
     assert_eq!(
         value["unmapped"]["client"],
-        json!({"ip": "fe80::1%eth0", "country": "Exampleland"})
+        json!({"country": "Exampleland"})
     );
 }
 

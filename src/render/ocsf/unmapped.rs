@@ -88,13 +88,12 @@ fn is_left(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> bool {
 fn client(plan: &Plan<'_>, client: &Client<'_>, out: &mut Fields<'_>) {
     let from = &plan.from;
     let unless = |is_told: bool| move |_: &&str| !is_told;
-    out.maybe(
-        "ip",
-        client.ip.as_deref().filter(unless(from.has_all_of_ip())),
-    );
+    let has_place = from.has_place();
+    if !has_place {
+        client.write_forwarded(out);
+    }
     let country = client.country.as_deref();
     out.maybe("country", country.filter(unless(from.country.is_some())));
-    let has_place = from.has_place();
     out.maybe("region", client.region.as_deref().filter(unless(has_place)));
     out.maybe("city", client.city.as_deref().filter(unless(has_place)));
     out.maybe("geo", client.geo.as_deref());

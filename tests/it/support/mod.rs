@@ -4,11 +4,13 @@ mod output;
 mod prometheus;
 mod run;
 mod site;
+mod terminal;
 
 pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};
 pub use site::{Running, Site, blank, small};
+pub use terminal::on_terminal;
 
 use std::collections::HashSet;
 use std::path::Path;

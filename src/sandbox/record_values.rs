@@ -1,0 +1,142 @@
+//! Rewrites single values of the records on a page, for the switches that change what records say.
+
+use chrono::DateTime;
+
+use super::{Api, Behaviour, pieces::Pieces};
+
+/// The proxy that [`Behaviour::forwarded_addresses`] adds to each address of a client.
+pub const PROXY: &str = "203.0.113.80";
+
+/// What [`Behaviour::terminal_controls`] puts before each name: a right-to-left override, and red letters.
+pub const CONTROLS: &str = "\u{202e}\u{9b}31m";
+
+/// What becomes of a value, both as JSON.
+type Rewrite = fn(&str) -> String;
+
+/// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
+pub fn rewritten(api: Api, behaviour: &Behaviour, page: &Pieces) -> Option<Pieces> {
+    let (time, address) = match api {
+        Api::OrgEvents => ("time", "ip"),
+        Api::JiraAudit => ("created", "remoteAddress"),
+        Api::ConfluenceAudit => ("creationDate", "remoteAddress"),
+        Api::DatacenterAudit => ("timestamp", "source"),
+    };
+    let rewrites: [(bool, &str, Rewrite); 3] = [
+        (behaviour.zoneless_times, time, without_zone),
+        (behaviour.forwarded_addresses, address, forwarded),
+        (behaviour.terminal_controls, "name", with_controls),
+    ];
+    let mut wanted = rewrites.into_iter().filter(|(is_on, ..)| *is_on).peekable();
+    // Most pages are large, and stay in pieces.
+    wanted.peek()?;
+    let whole = String::from_utf8_lossy(&page.whole()).into_owned();
+    let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
+        with_values(&page, key, rewrite)
+    });
+    Some(rewritten.into())
+}
+
+/// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.
+fn with_values(json: &str, key: &str, rewrite: Rewrite) -> String {
+    let mark = format!("\"{key}\":");
+    let mut out = String::with_capacity(json.len() + json.len() / 8);
+    let mut rest = json;
+    while let Some((before, after)) = rest.split_once(&mark) {
+        out.push_str(before);
+        out.push_str(&mark);
+        let value = after.get(..value_length(after)).unwrap_or_default();
+        out.push_str(&rewrite(value));
+        rest = after.get(value.len()..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The length of the text or the number that `json` starts with; zero where it starts with something else.
+fn value_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    match json.strip_prefix('"') {
+        Some(text) => {
+            let end = text.find(|c| {
+                let is_end = c == '"' && !is_escaped;
+                is_escaped = c == '\\' && !is_escaped;
+                is_end
+            });
+            end.map_or(0, |end| end + 2)
+        }
+        None => json
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(json.len()),
+    }
+}
+
+/// A time without its zone, as `2026-11-20T09:30:00.000`.
+fn without_zone(value: &str) -> String {
+    let ms = value.parse().ok().and_then(DateTime::from_timestamp_millis);
+    if let Some(time) = ms {
+        return format!("\"{}\"", time.format("%Y-%m-%dT%H:%M:%S%.3f"));
+    }
+    match value.find(['Z', '+']) {
+        Some(end) => format!("{}\"", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+/// An address, and the proxy after it.
+fn forwarded(value: &str) -> String {
+    match value.strip_suffix('"') {
+        Some(text) if text.len() > 1 => format!("{text}, {PROXY}\""),
+        _ => value.to_owned(),
+    }
+}
+
+/// A text that begins with what a terminal obeys.
+fn with_controls(value: &str) -> String {
+    match value.strip_prefix('"') {
+        Some(text) => format!("\"{CONTROLS}{text}"),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_rewritten_and_nothing_else() {
+        let all = Behaviour {
+            zoneless_times: true,
+            forwarded_addresses: true,
+            terminal_controls: true,
+            ..Behaviour::default()
+        };
+        for (api, page, want) in [
+            (
+                Api::OrgEvents,
+                r#"{"time":"2026-11-20T09:30:00Z","ip":"1.2.3.4","name":"a\"b"}"#,
+                r#"{"time":"2026-11-20T09:30:00","ip":"1.2.3.4, 203.0.113.80","name":"CONTROLSa\"b"}"#,
+            ),
+            (
+                Api::JiraAudit,
+                r#"[{"created":"2026-11-20T09:30:00.123+0000","remoteAddress":""},{"created":7}]"#,
+                r#"[{"created":"2026-11-20T09:30:00.123","remoteAddress":""},{"created":"1970-01-01T00:00:00.007"}]"#,
+            ),
+            (
+                Api::ConfluenceAudit,
+                r#"{"creationDate":1795167000000,"remoteAddress":null}"#,
+                r#"{"creationDate":"2026-11-20T09:30:00.000","remoteAddress":null}"#,
+            ),
+            (
+                Api::DatacenterAudit,
+                r#"{"timestamp":{},"source":"::1","names":"x"}"#,
+                r#"{"timestamp":{},"source":"::1, 203.0.113.80","names":"x"}"#,
+            ),
+        ] {
+            let want = want.replace("CONTROLS", CONTROLS);
+            let page = Pieces::from(page.to_owned());
+            let got = rewritten(api, &all, &page).unwrap().whole();
+            assert_eq!(got, want.as_bytes());
+            assert!(rewritten(api, &Behaviour::default(), &page).is_none());
+        }
+    }
+}
