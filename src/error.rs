@@ -12,6 +12,7 @@ use crate::evidence::folder;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Endpoint;
+use crate::model::open_files;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
@@ -46,8 +47,11 @@ impl AppError {
         self
     }
 
-    /// Adds why.
+    /// Adds why. A limit of the system has a hint of its own.
     pub fn because(mut self, error: &(dyn Error + 'static)) -> AppError {
+        if let Some(hint) = open_files::hint(error) {
+            self.message.hint = Some(hint.to_owned());
+        }
         let mut cause = Some(error);
         while let Some(error) = cause {
             self.message.causes.push(error.to_string());

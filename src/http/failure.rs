@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::message::Endpoint;
+use crate::model::open_files;
 
 /// Why a request was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl Failure {
             FailureKind::Forbidden => permission(self.endpoint),
             FailureKind::NotFound => address(self.endpoint, self.is_through_gateway),
             FailureKind::Tls => untrusted(&self.message),
-            kind => general(kind),
+            kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general(kind)),
         }
     }
 }

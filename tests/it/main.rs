@@ -53,6 +53,7 @@ mod shared_limits;
 mod shippers;
 mod signals;
 mod silence;
+mod start_up;
 mod state;
 mod status;
 mod stuck;
