@@ -43,7 +43,12 @@ pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, Cred
     let text = match &source.credential {
         CredentialSpec::Keyring => keyring::read(name).await,
         CredentialSpec::Env(variable) => env::read(variable, env),
-        CredentialSpec::File(path) => file::read(&env.at_cwd(path)),
+        CredentialSpec::File(path) => {
+            let login = format!(
+                "`atlaudit auth login {name}` asks for the key, tests it and stores it there"
+            );
+            file::read(&env.at_cwd(path), &login)
+        }
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
         CredentialSpec::Systemd(credential) => systemd::read(credential, env),
     };
