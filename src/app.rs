@@ -17,7 +17,7 @@ use crate::commands::{
 use crate::config::env::Env;
 use crate::config::request::Action;
 use crate::config::telemetry::{LogFormat, TelemetrySettings};
-use crate::credentials::keyring;
+use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::{SinkError, stdout};
@@ -41,6 +41,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let outside = Outside {
         read: &|path: &Path| std::fs::read_to_string(path),
         in_keyring: &keyring::names,
+        check_store: &|place| credentials::check_store(place, &env),
         person: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let reread = || {
@@ -140,7 +141,7 @@ async fn act(
         Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
         Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
-        Action::AuthLogout(request) => auth::logout(request, console).await?,
+        Action::AuthLogout(request) => auth::logout(request, env, console).await?,
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,

@@ -33,6 +33,7 @@ mod gateway;
 mod imports;
 mod interrupt;
 mod jira;
+mod key_store;
 mod keyring;
 mod kill;
 mod late;
