@@ -1,10 +1,13 @@
 //! Owns the dispatch: from what was typed to an exit code.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, Outside, ResolveError, generate};
@@ -14,24 +17,20 @@ use crate::commands::{
 use crate::config::env::Env;
 use crate::config::request::Action;
 use crate::config::telemetry::{LogFormat, TelemetrySettings};
-use crate::credentials::keyring;
+use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::sink::stdout;
+use crate::sink::{SinkError, stdout};
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::log;
 use crate::telemetry::terminal::Terminal;
 
-/// Runs the program with the arguments `typed`, its own name first.
-///
-/// # Errors
-/// Only what has nowhere else to go: the arguments' own help or complaint cannot be printed, or the
-/// runtime cannot start.
-pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
+/// Runs the program with the arguments `typed`, its own name first. What fails is logged.
+pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let typed: Vec<OsString> = typed.into_iter().collect();
     let args = match cli::parse(typed.clone()) {
         Ok(args) => args,
-        Err(told) => return Ok(answer(&told, &typed)?),
+        Err(told) => return answer(&told, &typed),
     };
     let env = Env::capture();
     let console = Arc::new(Console::new(
@@ -42,6 +41,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
     let outside = Outside {
         read: &|path: &Path| std::fs::read_to_string(path),
         in_keyring: &keyring::names,
+        check_store: &|place| credentials::check_store(place, &env),
         person: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let reread = || {
@@ -54,8 +54,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         }
     };
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
-        Ok(action) => {
-            let runtime = runtime()?;
+        Ok(action) => runtime().and_then(|runtime| {
             let result = runtime.block_on(async {
                 survive_size_limits();
                 act(action, &reread, &env, &console).await
@@ -63,17 +62,17 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
             // A thread that a keyring or a file system holds must not hold the program.
             runtime.shutdown_background();
             result
-        }
+        }),
         Err(error) => Err(refused(&error)),
     };
-    Ok(result.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| {
         error.tell(&console);
         error.exit()
-    }))
+    })
 }
 
 /// Prints what clap answers: help, the version, or what is wrong with the arguments.
-fn answer(told: &clap::Error, typed: &[OsString]) -> std::io::Result<Exit> {
+fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
     if let Some((what, hint)) = cli::parse::in_words(told, typed) {
         let mut message = Message::new(what);
         message.hint = hint;
@@ -82,24 +81,51 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> std::io::Result<Exit> {
             ..TelemetrySettings::default()
         };
         Console::new(settings, false).say(Level::Error, &message);
-        return Ok(Exit::Usage);
+        return Exit::Usage;
     }
     match told.print() {
+        // A complaint that cannot be printed is a wrong argument all the same.
+        _ if told.use_stderr() => Exit::Usage,
+        Ok(()) => Exit::Done,
         // Whoever has seen enough of a help, as `head` does, is told nothing.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(Exit::Output),
-        Err(error) => Err(error),
-        Ok(()) if told.use_stderr() => Ok(Exit::Usage),
-        Ok(()) => Ok(Exit::Done),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Output,
+        Err(error) => {
+            let error = AppError::from(SinkError::Stdout(error));
+            error.tell(&Console::new(TelemetrySettings::default(), false));
+            error.exit()
+        }
     }
 }
 
+/// File descriptors that a pull of one source opens at most, beside the three of every process.
+const DESCRIPTORS: usize = 20;
+
 /// One thread for all that waits; whatever blocks or computes for long (a writer, an unpacking) steps aside to
 /// threads of its own. A second one for the network only lets memory settle in more places: a pull became no quicker by it.
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
+fn runtime() -> Result<Runtime, AppError> {
+    let start = || {
+        probe_limits()?;
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+    };
+    start().map_err(|error| {
+        AppError::new(Exit::State, "cannot start: the system refuses files or threads")
+            .hint("look at the limits of this user and of the system (`ulimit -a`), and at the system's log")
+            .because(&error)
+    })
+}
+
+/// Opens and closes as many descriptors as a pull needs, and starts a thread. Where these are not to
+/// be had, the runtime and its signals panic, or a run fails half-way with a cause that misleads.
+fn probe_limits() -> io::Result<()> {
+    let opened: io::Result<Vec<_>> = (0..DESCRIPTORS)
+        .map(|_| io::stdin().as_fd().try_clone_to_owned())
+        .collect();
+    opened?;
+    let probe = thread::Builder::new().spawn(|| ())?;
+    probe.join().map_err(|_| ErrorKind::Other.into())
 }
 
 async fn act(
@@ -115,7 +141,7 @@ async fn act(
         Action::Convert(request) => return convert::run(request, env, console).await,
         Action::AuthLogin(request) => auth::login(*request, env, console).await?,
         Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
-        Action::AuthLogout(request) => auth::logout(request, console).await?,
+        Action::AuthLogout(request) => auth::logout(request, env, console).await?,
         Action::Demo(request) => return demo::run(request, env, console).await,
         Action::Sandbox(request) => sandbox::run(request, console).await?,
         Action::Schema => schema::run()?,

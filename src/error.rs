@@ -12,6 +12,7 @@ use crate::evidence::folder;
 use crate::exit::Exit;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Endpoint;
+use crate::model::open_files;
 use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
@@ -26,6 +27,7 @@ pub struct AppError {
     is_quiet: bool,
     is_interruption: bool,
     is_refused_key: bool,
+    may_accept_other_key: bool,
 }
 
 impl AppError {
@@ -37,6 +39,7 @@ impl AppError {
             is_quiet: false,
             is_interruption: false,
             is_refused_key: false,
+            may_accept_other_key: false,
         }
     }
 
@@ -46,8 +49,11 @@ impl AppError {
         self
     }
 
-    /// Adds why.
+    /// Adds why. A limit of the system has a hint of its own.
     pub fn because(mut self, error: &(dyn Error + 'static)) -> AppError {
+        if let Some(hint) = open_files::hint(error) {
+            self.message.hint = Some(hint.to_owned());
+        }
         let mut cause = Some(error);
         while let Some(error) = cause {
             self.message.causes.push(error.to_string());
@@ -79,6 +85,17 @@ impl AppError {
             hint.push_str(&credentials::remedy(source));
         }
         self.of_source(source.name.as_str())
+    }
+
+    /// Says what it means here, before what failed.
+    pub fn preceded_by(mut self, what: &str) -> AppError {
+        self.message.text = format!("{what}: {}", self.message.text);
+        self
+    }
+
+    /// Whether the server refused this key and could accept another one.
+    pub fn may_accept_other_key(&self) -> bool {
+        self.may_accept_other_key
     }
 
     /// The exit code that it ends with.
@@ -206,6 +223,14 @@ impl From<Failure> for AppError {
         error.is_refused_key = exit == Exit::Credential
             && failure.kind == FailureKind::CredentialRefused
             && failure.endpoint != Endpoint::TenantInfo;
+        error.may_accept_other_key = failure.endpoint != Endpoint::TenantInfo
+            && matches!(
+                failure.kind,
+                FailureKind::CredentialRefused
+                    | FailureKind::ScopeMissing
+                    | FailureKind::Forbidden
+                    | FailureKind::NotFound
+            );
         error.message.causes.clone_from(&failure.causes);
         error
     }

@@ -17,7 +17,8 @@ pub enum Exit {
     RateLimited,
     /// The configuration is wrong.
     Config,
-    /// The state is locked, damaged, written by a newer version, or cannot be kept.
+    /// The state is locked, damaged, written by a newer version, or cannot be kept; or the system
+    /// refuses the files and threads that every run needs.
     State,
     /// The output cannot be written, or its reader went away.
     Output,

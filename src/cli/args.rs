@@ -104,11 +104,11 @@ pub enum Command {
 /// `auth ...`
 #[derive(Debug, Subcommand)]
 pub enum AuthCommand {
-    /// Ask for a key, test it, keep it in the OS keyring
-    Login(LoginArgs),
+    /// Ask for a key, test it, store it in the OS keyring or in a file
+    Login(Box<LoginArgs>),
     /// Show where each source's credential comes from, whether it answers, how old it is and when it expires
     Status,
-    /// Remove a source's key from the OS keyring
+    /// Remove a source's key from the OS keyring, or from its file
     Logout {
         /// The source
         #[arg(value_parser = values::text(str::parse::<SourceName>))]
@@ -277,6 +277,9 @@ pub struct LoginArgs {
     /// Read the key from stdin instead of asking for it
     #[arg(long)]
     pub with_key: bool,
+    /// Where to store the key: keyring, or file:PATH [default: as configured, else keyring]
+    #[arg(long, value_name = "PLACE")]
+    pub store: Option<String>,
     /// Keep the key also where it cannot be tested now
     #[arg(long)]
     pub untested: bool,

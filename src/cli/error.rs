@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::config::error::{ConfigError, Refusal};
+use crate::credentials::{CredentialError, StoreError};
 use crate::exit::Exit;
 
 /// The arguments contradict each other, or the configuration is wrong.
@@ -12,6 +13,8 @@ pub enum ResolveError {
     Usage(Refusal),
     /// The configuration cannot be used.
     Config(ConfigError),
+    /// A key could not be stored where it should be.
+    Credential(CredentialError),
 }
 
 impl ResolveError {
@@ -25,13 +28,14 @@ impl ResolveError {
         match self {
             ResolveError::Usage(_) => Exit::Usage,
             ResolveError::Config(_) => Exit::Config,
+            ResolveError::Credential(_) => Exit::Credential,
         }
     }
 
     /// Why, outermost first.
     pub fn causes(&self) -> &[String] {
         match self {
-            ResolveError::Usage(_) => &[],
+            ResolveError::Usage(_) | ResolveError::Credential(_) => &[],
             ResolveError::Config(error) => error.causes(),
         }
     }
@@ -41,6 +45,7 @@ impl ResolveError {
         match self {
             ResolveError::Usage(refusal) => refusal.hint.as_deref(),
             ResolveError::Config(error) => error.hint_text(),
+            ResolveError::Credential(error) => Some(error.hint()),
         }
     }
 }
@@ -50,11 +55,21 @@ impl fmt::Display for ResolveError {
         match self {
             ResolveError::Usage(refusal) => f.write_str(&refusal.what),
             ResolveError::Config(error) => error.fmt(f),
+            ResolveError::Credential(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for ResolveError {}
+
+impl From<StoreError> for ResolveError {
+    fn from(error: StoreError) -> ResolveError {
+        match error {
+            StoreError::PathTaken(error) => ResolveError::Config(error),
+            StoreError::Unusable(error) => ResolveError::Credential(error),
+        }
+    }
+}
 
 impl From<ConfigError> for ResolveError {
     fn from(error: ConfigError) -> ResolveError {

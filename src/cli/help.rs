@@ -162,11 +162,20 @@ or was changed at the source since; the exit code is 9 then.",
   atlaudit auth login acme                 a new source, or a new key for one that is known
   atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000
   atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
+  atlaudit auth login acme --store file:~/.config/atlaudit/keys/acme
   pass show atlassian/acme | atlaudit auth login acme --with-key",
         more: "\
 Whatever is missing is asked for on a terminal; without one the flags say it
-all. The key is tested before it is kept, and the one kept before stays until
-the new one works.",
+all. The key is tested before it is stored, and the old key stays until the
+new one works. A key that the server refuses is asked for again, up to three
+times in all.
+
+--store file:PATH writes the key to a file that only this user can read (0600,
+in a folder 0700 that is created if it is missing) and sets `credential` in the
+configuration: for servers without a keyring, and for cron. `~/` is replaced
+by the home folder. Later logins of the source need no --store.
+A link, a file that holds something else, the configuration file and the state
+folder are refused.",
     },
     Words {
         path: &["auth", "status"],
@@ -181,8 +190,9 @@ more than six months ago, is warned of.",
         path: &["auth", "logout"],
         examples: "  atlaudit auth logout acme",
         more: "\
-The source stays in the configuration, and the key stays good until it is
-revoked at Atlassian.",
+The source stays in the configuration, and the key stays valid until it is
+revoked at Atlassian. With `credential = \"file:PATH\"` the file is removed, if
+it holds a key and nothing else.",
     },
     Words {
         path: &["demo"],

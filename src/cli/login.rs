@@ -1,16 +1,20 @@
-//! Owns what `auth login`'s flags mean, together with what the configuration says of the source.
+//! Resolves what `auth login`'s flags mean, together with what the configuration says of the source.
+
+use std::path::{Path, PathBuf};
 
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::questions;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check::{self, LoginFlags};
+use crate::config::credential_spec;
 use crate::config::env::Env;
 use crate::config::error::ConfigError;
+use crate::config::file::{Loaded, SourceTable};
 use crate::config::places;
-use crate::config::request::LoginRequest;
-use crate::config::settings::{SourceSettings, Target};
-use crate::model::name::SourceKind;
+use crate::config::request::{KeyPlace, LoginRequest};
+use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::model::name::{SourceKind, SourceName};
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
 pub fn request(
@@ -25,47 +29,143 @@ pub fn request(
         )
         .hint("name a file with `--config FILE`")
     })?;
+    let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
     let file = resolve::load_at(&place.path, false, outside)?;
-    let names_it = file
-        .tables
-        .sources
-        .0
-        .iter()
-        .any(|(name, _)| name.get_ref() == typed.name.as_str());
-    let known = match names_it {
-        true => Some(check::login_source(
+    let known = match table_of(&file, &typed.name) {
+        Some(_) => Some(check::login_source(
             &file,
             &typed.name,
             &LoginFlags::default(),
         )?),
-        false => None,
+        None => None,
+    };
+    let credential = credential(&typed, known.as_ref(), env)?;
+    let name = typed.name.clone();
+    let check_store = || {
+        let is_configured = known
+            .as_ref()
+            .is_some_and(|known| known.credential == credential);
+        (outside.check_store)(&KeyPlace {
+            name: &name,
+            credential: &credential,
+            is_configured,
+            taken: taken(&file, is_configured, &place.path, &state_dir, env),
+        })
     };
     let may_ask = env.stdin_is_terminal && !typed.with_key;
+    if may_ask {
+        check_store()?;
+    }
     match &known {
         Some(known) => refuse_another_log(&typed, known)?,
         None if may_ask => ask(&mut typed, outside)?,
         None => {}
     }
     let kind = kind(&typed, known.as_ref())?;
-    let flags = LoginFlags {
-        kind: Some(kind),
-        org_id: typed.org_id,
-        site: typed.site,
-        email: typed.email,
-        username: typed.username,
-        gateway: typed.gateway,
-        base_url: typed.base_url.map(String::from),
-    };
+    let mut source = check::login_source(&file, &typed.name, &flags(&typed, kind))?;
+    if typed.with_key {
+        check_store()?;
+    }
+    source.credential = credential;
     Ok(LoginRequest {
-        source: check::login_source(&file, &typed.name, &flags)?,
-        name: typed.name,
-        state_dir: places::state_dir(global.state_dir.as_deref(), env)?,
+        source,
+        name,
+        state_dir,
         with_key: typed.with_key,
         untested: typed.untested,
         expires_on: typed.expires_on,
         config_file: place.path,
         known,
     })
+}
+
+fn flags(typed: &LoginArgs, kind: SourceKind) -> LoginFlags {
+    LoginFlags {
+        kind: Some(kind),
+        org_id: typed.org_id.clone(),
+        site: typed.site.clone(),
+        email: typed.email.clone(),
+        username: typed.username.clone(),
+        gateway: typed.gateway,
+        base_url: typed.base_url.clone().map(String::from),
+    }
+}
+
+fn table_of<'f>(file: &'f Loaded, name: &SourceName) -> Option<&'f SourceTable> {
+    let mut sources = file.tables.sources.0.iter();
+    let found = sources.find(|(typed, _)| typed.get_ref() == name.as_str());
+    found.map(|(_, table)| table)
+}
+
+/// Where the key goes: as typed, else where the source reads it, else into the keyring.
+fn credential(
+    typed: &LoginArgs,
+    known: Option<&SourceSettings>,
+    env: &Env,
+) -> Result<CredentialSpec, ResolveError> {
+    let configured = known.map(|known| &known.credential);
+    let store = typed.store.as_deref();
+    let store = store.map(|text| store_place(text, env)).transpose()?;
+    match (store, configured) {
+        // A configured path that leads to the same file stays as it is written.
+        (Some(CredentialSpec::File(path)), Some(CredentialSpec::File(known)))
+            if env.at_cwd(known) == path =>
+        {
+            Ok(CredentialSpec::File(known.clone()))
+        }
+        (Some(place), _) => Ok(place),
+        (None, None) => Ok(CredentialSpec::Keyring),
+        (None, Some(place @ (CredentialSpec::Keyring | CredentialSpec::File(_)))) => {
+            Ok(place.clone())
+        }
+        (None, Some(other)) => Err(ConfigError::new(format!(
+            "source `{}` takes its credential from {other}, where no key can be stored",
+            typed.name
+        ))
+        .hint("put the key there yourself, or use `--store keyring` or `--store file:PATH`")
+        .into()),
+    }
+}
+
+/// What `--store` names. Not read by clap, which quotes a wrong value: it may be the key.
+fn store_place(text: &str, env: &Env) -> Result<CredentialSpec, ResolveError> {
+    let place = credential_spec::store(text).and_then(|place| match place {
+        CredentialSpec::File(path) => {
+            credential_spec::absolute_file(&path, env).map(CredentialSpec::File)
+        }
+        place => Ok(place),
+    });
+    place.map_err(|refusal| {
+        let what = format!("`--store`: {}", refusal.what);
+        ResolveError::usage(what, refusal.hint.unwrap_or_default())
+    })
+}
+
+/// The paths that no key may be stored in, and what they are. A configured file may be the key file
+/// of other sources too (`is_configured`): then the key is replaced for all of them.
+fn taken(
+    file: &Loaded,
+    is_configured: bool,
+    config_file: &Path,
+    state_dir: &Path,
+    env: &Env,
+) -> Vec<(String, PathBuf)> {
+    let mut taken = vec![
+        ("the configuration file".to_owned(), config_file.to_owned()),
+        ("in the state folder".to_owned(), state_dir.to_owned()),
+    ];
+    if is_configured {
+        return taken;
+    }
+    for (other, table) in &file.tables.sources.0 {
+        let spec = table.credential.as_ref().map(|text| text.get_ref());
+        if let Some(Ok(CredentialSpec::File(path))) = spec.map(|text| credential_spec::parse(text))
+        {
+            let what = format!("the key file of source `{}`", other.get_ref());
+            taken.push((what, env.at_cwd(&path)));
+        }
+    }
+    taken
 }
 
 /// Asks for what is missing, where somebody can be asked.
@@ -164,3 +264,7 @@ fn alien_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
     .find(|(_, is_typed, belongs)| *is_typed && !belongs)
     .map(|(flag, _, _)| flag)
 }
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

@@ -17,6 +17,12 @@ What does it collect?
   4  datacenter-audit   the audit log of a Jira, Confluence or Bitbucket Data Center
 ";
 
+const SIGN_IN: &str = "\
+Sign in with
+  1  a personal access token
+  2  a user name and its password
+Sign in with [1]: ";
+
 /// Fills in what is missing. Whoever typed flags is asked only for what the source cannot do without; whoever typed
 /// none, for all of it.
 ///
@@ -93,11 +99,22 @@ fn datacenter(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io
         let question = "Address, such as https://jira.acme.example: ";
         typed.base_url = Some(ask::until(person, question, field::base_url)?);
     }
-    if asks_all && typed.username.is_none() {
-        let question = "User name (empty: it is a personal access token): ";
-        typed.username = ask::optional(person, question, field::username)?;
+    // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
+    if asks_all && typed.username.is_none() && ask::until(person, SIGN_IN, has_password)? {
+        let question = "User name: ";
+        typed.username = Some(ask::until(person, question, field::username)?);
     }
     Ok(())
+}
+
+fn has_password(answer: &str) -> Result<bool, Refusal> {
+    match answer {
+        "" | "1" => Ok(false),
+        "2" => Ok(true),
+        _ => Err(Refusal::new(
+            "answer 1 or 2; the token or password is asked for later",
+        )),
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +140,7 @@ mod tests {
         let mut person = Script::new(answers);
         complete(&mut typed, &mut person).unwrap();
         assert!(person.answers.is_empty(), "not asked: {:?}", person.answers);
-        (typed, person)
+        (*typed, person)
     }
 
     #[test]
@@ -139,9 +156,32 @@ mod tests {
             (Some("a.example"), None)
         );
         assert!(typed.gateway && person.seen.contains("not a site's host name"));
-        let (typed, _) = answered("dc", &["datacenter-audit", "http://x", "https://x", "ada"]);
+        let (typed, _) = answered(
+            "dc",
+            &["datacenter-audit", "http://x", "https://x", "2", "ada"],
+        );
         assert_eq!(typed.base_url.unwrap().as_str(), "https://x/");
         assert_eq!(typed.username.as_deref(), Some("ada"));
+    }
+
+    #[test]
+    fn a_token_of_a_data_center_is_never_taken_for_a_user_name() {
+        for answer in ["", "1"] {
+            let (typed, _) = answered("dc", &["4", "https://x", answer]);
+            assert_eq!(typed.username, None);
+        }
+        let (typed, person) = answered("dc", &["4", "https://x", "OTk4SECRET", "1"]);
+        assert_eq!(typed.username, None);
+        assert!(!person.seen.contains("SECRET"), "{}", person.seen);
+    }
+
+    #[test]
+    fn a_pasted_address_is_taken_for_its_site() {
+        let (typed, _) = answered("j", &["2", "https://A.example/jira/your-work", "", ""]);
+        assert_eq!(typed.site.as_deref(), Some("a.example"));
+        let page = "https://admin.atlassian.com/o/6f1b2c3d-0000-4000-8000-000000000000/overview";
+        let (typed, _) = answered("acme", &["1", page]);
+        assert_eq!(typed.org_id.as_deref(), Some(ORG_ID));
     }
 
     #[test]

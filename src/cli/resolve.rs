@@ -18,11 +18,12 @@ use crate::config::file::Loaded;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, LogoutRequest,
+    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, KeyPlace, LogoutRequest,
     SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::{CredentialSpec, Settings};
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
+use crate::credentials::StoreError;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Outside<'a> {
     /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
     /// the environment names a source.
     pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
+    /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
+    pub check_store: &'a dyn Fn(&KeyPlace<'_>) -> Result<(), StoreError>,
     /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
     pub person: &'a dyn Fn() -> Option<Box<dyn Ask>>,
 }
@@ -69,7 +72,7 @@ pub fn resolve(
         }
         Command::Auth { command } => match command {
             AuthCommand::Login(typed) => {
-                let request = login::request(typed, global, env, outside)?;
+                let request = login::request(*typed, global, env, outside)?;
                 Action::AuthLogin(Box::new(request))
             }
             AuthCommand::Status => {
@@ -146,39 +149,47 @@ fn against_source(
     })
 }
 
+/// What a logout of `name` removes. A key may be left of a source that is configured no more, and of
+/// a configuration that cannot be read: then it is looked for in the keyring.
 fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Action {
-    Action::AuthLogout(LogoutRequest {
-        otherwise: without_entry(&name, global, env, outside),
+    let mut request = LogoutRequest {
         name,
-    })
+        credential: CredentialSpec::Keyring,
+        also_read_by: Vec::new(),
+        otherwise: None,
+    };
+    let Some(settings) = configured(global, env, outside) else {
+        return Action::AuthLogout(request);
+    };
+    let name = request.name.clone();
+    match check::select(&settings, std::slice::from_ref(&name)) {
+        Err(unknown) => request.otherwise = Some(unknown),
+        Ok(found) => match found.into_iter().next().map(|source| source.credential) {
+            None | Some(CredentialSpec::Keyring) => {}
+            Some(file @ CredentialSpec::File(_)) => {
+                let others = settings.sources.iter();
+                let others = others.filter(|other| other.name != name && other.credential == file);
+                request.also_read_by = others.map(|other| other.name.clone()).collect();
+                request.credential = file;
+            }
+            Some(place) => {
+                let what = format!("source `{name}` keeps its key in {place}, not in the keyring");
+                let error = ConfigError::new(what).hint("remove it there");
+                request.otherwise = Some(error);
+            }
+        },
+    }
+    Action::AuthLogout(request)
 }
 
-/// What is wrong with a logout of `name`, should the keyring hold no key of it. A key may be left of a source that is
-/// configured no more, and of a configuration that cannot be read.
-fn without_entry(
-    name: &SourceName,
-    global: &GlobalArgs,
-    env: &Env,
-    outside: &Outside<'_>,
-) -> Option<ConfigError> {
+/// The settings of the configuration file, if it can be read and names a source.
+fn configured(global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Option<Settings> {
     let file = load(global, env, outside).ok()?;
     if file.tables.sources.0.is_empty() {
         return None;
     }
     let state_dir = places::state_dir(global.state_dir.as_deref(), env).ok()?;
-    let settings = check::settings(&file, env, state_dir).ok()?;
-    match check::select(&settings, std::slice::from_ref(name)) {
-        Err(unknown) => Some(unknown),
-        Ok(found) => match &found.first()?.credential {
-            CredentialSpec::Keyring => None,
-            place => Some(
-                ConfigError::new(format!(
-                    "source `{name}` keeps its key in {place}, not in the keyring"
-                ))
-                .hint("remove it there"),
-            ),
-        },
-    }
+    check::settings(&file, env, state_dir).ok()
 }
 
 /// A pull of the sources `typed`, again and again.
@@ -286,4 +297,4 @@ fn sandbox(typed: &SandboxArgs) -> SandboxRequest {
 
 #[cfg(test)]
 #[path = "resolve_tests.rs"]
-mod tests;
+pub(super) mod tests;

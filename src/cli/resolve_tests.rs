@@ -4,15 +4,13 @@ use std::ffi::OsString;
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::config::ask::Ask;
-use crate::config::ask::script::Script;
 use crate::config::request::{ConvertRequest, Input, LoginRequest, PullRequest, RawLines};
 use crate::config::settings::{CredentialSpec, Format, OutputPath, SiteTarget, Target};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
 
-const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = '6f1b2c3d-0000-4000-8000-000000000000'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
+pub(in crate::cli) const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = '6f1b2c3d-0000-4000-8000-000000000000'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
 
 /// Resolves `line` with `file` as the content of every configuration file.
 fn run_in(
@@ -35,16 +33,17 @@ fn run_in(
         &Outside {
             read: &read,
             in_keyring: &in_keyring,
+            check_store: &|_| Ok(()),
             person: &|| None,
         },
     )
 }
 
-fn home() -> Env {
+pub(in crate::cli) fn home() -> Env {
     Env::with([("HOME", "/h")], "/w")
 }
 
-fn run(line: &str, file: Option<&str>) -> Result<Action, ResolveError> {
+pub(in crate::cli) fn run(line: &str, file: Option<&str>) -> Result<Action, ResolveError> {
     run_in(line, file, &home(), &[])
 }
 
@@ -55,14 +54,14 @@ fn pull(line: &str, file: Option<&str>) -> PullRequest {
     }
 }
 
-fn login(line: &str, file: Option<&str>) -> LoginRequest {
+pub(in crate::cli) fn login(line: &str, file: Option<&str>) -> LoginRequest {
     match run(line, file) {
         Ok(Action::AuthLogin(request)) => *request,
         other => panic!("{line}: {other:?}"),
     }
 }
 
-fn refuse(line: &str, file: Option<&str>) -> ResolveError {
+pub(in crate::cli) fn refuse(line: &str, file: Option<&str>) -> ResolveError {
     run(line, file).map(|_| line).unwrap_err()
 }
 
@@ -333,75 +332,4 @@ fn a_terminal_cannot_show_what_convert_packs() {
     let packed = "atlaudit convert --compression gzip";
     assert!(run_in(packed, None, &env, &[]).is_err());
     assert!(run_in("atlaudit convert --compression gzip -o x", None, &env, &[]).is_ok());
-}
-
-/// Resolves a login at a terminal where these answers are given.
-fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginRequest, ResolveError> {
-    let mut env = home();
-    env.stdin_is_terminal = true;
-    let args = parse(line.split(' ').map(OsString::from)).unwrap();
-    let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
-    let read = |_: &Path| Ok(FILE.to_owned());
-    let person = || Some(Box::new(Script::new(answers)) as Box<dyn Ask>);
-    let outside = Outside {
-        read: &read,
-        in_keyring: &Vec::new,
-        person: &person,
-    };
-    match resolve(args, &env, now, &outside)? {
-        Action::AuthLogin(request) => Ok(*request),
-        other => panic!("{line}: {other:?}"),
-    }
-}
-
-#[test]
-fn a_person_at_a_terminal_is_asked_for_a_new_source_only() {
-    let asked = login_at_terminal("atlaudit auth login new", &["2", "b.example", "", "y"]);
-    let asked = asked.unwrap();
-    assert!(asked.known.is_none() && asked.source.target.is_through_gateway());
-    assert_eq!(asked.source.target.site().as_deref(), Some("b.example"));
-    // For one that is known there is nothing to ask but the key.
-    let known = login_at_terminal(
-        "atlaudit auth login j --email a@b.c --expires-on 2027-06-30",
-        &[],
-    );
-    let known = known.unwrap();
-    assert_eq!(known.expires_on.unwrap().to_string(), "2027-06-30");
-    assert_ne!(known.known.unwrap().target, known.source.target);
-    // Whoever pipes the key in is a program, though its terminal is there.
-    let error = login_at_terminal(
-        "atlaudit auth login new --type jira-audit --with-key",
-        &["x"],
-    );
-    assert!(error.unwrap_err().hint().unwrap().contains("--site"));
-    let gone = login_at_terminal("atlaudit auth login new", &[]).unwrap_err();
-    assert_eq!(gone.exit(), Exit::Usage);
-    assert!(gone.hint().unwrap().contains("--help"));
-}
-
-#[test]
-fn a_known_source_collects_from_where_it_did() {
-    for line in [
-        "atlaudit auth login acme --org-id 00000000-0000-4000-8000-000000000000",
-        "atlaudit auth login j --site b.example",
-    ] {
-        let error = refuse(line, Some(FILE));
-        assert_eq!(error.exit(), Exit::Usage, "{line}");
-        assert!(error.hint().unwrap().contains("another name"), "{line}");
-    }
-    assert!(
-        run(
-            "atlaudit auth login acme --org-id 6f1b2c3d-0000-4000-8000-000000000000",
-            Some(FILE)
-        )
-        .is_ok()
-    );
-    let moved = login(
-        "atlaudit auth login acme --base-url https://gov.example",
-        Some(FILE),
-    );
-    assert_eq!(
-        moved.source.target.base_url().as_str(),
-        "https://gov.example/"
-    );
 }

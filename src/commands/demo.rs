@@ -96,13 +96,19 @@ pub async fn start(options: Options) -> Result<Sandbox, AppError> {
     let port = options.port;
     Sandbox::start(options).await.map_err(|error| {
         // Only a port that was asked for can be the wrong one.
-        let exit = match port {
-            0 => Exit::Unexpected,
-            _ => Exit::Usage,
+        let (exit, hint) = match port {
+            0 => (
+                Exit::Output,
+                "look at the limits of this user, and at the loopback interface",
+            ),
+            _ => (
+                Exit::Usage,
+                "`--port 0` takes a free port, `--port N` another one",
+            ),
         };
         AppError::new(exit, format!("cannot listen on 127.0.0.1:{port}"))
+            .hint(hint)
             .because(&error)
-            .hint("`--port 0` takes a free port, `--port N` another one")
     })
 }
 

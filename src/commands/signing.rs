@@ -32,7 +32,7 @@ fn open(
         true => Some(password(path, env, person)?),
         false => {
             // Whoever can read it can sign.
-            credentials::private_file(path).map_err(refused)?;
+            credentials::private_file(path, "check the path").map_err(refused)?;
             None
         }
     };
@@ -122,7 +122,7 @@ mod tests {
         let env = Env::default();
         assert_eq!(opened(PLAIN, 0o600, &env).unwrap().id(), "AF2E88F15C6A2115");
         let error = opened(PLAIN, 0o644, &env).unwrap_err();
-        assert!(error.text().contains("others can reach it"), "{error:?}");
+        assert!(error.text().contains("others can read it"), "{error:?}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -64,13 +65,18 @@ fn listening(
     match listen() {
         // On a thread of its own: a standard error that nobody reads may hold all others.
         Ok((runtime, signals)) => {
-            std::thread::spawn(move || runtime.block_on(tell(signals, &sender)));
+            let work = move || runtime.block_on(tell(signals, &sender));
+            if let Err(error) = thread::Builder::new().spawn(work) {
+                warn_of_deafness(&error);
+            }
         }
-        Err(error) => {
-            tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
-        }
+        Err(error) => warn_of_deafness(&error),
     }
     receiver
+}
+
+fn warn_of_deafness(error: &io::Error) {
+    tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
 }
 
 fn ends() -> io::Result<Vec<Signal>> {

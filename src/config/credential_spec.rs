@@ -1,8 +1,9 @@
 //! Owns the reading of `credential = "..."`. Text that names no known place is never quoted back:
 //! it may be the secret itself, pasted where its place belongs.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
+use crate::config::env::Env;
 use crate::config::error::Refusal;
 use crate::config::field;
 use crate::config::settings::CredentialSpec;
@@ -29,6 +30,54 @@ pub fn parse(text: &str) -> Result<CredentialSpec, Refusal> {
         "command" => command(rest).map(CredentialSpec::Command),
         "systemd" => unit_credential(rest).map(CredentialSpec::Systemd),
         _ => Err(unknown()),
+    }
+}
+
+/// Reads `--store`: a place that a key can be stored in. A `~` at the start of a path stays; see
+/// [`absolute_file`].
+pub fn store(text: &str) -> Result<CredentialSpec, Refusal> {
+    const PLACES: &str =
+        "use `keyring` or `file:PATH`, such as `file:~/.config/atlaudit/keys/acme`";
+    let text = text.trim();
+    if text == "keyring" {
+        return Ok(CredentialSpec::Keyring);
+    }
+    let path = text.strip_prefix("file:").map(str::trim);
+    match path.filter(|path| !path.is_empty() && !path.contains(char::is_control)) {
+        Some(path) if path.ends_with('/') => {
+            Err(Refusal::new("names a folder").hint("name the file too: `file:FOLDER/NAME`"))
+        }
+        Some(path) if !path.split(['=', ':', '/']).any(field::looks_like_key) => {
+            Ok(CredentialSpec::File(PathBuf::from(path)))
+        }
+        _ => Err(Refusal::new(
+            "names no place that a key can be stored in (its text is not shown, in case it is the key)",
+        )
+        .hint(PLACES)),
+    }
+}
+
+/// The path of a file to store a key in, as a configuration may name it: absolute, `~/` replaced.
+pub fn absolute_file(path: &Path, env: &Env) -> Result<PathBuf, Refusal> {
+    let whole = "write the whole path";
+    let path = match path.strip_prefix("~") {
+        Ok(rest) => match env.absolute("HOME") {
+            Some(home) => home.join(rest),
+            None => return Err(Refusal::new("`~`: HOME is not set").hint(whole)),
+        },
+        Err(_) if path.to_string_lossy().starts_with('~') => {
+            return Err(
+                Refusal::new("only `~/` is replaced, not the home of a named user").hint(whole),
+            );
+        }
+        // Without `.` and doubled slashes.
+        Err(_) => env.at_cwd(path).components().collect(),
+    };
+    let spec = CredentialSpec::File(path.clone());
+    match parse(&spec.to_string()) {
+        Ok(read) if read == spec && path.is_absolute() => Ok(path),
+        _ => Err(Refusal::new("not a path that the configuration can hold")
+            .hint("use a path of plain text, without a key in it")),
     }
 }
 
@@ -92,6 +141,38 @@ mod tests {
         for (text, want) in cases {
             assert_eq!(parse(text), Ok(want), "{text}");
         }
+    }
+
+    #[test]
+    fn places_to_store_a_key_in() {
+        let file = |path: &str| CredentialSpec::File(path.into());
+        assert_eq!(store("keyring"), Ok(CredentialSpec::Keyring));
+        assert_eq!(store(" file: ~/k/acme "), Ok(file("~/k/acme")));
+        for bad in [
+            "",
+            "file:",
+            "file:k/",
+            "env:K",
+            "~/k",
+            "ATATT3xSECRET",
+            "file:/k/ATATT3xSECRET",
+            "file:a\nb",
+        ] {
+            let refusal = store(bad).unwrap_err();
+            assert!(!refusal.to_string().contains("SECRET"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_file_to_store_a_key_in_is_found_from_everywhere() {
+        let env = Env::with([("HOME", "/h")], "/w");
+        let at = |path: &str, env: &Env| absolute_file(Path::new(path), env);
+        assert_eq!(at("~/k/acme", &env), Ok("/h/k/acme".into()));
+        assert_eq!(at("./k//acme", &env), Ok("/w/k/acme".into()));
+        assert_eq!(at("/k/a b", &env), Ok("/k/a b".into()));
+        assert!(at("~ada/k", &env).is_err());
+        assert!(at("~/k", &Env::with::<&str, &str>([], "/w")).is_err());
+        assert!(at("k", &Env::default()).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use toml_edit::{Date, Datetime, DocumentMut, InlineTable, Item, Table, TableLike
 
 use crate::config::error::Refusal;
 use crate::config::file::Loaded;
-use crate::config::settings::{SourceSettings, Target};
+use crate::config::settings::{CredentialSpec, SourceSettings, Target};
 use crate::model::name::SourceName;
 
 /// What a key is set to.
@@ -36,6 +36,10 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, Setting)> {
         Target::Datacenter { username, .. } => {
             keys.extend(username.as_deref().map(|name| ("username", text(name))));
         }
+    }
+    if source.credential != CredentialSpec::Keyring {
+        let spec = Setting::Text(source.credential.to_string());
+        keys.push(("credential", spec));
     }
     if !source.target.has_default_base_url() {
         keys.push(("base_url", text(source.target.base_url().as_str())));

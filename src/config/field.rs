@@ -79,7 +79,10 @@ pub fn org_id(text: &str) -> Result<String, Refusal> {
 
 /// The same as a person gives it: every id that is known is a UUID, and a slip of the hand is told at once.
 pub fn org_uuid(text: &str) -> Result<String, Refusal> {
-    let id = org_id(text)?;
+    // The address of a page of admin.atlassian.com, as it is pasted.
+    let pasted = text.split_once("/o/").map(|(_, rest)| rest);
+    let id = pasted.and_then(|rest| rest.split(['/', '?', '#']).next());
+    let id = org_id(id.unwrap_or(text))?;
     let groups: Vec<&str> = id.split('-').collect();
     let is_hex = |group: &&str| group.bytes().all(|b| b.is_ascii_hexdigit());
     let lengths = groups.iter().map(|group| group.len());
@@ -141,18 +144,34 @@ pub fn cloud_id(text: &str) -> Result<String, Refusal> {
     Ok(id.to_owned())
 }
 
-/// A site's bare host name; `https://` before and `/` after it are taken off.
+/// Hosts whose pages are pasted by mistake: they serve every customer.
+const NOT_SITES: [&str; 4] = [
+    "admin.atlassian.com",
+    "api.atlassian.com",
+    "home.atlassian.com",
+    "id.atlassian.com",
+];
+
+/// A site's bare host name, also out of the address of one of its pages.
 pub fn site(text: &str) -> Result<String, Refusal> {
-    let bare = text.trim().trim_end_matches('/');
-    let host = bare
-        .strip_prefix("https://")
-        .unwrap_or(bare)
-        .to_ascii_lowercase();
+    let bare = text.trim().to_ascii_lowercase();
+    let schemes = ["https://", "http://"].iter();
+    let bare = schemes.fold(bare.as_str(), |rest, scheme| {
+        rest.strip_prefix(scheme).unwrap_or(rest)
+    });
+    let host = bare.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.strip_suffix(":443").unwrap_or(host).to_owned();
     let label =
         |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     if host.len() > 253 || !host.contains('.') || !host.split('.').all(label) {
         return Err(
             Refusal::new("not a site's host name").hint("write it like `acme.atlassian.net`")
+        );
+    }
+    if NOT_SITES.contains(&host.as_str()) {
+        return Err(
+            Refusal::new("an address that Atlassian uses for all customers, not a site's")
+                .hint("write it like `acme.atlassian.net`"),
         );
     }
     Ok(host)

@@ -83,22 +83,43 @@ fn email_addresses() {
 }
 
 #[test]
+fn an_organization_is_found_in_a_pasted_address() {
+    const ID: &str = "6f1b2c3d-0000-4000-8000-000000000000";
+    for tail in ["", "/", "/users?x=/o/1", "#top"] {
+        let pasted = format!(" https://admin.atlassian.com/o/{ID}{tail} ");
+        assert_eq!(org_uuid(&pasted).as_deref(), Ok(ID), "{tail}");
+    }
+    for bad in [
+        "https://admin.atlassian.com/o/",
+        "https://admin.atlassian.com",
+        "/o//o/",
+    ] {
+        assert!(org_uuid(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn sites_become_bare_hosts() {
     for same in [
         "acme.atlassian.net",
         "https://ACME.atlassian.net/",
         " acme.atlassian.net ",
+        "https://acme.atlassian.net/jira/software/projects/A?x=1#y",
+        "http://acme.atlassian.net",
+        "acme.atlassian.net/wiki",
+        "https://acme.atlassian.net:443/",
     ] {
         assert_eq!(site(same).as_deref(), Ok("acme.atlassian.net"), "{same}");
     }
     for bad in [
         "",
         "acme",
-        "http://acme.atlassian.net",
-        "acme.atlassian.net/jira",
         "a..b",
-        "a.net:443",
+        "a.net:8443",
         "u@a.net",
+        "https://u:p@a.net/",
+        "https:///x",
+        "https://admin.atlassian.com/o/6f1b2c3d-0000-4000-8000-000000000000/users",
     ] {
         assert!(site(bad).is_err(), "{bad}");
     }

@@ -9,7 +9,7 @@ use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
-use crate::config::settings::{Format, OutputSettings, Settings, SourceSettings};
+use crate::config::settings::{CredentialSpec, Format, OutputSettings, Settings, SourceSettings};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 
@@ -137,8 +137,25 @@ pub struct StatusRequest {
 pub struct LogoutRequest {
     /// The source.
     pub name: SourceName,
+    /// Where its key is stored: the keyring, or the file that the configuration names.
+    pub credential: CredentialSpec,
+    /// Other sources that read the same file.
+    pub also_read_by: Vec<SourceName>,
     /// What is said where the keyring holds no key of it, by what the configuration says.
     pub otherwise: Option<ConfigError>,
+}
+
+/// Where `auth login` is about to store a key.
+#[derive(Debug)]
+pub struct KeyPlace<'a> {
+    /// The source that the key is for.
+    pub name: &'a SourceName,
+    /// The keyring or a file.
+    pub credential: &'a CredentialSpec,
+    /// Whether the configuration already says so: then a file may hold the key to replace.
+    pub is_configured: bool,
+    /// Paths that are used for something else, each with what for. A folder stands for all in it.
+    pub taken: Vec<(String, PathBuf)>,
 }
 
 /// A window that neither reads nor moves a checkpoint.
@@ -249,7 +266,7 @@ pub struct LoginRequest {
     pub expires_on: Option<NaiveDate>,
     /// The source as the configuration has it, if it has it.
     pub known: Option<SourceSettings>,
-    /// The source, configured or new, with the flags applied.
+    /// The source, configured or new, with the flags applied. Its `credential` is where the key goes.
     pub source: SourceSettings,
 }
 

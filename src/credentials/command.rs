@@ -1,14 +1,21 @@
-//! Owns secrets that a program prints, such as a password manager's. No shell is involved.
+//! Reads secrets that a program prints, such as a password manager's. No shell is involved.
+//!
+//! The secret is complete when the program ends, even if it leaves a child (such as an agent) that
+//! holds its output open. That child is not killed: the next run of the program may need it.
 
+use std::future;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use secrecy::SecretString;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 use crate::config::error::Refusal;
+use crate::model::open_files;
 use crate::model::text::printable;
 
 /// How long the program may take: it asks a local agent or a server, nobody types.
@@ -28,10 +35,10 @@ pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretStri
     let refuse =
         |what: String, hint: &str| Refusal::new(format!("command `{shown}`: {what}")).hint(hint);
     let mut child = start(words).map_err(|error| {
-        refuse(
-            format!("cannot be started: {error}"),
-            "write the program's whole path; arguments are split at blanks, there is no shell",
-        )
+        let usual =
+            "write the program's whole path; arguments are split at blanks, there is no shell";
+        let hint = open_files::hint(&error).unwrap_or(usual);
+        refuse(format!("cannot be started: {error}"), hint)
     })?;
     let (status, stdout, stderr) = match tokio::time::timeout(limit, finish(&mut child)).await {
         Ok(Ok(ended)) => ended,
@@ -82,24 +89,106 @@ fn start(words: &[String]) -> io::Result<Child> {
         .spawn()
 }
 
-/// Reads both pipes while the program runs: one left full would stop it.
+/// Reads both pipes while the program runs, because a full pipe would block it.
 async fn finish(child: &mut Child) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr, status) = tokio::join!(drain(stdout), drain(stderr), child.wait());
-    Ok((status?, stdout?, stderr?))
+    let mut stdout = PipeReader::new(child.stdout.take());
+    let mut stderr = PipeReader::new(child.stderr.take());
+    let status = {
+        let read = async {
+            tokio::join!(stdout.read_to_end(), stderr.read_to_end());
+            // Closed pipes do not end the program.
+            future::pending::<()>().await;
+        };
+        tokio::select! {
+            status = child.wait() => status?,
+            () = read => return Err(io::ErrorKind::Other.into()),
+        }
+    };
+    Ok((status, stdout.finish()?, stderr.finish()?))
 }
 
-/// Keeps the first bytes, one more than allowed at most; the rest is read and dropped.
-async fn drain(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut kept = Vec::new();
-    if let Some(mut pipe) = pipe {
-        (&mut pipe)
-            .take(MOST_BYTES + 1)
-            .read_to_end(&mut kept)
-            .await?;
-        tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+/// A pipe that gives up its descriptor, to be read without the runtime.
+trait ChildPipe: AsyncRead + Unpin {
+    fn into_fd(self) -> io::Result<OwnedFd>;
+}
+
+impl ChildPipe for ChildStdout {
+    fn into_fd(self) -> io::Result<OwnedFd> {
+        self.into_owned_fd()
     }
-    Ok(kept)
+}
+
+impl ChildPipe for ChildStderr {
+    fn into_fd(self) -> io::Result<OwnedFd> {
+        self.into_owned_fd()
+    }
+}
+
+/// Keeps the first bytes of a pipe, one more than allowed at most. The rest is read and dropped.
+struct PipeReader<P> {
+    /// Taken at the end of the pipe.
+    pipe: Option<P>,
+    kept: Vec<u8>,
+    failure: Option<io::Error>,
+}
+
+impl<P: ChildPipe> PipeReader<P> {
+    fn new(pipe: Option<P>) -> Self {
+        PipeReader {
+            pipe,
+            kept: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Reads until every writer has closed the pipe. May be dropped at any await without losing a byte.
+    async fn read_to_end(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer).await {
+                Ok(0) => self.pipe = None,
+                Ok(length) => self.keep(&buffer[..length]),
+                Err(error) => {
+                    self.failure = Some(error);
+                    self.pipe = None;
+                }
+            }
+        }
+    }
+
+    /// Adds what the program wrote just before it ended, without waiting: the kernel already holds
+    /// all of it, while a child of the program may keep the pipe open for hours. The runtime is not
+    /// asked, because it may not know yet that there is something to read.
+    fn finish(mut self) -> io::Result<Vec<u8>> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        if let Some(pipe) = self.pipe.take() {
+            let pipe = pipe.into_fd()?;
+            fcntl_setfl(&pipe, fcntl_getfl(&pipe)? | OFlags::NONBLOCK)?;
+            let mut buffer = [0; 4096];
+            // Bounded: a child that writes without end would otherwise hold us here.
+            while !self.is_full() {
+                match rustix::io::read(&pipe, &mut buffer) {
+                    Ok(0) => break,
+                    Ok(length) => self.keep(&buffer[..length]),
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(rustix::io::Errno::AGAIN) => break,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(self.kept)
+    }
+
+    fn is_full(&self) -> bool {
+        self.kept.len() as u64 > MOST_BYTES
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = (MOST_BYTES as usize + 1).saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +228,40 @@ mod tests {
         let refusal = read(&words, Duration::from_millis(50)).await.unwrap_err();
         assert!(refusal.what.contains("no answer within 50ms"), "{refusal}");
         assert!(start.elapsed() < Duration::from_secs(2));
+    }
+
+    #[tokio::test]
+    async fn a_child_that_holds_the_output_does_not_delay_the_secret() {
+        let start = std::time::Instant::now();
+        for script in [
+            "echo SECRET; sleep 20 &",
+            "echo SECRET; yes >&2 & sleep 0.1",
+            "echo SECRET >&1; (sleep 20; echo LATER) &",
+        ] {
+            let found = run(&["sh", "-c", script]).await.unwrap();
+            assert_eq!(found.expose_secret(), "SECRET", "{script}");
+        }
+        assert!(start.elapsed() < Duration::from_secs(5));
+        let refusal = run(&["sh", "-c", "echo locked >&2; sleep 20 & exit 3"])
+            .await
+            .unwrap_err();
+        assert!(refusal.what.ends_with("(exit status: 3): locked"));
+    }
+
+    #[tokio::test]
+    async fn the_last_bytes_before_the_end_are_read() {
+        for _ in 0..50 {
+            let found = run(&["sh", "-c", "sleep 1 & printf '%04000d' 7"]).await;
+            assert_eq!(found.unwrap().expose_secret().len(), 4000);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_closes_its_output_is_waited_for() {
+        let refusal = run(&["sh", "-c", "exec >&- 2>&-; sleep 0.2; exit 4"])
+            .await
+            .unwrap_err();
+        assert!(refusal.what.contains("exit status: 4"), "{refusal}");
     }
 
     #[tokio::test]

@@ -1,37 +1,41 @@
-//! Owns secrets in files: small, regular, and nobody's business but their owner's.
+//! Reads secrets from files: small and regular ones, which nobody but their owner can read, or which
+//! a container platform guards.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
 use secrecy::SecretString;
 
 use crate::config::error::Refusal;
+use crate::model::open_files;
 
 /// The most that a file with a secret may hold: more is another file, named by mistake.
 const MOST_BYTES: u64 = 64 * 1024;
 
-/// The content of the file at `path`, if others cannot read it.
-pub fn read(path: &Path) -> Result<SecretString, Refusal> {
-    let file = open(path)?;
+/// The content of the file at `path`, unless others can read it. `if_missing` says what to do when
+/// there is no such file.
+pub fn read(path: &Path, if_missing: &str) -> Result<SecretString, Refusal> {
+    let file = open(path, if_missing)?;
     refuse_open_to_others(&file, path)?;
     content(file, path)
 }
 
 /// The content of a file that something else guards.
 pub fn read_guarded(path: &Path) -> Result<SecretString, Refusal> {
-    content(open(path)?, path)
+    content(open(path, "check the path")?, path)
 }
 
 /// Links are followed: container platforms mount secrets as links. What they lead to is checked.
-fn open(path: &Path) -> Result<File, Refusal> {
+fn open(path: &Path, if_missing: &str) -> Result<File, Refusal> {
     let cannot = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => "write the key into that file, and `chmod 600` it",
+            io::ErrorKind::NotFound => if_missing,
             io::ErrorKind::PermissionDenied => {
                 "the file has to belong to the user that runs atlaudit"
             }
-            _ => "check the path in `credential`",
+            _ => open_files::hint(&error).unwrap_or("check the path in `credential`"),
         };
         Refusal::new(format!("file {}: {error}", path.display())).hint(hint)
     };
@@ -50,27 +54,90 @@ fn open(path: &Path) -> Result<File, Refusal> {
     }
 }
 
-#[cfg(unix)]
+/// Refuses a file that others can read or change, with a hint that this user can follow.
 fn refuse_open_to_others(file: &File, path: &Path) -> Result<(), Refusal> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::MetadataExt as _;
 
-    let shown = path.display();
-    let metadata = file
-        .metadata()
-        .map_err(|error| Refusal::new(format!("file {shown}: {error}")))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(Refusal::new(format!(
-            "file {shown}: others can reach it (mode {mode:04o})"
-        ))
-        .hint(format!("chmod 600 {shown}")));
+    let cannot = |error: io::Error| Refusal::new(format!("file {}: {error}", path.display()));
+    let facts = file.metadata().map_err(cannot)?;
+    let mount = rustix::fs::fstatvfs(file).map_err(|error| cannot(error.into()))?;
+    FileAccess {
+        mode: facts.mode() & 0o777,
+        owner: facts.uid(),
+        user: rustix::process::geteuid().as_raw(),
+        is_mounted_read_only: mount.f_flag.contains(StatVfsMountFlags::RDONLY),
     }
-    Ok(())
+    .check(path)
 }
 
-#[cfg(not(unix))]
-fn refuse_open_to_others(_: &File, _: &Path) -> Result<(), Refusal> {
-    Ok(())
+/// What decides who can read or change a file.
+#[derive(Debug, Clone, Copy)]
+struct FileAccess {
+    mode: u32,
+    owner: u32,
+    /// The user that this process runs as.
+    user: u32,
+    /// On this mount, whatever other mounts of the same file system allow.
+    is_mounted_read_only: bool,
+}
+
+impl FileAccess {
+    /// Accepts a file that only its owner can reach, and secrets as container platforms mount them,
+    /// where the user that reads them can change neither owner nor mode:
+    ///
+    /// - Kubernetes with `fsGroup`: owner root, mode 0440 (0644 by default, or `defaultMode`), on a
+    ///   read-only mount (kubernetes.io/docs/concepts/configuration/secret).
+    /// - Docker and Podman: owner root, mode 0444, on a read-only mount
+    ///   (docs.docker.com/engine/swarm/secrets).
+    /// - A file that root lets one group read, as `install -o root -g atlaudit -m 640` makes it.
+    ///
+    /// On a read-only mount the container is the boundary: whoever is in it runs this program.
+    /// Elsewhere, root could have used mode 0600, so that only the group is accepted, and not for
+    /// root itself, to whom no group needs to lend a file.
+    fn check(self, path: &Path) -> Result<(), Refusal> {
+        let others = self.mode & 0o077;
+        let is_of_root = self.owner == 0;
+        let is_lent_to_group = others == 0o040 && self.user != 0;
+        let is_mounted_secret = others & 0o022 == 0 && self.is_mounted_read_only;
+        if others == 0 || (is_of_root && (is_lent_to_group || is_mounted_secret)) {
+            return Ok(());
+        }
+        let what = format!(
+            "file {}: others can {} it (mode {:04o}, owner {})",
+            path.display(),
+            if others & 0o022 == 0 {
+                "read"
+            } else {
+                "change"
+            },
+            self.mode,
+            self.owner,
+        );
+        Err(Refusal::new(what).hint(self.remedy(path)))
+    }
+
+    fn remedy(self, path: &Path) -> String {
+        let (user, shown) = (self.user, shell_word(path));
+        if self.is_mounted_read_only {
+            return format!(
+                "this mount is read-only, so set it where the file comes from: owner root and mode 0440 (Kubernetes: `defaultMode: 0440` with `fsGroup`; Docker: `mode: 0440`), or owner {user} and mode 0400"
+            );
+        }
+        match self.owner == user || user == 0 {
+            true => format!("chmod 600 {shown}"),
+            false => format!("as root: chown {user} {shown} && chmod 600 {shown}"),
+        }
+    }
+}
+
+/// A path as a shell takes it.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%=:,".contains(c);
+    match text.chars().all(is_plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
 }
 
 fn content(file: File, path: &Path) -> Result<SecretString, Refusal> {
@@ -114,19 +181,20 @@ mod tests {
     fn a_private_file_is_read() {
         for mode in [0o600, 0o400] {
             let (_folder, path) = keep(b"SECRET\n", mode);
-            assert_eq!(read(&path).unwrap().expose_secret(), "SECRET\n");
+            assert_eq!(read(&path, "").unwrap().expose_secret(), "SECRET\n");
         }
     }
 
     #[test]
     fn a_file_that_others_can_reach_is_refused() {
-        for mode in [0o640, 0o604, 0o644, 0o610] {
+        for mode in [0o640, 0o604, 0o644, 0o620, 0o666] {
             let (_folder, path) = keep(b"SECRET", mode);
-            let refusal = read(&path).unwrap_err();
-            assert!(
-                refusal.what.contains(&format!("mode {mode:04o}")),
-                "{refusal}"
-            );
+            let refusal = read(&path, "").unwrap_err();
+            let expected = match mode & 0o022 {
+                0 => format!("others can read it (mode {mode:04o}"),
+                _ => format!("others can change it (mode {mode:04o}"),
+            };
+            assert!(refusal.what.contains(&expected), "{refusal}");
             assert!(
                 refusal.hint.as_ref().unwrap().starts_with("chmod 600 "),
                 "{refusal}"
@@ -136,29 +204,99 @@ mod tests {
         }
     }
 
+    const ROOT: u32 = 0;
+    const WE: u32 = 1000;
+    const OTHER: u32 = 2000;
+
+    fn refusal(mode: u32, owner: u32, user: u32, is_mounted_read_only: bool) -> Option<Refusal> {
+        let access = FileAccess {
+            mode,
+            owner,
+            user,
+            is_mounted_read_only,
+        };
+        access.check(Path::new("/run/keys/acme")).err()
+    }
+
+    #[test]
+    fn a_private_file_is_accepted_from_every_owner_and_mount() {
+        for mode in [0o600, 0o400, 0o700] {
+            for (owner, user, read_only) in
+                [(WE, WE, false), (ROOT, ROOT, true), (OTHER, ROOT, false)]
+            {
+                assert_eq!(refusal(mode, owner, user, read_only), None, "{mode:o}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_of_container_platforms_are_accepted() {
+        // Kubernetes with fsGroup, and by default.
+        for mode in [0o440, 0o640, 0o644, 0o444, 0o755] {
+            assert_eq!(refusal(mode, ROOT, WE, true), None, "{mode:o}");
+            // A container that runs as root.
+            assert_eq!(refusal(mode, ROOT, ROOT, true), None, "{mode:o}");
+        }
+        // Root lends it to a group.
+        assert_eq!(refusal(0o440, ROOT, WE, false), None);
+        assert_eq!(refusal(0o640, ROOT, WE, false), None);
+    }
+
+    #[test]
+    fn other_files_that_others_can_reach_are_refused_with_a_hint_that_can_be_followed() {
+        let chmod = "chmod 600 /run/keys/acme";
+        let chown = "as root: chown 1000 /run/keys/acme && chmod 600 /run/keys/acme";
+        let source = "where the file comes from";
+        for (mode, owner, user, read_only, hint) in [
+            (0o640, WE, WE, false, chmod),
+            (0o644, WE, WE, false, chmod),
+            (0o440, ROOT, ROOT, false, chmod),
+            (0o644, OTHER, ROOT, false, chmod),
+            (0o444, ROOT, WE, false, chown),
+            (0o450, ROOT, WE, false, chown),
+            (0o660, ROOT, WE, false, chown),
+            (0o440, OTHER, WE, false, chown),
+            (0o444, OTHER, WE, true, source),
+            (0o440, WE, WE, true, source),
+            (0o664, ROOT, WE, true, source),
+            (0o446, ROOT, ROOT, true, source),
+        ] {
+            let found = refusal(mode, owner, user, read_only).unwrap();
+            let text = found.hint.unwrap();
+            assert!(text.contains(hint), "{mode:o} {owner} {user}: {text}");
+            assert_eq!(text.starts_with("chmod"), hint == chmod, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_hint_is_one_word_for_the_shell() {
+        assert_eq!(shell_word(Path::new("/a/b-1.x")), "/a/b-1.x");
+        assert_eq!(shell_word(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+
     #[test]
     fn only_small_regular_text_files_are_read() {
         let (folder, path) = keep(&vec![b'x'; 64 * 1024 + 1], 0o600);
-        assert!(read(&path).unwrap_err().what.contains("64 KiB"));
+        assert!(read(&path, "").unwrap_err().what.contains("64 KiB"));
         assert!(
-            read(folder.path())
+            read(folder.path(), "")
                 .unwrap_err()
                 .what
                 .contains("not a regular file")
         );
         assert!(
-            read(Path::new("/dev/null"))
+            read(Path::new("/dev/null"), "")
                 .unwrap_err()
                 .what
                 .contains("not a regular file")
         );
         assert!(
-            read(&folder.path().join("none"))
+            read(&folder.path().join("none"), "")
                 .unwrap_err()
                 .what
                 .contains("No such file")
         );
         let (_folder, path) = keep(b"\xff\xfe", 0o600);
-        assert!(read(&path).unwrap_err().what.contains("not text"));
+        assert!(read(&path, "").unwrap_err().what.contains("not text"));
     }
 }

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use keyring_core::{Entry, Error};
@@ -11,8 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
 use crate::config::error::Refusal;
-use crate::credentials::error::CredentialError;
-use crate::credentials::value::StoredSecret;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
@@ -22,10 +21,17 @@ pub const SERVICE: &str = "atlaudit";
 /// How long the keyring may take. A locked one waits for a person on a desktop, and for nobody in cron.
 const LIMIT: Duration = Duration::from_secs(10);
 
-const ELSEWHERE: &str = "unlock or start the keyring, or keep the key elsewhere: put it into a file \
-                         (`install -m 600 /dev/stdin FILE`) and set `credential = \"file:FILE\"` in the \
-                         configuration, or env:NAME, command:PROGRAM, systemd:NAME; without a configuration \
-                         file set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID";
+/// What to do where there is no keyring. The two variables describe an organization and no other source.
+fn elsewhere(name: &SourceName, is_organization: bool) -> String {
+    let variables = match is_organization {
+        true => "; without a configuration file set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID",
+        false => "",
+    };
+    format!(
+        "store the key in a file that only you can read: `atlaudit auth login {name} --store file:~/.config/atlaudit/keys/{name}`; \
+         or unlock or start the keyring; or set `credential` to env:NAME, command:PROGRAM ARG... or systemd:NAME in the configuration{variables}"
+    )
+}
 
 /// Where `name`'s secret is kept, in words.
 pub(super) fn place(name: &SourceName) -> String {
@@ -33,49 +39,64 @@ pub(super) fn place(name: &SourceName) -> String {
 }
 
 /// The text kept for `name`.
-pub(super) async fn read(name: &SourceName) -> Result<SecretString, Refusal> {
+pub(super) async fn read(
+    name: &SourceName,
+    is_organization: bool,
+) -> Result<SecretString, Refusal> {
     let user = name.clone();
     within_limit(move || get(&entry(&user)?))
         .await
-        .map_err(|problem| problem.tell(name))
+        .map_err(|problem| problem.tell(name, is_organization))
 }
 
-/// Whether anything can be kept at all. One that is locked, or asks a person, may be by the time it is needed.
-pub async fn look_for(name: &SourceName) -> Result<(), CredentialError> {
-    match within_limit(open_store).await {
-        Err(problem @ Problem::Unreachable(_)) => {
-            Err(CredentialError::new(name, problem.tell(name)))
+/// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open by
+/// the time that it is needed. It blocks, for up to the time limit: for the start of the program.
+pub(super) fn look_for(name: &SourceName) -> Result<(), Refusal> {
+    match in_thread(open_store).map(|receiver| receiver.recv_timeout(LIMIT)) {
+        Ok(Ok(Err(problem @ Problem::Unreachable(_)))) | Err(problem) => {
+            Err(problem.tell(name, false))
         }
         _ => Ok(()),
     }
 }
 
-/// Keeps `secret` for `name`, in place of what is there.
-pub async fn store(name: &SourceName, secret: &StoredSecret) -> Result<(), CredentialError> {
-    let text = secret
-        .to_text()
-        .map_err(|refusal| CredentialError::new(name, refusal))?;
+/// Stores `text` for `name`, in place of what is there.
+pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), Refusal> {
     let user = name.clone();
     let set = move || Ok(entry(&user)?.set_password(text.expose_secret())?);
     within_limit(set)
         .await
-        .map_err(|problem| CredentialError::new(name, problem.tell(name)))
+        .map_err(|problem| problem.tell(name, false))
 }
 
 /// Removes what is kept for `name`; `false` when there was nothing.
-pub async fn delete(name: &SourceName) -> Result<bool, CredentialError> {
+pub(super) async fn delete(name: &SourceName) -> Result<bool, Refusal> {
     let user = name.clone();
     within_limit(move || remove(&entry(&user)?))
         .await
-        .map_err(|problem| CredentialError::new(name, problem.tell(name)))
+        .map_err(|problem| problem.tell(name, false))
 }
 
 /// The names that something is kept for; none when the keyring cannot be asked. It blocks, for up to
 /// the time limit: for the start of the program, when no source is configured.
 pub fn names() -> Vec<SourceName> {
+    let found = in_thread(search).map(|receiver| receiver.recv_timeout(LIMIT));
+    match found {
+        Ok(Ok(Ok(names))) => names,
+        _ => Vec::new(),
+    }
+}
+
+/// Runs `work` on a thread of its own: a keyring may never answer.
+fn in_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<mpsc::Receiver<Result<T, Problem>>, Problem> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(search().unwrap_or_default()));
-    receiver.recv_timeout(LIMIT).unwrap_or_default()
+    let thread = thread::Builder::new().spawn(move || sender.send(work()));
+    match thread {
+        Ok(_) => Ok(receiver),
+        Err(error) => Err(Problem::Unreachable(error.to_string())),
+    }
 }
 
 fn search() -> Result<Vec<SourceName>, Problem> {
@@ -117,7 +138,8 @@ async fn within_limit<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let (sender, receiver) = oneshot::channel();
-    std::thread::spawn(move || sender.send(work()));
+    let thread = thread::Builder::new().spawn(move || sender.send(work()));
+    thread.map_err(|error| Problem::Unreachable(error.to_string()))?;
     match tokio::time::timeout(LIMIT, receiver).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(Problem::Unreachable(
@@ -170,22 +192,28 @@ fn cause(error: &Error) -> String {
 }
 
 impl Problem {
-    fn tell(self, name: &SourceName) -> Refusal {
+    fn tell(self, name: &SourceName, is_organization: bool) -> Refusal {
         let place = place(name);
+        let elsewhere = || elsewhere(name, is_organization);
         match self {
             Problem::NoEntry => Refusal::new(format!("no key in the {place}")).hint(format!(
-                "run `atlaudit auth login {name}` as the user that pulls; without a keyring, \
-                 set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID, or use `credential` = env:NAME, file:PATH, command:PROGRAM or systemd:NAME"
+                "run `atlaudit auth login {name}` as the user that pulls; without a keyring, {}",
+                elsewhere()
             )),
             Problem::Unreachable(cause) => {
-                Refusal::new(format!("no Secret Service/keyring reachable: {cause}")).hint(ELSEWHERE)
+                Refusal::new(format!("no Secret Service/keyring reachable: {cause}"))
+                    .hint(elsewhere())
             }
-            Problem::Locked(cause) => Refusal::new(format!("the {place} is locked: {cause}")).hint(ELSEWHERE),
-            Problem::Useless(why) => Refusal::new(format!("{place}: {why}"))
-                .hint(format!("run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`")),
-            Problem::Silent => {
-                Refusal::new(format!("the {place} gave no answer within 10 s (is it locked?)")).hint(ELSEWHERE)
+            Problem::Locked(cause) => {
+                Refusal::new(format!("the {place} is locked: {cause}")).hint(elsewhere())
             }
+            Problem::Useless(why) => Refusal::new(format!("{place}: {why}")).hint(format!(
+                "run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"
+            )),
+            Problem::Silent => Refusal::new(format!(
+                "the {place} gave no answer within 10 s (is it locked?)"
+            ))
+            .hint(elsewhere()),
         }
     }
 }

@@ -4,6 +4,7 @@ use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock;
 
 use super::*;
+use crate::credentials::StoredSecret;
 
 fn name() -> SourceName {
     "acme".parse().unwrap()
@@ -18,7 +19,7 @@ fn fail_with(error: Error) -> Refusal {
     let entry = mocked();
     let credential: &mock::Cred = entry.as_any().downcast_ref().unwrap();
     credential.set_error(error);
-    get(&entry).map(|_| ()).unwrap_err().tell(&name())
+    get(&entry).map(|_| ()).unwrap_err().tell(&name(), true)
 }
 
 #[test]
@@ -66,12 +67,31 @@ fn no_error_shows_the_secret() {
 
 #[test]
 fn an_absent_keyring_names_the_other_places() {
-    let refusal = Problem::Unreachable("no bus".to_owned()).tell(&name());
+    let refusal = Problem::Unreachable("no bus".to_owned()).tell(&name(), true);
     assert_eq!(refusal.what, "no Secret Service/keyring reachable: no bus");
     let hint = refusal.hint.unwrap();
-    for kind in ["env:", "file:", "command:", "systemd:"] {
+    for kind in [
+        "env:",
+        "--store file:",
+        "command:",
+        "systemd:",
+        "ATLAUDIT_API_KEY",
+    ] {
         assert!(hint.contains(kind), "{kind}");
     }
-    let refusal = Problem::NoEntry.tell(&name());
+    let refusal = Problem::NoEntry.tell(&name(), true);
     assert!(refusal.hint.unwrap().contains("auth login acme"));
+}
+
+#[test]
+fn the_variables_of_an_organization_are_named_for_no_other_source() {
+    for problem in [
+        Problem::NoEntry,
+        Problem::Silent,
+        Problem::Unreachable("x".to_owned()),
+        Problem::Locked("x".to_owned()),
+    ] {
+        let refusal = problem.tell(&name(), false);
+        assert!(!refusal.hint.unwrap().contains("ATLAUDIT_"));
+    }
 }

@@ -5,7 +5,9 @@ mod command;
 mod env;
 mod error;
 mod file;
+mod key_file;
 pub mod keyring;
+mod store;
 mod systemd;
 mod value;
 
@@ -18,6 +20,7 @@ use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
 pub use file::{read as private_file, read_guarded as guarded_file};
+pub use store::{StoreError, check_store, remove, store};
 pub use value::{StoredSecret, check_key};
 
 /// A source's secret and what was kept beside it.
@@ -41,9 +44,17 @@ pub struct Credential {
 pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, CredentialError> {
     let name = &source.name;
     let text = match &source.credential {
-        CredentialSpec::Keyring => keyring::read(name).await,
+        CredentialSpec::Keyring => {
+            let is_organization = matches!(source.target, Target::OrgEvents { .. });
+            keyring::read(name, is_organization).await
+        }
         CredentialSpec::Env(variable) => env::read(variable, env),
-        CredentialSpec::File(path) => file::read(&env.at_cwd(path)),
+        CredentialSpec::File(path) => {
+            let login = format!(
+                "`atlaudit auth login {name}` asks for the key, tests it and stores it there"
+            );
+            file::read(&env.at_cwd(path), &login)
+        }
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
         CredentialSpec::Systemd(credential) => systemd::read(credential, env),
     };
@@ -84,7 +95,11 @@ pub fn remedy(source: &SourceSettings) -> String {
             format!("`atlaudit auth login {}` keeps a new one", source.name)
         }
         CredentialSpec::Env(variable) => format!("set the variable {variable} to a new one"),
-        CredentialSpec::File(path) => format!("write a new one into {}", path.display()),
+        CredentialSpec::File(path) => format!(
+            "write a new one into {}, or run `atlaudit auth login {}`",
+            path.display(),
+            source.name
+        ),
         CredentialSpec::Command(words) => {
             format!("have `{}` print a new one", command::program(words))
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::message::Endpoint;
+use crate::model::open_files;
 
 /// Why a request was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -97,7 +98,7 @@ impl Failure {
             FailureKind::Forbidden => permission(self.endpoint),
             FailureKind::NotFound => address(self.endpoint, self.is_through_gateway),
             FailureKind::Tls => untrusted(&self.message),
-            kind => general(kind),
+            kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general(kind)),
         }
     }
 }
@@ -138,7 +139,7 @@ fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
         }
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
-            "check that the personal access token has neither expired nor been revoked; for a password set `username` to its account"
+            "check the personal access token, or the password and its `username`: neither may be expired or revoked, a password is sent with `username`, a token without"
         }
         _ if is_through_gateway => {
             "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's"

@@ -8,6 +8,7 @@ pub mod json;
 pub mod meaning;
 pub mod name;
 pub mod number;
+pub mod open_files;
 pub mod people;
 pub mod record;
 pub mod safe_url;

@@ -74,7 +74,7 @@ fn the_old_key_stays_until_the_new_one_works() {
     let run = rotate(&[], JIRA_TOKEN);
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert!(
-        run.stderr.contains("kept the key of `rotated`"),
+        run.stderr.contains("stored the key of `rotated`"),
         "{}",
         run.stderr
     );
@@ -94,7 +94,7 @@ fn the_old_key_stays_until_the_new_one_works() {
 
     let run = rotate(&[], JIRA_TOKEN);
     assert!(
-        run.stderr.contains("the one that was kept before"),
+        run.stderr.contains("the one that was stored before"),
         "{}",
         run.stderr
     );
@@ -200,7 +200,7 @@ fn a_key_that_is_asked_for_is_tested_and_never_shown() {
     fs::write(site.path("drive.py"), PTY).unwrap();
     let base_url = site.base_url();
     let script = format!(
-        "python3 drive.py 2 {JIRA_SITE} nobody@x.example n 'a b' wrong-key -- \
+        "python3 drive.py 2 {JIRA_SITE} nobody@x.example n 'a b' wrong-key wrong-key-2 wrong-key-3 -- \
          \"$PROGRAM\" auth login asked --base-url {base_url}"
     );
     let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
@@ -208,12 +208,49 @@ fn a_key_that_is_asked_for_is_tested_and_never_shown() {
     for words in [
         "Key of `asked`",
         "holds blanks",
-        "does not work, so it is not kept",
+        "does not work, so it is not stored",
     ] {
         assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
     }
     assert!(!seen.contains("wrong-key"), "{seen}");
     assert_eq!((run.code, look_up("asked").as_str()), (4, ""));
+}
+
+#[test]
+#[ignore = "needs an unlocked Secret Service; .ci/run starts one"]
+fn a_key_moves_into_a_file_and_back() {
+    let site = site();
+    let (config, written) = rotated(&site);
+    assert_eq!(login(&site, &["rotated"], JIRA_TOKEN).code, 0);
+    let run = login(&site, &["rotated", "--store", "file:keys/r"], JIRA_TOKEN);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for words in [
+        "stored the key of `rotated` in file ",
+        "changed `credential`",
+        "earlier key stays in the keyring",
+    ] {
+        assert!(run.stderr.contains(words), "{words}: {}", run.stderr);
+    }
+    let path = site.path("keys/r");
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(
+        text.contains(&format!("credential = \"file:{}\"", path.display())),
+        "{text}"
+    );
+    let run = login(&site, &["rotated", "--store", "keyring"], JIRA_TOKEN);
+    assert!(
+        run.stderr
+            .contains("stored the key of `rotated` in the OS keyring"),
+        "{}",
+        run.stderr
+    );
+    let text = fs::read_to_string(&config).unwrap();
+    assert!(
+        text.starts_with(&written[..20]) && text.contains("credential = \"keyring\""),
+        "{text}"
+    );
+    site.ok(&["auth", "logout", "rotated"]);
+    assert!(path.exists(), "an earlier copy is removed by hand");
 }
 
 /// A site whose configuration names no source yet: login adds it.

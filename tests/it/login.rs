@@ -4,7 +4,9 @@ use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
-use atlaudit::sandbox::{API_KEY, Api, Fault, JIRA_SITE, ORG_ID};
+use atlaudit::sandbox::{
+    API_KEY, Api, DATACENTER_TOKEN, Fault, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, ORG_ID,
+};
 
 use crate::support::{Run, Site, small, status};
 
@@ -58,7 +60,8 @@ fn config(site: &Site) -> String {
 #[test]
 fn a_key_that_does_not_work_is_not_kept() {
     let site = site();
-    let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    let new = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    let args = [&new[..], &["--store", "file:keys/acme"]].concat();
     let before = {
         site.command(&[]);
         config(&site)
@@ -68,19 +71,21 @@ fn a_key_that_does_not_work_is_not_kept() {
         4,
         &[
             "`acme`",
-            "does not work, so it is not kept",
+            "does not work, so it is not stored",
             "401",
             "organization API key",
         ],
     );
     assert!(!run.stderr.contains("another-key"));
     assert_eq!(config(&site), before);
+    assert!(!site.path("keys").exists());
 }
 
 #[test]
 fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
     let site = site();
-    let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    let new = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
+    let args = [&new[..], &["--store", "file:keys/acme"]].concat();
     for (fault, code) in [
         (status(503, None, ""), 3),
         (Fault::CloseBeforeResponse, 3),
@@ -89,25 +94,40 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
         site.control.script(Api::OrgEvents, fault);
         login(&site, &args, API_KEY).refused(
             code,
-            &["could not be tested, so it is not kept", "`--untested`"],
+            &["could not be tested, so it is not stored", "`--untested`"],
         );
         site.forget_pauses();
     }
-    let mut args = args.to_vec();
-    args.push("--untested");
-    site.control.script(Api::OrgEvents, status(503, None, ""));
-    let run = login(&site, &args, API_KEY);
-    // Only the keyring is missing here.
-    run.refused(4, &["warning: the key could not be tested", "keyring"]);
+    assert!(!site.path("keys").exists());
     // A key that is refused was tested.
-    login(&site, &args, "another-key").refused(4, &["does not work"]);
+    let untested = [&args[..], &["--untested"]].concat();
+    login(&site, &untested, "another-key").refused(4, &["does not work"]);
+    site.control.script(Api::OrgEvents, status(503, None, ""));
+    let run = login(&site, &untested, API_KEY);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for words in [
+        "warning: the key could not be tested",
+        "stored the key of `acme`",
+    ] {
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+    }
 }
 
 #[test]
 fn the_configuration_stays_as_it_is_where_the_key_cannot_be_kept() {
     let site = site();
     let args = ["acme", "--org-id", ORG_ID, "--base-url", site.base_url()];
-    login(&site, &args, API_KEY).refused(4, &["keyring"]);
+    login(&site, &args, API_KEY).refused(
+        4,
+        &[
+            "no Secret Service/keyring reachable",
+            "auth login acme --store file:~/",
+        ],
+    );
+    assert!(
+        site.control.requests().is_empty(),
+        "a key was tested in vain"
+    );
     assert!(!config(&site).contains("acme"));
     let folder = fs::read_dir(site.path("home/.config/atlaudit")).unwrap();
     assert_eq!(folder.count(), 1, "a half-written file was left");
@@ -141,7 +161,7 @@ fn a_known_source_keeps_its_log() {
         login(&site, args, API_KEY).refused(2, &["collects from", "another name"]);
     }
     site.set("acme", "credential", "env:ACME_KEY");
-    login(&site, &["acme"], API_KEY).refused(6, &["env:ACME_KEY", "remove `credential`"]);
+    login(&site, &["acme"], API_KEY).refused(6, &["env:ACME_KEY", "`--store file:PATH`"]);
     assert!(site.control.requests().is_empty());
 }
 
@@ -171,40 +191,107 @@ fn a_day_that_is_none_is_refused() {
     assert!(run.stderr.contains("2027-06-30"), "{}", run.stderr);
 }
 
+/// Runs `auth login` with `more` in a terminal where these answers are given.
+fn typed(site: &Site, answers: &str, more: &str) -> (i32, String) {
+    fs::write(site.path("drive.py"), PTY).unwrap();
+    let base_url = site.base_url();
+    let script = format!(
+        "python3 drive.py {answers} -- \"$PROGRAM\" auth login {more} --base-url {base_url}"
+    );
+    let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
+    (
+        run.code,
+        String::from_utf8(run.stdout).unwrap() + &run.stderr,
+    )
+}
+
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn a_terminal_is_asked_for_whatever_is_missing() {
     let site = site();
-    let typed = |answers: &str, more: &str| {
-        fs::write(site.path("drive.py"), PTY).unwrap();
-        let script = format!("python3 drive.py {answers} -- \"$PROGRAM\" auth login {more}");
-        Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap())
-    };
-    site.command(&[]);
-    let base_url = site.base_url().to_owned();
-    // Nobody is asked for a key that could not be kept.
-    let run = typed(
-        &format!("1 '' {API_KEY}"),
-        &format!("acme --base-url {base_url}"),
-    );
-    let seen = String::from_utf8(run.stdout.clone()).unwrap();
+    // Nobody is asked anything about a key that could not be stored.
+    let (code, seen) = typed(&site, "1 '' x", "acme");
+    for words in ["no Secret Service/keyring reachable", "--store file:~/"] {
+        assert!(seen.contains(words), "`{words}` in: {seen}");
+    }
+    assert!(!seen.contains("What does it collect?"), "{seen}");
+    assert_eq!(code, 4, "{seen}");
+    assert!(site.control.requests().is_empty());
+    // A wrong answer is told why, and asked again; the address of a page is a site.
+    let answers = format!("2 lindenfell https://{JIRA_SITE}/jira/x {JIRA_EMAIL} n {JIRA_TOKEN} ''");
+    let (code, seen) = typed(&site, &answers, "j --store file:~/keys/j");
     for words in [
         "What does it collect?",
         "Type [1]: ",
-        "Organization id",
-        "no Secret Service/keyring reachable",
-        "file:FILE",
+        "not a site's host name",
     ] {
-        assert!(seen.contains(words), "`{words}` in: {seen}{}", run.stderr);
+        assert!(seen.contains(words), "`{words}` in: {seen}");
     }
-    assert!(!seen.contains("Key of"), "{seen}");
-    assert_eq!(run.code, 4, "{seen}");
-    assert!(site.control.requests().is_empty());
-    // A wrong answer is told why, and asked again.
-    let answers = format!("2 lindenfell {JIRA_SITE} nobody@x.example n");
-    let run = typed(&answers, &format!("j --base-url {base_url}"));
-    let seen = String::from_utf8(run.stdout.clone()).unwrap();
-    assert!(seen.contains("not a site's host name"), "{seen}");
-    assert_eq!(run.code, 4);
-    assert!(!config(&site).contains("sources"), "{}", config(&site));
+    assert_eq!(code, 0, "{seen}");
+    assert!(!seen.contains(JIRA_TOKEN), "{seen}");
+    let stored = site.path("home/keys/j");
+    let line = format!("credential = \"file:{}\"", stored.display());
+    assert!(config(&site).contains(&line), "{}", config(&site));
+    assert!(fs::read_to_string(stored).unwrap().contains(JIRA_TOKEN));
+}
+
+#[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
+fn a_refused_key_is_asked_again_and_the_answers_stay() {
+    let site = site();
+    let answers = format!("2 {JIRA_SITE} {JIRA_EMAIL} n wrong-1 wrong-2 {JIRA_TOKEN} ''");
+    let (code, seen) = typed(&site, &answers, "j --store file:keys/j");
+    assert_eq!(code, 0, "{seen}");
+    assert_eq!(
+        seen.matches("Key of `j` (not shown): ").count(),
+        3,
+        "{seen}"
+    );
+    assert_eq!(
+        seen.matches("does not work, so it is not stored").count(),
+        2,
+        "{seen}"
+    );
+    assert_eq!(seen.matches("Site, such as").count(), 1, "{seen}");
+    assert!(!seen.contains("wrong-"), "{seen}");
+
+    let before = config(&site);
+    let answers = format!("2 {JIRA_SITE} {JIRA_EMAIL} n wrong-1 wrong-2 wrong-3 {JIRA_TOKEN}");
+    let (code, seen) = typed(&site, &answers, "k --store file:keys/k");
+    assert_eq!(code, 4, "{seen}");
+    assert_eq!(
+        seen.matches("Key of `k` (not shown): ").count(),
+        3,
+        "{seen}"
+    );
+    assert!(!config(&site).contains("[sources.k]") && !before.contains("[sources.k]"));
+    assert!(!site.path("keys/k").exists());
+}
+
+#[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
+fn a_data_center_is_asked_how_to_sign_in_before_any_name() {
+    let site = site();
+    let address = format!("{}/dc", site.base_url());
+    let drive = |answers: &str, name: &str| {
+        fs::write(site.path("drive.py"), PTY).unwrap();
+        let script = format!(
+            "python3 drive.py 4 {address} {answers} -- \"$PROGRAM\" auth login {name} --store file:keys/{name}"
+        );
+        let run = Run::from(site.shell(&script).stdin(Stdio::null()).output().unwrap());
+        (
+            run.code,
+            String::from_utf8(run.stdout).unwrap() + &run.stderr,
+        )
+    };
+    // A token at the wrong question is not shown again by us, and asked for in its place.
+    let (code, seen) = drive(&format!("'' {DATACENTER_TOKEN} ''"), "dc");
+    assert_eq!(code, 0, "{seen}");
+    assert!(seen.contains("1  a personal access token") && !seen.contains("User name"));
+    assert!(!seen.contains(DATACENTER_TOKEN), "{seen}");
+    let (_, seen) = drive("2 ada no-1 no-2 no-3", "pw");
+    assert!(
+        seen.contains("User name: ") && seen.contains("Password of `ada`"),
+        "{seen}"
+    );
 }

@@ -1,11 +1,11 @@
-//! Owns `auth login`: a key is asked for, tested, and only then kept.
+//! Runs `auth login`: asks for a key, tests it, and only then stores it.
 
 use std::io::{self, Read as _};
 
 use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::auth::{answers, config_file, impatient};
+use crate::commands::auth::{answers, config_file, impatient, place_of};
 use crate::commands::connect::{Connector, sharing};
 use crate::commands::{expiry, organization};
 use crate::config::ask::{self, Ask};
@@ -14,8 +14,8 @@ use crate::config::env::Env;
 use crate::config::error::Refusal;
 use crate::config::field;
 use crate::config::request::LoginRequest;
-use crate::config::settings::{CredentialSpec, SourceSettings, Target};
-use crate::credentials::{self, Credential, StoredSecret, check_key, keyring};
+use crate::config::settings::{SourceSettings, Target};
+use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::source::api_keys::Found;
@@ -26,71 +26,111 @@ use crate::telemetry::terminal::Terminal;
 /// The longest key that is read: Atlassian's have a few hundred characters.
 const KEY_BYTES: u64 = 64 * 1024;
 
-/// Tests a key, keeps it in the keyring in place of the one before, and writes what is new into the configuration.
+/// How often a person is asked for a key that the server accepts.
+const KEY_TRIES: usize = 3;
+
+/// Tests a key, stores it in place of the one before, and writes what is new into the configuration.
 ///
 /// # Errors
-/// There is no usable key, the server refuses it, it cannot be tested, or the keyring or the configuration file cannot
+/// There is no usable key, the server refuses it, it cannot be tested, or the key or the configuration file cannot
 /// be written. Nothing has changed then.
 pub async fn login(
     mut request: LoginRequest,
     env: &Env,
     console: &Console,
 ) -> Result<(), AppError> {
-    refuse_other_places(&request)?;
     let mut person = match request.with_key || !env.stdin_is_terminal {
         true => None,
         false => Some(Terminal::open().map_err(|error| unasked(&error))?),
     };
     let mut person = person.as_mut().map(|terminal| terminal as &mut dyn Ask);
-    if person.is_some() {
-        // Before anybody looks for the key, and types it in vain.
-        keyring::look_for(&request.name).await?;
-    }
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
-    let old = credentials::load(&request.source, env).await.ok();
-    let mut credential = Credential {
-        key: read_key(&request, person.as_deref_mut())?,
-        org_id: old.as_ref().and_then(|old| old.org_id.clone()),
-        account: account(&request.source.target)
-            .or_else(|| old.as_ref().and_then(|old| old.account.clone())),
-        origin: credentials::origin(&request.source),
-        stored: Some(Utc::now()),
-        expires: None,
-    };
-    if let Some(old) = &old
-        && old.key.expose_secret() == credential.key.expose_secret()
-    {
-        // The same key has the same age.
-        credential.stored = old.stored;
-        credential.expires = old.expires;
-    }
+    let old = credentials::load(&earlier_source(&request), env).await.ok();
     let mut connector = Connector::new(sharing(env));
-    let named = |error: AppError| error.of_source(request.name.as_str());
-    let source = &mut request.source;
-    organization_of(
+    let tested = accepted_key(
         &mut connector,
-        source,
-        &mut credential,
+        &mut request,
+        old.as_ref(),
         person.as_deref_mut(),
-    )
-    .await
-    .map_err(named)?;
-    test(
-        &mut connector,
-        &request,
-        &credential,
-        old.is_some(),
         console,
-    )
-    .await
-    .map_err(named)?;
+    );
+    let mut credential = tested.await?;
     credential.expires = match request.expires_on {
         Some(day) => Some(day),
         None => expiry_of(&mut connector, &request, &credential, person)
             .await
             .or(credential.expires),
     };
-    keep(&request, credential, old.as_ref(), console).await
+    keep(&request, credential, old.as_ref(), env, console).await
+}
+
+/// The source as it reads its key until now.
+fn earlier_source(request: &LoginRequest) -> SourceSettings {
+    let mut source = request.source.clone();
+    if let Some(known) = &request.known {
+        source.credential = known.credential.clone();
+    }
+    source
+}
+
+/// Reads a key and tests it. A person may correct a key that is refused; everything else that was
+/// answered stays as it is.
+async fn accepted_key(
+    connector: &mut Connector,
+    request: &mut LoginRequest,
+    old: Option<&Credential>,
+    mut person: Option<&mut (dyn Ask + '_)>,
+    console: &Console,
+) -> Result<Credential, AppError> {
+    let source = request.source.clone();
+    let mut tries_left = KEY_TRIES;
+    loop {
+        let key = read_key(request, person.as_deref_mut())?;
+        let mut credential = new_credential(request, old, key);
+        let found = organization_of(
+            connector,
+            &mut request.source,
+            &mut credential,
+            person.as_deref_mut(),
+        );
+        let tested = match found.await {
+            Ok(()) => test(connector, request, &credential, old.is_some(), console).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = tested else {
+            return Ok(credential);
+        };
+        tries_left -= 1;
+        match person.as_deref_mut() {
+            Some(person) if tries_left > 0 && error.may_accept_other_key() => {
+                let hint = error.hint_text().unwrap_or_default();
+                let refused = format!("  {}\n  hint: {hint}\n", error.text());
+                person.tell(&refused).map_err(|error| unasked(&error))?;
+                // The organization was the refused key's.
+                request.source = source.clone();
+            }
+            _ => return Err(error.of_source(request.name.as_str())),
+        }
+    }
+}
+
+/// `key` with what the configuration says of its account, and what was stored beside the key before.
+fn new_credential(
+    request: &LoginRequest,
+    old: Option<&Credential>,
+    key: SecretString,
+) -> Credential {
+    // The same key has the same age.
+    let same = old.filter(|old| old.key.expose_secret() == key.expose_secret());
+    Credential {
+        key,
+        org_id: old.and_then(|old| old.org_id.clone()),
+        account: account(&request.source.target)
+            .or_else(|| old.and_then(|old| old.account.clone())),
+        origin: credentials::origin(&request.source),
+        stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
+        expires: same.and_then(|old| old.expires),
+    }
 }
 
 /// Fills in whose key an organization's key is: as configured, as it was before, or as the key itself tells.
@@ -156,21 +196,18 @@ async fn test(
         console.say(Level::Warning, &Message::new(text));
         return Ok(());
     }
-    let what = match (is_untested, has_old) {
+    let error = error.preceded_by(match (is_untested, has_old) {
         (true, true) => "the new key could not be tested, so the old one stays",
-        (true, false) => "the key could not be tested, so it is not kept",
+        (true, false) => "the key could not be tested, so it is not stored",
         (false, true) => "the new key does not work, so the old one stays",
-        (false, false) => "the key does not work, so it is not kept",
-    };
-    let hint = error.message().hint.clone().unwrap_or_default();
-    let mut told = AppError::new(error.exit(), format!("{what}: {}", error.text()));
-    for cause in &error.message().causes {
-        told.add_causes(&Message::new(cause.as_str()));
+        (false, false) => "the key does not work, so it is not stored",
+    });
+    if !is_untested {
+        return Err(error);
     }
-    Err(told.hint(match is_untested {
-        true => format!("{hint}; `--untested` keeps the key all the same"),
-        false => hint,
-    }))
+    let hint = error.hint_text().unwrap_or_default();
+    let hint = format!("{hint}; `--untested` stores the key all the same");
+    Err(error.hint(hint))
 }
 
 /// When the key ends: as the organization's list of keys says, or as a person does.
@@ -201,11 +238,12 @@ fn day_ahead(text: &str) -> Result<NaiveDate, Refusal> {
     }
 }
 
-/// Keeps the key, then writes the configuration, which was made ready before.
+/// Stores the key, then writes the configuration, which was made ready before.
 async fn keep(
     request: &LoginRequest,
     credential: Credential,
     old: Option<&Credential>,
+    env: &Env,
     console: &Console,
 ) -> Result<(), AppError> {
     let name = &request.name;
@@ -233,16 +271,12 @@ async fn keep(
         stored: credential.stored,
         expires: credential.expires,
     };
-    keyring::store(name, &secret).await?;
+    credentials::store(&request.source, env, &secret).await?;
     if let Some(prepared) = prepared {
         prepared.put()?;
     }
     forget_lookups(request);
-    let mut done = match (old, same) {
-        (None, _) => format!("kept the key of `{name}` in the OS keyring"),
-        (Some(_), true) => format!("the key of `{name}` is the one that was kept before"),
-        (Some(_), false) => format!("replaced the key of `{name}` in the OS keyring"),
-    };
+    let mut done = outcome(request, old.is_some(), same);
     if let Some(day) = secret.expires {
         done.push_str(&format!(", which expires on {day}"));
     }
@@ -254,10 +288,34 @@ async fn keep(
         done.push_str(&format!(", and changed {} in {file}", keys.join(", ")));
     }
     console.say(Level::Notice, &Message::new(done));
+    if let Some(old) = old.filter(|_| is_moved(request)) {
+        let text = format!(
+            "the earlier key stays in the {}, where `{name}` reads it no more: remove it there",
+            old.origin
+        );
+        console.say(Level::Notice, &Message::new(text));
+    }
     if !same && old.is_some() {
         after_rotation(request, secret.expires, console);
     }
     Ok(())
+}
+
+/// Whether the source read its key elsewhere until now.
+fn is_moved(request: &LoginRequest) -> bool {
+    let known = request.known.as_ref();
+    known.is_some_and(|known| known.credential != request.source.credential)
+}
+
+/// What became of the key, as the start of a sentence.
+fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
+    let name = &request.name;
+    let place = place_of(&request.source.credential);
+    match (has_old && !is_moved(request), same) {
+        (false, _) => format!("stored the key of `{name}` in {place}"),
+        (true, true) => format!("the key of `{name}` is the one that was stored before"),
+        (true, false) => format!("replaced the key of `{name}` in {place}"),
+    }
 }
 
 /// What is left to do with the key before.
@@ -294,6 +352,9 @@ fn changes(
     end: Option<NaiveDate>,
 ) -> Vec<(&'static str, Setting)> {
     let mut changes = Vec::new();
+    if known.credential != now.credential {
+        changes.push(("credential", Setting::Text(now.credential.to_string())));
+    }
     let (before, after) = (account(&known.target), account(&now.target));
     if let (true, Some(account)) = (before != after, after) {
         let key = match now.target {
@@ -316,27 +377,18 @@ fn changes(
     changes
 }
 
-/// A source that reads its credential elsewhere would never look into the keyring.
-fn refuse_other_places(request: &LoginRequest) -> Result<(), AppError> {
-    match &request.source.credential {
-        CredentialSpec::Keyring => Ok(()),
-        other => Err(AppError::new(
-            Exit::Config,
-            format!(
-                "source `{}` takes its credential from {other}, not from the keyring",
-                request.name
-            ),
-        )
-        .hint("put the key there, or remove `credential` from the source's configuration")),
-    }
-}
-
 fn read_key(
     request: &LoginRequest,
     person: Option<&mut (dyn Ask + '_)>,
 ) -> Result<SecretString, AppError> {
     if let Some(person) = person {
-        let question = format!("Key of `{}` (not shown): ", request.name);
+        let question = match &request.source.target {
+            Target::Datacenter {
+                username: Some(user),
+                ..
+            } => format!("Password of `{user}` (not shown): "),
+            _ => format!("Key of `{}` (not shown): ", request.name),
+        };
         return ask::secret(person, &question, check_key).map_err(|error| unasked(&error));
     }
     if !request.with_key {

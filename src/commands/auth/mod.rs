@@ -1,4 +1,4 @@
-//! Owns `auth`: puts keys into the OS keyring, tells where credentials come from, takes keys out.
+//! Runs `auth`: stores keys, shows where credentials come from, removes keys.
 
 mod config_file;
 mod login;
@@ -10,9 +10,10 @@ pub use status::status;
 use std::time::Duration;
 
 use crate::commands::connect::Connector;
+use crate::config::env::Env;
 use crate::config::request::LogoutRequest;
-use crate::config::settings::SourceSettings;
-use crate::credentials::{Credential, keyring};
+use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::state::lookups::Lookups;
@@ -39,27 +40,41 @@ fn impatient(source: &SourceSettings) -> SourceSettings {
     source
 }
 
-/// Removes a key from the keyring.
+/// Removes a key from the keyring, or from the file that the configuration names.
 ///
 /// # Errors
-/// The keyring cannot be reached, or holds no such key.
-pub async fn logout(request: LogoutRequest, console: &Console) -> Result<(), AppError> {
+/// It cannot be removed, or there is no such key.
+pub async fn logout(request: LogoutRequest, env: &Env, console: &Console) -> Result<(), AppError> {
     let name = &request.name;
-    let deleted = keyring::delete(name).await;
-    if let (Ok(false) | Err(_), Some(why)) = (&deleted, &request.otherwise) {
-        let told = AppError::new(Exit::Config, why.to_string());
-        return Err(told.hint(why.hint_text().unwrap_or_default()));
+    let place = place_of(&request.credential);
+    let removed = credentials::remove(name, &request.credential, env).await;
+    if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.otherwise) {
+        let error = AppError::new(Exit::Config, why.to_string());
+        return Err(error.hint(why.hint_text().unwrap_or_default()));
     }
-    if !deleted? {
-        return Err(AppError::new(
-            Exit::Credential,
-            format!("the keyring holds no key of `{name}`"),
-        )
-        .hint("`atlaudit auth status` tells where each source's credential comes from"));
+    if !removed? {
+        let what = match &request.credential {
+            CredentialSpec::File(_) => format!("there is no {place}"),
+            _ => format!("the keyring holds no key of `{name}`"),
+        };
+        return Err(AppError::new(Exit::Credential, what)
+            .hint("`atlaudit auth status` tells where each source's credential comes from"));
     }
-    let text = format!(
-        "removed the key of `{name}` from the OS keyring; it is good until it is revoked at Atlassian"
-    );
+    let mut text = format!("removed the key of `{name}` from {place}");
+    if !request.also_read_by.is_empty() {
+        let others = request.also_read_by.iter();
+        let others: Vec<_> = others.map(|other| format!("`{other}`")).collect();
+        text.push_str(&format!(", which {} read too", others.join(", ")));
+    }
+    text.push_str("; the key is valid until it is revoked at Atlassian");
     console.say(Level::Notice, &Message::new(text));
     Ok(())
+}
+
+/// A place that keys are stored in, in words.
+fn place_of(credential: &CredentialSpec) -> String {
+    match credential {
+        CredentialSpec::File(path) => format!("file {}", path.display()),
+        _ => "the OS keyring".to_owned(),
+    }
 }
