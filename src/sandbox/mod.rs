@@ -35,6 +35,7 @@ mod ledger;
 mod line;
 mod options;
 mod org;
+mod page_error;
 mod pieces;
 mod quirk;
 mod records;
@@ -48,7 +49,7 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
+    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, OverLimit, PageError, RateLimit,
     ResetPrecision, Window,
 };
 pub use control::Control;
