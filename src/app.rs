@@ -74,7 +74,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
 /// Prints what clap answers: help, the version, or what is wrong with the arguments.
 fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
     if let Some((what, hint)) = cli::parse::in_words(told, typed) {
-        let mut message = Message::new(what);
+        let mut message = Message::new(what).fact("exit_code", Exit::Usage.code());
         message.hint = hint;
         let settings = TelemetrySettings {
             log_format: LogFormat::Json,

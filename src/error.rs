@@ -73,6 +73,7 @@ impl AppError {
         if !self.message.text.contains(&format!("`{source}`")) {
             self.message.text = format!("source `{source}`: {}", self.message.text);
         }
+        self.message = self.message.fact("source", source);
         self
     }
 
@@ -136,7 +137,8 @@ impl AppError {
     /// Tells it; a reader who went away, as `head` does, is told nothing.
     pub fn tell(&self, console: &Console) {
         if !self.is_quiet {
-            console.say(Level::Error, &self.message);
+            let message = self.message.clone().fact("exit_code", self.exit.code());
+            console.say(Level::Error, &message);
         }
     }
 }
@@ -213,6 +215,7 @@ impl From<Failure> for AppError {
             | FailureKind::ScopeMissing
             | FailureKind::Forbidden
             | FailureKind::FreePlan
+            | FailureKind::CaptchaRequired
             // Which status a wrong organization gets is not documented; key and organization are a
             // pair, so whichever it is, the pair is refused.
             | FailureKind::NotFound => Exit::Credential,

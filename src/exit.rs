@@ -27,6 +27,25 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every end.
+    const ALL: [Exit; 10] = [
+        Exit::Done,
+        Exit::Unexpected,
+        Exit::Usage,
+        Exit::Incomplete,
+        Exit::Credential,
+        Exit::RateLimited,
+        Exit::Config,
+        Exit::State,
+        Exit::Output,
+        Exit::Different,
+    ];
+
+    /// The end with this exit code.
+    pub fn of_code(code: u8) -> Option<Exit> {
+        Exit::ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {

@@ -77,6 +77,7 @@ struct Ended {
 impl<'c> Collection<'c> {
     /// A collection that runs nothing yet.
     pub fn new(terms: Terms, connector: &'c mut Connector) -> Collection<'c> {
+        connector.forget_lockouts();
         Collection {
             store: Store::new(&terms.state_dir),
             turns: Turns::default(),
@@ -224,7 +225,8 @@ impl<'c> Collection<'c> {
             Some(error) => tracing::info!("as before: {}", error.text()),
             None if news.recovered => {
                 let text = format!("source `{}`: it works again", report.source);
-                console.say(Level::Notice, &Message::new(text));
+                let message = Message::new(text).fact("source", report.source.as_str());
+                console.say(Level::Notice, &message);
             }
             None => {}
         }
@@ -257,7 +259,8 @@ impl<'c> Collection<'c> {
 
 fn warn(console: &Console, report: &SourceReport, text: &str) {
     let text = format!("source `{}`: {text}", report.source);
-    console.say(Level::Warning, &Message::new(text));
+    let message = Message::new(text).fact("source", report.source.as_str());
+    console.say(Level::Warning, &message);
 }
 
 /// One source on its way.

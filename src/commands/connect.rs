@@ -51,6 +51,11 @@ impl Connector {
         }
     }
 
+    /// A new run begins: credentials that met a CAPTCHA in the last one are tried again.
+    pub fn forget_lockouts(&mut self) {
+        self.clients.forget_lockouts();
+    }
+
     /// Takes note of a source's `requests_per_minute`: the largest of the sources that use one key
     /// counts for the key. To be called for all of them before the first is connected.
     pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {

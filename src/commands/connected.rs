@@ -11,7 +11,7 @@ use crate::error::AppError;
 use crate::http::client::HttpClient;
 use crate::http::error::Unreadable;
 use crate::http::exchange::witnessed;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, FailureKind};
 use crate::http::limit::Limits;
 use crate::http::message::{Request, Response};
 use crate::http::retry::Patience;
@@ -65,7 +65,7 @@ impl Connected {
     /// What reads the source, and what its events say of it, after what had to be looked up.
     ///
     /// # Errors
-    /// The site's cloud id cannot be had.
+    /// The site's cloud id cannot be had, or the account is locked.
     pub async fn ready(
         mut self,
         lookups: &Lookups,
@@ -74,7 +74,7 @@ impl Connected {
         self.asking.transcript = transcript.cloned();
         let base_url = self.product_url(lookups).await?;
         if let Some(Lookup::Whoami) = self.lookup {
-            self.origin.reader = self.account(lookups).await;
+            self.origin.reader = self.account(lookups).await?;
         }
         let directory = self.directory(&base_url, lookups);
         let org_id = self.origin.org_id.as_deref();
@@ -149,29 +149,33 @@ impl Connected {
 
     /// The account of a Data Center's token. It only serves to tell our own traces in the log from others', so
     /// that a server that does not say is no trouble.
-    async fn account(&self, lookups: &Lookups) -> Option<String> {
+    ///
+    /// # Errors
+    /// The account is locked: a request for a page would be one more failed login.
+    async fn account(&self, lookups: &Lookups) -> Result<Option<String>, Failure> {
         let site = self.origin.site.as_deref().unwrap_or_default();
         let (name, now) = (&self.origin.name, chrono::Utc::now());
         if let Some(told) = lookups.read(site).accounts.get(name)
             && let Some(account) = told.fresh(now)
         {
-            return account.clone();
+            return Ok(account.clone());
         }
         let request = lookup::whoami_request(self.target.base_url());
         let quickly = self.asking.quickly();
         let told = quickly.ask(&request, lookup::read_whoami).await;
         let account = match told {
             Ok(account) => account,
+            Err(failure) if failure.kind == FailureKind::CaptchaRequired => return Err(failure),
             Err(failure) => {
                 tracing::info!(%failure, "the server does not tell whose the token is");
-                return None;
+                return Ok(None);
             }
         };
         let told = Told::new(account.clone(), now);
         lookups.change(site, |facts| {
             facts.accounts.insert(name.clone(), told);
         });
-        account
+        Ok(account)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::exit::Exit;
 use crate::model::number::{counted, grouped};
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{Console, Level, Message};
@@ -17,15 +18,43 @@ pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
 /// The same, as something of `level`.
 pub fn tell_as(level: Level, console: &Console, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
-        for line in each(reports) {
-            console.say(level, &Message::new(line));
+        for message in each(reports) {
+            console.say(level, &message);
         }
-        console.say(level, &Message::new(line(reports, elapsed)));
+        console.say(level, &all(reports, elapsed));
     }
 }
 
+/// The line of the whole run, and its figures for programs; those of a single source carry its name.
+fn all(reports: &[SourceReport], elapsed: Duration) -> Message {
+    let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
+    let message = Message::new(line(reports, elapsed))
+        .fact("sources", reports.len())
+        .fact("events", sum(|report| report.events))
+        .fact("requests", sum(|report| report.requests))
+        .fact("exit_code", worst(reports))
+        .fact("waited_ms", sum(|report| report.waited_ms))
+        .fact("duration_ms", millis(elapsed));
+    match reports {
+        [only] => message.fact("source", only.source.as_str()),
+        _ => message,
+    }
+}
+
+/// The exit code of the worst source.
+fn worst(reports: &[SourceReport]) -> u8 {
+    let exits = reports
+        .iter()
+        .filter_map(|report| Exit::of_code(report.exit_code));
+    exits.fold(Exit::Done, Exit::worst).code()
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A line for each source where there are several; of many, only of those with events or trouble.
-fn each(reports: &[SourceReport]) -> Vec<String> {
+fn each(reports: &[SourceReport]) -> Vec<Message> {
     if reports.len() < 2 {
         return Vec::new();
     }
@@ -37,16 +66,14 @@ fn each(reports: &[SourceReport]) -> Vec<String> {
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
         let plural = if others == 1 { "" } else { "s" };
-        lines.push(format!(
-            "and {} other{plural} without news",
-            grouped(others)
-        ));
+        let text = format!("and {} other{plural} without news", grouped(others));
+        lines.push(Message::new(text).fact("sources", others));
     }
     lines
 }
 
 /// `acme: 2,400 events, 5 requests, 1.3s`, and the exit code that a failure alone would give.
-fn one(report: &SourceReport) -> String {
+fn one(report: &SourceReport) -> Message {
     let mut line = format!(
         "{}: {}, {}, {}",
         report.source,
@@ -60,7 +87,13 @@ fn one(report: &SourceReport) -> String {
             Some(reason) => format!("; FAILED: {reason}"),
         });
     }
-    line
+    Message::new(line)
+        .fact("source", report.source.as_str())
+        .fact("events", report.events)
+        .fact("requests", report.requests)
+        .fact("exit_code", report.exit_code)
+        .fact("waited_ms", report.waited_ms)
+        .fact("duration_ms", millis(report.took))
 }
 
 fn has_failed(report: &SourceReport) -> bool {
@@ -139,6 +172,13 @@ pub(super) fn seconds(elapsed: Duration) -> String {
 mod tests {
     use super::*;
 
+    fn texts(reports: &[SourceReport]) -> Vec<String> {
+        each(reports)
+            .into_iter()
+            .map(|message| message.text)
+            .collect()
+    }
+
     #[test]
     fn it_counts_what_was_written_and_what_was_odd() {
         let report = |source: &str, events| {
@@ -153,7 +193,7 @@ mod tests {
             "2,401 events from 2 sources in 1.3s, 8 requests"
         );
         assert_eq!(
-            each(&reports),
+            texts(&reports),
             [
                 "acme: 2,400 events, 4 requests, 0.0s",
                 "jira: 1 event, 4 requests, 0.0s"
@@ -167,7 +207,7 @@ mod tests {
             line(&reports, Duration::from_secs(125)),
             "1 event from 1 source in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
         );
-        assert!(each(&reports).is_empty());
+        assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
         let told = line(&reports, Duration::ZERO);
         assert!(told.ends_with("; FAILED: credentials (4)"), "{told}");
@@ -189,13 +229,13 @@ mod tests {
         reports[7].error = Some("no".to_owned());
         reports[7].exit_code = 4;
         assert_eq!(
-            each(&reports),
+            texts(&reports),
             [
                 "s4: 1 event, 0 requests, 0.0s",
                 "s7: 0 events, 0 requests, 0.0s; FAILED: credentials (4)",
                 "and 21 others without news"
             ]
         );
-        assert_eq!(each(&reports[..EACH]).len(), EACH);
+        assert_eq!(texts(&reports[..EACH]).len(), EACH);
     }
 }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Origin, Url};
 
+use super::captcha::{self, CredentialLockout};
+use super::decode::{BodyDecoder, ContentCoding};
 use super::diagnose::{Phase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
@@ -76,6 +78,7 @@ pub struct HttpClient {
     client: reqwest::Client,
     origin: Origin,
     headers: HeaderMap,
+    lockout: Arc<CredentialLockout>,
     body_limit: usize,
     room: Room,
     meter: Arc<Meter>,
@@ -89,14 +92,17 @@ impl fmt::Debug for HttpClient {
 }
 
 impl HttpClient {
-    /// Binds `client` to the origin of `base_url` and, if given, a credential's header.
+    /// Binds `client` to the origin of `base_url` and, if given, a credential's header. `lockout` is shared by all
+    /// clients of that origin and credential.
     pub(super) fn new(
         client: reqwest::Client,
         base_url: &Url,
         authorization: Option<HeaderValue>,
+        lockout: Arc<CredentialLockout>,
     ) -> Self {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value);
         }
@@ -104,6 +110,7 @@ impl HttpClient {
             client,
             origin: base_url.origin(),
             headers,
+            lockout,
             body_limit: BODY_LIMIT,
             room: Room::default(),
             meter: Arc::default(),
@@ -145,6 +152,13 @@ impl HttpClient {
 
     async fn attempt(&self, request: &Request) -> Result<Response, TransportError> {
         self.check(&request.url)?;
+        if self.lockout.is_closed() {
+            let why = "an earlier request of this run met the CAPTCHA";
+            return Err(TransportError::new(
+                TransportErrorKind::CredentialLocked,
+                why,
+            ));
+        }
         let sending = self
             .client
             .get(request.url.clone())
@@ -154,35 +168,41 @@ impl HttpClient {
             .await
             .map_err(|error| diagnose(error, Phase::Sending))?;
         let status = response.status().as_u16();
-        let headers = readable(response.headers());
+        let mut headers = readable(response.headers());
+        let coding = ContentCoding::of(&headers);
+        coding.restate(&mut headers);
         // Not before the head: a server that takes its time keeps nothing from the others.
         let share = self.room.take(1).await;
-        let body = share.keep(self.body(response).await?);
-        Ok(Response {
+        let response = Response {
             status,
             headers,
-            body,
-        })
+            body: share.keep(self.body(response, &coding).await?),
+        };
+        if captcha::is_demanded(&response) {
+            self.lockout.close();
+        }
+        Ok(response)
     }
 
-    /// Reads chunk by chunk, so that a compressed bomb is dropped when it passes the limit and not
-    /// after it has filled the memory.
-    async fn body(&self, mut response: reqwest::Response) -> Result<Bytes, TransportError> {
+    async fn body(
+        &self,
+        mut response: reqwest::Response,
+        coding: &ContentCoding,
+    ) -> Result<Bytes, TransportError> {
         let stated = response.content_length().unwrap_or_default();
         let stated = usize::try_from(stated).unwrap_or(usize::MAX);
-        let mut body = BytesMut::with_capacity(stated.min(STATED_LENGTH));
+        let mut decoder = BodyDecoder::new(coding, stated.min(STATED_LENGTH), self.body_limit);
+        let mut received = 0_usize;
         while let Some(chunk) = response
             .chunk()
             .await
             .map_err(|error| diagnose(error, Phase::Body))?
         {
-            if chunk.len() > self.body_limit - body.len() {
-                return Err(TransportError::too_large(self.body_limit));
-            }
-            self.meter.received_bytes.add(chunk.len() as u64);
-            body.extend_from_slice(&chunk);
+            received = received.saturating_add(chunk.len());
+            let decoded = decoder.push(&chunk)?;
+            self.meter.received_bytes.add(decoded as u64);
         }
-        Ok(body.freeze())
+        decoder.finish(received)
     }
 }
 

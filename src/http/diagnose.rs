@@ -31,8 +31,6 @@ fn kind(error: &reqwest::Error, phase: Phase) -> TransportErrorKind {
         TransportErrorKind::ReadTimeout
     } else if phase == Phase::Sending {
         TransportErrorKind::ConnectionLost
-    } else if error.is_decode() && is_damaged(error) {
-        TransportErrorKind::Garbled
     } else {
         TransportErrorKind::BodyLost
     }
@@ -48,13 +46,6 @@ fn connect_kind(error: &reqwest::Error) -> TransportErrorKind {
     } else {
         TransportErrorKind::Connect
     }
-}
-
-/// flate2 calls a corrupt stream InvalidInput, a wrong checksum or header InvalidData or InvalidInput;
-/// a stream that merely stops is UnexpectedEof.
-fn is_damaged(error: &(dyn Error + 'static)) -> bool {
-    has_io_kind(error, io::ErrorKind::InvalidInput)
-        || has_io_kind(error, io::ErrorKind::InvalidData)
 }
 
 fn has_io_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {

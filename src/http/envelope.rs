@@ -7,6 +7,7 @@
 
 use serde_json::Value;
 
+use crate::http::captcha;
 use crate::http::message::Response;
 use crate::http::retry::Refusal;
 use crate::model::text::printable;
@@ -41,7 +42,12 @@ pub(super) fn is_html(response: &Response) -> bool {
 
 /// What the server says in an answer that is no page of records.
 pub(super) fn read(response: &Response) -> Said {
-    let (code, words) = if is_html(response) {
+    let (code, words) = if let Some(coding) = response.header("content-encoding") {
+        (
+            None,
+            format!("a body in the content coding `{}`", printable(coding)),
+        )
+    } else if is_html(response) {
         (None, html(&response.body))
     } else if response.body.trim_ascii().is_empty() {
         (None, "an empty body".to_owned())
@@ -62,16 +68,22 @@ pub(super) fn read(response: &Response) -> Said {
 }
 
 /// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
-/// words or by `x-failure-category`; a Free plan is a 403 like a missing permission.
+/// words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront adds its
+/// `x-cache` to the errors of the server behind it as well as to its own.
 fn refusal(response: &Response, words: &str) -> Refusal {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
-    if words.contains("scope does not match")
+    let cache = response.header("x-cache").unwrap_or_default();
+    if captcha::is_demanded(response) {
+        Refusal::Captcha
+    } else if words.contains("scope does not match")
         || category.eq_ignore_ascii_case("FAILURE_CLIENT_SCOPE_CHECK")
     {
         Refusal::Scope
     } else if words.contains("free plan") || words.contains("free edition") {
         Refusal::FreePlan
+    } else if cache.to_ascii_lowercase().contains("error from cloudfront") {
+        Refusal::Cdn
     } else {
         Refusal::Plain
     }
@@ -88,17 +100,18 @@ fn text_or_json(body: &[u8]) -> (Option<String>, String) {
     }
 }
 
-fn code(value: &Value) -> Option<String> {
-    [value.pointer("/errors/0/code"), value.get("code")]
-        .into_iter()
-        .flatten()
+/// The code of the error that `value` holds.
+pub(super) fn code(value: &Value) -> Option<String> {
+    let places = ["/errors/0/code", "/error/code", "/code"];
+    let found = places.into_iter().filter_map(|place| value.pointer(place));
+    found
         .filter_map(Value::as_str)
         .map(str::to_owned)
         .find(|code| !code.is_empty() && code.len() <= LONGEST_CODE)
 }
 
 /// The most telling strings of an envelope, joined: at most a handful, for one line.
-fn words(value: &Value) -> String {
+pub(super) fn words(value: &Value) -> String {
     let mut found: Vec<String> = Vec::new();
     if let Value::String(text) = value {
         found.push(text.clone());
@@ -112,7 +125,11 @@ fn words(value: &Value) -> String {
                 .take(5)
                 .filter_map(|(field, text)| Some(format!("{field}: {}", text.as_str()?))),
         ),
+        Some(Value::String(text)) => found.push(text.clone()),
         _ => {}
+    }
+    if let Some(error @ Value::Object(_)) = value.get("error") {
+        found.push(one_error(error));
     }
     if found.iter().all(String::is_empty) {
         found.push(one_error(value));

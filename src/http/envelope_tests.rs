@@ -99,7 +99,7 @@ fn refusals_are_told_apart_by_their_words() {
 fn wrong_types_never_break_it() {
     for body in [
         r#"{"errors":[1,null,[],{"code":7,"title":[],"detail":{}}],"message":5}"#,
-        r#"{"errors":"x","errorMessages":{"a":1},"code":{}}"#,
+        r#"{"errors":7,"errorMessages":{"a":1},"code":{},"error":{"message":[]}}"#,
         r#"{"errorMessages":[null,3],"errors":{"a":[1]}}"#,
         "[]",
         "null",

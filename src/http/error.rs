@@ -25,6 +25,8 @@ pub enum TransportErrorKind {
     BodyLost,
     /// The body's compression is damaged.
     Garbled,
+    /// The request was never sent, because an earlier one with its credential met a CAPTCHA.
+    CredentialLocked,
     /// The body is larger than we accept.
     TooLarge,
     /// The request was never sent, because it must not be.
@@ -71,7 +73,9 @@ impl fmt::Display for TransportError {
             TransportErrorKind::BodyLost => "connection lost in the middle of the body",
             TransportErrorKind::Garbled => "damaged compression",
             TransportErrorKind::TooLarge => "body too large",
-            TransportErrorKind::Invalid => "request not sent",
+            TransportErrorKind::Invalid | TransportErrorKind::CredentialLocked => {
+                "request not sent"
+            }
         })?;
         if self.detail.is_empty() {
             return Ok(());
@@ -86,8 +90,16 @@ impl Error for TransportError {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Unreadable {
-    /// What is wrong with it; a lower-case fragment without control characters.
+    /// What is wrong with it: a lower-case fragment, or the server's own words. Without control characters.
     pub message: String,
+    /// The server's own error, where it reports one.
+    server_error: Option<ServerError>,
+}
+
+/// An error that the server reports in a 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ServerError {
+    code: Option<String>,
 }
 
 impl Unreadable {
@@ -95,7 +107,27 @@ impl Unreadable {
     pub fn new(message: &str) -> Self {
         Unreadable {
             message: printable(message),
+            server_error: None,
         }
+    }
+
+    /// The server reports an error itself. Both texts are made printable.
+    pub fn server_error(code: Option<String>, message: &str) -> Self {
+        let code = code.map(|code| printable(&code));
+        Unreadable {
+            message: printable(message),
+            server_error: Some(ServerError { code }),
+        }
+    }
+
+    /// Whether the server reports an error itself.
+    pub fn is_server_error(&self) -> bool {
+        self.server_error.is_some()
+    }
+
+    /// The code of the server's own error.
+    pub fn reported_code(&self) -> Option<&str> {
+        self.server_error.as_ref()?.code.as_deref()
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
+use super::attempt_log::log_attempt;
+use super::captcha::login_page;
 use super::client::Transport;
 use super::envelope::{self, Said};
 use super::error::{TransportError, Unreadable};
@@ -67,8 +69,9 @@ pub async fn witnessed<T: Transport, P>(
         let pending = Pending::begin(witness, request, trail.attempts.saturating_add(1));
         let answer = trail.attempt(transport, meter).await;
         pending.over();
-        let trouble = match answer.read(&read) {
+        let trouble = match answer.read(request, &read) {
             Ok(page) => {
+                log_attempt(&trail.told(&answer), witness.records(&page));
                 witness.saw(&trail.told(&answer), Some(&page));
                 return Ok(page);
             }
@@ -79,7 +82,9 @@ pub async fn witnessed<T: Transport, P>(
             history.add(reason, delay.saturating_add(sent.elapsed()));
         }
         let decision = decide(&trouble.outcome, &history, patience, fastrand::f64());
-        witness.saw(&trouble.told(&decision, trail.told(&answer)), None);
+        let attempt = trouble.told(&decision, trail.told(&answer));
+        log_attempt(&attempt, None);
+        witness.saw(&attempt, None);
         drop(answer);
         let kind = match decision {
             Decision::Wait {
@@ -90,6 +95,10 @@ pub async fn witnessed<T: Transport, P>(
                 trail.again(&trouble, delay);
                 waited = Some((reason, delay));
                 if pause_endpoint {
+                    if delay >= NOTICED {
+                        // It has just been logged.
+                        meter.announce_wait();
+                    }
                     // Waited for in `admit`, together with every other task.
                     limits.pause(delay).await;
                 } else {
@@ -109,21 +118,21 @@ pub async fn witnessed<T: Transport, P>(
     }
 }
 
-/// What `read` makes of a good answer, or what is wrong with the answer.
+/// What `read` makes of a good answer to `request`, or what is wrong with the answer.
 fn page<P>(
+    request: &Request,
     response: &Response,
     read: impl Fn(&Response) -> Result<P, Unreadable>,
 ) -> Result<P, Trouble> {
     let html = envelope::is_html(response);
-    if (200..300).contains(&response.status) && !html {
-        return read(response).map_err(|error| Trouble {
-            outcome: Outcome::Unreadable,
-            status: Some(response.status),
-            code: None,
-            message: error.message,
-        });
+    if !(200..300).contains(&response.status) || html {
+        return Err(Trouble::answer(request, response, html));
     }
-    Err(Trouble::answer(response, html))
+    if let Some(coding) = response.header("content-encoding") {
+        let what = format!("the body is in the content coding `{coding}`, only gzip was requested");
+        return Err(Trouble::unreadable(response, &Unreadable::new(&what)));
+    }
+    read(response).map_err(|error| Trouble::unreadable(response, &error))
 }
 
 /// What is decided about a first answer that brings no page, and how it would be told.
@@ -133,7 +142,7 @@ pub fn judged(
     response: &Response,
     patience: &Patience,
 ) -> Option<(Decision, Failure)> {
-    let trouble = page(response, |_| Ok(())).err()?;
+    let trouble = page(request, response, |_| Ok(())).err()?;
     let decision = decide(&trouble.outcome, &History::default(), patience, 0.5);
     let kind = match decision {
         Decision::GiveUp(kind) => kind,
@@ -150,9 +159,13 @@ struct Answer {
 }
 
 impl Answer {
-    fn read<P>(&self, read: impl Fn(&Response) -> Result<P, Unreadable>) -> Result<P, Trouble> {
+    fn read<P>(
+        &self,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, Unreadable>,
+    ) -> Result<P, Trouble> {
         match &self.result {
-            Ok(response) => page(response, read),
+            Ok(response) => page(request, response, read),
             Err(error) => Err(Trouble::transport(error)),
         }
     }
@@ -167,6 +180,19 @@ struct Trouble {
 }
 
 impl Trouble {
+    /// A 2xx that is not the page it should be.
+    fn unreadable(response: &Response, error: &Unreadable) -> Self {
+        Trouble {
+            outcome: match error.is_server_error() {
+                true => Outcome::ErrorInPage,
+                false => Outcome::Unreadable,
+            },
+            status: Some(response.status),
+            code: error.reported_code().map(str::to_owned),
+            message: error.message.clone(),
+        }
+    }
+
     fn transport(error: &TransportError) -> Self {
         Trouble {
             outcome: Outcome::Failed(error.kind()),
@@ -176,8 +202,15 @@ impl Trouble {
         }
     }
 
-    fn answer(response: &Response, html: bool) -> Self {
-        let said = redirect(response).unwrap_or_else(|| envelope::read(response));
+    fn answer(request: &Request, response: &Response, html: bool) -> Self {
+        let mut said = redirect(response).unwrap_or_else(|| envelope::read(response));
+        if said.refusal == Refusal::Cdn && matches!(response.status, 403 | 404) && !html {
+            said.message.push_str("; passed on by the CDN (CloudFront)");
+        }
+        if let (Refusal::Captcha, Some(page)) = (said.refusal, login_page(response, &request.url)) {
+            said.message
+                .push_str(&format!("; the login page is {page}"));
+        }
         Trouble {
             outcome: Outcome::Answer {
                 status: response.status,

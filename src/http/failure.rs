@@ -16,6 +16,8 @@ pub enum FailureKind {
     Forbidden,
     /// 403: the site's plan has no audit log.
     FreePlan,
+    /// 401 or 403: the account is locked until somebody solves a CAPTCHA.
+    CaptchaRequired,
     /// 404 or 410.
     NotFound,
     /// 400 and every other 4xx.
@@ -28,6 +30,10 @@ pub enum FailureKind {
     HtmlInstead,
     /// A 2xx whose body cannot be decoded, every time.
     Unreadable,
+    /// A 2xx whose body reports an error, every time.
+    ErrorInPage,
+    /// 403 or 404 by the CDN in front of the server, every time.
+    CdnRefused,
     /// 5xx, 408 or 425, every time.
     Unavailable,
     /// No connection, or no such host.
@@ -109,12 +115,15 @@ fn what(kind: FailureKind) -> &'static str {
         FailureKind::ScopeMissing => "says that the credential lacks a scope",
         FailureKind::Forbidden => "says that the credential lacks a permission",
         FailureKind::FreePlan => "has no audit log on its plan",
+        FailureKind::CaptchaRequired => "demands a CAPTCHA before it lets this account in",
         FailureKind::NotFound => "does not know the resource",
         FailureKind::BadRequest => "rejects the request",
         FailureKind::RateLimited => "limits our requests for longer than we may wait",
         FailureKind::Redirected => "redirects elsewhere",
         FailureKind::HtmlInstead => "answers with a page for people instead of data",
         FailureKind::Unreadable => "answers with data that cannot be read",
+        FailureKind::ErrorInPage => "reports an error in a successful response",
+        FailureKind::CdnRefused => "is behind a CDN (CloudFront) that refuses the request",
         FailureKind::Unavailable => "is not available",
         FailureKind::Unreachable => "cannot be reached",
         FailureKind::TimedOut => "does not answer in time",
@@ -233,6 +242,9 @@ fn general(kind: FailureKind) -> &'static str {
         FailureKind::FreePlan => {
             "an audit log needs a Standard plan or better; remove the source or upgrade the site"
         }
+        FailureKind::CaptchaRequired => {
+            "log in once with this account in a browser, at the server's login page, and solve the CAPTCHA; then run again. Nothing more was sent with this credential"
+        }
         FailureKind::BadRequest => {
             "the server names the fault above; when the configuration is right, please report it"
         }
@@ -242,7 +254,10 @@ fn general(kind: FailureKind) -> &'static str {
         FailureKind::Redirected | FailureKind::HtmlInstead => {
             "check `site` or `base_url`, and whether a proxy or a single sign-on page stands in front"
         }
-        FailureKind::Unavailable => {
+        FailureKind::CdnRefused => {
+            "run again later, nothing is lost; if it stays so, check `site` or `base_url`, and whether this machine's address is allowed there"
+        }
+        FailureKind::ErrorInPage | FailureKind::Unavailable => {
             "run again later (https://status.atlassian.com), or raise `retry_for`; nothing is lost"
         }
         FailureKind::Unreachable => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
+use super::attempt_log::log_wait;
 use super::gate::Gate;
 use super::held::Held;
 use super::rate::CredentialLimit;
@@ -22,6 +23,7 @@ use crate::telemetry::meter::{Meter, WaitReason};
 /// where nothing can be shared.
 #[derive(Debug)]
 pub struct Limits {
+    endpoint: Endpoint,
     ledger: Mutex<Ledger>,
     credential: Arc<CredentialLimit>,
 }
@@ -53,6 +55,7 @@ impl Limits {
         let quota = requests_per_minute.or(endpoint.per_minute());
         shared.limit(quota, credential.per_minute());
         Limits {
+            endpoint,
             ledger: Mutex::new(Ledger {
                 gate: Gate::default(),
                 window: quota.map(RollingWindow::new),
@@ -80,6 +83,7 @@ impl Limits {
                     remaining: held.wait,
                 });
             }
+            log_wait(self.endpoint, held.wait, held.reason, meter);
             wait(held.wait, held.reason, meter).await;
         }
         Ok(())

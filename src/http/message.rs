@@ -27,6 +27,21 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Its name in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Endpoint::EventsStream => "events-stream",
+            Endpoint::JiraAuditRecords => "jira-audit-records",
+            Endpoint::ConfluenceAudit => "confluence-audit",
+            Endpoint::DatacenterEvents => "datacenter-events",
+            Endpoint::Organizations => "organizations",
+            Endpoint::ApiKeys => "api-keys",
+            Endpoint::TenantInfo => "tenant-info",
+            Endpoint::JiraUsers => "jira-users",
+            Endpoint::DatacenterWhoami => "datacenter-whoami",
+        }
+    }
+
     /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
     ///
     /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
@@ -63,7 +78,7 @@ pub struct Response {
     pub status: u16,
     /// Names (lower-case) and values, in the order received.
     pub headers: Vec<(String, String)>,
-    /// The decompressed body.
+    /// The body, decoded unless the header `content-encoding` is still there.
     pub body: Bytes,
 }
 

@@ -4,7 +4,10 @@
 //! `exchange` is the way in. It asks `limit` for leave, has a `client::Transport` send one attempt,
 //! and obeys what `retry` decides about the outcome.
 
+mod attempt_log;
+mod captcha;
 pub mod client;
+mod decode;
 mod diagnose;
 mod envelope;
 pub mod error;
@@ -15,6 +18,7 @@ mod held;
 pub mod limit;
 pub mod message;
 mod pace;
+pub mod page_error;
 pub mod pool;
 pub mod proxy;
 pub mod rate;

@@ -31,49 +31,74 @@ pub(super) fn asked_wait(response: &Response, local_now: Timestamp) -> Option<Du
     retry_after.max(reset).filter(|wait| !wait.is_zero())
 }
 
-/// RFC 9110, section 10.2.3: seconds or an HTTP date. A fraction of a second is let pass.
+/// RFC 9110, section 10.2.3: seconds or an HTTP date; what else a reset may be is let pass.
 fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    seconds(text)
-        .or_else(|| Duration::try_from_secs_f64(text.parse().ok()?).ok())
-        .or_else(|| Some(until(http_date(text)?, now)))
+    wait_until(text, now, TimeDelta::zero())
 }
 
 /// Atlassian writes the reset as `2026-11-20T09:31Z`, cut to the minute (JRACLOUD-69262), so that it
 /// may already be past: it is rounded up, unless a `Retry-After` beside it (`precise`) says when.
 fn reset(text: &str, now: Timestamp, precise: bool) -> Option<Duration> {
-    if let Some(wait) = seconds(text) {
-        return Some(epoch_or_delta(wait, now));
-    }
-    if let Some(time) = parse_api_time(text) {
-        return Some(until(time, now));
-    }
-    // chrono reads `%z` only with an offset, so `Z` is spelled out.
-    let spelled = text.strip_suffix('Z').map(|head| format!("{head}+0000"));
-    let minute =
-        DateTime::parse_from_str(spelled.as_deref().unwrap_or(text), "%Y-%m-%dT%H:%M%z").ok()?;
     let rounding = TimeDelta::seconds(if precise { 0 } else { 60 });
-    Some(until(
-        minute.with_timezone(&Utc).checked_add_signed(rounding)?,
-        now,
-    ))
+    wait_until(text, now, rounding)
 }
 
-/// A bare number is a time since 1970 when it is large enough to be one (milliseconds from 10^12),
-/// else a number of seconds from now, as in the IETF's draft for `RateLimit` headers.
-fn epoch_or_delta(number: Duration, now: Timestamp) -> Duration {
-    let number_i64 = i64::try_from(number.as_secs()).unwrap_or(i64::MAX);
-    let time = match number_i64 {
-        1_000_000_000..1_000_000_000_000 => DateTime::from_timestamp(number_i64, 0),
-        1_000_000_000_000.. => DateTime::from_timestamp_millis(number_i64),
-        _ => None,
+/// The time from `now` to what `text` names, in any form: a number, an HTTP date, or ISO 8601. A time that was cut to the
+/// minute is made later by `rounding`.
+fn wait_until(text: &str, now: Timestamp, rounding: TimeDelta) -> Option<Duration> {
+    let text = text.trim_matches('"').trim();
+    if let Some(number) = plain_number(text) {
+        return Some(epoch_or_delta(number, now));
+    }
+    let time = http_date(text).or_else(|| parse_api_time(text));
+    Some(until(time.or_else(|| iso_time(text, rounding))?, now))
+}
+
+/// ISO 8601 with or without seconds, and with or without a zone: without one it is UTC, like all that Atlassian writes.
+fn iso_time(text: &str, rounding: TimeDelta) -> Option<Timestamp> {
+    let text = text.replacen(' ', "T", 1).to_ascii_uppercase();
+    let is_utc = |zone: &str| {
+        text.strip_suffix(zone)
+            .map(|head| head.trim_end().to_owned())
     };
-    time.map_or(number, |time| until(time, now))
+    // chrono reads `%z` only with an offset.
+    let text = ["Z", "UTC", "GMT"]
+        .into_iter()
+        .find_map(is_utc)
+        .unwrap_or(text);
+    let read = |form: &str| {
+        let zoned = DateTime::parse_from_str(&text, &format!("{form}%z"));
+        let zoned = zoned.map(|time| time.with_timezone(&Utc));
+        zoned.or_else(|_| NaiveDateTime::parse_from_str(&text, form).map(|time| time.and_utc()))
+    };
+    if let Ok(time) = read("%Y-%m-%dT%H:%M:%S%.f") {
+        return Some(time);
+    }
+    read("%Y-%m-%dT%H:%M").ok()?.checked_add_signed(rounding)
 }
 
-/// Digits as seconds. A number past every clock means "very long", not "nothing".
-fn seconds(text: &str) -> Option<Duration> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
+/// A bare number is a time since 1970 when it is large enough to be one (in seconds, milliseconds, micro- or
+/// nanoseconds), else a number of seconds from now, as in the IETF's draft for `RateLimit` headers.
+fn epoch_or_delta(number: f64, now: Timestamp) -> Duration {
+    let seconds = match number {
+        1e9..1e12 => number - since_epoch(now),
+        1e12..1e15 => number / 1e3 - since_epoch(now),
+        1e15..1e18 => number / 1e6 - since_epoch(now),
+        1e18..1e21 => number / 1e9 - since_epoch(now),
+        // A number past every clock means "very long", not "nothing".
+        _ => return Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX),
+    };
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+fn since_epoch(time: Timestamp) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
+}
+
+/// Digits, perhaps with a fraction.
+fn plain_number(text: &str) -> Option<f64> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 fn until(time: Timestamp, now: Timestamp) -> Duration {
@@ -145,8 +170,26 @@ mod tests {
             ("2026-11-20T09:30:45Z", Some(25.0)),
             ("2026-11-20T09:30:45.500Z", Some(25.5)),
             ("1795167045", Some(25.0)),
+            ("1795167045.25", Some(25.25)),
             ("1795167045000", Some(25.0)),
+            ("1795167045000.0", Some(25.0)),
+            ("1795167045000000", Some(25.0)),
+            ("1795167045000000000", Some(25.0)),
+            ("1795167000", None),
             ("30", Some(30.0)),
+            ("0.5", Some(0.5)),
+            ("\"30\"", Some(30.0)),
+            ("Fri, 20 Nov 2026 09:30:45 GMT", Some(25.0)),
+            ("Friday, 20-Nov-26 09:30:45 GMT", Some(25.0)),
+            ("2026-11-20T09:30:45", Some(25.0)),
+            ("2026-11-20 09:30:45.500", Some(25.5)),
+            ("2026-11-20 09:30:45 UTC", Some(25.0)),
+            ("2026-11-20T09:30", Some(40.0)),
+            ("2026-11-20t09:31z", Some(100.0)),
+            ("2026-11-20T10:31+0100", Some(100.0)),
+            ("1.2.3", None),
+            (".", None),
+            ("1e300", None),
             ("2026-11-20", None),
             ("\u{1b}[2J", None),
         ];

@@ -1,11 +1,14 @@
 //! Owns building clients: one set of connections for all sources that are reached the same way.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::HeaderValue;
 use reqwest::{Certificate, redirect};
-use url::Url;
+use url::{Origin, Url};
 
+use super::captcha::CredentialLockout;
 use super::client::{Authorization, HttpClient, is_loopback};
 use super::error::flatten;
 use crate::config::settings::Connection;
@@ -77,6 +80,14 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 #[derive(Default)]
 pub struct ClientPool {
     clients: Vec<(Route, reqwest::Client)>,
+    lockouts: Vec<KnownLockout>,
+}
+
+/// The lockout of one credential at one server.
+struct KnownLockout {
+    origin: Origin,
+    authorization: HeaderValue,
+    lockout: Arc<CredentialLockout>,
 }
 
 /// All that makes two connections differ.
@@ -117,7 +128,34 @@ impl ClientPool {
                     .ok_or(ConnectError::Credential)
             })
             .transpose()?;
-        Ok(HttpClient::new(client, base_url, header))
+        let lockout = match &header {
+            Some(header) => self.lockout(base_url.origin(), header),
+            None => Arc::default(),
+        };
+        Ok(HttpClient::new(client, base_url, header, lockout))
+    }
+
+    /// Lets credentials that met a CAPTCHA be used again by clients that are connected from now on: a new run begins, and
+    /// somebody may have logged in.
+    pub fn forget_lockouts(&mut self) {
+        self.lockouts.clear();
+    }
+
+    fn lockout(&mut self, origin: Origin, authorization: &HeaderValue) -> Arc<CredentialLockout> {
+        let known = self
+            .lockouts
+            .iter()
+            .find(|known| known.origin == origin && known.authorization == authorization);
+        if let Some(known) = known {
+            return known.lockout.clone();
+        }
+        let lockout = Arc::<CredentialLockout>::default();
+        self.lockouts.push(KnownLockout {
+            origin,
+            authorization: authorization.clone(),
+            lockout: lockout.clone(),
+        });
+        lockout
     }
 
     fn client(&mut self, route: Route) -> Result<reqwest::Client, ConnectError> {
@@ -140,7 +178,6 @@ fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
         // One owner of retries: `exchange`. By default reqwest repeats refused HTTP/2 streams.
         .retry(reqwest::retry::never())
         .referer(false)
-        .gzip(true)
         // As many as one source asks with at once; each has a buffer of up to 400 KB, also while it is idle.
         .pool_max_idle_per_host(IDLE)
         // Answers that wait for room must not fill the connection of those that have theirs.

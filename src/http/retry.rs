@@ -31,6 +31,10 @@ pub enum Refusal {
     Scope,
     /// The site's plan has no audit log.
     FreePlan,
+    /// The account is locked until somebody solves a CAPTCHA.
+    Captcha,
+    /// Nothing, and the CDN in front passed it on or is where it comes from. Such refusals often pass within a minute.
+    Cdn,
 }
 
 /// How an attempt ended.
@@ -49,6 +53,8 @@ pub enum Outcome {
     },
     /// A 2xx whose body cannot be decoded: cut short on its way, perhaps.
     Unreadable,
+    /// A 2xx whose body reports an error.
+    ErrorInPage,
     /// No answer came.
     Failed(TransportErrorKind),
 }
@@ -140,15 +146,12 @@ pub fn decide(outcome: &Outcome, history: &History, patience: &Patience, roll: f
                 patience,
                 roll,
             ),
-            Verdict::Transient if asked_wait.is_some() => limited(
-                FailureKind::Unavailable,
-                asked_wait,
-                history,
-                patience,
-                roll,
-            ),
-            Verdict::Transient => failing(FailureKind::Unavailable, history, patience, roll),
+            Verdict::Transient(kind) if asked_wait.is_some() => {
+                limited(kind, asked_wait, history, patience, roll)
+            }
+            Verdict::Transient(kind) => failing(kind, history, patience, roll),
         },
+        Outcome::ErrorInPage => failing(FailureKind::ErrorInPage, history, patience, roll),
         Outcome::Unreadable => failing(FailureKind::Unreadable, history, patience, roll),
         Outcome::Failed(kind) => match failed(kind) {
             (kind, true) => failing(kind, history, patience, roll),
@@ -161,7 +164,8 @@ enum Verdict {
     Done,
     Final(FailureKind),
     Limited,
-    Transient,
+    /// It may pass; what it is called when it does not.
+    Transient(FailureKind),
 }
 
 fn verdict(status: u16, html: bool, refusal: Refusal) -> Verdict {
@@ -170,19 +174,30 @@ fn verdict(status: u16, html: bool, refusal: Refusal) -> Verdict {
         (200..=299, _) => return Verdict::Done,
         (300..=399, _) => FailureKind::Redirected,
         // Request Timeout, Too Early.
-        (408 | 425, _) => return Verdict::Transient,
+        (408 | 425, _) => return Verdict::Transient(FailureKind::Unavailable),
         (429, _) => return Verdict::Limited,
         (401 | 403, Refusal::Scope) => FailureKind::ScopeMissing,
         (403, Refusal::FreePlan) => FailureKind::FreePlan,
+        (401 | 403, Refusal::Captcha) => FailureKind::CaptchaRequired,
+        (403 | 404, Refusal::Cdn) => return Verdict::Transient(through_cdn(status, html)),
         (401, _) => FailureKind::CredentialRefused,
         (403, _) => FailureKind::Forbidden,
         (404 | 410, _) => FailureKind::NotFound,
         (400..=499, _) => FailureKind::BadRequest,
         // Not Implemented, HTTP Version Not Supported: the same tomorrow.
         (501 | 505, _) => FailureKind::Unexpected,
-        (500..=599, _) => return Verdict::Transient,
+        (500..=599, _) => return Verdict::Transient(FailureKind::Unavailable),
         _ => FailureKind::Unexpected,
     })
+}
+
+/// What a lasting refusal is called that came through the CDN: a page for people is the CDN's own, all else the API's.
+fn through_cdn(status: u16, html: bool) -> FailureKind {
+    match (html, status) {
+        (true, _) => FailureKind::CdnRefused,
+        (false, 403) => FailureKind::Forbidden,
+        (false, _) => FailureKind::NotFound,
+    }
 }
 
 /// What an attempt without an answer is called in the end, and whether another may fare better.
@@ -199,6 +214,7 @@ fn failed(kind: TransportErrorKind) -> (FailureKind, bool) {
         TransportErrorKind::Tls => (FailureKind::Tls, false),
         TransportErrorKind::TooLarge => (FailureKind::TooLarge, false),
         TransportErrorKind::Invalid => (FailureKind::Unexpected, false),
+        TransportErrorKind::CredentialLocked => (FailureKind::CaptchaRequired, false),
     }
 }
 

@@ -176,6 +176,7 @@ fn every_attempt_without_an_answer() {
         Garbled,
         TooLarge,
         Invalid,
+        CredentialLocked,
     ];
     let worn = history(9, 60, 0, 0);
     let mut lines: Vec<String> = kinds
@@ -189,7 +190,9 @@ fn every_attempt_without_an_answer() {
             )
         })
         .collect();
-    lines.push(name(decide(&Outcome::Unreadable, &worn, &PATIENCE, 0.5)));
+    for outcome in [Outcome::Unreadable, Outcome::ErrorInPage] {
+        lines.push(name(decide(&outcome, &worn, &PATIENCE, 0.5)));
+    }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
     Connect: wait 250ms, alone, Backoff; in the end give up: Unreachable
@@ -201,8 +204,40 @@ fn every_attempt_without_an_answer() {
     Garbled: wait 250ms, alone, Backoff; in the end give up: Unreadable
     TooLarge: give up: TooLarge; in the end give up: TooLarge
     Invalid: give up: Unexpected; in the end give up: Unexpected
+    CredentialLocked: give up: CaptchaRequired; in the end give up: CaptchaRequired
     give up: Unreadable
+    give up: ErrorInPage
     ");
+}
+
+#[test]
+fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
+    let refused = |status, html, refusal, history| {
+        let outcome = Outcome::Answer {
+            status,
+            html,
+            refusal,
+            asked_wait: None,
+        };
+        name(decide(&outcome, &history, &PATIENCE, 0.5))
+    };
+    let (fresh, worn) = (history(0, 0, 0, 0), history(9, 60, 0, 0));
+    for (status, html, lasting) in [
+        (403, true, "give up: CdnRefused"),
+        (404, true, "give up: CdnRefused"),
+        (403, false, "give up: Forbidden"),
+        (404, false, "give up: NotFound"),
+    ] {
+        let first = refused(status, html, Refusal::Cdn, fresh);
+        assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
+        assert_eq!(refused(status, html, Refusal::Cdn, worn), lasting);
+    }
+    let credential = refused(401, false, Refusal::Cdn, fresh);
+    assert_eq!(credential, "give up: CredentialRefused");
+    for status in [401, 403] {
+        let locked = refused(status, false, Refusal::Captcha, fresh);
+        assert_eq!(locked, "give up: CaptchaRequired");
+    }
 }
 
 #[test]

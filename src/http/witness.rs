@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
+use super::attempt_log::log_attempt;
 use super::message::{Request, Response};
 use crate::model::time::Timestamp;
 
@@ -32,6 +33,11 @@ pub struct Attempt<'a> {
 pub trait Witness<P>: Sync {
     /// `made` is what was made of the answer, where it could be used.
     fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>);
+
+    /// How many records `made` holds, where it is a page; for the log.
+    fn records(&self, _made: &P) -> Option<usize> {
+        None
+    }
 }
 
 /// Nobody looks.
@@ -48,11 +54,19 @@ impl<P, W: Witness<P>> Witness<P> for Option<W> {
             witness.saw(attempt, made);
         }
     }
+
+    fn records(&self, made: &P) -> Option<usize> {
+        self.as_ref()?.records(made)
+    }
 }
 
 impl<P, W: Witness<P>> Witness<P> for &W {
     fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>) {
         (*self).saw(attempt, made);
+    }
+
+    fn records(&self, made: &P) -> Option<usize> {
+        (*self).records(made)
     }
 }
 
@@ -100,6 +114,7 @@ impl<P, W: Witness<P>> Drop for Pending<'_, P, W> {
             error: Some("given up before its answer was whole: it was needed no more"),
             waits: None,
         };
+        log_attempt(&attempt, None);
         self.witness.saw(&attempt, None);
     }
 }

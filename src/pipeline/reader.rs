@@ -14,6 +14,7 @@ use crate::http::limit::Limits;
 use crate::http::message::Response;
 use crate::http::retry::Patience;
 use crate::http::room::{Room, Share};
+use crate::http::witness::{Attempt, Witness};
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
@@ -21,7 +22,7 @@ use crate::pipeline::fetch::FetchError;
 use crate::pipeline::packed::Packed;
 use crate::pipeline::people::Directory;
 use crate::pipeline::plan::watermark_of;
-use crate::pipeline::transcript::Transcript;
+use crate::pipeline::transcript::{OfWindow, Transcript};
 use crate::source::{Page, Place, Source};
 use crate::telemetry::meter::Meter;
 
@@ -89,7 +90,7 @@ impl<T: Transport> Reader<T> {
             }
         };
         let transcript = self.transcript.as_ref();
-        let witness = transcript.map(|transcript| transcript.of_window(window));
+        let witness = PageWitness(transcript.map(|transcript| transcript.of_window(window)));
         let (page, body) = witnessed(
             &self.transport,
             &self.limits,
@@ -174,6 +175,19 @@ impl<T: Transport> Reader<T> {
             );
         }
         self.meter.mended_pages.add(1);
+    }
+}
+
+/// Takes down the attempts to get a page, where that is wanted, and counts the page's records.
+struct PageWitness<'a>(Option<OfWindow<'a>>);
+
+impl Witness<(Page, Bytes)> for PageWitness<'_> {
+    fn saw(&self, attempt: &Attempt<'_>, made: Option<&(Page, Bytes)>) {
+        self.0.saw(attempt, made);
+    }
+
+    fn records(&self, (page, _): &(Page, Bytes)) -> Option<usize> {
+        Some(page.records.len())
     }
 }
 

@@ -65,6 +65,19 @@ pub struct Behaviour {
     pub pretty_json: bool,
     /// Bodies are gzipped for clients that accept it.
     pub gzip: bool,
+    /// What `Content-Encoding` says: of a gzipped body in place of `gzip`, of a plain one in place of nothing.
+    pub content_encoding: Option<&'static str>,
+    /// Which pages of the audited APIs are a 200 with the error envelope of their product.
+    pub page_error: PageError,
+    /// How many more pages `page_error` happens on; counts down.
+    pub page_errors: usize,
+    /// How many more requests to the audited APIs are refused by CloudFront, in front of them; counts down.
+    pub cdn_refusals: usize,
+    /// The status of those refusals.
+    pub cdn_status: u16,
+    /// Data Center has locked the account until its owner solves a CAPTCHA: every request is refused with this
+    /// status.
+    pub datacenter_captcha: Option<u16>,
     /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
     pub scoped_key: bool,
     /// The key may list the organization's keys (`read:keys:admin`).
@@ -152,6 +165,12 @@ impl Default for Behaviour {
             clock_skew: 0,
             pretty_json: false,
             gzip: false,
+            content_encoding: None,
+            page_error: PageError::Never,
+            page_errors: usize::MAX,
+            cdn_refusals: 0,
+            cdn_status: 403,
+            datacenter_captcha: None,
             scoped_key: false,
             lists_keys: true,
             key_pages: Vec::new(),
@@ -209,6 +228,17 @@ pub enum CursorBounds {
     Kept,
     /// They replace the cursor's own.
     Replaced,
+}
+
+/// Whether a 200 page carries an error envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageError {
+    /// It does not.
+    Never,
+    /// The list of records is empty beside it.
+    InsteadOfRecords,
+    /// The records stand beside it.
+    BesideRecords,
 }
 
 /// What a `limit` above the largest page does.
@@ -270,6 +300,16 @@ pub enum ResetPrecision {
     Minute,
     /// `yyyy-MM-ddTHH:mm:ssZ`.
     Second,
+    /// Seconds since 1970.
+    EpochSeconds,
+    /// Seconds since 1970 with a fraction: `1795167000.25`.
+    EpochFraction,
+    /// Milliseconds since 1970.
+    EpochMillis,
+    /// An HTTP date.
+    HttpDate,
+    /// Seconds from now.
+    SecondsFromNow,
 }
 
 /// The three shapes of an error body seen on the admin host.

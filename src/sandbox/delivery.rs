@@ -21,6 +21,8 @@ use super::{
 pub struct Terms {
     /// The body may be gzipped: the switch is on and the client accepts it.
     pub gzip: bool,
+    /// What `content-encoding` says in place of the truth.
+    pub content_encoding: Option<&'static str>,
     /// Seconds that the `Date` header runs ahead.
     pub clock_skew: i64,
 }
@@ -53,17 +55,20 @@ pub async fn deliver(
         .format("%a, %d %b %Y %H:%M:%S GMT")
         .to_string();
     set(&mut response, "date", &date);
+    if let (Some(name), false) = (terms.content_encoding, terms.gzip) {
+        set(&mut response, "content-encoding", name);
+    }
     if fault == Fault::Pass && !terms.gzip {
         announce(&mut response, reply.body.len());
         let steps = reply.body.into_iter().map(Step::Send);
         *response.body_mut() = Body::from_stream(Play::new(steps));
     } else {
-        fill(&mut response, line, reply.body.whole(), fault, terms.gzip);
+        fill(&mut response, line, reply.body.whole(), fault, terms);
     }
     response
 }
 
-fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, may_gzip: bool) {
+fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, terms: &Terms) {
     let half = body.len() / 2;
     let filled = match fault {
         Fault::CloseMidBody => {
@@ -85,7 +90,7 @@ fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, may_gzi
             announce(response, body.len());
             Body::from_stream(Play::reset_half(&body, line))
         }
-        Fault::BadByte(text) => whole(response, spoilt(&body, &text), may_gzip),
+        Fault::BadByte(text) => whole(response, spoilt(&body, &text), terms),
         Fault::CloseMidChunks => Body::from_stream(Play::half(&body, Step::Fail)),
         Fault::TruncatedJson => Body::from(body.slice(..half)),
         Fault::SlowBody { chunk_bytes, pause } => {
@@ -97,17 +102,18 @@ fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, may_gzi
             set(response, "content-encoding", "gzip");
             Body::from(gzip_bomb(decompressed))
         }
-        _ => whole(response, body, may_gzip),
+        _ => whole(response, body, terms),
     };
     *response.body_mut() = filled;
 }
 
-fn whole(response: &mut Response, body: Bytes, may_gzip: bool) -> Body {
-    if may_gzip
+fn whole(response: &mut Response, body: Bytes, terms: &Terms) -> Body {
+    if terms.gzip
         && !body.is_empty()
         && let Ok(packed) = gzip(&body)
     {
-        set(response, "content-encoding", "gzip");
+        let name = terms.content_encoding.unwrap_or("gzip");
+        set(response, "content-encoding", name);
         set(response, "vary", "accept-encoding");
         return Body::from(packed);
     }

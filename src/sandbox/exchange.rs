@@ -3,9 +3,12 @@
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, Envelope, Fault, access, confluence, datacenter, jira, json_text, org, pieces::Pieces,
-    record_values, reply::Reply, route::Route, throttle, world::World,
+    Api, Envelope, Fault, access, confluence, datacenter, jira, json_text, org, page_error,
+    pieces::Pieces, record_values, reply::Reply, route::Route, throttle, world::World,
 };
+
+const CLOUDFRONT_PAGE: &str = "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD>\
+    <BODY><H1>The request could not be satisfied.</H1></BODY></HTML>\n";
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
     <body><form method=\"post\"><input name=\"username\"></form></body></html>\n";
@@ -106,12 +109,17 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     if !ask.is_get {
         return org::errors::METHOD_NOT_ALLOWED.reply(Envelope::Errors, &ask.path);
     }
+    if let Some(reply) = cdn_refusal(world, ask) {
+        return reply;
+    }
+    let captcha = |world: &World| datacenter::captcha(&world.behaviour, &world.base_url);
     let refused = match &ask.route {
         Route::JiraAudit(way) => jira::refusal(ask, way, world.behaviour.free_plan),
         Route::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
-        Route::DatacenterEvents => datacenter::refusal(ask),
+        Route::DatacenterEvents => captcha(world).or_else(|| datacenter::refusal(ask)),
+        Route::DatacenterWhoami => captcha(world),
         Route::Orgs | Route::Org(_) | Route::OrgEvents(_) | Route::ApiKeys(_) => org::refusal(ask),
-        Route::JiraUsers(_) | Route::TenantInfo | Route::DatacenterWhoami | Route::Unknown => None,
+        Route::JiraUsers(_) | Route::TenantInfo | Route::Unknown => None,
     };
     if let Some(reply) = refused {
         return reply;
@@ -121,6 +129,7 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         Some(reply) => reply,
         None => endpoint(world, ask, fault),
     };
+    page_error::apply(world, ask, &mut reply);
     reply.headers.extend(limit_headers);
     if let (Some(api), 200) = (ask.route.api(), reply.status)
         && let Some(page) = record_values::rewritten(api, &world.behaviour, &reply.body)
@@ -148,6 +157,15 @@ fn endpoint(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         Route::DatacenterWhoami => datacenter::whoami(ask),
         Route::Unknown => org::errors::UNKNOWN_RESOURCE.reply(Envelope::Errors, &ask.path),
     }
+}
+
+/// The refusal of the CDN in front of the audited APIs, while there are some left.
+fn cdn_refusal(world: &mut World, ask: &Ask) -> Option<Reply> {
+    ask.route.api()?;
+    let left = world.behaviour.cdn_refusals.checked_sub(1)?;
+    world.behaviour.cdn_refusals = left;
+    let reply = plain(world.behaviour.cdn_status, "text/html", CLOUDFRONT_PAGE);
+    Some(reply.header("x-cache", "Error from cloudfront"))
 }
 
 /// The rate limit's headers, and the 429 when the request is over it.

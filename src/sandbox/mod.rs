@@ -35,6 +35,7 @@ mod ledger;
 mod line;
 mod options;
 mod org;
+mod page_error;
 mod pieces;
 mod quirk;
 mod record_values;
@@ -49,8 +50,8 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
-    ResetPrecision, Window,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, OverLimit, PageError,
+    RateLimit, ResetPrecision, Window,
 };
 pub use control::Control;
 pub use data::{history, incident};

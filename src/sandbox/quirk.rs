@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::{Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OverLimit};
+use super::{
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OverLimit, PageError,
+    RateLimit, ResetPrecision,
+};
 
 /// One reading of an API.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +157,112 @@ pub const QUIRKS: &[ApiQuirk] = &[
         about: "bodies are compressed with gzip",
         apply: |behaviour| behaviour.gzip = true,
     },
+    ApiQuirk {
+        name: "gzip-in-capitals",
+        about: "bodies are compressed, and `Content-Encoding` says `GZIP`",
+        apply: |behaviour| {
+            behaviour.gzip = true;
+            behaviour.content_encoding = Some("GZIP");
+        },
+    },
+    ApiQuirk {
+        name: "x-gzip",
+        about: "bodies are compressed, and `Content-Encoding` says `x-gzip`",
+        apply: |behaviour| {
+            behaviour.gzip = true;
+            behaviour.content_encoding = Some("x-gzip");
+        },
+    },
+    ApiQuirk {
+        name: "content-encoding-identity",
+        about: "`Content-Encoding` says `identity`",
+        apply: |behaviour| behaviour.content_encoding = Some("identity"),
+    },
+    ApiQuirk {
+        name: "content-encoding-br",
+        about: "`Content-Encoding` says `br`, which was not asked for",
+        apply: |behaviour| behaviour.content_encoding = Some("br"),
+    },
+    ApiQuirk {
+        name: "error-instead-of-records",
+        about: "pages are a 200 with an error beside an empty list of records",
+        apply: |behaviour| behaviour.page_error = PageError::InsteadOfRecords,
+    },
+    ApiQuirk {
+        name: "error-beside-records",
+        about: "pages are a 200 with an error beside their records",
+        apply: |behaviour| behaviour.page_error = PageError::BesideRecords,
+    },
+    ApiQuirk {
+        name: "error-in-first-page",
+        about: "only the first page is a 200 with an error and no records",
+        apply: |behaviour| {
+            behaviour.page_error = PageError::InsteadOfRecords;
+            behaviour.page_errors = 1;
+        },
+    },
+    ApiQuirk {
+        name: "cloudfront-403",
+        about: "CloudFront refuses the first two requests with 403",
+        apply: |behaviour| behaviour.cdn_refusals = 2,
+    },
+    ApiQuirk {
+        name: "cloudfront-404",
+        about: "CloudFront refuses the first two requests with 404",
+        apply: |behaviour| {
+            behaviour.cdn_refusals = 2;
+            behaviour.cdn_status = 404;
+        },
+    },
+    ApiQuirk {
+        name: "cloudfront-always",
+        about: "CloudFront refuses every request with 403",
+        apply: |behaviour| behaviour.cdn_refusals = usize::MAX,
+    },
+    ApiQuirk {
+        name: "datacenter-captcha",
+        about: "Data Center demands a CAPTCHA: 403",
+        apply: |behaviour| behaviour.datacenter_captcha = Some(403),
+    },
+    ApiQuirk {
+        name: "datacenter-captcha-401",
+        about: "Data Center demands a CAPTCHA: 401",
+        apply: |behaviour| behaviour.datacenter_captcha = Some(401),
+    },
+    ApiQuirk {
+        name: "reset-epoch",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970",
+        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochSeconds),
+    },
+    ApiQuirk {
+        name: "reset-epoch-fraction",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970 with a fraction",
+        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochFraction),
+    },
+    ApiQuirk {
+        name: "reset-epoch-millis",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is milliseconds since 1970",
+        apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochMillis),
+    },
+    ApiQuirk {
+        name: "reset-http-date",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is an HTTP date",
+        apply: |behaviour| limit_org(behaviour, ResetPrecision::HttpDate),
+    },
+    ApiQuirk {
+        name: "reset-seconds-from-now",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds from now",
+        apply: |behaviour| limit_org(behaviour, ResetPrecision::SecondsFromNow),
+    },
 ];
+
+/// Ten requests a minute: the collector, which keeps to fifty, meets a 429.
+fn limit_org(behaviour: &mut Behaviour, reset_precision: ResetPrecision) {
+    behaviour.org_rate_limit = Some(RateLimit {
+        reset_precision,
+        ..RateLimit::new(10, Duration::from_secs(60))
+    });
+}
 
 #[cfg(test)]
 mod tests {

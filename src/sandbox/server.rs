@@ -89,6 +89,7 @@ async fn handle(
         let terms = Terms {
             gzip: behaviour.gzip
                 && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
+            content_encoding: behaviour.content_encoding,
             clock_skew: behaviour.clock_skew,
         };
         let latency = ask.route.api().map(|api| behaviour.latency(api));

@@ -55,11 +55,16 @@ impl Throttle {
 
 /// The `X-RateLimit-*` and `Retry-After` headers for `verdict`.
 pub fn headers(limit: &RateLimit, verdict: &Verdict, now: DateTime<Utc>) -> Vec<(String, String)> {
-    let pattern = match limit.reset_precision {
-        ResetPrecision::Minute => "%Y-%m-%dT%H:%MZ",
-        ResetPrecision::Second => "%Y-%m-%dT%H:%M:%SZ",
+    let at = now + span(verdict.wait);
+    let reset = match limit.reset_precision {
+        ResetPrecision::Minute => at.format("%Y-%m-%dT%H:%MZ").to_string(),
+        ResetPrecision::Second => at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        ResetPrecision::EpochSeconds => at.timestamp().to_string(),
+        ResetPrecision::EpochFraction => at.format("%s%.3f").to_string(),
+        ResetPrecision::EpochMillis => at.timestamp_millis().to_string(),
+        ResetPrecision::HttpDate => at.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+        ResetPrecision::SecondsFromNow => verdict.wait.as_millis().div_ceil(1000).to_string(),
     };
-    let reset = (now + span(verdict.wait)).format(pattern).to_string();
     let mut headers = vec![
         ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
         (

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 
 use crate::http::error::Unreadable;
 use crate::http::message::Response;
+use crate::http::page_error;
 use crate::model::json::{Document, Node};
 
 /// Records that one answer may hold: ten times the largest page.
@@ -25,8 +26,9 @@ impl Body {
     /// The page of `api` that `response` holds; its records are the list at the key `list`.
     ///
     /// # Errors
-    /// It is none: not an object, no such list or two of them, too many records, or bytes that are no
-    /// UTF-8 outside of them (a torn `meta` would pass for the end).
+    /// It is none: an error of the server's stands in it, whether or not records stand beside it; it is not an object,
+    /// has no such list or two of them, too many records, or bytes that are no UTF-8 outside of them (a torn `meta` would
+    /// pass for the end).
     pub fn of(api: &str, list: &'static str, response: &Response) -> Result<Body, Unreadable> {
         let not_a_page = |why: &dyn fmt::Display| {
             Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
@@ -38,10 +40,21 @@ impl Body {
             list,
             is_mended,
         };
+        if let Some(error) = body.server_error() {
+            return Err(error);
+        }
         match body.what_is_wrong() {
             None => Ok(body),
             Some(why) => Err(not_a_page(&why)),
         }
+    }
+
+    fn server_error(&self) -> Option<Unreadable> {
+        let members = self.page.root().entries().filter_map(|(key, value)| {
+            let name = page_error::MEMBERS.into_iter().find(|name| key.is(name))?;
+            Some((name, value.raw()))
+        });
+        page_error::reported(members)
     }
 
     fn what_is_wrong(&self) -> Option<String> {

@@ -4,6 +4,7 @@
 use std::io::{self, Write as _};
 
 use indicatif::MultiProgress;
+use serde_json::Value;
 
 use crate::config::telemetry::{LogFormat, TelemetrySettings, Verbosity};
 use crate::model::json::terminal;
@@ -56,7 +57,18 @@ pub struct Message {
     /// What to do.
     pub hint: Option<String>,
     /// Facts beside it.
-    pub fields: Vec<(String, String)>,
+    pub fields: Vec<Field>,
+}
+
+/// A fact beside a message.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// What it is called.
+    pub name: String,
+    /// What it is.
+    pub value: Value,
+    /// Whether the text states it in words already: then only JSON has it.
+    pub is_stated: bool,
 }
 
 impl Message {
@@ -66,6 +78,16 @@ impl Message {
             text: text.into(),
             ..Message::default()
         }
+    }
+
+    /// Adds a fact that the text states in words already.
+    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Message {
+        self.fields.push(Field {
+            name: name.to_owned(),
+            value: value.into(),
+            is_stated: true,
+        });
+        self
     }
 }
 
@@ -143,15 +165,15 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
         Level::Notice => String::new(),
         _ => format!("{on}{}{off}: ", level.word()),
     };
-    let (source, facts): (Vec<_>, Vec<_>) =
-        message.fields.iter().partition(|(key, _)| key == "source");
-    for (_, name) in source {
-        out.push_str(&format!("source `{}`: ", printable(name)));
+    let unstated = message.fields.iter().filter(|field| !field.is_stated);
+    let (source, facts): (Vec<_>, Vec<_>) = unstated.partition(|field| field.name == "source");
+    for field in source {
+        out.push_str(&format!("source `{}`: ", shown(&field.value)));
     }
     // Our own sentences may be long; what they quote was cut where it was quoted.
     out.push_str(&printable_line(&message.text));
-    for (key, value) in facts {
-        out.push_str(&format!(" {key}={}", printable(value)));
+    for field in facts {
+        out.push_str(&format!(" {}={}", field.name, shown(&field.value)));
     }
     out.push('\n');
     for cause in &message.causes {
@@ -161,6 +183,14 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
         out.push_str(&format!("  hint: {}\n", printable_line(hint)));
     }
     out
+}
+
+/// A field's value as text.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => printable(text),
+        other => other.to_string(),
+    }
 }
 
 fn json(level: Level, message: &Message) -> String {
@@ -174,10 +204,10 @@ fn json(level: Level, message: &Message) -> String {
     if let Some(hint) = &message.hint {
         object.insert("hint".into(), hint.clone().into());
     }
-    for (key, value) in &message.fields {
-        object.insert(key.clone(), value.clone().into());
+    for field in &message.fields {
+        object.insert(field.name.clone(), field.value.clone());
     }
-    let line = serde_json::Value::Object(object).to_string();
+    let line = Value::Object(object).to_string();
     let line = String::from_utf8_lossy(&terminal::escaped(line.as_bytes())).into_owned();
     line + "\n"
 }
@@ -186,16 +216,22 @@ fn json(level: Level, message: &Message) -> String {
 mod tests {
     use super::*;
 
+    fn field(name: &str, value: impl Into<Value>) -> Field {
+        Field {
+            name: name.to_owned(),
+            value: value.into(),
+            is_stated: false,
+        }
+    }
+
     fn message() -> Message {
         Message {
             text: "the server refused the key".to_owned(),
             causes: vec!["HTTP 401: Un\u{1b}[31mauthorized".to_owned()],
             hint: Some("make a new key".to_owned()),
-            fields: vec![
-                ("source".to_owned(), "acme".to_owned()),
-                ("attempt".to_owned(), "2".to_owned()),
-            ],
+            fields: vec![field("source", "acme"), field("attempt", 2)],
         }
+        .fact("exit_code", 4)
     }
 
     #[test]
@@ -232,9 +268,13 @@ mod tests {
     fn as_json_it_is_one_line() {
         let line = json(Level::Error, &message());
         assert_eq!(line.matches('\n').count(), 1);
-        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["level"], "error");
         assert_eq!(object["hint"], "make a new key");
         assert_eq!(object["source"], "acme");
+        assert_eq!(
+            (&object["attempt"], &object["exit_code"]),
+            (&2.into(), &4.into())
+        );
     }
 }

@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Subscriber};
@@ -12,7 +13,8 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{Console, Field as Fact, Level, Message};
+use crate::telemetry::meter::WAIT_NOTICE;
 
 /// Sends the events of this program to `console` from now on.
 pub fn start(console: Arc<Console>) {
@@ -28,7 +30,7 @@ struct ToConsole {
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToConsole {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target().starts_with("atlaudit") && self.console.says(level(metadata))
+        metadata.target().starts_with("atlaudit") && self.console.says(self.level(metadata))
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
@@ -47,39 +49,70 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToConsole {
             }
         }
         event.record(&mut message);
-        self.console.say(level(event.metadata()), &message.0);
+        let level = self.level(event.metadata());
+        if level == Level::Notice {
+            // Its text is a whole sentence.
+            for field in &mut message.0.fields {
+                field.is_stated = field.name != "source";
+            }
+        }
+        self.console.say(level, &message.0);
     }
 }
 
-fn level(metadata: &tracing::Metadata<'_>) -> Level {
-    match *metadata.level() {
-        tracing::Level::ERROR => Level::Error,
-        tracing::Level::WARN => Level::Warning,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
+impl ToConsole {
+    fn level(&self, metadata: &tracing::Metadata<'_>) -> Level {
+        match *metadata.level() {
+            tracing::Level::ERROR => Level::Error,
+            tracing::Level::WARN => Level::Warning,
+            // Where there is a progress line, it shows the wait.
+            _ if metadata.target() == WAIT_NOTICE && self.console.bars().is_none() => Level::Notice,
+            tracing::Level::INFO => Level::Info,
+            tracing::Level::DEBUG | tracing::Level::TRACE => Level::Debug,
+        }
     }
 }
 
 /// What a span says of everything inside it, such as the source.
-struct Facts(Vec<(String, String)>);
+struct Facts(Vec<Fact>);
 
 struct MessageVisitor(Message);
 
 impl MessageVisitor {
-    fn put(&mut self, field: &Field, value: String) {
-        match field.name() {
-            "message" => self.0.text = value,
-            name => self.0.fields.push((name.to_owned(), value)),
+    fn put(&mut self, field: &Field, value: Value) {
+        match (field.name(), value) {
+            ("message", Value::String(text)) => self.0.text = text,
+            (name, value) => self.0.fields.push(Fact {
+                name: name.to_owned(),
+                value,
+                is_stated: false,
+            }),
         }
     }
 }
 
 impl Visit for MessageVisitor {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.to_owned());
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.put(field, format!("{value:?}"));
+        self.put(field, format!("{value:?}").into());
     }
 }

@@ -1,13 +1,16 @@
 //! Owns the counters of one source's run: written by the pipeline and the client as things happen,
 //! read by the progress line and the report.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::model::time::Timestamp;
+
+/// The target of the log events for a long wait, which are shown without `-v` where no progress line shows the wait.
+pub const WAIT_NOTICE: &str = "atlaudit::wait_notice";
 
 /// Why a run stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,7 @@ pub struct Meter {
     /// The quickest answer, in microseconds and one more; 0 before the first.
     quickest_us: AtomicU64,
     waits: Mutex<AllWaits>,
+    has_announced_wait: AtomicBool,
     reached_ms: AtomicI64,
     checkpointed_ms: AtomicI64,
     waiting: AtomicU8,
@@ -139,6 +143,16 @@ impl Meter {
         waits.all.begin();
         waits.of(reason).begin();
         Waiting(self, reason)
+    }
+
+    /// Whether a long wait may be announced: true for the first one.
+    pub fn announce_wait(&self) -> bool {
+        !self.has_announced_wait.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether a task waits for `reason` now.
+    pub fn waits_for(&self, reason: WaitReason) -> bool {
+        self.waits().of(reason).now > 0
     }
 
     /// Milliseconds spent waiting for quotas, pauses and back-offs.

@@ -42,6 +42,10 @@ const LINES: &[&[Room]] = &[
         (
             "http",
             &[
+                "http::attempt_log",
+                "http::captcha",
+                "http::decode",
+                "http::page_error",
                 "http::retry",
                 "http::limit",
                 "http::error",

@@ -9,6 +9,8 @@ pub use status::status;
 
 use std::time::Duration;
 
+use tracing::Instrument as _;
+
 use crate::commands::connect::Connector;
 use crate::config::env::Env;
 use crate::config::request::LogoutRequest;
@@ -28,8 +30,12 @@ async fn answers(
 ) -> Result<(), AppError> {
     let source = impatient(source);
     let connected = connector.connect(&source, credential)?;
-    let (_, fetcher) = connected.ready(lookups, None).await?;
-    Ok(fetcher.probe(chrono::Utc::now()).await?)
+    let asking = async {
+        let (_, fetcher) = connected.ready(lookups, None).await?;
+        Ok(fetcher.probe(chrono::Utc::now()).await?)
+    };
+    let span = tracing::error_span!("auth", source = source.name.as_str());
+    asking.instrument(span).await
 }
 
 /// `source`, for whoever waits for the answer: what fails once has failed.

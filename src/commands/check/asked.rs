@@ -90,7 +90,7 @@ impl Asked {
         let last = self.transport.last().map(|seen| seen.outcome);
         match (last, failure.kind) {
             (Some(Err(TransportErrorKind::Tls)), _) => Name::Tls,
-            (_, FailureKind::CredentialRefused) => Name::Authorised,
+            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => Name::Authorised,
             (
                 _,
                 FailureKind::ScopeMissing
@@ -100,7 +100,10 @@ impl Asked {
             ) => Name::Permitted,
             (
                 Some(Ok(_)),
-                FailureKind::BadRequest | FailureKind::Unreadable | FailureKind::Unexpected,
+                FailureKind::BadRequest
+                | FailureKind::ErrorInPage
+                | FailureKind::Unreadable
+                | FailureKind::Unexpected,
             ) => Name::PageRead,
             (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
                 Name::PageRead

@@ -6,8 +6,11 @@ mod local;
 mod source;
 mod step;
 
+use tracing::Instrument as _;
+
 use crate::commands::check::account::Account;
 use crate::commands::check::source::Checking;
+use crate::commands::connect::{Connector, sharing};
 use crate::config::env::Env;
 use crate::config::request::CheckRequest;
 use crate::error::AppError;
@@ -21,10 +24,14 @@ use crate::telemetry::console::Console;
 /// Standard output cannot be written.
 pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result<Exit, AppError> {
     let mut worst = Exit::Done;
+    // One for all: sources of one credential share its limits, and a CAPTCHA that it met.
+    let mut connector = Connector::new(sharing(env));
     for (place, source) in request.sources.iter().enumerate() {
         let mut account = Account::new(source, request.json, place == 0);
-        let failed = Checking::new(request, source, env, &mut account)
+        let span = tracing::error_span!("check", source = source.name.as_str());
+        let failed = Checking::new(request, source, env, &mut connector, &mut account)
             .all_steps()
+            .instrument(span)
             .await
             .err();
         let failed = failed.map(|error| error.of_settings(source));

@@ -8,7 +8,7 @@ use crate::commands::check::account::Account;
 use crate::commands::check::asked::Asked;
 use crate::commands::check::local;
 use crate::commands::check::step::{Name, Step};
-use crate::commands::connect::{Connector, sharing};
+use crate::commands::connect::Connector;
 use crate::commands::connected::{Connected, Lookup};
 use crate::config::env::Env;
 use crate::config::request::CheckRequest;
@@ -31,6 +31,7 @@ pub struct Checking<'a> {
     pub(super) request: &'a CheckRequest,
     pub(super) source: SourceSettings,
     pub(super) env: &'a Env,
+    pub(super) connector: &'a mut Connector,
     pub(super) account: &'a mut Account,
 }
 
@@ -40,6 +41,7 @@ impl<'a> Checking<'a> {
         request: &'a CheckRequest,
         source: &SourceSettings,
         env: &'a Env,
+        connector: &'a mut Connector,
         account: &'a mut Account,
     ) -> Checking<'a> {
         let mut source = source.clone();
@@ -49,6 +51,7 @@ impl<'a> Checking<'a> {
             request,
             source,
             env,
+            connector,
             account,
         }
     }
@@ -98,7 +101,7 @@ impl<'a> Checking<'a> {
         self.account.at(Name::Credential);
         let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
-        let connected = Connector::new(sharing(self.env)).connect(&self.source, &credential)?;
+        let connected = self.connector.connect(&self.source, &credential)?;
         let since = credential
             .stored
             .map(|stored| format!(", since {}", stored.date_naive()));

@@ -6,7 +6,7 @@ mod page;
 pub use page::events;
 
 use super::{
-    DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
+    Behaviour, DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
     DATACENTER_USER_NOT_ADMIN, base64,
     exchange::{Ask, plain},
     json_text::Object,
@@ -23,6 +23,21 @@ pub fn refusal(ask: &Ask) -> Option<Reply> {
         Some(_) => Some(error(403, NOT_ADMIN)),
         None => Some(error(401, UNAUTHENTICATED)),
     }
+}
+
+/// The refusal of an account that is locked until somebody solves a CAPTCHA at the login page, whatever the
+/// credential (developer.atlassian.com/server/jira/platform/basic-authentication).
+pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<Reply> {
+    let reason = format!("CAPTCHA_CHALLENGE; login-url={base_url}/dc/login.jsp?os_destination=%2F");
+    let reply = error(
+        behaviour.datacenter_captcha?,
+        "Basic Authentication Failure",
+    );
+    Some(
+        reply
+            .header("x-authentication-denied-reason", &reason)
+            .header("x-seraph-loginreason", "AUTHENTICATION_DENIED"),
+    )
 }
 
 /// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.

@@ -108,7 +108,7 @@ fn undocumented(now: DateTime<Utc>) -> Headers {
 
 #[test]
 fn every_form_of_the_wait_is_understood() {
-    let cases: [(&str, (Says, RangeInclusive<f64>)); 18] = [
+    let cases: [(&str, (Says, RangeInclusive<f64>)); 24] = [
         ("none", (|_| vec![], OWN)),
         ("seconds", (|_| retry(7), 7.0..=7.8)),
         ("zero seconds", (|_| retry(0), OWN)),
@@ -121,6 +121,27 @@ fn every_form_of_the_wait_is_understood() {
         (
             "milliseconds",
             (|now| reset(now.timestamp_millis() + 30_000), THIRTY),
+        ),
+        (
+            "an epoch with a fraction",
+            (|now| reset(in_seconds(now, 30, "%s%.3f")), THIRTY),
+        ),
+        (
+            "a reset as an HTTP date",
+            (|now| reset(http_date(now, 30)), THIRTY),
+        ),
+        (
+            "a reset without a zone",
+            (
+                |now| reset(in_seconds(now, 30, "%Y-%m-%dT%H:%M:%S")),
+                THIRTY,
+            ),
+        ),
+        ("a reset in seconds from now", (|_| reset(30), THIRTY)),
+        ("a fraction of seconds", (|_| retry("7.5"), 7.5..=8.3)),
+        (
+            "a fraction of seconds to a reset",
+            (|_| reset("7.5"), 7.5..=8.3),
         ),
         ("a past reset", (|now| reset(iso(now, -3600)), OWN)),
         ("a past epoch", (|_| reset(1_000_000_000), OWN)),
