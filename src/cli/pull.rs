@@ -33,7 +33,12 @@ pub fn request(
         format: typed.format,
         ..OutputLayer::default()
     };
+    let names_file = flags.path.as_ref().is_some_and(PathTemplate::is_file);
     for source in &mut sources {
+        if one_off.is_some() && !names_file {
+            // The configured file belongs to the checkpoint; a time range would repeat events in it.
+            source.output.to_stdout();
+        }
         flags.apply(&mut source.output, &source.name);
     }
     if flags.path.is_none() {

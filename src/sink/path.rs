@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::sink::SinkError;
 
 /// The time in a finished file's name: UTC, of one width, so that names sort by it.
-const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
+pub(super) const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
 /// relative path means another file to a run that starts elsewhere.
