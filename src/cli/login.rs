@@ -2,6 +2,8 @@
 
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::{self, CommandPaths};
 use crate::cli::questions;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check::{self, LoginFlags};
@@ -11,12 +13,14 @@ use crate::config::places;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, Target};
 use crate::model::name::SourceKind;
+use crate::model::time::Timestamp;
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
 pub fn request(
     mut typed: LoginArgs,
     global: &GlobalArgs,
     env: &Env,
+    now: Timestamp,
     outside: &Outside<'_>,
 ) -> Result<LoginRequest, ResolveError> {
     let place = places::config_file(global.config.as_deref(), env).ok_or_else(|| {
@@ -26,6 +30,10 @@ pub fn request(
         .hint("name a file with `--config FILE`")
     })?;
     let file = resolve::load_at(&place.path, false, outside)?;
+    let configured = paths::known_sources(&file, global, env);
+    let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
+    paths.add(PathRole::EditedConfigFile, &place.path);
+    paths.refuse_clashes()?;
     let names_it = file
         .tables
         .sources

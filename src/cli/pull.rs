@@ -2,6 +2,8 @@
 
 use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::CommandPaths;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
@@ -48,6 +50,17 @@ pub fn request(
     output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
     output::refuse_misnamed(sources.iter().map(|source| &source.output))?;
     output::refuse_shared_files(&sources, env.cwd())?;
+    let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
+    for source in &sources {
+        paths.add_output(PathRole::Output(source.name.clone()), &source.output);
+    }
+    for (role, path) in [
+        (PathRole::Report, &typed.report),
+        (PathRole::MetricsFile, &typed.metrics_file),
+    ] {
+        path.iter().for_each(|path| paths.add(role.clone(), path));
+    }
+    paths.refuse_clashes()?;
     Ok(PullRequest {
         sources,
         state_dir: settings.state_dir,

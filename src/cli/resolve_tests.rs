@@ -35,6 +35,7 @@ fn run_in(
         &Outside {
             read: &read,
             in_keyring: &in_keyring,
+            identify: &FileIdentity::missing,
             person: &|| None,
         },
     )
@@ -346,6 +347,7 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
     let outside = Outside {
         read: &read,
         in_keyring: &Vec::new,
+        identify: &FileIdentity::missing,
         person: &person,
     };
     match resolve(args, &env, now, &outside)? {

@@ -51,7 +51,7 @@ fn is_special(path: &str) -> bool {
 
 /// The template's `%Y %m %d %H` filled in; `%%` is a percent sign. Other placeholders were refused
 /// with the configuration.
-fn expand(template: &str, now: Timestamp) -> String {
+pub fn expand(template: &str, now: Timestamp) -> String {
     let mut path = String::with_capacity(template.len() + 8);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('%') {

@@ -45,6 +45,7 @@ mod no_ids;
 mod ocsf;
 mod organization;
 mod output;
+mod paths;
 mod people;
 mod refusals;
 mod resume;
