@@ -20,6 +20,7 @@ use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::log;
@@ -42,6 +43,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         read: &|path: &Path| std::fs::read_to_string(path),
         in_keyring: &keyring::names,
         check_store: &|place| credentials::check_store(place, &env),
+        identify: &FileIdentity::of,
         person: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let reread = || {

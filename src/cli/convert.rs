@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{ConvertArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::CommandPaths;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
@@ -24,6 +26,11 @@ pub fn request(
     let output = output_settings(&typed)?;
     output::refuse_misnamed([&output])?;
     output::refuse_packed_terminal([&output], env.stdout_is_terminal)?;
+    if let OutputPath::File(_) = output.path {
+        let mut paths = CommandPaths::reserved_if_configured(global, env, now, outside);
+        paths.add_output(PathRole::ConvertedOutput, &output);
+        paths.refuse_clashes()?;
+    }
     let flags = RawLines {
         name: None,
         kind: typed.kind,

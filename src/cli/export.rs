@@ -2,6 +2,8 @@
 
 use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::CommandPaths;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
@@ -27,6 +29,12 @@ pub fn action(
             .position(|known| known.name == *name)
     };
     sources.sort_by_key(|source| place(&source.name));
+    let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
+    paths.add(PathRole::ExportFolder, &typed.output);
+    if let Some(key) = &typed.sign {
+        paths.add(PathRole::SigningKey, key);
+    }
+    paths.refuse_clashes()?;
     Ok(Action::Export(ExportRequest {
         sources,
         state_dir: settings.state_dir,

@@ -50,8 +50,10 @@ Exit codes:
         more: "\
 Without --since and --until a pull goes on where the last one ended. With
 either it is a one-off window (since <= time < until) that neither reads nor
-moves a checkpoint. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
-midnight UTC) or a span back (36h, 7d).",
+moves a checkpoint. It is written to standard output, uncompressed, unless
+--output names a file that no checkpoint uses. T is RFC 3339
+(2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a span back
+(36h, 7d).",
     },
     Words {
         path: &["follow"],

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::{self, CommandPaths};
 use crate::cli::questions;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check::{self, LoginFlags};
@@ -15,12 +17,14 @@ use crate::config::places;
 use crate::config::request::{KeyPlace, LoginRequest};
 use crate::config::settings::{CredentialSpec, SourceSettings, Target};
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::time::Timestamp;
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
 pub fn request(
     mut typed: LoginArgs,
     global: &GlobalArgs,
     env: &Env,
+    now: Timestamp,
     outside: &Outside<'_>,
 ) -> Result<LoginRequest, ResolveError> {
     let place = places::config_file(global.config.as_deref(), env).ok_or_else(|| {
@@ -31,6 +35,10 @@ pub fn request(
     })?;
     let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
     let file = resolve::load_at(&place.path, false, outside)?;
+    let configured = paths::known_sources(&file, global, env);
+    let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
+    paths.add(PathRole::EditedConfigFile, &place.path);
+    paths.refuse_clashes()?;
     let known = match table_of(&file, &typed.name) {
         Some(_) => Some(check::login_source(
             &file,

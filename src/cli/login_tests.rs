@@ -12,6 +12,7 @@ use crate::config::request::Action;
 use crate::credentials::StoreError;
 use crate::exit::Exit;
 use crate::model::time::parse_api_time;
+use crate::sink::location::FileIdentity;
 
 /// Resolves a login at a terminal where these answers are given.
 fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginRequest, ResolveError> {
@@ -25,6 +26,7 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
         read: &read,
         in_keyring: &Vec::new,
         check_store: &|_| Ok(()),
+        identify: &FileIdentity::missing,
         person: &person,
     };
     match resolve(args, &env, now, &outside)? {
@@ -117,6 +119,7 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
         },
         in_keyring: &Vec::new,
         check_store: &refuse,
+        identify: &FileIdentity::missing,
         person: &|| panic!("somebody is asked"),
     };
     let error = resolve(args().unwrap(), &env, now, &outside).unwrap_err();

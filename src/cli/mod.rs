@@ -8,6 +8,8 @@ pub mod generate;
 mod help;
 mod login;
 pub mod parse;
+mod path_registry;
+mod paths;
 mod pull;
 mod questions;
 pub mod resolve;

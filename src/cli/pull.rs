@@ -2,6 +2,8 @@
 
 use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::CommandPaths;
 use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
@@ -33,7 +35,12 @@ pub fn request(
         format: typed.format,
         ..OutputLayer::default()
     };
+    let names_file = flags.path.as_ref().is_some_and(PathTemplate::is_file);
     for source in &mut sources {
+        if one_off.is_some() && !names_file {
+            // The configured file belongs to the checkpoint; a time range would repeat events in it.
+            source.output.use_stdout();
+        }
         flags.apply(&mut source.output, &source.name);
     }
     if flags.path.is_none() {
@@ -43,6 +50,17 @@ pub fn request(
     output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
     output::refuse_misnamed(sources.iter().map(|source| &source.output))?;
     output::refuse_shared_files(&sources, env.cwd())?;
+    let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
+    for source in &sources {
+        paths.add_output(PathRole::Output(source.name.clone()), &source.output);
+    }
+    for (role, path) in [
+        (PathRole::Report, &typed.report),
+        (PathRole::MetricsFile, &typed.metrics_file),
+    ] {
+        path.iter().for_each(|path| paths.add(role.clone(), path));
+    }
+    paths.refuse_clashes()?;
     Ok(PullRequest {
         sources,
         state_dir: settings.state_dir,

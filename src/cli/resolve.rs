@@ -9,7 +9,9 @@ use crate::cli::args::{
     Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs, VerifyArgs,
 };
 use crate::cli::error::ResolveError;
-use crate::cli::{convert, export, login, pull};
+use crate::cli::path_registry::PathRole;
+use crate::cli::paths::CommandPaths;
+use crate::cli::{convert, export, generate, login, pull};
 use crate::config::ask::Ask;
 use crate::config::check;
 use crate::config::env::Env;
@@ -26,6 +28,7 @@ use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
 use crate::credentials::StoreError;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
+use crate::sink::location::FileIdentity;
 
 /// What the resolution may look at beside its arguments.
 pub struct Outside<'a> {
@@ -36,6 +39,8 @@ pub struct Outside<'a> {
     pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
     /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
     pub check_store: &'a dyn Fn(&KeyPlace<'_>) -> Result<(), StoreError>,
+    /// Finds the file that a path leads to.
+    pub identify: &'a dyn Fn(&Path) -> FileIdentity,
     /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
     pub person: &'a dyn Fn() -> Option<Box<dyn Ask>>,
 }
@@ -72,7 +77,7 @@ pub fn resolve(
         }
         Command::Auth { command } => match command {
             AuthCommand::Login(typed) => {
-                let request = login::request(*typed, global, env, outside)?;
+                let request = login::request(*typed, global, env, now, outside)?;
                 Action::AuthLogin(Box::new(request))
             }
             AuthCommand::Status => {
@@ -110,8 +115,28 @@ pub fn resolve(
         }
         Command::Verify(typed) => Action::Verify(verify(typed, global, env, now, outside)?),
         Command::Completions { shell } => Action::Completions(shell),
-        Command::Man { dir } => Action::Man(dir),
+        Command::Man { dir } => {
+            if let Some(dir) = &dir {
+                refuse_page_clashes(dir, global, env, now, outside)?;
+            }
+            Action::Man(dir)
+        }
     })
+}
+
+/// Refuses manual pages that would replace a file of the configuration or the state.
+fn refuse_page_clashes(
+    dir: &Path,
+    global: &GlobalArgs,
+    env: &Env,
+    now: Timestamp,
+    outside: &Outside<'_>,
+) -> Result<(), ConfigError> {
+    let mut paths = CommandPaths::reserved_if_configured(global, env, now, outside);
+    for (name, _) in generate::pages() {
+        paths.add(PathRole::ManualPage, &dir.join(name));
+    }
+    paths.refuse_clashes()
 }
 
 fn verify(
@@ -215,7 +240,11 @@ fn follow(
 }
 
 /// Reads the configuration file. One that nobody named need not exist.
-fn load(global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Result<Loaded, ConfigError> {
+pub(super) fn load(
+    global: &GlobalArgs,
+    env: &Env,
+    outside: &Outside<'_>,
+) -> Result<Loaded, ConfigError> {
     match places::config_file(global.config.as_deref(), env) {
         None => Ok(Loaded::none()),
         Some(place) => load_at(&place.path, place.named, outside),

@@ -34,6 +34,7 @@ fn run_in(
             read: &read,
             in_keyring: &in_keyring,
             check_store: &|_| Ok(()),
+            identify: &FileIdentity::missing,
             person: &|| None,
         },
     )

@@ -1,6 +1,6 @@
 //! Owns `pull --dry-run`: what a pull would do, told without asking the network.
 
-use crate::commands::connect;
+use crate::commands::{connect, output_owner};
 use crate::config::request::PullRequest;
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials;
@@ -17,8 +17,9 @@ use crate::telemetry::console::Console;
 /// Tells the plan on standard error: standard output carries events and nothing else.
 ///
 /// # Errors
-/// A state file cannot be read.
+/// A state file cannot be read, or a time range would go into a file of an ordinary pull.
 pub fn run(request: &PullRequest, console: &Console) -> Result<(), AppError> {
+    output_owner::refuse_owned(request)?;
     let store = Store::new(&request.state_dir);
     for settings in &request.sources {
         let order = source::of(

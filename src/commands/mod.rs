@@ -15,6 +15,7 @@ pub mod follow;
 pub mod man;
 mod metrics;
 mod organization;
+mod output_owner;
 pub mod pull;
 mod record;
 mod repeats;

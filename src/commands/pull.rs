@@ -13,7 +13,7 @@ use crate::commands::accounts::Accounts;
 use crate::commands::collect::{Collection, Terms};
 use crate::commands::connect::{Connector, sharing};
 use crate::commands::metrics::MetricsFile;
-use crate::commands::{expiry, stop, summary};
+use crate::commands::{expiry, output_owner, stop, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
@@ -31,12 +31,14 @@ use crate::telemetry::console::Console;
 /// Pulls, and returns how the worst source ended.
 ///
 /// # Errors
-/// The report's file cannot be opened; nothing has been asked for then.
+/// A time range would go into a file of an ordinary pull, or the report's file cannot be opened. Nothing has been
+/// requested or written then.
 pub async fn run(
     request: PullRequest,
     env: &Env,
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
+    output_owner::refuse_owned(&request)?;
     let report_file = request.report.as_deref().map(open_report).transpose()?;
     let accounts = Arc::new(Accounts::default());
     let metrics = match &request.metrics_file {

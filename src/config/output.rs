@@ -57,6 +57,11 @@ impl PathTemplate {
         packing(&self.0)
     }
 
+    /// Whether it is the path of a file, not standard output.
+    pub fn is_file(&self) -> bool {
+        self.0 != "-"
+    }
+
     /// The path for one source. A source's name holds neither `%` nor `{`.
     pub fn for_source(&self, name: &SourceName) -> OutputPath {
         match self.0.as_str() {

@@ -269,6 +269,15 @@ pub struct OutputSettings {
     pub mode: u32,
 }
 
+impl OutputSettings {
+    /// Writes to standard output instead, plain; the format stays.
+    pub fn use_stdout(&mut self) {
+        self.path = OutputPath::Stdout;
+        self.compression = Compression::None;
+        self.rotation = Rotation::Never;
+    }
+}
+
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutputPath {

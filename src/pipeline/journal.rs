@@ -1,5 +1,4 @@
-//! Owns what a run remembers for the next one: nothing, where it stands, or only how long its
-//! output file is.
+//! Keeps what a run remembers for the next one: where it stands, and how long its output file is.
 
 use std::path::Path;
 
@@ -26,8 +25,6 @@ pub struct Journal {
     checkpoint: Checkpoint,
     /// Windows of the plan, where each stands; done ones are gone.
     windows: Vec<Option<OpenWindow>>,
-    /// A one-off run moves nothing but the lengths of output files.
-    moves: bool,
     /// What earlier runs had read, as far as the checkpoint knows.
     before: Option<Span>,
     /// The start of what this run reads, and its end where it has one.
@@ -170,7 +167,6 @@ impl Held {
             name: self.name,
             checkpoint,
             windows: plan.windows.iter().cloned().map(Some).collect(),
-            moves: true,
             before,
             from: since,
             until: plan.windows.last().and_then(|window| window.to),
@@ -179,25 +175,6 @@ impl Held {
             completed: None,
             lock: self.lock,
         }
-    }
-
-    /// Begins a one-off run that writes to a file which the checkpoint keeps account of: its length
-    /// must stay true. Nothing to keep where there is no checkpoint.
-    pub fn begin_one_off(self, start: Timestamp) -> Option<Journal> {
-        Some(Journal {
-            checkpoint: self.checkpoint.or(self.vain)?,
-            store: self.store,
-            name: self.name,
-            windows: Vec::new(),
-            moves: false,
-            before: None,
-            from: start,
-            until: None,
-            committed: None,
-            written: 0,
-            completed: None,
-            lock: self.lock,
-        })
     }
 }
 
@@ -242,9 +219,6 @@ impl Journal {
     ) -> Result<(), StateError> {
         self.checkpoint.outputs = outputs;
         self.checkpoint.updated = chrono::Utc::now();
-        if !self.moves {
-            return self.store.save(&self.name, &self.checkpoint);
-        }
         self.checkpoint.events += events;
         self.checkpoint.windows = self.windows.iter().flatten().cloned().collect();
         self.checkpoint.watermark = step.watermark;
@@ -262,18 +236,16 @@ impl Journal {
 
     /// Notes that everything there was until `start` has been read.
     pub fn complete(&mut self, start: Timestamp) {
-        if self.moves {
-            self.checkpoint.complete_until = Some(start);
-            self.completed = Some(start);
-        }
+        self.checkpoint.complete_until = Some(start);
+        self.completed = Some(start);
     }
 
-    /// Lets go of the source. A one-off run leaves nothing to take note of.
-    pub fn leave(self) -> Option<Left> {
-        self.moves.then_some(Left {
+    /// Lets go of the source.
+    pub fn leave(self) -> Left {
+        Left {
             progress: self.committed,
             lock: self.lock,
-        })
+        }
     }
 
     fn progress(&self) -> Progress {

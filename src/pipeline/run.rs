@@ -276,10 +276,7 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
     let mut step = Step::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
     let (plan, journal, pages) = match &run.course {
-        Course::OneOff(window) => {
-            let plan = plan::one_off(order, &reach, *window, run.start);
-            (plan, one_off_journal(run)?, None)
-        }
+        Course::OneOff(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
         Course::GoesOn => {
             let scope = scope(&run.origin);
             let held = Held::take(&run.store, &settings.name, &scope)?;
@@ -340,23 +337,6 @@ pub fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
         }
         OutputPath::Stdout => Ok(None),
     }
-}
-
-/// A one-off run holds the state only where it appends to a file that the checkpoint keeps account of.
-fn one_off_journal<T>(run: &SourceRun<T>) -> Result<Option<Journal>, RunError> {
-    let Some(path) = file_of(&run.settings.output)? else {
-        return Ok(None);
-    };
-    let name = &run.settings.name;
-    // It reads no checkpoint: one that cannot be read is none of its business.
-    let checkpoint = run.store.load(name).ok().flatten();
-    let is_kept = checkpoint
-        .is_some_and(|checkpoint| checkpoint.outputs.iter().any(|output| output.path == path));
-    if !is_kept {
-        return Ok(None);
-    }
-    let held = Held::take(&run.store, name, &scope(&run.origin))?;
-    Ok(held.begin_one_off(run.start))
 }
 
 /// What the writer waits for.

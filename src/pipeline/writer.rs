@@ -115,9 +115,9 @@ impl Writer {
         self.journal.as_ref()?.silence(now)
     }
 
-    /// Lets go of the source, if it was held for more than its output's sake.
+    /// Lets go of the source, if it is held.
     pub fn leave(self) -> Option<Left> {
-        self.journal.and_then(Journal::leave)
+        self.journal.map(Journal::leave)
     }
 
     /// Opens the output, so that one that cannot be written is known before anything is asked for. An

@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::sink::SinkError;
 
 /// The time in a finished file's name: UTC, of one width, so that names sort by it.
-const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
+pub(super) const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
 /// relative path means another file to a run that starts elsewhere.
@@ -51,7 +51,7 @@ fn is_special(path: &str) -> bool {
 
 /// The template's `%Y %m %d %H` filled in; `%%` is a percent sign. Other placeholders were refused
 /// with the configuration.
-fn expand(template: &str, now: Timestamp) -> String {
+pub fn expand(template: &str, now: Timestamp) -> String {
     let mut path = String::with_capacity(template.len() + 8);
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('%') {

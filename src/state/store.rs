@@ -96,8 +96,7 @@ impl Store {
         }
     }
 
-    /// The output files of the other sources than `source`, each with the source it is of. Read once:
-    /// with many sources each would read all the others' states.
+    /// The output files of the other sources than `source`, each with the source it is of.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -105,6 +104,16 @@ impl Store {
         &self,
         source: &SourceName,
     ) -> Result<impl Iterator<Item = &(SourceName, Written)>, StateError> {
+        let outputs = self.outputs()?;
+        Ok(outputs.iter().filter(move |(name, _)| name != source))
+    }
+
+    /// The output files of all sources, each with the source it is of. Read once: with many sources
+    /// each would read all the others' states.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn outputs(&self) -> Result<&[(SourceName, Written)], StateError> {
         let turn = self.turn();
         let all = match self.outputs.get() {
             Some(all) => all,
@@ -114,7 +123,7 @@ impl Store {
             }
         };
         drop(turn);
-        Ok(all.iter().filter(move |(name, _)| name != source))
+        Ok(all)
     }
 
     fn turn(&self) -> MutexGuard<'_, ()> {

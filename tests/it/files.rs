@@ -249,16 +249,16 @@ fn a_state_that_is_an_older_copy_repeats_nothing_in_the_file() {
 #[test]
 fn half_a_line_of_a_killed_one_off_run_does_not_stay() {
     let mut site = site("none", "never");
-    let one_off = ["pull", "acme", "--since", "31d"];
+    let one_off = ["pull", "acme", "--since", "31d", "--output", "own.jsonl"];
     // One half behind the other, as a write that was under way leaves it.
     site.set_env("ATLAUDIT_CRASH_AT", "HalfAppended");
     assert_eq!(site.run(&one_off).code, 128 + 6);
     site.unset_env("ATLAUDIT_CRASH_AT");
-    let path = site.path("out/acme.jsonl");
+    let path = site.path("own.jsonl");
     assert!(!fs::read(&path).unwrap().ends_with(b"\n"));
     let run = site.ok(&one_off);
     assert!(run.stderr.contains("moved aside"), "{}", run.stderr);
-    let mut ids = site.read("out/acme.jsonl").ids();
+    let mut ids = site.read("own.jsonl").ids();
     // It remembers nothing: what the first had written comes again.
     assert!(ids.len() > 120);
     ids = ids.split_off(ids.len() - 120);

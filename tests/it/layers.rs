@@ -95,9 +95,6 @@ const KNOWN_TO: &[(&str, &[&str])] = &[("telemetry", &["error", "commands", "app
 /// Rooms that know no other.
 const ALONE: &[&str] = &["sandbox", "model", "exit"];
 
-/// The longest file of the source, in lines.
-const LONGEST: usize = 450;
-
 /// A module and what it imports, both as paths from the crate's root.
 struct Import {
     file: String,
@@ -158,14 +155,6 @@ fn arrows_point_down() {
     wrong.sort();
     assert!(count > 300, "only {count} imports were found");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn no_file_is_long() {
-    for (file, text) in source() {
-        let lines = text.lines().count();
-        assert!(lines <= LONGEST, "{}: {lines} lines", file.display());
-    }
 }
 
 #[test]

@@ -52,6 +52,7 @@ mod ocsf;
 mod organization;
 mod output;
 mod page_errors;
+mod paths;
 mod people;
 mod refusals;
 mod resume;

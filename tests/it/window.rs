@@ -115,24 +115,48 @@ fn it_leaves_no_state_and_moves_none() {
 }
 
 #[test]
-fn a_window_appended_to_the_file_of_the_checkpoint_is_not_cut_off() {
-    for name in ["acme", "acme-jira"] {
-        let mut site = Site::new(small(200, 100));
-        site.set_output("path", "{source}");
-        site.ok(&["pull"]);
-        let before = site.read(name).ids();
-        let since = typed(Utc::now() - TimeDelta::days(12));
-        site.ok(&["pull", name, "--since", &since]);
-        let appended = site.read(name).ids();
-        assert_eq!(appended[..before.len()], before);
-        assert!(appended.len() > before.len(), "nothing in the window");
-        site.control.add_org_events(20);
-        site.control.add_jira_records(20);
-        site.ok(&["pull", name]);
-        let after = site.read(name).ids();
-        assert_eq!(after[..appended.len()], appended);
-        assert_eq!(after.len(), appended.len() + 20);
+fn a_window_never_enters_the_files_of_the_collector() {
+    let mut site = Site::new(small(200, 100));
+    site.set_output("path", "{source}.jsonl");
+    site.set_output("rotate", "hourly");
+    site.ok(&["pull"]);
+    let before = site.read("acme.jsonl").ids();
+    assert_eq!(before.len(), 200);
+    // Without a typed output it goes to standard output, and plain.
+    site.set_output("compression", "gzip");
+    let run = site.ok(&["pull", "acme", "--since", "60d"]);
+    assert_eq!(run.ids().len(), 200);
+    let run = site.ok(&["pull", "acme", "--since", "60d", "--output", "-"]);
+    assert_eq!(run.ids().len(), 200);
+    site.set_output("compression", "none");
+    // A typed path to a file of a checkpoint is refused before any request, by every name of it.
+    let requests = site.control.requests().len();
+    std::os::unix::fs::symlink("acme.jsonl", site.path("link")).unwrap();
+    std::fs::hard_link(site.path("acme.jsonl"), site.path("hard")).unwrap();
+    std::fs::rename(site.path("acme-jira.jsonl"), site.path("renamed")).unwrap();
+    // The file is gone, and the link to it would create it again.
+    std::os::unix::fs::symlink("acme-jira.jsonl", site.path("dangling")).unwrap();
+    for output in [
+        "acme.jsonl",
+        "{source}.jsonl",
+        "link",
+        "hard",
+        "./acme.jsonl",
+        "renamed",
+        "dangling",
+        "acme-20261120T095959.999Z.jsonl",
+    ] {
+        let typed = ["pull", "acme", "--since", "60d", "--output", output];
+        let says = ["belongs to the pulls of source", "standard output"];
+        site.run(&typed).refused(8, &says);
+        site.run(&[&typed[..], &["--dry-run"]].concat())
+            .refused(8, &says);
     }
+    assert_eq!(site.control.requests().len(), requests);
+    assert_eq!(site.read("acme.jsonl").ids(), before);
+    // Any other file may be written.
+    site.ok(&["pull", "acme", "--since", "60d", "--output", "own"]);
+    assert_eq!(site.read("own").ids(), before);
 }
 
 #[test]

@@ -1,0 +1,375 @@
+//! Finds paths that name two things, such as a report that would replace saved events.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::config::error::ConfigError;
+use crate::model::name::SourceName;
+use crate::sink::location::{FileIdentity, is_written_by};
+
+/// What a path is used for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRole {
+    /// The configuration file, which is read.
+    ConfigFile,
+    /// The configuration file, which `auth login` writes.
+    EditedConfigFile,
+    /// The file of a source's credential.
+    CredentialFile(SourceName),
+    /// The certificates that a source trusts.
+    CertificateFile(SourceName),
+    /// The key that an export is signed with.
+    SigningKey,
+    /// The folder of all checkpoints, locks, run histories and notices.
+    StateFolder,
+    /// A file of one source in it. Only a hard link to it is not in the folder.
+    StateFile(SourceName),
+    /// The folder in which processes share their rate limits.
+    QuotaFolder,
+    /// The events of a source, which this run writes.
+    Output(SourceName),
+    /// The events of a source, which a different run writes.
+    ConfiguredOutput(SourceName),
+    /// What `convert` writes.
+    ConvertedOutput,
+    /// What `--report` names.
+    Report,
+    /// What `--metrics-file` names.
+    MetricsFile,
+    /// The folder of an export.
+    ExportFolder,
+    /// A page that `man --dir` writes.
+    ManualPage,
+}
+
+impl PathRole {
+    /// Whether this run writes it. What is only read may name one file twice, as a shared `ca_file` does.
+    fn is_written(&self) -> bool {
+        match self {
+            PathRole::EditedConfigFile
+            | PathRole::Output(_)
+            | PathRole::ConvertedOutput
+            | PathRole::Report
+            | PathRole::MetricsFile
+            | PathRole::ExportFolder
+            | PathRole::ManualPage => true,
+            PathRole::ConfigFile
+            | PathRole::CredentialFile(_)
+            | PathRole::CertificateFile(_)
+            | PathRole::SigningKey
+            | PathRole::StateFolder
+            | PathRole::StateFile(_)
+            | PathRole::QuotaFolder
+            | PathRole::ConfiguredOutput(_) => false,
+        }
+    }
+
+    fn is_config_file(&self) -> bool {
+        matches!(self, PathRole::ConfigFile | PathRole::EditedConfigFile)
+    }
+
+    fn is_output(&self) -> bool {
+        matches!(self, PathRole::Output(_) | PathRole::ConfiguredOutput(_))
+    }
+
+    /// Whether a file at `inner`, relative to this folder, belongs to this role alone.
+    fn reserves(&self, inner: &Path, role: &PathRole) -> bool {
+        let ends = inner.extension().unwrap_or_default();
+        let begins = inner.as_os_str().as_encoded_bytes();
+        match self {
+            PathRole::ExportFolder => true,
+            // One folder for the configuration and the state is usual in containers.
+            PathRole::StateFolder => *role != PathRole::EditedConfigFile || ends != "toml",
+            PathRole::QuotaFolder => {
+                begins.starts_with(b"endpoint-") || begins.starts_with(b"account-")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for PathRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PathRole::ConfigFile | PathRole::EditedConfigFile => {
+                f.write_str("the configuration file")
+            }
+            PathRole::CredentialFile(name) => write!(f, "the credential of source `{name}`"),
+            PathRole::CertificateFile(name) => write!(f, "the `ca_file` of source `{name}`"),
+            PathRole::SigningKey => f.write_str("the signing key"),
+            PathRole::StateFolder => f.write_str("the state folder"),
+            PathRole::StateFile(name) => write!(f, "the state of source `{name}`"),
+            PathRole::QuotaFolder => f.write_str("the folder of shared rate limits"),
+            PathRole::Output(name) | PathRole::ConfiguredOutput(name) => {
+                write!(f, "the output of source `{name}`")
+            }
+            PathRole::ConvertedOutput => f.write_str("the output"),
+            PathRole::Report => f.write_str("`--report`"),
+            PathRole::MetricsFile => f.write_str("`--metrics-file`"),
+            PathRole::ExportFolder => f.write_str("the export folder"),
+            PathRole::ManualPage => f.write_str("a manual page"),
+        }
+    }
+}
+
+/// A path and what it is used for.
+#[derive(Debug, Clone)]
+struct PathClaim {
+    role: PathRole,
+    /// As it was typed or configured.
+    shown: PathBuf,
+    identity: FileIdentity,
+    /// The absolute template of an output: its other files belong to it as well.
+    template: Option<PathBuf>,
+}
+
+/// How two claims get in each other's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PathClash {
+    /// One file has both roles.
+    SameFile,
+    /// The first lies in the folder that is the second.
+    InFolder,
+}
+
+impl PathClaim {
+    fn clash(&self, other: &PathClaim) -> Option<PathClash> {
+        let (one, two) = (&self.role, &other.role);
+        // Outputs of one run are compared by `refuse_shared_files`; those of two runs may take turns in a file.
+        let may_overlap = !(one.is_written() || two.is_written())
+            || (one.is_output() && two.is_output())
+            || (one.is_config_file() && two.is_config_file());
+        // A device or a pipe keeps nothing that could be damaged.
+        if may_overlap || self.identity.is_special || other.identity.is_special {
+            return None;
+        }
+        if self.is_same_file(other) || self.wrote(other) || other.wrote(self) {
+            return Some(PathClash::SameFile);
+        }
+        self.is_in(other).then_some(PathClash::InFolder)
+    }
+
+    fn is_same_file(&self, other: &PathClaim) -> bool {
+        let (one, two) = (&self.identity, &other.identity);
+        one.path.as_os_str() == two.path.as_os_str()
+            || (one.inode.is_some() && one.inode == two.inode)
+    }
+
+    /// Whether `other` is a file that this output's template named earlier, or will name.
+    fn wrote(&self, other: &PathClaim) -> bool {
+        let template = self.template.as_ref();
+        template.is_some_and(|template| is_written_by(template, &other.identity.path))
+    }
+
+    fn is_in(&self, folder: &PathClaim) -> bool {
+        let inner = self.identity.path.strip_prefix(&folder.identity.path);
+        inner.is_ok_and(|inner| folder.role.reserves(inner, &self.role))
+    }
+}
+
+/// All paths of one command, each with its role.
+#[derive(Debug, Default)]
+pub struct PathRegistry {
+    claims: Vec<PathClaim>,
+}
+
+impl PathRegistry {
+    /// Adds the path `shown`, which leads to the file `identity`.
+    pub fn add(&mut self, role: PathRole, shown: &Path, identity: FileIdentity) {
+        self.claims.push(PathClaim {
+            role,
+            shown: shown.to_owned(),
+            identity,
+            template: None,
+        });
+    }
+
+    /// Adds an output, now `shown`, of the absolute `template`.
+    pub fn add_output(
+        &mut self,
+        role: PathRole,
+        shown: &Path,
+        identity: FileIdentity,
+        template: PathBuf,
+    ) {
+        self.add(role, shown, identity);
+        if let Some(claim) = self.claims.last_mut() {
+            claim.template = Some(template);
+        }
+    }
+
+    /// Refuses paths that would let the run write over something of a different role.
+    ///
+    /// # Errors
+    /// The first such pair.
+    pub fn refuse_clashes(&self) -> Result<(), ConfigError> {
+        for (place, one) in self.claims.iter().enumerate() {
+            for two in self.claims.iter().skip(place + 1) {
+                let found = one.clash(two).map(|clash| (one, clash, two));
+                let found = found.or_else(|| two.clash(one).map(|clash| (two, clash, one)));
+                if let Some((one, clash, two)) = found {
+                    return Err(refused(one, clash, two));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refused(one: &PathClaim, clash: PathClash, two: &PathClaim) -> ConfigError {
+    let what = match clash {
+        PathClash::SameFile => {
+            // What the user typed comes first, and is the path that is shown.
+            let (one, two) = match one.role.is_written() {
+                true => (one, two),
+                false => (two, one),
+            };
+            let (first, second, path) = (&one.role, &two.role, one.shown.display());
+            format!("{first} and {second} are the same file: `{path}`")
+        }
+        PathClash::InFolder => {
+            let (inner, folder, path) = (&one.role, &two.role, one.shown.display());
+            format!("{inner} lies in {folder}: `{path}`")
+        }
+    };
+    ConfigError::new(what).hint("nothing was written; give each of them a path of its own")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PathRole::*;
+    use super::*;
+
+    fn name(name: &str) -> SourceName {
+        name.parse().unwrap()
+    }
+
+    fn identity(path: &str, inode: Option<u64>) -> FileIdentity {
+        FileIdentity {
+            path: path.into(),
+            inode: inode.map(|inode| (1, inode)),
+            is_special: path.starts_with("/dev/"),
+        }
+    }
+
+    /// What is said of two claims, each a role, a real path and an inode.
+    fn refusal(claims: [(PathRole, &str, Option<u64>); 2]) -> Option<String> {
+        let mut registry = PathRegistry::default();
+        for (role, path, inode) in claims {
+            let (shown, identity) = (Path::new(path), identity(path, inode));
+            match role.is_output() {
+                true => registry.add_output(role, shown, identity, shown.to_owned()),
+                false => registry.add(role, shown, identity),
+            }
+        }
+        let refused = registry.refuse_clashes().err()?;
+        Some(refused.to_string())
+    }
+
+    type Case = (PathRole, &'static str, Option<u64>);
+
+    /// Each pair is refused, or none is, in whichever order the two were found.
+    fn all_are(is_refused: bool, cases: impl IntoIterator<Item = (Case, Case)>) {
+        for (one, two) in cases {
+            let title = format!("{one:?} {two:?}");
+            for claims in [[one.clone(), two.clone()], [two, one]] {
+                let said = refusal(claims);
+                assert_eq!(said.is_some(), is_refused, "{title}: {said:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_file_has_one_role() {
+        let (a, b) = (|| name("a"), || name("b"));
+        let at = |role, path, inode: u64| (role, path, (inode > 0).then_some(inode));
+        all_are(
+            true,
+            [
+                (at(Report, "/x", 0), at(MetricsFile, "/x", 0)),
+                (at(Report, "/x", 7), at(Output(a()), "/y", 7)),
+                (at(Output(a()), "/x", 0), at(ConfigFile, "/x", 0)),
+                (at(Output(a()), "/x", 0), at(CertificateFile(a()), "/x", 0)),
+                (at(MetricsFile, "/x", 0), at(CredentialFile(b()), "/x", 0)),
+                (at(MetricsFile, "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
+                (at(ConvertedOutput, "/x", 3), at(StateFile(a()), "/y", 3)),
+                (at(ManualPage, "/x", 0), at(ConfigFile, "/x", 0)),
+                (at(ExportFolder, "/x", 0), at(SigningKey, "/x", 0)),
+            ],
+        );
+        all_are(
+            false,
+            [
+                (at(Report, "/x", 7), at(Output(a()), "/y", 8)),
+                (at(Report, "/x", 0), at(Output(a()), "/X", 0)),
+                // What is only read may be shared; outputs may take turns in one file.
+                (
+                    at(CertificateFile(a()), "/x", 7),
+                    at(CertificateFile(b()), "/x", 7),
+                ),
+                (at(CredentialFile(a()), "/x", 0), at(ConfigFile, "/x", 0)),
+                (at(Output(a()), "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
+                (at(EditedConfigFile, "/x", 7), at(ConfigFile, "/x", 7)),
+                (at(Report, "/dev/x", 7), at(Output(a()), "/dev/x", 7)),
+            ],
+        );
+    }
+
+    #[test]
+    fn an_output_keeps_its_finished_and_its_later_files() {
+        let (template, finished) = ("/o/a-%Y-%m-%d", "/o/a-20261120T095959.000Z.log");
+        let at = |role, path| (role, path, None);
+        let configured = || at(ConfiguredOutput(name("a")), template);
+        all_are(
+            true,
+            [
+                (at(Report, finished), at(Output(name("a")), "/o/a.log")),
+                (at(MetricsFile, "/o/a-2026-11-27"), configured()),
+            ],
+        );
+        all_are(false, [(at(MetricsFile, "/o/a-2026-11-xx"), configured())]);
+    }
+
+    #[test]
+    fn a_folder_has_one_role() {
+        let at = |role, path| (role, path, None);
+        let state = || at(StateFolder, "/s");
+        all_are(
+            true,
+            [
+                (at(Report, "/s/r.json"), state()),
+                (at(EditedConfigFile, "/s/a.json"), state()),
+                (at(ExportFolder, "/s/e"), state()),
+                (at(ExportFolder, "/"), state()),
+                (at(ExportFolder, "/s"), state()),
+                (at(Report, "/q/endpoint-1"), at(QuotaFolder, "/q")),
+            ],
+        );
+        all_are(
+            false,
+            [
+                (at(Report, "/st/r.json"), state()),
+                (at(ConfigFile, "/s/c.toml"), state()),
+                (at(EditedConfigFile, "/s/c.toml"), state()),
+                (at(Report, "/q/report"), at(QuotaFolder, "/q")),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_both_roles_and_the_path_that_was_typed() {
+        let claims = [
+            (PathRole::Output(name("a")), "/out/a", Some(5)),
+            (PathRole::MetricsFile, "/m.prom", Some(5)),
+        ];
+        let said = refusal(claims).unwrap();
+        assert!(said.contains("`--metrics-file`"), "{said}");
+        assert!(said.contains("the output of source `a`"), "{said}");
+        let claims = [
+            (PathRole::StateFolder, "/s", None),
+            (PathRole::Report, "/s/a.json", None),
+        ];
+        let said = refusal(claims).unwrap();
+        assert_eq!(said, "`--report` lies in the state folder: `/s/a.json`");
+    }
+}
