@@ -359,16 +359,13 @@ mod tests {
     #[test]
     fn a_refusal_names_both_roles_and_the_path_that_was_typed() {
         let claims = [
-            (PathRole::Output(name("a")), "/out/a", Some(5)),
-            (PathRole::MetricsFile, "/m.prom", Some(5)),
+            (Output(name("a")), "/out/a", Some(5)),
+            (MetricsFile, "/m.prom", Some(5)),
         ];
         let said = refusal(claims).unwrap();
         assert!(said.contains("`--metrics-file`"), "{said}");
         assert!(said.contains("the output of source `a`"), "{said}");
-        let claims = [
-            (PathRole::StateFolder, "/s", None),
-            (PathRole::Report, "/s/a.json", None),
-        ];
+        let claims = [(StateFolder, "/s", None), (Report, "/s/a.json", None)];
         let said = refusal(claims).unwrap();
         assert_eq!(said, "`--report` lies in the state folder: `/s/a.json`");
     }

@@ -32,6 +32,12 @@ fn snapshot(site: &Site) -> (Vec<(String, Vec<u8>)>, Vec<OsString>, usize) {
     (written, names, site.control.requests().len())
 }
 
+/// Sets the output of `acme` alone.
+fn set_path(site: &mut Site, path: &str) {
+    let output = toml::Table::from_iter([("path".to_owned(), path.into())]);
+    site.set("acme", "output", output);
+}
+
 /// The command is refused with 6, says `words`, and leaves everything as it was.
 fn is_refused(site: &Site, args: &[&str], words: &[&str]) {
     let before = snapshot(site);
@@ -124,12 +130,12 @@ fn links_lead_to_what_they_name() {
 #[test]
 fn an_output_of_the_configuration_is_checked_as_a_typed_one() {
     let mut site = site();
-    site.set("acme", "path", "key");
+    set_path(&mut site, "key");
     is_refused(&site, &["pull"], &["the credential of source `other`"]);
-    site.set("acme", "path", "home/.local/state/atlaudit/{source}");
+    set_path(&mut site, "home/.local/state/atlaudit/{source}");
     is_refused(&site, &["pull"], &["the state folder"]);
     // Days that are over belong to the output, too.
-    site.set("acme", "path", "out/%Y/%m-%d.jsonl");
+    set_path(&mut site, "out/%Y/%m-%d.jsonl");
     let args = ["pull", "--metrics-file", "out/2025/11-27.jsonl"];
     is_refused(&site, &args, &["the output of source `acme`"]);
 }
@@ -221,7 +227,7 @@ fn a_configuration_that_is_read_again_is_checked_again() {
     let script = r#"exec env --default-signal=HUP "$PROGRAM" follow --every 30ms --metrics-file x"#;
     let mut running = Running::of(site.shell(script));
     eventually("events", || site.read("acme").lines().len() == 60);
-    site.set("acme", "path", "x");
+    set_path(&mut site, "x");
     drop(site.command(&[]));
     running.signal("HUP");
     site.control.add_org_events(10);
