@@ -249,7 +249,11 @@ mod tests {
             text: steering.to_owned(),
             causes: vec![steering.to_owned()],
             hint: Some(steering.to_owned()),
-            fields: vec![("attempt".to_owned(), steering.to_owned())],
+            fields: vec![Field {
+                name: "attempt".to_owned(),
+                value: steering.into(),
+                is_stated: false,
+            }],
         };
         let line = text(Level::Error, &message, false);
         assert_eq!(line.matches("a b 31mc d e f").count(), 4, "{line}");
@@ -260,7 +264,7 @@ mod tests {
             4,
             "{line}"
         );
-        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["message"], steering);
     }
 
