@@ -66,6 +66,11 @@ impl Message {
             ..Message::default()
         }
     }
+
+    /// The hint, unless it is empty.
+    fn printed_hint(&self) -> Option<&str> {
+        self.hint.as_deref().filter(|hint| !hint.is_empty())
+    }
 }
 
 /// Standard error.
@@ -118,7 +123,10 @@ impl Console {
 
     /// Writes what a command was asked to show to a person, whatever the verbosity.
     pub fn show(&self, lines: &str) {
-        self.write(lines);
+        match self.settings.log_format {
+            LogFormat::Text => self.write(lines),
+            LogFormat::Json => self.write(&json(Level::Notice, &Message::new(lines.trim_end()))),
+        }
     }
 
     #[expect(
@@ -155,7 +163,7 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
     for cause in &message.causes {
         out.push_str(&format!("  because: {}\n", printable_line(cause)));
     }
-    if let Some(hint) = &message.hint {
+    if let Some(hint) = message.printed_hint() {
         out.push_str(&format!("  hint: {}\n", printable_line(hint)));
     }
     out
@@ -176,8 +184,8 @@ fn json(level: Level, message: &Message) -> String {
     if !message.causes.is_empty() {
         object.insert("causes".into(), message.causes.clone().into());
     }
-    if let Some(hint) = &message.hint {
-        object.insert("hint".into(), hint.clone().into());
+    if let Some(hint) = message.printed_hint() {
+        object.insert("hint".into(), hint.into());
     }
     for (key, value) in &message.fields {
         object.insert(key.clone(), value.clone().into());
@@ -207,6 +215,16 @@ mod tests {
             text(Level::Error, &message(), false),
             "error: source `acme`: the server refused the key attempt=2\n  because: HTTP 401: Un [31mauthorized\n  hint: make a new key\n"
         );
+    }
+
+    #[test]
+    fn an_empty_hint_is_not_printed() {
+        let message = Message {
+            hint: Some(String::new()),
+            ..Message::new("no")
+        };
+        assert_eq!(text(Level::Error, &message, false), "error: no\n");
+        assert!(!json(Level::Error, &message).contains("hint"));
     }
 
     #[test]
