@@ -56,6 +56,7 @@ mod silence;
 mod state;
 mod status;
 mod stuck;
+mod terminal;
 mod tls;
 mod verbatim;
 mod verify;

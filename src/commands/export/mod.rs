@@ -138,6 +138,8 @@ async fn read(
         max_events: None,
         stop: stop::requested(),
         console: console.clone(),
+        // The events go to files of the folder.
+        shows_progress: true,
         accounts: Arc::new(Accounts::default()),
         repeats: None,
     };

@@ -3,11 +3,13 @@
 mod output;
 mod prometheus;
 mod run;
+mod screen;
 mod site;
 
 pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};
+pub use screen::{Screen, on_terminal};
 pub use site::{Running, Site, blank, small};
 
 use std::collections::HashSet;
