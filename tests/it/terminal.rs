@@ -164,3 +164,24 @@ fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
     }
     assert_eq!(site.read("jira.jsonl").ids().len(), 10);
 }
+
+#[test]
+fn a_check_reports_a_failure_on_standard_error_only_where_nobody_reads_the_rest() {
+    let mut site = Site::new(small(5, 5));
+    site.unset_env("ACME_KEY");
+    for (script, hints) in [
+        ("\"$PROGRAM\" check acme", 1),
+        ("\"$PROGRAM\" check acme | cat", 1),
+        ("\"$PROGRAM\" check acme > /dev/null", 1),
+        ("\"$PROGRAM\" check acme > kept; cat kept", 2),
+    ] {
+        let screen = run(&site, script);
+        let text = screen.text();
+        assert_eq!(text.matches("  hint: ").count(), hints, "{script}: {text}");
+        assert_eq!(
+            text.contains("Check failed at step `credential`"),
+            !script.contains("null")
+        );
+    }
+    assert!(site.control.requests().is_empty());
+}
