@@ -50,6 +50,11 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         let args = cli::parse(typed.clone())
             .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
         match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
+            Ok(Action::Follow(request)) if request.pull.prints_on_terminal => Err(AppError::new(
+                Exit::Usage,
+                "the configuration names no output any more, and events would go to the terminal",
+            )
+            .hint("set `output.path`")),
             Ok(Action::Follow(request)) => Ok(request),
             Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
             Err(error) => Err(refused(&error)),
@@ -137,7 +142,15 @@ async fn act(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     match action {
-        Action::Pull(request) if request.dry_run => dry_run::run(&request, console)?,
+        Action::Pull(request) if request.dry_run => {
+            return Ok(dry_run::run(&request, env, console).await);
+        }
+        Action::Pull(request) if request.prints_on_terminal => {
+            return Err(dry_run::refuse_terminal("pull", &request, env, console).await);
+        }
+        Action::Follow(request) if request.pull.prints_on_terminal => {
+            return Err(dry_run::refuse_terminal("follow", &request.pull, env, console).await);
+        }
         Action::Pull(request) => return pull::run(request, env, console).await,
         Action::Export(request) => return export::run(request, env, console).await,
         Action::Convert(request) => return convert::run(request, env, console).await,

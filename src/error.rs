@@ -43,9 +43,9 @@ impl AppError {
         }
     }
 
-    /// Adds what to do.
+    /// Adds what to do. An empty hint is none: there is nothing to print.
     pub fn hint(mut self, hint: impl Into<String>) -> AppError {
-        self.message.hint = Some(hint.into());
+        self.message.hint = Some(hint.into()).filter(|hint| !hint.is_empty());
         self
     }
 
@@ -380,6 +380,14 @@ mod tests {
         assert_eq!(error.exit(), Exit::Output);
         assert_eq!(error.text(), "cannot open the output file `/x/out`");
         assert_eq!(error.message.causes, ["permission denied"]);
+    }
+
+    #[test]
+    fn an_empty_hint_is_not_printed() {
+        let error = AppError::from(SinkError::ReaderGone);
+        assert_eq!((error.exit(), error.hint_text()), (Exit::Output, None));
+        let error = AppError::new(Exit::Usage, "no").hint("");
+        assert_eq!(error.hint_text(), None);
     }
 
     #[test]

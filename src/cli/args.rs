@@ -143,7 +143,7 @@ pub struct PullArgs {
     /// Print the plan and ask nothing of the network
     #[arg(long)]
     pub dry_run: bool,
-    /// Write a machine-readable report of the run
+    /// Write a machine-readable report of the run; - is stdout, when events go to files
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
     /// Write figures as Prometheus text, for the node exporter's textfile collector

@@ -22,8 +22,8 @@ const WORDS: &[Words] = &[
   atlaudit demo                            see it work, without an account
   atlaudit auth login acme                 keep an organization's API key in the OS keyring
   atlaudit check                           test every source, step by step
-  atlaudit pull | jq .action               everything since the last pull
-  atlaudit pull acme --since 7d            the last seven days, once more
+  atlaudit pull --since 7d | jq .action    the last seven days, without moving a checkpoint
+  atlaudit pull -o '{source}.jsonl'        everything since the last pull, into files
   atlaudit export acme --since 7d -o x     the same as evidence, in a new folder
   atlaudit convert --format ecs x.jsonl    kept lines in another form",
         more: "\
@@ -43,22 +43,25 @@ Exit codes:
     Words {
         path: &["pull"],
         examples: "\
-  atlaudit pull
+  atlaudit pull --output '{source}.jsonl'
   atlaudit pull acme --output 'events/{source}-%Y-%m-%d.jsonl'
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run",
         more: "\
-Without --since and --until a pull goes on where the last one ended. With
-either it is a one-off window (since <= time < until) that neither reads nor
-moves a checkpoint. It is written to standard output, uncompressed, unless
---output names a file that no checkpoint uses. T is RFC 3339
-(2026-11-01T08:00:00Z), a date (2026-11-01, midnight UTC) or a span back
-(36h, 7d).",
+Without --since and --until a pull goes on where the last one ended. Typed at
+a terminal without an output, it only shows what it would read, and exits with
+code 2: what was printed would be marked as read. `--output -` prints it.
+
+With --since or --until it is a one-off window (since <= time < until) that
+neither reads nor moves a checkpoint; --until must not be in the future. It is
+written to standard output, uncompressed, unless --output names a file that no
+checkpoint uses. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
+midnight UTC) or a span back (36h, 7d).",
     },
     Words {
         path: &["follow"],
         examples: "\
-  atlaudit follow
+  atlaudit follow --output '{source}.jsonl'
   atlaudit follow acme --every 30s | vector --config vector.toml
   atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file atlaudit.prom",
         more: "\

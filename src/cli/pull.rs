@@ -1,5 +1,7 @@
 //! Owns what `pull`'s flags mean.
 
+use std::path::{Path, PathBuf};
+
 use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
@@ -8,8 +10,8 @@ use crate::cli::resolve::{self, Outside};
 use crate::config::check;
 use crate::config::env::Env;
 use crate::config::output::{self, OutputLayer, PathTemplate};
-use crate::config::request::{OneOff, PullRequest};
-use crate::config::settings::SourceSettings;
+use crate::config::request::{OneOff, PullRequest, ReportTarget};
+use crate::config::settings::{OutputPath, SourceSettings};
 use crate::model::time::{Timestamp, format_millis};
 
 /// What `pull` is asked to do.
@@ -23,9 +25,6 @@ pub fn request(
     let one_off = one_off(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
-    if let Some(one_off) = one_off {
-        refuse_unbegun(&one_off, &sources, now)?;
-    }
     let flags = OutputLayer {
         // A name that is typed says how the file is packed, where nothing else typed does.
         compression: typed
@@ -50,55 +49,65 @@ pub fn request(
     output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
     output::refuse_misnamed(sources.iter().map(|source| &source.output))?;
     output::refuse_shared_files(&sources, env.cwd())?;
+    let prints_events = sources.iter().any(prints_events);
+    let report = report_target(typed.report, prints_events)?;
     let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);
     for source in &sources {
         paths.add_output(PathRole::Output(source.name.clone()), &source.output);
     }
+    let report_file = report.as_ref().and_then(ReportTarget::file);
     for (role, path) in [
-        (PathRole::Report, &typed.report),
-        (PathRole::MetricsFile, &typed.metrics_file),
+        (PathRole::Report, report_file),
+        (PathRole::MetricsFile, typed.metrics_file.as_deref()),
     ] {
         path.iter().for_each(|path| paths.add(role.clone(), path));
     }
     paths.refuse_clashes()?;
     Ok(PullRequest {
+        prints_on_terminal: env.stdout_is_terminal
+            && prints_events
+            && one_off.is_none()
+            && flags.path.is_none(),
+        report,
         sources,
         state_dir: settings.state_dir,
         now,
         one_off,
         max_events: typed.max_events,
         dry_run: typed.dry_run,
-        report: typed.report,
         metrics_file: typed.metrics_file,
     })
 }
 
-/// Refuses a window that lies in the future as a whole: nothing is in it, and nobody would ask for that.
-fn refuse_unbegun(
-    one_off: &OneOff,
-    sources: &[SourceSettings],
-    now: Timestamp,
-) -> Result<(), ResolveError> {
-    let windows = sources.iter().map(|source| one_off.window(source, now));
-    let Some(window) = windows.into_iter().find(|window| window.from >= now) else {
-        return Ok(());
-    };
-    let until = window.to.map(format_millis).unwrap_or_default();
-    Err(ResolveError::usage(
-        format!(
-            "the window {} until {until} has not begun",
-            format_millis(window.from)
-        ),
-        "give `--since` too: without it a window begins `initial_lookback` before its end",
-    ))
+fn prints_events(source: &SourceSettings) -> bool {
+    source.output.path == OutputPath::Stdout
 }
 
-/// The window of `--since` and `--until`, which must not be empty.
+/// Where `--report` goes. Standard output holds events or a report: a program that reads one could not read both.
+fn report_target(
+    typed: Option<PathBuf>,
+    prints_events: bool,
+) -> Result<Option<ReportTarget>, ResolveError> {
+    match typed {
+        Some(path) if path == Path::new("-") && prints_events => Err(ResolveError::usage(
+            "`--report -` would mix the report with the events on standard output",
+            "write the events to a file with `--output FILE`, or the report with `--report FILE`",
+        )),
+        Some(path) if path == Path::new("-") => Ok(Some(ReportTarget::Stdout)),
+        path => Ok(path.map(ReportTarget::File)),
+    }
+}
+
+/// The window of `--since` and `--until`, which must not be empty, nor end in the future.
 fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOff>, ResolveError> {
     let since = typed.since.map(|time| time.resolve(now));
     let until = typed.until.map(|time| time.resolve(now));
     match (since, until) {
         (None, None) => Ok(None),
+        (_, Some(until)) if until > now => Err(ResolveError::usage(
+            format!("`--until` ({}) is in the future", format_millis(until)),
+            "leave it out: a window without `--until` ends now",
+        )),
         (Some(since), Some(until)) if since >= until => Err(ResolveError::usage(
             format!(
                 "`--since` ({}) is not before `--until` ({})",

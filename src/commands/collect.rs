@@ -16,7 +16,7 @@ use crate::commands::expiry;
 use crate::commands::record::Recorder;
 use crate::commands::repeats::Repeats;
 use crate::commands::turns::Turns;
-use crate::config::settings::SourceSettings;
+use crate::config::settings::{OutputSettings, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -26,6 +26,7 @@ use crate::pipeline::exported::Whose;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, Course, Outcome, SourceRun};
 use crate::pipeline::stop::{Stop, unless_asked};
+use crate::sink::storage::is_stored;
 use crate::state::lookups::Lookups;
 use crate::state::store::Store;
 use crate::telemetry::console::{Console, Level, Message};
@@ -47,10 +48,18 @@ pub struct Terms {
     pub stop: watch::Receiver<Stop>,
     /// Where people are told what happens.
     pub console: Arc<Console>,
+    /// Whether a person may watch the progress of each source; see [`may_show_progress`].
+    pub shows_progress: bool,
     /// What others are told of the sources, while they run.
     pub accounts: Arc<Accounts>,
     /// What was told before, where sources are pulled again and again.
     pub repeats: Option<Arc<Repeats>>,
+}
+
+/// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from the cursor: where
+/// events, or what another program makes of them, reach the same terminal, it would erase those.
+pub fn may_show_progress<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> bool {
+    outputs.into_iter().all(is_stored)
 }
 
 /// Sources that run at once.
@@ -124,6 +133,7 @@ impl<'c> Collection<'c> {
         match connected {
             Ok(connected) => {
                 let bars = self.terms.console.bars();
+                let bars = bars.filter(|_| self.terms.shows_progress);
                 let meter = recorder.meter.clone();
                 self.terms.accounts.starts(&name, meter.clone());
                 let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));

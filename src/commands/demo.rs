@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms};
+use crate::commands::collect::{Collection, Terms, may_show_progress};
 use crate::commands::connect::Connector;
 use crate::commands::{stop, summary};
 use crate::config::check::{self, LoginFlags};
@@ -65,6 +65,7 @@ pub async fn run(
         true => OutputPath::File(shown.display().to_string()),
         false => OutputPath::Stdout,
     };
+    let sources = sources(&sandbox, path, &request)?;
     let state_dir = folder.path().join("state");
     let terms = Terms {
         lookups: Lookups::new(&state_dir),
@@ -74,18 +75,24 @@ pub async fn run(
         trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
+        shows_progress: may_show_progress(sources.iter().map(|(settings, _)| &settings.output)),
         accounts: Arc::new(Accounts::default()),
         repeats: None,
     };
     // Nobody else asks this sandbox.
     let mut connector = Connector::new(Sharing::off());
     let mut collection = Collection::new(terms, &mut connector);
-    for (settings, credential) in sources(&sandbox, path, &request)? {
+    for (settings, credential) in sources {
         collection.start(settings, Ok(credential), Course::GoesOn);
     }
-    let (reports, exit, elapsed) = collection.finish().await;
+    let (mut reports, exit, elapsed) = collection.finish().await;
     if is_watched {
         show(folder.path())?;
+    }
+    for report in &mut reports {
+        // Nobody is going to pull again, and the files are gone in a moment.
+        report.first_pull = None;
+        report.files.clear();
     }
     summary::tell(console, &reports, elapsed);
     Ok(exit)

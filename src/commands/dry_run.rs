@@ -1,49 +1,122 @@
-//! Owns `pull --dry-run`: what a pull would do, told without asking the network.
+//! Shows what a pull would do, without network access: for `pull --dry-run`, and where a pull is refused because its
+//! events would only be printed on a terminal.
 
 use crate::commands::{connect, output_owner};
+use crate::config::env::Env;
 use crate::config::request::PullRequest;
-use crate::config::settings::{OutputPath, SourceSettings};
+use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, Target};
 use crate::credentials;
 use crate::error::AppError;
+use crate::exit::Exit;
 use crate::model::number::grouped;
-use crate::model::time::{Timestamp, format_millis};
+use crate::model::time::{Timestamp, format_millis, in_words};
+use crate::pipeline::journal;
 use crate::pipeline::plan::{self, Plan};
-use crate::pipeline::run::reach;
+use crate::pipeline::run::{reach, refuse_unfinished, scope_of};
 use crate::source::{self, Order};
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::Store;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::{Console, Level};
 
-/// Tells the plan on standard error: standard output carries events and nothing else.
-///
-/// # Errors
-/// A state file cannot be read, or a time range would go into a file of an ordinary pull.
-pub fn run(request: &PullRequest, console: &Console) -> Result<(), AppError> {
-    output_owner::refuse_owned(request)?;
-    let store = Store::new(&request.state_dir);
-    for settings in &request.sources {
-        let order = source::of(
-            &settings.target,
-            settings.target.base_url(),
-            None,
-            settings.page_size,
-        )
-        .order();
-        let checkpoint = store.load(&settings.name)?;
-        let plan = match request.one_off {
-            Some(one_off) => {
-                let window = one_off.window(settings, request.now);
-                plan::one_off(order, &reach(settings), window, request.now)
-            }
-            None => plan::incremental(order, &reach(settings), checkpoint.as_ref(), request.now),
-        };
-        let expected = expected(&plan, settings, checkpoint.as_ref(), request.now);
-        console.show(&describe(settings, order, &plan, &expected));
+/// Shows the plan on standard error: standard output carries events and nothing else. What a pull would refuse
+/// because of its state or its output is refused here too; the other sources are shown all the same.
+pub async fn run(request: &PullRequest, env: &Env, console: &Console) -> Exit {
+    if let Err(error) = output_owner::refuse_owned(request) {
+        error.tell(console);
+        return error.exit();
     }
-    Ok(())
+    let store = Store::new(&request.state_dir);
+    let mut exit = Exit::Done;
+    for settings in &request.sources {
+        match plan(settings, request, &store, env).await {
+            Ok(text) => console.show(&text),
+            Err(error) => {
+                let error = error.of_settings(settings);
+                error.tell(console);
+                exit = exit.worst(error.exit());
+            }
+        }
+    }
+    exit
 }
 
-fn describe(settings: &SourceSettings, order: Order, plan: &Plan, expected: &str) -> String {
+/// Shows what a pull would do whose events would end on a terminal, and returns why it is refused: what has been
+/// printed there is marked as read, and no later pull writes it to a file. `command` is what was typed.
+pub async fn refuse_terminal(
+    command: &str,
+    request: &PullRequest,
+    env: &Env,
+    console: &Console,
+) -> AppError {
+    if console.says(Level::Notice) {
+        // It reports what is wrong with a source; whatever that is, nothing is pulled.
+        run(request, env, console).await;
+    }
+    let what = format!(
+        "`{command}` would print its events on this terminal and mark them as read; nothing was pulled"
+    );
+    AppError::new(Exit::Usage, what).hint(
+        "keep them with `--output FILE`, send them to a program with `|`, or print them here all the same with `--output -`; `atlaudit pull --since 7d` shows the last seven days and marks nothing as read",
+    )
+}
+
+/// What a pull of one source would do.
+async fn plan(
+    settings: &SourceSettings,
+    request: &PullRequest,
+    store: &Store,
+    env: &Env,
+) -> Result<String, AppError> {
+    let base_url = settings.target.base_url();
+    let order = source::of(&settings.target, base_url, None, settings.page_size).order();
+    let scope = scope(settings, env).await?;
+    let now = request.now;
+    let (plan, checkpoint) = match request.one_off {
+        Some(one_off) => {
+            let window = one_off.window(settings, now);
+            let plan = plan::one_off(order, &reach(settings), window, now);
+            // Only an estimate is made from it, for which any trouble with it is none.
+            let found = store.load(&settings.name).ok().flatten();
+            let is_own = |found: &Checkpoint| scope.as_ref().is_none_or(|own| *own == found.scope);
+            (plan, found.filter(is_own))
+        }
+        None => {
+            let found = match &scope {
+                Some(scope) => journal::peek(store, &settings.name, scope)?,
+                None => store.load(&settings.name)?,
+            };
+            let plan = plan::incremental(order, &reach(settings), found.as_ref(), now);
+            (plan, found)
+        }
+    };
+    refuse_unfinished(settings, store)?;
+    let expected = expected(&plan, settings, checkpoint.as_ref(), now);
+    let is_first = request.one_off.is_none() && checkpoint.is_none();
+    Ok(describe(settings, order, &plan, is_first, &expected))
+}
+
+/// What the source's checkpoint must belong to, as far as that can be known here: the organization may be part of the
+/// credential, and a command that prints one may use the network.
+async fn scope(settings: &SourceSettings, env: &Env) -> Result<Option<String>, AppError> {
+    let kind = settings.target.kind();
+    let owner = match &settings.target {
+        Target::OrgEvents { org_id: None, .. } => match settings.credential {
+            CredentialSpec::Command(_) => None,
+            _ => credentials::load(settings, env).await?.org_id,
+        },
+        Target::OrgEvents { org_id, .. } => org_id.clone(),
+        target => target.site(),
+    };
+    Ok(owner.map(|owner| scope_of(kind, &owner)))
+}
+
+fn describe(
+    settings: &SourceSettings,
+    order: Order,
+    plan: &Plan,
+    is_first: bool,
+    expected: &str,
+) -> String {
     let mut lines = vec![
         format!("{} ({})", settings.name, settings.target.kind()),
         format!("  credential  {}", credentials::origin(settings)),
@@ -64,7 +137,13 @@ fn describe(settings: &SourceSettings, order: Order, plan: &Plan, expected: &str
         ));
     }
     if plan.windows.is_empty() {
-        lines.push("  reads       nothing: the window lies in the future".to_owned());
+        lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
+    }
+    if is_first {
+        let lookback = in_words(settings.initial_lookback);
+        lines.push(format!(
+            "  first pull  `initial_lookback` is {lookback}; no later pull reads older events"
+        ));
     }
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),

@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms};
+use crate::commands::collect::{Collection, Terms, may_show_progress};
 use crate::commands::connect::{Connector, sharing};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::{expiry, output_owner, stop, summary};
 use crate::config::env::Env;
-use crate::config::request::PullRequest;
+use crate::config::request::{PullRequest, ReportTarget};
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
@@ -24,6 +24,7 @@ use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run::Course;
 use crate::pipeline::stop::{Stop, unless_asked};
+use crate::sink::stdout;
 use crate::state::lookups::Lookups;
 use crate::state::notices::Notices;
 use crate::telemetry::console::Console;
@@ -39,7 +40,8 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     output_owner::refuse_owned(&request)?;
-    let report_file = request.report.as_deref().map(open_report).transpose()?;
+    let report_output = request.report.as_ref().map(ReportOutput::open);
+    let report_output = report_output.transpose()?;
     let accounts = Arc::new(Accounts::default());
     let metrics = match &request.metrics_file {
         None => None,
@@ -56,6 +58,7 @@ pub async fn run(
         trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
+        shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
         accounts,
         repeats: None,
     };
@@ -80,15 +83,14 @@ pub async fn run(
         }
         _ => exit,
     };
-    let (Some(path), Some(file)) = (&request.report, report_file) else {
+    let Some(output) = report_output else {
         return Ok(exit);
     };
-    match write_report(file, reports, request.now, exit) {
+    let text = report_text(reports, request.now, exit);
+    match text.and_then(|text| output.write(&text)) {
         Ok(()) => Ok(exit),
         Err(error) => {
-            report_fails(path, &error)
-                .hint("the run itself is over; what it wrote and its checkpoint stand")
-                .tell(console);
+            error.tell(console);
             Ok(exit.worst(Exit::Output))
         }
     }
@@ -142,15 +144,40 @@ async fn credential(
     Ok(unless_asked(stop, credentials::load(settings, env)).await??)
 }
 
-/// Opens the report before anything else is done: a wrong path is told at once.
-fn open_report(path: &Path) -> Result<File, AppError> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| report_fails(path, &error).hint("check the path of `--report`"))
+/// Where the report of the run goes.
+enum ReportOutput<'a> {
+    Stdout,
+    File(&'a Path, File),
+}
+
+impl ReportOutput<'_> {
+    /// Opens the report before anything else is done: a wrong path is told at once.
+    fn open(target: &ReportTarget) -> Result<ReportOutput<'_>, AppError> {
+        let path = match target {
+            ReportTarget::Stdout => return Ok(ReportOutput::Stdout),
+            ReportTarget::File(path) => path,
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| report_fails(path, &error).hint("check the path of `--report`"))?;
+        Ok(ReportOutput::File(path, file))
+    }
+
+    fn write(self, text: &str) -> Result<(), AppError> {
+        match self {
+            ReportOutput::Stdout => Ok(stdout::print(text)?),
+            ReportOutput::File(path, mut file) => {
+                file.write_all(text.as_bytes()).map_err(|error| {
+                    report_fails(path, &error)
+                        .hint("the run itself is over; what it wrote and its checkpoint stand")
+                })
+            }
+        }
+    }
 }
 
 fn report_fails(path: &Path, error: &io::Error) -> AppError {
@@ -158,12 +185,11 @@ fn report_fails(path: &Path, error: &io::Error) -> AppError {
     AppError::new(Exit::Output, what).because(error)
 }
 
-fn write_report(
-    mut file: File,
+fn report_text(
     sources: Vec<SourceReport>,
     started: Timestamp,
     exit: Exit,
-) -> io::Result<()> {
+) -> Result<String, AppError> {
     let report = RunReport {
         schema: "atlaudit/report/1",
         atlaudit: env!("CARGO_PKG_VERSION"),
@@ -172,7 +198,10 @@ fn write_report(
         exit_code: exit.code(),
         sources,
     };
-    let mut text = serde_json::to_vec_pretty(&report)?;
-    text.push(b'\n');
-    file.write_all(&text)
+    let text = serde_json::to_string_pretty(&report).map_err(|error| {
+        AppError::new(Exit::Unexpected, "the report cannot be written as JSON")
+            .because(&error)
+            .hint("please report it")
+    })?;
+    Ok(text + "\n")
 }

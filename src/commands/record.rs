@@ -38,8 +38,8 @@ pub struct Recorder {
 
 impl Recorder {
     /// Writes the run, which ended with `error` if with one, into the ledger, while nobody else holds the source.
-    /// Where somebody does, nothing is written: that run keeps the ledger. Nor is a state folder begun for a
-    /// run that never came to read. Blocks.
+    /// Where somebody does, nothing is written: that run keeps the ledger. A first run that failed before it could read is
+    /// recorded too, in a new state folder: else `status` would take it for one that never was. Blocks.
     pub fn record(&self, error: Option<&AppError>, left: Option<Left>) -> Noted {
         if self.is_one_off {
             return Noted::Nothing;
@@ -57,8 +57,7 @@ impl Recorder {
         };
         let (progress, lock) = match left {
             Some(left) => (left.progress, Some(left.lock)),
-            None if self.state_dir.is_dir() => (None, self.store.lock(&self.name).ok()),
-            None => (None, None),
+            None => (None, self.store.lock(&self.name).ok()),
         };
         if lock.is_none() {
             return Noted::Unwritten(run);

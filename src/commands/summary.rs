@@ -1,14 +1,20 @@
 //! Owns the lines that end every run.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::exit::Exit;
 use crate::model::number::{counted, grouped};
+use crate::model::text::printable;
+use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// Sources that are told one by one, whatever they brought.
 const EACH: usize = 20;
+
+/// Files that are named one by one.
+const NAMED_FILES: usize = 3;
 
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
 pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
@@ -18,17 +24,81 @@ pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
 /// The same, as something of `level`.
 pub fn tell_as(level: Level, console: &Console, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
-        for message in each(reports) {
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let firsts = first_pulls(reports).into_iter().map(Message::new);
+        for message in firsts.chain(each(reports, &cwd)) {
             console.say(level, &message);
         }
-        console.say(level, &all(reports, elapsed));
+        console.say(level, &all(reports, elapsed, &cwd));
+    }
+}
+
+/// A line for each source that was read for the first time: nothing else says that older events stay unread.
+fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
+    let firsts = reports.iter().filter(|report| report.pages > 0);
+    let firsts = firsts.filter_map(|report| Some((report, report.first_pull?)));
+    let mut lines: Vec<_> = firsts
+        .map(|(report, first)| {
+            format!(
+                "first pull of {}: it begins at {} (`initial_lookback` is {}), and no later pull reads older events",
+                report.source,
+                minute(&format_millis(first.from)),
+                in_words(first.initial_lookback),
+            )
+        })
+        .collect();
+    if lines.len() > EACH {
+        let count = counted(lines.len() as u64, "source");
+        lines = vec![format!(
+            "first pull of {count}: each begins `initial_lookback` ago, and no later pull reads older events"
+        )];
+    }
+    lines
+}
+
+/// Where the events of a source went and when they happened: `, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl`.
+/// Nothing where there are none, and no files where they went to standard output.
+fn whereabouts(report: &SourceReport, cwd: &Path) -> String {
+    let mut text = String::new();
+    if let (Some(first), Some(last)) = (&report.first_event, &report.last_event) {
+        let (first, last) = (minute(first), minute(last));
+        text.push_str(&match first == last {
+            true => format!(", {first}"),
+            false => format!(", {first} … {last}"),
+        });
+    }
+    let shown = |path: &String| match Path::new(path).strip_prefix(cwd) {
+        Ok(inside) => printable(&format!("./{}", inside.display())),
+        Err(_) => printable(path),
+    };
+    let count = report.files.len() as u64 + report.omitted_files;
+    match report.files.as_slice() {
+        [] => {}
+        [.., last] if count > NAMED_FILES as u64 => text.push_str(&format!(
+            ", to {}, the last of them {}",
+            counted(count, "file"),
+            shown(last)
+        )),
+        few => {
+            let names: Vec<_> = few.iter().map(shown).collect();
+            text.push_str(&format!(", to {}", names.join(", ")));
+        }
+    }
+    text
+}
+
+/// `2026-11-21 14:03Z` of `2026-11-21T14:03:25.000Z`.
+fn minute(time: &str) -> String {
+    match time.get(..16) {
+        Some(minute) => format!("{}Z", minute.replace('T', " ")),
+        None => time.to_owned(),
     }
 }
 
 /// The line of the whole run, and its figures for programs; those of a single source carry its name.
-fn all(reports: &[SourceReport], elapsed: Duration) -> Message {
+fn all(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> Message {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
-    let message = Message::new(line(reports, elapsed))
+    let message = Message::new(line(reports, elapsed, cwd))
         .fact("sources", reports.len())
         .fact("events", sum(|report| report.events))
         .fact("requests", sum(|report| report.requests))
@@ -54,7 +124,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// A line for each source where there are several; of many, only of those with events or trouble.
-fn each(reports: &[SourceReport]) -> Vec<Message> {
+fn each(reports: &[SourceReport], cwd: &Path) -> Vec<Message> {
     if reports.len() < 2 {
         return Vec::new();
     }
@@ -62,7 +132,8 @@ fn each(reports: &[SourceReport]) -> Vec<Message> {
         let is_news = report.events > 0 || report.error.is_some() || !report.warnings.is_empty();
         reports.len() <= EACH || is_news
     };
-    let mut lines: Vec<_> = reports.iter().filter(is_told).map(one).collect();
+    let named = reports.iter().filter(is_told);
+    let mut lines: Vec<_> = named.map(|report| one(report, cwd)).collect();
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
         let plural = if others == 1 { "" } else { "s" };
@@ -72,12 +143,14 @@ fn each(reports: &[SourceReport]) -> Vec<Message> {
     lines
 }
 
-/// `acme: 2,400 events, 5 requests, 1.3s`, and the exit code that a failure alone would give.
-fn one(report: &SourceReport) -> Message {
+/// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`, and the exit code that
+/// a failure alone would give.
+fn one(report: &SourceReport, cwd: &Path) -> Message {
     let mut line = format!(
-        "{}: {}, {}, {}",
+        "{}: {}{}, {}, {}",
         report.source,
         counted(report.events, "event"),
+        whereabouts(report, cwd),
         counted(report.requests, "request"),
         seconds(report.took),
     );
@@ -115,13 +188,18 @@ fn reason(report: &SourceReport) -> Option<String> {
     Some(format!("{word} ({})", report.exit_code))
 }
 
-/// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd.
-fn line(reports: &[SourceReport], elapsed: Duration) -> String {
+/// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd. A single source is named, with its files.
+fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
+    let from = match reports {
+        [report] => format!("{}{}", report.source, whereabouts(report, cwd)),
+        several => counted(several.len() as u64, "source"),
+    };
+    // What was said of the files must not run into the time that it took.
+    let comma = if from.contains(", ") { "," } else { "" };
     let mut line = format!(
-        "{} from {} in {}",
+        "{} from {from}{comma} in {}",
         counted(sum(|report| report.events), "event"),
-        counted(reports.len() as u64, "source"),
         seconds(elapsed),
     );
     line.push_str(&format!(
@@ -171,9 +249,10 @@ pub(super) fn seconds(elapsed: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::report::FirstPull;
 
     fn texts(reports: &[SourceReport]) -> Vec<String> {
-        each(reports)
+        each(reports, Path::new("/w"))
             .into_iter()
             .map(|message| message.text)
             .collect()
@@ -189,7 +268,7 @@ mod tests {
         };
         let mut reports = vec![report("acme", 2400), report("jira", 1)];
         assert_eq!(
-            line(&reports, Duration::from_millis(1340)),
+            line(&reports, Duration::from_millis(1340), Path::new("/w")),
             "2,401 events from 2 sources in 1.3s, 8 requests"
         );
         assert_eq!(
@@ -204,18 +283,18 @@ mod tests {
         reports[0].unparsed = 1;
         reports[0].error = Some("no".to_owned());
         assert_eq!(
-            line(&reports, Duration::from_secs(125)),
-            "1 event from 1 source in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
+            line(&reports, Duration::from_secs(125), Path::new("/w")),
+            "1 event from acme in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
         );
         assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
-        let told = line(&reports, Duration::ZERO);
+        let told = line(&reports, Duration::ZERO, Path::new("/w"));
         assert!(told.ends_with("; FAILED: credentials (4)"), "{told}");
         let mut other = report("jira", 0);
         other.error = Some("no".to_owned());
         other.exit_code = 3;
         reports.push(other);
-        let told = line(&reports, Duration::ZERO);
+        let told = line(&reports, Duration::ZERO, Path::new("/w"));
         let end = "; INCOMPLETE: 1 source; FAILED: 1 source";
         assert!(told.ends_with(end), "{told}");
     }
@@ -237,5 +316,66 @@ mod tests {
             ]
         );
         assert_eq!(texts(&reports[..EACH]).len(), EACH);
+    }
+
+    #[test]
+    fn files_and_the_time_range_of_the_events_are_named() {
+        let mut report = SourceReport::new("acme", "org-events");
+        report.events = 2400;
+        report.requests = 5;
+        report.first_event = Some("2026-11-21T14:03:25.000Z".to_owned());
+        report.last_event = Some("2026-11-28T09:12:00.000Z".to_owned());
+        report.files = vec!["/w/acme.jsonl".to_owned()];
+        let said = |report: &SourceReport| {
+            let report = std::slice::from_ref(report);
+            line(report, Duration::from_secs(1), Path::new("/w"))
+        };
+        assert_eq!(
+            said(&report),
+            "2,400 events from acme, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, in 1.0s, 5 requests"
+        );
+        report.last_event = report.first_event.clone();
+        report.files = (1..4).map(|n| format!("/x/{n}\n")).collect();
+        assert_eq!(
+            whereabouts(&report, Path::new("/w")),
+            ", 2026-11-21 14:03Z, to /x/1, /x/2, /x/3"
+        );
+        report.omitted_files = 1_000;
+        let many = whereabouts(&report, Path::new("/w"));
+        assert!(
+            many.ends_with(", to 1,003 files, the last of them /x/3"),
+            "{many}"
+        );
+        assert_eq!(
+            one(&report, Path::new("/w")).text,
+            format!("acme: 2,400 events{many}, 5 requests, 0.0s")
+        );
+    }
+
+    #[test]
+    fn a_first_pull_says_where_it_begins() {
+        let mut report = SourceReport::new("acme", "org-events");
+        report.first_pull = Some(FirstPull {
+            from: "2026-11-21T14:03:25Z".parse().unwrap(),
+            initial_lookback: Duration::from_secs(7 * 86_400),
+        });
+        let reports = vec![report; EACH + 1];
+        assert!(first_pulls(&reports).is_empty(), "nothing was read");
+        let reports: Vec<_> = reports
+            .into_iter()
+            .map(|report| SourceReport { pages: 1, ..report })
+            .collect();
+        assert_eq!(
+            first_pulls(&reports[..1]),
+            [
+                "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is 7 days), and no later pull reads older events"
+            ]
+        );
+        assert_eq!(first_pulls(&reports[..EACH]).len(), EACH);
+        let many = first_pulls(&reports);
+        assert!(
+            many.len() == 1 && many[0].contains("21 sources"),
+            "{many:?}"
+        );
     }
 }

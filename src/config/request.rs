@@ -2,7 +2,7 @@
 //! command line.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -64,10 +64,31 @@ pub struct PullRequest {
     pub max_events: Option<u64>,
     /// Print the plan only.
     pub dry_run: bool,
+    /// Whether new events would be printed on a terminal that nobody named as the output.
+    pub prints_on_terminal: bool,
     /// Where to write the report of the run.
-    pub report: Option<PathBuf>,
+    pub report: Option<ReportTarget>,
     /// Where the figures go, as Prometheus text.
     pub metrics_file: Option<PathBuf>,
+}
+
+/// Where the report of a run goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportTarget {
+    /// Standard output, which no event goes to then.
+    Stdout,
+    /// A file.
+    File(PathBuf),
+}
+
+impl ReportTarget {
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            ReportTarget::Stdout => None,
+            ReportTarget::File(path) => Some(path),
+        }
+    }
 }
 
 /// What `follow` is asked to do.

@@ -60,6 +60,34 @@ pub struct Held {
     vain: Option<Checkpoint>,
 }
 
+/// The part of [`Held::take`] that changes nothing: what a pull of `scope` would continue from.
+///
+/// # Errors
+/// The state is damaged, newer, or of another scope.
+pub fn peek(store: &Store, name: &SourceName, scope: &str) -> Result<Option<Checkpoint>, RunError> {
+    let found = store.load(name)?;
+    let Some(found) = found.filter(|found| !is_unused(found, scope)) else {
+        return Ok(None);
+    };
+    refuse_other_scope(&found, name, scope).map(|()| Some(found))
+}
+
+/// Whether nothing was ever read by a checkpoint of another scope.
+fn is_unused(found: &Checkpoint, scope: &str) -> bool {
+    found.scope != scope && found.is_vain()
+}
+
+fn refuse_other_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Result<(), RunError> {
+    match found.scope == scope {
+        true => Ok(()),
+        false => Err(RunError::OtherScope {
+            source_name: name.to_string(),
+            theirs: found.scope.clone(),
+            ours: scope.to_owned(),
+        }),
+    }
+}
+
 impl Held {
     /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. Where the last run
     /// died, the output files are cut back to what it had committed.
@@ -111,8 +139,7 @@ impl Held {
     /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
     /// puts the id right begins anew, with the same files.
     fn without_vain(mut self, scope: &str) -> Held {
-        let is_vain = |found: &mut Checkpoint| found.scope != scope && found.is_vain();
-        self.vain = self.checkpoint.take_if(is_vain);
+        self.vain = self.checkpoint.take_if(|found| is_unused(found, scope));
         self
     }
 
@@ -123,12 +150,8 @@ impl Held {
 
     fn of(self, scope: &str) -> Result<Held, RunError> {
         match &self.checkpoint {
-            Some(found) if found.scope != scope => Err(RunError::OtherScope {
-                source_name: self.name.to_string(),
-                theirs: found.scope.clone(),
-                ours: scope.to_owned(),
-            }),
-            _ => Ok(self),
+            Some(found) => refuse_other_scope(found, &self.name, scope).map(|()| self),
+            None => Ok(self),
         }
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
+use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::{Meter, WaitReason};
 
 /// The account of a whole run.
@@ -56,6 +57,9 @@ pub struct SourceReport {
     /// A silence that someone should know of; `warnings` has it in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
+    /// Where the source's history began, in its first pull.
+    #[serde(skip)]
+    pub first_pull: Option<FirstPull>,
     /// The spans of time asked for.
     pub windows: Vec<Span>,
     /// Events written and committed: what was not comes again with the next run.
@@ -76,6 +80,11 @@ pub struct SourceReport {
     /// Time of the latest event written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_event: Option<String>,
+    /// The files that the events were written to, by the names that they have now.
+    pub files: Vec<String>,
+    /// Files written before those, of which only the number was kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub omitted_files: u64,
     /// Pages read.
     pub pages: u64,
     /// Pages with bytes that are no UTF-8, which U+FFFD replaces in their records.
@@ -92,6 +101,15 @@ pub struct SourceReport {
     pub waits: WaitReport,
     /// Bytes of answers, unpacked.
     pub received_bytes: u64,
+}
+
+/// Where the first pull of a source begins: what is older is never read by a pull.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstPull {
+    /// The start of what it reads.
+    pub from: Timestamp,
+    /// The setting that this follows from.
+    pub initial_lookback: Duration,
 }
 
 /// Milliseconds in which at least one request waited, by reason.
@@ -138,6 +156,7 @@ impl SourceReport {
             took: Duration::ZERO,
             warnings: Vec::new(),
             silence: None,
+            first_pull: None,
             windows: Vec::new(),
             events: 0,
             repeats: 0,
@@ -147,6 +166,8 @@ impl SourceReport {
             id_clashes: 0,
             first_event: None,
             last_event: None,
+            files: Vec::new(),
+            omitted_files: 0,
             pages: 0,
             mended_pages: 0,
             requests: 0,
@@ -155,6 +176,15 @@ impl SourceReport {
             waited_ms: 0,
             waits: WaitReport::default(),
             received_bytes: 0,
+        }
+    }
+
+    /// Fills in where the events went. A run that committed none has written no file.
+    pub fn list_files(&mut self, written: &WrittenFiles) {
+        if self.events > 0 {
+            let paths = written.paths().map(|path| path.display().to_string());
+            self.files = paths.collect();
+            self.omitted_files = written.omitted();
         }
     }
 
@@ -182,4 +212,12 @@ impl SourceReport {
         };
         self.received_bytes = meter.received_bytes.get();
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
+use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
@@ -19,7 +20,7 @@ use crate::pipeline::exported::{Export, Whose};
 use crate::pipeline::fetch::{Delivery, FetchError, Fetcher, Reached};
 use crate::pipeline::journal::{Held, Journal, Left};
 use crate::pipeline::plan::{self, CursorCheck, Plan, Reach};
-use crate::pipeline::report::SourceReport;
+use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Step;
 use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
@@ -150,7 +151,12 @@ pub fn reach(settings: &SourceSettings) -> Reach {
 /// What a checkpoint of the source belongs to.
 pub fn scope(origin: &Origin) -> String {
     let owner = origin.org_id.as_deref().or(origin.site.as_deref());
-    format!("{}:{}", origin.kind, owner.unwrap_or_default())
+    scope_of(origin.kind, owner.unwrap_or_default())
+}
+
+/// What a checkpoint of a source of this type belongs to; `owner` is its organization or site.
+pub fn scope_of(kind: SourceKind, owner: &str) -> String {
+    format!("{kind}:{owner}")
 }
 
 /// Pulls one source: reads what the plan says, writes it, moves the checkpoint.
@@ -173,7 +179,7 @@ async fn pull_into<T: Transport + 'static>(
     left: &mut Option<Left>,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
-    let (plan, writer) = block_in_place(|| prepare(run, order))?;
+    let (plan, writer) = block_in_place(|| prepare(run, order, report))?;
     report.windows = plan
         .windows
         .iter()
@@ -206,6 +212,7 @@ async fn pull_into<T: Transport + 'static>(
     };
     let ended = in_time(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
+    report.list_files(&ended.writer.written_files());
     report.complete = ended.is_all;
     if report.complete {
         tell_of_silence(run, &ended.writer, report);
@@ -269,7 +276,11 @@ async fn finished(
 }
 
 /// Takes hold of the state, plans, and sets up the writing side.
-fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writer), RunError> {
+fn prepare<T: Transport>(
+    run: &SourceRun<T>,
+    order: Order,
+    report: &mut SourceReport,
+) -> Result<(Plan, Writer), RunError> {
     let settings = &run.settings;
     let reach = reach(settings);
     let format = settings.output.format;
@@ -281,6 +292,12 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
             let scope = scope(&run.origin);
             let held = Held::take(&run.store, &settings.name, &scope)?;
             let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
+            let first = plan.windows.first();
+            let first = first.filter(|_| held.checkpoint.is_none());
+            report.first_pull = first.map(|window| FirstPull {
+                from: window.from,
+                initial_lookback: settings.initial_lookback,
+            });
             let journal = held.begin(&plan, &mut step, &scope, run.start);
             (plan, Some(journal), None)
         }
@@ -295,7 +312,7 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
             (plan, Some(journal), Some(pages))
         }
     };
-    refuse_unfinished(run)?;
+    refuse_unfinished(settings, &run.store)?;
     step.keep = plan.keep;
     let is_amid = plan.windows.iter().any(OpenWindow::is_amid_rereading);
     match (plan.rereads, is_amid) {
@@ -311,11 +328,14 @@ fn prepare<T: Transport>(run: &SourceRun<T>, order: Order) -> Result<(Plan, Writ
 
 /// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
 /// commit, and our lines would be among it.
-fn refuse_unfinished<T>(run: &SourceRun<T>) -> Result<(), RunError> {
-    let Some(path) = file_of(&run.settings.output)? else {
+///
+/// # Errors
+/// It is such a file, or is being written; the state folder cannot be read.
+pub fn refuse_unfinished(settings: &SourceSettings, store: &Store) -> Result<(), RunError> {
+    let Some(path) = file_of(&settings.output)? else {
         return Ok(());
     };
-    let mut others = run.store.outputs_of_others(&run.settings.name)?;
+    let mut others = store.outputs_of_others(&settings.name)?;
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
         Some(_) if is_busy(&path) => Err(SinkError::Busy { path }.into()),

@@ -16,6 +16,7 @@ use crate::pipeline::pages::Pages;
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::{Step, Tally};
 use crate::sink::Sink;
+use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::Meter;
 
 /// Records that are rendered before their lines are written: their lines are twice as long as they are.
@@ -88,6 +89,11 @@ impl Writer {
     /// What has been written and committed so far: the rest will come again.
     pub fn committed(&self) -> &Tally {
         &self.committed
+    }
+
+    /// The files that lines were appended to.
+    pub fn written_files(&self) -> WrittenFiles {
+        self.sink.written_files()
     }
 
     /// Notes that everything there was until `start` has been read; the next commit says so.

@@ -5,6 +5,7 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::sink::open::{Fate, Open};
 use crate::sink::path::path_at;
+use crate::sink::written_files::WrittenFiles;
 use crate::sink::{Sink, SinkError, rotation};
 
 /// Files named by a template; the lines of one commit lie in one file.
@@ -14,6 +15,7 @@ pub struct Files {
     /// What the state knows of the file written last.
     account: Option<Written>,
     current: Option<Open>,
+    written: WrittenFiles,
     clock: fn() -> Timestamp,
 }
 
@@ -25,15 +27,18 @@ impl Files {
             settings: settings.clone(),
             account,
             current: None,
+            written: WrittenFiles::default(),
             clock: chrono::Utc::now,
         }
     }
 
     /// Finishes the current file where its time has come. Gives it back where it goes on.
-    fn going_on(&self, open: Open, now: Timestamp) -> Result<Option<Open>, SinkError> {
+    fn going_on(&mut self, open: Open, now: Timestamp) -> Result<Option<Open>, SinkError> {
         let rotation = self.settings.rotation;
         if rotation::is_due(rotation, open.begun(), open.length(), now) {
-            return open.finish().map(|()| None);
+            let path = open.path().to_owned();
+            self.written.rename(&path, open.finish()?);
+            return Ok(None);
         }
         Ok(Some(open))
     }
@@ -84,10 +89,11 @@ impl Sink for Files {
         if self.current.is_none() {
             self.prepare()?;
         }
-        match &mut self.current {
-            Some(open) => open.append(lines, (self.clock)()),
-            None => Ok(()),
+        if let Some(open) = &mut self.current {
+            open.append(lines, (self.clock)())?;
+            self.written.add(open.path());
         }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
@@ -108,6 +114,10 @@ impl Sink for Files {
             file.is_open = false;
         }
         Ok(files)
+    }
+
+    fn written_files(&self) -> WrittenFiles {
+        self.written.clone()
     }
 
     /// A commit costs two syncs, and a file is cut back.

@@ -17,14 +17,17 @@ pub mod pack;
 pub mod path;
 mod rotation;
 pub mod stdout;
+pub mod storage;
 pub mod trial;
 pub mod whole;
+pub mod written_files;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::written::Written;
+use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.
 pub fn of(settings: &OutputSettings, account: Option<Written>) -> Box<dyn Sink> {
@@ -66,6 +69,11 @@ pub trait Sink: Send {
             file.is_open = false;
         }
         Ok(files)
+    }
+
+    /// The files that lines were appended to, by the names that they have now.
+    fn written_files(&self) -> WrittenFiles {
+        WrittenFiles::default()
     }
 
     /// Bytes that make a commit due. What is not committed is fetched again after a crash; an output that cannot be cut

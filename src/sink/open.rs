@@ -386,11 +386,11 @@ impl Open {
     }
 
     /// Gives it its finished name, by which it sorts behind all that were finished before. To be
-    /// called between two commits; nothing is written to it afterwards.
+    /// called between two commits; nothing is written to it afterwards. Returns that name.
     ///
     /// # Errors
     /// It cannot be renamed.
-    pub fn finish(self) -> Result<(), SinkError> {
+    pub fn finish(self) -> Result<PathBuf, SinkError> {
         let failed = |source| failed("finish", &self.path, source);
         let newest = newest_finished(&self.path).map_err(failed)?;
         let stamp = newest.map(just_after).max(Some(self.begun));
@@ -403,7 +403,7 @@ impl Open {
         crash::point(Point::Finished);
         sync_folder(&self.path).map_err(failed)?;
         tracing::info!(path = %name.display(), "an output file is finished");
-        Ok(())
+        Ok(name)
     }
 }
 

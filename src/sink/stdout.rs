@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use crate::config::settings::Compression;
 use crate::model::written::Written;
 use crate::sink::pack::Packer;
+use crate::sink::storage::stores;
 use crate::sink::{Sink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
@@ -61,6 +62,17 @@ impl Sink for Stdout {
 /// Standard output cannot be written, or its reader went away.
 pub fn print(text: &str) -> Result<(), SinkError> {
     Stdout::new(Compression::None).append(text.as_bytes())
+}
+
+/// Whether what is written to standard output ends in a file, or in /dev/null.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asks only what standard output is connected to"
+)]
+pub fn is_stored() -> bool {
+    let descriptor = io::stdout().as_fd().try_clone_to_owned();
+    let facts = descriptor.and_then(|descriptor| File::from(descriptor).metadata());
+    facts.is_ok_and(|facts| stores(&facts))
 }
 
 /// Writes all of `bytes` under one lock, so that another source's lines never land inside ours.

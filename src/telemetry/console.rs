@@ -89,6 +89,11 @@ impl Message {
         });
         self
     }
+
+    /// The hint, unless it is empty.
+    fn printed_hint(&self) -> Option<&str> {
+        self.hint.as_deref().filter(|hint| !hint.is_empty())
+    }
 }
 
 /// Standard error.
@@ -141,7 +146,10 @@ impl Console {
 
     /// Writes what a command was asked to show to a person, whatever the verbosity.
     pub fn show(&self, lines: &str) {
-        self.write(lines);
+        match self.settings.log_format {
+            LogFormat::Text => self.write(lines),
+            LogFormat::Json => self.write(&json(Level::Notice, &Message::new(lines.trim_end()))),
+        }
     }
 
     #[expect(
@@ -179,7 +187,7 @@ fn text(level: Level, message: &Message, colour: bool) -> String {
     for cause in &message.causes {
         out.push_str(&format!("  because: {}\n", printable_line(cause)));
     }
-    if let Some(hint) = &message.hint {
+    if let Some(hint) = message.printed_hint() {
         out.push_str(&format!("  hint: {}\n", printable_line(hint)));
     }
     out
@@ -201,8 +209,8 @@ fn json(level: Level, message: &Message) -> String {
     if !message.causes.is_empty() {
         object.insert("causes".into(), message.causes.clone().into());
     }
-    if let Some(hint) = &message.hint {
-        object.insert("hint".into(), hint.clone().into());
+    if let Some(hint) = message.printed_hint() {
+        object.insert("hint".into(), hint.into());
     }
     for field in &message.fields {
         object.insert(field.name.clone(), field.value.clone());
@@ -266,6 +274,16 @@ mod tests {
         );
         let object: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(object["message"], steering);
+    }
+
+    #[test]
+    fn an_empty_hint_is_not_printed() {
+        let message = Message {
+            hint: Some(String::new()),
+            ..Message::new("no")
+        };
+        assert_eq!(text(Level::Error, &message, false), "error: no\n");
+        assert!(!json(Level::Error, &message).contains("hint"));
     }
 
     #[test]

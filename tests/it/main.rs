@@ -65,6 +65,7 @@ mod start_up;
 mod state;
 mod status;
 mod stuck;
+mod terminal;
 mod terminal_output;
 mod tls;
 mod unreadable_times;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use atlaudit::sandbox::Api;
+use atlaudit::sandbox::{Api, ORG_ID};
 use chrono::Utc;
 use serde_json::Value;
 
@@ -96,8 +96,9 @@ fn a_source_has_an_output_of_its_own() {
 fn a_summary_with_a_line_for_each_source_that_quiet_silences() {
     let site = site();
     let run = site.ok(&["pull"]);
-    assert_eq!(run.stderr.lines().count(), 3, "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 5, "{}", run.stderr);
     for word in [
+        "first pull of acme-jira: it begins at ",
         "90 events",
         "2 sources",
         "acme: 60 events",
@@ -211,6 +212,150 @@ fn a_dry_run_asks_nothing_and_moves_nothing() {
     );
     assert!(files(&site.state()) == state);
     assert_eq!(site.control.requests().len(), asked);
+    assert!(!site.path("report.json").exists());
+}
+
+#[test]
+fn a_dry_run_refuses_what_a_pull_refuses() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    site.ok(&["pull"]);
+    let checkpoint = site.state().join("acme.json");
+    let before = fs::read(&checkpoint).unwrap();
+    site.set("acme", "org_id", "6f1b2c3d-0000-4000-8000-000000000000");
+    site.set("acme-jira", "site", "other.atlassian.net");
+    let words = [
+        "the checkpoint of `acme` belongs to",
+        "a source name of its own",
+    ];
+    for args in [&["pull", "acme"][..], &["pull", "acme", "--dry-run"]] {
+        site.run(args).refused(6, &words);
+    }
+    // No other site's place is shown, and sources that are sound are shown all the same.
+    site.add("new", "acme");
+    let plan = site.run(&["pull", "--dry-run"]);
+    assert_eq!(plan.code, 6, "{}", plan.stderr);
+    assert_eq!(plan.stderr.matches("the checkpoint of `acme").count(), 2);
+    assert!(!plan.stderr.contains("saved cursor"), "{}", plan.stderr);
+    assert!(plan.stderr.contains("\n  first pull  "), "{}", plan.stderr);
+    // A window reads no checkpoint.
+    site.ok(&["pull", "acme", "--since", "1d", "--dry-run"]);
+    // The organization may be beside the key.
+    site.unset("acme", "org_id");
+    let beside = r#"{"api_key": "k", "org_id": "6f1b2c3d-0000-4000-8000-000000000000"}"#;
+    site.set_env("ACME_KEY", beside);
+    site.run(&["pull", "acme", "--dry-run"]).refused(6, &words);
+    site.unset_env("ACME_KEY");
+    site.run(&["pull", "acme", "--dry-run"])
+        .refused(4, &["ACME_KEY"]);
+    // Who cannot read the state cannot plan either.
+    fs::write(site.state().join("acme-jira.json"), "{").unwrap();
+    site.run(&["pull", "acme-jira", "--dry-run"])
+        .refused(7, &["acme-jira.json"]);
+    assert!(fs::read(&checkpoint).unwrap() == before);
+}
+
+#[test]
+fn a_first_run_with_a_wrong_id_is_nobodys_history_for_a_dry_run_either() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    site.set("acme", "org_id", "6f1b2c3d-0000-4000-8000-000000000000");
+    assert_eq!(site.run(&["pull", "acme"]).code, 4);
+    site.set("acme", "org_id", ORG_ID);
+    let plan = site.ok(&["pull", "acme", "--dry-run"]);
+    assert!(plan.stderr.contains("first pull"), "{}", plan.stderr);
+    site.ok(&["pull", "acme"]);
+}
+
+#[test]
+fn a_report_on_standard_output_is_not_mixed_with_events() {
+    let mut site = site();
+    site.run(&["pull", "--report", "-"])
+        .refused(2, &["`--report -`", "`--output FILE`"]);
+    site.run(&["pull", "--since", "9d", "--report", "-"])
+        .refused(2, &["`--report -`"]);
+    site.set("acme", "output", toml::toml! { path = "acme.jsonl" });
+    site.run(&["pull", "--report", "-"])
+        .refused(2, &["`--report -`"]);
+    assert!(site.control.requests().is_empty());
+    let run = site.ok(&["pull", "acme", "--report", "-"]);
+    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(report["sources"][0]["events"], 60);
+    assert!(!site.path("-").exists());
+    let closed = site
+        .shell("\"$PROGRAM\" pull acme --report - > /dev/full")
+        .output()
+        .unwrap();
+    assert_eq!(closed.status.code(), Some(8), "{closed:?}");
+}
+
+#[test]
+fn the_summary_names_the_files_and_the_time_range_of_the_events() {
+    let mut site = site();
+    site.set_output("path", "out/{source}.jsonl");
+    let run = site.ok(&["pull", "--report", "report.json"]);
+    let events = site.read("out/acme.jsonl").trees();
+    let minute = |event: &Value| {
+        let time = event["time"].as_str().unwrap();
+        format!("{}Z", time[..16].replace('T', " "))
+    };
+    let mut times: Vec<_> = events.iter().map(minute).collect();
+    times.sort();
+    let (first, last) = (&times[0], &times[times.len() - 1]);
+    for words in [
+        "first pull of acme: it begins at 20".to_owned(),
+        "(`initial_lookback` is 31 days)".to_owned(),
+        format!("acme: 60 events, {first} … {last}, to ./out/acme.jsonl, "),
+        "acme-jira: 30 events, ".to_owned(),
+        "90 events from 2 sources in ".to_owned(),
+    ] {
+        assert!(run.stderr.contains(&words), "`{words}` in: {}", run.stderr);
+    }
+    let file = fs::canonicalize(site.path("out/acme.jsonl")).unwrap();
+    let listed = |n: usize| report(&site)["sources"][n]["files"].clone();
+    assert_eq!(listed(0), serde_json::json!([file.to_str().unwrap()]));
+    // What brought nothing has written no file, and is no first pull.
+    let run = site.ok(&["pull", "acme", "--report", "report.json"]);
+    assert!(
+        run.stderr.starts_with("0 events from acme in "),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(listed(0), serde_json::json!([]));
+    assert_eq!(site.ok(&["-q", "pull"]).stderr, "");
+    let run = site.ok(&["pull", "acme", "--since", "40d", "-o", "-"]);
+    assert!(!run.stderr.contains("to ./"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains(&format!("{first} … {last}, in ")),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn files_that_were_finished_meanwhile_are_named_as_they_are_called_now() {
+    let mut site = site();
+    site.set_output("path", "{source}.jsonl");
+    site.set_output("rotate", "1KiB");
+    site.set("acme", "page_size", 10);
+    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1000");
+    let run = site.ok(&["pull", "acme", "--report", "report.json"]);
+    let report = report(&site);
+    let listed = report["sources"][0]["files"].as_array().unwrap().iter();
+    let mut listed: Vec<_> = listed
+        .map(|file| file.as_str().unwrap().to_owned())
+        .collect();
+    listed.sort();
+    let real = fs::canonicalize(site.path("")).unwrap();
+    let entries = fs::read_dir(real)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let made = entries.map(|path| path.display().to_string());
+    let mut made: Vec<_> = made.filter(|path| path.ends_with(".jsonl")).collect();
+    made.sort();
+    assert!(made.len() > 3 && made == listed, "{made:?}, {listed:?}");
+    let words = format!(", to {} files, the last of them ./acme", made.len());
+    assert!(run.stderr.contains(&words), "{}", run.stderr);
 }
 
 #[test]

@@ -281,6 +281,69 @@ fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
 }
 
 #[test]
+fn a_first_run_that_failed_on_its_credential_is_shown() {
+    for credential in [
+        "env:NOWHERE",
+        "file:/nowhere/key",
+        "command:/nowhere/program",
+        "systemd:nowhere",
+        "keyring",
+    ] {
+        let mut site = site();
+        site.set("acme", "credential", credential);
+        assert_eq!(site.run(&["pull", "acme"]).code, 4, "{credential}");
+        let shown = site.ok(&["status", "acme"]).lines().join("\n");
+        assert!(!shown.contains("never pulled"), "{credential}: {shown}");
+        for words in ["FAILED (code 4)", "acme: failed at 20", "\n  hint: "] {
+            assert!(shown.contains(words), "`{words}`, {credential}: {shown}");
+        }
+        let acme = standing(&site, "acme");
+        assert_eq!(acme["last_run"]["exit_code"], 4, "{acme}");
+        assert_eq!(
+            (&acme["state"], &acme["runs"]),
+            (&"never_pulled".into(), &1.into())
+        );
+        assert!(site.control.requests().is_empty());
+        // Nothing of it is in the way of the next run.
+        site.set("acme", "credential", "env:ACME_KEY");
+        site.ok(&["pull", "acme"]);
+        assert_eq!(standing(&site, "acme")["failures_in_a_row"], 0);
+    }
+}
+
+#[test]
+fn an_empty_hint_is_not_printed() {
+    let mut site = site();
+    site.set("acme", "page_size", 10);
+    let script = "\"$PROGRAM\" pull acme --output - | head -1";
+    let ended = site.shell(script).output().unwrap();
+    assert!(ended.status.success());
+    for args in [&["status", "acme"][..], &["status", "acme", "--json"]] {
+        let shown = site.ok(args).lines().join("\n");
+        assert!(
+            shown.contains("the reader of the output went away"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hint"), "{shown}");
+    }
+    // Nor one that an older program left in the ledger.
+    let ledger = files(&site.state()).into_iter();
+    let mut ledger = ledger.filter(|(_, text)| String::from_utf8_lossy(text).contains("went away"));
+    let (path, text) = ledger.next_back().unwrap();
+    let text = String::from_utf8(text).unwrap();
+    let text = text.replace("\"interrupted\":", "\"hint\":\"\",\"interrupted\":");
+    fs::write(path, text).unwrap();
+    for args in [&["status", "acme"][..], &["status", "acme", "--json"]] {
+        let shown = site.ok(args).lines().join("\n");
+        assert!(
+            shown.contains("the reader of the output went away"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hint"), "{shown}");
+    }
+}
+
+#[test]
 fn a_monitor_is_told_who_is_behind() {
     let site = site();
     let run = site.run(&["status", "--max-lag", "1h"]);

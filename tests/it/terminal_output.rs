@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use atlaudit::sandbox::CONTROLS;
 
-use crate::support::{Site, blank, on_terminal, small};
+use crate::support::{Site, blank, small, stdout_on_terminal};
 
 const FORMATS: [&str; 4] = ["normalized", "ecs", "ocsf", "raw"];
 
@@ -48,7 +48,7 @@ fn no_format_shows_them_on_a_terminal() {
             (&convert[..], &[]),
             (&convert[..], &device),
         ] {
-            let run = on_terminal(site.command(&[args, more].concat()));
+            let run = stdout_on_terminal(site.command(&[args, more].concat()));
             assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
             let text = String::from_utf8(run.stdout.clone()).unwrap();
             assert_eq!(controls(&text), BTreeSet::new(), "{args:?}");
@@ -99,7 +99,7 @@ fn the_demo_shows_none() {
     let (home, tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = blank(home.path(), tmp.path());
     command.arg("demo");
-    let run = on_terminal(command);
+    let run = stdout_on_terminal(command);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let text = String::from_utf8(run.stdout).unwrap();
     assert!(text.contains("These are the last 12 of"), "{text}");

@@ -114,21 +114,17 @@ impl Account {
         let message = error.message();
         let mut step = Step::ok(self.at, self.without_name(&message.text));
         step.state = Mark::Failed;
-        step.hint.clone_from(&message.hint);
         let mut lines = line(&step);
-        if let Some(hint) = lines.find("\n         hint: ") {
-            let causes: String = message
-                .causes
-                .iter()
-                .map(|cause| format!("\n         because: {}", one_line(cause)))
-                .collect();
-            lines.insert_str(hint, &causes);
+        for cause in &message.causes {
+            lines.push_str(&format!("         because: {}\n", one_line(cause)));
         }
+        lines.push_str(&hint_line(error.hint_text()));
         let left: Vec<_> = self.left().map(Name::words).collect();
         if !left.is_empty() {
             lines.push_str(&format!("  not tried: {}\n", left.join(", ")));
         }
-        lines.push_str(&format!("Connection failed  {time}\n"));
+        let step = self.at.words();
+        lines.push_str(&format!("Check failed at step `{step}`  {time}\n"));
         self.say(&lines);
     }
 
@@ -202,10 +198,16 @@ fn line(step: &Step) -> String {
     );
     line.truncate(line.trim_end().len());
     line.push('\n');
-    if let Some(hint) = &step.hint {
-        line.push_str(&format!("         hint: {}\n", one_line(hint)));
-    }
+    line.push_str(&hint_line(step.hint.as_deref()));
     line
+}
+
+/// The line below a step that says what to do; nothing where there is no hint.
+fn hint_line(hint: Option<&str>) -> String {
+    match hint.filter(|hint| !hint.is_empty()) {
+        Some(hint) => format!("         hint: {}\n", one_line(hint)),
+        None => String::new(),
+    }
 }
 
 /// What others worded may neither break the line nor steer a terminal.

@@ -15,10 +15,11 @@ use crate::config::env::Env;
 use crate::config::request::CheckRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::sink::stdout;
 use crate::telemetry::console::Console;
 
 /// Tests one source after the other, tells each step on standard output, and returns how the worst of them ended.
-/// Whoever does not see standard output is told of a failure on standard error too.
+/// Where standard output is stored or dropped instead of read, a failure is reported on standard error too.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -37,7 +38,7 @@ pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result
         let failed = failed.map(|error| error.of_settings(source));
         account.end(failed.as_ref())?;
         if let Some(error) = failed {
-            if !env.stdout_is_terminal {
+            if stdout::is_stored() {
                 error.tell(console);
             }
             worst = worst.worst(error.exit());

@@ -139,6 +139,8 @@ async fn read(
         trust_idle_cursor: Duration::ZERO,
         stop: stop::requested(),
         console: console.clone(),
+        // The events go to files of the folder.
+        shows_progress: true,
         accounts: Arc::new(Accounts::default()),
         repeats: None,
     };

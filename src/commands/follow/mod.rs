@@ -20,6 +20,7 @@ use crate::config::env::Env;
 use crate::config::request::FollowRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::name::SourceName;
 use crate::model::number::counted;
 use crate::pipeline::stop::{Stop, asked};
 use crate::telemetry::console::{Console, Level, Message};
@@ -251,7 +252,14 @@ impl Beside<'_> {
         self.service.reloading();
         match block_in_place(self.reread) {
             Ok(new) => {
-                let changes = reload::changes(&self.request, &new);
+                let facts = self.accounts.facts();
+                // As long as no event has come, each pull obeys `initial_lookback`.
+                let has_history = |name: &SourceName| {
+                    let known = facts.iter().find(|known| known.name == name.as_str());
+                    let position = known.and_then(|known| known.position.as_ref());
+                    position.is_some_and(|position| position.newest.is_some())
+                };
+                let changes = reload::changes(&self.request, &new, &has_history);
                 let changes = changes.unwrap_or_else(|| "nothing has changed".to_owned());
                 let text = format!("the configuration was read again: {changes}");
                 self.console.say(Level::Notice, &Message::new(text));

@@ -2,10 +2,20 @@
 
 use crate::config::request::FollowRequest;
 use crate::config::settings::SourceSettings;
+use crate::model::name::SourceName;
+
+const INITIAL_LOOKBACK: &str = "initial_lookback";
+
+/// The same key where only a first pull would obey it.
+const WITHOUT_EFFECT: &str = "initial_lookback, which has no effect after the first pull";
 
 /// What `new` has that `old` has not: `added `x`; removed `y`; changed `z` (output)`. Nothing where
-/// nothing is new.
-pub fn changes(old: &FollowRequest, new: &FollowRequest) -> Option<String> {
+/// nothing is new. `has_history` says whether a source is read on from an event that it brought.
+pub fn changes(
+    old: &FollowRequest,
+    new: &FollowRequest,
+    has_history: &dyn Fn(&SourceName) -> bool,
+) -> Option<String> {
     let find = |among: &FollowRequest, source: &SourceSettings| {
         let mut sources = among.pull.sources.iter();
         sources.find(|other| other.name == source.name).cloned()
@@ -15,7 +25,12 @@ pub fn changes(old: &FollowRequest, new: &FollowRequest) -> Option<String> {
         match find(old, source) {
             None => added.push(format!("`{}`", source.name)),
             Some(before) if before != *source => {
-                let parts = parts(&before, source).join(", ");
+                let mut parts = parts(&before, source);
+                if has_history(&source.name) {
+                    let idle = parts.iter_mut().filter(|part| **part == INITIAL_LOOKBACK);
+                    idle.for_each(|part| *part = WITHOUT_EFFECT);
+                }
+                let parts = parts.join(", ");
                 changed.push(format!("`{}` ({parts})", source.name));
             }
             Some(_) => {}
@@ -38,7 +53,7 @@ fn parts(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str> {
         ("address", old.target != new.target),
         ("credential", old.credential != new.credential),
         (
-            "initial_lookback",
+            INITIAL_LOOKBACK,
             old.initial_lookback != new.initial_lookback,
         ),
         ("overlap", old.overlap != new.overlap),
@@ -76,6 +91,7 @@ mod tests {
                 one_off: None,
                 max_events: None,
                 dry_run: false,
+                prints_on_terminal: false,
                 report: None,
                 metrics_file: None,
             },
@@ -89,12 +105,29 @@ mod tests {
             format!("[sources.{name}]\ntype = 'org-events'\norg_id = 'o1'\n{more}\n")
         };
         let old = request(&[source("a", ""), source("b", ""), source("c", "")].concat());
-        assert_eq!(changes(&old, &old), None);
+        let never = |_: &SourceName| false;
+        assert_eq!(changes(&old, &old, &never), None);
         let more = "credential = 'env:K'\npage_size = 7\nretry_for = '1s'";
         let new = request(&[source("a", more), source("c", ""), source("d", "")].concat());
         assert_eq!(
-            changes(&old, &new).unwrap(),
+            changes(&old, &new, &never).unwrap(),
             "added `d`; removed `b`; changed `a` (credential, page_size, connection)"
+        );
+    }
+
+    #[test]
+    fn a_lookback_that_no_pull_will_obey_is_said_to_have_no_effect() {
+        let source = |name: &str, lookback: &str| {
+            format!(
+                "[sources.{name}]\ntype = 'org-events'\norg_id = 'o1'\ninitial_lookback = '{lookback}'\n"
+            )
+        };
+        let old = request(&[source("a", "7d"), source("b", "7d")].concat());
+        let new = request(&[source("a", "9d"), source("b", "9d")].concat());
+        let is_a = |name: &SourceName| name.as_str() == "a";
+        assert_eq!(
+            changes(&old, &new, &is_a).unwrap(),
+            "changed `a` (initial_lookback, which has no effect after the first pull), `b` (initial_lookback)"
         );
     }
 }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
 use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms};
+use crate::commands::collect::{Collection, Terms, may_show_progress};
 use crate::commands::connect::{Connector, sharing};
 use crate::commands::repeats::Repeats;
 use crate::commands::{pull, summary};
@@ -78,6 +78,7 @@ impl<'a> Rounds<'a> {
             trust_idle_cursor: TRUST_IDLE_CURSOR,
             stop,
             console: self.console.clone(),
+            shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
             accounts: self.accounts.clone(),
             repeats: Some(self.repeats.clone()),
         };

@@ -166,7 +166,7 @@ fn run(run: &Run) -> RunOut<'_> {
         interrupted: run.interrupted,
         error: run.error.as_deref(),
         causes: &run.causes,
-        hint: run.hint.as_deref(),
+        hint: run.hint(),
         counts: run.counts,
     }
 }

@@ -141,7 +141,7 @@ fn notes(standing: &Standing, is_verbose: bool) -> Vec<String> {
             second(run.finished)
         ));
         notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
-        notes.extend(run.hint.iter().map(|hint| format!("  hint: {hint}")));
+        notes.extend(run.hint().map(|hint| format!("  hint: {hint}")));
     }
     if let Some(error) = &standing.ledger_error {
         notes.push(format!(

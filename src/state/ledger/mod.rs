@@ -60,6 +60,13 @@ pub struct Run {
     pub counts: Counts,
 }
 
+impl Run {
+    /// What to do about what went wrong; nothing where the ledger has an empty text for it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref().filter(|hint| !hint.is_empty())
+    }
+}
+
 /// What a run took and brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

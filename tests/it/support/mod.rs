@@ -3,14 +3,16 @@
 mod output;
 mod prometheus;
 mod run;
+mod screen;
 mod site;
 mod terminal;
 
 pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};
+pub use screen::{Screen, on_terminal};
 pub use site::{Running, Site, blank, small};
-pub use terminal::on_terminal;
+pub use terminal::stdout_on_terminal;
 
 use std::collections::HashSet;
 use std::path::Path;

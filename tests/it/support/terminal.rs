@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use super::Run;
 
 /// Runs `command`, which believes that a person reads its standard output. Standard error is a pipe.
-pub fn on_terminal(mut command: Command) -> Run {
+pub fn stdout_on_terminal(mut command: Command) -> Run {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
