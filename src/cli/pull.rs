@@ -39,7 +39,7 @@ pub fn request(
     for source in &mut sources {
         if one_off.is_some() && !names_file {
             // The configured file belongs to the checkpoint; a time range would repeat events in it.
-            source.output.write_to_stdout();
+            source.output.use_stdout();
         }
         flags.apply(&mut source.output, &source.name);
     }

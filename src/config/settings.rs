@@ -271,7 +271,7 @@ pub struct OutputSettings {
 
 impl OutputSettings {
     /// Writes to standard output instead, plain; the format stays.
-    pub fn write_to_stdout(&mut self) {
+    pub fn use_stdout(&mut self) {
         self.path = OutputPath::Stdout;
         self.compression = Compression::None;
         self.rotation = Rotation::Never;
