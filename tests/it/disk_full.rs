@@ -105,7 +105,8 @@ fn the_output_behind_a_commit() {
 #[test]
 fn the_output_of_a_one_off_run() {
     let site = site();
-    limited(&site, 100, "--since 40d").refused(8, &["`acme`", "write the output file"]);
+    limited(&site, 100, "--since 40d --output acme")
+        .refused(8, &["`acme`", "write the output file"]);
     // Nothing remembers how far it came, so that the lines must be whole by themselves.
     let ids = site.read("acme").ids();
     assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));

@@ -21,15 +21,25 @@ fn site() -> Site {
     site
 }
 
-/// What the program and the test have written, and how many requests were sent.
-fn snapshot(site: &Site) -> (Vec<(String, Vec<u8>)>, Vec<OsString>, usize) {
+/// What a run may change.
+#[derive(PartialEq)]
+struct Snapshot {
+    files: Vec<(String, Vec<u8>)>,
+    names: Vec<OsString>,
+    requests: usize,
+}
+
+fn snapshot(site: &Site) -> Snapshot {
     drop(site.command(&[]));
     let folders = ["home", "out", "tmp"];
-    let written = folders.map(|folder| files(&site.path(folder))).concat();
     let entries = fs::read_dir(site.path("")).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    (written, names, site.control.requests().len())
+    Snapshot {
+        files: folders.map(|folder| files(&site.path(folder))).concat(),
+        names,
+        requests: site.control.requests().len(),
+    }
 }
 
 /// Sets the output of `acme` alone.
