@@ -38,6 +38,8 @@ pub struct Stream<T> {
     pub(super) open: OpenWindow,
     pub(super) walk: Walk,
     fall_backs: FallBacks,
+    /// Whether the server refused to read from the window's start, and is read from a later one.
+    is_shortened: bool,
     watermark: Option<Timestamp>,
     /// Parts of the window that may be read at once.
     pub(super) concurrency: usize,
@@ -72,6 +74,7 @@ impl<T: Transport + 'static> Stream<T> {
             index,
             open,
             fall_backs: FallBacks::default(),
+            is_shortened: false,
             watermark,
             concurrency,
             ahead: Ahead::default(),
@@ -90,6 +93,7 @@ impl<T: Transport + 'static> Stream<T> {
             let reached = match self.reader.page(&self.open.window(), &place).await {
                 Ok(page) => self.take(Received::now(place, page)).await?,
                 Err(failure) if self.may_fall_back(&failure) => self.fall_back(&failure).await,
+                Err(failure) if self.refuses_start(&failure) => self.shorten(failure).await?,
                 Err(failure) => return Err(failure.into()),
             };
             let reached = match reached {
@@ -168,6 +172,36 @@ impl<T: Transport + 'static> Stream<T> {
         self.last = None;
         let told = self.out.send(Delivery::Rereading).await;
         told.is_err().then_some(Reached::Unheard)
+    }
+
+    /// Whether `failure` may mean that the window begins before the earliest event that is kept.
+    fn refuses_start(&self, failure: &Failure) -> bool {
+        failure.kind == FailureKind::BadRequest
+            && *self.walk.place() == Place::Start
+            && !self.is_shortened
+    }
+
+    /// Reads on from the earliest time that the server keeps, because it refused the window's own
+    /// start. Servers that show less than was asked for, without an error, need none of this.
+    async fn shorten(&mut self, failure: Failure) -> Result<Option<Reached>, FetchError> {
+        let now = chrono::Utc::now();
+        let retention = self.reader.source.retention();
+        let start = retention.map(|kept| kept.earliest_accepted(now));
+        let is_inside = |start: &Timestamp| {
+            self.open.from < *start && self.open.to.is_none_or(|to| *start < to)
+        };
+        let Some(start) = start.filter(is_inside) else {
+            return Err(failure.into());
+        };
+        tracing::warn!(
+            server = %failure.message,
+            from = %format_millis(start),
+            "the server refused to read from before the earliest event that it keeps; reading from there instead"
+        );
+        self.open.from = start;
+        self.is_shortened = true;
+        let sent = self.out.send(Delivery::Shortened { from: start }).await;
+        Ok(sent.is_err().then_some(Reached::Unheard))
     }
 }
 

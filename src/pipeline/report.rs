@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::model::retention::RetentionLimit;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
@@ -53,6 +54,12 @@ pub struct SourceReport {
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What a person may want to know, and nothing is wrong with.
+    #[serde(skip)]
+    pub notices: Vec<String>,
+    /// That the window begins before what the source keeps; `warnings` has it in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionLimit>,
     /// A silence that someone should know of; `warnings` has it in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
@@ -135,6 +142,8 @@ impl SourceReport {
             reader_left: false,
             took: Duration::ZERO,
             warnings: Vec::new(),
+            notices: Vec::new(),
+            retention: None,
             silence: None,
             windows: Vec::new(),
             events: 0,

@@ -12,7 +12,8 @@ use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
-use crate::model::time::{Timestamp, Window};
+use crate::model::retention::LogRetention;
+use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::exported::{Export, Whose};
@@ -201,6 +202,7 @@ async fn pull_into<T: Transport + 'static>(
     };
     let ended = in_time(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
+    warn_of_retention(run, report);
     report.complete = ended.is_all;
     if report.complete {
         tell_of_silence(run, &ended.writer, report);
@@ -219,16 +221,45 @@ async fn pull_into<T: Transport + 'static>(
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
 fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceReport) {
     let silence = match run.course {
-        Course::OneOff(_) => (report.events == 0).then_some(Silence::NothingInWindow),
-        Course::Export(_) => (writer.events() == 0).then_some(Silence::NothingInWindow),
+        Course::OneOff(window) => {
+            (report.events == 0).then(|| Silence::in_window(Some(window), newest_known(run)))
+        }
+        Course::Export(_) => {
+            (writer.events() == 0).then(|| Silence::in_window(run.course.window(), None))
+        }
         Course::GoesOn => writer.silence(run.start),
     };
     let lookback = run.settings.initial_lookback;
     if let Some(silence) = &silence {
         let text = silence.text(&run.origin, lookback, run.course.window());
-        report.warnings.push(text);
+        match silence.is_expected() {
+            true => report.notices.push(text),
+            false => report.warnings.push(text),
+        }
     }
     report.silence = silence;
+}
+
+/// The newest event that the incremental pulls of the source know of, if there is one.
+fn newest_known<T>(run: &SourceRun<T>) -> Option<Timestamp> {
+    // A window needs no checkpoint: one that cannot be read is left to the next pull.
+    let found = run.store.load(&run.settings.name).ok()??;
+    let is_own = found.scope == scope(&run.origin) && found.events > 0;
+    found.watermark.filter(|_| is_own)
+}
+
+/// Warns that a one-off window begins before what the source keeps. An export says so in its manifest.
+fn warn_of_retention<T>(run: &SourceRun<T>, report: &mut SourceReport) {
+    let Course::OneOff(window) = run.course else {
+        return;
+    };
+    let retention = LogRetention::of(run.origin.kind);
+    let limit = retention.and_then(|kept| kept.limit(window.from, run.start));
+    if let Some(limit) = limit {
+        let first = report.first_event.as_deref().and_then(parse_api_time);
+        report.warnings.push(limit.describe(window.from, first));
+    }
+    report.retention = limit;
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.

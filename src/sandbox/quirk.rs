@@ -3,7 +3,7 @@
 //! A quirk is a change of [`Behaviour`] with a name and a sentence, so that anybody can try the collector against
 //! a reading of the API that Atlassian's documentation leaves open.
 
-use super::{Behaviour, CursorBounds, EndOfStream, FilterClock, OverLimit};
+use super::{Behaviour, CursorBounds, EndOfStream, FilterClock, OrgRetention, OverLimit};
 
 /// One reading of an API.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +48,16 @@ pub const QUIRKS: &[ApiQuirk] = &[
         name: "org-filter-by-event-time",
         about: "`from` and `to` of events-stream compare with `time`, not with `processedAt`",
         apply: |behaviour| behaviour.filter_clock = FilterClock::Time,
+    },
+    ApiQuirk {
+        name: "org-old-events-hidden",
+        about: "events-stream shows no event older than 180 days, and says nothing of it",
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Hides,
+    },
+    ApiQuirk {
+        name: "org-old-from-refused",
+        about: "events-stream answers 400 to a `from` older than 180 days",
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Refuses,
     },
     ApiQuirk {
         name: "org-strict-cursor",
