@@ -48,6 +48,7 @@ mod output;
 mod people;
 mod refusals;
 mod resume;
+mod retention;
 mod secrets;
 mod shared_limits;
 mod shippers;
