@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::name::SourceKind;
-use crate::model::time::{Timestamp, after, before, format_millis};
+use crate::model::time::{Timestamp, after, before, format_millis, whole_millis};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -56,7 +56,7 @@ impl LogRetention {
 
     /// The earliest time that the log can hold at `now`.
     pub fn earliest(self, now: Timestamp) -> Timestamp {
-        before(now, self.span())
+        whole_millis(before(now, self.span()))
     }
 
     /// The earliest time that a server which refuses older ones surely accepts at `now`.

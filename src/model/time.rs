@@ -217,7 +217,8 @@ impl std::fmt::Display for TypedTime {
                 let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
                 match whole.filter(|_| span.subsec_nanos() == 0) {
                     Some((unit, name)) => write!(f, "{}{name}", seconds / unit),
-                    None => humantime::format_duration(*span).fmt(f),
+                    // Not in months: `humantime` counts other ones than `parse_span`.
+                    None => write!(f, "{seconds}s {}ns", span.subsec_nanos()),
                 }
             }
         }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::retention::RetentionLimit;
-use crate::model::time::{Timestamp, Window, format_millis};
+use crate::model::name::SourceKind;
+use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
 use crate::telemetry::meter::{Meter, WaitReason};
@@ -161,6 +162,17 @@ impl SourceReport {
             waited_ms: 0,
             waits: WaitReport::default(),
             received_bytes: 0,
+        }
+    }
+
+    /// Warns where a one-off `window` begins before what sources of type `kind` keep. To be called once
+    /// the events are counted. (An export says so in its manifest.)
+    pub fn warn_of_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
+        let retention = LogRetention::of(kind);
+        self.retention = retention.and_then(|kept| kept.limit(window.from, start));
+        if let Some(limit) = self.retention {
+            let first = self.first_event.as_deref().and_then(parse_api_time);
+            self.warnings.push(limit.describe(window.from, first));
         }
     }
 

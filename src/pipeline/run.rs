@@ -12,8 +12,7 @@ use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
-use crate::model::retention::LogRetention;
-use crate::model::time::{Timestamp, Window, parse_api_time};
+use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
 use crate::pipeline::exported::{Export, Whose};
@@ -202,7 +201,9 @@ async fn pull_into<T: Transport + 'static>(
     };
     let ended = in_time(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
-    warn_of_retention(run, report);
+    if let Course::OneOff(window) = run.course {
+        report.warn_of_retention(run.origin.kind, window, run.start);
+    }
     report.complete = ended.is_all;
     if report.complete {
         tell_of_silence(run, &ended.writer, report);
@@ -246,20 +247,6 @@ fn newest_known<T>(run: &SourceRun<T>) -> Option<Timestamp> {
     let found = run.store.load(&run.settings.name).ok()??;
     let is_own = found.scope == scope(&run.origin) && found.events > 0;
     found.watermark.filter(|_| is_own)
-}
-
-/// Warns that a one-off window begins before what the source keeps. An export says so in its manifest.
-fn warn_of_retention<T>(run: &SourceRun<T>, report: &mut SourceReport) {
-    let Course::OneOff(window) = run.course else {
-        return;
-    };
-    let retention = LogRetention::of(run.origin.kind);
-    let limit = retention.and_then(|kept| kept.limit(window.from, run.start));
-    if let Some(limit) = limit {
-        let first = report.first_event.as_deref().and_then(parse_api_time);
-        report.warnings.push(limit.describe(window.from, first));
-    }
-    report.retention = limit;
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.

@@ -250,6 +250,6 @@ fn status_says_what_of_a_long_pause_can_no_longer_be_read() {
     state["complete_until"] = "2025-01-01T00:00:00Z".into();
     fs::write(&path, state.to_string()).unwrap();
     let told = status();
-    let claim = "acme: read up to 2025-01-01T00:00:00Z; this source keeps at most 180 days, so nothing before ";
+    let claim = "acme: read up to 2025-01-01 00:00:00Z; this source keeps at most 180 days, so nothing before ";
     assert!(told.contains(claim), "{told}");
 }
