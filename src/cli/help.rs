@@ -56,7 +56,7 @@ With --since or --until it is a one-off window (since <= time < until) that
 neither reads nor moves a checkpoint; --until must not be in the future. It is
 written to standard output, uncompressed, unless --output names a file that no
 checkpoint uses. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
-midnight UTC) or a span back (36h, 7d).",
+midnight UTC) or a span back (36h, 7d; M is 30 days, y is 365).",
     },
     Words {
         path: &["follow"],
@@ -88,7 +88,8 @@ first run. What could not be read is a gap in the manifest, the exit code is
 3, and the same command tries it again.
 
 A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a
-date (2026-11-01, midnight UTC) or a span back (36h, 7d).",
+date (2026-11-01, midnight UTC) or a span back (36h, 7d; M is 30 days, y is
+365).",
     },
     Words {
         path: &["check"],
@@ -141,6 +142,9 @@ windows, bodies, README.txt, report.html and, with --public-key, the signature.
 Each difference is a line on standard error that names the file; the exit code
 is 9 then. An export that says it is incomplete verifies, with a warning. A
 folder that is no export is an error of usage.
+
+With --json, `ok` is the result of all of it: no difference in the export and,
+with --against-source, every source could be read and shows none.
 
 Without --public-key SHA256SUMS.minisig is not checked, only told of: of all
 files it is the one that could then be changed unseen.

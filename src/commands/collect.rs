@@ -216,6 +216,10 @@ impl<'c> Collection<'c> {
                 .warnings
                 .iter()
                 .for_each(|text| warn(console, report, text));
+            for text in &report.notices {
+                let text = format!("source `{}`: {text}", report.source);
+                console.say(Level::Notice, &Message::new(text));
+            }
             error.into_iter().for_each(|error| error.tell(console));
             return;
         };

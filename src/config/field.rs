@@ -9,7 +9,9 @@ use chrono::NaiveDate;
 use url::{Host, Url};
 
 use crate::config::error::Refusal;
+use crate::model::retention::LogRetention;
 use crate::model::safe_url::SafeUrl;
+use crate::model::span::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///
@@ -24,7 +26,7 @@ pub fn looks_like_key(text: &str) -> bool {
 
 /// A span of time such as `7d`, `12h` or `90s`.
 pub fn duration(text: &str) -> Result<Duration, Refusal> {
-    humantime::parse_duration(text.trim()).map_err(|_| {
+    parse_span(text).ok_or_else(|| {
         Refusal::new("not a span of time").hint("write it like `7d`, `12h`, `15m` or `90s`")
     })
 }
@@ -38,15 +40,16 @@ pub fn some_duration(text: &str) -> Result<Duration, Refusal> {
     Ok(span)
 }
 
-/// How far back a first pull reads: Atlassian keeps 180 days.
+/// How far back a first pull reads: at most as long as Atlassian keeps an organization's events.
 pub fn lookback(text: &str) -> Result<Duration, Refusal> {
-    const MOST: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+    let most = LogRetention::ORGANIZATION;
     let span = some_duration(text)?;
-    if span > MOST {
-        return Err(
-            Refusal::new("reaches back further than Atlassian keeps events")
-                .hint("use at most `180d`"),
-        );
+    if span > most.span() {
+        let days = most.days();
+        return Err(Refusal::new(
+            "reaches back further than Atlassian keeps an organization's events",
+        )
+        .hint(format!("use at most `{days}d`")));
     }
     Ok(span)
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::retention::RetentionLimit;
 use crate::model::time::Timestamp;
 
 /// What was asked for: two exports with equal ones are the same export.
@@ -108,6 +109,10 @@ pub struct SourceFacts {
     pub error: Option<String>,
     /// What its lines are ordered by: `processed_time` or `time`.
     pub order: String,
+    /// How far back the source can show events, where the time range that was asked for begins earlier.
+    /// `complete` speaks only of what comes after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionLimit>,
     /// What was read.
     pub windows: Vec<Span>,
     /// What was not.

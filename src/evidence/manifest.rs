@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::facts::{Asked, MadeBy, Run, SourceFacts};
+use crate::model::retention::RetentionLimit;
 use crate::model::time::Timestamp;
 
 /// The format of this manifest.
@@ -35,6 +36,26 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether a source keeps less than what was asked for.
+    pub fn is_limited(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|source| source.facts.retention.is_some())
+    }
+
+    /// From where on any of the sources could still show an event.
+    pub fn available_since(&self) -> Timestamp {
+        let since = self.asked.since;
+        let starts = self.sources.iter().map(|source| {
+            let limit = source.retention();
+            limit.map_or(since, |limit| limit.earliest.max(since))
+        });
+        // Where nothing of the time range was kept, all of it is shown as not available.
+        starts
+            .min()
+            .filter(|start| *start < self.asked.until)
+            .unwrap_or(since)
+    }
+
     /// The text of its file.
     pub fn text(&self) -> Vec<u8> {
         // Into memory, of what has only text for keys: it cannot fail.
@@ -77,6 +98,20 @@ pub struct SourceEntry {
     pub events: LinesEntry,
     /// Its answers.
     pub pages: LinesEntry,
+}
+
+impl SourceEntry {
+    /// The limit of what its source could still show, unless an event of it disproves that limit.
+    pub fn retention(&self) -> Option<RetentionLimit> {
+        let is_valid = |limit: &RetentionLimit| !limit.is_disproved_by(self.first);
+        self.facts.retention.filter(is_valid)
+    }
+
+    /// What a reader must know of the retention, where `since` is the time that was asked from.
+    pub fn retention_text(&self, since: Timestamp) -> Option<String> {
+        let limit = self.facts.retention?;
+        Some(limit.describe(since, self.first))
+    }
 }
 
 /// How many of what.

@@ -30,7 +30,14 @@ fn at(time: Timestamp) -> String {
 fn what(manifest: &Manifest) -> String {
     let made = &manifest.made_by;
     let complete = match manifest.complete {
-        true => "This export is COMPLETE: everything that was asked for was read to its end.",
+        true if manifest.is_limited() => {
+            "This export is COMPLETE within what its sources keep: what the servers had to show of the time that\n\
+             was asked for was read to its end. That time begins before what they keep: see NOT AVAILABLE below."
+        }
+        true => {
+            "This export is COMPLETE: what the servers had to show of the time that was asked for was read to\n\
+             its end. What they never logged, or had already removed, is in no export."
+        }
         false => {
             "This export is INCOMPLETE: something that was asked for was not read to its end.\n\
              What is missing is named below, and under \"gaps\" in manifest.json."
@@ -62,12 +69,12 @@ fn said(before: &str, what: Option<&str>) -> String {
 fn sources(manifest: &Manifest) -> String {
     let mut text = String::from("THE SOURCES\n-----------\n\n");
     for source in &manifest.sources {
-        text.push_str(&one(source));
+        text.push_str(&one(source, manifest.asked.since));
     }
     text
 }
 
-fn one(source: &SourceEntry) -> String {
+fn one(source: &SourceEntry, since: Timestamp) -> String {
     let facts = &source.facts;
     let complete = match facts.complete {
         true => "complete",
@@ -84,6 +91,9 @@ fn one(source: &SourceEntry) -> String {
     if let (Some(first), Some(last)) = (source.first, source.last) {
         text.push_str(&format!("    first {}, last {}\n", at(first), at(last)));
     }
+    if let Some(retention) = source.retention_text(since) {
+        text.push_str(&not_available(&retention));
+    }
     for gap in &facts.gaps {
         let (from, to) = (at(gap.from), at(gap.to));
         text.push_str(&format!(
@@ -96,6 +106,12 @@ fn one(source: &SourceEntry) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The statement about retention, a line for each of its parts.
+fn not_available(text: &str) -> String {
+    let lines: Vec<_> = text.split("; ").collect();
+    format!("    NOT AVAILABLE: {}\n", lines.join(";\n        "))
 }
 
 const FILES: &str = "\
@@ -207,6 +223,26 @@ mod tests {
             assert!(line.chars().count() <= 110, "{line}");
         }
         assert!(text.is_ascii());
+    }
+
+    #[test]
+    fn a_time_range_that_begins_before_what_is_kept_is_named_as_not_available() {
+        let mut export = Export::unsealed(60);
+        export.begin_before_retention();
+        export.seal();
+        let text = String::from_utf8(export.read("README.txt")).unwrap();
+        assert!(text.starts_with("EXPORT"));
+        assert!(
+            text.contains("COMPLETE within what its sources keep"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "    NOT AVAILABLE: asked from 1999-01-01T00:00:00.000Z;\n        this source keeps at most 180 days, so nothing before 2026-05-24T09:29:59.000Z can be in it\n"
+            ),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.len() <= 110), "{text}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::facts::{Asked, Dropped, Facts, MadeBy, Run, SourceFacts, Span};
 use super::hash::sha256;
 use super::page::{AskedSpan, Body, PageLine, PageRequest};
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
 /// A secret key that `minisign -G -W` made.
@@ -67,6 +68,27 @@ impl Export {
 
     pub fn seal(&self) {
         super::seal::seal(self.dir(), &self.facts, None).unwrap();
+    }
+
+    /// The same, asked for from 1999 on: before what the server of `acme` keeps.
+    pub fn begin_before_retention(&mut self) {
+        let since = at("1999-01-01T00:00:00Z");
+        self.facts.asked.since = since;
+        let started = self.facts.runs[0].started;
+        for source in &mut self.facts.sources {
+            source.windows[0].from = since;
+        }
+        let retention = LogRetention::ORGANIZATION.limit(since, started);
+        self.facts.sources[0].retention = retention;
+        for name in ["acme", "acme-jira"] {
+            let file = format!("pages/{name}.jsonl.zst");
+            let from = r#""from":"2026-11-01T00:00:00Z""#;
+            let lines = self.lines(&file).into_iter();
+            let lines: Vec<_> = lines
+                .map(|line| line.replace(from, r#""from":"1999-01-01T00:00:00Z""#))
+                .collect();
+            self.repack(&file, &lines);
+        }
     }
 
     pub fn dir(&self) -> &Path {
@@ -225,6 +247,7 @@ fn source(name: &str, kind: &str) -> SourceFacts {
             "org-events" => "processed_time".to_owned(),
             _ => "time".to_owned(),
         },
+        retention: None,
         windows: vec![Span {
             from: since(),
             to: until(),

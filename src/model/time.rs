@@ -8,6 +8,8 @@ use chrono::{
     Timelike as _, Utc,
 };
 
+use crate::model::span::parse_span;
+
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;
 
@@ -215,7 +217,8 @@ impl std::fmt::Display for TypedTime {
                 let whole = units.iter().find(|(unit, _)| seconds % unit == 0);
                 match whole.filter(|_| span.subsec_nanos() == 0) {
                     Some((unit, name)) => write!(f, "{}{name}", seconds / unit),
-                    None => humantime::format_duration(*span).fmt(f),
+                    // Not in months: `humantime` counts other ones than `parse_span`.
+                    None => write!(f, "{seconds}s {}ns", span.subsec_nanos()),
                 }
             }
         }
@@ -232,11 +235,9 @@ impl std::str::FromStr for TypedTime {
         if let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
             return Ok(TypedTime::At(date.and_time(NaiveTime::MIN).and_utc()));
         }
-        humantime::parse_duration(text)
-            .map(TypedTime::Ago)
-            .map_err(|_| {
-                "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a span back from now (`36h`, `7d`)".to_owned()
-            })
+        parse_span(text).map(TypedTime::Ago).ok_or_else(|| {
+            "expected RFC 3339 with a zone (`2026-11-01T08:00:00Z`), a date (`2026-11-01`) or a span back from now (`36h`, `7d`)".to_owned()
+        })
     }
 }
 

@@ -81,6 +81,8 @@ pub struct Stream<T> {
     unfinished_cursor: Option<String>,
     /// The place of the last record taken.
     position: Option<Timestamp>,
+    /// Whether the server refused to read from the window's start, and is read from a later one.
+    is_shortened: bool,
     /// The smallest place on the last page: from here a fall-back reads.
     watermark: Option<Timestamp>,
     /// Parts of the window that may be read at once.
@@ -127,6 +129,7 @@ impl<T: Transport + 'static> Stream<T> {
             position: terms.watermark,
             watermark: terms.watermark,
             concurrency: terms.concurrency,
+            is_shortened: false,
             ahead: Ahead::default(),
             last: None,
             out,
@@ -171,6 +174,7 @@ impl<T: Transport + 'static> Stream<T> {
                 self.fall_back(&failure.message).await;
                 Ok(None)
             }
+            Err(failure) if self.refuses_start(&failure) => self.shorten(failure).await,
             Err(failure) => Err(failure.into()),
         }
     }
@@ -355,6 +359,36 @@ impl<T: Transport + 'static> Stream<T> {
         self.origin = WalkOrigin::Time;
         self.last = None;
         let _ = self.out.send(Delivery::Rereading).await;
+    }
+
+    /// Whether `failure` may mean that the window begins before the earliest event that is kept.
+    fn refuses_start(&self, failure: &Failure) -> bool {
+        failure.kind == FailureKind::BadRequest
+            && *self.walk.place() == Place::Start
+            && !self.is_shortened
+    }
+
+    /// Reads on from the earliest time that the server keeps, because it refused the window's own
+    /// start. Servers that show less than was asked for, without an error, need none of this.
+    async fn shorten(&mut self, failure: Failure) -> Result<Option<Reached>, FetchError> {
+        let now = chrono::Utc::now();
+        let retention = self.reader.source.retention();
+        let start = retention.map(|kept| kept.earliest_accepted(now));
+        let is_inside = |start: &Timestamp| {
+            self.open.from < *start && self.open.to.is_none_or(|to| *start < to)
+        };
+        let Some(start) = start.filter(is_inside) else {
+            return Err(failure.into());
+        };
+        tracing::warn!(
+            server = %failure.message,
+            from = %format_millis(start),
+            "the server refused to read from before the earliest event that it keeps; reading from there instead"
+        );
+        self.open.from = start;
+        self.is_shortened = true;
+        let sent = self.out.send(Delivery::Shortened { from: start }).await;
+        Ok(sent.is_err().then_some(Reached::Unheard))
     }
 }
 

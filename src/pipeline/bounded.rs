@@ -65,6 +65,8 @@ pub fn reached(order: Order, window: Window, checkpoint: Option<&Checkpoint>) ->
         };
     };
     let to = checkpoint.kept.as_ref().map_or(end, |kept| kept.until);
+    // Later than the window where the server refused to be asked for what it no longer keeps.
+    let from = from.max(checkpoint.since);
     let is_complete = checkpoint.complete_until.is_some();
     let until = match checkpoint.windows.first() {
         _ if is_complete => to,

@@ -49,6 +49,11 @@ pub enum Delivery {
     },
     /// What follows may have been written before.
     Rereading,
+    /// The server keeps nothing from before `from`, and refused to be asked for it.
+    Shortened {
+        /// Where the window begins now.
+        from: Timestamp,
+    },
 }
 
 /// Why a window could not be read to its end.

@@ -170,6 +170,7 @@ pub(super) async fn read<T: Transport + 'static>(
         while let Some(delivery) = receiver.recv().await {
             match delivery {
                 Delivery::Rereading => handed.push("REREAD".to_owned()),
+                Delivery::Shortened { .. } => handed.push("SHORTENED".to_owned()),
                 Delivery::Records { records, then, .. } => {
                     handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
                     let cursor = then.and_then(|open| open.cursor);

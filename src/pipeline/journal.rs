@@ -229,6 +229,15 @@ impl Journal {
         }
     }
 
+    /// Notes that this run reads from `from` on, and nothing before. A history that already holds an
+    /// event began earlier.
+    pub fn begins_at(&mut self, from: Timestamp) {
+        self.from = from;
+        if self.checkpoint.watermark.is_none() {
+            self.checkpoint.since = from;
+        }
+    }
+
     /// Records what is true of the output now: `events` more since the last time, and how much of
     /// each file is good. To be called only when no line is on its way.
     ///

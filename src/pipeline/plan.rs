@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, after, before, whole_millis};
 use crate::source::Order;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
@@ -9,10 +10,6 @@ use crate::state::checkpoint::{Checkpoint, OpenWindow};
 /// How far back a refused cursor makes us read. The API may filter on the time of an event, while
 /// the watermark is a time of processing: an event may be this late and still be found.
 pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How long Atlassian keeps organization events (support.atlassian.com, "Track organization
-/// activities from the audit log"): asking for older ones may be refused.
-const RETENTION: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
 /// The longest time for which a cursor that keeps bringing records is trusted alone.
 const CHECK_BUSY_CURSOR: Duration = Duration::from_secs(60 * 60);
@@ -151,7 +148,8 @@ fn goes_on(
             if watermark.is_none() {
                 window.from = window.from.min(first.from);
             }
-            window.from = window.from.max(before(now, RETENTION));
+            // Only organization events come oldest first. To ask for older ones may be refused.
+            window.from = window.from.max(LogRetention::ORGANIZATION.earliest(now));
             window.rereads = true;
         }
     }

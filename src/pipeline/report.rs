@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::time::{Timestamp, Window, format_millis};
+use crate::model::name::SourceKind;
+use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::silence::Silence;
 use crate::pipeline::step::Tally;
 use crate::sink::written_files::WrittenFiles;
@@ -54,6 +56,12 @@ pub struct SourceReport {
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What a person may want to know, and nothing is wrong with.
+    #[serde(skip)]
+    pub notices: Vec<String>,
+    /// That the window begins before what the source keeps; `warnings` has it in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionLimit>,
     /// A silence that someone should know of; `warnings` has it in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
@@ -155,6 +163,8 @@ impl SourceReport {
             reader_left: false,
             took: Duration::ZERO,
             warnings: Vec::new(),
+            notices: Vec::new(),
+            retention: None,
             silence: None,
             first_pull: None,
             windows: Vec::new(),
@@ -185,6 +195,17 @@ impl SourceReport {
             let paths = written.paths().map(|path| path.display().to_string());
             self.files = paths.collect();
             self.omitted_files = written.omitted();
+        }
+    }
+
+    /// Warns where a one-off `window` begins before what sources of type `kind` keep. To be called once
+    /// the events are counted. (An export says so in its manifest.)
+    pub fn warn_of_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
+        let retention = LogRetention::of(kind);
+        self.retention = retention.and_then(|kept| kept.limit(window.from, start));
+        if let Some(limit) = self.retention {
+            let first = self.first_event.as_deref().and_then(parse_api_time);
+            self.warnings.push(limit.describe(window.from, first));
         }
     }
 

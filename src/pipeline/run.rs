@@ -213,6 +213,9 @@ async fn pull_into<T: Transport + 'static>(
     let ended = in_time(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
     report.list_files(&ended.writer.written_files());
+    if let Course::OneOff(window) = run.course {
+        report.warn_of_retention(run.origin.kind, window, run.start);
+    }
     report.complete = ended.is_all;
     if report.complete {
         tell_of_silence(run, &ended.writer, report);
@@ -231,16 +234,31 @@ async fn pull_into<T: Transport + 'static>(
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
 fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceReport) {
     let silence = match run.course {
-        Course::OneOff(_) => (report.events == 0).then_some(Silence::NothingInWindow),
-        Course::Export(_) => (writer.events() == 0).then_some(Silence::NothingInWindow),
+        Course::OneOff(window) => {
+            (report.events == 0).then(|| Silence::in_window(Some(window), newest_known(run)))
+        }
+        Course::Export(_) => {
+            (writer.events() == 0).then(|| Silence::in_window(run.course.window(), None))
+        }
         Course::GoesOn => writer.silence(run.start),
     };
     let lookback = run.settings.initial_lookback;
     if let Some(silence) = &silence {
         let text = silence.text(&run.origin, lookback, run.course.window());
-        report.warnings.push(text);
+        match silence.is_expected() {
+            true => report.notices.push(text),
+            false => report.warnings.push(text),
+        }
     }
     report.silence = silence;
+}
+
+/// The newest event that the incremental pulls of the source know of, if there is one.
+fn newest_known<T>(run: &SourceRun<T>) -> Option<Timestamp> {
+    // A window needs no checkpoint: one that cannot be read is left to the next pull.
+    let found = run.store.load(&run.settings.name).ok()??;
+    let is_own = found.scope == scope(&run.origin) && found.events > 0;
+    found.watermark.filter(|_| is_own)
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.

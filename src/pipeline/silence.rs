@@ -27,7 +27,16 @@ pub enum Silence {
         since: Timestamp,
     },
     /// A one-off window holds no event.
-    NothingInWindow,
+    NothingInWindow {
+        /// The newest event that the source's checkpoint knows, where that lies outside of the window:
+        /// then the source works, and its window is merely quiet.
+        #[serde(
+            rename = "newest_event",
+            serialize_with = "some_millis",
+            skip_serializing_if = "Option::is_none"
+        )]
+        newest: Option<Timestamp>,
+    },
     /// No event has come for much longer than usual.
     Unusual {
         /// The place of the newest event.
@@ -53,6 +62,21 @@ impl Silence {
         }
     }
 
+    /// The silence of a one-off `window` that holds no event. `newest` is the newest event known. One
+    /// that lies inside of the window should have been found again: it excuses nothing.
+    pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> Silence {
+        let is_outside =
+            |newest: &Timestamp| !window.is_some_and(|window| window.contains(*newest));
+        Silence::NothingInWindow {
+            newest: newest.filter(is_outside),
+        }
+    }
+
+    /// Whether it is to be expected, so that there is nothing to check.
+    pub fn is_expected(&self) -> bool {
+        matches!(self, Silence::NothingInWindow { newest: Some(_) })
+    }
+
     /// The silence of a source whose newest event lies at `newest`, if `rhythm` makes it unusual.
     pub fn unusual(newest: Timestamp, rhythm: &Rhythm, now: Timestamp) -> Option<Silence> {
         let usual_gap = rhythm.usual_gap()?;
@@ -73,7 +97,13 @@ impl Silence {
                 "no event has come since {}, where its history begins",
                 format_millis(*since)
             ),
-            Silence::NothingInWindow => "the window holds no event".to_owned(),
+            Silence::NothingInWindow {
+                newest: Some(newest),
+            } => {
+                let newest = format_millis(*newest);
+                return format!("no event in this time range (the newest known is of {newest})");
+            }
+            Silence::NothingInWindow { newest: None } => "the window holds no event".to_owned(),
             Silence::Unusual {
                 silent, usual_gap, ..
             } => format!(
@@ -83,7 +113,7 @@ impl Silence {
             ),
         };
         let dates = match (self, window) {
-            (Silence::NothingInWindow, Some(window)) => asked(window),
+            (Silence::NothingInWindow { .. }, Some(window)) => asked(window),
             (Silence::NothingEver { .. }, _) => format!(
                 "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
                 in_words(lookback)
@@ -131,6 +161,13 @@ fn millis<S: Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_str(&format_millis(*time))
 }
 
+fn some_millis<S: Serializer>(time: &Option<Timestamp>, out: S) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => millis(time, out),
+        None => out.serialize_none(),
+    }
+}
+
 fn as_millis<S: Serializer>(span: &Duration, out: S) -> Result<S::Ok, S::Error> {
     out.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
@@ -156,11 +193,11 @@ mod tests {
         }
     }
 
-    /// An event every `gap`, twenty of them; the newest.
+    /// An event every `gap`, for a little more than two days; the newest.
     fn steady(gap: Duration) -> (Timestamp, Rhythm) {
         let mut rhythm = Rhythm::default();
         let mut newest = at("2026-11-01T08:00:00Z");
-        for _ in 0..20 {
+        while newest < at("2026-11-03T09:00:00Z") {
             let next = after(newest, gap);
             rhythm.moved(newest, next);
             newest = next;
@@ -184,7 +221,7 @@ mod tests {
 
     #[test]
     fn ten_minutes_are_no_silence_however_busy_the_source() {
-        let (newest, rhythm) = steady(Duration::from_millis(20));
+        let (newest, rhythm) = steady(Duration::from_secs(2));
         let after_all = |span| Silence::unusual(newest, &rhythm, after(newest, span));
         assert_eq!(after_all(SHORT), None);
         assert!(after_all(SHORT + Duration::from_millis(1)).is_some());
@@ -210,7 +247,7 @@ mod tests {
             Silence::NothingEver {
                 since: at("2026-11-13T12:00:00Z"),
             },
-            Silence::NothingInWindow,
+            Silence::NothingInWindow { newest: None },
             Silence::Unusual {
                 since: at("2026-11-17T08:00:00Z"),
                 silent: 76 * HOUR,
@@ -258,6 +295,39 @@ mod tests {
         assert!(unusual.starts_with(
             "no event for 3 days 4 hours; usually one comes at least every 9 hours; "
         ));
+    }
+
+    #[test]
+    fn a_quiet_window_of_a_source_that_works_has_nothing_to_check() {
+        let window = Window {
+            from: at("2026-11-20T16:00:00Z"),
+            to: Some(at("2026-11-20T17:00:00Z")),
+        };
+        let text = |silence: &Silence| {
+            silence.text(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
+        };
+        let earlier = Silence::in_window(Some(window), Some(at("2026-11-20T15:24:00Z")));
+        assert!(earlier.is_expected());
+        assert_eq!(
+            text(&earlier),
+            "no event in this time range (the newest known is of 2026-11-20T15:24:00.000Z)"
+        );
+        assert_eq!(
+            serde_json::to_string(&earlier).unwrap(),
+            r#"{"kind":"nothing_in_window","newest_event":"2026-11-20T15:24:00.000Z"}"#
+        );
+        let later = Silence::in_window(Some(window), Some(at("2026-11-20T17:00:00Z")));
+        assert!(later.is_expected());
+        // An event that was written before and is not served any more is no quiet hour.
+        for newest in [Some(at("2026-11-20T16:30:00Z")), None] {
+            let silence = Silence::in_window(Some(window), newest);
+            assert!(!silence.is_expected());
+            assert!(text(&silence).contains("Guard"), "{}", text(&silence));
+            assert_eq!(
+                serde_json::to_string(&silence).unwrap(),
+                r#"{"kind":"nothing_in_window"}"#
+            );
+        }
     }
 
     #[test]

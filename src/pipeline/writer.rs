@@ -166,6 +166,11 @@ impl Writer {
     pub fn write(&mut self, delivery: Delivery) -> Result<Flow, RunError> {
         match delivery {
             Delivery::Rereading => self.step.rereading(),
+            Delivery::Shortened { from } => {
+                if let Some(journal) = &mut self.journal {
+                    journal.begins_at(from);
+                }
+            }
             Delivery::Records {
                 records,
                 received,

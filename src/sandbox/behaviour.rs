@@ -16,6 +16,8 @@ pub struct Behaviour {
     pub trailing_empty_page: bool,
     /// Which clock `from` and `to` of events-stream look at.
     pub filter_clock: FilterClock,
+    /// What events-stream does with events that are older than it is documented to keep them.
+    pub org_retention: OrgRetention,
     /// `from` or `to` beside a cursor is a 400.
     pub strict_cursor: bool,
     /// What `from` and `to` beside a cursor do when that is allowed.
@@ -141,6 +143,7 @@ impl Default for Behaviour {
             end_of_stream: EndOfStream::NullWhenBounded,
             trailing_empty_page: false,
             filter_clock: FilterClock::ProcessedAt,
+            org_retention: OrgRetention::ShowsAll,
             strict_cursor: false,
             cursor_bounds: CursorBounds::Kept,
             cursor_ttl: None,
@@ -210,6 +213,18 @@ pub enum CursorPlace {
     Meta,
     /// `links.next` alone; `meta.next` is null.
     Links,
+}
+
+/// What events-stream does with events older than 180 days ("Track organization activities from the
+/// audit log"). What a request for older ones gives is not documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrgRetention {
+    /// They are shown like all others.
+    ShowsAll,
+    /// They are not shown, and no error says so.
+    Hides,
+    /// A `from` that is older is a 400.
+    Refuses,
 }
 
 /// The clock that `from` and `to` of events-stream compare with.

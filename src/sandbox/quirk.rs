@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OverLimit, PageError,
-    RateLimit, ResetPrecision,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OrgRetention, OverLimit,
+    PageError, RateLimit, ResetPrecision,
 };
 
 /// One reading of an API.
@@ -91,6 +91,16 @@ pub const QUIRKS: &[ApiQuirk] = &[
         name: "org-filter-by-event-time",
         about: "`from` and `to` of events-stream compare with `time`, not with `processedAt`",
         apply: |behaviour| behaviour.filter_clock = FilterClock::Time,
+    },
+    ApiQuirk {
+        name: "org-old-events-hidden",
+        about: "events-stream shows no event older than 180 days, and says nothing of it",
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Hides,
+    },
+    ApiQuirk {
+        name: "org-old-from-refused",
+        about: "events-stream answers 400 to a `from` older than 180 days",
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Refuses,
     },
     ApiQuirk {
         name: "org-strict-cursor",

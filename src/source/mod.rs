@@ -23,6 +23,7 @@ use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
+use crate::model::retention::LogRetention;
 use crate::model::time::Window;
 
 pub use numbering::Numbering;
@@ -40,6 +41,11 @@ pub trait Source: Send + Sync {
     /// The grain of the dates in its requests: a window is cut at multiples of it.
     fn grain(&self) -> TimeDelta {
         TimeDelta::milliseconds(1)
+    }
+
+    /// How long the API keeps its records, where that is known.
+    fn retention(&self) -> Option<LogRetention> {
+        None
     }
 
     /// The request for the page at `place` of `window`.

@@ -10,6 +10,7 @@ use crate::http::error::Unreadable;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::parts::Body;
 use crate::source::{Order, Page, Place, Source, endpoint_url};
@@ -34,6 +35,10 @@ impl OrgEvents {
 impl Source for OrgEvents {
     fn order(&self) -> Order {
         Order::Ascending
+    }
+
+    fn retention(&self) -> Option<LogRetention> {
+        Some(LogRetention::ORGANIZATION)
     }
 
     fn request(&self, window: &Window, place: &Place) -> Request {

@@ -14,6 +14,12 @@ const DAYS: usize = 14;
 /// Gaps from which a usual one is known.
 const ENOUGH: u64 = 10;
 
+/// How many days must lie between the first and the last day of the history before a gap counts as
+/// usual. Two calendar days apart are always more than 24 hours apart, even for events around
+/// midnight. The rule needs only `days`, so it also holds for state files of earlier versions,
+/// which may have learned a gap of some milliseconds from a single burst.
+const LEAST_DAYS: i64 = 2;
+
 /// The longest gap between two events of each day, in UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rhythm {
@@ -40,15 +46,27 @@ impl Rhythm {
     }
 
     /// The gap that most days do not exceed: the median of each day's longest, once enough is known.
-    /// A night is among them, so that the next one is nothing unusual.
+    /// A night is among them, so that the next one is nothing unusual. A single burst of events, or
+    /// less than a day of history, is not enough.
     pub fn usual_gap(&self) -> Option<Duration> {
         let mut longest: Vec<u64> = self.days.values().copied().collect();
         longest.sort_unstable();
         // Of two in the middle the longer: rather late than a false alarm.
         let median = longest.get(longest.len() / 2).copied();
         median
-            .filter(|_| self.gaps >= ENOUGH)
+            .filter(|_| self.gaps >= ENOUGH && self.covers_a_day())
             .map(Duration::from_millis)
+    }
+
+    /// Whether the gaps were measured over more than 24 hours.
+    fn covers_a_day(&self) -> bool {
+        let (first, last) = (self.days.keys().next(), self.days.keys().next_back());
+        match (first, last) {
+            (Some(first), Some(last)) => {
+                last.signed_duration_since(*first).num_days() >= LEAST_DAYS
+            }
+            _ => false,
+        }
     }
 }
 
@@ -84,9 +102,54 @@ mod tests {
     }
 
     #[test]
-    fn a_steady_source_is_known_after_ten_gaps() {
-        assert_eq!(usual(&after((0..10).map(|n| n * MINUTE))), None);
-        assert_eq!(usual(&after((0..11).map(|n| n * MINUTE))), Some(MINUTE));
+    fn a_steady_source_is_known_after_ten_gaps_and_two_midnights() {
+        assert_eq!(usual(&after((0..10).map(|n| n * 6 * HOUR))), None);
+        assert_eq!(usual(&after((0..11).map(|n| n * 6 * HOUR))), Some(6 * HOUR));
+        // Many gaps, and less than a day of them: wherever midnight lies.
+        for start in [0, 12 * HOUR, 23 * HOUR, DAY - 1] {
+            let day = (0..1440).map(|n| start + n * MINUTE);
+            assert_eq!(usual(&after(day)), None, "{start}");
+        }
+        let days = (0..=2880).map(|n| n * MINUTE);
+        assert_eq!(usual(&after(days)), Some(MINUTE));
+    }
+
+    #[test]
+    fn one_burst_teaches_no_gap_however_long_ago_it_was() {
+        // Twenty events in a second, also around midnight.
+        for start in [8 * HOUR, DAY - 500] {
+            let burst = (0..20).map(|n| start + n * 50);
+            assert_eq!(usual(&after(burst)), None, "{start}");
+        }
+        // The next event, a month later, makes a gap of a month.
+        let month = (0..20).map(|n| n * 50).chain([30 * DAY]);
+        assert_eq!(usual(&after(month)), Some(30 * DAY - 19 * 50));
+    }
+
+    #[test]
+    fn a_burst_a_day_has_a_gap_of_a_day() {
+        let burst = |day: i64| (0..20).map(move |n| day * DAY + 8 * HOUR + n * 50);
+        assert_eq!(usual(&after((0..2).flat_map(burst))), None);
+        for days in [3, 5, 30] {
+            let rhythm = after((0..days).flat_map(burst));
+            assert_eq!(usual(&rhythm), Some(DAY - 19 * 50), "{days}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_version_learned_from_a_burst_is_read_and_not_believed() {
+        for days in [
+            r#"{"2026-11-20":52}"#,
+            r#"{"2026-11-20":52,"2026-11-21":50}"#,
+            "{}",
+        ] {
+            let text = format!(r#"{{"gaps":19,"days":{days}}}"#);
+            let rhythm: Rhythm = serde_json::from_str(&text).unwrap();
+            assert_eq!(usual(&rhythm), None, "{text}");
+        }
+        let text = r#"{"gaps":19,"days":{"2026-11-20":52,"2026-11-22":90000000}}"#;
+        let rhythm: Rhythm = serde_json::from_str(text).unwrap();
+        assert_eq!(usual(&rhythm), Some(90_000_000));
     }
 
     #[test]
@@ -101,7 +164,7 @@ mod tests {
     #[test]
     fn many_in_a_millisecond_are_no_gap() {
         assert_eq!(usual(&after(vec![DAY; 5_000])), None);
-        let hours = (0..11).flat_map(|n| vec![n * HOUR; 5_000]);
+        let hours = (0..60).flat_map(|n| vec![n * HOUR; 500]);
         assert_eq!(usual(&after(hours)), Some(HOUR));
     }
 
@@ -150,7 +213,8 @@ mod tests {
                 .map(|day| ups.iter().filter(|(_, to)| to / DAY == *day).map(|(from, to)| to - from).max().unwrap())
                 .collect();
             longest.sort_unstable();
-            let want = (ups.len() >= 10).then(|| longest[longest.len() / 2]);
+            let covers_a_day = last.first().zip(last.last()).is_some_and(|(first, last)| last - first >= 2);
+            let want = (ups.len() >= 10 && covers_a_day).then(|| longest[longest.len() / 2]);
             prop_assert_eq!(usual(&rhythm), want);
         }
 

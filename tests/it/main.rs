@@ -56,6 +56,7 @@ mod paths;
 mod people;
 mod refusals;
 mod resume;
+mod retention;
 mod secrets;
 mod shared_limits;
 mod shippers;

@@ -32,11 +32,11 @@ fn add_jira_record(site: &Site, at: DateTime<Utc>) {
     site.control.add_jira_record_json(record, at);
 }
 
-/// An event an hour for two days, in both sources; the last one `hours` ago.
+/// An event an hour for three days, in both sources; the last one `hours` ago.
 fn steady_site(hours: i64) -> Site {
     let site = quiet_site();
     let last = Utc::now() - TimeDelta::hours(hours);
-    for n in 0..48 {
+    for n in 0..72 {
         add_org_event(&site, last - TimeDelta::hours(n));
         add_jira_record(&site, last - TimeDelta::hours(n));
     }
@@ -94,9 +94,48 @@ fn a_window_without_an_event_is_told_and_leaves_the_history_out_of_it() {
     for source in sources {
         assert_eq!(source["silence"], json!({"kind": "nothing_in_window"}));
     }
+    // Nothing is known of the sources yet, so each is told what to check.
+    assert!(run.stderr.contains("Guard"), "{}", run.stderr);
     let (run, sources) = pull(&site, &["--since", "12h"]);
     assert_eq!(warnings(&run), [""; 0]);
     assert!(sources.iter().all(|source| source.get("silence").is_none()));
+}
+
+#[test]
+fn a_quiet_window_of_a_source_that_works_is_no_warning() {
+    let site = steady_site(9);
+    pull(&site, &[]);
+    let (run, sources) = pull(&site, &["--since", "2h"]);
+    assert_eq!(warnings(&run), [""; 0], "{}", run.stderr);
+    let newest = "no event in this time range (the newest known is of 20";
+    assert_eq!(run.stderr.matches(newest).count(), 2, "{}", run.stderr);
+    for source in sources {
+        assert_eq!(source["silence"]["kind"], "nothing_in_window");
+        assert!(source["silence"]["newest_event"].is_string(), "{source}");
+    }
+    let (run, _) = pull(&site, &["--since", "2h", "--quiet"]);
+    assert!(!run.stderr.contains("the newest known"), "{}", run.stderr);
+}
+
+#[test]
+fn one_burst_of_events_is_no_rhythm() {
+    let site = quiet_site();
+    for n in 0..20 {
+        let at = Utc::now() - TimeDelta::days(3) + TimeDelta::milliseconds(n * 50);
+        add_org_event(&site, at);
+        add_jira_record(&site, at);
+    }
+    for args in [&[][..], &["--quiet"]] {
+        assert_eq!(warnings(&pull(&site, args).0), [""; 0], "{args:?}");
+    }
+    // What an earlier version learned from the burst is not believed either.
+    for name in ["acme.json", "acme-jira.json"] {
+        let path = site.state().join(name);
+        let mut state: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        state["rhythm"] = json!({"gaps": 19, "days": {"2026-01-05": 52, "2026-01-06": 50}});
+        fs::write(&path, state.to_string()).unwrap();
+    }
+    assert_eq!(warnings(&pull(&site, &[]).0), [""; 0]);
 }
 
 #[test]

@@ -58,6 +58,30 @@ fn a_public_key_is_one_or_a_file_that_holds_one() {
 }
 
 #[test]
+fn an_unfinished_export_has_one_instruction() {
+    let site = Site::new(small(0, 0));
+    fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
+    let run = verify(&site, &["export", "--json"]);
+    assert_eq!(run.code, 9);
+    let hints: Vec<_> = run
+        .stderr
+        .lines()
+        .filter(|line| line.contains("hint: "))
+        .collect();
+    assert_eq!(hints.len(), 1, "{}", run.stderr);
+    assert!(hints[0].contains("run the same `export` command again"));
+    assert!(run.stderr.contains("error: the export is not finished"));
+    for other in ["another copy", "leave it as it is", "goes on with it"] {
+        assert!(!run.stderr.contains(other), "{other}: {}", run.stderr);
+    }
+    let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(
+        (&told["ok"], &told["verified"]),
+        (&false.into(), &false.into())
+    );
+}
+
+#[test]
 fn each_difference_is_a_line_and_all_of_them_an_object() {
     let site = Site::new(small(0, 0));
     fs::create_dir_all(site.path("export/events")).unwrap();
@@ -80,6 +104,7 @@ fn each_difference_is_a_line_and_all_of_them_an_object() {
     }
     let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(told["verified"], false);
+    assert_eq!(told["ok"], false);
     assert_eq!(told["complete"], serde_json::Value::Null);
     assert_eq!(told["signature"]["state"], "none");
     let differences = told["differences"].as_array().unwrap();

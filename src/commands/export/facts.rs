@@ -3,8 +3,9 @@
 use crate::config::settings::SourceSettings;
 use crate::evidence::facts::{Asked, Dropped, Gap, SourceFacts, Span};
 use crate::model::name::SourceKind;
+use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::safe_url::SafeUrl;
-use crate::model::time::Window;
+use crate::model::time::{Timestamp, Window};
 use crate::pipeline::bounded::{Reached, reached};
 use crate::source::Order;
 use crate::state::checkpoint::Checkpoint;
@@ -15,6 +16,7 @@ pub fn of_source(
     error: Option<String>,
     checkpoint: Option<&Checkpoint>,
     asked: &Asked,
+    started: Timestamp,
 ) -> SourceFacts {
     let kind = settings.target.kind();
     let order = Order::of(kind);
@@ -37,6 +39,7 @@ pub fn of_source(
         credential: settings.credential.to_string(),
         complete: reached.is_complete,
         order: ordered_by(order).to_owned(),
+        retention: retention(kind, asked, started, &reached),
         windows: windows(&reached),
         gaps: gap(&reached, error.as_deref()).into_iter().collect(),
         dropped: Dropped {
@@ -45,6 +48,21 @@ pub fn of_source(
         },
         error,
     }
+}
+
+/// How far back the source could show events when the first run `started`. Later where the server
+/// refused to be asked from there, because a later run was the first to reach it.
+fn retention(
+    kind: SourceKind,
+    asked: &Asked,
+    started: Timestamp,
+    reached: &Reached,
+) -> Option<RetentionLimit> {
+    let limit = LogRetention::of(kind)?.limit(asked.since, started)?;
+    Some(RetentionLimit {
+        earliest: limit.earliest.max(reached.from),
+        ..limit
+    })
 }
 
 /// By which of an event's times the lines of a source are ordered.

@@ -222,6 +222,8 @@ fn facts(
     reports: &[SourceReport],
 ) -> Result<Vec<SourceFacts>, AppError> {
     let store = Store::new(&folder.state_dir());
+    let first = folder.request.runs.first();
+    let started = first.map_or(request.now, |run| run.started);
     let known = request.sources.iter().map(|settings| {
         let _held = store.lock(&settings.name).map_err(still_written)?;
         let checkpoint = store.load(&settings.name)?;
@@ -229,12 +231,12 @@ fn facts(
             .iter()
             .find(|report| report.source == settings.name.as_str());
         let error = report.and_then(|report| report.error.clone());
-        let asked = &folder.request.asked;
         Ok(facts::of_source(
             settings,
             error,
             checkpoint.as_ref(),
-            asked,
+            &folder.request.asked,
+            started,
         ))
     });
     let mut known = known.collect::<Result<Vec<SourceFacts>, AppError>>()?;

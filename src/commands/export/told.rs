@@ -17,6 +17,12 @@ pub fn tell(console: &Console, path: &Path, manifest: &Manifest, took: Duration)
     for source in &manifest.sources {
         console.say(Level::Notice, &Message::new(one(source)));
     }
+    for source in &manifest.sources {
+        if let Some(retention) = source.retention_text(manifest.asked.since) {
+            let text = format!("source `{}`: {retention}", source.facts.name);
+            console.say(Level::Warning, &Message::new(text));
+        }
+    }
     console.say(Level::Notice, &Message::new(all(path, manifest, took)));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it tells this export from one that was made up later.

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::silence::Silence;
 use crate::state::checkpoint::Checkpoint;
@@ -21,6 +22,8 @@ pub struct Standing {
     pub name: String,
     /// Its type.
     pub kind: &'static str,
+    /// How long its server keeps events, where that is known.
+    pub retention: Option<LogRetention>,
     /// What its checkpoint says.
     pub state: State,
     /// How long ago everything had been read.
@@ -90,6 +93,7 @@ impl Standing {
         Standing {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),
+            retention: LogRetention::of(settings.target.kind()),
             // A clock that was set back is not ahead of anything.
             lag: complete_until.map(|until| (now - until).to_std().unwrap_or_default()),
             state,

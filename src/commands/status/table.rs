@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::commands::status::standing::{History, Standing, State};
 use crate::config::request::StatusRequest;
 use crate::model::number::grouped;
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::Silence;
 use crate::state::ledger::Run;
@@ -42,7 +43,7 @@ pub fn text(standings: &[Standing], request: &StatusRequest) -> String {
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
     let below: Vec<_> = standings
         .iter()
-        .flat_map(|standing| notes(standing, request.is_verbose))
+        .flat_map(|standing| notes(standing, request))
         .collect();
     if !below.is_empty() {
         text.push('\n');
@@ -114,13 +115,13 @@ fn expiry(standing: &Standing) -> Option<Cell> {
 fn silence(history: &History) -> Option<Cell> {
     let text = match history.silence.as_ref()? {
         Silence::Unusual { silent, .. } => short(*silent),
-        Silence::NothingEver { .. } | Silence::NothingInWindow => "no event ever".to_owned(),
+        Silence::NothingEver { .. } | Silence::NothingInWindow { .. } => "no event ever".to_owned(),
     };
     Some((text, Look::Odd))
 }
 
 /// What needs a person, and what has been read.
-fn notes(standing: &Standing, is_verbose: bool) -> Vec<String> {
+fn notes(standing: &Standing, request: &StatusRequest) -> Vec<String> {
     let (name, mut notes) = (&standing.name, Vec::new());
     if let Some(run) = standing
         .ledger
@@ -151,7 +152,7 @@ fn notes(standing: &Standing, is_verbose: bool) -> Vec<String> {
     let State::Read(history) = &standing.state else {
         return notes;
     };
-    if is_verbose {
+    if request.is_verbose {
         notes.extend(history.covered.iter().map(|span| {
             let events = grouped(span.events);
             let (from, to) = (second(span.from), second(span.to));
@@ -162,16 +163,36 @@ fn notes(standing: &Standing, is_verbose: bool) -> Vec<String> {
         let to = hole.to.unwrap_or(hole.from);
         let span = in_words((to - hole.from).to_std().unwrap_or_default());
         notes.push(format!(
-            "{name}: NOT READ {} to {}, {span}",
+            "{name}: NOT READ {} to {}, {span}{}",
             second(hole.from),
-            second(to)
+            second(to),
+            removed_since(hole.from, standing.retention, request.now)
         ));
+    }
+    // The next pull asks from here on, and part of it is gone.
+    if let Some(until) = history.complete_until {
+        let removed = removed_since(until, standing.retention, request.now);
+        if !removed.is_empty() {
+            notes.push(format!("{name}: read up to {}{removed}", second(until)));
+        }
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();
     if older > 0 {
         notes.push(format!("{name}: and {} older holes", grouped(older)));
     }
     notes
+}
+
+/// What of a time range from `since` on can no longer be read at `now`; empty where all of it can.
+fn removed_since(since: Timestamp, retention: Option<LogRetention>, now: Timestamp) -> String {
+    match retention.and_then(|kept| kept.limit(since, now)) {
+        Some(limit) => format!(
+            "; this source keeps at most {} days, so nothing before {} can be read any more",
+            limit.days,
+            second(limit.earliest)
+        ),
+        None => String::new(),
+    }
 }
 
 fn table(rows: &[[Cell; 7]], is_coloured: bool) -> String {

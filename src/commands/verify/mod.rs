@@ -51,7 +51,8 @@ pub async fn run(
         },
     };
     if request.json {
-        stdout::print(&line(&verdict, compared.as_ref()))?;
+        let is_comparable = failed.is_none();
+        stdout::print(&line(&verdict, compared.as_ref(), is_comparable))?;
     }
     let since = compared
         .as_ref()
@@ -61,7 +62,10 @@ pub async fn run(
         ([], Some(error)) => Err(error),
         (findings, error) => {
             error.iter().for_each(|error| error.tell(console));
-            Err(different(findings))
+            Err(match verdict.is_unfinished {
+                true => unfinished(),
+                false => different(findings),
+            })
         }
     }
 }
@@ -125,6 +129,15 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
     })
 }
 
+/// The end of a check of an export that no run has finished: it has nothing yet that could be verified.
+fn unfinished() -> AppError {
+    AppError::new(
+        Exit::Different,
+        "the export is not finished, so it cannot be verified",
+    )
+    .hint("run the same `export` command again; it continues with the export and finishes it")
+}
+
 /// The end of a check that found something.
 fn different(findings: &[Finding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
@@ -169,6 +182,9 @@ fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
         let what = format!("SHA-256 of SHA256SUMS: {sha256}");
         say(Level::Notice, what);
     }
+    for what in &verdict.not_available {
+        all.push((Level::Warning, Message::new(what.clone())));
+    }
     if verdict.is_complete == Some(false) {
         let text =
             "this export is INCOMPLETE: it says itself that not all that was asked for was read";
@@ -204,7 +220,11 @@ fn summary(verdict: &Verdict) -> String {
 }
 
 /// All of it as one line of JSON.
-fn line(verdict: &Verdict, compared: Option<&Compared>) -> String {
+///
+/// `ok` is the overall result: the export is sound, and, where it was compared with its sources, all of
+/// them could be read (`is_comparable`) and none shows a difference. It agrees with the exit code, but for
+/// an export that says itself that it is incomplete: it may be sound.
+fn line(verdict: &Verdict, compared: Option<&Compared>, is_comparable: bool) -> String {
     let difference = |finding: &Finding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.place {
@@ -221,10 +241,14 @@ fn line(verdict: &Verdict, compared: Option<&Compared>) -> String {
         Signature::Bad => json!({ "state": "bad" }),
     };
     let differences: Vec<_> = verdict.findings.iter().map(difference).collect();
+    let is_same = compared
+        .is_none_or(|compared| compared.differences.is_empty() && compared.exit == Exit::Done);
     let mut object = json!({
+        "ok": verdict.findings.is_empty() && is_comparable && is_same,
         "verified": verdict.findings.is_empty(),
         "complete": verdict.is_complete,
         "missing": verdict.missing,
+        "not_available": verdict.not_available,
         "differences": differences,
         "not_checked": verdict.not_checked,
         "checked": verdict.tally,

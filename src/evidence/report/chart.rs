@@ -7,7 +7,7 @@ use super::buckets::{Bar, Buckets};
 use super::html::{Page, Units};
 use super::ticks::ticks;
 use super::words;
-use crate::evidence::manifest::Manifest;
+use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::grouped;
 
 /// Where bars end, from the top of the drawing.
@@ -22,14 +22,16 @@ const GAPS: usize = 100;
 /// The section.
 pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io::Result<()> {
     let gaps = gaps(buckets, manifest);
+    let removed = removed(buckets, manifest);
+    let text = summary(buckets, !gaps.is_empty()) + &retention_note(manifest, !removed.is_empty());
     page.raw("<section id=time><h2>Events over time</h2>")?;
-    legend(page, buckets, &gaps)?;
+    legend(page, buckets, &gaps, !removed.is_empty())?;
     page.put(
         "<figure><svg class=chart width=\"100%\" height=240 role=img aria-labelledby=\"ct cd\">\
          <title id=ct>Events over time</title><desc id=cd>{}</desc>\
          <defs><pattern id=hatch width=6 height=6 patternUnits=userSpaceOnUse patternTransform=\"rotate(45)\">\
          <rect width=2 height=6 class=gapline></rect></pattern></defs>",
-        &[&summary(buckets, !gaps.is_empty())],
+        &[&text],
     )?;
     let most = buckets
         .bars()
@@ -38,6 +40,7 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
         .max()
         .unwrap_or_default();
     let scale = Scale::of(most);
+    draw_removed(page, buckets, &removed)?;
     grid(page, &scale)?;
     draw_gaps(page, buckets, &gaps)?;
     for (at, bar) in buckets.bars().iter().enumerate() {
@@ -45,15 +48,20 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
             draw_bar(page, buckets, at, *bar, &scale)?;
         }
     }
-    for run in buckets.empty_runs() {
-        draw_empty(page, buckets, run)?;
+    let window = buckets.window();
+    let is_removed = |source: &SourceEntry| {
+        let limit = source.retention();
+        limit.is_some_and(|limit| limit.earliest.timestamp_millis() >= window.end)
+    };
+    // Where nothing was kept, an empty bar says nothing about events.
+    if !manifest.sources.iter().all(is_removed) {
+        for run in buckets.empty_runs() {
+            draw_empty(page, buckets, run)?;
+        }
     }
     numbers(page, &scale)?;
     labels(page, buckets)?;
-    page.put(
-        "</svg><figcaption>{}</figcaption></figure>",
-        &[&summary(buckets, !gaps.is_empty())],
-    )?;
+    page.put("</svg><figcaption>{}</figcaption></figure>", &[&text])?;
     as_table(page, buckets)?;
     page.raw("</section>")
 }
@@ -85,6 +93,23 @@ fn summary(buckets: &Buckets, has_gaps: bool) -> String {
         if count > 0 {
             text.push_str(&format!(" Not shown: {} {what}.", words::events(count)));
         }
+    }
+    text
+}
+
+/// What the picture does not show, because no source kept it any more.
+fn retention_note(manifest: &Manifest, has_removed: bool) -> String {
+    let mut text = String::new();
+    let (asked, shown) = (manifest.asked.since, manifest.available_since());
+    if asked < shown {
+        text.push_str(&format!(
+            " The picture begins at {}. Events from {} until then are not available: the source had removed them.",
+            words::moment(shown),
+            words::moment(asked)
+        ));
+    }
+    if has_removed {
+        text.push_str(" What is shaded is not available: its source had removed it.");
     }
     text
 }
@@ -138,7 +163,26 @@ fn gaps<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i6
         .collect()
 }
 
-fn legend(page: &mut Page<'_>, buckets: &Buckets, gaps: &[(&str, Range<i64>)]) -> io::Result<()> {
+/// What a source no longer kept of the picture's window.
+fn removed<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+    let window = buckets.window();
+    let limited = manifest.sources.iter().filter_map(|source| {
+        let earliest = source.retention()?.earliest.timestamp_millis();
+        let span = window.start..earliest.min(window.end);
+        Some((source.facts.name.as_str(), span))
+    });
+    limited
+        .filter(|(_, span)| span.start < span.end)
+        .take(GAPS)
+        .collect()
+}
+
+fn legend(
+    page: &mut Page<'_>,
+    buckets: &Buckets,
+    gaps: &[(&str, Range<i64>)],
+    has_removed: bool,
+) -> io::Result<()> {
     page.put(
         "<p class=legend><span><svg width=10 height=10><rect width=10 height=10 class=ok></rect></svg>events</span> \
          <span><svg width=10 height=10><rect width=10 height=10 class=bad></rect></svg>of them failed</span> \
@@ -149,6 +193,11 @@ fn legend(page: &mut Page<'_>, buckets: &Buckets, gaps: &[(&str, Range<i64>)]) -
         page.raw(
             "<span><svg width=14 height=10><rect width=14 height=10 class=gap></rect>\
              <rect width=14 height=10 fill=\"url(#hatch)\"></rect></svg>not read to its end</span> ",
+        )?;
+    }
+    if has_removed {
+        page.raw(
+            "<span><svg width=14 height=10><rect width=14 height=10 class=gone></rect></svg>not available</span> ",
         )?;
     }
     page.put(
@@ -280,6 +329,28 @@ fn draw_empty(page: &mut Page<'_>, buckets: &Buckets, run: Range<usize>) -> io::
         "<rect x=\"{}%\" width=\"{}%\" y={} height=4 class=empty><title>{}: no event</title></rect>",
         &[&Units(left), &Units(right - left), &Units(FLOOR + 3.0), &spelled(&span)],
     )
+}
+
+fn draw_removed(
+    page: &mut Page<'_>,
+    buckets: &Buckets,
+    removed: &[(&str, Range<i64>)],
+) -> io::Result<()> {
+    for (name, span) in removed {
+        let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+        page.put(
+            "<rect x=\"{}%\" width=\"{}%\" y={} height={} class=gone><title>Not available: {}, {}</title></rect>",
+            &[
+                &Units(left),
+                &Units(right - left),
+                &Units(TOP),
+                &Units(FLOOR - TOP),
+                name,
+                &spelled(span),
+            ],
+        )?;
+    }
+    Ok(())
 }
 
 fn draw_gaps(

@@ -77,7 +77,7 @@ impl Statistics {
         Statistics {
             events: 0,
             span: None,
-            buckets: Buckets::new(manifest.asked.since, manifest.asked.until),
+            buckets: Buckets::new(manifest.available_since(), manifest.asked.until),
             actors: Tally::default(),
             actions: Tally::default(),
             countries: Tally::default(),

@@ -75,16 +75,29 @@ pub fn figures(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
 
 fn complete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
     let count = manifest.sources.len() as u64;
+    let (whole, title, class) = match manifest.is_limited() {
+        false => (
+            "For the whole window, everything",
+            "This export is complete",
+            "good",
+        ),
+        true => (
+            "Everything",
+            "This export is complete within what its sources keep",
+            "part",
+        ),
+    };
     let text = format!(
-        "For the whole window, everything that {} served was read to its end and written: {}.",
+        "{whole} that {} served was read to its end and written: {}.",
         words::number(count, "source", "sources"),
         words::events(statistics.events)
     );
     page.put(
-        "<section class=\"verdict good\"><svg class=sign viewBox=\"0 0 24 24\" width=28 height=28 aria-hidden=true><circle cx=12 cy=12 r=11></circle>\
-         <path d=\"M7 12.5l3.4 3.4L17 9\"></path></svg><div><h2>This export is complete</h2><p>{}</p>",
-        &[&text],
+        "<section class=\"verdict {}\"><svg class=sign viewBox=\"0 0 24 24\" width=28 height=28 aria-hidden=true><circle cx=12 cy=12 r=11></circle>\
+         <path d=\"M7 12.5l3.4 3.4L17 9\"></path></svg><div><h2>{}</h2><p>{}</p>",
+        &[&class, &title, &text],
     )?;
+    retention(page, manifest)?;
     if statistics.events == 0 {
         page.raw(
             "<p>No event was served at all. That can be true; it can also mean that another organization, site or window \
@@ -92,6 +105,19 @@ fn complete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -
         )?;
     }
     limits(page)
+}
+
+/// What of the window the sources no longer kept.
+fn retention(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+    for source in &manifest.sources {
+        if let Some(text) = source.retention_text(manifest.asked.since) {
+            page.put(
+                "<p class=d><b>{}</b>: {}.</p>",
+                &[&source.facts.name, &text],
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn limits(page: &mut Page<'_>) -> io::Result<()> {
@@ -118,6 +144,7 @@ fn incomplete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics)
         &[&text],
     )?;
     gaps(page, manifest)?;
+    retention(page, manifest)?;
     page.raw(
         "<p class=fine>The same command, run again, goes on where this one ended. Whether the files are still as they were \
          written is another question: <a href=\"#check\">how to check them</a>.</p></div></section>",

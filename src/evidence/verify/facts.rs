@@ -6,6 +6,8 @@ use super::{Check, Found, MANIFEST, Manifest};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::page::AskedSpan;
 use crate::evidence::survey::Spans;
+use crate::model::name::SourceKind;
+use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis};
 
@@ -40,6 +42,20 @@ pub fn missing(manifest: &Manifest) -> Vec<String> {
     lines
 }
 
+/// What an export says its sources no longer kept, a line each.
+pub fn not_available(manifest: &Manifest) -> Vec<String> {
+    let since = manifest.asked.since;
+    let sources = manifest.sources.iter();
+    let lines = sources.filter_map(|source| {
+        let name = printable(&source.facts.name);
+        Some(format!(
+            "source `{name}`: {}",
+            source.retention_text(since)?
+        ))
+    });
+    lines.collect()
+}
+
 impl Check<'_> {
     /// Compares what the manifest says with what else it says.
     pub(super) fn facts(&mut self, manifest: &Manifest) {
@@ -63,6 +79,15 @@ impl Check<'_> {
             let facts = &source.facts;
             if let Some(what) = contradiction(facts, asked.since, asked.until) {
                 let what = format!("source `{}`: {what}", printable(&facts.name));
+                self.findings.file(MANIFEST, what);
+            }
+            if let Some(limit) = facts.retention
+                && !is_possible(limit, facts, manifest)
+            {
+                let what = format!(
+                    "source `{}`: `retention` does not fit the time that was asked for and the runs",
+                    printable(&facts.name)
+                );
                 self.findings.file(MANIFEST, what);
             }
         }
@@ -122,8 +147,27 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
     }
 }
 
-/// The first instant that no window covers.
+/// Whether a source could have had this limit: it lies after the start that was asked for, as many days
+/// before the first run as it says, or a little later where the server refused to be asked from there.
+fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) -> bool {
+    let is_ours = manifest.made_by.version == env!("CARGO_PKG_VERSION");
+    let kind = SourceKind::ALL.into_iter();
+    let mut kind = kind.filter(|kind| kind.as_str() == facts.kind);
+    let known = kind.next().and_then(LogRetention::of);
+    if is_ours && known.map(LogRetention::days) != Some(limit.days) {
+        return false;
+    }
+    let days = LogRetention::in_days(limit.days);
+    let first = days.earliest(manifest.started);
+    let last = days.earliest_accepted(manifest.finished);
+    manifest.asked.since < limit.earliest && first <= limit.earliest && limit.earliest <= last
+}
+
+/// The first instant that no window covers. What the source no longer kept, none has to.
 fn uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    let kept = facts.retention.map_or(since, |limit| limit.earliest);
+    let asked = facts.windows.iter().map(|window| window.from).min();
+    let since = since.max(asked.map_or(since, |asked| asked.min(kept)));
     let mut windows = Spans::default();
     for window in &facts.windows {
         let (from, to) = (window.from, Some(window.to));

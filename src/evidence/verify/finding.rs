@@ -119,8 +119,12 @@ pub struct Verdict {
     pub tally: Tally,
     /// Whether the export says that it is complete; unknown without a manifest.
     pub is_complete: Option<bool>,
+    /// Whether it was never finished: it has no manifest, but the state of a run that may go on.
+    pub is_unfinished: bool,
     /// What it says is missing, a line each.
     pub missing: Vec<String>,
+    /// What it says its sources no longer kept, a line each.
+    pub not_available: Vec<String>,
     /// The signature.
     pub signature: Signature,
     /// The SHA-256 of SHA256SUMS, in hex: the one number that stands for all of it.

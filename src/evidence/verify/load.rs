@@ -67,9 +67,7 @@ impl Check<'_> {
     /// The manifest, where there is one that can be read.
     pub(super) fn manifest(&mut self) -> Option<Manifest> {
         let absent = match self.listing.has_state {
-            true => {
-                "is missing: this export was never finished; the same `export` command goes on with it"
-            }
+            true => "is missing: this export was never finished",
             false => "is missing",
         };
         let text = self.own(MANIFEST, absent)?;

@@ -132,6 +132,39 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
 }
 
 #[test]
+fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
+    let mut export = Export::unsealed(120);
+    export.begin_before_retention();
+    export.seal();
+    assert_eq!(told(&export), [""; 0]);
+    let verdict = verify(export.dir(), None).unwrap();
+    assert_eq!(verdict.not_available.len(), 1);
+    let earliest = "\"earliest\": \"2026-05-24T09:29:59Z\"";
+    for (from, to) in [
+        ("\"days\": 180", "\"days\": 179"),
+        (earliest, "\"earliest\": \"2026-05-24T09:29:58Z\""),
+        (earliest, "\"earliest\": \"2026-10-24T09:29:59Z\""),
+        (earliest, "\"earliest\": \"1998-05-24T09:29:59Z\""),
+    ] {
+        export.seal();
+        edit(&export, from, to);
+        let lines = told(&export);
+        let is_said = lines
+            .iter()
+            .any(|line| line.contains("`retention` does not fit"));
+        assert!(is_said, "{to}: {lines:#?}");
+    }
+    // What was asked for later than the limit begins after it, and must be covered from there on.
+    export.facts.sources[0].windows[0].from = crate::evidence::testing::at("2026-05-24T09:30:00Z");
+    export.seal();
+    assert!(
+        told(&export)
+            .iter()
+            .any(|line| line.contains("no window covers"))
+    );
+}
+
+#[test]
 fn a_manifest_that_says_too_little_of_a_file_is_the_one_that_is_named() {
     for (from, to, says) in [
         ("\"lines\": 2400", "\"lines\": 24", "has 24 lines, of "),

@@ -187,6 +187,8 @@ impl Check<'_> {
     fn end(self, manifest: Option<&Manifest>, signature: Signature) -> Verdict {
         let mut not_checked = self.not_checked;
         let is_complete = manifest.map(|manifest| manifest.complete);
+        let has_manifest = self.listing.files.contains(MANIFEST);
+        let is_unfinished = self.listing.has_state && !has_manifest;
         if self.listing.has_state && is_complete == Some(false) {
             not_checked.push(format!(
                 "{STATE}: it is kept for going on, and no part of the export"
@@ -198,7 +200,9 @@ impl Check<'_> {
             not_checked,
             tally: self.tally,
             is_complete,
+            is_unfinished,
             missing: manifest.map(facts::missing).unwrap_or_default(),
+            not_available: manifest.map(facts::not_available).unwrap_or_default(),
             signature,
         }
     }

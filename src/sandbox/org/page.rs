@@ -8,13 +8,17 @@ use super::{
     log::{Found, Position, Search},
 };
 use crate::sandbox::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, Fault, ORG_ID, OverLimit,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, Fault, ORG_ID, OrgRetention,
+    OverLimit,
     exchange::Ask,
     json_text::{Object, quoted},
     pieces::Pieces,
     reply::{AdminError, Reply},
     world::World,
 };
+
+/// How long organization events are kept: 180 days.
+const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs/{org_id}/events-stream`
 pub fn events(world: &World, ask: &Ask, org_id: &str, fault: &Fault) -> Reply {
@@ -89,13 +93,23 @@ fn fresh(world: &World, ask: &Ask) -> Result<Cursor, AdminError> {
     };
     Ok(Cursor {
         after: None,
-        from: bound(ask, "from")?,
+        from: kept_from(world, bound(ask, "from")?)?,
         to: bound(ask, "to")?,
         descending,
         generation: world.cursor_generation,
         issued: world.uptime(),
         arrived: (world.behaviour.snapshot_cursors).then(|| world.org.arrived()),
     })
+}
+
+/// `from` as far as the log reaches back.
+fn kept_from(world: &World, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+    let earliest = world.now_ms() - RETENTION_MS;
+    match (world.behaviour.org_retention, from) {
+        (OrgRetention::ShowsAll, from) => Ok(from),
+        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(errors::INVALID_TIME),
+        (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
+    }
 }
 
 /// A walk that goes on from a cursor.
