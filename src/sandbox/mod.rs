@@ -48,8 +48,8 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, OverLimit, RateLimit,
-    ResetPrecision, Window,
+    Behaviour, CursorBounds, EndOfStream, Envelope, FilterClock, NextPageOffset, OverLimit,
+    RateLimit, ResetPrecision, Window,
 };
 pub use control::Control;
 pub use data::{history, incident};
