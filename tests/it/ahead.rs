@@ -56,10 +56,11 @@ fn a_slow_server_is_asked_for_several_parts_at_once() {
         // What is read twice at the seams, or found empty, is little.
         let asked = site.control.request_count(api);
         assert!(asked < PAGES + PAGES / 2, "{source}: {asked} requests");
-        // With nothing new, one request tells.
+        // With nothing new, two requests are enough: the cursor and a read by time, or a page and its end.
         site.ok(&["pull", source, "--output", source]);
         is_whole(&site, source);
-        assert_eq!(site.control.request_count(api), asked + 1, "{source}");
+        let idle = site.control.request_count(api) - asked;
+        assert!((1..=2).contains(&idle), "{source}: {idle}");
     }
 }
 

@@ -33,6 +33,7 @@ fn shows_all(site: &Site, script: &str, count: usize) {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn no_event_of_the_demo_disappears_from_the_screen() {
     let (home, tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let real = blank(home.path(), tmp.path());
@@ -62,6 +63,7 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn no_event_disappears_from_the_screen_behind_a_pipe() {
     let site = slow();
     shows_all(
@@ -78,6 +80,7 @@ fn no_event_disappears_from_the_screen_behind_a_pipe() {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn events_in_files_leave_the_screen_to_the_progress() {
     let site = slow();
     for script in [
@@ -100,6 +103,7 @@ fn events_in_files_leave_the_screen_to_the_progress() {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
     let mut site = Site::new(small(60, 10));
     let before = files(&site.path("home"));
@@ -148,6 +152,7 @@ fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
     let site = Site::new(small(60, 10));
     for (script, count) in [
@@ -166,6 +171,7 @@ fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
 }
 
 #[test]
+#[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn a_check_reports_a_failure_on_standard_error_only_where_nobody_reads_the_rest() {
     let mut site = Site::new(small(5, 5));
     site.unset_env("ACME_KEY");
