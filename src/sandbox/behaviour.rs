@@ -158,6 +158,7 @@ impl Behaviour {
 }
 
 impl Default for Behaviour {
+    #[allow(clippy::too_many_lines, reason = "a line for each switch")]
     fn default() -> Self {
         Self {
             end_of_stream: EndOfStream::NullWhenBounded,
