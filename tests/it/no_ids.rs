@@ -108,7 +108,7 @@ fn an_equal_record_of_the_same_millisecond_is_another() {
 }
 
 #[test]
-fn a_pull_with_nothing_new_asks_at_most_twice() {
+fn a_pull_with_nothing_new_asks_once() {
     let site = site();
     for (source, api) in SOURCES
         .into_iter()
@@ -118,9 +118,8 @@ fn a_pull_with_nothing_new_asks_at_most_twice() {
         site.control.forget_requests();
         site.ok(&["pull", source]);
         is_whole(&site, source);
-        let asked = site.control.request_count(api);
-        assert!(asked <= 2, "{source}: {asked}");
-        assert_eq!(site.control.requests().len(), asked, "{source}");
+        assert_eq!(site.control.request_count(api), 1, "{source}");
+        assert_eq!(site.control.requests().len(), 1, "{source}");
     }
 }
 
