@@ -137,7 +137,8 @@ fn follow_checks_an_idle_cursor_every_ten_minutes() {
         site.control.forget_requests();
         let mut running = site.start(&["follow", "acme", "--every", "1s"]);
         crate::support::eventually("two rounds", || {
-            site.control.request_count(Api::OrgEvents) >= 2
+            let events = site.read("acme").ids().len();
+            site.control.request_count(Api::OrgEvents) >= 2 && events == found
         });
         running.signal("TERM");
         assert_eq!(running.end().code, 0);
