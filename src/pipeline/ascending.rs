@@ -34,7 +34,7 @@ const VAIN_FALL_BACKS: u32 = 3;
 /// What the present walk was begun from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WalkOrigin {
-    /// A cursor that an earlier run kept. It may hide what came later: no walk ends a run alone.
+    /// A cursor that an earlier run kept. It may hide what came later, so its end may need a check.
     KeptCursor,
     /// A time, so that the server was asked for everything since then.
     Time,
@@ -459,7 +459,7 @@ fn is_broken_cursor(failure: &Failure, place: &Place) -> bool {
     matches!(place, Place::Cursor(_))
         && matches!(
             failure.kind,
-            FailureKind::Unavailable | FailureKind::Unreadable
+            FailureKind::Unavailable | FailureKind::Unreadable | FailureKind::ErrorInPage
         )
 }
 

@@ -105,10 +105,11 @@ async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothin
 
 #[tokio::test]
 async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
-    for status in [500, 503] {
+    let error = r#"{"data":[],"errors":[{"title":"Invalid page cursor"}]}"#;
+    for (status, body) in [(500, "{}"), (503, "{}"), (200, "[]"), (200, error)] {
         let fetcher = fetcher(stream(), move |_, query| {
             match query.get("cursor").as_deref() {
-                Some("kept") => (status, "{}".to_owned()),
+                Some("kept") => (status, body.to_owned()),
                 Some(_) => page(&[], Some("c1")),
                 None => page(&["a"], Some("c1")),
             }

@@ -1,4 +1,4 @@
-//! Owns packing, the last step of lines on their way out: each commit is a whole gzip member or zstd frame, so that
+//! Packs lines, the last step on their way out: each commit is a whole gzip member or zstd frame, so that
 //! the file up to any commit decodes by itself. Plain lines for a terminal hold nothing that a terminal obeys.
 
 use std::fs::File;
