@@ -162,6 +162,11 @@ impl From<RunError> for AppError {
                 AppError::new(Exit::Incomplete, error.to_string())
                     .hint("look for a proxy that drops the query; otherwise the API has changed: please report it")
             }
+            RunError::Fetch(
+                crowded @ (FetchError::Crowded { .. } | FetchError::UnclearPaging { .. }),
+            ) => AppError::new(Exit::Incomplete, crowded.to_string()).hint(
+                "nothing is lost: what was read before is written, and the next run goes on there; a larger `page_size` may hold them all, else report it to Atlassian support",
+            ),
             RunError::Fetch(FetchError::NoEnd) => {
                 AppError::new(Exit::Incomplete, error.to_string())
                     .hint("what was read before is written; ask for a shorter window, and if it stays so, tell Atlassian support")

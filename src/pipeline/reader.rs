@@ -23,7 +23,7 @@ use crate::pipeline::packed::Packed;
 use crate::pipeline::people::Directory;
 use crate::pipeline::plan::watermark_of;
 use crate::pipeline::transcript::{OfWindow, Transcript};
-use crate::source::{Page, Place, Source};
+use crate::source::{Page, Place, Source, with_limit};
 use crate::telemetry::meter::Meter;
 
 /// What the quickest answer of a server must take before several are asked for at once. Below it, one
@@ -74,7 +74,23 @@ impl<T: Transport> Reader<T> {
         window: &Window,
         place: &Place,
     ) -> Result<(Page, Bytes), Failure> {
-        let request = self.source.request(window, place);
+        self.page_of_at_most(window, place, None).await
+    }
+
+    /// The same, of at most `limit` records, where that is given.
+    ///
+    /// # Errors
+    /// Why it was given up.
+    pub async fn page_of_at_most(
+        &self,
+        window: &Window,
+        place: &Place,
+        limit: Option<u32>,
+    ) -> Result<(Page, Bytes), Failure> {
+        let mut request = self.source.request(window, place);
+        if let Some(limit) = limit {
+            request = with_limit(request, limit);
+        }
         let read = |response: &Response| {
             let page = self.source.read(place, response)?;
             // Before it gets into a checkpoint, which could not be read on from.

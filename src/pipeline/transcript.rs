@@ -190,7 +190,8 @@ fn hashed(body: &Bytes) -> Body {
 fn worded(place: &Place) -> String {
     match place {
         Place::Start => "0".to_owned(),
-        Place::Cursor(cursor) => cursor.clone(),
+        Place::Cursor(cursor) | Place::CountedCursor { cursor, .. } => cursor.clone(),
+        Place::CursorOffset { cursor, offset } => format!("{cursor}, offset {offset}"),
         Place::Offset(offset) => offset.to_string(),
     }
 }

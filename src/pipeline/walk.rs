@@ -73,7 +73,9 @@ impl Walk {
     /// The newest cursor, to go on from another time.
     pub fn cursor(&self) -> Option<&str> {
         match &self.place {
-            Place::Cursor(cursor) => Some(cursor),
+            Place::Cursor(cursor)
+            | Place::CountedCursor { cursor, .. }
+            | Place::CursorOffset { cursor, .. } => Some(cursor),
             Place::Start | Place::Offset(_) => None,
         }
     }
@@ -129,6 +131,8 @@ fn hash(place: &Place) -> u64 {
         Place::Start => 0_u8.hash(&mut hasher),
         Place::Cursor(cursor) => cursor.hash(&mut hasher),
         Place::Offset(offset) => offset.hash(&mut hasher),
+        Place::CountedCursor { cursor, records } => (cursor, records).hash(&mut hasher),
+        Place::CursorOffset { cursor, offset } => (cursor, offset).hash(&mut hasher),
     }
     hasher.finish()
 }

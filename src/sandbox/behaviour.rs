@@ -102,6 +102,26 @@ pub struct Behaviour {
     /// Confluence's pages say where they go on (`_links.next`), as one collector follows it; another's fixture
     /// has a full page without it (elastic/integrations, atlassian_confluence).
     pub confluence_links: bool,
+    /// Confluence's `_links.next` holds a cursor and no `start`, and the page after such a cursor has no link.
+    pub confluence_opaque_cursors: bool,
+    /// Jira's pages hold no more than this, whatever `limit` says in the request and in the response.
+    pub jira_unstated_limit: Option<usize>,
+    /// The same for Confluence.
+    pub confluence_unstated_limit: Option<usize>,
+    /// Jira gives the first page, whatever `offset` says.
+    pub jira_ignores_offset: bool,
+    /// Confluence gives the first page, whatever `start` says.
+    pub confluence_ignores_offset: bool,
+    /// Jira answers 500 to each page after so many records.
+    pub jira_fails_from: Option<usize>,
+    /// The same for Confluence.
+    pub confluence_fails_from: Option<usize>,
+    /// The same for Data Center, also where the page is asked for with a cursor.
+    pub datacenter_fails_from: Option<usize>,
+    /// What Data Center's `pagingInfo.nextPageOffset` is counted from.
+    pub datacenter_offset: NextPageOffset,
+    /// Data Center answers 404 to a `pageCursor` without an `offset` beside it.
+    pub datacenter_requires_offset: bool,
     /// Data Center reads only dates of whole seconds; a fraction is a 400.
     pub datacenter_whole_seconds: bool,
     /// The times at which records happened have no zone, as Jira's `created` once had none (Confluence's are then dates
@@ -185,6 +205,16 @@ impl Default for Behaviour {
             insert_on_confluence_page: 0,
             insert_on_confluence_pages: usize::MAX,
             confluence_links: true,
+            confluence_opaque_cursors: false,
+            jira_unstated_limit: None,
+            confluence_unstated_limit: None,
+            jira_ignores_offset: false,
+            confluence_ignores_offset: false,
+            jira_fails_from: None,
+            confluence_fails_from: None,
+            datacenter_fails_from: None,
+            datacenter_offset: NextPageOffset::Zero,
+            datacenter_requires_offset: false,
             datacenter_whole_seconds: false,
             zoneless_times: false,
             forwarded_addresses: false,
@@ -255,6 +285,20 @@ pub enum PageError {
     InsteadOfRecords,
     /// The records stand beside it.
     BesideRecords,
+}
+
+/// What Data Center's `pagingInfo.nextPageOffset` is counted from, and what `offset` beside `pageCursor` does. The
+/// documentation has both in its links and says nothing of either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NextPageOffset {
+    /// From the cursor, which lies at the end of the page: it is always 0.
+    Zero,
+    /// From the cursor, which lies so many events before the end of the page.
+    FromCursor(usize),
+    /// From the newest event; beside an `offset` the cursor is ignored.
+    FromNewest,
+    /// From the newest event; yet an `offset` is counted from the cursor, so that both together skip events.
+    Skipping,
 }
 
 /// What a `limit` above the largest page does.

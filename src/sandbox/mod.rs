@@ -50,8 +50,8 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, OrgRetention,
-    OverLimit, PageError, RateLimit, ResetPrecision, Window,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, NextPageOffset,
+    OrgRetention, OverLimit, PageError, RateLimit, ResetPrecision, Window,
 };
 pub use control::Control;
 pub use data::{history, incident};

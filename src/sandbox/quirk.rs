@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, OrgRetention, OverLimit,
-    PageError, RateLimit, ResetPrecision,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, NextPageOffset, OrgRetention,
+    OverLimit, PageError, RateLimit, ResetPrecision,
 };
 
 /// One reading of an API.
@@ -121,6 +121,72 @@ pub const QUIRKS: &[ApiQuirk] = &[
         name: "confluence-no-links",
         about: "Confluence's pages have no `_links.next`",
         apply: |behaviour| behaviour.confluence_links = false,
+    },
+    ApiQuirk {
+        name: "confluence-opaque-cursor",
+        about: "Confluence's `_links.next` holds a cursor without a count, and every other page has no link",
+        apply: |behaviour| behaviour.confluence_opaque_cursors = true,
+    },
+    ApiQuirk {
+        name: "jira-short-pages",
+        about: "Jira's pages hold at most 73 records, though their `limit` says more",
+        apply: |behaviour| behaviour.jira_unstated_limit = Some(73),
+    },
+    ApiQuirk {
+        name: "confluence-short-pages",
+        about: "Confluence's pages hold at most 73 records, without a link, though their `limit` says more",
+        apply: |behaviour| {
+            behaviour.confluence_unstated_limit = Some(73);
+            behaviour.confluence_links = false;
+        },
+    },
+    ApiQuirk {
+        name: "jira-offset-ignored",
+        about: "Jira gives the first page, whatever `offset` says",
+        apply: |behaviour| behaviour.jira_ignores_offset = true,
+    },
+    ApiQuirk {
+        name: "confluence-offset-ignored",
+        about: "Confluence gives the first page, whatever `start` says, without a link",
+        apply: |behaviour| {
+            behaviour.confluence_ignores_offset = true;
+            behaviour.confluence_links = false;
+        },
+    },
+    ApiQuirk {
+        name: "jira-offset-fails",
+        about: "Jira answers 500 to each page after 1000 records",
+        apply: |behaviour| behaviour.jira_fails_from = Some(1000),
+    },
+    ApiQuirk {
+        name: "confluence-offset-fails",
+        about: "Confluence answers 500 to each page after 1000 records",
+        apply: |behaviour| behaviour.confluence_fails_from = Some(1000),
+    },
+    ApiQuirk {
+        name: "datacenter-offset-fails",
+        about: "Data Center answers 500 to each page after 1000 events",
+        apply: |behaviour| behaviour.datacenter_fails_from = Some(1000),
+    },
+    ApiQuirk {
+        name: "datacenter-offset-from-cursor",
+        about: "Data Center's cursor lies two events before the end of the page, and `nextPageOffset` is 2",
+        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromCursor(2),
+    },
+    ApiQuirk {
+        name: "datacenter-offset-from-newest",
+        about: "Data Center counts `nextPageOffset` from the newest event, and ignores the cursor beside it",
+        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromNewest,
+    },
+    ApiQuirk {
+        name: "datacenter-offset-skips",
+        about: "Data Center counts `nextPageOffset` from the newest event, and `offset` from the cursor",
+        apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::Skipping,
+    },
+    ApiQuirk {
+        name: "datacenter-offset-required",
+        about: "Data Center answers 404 to a `pageCursor` without an `offset`",
+        apply: |behaviour| behaviour.datacenter_requires_offset = true,
     },
     ApiQuirk {
         name: "datacenter-whole-seconds",

@@ -117,6 +117,19 @@ impl RecordLog {
         .len()
     }
 
+    /// How many records within the bounds of `search` come before its page.
+    pub fn before(&self, search: &Search) -> usize {
+        let all = self.count(search.from, search.to);
+        let older = Search {
+            from: search.from,
+            to: search.to,
+            before: search.before,
+            ..Search::default()
+        };
+        let newer = all.saturating_sub(self.range(&older).len());
+        newer.saturating_add(search.offset)
+    }
+
     /// When the newest record was created.
     pub fn last_created_ms(&self) -> Option<i64> {
         self.kept.last().map(|kept| kept.position.created_ms)

@@ -3,7 +3,8 @@
 //! Facts (developer.atlassian.com/cloud/confluence/rest/v1, audit): `startDate` and `endDate` are epoch
 //! milliseconds, both inclusive. Records come newest first and have no id. `size` is the number of matches, not of
 //! records on the page; `_links.next` is a path with a query, and is missing from some answers that
-//! are not the last (elastic/integrations, atlassian_confluence): then a full page is followed by count.
+//! are not the last (elastic/integrations, atlassian_confluence): then the next page is asked for by count. The
+//! largest page is not documented, so only an empty page is the end.
 
 use url::{Url, form_urlencoded};
 
@@ -12,7 +13,6 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::jira_audit::is_cap;
 use crate::source::numbering::content_id;
 use crate::source::parts::Body;
 use crate::source::{Identity, Order, Page, Place, Source, endpoint_url};
@@ -32,30 +32,23 @@ impl ConfluenceAudit {
         }
     }
 
-    /// Where a page of `count` records at `place` goes on.
-    fn next(&self, place: &Place, count: u64, body: &Body) -> Result<Option<Place>, Unreadable> {
+    /// Where the server goes on after a page of `count` records at `place`.
+    fn next(place: &Place, count: u64, body: &Body) -> Result<Option<Place>, Unreadable> {
         if count == 0 {
             return Ok(None);
         }
+        let records = records_before(place).saturating_add(count);
         let links = body.beside("_links")?;
-        if let Some(next) = links.and_then(|links| links.text_of("next")) {
-            return match next.split_once('?') {
-                Some((_, query)) if !query.is_empty() => Ok(Some(Place::Cursor(query.to_owned()))),
-                _ => Err(Unreadable::new("`_links.next` has no query")),
-            };
-        }
-        let Some(start) = start(place) else {
-            // Only the server knows where its link led.
-            return Ok(None);
+        let Some(next) = links.and_then(|links| links.text_of("next")) else {
+            return Ok(Some(Place::Offset(records)));
         };
-        let asked = u64::from(self.page_size);
-        let full_page = number(body.beside("limit")?)
-            .filter(|&limit| limit > 0)
-            .map_or(asked, |limit| limit.min(asked));
-        // `size` is the number of matches, at least in some answers.
-        let matches = number(body.beside("size")?).unwrap_or_default();
-        let is_open = count >= full_page || is_cap(count) || matches > start + count;
-        Ok(is_open.then(|| Place::Offset(start + count)))
+        match next.split_once('?') {
+            Some((_, query)) if !query.is_empty() => Ok(Some(Place::CountedCursor {
+                cursor: query.to_owned(),
+                records,
+            })),
+            _ => Err(Unreadable::new("`_links.next` has no query")),
+        }
     }
 }
 
@@ -68,6 +61,10 @@ impl Source for ConfluenceAudit {
         Identity::Content
     }
 
+    fn page_size(&self) -> u32 {
+        self.page_size
+    }
+
     fn request(&self, window: &Window, place: &Place) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
@@ -78,13 +75,13 @@ impl Source for ConfluenceAudit {
         }
         match place {
             // The server's own words, but never its own idea of the dates, which it may have left out.
-            Place::Cursor(next) => {
+            Place::Cursor(next) | Place::CountedCursor { cursor: next, .. } => {
                 let is_ours = |key: &str| matches!(key, "startDate" | "endDate");
                 let pairs = form_urlencoded::parse(next.as_bytes());
                 query.extend_pairs(pairs.filter(|(key, _)| !is_ours(key)));
             }
-            Place::Start | Place::Offset(_) => {
-                query.append_pair("start", &start(place).unwrap_or_default().to_string());
+            Place::Start | Place::Offset(_) | Place::CursorOffset { .. } => {
+                query.append_pair("start", &records_before(place).to_string());
                 query.append_pair("limit", &self.page_size.to_string());
             }
         }
@@ -99,25 +96,18 @@ impl Source for ConfluenceAudit {
         let body = Body::of("Confluence audit records", "results", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         Ok(Page {
-            next: self.next(place, records.len() as u64, &body)?,
+            next: Self::next(place, records.len() as u64, &body)?,
             records,
             is_mended: body.is_mended,
         })
     }
 }
 
-fn number(node: Option<Node<'_>>) -> Option<u64> {
-    node.and_then(|node| node.raw().parse().ok())
-}
-
-/// How many records lie before `place`, where that is known.
-fn start(place: &Place) -> Option<u64> {
+/// How many records lie before `place`, as far as they were counted.
+fn records_before(place: &Place) -> u64 {
     match place {
-        Place::Start => Some(0),
-        Place::Offset(start) => Some(*start),
-        Place::Cursor(next) => form_urlencoded::parse(next.as_bytes())
-            .find(|(key, _)| key == "start")
-            .and_then(|(_, start)| start.parse().ok()),
+        Place::Offset(records) | Place::CountedCursor { records, .. } => *records,
+        Place::Start | Place::Cursor(_) | Place::CursorOffset { .. } => 0,
     }
 }
 
@@ -174,34 +164,37 @@ mod tests {
             url(Place::Offset(40)),
             format!("{dates}&start=40&limit=1000")
         );
-        let cursor = "start=7&endDate=9&cursor=a%2Bb&limit=3".to_owned();
-        assert_eq!(
-            url(Place::Cursor(cursor)),
-            format!("{dates}&start=7&cursor=a%2Bb&limit=3")
-        );
+        let cursor = counted("start=7&endDate=9&cursor=a%2Bb&limit=3", 7);
+        assert_eq!(url(cursor), format!("{dates}&start=7&cursor=a%2Bb&limit=3"));
+    }
+
+    fn counted(cursor: &str, records: u64) -> Place {
+        Place::CountedCursor {
+            cursor: cursor.to_owned(),
+            records,
+        }
     }
 
     #[test]
-    fn the_servers_link_is_followed_and_else_a_full_page() {
-        let linked = r#"{"results":[{},{}],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?start=2&limit=2"}}"#;
-        let cursor = Place::Cursor("start=2&limit=2".to_owned());
+    fn the_servers_link_is_followed_and_else_the_count() {
+        let linked = r#"{"results":[{},{}],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?cursor=x&limit=2"}}"#;
+        let cursor = counted("cursor=x&limit=2", 2);
         assert_eq!(next(&Place::Start, linked), Some(cursor.clone()));
-        let full = r#"{"results":[{},{}],"limit":2,"size":37,"_links":{}}"#;
-        assert_eq!(next(&cursor, full), Some(Place::Offset(4)));
-        // Less than was asked for, and not all that there is.
-        let capped = r#"{"results":[{}],"limit":1000,"size":37}"#;
-        assert_eq!(next(&Place::Start, capped), Some(Place::Offset(1)));
-        // How many lie before a cursor is not known.
-        let opaque = Place::Cursor("cursor=x".to_owned());
-        assert_eq!(next(&opaque, full), None);
-        for end in [
-            r#"{"results":[{}],"limit":2,"size":1}"#,
-            r#"{"results":[{}],"limit":2}"#,
-            r#"{"results":[],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?start=2"}}"#,
-            r#"{"results":[{}],"_links":{"next":null}}"#,
+        assert_eq!(next(&cursor, linked), Some(counted("cursor=x&limit=2", 4)));
+        // What follows a page without a link, also where only the server knows where its cursor lies.
+        for unlinked in [
+            r#"{"results":[{},{}],"limit":2,"size":37,"_links":{}}"#,
+            r#"{"results":[{},{}],"limit":1000,"size":2}"#,
+            r#"{"results":[{},{}],"_links":{"next":null}}"#,
         ] {
-            assert_eq!(next(&Place::Start, end), None, "{end}");
+            let at = |place| next(place, unlinked);
+            assert_eq!(at(&Place::Start), Some(Place::Offset(2)), "{unlinked}");
+            assert_eq!(at(&Place::Offset(4)), Some(Place::Offset(6)), "{unlinked}");
+            assert_eq!(at(&cursor), Some(Place::Offset(4)), "{unlinked}");
         }
+        let end =
+            r#"{"results":[],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?start=2"}}"#;
+        assert_eq!(next(&Place::Start, end), None);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Facts (developer.atlassian.com/server/framework/atlassian-sdk/rest/api-group-events): `from` and `to` are
 //! ISO 8601, written here in whole seconds, since some versions read no fraction; events come newest first and
-//! have no id. `pagingInfo.nextPageCursor` (`millis,id`) leads on until `lastPage` is true.
+//! have no id. `pagingInfo.nextPageCursor` (`millis,id`) leads on until `lastPage` is true, which alone is the end.
+//! What `nextPageOffset` beside the cursor is counted from is not documented; `nextPageLink` holds both.
 
 use chrono::{SubsecRound as _, TimeDelta};
 use url::Url;
@@ -45,6 +46,10 @@ impl Source for DatacenterAudit {
         TimeDelta::seconds(1)
     }
 
+    fn page_size(&self) -> u32 {
+        self.page_size
+    }
+
     fn request(&self, window: &Window, place: &Place) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
@@ -56,7 +61,11 @@ impl Source for DatacenterAudit {
         }
         match place {
             Place::Start => {}
-            Place::Cursor(cursor) => {
+            Place::Cursor(cursor) | Place::CountedCursor { cursor, .. } => {
+                query.append_pair("pageCursor", cursor);
+            }
+            Place::CursorOffset { cursor, offset } => {
+                query.append_pair("offset", &offset.to_string());
                 query.append_pair("pageCursor", cursor);
             }
             Place::Offset(offset) => {
@@ -74,7 +83,7 @@ impl Source for DatacenterAudit {
         let body = Body::of("Data Center audit events", "entities", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         let paging = body.beside("pagingInfo")?;
-        let next = self.next(place, records.len() as u64, paging)?;
+        let next = next(place, records.len() as u64, paging)?;
         Ok(Page {
             records,
             next,
@@ -83,37 +92,30 @@ impl Source for DatacenterAudit {
     }
 }
 
-impl DatacenterAudit {
-    /// Where a page of `count` events at `place` goes on.
-    fn next(
-        &self,
-        place: &Place,
-        count: u64,
-        paging: Option<Node<'_>>,
-    ) -> Result<Option<Place>, Unreadable> {
-        let paging = paging.map(|paging| paging.fields(["lastPage", "nextPageCursor"]));
-        let [last, cursor] = paging.unwrap_or_default();
-        if last.is_some_and(|last| last.raw() == "true") {
-            return Ok(None);
-        }
-        if let Some(cursor) = cursor.and_then(Node::text) {
-            return Ok(Some(Place::Cursor(cursor.into_owned())));
-        }
-        // Neither says the server that this is the end, nor where it goes on.
-        let is_open = count > 0 && (last.is_some() || count >= u64::from(self.page_size));
-        match place {
-            Place::Cursor(_) if is_open => Err(Unreadable::new(
-                "the page is not the last, and does not say where it goes on",
-            )),
-            _ => Ok(is_open.then(|| Place::Offset(offset(place) + count))),
-        }
+/// Where the server goes on after a page of `count` events at `place`.
+fn next(place: &Place, count: u64, paging: Option<Node<'_>>) -> Result<Option<Place>, Unreadable> {
+    let paging =
+        paging.map(|paging| paging.fields(["lastPage", "nextPageCursor", "nextPageOffset"]));
+    let [last, cursor, offset] = paging.unwrap_or_default();
+    if last.is_some_and(|last| last.raw() == "true") {
+        return Ok(None);
     }
-}
-
-fn offset(place: &Place) -> u64 {
+    if let Some(cursor) = cursor.and_then(Node::text) {
+        let cursor = cursor.into_owned();
+        let offset = offset.and_then(Node::scalar);
+        return Ok(Some(match offset.and_then(|offset| offset.parse().ok()) {
+            Some(offset) => Place::CursorOffset { cursor, offset },
+            None => Place::Cursor(cursor),
+        }));
+    }
+    // The server neither says that this is the end nor where it goes on.
     match place {
-        Place::Offset(offset) => *offset,
-        Place::Start | Place::Cursor(_) => 0,
+        _ if count == 0 => Ok(None),
+        Place::Start => Ok(Some(Place::Offset(count))),
+        Place::Offset(before) => Ok(Some(Place::Offset(before.saturating_add(count)))),
+        Place::Cursor(_) | Place::CountedCursor { .. } | Place::CursorOffset { .. } => Err(
+            Unreadable::new("the page is not the last, and does not say where it goes on"),
+        ),
     }
 }
 
@@ -170,6 +172,14 @@ mod tests {
             url(cursor),
             format!("{asked}&pageCursor=1795167000154%2C47")
         );
+        let both = Place::CursorOffset {
+            cursor: "1795167000154,47".to_owned(),
+            offset: 3,
+        };
+        assert_eq!(
+            url(both),
+            format!("{asked}&offset=3&pageCursor=1795167000154%2C47")
+        );
         assert_eq!(url(Place::Offset(4)), format!("{asked}&offset=4"));
     }
 
@@ -188,23 +198,34 @@ mod tests {
         let empty = r#"{"entities":[],"pagingInfo":{"nextPageCursor":"1,2","lastPage":false}}"#;
         assert_eq!(next(&start, empty), Some(Place::Cursor("1,2".to_owned())));
         assert_eq!(next(&start, r#"{"entities":[]}"#), None);
-        let lost = response(&page(r#"{"lastPage":false}"#));
-        assert!(
-            source()
-                .read(&Place::Cursor("1,2".to_owned()), &lost)
-                .is_err()
-        );
+        for (named, offset) in [
+            ("0", Some(0)),
+            ("\"7\"", Some(7)),
+            ("-1", None),
+            ("null", None),
+        ] {
+            let body = page(&format!(
+                r#"{{"nextPageOffset":{named},"nextPageCursor":"1,2","lastPage":false}}"#
+            ));
+            let cursor = "1,2".to_owned();
+            let expected = match offset {
+                Some(offset) => Place::CursorOffset { cursor, offset },
+                None => Place::Cursor(cursor),
+            };
+            assert_eq!(next(&start, &body), Some(expected), "{named}");
+        }
         for odd in [
             "null",
             "[]",
             r#"{"lastPage":false}"#,
             r#"{"nextPageCursor":""}"#,
         ] {
-            assert_eq!(
-                next(&Place::Offset(2), &page(odd)),
-                Some(Place::Offset(4)),
-                "{odd}"
-            );
+            let body = page(odd);
+            let at = |place| next(place, &body);
+            assert_eq!(at(&Place::Start), Some(Place::Offset(2)), "{odd}");
+            assert_eq!(at(&Place::Offset(2)), Some(Place::Offset(4)), "{odd}");
+            let after_cursor = source().read(&Place::Cursor("1,2".to_owned()), &response(&body));
+            assert!(after_cursor.is_err(), "{odd}");
         }
     }
 }

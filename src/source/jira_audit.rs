@@ -2,9 +2,9 @@
 //!
 //! Facts (developer.atlassian.com/cloud/jira/platform/rest/v3, audit records): `from` and `to` are
 //! both inclusive, paging is by offset. Records come newest first, `id` does not grow with time,
-//! and `total` ignores the dates, so only a short page tells the end (one of a round number of
-//! records may have been cut by a limit that nobody documents, and is not taken for it). A date without a zone gets
-//! an empty answer instead of an error (elastic/integrations 18138).
+//! and `total` ignores the dates (elastic/integrations 18106). The largest page is not documented and the
+//! `limit` of a response is not always what the server gives, so only an empty page is the end. A date without
+//! a zone gets an empty answer instead of an error (elastic/integrations 18138).
 
 use url::Url;
 
@@ -37,6 +37,10 @@ impl Source for JiraAudit {
         Order::NewestFirst
     }
 
+    fn page_size(&self) -> u32 {
+        self.page_size
+    }
+
     fn request(&self, window: &Window, place: &Place) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
@@ -59,9 +63,7 @@ impl Source for JiraAudit {
         let body = Body::of("Jira audit records", "records", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         let count = records.len() as u64;
-        let full_page = self.full_page(body.beside("limit")?);
-        let is_full = count > 0 && (count >= full_page || is_cap(count));
-        let next = is_full.then(|| Place::Offset(offset(place) + count));
+        let next = (count > 0).then(|| Place::Offset(offset(place).saturating_add(count)));
         Ok(Page {
             records,
             next,
@@ -70,28 +72,10 @@ impl Source for JiraAudit {
     }
 }
 
-impl JiraAudit {
-    /// How many records a full page has: what was asked for, or less where the server says that it
-    /// gives no more.
-    fn full_page(&self, stated: Option<Node<'_>>) -> u64 {
-        let asked = u64::from(self.page_size);
-        stated
-            .and_then(|limit| limit.raw().parse::<u64>().ok())
-            .filter(|&limit| limit > 0)
-            .map_or(asked, |limit| limit.min(asked))
-    }
-}
-
-/// Whether a page of `count` records may have been cut by a limit that the server does not state:
-/// such limits are round numbers. At worst it costs one request for an empty page.
-pub(super) fn is_cap(count: u64) -> bool {
-    count.is_multiple_of(50)
-}
-
 fn offset(place: &Place) -> u64 {
     match place {
         Place::Offset(offset) => *offset,
-        Place::Start | Place::Cursor(_) => 0,
+        _ => 0,
     }
 }
 
@@ -138,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_page_goes_on_and_a_short_one_ends_whatever_total_says() {
+    fn only_an_empty_page_is_the_end_whatever_limit_and_total_say() {
         let two = r#""records":[{"id":2},{"id":1}]"#;
         let next = |page_size, place: &Place, head: &str| {
             read(page_size, place, &format!("{{{head}{two}}}"))
@@ -147,25 +131,20 @@ mod tests {
         };
         assert_eq!(next(2, &Place::Start, ""), Some(Place::Offset(2)));
         assert_eq!(next(2, &Place::Offset(4), ""), Some(Place::Offset(6)));
-        assert_eq!(next(3, &Place::Start, r#""total":900,"#), None);
-        // The server gives less than was asked for, and says so.
-        assert_eq!(
-            next(1000, &Place::Start, r#""limit":2,"#),
-            Some(Place::Offset(2))
-        );
-        let fifty = format!(r#"{{"records":[{}]}}"#, vec!["{}"; 50].join(","));
-        let capped = read(1000, &Place::Start, &fifty).unwrap();
-        assert_eq!(capped.next, Some(Place::Offset(50)));
-        for odd in [
+        for head in [
+            "",
+            r#""limit":1000,"total":2,"#,
             r#""limit":0,"#,
-            r#""limit":"x","#,
-            r#""limit":null,"#,
-            r#""limit":-5,"#,
+            r#""limit":"x","total":null,"#,
+            r#""limit":null,"total":-5,"#,
         ] {
-            assert_eq!(next(2, &Place::Start, odd), Some(Place::Offset(2)), "{odd}");
+            let after_two = Some(Place::Offset(2));
+            assert_eq!(next(1000, &Place::Start, head), after_two, "{head}");
         }
         let empty = read(1000, &Place::Start, r#"{"total":112,"records":[]}"#).unwrap();
         assert_eq!(empty.next, None);
+        let last = read(2, &Place::Offset(u64::MAX), &format!("{{{two}}}")).unwrap();
+        assert_eq!(last.next, Some(Place::Offset(u64::MAX)));
     }
 
     #[test]

@@ -48,6 +48,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// Records that a request asks for.
+    fn page_size(&self) -> u32 {
+        u32::MAX
+    }
+
     /// The request for the page at `place` of `window`.
     fn request(&self, window: &Window, place: &Place) -> Request;
 
@@ -107,6 +112,20 @@ pub enum Place {
     Cursor(String),
     /// So many records after the first.
     Offset(u64),
+    /// After a cursor of the server's, which lies so many records after the first.
+    CountedCursor {
+        /// The cursor.
+        cursor: String,
+        /// The records before it.
+        records: u64,
+    },
+    /// After a cursor of the server's, with the offset that the server named beside it.
+    CursorOffset {
+        /// The cursor.
+        cursor: String,
+        /// The offset, whatever the server counts it from.
+        offset: u64,
+    },
 }
 
 /// What an answer says.
@@ -155,10 +174,42 @@ pub fn record_of(kind: SourceKind, doc: Document) -> Record {
     }
 }
 
+/// `request` for a page of at most `limit` records: all APIs name the parameter alike.
+pub fn with_limit(mut request: Request, limit: u32) -> Request {
+    let pairs = request.url.query_pairs().into_owned();
+    let others: Vec<(String, String)> = pairs.filter(|(key, _)| key != "limit").collect();
+    let mut query = request.url.query_pairs_mut();
+    query.clear().extend_pairs(others);
+    query.append_pair("limit", &limit.to_string());
+    drop(query);
+    request
+}
+
 /// `base` with `path` (which starts with `/`) behind it, whatever slash `base` ends with.
 fn endpoint_url(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     let prefix = base.path().trim_end_matches('/');
     url.set_path(&format!("{prefix}{path}"));
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::Endpoint;
+
+    #[test]
+    fn a_limit_replaces_the_one_of_the_request() {
+        let request = Request {
+            endpoint: Endpoint::ConfluenceAudit,
+            url: "https://x.example/a?start=7&limit=1000&q=a%2Bb&limit=2"
+                .parse()
+                .unwrap(),
+        };
+        let limited = with_limit(request, 49);
+        assert_eq!(
+            limited.url.as_str(),
+            "https://x.example/a?start=7&q=a%2Bb&limit=49"
+        );
+    }
 }

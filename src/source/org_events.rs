@@ -49,7 +49,10 @@ impl Source for OrgEvents {
             Place::Cursor(cursor) => {
                 query.append_pair("cursor", cursor);
             }
-            Place::Start | Place::Offset(_) => {
+            Place::Start
+            | Place::Offset(_)
+            | Place::CountedCursor { .. }
+            | Place::CursorOffset { .. } => {
                 query.append_pair("from", &window.from.timestamp_millis().to_string());
                 if let Some(to) = window.to {
                     query.append_pair("to", &to.timestamp_millis().to_string());

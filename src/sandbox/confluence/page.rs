@@ -22,10 +22,21 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
             "startDate and endDate must be epoch milliseconds; start and limit must be numbers, limit at least 1.",
         );
     };
+    let fails_from = world.behaviour.confluence_fails_from;
+    if fails_from.is_some_and(|from| search.offset >= from) {
+        return error(500, "Internal server error");
+    }
     let is_hidden = *fault == Fault::EmptyPageWithCursor;
     let texts = match is_hidden {
         true => Vec::new(),
-        false => world.confluence.page(&search).texts,
+        false => {
+            let limit = world.behaviour.confluence_unstated_limit;
+            let page = Search {
+                limit: search.limit.min(limit.unwrap_or(search.limit)),
+                ..search.clone()
+            };
+            world.confluence.page(&page).texts
+        }
     };
     let matches = world.confluence.count(search.from, search.to);
     let links = links(world, ask, fault, &search, texts.len(), matches);
@@ -46,7 +57,14 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
 
 /// What is asked; nothing where a parameter cannot be read.
 fn search(world: &World, ask: &Ask, fault: &Fault) -> Option<Search> {
-    let offset = ask.number("start", 0)?;
+    let offset = match (
+        ask.param("cursor"),
+        world.behaviour.confluence_ignores_offset,
+    ) {
+        (_, true) => 0,
+        (Some(cursor), false) => u64::from_str_radix(cursor, 36).ok()?.try_into().ok()?,
+        (None, false) => ask.number("start", 0)?,
+    };
     let limit = ask
         .number("limit", DEFAULT_LIMIT)
         .filter(|&most| most > 0)?;
@@ -82,15 +100,22 @@ fn links(
         Fault::SameCursor if ask.param("start").is_some() => search.offset,
         _ => end,
     };
-    let links = match world.behaviour.confluence_links && end < matches {
-        true => {
-            let limit = search.limit;
+    let limit = search.limit;
+    let is_opaque = world.behaviour.confluence_opaque_cursors;
+    let has_link = world.behaviour.confluence_links && end < matches;
+    let links = match (has_link, is_opaque) {
+        (true, true) if ask.param("cursor").is_none() => {
+            let cursor = base36(start);
             links.text(
                 "next",
-                &format!("/rest/api/audit?start={start}&limit={limit}"),
+                &format!("/rest/api/audit?cursor={cursor}&limit={limit}"),
             )
         }
-        false => links,
+        (true, false) => links.text(
+            "next",
+            &format!("/rest/api/audit?start={start}&limit={limit}"),
+        ),
+        (true, true) | (false, _) => links,
     };
     links.finish()
 }
@@ -108,5 +133,17 @@ fn record_meanwhile(world: &mut World, to: Option<i64>) {
     for _ in 0..new {
         let record = world.confluence_composer.compose(at);
         world.confluence.add(record);
+    }
+}
+
+/// `number` as a cursor that does not look like a count.
+fn base36(mut number: usize) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return digits.iter().rev().collect();
+        }
     }
 }

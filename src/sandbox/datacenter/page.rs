@@ -2,7 +2,7 @@
 
 use super::error;
 use crate::sandbox::{
-    DATACENTER_USER, Fault,
+    DATACENTER_USER, Fault, NextPageOffset,
     dates::{self, Date},
     exchange::Ask,
     json_text::{Object, array},
@@ -18,6 +18,11 @@ const MOST_EVENTS: usize = 100_000;
 
 /// `GET /rest/auditing/1.0/events`
 pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+    let has_cursor = ask.param("pageCursor").is_some();
+    let lacks_offset = has_cursor && ask.param("offset").is_none();
+    if lacks_offset && world.behaviour.datacenter_requires_offset {
+        return error(404, "There is no such page.");
+    }
     let mut search = match search(world, ask) {
         Ok(search) => search,
         Err(what) => return error(400, what),
@@ -27,18 +32,26 @@ pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         search.before = search.before.and_then(newer);
         search.offset = search.offset.saturating_sub(*events);
     }
+    let fails_from = world.behaviour.datacenter_fails_from;
+    if fails_from.is_some_and(|from| world.datacenter.before(&search) >= from) {
+        return error(500, "Internal server error");
+    }
     let mut found = world.datacenter.page(&search);
     let limit = search.limit;
     let paging = match (fault, ask.param("pageCursor")) {
         (Fault::EmptyPageWithCursor, used) => {
             found = Found::default();
             let again = used.map_or_else(|| everything(world), str::to_owned);
-            paging(world, ask, limit, 0, Some(&again))
+            paging(world, ask, limit, 0, Some((0, &again)))
         }
-        (Fault::SameCursor, Some(used)) => paging(world, ask, limit, found.texts.len(), Some(used)),
+        (Fault::SameCursor, Some(used)) => {
+            paging(world, ask, limit, found.texts.len(), Some((0, used)))
+        }
         _ => {
-            let next = found.last.filter(|_| found.more).map(cursor);
-            paging(world, ask, limit, found.texts.len(), next.as_deref())
+            let next = found.last.filter(|_| found.more);
+            let next = next.map(|last| next_page(world, &search, last, found.texts.len()));
+            let next = next.as_ref().map(|(offset, cursor)| (*offset, &**cursor));
+            paging(world, ask, limit, found.texts.len(), next)
         }
     };
     let body = Object::new()
@@ -66,8 +79,11 @@ fn search(world: &World, ask: &Ask) -> Result<Search, &'static str> {
     if before == Some(None) {
         return Err("pageCursor must be a time in milliseconds and an id.");
     }
+    let has_offset = ask.param("offset").is_some();
+    let is_cursor_ignored =
+        has_offset && world.behaviour.datacenter_offset == NextPageOffset::FromNewest;
     Ok(Search {
-        before: before.flatten(),
+        before: before.flatten().filter(|_| !is_cursor_ignored),
         offset,
         limit,
         from: date(world, ask, "from")?,
@@ -91,13 +107,19 @@ fn date(world: &World, ask: &Ask, name: &str) -> Result<Option<i64>, &'static st
 }
 
 /// `pagingInfo`: on the last page nothing but `lastPage` and `size`.
-fn paging(world: &World, ask: &Ask, limit: usize, size: usize, next: Option<&str>) -> String {
+fn paging(
+    world: &World,
+    ask: &Ask,
+    limit: usize,
+    size: usize,
+    next: Option<(usize, &str)>,
+) -> String {
     let paging = Object::new();
     let paging = match next {
-        Some(cursor) => paging
-            .number("nextPageOffset", 0)
+        Some((offset, cursor)) => paging
+            .number("nextPageOffset", offset)
             .text("nextPageCursor", cursor)
-            .text("nextPageLink", &link(world, ask, limit, cursor))
+            .text("nextPageLink", &link(world, ask, limit, (offset, cursor)))
             .raw("lastPage", "false"),
         None => paging.raw("lastPage", "true"),
     };
@@ -105,9 +127,9 @@ fn paging(world: &World, ask: &Ask, limit: usize, size: usize, next: Option<&str
 }
 
 /// Where the next page is, with the dates as they were asked.
-fn link(world: &World, ask: &Ask, limit: usize, cursor: &str) -> String {
+fn link(world: &World, ask: &Ask, limit: usize, (offset, cursor): (usize, &str)) -> String {
     let mut link = format!(
-        "{}{}?offset=0&limit={limit}&pageCursor={cursor}",
+        "{}{}?offset={offset}&limit={limit}&pageCursor={cursor}",
         world.base_url, ask.path
     );
     for name in ["from", "to"] {
@@ -117,6 +139,22 @@ fn link(world: &World, ask: &Ask, limit: usize, cursor: &str) -> String {
         }
     }
     link
+}
+
+/// The offset and the cursor of the page after one of `events` events that ends with `last`.
+fn next_page(world: &World, search: &Search, last: Position, events: usize) -> (usize, String) {
+    match world.behaviour.datacenter_offset {
+        NextPageOffset::Zero => (0, cursor(last)),
+        NextPageOffset::FromCursor(back) => {
+            let back = back.min(events);
+            let newer = world.datacenter.newer(last, back);
+            (back, newer.map_or_else(|| everything(world), cursor))
+        }
+        NextPageOffset::FromNewest | NextPageOffset::Skipping => {
+            let so_far = world.datacenter.before(search).saturating_add(events);
+            (so_far, cursor(last))
+        }
+    }
 }
 
 /// `epochMillis,ID`: the page behind it holds what is older.

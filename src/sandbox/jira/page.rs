@@ -1,7 +1,7 @@
 //! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
 
 use crate::sandbox::{
-    Fault,
+    Behaviour, Fault,
     data::Compose as _,
     dates::{self, Date},
     exchange::Ask,
@@ -50,6 +50,9 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
         terms: terms(ask),
         ..Search::default()
     };
+    let Some(search) = played(&world.behaviour, search) else {
+        return jira_error(500, "Internal server error");
+    };
     let texts = if ignored || *fault == Fault::EmptyPageWithCursor {
         Vec::new()
     } else {
@@ -66,6 +69,21 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
         record_meanwhile(world, search.to);
     }
     Reply::json(200, body)
+}
+
+/// The page that is given in truth for `search`; nothing where it fails.
+fn played(behaviour: &Behaviour, search: Search) -> Option<Search> {
+    let offset = match behaviour.jira_ignores_offset {
+        true => 0,
+        false => search.offset,
+    };
+    let is_failing = behaviour.jira_fails_from.is_some_and(|from| offset >= from);
+    let limit = behaviour.jira_unstated_limit.unwrap_or(usize::MAX);
+    (!is_failing).then(|| Search {
+        offset,
+        limit: search.limit.min(limit),
+        ..search
+    })
 }
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets shift.

@@ -140,7 +140,7 @@ fn on_standard_output_two_runs_give_each_event_once() {
         ("cut", Fault::CloseMidBody),
     ];
     each(&BOTH, &cases, |bench, fault| {
-        bench.script(fault.clone(), 1);
+        bench.script_forever(fault.clone());
         let pull = || {
             bench.site.run(&[
                 "pull",
@@ -151,7 +151,9 @@ fn on_standard_output_two_runs_give_each_event_once() {
                 "-",
             ])
         };
-        let (first, second) = (pull(), pull());
+        let first = pull();
+        bench.site.control.clear(bench.api);
+        let second = pull();
         assert_eq!((first.code, second.code), (3, 0), "{}", second.stderr);
         let ids = [first.ids(), second.ids()].concat();
         each_once(&ids, &bench.served());

@@ -1,0 +1,302 @@
+//! Remembers how far the server of a window can be paged, for all slices of the window.
+//!
+//! Each fact only spares requests: a slice that cannot be cut any further asks all the same.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::http::failure::{Failure, FailureKind};
+use crate::model::record::Record;
+
+/// What was learnt about a server's paging. The slices that are read at once share it.
+#[derive(Debug, Default)]
+pub struct PagingFacts {
+    facts: Mutex<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// Pages after so many records fail, and how.
+    failing_from: Option<(usize, Failure)>,
+    offsets: OffsetUse,
+    cursor_use: Option<CursorUse>,
+}
+
+/// Whether the server obeys the offset in a request.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum OffsetUse {
+    /// No page was suspicious yet.
+    #[default]
+    Unknown,
+    /// A far offset gives another page.
+    Obeyed,
+    /// A far offset gives the same page.
+    Ignored,
+}
+
+/// What a Data Center must be sent to get the page after a cursor beside which it names an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CursorUse {
+    /// The cursor alone.
+    Alone,
+    /// The cursor and the offset.
+    WithOffset,
+    /// Either may lose or repeat events: only narrower windows help.
+    Unclear,
+}
+
+impl PagingFacts {
+    /// Pages after `records` records cannot be read.
+    pub fn note_failure(&self, records: usize, failure: &Failure) {
+        let mut facts = self.lock();
+        let is_nearer = facts
+            .failing_from
+            .as_ref()
+            .is_none_or(|(known, _)| records < *known);
+        if is_nearer {
+            facts.failing_from = Some((records, failure.clone()));
+        }
+    }
+
+    /// Why the page after `records` records is known to fail, if it is.
+    pub fn failure_after(&self, records: usize) -> Option<Failure> {
+        let facts = self.lock();
+        let (known, failure) = facts.failing_from.as_ref()?;
+        (records >= *known).then(|| failure.clone())
+    }
+
+    /// Why a window's paging failed first, in the place of `failure` at a first page: such a failure
+    /// after a paging failure says that the server is down.
+    pub fn original(&self, failure: Failure) -> Failure {
+        match &self.lock().failing_from {
+            Some((_, original)) if is_of_one_page(failure.kind) => original.clone(),
+            _ => failure,
+        }
+    }
+
+    /// Records that one slice should hold: `most`, or as many as can be paged through.
+    pub fn most_records(&self, most: usize) -> usize {
+        let facts = self.lock();
+        let known = facts.failing_from.as_ref().map(|(records, _)| *records);
+        known.map_or(most, |records| records.min(most))
+    }
+
+    /// Whether the server obeys offsets, as far as it is known.
+    pub fn offsets(&self) -> OffsetUse {
+        self.lock().offsets
+    }
+
+    /// The server obeys offsets, or does not.
+    pub fn note_offsets(&self, offsets: OffsetUse) {
+        self.lock().offsets = offsets;
+    }
+
+    /// How its cursors are to be used, as far as it is known.
+    pub fn cursor_use(&self) -> Option<CursorUse> {
+        self.lock().cursor_use
+    }
+
+    /// Its cursors are to be used like this.
+    pub fn note_cursor_use(&self, cursor_use: CursorUse) {
+        self.lock().cursor_use = Some(cursor_use);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Facts> {
+        // Every change is one assignment: a panic elsewhere leaves it whole.
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a request that was given up like this may fail for the one page alone. A refused credential, a quota
+/// and a host that cannot be reached concern every page.
+pub fn is_of_one_page(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Unavailable
+        | FailureKind::BadRequest
+        | FailureKind::NotFound
+        | FailureKind::Unreadable
+        | FailureKind::ErrorInPage
+        | FailureKind::TimedOut
+        | FailureKind::ConnectionLost => true,
+        FailureKind::CredentialRefused
+        | FailureKind::CaptchaRequired
+        | FailureKind::CdnRefused
+        | FailureKind::ScopeMissing
+        | FailureKind::Forbidden
+        | FailureKind::FreePlan
+        | FailureKind::RateLimited
+        | FailureKind::Redirected
+        | FailureKind::HtmlInstead
+        | FailureKind::Unreachable
+        | FailureKind::Tls
+        | FailureKind::TooLarge
+        | FailureKind::Unexpected => false,
+    }
+}
+
+/// A page's records, so far as two pages must be compared.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct PageDigest {
+    records: Vec<u64>,
+    has_many_instants: bool,
+}
+
+impl PageDigest {
+    /// That of a page with these records.
+    pub fn of(records: &[Record]) -> PageDigest {
+        let first = records.first().and_then(|record| record.position);
+        PageDigest {
+            has_many_instants: records.iter().any(|record| record.position != first),
+            records: records
+                .iter()
+                .map(|record| record.doc.content_hash())
+                .collect(),
+        }
+    }
+
+    /// Whether the page held nothing.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many records the page held.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether its first record is not on `previous`.
+    pub fn begins_anew(&self, previous: &PageDigest) -> bool {
+        let first = self.records.first();
+        first.is_some_and(|first| !previous.records.contains(first))
+    }
+
+    /// Whether both pages have the same last record.
+    pub fn ends_like(&self, other: &PageDigest) -> bool {
+        !self.is_empty() && self.records.last() == other.records.last()
+    }
+
+    /// Whether the page repeats at its start what stands at the end of `previous`.
+    fn overlaps(&self, previous: &PageDigest) -> bool {
+        let most = self.records.len().min(previous.records.len());
+        (1..=most).any(|count| previous.records.ends_with(&self.records[..count]))
+    }
+}
+
+/// How cursors are to be used, told from the page after `previous` by its cursor `alone`, and by the cursor with
+/// the `offset` that the server named.
+///
+/// The documentation does not say what `nextPageOffset` is counted from. Counted from the cursor, the cursor alone
+/// repeats as many events of the last page. Counted from the first event, the server ignores the cursor, or else it
+/// skips events that nobody has read. Nothing where both pages are equal, but might be of equal events.
+pub fn cursor_use(
+    previous: &PageDigest,
+    offset: u64,
+    alone: &PageDigest,
+    with_offset: &PageDigest,
+) -> Option<CursorUse> {
+    if alone.records == with_offset.records {
+        return alone.has_many_instants.then_some(CursorUse::WithOffset);
+    }
+    let repeated = usize::try_from(offset)
+        .ok()
+        .and_then(|offset| alone.records.split_at_checked(offset));
+    if let Some((repeated, rest)) = repeated
+        && !repeated.is_empty()
+        && previous.records.ends_with(repeated)
+        && agree(rest, &with_offset.records)
+        // A page of equal events cannot be told from one that repeats it.
+        && (repeated.len() < previous.records.len() || previous.has_many_instants)
+    {
+        return Some(CursorUse::WithOffset);
+    }
+    Some(match alone.overlaps(previous) {
+        true => CursorUse::Unclear,
+        false => CursorUse::Alone,
+    })
+}
+
+/// Whether one begins with the other.
+fn agree(one: &[u64], other: &[u64]) -> bool {
+    one.iter().zip(other).all(|(one, other)| one == other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::message::Endpoint;
+
+    fn failure(kind: FailureKind) -> Failure {
+        Failure {
+            kind,
+            endpoint: Endpoint::JiraAuditRecords,
+            is_through_gateway: false,
+            host: "acme.example".to_owned(),
+            status: None,
+            code: None,
+            message: String::new(),
+            attempts: 1,
+            causes: Vec::new(),
+        }
+    }
+
+    fn page(records: &[u64]) -> PageDigest {
+        PageDigest {
+            records: records.to_vec(),
+            has_many_instants: records.windows(2).any(|two| two[0] != two[1]),
+        }
+    }
+
+    #[test]
+    fn the_nearest_failing_page_counts_and_slices_stay_below_it() {
+        let facts = PagingFacts::default();
+        assert_eq!(facts.most_records(3_000), 3_000);
+        facts.note_failure(1_000, &failure(FailureKind::Unavailable));
+        facts.note_failure(2_000, &failure(FailureKind::TimedOut));
+        assert_eq!(facts.failure_after(999), None);
+        let known = facts.failure_after(1_000).unwrap();
+        assert_eq!(known.kind, FailureKind::Unavailable);
+        assert_eq!(
+            (facts.most_records(3_000), facts.most_records(50)),
+            (1_000, 50)
+        );
+    }
+
+    #[test]
+    fn a_server_that_is_down_fails_with_what_failed_first() {
+        let facts = PagingFacts::default();
+        let down = || failure(FailureKind::TimedOut);
+        assert_eq!(facts.original(down()).kind, FailureKind::TimedOut);
+        facts.note_failure(10, &failure(FailureKind::Unavailable));
+        assert_eq!(facts.original(down()).kind, FailureKind::Unavailable);
+        let refused = failure(FailureKind::CredentialRefused);
+        assert_eq!(facts.original(refused).kind, FailureKind::CredentialRefused);
+    }
+
+    #[test]
+    fn each_reading_of_the_offset_beside_a_cursor_is_told_from_two_pages() {
+        let last = page(&[9, 8, 7]);
+        let used = |offset, alone: &[u64], both: &[u64]| {
+            cursor_use(&last, offset, &page(alone), &page(both)).unwrap()
+        };
+        // Counted from the cursor, which lies one event, or a whole page, before the end of the last page.
+        assert_eq!(used(1, &[7, 6, 5], &[6, 5, 4]), CursorUse::WithOffset);
+        assert_eq!(used(3, &[9, 8, 7], &[6, 5, 4]), CursorUse::WithOffset);
+        assert_eq!(used(1, &[7], &[]), CursorUse::WithOffset);
+        // Counted from the first event, and the cursor is ignored beside it.
+        assert_eq!(used(3, &[6, 5, 4], &[6, 5, 4]), CursorUse::WithOffset);
+        // Counted from the first event, and both are obeyed: three events would be skipped.
+        assert_eq!(used(3, &[6, 5, 4], &[3, 2, 1]), CursorUse::Alone);
+        assert_eq!(used(3, &[6, 5, 4], &[]), CursorUse::Alone);
+        // Neither reading explains it.
+        assert_eq!(used(2, &[7, 6, 5], &[5, 4, 3]), CursorUse::Unclear);
+        assert_eq!(used(1, &[8, 7, 6], &[6, 5, 4]), CursorUse::Unclear);
+    }
+
+    #[test]
+    fn equal_events_are_never_skipped() {
+        let (last, alone) = (page(&[5, 5]), page(&[5, 5]));
+        let used = cursor_use(&last, 2, &alone, &page(&[4, 3]));
+        assert_eq!(used, Some(CursorUse::Unclear));
+        // The same page, or another of equal events.
+        assert_eq!(cursor_use(&page(&[6, 5]), 2, &alone, &alone), None);
+    }
+}

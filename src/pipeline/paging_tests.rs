@@ -1,0 +1,435 @@
+//! Tests the reading of sources that deliver newest first against servers that page in every way that their
+//! documentation leaves open.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+
+use super::paging_server::{OffsetFrom, Paging, Server};
+use super::tests::{CHECK, Query, Script, open, plan_of, slow_fetcher};
+use super::*;
+use crate::model::name::SourceKind;
+
+/// What was handed on, the error if there was one, and how often each page was asked for.
+struct Outcome {
+    ids: BTreeSet<String>,
+    result: Result<Reached, FetchError>,
+    asked: usize,
+}
+
+/// Reads all of `server`, in pages of this size and slices of at most so many records.
+fn read(server: &Server, page_size: u32, most: usize, latency: Duration) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let played = server.clone();
+        let requests = AtomicUsize::new(0);
+        let answer =
+            move |_, query: &Query| played.answer(requests.fetch_add(1, Ordering::Relaxed), query);
+        let mut fetcher = slow_fetcher(latency, server.source(page_size), answer);
+        fetcher.slice_records = most;
+        read_all(&fetcher).await
+    })
+}
+
+async fn read_all<F>(fetcher: &Fetcher<Script<F>>) -> Outcome
+where
+    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+{
+    let window = OpenWindow {
+        to: Some(open(None).from + TimeDelta::days(60)),
+        ..open(None)
+    };
+    let (sender, mut receiver) = mpsc::channel(1_000);
+    let plan = plan_of(window, None);
+    let reading = fetcher.run(&plan, CHECK, sender);
+    let taking = async {
+        let (mut ids, mut contents) = (BTreeSet::new(), HashMap::new());
+        while let Some(delivery) = receiver.recv().await {
+            if let Delivery::Records { records, .. } = delivery {
+                for record in records {
+                    let id = record.id.clone().unwrap();
+                    // The program knows what has come before by its id, if it says the same.
+                    let content = record.doc.content_hash();
+                    assert_eq!(*contents.entry(id.clone()).or_insert(content), content);
+                    ids.insert(id);
+                }
+            }
+        }
+        ids
+    };
+    let (result, ids) = tokio::join!(reading, taking);
+    let asked = fetcher.reader.transport.asked.lock().unwrap().len();
+    Outcome { ids, result, asked }
+}
+
+const KINDS: [SourceKind; 3] = [
+    SourceKind::JiraAudit,
+    SourceKind::ConfluenceAudit,
+    SourceKind::DatacenterAudit,
+];
+
+/// A log with a record each `step` milliseconds.
+fn regular(kind: SourceKind, records: i64, step: i64, paging: Paging) -> Server {
+    Server {
+        kind,
+        records: (0..records).map(|n| (n * step, 0)).collect(),
+        paging,
+    }
+}
+
+fn reads_whole(server: &Server, page_size: u32, most: usize) -> usize {
+    let seen = read(server, page_size, most, Duration::from_millis(1));
+    assert!(
+        matches!(seen.result, Ok(Reached::End)),
+        "{server:?}: {:?}",
+        seen.result
+    );
+    assert_eq!(seen.ids, server.ids(&server.records), "{server:?}");
+    seen.asked
+}
+
+#[test]
+fn short_pages_of_an_odd_size_are_no_end() {
+    for kind in KINDS {
+        for caps in [vec![73], vec![1], vec![90, 40, 7, 1], vec![49, 50, 51]] {
+            let paging = Paging {
+                caps,
+                ..Paging::default()
+            };
+            reads_whole(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
+        }
+    }
+}
+
+#[test]
+fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
+    for kind in KINDS {
+        let asked = |records| {
+            reads_whole(
+                &regular(kind, records, 5_000, Paging::default()),
+                1_000,
+                3_000,
+            )
+        };
+        // Data Center says which page is the last.
+        let idle = if kind == SourceKind::DatacenterAudit {
+            1
+        } else {
+            2
+        };
+        assert_eq!((asked(0), asked(12)), (1, idle), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
+    let paging = Paging {
+        has_links: true,
+        caps: vec![11],
+        ..Paging::default()
+    };
+    reads_whole(
+        &regular(SourceKind::ConfluenceAudit, 300, 5_000, paging),
+        1_000,
+        3_000,
+    );
+}
+
+#[test]
+fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
+    for kind in KINDS {
+        let paging = Paging {
+            fails_from: Some(30),
+            ..Paging::default()
+        };
+        let server = regular(kind, 1_000, 700, paging);
+        let asked = reads_whole(&server, 10, 200);
+        assert!(asked < 400, "{kind:?}: {asked} requests for 100 pages");
+    }
+}
+
+#[test]
+fn a_failing_offset_is_asked_for_once() {
+    for kind in KINDS {
+        let paging = Paging {
+            fails_from: Some(30),
+            ..Paging::default()
+        };
+        let server = regular(kind, 1_000, 5_000, paging);
+        let (failed, played) = (Arc::new(AtomicUsize::new(0)), server.clone());
+        let counted = failed.clone();
+        let answer = move |request, query: &Query| {
+            let answer = played.answer(request, query);
+            counted.fetch_add(usize::from(answer.0 == 500), Ordering::Relaxed);
+            answer
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let mut fetcher = slow_fetcher(Duration::from_millis(1), server.source(10), answer);
+        fetcher.slice_records = 200;
+        let seen = runtime.block_on(read_all(&fetcher));
+        assert!(seen.result.is_ok());
+        assert_eq!(failed.load(Ordering::Relaxed), 1, "{kind:?}");
+    }
+}
+
+#[test]
+fn an_instant_that_cannot_be_paged_through_is_an_error_that_names_it() {
+    for (kind, named) in [
+        (
+            SourceKind::JiraAudit,
+            "the millisecond 2026-11-01T00:00:05.100Z",
+        ),
+        (
+            SourceKind::ConfluenceAudit,
+            "the millisecond 2026-11-01T00:00:05.100Z",
+        ),
+        (
+            SourceKind::DatacenterAudit,
+            "the second 2026-11-01T00:00:05Z",
+        ),
+    ] {
+        let paging = Paging {
+            fails_from: Some(30),
+            ..Paging::default()
+        };
+        let mut records: Vec<_> = (0..5).map(|n| (n * 1_000, 0)).collect();
+        // Not the first millisecond of its second, which the second before it has as well.
+        records.extend((0..40).map(|n| (5_100, n)));
+        records.extend((6..20).map(|n| (n * 1_000, 0)));
+        let server = Server {
+            kind,
+            records,
+            paging,
+        };
+        let seen = read(&server, 10, 200, Duration::from_millis(1));
+        let Err(error @ FetchError::Crowded { .. }) = seen.result else {
+            panic!("{kind:?}: {:?}", seen.result);
+        };
+        assert!(error.to_string().contains(named), "{error}");
+        // What is older is handed on.
+        assert_eq!(seen.ids, server.ids(&server.records[..5]), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_down_after_its_first_page_costs_one_failure_more() {
+    for kind in KINDS {
+        let server = regular(kind, 100, 5_000, Paging::default());
+        let played = server.clone();
+        let answer = move |request, query: &Query| match request {
+            0 => played.answer(request, query),
+            1 => (500, r#"{"message":"first"}"#.to_owned()),
+            _ => (502, r#"{"message":"later"}"#.to_owned()),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let fetcher = slow_fetcher(Duration::from_millis(1), server.source(10), answer);
+        let seen = runtime.block_on(read_all(&fetcher));
+        let Err(FetchError::Failed(failure)) = seen.result else {
+            panic!("{kind:?}: {:?}", seen.result);
+        };
+        assert_eq!((failure.status, seen.asked), (Some(500), 3), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
+    for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
+        let ignoring = |caps: &[usize]| Paging {
+            ignores_offset: true,
+            caps: caps.to_vec(),
+            ..Paging::default()
+        };
+        for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
+            let asked = reads_whole(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
+            assert!(
+                asked < 60,
+                "{kind:?}: {asked} requests for {records} records"
+            );
+        }
+        // One instant holds more than a page.
+        let crowded = Server {
+            records: (0..150).map(|n| (7_000, n)).collect(),
+            ..regular(kind, 0, 1, ignoring(&[]))
+        };
+        let seen = read(&crowded, 100, 3_000, Duration::from_millis(1));
+        assert!(
+            matches!(seen.result, Err(FetchError::Circle(_))),
+            "{:?}",
+            seen.result
+        );
+    }
+}
+
+#[test]
+fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
+    for offset in [
+        OffsetFrom::Cursor(0),
+        OffsetFrom::Cursor(1),
+        OffsetFrom::Cursor(2),
+        OffsetFrom::Cursor(7),
+        OffsetFrom::Newest,
+        OffsetFrom::Both,
+    ] {
+        for requires_offset in [false, true] {
+            if requires_offset && offset == OffsetFrom::Both {
+                // Its own links lose events, and it gives no other way.
+                continue;
+            }
+            let paging = Paging {
+                offset,
+                requires_offset,
+                ..Paging::default()
+            };
+            for step in [100, 5_000] {
+                let server = regular(SourceKind::DatacenterAudit, 100, step, paging.clone());
+                reads_whole(&server, 7, 3_000);
+            }
+            // Issue 17: seven events.
+            reads_whole(
+                &regular(SourceKind::DatacenterAudit, 7, 5_000, paging),
+                3,
+                3_000,
+            );
+        }
+    }
+    let paging = Paging {
+        requires_offset: true,
+        ..Paging::default()
+    };
+    reads_whole(
+        &regular(SourceKind::DatacenterAudit, 100, 50, paging),
+        7,
+        3_000,
+    );
+}
+
+#[test]
+fn pages_that_overlap_are_not_taken_for_equal_records() {
+    for kind in KINDS {
+        for (overlap, records) in [(1, 1), (1, 2), (1, 12), (3, 2), (3, 12), (1, 100), (3, 100)] {
+            for step in [0, 5_000] {
+                let paging = Paging {
+                    overlap,
+                    ..Paging::default()
+                };
+                let server = regular(kind, records, step, paging);
+                let seen = read(&server, 10, 3_000, Duration::from_millis(1));
+                assert!(
+                    seen.ids.is_subset(&server.ids(&server.records)),
+                    "{server:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_records_on_two_pages_are_read_as_often_as_they_are() {
+    for kind in [SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit] {
+        // Each instant has three equal records, and pages of five part some of them.
+        let records = (0..40).map(|n| (n / 3 * 150, 0)).collect();
+        let server = Server {
+            records,
+            ..regular(kind, 0, 1, Paging::default())
+        };
+        reads_whole(&server, 5, 3_000);
+    }
+}
+
+/// The second page of this server begins with the last record of the first. In a run of equal ones that cannot be
+/// seen, however large the pages are: only a second page that begins with a new record shows the contrary.
+#[test]
+fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
+    for kind in [SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit] {
+        for (others, equal) in [(1, 15), (15, 1), (30, 12), (2, 30)] {
+            let records = (0..others).map(|n| (n * 10_000, 0)).collect::<Vec<_>>();
+            let last = others * 10_000;
+            let newest = (0..equal).map(|_| (last, 1));
+            let server = Server {
+                records: records.into_iter().chain(newest).collect(),
+                ..regular(
+                    kind,
+                    0,
+                    1,
+                    Paging {
+                        overlap: 1,
+                        ..Paging::default()
+                    },
+                )
+            };
+            let seen = read(&server, 10, 3_000, Duration::from_millis(1));
+            let ids = server.ids(&server.records);
+            assert!(seen.ids.is_subset(&ids), "{server:?}");
+            assert!(seen.result.is_err() || seen.ids == ids, "{server:?}");
+        }
+    }
+}
+
+fn pagings() -> impl Strategy<Value = Paging> {
+    let offset = prop_oneof![
+        Just(OffsetFrom::Nothing),
+        (0_usize..4).prop_map(OffsetFrom::Cursor),
+        Just(OffsetFrom::Newest),
+        Just(OffsetFrom::Both),
+    ];
+    (
+        prop::collection::vec(1_usize..40, 0..6),
+        prop::collection::vec(0_usize..30, 0..4),
+        prop::option::weighted(0.3, 1_usize..80),
+        prop::bool::weighted(0.15),
+        prop_oneof![4 => Just(0_usize), 1 => 1_usize..8],
+        any::<bool>(),
+        offset,
+    )
+        .prop_map(
+            |(caps, grows_at, fails_from, ignores_offset, overlap, has_links, offset)| Paging {
+                // A short page of such a server is all that there is: nothing tells it from a page that was cut.
+                caps: if ignores_offset { Vec::new() } else { caps },
+                grows_at,
+                fails_from,
+                ignores_offset,
+                overlap,
+                has_links,
+                offset,
+                requires_offset: false,
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn however_a_server_pages_each_record_is_read_once_or_the_run_says_so(
+        kind in prop::sample::select(&KINDS[..]),
+        gaps in prop::collection::vec((prop_oneof![3 => Just(0_i64), 2 => 0_i64..3, 5 => 0_i64..5_000_000], 0_u32..3), 0..200),
+        paging in pagings(),
+        page_size in prop_oneof![1_u32..30, Just(1_000)],
+        most in 1_usize..120,
+        is_slow in any::<bool>(),
+    ) {
+        let mut at = 0;
+        let records = gaps.iter().map(|(gap, content)| { at += gap; (at, *content) }).collect();
+        let server = Server { kind, records, paging };
+        let latency = Duration::from_millis(if is_slow { 300 } else { 1 });
+        let seen = read(&server, page_size, most, latency);
+        // Nothing that is not there, which a record written twice would be.
+        prop_assert!(seen.ids.is_subset(&server.arrived()), "written twice");
+        if seen.result.is_ok() {
+            prop_assert!(server.ids(&server.records).is_subset(&seen.ids), "lost");
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! Reads the pages of one time slice of a source that delivers newest first, until the slice is whole or
+//! must be cut.
+//!
+//! A page that is not empty never proves the end, unless the server says so: the largest page that a server gives
+//! is not documented. Where a server cannot be paged any further (it fails from some offset on, ignores offsets,
+//! or its cursor can be read in two ways), the slice is cut at the oldest record read, and what is older is read by
+//! its time. Only the records of one instant, which no cut parts, need a paging that works.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+
+use crate::http::client::Transport;
+use crate::http::failure::{Failure, FailureKind};
+use crate::model::time::{Timestamp, floor, format_millis};
+use crate::pipeline::collected::Collected;
+use crate::pipeline::fetch::FetchError;
+use crate::pipeline::packed::Packed;
+use crate::pipeline::paging_facts::{
+    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_of_one_page,
+};
+use crate::pipeline::parts::Span;
+use crate::pipeline::reader::Reader;
+use crate::pipeline::walk::Circle;
+use crate::source::{Identity, Page, Place};
+
+/// Times that a slice is read because the log changed beneath it, before the run ends there.
+pub const SLICE_READS: u32 = 4;
+
+/// An offset that no slice reaches: a server that gives records there ignores offsets.
+const FAR_OFFSET: u64 = 1_000_000;
+
+/// The pages of a slice.
+#[derive(Debug)]
+pub struct Read {
+    /// The pages, newest first.
+    pub pages: Vec<Packed>,
+    /// Where it begins that was cut off from a larger one.
+    pub since: Option<Timestamp>,
+    /// How many records it holds.
+    pub records: usize,
+    /// Whether the slice stood still meanwhile.
+    pub is_steady: bool,
+    /// What it said.
+    digest: u64,
+}
+
+/// What a slice turned out to hold.
+#[derive(Debug)]
+pub enum Found {
+    /// All of it.
+    Whole(Read),
+    /// More than fits.
+    TooMuch(Cut),
+}
+
+/// Where a slice is cut.
+#[derive(Debug)]
+pub struct Cut {
+    /// The instant.
+    pub at: Timestamp,
+    /// About as many records lie behind it.
+    pub newer: usize,
+    /// What lies from there on, where that is sure to be all.
+    pub newest: Option<Read>,
+}
+
+/// The reading of one slice.
+pub struct Reading<T> {
+    /// Asks for its pages.
+    pub reader: Arc<Reader<T>>,
+    /// What is known of the server's paging.
+    pub facts: Arc<PagingFacts>,
+    /// The slice.
+    pub span: Span,
+    /// Records that a slice may hold.
+    pub most: usize,
+    /// Nobody knows yet how dense the records lie.
+    pub is_probe: bool,
+}
+
+/// The pages of a slice so far.
+struct SoFar {
+    identity: Identity,
+    collected: Collected,
+    /// Records that a page may hold, where it is less than usual.
+    limit: Option<u32>,
+    pages: Vec<Packed>,
+    first_page: PageDigest,
+    is_second_page_new: bool,
+    /// Records served, repeats included: what an offset counts.
+    served: usize,
+    last: PageDigest,
+    /// The last page that held a new record.
+    last_new: PageDigest,
+}
+
+/// What one reading of a slice found.
+struct Once {
+    found: Found,
+    /// Records on its first page.
+    first_page: usize,
+    is_second_page_new: bool,
+    may_hold_equal_ones: bool,
+}
+
+/// The last readings of a slice that said the same.
+#[derive(Debug, Default)]
+struct SameReadings {
+    digest: Option<u64>,
+    /// The page sizes that were asked for.
+    limits: Vec<Option<u32>>,
+    is_second_page_new: bool,
+}
+
+impl SameReadings {
+    fn add(&mut self, digest: u64, limit: Option<u32>, is_second_page_new: bool) {
+        if self.digest != Some(digest) {
+            *self = SameReadings {
+                digest: Some(digest),
+                ..SameReadings::default()
+            };
+        }
+        self.limits.push(limit);
+        self.is_second_page_new |= is_second_page_new;
+    }
+
+    /// Whether they show that equal records on two pages are two. Of pages that overlap, the second begins with
+    /// a record of the first; and where pages begin elsewhere, their repeats stand elsewhere.
+    fn is_proof(&self) -> bool {
+        let first = self.limits.first();
+        self.is_second_page_new && self.limits.iter().any(|limit| Some(limit) != first)
+    }
+}
+
+/// What came of asking for the next page.
+enum NextPage {
+    Came(Place, Page, Bytes),
+    Stopped(PagingStop),
+}
+
+/// Why a slice cannot be paged any further.
+enum PagingStop {
+    Failed(Failure),
+    OffsetIgnored,
+    UnclearCursor,
+}
+
+impl<T: Transport> Reading<T> {
+    /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
+    /// may have slipped past: it is read again.
+    ///
+    /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
+    /// reads the same in smaller pages, and a reading shows that pages do not overlap.
+    pub async fn steady(&self) -> Result<Found, FetchError> {
+        let is_content = self.reader.source.identity() == Identity::Content;
+        let (mut limit, mut largest) = (None, 0);
+        let mut same = SameReadings::default();
+        let mut reads = 1;
+        loop {
+            let once = self.once(limit).await?;
+            let mut found = once.found;
+            let Found::Whole(read) = &mut found else {
+                return Ok(found);
+            };
+            same.add(read.digest, limit, once.is_second_page_new);
+            read.is_steady |= is_content && once.may_hold_equal_ones && same.is_proof();
+            if read.is_steady || reads == SLICE_READS {
+                return Ok(found);
+            }
+            reads += 1;
+            largest = largest.max(once.first_page);
+            // Pages of another size begin elsewhere: a half, a third, a quarter of the largest.
+            let smaller = u32::try_from(largest).map_or(0, |largest| largest / reads);
+            limit = Some(smaller).filter(|limit| is_content && *limit > 0);
+            tracing::info!("a record came twice while a span of time was read; reading it again");
+        }
+    }
+
+    /// Reads until the slice is whole, or is to be cut; at most `limit` records a page, where that is given.
+    async fn once(&self, limit: Option<u32>) -> Result<Once, FetchError> {
+        let source = &self.reader.source;
+        let mut so_far = SoFar::new(source.identity(), source.grain(), limit);
+        let mut next = Place::Start;
+        loop {
+            let (place, page, body) = match self.next_page(next, &so_far).await? {
+                NextPage::Came(place, page, body) => (place, page, body),
+                NextPage::Stopped(stop) => return self.stopped(so_far, stop),
+            };
+            let packed = Packed::new(place, &body, &self.reader.room);
+            let is_tail_again = so_far.add(packed, &page, &self.span)?;
+            next = match page.next {
+                Some(place) if !is_tail_again => place,
+                Some(_) | None => return Ok(so_far.whole()),
+            };
+            if so_far.collected.is_over(self.most_now(&so_far))
+                && let Some(at) = so_far.collected.cut(&self.span)?
+            {
+                return Ok(so_far.cut(at));
+            }
+        }
+    }
+
+    /// The page at `place`, if it can be had.
+    async fn next_page(&self, place: Place, so_far: &SoFar) -> Result<NextPage, FetchError> {
+        let is_first = place == Place::Start;
+        if !is_first && let Some(stop) = self.known_stop(&place, so_far) {
+            return Ok(NextPage::Stopped(stop));
+        }
+        let asked = match place {
+            Place::CursorOffset { cursor, offset } => {
+                self.page_after_cursor(cursor, offset, so_far).await
+            }
+            place => self.page_at(place, so_far.limit).await,
+        };
+        match asked {
+            Ok(NextPage::Came(place, page, _))
+                if self.is_ignored(&place, &page, so_far).await? =>
+            {
+                Ok(NextPage::Stopped(PagingStop::OffsetIgnored))
+            }
+            Ok(next) => Ok(next),
+            Err(failure) if is_first => Err(self.facts.original(failure).into()),
+            Err(failure) if is_of_one_page(failure.kind) => {
+                self.facts.note_failure(so_far.served, &failure);
+                Ok(NextPage::Stopped(PagingStop::Failed(failure)))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Why the page at `place` need not be asked for: another slice's was not to be had, and this one can be cut.
+    fn known_stop(&self, place: &Place, so_far: &SoFar) -> Option<PagingStop> {
+        let is_offset = matches!(place, Place::Offset(_));
+        if is_offset && self.facts.offsets() == OffsetUse::Ignored {
+            return Some(PagingStop::OffsetIgnored);
+        }
+        let failure = self.facts.failure_after(so_far.served)?;
+        let can_cut = matches!(so_far.collected.cut(&self.span), Ok(Some(_)));
+        can_cut.then_some(PagingStop::Failed(failure))
+    }
+
+    async fn page_at(&self, place: Place, limit: Option<u32>) -> Result<NextPage, Failure> {
+        let window = self.span.window();
+        let (page, body) = self.reader.page_of_at_most(&window, &place, limit).await?;
+        Ok(NextPage::Came(place, page, body))
+    }
+
+    /// The page after a cursor beside which the server named an offset. What that is counted from is
+    /// told from two pages, once; a zero is left out, unless the server refuses a cursor without it.
+    async fn page_after_cursor(
+        &self,
+        cursor: String,
+        offset: u64,
+        so_far: &SoFar,
+    ) -> Result<NextPage, Failure> {
+        let alone = Place::Cursor(cursor.clone());
+        let with_offset = Place::CursorOffset { cursor, offset };
+        match self.facts.cursor_use() {
+            Some(CursorUse::WithOffset) => return self.page_at(with_offset, so_far.limit).await,
+            Some(CursorUse::Alone) => return self.page_at(alone, so_far.limit).await,
+            Some(CursorUse::Unclear) if offset > 0 => {
+                return Ok(NextPage::Stopped(PagingStop::UnclearCursor));
+            }
+            Some(CursorUse::Unclear) | None => {}
+        }
+        let first = match self.page_at(alone, so_far.limit).await {
+            Err(refused) if is_refusal(&refused) => {
+                let page = self.page_at(with_offset, so_far.limit).await?;
+                self.facts.note_cursor_use(CursorUse::WithOffset);
+                return Ok(page);
+            }
+            first => first?,
+        };
+        if offset == 0 {
+            return Ok(first);
+        }
+        let second = match self.page_at(with_offset, so_far.limit).await {
+            Err(refused) if is_refusal(&refused) => {
+                self.facts.note_cursor_use(CursorUse::Alone);
+                return Ok(first);
+            }
+            second => second?,
+        };
+        let used = cursor_use(&so_far.last, offset, &first.digest(), &second.digest());
+        if let Some(used) = used {
+            self.facts.note_cursor_use(used);
+        }
+        Ok(match used {
+            // Not told yet: the cursor alone may repeat events, which is seen, but skips none.
+            None | Some(CursorUse::Alone) => first,
+            Some(CursorUse::WithOffset) => second,
+            Some(CursorUse::Unclear) => NextPage::Stopped(PagingStop::UnclearCursor),
+        })
+    }
+
+    /// Whether the page at `place` is the last one again because the server ignores offsets. Equal records may fill
+    /// two pages, and a cache may repeat one: a far offset tells.
+    async fn is_ignored(
+        &self,
+        place: &Place,
+        page: &Page,
+        so_far: &SoFar,
+    ) -> Result<bool, FetchError> {
+        let digest = PageDigest::of(&page.records);
+        let is_suspicious = matches!(place, Place::Offset(_))
+            && !digest.is_empty()
+            && digest == so_far.last
+            && self.facts.offsets() == OffsetUse::Unknown;
+        if !is_suspicious {
+            return Ok(false);
+        }
+        let window = self.span.window();
+        let far = Place::Offset(FAR_OFFSET);
+        let far = self
+            .reader
+            .page_of_at_most(&window, &far, so_far.limit)
+            .await;
+        let offsets = match far {
+            Ok((far, _)) if PageDigest::of(&far.records) == digest => OffsetUse::Ignored,
+            Ok(_) => OffsetUse::Obeyed,
+            Err(failure) if is_of_one_page(failure.kind) => OffsetUse::Obeyed,
+            Err(failure) => return Err(failure.into()),
+        };
+        self.facts.note_offsets(offsets);
+        Ok(offsets == OffsetUse::Ignored)
+    }
+
+    /// What is done with a slice that cannot be paged any further: it is cut, if that is possible.
+    fn stopped(&self, so_far: SoFar, stop: PagingStop) -> Result<Once, FetchError> {
+        let is_short = so_far.served < self.page_size();
+        let cut = match stop {
+            // No window helps, be it narrow.
+            PagingStop::OffsetIgnored if so_far.collected.ignores_dates() => Ok(None),
+            _ => so_far.collected.cut(&self.span),
+        };
+        match (stop, cut) {
+            (_, Ok(Some(at))) => Ok(so_far.cut(at)),
+            // No more can be asked for; and less came than was asked for.
+            (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
+            (_, Err(error)) => Err(error),
+            (PagingStop::OffsetIgnored, Ok(None)) => Err(Circle.into()),
+            (PagingStop::Failed(failure), Ok(None)) => Err(match self.instant() {
+                Some(at) => FetchError::Crowded {
+                    at,
+                    failure: Box::new(failure),
+                },
+                None => failure.into(),
+            }),
+            (PagingStop::UnclearCursor, Ok(None)) => {
+                let at = self
+                    .instant()
+                    .unwrap_or_else(|| format_millis(self.span.from));
+                Err(FetchError::UnclearPaging { at })
+            }
+        }
+    }
+
+    /// Records that a request asks for.
+    fn page_size(&self) -> usize {
+        usize::try_from(self.reader.source.page_size()).unwrap_or(usize::MAX)
+    }
+
+    /// The instant that the slice is, as the API's dates tell it; nothing where it is longer.
+    fn instant(&self) -> Option<String> {
+        let grain = self.reader.source.grain();
+        let whole = floor(self.span.from, grain);
+        (self.span.to <= whole + grain).then(|| match grain < TimeDelta::seconds(1) {
+            true => format!("the millisecond {}", format_millis(whole)),
+            false => format!("the second {}", whole.format("%Y-%m-%dT%H:%M:%SZ")),
+        })
+    }
+
+    /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
+    /// one there is most often nothing, and the next request says so.
+    fn most_now(&self, so_far: &SoFar) -> usize {
+        let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size();
+        match self.is_probe && !is_short && self.reader.is_slow() {
+            true => 0,
+            false => self.most,
+        }
+    }
+}
+
+impl NextPage {
+    fn digest(&self) -> PageDigest {
+        match self {
+            NextPage::Came(_, page, _) => PageDigest::of(&page.records),
+            NextPage::Stopped(_) => PageDigest::default(),
+        }
+    }
+}
+
+impl SoFar {
+    fn new(identity: Identity, grain: TimeDelta, limit: Option<u32>) -> SoFar {
+        SoFar {
+            identity,
+            collected: Collected::new(identity, grain),
+            limit,
+            pages: Vec::new(),
+            first_page: PageDigest::default(),
+            is_second_page_new: false,
+            served: 0,
+            last: PageDigest::default(),
+            last_new: PageDigest::default(),
+        }
+    }
+
+    /// Takes the next page. Returns whether it only ends like the slice: the log has grown, and its last records come
+    /// again at the next offset. Equal records without an id may do so as well: these must come page after page.
+    fn add(&mut self, packed: Packed, page: &Page, span: &Span) -> Result<bool, Circle> {
+        let known = self.collected.records;
+        let is_offset = matches!(packed.place, Place::Offset(_));
+        self.last = PageDigest::of(&page.records);
+        match self.pages.len() {
+            0 => self.first_page = self.last.clone(),
+            1 => self.is_second_page_new = self.last.begins_anew(&self.first_page),
+            _ => {}
+        }
+        self.pages.push(packed);
+        self.served = self.served.saturating_add(page.records.len());
+        let added = self.collected.add(&page.records, span);
+        let is_new = self.collected.records > known;
+        let is_repeated = added.is_err() || (self.identity == Identity::Own && !is_new);
+        if is_offset && is_repeated && self.last.ends_like(&self.last_new) {
+            self.collected.leave_open();
+            return Ok(true);
+        }
+        added?;
+        if is_new {
+            self.last_new = self.last.clone();
+        }
+        Ok(false)
+    }
+
+    fn whole(self) -> Once {
+        self.found(|so_far| Found::Whole(so_far.read(None)))
+    }
+
+    fn cut(self, at: Timestamp) -> Once {
+        self.found(|so_far| {
+            let newer = so_far.collected.records;
+            let is_all = so_far.collected.holds_all_since(at);
+            let newest = is_all.then(|| so_far.read(Some(at)));
+            Found::TooMuch(Cut { at, newer, newest })
+        })
+    }
+
+    fn found(self, found: impl FnOnce(SoFar) -> Found) -> Once {
+        Once {
+            first_page: self.first_page.len(),
+            is_second_page_new: self.is_second_page_new,
+            may_hold_equal_ones: self.collected.may_hold_equal_ones(),
+            found: found(self),
+        }
+    }
+
+    fn read(self, since: Option<Timestamp>) -> Read {
+        Read {
+            pages: self.pages,
+            since,
+            records: self.collected.records,
+            is_steady: self.collected.is_steady(),
+            digest: self.collected.digest(),
+        }
+    }
+}
+
+/// Whether the server refused a request for the parameters that it has, or lacks.
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::BadRequest | FailureKind::NotFound
+    )
+}

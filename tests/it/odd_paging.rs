@@ -1,0 +1,213 @@
+//! Servers of newest-first sources that page in another way than documented: each event is written once, or the run
+//! says what is missing.
+
+use std::collections::HashSet;
+
+use atlaudit::sandbox::{Api, ApiQuirk, DataOptions, Options};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::support::{Run, Site, small, whole};
+
+const SOURCES: [(&str, Api); 3] = [
+    ("acme-jira", Api::JiraAudit),
+    ("acme-confluence", Api::ConfluenceAudit),
+    ("acme-dc", Api::DatacenterAudit),
+];
+
+/// A site whose APIs hold so many records each, into files; a failure is tried again for a second.
+fn site(records: usize) -> Site {
+    let options = Options {
+        data: DataOptions {
+            org_events: 0,
+            jira_records: records,
+            confluence_records: records,
+            datacenter_events: records,
+            ..DataOptions::default()
+        },
+        ..small(0, 0)
+    };
+    let mut site = Site::new(options).with_all_sources();
+    site.set_output("path", "{source}");
+    for (source, _) in SOURCES {
+        site.set(source, "retry_for", "1s");
+    }
+    site
+}
+
+fn play(site: &Site, quirk: &str) {
+    let quirk = ApiQuirk::find(quirk).unwrap();
+    site.control
+        .set_behaviour(|behaviour| quirk.apply(behaviour));
+}
+
+/// Pulls `source` twice, with new records between, and its file holds each record once.
+fn is_read_whole(site: &Site, what: &str, source: &str) {
+    for _ in 0..2 {
+        site.ok(&["pull", source]);
+        whole(what, site, source, &site.read(source));
+        site.control.add_jira_records(30);
+        site.control.add_confluence_records(30);
+        site.control.add_datacenter_events(30);
+    }
+}
+
+#[test]
+fn short_pages_of_an_odd_size_are_no_end() {
+    for (quirk, source) in [
+        ("jira-short-pages", "acme-jira"),
+        ("confluence-short-pages", "acme-confluence"),
+        ("confluence-opaque-cursor", "acme-confluence"),
+    ] {
+        let mut site = site(350);
+        if quirk == "confluence-opaque-cursor" {
+            site.set(source, "page_size", 60);
+        }
+        play(&site, quirk);
+        is_read_whole(&site, quirk, source);
+    }
+}
+
+#[test]
+fn an_idle_pull_costs_at_most_two_requests() {
+    let site = site(200);
+    site.control.add_jira_records(3);
+    site.control.add_confluence_records(3);
+    site.control.add_datacenter_events(3);
+    for (source, api) in SOURCES {
+        site.ok(&["pull", source]);
+        site.control.forget_requests();
+        site.ok(&["pull", source]);
+        let asked = site.control.request_count(api);
+        assert!(asked <= 2, "{source}: {asked}");
+        assert_eq!(site.control.requests().len(), asked, "{source}");
+    }
+}
+
+#[test]
+fn a_server_that_ignores_offsets_is_read_whole() {
+    for (quirk, source) in [
+        ("jira-offset-ignored", "acme-jira"),
+        ("confluence-offset-ignored", "acme-confluence"),
+    ] {
+        for page_size in [1000, 50] {
+            let mut site = site(350);
+            site.set(source, "page_size", page_size);
+            play(&site, quirk);
+            is_read_whole(&site, quirk, source);
+        }
+    }
+}
+
+#[test]
+fn pages_that_fail_from_an_offset_on_are_read_by_narrower_windows() {
+    for (quirk, (source, api)) in [
+        "jira-offset-fails",
+        "confluence-offset-fails",
+        "datacenter-offset-fails",
+    ]
+    .into_iter()
+    .zip(SOURCES)
+    {
+        let site = site(3_500);
+        play(&site, quirk);
+        site.ok(&["pull", source]);
+        whole(quirk, &site, source, &site.read(source));
+        let asked = site.control.requests();
+        let failed = asked.iter().filter(|asked| asked.status == 500);
+        // Of one page, tried again for a second, and of no other page after that.
+        let pages: HashSet<_> = failed.map(|asked| &asked.query).collect();
+        assert!(pages.len() <= 1, "{quirk}: {pages:?}");
+        assert!(site.control.request_count(api) < 40, "{quirk}");
+    }
+}
+
+#[test]
+fn a_millisecond_that_cannot_be_paged_through_is_named() {
+    let mut site = site(0);
+    site.set("acme-jira", "page_size", 10);
+    site.control
+        .set_behaviour(|behaviour| behaviour.jira_fails_from = Some(30));
+    let at = Utc::now() - TimeDelta::hours(1);
+    add_jira(&site, 0..5, at - TimeDelta::minutes(1));
+    add_jira(&site, 5..50, at);
+    add_jira(&site, 50..60, at + TimeDelta::minutes(1));
+    for _ in 0..2 {
+        let run = site.run(&["pull", "acme-jira"]);
+        assert_eq!(run.code, 3, "{}", run.stderr);
+        let named = at
+            .format("the millisecond %Y-%m-%dT%H:%M:%S%.3fZ")
+            .to_string();
+        for word in [named.as_str(), "500", "page_size"] {
+            assert!(run.stderr.contains(word), "`{word}` in: {}", run.stderr);
+        }
+        // What is older is written.
+        assert_eq!(site.read("acme-jira").ids().len(), 5);
+    }
+    site.set("acme-jira", "page_size", 100);
+    site.ok(&["pull", "acme-jira"]);
+    whole("larger pages", &site, "acme-jira", &site.read("acme-jira"));
+}
+
+fn add_jira(site: &Site, ids: std::ops::Range<u32>, at: DateTime<Utc>) {
+    let created = at.format("%Y-%m-%dT%H:%M:%S%.3f+0000");
+    for id in ids {
+        let text = format!(r#"{{"id":{id},"summary":"User created","created":"{created}"}}"#);
+        site.control.add_jira_record_json(text, at);
+    }
+}
+
+/// Seven events of Data Center, one a minute, in pages of three: a reading of `nextPageOffset` repeated two of them.
+fn seven_events(quirk: &str) -> (Site, Run) {
+    let mut site = site(0);
+    site.set("acme-dc", "page_size", 3);
+    play(&site, quirk);
+    let now = Utc::now() - TimeDelta::hours(1);
+    for n in 0..7 {
+        let at = now + TimeDelta::minutes(n);
+        let time = at.format("%Y-%m-%dT%H:%M:%S%.3fZ");
+        let text = format!(r#"{{"timestamp":"{time}","type":{{"action":"Change {n}"}}}}"#);
+        site.control.add_datacenter_event_json(text, at);
+    }
+    let run = site.run(&["pull", "acme-dc"]);
+    (site, run)
+}
+
+const DATACENTER_READINGS: [&str; 4] = [
+    "datacenter-offset-from-cursor",
+    "datacenter-offset-from-newest",
+    "datacenter-offset-skips",
+    "datacenter-offset-required",
+];
+
+#[test]
+fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
+    for quirk in DATACENTER_READINGS {
+        let (site, run) = seven_events(quirk);
+        assert_eq!(run.code, 0, "{quirk}: {}", run.stderr);
+        whole(quirk, &site, "acme-dc", &site.read("acme-dc"));
+        let mut site = self::site(300);
+        site.set("acme-dc", "page_size", 20);
+        play(&site, quirk);
+        is_read_whole(&site, quirk, "acme-dc");
+    }
+}
+
+#[test]
+fn an_export_from_such_a_server_can_be_verified() {
+    for (quirk, source) in [
+        ("jira-short-pages", "acme-jira"),
+        ("jira-offset-fails", "acme-jira"),
+        ("confluence-offset-ignored", "acme-confluence"),
+        ("datacenter-offset-from-cursor", "acme-dc"),
+    ] {
+        let mut site = site(1_500);
+        site.set(source, "page_size", 100);
+        play(&site, quirk);
+        site.control.set_behaviour(|behaviour| {
+            behaviour.jira_fails_from = behaviour.jira_fails_from.and(Some(300))
+        });
+        let window = ["--since", "40d", "--output", "case"];
+        site.ok(&[&["export", source], &window[..]].concat());
+        site.ok(&["verify", "case"]);
+    }
+}
