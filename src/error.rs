@@ -353,7 +353,7 @@ impl From<StateError> for AppError {
                 "the file was left as it is; restore it from a backup, or begin the export once more in another folder"
             }
             StateError::Io { .. } if is_of_export => {
-                "check that this user may write there and that the disk is not full; the same command goes on with the export"
+                "check that this user may write there and that the disk is not full; run the same command again to resume the export"
             }
             StateError::Damaged { .. } => {
                 "the file was left as it is; restore it from a backup, or move it away to begin again with `initial_lookback`"

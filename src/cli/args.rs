@@ -45,14 +45,14 @@ pub struct GlobalArgs {
     /// Folder of checkpoints and locks [default: $XDG_STATE_HOME/atlaudit]
     #[arg(long, global = true, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// Say more; twice for everything
+    /// More detail (-vv: debug)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but errors and warnings
+    /// Only print errors and warnings
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Form of messages on stderr [default: text]
-    #[arg(long, global = true, value_name = "FORM", value_parser = values::one_of::<LogFormat>(&["text", "json"]))]
+    /// Format of messages on stderr [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = values::one_of::<LogFormat>(&["text", "json"]))]
     pub log_format: Option<LogFormat>,
     /// When to colour messages [default: auto]
     #[arg(long, global = true, value_name = "WHEN", value_parser = values::one_of::<Color>(&["auto", "always", "never"]))]
@@ -64,19 +64,19 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Collect everything since the last pull
     Pull(PullArgs),
-    /// Pull again and again, until it is stopped
+    /// Pull continuously
     Follow(FollowArgs),
-    /// Write a span of time, and every answer that tells of it, into a folder that proves itself
+    /// Export a time range with every API response to a folder that can be verified offline
     Export(ExportArgs),
     /// Test each source end to end, step by step
     Check(CheckArgs),
     /// Show how far each source has been read, and how its last run ended
     Status(StatusArgs),
-    /// Write lines kept earlier once more, in another form
+    /// Convert saved events to another format
     Convert(ConvertArgs),
     /// Check that an export is complete and unchanged
     Verify(VerifyArgs),
-    /// Keep, show and remove credentials
+    /// Store, show and remove credentials
     Auth {
         /// What to do with them.
         #[command(subcommand)]
@@ -104,9 +104,9 @@ pub enum Command {
 /// `auth ...`
 #[derive(Debug, Subcommand)]
 pub enum AuthCommand {
-    /// Ask for a key, test it, store it in the OS keyring or in a file
+    /// Read a key, test it, store it in the OS keyring or in a file
     Login(Box<LoginArgs>),
-    /// Show where each source's credential comes from, whether it answers, how old it is and when it expires
+    /// Show where each source's credential comes from, whether it works, how old it is and when it expires
     Status,
     /// Remove a source's key from the OS keyring, or from its file
     Logout {
@@ -122,31 +122,31 @@ pub struct PullArgs {
     /// Sources to pull [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// Start of a one-off window, inclusive [default with --until: `initial_lookback` before it]
+    /// Start of a one-off time range, inclusive [default with --until: `initial_lookback` before it]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub since: Option<TypedTime>,
-    /// End of a one-off window, exclusive [default: now]
+    /// End of a one-off time range, exclusive [default: now]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
-    /// Form of the lines: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    /// Output format: normalized, raw, ecs or ocsf
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it
+    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
     pub compression: Option<Compression>,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_events: Option<u64>,
-    /// Print the plan and ask nothing of the network
+    /// Show what would be done, without network access
     #[arg(long)]
     pub dry_run: bool,
     /// Write a machine-readable report of the run; - is stdout, when events go to files
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Write figures as Prometheus text, for the node exporter's textfile collector
+    /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE", conflicts_with_all = ["since", "until", "dry_run"])]
     pub metrics_file: Option<PathBuf>,
 }
@@ -157,19 +157,19 @@ pub struct FollowArgs {
     /// Sources to pull [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// The wait between the end of a pull and the next one
-    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = values::checked(field::some_duration))]
+    /// Wait between the end of a pull and the next one
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(field::some_duration))]
     pub every: Duration,
-    /// Form of the lines: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    /// Output format: normalized, raw, ecs or ocsf
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it
+    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
     #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
     pub compression: Option<Compression>,
-    /// Write figures as Prometheus text, for the node exporter's textfile collector
+    /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
 }
@@ -180,19 +180,19 @@ pub struct ExportArgs {
     /// Sources to export
     #[arg(value_name = "NAME", required = true, value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// Start of the window, inclusive
+    /// Start of the time range, inclusive
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub since: TypedTime,
-    /// End of the window, exclusive [default: the start of the first run]
+    /// End of the time range, exclusive [default: the start of the first run]
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
-    /// The folder to make, or an unfinished export of the same request to go on with
+    /// Folder to create, or an unfinished export of the same request to resume
     #[arg(long, short, value_name = "DIR", value_parser = values::checked(field::path))]
     pub output: PathBuf,
-    /// Keep the body of every answer, as it was received
+    /// Keep the body of every response, as it was received
     #[arg(long)]
     pub keep_bodies: bool,
-    /// Sign it with the minisign key in this file; its password is asked for, or in ATLAUDIT_SIGN_PASSWORD
+    /// Sign it with the minisign key in this file; its password is read from the terminal or ATLAUDIT_SIGN_PASSWORD
     #[arg(long, value_name = "KEYFILE", value_parser = values::checked(field::path))]
     pub sign: Option<PathBuf>,
 }
@@ -203,7 +203,7 @@ pub struct CheckArgs {
     /// Sources to check [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// One JSON object a source, on standard output
+    /// Print one JSON object for each source
     #[arg(long)]
     pub json: bool,
 }
@@ -214,11 +214,11 @@ pub struct StatusArgs {
     /// Sources to show [default: all]
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
-    /// One JSON object a source, on standard output
+    /// Print one JSON object for each source
     #[arg(long)]
     pub json: bool,
-    /// End with 3 when a source is further behind than this, for a monitor
-    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::some_duration))]
+    /// Exit with code 3 if a source is behind by more than this, for monitoring
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::some_duration))]
     pub max_lag: Option<Duration>,
 }
 
@@ -228,19 +228,19 @@ pub struct ConvertArgs {
     /// Files to read, one after the other; - is stdin [default: -]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Form of the new lines: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
-    /// Where to write: - is stdout; or a file that is not there yet, with %Y %m %d %H (UTC) [default: -]
+    /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC) [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
-    /// Compression: none, gzip or zstd; the name gets .gz or .zst when it lacks it [default: none]
+    /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing [default: none]
     #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
     pub compression: Option<Compression>,
     /// The configured source that raw lines were pulled from: its name, type, org_id and site
     #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub source: Option<SourceName>,
-    /// Type of raw lines: org-events, jira-audit, ... [default: told by their shape]
+    /// Type of raw lines: org-events, jira-audit, ... [default: detected]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
@@ -260,10 +260,10 @@ pub struct VerifyArgs {
     /// The minisign public key to check the signature with: its file, or the key itself
     #[arg(long, value_name = "FILE|KEY")]
     pub public_key: Option<String>,
-    /// Then read the window of its sources again, or of this one, and name events that appeared or vanished since
+    /// Also read the time range again from all sources (or NAME), and list events added or removed since
     #[arg(long, value_name = "NAME", num_args = 0..=1, value_parser = values::text(str::parse::<SourceName>))]
     pub against_source: Option<Option<SourceName>>,
-    /// One JSON object of all that was found, on standard output
+    /// Print one JSON object with all findings
     #[arg(long)]
     pub json: bool,
 }
@@ -271,25 +271,25 @@ pub struct VerifyArgs {
 /// `auth login`
 #[derive(Debug, ClapArgs)]
 pub struct LoginArgs {
-    /// The source; it is added to the configuration file when it is not there
+    /// The source; added to the configuration file if it is missing
     #[arg(value_parser = values::text(str::parse::<SourceName>))]
     pub name: SourceName,
-    /// Read the key from stdin instead of asking for it
+    /// Read the key from stdin instead of the terminal
     #[arg(long)]
     pub with_key: bool,
     /// Where to store the key: keyring, or file:PATH [default: as configured, else keyring]
     #[arg(long, value_name = "PLACE")]
     pub store: Option<String>,
-    /// Keep the key also where it cannot be tested now
+    /// Store the key even if it cannot be tested now
     #[arg(long)]
     pub untested: bool,
-    /// The day the key expires, where Atlassian does not tell
+    /// The day the key expires, if Atlassian does not report it
     #[arg(long, value_name = "DATE", value_parser = values::checked(field::date))]
     pub expires_on: Option<NaiveDate>,
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
     #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
     pub kind: Option<SourceKind>,
-    /// The organization's id, as in https://admin.atlassian.com/o/ID
+    /// Organization id, as in https://admin.atlassian.com/o/ID
     #[arg(long, value_name = "ID", value_parser = values::checked(field::org_uuid))]
     pub org_id: Option<String>,
     /// The Jira or Confluence site, such as acme.atlassian.net
@@ -298,13 +298,13 @@ pub struct LoginArgs {
     /// The account that owns the API token (Jira, Confluence)
     #[arg(long, value_name = "ADDRESS", value_parser = values::checked(field::email))]
     pub email: Option<String>,
-    /// Ask through Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
+    /// Use Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
     #[arg(long)]
     pub gateway: bool,
-    /// The account of a password (Data Center); a personal access token needs none
+    /// User name for a password (Data Center); not needed for a personal access token
     #[arg(long, value_name = "NAME", value_parser = values::checked(field::username))]
     pub username: Option<String>,
-    /// The server of a Data Center; else another than Atlassian's: a test, a proxy, the government cloud
+    /// URL of a Data Center; or of a test server, a proxy, the government cloud
     #[arg(long, value_name = "URL", value_parser = values::checked(field::base_url))]
     pub base_url: Option<Url>,
 }
@@ -312,8 +312,8 @@ pub struct LoginArgs {
 /// `demo`
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
-    /// Form of the lines: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORM", value_parser = values::checked(words::format))]
+    /// Output format: normalized, raw, ecs or ocsf [default: normalized]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
     pub format: Option<Format>,
 }
 
@@ -335,23 +335,23 @@ pub struct SandboxArgs {
     /// Data Center events to serve
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub datacenter_events: usize,
-    /// What the made-up data grow from: same seed, same data
+    /// Seed of the generated data: same seed, same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
     /// Answer 429 to more than N requests a minute on a path
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_limit: Option<u32>,
-    /// Wait before each page, such as 300ms or 3s
-    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    /// Delay before each page, such as 300ms or 3s
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
     pub latency: Option<Duration>,
     /// The same for organization events only
-    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
     pub org_latency: Option<Duration>,
     /// The same for Jira records only
-    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
     pub jira_latency: Option<Duration>,
-    /// Add an event to each API every so often, such as 10s
-    #[arg(long, value_name = "SPAN", value_parser = values::checked(field::some_duration))]
+    /// Interval at which each API gets a new event, such as 10s
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::some_duration))]
     pub new_event_every: Option<Duration>,
     /// Play another reading of an API; may be given several times
     #[arg(long, value_name = "NAME", value_parser = values::quirk())]

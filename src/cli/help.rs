@@ -1,4 +1,4 @@
-//! Owns what a command's help says beside its flags: examples first, then how to call it, then what is worth knowing.
+//! The help of each command beyond its flags: examples first, then usage, then notes.
 
 use clap::{Command, CommandFactory as _};
 
@@ -20,19 +20,19 @@ const WORDS: &[Words] = &[
         path: &[],
         examples: "\
   atlaudit demo                            see it work, without an account
-  atlaudit auth login acme                 keep an organization's API key in the OS keyring
+  atlaudit auth login acme                 store an organization's API key in the OS keyring
   atlaudit check                           test every source, step by step
   atlaudit pull --since 7d | jq .action    the last seven days, without moving a checkpoint
   atlaudit pull -o '{source}.jsonl'        everything since the last pull, into files
   atlaudit export acme --since 7d -o x     the same as evidence, in a new folder
-  atlaudit convert --format ecs x.jsonl    kept lines in another form",
+  atlaudit convert --format ecs x.jsonl    saved events in another format",
         more: "\
 Exit codes:
   0  done
   1  unexpected failure (a bug)
   2  usage
-  3  incomplete: some source could not be read to its end (run again to go
-     on), or some line to convert
+  3  incomplete: a source could not be read to its end (run again to
+     continue), or a line could not be converted
   4  credentials: missing, refused, expired, or lacking a permission
   5  rate-limited past the longest wait allowed
   6  configuration
@@ -48,15 +48,15 @@ Exit codes:
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run",
         more: "\
-Without --since and --until a pull goes on where the last one ended. Typed at
+Without --since and --until a pull continues where the last one ended. Typed at
 a terminal without an output, it only shows what it would read, and exits with
-code 2: what was printed would be marked as read. `--output -` prints it.
+code 2: printed events would be marked as read. `--output -` prints them.
 
-With --since or --until it is a one-off window (since <= time < until) that
-neither reads nor moves a checkpoint; --until must not be in the future. It is
+With --since or --until it reads a one-off time range (since <= time < until),
+which never touches the checkpoint; --until must not be in the future. It is
 written to standard output, uncompressed, unless --output names a file that no
 checkpoint uses. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
-midnight UTC) or a span back (36h, 7d; M is 30 days, y is 365).",
+midnight UTC) or a duration ago (36h, 7d; M is 30 days, y is 365).",
     },
     Words {
         path: &["follow"],
@@ -65,10 +65,10 @@ midnight UTC) or a span back (36h, 7d; M is 30 days, y is 365).",
   atlaudit follow acme --every 30s | vector --config vector.toml
   atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file atlaudit.prom",
         more: "\
-A source that fails is tried again with the next pull; what goes on failing is
-told once an hour. SIGINT and SIGTERM end it after the current commit, with 0.
-SIGHUP reads the configuration again. Under systemd it tells when it is ready,
-what it does, and, to the watchdog, that it gets on.",
+A source that fails is retried with the next pull; a failure that persists is
+repeated once an hour. SIGINT and SIGTERM end it after the current commit, with
+exit code 0. SIGHUP reloads the configuration. Supports sd_notify: READY,
+STATUS, and WATCHDOG while pulls make progress.",
     },
     Words {
         path: &["export"],
@@ -77,19 +77,19 @@ what it does, and, to the watchdog, that it gets on.",
   atlaudit export acme acme-jira --since 2026-11-01 --until 2026-11-08 --output week --keep-bodies
   atlaudit export acme --since 7d --output evidence --sign minisign.key",
         more: "\
-The folder gets the events, a line for each request with its answer, and a
-manifest: what was asked, what was read, what was not, and a hash of every
-file. `atlaudit verify DIR` checks all of it, and `sha256sum -c SHA256SUMS`
-the files. Its README.txt explains it to whoever has only the folder.
+The folder contains the events, a line for each request and response, and a
+manifest: what was requested, what was read, what was not, and a hash of every
+file. `atlaudit verify DIR` checks all of it, `sha256sum -c SHA256SUMS` the
+files. Its README.txt explains the folder to a recipient.
 
-An export reads and moves no checkpoint of pull. The same command goes on with
-one that was interrupted: `--since 7d` then means the seven days before its
-first run. What could not be read is a gap in the manifest, the exit code is
-3, and the same command tries it again.
+An export never touches the checkpoints of pull. Run the same command again to
+resume an interrupted export: `--since 7d` then means the seven days before its
+first run. What could not be read is a gap in the manifest; the exit code is 3,
+and the same command retries it.
 
-A window holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z), a
-date (2026-11-01, midnight UTC) or a span back (36h, 7d; M is 30 days, y is
-365).",
+A time range holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z),
+a date (2026-11-01, midnight UTC) or a duration ago (36h, 7d; M is 30 days, y
+is 365).",
     },
     Words {
         path: &["check"],
@@ -97,10 +97,10 @@ date (2026-11-01, midnight UTC) or a span back (36h, 7d; M is 30 days, y is
   atlaudit check
   atlaudit check acme --json | jq '.steps[] | select(.state != \"ok\")'",
         more: "\
-Each step stands on its line with its time: configuration, credential, DNS,
-connection, TLS, answer, authorised, permitted, a page, the newest event, the
-clocks, the limit, the key's end, state, output. The first one that fails ends
-with its cause and what to do. Nothing is written or remembered.",
+Prints each step with its duration: configuration, credential, DNS, connection,
+TLS, response, authorised, permitted, a page, the newest event, clocks, rate
+limit, the key's expiry, state, output. The first step that fails shows the
+cause and what to do. Nothing is written or stored.",
     },
     Words {
         path: &["status"],
@@ -109,10 +109,11 @@ with its cause and what to do. Nothing is written or remembered.",
   atlaudit status --json | jq 'select(.failures_in_a_row > 0)'
   atlaudit status --max-lag 2h > /dev/null",
         more: "\
-It reads what the last runs left behind, asks nothing of the network and holds
-nobody up. It ends with 0, also where the last run of a source failed; with 7
-where a state cannot be read; with --max-lag, with 3 where a source is not
-read up to so long ago, whatever the reason.",
+Reads only the state folder, without network access, and does not block a
+running pull. READ UP TO is the time up to which everything was read, QUIET FOR
+the time since the newest event. Exits with code 0 even if the last run of a
+source failed; 7 if a state file cannot be read; with --max-lag, 3 if a source
+is behind by more than that, whatever the reason.",
     },
     Words {
         path: &["convert"],
@@ -122,11 +123,11 @@ read up to so long ago, whatever the reason.",
   zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'",
         more: "\
 Each line is a normalized event or a raw record; files may be plain, gzip or
-zstd, whatever their names. A normalized event keeps its id, its source and
-its observed_time; everything else is read from its raw object anew. A raw
-record does not say where it comes from: --source does, or --type, --org-id
-and --site. A line that cannot be read is told with its number, the others go
-on, and the exit code is 3.",
+zstd, whatever their names. A normalized event keeps its id, source and
+observed_time; everything else is recomputed from its raw object. A raw record
+does not say where it comes from: use --source, or --type, --org-id and --site.
+A line that cannot be read is reported with its number, the others are
+converted, and the exit code is 3.",
     },
     Words {
         path: &["verify"],
@@ -136,27 +137,27 @@ on, and the exit code is 3.",
   atlaudit verify incident-42 --json | jq -r '.differences[].file'
   atlaudit verify incident-42 --against-source acme",
         more: "\
-It reads every file of an export again, without the network, and computes all
-that can be computed: hashes, lines, chains, order, ids, times, counts,
-windows, bodies, README.txt, report.html and, with --public-key, the signature.
+Reads every file of an export, without the network, and recomputes everything
+that can be computed: hashes, lines, chains, order, ids, times, counts, time
+ranges, bodies, README.txt, report.html and, with --public-key, the signature.
 Each difference is a line on standard error that names the file; the exit code
 is 9 then. An export that says it is incomplete verifies, with a warning. A
-folder that is no export is an error of usage.
+folder that is not an export is a usage error (exit code 2).
 
 With --json, `ok` is the result of all of it: no difference in the export and,
 with --against-source, every source could be read and shows none.
 
-Without --public-key SHA256SUMS.minisig is not checked, only told of: of all
-files it is the one that could then be changed unseen.
+Without --public-key the signature is not checked.
 
-Whoever changes an event and makes anew all that follows from it has made
-another export, sound in itself. Only a signature tells the two apart, or the
-SHA-256 of SHA256SUMS, if it was noted when the export was made: `export` and
-`verify` print it. The public key must not come with the export.
+Someone who changes an event and recreates everything that depends on it has a
+different export that is consistent in itself. Only a signature shows the
+difference, or the SHA-256 of SHA256SUMS if it was noted when the export was
+created: `export` and `verify` print it. Get the public key from another place
+than the export.
 
---against-source reads the same window again, with the configured keys, into
-a folder that is gone afterwards. It names each event that appeared, vanished
-or was changed at the source since; the exit code is 9 then.",
+--against-source reads the same time range again, with the configured keys,
+into a temporary folder. It lists each event that appeared, vanished or changed
+at the source since; the exit code is 9 then.",
     },
     Words {
         path: &["auth"],
@@ -174,17 +175,16 @@ or was changed at the source since; the exit code is 9 then.",
   atlaudit auth login acme --store file:~/.config/atlaudit/keys/acme
   pass show atlassian/acme | atlaudit auth login acme --with-key",
         more: "\
-Whatever is missing is asked for on a terminal; without one the flags say it
-all. The key is tested before it is stored, and the old key stays until the
-new one works. A key that the server refuses is asked for again, up to three
-times in all.
+Missing values are requested on a terminal; without a terminal, use the flags.
+The key is tested before it is stored, and the old key stays until the new one
+works. If the server refuses a key, you can enter another, three times in all.
 
 --store file:PATH writes the key to a file that only this user can read (0600,
 in a folder 0700 that is created if it is missing) and sets `credential` in the
 configuration: for servers without a keyring, and for cron. `~/` is replaced
 by the home folder. Later logins of the source need no --store.
-A link, a file that holds something else, the configuration file and the state
-folder are refused.",
+A link, a file with other content, the configuration file and the state folder
+are refused.",
     },
     Words {
         path: &["auth", "status"],
@@ -192,8 +192,8 @@ folder are refused.",
   atlaudit auth status
   atlaudit -q auth status > /dev/null      only what is wrong, and an exit code",
         more: "\
-Each source is asked for one page. A key that ends within 30 days, or was kept
-more than six months ago, is warned of.",
+Requests one page of each source. Warns of a key that expires within 30 days or
+was stored more than six months ago.",
     },
     Words {
         path: &["auth", "logout"],
@@ -214,10 +214,10 @@ it holds a key and nothing else.",
     Words {
         path: &["sandbox"],
         examples: "\
-  atlaudit sandbox > sandbox.toml          serve, and print a configuration of it
+  atlaudit sandbox > sandbox.toml          serve, and print a configuration for it
   atlaudit --config sandbox.toml pull      in another terminal
   atlaudit sandbox --quirk org-null-at-end > sandbox.toml",
-        more: "It ends with SIGINT or SIGTERM.",
+        more: "Stops on SIGINT or SIGTERM.",
     },
     Words {
         path: &["schema"],
@@ -245,14 +245,14 @@ it holds a key and nothing else.",
 /// The definition of the command line, with all that its help says.
 pub fn command() -> Command {
     let mut command = WORDS.iter().fold(Args::command(), |command, words| {
-        at(command, words.path, &|command| told(command, words))
+        at(command, words.path, &|command| with_words(command, words))
     });
     // What clap adds by itself (`help`) must be there before anything is generated from it.
     command.build();
     command
 }
 
-fn told(command: Command, words: &Words) -> Command {
+fn with_words(command: Command, words: &Words) -> Command {
     command
         .help_template(TEMPLATE)
         .before_help(format!("Examples:\n  {}", words.examples.trim_start()))

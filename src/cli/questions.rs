@@ -68,8 +68,7 @@ fn kind_of(answer: &str) -> Result<SourceKind, Refusal> {
 
 fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
     if typed.org_id.is_none() {
-        let question =
-            "Organization id, as in https://admin.atlassian.com/o/ID (empty: ask the key itself): ";
+        let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
         typed.org_id = ask::optional(person, question, field::org_uuid)?;
     }
     Ok(())
@@ -84,11 +83,11 @@ fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Resu
         )?);
     }
     if typed.email.is_none() {
-        let question = "E-mail address of the token's account (empty: the token is sent alone): ";
+        let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
         typed.email = ask::optional(person, question, field::email)?;
     }
     if asks_all && !typed.gateway {
-        let question = "Is it a token with scopes, or a service account's? [y/N] ";
+        let question = "Scoped token or service account? [y/N] ";
         typed.gateway = ask::yes(person, question)?;
     }
     Ok(())

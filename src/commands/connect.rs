@@ -231,7 +231,7 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, 
             credential.origin
         );
         return Err(AppError::new(Exit::Config, what)
-            .hint("set `org_id`; it stands in the address of admin.atlassian.com, behind /o/"));
+            .hint("set `org_id`; it is in the URL of admin.atlassian.com, after /o/"));
     }
     Ok(Origin {
         name: settings.name.to_string(),

@@ -7,7 +7,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::source::lookup::{self, Organization};
 
-const WHERE: &str = "it stands in the address of admin.atlassian.com, behind /o/";
+const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
 
 /// The id of the only organization that `credential` lists.
 ///

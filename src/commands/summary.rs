@@ -156,8 +156,8 @@ fn one(report: &SourceReport, cwd: &Path) -> Message {
     );
     if has_failed(report) {
         line.push_str(&match reason(report) {
-            None => format!("; INCOMPLETE: code {}", report.exit_code),
-            Some(reason) => format!("; FAILED: {reason}"),
+            None => format!("; incomplete (exit {})", report.exit_code),
+            Some(reason) => format!("; failed: {reason}"),
         });
     }
     Message::new(line)
@@ -173,7 +173,7 @@ fn has_failed(report: &SourceReport) -> bool {
     report.error.is_some() && !report.reader_left
 }
 
-/// Why a source could not be read, `credentials (4)`; nothing where it was, though not to its end.
+/// Why a source could not be read, `credentials (exit 4)`; `None` if it was read, though not to its end.
 fn reason(report: &SourceReport) -> Option<String> {
     let word = match report.exit_code {
         0 | 3 => return None,
@@ -185,7 +185,7 @@ fn reason(report: &SourceReport) -> Option<String> {
         8 => "output",
         _ => "a bug",
     };
-    Some(format!("{word} ({})", report.exit_code))
+    Some(format!("{word} (exit {})", report.exit_code))
 }
 
 /// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd. A single source is named, with its files.
@@ -207,8 +207,11 @@ fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
         counted(sum(|report| report.requests), "request")
     ));
     let odd: [(u64, &str); 5] = [
-        (sum(|report| report.repeats), "known already"),
-        (sum(|report| report.outside_window), "outside the window"),
+        (sum(|report| report.repeats), "already seen"),
+        (
+            sum(|report| report.outside_window),
+            "outside the time range",
+        ),
         (sum(|report| report.unparsed), "unparsed"),
         (
             sum(|report| report.unreadable_times),
@@ -223,16 +226,16 @@ fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
     let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
     if !open.is_empty() {
         let open = counted(open.len() as u64, "source");
-        line.push_str(&format!("; INCOMPLETE: {open}"));
+        line.push_str(&format!("; incomplete: {open}"));
     }
     match failed.as_slice() {
         [] => {}
         [one] if reports.len() == 1 => {
-            line.push_str(&format!("; FAILED: {}", reason(one).unwrap_or_default()));
+            line.push_str(&format!("; failed: {}", reason(one).unwrap_or_default()));
         }
         several => {
             let several = counted(several.len() as u64, "source");
-            line.push_str(&format!("; FAILED: {several}"));
+            line.push_str(&format!("; failed: {several}"));
         }
     }
     line
@@ -284,23 +287,23 @@ mod tests {
         reports[0].error = Some("no".to_owned());
         assert_eq!(
             line(&reports, Duration::from_secs(125), Path::new("/w")),
-            "1 event from acme in 2m 5s, 4 requests, 1 unparsed; INCOMPLETE: 1 source"
+            "1 event from acme in 2m 5s, 4 requests, 1 unparsed; incomplete: 1 source"
         );
         assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
         let told = line(&reports, Duration::ZERO, Path::new("/w"));
-        assert!(told.ends_with("; FAILED: credentials (4)"), "{told}");
+        assert!(told.ends_with("; failed: credentials (exit 4)"), "{told}");
         let mut other = report("jira", 0);
         other.error = Some("no".to_owned());
         other.exit_code = 3;
         reports.push(other);
         let told = line(&reports, Duration::ZERO, Path::new("/w"));
-        let end = "; INCOMPLETE: 1 source; FAILED: 1 source";
+        let end = "; incomplete: 1 source; failed: 1 source";
         assert!(told.ends_with(end), "{told}");
     }
 
     #[test]
-    fn of_many_sources_those_with_news_are_told() {
+    fn of_many_sources_those_with_news_are_listed() {
         let mut reports: Vec<_> = (0..EACH + 3)
             .map(|n| SourceReport::new(&format!("s{n}"), "org-events"))
             .collect();
@@ -311,7 +314,7 @@ mod tests {
             texts(&reports),
             [
                 "s4: 1 event, 0 requests, 0.0s",
-                "s7: 0 events, 0 requests, 0.0s; FAILED: credentials (4)",
+                "s7: 0 events, 0 requests, 0.0s; failed: credentials (exit 4)",
                 "and 21 others without news"
             ]
         );

@@ -66,7 +66,7 @@ pub fn number(value: i64, range: RangeInclusive<u32>) -> Result<u32, Refusal> {
     })
 }
 
-const ORG_ID: &str = "write it like `6f1b2c3d-0000-4000-8000-000000000000`; it stands in the address of admin.atlassian.com, behind /o/";
+const ORG_ID: &str = "write it like `6f1b2c3d-0000-4000-8000-000000000000`; it is in the URL of admin.atlassian.com, after /o/";
 
 /// An organization's id: it becomes a segment of a URL's path. What a template has in its place is none.
 pub fn org_id(text: &str) -> Result<String, Refusal> {

@@ -89,7 +89,7 @@ fn nothing(file: &Loaded) -> ConfigError {
             env::API_KEY,
             env::ORG_ID
         ))
-        .because("no OS keyring that answers holds a key either")
+        .because("and no key was found in an OS keyring")
         .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
 }
 

@@ -10,7 +10,7 @@ pub(super) fn read(variable: &str, env: &Env) -> Result<SecretString, Refusal> {
     let hint = match variable {
         env::API_KEY => format!("set {variable}, or keep a key with `atlaudit auth login NAME`"),
         _ => format!(
-            "set {variable} where atlaudit is started; cron and systemd pass no shell's variables on"
+            "set {variable} where atlaudit is started; cron and systemd do not inherit your shell's variables"
         ),
     };
     let Some(value) = env.os(variable) else {

@@ -107,7 +107,8 @@ fn key(text: &str, place: &str) -> Result<SecretString, Refusal> {
 pub fn check_key(text: &str) -> Result<SecretString, Refusal> {
     let key = text.trim();
     if key.is_empty() {
-        return Err(Refusal::new("the key is empty").hint("put the key there"));
+        return Err(Refusal::new("the key is empty")
+            .hint("paste the key and press Enter, or write it to the file"));
     }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Refusal::new(

@@ -116,9 +116,9 @@ fn what(kind: FailureKind) -> &'static str {
         FailureKind::Forbidden => "says that the credential lacks a permission",
         FailureKind::FreePlan => "has no audit log on its plan",
         FailureKind::CaptchaRequired => "demands a CAPTCHA before it lets this account in",
-        FailureKind::NotFound => "does not know the resource",
+        FailureKind::NotFound => "has no such organization, site or page",
         FailureKind::BadRequest => "rejects the request",
-        FailureKind::RateLimited => "limits our requests for longer than we may wait",
+        FailureKind::RateLimited => "asks us to wait longer than `max_wait`",
         FailureKind::Redirected => "redirects elsewhere",
         FailureKind::HtmlInstead => "answers with a page for people instead of data",
         FailureKind::Unreadable => "answers with data that cannot be read",
@@ -134,7 +134,7 @@ fn what(kind: FailureKind) -> &'static str {
     }
 }
 
-const ORGANIZATION_UNTOLD: &str = "the key may read events all the same: add `--org-id ID`; it stands in the address of admin.atlassian.com, behind /o/";
+const ORGANIZATION_UNTOLD: &str = "the key may read events all the same: add `--org-id ID`; it is in the URL of admin.atlassian.com, after /o/";
 
 const KEYS_UNTOLD: &str =
     "only a key with the scope `read:keys:admin` tells when it ends; else set `expires_on`";
@@ -231,7 +231,7 @@ fn untrusted(message: &str) -> &'static str {
     } else if says(&["not valid for name", "NotValidForName"]) {
         "the certificate is another host's: check the host in `site` or `base_url`"
     } else if says(&["corrupt message", "InvalidContentType"]) {
-        "what answers there speaks no TLS: check the port in `base_url`, and whether a proxy stands in front"
+        "the server does not speak TLS: check the port in `base_url`, and whether a proxy stands in front"
     } else {
         "check the clock and the host name; behind an inspecting proxy set `ca_file` to its certificate"
     }
@@ -328,7 +328,7 @@ mod tests {
             ),
             (
                 "received corrupt message of type InvalidContentType",
-                "no TLS",
+                "does not speak TLS",
             ),
         ] {
             failure.message = message.to_owned();

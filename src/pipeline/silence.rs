@@ -103,7 +103,7 @@ impl Silence {
                 let newest = format_millis(*newest);
                 return format!("no event in this time range (the newest known is of {newest})");
             }
-            Silence::NothingInWindow { newest: None } => "the window holds no event".to_owned(),
+            Silence::NothingInWindow { newest: None } => "no events in this time range".to_owned(),
             Silence::Unusual {
                 silent, usual_gap, ..
             } => format!(

@@ -34,7 +34,7 @@ pub fn cut_back(path: &Path, known: Option<&Written>) -> Result<(), SinkError> {
         return Err(lost());
     }
     if length > committed {
-        tracing::info!(path = %path.display(), bytes = length - committed, "cut off what an interrupted run had not finished; it is read again");
+        tracing::info!(path = %path.display(), bytes = length - committed, "truncated what an interrupted run had not finished; it is read again");
         file.set_len(committed).map_err(failed)?;
         crash::point(Point::CutBack);
         file.sync_all().map_err(failed)?;

@@ -90,7 +90,7 @@ fn bring_back(
         false => tracing::warn!(
             path = %path.display(),
             bytes = facts.len() - from,
-            "cut off what an interrupted run had not finished; it is read again"
+            "truncated what an interrupted run had not finished; it is read again"
         ),
     }
     file.set_len(from).map_err(failed("cut back"))?;

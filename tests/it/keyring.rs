@@ -48,10 +48,10 @@ fn a_key_lives_in_the_secret_service() {
     let lines: Vec<_> = table.lines().collect();
     assert_eq!(
         lines[0],
-        "NAME  TYPE        CREDENTIAL  ANSWERS  AGE    EXPIRES"
+        "NAME  TYPE        CREDENTIAL  WORKS  AGE    EXPIRES"
     );
     let end = kept["expires"].as_str().unwrap();
-    let start = format!("acme  org-events  keyring     yes      0d     {end} (in ");
+    let start = format!("acme  org-events  keyring     yes    0d     {end} (in ");
     assert!(lines[1].starts_with(&start), "{table}");
     // A pull knows it, and leaves it to those who look up no key.
     site.ok(&["pull", "acme"]);

@@ -403,7 +403,7 @@ fn one_source_fails_and_the_other_goes_on() {
     let run = site.run(&["pull"]);
     assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.org_ids())));
     assert!(
-        run.stderr.contains("INCOMPLETE: 1 source"),
+        run.stderr.contains("incomplete: 1 source"),
         "{}",
         run.stderr
     );

@@ -385,7 +385,7 @@ fn colour_is_for_terminals_and_whoever_asks() {
         let terminal = site.shell(r#"script -qec '"$PROGRAM" status' /dev/null"#);
         let shown = Running::of(terminal).end().stdout;
         let shown = String::from_utf8_lossy(&shown).into_owned();
-        assert!(shown.contains("COMPLETE UNTIL"), "{shown}");
+        assert!(shown.contains("READ UP TO"), "{shown}");
         assert_eq!(shown.contains("\u{1b}[3"), is_coloured, "{shown}");
         site.set_env("NO_COLOR", "1");
     }

@@ -98,7 +98,7 @@ fn each_difference_is_a_line_and_all_of_them_an_object() {
         "error: manifest.json: has the format `atlaudit/manifest/9`; this atlaudit knows `atlaudit/manifest/1`\n",
         "error: SHA256SUMS: line 1: is no line of `sha256sum`, or has no end\n",
         "error: README.txt: is missing\n",
-        "error: the export is not what it says: ",
+        "error: verification FAILED: ",
     ] {
         assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
     }

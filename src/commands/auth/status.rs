@@ -23,7 +23,7 @@ use crate::telemetry::console::{Console, Level};
 /// Standard output cannot be written.
 pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<Exit, AppError> {
     let table = Table::of(&settings.sources);
-    stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "ANSWERS", "AGE", "EXPIRES"]))?;
+    stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
     let mut connector = Connector::new(sharing(env));
     let lookups = Lookups::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
@@ -117,7 +117,7 @@ impl Table {
         let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
         let place = widest("CREDENTIAL", &|source| place(source).chars().count());
         Table {
-            widths: [name, kind, place, "ANSWERS".len(), "1000d".len(), 0],
+            widths: [name, kind, place, "WORKS".len(), "1000d".len(), 0],
         }
     }
 

@@ -97,10 +97,10 @@ impl Account {
                 let warnings = self.steps.iter().filter(|step| step.state == Mark::Warning);
                 let but = match warnings.count() {
                     0 => String::new(),
-                    1 => ", with a warning".to_owned(),
+                    1 => ", with 1 warning".to_owned(),
                     count => format!(", with {count} warnings"),
                 };
-                self.say(&format!("Connection successful{but}  {time}\n"));
+                self.say(&format!("OK{but}  {time}\n"));
             }
             Some(error) => self.say_failure(error, &time),
         }

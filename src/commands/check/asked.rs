@@ -71,10 +71,10 @@ impl Asked {
             account.done(self.answered());
         }
         if passed(Name::Authorised) {
-            account.done(Step::ok(Name::Authorised, "the credential is known"));
+            account.done(Step::ok(Name::Authorised, "credential accepted"));
         }
         if passed(Name::Permitted) {
-            account.done(Step::ok(Name::Permitted, "it may read the audit log"));
+            account.done(Step::ok(Name::Permitted, "allowed to read the audit log"));
         }
         account.at(reached);
         let page = page.map_err(AppError::from)?;
@@ -179,7 +179,7 @@ impl Asked {
         let seconds = ahead.as_seconds_f64();
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
         let detail = match ahead.num_milliseconds() {
-            0 => "as the server's, as far as it tells".to_owned(),
+            0 => "in sync with the server (to the second)".to_owned(),
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
@@ -248,7 +248,7 @@ impl Asked {
         let cautions = expiry::cautions(settings, Some(credential), end.as_ref(), now);
         let detail = match (&end, expiry::age_in_days(credential, now)) {
             (Some(end), _) => end_in_words(end, now),
-            (None, Some(days)) => format!("nobody tells; it was stored {days} days ago"),
+            (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
             (None, None) => format!("nobody tells{}", expiry::why_untold(listed)),
         };
         let hint = cautions
@@ -337,8 +337,8 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
 
 fn end_in_words(end: &End, now: Timestamp) -> String {
     let by = match &end.by {
-        Teller::List(Some(name)) => format!("says the list of keys, of `{name}`"),
-        Teller::List(None) => "says the list of keys".to_owned(),
+        Teller::List(Some(name)) => format!("key `{name}` in the list of keys"),
+        Teller::List(None) => "from the list of keys".to_owned(),
         Teller::Config => "says `expires_on`".to_owned(),
         Teller::Login => "as `auth login` was told".to_owned(),
     };

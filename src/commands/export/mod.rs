@@ -252,7 +252,7 @@ fn still_written(error: StateError) -> AppError {
             Exit::Incomplete,
             "interrupted while files were being written",
         )
-        .hint("the same command goes on with the export; it has no manifest until then"),
+        .hint("run the same command again to resume the export; it has no manifest until then"),
         other => other.into(),
     }
 }

@@ -70,7 +70,7 @@ fn all(path: &Path, manifest: &Manifest, took: Duration) -> String {
     );
     line.push_str(&match manifest.complete {
         true => format!("; check it with `atlaudit verify {}`", path.display()),
-        false => "; INCOMPLETE: the same command goes on with it".to_owned(),
+        false => "; INCOMPLETE: run the same command again to resume".to_owned(),
     });
     line
 }

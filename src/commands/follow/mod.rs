@@ -268,7 +268,7 @@ impl Beside<'_> {
             }
             Err(error) => {
                 error.tell(&self.console);
-                let text = "the configuration that was read before stays";
+                let text = "keeping the previous configuration";
                 self.console.say(Level::Warning, &Message::new(text));
             }
         }

@@ -51,7 +51,7 @@ fn behind(standings: &[Standing], most: Duration) -> Option<AppError> {
         .map(|standing| format!("`{}`", standing.name))
         .collect();
     let what = format!(
-        "not read up to {} ago: {}",
+        "behind by more than {}: {}",
         humantime::format_duration(most),
         late.join(", ")
     );

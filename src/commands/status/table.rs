@@ -15,12 +15,12 @@ const EXPIRY_NOTICE_DAYS: i64 = 30;
 
 const HEADS: [&str; 7] = [
     "SOURCE",
-    "COMPLETE UNTIL",
+    "READ UP TO",
     "LAG",
     "EVENTS",
     "LAST RUN",
     "EXPIRES",
-    "SILENCE",
+    "QUIET FOR",
 ];
 
 /// The column of numbers, which end at one place.
@@ -90,7 +90,7 @@ fn last_run(standing: &Standing, now: Timestamp) -> Cell {
     }
     let told = |run: &Run, how: &str| format!("{} ago, {how}", ago(run.finished, now));
     match (&standing.state, &standing.ledger.last_run) {
-        (State::Unreadable(_), _) => ("state UNREADABLE".to_owned(), Look::Bad),
+        (State::Unreadable(_), _) => ("state file damaged".to_owned(), Look::Bad),
         (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), Look::Good),
         (_, Some(run)) if run.interrupted => (told(run, "interrupted"), Look::Odd),
         (_, Some(run)) => (

@@ -143,7 +143,7 @@ fn different(findings: &[Finding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
     files.dedup();
     let what = format!(
-        "the export is not what it says: {} in {}",
+        "verification FAILED: {} in {}",
         counted(findings.len() as u64, "difference"),
         counted(files.len() as u64, "file"),
     );
@@ -170,7 +170,7 @@ fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
     match &verdict.signature {
         Signature::None => say(
             Level::Notice,
-            "not signed: whoever could write here could have made all of it anew".to_owned(),
+            "not signed: anyone with write access could have replaced the whole export".to_owned(),
         ),
         Signature::Good { key, says } => {
             let says = crate::model::text::printable(says);

@@ -124,7 +124,7 @@ impl Show for Arguments<'_> {
 
 fn sources(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
-        "<table class=\"plain sources\"><thead><tr><th>Source<th>Type<th>Of<th>Asked at<th>Credential from<th>Read</thead><tbody>",
+        "<table class=\"plain sources\"><thead><tr><th>Source<th>Type<th>Organization or site<th>Base URL<th>Credential from<th>Read</thead><tbody>",
     )?;
     for source in &manifest.sources {
         let SourceEntry { facts, .. } = source;

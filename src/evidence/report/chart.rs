@@ -401,10 +401,10 @@ fn labels(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
     Ok(())
 }
 
-/// The same as numbers: runs of empty bars are one line.
+/// Show as table: runs of empty bars are one line.
 fn as_table(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
     page.raw(
-        "<details><summary>The same as numbers</summary><table class=plain><thead><tr><th>From (UTC)<th>To (UTC)\
+        "<details><summary>Show as table</summary><table class=plain><thead><tr><th>From (UTC)<th>To (UTC)\
          <th class=n>Events<th class=n>Failed</thead><tbody>",
     )?;
     let bars = buckets.bars();

@@ -31,7 +31,7 @@ fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
     )?;
     for (count, what) in [
         (counts.repeats, "repeats"),
-        (counts.outside, "outside the window"),
+        (counts.outside, "outside the time range"),
         (counts.read_again, "read again"),
     ] {
         let template = match count {
@@ -45,7 +45,7 @@ fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
         &[&counts.written],
     )?;
     let unparsed = match counts.unparsed {
-        0 => "all of them understood".to_owned(),
+        0 => "all parsed".to_owned(),
         count => format!("{} not understood: kept as raw text", grouped(count)),
     };
     page.put("<div class=also>{}</div></div>", &[&unparsed])?;

@@ -147,7 +147,11 @@ fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::
         has_times: true,
     };
     tables::top(page, &about, &statistics.changers.top(TOP))?;
-    listed(page, "The first {}, newest last", statistics.changes.kept())?;
+    listed(
+        page,
+        "The first {}, oldest first",
+        statistics.changes.kept(),
+    )?;
     tables::events(page, &statistics.changes, names)?;
     page.raw("</section>")
 }

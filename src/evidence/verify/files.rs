@@ -139,7 +139,7 @@ impl Check<'_> {
             (Some(true), Some(false)) => {
                 Blame::File("was changed: SHA256SUMS has its hash, but manifest.json another")
             }
-            (Some(false), _) | (_, Some(false)) => Blame::File("was changed: its hash is another"),
+            (Some(false), _) | (_, Some(false)) => Blame::File("modified: SHA-256 does not match"),
             _ if !is_long => Blame::Manifest(format!("has another length for `{file}`")),
             _ => Blame::Nobody,
         }
@@ -174,7 +174,7 @@ impl Check<'_> {
             Some(true) => Blame::Sums(format!(
                 "has another hash for `{file}`, which is as the other files say"
             )),
-            _ => Blame::File("was changed: its hash is another"),
+            _ => Blame::File("modified: SHA-256 does not match"),
         }
     }
 }

@@ -182,7 +182,7 @@ impl Check<'_> {
         let same = marks.take_while(|(said, found)| said == found).count() as u64;
         let (first, last) = (same * BLOCK + 1, (same + 1) * BLOCK);
         let last = last.min(said.lines.max(found.lines)).max(first);
-        let what = "here the chain departs from the manifest's: a line was changed, moved, added or removed";
+        let what = "hash chain mismatch: a line was changed, moved, added or removed";
         self.findings.at(file, Place::Lines(first, last), what);
     }
 }

@@ -60,10 +60,10 @@ fn no_events_and_no_files_verify_too() {
 type Told = (&'static str, fn(&mut Vec<String>));
 
 const LINES: [Told; 7] = [
-    ("lines 1 to 120: here the chain departs", |lines| {
+    ("lines 1 to 120: hash chain mismatch", |lines| {
         lines.swap(6, 7)
     }),
-    ("lines 1 to 120: here the chain departs", |lines| {
+    ("lines 1 to 120: hash chain mismatch", |lines| {
         lines[50] = lines[50].replace("Person", "Nobody");
     }),
     ("has 119 lines, and manifest.json says 120", |lines| {

@@ -175,7 +175,7 @@ fn a_window_without_an_event_is_complete_and_says_so() {
     ];
     let run = site.ok(&asked);
     assert!(
-        run.stderr.contains("the window holds no event"),
+        run.stderr.contains("no events in this time range"),
         "{}",
         run.stderr
     );
