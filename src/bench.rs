@@ -97,7 +97,7 @@ impl Load {
             lines.clear();
             step.brought(&page.records);
             step.take(&page.records, now, &mut lines);
-            step.passed();
+            step.passed(None);
             length += lines.len();
         }
         Some(length)

@@ -244,10 +244,17 @@ fn slices_of_a_slow_site_are_read_at_once() {
         assert!(matches!(seen.result, Ok(Reached::End)));
         let expected: Vec<_> = (0..10_000).map(|n| 100_000 - n).collect();
         assert_eq!(seen.ids, expected);
-        assert!(seen.queries.len() < 190, "{}", seen.queries.len());
+        assert!(seen.queries.len() < 240, "{}", seen.queries.len());
     }
     let times_faster = alone.took.as_secs_f64() / ahead.took.as_secs_f64();
     assert!(times_faster > 5.0, "{times_faster:.2}");
+}
+
+/// `ids` without repeats: slices share the millisecond in which they meet, and the writer drops what it has had.
+fn first_of_each(mut ids: Vec<usize>) -> Vec<usize> {
+    let mut known = HashSet::new();
+    ids.retain(|id| known.insert(*id));
+    ids
 }
 
 proptest! {
@@ -378,9 +385,9 @@ fn days_nights_and_weekends_of_a_site_are_read_in_slices_that_fit() {
         let seen = read(fetcher, window);
         assert_eq!(seen.ids, (0..2_000).collect::<Vec<_>>());
         let times_faster = (latency * 100).as_secs_f64() / seen.took.as_secs_f64();
-        // A hundred pages in slices of three, and after each slice an empty page that proves its end.
-        assert!(times_faster > 3.7, "{days} days: {times_faster:.2}");
-        assert!(seen.queries.len() < 190, "{}", seen.queries.len());
+        // A hundred pages in slices of three, and for each slice an empty page and a look at what is older.
+        assert!(times_faster > 3.2, "{days} days: {times_faster:.2}");
+        assert!(seen.queries.len() < 240, "{}", seen.queries.len());
     }
 }
 
@@ -401,6 +408,6 @@ proptest! {
         let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(60)), ..open(None) };
         let seen = read(fetcher, window);
         prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
-        prop_assert_eq!(seen.ids, (0..count).collect::<Vec<_>>());
+        prop_assert_eq!(first_of_each(seen.ids), (0..count).collect::<Vec<_>>());
     }
 }

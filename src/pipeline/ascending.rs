@@ -31,6 +31,9 @@ pub(super) const EMPTY_PAGES_BOUNDED: u32 = 100;
 /// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
 const VAIN_FALL_BACKS: u32 = 3;
 
+/// Records that a restarted stream begins with, at least.
+const RESTART_RECORDS: usize = 10;
+
 /// What the present walk was begun from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WalkOrigin {
@@ -187,7 +190,7 @@ impl<T: Transport + 'static> Stream<T> {
             && (self.open.cursor.is_none() || self.check.is_due(last, self.cursor_brought, now))
     }
 
-    /// Reads the last `overlap` by time.
+    /// Reads by time what may have become visible since the last check.
     async fn begin_check(&mut self, reached: Reached) {
         let from = self.overlap_start();
         tracing::debug!(from = %format_millis(from), "checking the cursor by time");
@@ -200,12 +203,14 @@ impl<T: Transport + 'static> Stream<T> {
         self.origin = WalkOrigin::CheckTo(self.position);
     }
 
-    /// Where a read by time begins that follows a complete one.
+    /// Where a read by time begins that follows a complete one: what had become visible until then
+    /// was read, and what became visible later is at most an overlap older.
     fn overlap_start(&self) -> Timestamp {
-        match self.position {
-            Some(position) => self.not_before_history(before(position, self.check.overlap)),
-            None => self.open.from,
-        }
+        let Some(position) = self.position else {
+            return self.open.from;
+        };
+        let checked = self.open.read_by_time.unwrap_or(position);
+        self.not_before_history(before(position.min(checked), self.check.overlap))
     }
 
     /// A clock that was ahead may have begun the history in the future; its windows are corrected.
@@ -222,6 +227,15 @@ impl<T: Transport + 'static> Stream<T> {
             known,
         } = received;
         self.walk.go_to(place);
+        if self.is_restart(&page.records) {
+            tracing::warn!(
+                "the server does not know the saved cursor and begins again; events that were written before are dropped"
+            );
+            self.origin = WalkOrigin::Time;
+            if self.out.send(Delivery::Rereading).await.is_err() {
+                return Ok(Some(Reached::Unheard));
+            }
+        }
         // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
         self.watermark = places(&page.records).min().or(self.watermark);
         self.position = places(&page.records).last().or(self.position);
@@ -274,6 +288,19 @@ impl<T: Transport + 'static> Stream<T> {
             Advance::GaveUp if self.open.to.is_some() => Err(FetchError::NoEnd),
             Advance::GaveUp => Ok(Some(Reached::EmptyPages)),
         }
+    }
+
+    /// Whether the first page of a kept cursor holds only records that lie before what is remembered:
+    /// the server has forgotten the cursor, and began again. A few such records may be late ones.
+    fn is_restart(&self, records: &[Record]) -> bool {
+        let Some(position) = self.position else {
+            return false;
+        };
+        let remembered = before(position, self.check.overlap);
+        self.origin == WalkOrigin::KeptCursor
+            && !self.cursor_brought
+            && records.len() >= RESTART_RECORDS
+            && places(records).all(|place| place < remembered)
     }
 
     /// Updates where the window stands after a page.

@@ -29,11 +29,19 @@ pub struct Collected {
     grain: TimeDelta,
     /// What all pages said, in their order.
     digest: u64,
+    /// The same of the distinct contents alone, in any order.
+    distinct: u64,
+    /// Records that came, repeats included.
+    served: usize,
     /// How many records it holds so far.
     pub records: usize,
     bytes: usize,
     known: HashSet<Key>,
+    /// How often each content came.
+    occurrences: HashMap<(Fingerprint, u64), u32>,
     repeats: bool,
+    /// A page holds equal records.
+    has_equal_on_page: bool,
     /// It was left before an empty page came.
     is_left_open: bool,
     last: Option<Timestamp>,
@@ -52,10 +60,14 @@ impl Collected {
             identity,
             grain,
             digest: 0,
+            distinct: 0,
+            served: 0,
             records: 0,
             bytes: 0,
             known: HashSet::new(),
+            occurrences: HashMap::new(),
             repeats: false,
+            has_equal_on_page: false,
             is_left_open: false,
             last: None,
             oldest: None,
@@ -73,15 +85,23 @@ impl Collected {
     pub fn add(&mut self, page: &[Record], span: &Span) -> Result<(), Circle> {
         let mut brought_news = false;
         let mut keys = Keys::new(self.identity);
+        let mut on_page = HashSet::new();
         for record in page {
             let key = keys.of(record);
             self.digest = mixed(self.digest ^ key.content);
+            self.served += 1;
+            self.has_equal_on_page |= key.place > 1;
+            *self.occurrences.entry(key.content_key()).or_default() += 1;
             let is_new = self.known.insert(key);
-            self.repeats |= !is_new;
+            // Twice on one page says nothing of the log.
+            self.repeats |= on_page.insert(key) && !is_new;
             brought_news |= is_new;
             if is_new {
                 self.records += 1;
                 self.bytes += record.doc.text().len();
+                if key.place <= 1 {
+                    self.distinct = self.distinct.wrapping_add(mixed(key.content));
+                }
             }
             self.note_place(record.position, span);
         }
@@ -131,6 +151,37 @@ impl Collected {
         self.digest
     }
 
+    /// What tells one reading from another that met other contents, however often each, and how many records came
+    /// in all.
+    pub fn distinct(&self) -> (u64, usize) {
+        (self.distinct, self.served)
+    }
+
+    /// Whether it was left before an empty page came.
+    pub fn is_left_open(&self) -> bool {
+        self.is_left_open
+    }
+
+    /// Whether equal records came on one page, so that there are several of them.
+    pub fn has_equal_on_page(&self) -> bool {
+        self.has_equal_on_page
+    }
+
+    /// The time of the oldest record inside the slice.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.oldest
+    }
+
+    /// Whether all of `page` has come already, as often, on whatever pages.
+    pub fn knows_all(&self, page: &[Record]) -> bool {
+        let mut keys = Keys::new(self.identity);
+        page.iter().all(|record| {
+            let key = keys.of(record);
+            let times = self.occurrences.get(&key.content_key());
+            times.is_some_and(|times| *times >= key.place)
+        })
+    }
+
     /// Whether what was paged through holds all there is from `at` on: something older was seen.
     pub fn holds_all_since(&self, at: Timestamp) -> bool {
         self.is_steady() && !self.is_unsorted && self.oldest.is_some_and(|oldest| oldest < at)
@@ -152,7 +203,7 @@ impl Collected {
     /// # Errors
     /// The server gives records from outside of the span: it ignores the dates, and no cut helps.
     pub fn cut(&self, span: &Span) -> Result<Option<Timestamp>, FetchError> {
-        if self.is_outside {
+        if self.ignores_dates() {
             return Err(FetchError::IgnoresDates);
         }
         let inside = |at: &Timestamp| span.from < *at && *at < span.to;
@@ -210,6 +261,12 @@ struct Key {
     content: u64,
     /// Which of the equal ones on its page it is, where there may be several.
     place: u32,
+}
+
+impl Key {
+    fn content_key(&self) -> (Fingerprint, u64) {
+        (self.identity, self.content)
+    }
 }
 
 /// The keys of one page's records.

@@ -30,6 +30,20 @@ pub(super) struct Paging {
     pub(super) offset: OffsetFrom,
     /// Data Center: a cursor without an offset is refused.
     pub(super) requires_offset: bool,
+    /// Pages after so many records are empty, whatever there is.
+    pub(super) empty_from: Option<usize>,
+    /// A page after the last record is refused with 404.
+    pub(super) refuses_past_end: bool,
+    /// The end of a window is not in it.
+    pub(super) excludes_end: bool,
+    /// Confluence: the page at this offset comes empty, with a link, as if its records were not to be seen.
+    pub(super) hole_at: Option<usize>,
+    /// Data Center: no page says that it is the last.
+    pub(super) never_last: bool,
+    /// Records after the end of a window are in it.
+    pub(super) ignores_end: bool,
+    /// Pages overlap by what came, not only by where the second begins.
+    pub(super) overlaps_each: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,9 +100,14 @@ impl Server {
             (self.records.len() + n, (newest, 1_000 + n as u32))
         });
         let all = self.records.iter().copied().enumerate().chain(arrived);
-        let bounds = self.bounds(query);
+        let mut bounds = self.bounds(query);
+        if self.paging.ignores_end {
+            bounds.1 = i64::MAX - 1;
+        }
         let mut matching: Vec<_> = all
-            .filter(|(_, (ms, _))| bounds.0 <= *ms && *ms <= bounds.1)
+            .filter(|(_, (ms, _))| {
+                bounds.0 <= *ms && *ms < bounds.1 + i64::from(!self.paging.excludes_end)
+            })
             .map(|(number, record)| self.text(number, record))
             .collect();
         matching.reverse();
@@ -133,18 +152,42 @@ impl Server {
         }
     }
 
+    /// How many records before `start` the page there begins. An offset counts what came, repeats included.
+    fn overlap(&self, start: usize, limit: usize) -> usize {
+        let is_offset = self.kind != SourceKind::DatacenterAudit;
+        match self.paging.overlaps_each && is_offset {
+            true => self.paging.overlap * (start / limit),
+            false => self.paging.overlap,
+        }
+    }
+
     pub(super) fn answer(&self, request: usize, query: &Query) -> (u16, String) {
         let Some(start) = self.start(query) else {
             return (404, r#"{"message":"no such page"}"#.to_owned());
         };
         let start = match self.paging.ignores_offset {
             true => 0,
-            false => start.saturating_sub(self.paging.overlap),
+            false => start.saturating_sub(self.overlap(start, query.number("limit"))),
         };
         if self.paging.fails_from.is_some_and(|from| start >= from) {
             return (500, "{}".to_owned());
         }
-        let matching = self.matching(query, request);
+        let mut matching = self.matching(query, request);
+        if self.paging.refuses_past_end && start > 0 && start >= matching.len() {
+            return (404, r#"{"message":"no such page"}"#.to_owned());
+        }
+        if self.paging.hole_at == Some(start) && query.get("cursor").is_none() {
+            let next = format!(
+                "/rest/api/audit?cursor=x{start}&limit={}",
+                query.number("limit")
+            );
+            return (
+                200,
+                format!(r#"{{"results":[],"_links":{{"next":"{next}"}}}}"#),
+            );
+        }
+        let total = matching.len();
+        matching.truncate(self.paging.empty_from.unwrap_or(total));
         let caps = &self.paging.caps;
         let cap = match caps.len() {
             0 => usize::MAX,
@@ -156,7 +199,7 @@ impl Server {
             .take(query.number("limit").min(cap))
             .cloned()
             .collect();
-        let is_last = start + page.len() >= matching.len();
+        let is_last = start + page.len() >= total && !self.paging.never_last;
         (200, self.body(&page, start, is_last, query))
     }
 

@@ -374,8 +374,120 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
             let seen = read(&server, 10, 3_000, Duration::from_millis(1));
             let ids = server.ids(&server.records);
             assert!(seen.ids.is_subset(&ids), "{server:?}");
-            assert!(seen.result.is_err() || seen.ids == ids, "{server:?}");
+            assert!(
+                seen.result.is_err() || seen.ids == ids,
+                "{:?} {:?} {server:?}",
+                seen.ids.len(),
+                seen.asked
+            );
         }
+    }
+}
+
+/// Reads all of a server, and says how many requests it takes.
+fn reads_odd(kind: SourceKind, records: i64, paging: Paging) -> usize {
+    reads_whole(&regular(kind, records, 5_000, paging), 100, 3_000)
+}
+
+#[test]
+fn empty_pages_beyond_an_offset_are_no_end() {
+    for kind in KINDS {
+        for (records, empty_from) in [(350, 100), (350, 150), (101, 100)] {
+            let paging = Paging {
+                empty_from: Some(empty_from),
+                ..Paging::default()
+            };
+            reads_odd(kind, records, paging);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_the_page_after_the_last_is_an_end() {
+    for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
+        for records in [1, 12, 100, 350] {
+            let paging = Paging {
+                refuses_past_end: true,
+                ..Paging::default()
+            };
+            let asked = reads_odd(kind, records, paging);
+            assert!(
+                records > 100 || asked <= 4,
+                "{kind:?}: {asked} for {records}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_end_that_is_not_part_of_the_window_loses_nothing() {
+    for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
+        let paging = Paging {
+            excludes_end: true,
+            ..Paging::default()
+        };
+        let server = regular(kind, 500, 7, paging);
+        reads_whole(&server, 10, 30);
+    }
+}
+
+#[test]
+fn an_empty_page_with_a_link_is_followed() {
+    for hole in [0, 100, 200] {
+        let paging = Paging {
+            hole_at: Some(hole),
+            ..Paging::default()
+        };
+        reads_odd(SourceKind::ConfluenceAudit, 350, paging);
+    }
+}
+
+#[test]
+fn a_data_center_that_states_no_end_is_read_to_its_end() {
+    for records in [0, 12, 250] {
+        let paging = Paging {
+            never_last: true,
+            ..Paging::default()
+        };
+        let asked = reads_odd(SourceKind::DatacenterAudit, records, paging);
+        assert!(records > 100 || asked <= 2, "{asked} for {records}");
+    }
+}
+
+/// A server whose window has no end would be read for ever.
+#[test]
+fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
+    for kind in KINDS {
+        let server = regular(
+            kind,
+            2_000,
+            60_000,
+            Paging {
+                ignores_end: true,
+                ..Paging::default()
+            },
+        );
+        let seen = read(&server, 100, 300, Duration::from_millis(1));
+        assert!(
+            seen.result.is_err() && seen.asked < 400,
+            "{:?} {}",
+            seen.result,
+            seen.asked
+        );
+        assert!(seen.ids.is_subset(&server.ids(&server.records)));
+    }
+}
+
+/// Pages that always overlap repeat the same records; nothing arrives.
+#[test]
+fn pages_that_always_overlap_are_read_whole_where_that_can_be_seen() {
+    for kind in KINDS {
+        let paging = Paging {
+            overlap: 1,
+            overlaps_each: true,
+            ..Paging::default()
+        };
+        reads_odd(kind, 350, paging);
     }
 }
 
@@ -389,25 +501,44 @@ fn pagings() -> impl Strategy<Value = Paging> {
     (
         prop::collection::vec(1_usize..40, 0..6),
         prop::collection::vec(0_usize..30, 0..4),
-        prop::option::weighted(0.3, 1_usize..80),
-        prop::bool::weighted(0.15),
-        prop_oneof![4 => Just(0_usize), 1 => 1_usize..8],
+        oddities(),
         any::<bool>(),
         offset,
     )
-        .prop_map(
-            |(caps, grows_at, fails_from, ignores_offset, overlap, has_links, offset)| Paging {
-                // A short page of such a server is all that there is: nothing tells it from a page that was cut.
-                caps: if ignores_offset { Vec::new() } else { caps },
-                grows_at,
-                fails_from,
-                ignores_offset,
-                overlap,
-                has_links,
-                offset,
-                requires_offset: false,
+        .prop_map(|(caps, grows_at, oddity, has_links, offset)| Paging {
+            // A server whose pages hold now more and now less, and which does not give what lies further,
+            // shows nothing of its end.
+            caps: match oddity {
+                Paging {
+                    fails_from: None,
+                    ignores_offset: false,
+                    empty_from: None,
+                    ..
+                } => caps,
+                _ => Vec::new(),
             },
-        )
+            grows_at,
+            has_links,
+            offset,
+            ..oddity
+        })
+}
+
+/// Servers that are odd in one way.
+fn oddities() -> impl Strategy<Value = Paging> {
+    let odd = Paging::default;
+    prop_oneof![
+        5 => Just(odd()),
+        3 => (1_usize..80).prop_map(move |from| Paging { fails_from: Some(from), ..odd() }),
+        2 => (5_usize..80).prop_map(move |from| Paging { empty_from: Some(from), ..odd() }),
+        2 => Just(Paging { ignores_offset: true, ..odd() }),
+        2 => (1_usize..8, any::<bool>())
+            .prop_map(move |(overlap, overlaps_each)| Paging { overlap, overlaps_each, ..odd() }),
+        1 => Just(Paging { refuses_past_end: true, ..odd() }),
+        1 => Just(Paging { excludes_end: true, ..odd() }),
+        1 => (0_usize..60).prop_map(move |at| Paging { hole_at: Some(at), ..odd() }),
+        1 => Just(Paging { never_last: true, ..odd() }),
+    ]
 }
 
 proptest! {
@@ -422,7 +553,13 @@ proptest! {
         is_slow in any::<bool>(),
     ) {
         let mut at = 0;
-        let records = gaps.iter().map(|(gap, content)| { at += gap; (at, *content) }).collect();
+        // Where an instant holds as much as a page, or a server gives less than a page, nothing tells an empty page
+        // from the end.
+        let (apart, page_size) = match paging.empty_from {
+            Some(from) => (2_000, page_size.clamp(5, u32::try_from(from).unwrap())),
+            None => (0, page_size),
+        };
+        let records = gaps.iter().map(|(gap, content)| { at += gap + apart; (at, *content) }).collect();
         let server = Server { kind, records, paging };
         let latency = Duration::from_millis(if is_slow { 300 } else { 1 });
         let seen = read(&server, page_size, most, latency);

@@ -11,8 +11,8 @@ use crate::state::checkpoint::{Checkpoint, OpenWindow};
 /// the watermark is a time of processing: an event may be this late and still be found.
 pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The longest time for which a cursor that keeps bringing records is trusted alone.
-const CHECK_BUSY_CURSOR: Duration = Duration::from_secs(60 * 60);
+/// How often a stream that ended without a cursor is read from [`CURSOR_FALLBACK`] back.
+const LONG_REREAD: Duration = Duration::from_secs(60 * 60);
 
 /// When a source with a cursor is also read by time, and how far back.
 ///
@@ -21,7 +21,9 @@ const CHECK_BUSY_CURSOR: Duration = Duration::from_secs(60 * 60);
 /// way to an event of the last `overlap`.
 #[derive(Debug, Clone, Copy)]
 pub struct CursorCheck {
-    /// How far before the last record taken it reads.
+    /// How far it reads before the last record taken, or before the last check where that is earlier.
+    /// Also for how long a cursor that brings records is trusted: so each event that becomes visible
+    /// at most so late is found, however rarely is pulled.
     pub overlap: Duration,
     /// For how long a cursor that brings nothing is trusted.
     pub when_idle: Duration,
@@ -32,7 +34,7 @@ impl CursorCheck {
     /// records since the run began or not.
     pub fn is_due(&self, last: Option<Timestamp>, brought_records: bool, now: Timestamp) -> bool {
         let trusted = match brought_records {
-            true => CHECK_BUSY_CURSOR,
+            true => self.overlap,
             false => self.when_idle,
         };
         // A last check in the future was made by a clock that was wrong.
@@ -168,7 +170,7 @@ fn by_time_again(
     let (Some(watermark), Some(last)) = (watermark, window.read_by_time) else {
         return;
     };
-    if last > now || last <= before(now, CHECK_BUSY_CURSOR) {
+    if last > now || last <= before(now, LONG_REREAD) {
         let from = before(watermark, CURSOR_FALLBACK).max(since);
         window.from = window.from.min(from);
         window.read_by_time = None;

@@ -1,10 +1,12 @@
 //! Reads the pages of one time slice of a source that delivers newest first, until the slice is whole or
 //! must be cut.
 //!
-//! A page that is not empty never proves the end, unless the server says so: the largest page that a server gives
-//! is not documented. Where a server cannot be paged any further (it fails from some offset on, ignores offsets,
-//! or its cursor can be read in two ways), the slice is cut at the oldest record read, and what is older is read by
-//! its time. Only the records of one instant, which no cut parts, need a paging that works.
+//! No page proves the end by itself, unless the server says so: the largest page that a server gives is not
+//! documented, nor how far it pages. So the end of several pages is checked by time: a request for what is as
+//! old as the oldest record, or older, must bring nothing new. Where a server cannot be paged any further (it
+//! fails from some offset on, ignores offsets, or its cursor can be read in two ways), the slice is cut at the
+//! oldest record read, and what is older is read by its time. Only the records of one instant, which no cut
+//! parts, need a paging that works.
 
 use std::sync::Arc;
 
@@ -42,8 +44,13 @@ pub struct Read {
     pub records: usize,
     /// Whether the slice stood still meanwhile.
     pub is_steady: bool,
+    /// Whether what came twice is the same record, also where records have no id of their own.
+    pub repeats_are_overlap: bool,
     /// What it said.
     digest: u64,
+    /// What it said, without repeats, and how many records came in all.
+    distinct: (u64, usize),
+    has_equal_on_page: bool,
 }
 
 /// What a slice turned out to hold.
@@ -89,6 +96,8 @@ struct SoFar {
     pages: Vec<Packed>,
     first_page: PageDigest,
     is_second_page_new: bool,
+    /// Records on the largest page.
+    largest_page: usize,
     /// Records served, repeats included: what an offset counts.
     served: usize,
     last: PageDigest,
@@ -103,34 +112,58 @@ struct Once {
     first_page: usize,
     is_second_page_new: bool,
     may_hold_equal_ones: bool,
+    is_left_open: bool,
 }
 
-/// The last readings of a slice that said the same.
-#[derive(Debug, Default)]
-struct SameReadings {
-    digest: Option<u64>,
-    /// The page sizes that were asked for.
-    limits: Vec<Option<u32>>,
+/// What a reading of a slice met, so far as two readings must be compared.
+#[derive(Debug)]
+struct ReadingDigest {
+    digest: u64,
+    distinct: u64,
+    /// Records that came, repeats included.
+    served: usize,
+    /// The page size that was requested.
+    limit: Option<u32>,
     is_second_page_new: bool,
+    has_equal_on_page: bool,
 }
 
-impl SameReadings {
-    fn add(&mut self, digest: u64, limit: Option<u32>, is_second_page_new: bool) {
-        if self.digest != Some(digest) {
-            *self = SameReadings {
-                digest: Some(digest),
-                ..SameReadings::default()
-            };
+impl ReadingDigest {
+    fn of(read: &Read, limit: Option<u32>, is_second_page_new: bool) -> ReadingDigest {
+        let (distinct, served) = read.distinct;
+        ReadingDigest {
+            digest: read.digest,
+            distinct,
+            served,
+            limit,
+            is_second_page_new,
+            has_equal_on_page: read.has_equal_on_page,
         }
-        self.limits.push(limit);
-        self.is_second_page_new |= is_second_page_new;
     }
 
-    /// Whether they show that equal records on two pages are two. Of pages that overlap, the second begins with
-    /// a record of the first; and where pages begin elsewhere, their repeats stand elsewhere.
-    fn is_proof(&self) -> bool {
-        let first = self.limits.first();
-        self.is_second_page_new && self.limits.iter().any(|limit| Some(limit) != first)
+    /// Whether both say the same, word for word: the log stood still, and repeats itself.
+    fn is_same(&self, other: &ReadingDigest) -> bool {
+        self.digest == other.digest
+    }
+
+    /// Whether equal records on two pages are two. Of pages that overlap, the second begins with a record of the
+    /// first; and where pages begin elsewhere, their repeats stand elsewhere.
+    fn shows_equal_records(&self, other: &ReadingDigest) -> bool {
+        self.is_same(other)
+            && self.limit != other.limit
+            && (self.is_second_page_new || other.is_second_page_new)
+    }
+
+    /// Whether pages overlap, and no records are equal: the same came more often in pages of another size, each
+    /// second page begins with a record of the first, and no page holds equal ones.
+    fn shows_overlap(&self, other: &ReadingDigest) -> bool {
+        self.distinct == other.distinct
+            && self.served != other.served
+            && self.limit != other.limit
+            && !self.is_second_page_new
+            && !other.is_second_page_new
+            && !self.has_equal_on_page
+            && !other.has_equal_on_page
     }
 }
 
@@ -140,9 +173,23 @@ enum NextPage {
     Stopped(PagingStop),
 }
 
+/// What a request by time says of the end of a slice.
+enum EndCheck {
+    /// There is nothing older.
+    Confirmed,
+    /// There is more; the slice can be cut here.
+    MoreBefore(Timestamp),
+    /// There is nothing older, or the server cuts off its pages there: this one is as full as any.
+    Unclear,
+    /// All that was read is of one instant, so that nothing can be requested by time.
+    OneInstant,
+}
+
 /// Why a slice cannot be paged any further.
 enum PagingStop {
     Failed(Failure),
+    /// Another slice's page after as many records failed like this.
+    KnownFailure(Failure),
     OffsetIgnored,
     UnclearCursor,
 }
@@ -151,12 +198,13 @@ impl<T: Transport> Reading<T> {
     /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
     /// may have slipped past: it is read again.
     ///
-    /// Where records have no id of their own, two equal ones on two pages may be two: they are, if the slice
-    /// reads the same in smaller pages, and a reading shows that pages do not overlap.
+    /// A log that says the same twice stood still, and repeats itself. Where records have no id of their own, two
+    /// equal ones on two pages may be two: they are, if the slice reads the same in smaller pages, and a reading
+    /// shows that pages do not overlap.
     pub async fn steady(&self) -> Result<Found, FetchError> {
         let is_content = self.reader.source.identity() == Identity::Content;
         let (mut limit, mut largest) = (None, 0);
-        let mut same = SameReadings::default();
+        let mut last: Option<ReadingDigest> = None;
         let mut reads = 1;
         loop {
             let once = self.once(limit).await?;
@@ -164,8 +212,16 @@ impl<T: Transport> Reading<T> {
             let Found::Whole(read) = &mut found else {
                 return Ok(found);
             };
-            same.add(read.digest, limit, once.is_second_page_new);
-            read.is_steady |= is_content && once.may_hold_equal_ones && same.is_proof();
+            let digest = ReadingDigest::of(read, limit, once.is_second_page_new);
+            if let Some(last) = &last {
+                let has_equal = once.may_hold_equal_ones && digest.shows_equal_records(last);
+                read.repeats_are_overlap = is_content && !has_equal && digest.shows_overlap(last);
+                read.is_steady |= match is_content {
+                    true => has_equal || read.repeats_are_overlap,
+                    false => !once.is_left_open && digest.is_same(last),
+                };
+            }
+            last = Some(digest);
             if read.is_steady || reads == SLICE_READS {
                 return Ok(found);
             }
@@ -186,14 +242,21 @@ impl<T: Transport> Reading<T> {
         loop {
             let (place, page, body) = match self.next_page(next, &so_far).await? {
                 NextPage::Came(place, page, body) => (place, page, body),
-                NextPage::Stopped(stop) => return self.stopped(so_far, stop),
+                NextPage::Stopped(stop) => return self.stopped(so_far, stop).await,
             };
+            // As a stream ends: an empty page that leads to itself.
+            let is_end = page.next.is_none()
+                || (page.records.is_empty() && page.next.as_ref() == Some(&place));
             let packed = Packed::new(place, &body, &self.reader.room);
-            let is_tail_again = so_far.add(packed, &page, &self.span)?;
-            next = match page.next {
-                Some(place) if !is_tail_again => place,
-                Some(_) | None => return Ok(so_far.whole()),
+            let progress = so_far.add(packed, &page, &self.span);
+            if progress.is_err() || progress == Ok(true) || is_end {
+                let is_stated = !page.records.is_empty() && is_end;
+                return self.ended(so_far, is_stated, progress).await;
+            }
+            let Some(place) = page.next else {
+                return Ok(so_far.whole());
             };
+            next = place;
             if so_far.collected.is_over(self.most_now(&so_far))
                 && let Some(at) = so_far.collected.cut(&self.span)?
             {
@@ -223,7 +286,6 @@ impl<T: Transport> Reading<T> {
             Ok(next) => Ok(next),
             Err(failure) if is_first => Err(self.facts.original(failure).into()),
             Err(failure) if is_of_one_page(failure.kind) => {
-                self.facts.note_failure(so_far.served, &failure);
                 Ok(NextPage::Stopped(PagingStop::Failed(failure)))
             }
             Err(failure) => Err(failure.into()),
@@ -238,7 +300,7 @@ impl<T: Transport> Reading<T> {
         }
         let failure = self.facts.failure_after(so_far.served)?;
         let can_cut = matches!(so_far.collected.cut(&self.span), Ok(Some(_)));
-        can_cut.then_some(PagingStop::Failed(failure))
+        can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
     async fn page_at(&self, place: Place, limit: Option<u32>) -> Result<NextPage, Failure> {
@@ -327,9 +389,78 @@ impl<T: Transport> Reading<T> {
         Ok(offsets == OffsetUse::Ignored)
     }
 
-    /// What is done with a slice that cannot be paged any further: it is cut, if that is possible.
-    fn stopped(&self, so_far: SoFar, stop: PagingStop) -> Result<Once, FetchError> {
-        let is_short = so_far.served < self.page_size();
+    /// What the end of a slice is worth that the server stated, or that nothing followed, or that brought nothing
+    /// new (`progress`).
+    async fn ended(
+        &self,
+        so_far: SoFar,
+        is_stated: bool,
+        progress: Result<bool, Circle>,
+    ) -> Result<Once, FetchError> {
+        let is_one_short_page =
+            so_far.served == so_far.first_page.len() && so_far.served < self.page_size(&so_far);
+        if progress.is_ok() && (is_stated || is_one_short_page) {
+            return Ok(so_far.whole());
+        }
+        match self.check_end(&so_far).await? {
+            EndCheck::MoreBefore(at) => return Ok(so_far.cut(at)),
+            EndCheck::Confirmed => {}
+            EndCheck::Unclear | EndCheck::OneInstant => {
+                progress?;
+            }
+        }
+        Ok(so_far.whole())
+    }
+
+    /// Requests what is as old as the oldest record, or older.
+    async fn check_end(&self, so_far: &SoFar) -> Result<EndCheck, FetchError> {
+        let cut = match so_far.collected.ignores_dates() {
+            true => None,
+            false => so_far.collected.cut(&self.span)?,
+        };
+        let Some(at) = cut else {
+            return Ok(EndCheck::OneInstant);
+        };
+        let older = Span {
+            to: at,
+            ..self.span
+        }
+        .window();
+        let asked = self
+            .reader
+            .page_of_at_most(&older, &Place::Start, so_far.limit);
+        let (page, _) = asked
+            .await
+            .map_err(|failure| self.facts.original(failure))?;
+        if !so_far.collected.knows_all(&page.records) {
+            return Ok(EndCheck::MoreBefore(at));
+        }
+        Ok(match page.records.len() < so_far.largest_page {
+            true => EndCheck::Confirmed,
+            false => EndCheck::Unclear,
+        })
+    }
+
+    /// What is done with a slice that cannot be paged any further: unless all is read already, it is cut, if that is
+    /// possible.
+    async fn stopped(&self, so_far: SoFar, stop: PagingStop) -> Result<Once, FetchError> {
+        let is_short = so_far.served < self.page_size(&so_far);
+        let may_be_end = match &stop {
+            PagingStop::Failed(failure) => is_short || is_refusal(failure),
+            PagingStop::OffsetIgnored => is_short,
+            PagingStop::KnownFailure(_) | PagingStop::UnclearCursor => false,
+        };
+        if may_be_end {
+            match self.check_end(&so_far).await? {
+                EndCheck::Confirmed => return Ok(so_far.whole()),
+                // It has no page after the last record.
+                EndCheck::Unclear if stop.is_refusal() => return Ok(so_far.whole()),
+                EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
+            }
+        }
+        if let PagingStop::Failed(failure) = &stop {
+            self.facts.note_failure(so_far.served, failure);
+        }
         let cut = match stop {
             // No window helps, be it narrow.
             PagingStop::OffsetIgnored if so_far.collected.ignores_dates() => Ok(None),
@@ -341,16 +472,18 @@ impl<T: Transport> Reading<T> {
             (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
             (_, Err(error)) => Err(error),
             (PagingStop::OffsetIgnored, Ok(None)) => Err(Circle.into()),
-            (PagingStop::Failed(failure), Ok(None)) => Err(match self.instant() {
-                Some(at) => FetchError::Crowded {
-                    at,
-                    failure: Box::new(failure),
-                },
-                None => failure.into(),
-            }),
+            (PagingStop::Failed(failure) | PagingStop::KnownFailure(failure), Ok(None)) => {
+                Err(match self.instant(&so_far) {
+                    Some(at) => FetchError::Crowded {
+                        at,
+                        failure: Box::new(failure),
+                    },
+                    None => failure.into(),
+                })
+            }
             (PagingStop::UnclearCursor, Ok(None)) => {
                 let at = self
-                    .instant()
+                    .instant(&so_far)
                     .unwrap_or_else(|| format_millis(self.span.from));
                 Err(FetchError::UnclearPaging { at })
             }
@@ -358,28 +491,39 @@ impl<T: Transport> Reading<T> {
     }
 
     /// Records that a request asks for.
-    fn page_size(&self) -> usize {
-        usize::try_from(self.reader.source.page_size()).unwrap_or(usize::MAX)
+    fn page_size(&self, so_far: &SoFar) -> usize {
+        let page_size = so_far.limit.unwrap_or(self.reader.source.page_size());
+        usize::try_from(page_size).unwrap_or(usize::MAX)
     }
 
-    /// The instant that the slice is, as the API's dates tell it; nothing where it is longer.
-    fn instant(&self) -> Option<String> {
+    /// The instant that cannot be paged through, as the API's dates show it; nothing where the slice is longer. It is
+    /// that of the oldest record read: the end of the slice may be in it.
+    fn instant(&self, so_far: &SoFar) -> Option<String> {
         let grain = self.reader.source.grain();
-        let whole = floor(self.span.from, grain);
-        (self.span.to <= whole + grain).then(|| match grain < TimeDelta::seconds(1) {
-            true => format!("the millisecond {}", format_millis(whole)),
-            false => format!("the second {}", whole.format("%Y-%m-%dT%H:%M:%SZ")),
+        if floor(self.span.from, grain) + grain < self.span.to {
+            return None;
+        }
+        let at = floor(so_far.collected.oldest().unwrap_or(self.span.from), grain);
+        Some(match grain < TimeDelta::seconds(1) {
+            true => format!("the millisecond {}", format_millis(at)),
+            false => format!("the second {}", at.format("%Y-%m-%dT%H:%M:%SZ")),
         })
     }
 
     /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
     /// one there is most often nothing, and the next request says so.
     fn most_now(&self, so_far: &SoFar) -> usize {
-        let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size();
+        let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size(so_far);
         match self.is_probe && !is_short && self.reader.is_slow() {
             true => 0,
             false => self.most,
         }
+    }
+}
+
+impl PagingStop {
+    fn is_refusal(&self) -> bool {
+        matches!(self, PagingStop::Failed(failure) if is_refusal(failure))
     }
 }
 
@@ -401,6 +545,7 @@ impl SoFar {
             pages: Vec::new(),
             first_page: PageDigest::default(),
             is_second_page_new: false,
+            largest_page: 0,
             served: 0,
             last: PageDigest::default(),
             last_new: PageDigest::default(),
@@ -419,6 +564,7 @@ impl SoFar {
             _ => {}
         }
         self.pages.push(packed);
+        self.largest_page = self.largest_page.max(page.records.len());
         self.served = self.served.saturating_add(page.records.len());
         let added = self.collected.add(&page.records, span);
         let is_new = self.collected.records > known;
@@ -452,6 +598,7 @@ impl SoFar {
             first_page: self.first_page.len(),
             is_second_page_new: self.is_second_page_new,
             may_hold_equal_ones: self.collected.may_hold_equal_ones(),
+            is_left_open: self.collected.is_left_open(),
             found: found(self),
         }
     }
@@ -462,7 +609,10 @@ impl SoFar {
             since,
             records: self.collected.records,
             is_steady: self.collected.is_steady(),
+            repeats_are_overlap: false,
             digest: self.collected.digest(),
+            distinct: self.collected.distinct(),
+            has_equal_on_page: self.collected.has_equal_on_page(),
         }
     }
 }

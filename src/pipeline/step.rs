@@ -135,9 +135,13 @@ impl Step {
         (tally, records.len())
     }
 
-    /// Everything taken so far will not be asked for again: forgets what lies behind the overlap.
-    pub fn passed(&mut self) {
-        let keep_from = self.watermark.map(|newest| before(newest, self.overlap));
+    /// Everything taken so far will not be asked for again: forgets what lies before the overlap, but
+    /// for what the next check of a cursor reads again, of which the last one was at `checked`.
+    pub fn passed(&mut self, checked: Option<Timestamp>) {
+        let newest = |newest: Timestamp| checked.map_or(newest, |checked| newest.min(checked));
+        let keep_from = self
+            .watermark
+            .map(|mark| before(newest(mark), self.overlap));
         // Without a watermark only the number remembered is held down.
         self.seen
             .forget_before(keep_from.unwrap_or(Timestamp::MIN_UTC));
@@ -290,7 +294,7 @@ mod tests {
             &mut step,
             &[record("old", "09:00:00"), record("new", "11:00:00")],
         );
-        step.passed();
+        step.passed(None);
         // Without a rereading, what comes is new, however old its time: the server's order says so.
         let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
         assert_eq!(written, ["org:stray"]);
@@ -333,7 +337,7 @@ mod tests {
             .map(|n| record(&format!("n{n}"), &format!("10:{:02}:{:02}", n / 60, n % 60)))
             .collect();
         take(&mut step, &news);
-        step.passed();
+        step.passed(None);
         let floor = step.written_before;
         assert!(step.seen.complete_from() > floor);
         step.rereading_goes_on();

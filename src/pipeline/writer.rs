@@ -188,7 +188,8 @@ impl Writer {
                     return Ok(Flow::Enough);
                 }
                 if passed {
-                    self.step.passed();
+                    let checked = then.as_ref().and_then(|open| open.read_by_time);
+                    self.step.passed(checked);
                 }
                 if let Some(journal) = &mut self.journal {
                     journal.stands(window, then);

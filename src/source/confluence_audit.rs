@@ -4,7 +4,7 @@
 //! milliseconds, both inclusive. Records come newest first and have no id. `size` is the number of matches, not of
 //! records on the page; `_links.next` is a path with a query, and is missing from some answers that
 //! are not the last (elastic/integrations, atlassian_confluence): then the next page is asked for by count. The
-//! largest page is not documented, so only an empty page is the end.
+//! largest page is not documented, so only an empty page without a link is the end.
 
 use url::{Url, form_urlencoded};
 
@@ -34,13 +34,10 @@ impl ConfluenceAudit {
 
     /// Where the server goes on after a page of `count` records at `place`.
     fn next(place: &Place, count: u64, body: &Body) -> Result<Option<Place>, Unreadable> {
-        if count == 0 {
-            return Ok(None);
-        }
         let records = records_before(place).saturating_add(count);
         let links = body.beside("_links")?;
         let Some(next) = links.and_then(|links| links.text_of("next")) else {
-            return Ok(Some(Place::Offset(records)));
+            return Ok((count > 0).then_some(Place::Offset(records)));
         };
         match next.split_once('?') {
             Some((_, query)) if !query.is_empty() => Ok(Some(Place::CountedCursor {
@@ -70,8 +67,8 @@ impl Source for ConfluenceAudit {
         let mut query = url.query_pairs_mut();
         query.append_pair("startDate", &window.from.timestamp_millis().to_string());
         if let Some(to) = window.to {
-            // Ours is half-open, the API's is inclusive.
-            query.append_pair("endDate", &(to.timestamp_millis() - 1).to_string());
+            // Documented as inclusive; not a millisecond less, see `jira_audit`.
+            query.append_pair("endDate", &to.timestamp_millis().to_string());
         }
         match place {
             // The server's own words, but never its own idea of the dates, which it may have left out.
@@ -159,7 +156,7 @@ mod tests {
             to: parse_api_time("2026-11-21T00:00:00Z"),
         };
         let url = |place| source().request(&window, &place).url.to_string();
-        let dates = "https://acme.example/wiki/rest/api/audit?startDate=1795132800000&endDate=1795219199999";
+        let dates = "https://acme.example/wiki/rest/api/audit?startDate=1795132800000&endDate=1795219200000";
         assert_eq!(
             url(Place::Offset(40)),
             format!("{dates}&start=40&limit=1000")
@@ -192,9 +189,14 @@ mod tests {
             assert_eq!(at(&Place::Offset(4)), Some(Place::Offset(6)), "{unlinked}");
             assert_eq!(at(&cursor), Some(Place::Offset(4)), "{unlinked}");
         }
-        let end =
-            r#"{"results":[],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?start=2"}}"#;
+        let end = r#"{"results":[],"limit":2,"size":37,"_links":{}}"#;
         assert_eq!(next(&Place::Start, end), None);
+        // Nothing that this account may see is on the page.
+        let hidden = r#"{"results":[],"_links":{"next":"/rest/api/audit?cursor=x&limit=2"}}"#;
+        assert_eq!(
+            next(&Place::Start, hidden),
+            Some(counted("cursor=x&limit=2", 0))
+        );
     }
 
     #[test]

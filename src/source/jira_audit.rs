@@ -48,9 +48,9 @@ impl Source for JiraAudit {
         query.append_pair("limit", &self.page_size.to_string());
         query.append_pair("from", &format_millis(window.from));
         if let Some(to) = window.to {
-            // Ours is half-open, the API's is inclusive; its grain is the millisecond.
-            let last = to - chrono::TimeDelta::milliseconds(1);
-            query.append_pair("to", &format_millis(last));
+            // Documented as inclusive. A server that takes it for exclusive, or compares microseconds that
+            // it does not show, would lose the last millisecond; what comes too much is known by its id.
+            query.append_pair("to", &format_millis(to));
         }
         drop(query);
         Request {
@@ -117,7 +117,7 @@ mod tests {
         let request = source.request(&window, &Place::Offset(2000));
         assert_eq!(
             request.url.as_str(),
-            "https://gw.example/ex/jira/c1/rest/api/3/auditing/record?offset=2000&limit=1000&from=2026-11-20T00%3A00%3A00.000Z&to=2026-11-20T23%3A59%3A59.999Z"
+            "https://gw.example/ex/jira/c1/rest/api/3/auditing/record?offset=2000&limit=1000&from=2026-11-20T00%3A00%3A00.000Z&to=2026-11-21T00%3A00%3A00.000Z"
         );
     }
 
