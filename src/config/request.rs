@@ -70,6 +70,8 @@ pub struct PullRequest {
     pub report: Option<ReportTarget>,
     /// Where the figures go, as Prometheus text.
     pub metrics_file: Option<PathBuf>,
+    /// The permission bits of the report and the metrics file: `[output] mode`, where it is set.
+    pub file_mode: Option<u32>,
 }
 
 /// Where the report of a run goes.
