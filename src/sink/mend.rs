@@ -81,22 +81,25 @@ fn bring_back(
     if action == TailAction::Leave {
         return Ok(());
     }
-    let mut file = OpenOptions::new()
-        .read(action == TailAction::MoveAside)
-        .write(true)
-        .open(path)
-        .map_err(failed("cut back"))?;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).open(path);
+    let mut file = file.map_err(failed("cut back"))?;
     lock(&file, path)?;
-    if action == TailAction::MoveAside {
-        move_tail(&mut file, path, from, &contents.describe())?;
-    } else {
+    let length = file.metadata().map_err(failed("find"))?.len();
+    if length <= from {
+        return Ok(());
+    }
+    // What was appended since the contents were read may be anything.
+    if action == TailAction::Discard && length == facts.len() {
         truncate(&file, path, from)?;
         sync_truncated(&file, path)?;
         tracing::warn!(
             path = %path.display(),
-            bytes = facts.len() - from,
+            bytes = length - from,
             "cut off what an interrupted run had not finished; it is read again"
         );
+    } else {
+        move_tail(&mut file, path, from, &contents.describe())?;
     }
     remove_in_vain(known, path, from)
 }

@@ -17,8 +17,10 @@ use crate::sink::pack::{magic, packing_of, starts_alike, unpack_member};
 /// A longer line is treated as another program's.
 const LONGEST_LINE: u64 = 128 * 1024 * 1024;
 
-/// So many bytes of printable ASCII in a row are seldom compressed data.
-const TEXT_LENGTH: u64 = 8;
+/// So many bytes of text in a row are hardly ever compressed data.
+const TEXT_LENGTH: usize = 10;
+/// Room for them, and for a character that is cut at the front.
+const TEXT_ROOM: u64 = 16;
 
 /// How the last run that wrote the file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,14 +178,19 @@ fn end_of(line: &[u8], error: Option<io::Error>) -> TailEnd {
     }
 }
 
-/// Whether the bytes end as text does. Compressed data seldom does so as well, and is then kept.
+/// Whether the bytes end in text. Less of it than [`TEXT_LENGTH`] does not differ from compressed data.
 fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     let length = tail.seek(SeekFrom::End(0))?;
-    tail.seek(SeekFrom::Start(length.saturating_sub(TEXT_LENGTH)))?;
+    tail.seek(SeekFrom::Start(length.saturating_sub(TEXT_ROOM)))?;
     let mut last = Vec::new();
     tail.read_to_end(&mut last)?;
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
-    Ok(last.ends_with(b"\n") || last.iter().all(is_text))
+    let last = String::from_utf8_lossy(&last);
+    let is_text = |c: &char| match c {
+        '\n' | '\r' | '\t' => true,
+        c => !c.is_control() && *c != char::REPLACEMENT_CHARACTER,
+    };
+    let text = last.chars().rev().take_while(is_text);
+    Ok(text.map(char::len_utf8).sum::<usize>() >= TEXT_LENGTH)
 }
 
 #[cfg(test)]

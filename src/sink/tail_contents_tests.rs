@@ -128,7 +128,13 @@ fn what_others_append_to_packed_lines_is_moved_aside() {
             assert_eq!(action, TailAction::MoveAside, "{compression:?} {theirs:?}");
         }
         for end in 1..member.len() {
-            for theirs in ["hi\n", "half of th", THEIRS, JSON, TEXT] {
+            for theirs in [
+                "half of th",
+                "\u{65e5}\u{8a8c}1\u{65e5}\n",
+                THEIRS,
+                JSON,
+                TEXT,
+            ] {
                 let both = [&member[..end], theirs.as_bytes()].concat();
                 let action = packed_action(compression, &both);
                 assert_eq!(
