@@ -177,8 +177,6 @@ pub struct KeyPlace<'a> {
     pub credential: &'a CredentialSpec,
     /// Whether the configuration already says so: then a file may hold the key to replace.
     pub is_configured: bool,
-    /// Paths that are used for something else, each with what for. A folder stands for all in it.
-    pub taken: Vec<(String, PathBuf)>,
 }
 
 /// A window that neither reads nor moves a checkpoint.
