@@ -261,6 +261,9 @@ impl From<SinkError> for AppError {
             SinkError::File { .. } => {
                 "check that the folder exists, that this user may write there, and that the disk is not full"
             }
+            SinkError::NotTruncated { .. } => {
+                "free disk space, and run it again: the next run mends the end of the file before it writes"
+            }
             SinkError::Busy { .. } => "wait for that run, or write to another file",
             SinkError::Broken { .. } => {
                 "move it away, or write to another file: what is appended to it could not be read back"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::config::error::{ConfigError, Refusal};
-use crate::credentials::{CredentialError, StoreError};
+use crate::credentials::CredentialError;
 use crate::exit::Exit;
 
 /// The arguments contradict each other, or the configuration is wrong.
@@ -61,15 +61,6 @@ impl fmt::Display for ResolveError {
 }
 
 impl std::error::Error for ResolveError {}
-
-impl From<StoreError> for ResolveError {
-    fn from(error: StoreError) -> ResolveError {
-        match error {
-            StoreError::PathTaken(error) => ResolveError::Config(error),
-            StoreError::Unusable(error) => ResolveError::Credential(error),
-        }
-    }
-}
 
 impl From<ConfigError> for ResolveError {
     fn from(error: ConfigError) -> ResolveError {

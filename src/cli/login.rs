@@ -1,7 +1,5 @@
 //! Resolves what `auth login`'s flags mean, together with what the configuration says of the source.
 
-use std::path::{Path, PathBuf};
-
 use crate::cli::args::{GlobalArgs, LoginArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
@@ -38,7 +36,6 @@ pub fn request(
     let configured = paths::known_sources(&file, global, env);
     let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
     paths.add(PathRole::EditedConfigFile, &place.path);
-    paths.refuse_clashes()?;
     let known = match table_of(&file, &typed.name) {
         Some(_) => Some(check::login_source(
             &file,
@@ -49,16 +46,18 @@ pub fn request(
     };
     let credential = credential(&typed, known.as_ref(), env)?;
     let name = typed.name.clone();
+    let is_configured = known
+        .as_ref()
+        .is_some_and(|known| known.credential == credential);
+    add_key_files(&mut paths, &file, &credential, is_configured);
+    paths.refuse_clashes()?;
     let check_store = || {
-        let is_configured = known
-            .as_ref()
-            .is_some_and(|known| known.credential == credential);
-        (outside.check_store)(&KeyPlace {
+        let place = KeyPlace {
             name: &name,
             credential: &credential,
             is_configured,
-            taken: taken(&file, is_configured, &place.path, &state_dir, env),
-        })
+        };
+        (outside.check_store)(&place).map_err(ResolveError::Credential)
     };
     let may_ask = env.stdin_is_terminal && !typed.with_key;
     if may_ask {
@@ -149,31 +148,24 @@ fn store_place(text: &str, env: &Env) -> Result<CredentialSpec, ResolveError> {
     })
 }
 
-/// The paths that no key may be stored in, and what they are. A configured file may be the key file
-/// of other sources too (`is_configured`): then the key is replaced for all of them.
-fn taken(
+/// Adds the file that the key goes to, and the key files of all sources, also where the rest of the configuration
+/// cannot be used.
+fn add_key_files(
+    paths: &mut CommandPaths<'_>,
     file: &Loaded,
+    credential: &CredentialSpec,
     is_configured: bool,
-    config_file: &Path,
-    state_dir: &Path,
-    env: &Env,
-) -> Vec<(String, PathBuf)> {
-    let mut taken = vec![
-        ("the configuration file".to_owned(), config_file.to_owned()),
-        ("in the state folder".to_owned(), state_dir.to_owned()),
-    ];
-    if is_configured {
-        return taken;
+) {
+    if let CredentialSpec::File(path) = credential {
+        paths.add(PathRole::StoredKey { is_configured }, path);
     }
-    for (other, table) in &file.tables.sources.0 {
-        let spec = table.credential.as_ref().map(|text| text.get_ref());
-        if let Some(Ok(CredentialSpec::File(path))) = spec.map(|text| credential_spec::parse(text))
-        {
-            let what = format!("the key file of source `{}`", other.get_ref());
-            taken.push((what, env.at_cwd(&path)));
+    for (name, table) in &file.tables.sources.0 {
+        let spec = table.credential.as_ref();
+        let spec = spec.and_then(|text| credential_spec::parse(text.get_ref()).ok());
+        if let (Some(CredentialSpec::File(path)), Ok(name)) = (spec, name.get_ref().parse()) {
+            paths.add(PathRole::CredentialFile(name), &path);
         }
     }
-    taken
 }
 
 /// Asks for what is missing, where somebody can be asked.

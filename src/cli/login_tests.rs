@@ -1,6 +1,7 @@
 //! Tests what `auth login` is asked to do, by its flags, the configuration and a person's answers.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use super::*;
 use crate::cli::parse::parse;
@@ -8,8 +9,9 @@ use crate::cli::resolve::resolve;
 use crate::cli::resolve::tests::{FILE, home, login, refuse, run};
 use crate::config::ask::Ask;
 use crate::config::ask::script::Script;
+use crate::config::error::Refusal;
 use crate::config::request::Action;
-use crate::credentials::StoreError;
+use crate::credentials::CredentialError;
 use crate::exit::Exit;
 use crate::model::time::parse_api_time;
 use crate::sink::location::FileIdentity;
@@ -101,17 +103,8 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
     env.stdin_is_terminal = true;
     let refuse = |place: &KeyPlace<'_>| {
         assert_eq!(*place.credential, CredentialSpec::File("/w/k".into()));
-        let taken: Vec<_> = place.taken.iter().map(|(_, path)| path.as_path()).collect();
-        let config = Path::new("/h/.config/atlaudit/config.toml");
-        assert_eq!(
-            taken,
-            [
-                config,
-                Path::new("/h/.local/state/atlaudit"),
-                Path::new("/keys/acme")
-            ]
-        );
-        Err(StoreError::PathTaken(ConfigError::new("taken")))
+        let refusal = Refusal::new("not writable");
+        Err(CredentialError::new(place.name, refusal))
     };
     let outside = Outside {
         read: &|_| {
@@ -125,7 +118,7 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
     let error = resolve(args().unwrap(), &env, now, &outside).unwrap_err();
     assert_eq!(
         (error.exit(), error.to_string().as_str()),
-        (Exit::Config, "taken")
+        (Exit::Credential, "source `new`: not writable")
     );
 }
 

@@ -16,6 +16,11 @@ pub enum PathRole {
     EditedConfigFile,
     /// The file of a source's credential.
     CredentialFile(SourceName),
+    /// The file that `auth login` stores a key in. A configured one may hold the key of other sources too.
+    StoredKey {
+        /// Whether the configuration names it already.
+        is_configured: bool,
+    },
     /// The certificates that a source trusts.
     CertificateFile(SourceName),
     /// The key that an export is signed with.
@@ -47,6 +52,7 @@ impl PathRole {
     fn is_written(&self) -> bool {
         match self {
             PathRole::EditedConfigFile
+            | PathRole::StoredKey { .. }
             | PathRole::Output(_)
             | PathRole::ConvertedOutput
             | PathRole::Report
@@ -72,6 +78,19 @@ impl PathRole {
         matches!(self, PathRole::Output(_) | PathRole::ConfiguredOutput(_))
     }
 
+    /// Whether it replaces a key in the file that the configuration names for it.
+    fn replaces(&self, other: &PathRole) -> bool {
+        matches!(
+            (self, other),
+            (
+                PathRole::StoredKey {
+                    is_configured: true
+                },
+                PathRole::CredentialFile(_)
+            )
+        )
+    }
+
     /// Whether a file at `inner`, relative to this folder, belongs to this role alone.
     fn reserves(&self, inner: &Path, role: &PathRole) -> bool {
         let ends = inner.extension().unwrap_or_default();
@@ -95,6 +114,7 @@ impl fmt::Display for PathRole {
                 f.write_str("the configuration file")
             }
             PathRole::CredentialFile(name) => write!(f, "the credential of source `{name}`"),
+            PathRole::StoredKey { .. } => f.write_str("the key file"),
             PathRole::CertificateFile(name) => write!(f, "the `ca_file` of source `{name}`"),
             PathRole::SigningKey => f.write_str("the signing key"),
             PathRole::StateFolder => f.write_str("the state folder"),
@@ -138,7 +158,9 @@ impl PathClaim {
         // Outputs of one run are compared by `refuse_shared_files`; those of two runs may take turns in a file.
         let may_overlap = !(one.is_written() || two.is_written())
             || (one.is_output() && two.is_output())
-            || (one.is_config_file() && two.is_config_file());
+            || (one.is_config_file() && two.is_config_file())
+            || one.replaces(two)
+            || two.replaces(one);
         // A device or a pipe keeps nothing that could be damaged.
         if may_overlap || self.identity.is_special || other.identity.is_special {
             return None;
@@ -282,6 +304,8 @@ mod tests {
     #[test]
     fn one_file_has_one_role() {
         let (a, b) = (|| name("a"), || name("b"));
+        let key = |is_configured| StoredKey { is_configured };
+        let (new_key, known_key) = (|| key(false), || key(true));
         let at = |role, path, inode: u64| (role, path, (inode > 0).then_some(inode));
         all_are(
             true,
@@ -294,6 +318,10 @@ mod tests {
                 (at(MetricsFile, "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
                 (at(ConvertedOutput, "/x", 3), at(StateFile(a()), "/y", 3)),
                 (at(ManualPage, "/x", 0), at(ConfigFile, "/x", 0)),
+                (at(new_key(), "/x", 0), at(CredentialFile(b()), "/x", 0)),
+                (at(new_key(), "/x", 7), at(CertificateFile(b()), "/y", 7)),
+                (at(known_key(), "/x", 0), at(EditedConfigFile, "/x", 0)),
+                (at(known_key(), "/s/x", 0), at(StateFolder, "/s", 0)),
                 (at(ExportFolder, "/x", 0), at(SigningKey, "/x", 0)),
             ],
         );
@@ -310,6 +338,7 @@ mod tests {
                 (at(CredentialFile(a()), "/x", 0), at(ConfigFile, "/x", 0)),
                 (at(Output(a()), "/x", 0), at(ConfiguredOutput(b()), "/x", 0)),
                 (at(EditedConfigFile, "/x", 7), at(ConfigFile, "/x", 7)),
+                (at(known_key(), "/x", 0), at(CredentialFile(b()), "/x", 0)),
                 (at(Report, "/dev/x", 7), at(Output(a()), "/dev/x", 7)),
             ],
         );

@@ -76,6 +76,7 @@ pub fn request(
         max_events: typed.max_events,
         dry_run: typed.dry_run,
         metrics_file: typed.metrics_file,
+        file_mode: settings.file_mode,
     })
 }
 

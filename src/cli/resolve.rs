@@ -25,7 +25,7 @@ use crate::config::request::{
 };
 use crate::config::settings::{CredentialSpec, Settings};
 use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
-use crate::credentials::StoreError;
+use crate::credentials::CredentialError;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::sink::location::FileIdentity;
@@ -38,7 +38,7 @@ pub struct Outside<'a> {
     /// the environment names a source.
     pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
     /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
-    pub check_store: &'a dyn Fn(&KeyPlace<'_>) -> Result<(), StoreError>,
+    pub check_store: &'a dyn Fn(&KeyPlace<'_>) -> Result<(), CredentialError>,
     /// Finds the file that a path leads to.
     pub identify: &'a dyn Fn(&Path) -> FileIdentity,
     /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.

@@ -19,10 +19,14 @@ use crate::telemetry::prometheus::{Exposition, Kind, replace};
 /// How often the figures are written while something runs, in milliseconds.
 const EVERY_MS: usize = 15_000;
 
+/// The metrics say nothing secret, and the node exporter that reads them runs as another user.
+const DEFAULT_MODE: u32 = 0o644;
+
 /// The file that the figures go to.
 #[derive(Debug)]
 pub struct MetricsFile {
     path: PathBuf,
+    mode: u32,
     accounts: Arc<Accounts>,
     started: Timestamp,
     /// Whether the last writing failed.
@@ -159,13 +163,19 @@ const RUNS: (&str, &str) = (
 );
 
 impl MetricsFile {
-    /// Writes the figures to `path` for the first time: a wrong path is told at once.
+    /// Writes the figures to `path` for the first time: a wrong path is told at once. `mode` are the permission
+    /// bits that the configuration sets for files, where it does.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn open(path: &Path, accounts: Arc<Accounts>) -> Result<MetricsFile, AppError> {
+    pub fn open(
+        path: &Path,
+        mode: Option<u32>,
+        accounts: Arc<Accounts>,
+    ) -> Result<MetricsFile, AppError> {
         let file = MetricsFile {
             path: path.to_owned(),
+            mode: mode.unwrap_or(DEFAULT_MODE),
             accounts,
             started: chrono::Utc::now(),
             fails: AtomicBool::new(false),
@@ -219,7 +229,7 @@ impl MetricsFile {
             is_up,
             chrono::Utc::now(),
         );
-        replace(&self.path, &text).map_err(|error| {
+        replace(&self.path, &text, self.mode).map_err(|error| {
             let what = format!("cannot write the metrics file `{}`", self.path.display());
             AppError::new(Exit::Output, what).because(&error)
         })

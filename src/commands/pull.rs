@@ -1,8 +1,8 @@
 //! Owns `pull`: every source asked for, once, to its end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,14 +40,16 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     output_owner::refuse_owned(&request)?;
-    let report_output = request.report.as_ref().map(ReportOutput::open);
+    let report_output = request.report.as_ref();
+    let report_output = report_output.map(|target| ReportOutput::open(target, request.file_mode));
     let report_output = report_output.transpose()?;
     let accounts = Arc::new(Accounts::default());
     let metrics = match &request.metrics_file {
         None => None,
         Some(path) => {
             accounts.know(&request.sources, &request.state_dir);
-            Some(MetricsFile::open(path, accounts.clone())?)
+            let mode = request.file_mode;
+            Some(MetricsFile::open(path, mode, accounts.clone())?)
         }
     };
     let terms = Terms {
@@ -151,18 +153,14 @@ enum ReportOutput<'a> {
 }
 
 impl ReportOutput<'_> {
-    /// Opens the report before anything else is done: a wrong path is told at once.
-    fn open(target: &ReportTarget) -> Result<ReportOutput<'_>, AppError> {
+    /// Opens the report before anything else is done: a wrong path is told at once. A new file gets the
+    /// permission bits `mode`, or 0600 where the configuration sets none.
+    fn open(target: &ReportTarget, mode: Option<u32>) -> Result<ReportOutput<'_>, AppError> {
         let path = match target {
             ReportTarget::Stdout => return Ok(ReportOutput::Stdout),
             ReportTarget::File(path) => path,
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
+        let file = create_with_mode(path, mode.unwrap_or(0o600))
             .map_err(|error| report_fails(path, &error).hint("check the path of `--report`"))?;
         Ok(ReportOutput::File(path, file))
     }
@@ -177,6 +175,23 @@ impl ReportOutput<'_> {
                 })
             }
         }
+    }
+}
+
+/// An existing file is emptied and keeps its permissions.
+fn create_with_mode(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            // Whatever the process's mask takes away.
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).truncate(true).open(path)
+        }
+        Err(error) => Err(error),
     }
 }
 

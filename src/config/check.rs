@@ -45,6 +45,7 @@ pub fn settings(file: &Loaded, env: &Env, state_dir: PathBuf) -> Result<Settings
     Ok(Settings {
         config_file: file.path.clone(),
         state_dir,
+        file_mode: below.mode,
         sources,
     })
 }

@@ -70,6 +70,8 @@ pub struct PullRequest {
     pub report: Option<ReportTarget>,
     /// Where the figures go, as Prometheus text.
     pub metrics_file: Option<PathBuf>,
+    /// The permission bits of the report and the metrics file: `[output] mode`, where it is set.
+    pub file_mode: Option<u32>,
 }
 
 /// Where the report of a run goes.
@@ -175,8 +177,6 @@ pub struct KeyPlace<'a> {
     pub credential: &'a CredentialSpec,
     /// Whether the configuration already says so: then a file may hold the key to replace.
     pub is_configured: bool,
-    /// Paths that are used for something else, each with what for. A folder stands for all in it.
-    pub taken: Vec<(String, PathBuf)>,
 }
 
 /// A window that neither reads nor moves a checkpoint.

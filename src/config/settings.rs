@@ -17,6 +17,8 @@ pub struct Settings {
     pub config_file: Option<PathBuf>,
     /// Where checkpoints and locks live.
     pub state_dir: PathBuf,
+    /// `[output] mode`, where it is set.
+    pub file_mode: Option<u32>,
     /// The sources, in the order of the file.
     pub sources: Vec<SourceSettings>,
 }

@@ -1,11 +1,11 @@
 //! Owns the dying: which passage it is to be, and the account of those passed.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Point;
+use super::{Fault, Point};
 
 /// Where to die: at so many passages, counted from 1 over all points, or at the first of a point.
 static TURN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_AT").ok());
@@ -25,6 +25,14 @@ pub fn pass(here: Point) {
     if turn.is_some_and(|turn| turn == passage.to_string() || turn == format!("{here:?}")) {
         // Nothing is unwound, dropped or flushed, as with SIGKILL.
         std::process::abort();
+    }
+}
+
+pub fn fail(fault: Fault) -> io::Result<()> {
+    let wanted = std::env::var("ATLAUDIT_CRASH_FAULT").ok();
+    match wanted.is_some_and(|wanted| wanted == format!("{fault:?}")) {
+        true => Err(ErrorKind::StorageFull.into()),
+        false => Ok(()),
     }
 }
 

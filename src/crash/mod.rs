@@ -6,6 +6,8 @@
 #[cfg(feature = "crash-points")]
 mod armed;
 
+use std::io;
+
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
@@ -49,6 +51,28 @@ pub enum Point {
     StateRemoved,
     /// A finished file has its name, and the folder does not know for sure.
     Finished,
+}
+
+/// A system call that tests let fail as it does on a full disk, where no real file system can be made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// `ftruncate`, which needs free space on btrfs.
+    Truncate,
+}
+
+/// Fails where `ATLAUDIT_CRASH_FAULT` names `fault`.
+///
+/// # Errors
+/// The disk is full, as a test pretends.
+#[inline]
+pub fn fails(fault: Fault) -> io::Result<()> {
+    #[cfg(feature = "crash-points")]
+    return armed::fail(fault);
+    #[cfg(not(feature = "crash-points"))]
+    {
+        let _ = fault;
+        Ok(())
+    }
 }
 
 /// Dies here when it is this passage's turn.

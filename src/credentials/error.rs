@@ -14,7 +14,7 @@ pub struct CredentialError {
 
 impl CredentialError {
     /// `refusal` where `name`'s credential was looked for.
-    pub(super) fn new(name: &SourceName, refusal: Refusal) -> CredentialError {
+    pub(crate) fn new(name: &SourceName, refusal: Refusal) -> CredentialError {
         CredentialError {
             name: name.clone(),
             refusal,

@@ -20,7 +20,7 @@ use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
 pub use file::{read as private_file, read_guarded as guarded_file};
-pub use store::{StoreError, check_store, remove, store};
+pub use store::{check_store, remove, store};
 pub use value::{StoredSecret, check_key};
 
 /// A source's secret and what was kept beside it.

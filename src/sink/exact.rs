@@ -8,7 +8,7 @@ use crate::crash::{self, Point};
 use crate::model::written::Written;
 use crate::sink::identity::tail;
 use crate::sink::path::sync_folder;
-use crate::sink::{SinkError, failed};
+use crate::sink::{SinkError, failed, truncate};
 
 /// Cuts off what lies behind the committed end that `known` tells: the unfinished work of a run that died, which is
 /// done again. A file that nothing was committed to goes altogether.
@@ -35,7 +35,7 @@ pub fn cut_back(path: &Path, known: Option<&Written>) -> Result<(), SinkError> {
     }
     if length > committed {
         tracing::info!(path = %path.display(), bytes = length - committed, "truncated what an interrupted run had not finished; it is read again");
-        file.set_len(committed).map_err(failed)?;
+        truncate(&file, path, committed)?;
         crash::point(Point::CutBack);
         file.sync_all().map_err(failed)?;
     }

@@ -1,11 +1,9 @@
 //! Owns bringing an output file back to what was committed to it, at the start of a run.
 
-use std::borrow::Cow;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::crash::{self, Point};
@@ -13,12 +11,9 @@ use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::sink::identity::{fits, identity, is_same};
 use crate::sink::lock::lock;
-use crate::sink::pack::{packing_of, unpack};
 use crate::sink::path::{folder_of, sync_folder};
-use crate::sink::{SinkError, failed};
-
-/// The longest line that is taken for one.
-const LONGEST_LINE: u64 = 128 * 1024 * 1024;
+use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
+use crate::sink::{SinkError, failed, truncate};
 
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
@@ -34,11 +29,9 @@ struct Place {
 
 /// Brings the file of `known` back to its committed length.
 ///
-/// What a killed run left after it is read from the source again: it is truncated. After the end of a
-/// run that ended well it is somebody else's: whole lines stay. Anything else is moved into a file
-/// beside it: half a line, over which every reader would stumble; lines of other programs after a
-/// killed run; and events of `source` itself, which this state does not know of (it is an older copy)
-/// and reads again.
+/// After a killed run, events of `source` after that length are discarded: they are read again. After a
+/// run that ended well, whole lines of others stay. Anything else is moved into a file beside it
+/// ([`TailContents::action`]).
 ///
 /// What the accounts of the other sources, `others`, vouch for is left alone.
 ///
@@ -73,54 +66,42 @@ fn bring_back(
     if facts.len() <= from {
         return remove_in_vain(known, path, facts.len());
     }
-    let lines = lines_behind(path, from, source);
-    let action = end_action(known.is_open, place.was_cut, lines);
-    if action == EndAction::Keep {
+    let contents = match TailContents::read(path, from, source) {
+        // This user may only append to it: what a run that ended left there was whole.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !known.is_open => {
+            return Ok(());
+        }
+        contents => contents.map_err(failed("read"))?,
+    };
+    let action = contents.action(match (known.is_open, place.was_cut) {
+        (false, _) => LastRun::Finished,
+        (true, false) => LastRun::Killed,
+        (true, true) => LastRun::KilledAndTruncated,
+    });
+    if action == TailAction::Leave {
         return Ok(());
     }
-    let is_precious = action == EndAction::MoveAside;
-    let mut file = OpenOptions::new()
-        .read(is_precious)
-        .write(true)
-        .open(path)
-        .map_err(failed("cut back"))?;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).open(path);
+    let mut file = file.map_err(failed("cut back"))?;
     lock(&file, path)?;
-    match is_precious {
-        true => set_aside(&mut file, path, from).map_err(failed("move aside the end of"))?,
-        false => tracing::warn!(
+    let length = file.metadata().map_err(failed("find"))?.len();
+    if length <= from {
+        return Ok(());
+    }
+    // What was appended since the contents were read may be anything.
+    if action == TailAction::Discard && length == facts.len() {
+        truncate(&file, path, from)?;
+        sync_truncated(&file, path)?;
+        tracing::warn!(
             path = %path.display(),
-            bytes = facts.len() - from,
+            bytes = length - from,
             "truncated what an interrupted run had not finished; it is read again"
-        ),
+        );
+    } else {
+        move_tail(&mut file, path, from, &contents.describe())?;
     }
-    file.set_len(from).map_err(failed("cut back"))?;
-    crash::point(Point::CutBack);
-    file.sync_all().map_err(failed("cut back"))?;
     remove_in_vain(known, path, from)
-}
-
-/// What is done with the end of a file, after what was committed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum EndAction {
-    /// It is somebody else's, and whole.
-    Keep,
-    /// It is a killed run's work, which is read again.
-    Truncate,
-    /// It goes into a file beside it: not all of it is known to be read again.
-    MoveAside,
-}
-
-/// Decides by what the end holds. Only what this source will read again is ever thrown away: a line
-/// of any other program, in any format, may be all that there is of it.
-fn end_action(was_killed: bool, was_cut: bool, lines: Lines) -> EndAction {
-    let is_whole = !lines.has_ours && !lines.has_broken && !lines.has_torn;
-    match (was_killed, was_cut) {
-        (false, _) if is_whole => EndAction::Keep,
-        (true, true) if is_whole && lines.has_others => EndAction::Keep,
-        (false, _) | (true, true) => EndAction::MoveAside,
-        (true, false) if lines.has_others || lines.has_broken => EndAction::MoveAside,
-        (true, false) => EndAction::Truncate,
-    }
 }
 
 /// Removes a packed file that a killed run began and committed nothing to: no tool unpacks it.
@@ -138,24 +119,23 @@ fn remove_in_vain(known: &Written, path: &Path, length: u64) -> Result<(), SinkE
 ///
 /// # Errors
 /// The file cannot be read or cut.
-pub fn mend_last_line(path: &Path) -> io::Result<bool> {
+pub fn mend_last_line(path: &Path) -> Result<bool, SinkError> {
+    let read = |error| failed("read", path, error);
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
         // Whoever may only append to it cannot be told.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
-        file => file?,
+        file => file.map_err(read)?,
     };
-    let length = file.metadata()?.len();
-    let start = start_of_last_line(&mut file, length)?;
+    let length = file.metadata().map_err(read)?.len();
+    let start = start_of_last_line(&mut file, length).map_err(read)?;
     if start == length {
         return Ok(false);
     }
-    file.seek(SeekFrom::Start(start))?;
+    file.seek(SeekFrom::Start(start)).map_err(read)?;
     if serde_json::from_reader::<_, IgnoredAny>(BufReader::new(&file)).is_ok() {
         return Ok(true);
     }
-    set_aside(&mut file, path, start)?;
-    file.set_len(start)?;
-    file.sync_all()?;
+    move_tail(&mut file, path, start, "an incomplete line")?;
     Ok(false)
 }
 
@@ -163,12 +143,13 @@ pub fn mend_last_line(path: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// The file cannot be read or cut.
-pub fn move_aside(path: &Path, was: &str, from: u64) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
-    if identity(&file.metadata()?) == was {
-        set_aside(&mut file, path, from)?;
-        file.set_len(from)?;
-        file.sync_all()?;
+pub fn move_aside(path: &Path, was: &str, from: u64) -> Result<(), SinkError> {
+    let read = |error| failed("read", path, error);
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).write(true).open(path).map_err(read)?;
+    if identity(&file.metadata().map_err(read)?) == was {
+        let found = "lines of another program among lines of this run";
+        move_tail(&mut file, path, from, found)?;
     }
     Ok(())
 }
@@ -231,12 +212,11 @@ fn find(known: &Written) -> io::Result<Vec<Place>> {
 
 /// A file that lost what was committed to it: `copytruncate` does that, and a disk that lied.
 fn warn_if_shorter(known: &Written, facts: &Metadata) {
-    if facts.is_file() && facts.len() < known.committed && is_same(known, facts) {
+    let (length, committed) = (facts.len(), known.committed);
+    if facts.is_file() && length < committed && is_same(known, facts) {
         tracing::warn!(
             path = %known.path.display(),
-            bytes = facts.len(),
-            committed = known.committed,
-            "the output file is shorter than what was committed to it: it was truncated by another program, or the disk lost data; what is missing is not read again"
+            "the output file has {length} bytes, and {committed} were committed to it: another program truncated it (as logrotate's `copytruncate` does), or the disk lost data; what is missing is not read again",
         );
     }
 }
@@ -266,99 +246,43 @@ fn find_elsewhere(known: &Written) -> io::Result<Option<PathBuf>> {
     Ok(copy)
 }
 
-/// What stands after a committed end.
-#[derive(Debug, Default, Clone, Copy)]
-struct Lines {
-    /// Normalized events of the source itself.
-    has_ours: bool,
-    /// Other lines of JSON. In the formats that do not name the source they may be its own.
-    has_others: bool,
-    /// Lines that are no JSON.
-    has_broken: bool,
-    /// A last line without its newline.
-    has_torn: bool,
-}
-
-/// Looks at what stands behind `from`. What cannot be read is nothing: it is left alone.
-fn lines_behind(path: &Path, from: u64, source: &SourceName) -> Lines {
-    let mut lines = Lines::default();
-    let text = packing_of(path).and_then(|compression| {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(from))?;
-        unpack(compression, BufReader::new(file))
-    });
-    let Ok(text) = text else {
-        return lines;
-    };
-    let mut text = BufReader::new(text);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match text
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line)
-        {
-            Ok(0) => return lines,
-            Ok(_) if line.ends_with(b"\n") => lines.note(&line, source),
-            _ => {
-                lines.has_torn = true;
-                return lines;
-            }
-        }
+/// Moves what lies behind `from`, which is what `found` says, into a new file beside `path`.
+fn move_tail(file: &mut File, path: &Path, from: u64, found: &str) -> Result<(), SinkError> {
+    let copy = copy_tail(file, path, from);
+    let copy = copy.map_err(|error| failed("move aside the end of", path, error))?;
+    if let Err(error) = truncate(file, path, from) {
+        // The file still holds it all, and each further attempt would leave one more copy.
+        let _ = fs::remove_file(&copy);
+        return Err(error);
     }
+    tracing::warn!(
+        path = %path.display(),
+        aside = %copy.display(),
+        "moved aside the end of the output file: {found}; this source's own events are read again"
+    );
+    sync_truncated(file, path)
 }
 
-impl Lines {
-    fn note(&mut self, line: &[u8], source: &SourceName) {
-        match serde_json::from_slice::<Probe<'_>>(line) {
-            Ok(event) if event.schema.starts_with("atlaudit/") => {
-                let is_ours = event.source.name == source.as_str();
-                self.has_ours |= is_ours;
-                self.has_others |= !is_ours;
-            }
-            _ => match serde_json::from_slice::<IgnoredAny>(line) {
-                Ok(_) => self.has_others = true,
-                Err(_) => self.has_broken = true,
-            },
-        }
-    }
+fn sync_truncated(file: &File, path: &Path) -> Result<(), SinkError> {
+    crash::point(Point::CutBack);
+    let synced = file.sync_all();
+    synced.map_err(|error| failed("sync", path, error))
 }
 
-/// The part of a normalized event that says whose it is.
-#[derive(Deserialize)]
-struct Probe<'a> {
-    #[serde(borrow)]
-    schema: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Origin<'a>,
-}
-
-#[derive(Deserialize)]
-struct Origin<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-}
-
-/// Copies what lies behind `from` into a new file beside `path`.
-fn set_aside(file: &mut File, path: &Path, from: u64) -> io::Result<()> {
+/// Copies what lies behind `from` into a new file beside `path`. Returns its path.
+fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".unfinished-");
-    let mut aside = tempfile::Builder::new()
+    let mut copy = tempfile::Builder::new()
         .prefix(&prefix)
         .tempfile_in(folder_of(path))?;
     file.seek(SeekFrom::Start(from))?;
-    io::copy(file, &mut aside)?;
-    aside.as_file().sync_all()?;
-    let (_, name) = aside.keep()?;
+    io::copy(file, &mut copy)?;
+    copy.as_file().sync_all()?;
+    let (_, name) = copy.keep()?;
     sync_folder(&name)?;
     crash::point(Point::SetAside);
-    tracing::warn!(
-        path = %path.display(),
-        aside = %name.display(),
-        "moved aside the end of the output file: half a line, lines of another program, or events that the state does not know of; the source's own are read again"
-    );
-    Ok(())
+    Ok(name)
 }
 
 #[cfg(test)]

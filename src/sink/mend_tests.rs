@@ -4,6 +4,7 @@ use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
 use crate::sink::Sink as _;
 use crate::sink::file::Files;
+use crate::sink::pack::Packer;
 use std::io::Write as _;
 
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
@@ -34,6 +35,14 @@ fn own(n: u32) -> String {
     format!("{{\"schema\":\"atlaudit/1\",\"source\":{{\"name\":\"acme\"}},\"n\":{n}}}\n")
 }
 
+/// The text as one commit writes it.
+fn packed(compression: Compression, text: &str) -> Vec<u8> {
+    let mut packer = Packer::new(compression, &File::open("/dev/null").unwrap());
+    let mut packed = packer.push(text.as_bytes()).unwrap().to_vec();
+    packed.extend_from_slice(packer.end().unwrap());
+    packed
+}
+
 fn append(path: &Path, bytes: &[u8]) {
     let mut file = OpenOptions::new().append(true).open(path).unwrap();
     file.write_all(bytes).unwrap();
@@ -59,8 +68,9 @@ fn names(folder: &tempfile::TempDir) -> Vec<String> {
 fn the_unfinished_work_of_a_killed_run_is_cut_off() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (folder, account) = committed(compression);
-        for torn in [own(3), "{\"n\":".to_owned()] {
-            append(&account.path, torn.as_bytes());
+        let lines = packed(compression, &(0..200).map(own).collect::<String>());
+        for torn in [&lines[..], &lines[..lines.len() / 2]] {
+            append(&account.path, torn);
             mend(&account, &acme(), &[]).unwrap();
             let length = fs::metadata(&account.path).unwrap().len();
             assert_eq!(length, account.committed);
@@ -104,10 +114,7 @@ fn another_file_of_the_same_name_is_left_alone() {
 fn whole_lines_of_others_stay() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let (_folder, account) = committed(compression);
-        let mut packer =
-            crate::sink::pack::Packer::new(compression, &File::open("/dev/null").unwrap());
-        let mut theirs = packer.push(b"{\"theirs\":1}\n").unwrap().to_vec();
-        theirs.extend_from_slice(packer.end().unwrap());
+        let theirs = packed(compression, "{\"theirs\":1}\n");
         append(&account.path, &theirs);
         mend(&closed(&account), &acme(), &[]).unwrap();
         let length = fs::metadata(&account.path).unwrap().len();
@@ -169,7 +176,7 @@ fn a_copy_in_the_place_of_the_file_is_cut_back_like_it() {
 fn where_a_killed_runs_file_was_copied_and_cut_the_copy_is_cut_back_and_the_rest_kept() {
     for compression in [Compression::None, Compression::Gzip] {
         let (folder, account) = committed(compression);
-        append(&account.path, own(3).as_bytes());
+        append(&account.path, &packed(compression, &own(3)));
         let copy = folder.path().join("out.1");
         fs::copy(&account.path, &copy).unwrap();
         // Shorter and longer than what was committed: it grew again before the run was killed.
@@ -254,44 +261,22 @@ fn a_file_that_others_cut_is_gone_on_with() {
 }
 
 #[test]
-fn only_what_is_read_again_is_thrown_away() {
-    let lines = |ours, others, broken, torn| Lines {
-        has_ours: ours,
-        has_others: others,
-        has_broken: broken,
-        has_torn: torn,
-    };
-    let (keep, truncate, aside) = (EndAction::Keep, EndAction::Truncate, EndAction::MoveAside);
-    // What the end holds; after a run that ended, after a killed one, and where that one's was cut.
-    let table = [
-        (lines(false, false, false, false), [keep, truncate, aside]),
-        (lines(true, false, false, false), [aside, truncate, aside]),
-        (lines(false, false, false, true), [aside, truncate, aside]),
-        (lines(true, false, false, true), [aside, truncate, aside]),
-        (lines(false, true, false, false), [keep, aside, keep]),
-        (lines(true, true, false, false), [aside, aside, aside]),
-        (lines(false, true, false, true), [aside, aside, aside]),
-        (lines(false, false, true, false), [aside, aside, aside]),
-        (lines(true, false, true, true), [aside, aside, aside]),
-    ];
-    for (lines, wanted) in table {
-        let found = [(false, false), (true, false), (true, true)]
-            .map(|(killed, cut)| end_action(killed, cut, lines));
-        assert_eq!(found, wanted, "{lines:?}");
-    }
-}
-
-#[test]
 fn a_line_of_another_program_after_a_killed_run_is_kept_beside_it() {
-    for theirs in [
+    let compressions = [Compression::None, Compression::Gzip, Compression::Zstd];
+    let tails = [
         "{\"theirs\":1}\n",
         "text of theirs\n",
         "{\"theirs\":1}\n{\"tor",
-    ] {
-        let (folder, account) = committed(Compression::None);
+    ];
+    for (compression, theirs) in compressions
+        .into_iter()
+        .flat_map(|compression| tails.map(|theirs| (compression, theirs)))
+    {
+        let (folder, account) = committed(compression);
+        let before = fs::read(&account.path).unwrap();
         append(&account.path, theirs.as_bytes());
         mend(&account, &acme(), &[]).unwrap();
-        assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
+        assert_eq!(fs::read(&account.path).unwrap(), before);
         let aside = names(&folder)
             .into_iter()
             .find(|name| name.contains(".unfinished-"));

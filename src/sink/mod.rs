@@ -13,19 +13,23 @@ pub mod lock;
 pub mod mend;
 mod open;
 mod opening;
+mod own_lines;
 pub mod pack;
 pub mod path;
 mod rotation;
 pub mod stdout;
 pub mod storage;
+mod tail_contents;
 pub mod trial;
 pub mod whole;
 pub mod written_files;
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
+use crate::crash::{self, Fault};
 use crate::model::written::Written;
 use crate::sink::written_files::WrittenFiles;
 
@@ -108,6 +112,17 @@ pub enum SinkError {
         #[source]
         source: io::Error,
     },
+    /// A file cannot be truncated: bytes stay at its end that should not.
+    #[error("cannot truncate the output file `{path}`: its last {bytes} bytes, which are not committed, stay in it", path = path.display())]
+    NotTruncated {
+        /// The file.
+        path: PathBuf,
+        /// How many bytes.
+        bytes: u64,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// Another run writes the same file.
     #[error("the output file `{path}` is being written by another run", path = path.display())]
     Busy {
@@ -159,6 +174,20 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system, such as btrfs, needs
+/// free space to truncate a file.
+fn truncate(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
+    let truncated = crash::fails(Fault::Truncate).and_then(|()| file.set_len(length));
+    truncated.map_err(|source| {
+        let found = file.metadata().map_or(length, |facts| facts.len());
+        SinkError::NotTruncated {
+            path: path.to_owned(),
+            bytes: found.saturating_sub(length),
+            source,
+        }
+    })
 }
 
 /// The error of a file.

@@ -1,5 +1,6 @@
 //! Owns one output file while lines are appended to it.
 
+use std::error::Error as _;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
 use std::num::NonZeroU64;
@@ -18,7 +19,7 @@ use crate::sink::mend::move_aside;
 use crate::sink::opening::{examine, opened, reader};
 use crate::sink::pack::Packer;
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
-use crate::sink::{SinkError, failed};
+use crate::sink::{SinkError, failed, truncate};
 
 /// Bytes between two commits from which on a file is written in bulk.
 const MUCH: usize = 1024 * 1024;
@@ -215,7 +216,7 @@ impl Open {
             false => self.length,
         };
         let appended = self.try_append(lines, now);
-        appended.inspect_err(|_| self.take_back(whole))
+        appended.map_err(|error| self.take_back(whole, error))
     }
 
     /// Appends to a file that much is written to.
@@ -290,7 +291,7 @@ impl Open {
             return Ok(());
         }
         let ended = self.end_packing().and_then(|()| self.end_bulk());
-        ended.inspect_err(|_| self.take_back(self.committed))?;
+        ended.map_err(|error| self.take_back(self.committed, error))?;
         crash::point(Point::Packed);
         if self.is_regular {
             self.made_durable()?;
@@ -306,12 +307,23 @@ impl Open {
         write(&mut self.file, &mut self.length, end, &self.path)
     }
 
-    /// Leaves no half line and no half member to whoever reads the file after a write that failed.
-    /// Where that fails too, the next run cuts it off.
-    fn take_back(&mut self, whole: u64) {
+    /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds no incomplete line
+    /// or member. Returns the error to report.
+    fn take_back(&mut self, whole: u64, error: SinkError) -> SinkError {
         self.bulk = None;
-        if self.is_regular && self.file.set_len(whole).is_ok() {
-            self.length = whole;
+        if !self.is_regular {
+            return error;
+        }
+        match truncate(&self.file, &self.path, whole) {
+            Ok(()) => {
+                self.length = whole;
+                error
+            }
+            Err(not_truncated) => {
+                let cause = error.source().map(ToString::to_string);
+                tracing::warn!(cause, "{error}");
+                not_truncated
+            }
         }
     }
 
@@ -346,8 +358,8 @@ impl Open {
     /// from the source again, so that nothing is lost when it goes.
     fn cut(&mut self, length: u64) -> SinkError {
         let is_ours = length <= self.length - self.committed;
-        if is_ours && let Err(error) = self.file.set_len(0) {
-            return failed("cut back", &self.path, error);
+        if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
+            return error;
         }
         SinkError::Cut {
             path: self.path.clone(),
@@ -362,7 +374,7 @@ impl Open {
             Ok(()) => SinkError::Shared {
                 path: self.path.clone(),
             },
-            Err(error) => failed("move aside the end of", &self.path, error),
+            Err(error) => error,
         }
     }
 

@@ -78,7 +78,7 @@ pub fn examine(path: &Path, compression: Compression, is_known: bool) -> Result<
         });
     }
     match compression {
-        Compression::None => mend_last_line(path).map_err(failed),
+        Compression::None => mend_last_line(path),
         _ if is_known => Ok(false),
         _ => unpacks(path, compression).map(|()| false),
     }

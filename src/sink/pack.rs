@@ -2,7 +2,7 @@
 //! the file up to any commit decodes by itself. Plain lines for a terminal hold nothing that a terminal obeys.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write as _};
+use std::io::{self, BufRead, IsTerminal, Read, Write as _};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
@@ -116,6 +116,23 @@ pub fn unpack<'a>(
     })
 }
 
+/// Unpacks the one member or frame that `packed` begins with, and reads nothing of what follows it.
+///
+/// # Errors
+/// zstd has no memory.
+pub fn unpack_member<'a>(
+    compression: Compression,
+    packed: &'a mut impl BufRead,
+) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match compression {
+        Compression::None => Box::new(packed),
+        Compression::Gzip => Box::new(flate2::bufread::GzDecoder::new(packed)),
+        Compression::Zstd => {
+            Box::new(zstd::stream::read::Decoder::with_buffer(packed)?.single_frame())
+        }
+    })
+}
+
 /// How a file is packed, by its first bytes.
 ///
 /// # Errors
@@ -131,13 +148,32 @@ pub fn packing_of(path: &Path) -> io::Result<Compression> {
 /// Bytes at the beginning that tell how something is packed.
 pub const MARK: usize = 4;
 
+/// The first bytes of a gzip member.
+pub const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// The first bytes of a zstd frame.
+pub const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// The first bytes of whatever is packed so.
+pub fn magic(compression: Compression) -> &'static [u8] {
+    match compression {
+        Compression::None => &[],
+        Compression::Gzip => GZIP_MAGIC,
+        Compression::Zstd => ZSTD_MAGIC,
+    }
+}
+
+/// Whether `one` and `other` begin with the same bytes, up to the end of the shorter one.
+pub fn starts_alike(one: &[u8], other: &[u8]) -> bool {
+    one.starts_with(other) || other.starts_with(one)
+}
+
 /// How something that begins with `first`, its first [`MARK`] bytes, is packed.
 pub fn packing_by(first: &[u8]) -> Compression {
-    match first {
-        [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
-        _ => Compression::None,
-    }
+    let packings = [Compression::Gzip, Compression::Zstd];
+    let found = packings
+        .into_iter()
+        .find(|&packing| first.starts_with(magic(packing)));
+    found.unwrap_or(Compression::None)
 }
 
 #[cfg(test)]

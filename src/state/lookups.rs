@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::people::User;
 use crate::model::time::{Timestamp, before};
+use crate::state::permissions::read_replaceable;
 
 /// How long what was looked up is believed.
 const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -64,7 +65,7 @@ impl Lookups {
 
     /// What is known of `site`.
     pub fn read(&self, site: &str) -> Facts {
-        let text = fs::read(self.path(site)).unwrap_or_default();
+        let text = read_replaceable(&self.folder, &self.path(site));
         serde_json::from_slice(&text).unwrap_or_default()
     }
 

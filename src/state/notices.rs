@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::NaiveDate;
 
 use crate::model::name::SourceName;
+use crate::state::permissions::read_replaceable;
 
 /// The folder of notices, one file a source.
 #[derive(Debug, Clone)]
@@ -28,7 +29,7 @@ impl Notices {
     /// Whether `notice` has not been given for `source` today; from now on it has.
     pub fn first_today(&self, source: &SourceName, notice: &str, today: NaiveDate) -> bool {
         let path = self.folder.join(format!("{source}.json"));
-        let text = fs::read(&path).unwrap_or_default();
+        let text = read_replaceable(&self.folder, &path);
         let mut given: BTreeMap<String, NaiveDate> =
             serde_json::from_slice(&text).unwrap_or_default();
         if given.get(notice) == Some(&today) {

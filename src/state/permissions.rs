@@ -1,16 +1,43 @@
 //! Checks that nobody else can write the state: whoever can may choose where the next run begins,
 //! and which part of an output file it truncates.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::state::StateError;
 use crate::state::store::failed;
 
 /// Write permission of the group and of all others.
 const OTHERS_WRITE: u32 = 0o022;
+
+/// A file or folder that others may write, or that belongs to another user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionFault {
+    path: PathBuf,
+    what: String,
+    /// The command that protects it.
+    command: String,
+}
+
+impl fmt::Display for PermissionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PermissionFault {
+            path,
+            what,
+            command,
+        } = self;
+        let path = path.display();
+        write!(
+            f,
+            "`{path}` is not read, because {what}; protect it with: {command}"
+        )
+    }
+}
 
 /// Checks the state folder, which a link may lead to.
 ///
@@ -40,8 +67,49 @@ pub fn check_file(path: &Path) -> Result<bool, StateError> {
     check(path, &facts).map(|()| true)
 }
 
+/// Returns what is wrong with the permissions of a folder below the state folder, or of the file at `path` in it.
+///
+/// # Errors
+/// One of them is missing, or cannot be looked at.
+pub fn fault_in(folder: &Path, path: &Path) -> io::Result<Option<PermissionFault>> {
+    let facts = fs::symlink_metadata(path)?;
+    if !facts.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let in_folder = fault(folder, &fs::metadata(folder)?);
+    Ok(in_folder.or_else(|| fault(path, &facts)))
+}
+
+/// Reads the file at `path` in a folder below the state folder, if it can be looked up again: what others may write
+/// counts as empty, with one warning, and so does what cannot be read.
+pub fn read_replaceable(folder: &Path, path: &Path) -> Vec<u8> {
+    static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    match fault_in(folder, path) {
+        Ok(Some(fault)) => {
+            let mut reported = REPORTED.lock().unwrap_or_else(PoisonError::into_inner);
+            if reported.insert(fault.path.clone()) {
+                tracing::warn!("{fault}");
+            }
+            Vec::new()
+        }
+        Ok(None) => fs::read(path).unwrap_or_default(),
+        Err(_) => Vec::new(),
+    }
+}
+
 fn check(path: &Path, facts: &Metadata) -> Result<(), StateError> {
-    let unsafe_because = |what: String, command: String| StateError::Unsafe {
+    match fault(path, facts) {
+        None => Ok(()),
+        Some(fault) => Err(StateError::Unsafe {
+            path: fault.path,
+            what: fault.what,
+            command: fault.command,
+        }),
+    }
+}
+
+fn fault(path: &Path, facts: &Metadata) -> Option<PermissionFault> {
+    let fault = |what: String, command: String| PermissionFault {
         path: path.to_owned(),
         what,
         command,
@@ -49,18 +117,17 @@ fn check(path: &Path, facts: &Metadata) -> Result<(), StateError> {
     let user = rustix::process::geteuid().as_raw();
     // Root looks after the files of other users.
     if user != 0 && facts.uid() != user && facts.uid() != 0 {
-        return Err(unsafe_because(
+        return Some(fault(
             format!("it belongs to another user (uid {})", facts.uid()),
             format!("chown {user} {}", quoted(path)),
         ));
     }
-    match facts.mode() & OTHERS_WRITE {
-        0 => Ok(()),
-        _ => Err(unsafe_because(
+    (facts.mode() & OTHERS_WRITE != 0).then(|| {
+        fault(
             format!("others may write it (mode {:04o})", facts.mode() & 0o7777),
             format!("chmod go-w {}", quoted(path)),
-        )),
-    }
+        )
+    })
 }
 
 /// The path as a shell takes it.
@@ -71,6 +138,12 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::name::SourceName;
+    use crate::state::ledger::Ledgers;
+    use crate::state::lookups::{Facts, Lookups, Told};
+    use crate::state::notices::Notices;
+    use crate::state::store::Store;
+    use chrono::NaiveDate;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     #[test]
@@ -100,6 +173,87 @@ mod tests {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o770)).unwrap();
         let refused = check_folder(folder.path());
         assert!(matches!(refused, Err(StateError::Unsafe { .. })));
+    }
+
+    fn acme() -> SourceName {
+        "acme".parse().unwrap()
+    }
+
+    fn today() -> NaiveDate {
+        NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()
+    }
+
+    /// A kind of state: its file, what writes it, and whether what reads it trusts it.
+    struct StateKind {
+        file: &'static str,
+        write: fn(&Path),
+        is_trusted: fn(&Path) -> bool,
+    }
+
+    const KINDS: [StateKind; 5] = [
+        StateKind {
+            file: "acme.json",
+            write: |state| fs::write(state.join("acme.json"), "{}").unwrap(),
+            is_trusted: |state| {
+                let read = Store::new(state).load(&acme());
+                !matches!(read, Err(StateError::Unsafe { .. }))
+            },
+        },
+        StateKind {
+            file: "acme.lock",
+            write: |state| drop(Store::new(state).lock(&acme()).unwrap()),
+            is_trusted: |state| Store::new(state).lock(&acme()).is_ok(),
+        },
+        StateKind {
+            file: "ledgers/acme.json",
+            write: |state| {
+                Ledgers::new(state).change(&acme(), |ledger| ledger.failures_in_a_row = 1);
+            },
+            is_trusted: |state| Ledgers::new(state).read(&acme()).is_ok(),
+        },
+        StateKind {
+            file: "lookups/a.example.json",
+            write: |state| {
+                Lookups::new(state).change("a.example", |facts| {
+                    let told = Told::new(None, chrono::DateTime::UNIX_EPOCH);
+                    facts.accounts.insert("acme".to_owned(), told);
+                });
+            },
+            is_trusted: |state| Lookups::new(state).read("a.example") != Facts::default(),
+        },
+        StateKind {
+            file: "notices/acme.json",
+            write: |state| assert!(Notices::new(state).first_today(&acme(), "end", today())),
+            is_trusted: |state| !Notices::new(state).first_today(&acme(), "end", today()),
+        },
+    ];
+
+    #[test]
+    fn no_file_that_others_may_write_is_trusted() {
+        for StateKind {
+            file,
+            write,
+            is_trusted,
+        } in KINDS
+        {
+            let state = tempfile::tempdir().unwrap();
+            write(state.path());
+            let path = state.path().join(file);
+            let set = |path: &Path, mode| {
+                fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+            };
+            assert!(is_trusted(state.path()), "{file}");
+            for mode in [0o620, 0o602] {
+                set(&path, mode);
+                assert!(!is_trusted(state.path()), "{file} {mode:o}");
+            }
+            set(&path, 0o600);
+            let folder = path.parent().unwrap();
+            if folder != state.path() {
+                set(folder, 0o770);
+                assert!(!is_trusted(state.path()), "the folder of {file}");
+            }
+        }
     }
 
     #[test]

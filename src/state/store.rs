@@ -145,9 +145,9 @@ impl Store {
                 .parse()
                 .ok()?;
             // A state that cannot be read is its own source's trouble, and a pipe there would be waited for.
-            fs::symlink_metadata(&path)
+            permissions::check_file(&path)
                 .ok()
-                .filter(fs::Metadata::is_file)?;
+                .filter(|exists| *exists)?;
             let outputs = checkpoint::outputs(&fs::read(&path).ok()?)?;
             Some(
                 outputs

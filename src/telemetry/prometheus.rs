@@ -78,12 +78,12 @@ impl Exposition {
     }
 }
 
-/// Puts `text` in the place of the file `path`, whole or not at all, for everybody to read. Whatever lies
-/// beside it meanwhile does not end as the collector's files do.
+/// Puts `text` in the place of the file `path`, whole or not at all, with the permission bits `mode`. Whatever
+/// lies beside it meanwhile does not end as the collector's files do.
 ///
 /// # Errors
 /// What the file system says; an old file is still there.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -97,7 +97,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
         .tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file()
-        .set_permissions(Permissions::from_mode(0o644))?;
+        .set_permissions(Permissions::from_mode(mode))?;
     // No sync: after a crash nobody wants the old figures.
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -131,18 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_replaced_and_readable_by_all() {
+    fn the_file_is_replaced_and_has_its_mode() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.prom");
-        for text in ["one\n", "two\n"] {
-            replace(&path, text).unwrap();
+        for (text, mode) in [("one\n", 0o644), ("two\n", 0o640)] {
+            replace(&path, text, mode).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            let found = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode);
         }
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o644);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        replace(folder.path(), "x").unwrap_err();
-        replace(Path::new("/dev/null"), "x").unwrap_err();
-        replace(&folder.path().join("no/x.prom"), "x").unwrap_err();
+        replace(folder.path(), "x", 0o644).unwrap_err();
+        replace(Path::new("/dev/null"), "x", 0o644).unwrap_err();
+        replace(&folder.path().join("no/x.prom"), "x", 0o644).unwrap_err();
     }
 }

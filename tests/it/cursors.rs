@@ -1,10 +1,10 @@
 //! Cursors of events-stream that hide events, break, stand elsewhere, or cannot be sent.
 
 use atlaudit::sandbox::{Api, Behaviour, CursorPlace, EndOfStream, Fault, FilterClock};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Site, each_once, org_ids, small, status};
+use crate::support::{Site, each_once, org_event, org_ids, small, status};
 
 /// `acme` alone, into a file, fifty events a page, no failure retried.
 fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
@@ -19,15 +19,6 @@ fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
 /// The file holds each event that the sandbox has, once.
 fn holds_each(site: &Site) {
     each_once(&site.read("acme").ids(), &org_ids(&site.control.org_ids()));
-}
-
-fn event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    format!(
-        r#"{{"id":"{id}","attributes":{{"action":"user_login","time":"{}","processedAt":"{}"}}}}"#,
-        text(time),
-        text(processed)
-    )
 }
 
 #[test]
@@ -87,7 +78,7 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     let hidden = Utc::now() - TimeDelta::minutes(4);
     let show = |id| {
         site.control
-            .add_org_event_json(event(id, hidden, hidden), hidden);
+            .add_org_event_json(org_event(id, hidden, hidden), hidden);
     };
     // An idle cursor is checked at once.
     show("first");
@@ -113,7 +104,7 @@ fn a_late_event_is_found_within_the_hour_where_no_cursor_is_left_and_from_looks_
     });
     site.ok(&["pull", "acme"]);
     let now = Utc::now();
-    let late = event("late", now - TimeDelta::hours(20), now);
+    let late = org_event("late", now - TimeDelta::hours(20), now);
     site.control.add_org_event_json(late, now);
     site.last_check_was(TimeDelta::minutes(61));
     site.ok(&["pull", "acme"]);

@@ -71,6 +71,54 @@ fn the_output_between_commits_is_told_once() {
 }
 
 #[test]
+fn the_output_where_a_full_disk_truncates_nothing() {
+    let mut site = site();
+    // btrfs needs free space also to truncate a file.
+    site.set_env("ATLAUDIT_CRASH_FAULT", "Truncate");
+    let run = limited(&site, 100, "");
+    let stays = "bytes, which are not committed, stay in it";
+    run.refused(
+        8,
+        &["truncate the output file", stays, "the next run mends"],
+    );
+    assert!(
+        run.stderr.contains("cannot write the output file"),
+        "{}",
+        run.stderr
+    );
+    let torn = site.read("acme").stdout;
+    assert!(!torn.ends_with(b"\n"));
+    for _ in 0..2 {
+        // While the disk is full nothing is written behind half a line, and nothing is requested.
+        let requests = site.control.request_count(Api::OrgEvents);
+        let run = site.run(&["pull", "acme"]);
+        run.refused(8, &["truncate the output file", stays, "free disk space"]);
+        assert_eq!(site.read("acme").stdout, torn);
+        assert_eq!(site.control.request_count(Api::OrgEvents), requests);
+    }
+    site.unset_env("ATLAUDIT_CRASH_FAULT");
+    site.ok(&["pull", "acme"]);
+    is_whole(&site);
+}
+
+#[test]
+fn the_end_of_another_program_where_a_full_disk_truncates_nothing() {
+    let mut site = site();
+    site.ok(&["pull", "acme"]);
+    let path = site.path("acme");
+    let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut file, b"half of th").unwrap();
+    site.set_env("ATLAUDIT_CRASH_FAULT", "Truncate");
+    let names = || fs::read_dir(path.parent().unwrap()).unwrap().count();
+    let before = names();
+    for _ in 0..2 {
+        let run = site.run(&["pull", "acme"]);
+        run.refused(8, &["truncate the output file"]);
+        assert_eq!(names(), before, "a copy for each attempt");
+    }
+}
+
+#[test]
 fn the_output_while_much_is_written() {
     let mut site = site();
     site.set_env("ATLAUDIT_CRASH_MUCH", "1");

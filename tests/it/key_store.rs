@@ -150,7 +150,7 @@ fn a_path_that_is_no_file_of_its_own_is_refused_before_the_key_is_tested() {
         ("file:dangling", 4, "is a link"),
         ("file:notes", 4, "exists and holds something"),
         ("file:notes/key", 4, "Not a directory"),
-        ("file:other", 6, "the key file of source `other`"),
+        ("file:other", 6, "the credential of source `other`"),
         ("file:alias/config.toml", 6, "the configuration file"),
         (
             "file:~/.local/state/atlaudit/acme.json",

@@ -1,9 +1,9 @@
 //! Times that make trouble: late events, events that share a millisecond, dates far ahead.
 
 use atlaudit::sandbox::{Api, Fault, FilterClock};
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, eventually, file_is_whole, org_ids, small, status};
+use crate::support::{Site, eventually, file_is_whole, org_event, org_ids, small, status};
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
@@ -11,15 +11,6 @@ fn site(events: usize, page: i64) -> Site {
     site.set("acme", "page_size", page);
     site.set_output("path", "{source}");
     site
-}
-
-fn event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    format!(
-        r#"{{"id":"{id}","attributes":{{"action":"user_login","time":"{}","processedAt":"{}"}}}}"#,
-        text(time),
-        text(processed)
-    )
 }
 
 #[test]
@@ -30,13 +21,13 @@ fn late_events_come_through_after_a_refused_cursor() {
             .set_behaviour(|behaviour| behaviour.filter_clock = clock);
         let now = Utc::now();
         let earlier = now - TimeDelta::minutes(9);
-        let newest = event("newest", now, now);
+        let newest = org_event("newest", now, now);
         site.control.add_org_event_json(newest, now);
         site.ok(&["pull", "acme"]);
         // One happened long ago and is processed now, one appears behind the newest one written.
-        let late = event("late", now - TimeDelta::hours(20), now);
+        let late = org_event("late", now - TimeDelta::hours(20), now);
         site.control.add_org_event_json(late, now);
-        let behind = event("behind", earlier, earlier);
+        let behind = org_event("behind", earlier, earlier);
         site.control.add_org_event_json(behind, earlier);
         site.control.expire_cursors();
         site.ok(&["pull", "acme"]);
@@ -53,7 +44,7 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
     let now = Utc::now();
     let ahead = now + TimeDelta::days(365);
     site.control
-        .add_org_event_json(event("ahead", ahead, ahead), now);
+        .add_org_event_json(org_event("ahead", ahead, ahead), now);
     site.ok(&["pull", "acme"]);
     site.control.add_org_events(20);
     site.control.expire_cursors();
@@ -66,7 +57,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     let site = site(0, 7);
     let at = Utc::now() - TimeDelta::hours(1);
     for n in 0..40 {
-        let text = event(&format!("tie-{n}"), at, at);
+        let text = org_event(&format!("tie-{n}"), at, at);
         site.control.add_org_event_json(text, at);
     }
     for before in [2, 3] {
@@ -76,7 +67,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     }
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
-    let text = event("tie-late", at, at);
+    let text = org_event("tie-late", at, at);
     site.control.add_org_event_json(text, at);
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
@@ -91,7 +82,7 @@ fn two_of_an_id() -> Site {
     let before = (0..9).map(|n| format!("before-{n}"));
     let behind = (0..9).map(|n| format!("behind-{n}"));
     for (n, id) in before.chain(middle).chain(behind).enumerate() {
-        let mut text = event(&id, at, at);
+        let mut text = org_event(&id, at, at);
         text.truncate(text.len() - 1);
         site.control
             .add_org_event_json(format!(r#"{text},"n":{n}}}"#), at);

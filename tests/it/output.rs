@@ -47,7 +47,15 @@ fn files_are_their_owners_only_unless_the_configuration_says_otherwise() {
     for (file, _) in state {
         assert_eq!(mode(Path::new(&file)), 0o600, "{file}");
     }
+    let args = "pull --output deep/er/{source}.jsonl --metrics-file x.prom --report report.json";
+    masked(&site, "022", args);
+    assert_eq!(mode(&site.path("report.json")), 0o600);
+    assert_eq!(mode(&site.path("x.prom")), 0o644);
     site.set_output("mode", "0640");
+    masked(&site, "077", &args.replace("report.json", "shared.json"));
+    for file in ["shared.json", "x.prom"] {
+        assert_eq!(mode(&site.path(file)), 0o640, "{file}");
+    }
     for mask in ["022", "077"] {
         let args = format!("pull --since 5d --output shared-{mask}/{{source}}.jsonl");
         masked(&site, mask, &args);

@@ -253,6 +253,27 @@ fn a_state_that_others_may_write_is_refused_with_the_command_that_protects_it() 
 }
 
 #[test]
+fn a_run_history_that_others_may_write_is_neither_read_nor_replaced() {
+    let site = site();
+    site.ok(&["pull", "acme", "--max-events", "20"]);
+    let ledger = site.state().join("ledgers/acme.json");
+    let before = fs::read(&ledger).unwrap();
+    fs::set_permissions(&ledger, fs::Permissions::from_mode(0o606)).unwrap();
+    for words in [&["pull", "acme"][..], &["status"]] {
+        let run = site.run(words);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let said = String::from_utf8_lossy(&run.stdout).into_owned() + &run.stderr;
+        for part in ["is not read, because others may write it", "chmod go-w"] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    assert_eq!(fs::read(&ledger).unwrap(), before);
+    fs::set_permissions(&ledger, fs::Permissions::from_mode(0o600)).unwrap();
+    let run = site.ok(&["pull", "acme"]);
+    assert!(!run.stderr.contains("others may write"), "{}", run.stderr);
+}
+
+#[test]
 fn a_link_in_the_place_of_a_lock_is_not_followed() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "20"]);

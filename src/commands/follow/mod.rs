@@ -46,7 +46,8 @@ pub async fn run(
     let accounts = Arc::new(Accounts::default());
     accounts.know(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
-    let metrics = metrics.map(|path| MetricsFile::open(path, accounts.clone()));
+    let metrics =
+        metrics.map(|path| MetricsFile::open(path, request.pull.file_mode, accounts.clone()));
     let (count, every) = (request.pull.sources.len(), request.every);
     let mut follower = Follower {
         beside: Beside {

@@ -94,6 +94,7 @@ mod tests {
                 prints_on_terminal: false,
                 report: None,
                 metrics_file: None,
+                file_mode: None,
             },
             every: Duration::from_secs(1),
         }

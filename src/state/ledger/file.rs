@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::name::SourceName;
 use crate::state::ledger::Ledger;
+use crate::state::permissions::{PermissionFault, fault_in};
 
 /// The newest version of the file that this program reads and writes.
 const VERSION: u64 = 1;
@@ -41,6 +42,9 @@ pub enum Unreadable {
         /// What is wrong with it.
         what: String,
     },
+    /// Others may write it.
+    #[error("the ledger {0}")]
+    Unsafe(PermissionFault),
     /// A later atlaudit wrote it.
     #[error("the ledger `{path}` has version {version}, and this atlaudit knows versions up to {VERSION}", path = path.display())]
     Newer {
@@ -95,6 +99,9 @@ impl Ledgers {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         }
+        if let Some(fault) = fault_in(&self.folder, &path).map_err(failed)? {
+            return Err(Unreadable::Unsafe(fault));
+        }
         let text = fs::read(&path).map_err(failed)?;
         let wrong = |error: serde_json::Error| damaged(error.to_string());
         let Probe { version } = serde_json::from_slice(&text).map_err(wrong)?;
@@ -106,12 +113,12 @@ impl Ledgers {
     }
 
     /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
-    /// source's lock. One that is damaged is begun anew; one that a later atlaudit wrote stays.
+    /// source's lock. One that is damaged is begun anew; one that a later atlaudit wrote, or that others may write, stays.
     pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut Ledger)) -> Ledger {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
             Err(error) => {
-                let is_ours = !matches!(error, Unreadable::Newer { .. });
+                let is_ours = !matches!(error, Unreadable::Newer { .. } | Unreadable::Unsafe(_));
                 let then = if is_ours {
                     "it is begun anew"
                 } else {

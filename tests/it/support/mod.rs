@@ -20,10 +20,21 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Fault, JIRA_SITE};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// The ids as events have them.
 pub fn org_ids(own: &[String]) -> Vec<String> {
     own.iter().map(|id| format!("org:{id}")).collect()
+}
+
+/// A record of events-stream.
+pub fn org_event(id: &str, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    format!(
+        r#"{{"id":"{id}","attributes":{{"action":"user_login","time":"{}","processedAt":"{}"}}}}"#,
+        text(time),
+        text(processed)
+    )
 }
 
 /// The ids as events have them.
