@@ -227,24 +227,10 @@ impl<T: Transport + 'static> Stream<T> {
             known,
         } = received;
         self.walk.go_to(place);
-        if self.is_restart(&page.records) {
-            tracing::warn!(
-                "the server does not know the saved cursor and begins again; events that were written before are dropped"
-            );
-            self.origin = WalkOrigin::Time;
-            if self.out.send(Delivery::Rereading).await.is_err() {
-                return Ok(Some(Reached::Unheard));
-            }
+        if self.is_restart(&page.records) && self.note_restart().await.is_err() {
+            return Ok(Some(Reached::Unheard));
         }
-        // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
-        self.watermark = places(&page.records).min().or(self.watermark);
-        self.position = places(&page.records).last().or(self.position);
-        self.cursor_brought |= self.origin == WalkOrigin::KeptCursor && !page.records.is_empty();
-        self.fall_backs.saw(&page.records);
-        self.last = match self.may_pay() {
-            true => LastPage::of(&page.records),
-            false => None,
-        };
+        self.note_records(&page.records);
         if let Some(next) = page.next.take_if(|_| is_known(&page.records, &known)) {
             // Read twice by our own doing: no sign of a circle.
             self.walk.go_to(next);
@@ -301,6 +287,28 @@ impl<T: Transport + 'static> Stream<T> {
             && !self.cursor_brought
             && records.len() >= RESTART_RECORDS
             && places(records).all(|place| place < remembered)
+    }
+
+    /// Updates what is known of the walk from the records of its next page.
+    fn note_records(&mut self, records: &[Record]) {
+        // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
+        self.watermark = places(records).min().or(self.watermark);
+        self.position = places(records).last().or(self.position);
+        self.cursor_brought |= self.origin == WalkOrigin::KeptCursor && !records.is_empty();
+        self.fall_backs.saw(records);
+        self.last = match self.may_pay() {
+            true => LastPage::of(records),
+            false => None,
+        };
+    }
+
+    /// From now on records come that may have been written before.
+    async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<Delivery>> {
+        tracing::warn!(
+            "the server does not know the saved cursor and begins again; events that were written before are dropped"
+        );
+        self.origin = WalkOrigin::Time;
+        self.out.send(Delivery::Rereading).await
     }
 
     /// Updates where the window stands after a page.
