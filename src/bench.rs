@@ -15,12 +15,12 @@ use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
-use crate::pipeline::step::Step;
+use crate::pipeline::step::RecordProcessor;
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
 use crate::source::confluence_audit::ConfluenceAudit;
 use crate::source::datacenter_audit::DatacenterAudit;
-use crate::source::{self, Place, Source, jira_audit, org_events};
+use crate::source::{self, PageLocator, Source, jira_audit, org_events};
 
 /// The end of the history: a fixed one, so that every run measures the same bytes.
 const NOW_MS: i64 = 1_795_176_000_000;
@@ -82,7 +82,7 @@ impl Load {
 
     /// The records of all pages; nothing where one is no page.
     pub fn read(&self) -> Option<Vec<Vec<Record>>> {
-        let read = |page| Some(self.source.read(&Place::Start, page).ok()?.records);
+        let read = |page| Some(self.source.read(&PageLocator::Start, page).ok()?.records);
         self.pages.iter().map(read).collect()
     }
 
@@ -90,10 +90,10 @@ impl Load {
     pub fn pages_to_lines(&self) -> Option<usize> {
         let overlap = Duration::from_secs(600);
         let now = Timestamp::from_timestamp_millis(NOW_MS)?;
-        let mut step = Step::new(self.origin.clone(), self.format, overlap, now);
+        let mut step = RecordProcessor::new(self.origin.clone(), self.format, overlap, now);
         let (mut lines, mut length) = (Vec::new(), 0);
         for page in &self.pages {
-            let page = self.source.read(&Place::Start, page).ok()?;
+            let page = self.source.read(&PageLocator::Start, page).ok()?;
             lines.clear();
             step.brought(&page.records);
             step.take(&page.records, now, &mut lines);

@@ -153,7 +153,7 @@ impl From<RunError> for AppError {
     fn from(error: RunError) -> AppError {
         match error {
             RunError::Fetch(FetchError::Failed(failure)) => failure.into(),
-            RunError::Fetch(FetchError::Circle(circle)) => {
+            RunError::Fetch(FetchError::PagingLoop(circle)) => {
                 AppError::new(Exit::Incomplete, circle.to_string()).hint(
                     "what was read before is written; run it again, and if it stays so, tell Atlassian support",
                 )
@@ -163,15 +163,15 @@ impl From<RunError> for AppError {
                     .hint("look for a proxy that drops the query; otherwise the API has changed: please report it")
             }
             RunError::Fetch(
-                crowded @ (FetchError::Crowded { .. } | FetchError::UnclearPaging { .. }),
+                crowded @ (FetchError::InstantTooLarge { .. } | FetchError::UnclearPaging { .. }),
             ) => AppError::new(Exit::Incomplete, crowded.to_string()).hint(
                 "nothing is lost: what was read before is written, and the next run goes on there; a larger `page_size` may hold them all, else report it to Atlassian support",
             ),
-            RunError::Fetch(FetchError::NoEnd) => {
+            RunError::Fetch(FetchError::EndlessEmptyPages) => {
                 AppError::new(Exit::Incomplete, error.to_string())
                     .hint("what was read before is written; ask for a shorter window, and if it stays so, tell Atlassian support")
             }
-            RunError::Fetch(FetchError::Unsteady { is_written }) => {
+            RunError::Fetch(FetchError::SliceKeptChanging { is_written }) => {
                 let written = match is_written {
                     true => "what was read is written",
                     false => "nothing of that span is written, so that each event comes in its order",
@@ -191,7 +191,7 @@ impl From<RunError> for AppError {
                 ..AppError::new(Exit::Incomplete, error.to_string())
                     .hint("what was written is sound; run it again to go on from here")
             },
-            RunError::Died(_) | RunError::Fetch(FetchError::Died) => {
+            RunError::Died(_) | RunError::Fetch(FetchError::TaskDied) => {
                 AppError::new(Exit::Unexpected, "a bug in atlaudit")
                     .because(&error)
                     .hint("please report it with this message; nothing written is lost")

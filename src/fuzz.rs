@@ -7,17 +7,17 @@ use bytes::Bytes;
 use url::Url;
 
 use crate::config::settings::Format;
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::exchange;
 use crate::http::message::{Endpoint, Request, Response};
-use crate::http::retry::{Decision, Patience};
+use crate::http::retry::{RetryBudget, RetryDecision};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
 use crate::render;
 use crate::source::{
-    Page, Place, Source, confluence_audit::ConfluenceAudit, datacenter_audit::DatacenterAudit,
-    jira_audit::JiraAudit, org_events::OrgEvents,
+    Page, PageLocator, Source, confluence_audit::ConfluenceAudit,
+    datacenter_audit::DatacenterAudit, jira_audit::JiraAudit, org_events::OrgEvents,
 };
 use crate::state::checkpoint::{self, Checkpoint};
 
@@ -81,7 +81,7 @@ pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Optio
         endpoint: Endpoint::EventsStream,
         url: base_url()?,
     };
-    let patience = Patience {
+    let patience = RetryBudget {
         retry_for: Duration::from_secs(60),
         max_wait: MAX_WAIT,
     };
@@ -89,8 +89,8 @@ pub fn answer(status: u16, headers: Vec<(String, String)>, body: &[u8]) -> Optio
         exchange::judged(&request, &response(status, headers, body), &patience)?;
     Some(Refused {
         delay: match decision {
-            Decision::Wait { delay, .. } => Some(delay),
-            Decision::Done | Decision::GiveUp(_) => None,
+            RetryDecision::Wait { delay, .. } => Some(delay),
+            RetryDecision::Done | RetryDecision::GiveUp(_) => None,
         },
         text: failure.to_string(),
     })
@@ -112,7 +112,7 @@ impl State {
 
 fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
     let answer = response(200, Vec::new(), body);
-    let page: Result<Page, Unreadable> = source.read(&Place::Start, &answer);
+    let page: Result<Page, UnreadableBody> = source.read(&PageLocator::Start, &answer);
     let origin = Origin {
         name: "acme".to_owned(),
         kind,

@@ -10,7 +10,9 @@ use chrono::{NaiveDate, TimeDelta};
 use crate::config::settings::SourceSettings;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
-use crate::state::ledger::{Counts, Ledger, Ledgers, Position, Run, Totals};
+use crate::state::ledger::{
+    CheckpointPosition, RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals,
+};
 use crate::telemetry::meter::{Counter, Meter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
@@ -18,45 +20,45 @@ const GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// All sources of a pull, or of pull after pull.
 #[derive(Debug, Default)]
-pub struct Accounts {
-    sources: Mutex<BTreeMap<SourceName, Account>>,
+pub struct RunRegistry {
+    sources: Mutex<BTreeMap<SourceName, RegistryEntry>>,
     beats: Counter,
 }
 
 #[derive(Debug)]
-struct Account {
+struct RegistryEntry {
     kind: SourceKind,
     /// The last day of its credential, by the configuration; else the last run may have known it.
     expires_on: Option<NaiveDate>,
-    ledger: Ledger,
-    running: Option<Running>,
+    ledger: RunHistory,
+    running: Option<ActiveRun>,
     /// What was told last: a counter that fell would pass for one that began anew.
-    told: Totals,
+    told: RunTotals,
 }
 
 /// What the run that is not in the ledger yet takes and brings.
 #[derive(Debug)]
-enum Running {
+enum ActiveRun {
     /// It goes on, and counts.
     On(Arc<Meter>),
     /// It is over, and being noted: a count that went on would be told and not noted.
-    Over(Counts),
+    Over(RunCounts),
 }
 
 /// What was noted of a run's end.
 #[derive(Debug)]
-pub enum Noted {
+pub enum RecordOutcome {
     /// It is in the ledger.
-    Written(Box<Ledger>),
+    Written(Box<RunHistory>),
     /// It could not be written.
-    Unwritten(Run),
+    Unwritten(RunRecord),
     /// It is no part of the source's history.
     Nothing,
 }
 
 /// What is known of one source now.
 #[derive(Debug, Clone)]
-pub struct Facts {
+pub struct SourceSnapshot {
     /// Its name.
     pub name: String,
     /// Its type.
@@ -66,47 +68,49 @@ pub struct Facts {
     /// Whether it is being pulled.
     pub is_running: bool,
     /// What all its runs took and brought, the one that runs included.
-    pub totals: Totals,
+    pub totals: RunTotals,
     /// How the last run ended.
-    pub last_run: Option<Run>,
+    pub last_run: Option<RunRecord>,
     /// The end of the last run that read everything there was.
     pub last_success: Option<Timestamp>,
     /// Failed runs since then.
     pub failures_in_a_row: u64,
     /// Where its checkpoint stands.
-    pub position: Option<Position>,
+    pub position: Option<CheckpointPosition>,
     /// Spans of time that were never read, between those that were.
     pub holes: u64,
 }
 
 /// What a pull does, as far as it can be seen from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Activity {
+pub struct PullActivity {
     /// Another number whenever something has moved.
     pub mark: u64,
     /// Whether a source waits for a time that is known and not long past.
     pub is_waiting: bool,
 }
 
-impl Accounts {
+impl RunRegistry {
     /// From now on the sources are these: of new ones the ledger in the state folder is read.
     pub fn know(&self, sources: &[SourceSettings], state_dir: &Path) {
-        let ledgers = Ledgers::new(state_dir);
+        let ledgers = RunHistoryStore::new(state_dir);
         let mut known = self.sources();
         known.retain(|name, _| sources.iter().any(|source| source.name == *name));
         for source in sources {
-            let account = known.entry(source.name.clone()).or_insert_with(|| Account {
-                kind: source.target.kind(),
-                expires_on: None,
-                // One that cannot be read is told of when it is written.
-                ledger: ledgers
-                    .read(&source.name)
-                    .ok()
-                    .flatten()
-                    .unwrap_or_default(),
-                running: None,
-                told: Totals::default(),
-            });
+            let account = known
+                .entry(source.name.clone())
+                .or_insert_with(|| RegistryEntry {
+                    kind: source.target.kind(),
+                    expires_on: None,
+                    // One that cannot be read is told of when it is written.
+                    ledger: ledgers
+                        .read(&source.name)
+                        .ok()
+                        .flatten()
+                        .unwrap_or_default(),
+                    running: None,
+                    told: RunTotals::default(),
+                });
             account.kind = source.target.kind();
             account.expires_on = source.expires_on;
         }
@@ -116,30 +120,30 @@ impl Accounts {
     pub fn starts(&self, name: &SourceName, meter: Arc<Meter>) {
         self.beat();
         if let Some(account) = self.sources().get_mut(name) {
-            account.running = Some(Running::On(meter));
+            account.running = Some(ActiveRun::On(meter));
         }
     }
 
     /// A source has been pulled; what its run, which counted with `meter`, took and brought in the end.
-    pub fn ends(&self, name: &SourceName, meter: &Meter) -> Counts {
+    pub fn ends(&self, name: &SourceName, meter: &Meter) -> RunCounts {
         let mut sources = self.sources();
         let counts = counts(meter);
         if let Some(account) = sources.get_mut(name) {
-            account.running = Some(Running::Over(counts));
+            account.running = Some(ActiveRun::Over(counts));
         }
         counts
     }
 
     /// The end of a source's run was noted.
-    pub fn ended(&self, name: &SourceName, noted: Noted) {
+    pub fn ended(&self, name: &SourceName, noted: RecordOutcome) {
         self.beat();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = None;
             match noted {
-                Noted::Written(ledger) => account.ledger = *ledger,
+                RecordOutcome::Written(ledger) => account.ledger = *ledger,
                 // Not counted: the next process could not go on from there, and its counters would fall.
-                Noted::Unwritten(run) => account.ledger.ended(run),
-                Noted::Nothing => {}
+                RecordOutcome::Unwritten(run) => account.ledger.ended(run),
+                RecordOutcome::Nothing => {}
             }
         }
     }
@@ -150,7 +154,7 @@ impl Accounts {
     }
 
     /// What is known of each source now, by name.
-    pub fn facts(&self) -> Vec<Facts> {
+    pub fn facts(&self) -> Vec<SourceSnapshot> {
         let mut sources = self.sources();
         sources
             .iter_mut()
@@ -159,13 +163,13 @@ impl Accounts {
     }
 
     /// What the sources do at `now`.
-    pub fn activity(&self, now: Timestamp) -> Activity {
+    pub fn activity(&self, now: Timestamp) -> PullActivity {
         let sources = self.sources();
         let meters = sources
             .values()
             .filter_map(|account| match &account.running {
-                Some(Running::On(meter)) => Some(meter),
-                Some(Running::Over(_)) | None => None,
+                Some(ActiveRun::On(meter)) => Some(meter),
+                Some(ActiveRun::Over(_)) | None => None,
             });
         let (mut mark, mut is_waiting) = (self.beats.get(), false);
         for meter in meters {
@@ -182,35 +186,35 @@ impl Accounts {
             let wait = meter.waiting_for();
             is_waiting |= wait.is_some_and(|(_, until)| now < until + GRACE);
         }
-        Activity { mark, is_waiting }
+        PullActivity { mark, is_waiting }
     }
 
-    fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, Account>> {
+    fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, RegistryEntry>> {
         // Every change is a few assignments: a panic elsewhere leaves it whole.
         self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Account {
-    fn facts(&mut self, name: &SourceName) -> Facts {
+impl RegistryEntry {
+    fn facts(&mut self, name: &SourceName) -> SourceSnapshot {
         let ledger = &self.ledger;
         let mut totals = ledger.totals.clone();
         let mut position = ledger.position.clone();
         match &self.running {
-            Some(Running::On(meter)) => {
+            Some(ActiveRun::On(meter)) => {
                 totals.counts.add(&counts(meter));
                 if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
                     position.updated = time;
                 }
             }
-            Some(Running::Over(counts)) => totals.counts.add(counts),
+            Some(ActiveRun::Over(counts)) => totals.counts.add(counts),
             None => {}
         }
         totals.at_least(&self.told);
         self.told = totals.clone();
         let scope = position.as_ref().map(|position| position.scope.as_str());
         let holes = scope.map_or(0, |scope| ledger.coverage.count_holes(scope));
-        Facts {
+        SourceSnapshot {
             name: name.to_string(),
             kind: self.kind.as_str(),
             expires_on: self.expires_on.or(ledger.credential_ends()),
@@ -226,8 +230,8 @@ impl Account {
 }
 
 /// What the run of a source that counts with `meter` has taken and brought so far.
-pub fn counts(meter: &Meter) -> Counts {
-    Counts {
+pub fn counts(meter: &Meter) -> RunCounts {
+    RunCounts {
         events: meter.committed.get(),
         pages: meter.pages.get(),
         requests: meter.requests.get(),

@@ -9,35 +9,35 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 use tracing::Instrument as _;
 
-use crate::commands::accounts::{Accounts, Noted};
-use crate::commands::connect::Connector;
-use crate::commands::connected::Connected;
+use crate::commands::accounts::{RecordOutcome, RunRegistry};
+use crate::commands::connect::SourceConnector;
+use crate::commands::connected::PreparedSource;
 use crate::commands::expiry;
-use crate::commands::record::Recorder;
-use crate::commands::repeats::Repeats;
-use crate::commands::turns::Turns;
+use crate::commands::record::RunRecorder;
+use crate::commands::repeats::MessageThrottle;
+use crate::commands::turns::StartLimiter;
 use crate::config::settings::{OutputSettings, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
-use crate::pipeline::exported::Whose;
+use crate::pipeline::exported::SourceContext;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::{self, Course, Outcome, SourceRun};
-use crate::pipeline::stop::{Stop, unless_asked};
+use crate::pipeline::run::{self, RunMode, RunOutcome, SourceRun};
+use crate::pipeline::stop::{StopRequest, unless_asked};
 use crate::sink::storage::is_stored;
-use crate::state::lookups::Lookups;
-use crate::state::store::Store;
+use crate::state::lookups::LookupCache;
+use crate::state::store::StateStore;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::progress::Progress;
 
 /// What all sources of a run share.
-pub struct Terms {
+pub struct CollectOptions {
     /// Where checkpoints live.
     pub state_dir: PathBuf,
     /// What was looked up by earlier runs.
-    pub lookups: Lookups,
+    pub lookups: LookupCache,
     /// The start of the run.
     pub start: Timestamp,
     /// Stop each source after so many events.
@@ -45,15 +45,15 @@ pub struct Terms {
     /// For how long a cursor that brings nothing is trusted alone.
     pub trust_idle_cursor: Duration,
     /// What signals have asked for.
-    pub stop: watch::Receiver<Stop>,
+    pub stop: watch::Receiver<StopRequest>,
     /// Where people are told what happens.
     pub console: Arc<Console>,
     /// Whether a person may watch the progress of each source; see [`may_show_progress`].
     pub shows_progress: bool,
     /// What others are told of the sources, while they run.
-    pub accounts: Arc<Accounts>,
+    pub accounts: Arc<RunRegistry>,
     /// What was told before, where sources are pulled again and again.
-    pub repeats: Option<Arc<Repeats>>,
+    pub repeats: Option<Arc<MessageThrottle>>,
 }
 
 /// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from the cursor: where
@@ -63,33 +63,33 @@ pub fn may_show_progress<'a>(outputs: impl IntoIterator<Item = &'a OutputSetting
 }
 
 /// Sources that run at once.
-pub struct Collection<'c> {
-    terms: Terms,
-    connector: &'c mut Connector,
-    store: Store,
-    turns: Turns,
-    running: JoinSet<(Arc<Recorder>, Ended)>,
-    ended: Vec<Ended>,
+pub struct SourceCollector<'c> {
+    terms: CollectOptions,
+    connector: &'c mut SourceConnector,
+    store: StateStore,
+    turns: StartLimiter,
+    running: JoinSet<(Arc<RunRecorder>, CollectedSource)>,
+    ended: Vec<CollectedSource>,
     began: Instant,
 }
 
 /// How one source ended.
-struct Ended {
+struct CollectedSource {
     /// Its place among the sources asked for.
     place: usize,
     report: SourceReport,
     error: Option<AppError>,
     /// What was noted of it, once that was tried.
-    noted: Option<Noted>,
+    noted: Option<RecordOutcome>,
 }
 
-impl<'c> Collection<'c> {
+impl<'c> SourceCollector<'c> {
     /// A collection that runs nothing yet.
-    pub fn new(terms: Terms, connector: &'c mut Connector) -> Collection<'c> {
+    pub fn new(terms: CollectOptions, connector: &'c mut SourceConnector) -> SourceCollector<'c> {
         connector.forget_lockouts();
-        Collection {
-            store: Store::new(&terms.state_dir),
-            turns: Turns::default(),
+        SourceCollector {
+            store: StateStore::new(&terms.state_dir),
+            turns: StartLimiter::default(),
             connector,
             terms,
             running: JoinSet::new(),
@@ -110,7 +110,7 @@ impl<'c> Collection<'c> {
         &mut self,
         settings: SourceSettings,
         credential: Result<Credential, AppError>,
-        course: Course,
+        course: RunMode,
     ) {
         let place = self.running.len() + self.ended.len();
         let name = settings.name.clone();
@@ -120,7 +120,7 @@ impl<'c> Collection<'c> {
         let meter = connected
             .as_ref()
             .map(|connected| connected.meter().clone());
-        let recorder = Arc::new(Recorder {
+        let recorder = Arc::new(RunRecorder {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
             accounts: self.terms.accounts.clone(),
@@ -151,13 +151,18 @@ impl<'c> Collection<'c> {
                 let task = tokio::spawn(pulling.instrument(span));
                 self.running.spawn(async move {
                     let ended = task.await.unwrap_or_else(|died| {
-                        Ended::unstarted(place, name.as_str(), kind, RunError::Died(died).into())
+                        CollectedSource::unstarted(
+                            place,
+                            name.as_str(),
+                            kind,
+                            RunError::Died(died).into(),
+                        )
                     });
                     (recorder, ended)
                 });
             }
             Err(error) => {
-                let ended = Ended::unstarted(place, name.as_str(), kind, error);
+                let ended = CollectedSource::unstarted(place, name.as_str(), kind, error);
                 self.settle(&recorder, ended);
             }
         }
@@ -167,10 +172,10 @@ impl<'c> Collection<'c> {
         &self,
         place: usize,
         settings: SourceSettings,
-        connected: Connected,
-        course: Course,
-    ) -> OneSource {
-        OneSource {
+        connected: PreparedSource,
+        course: RunMode,
+    ) -> SourceJob {
+        SourceJob {
             place,
             settings,
             connected,
@@ -200,7 +205,7 @@ impl<'c> Collection<'c> {
     }
 
     /// Tells how a source ended, and takes note of it where its task did not.
-    fn settle(&mut self, recorder: &Recorder, mut ended: Ended) {
+    fn settle(&mut self, recorder: &RunRecorder, mut ended: CollectedSource) {
         self.tell(&ended);
         let noted = ended.noted.take();
         let noted = noted.unwrap_or_else(|| recorder.record(ended.error.as_ref(), None));
@@ -208,7 +213,7 @@ impl<'c> Collection<'c> {
         self.ended.push(ended);
     }
 
-    fn tell(&self, ended: &Ended) {
+    fn tell(&self, ended: &CollectedSource) {
         let (console, report) = (&self.terms.console, &ended.report);
         let error = ended.error.as_ref();
         let Some(repeats) = &self.terms.repeats else {
@@ -278,23 +283,23 @@ fn warn(console: &Console, report: &SourceReport, text: &str) {
 }
 
 /// One source on its way.
-struct OneSource {
+struct SourceJob {
     place: usize,
     settings: SourceSettings,
-    connected: Connected,
-    turns: Turns,
-    lookups: Lookups,
-    store: Store,
-    course: Course,
+    connected: PreparedSource,
+    turns: StartLimiter,
+    lookups: LookupCache,
+    store: StateStore,
+    course: RunMode,
     max_events: Option<u64>,
     trust_idle_cursor: Duration,
     start: Timestamp,
-    stop: watch::Receiver<Stop>,
+    stop: watch::Receiver<StopRequest>,
 }
 
-impl OneSource {
+impl SourceJob {
     /// Looks up what must be known first, then pulls.
-    async fn pull(self, recorder: &Recorder) -> Ended {
+    async fn pull(self, recorder: &RunRecorder) -> CollectedSource {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
         let origin = self.connected.origin.clone();
         let begun = async {
@@ -310,7 +315,7 @@ impl OneSource {
         let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
             Ok(ready) => ready,
             Err(error) => {
-                let whose = Whose {
+                let whose = SourceContext {
                     settings: &self.settings,
                     origin: &origin,
                     store: &self.store,
@@ -319,7 +324,7 @@ impl OneSource {
                 let kept = block_in_place(|| self.course.keep_vain(whose));
                 let error = kept.err().map_or(error, AppError::from);
                 let error = error.of_settings(&self.settings);
-                return Ended::unstarted(self.place, name.as_str(), kind.as_str(), error);
+                return CollectedSource::unstarted(self.place, name.as_str(), kind.as_str(), error);
             }
         };
         let settings = self.settings.clone();
@@ -338,7 +343,7 @@ impl OneSource {
         });
         let mut outcome = outcome.await;
         let left = outcome.left.take();
-        let mut ended = Ended::of(self.place, outcome, &settings);
+        let mut ended = CollectedSource::of(self.place, outcome, &settings);
         // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
         ended.noted = Some(block_in_place(|| {
             recorder.record(ended.error.as_ref(), left)
@@ -352,10 +357,10 @@ impl OneSource {
     }
 }
 
-impl Ended {
+impl CollectedSource {
     /// A source of which nothing could be asked for.
-    fn unstarted(place: usize, name: &str, kind: &'static str, error: AppError) -> Ended {
-        Ended {
+    fn unstarted(place: usize, name: &str, kind: &'static str, error: AppError) -> CollectedSource {
+        CollectedSource {
             place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
@@ -363,10 +368,10 @@ impl Ended {
         }
     }
 
-    fn of(place: usize, outcome: Outcome, settings: &SourceSettings) -> Ended {
+    fn of(place: usize, outcome: RunOutcome, settings: &SourceSettings) -> CollectedSource {
         let error = outcome.result.err().map(AppError::from);
         let error = error.map(|error| error.of_settings(settings));
-        Ended {
+        CollectedSource {
             place,
             report: outcome.report,
             error,

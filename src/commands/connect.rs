@@ -7,21 +7,21 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use crate::commands::connected::{Asking, Connected, Lookup};
+use crate::commands::connected::{ApiClient, PreparedSource, RequiredLookup};
 use crate::config::env::Env;
 use crate::config::places;
 use crate::config::settings::{Connection, Route, SiteTarget, SourceSettings, Target};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::client::{Authorization, HttpClient};
-use crate::http::limit::Limits;
+use crate::http::client::{HttpClient, HttpCredential};
+use crate::http::limit::RequestLimiter;
 use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::http::rate::CredentialLimit;
-use crate::http::retry::Patience;
-use crate::http::room::Room;
-use crate::http::sharing::Sharing;
+use crate::http::retry::RetryBudget;
+use crate::http::room::MemoryBudget;
+use crate::http::sharing::QuotaDir;
 use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;
 use crate::normalise::Origin;
@@ -29,22 +29,22 @@ use crate::telemetry::meter::Meter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
 /// share its overall limit, those that ask one path share its quota, also with other processes.
-pub struct Connector {
-    sharing: Sharing,
+pub struct SourceConnector {
+    sharing: QuotaDir,
     clients: ClientPool,
-    room: Room,
+    room: MemoryBudget,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
-    endpoint_limits: HashMap<String, Arc<Limits>>,
+    endpoint_limits: HashMap<String, Arc<RequestLimiter>>,
 }
 
-impl Connector {
+impl SourceConnector {
     /// A connector that has connected nothing yet.
-    pub fn new(sharing: Sharing) -> Self {
-        Connector {
+    pub fn new(sharing: QuotaDir) -> Self {
+        SourceConnector {
             sharing,
             clients: ClientPool::default(),
-            room: Room::default(),
+            room: MemoryBudget::default(),
             rates: HashMap::new(),
             credential_limits: HashMap::new(),
             endpoint_limits: HashMap::new(),
@@ -73,7 +73,7 @@ impl Connector {
         &mut self,
         settings: &SourceSettings,
         credential: &Credential,
-    ) -> Result<Connected, AppError> {
+    ) -> Result<PreparedSource, AppError> {
         let origin = origin(settings, credential)?;
         let connection = &settings.connection;
         let lookup = match &settings.target {
@@ -83,12 +83,14 @@ impl Connector {
             }) if gateway.cloud_id.is_none() => {
                 // The site is asked without the credential, which is for the gateway.
                 let client = client(&mut self.clients, connection, &gateway.site_url, None)?;
-                Some(Lookup::CloudId(client))
+                Some(RequiredLookup::CloudId(client))
             }
-            Target::Datacenter { .. } if credential.account.is_none() => Some(Lookup::Whoami),
+            Target::Datacenter { .. } if credential.account.is_none() => {
+                Some(RequiredLookup::Whoami)
+            }
             _ => None,
         };
-        Ok(Connected {
+        Ok(PreparedSource {
             target: settings.target.clone(),
             page_size: settings.page_size,
             concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
@@ -110,7 +112,7 @@ impl Connector {
         &mut self,
         settings: &SourceSettings,
         credential: &Credential,
-    ) -> Result<Asking, AppError> {
+    ) -> Result<ApiClient, AppError> {
         let authorization = authorization(&settings.target, credential);
         let connection = &settings.connection;
         let base_url = settings.target.base_url();
@@ -121,11 +123,11 @@ impl Connector {
             Some(&authorization),
         )?;
         let meter = Arc::new(Meter::default());
-        Ok(Asking {
+        Ok(ApiClient {
             transport: transport.within(self.room.clone()).counted(meter.clone()),
             room: self.room.clone(),
             limits: self.limits(settings, credential),
-            patience: Patience::from(connection),
+            patience: RetryBudget::from(connection),
             meter,
             transcript: None,
         })
@@ -133,7 +135,11 @@ impl Connector {
 
     /// Atlassian counts requests by path, so two sources of one organization share its quota and
     /// its pauses, whatever their keys.
-    fn limits(&mut self, settings: &SourceSettings, credential: &Credential) -> Arc<Limits> {
+    fn limits(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Arc<RequestLimiter> {
         self.limits_of(endpoint(&settings.target), settings, credential)
     }
 
@@ -142,7 +148,7 @@ impl Connector {
         endpoint: Endpoint,
         settings: &SourceSettings,
         credential: &Credential,
-    ) -> Arc<Limits> {
+    ) -> Arc<RequestLimiter> {
         let name = endpoint_name(endpoint, &settings.target, credential);
         if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
@@ -154,7 +160,7 @@ impl Connector {
             .credential_limits
             .entry(key)
             .or_insert_with(|| Arc::new(CredentialLimit::new(rate)));
-        let limits = Arc::new(Limits::new(
+        let limits = Arc::new(RequestLimiter::new(
             endpoint,
             settings.connection.requests_per_minute,
             overall.clone(),
@@ -169,7 +175,7 @@ fn client(
     clients: &mut ClientPool,
     connection: &Connection,
     base_url: &Url,
-    authorization: Option<&Authorization>,
+    authorization: Option<&HttpCredential>,
 ) -> Result<HttpClient, AppError> {
     clients
         .connect(connection, base_url, authorization)
@@ -201,8 +207,8 @@ fn endpoint_name(endpoint: Endpoint, target: &Target, credential: &Credential) -
 }
 
 /// Where the limits are shared with the user's other processes.
-pub fn sharing(env: &Env) -> Sharing {
-    Sharing::in_first_of(&places::quota_folders(env), env.user)
+pub fn sharing(env: &Env) -> QuotaDir {
+    QuotaDir::in_first_of(&places::quota_folders(env), env.user)
 }
 
 fn fingerprint(credential: &Credential) -> Fingerprint {
@@ -246,13 +252,13 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, 
 }
 
 /// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
-fn authorization(target: &Target, credential: &Credential) -> Authorization {
+fn authorization(target: &Target, credential: &Credential) -> HttpCredential {
     match (target, &credential.account) {
-        (Target::Site(_) | Target::Datacenter { .. }, Some(account)) => Authorization::Basic {
+        (Target::Site(_) | Target::Datacenter { .. }, Some(account)) => HttpCredential::Basic {
             user: account.clone(),
             password: credential.key.clone(),
         },
-        _ => Authorization::Bearer(credential.key.clone()),
+        _ => HttpCredential::Bearer(credential.key.clone()),
     }
 }
 

@@ -9,54 +9,54 @@ use crate::config::settings::{Route, Target};
 use crate::crash;
 use crate::error::AppError;
 use crate::http::client::HttpClient;
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::exchange::witnessed;
 use crate::http::failure::{Failure, FailureKind};
-use crate::http::limit::Limits;
+use crate::http::limit::RequestLimiter;
 use crate::http::message::{Request, Response};
-use crate::http::retry::Patience;
-use crate::http::room::Room;
+use crate::http::retry::RetryBudget;
+use crate::http::room::MemoryBudget;
 use crate::normalise::Origin;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
-use crate::pipeline::people::Directory;
-use crate::pipeline::reader::Reader;
-use crate::pipeline::transcript::Transcript;
+use crate::pipeline::people::UserDirectory;
+use crate::pipeline::reader::PageReader;
+use crate::pipeline::transcript::AttemptRecorder;
 use crate::source::{self, lookup};
-use crate::state::lookups::{Lookups, Told};
+use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::Meter;
 
 /// A source that can be asked.
-pub struct Connected {
+pub struct PreparedSource {
     pub(super) target: Target,
     pub(super) page_size: u32,
     pub(super) concurrency: usize,
-    pub(super) asking: Asking,
+    pub(super) asking: ApiClient,
     pub(super) origin: Origin,
-    pub(super) lookup: Option<Lookup>,
+    pub(super) lookup: Option<RequiredLookup>,
     /// The limits of looking users up, where that is wanted.
-    pub(super) user_limits: Option<Arc<Limits>>,
+    pub(super) user_limits: Option<Arc<RequestLimiter>>,
 }
 
 /// What every request of a source goes through.
-pub struct Asking {
+pub struct ApiClient {
     pub(super) transport: HttpClient,
-    pub(super) limits: Arc<Limits>,
-    pub(super) patience: Patience,
-    pub(super) room: Room,
+    pub(super) limits: Arc<RequestLimiter>,
+    pub(super) patience: RetryBudget,
+    pub(super) room: MemoryBudget,
     pub(super) meter: Arc<Meter>,
     /// Takes down every attempt, where that is wanted.
-    pub(super) transcript: Option<Transcript>,
+    pub(super) transcript: Option<AttemptRecorder>,
 }
 
 /// What must be looked up, where it is not known from an earlier run.
-pub enum Lookup {
+pub enum RequiredLookup {
     /// The site's cloud id, of the site itself.
     CloudId(HttpClient),
     /// The account of a Data Center's token.
     Whoami,
 }
 
-impl Connected {
+impl PreparedSource {
     /// Counts what happens.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.asking.meter
@@ -68,17 +68,17 @@ impl Connected {
     /// The site's cloud id cannot be had, or the account is locked.
     pub async fn ready(
         mut self,
-        lookups: &Lookups,
-        transcript: Option<&Transcript>,
+        lookups: &LookupCache,
+        transcript: Option<&AttemptRecorder>,
     ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
         self.asking.transcript = transcript.cloned();
         let base_url = self.product_url(lookups).await?;
-        if let Some(Lookup::Whoami) = self.lookup {
+        if let Some(RequiredLookup::Whoami) = self.lookup {
             self.origin.reader = self.account(lookups).await?;
         }
         let directory = self.directory(&base_url, lookups);
         let org_id = self.origin.org_id.as_deref();
-        let Asking {
+        let ApiClient {
             transport,
             limits,
             patience,
@@ -86,7 +86,7 @@ impl Connected {
             meter,
             transcript,
         } = self.asking;
-        let reader = Reader {
+        let reader = PageReader {
             directory,
             source: source::of(&self.target, &base_url, org_id, self.page_size),
             transport,
@@ -106,18 +106,26 @@ impl Connected {
     }
 
     /// Looks users up at the site that stands behind `base_url`, if that is wanted.
-    fn directory(&self, base_url: &Url, lookups: &Lookups) -> Option<Directory<HttpClient>> {
+    fn directory(
+        &self,
+        base_url: &Url,
+        lookups: &LookupCache,
+    ) -> Option<UserDirectory<HttpClient>> {
         let limits = self.user_limits.clone()?;
         // With room of its own: records that wait for names have theirs already.
-        let transport = self.asking.transport.clone().within(Room::default());
+        let transport = self
+            .asking
+            .transport
+            .clone()
+            .within(MemoryBudget::default());
         let asking = (transport, limits, self.asking.meter.clone());
         let (base_url, origin) = (users_url(base_url), self.origin.clone());
-        let directory = Directory::new(asking, base_url, origin, lookups.clone());
+        let directory = UserDirectory::new(asking, base_url, origin, lookups.clone());
         Some(directory.taken_down(self.asking.transcript.clone()))
     }
 
     /// What stands before the paths of the API.
-    pub(super) async fn product_url(&self, lookups: &Lookups) -> Result<Url, AppError> {
+    pub(super) async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
         let Target::Site(site) = &self.target else {
             return Ok(self.target.base_url().clone());
         };
@@ -134,7 +142,7 @@ impl Connected {
         if let Some(id) = gateway.cloud_id.clone().or_else(known) {
             return Ok(gateway.product_url(site.product, &id));
         }
-        let Some(Lookup::CloudId(client)) = &self.lookup else {
+        let Some(RequiredLookup::CloudId(client)) = &self.lookup else {
             return Ok(gateway.base_url.clone());
         };
         let request = lookup::cloud_id_request(&gateway.site_url);
@@ -142,7 +150,7 @@ impl Connected {
             .asking
             .ask_through(client, &request, lookup::read_cloud_id)
             .await?;
-        let told = Told::new((server, id.clone()), now);
+        let told = CachedValue::new((server, id.clone()), now);
         lookups.change(&site.site, |facts| facts.cloud_id = Some(told));
         Ok(gateway.product_url(site.product, &id))
     }
@@ -152,7 +160,7 @@ impl Connected {
     ///
     /// # Errors
     /// The account is locked: a request for a page would be one more failed login.
-    async fn account(&self, lookups: &Lookups) -> Result<Option<String>, Failure> {
+    async fn account(&self, lookups: &LookupCache) -> Result<Option<String>, Failure> {
         let site = self.origin.site.as_deref().unwrap_or_default();
         let (name, now) = (&self.origin.name, chrono::Utc::now());
         if let Some(told) = lookups.read(site).accounts.get(name)
@@ -171,7 +179,7 @@ impl Connected {
                 return Ok(None);
             }
         };
-        let told = Told::new(account.clone(), now);
+        let told = CachedValue::new(account.clone(), now);
         lookups.change(site, |facts| {
             facts.accounts.insert(name.clone(), told);
         });
@@ -187,12 +195,12 @@ fn users_url(base_url: &Url) -> Url {
     url
 }
 
-impl Asking {
+impl ApiClient {
     /// Asks for something small, with the credential.
     pub(super) async fn ask<P>(
         &self,
         request: &Request,
-        read: impl Fn(&Response) -> Result<P, Unreadable>,
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
         self.ask_through(&self.transport, request, read).await
     }
@@ -201,7 +209,7 @@ impl Asking {
         &self,
         transport: &HttpClient,
         request: &Request,
-        read: impl Fn(&Response) -> Result<P, Unreadable>,
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
         witnessed(
             transport,
@@ -216,11 +224,11 @@ impl Asking {
     }
 
     /// The same, for what is not worth a second attempt.
-    pub(super) fn quickly(&self) -> Asking {
-        Asking {
+    pub(super) fn quickly(&self) -> ApiClient {
+        ApiClient {
             transport: self.transport.clone(),
             limits: self.limits.clone(),
-            patience: Patience::none(),
+            patience: RetryBudget::none(),
             room: self.room.clone(),
             meter: self.meter.clone(),
             transcript: self.transcript.clone(),

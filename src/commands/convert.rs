@@ -10,14 +10,14 @@ use crate::commands::stop;
 use crate::commands::summary::seconds;
 use crate::config::env::Env;
 use crate::config::request::{ConvertRequest, Input, RawLines};
-use crate::convert::{self, ConvertError, Tally, Terms, Trouble};
+use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::number::counted;
 use crate::pipeline::error::RunError;
-use crate::pipeline::stop::Stop;
-use crate::sink::{Sink, whole};
+use crate::pipeline::stop::StopRequest;
+use crate::sink::{LineSink, whole};
 use crate::telemetry::console::{Console, Level, Message};
 
 /// How long the line at hand may take after a signal: a read or a write may wait for ever.
@@ -72,31 +72,34 @@ fn warn_of_no_org_id(raw: &RawLines, console: &Console) {
     }
 }
 
-type Working = JoinHandle<Result<Tally, ConvertError>>;
+type ConvertTask = JoinHandle<Result<ConvertCounts, ConvertError>>;
 
 /// Starts the work, on a thread of its own: it waits for files and pipes.
 fn start(
     request: ConvertRequest,
-    mut sink: Box<dyn Sink>,
-    stop: watch::Receiver<Stop>,
+    mut sink: Box<dyn LineSink>,
+    stop: watch::Receiver<StopRequest>,
     console: Arc<Console>,
-) -> Working {
+) -> ConvertTask {
     tokio::task::spawn_blocking(move || {
-        let mut teller = Teller::new(&console);
-        convert::run(Terms {
+        let mut teller = IssueReporter::new(&console);
+        convert::run(ConvertContext {
             request: &request,
             sink: sink.as_mut(),
             tell: &mut |trouble| teller.tell(&trouble),
-            is_stopped: &|| *stop.borrow() != Stop::No,
+            is_stopped: &|| *stop.borrow() != StopRequest::No,
         })
     })
 }
 
 /// Waits for the end of the work; after a signal not for long.
-async fn ended(mut working: Working, mut stop: watch::Receiver<Stop>) -> Result<Tally, AppError> {
+async fn ended(
+    mut working: ConvertTask,
+    mut stop: watch::Receiver<StopRequest>,
+) -> Result<ConvertCounts, AppError> {
     let result = tokio::select! {
         result = &mut working => result,
-        Ok(_) = stop.wait_for(|&stop| stop != Stop::No) => {
+        Ok(_) = stop.wait_for(|&stop| stop != StopRequest::No) => {
             match tokio::time::timeout(LAST_LINE, working).await {
                 Ok(result) => result,
                 Err(_) => Ok(Err(ConvertError::Interrupted)),
@@ -107,7 +110,7 @@ async fn ended(mut working: Working, mut stop: watch::Receiver<Stop>) -> Result<
 }
 
 /// Tells a person what cannot be read.
-struct Teller<'a> {
+struct IssueReporter<'a> {
     console: &'a Console,
     lines: u64,
     mended: u64,
@@ -115,9 +118,9 @@ struct Teller<'a> {
     unreadable_times: u64,
 }
 
-impl<'a> Teller<'a> {
-    fn new(console: &'a Console) -> Teller<'a> {
-        Teller {
+impl<'a> IssueReporter<'a> {
+    fn new(console: &'a Console) -> IssueReporter<'a> {
+        IssueReporter {
             console,
             lines: 0,
             mended: 0,
@@ -126,15 +129,15 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn tell(&mut self, trouble: &Trouble<'_>) {
+    fn tell(&mut self, trouble: &ConvertIssue<'_>) {
         match trouble {
-            Trouble::Input(input, why) => {
+            ConvertIssue::Input(input, why) => {
                 let mut message = Message::new(format!("cannot read {input}"));
                 message.causes.push(why.to_string());
                 message.hint = Some("check the name, and that this user may read it".to_owned());
                 self.console.say(Level::Error, &message);
             }
-            Trouble::Rest(input, number, why) => {
+            ConvertIssue::Rest(input, number, why) => {
                 let what = format!("cannot read {input} from line {number} on");
                 let mut message = Message::new(what);
                 message.causes.push(why.clone());
@@ -142,20 +145,20 @@ impl<'a> Teller<'a> {
                 message.hint = Some(hint.to_owned());
                 self.console.say(Level::Error, &message);
             }
-            Trouble::Line(input, number, why) => self.line(input, *number, why),
-            Trouble::Mended(input, number) => {
+            ConvertIssue::Line(input, number, why) => self.line(input, *number, why),
+            ConvertIssue::Mended(input, number) => {
                 let what =
                     "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";
                 let text = format!("line {number} of {input} {what}");
                 self.mended = self.warn(self.mended, text);
             }
-            Trouble::Unparsed(input, number) => {
+            ConvertIssue::Unparsed(input, number) => {
                 let what =
                     "could not be understood; it is written as `unparsed`, with its raw text";
                 let text = format!("the record in line {number} of {input} {what}");
                 self.unparsed = self.warn(self.unparsed, text);
             }
-            Trouble::UnreadableTime(input, number) => {
+            ConvertIssue::UnreadableTime(input, number) => {
                 let what = "has a time that cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote";
                 let text = format!("the record in line {number} of {input} {what}");
                 self.unreadable_times = self.warn(self.unreadable_times, text);
@@ -192,7 +195,7 @@ impl<'a> Teller<'a> {
 }
 
 /// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could not be read`
-fn summary(tally: &Tally, elapsed: Duration) -> String {
+fn summary(tally: &ConvertCounts, elapsed: Duration) -> String {
     let mut line = format!(
         "converted {} in {}",
         counted(tally.events, "event"),
@@ -220,11 +223,11 @@ mod tests {
 
     #[test]
     fn the_summary_counts_what_was_lost() {
-        let mut tally = Tally {
+        let mut tally = ConvertCounts {
             events: 2_980,
-            ..Tally::default()
+            ..ConvertCounts::default()
         };
-        let line = |tally: &Tally| summary(tally, Duration::from_millis(1340));
+        let line = |tally: &ConvertCounts| summary(tally, Duration::from_millis(1340));
         assert_eq!(line(&tally), "converted 2,980 events in 1.3s");
         tally.unparsed = 3;
         tally.unreadable_times = 1;

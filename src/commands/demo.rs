@@ -9,9 +9,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms, may_show_progress};
-use crate::commands::connect::Connector;
+use crate::commands::accounts::RunRegistry;
+use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
+use crate::commands::connect::SourceConnector;
 use crate::commands::{stop, summary};
 use crate::config::check::{self, LoginFlags};
 use crate::config::env::Env;
@@ -21,13 +21,13 @@ use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::sharing::Sharing;
+use crate::http::sharing::QuotaDir;
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
-use crate::pipeline::run::Course;
+use crate::pipeline::run::RunMode;
 use crate::sandbox::{self, Options, Sandbox};
 use crate::sink::stdout;
-use crate::state::lookups::Lookups;
+use crate::state::lookups::LookupCache;
 use crate::telemetry::console::Console;
 
 /// Events that a person at a terminal is shown.
@@ -67,8 +67,8 @@ pub async fn run(
     };
     let sources = sources(&sandbox, path, &request)?;
     let state_dir = folder.path().join("state");
-    let terms = Terms {
-        lookups: Lookups::new(&state_dir),
+    let terms = CollectOptions {
+        lookups: LookupCache::new(&state_dir),
         state_dir,
         start: chrono::Utc::now(),
         max_events: None,
@@ -76,14 +76,14 @@ pub async fn run(
         stop: stop::requested(),
         console: console.clone(),
         shows_progress: may_show_progress(sources.iter().map(|(settings, _)| &settings.output)),
-        accounts: Arc::new(Accounts::default()),
+        accounts: Arc::new(RunRegistry::default()),
         repeats: None,
     };
     // Nobody else asks this sandbox.
-    let mut connector = Connector::new(Sharing::off());
-    let mut collection = Collection::new(terms, &mut connector);
+    let mut connector = SourceConnector::new(QuotaDir::off());
+    let mut collection = SourceCollector::new(terms, &mut connector);
     for (settings, credential) in sources {
-        collection.start(settings, Ok(credential), Course::GoesOn);
+        collection.start(settings, Ok(credential), RunMode::GoesOn);
     }
     let (mut reports, exit, elapsed) = collection.finish().await;
     if is_watched {

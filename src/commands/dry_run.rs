@@ -11,11 +11,11 @@ use crate::exit::Exit;
 use crate::model::number::grouped;
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::pipeline::journal;
-use crate::pipeline::plan::{self, Plan};
+use crate::pipeline::plan::{self, ReadPlan};
 use crate::pipeline::run::{reach, refuse_unfinished, scope_of};
-use crate::source::{self, Order};
+use crate::source::{self, DeliveryOrder};
 use crate::state::checkpoint::Checkpoint;
-use crate::state::store::Store;
+use crate::state::store::StateStore;
 use crate::telemetry::console::{Console, Level};
 
 /// Shows the plan on standard error: standard output carries events and nothing else. What a pull would refuse
@@ -25,7 +25,7 @@ pub async fn run(request: &PullRequest, env: &Env, console: &Console) -> Exit {
         error.tell(console);
         return error.exit();
     }
-    let store = Store::new(&request.state_dir);
+    let store = StateStore::new(&request.state_dir);
     let mut exit = Exit::Done;
     for settings in &request.sources {
         match plan(settings, request, &store, env).await {
@@ -64,7 +64,7 @@ pub async fn refuse_terminal(
 async fn plan(
     settings: &SourceSettings,
     request: &PullRequest,
-    store: &Store,
+    store: &StateStore,
     env: &Env,
 ) -> Result<String, AppError> {
     let base_url = settings.target.base_url();
@@ -112,8 +112,8 @@ async fn scope(settings: &SourceSettings, env: &Env) -> Result<Option<String>, A
 
 fn describe(
     settings: &SourceSettings,
-    order: Order,
-    plan: &Plan,
+    order: DeliveryOrder,
+    plan: &ReadPlan,
     is_first: bool,
     expected: &str,
 ) -> String {
@@ -128,8 +128,8 @@ fn describe(
             .map_or("the end of the stream".to_owned(), format_millis);
         let how = match (&open.cursor, order) {
             (Some(_), _) => ", behind the saved cursor",
-            (None, Order::NewestFirst) => ", in time slices",
-            (None, Order::Ascending) => "",
+            (None, DeliveryOrder::NewestFirst) => ", in time slices",
+            (None, DeliveryOrder::Ascending) => "",
         };
         lines.push(format!(
             "  reads       {} to {until}{how}",
@@ -157,7 +157,7 @@ fn describe(
 
 /// How many requests to expect: from the density of what earlier pulls wrote, where there were any.
 fn expected(
-    plan: &Plan,
+    plan: &ReadPlan,
     settings: &SourceSettings,
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
@@ -179,7 +179,7 @@ fn expected(
     }
 }
 
-fn pages(plan: &Plan, checkpoint: &Checkpoint, page_size: u32, now: Timestamp) -> Option<u64> {
+fn pages(plan: &ReadPlan, checkpoint: &Checkpoint, page_size: u32, now: Timestamp) -> Option<u64> {
     let watermark = checkpoint.watermark?;
     let covered = (watermark - checkpoint.since).num_milliseconds();
     let ahead: i64 = plan

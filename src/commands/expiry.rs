@@ -2,13 +2,13 @@
 
 use chrono::{Months, NaiveDate};
 
-use crate::commands::connected::Asking;
+use crate::commands::connected::ApiClient;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::Credential;
 use crate::http::failure::Failure;
 use crate::model::time::Timestamp;
-use crate::source::api_keys::{self, Found};
-use crate::state::notices::Notices;
+use crate::source::api_keys::{self, KeyMatch};
+use crate::state::notices::NoticeStore;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// Days before a credential's end from which it is warned of.
@@ -19,16 +19,16 @@ const OLD_MONTHS: u32 = 6;
 
 /// When a credential ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
+pub struct CredentialExpiry {
     /// The day, UTC.
     pub on: NaiveDate,
     /// Who says so.
-    pub by: Teller,
+    pub by: ExpirySource,
 }
 
 /// Who tells when a credential ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Teller {
+pub enum ExpirySource {
     /// The organization's list of keys, and what it calls this one.
     List(Option<String>),
     /// `expires_on`.
@@ -37,20 +37,20 @@ pub enum Teller {
     Login,
 }
 
-impl Teller {
+impl ExpirySource {
     /// The word for it.
     pub fn word(&self) -> &'static str {
         match self {
-            Teller::List(_) => "list",
-            Teller::Config => "config",
-            Teller::Login => "login",
+            ExpirySource::List(_) => "list",
+            ExpirySource::Config => "config",
+            ExpirySource::Login => "login",
         }
     }
 }
 
 /// A reason to make a new credential.
 #[derive(Debug)]
-pub struct Caution {
+pub struct ExpiryWarning {
     /// A word for it.
     pub kind: &'static str,
     /// What is said.
@@ -62,11 +62,11 @@ pub struct Caution {
 /// # Errors
 /// The key may not list keys, or the list cannot be read.
 pub async fn look_up(
-    asking: &Asking,
+    asking: &ApiClient,
     source: &SourceSettings,
     org_id: &str,
     server_now: Timestamp,
-) -> Result<Found, Failure> {
+) -> Result<KeyMatch, Failure> {
     let asking = asking.quickly();
     let mut keys = Vec::new();
     let mut cursor: Option<String> = None;
@@ -86,37 +86,37 @@ pub async fn look_up(
         }
     }
     // More than were read: which one it is cannot be told.
-    Ok(Found::Several(keys.len()))
+    Ok(KeyMatch::Several(keys.len()))
 }
 
 /// When `credential` ends, by whoever knows it best.
 pub fn end(
     source: &SourceSettings,
     credential: Option<&Credential>,
-    found: Option<&Found>,
-) -> Option<End> {
+    found: Option<&KeyMatch>,
+) -> Option<CredentialExpiry> {
     let listed = match found {
-        Some(Found::Key(key)) => key.ends.map(|end| End {
+        Some(KeyMatch::Key(key)) => key.ends.map(|end| CredentialExpiry {
             on: end.date_naive(),
-            by: Teller::List(key.name()),
+            by: ExpirySource::List(key.name()),
         }),
         _ => None,
     };
-    let by = |by: Teller| move |on| End { on, by };
+    let by = |by: ExpirySource| move |on| CredentialExpiry { on, by };
     listed
-        .or_else(|| source.expires_on.map(by(Teller::Config)))
-        .or_else(|| credential?.expires.map(by(Teller::Login)))
+        .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
+        .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
 }
 
 /// Why the list of keys does not tell, where it was read.
-pub fn why_untold(found: Option<&Found>) -> String {
+pub fn why_untold(found: Option<&KeyMatch>) -> String {
     match found {
-        Some(Found::Several(count)) => format!(
+        Some(KeyMatch::Several(count)) => format!(
             ": the organization lists {count} keys, and `key_name` does not say which one it is"
         ),
-        Some(Found::NotNamed) => ": the list of keys has none of that `key_name`".to_owned(),
-        Some(Found::Key(_)) => ": the list of keys has it without an end".to_owned(),
-        Some(Found::Nothing) | None => "; set `expires_on` to be warned".to_owned(),
+        Some(KeyMatch::NotNamed) => ": the list of keys has none of that `key_name`".to_owned(),
+        Some(KeyMatch::Key(_)) => ": the list of keys has it without an end".to_owned(),
+        Some(KeyMatch::Nothing) | None => "; set `expires_on` to be warned".to_owned(),
     }
 }
 
@@ -141,12 +141,14 @@ pub fn distance(on: NaiveDate, today: NaiveDate) -> String {
 pub fn cautions(
     source: &SourceSettings,
     credential: Option<&Credential>,
-    end: Option<&End>,
+    end: Option<&CredentialExpiry>,
     now: Timestamp,
-) -> Vec<Caution> {
+) -> Vec<ExpiryWarning> {
     let today = now.date_naive();
     let mut cautions = Vec::new();
-    if let Some(End { on, .. }) = end.filter(|end| (end.on - today).num_days() <= END_NOTICE_DAYS) {
+    if let Some(CredentialExpiry { on, .. }) =
+        end.filter(|end| (end.on - today).num_days() <= END_NOTICE_DAYS)
+    {
         let when = match (*on - today).num_days() {
             ..0 => format!("expired on {on}"),
             0 => "expires today".to_owned(),
@@ -169,7 +171,7 @@ pub fn cautions(
     cautions
 }
 
-fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> Caution {
+fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
     let name = &source.name;
     let mut message = Message::new(format!("source `{name}`: the credential {what}"));
     let day = match source.expires_on {
@@ -182,14 +184,14 @@ fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> Caution {
         ),
         place => format!("make a new one, and put it where this one is ({place}){day}"),
     });
-    Caution { kind, message }
+    ExpiryWarning { kind, message }
 }
 
 /// Warns of a credential that will not last, or has lasted long: of each once a day.
 pub fn warn_daily(
     source: &SourceSettings,
     credential: Option<&Credential>,
-    notices: &Notices,
+    notices: &NoticeStore,
     now: Timestamp,
     console: &Console,
 ) {
@@ -286,18 +288,18 @@ mod tests {
             body: r#"[{"name":"audit","expiresAt":"2027-03-03T00:00:00Z"}]"#.into(),
         })
         .unwrap();
-        let found = Found::Key(page.keys.remove(0));
+        let found = KeyMatch::Key(page.keys.remove(0));
         let configured = source("expires_on = '2027-02-02'");
-        let on = |source: &SourceSettings, found: Option<&Found>| {
+        let on = |source: &SourceSettings, found: Option<&KeyMatch>| {
             end(source, Some(&kept), found).map(|end| end.on.to_string())
         };
         assert_eq!(on(&configured, Some(&found)).as_deref(), Some("2027-03-03"));
         assert_eq!(
-            on(&configured, Some(&Found::Several(2))).as_deref(),
+            on(&configured, Some(&KeyMatch::Several(2))).as_deref(),
             Some("2027-02-02")
         );
         assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
-        assert_eq!(end(&source(""), None, Some(&Found::Nothing)), None);
+        assert_eq!(end(&source(""), None, Some(&KeyMatch::Nothing)), None);
         assert_eq!(distance(day("2027-01-03"), day("2027-01-01")), "in 2 days");
         assert_eq!(distance(day("2027-01-01"), day("2027-01-03")), "2 days ago");
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime};
 
-use crate::commands::accounts::{Accounts, Facts};
+use crate::commands::accounts::{RunRegistry, SourceSnapshot};
 use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
-use crate::state::ledger::{Counts, Position};
+use crate::state::ledger::{CheckpointPosition, RunCounts};
 use crate::telemetry::prometheus::{Exposition, Kind, replace};
 
 /// How often the figures are written while something runs, in milliseconds.
@@ -27,16 +27,16 @@ const DEFAULT_MODE: u32 = 0o644;
 pub struct MetricsFile {
     path: PathBuf,
     mode: u32,
-    accounts: Arc<Accounts>,
+    accounts: Arc<RunRegistry>,
     started: Timestamp,
     /// Whether the last writing failed.
     fails: AtomicBool,
 }
 
 /// A counter's name, its help, and its place in the account.
-type Counted = (&'static str, &'static str, fn(&Counts) -> u64);
+type CounterDefinition = (&'static str, &'static str, fn(&RunCounts) -> u64);
 
-const COUNTERS: [Counted; 6] = [
+const COUNTERS: [CounterDefinition; 6] = [
     (
         "atlaudit_events_total",
         "Events written and committed.",
@@ -68,13 +68,13 @@ const COUNTERS: [Counted; 6] = [
 ];
 
 /// A gauge's name, its help, and its value where there is one.
-type Gauge = (
+type GaugeDefinition = (
     &'static str,
     &'static str,
-    fn(&Facts, Timestamp) -> Option<f64>,
+    fn(&SourceSnapshot, Timestamp) -> Option<f64>,
 );
 
-const GAUGES: [Gauge; 12] = [
+const GAUGES: [GaugeDefinition; 12] = [
     (
         "atlaudit_complete_until_timestamp_seconds",
         "Until when every event has been read.",
@@ -171,7 +171,7 @@ impl MetricsFile {
     pub fn open(
         path: &Path,
         mode: Option<u32>,
-        accounts: Arc<Accounts>,
+        accounts: Arc<RunRegistry>,
     ) -> Result<MetricsFile, AppError> {
         let file = MetricsFile {
             path: path.to_owned(),
@@ -237,7 +237,7 @@ impl MetricsFile {
 }
 
 /// The figures of all sources as Prometheus text.
-fn text(sources: &[Facts], started: Timestamp, is_up: bool, now: Timestamp) -> String {
+fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = Exposition::default();
     of_the_process(&mut text, started, is_up);
     for (name, help, count) in COUNTERS {
@@ -278,11 +278,11 @@ fn of_the_process(text: &mut Exposition, started: Timestamp, is_up: bool) {
     text.family(name, Kind::Gauge, help, [(vec![], seconds(started))]);
 }
 
-fn labels(facts: &Facts) -> Vec<(&str, &str)> {
+fn labels(facts: &SourceSnapshot) -> Vec<(&str, &str)> {
     vec![("source", &facts.name), ("type", facts.kind)]
 }
 
-fn waits(facts: &Facts) -> [(Vec<(&str, &str)>, f64); 3] {
+fn waits(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
     let counts = &facts.totals.counts;
     [
         ("quota", counts.quota_wait_ms),
@@ -297,7 +297,7 @@ fn waits(facts: &Facts) -> [(Vec<(&str, &str)>, f64); 3] {
 }
 
 /// How often each code ended a run. A success is told from the beginning, so that the first is a step.
-fn ends(facts: &Facts) -> Vec<(String, u64)> {
+fn ends(facts: &SourceSnapshot) -> Vec<(String, u64)> {
     let mut ends = facts.totals.ends.clone();
     ends.entry(0).or_default();
     ends.into_iter()
@@ -305,11 +305,11 @@ fn ends(facts: &Facts) -> Vec<(String, u64)> {
         .collect()
 }
 
-fn position(facts: &Facts) -> Option<&Position> {
+fn position(facts: &SourceSnapshot) -> Option<&CheckpointPosition> {
     facts.position.as_ref()
 }
 
-fn complete_until(facts: &Facts) -> Option<Timestamp> {
+fn complete_until(facts: &SourceSnapshot) -> Option<Timestamp> {
     position(facts)?.complete_until
 }
 

@@ -1,11 +1,11 @@
 //! Owns finding out whose an organization's key is, where nobody said it.
 
-use crate::commands::connect::Connector;
+use crate::commands::connect::SourceConnector;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::source::lookup::{self, Organization};
+use crate::source::lookup::{self, OrganizationInfo};
 
 const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
 
@@ -14,7 +14,7 @@ const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
 /// # Errors
 /// The key is refused, or lists none or several.
 pub async fn find(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<String, AppError> {
@@ -36,7 +36,7 @@ pub async fn find(
     }
 }
 
-fn named(organization: &Organization) -> String {
+fn named(organization: &OrganizationInfo) -> String {
     match &organization.name {
         Some(name) => format!("{} ({name})", organization.id),
         None => organization.id.clone(),

@@ -11,7 +11,7 @@ use crate::model::written::Written;
 use crate::pipeline::run::file_of;
 use crate::sink::identity::is_same;
 use crate::sink::location::{real_path, unfinished};
-use crate::state::store::Store;
+use crate::state::store::StateStore;
 
 /// Refuses a pull of a time range that would repeat events in the file of an ordinary pull.
 ///
@@ -21,7 +21,7 @@ pub fn refuse_owned(request: &PullRequest) -> Result<(), AppError> {
     if request.one_off.is_none() {
         return Ok(());
     }
-    let store = Store::new(&request.state_dir);
+    let store = StateStore::new(&request.state_dir);
     let owned = store.outputs()?;
     for settings in &request.sources {
         let Some(path) = file_of(&settings.output)? else {

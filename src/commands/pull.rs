@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms, may_show_progress};
-use crate::commands::connect::{Connector, sharing};
+use crate::commands::accounts::RunRegistry;
+use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
+use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::{expiry, output_owner, stop, summary};
 use crate::config::env::Env;
@@ -22,11 +22,11 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
-use crate::pipeline::run::Course;
-use crate::pipeline::stop::{Stop, unless_asked};
+use crate::pipeline::run::RunMode;
+use crate::pipeline::stop::{StopRequest, unless_asked};
 use crate::sink::stdout;
-use crate::state::lookups::Lookups;
-use crate::state::notices::Notices;
+use crate::state::lookups::LookupCache;
+use crate::state::notices::NoticeStore;
 use crate::telemetry::console::Console;
 
 /// Pulls, and returns how the worst source ended.
@@ -43,7 +43,7 @@ pub async fn run(
     let report_output = request.report.as_ref();
     let report_output = report_output.map(|target| ReportOutput::open(target, request.file_mode));
     let report_output = report_output.transpose()?;
-    let accounts = Arc::new(Accounts::default());
+    let accounts = Arc::new(RunRegistry::default());
     let metrics = match &request.metrics_file {
         None => None,
         Some(path) => {
@@ -52,9 +52,9 @@ pub async fn run(
             Some(MetricsFile::open(path, mode, accounts.clone())?)
         }
     };
-    let terms = Terms {
+    let terms = CollectOptions {
         state_dir: request.state_dir.clone(),
-        lookups: Lookups::new(&request.state_dir),
+        lookups: LookupCache::new(&request.state_dir),
         start: request.now,
         max_events: request.max_events,
         trust_idle_cursor: Duration::ZERO,
@@ -65,9 +65,9 @@ pub async fn run(
         repeats: None,
     };
     let pulling = async {
-        let mut connector = Connector::new(sharing(env));
+        let mut connector = SourceConnector::new(sharing(env));
         let credentials = credentials(&request.sources, env, &terms).await;
-        let collection = Collection::new(terms, &mut connector);
+        let collection = SourceCollector::new(terms, &mut connector);
         start(collection, &request, credentials).finish().await
     };
     let (reports, exit, elapsed) = match &metrics {
@@ -102,10 +102,10 @@ pub async fn run(
 pub(super) async fn credentials(
     sources: &[SourceSettings],
     env: &Env,
-    terms: &Terms,
+    terms: &CollectOptions,
 ) -> Vec<Result<Credential, AppError>> {
     let mut credentials = Vec::with_capacity(sources.len());
-    let notices = Notices::new(&terms.state_dir);
+    let notices = NoticeStore::new(&terms.state_dir);
     for settings in sources {
         let credential = credential(settings, env, &terms.stop).await;
         let known = credential.as_ref().ok();
@@ -118,10 +118,10 @@ pub(super) async fn credentials(
 
 /// Starts all sources of `request`, each with its credential.
 pub(super) fn start<'c>(
-    mut collection: Collection<'c>,
+    mut collection: SourceCollector<'c>,
     request: &PullRequest,
     credentials: Vec<Result<Credential, AppError>>,
-) -> Collection<'c> {
+) -> SourceCollector<'c> {
     for (settings, credential) in request.sources.iter().zip(&credentials) {
         if let Ok(credential) = credential {
             collection.allow(settings, credential);
@@ -129,8 +129,8 @@ pub(super) fn start<'c>(
     }
     for (settings, credential) in request.sources.iter().zip(credentials) {
         let course = match request.one_off {
-            Some(one_off) => Course::OneOff(one_off.window(settings, request.now)),
-            None => Course::GoesOn,
+            Some(one_off) => RunMode::OneOff(one_off.window(settings, request.now)),
+            None => RunMode::GoesOn,
         };
         collection.start(settings.clone(), credential, course);
     }
@@ -141,7 +141,7 @@ pub(super) fn start<'c>(
 async fn credential(
     settings: &SourceSettings,
     env: &Env,
-    stop: &watch::Receiver<Stop>,
+    stop: &watch::Receiver<StopRequest>,
 ) -> Result<Credential, AppError> {
     Ok(unless_asked(stop, credentials::load(settings, env)).await??)
 }

@@ -5,46 +5,46 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::commands::accounts::{Accounts, Noted};
+use crate::commands::accounts::{RecordOutcome, RunRegistry};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::pipeline::journal::Left;
-use crate::state::ledger::{Ledgers, Run};
-use crate::state::store::Store;
+use crate::pipeline::journal::ReleasedSource;
+use crate::state::ledger::{RunHistoryStore, RunRecord};
+use crate::state::store::StateStore;
 use crate::telemetry::meter::Meter;
 
 /// Takes note of one run of a source.
 #[derive(Debug)]
-pub struct Recorder {
+pub struct RunRecorder {
     /// The source.
     pub name: SourceName,
     /// What counts in the run.
     pub meter: Arc<Meter>,
     /// Who tells of it meanwhile.
-    pub accounts: Arc<Accounts>,
+    pub accounts: Arc<RunRegistry>,
     /// A one-off run is no part of the source's history.
     pub is_one_off: bool,
     /// Where ledgers live.
     pub state_dir: PathBuf,
     /// Where the source is locked.
-    pub store: Store,
+    pub store: StateStore,
     /// The start of the run.
     pub start: Timestamp,
     /// The last day of the credential, where it is known: kept, since whoever asks later holds no credential.
     pub credential_ends: Option<NaiveDate>,
 }
 
-impl Recorder {
+impl RunRecorder {
     /// Writes the run, which ended with `error` if with one, into the ledger, while nobody else holds the source.
     /// Where somebody does, nothing is written: that run keeps the ledger. A first run that failed before it could read is
     /// recorded too, in a new state folder: else `status` would take it for one that never was. Blocks.
-    pub fn record(&self, error: Option<&AppError>, left: Option<Left>) -> Noted {
+    pub fn record(&self, error: Option<&AppError>, left: Option<ReleasedSource>) -> RecordOutcome {
         if self.is_one_off {
-            return Noted::Nothing;
+            return RecordOutcome::Nothing;
         }
-        let run = Run {
+        let run = RunRecord {
             started: self.start,
             finished: chrono::Utc::now(),
             exit_code: error.map_or(Exit::Done, AppError::exit).code(),
@@ -60,10 +60,10 @@ impl Recorder {
             None => (None, self.store.lock(&self.name).ok()),
         };
         if lock.is_none() {
-            return Noted::Unwritten(run);
+            return RecordOutcome::Unwritten(run);
         }
-        let ledgers = Ledgers::new(&self.state_dir);
+        let ledgers = RunHistoryStore::new(&self.state_dir);
         let ledger = ledgers.change(&self.name, |ledger| ledger.record(run, progress));
-        Noted::Written(Box::new(ledger))
+        RecordOutcome::Written(Box::new(ledger))
     }
 }

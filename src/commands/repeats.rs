@@ -12,20 +12,20 @@ const QUIET: Duration = Duration::from_secs(3600);
 
 /// What was told of each source when it was last pulled.
 #[derive(Debug, Default)]
-pub struct Repeats {
-    sources: Mutex<HashMap<String, Told>>,
+pub struct MessageThrottle {
+    sources: Mutex<HashMap<String, ReportedMessages>>,
 }
 
 /// When each thing was last told.
 #[derive(Debug, Default)]
-struct Told {
+struct ReportedMessages {
     warnings: HashMap<String, Instant>,
     error: Option<(String, Instant)>,
 }
 
 /// Which of the things to tell are news.
 #[derive(Debug, PartialEq, Eq)]
-pub struct News {
+pub struct NewMessages {
     /// Each warning, in its order.
     pub warnings: Vec<bool>,
     /// The error.
@@ -34,12 +34,12 @@ pub struct News {
     pub recovered: bool,
 }
 
-impl Repeats {
+impl MessageThrottle {
     /// Which of `warnings` and `error` are news of `source`, which has just been pulled.
-    pub fn news(&self, source: &str, warnings: &[String], error: Option<&str>) -> News {
+    pub fn news(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sources.remove(source).unwrap_or_default();
-        let (mut told, mut news) = (Told::default(), Vec::new());
+        let (mut told, mut news) = (ReportedMessages::default(), Vec::new());
         for warning in warnings {
             let key = key(warning);
             let last = before.warnings.get(&key).copied();
@@ -56,7 +56,7 @@ impl Repeats {
         }
         let recovered = before.error.is_some() && error.is_none();
         sources.insert(source.to_owned(), told);
-        News {
+        NewMessages {
             warnings: news,
             error: is_new_error,
             recovered,
@@ -91,13 +91,13 @@ fn key(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn is_told(repeats: &Repeats, error: &str) -> bool {
+    fn is_told(repeats: &MessageThrottle, error: &str) -> bool {
         repeats.news("a", &[], Some(error)).error
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_goes_on_is_told_once_an_hour_and_a_change_at_once() {
-        let repeats = Repeats::default();
+        let repeats = MessageThrottle::default();
         assert!(is_told(&repeats, "no answer after 3 attempts in 60.1 s"));
         assert!(!is_told(&repeats, "no answer after 12 attempts in 9 s"));
         assert!(is_told(&repeats, "the key was refused"));
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_end_of_trouble_is_news_once_and_the_next_trouble_is_news_again() {
-        let repeats = Repeats::default();
+        let repeats = MessageThrottle::default();
         let news = |error| repeats.news("a", &[], error);
         assert!(!news(None).recovered);
         assert!(news(Some("x")).error);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn warnings_and_sources_are_told_apart() {
-        let repeats = Repeats::default();
+        let repeats = MessageThrottle::default();
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
         assert_eq!(repeats.news("a", &both, None).warnings, [true, true]);
         let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];

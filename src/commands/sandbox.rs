@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
-use crate::pipeline::stop::Stop;
+use crate::pipeline::stop::StopRequest;
 use crate::sandbox::{self, ApiQuirk, Behaviour, Control, DataOptions, Options, RateLimit};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
@@ -45,7 +45,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
     tokio::select! {
         () = server.run_until_stopped() => {}
         () = grow(&control, request.new_event_every) => {}
-        _ = stop.wait_for(|&stop| stop != Stop::No) => {}
+        _ = stop.wait_for(|&stop| stop != StopRequest::No) => {}
     }
     Ok(())
 }

@@ -13,14 +13,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::exit::Exit;
-use crate::pipeline::stop::Stop;
+use crate::pipeline::stop::StopRequest;
 
 /// How long the orderly way may take after a second signal: enough for the summary and the report.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
 /// one at once. From its return on, no signal is missed.
-pub fn requested() -> watch::Receiver<Stop> {
+pub fn requested() -> watch::Receiver<StopRequest> {
     listening(|_, _| {
         let mut signals = ends()?;
         if !is_hangup_ignored() {
@@ -32,7 +32,9 @@ pub fn requested() -> watch::Receiver<Stop> {
 
 /// The same for a program that SIGHUP does not end: how often it came is told apart. One that was
 /// started by a person ends with the terminal all the same.
-pub fn requested_or_reload(is_on_terminal: bool) -> (watch::Receiver<Stop>, watch::Receiver<u64>) {
+pub fn requested_or_reload(
+    is_on_terminal: bool,
+) -> (watch::Receiver<StopRequest>, watch::Receiver<u64>) {
     let (sender, reloads) = watch::channel(0);
     let stop = listening(|runtime, asked| {
         if !is_hangup_ignored() {
@@ -40,7 +42,7 @@ pub fn requested_or_reload(is_on_terminal: bool) -> (watch::Receiver<Stop>, watc
             runtime.spawn(async move {
                 while hangup.recv().await.is_some() {
                     match is_on_terminal && !io::stdin().is_terminal() {
-                        true => drop(asked.send_replace(Stop::Soon)),
+                        true => drop(asked.send_replace(StopRequest::Soon)),
                         false => sender.send_modify(|count| *count += 1),
                     }
                 }
@@ -52,9 +54,9 @@ pub fn requested_or_reload(is_on_terminal: bool) -> (watch::Receiver<Stop>, watc
 }
 
 fn listening(
-    signals: impl FnOnce(&Runtime, watch::Sender<Stop>) -> io::Result<Vec<Signal>>,
-) -> watch::Receiver<Stop> {
-    let (sender, receiver) = watch::channel(Stop::No);
+    signals: impl FnOnce(&Runtime, watch::Sender<StopRequest>) -> io::Result<Vec<Signal>>,
+) -> watch::Receiver<StopRequest> {
+    let (sender, receiver) = watch::channel(StopRequest::No);
     let listen = || {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
@@ -90,8 +92,8 @@ fn ends() -> io::Result<Vec<Signal>> {
     clippy::exit,
     reason = "whatever holds the other threads must not hold the program"
 )]
-async fn tell(mut signals: Vec<Signal>, asked: &watch::Sender<Stop>) {
-    for stop in [Stop::Soon, Stop::Now] {
+async fn tell(mut signals: Vec<Signal>, asked: &watch::Sender<StopRequest>) {
+    for stop in [StopRequest::Soon, StopRequest::Now] {
         any(&mut signals).await;
         asked.send_replace(stop);
     }

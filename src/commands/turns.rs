@@ -16,33 +16,33 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Gives the sources of a run their turns, in the order in which they ask.
 #[derive(Debug, Clone)]
-pub struct Turns {
+pub struct StartLimiter {
     places: Arc<Semaphore>,
     door: Arc<Mutex<()>>,
 }
 
 /// A source's turn, until it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub struct StartPermit {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Default for Turns {
-    fn default() -> Turns {
-        Turns {
+impl Default for StartLimiter {
+    fn default() -> StartLimiter {
+        StartLimiter {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             door: Arc::default(),
         }
     }
 }
 
-impl Turns {
+impl StartLimiter {
     /// Waits for a turn.
-    pub async fn wait(&self) -> Turn {
+    pub async fn wait(&self) -> StartPermit {
         // One after the other, so that those who lose patience do not begin all at once.
         let _door = self.door.lock().await;
         let place = timeout(PATIENCE, self.places.clone().acquire_owned()).await;
-        Turn {
+        StartPermit {
             _place: place.ok().and_then(Result::ok),
         }
     }
@@ -55,7 +55,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_begins_when_another_ends_or_after_a_while() {
-        let (turns, began) = (Turns::default(), Instant::now());
+        let (turns, began) = (StartLimiter::default(), Instant::now());
         let mut first = Vec::new();
         for _ in 0..AT_ONCE {
             first.push(turns.wait().await);

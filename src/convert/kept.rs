@@ -30,7 +30,7 @@ const JIRA_KEYS: &[&str] = &[
 
 /// Tells what lines are.
 #[derive(Debug)]
-pub struct Reader {
+pub struct SavedLineReader {
     /// The type of raw lines, where the user says it.
     kind: Option<SourceKind>,
     /// The origins of raw lines, one for each type; their sites may be missing.
@@ -41,7 +41,7 @@ pub struct Reader {
 
 /// A record that was kept, and what was kept beside it.
 #[derive(Debug)]
-pub struct Kept {
+pub struct SavedRecord {
     /// The source's object.
     pub record: Record,
     /// Where it comes from.
@@ -53,7 +53,7 @@ pub struct Kept {
 
 /// Why a line of JSON is no event and no record.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
+pub enum UnusableLine {
     /// Another version's event, or no event at all.
     #[error("its schema is `{0}`, and this version reads `{SCHEMA}`")]
     Schema(String),
@@ -79,9 +79,9 @@ pub enum Unfit {
     },
 }
 
-impl Reader {
+impl SavedLineReader {
     /// A reader of raw lines of which the user says this.
-    pub fn new(raw: &RawLines) -> Reader {
+    pub fn new(raw: &RawLines) -> SavedLineReader {
         let origins = SourceKind::ALL.map(|kind| {
             let is_org = kind == SourceKind::OrgEvents;
             Rc::new(Origin {
@@ -96,7 +96,7 @@ impl Reader {
             })
         });
         let [first, ..] = &origins;
-        Reader {
+        SavedLineReader {
             kind: raw.kind,
             last: (String::new(), first.clone()),
             origins,
@@ -107,7 +107,7 @@ impl Reader {
     ///
     /// # Errors
     /// It is nothing that can be rendered again.
-    pub fn read(&mut self, doc: Document) -> Result<Kept, Unfit> {
+    pub fn read(&mut self, doc: Document) -> Result<SavedRecord, UnusableLine> {
         let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
         let shape = match attributes.is_some_and(Node::is_object) {
             true => Some(SourceKind::OrgEvents),
@@ -117,42 +117,45 @@ impl Reader {
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
             None => self.raw(doc, shape),
             Some(schema) if schema == SCHEMA => self.event(&doc),
-            Some(schema) => Err(Unfit::Schema(printable(&schema))),
+            Some(schema) => Err(UnusableLine::Schema(printable(&schema))),
         }
     }
 
     /// What a raw line is that looks like a record of the type `shape`.
-    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<Kept, Unfit> {
+    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<SavedRecord, UnusableLine> {
         let kind = match (shape, self.kind) {
             (Some(shape), Some(said)) if shape != said => {
-                return Err(Unfit::OtherType { shape, said });
+                return Err(UnusableLine::OtherType { shape, said });
             }
             // Whatever a source sent is its record, also what has no shape at all.
             (None, None) => return Err(rendered(doc.root())),
-            (shape, said) => said.or(shape).ok_or(Unfit::Unknown)?,
+            (shape, said) => said.or(shape).ok_or(UnusableLine::Unknown)?,
         };
         let origin = self.origins.iter().find(|origin| origin.kind == kind);
-        Ok(Kept {
+        Ok(SavedRecord {
             record: source::record_of(kind, doc),
-            origin: Rc::clone(origin.ok_or(Unfit::Unknown)?),
+            origin: Rc::clone(origin.ok_or(UnusableLine::Unknown)?),
             event: None,
         })
     }
 
-    fn event(&mut self, doc: &Document) -> Result<Kept, Unfit> {
+    fn event(&mut self, doc: &Document) -> Result<SavedRecord, UnusableLine> {
         let root = doc.root();
-        let id = root.text_of("id").ok_or(Unfit::Without("id"))?.into_owned();
+        let id = root
+            .text_of("id")
+            .ok_or(UnusableLine::Without("id"))?
+            .into_owned();
         let observed = root
             .text_of("observed_time")
             .and_then(|text| parse_api_time(&text))
-            .ok_or(Unfit::Without("observed_time"))?;
-        let raw = doc.part(value(root, "raw").ok_or(Unfit::Without("raw"))?);
-        let source = root.get("source").ok_or(Unfit::Without("source"))?;
+            .ok_or(UnusableLine::Without("observed_time"))?;
+        let raw = doc.part(value(root, "raw").ok_or(UnusableLine::Without("raw"))?);
+        let source = root.get("source").ok_or(UnusableLine::Without("source"))?;
         if self.last.0 != source.raw() {
             self.last = (source.raw().to_owned(), Rc::new(origin(source)?));
         }
         let origin = Rc::clone(&self.last.1);
-        Ok(Kept {
+        Ok(SavedRecord {
             record: source::record_of(origin.kind, raw),
             origin,
             event: Some((id, observed)),
@@ -161,11 +164,11 @@ impl Reader {
 }
 
 /// What a line of no known shape may be.
-fn rendered(line: Node<'_>) -> Unfit {
+fn rendered(line: Node<'_>) -> UnusableLine {
     match line.fields(["ecs", "class_uid", "metadata"]) {
-        [Some(_), ..] => Unfit::Rendered("ecs"),
-        [_, Some(_), Some(_)] => Unfit::Rendered("ocsf"),
-        _ => Unfit::Unknown,
+        [Some(_), ..] => UnusableLine::Rendered("ecs"),
+        [_, Some(_), Some(_)] => UnusableLine::Rendered("ocsf"),
+        _ => UnusableLine::Unknown,
     }
 }
 
@@ -191,12 +194,14 @@ fn value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
     object.entries().filter_map(named).last()
 }
 
-fn origin(source: Node<'_>) -> Result<Origin, Unfit> {
+fn origin(source: Node<'_>) -> Result<Origin, UnusableLine> {
     let text = |key| source.text_of(key).map(|text| text.into_owned());
-    let kind = text("type").ok_or(Unfit::Without("source.type"))?;
+    let kind = text("type").ok_or(UnusableLine::Without("source.type"))?;
     Ok(Origin {
-        name: text("name").ok_or(Unfit::Without("source.name"))?,
-        kind: kind.parse().map_err(|_| Unfit::Type(printable(&kind)))?,
+        name: text("name").ok_or(UnusableLine::Without("source.name"))?,
+        kind: kind
+            .parse()
+            .map_err(|_| UnusableLine::Type(printable(&kind)))?,
         org_id: text("org_id"),
         site: text("site"),
         reader: None,
@@ -213,8 +218,8 @@ mod tests {
 
     const EVENT: &str = r#"{"schema":"atlaudit/1","id":"org:1~ab","source":{"name":"acme","type":"org-events","org_id":"o"},"observed_time":"2026-11-21T00:00:00.000Z","raw":RAW}"#;
 
-    fn reader(kind: Option<SourceKind>) -> Reader {
-        Reader::new(&RawLines {
+    fn reader(kind: Option<SourceKind>) -> SavedLineReader {
+        SavedLineReader::new(&RawLines {
             kind,
             org_id: Some("o-1".to_owned()),
             ..RawLines::default()
@@ -222,7 +227,10 @@ mod tests {
     }
 
     /// The kind, the source's name and the record's text of `line`.
-    fn read(kind: Option<SourceKind>, line: &str) -> Result<(SourceKind, String, String), Unfit> {
+    fn read(
+        kind: Option<SourceKind>,
+        line: &str,
+    ) -> Result<(SourceKind, String, String), UnusableLine> {
         let mut reader = reader(kind);
         let kept = reader.read(doc(line))?;
         let text = String::from_utf8(kept.record.doc.text().to_vec()).unwrap();
@@ -248,7 +256,7 @@ mod tests {
             r#"{"attributes":[]}"#,
             r#"{"schema":"x"}"#,
         ] {
-            assert_eq!(read(None, line), Err(Unfit::Unknown), "{line}");
+            assert_eq!(read(None, line), Err(UnusableLine::Unknown), "{line}");
         }
     }
 
@@ -260,7 +268,7 @@ mod tests {
         }
         assert!(matches!(
             read(said, r#"{"summary":"x"}"#),
-            Err(Unfit::OtherType { .. })
+            Err(UnusableLine::OtherType { .. })
         ));
     }
 
@@ -294,16 +302,32 @@ mod tests {
     fn an_event_without_its_parts_is_none() {
         let whole = EVENT.replace("RAW", "{}");
         for (part, without, why) in [
-            (r#""id":"org:1~ab","#, "", Unfit::Without("id")),
-            (r#","raw":{}"#, "", Unfit::Without("raw")),
-            (r#""name":"acme","#, "", Unfit::Without("source.name")),
-            (r#""type":"org-events","#, "", Unfit::Without("source.type")),
-            ("2026-11", "yesterday", Unfit::Without("observed_time")),
-            ("org-events", "dc-audit", Unfit::Type("dc-audit".to_owned())),
+            (r#""id":"org:1~ab","#, "", UnusableLine::Without("id")),
+            (r#","raw":{}"#, "", UnusableLine::Without("raw")),
+            (
+                r#""name":"acme","#,
+                "",
+                UnusableLine::Without("source.name"),
+            ),
+            (
+                r#""type":"org-events","#,
+                "",
+                UnusableLine::Without("source.type"),
+            ),
+            (
+                "2026-11",
+                "yesterday",
+                UnusableLine::Without("observed_time"),
+            ),
+            (
+                "org-events",
+                "dc-audit",
+                UnusableLine::Type("dc-audit".to_owned()),
+            ),
             (
                 "atlaudit/1",
                 "atlaudit/2",
-                Unfit::Schema("atlaudit/2".to_owned()),
+                UnusableLine::Schema("atlaudit/2".to_owned()),
             ),
         ] {
             let line = whole.replace(part, without);

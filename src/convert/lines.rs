@@ -17,7 +17,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Splits the bytes of one input.
 #[derive(Debug)]
-pub struct Lines {
+pub struct LineSplitter {
     /// Lines that are whole, each with its newline.
     whole: Bytes,
     /// The beginning of the line behind them.
@@ -34,7 +34,7 @@ pub struct Lines {
 
 /// One line that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct NumberedLine {
     /// Its number, from 1, blank ones counted.
     pub number: u64,
     /// Its text without newline, carriage return and byte order mark.
@@ -48,15 +48,15 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-impl Default for Lines {
-    fn default() -> Lines {
-        Lines::with(PIECE, LONGEST)
+impl Default for LineSplitter {
+    fn default() -> LineSplitter {
+        LineSplitter::with(PIECE, LONGEST)
     }
 }
 
-impl Lines {
-    fn with(piece: usize, longest: usize) -> Lines {
-        Lines {
+impl LineSplitter {
+    fn with(piece: usize, longest: usize) -> LineSplitter {
+        LineSplitter {
             whole: Bytes::new(),
             rest: BytesMut::new(),
             is_too_long: false,
@@ -68,7 +68,7 @@ impl Lines {
     }
 
     /// Reads once from `input`; gives how many bytes came, none at its end. To be called when
-    /// [`Lines::next`] has given every line: their memory is used again once they are dropped.
+    /// [`LineSplitter::next`] has given every line: their memory is used again once they are dropped.
     ///
     /// # Errors
     /// The input's. What was read before stays.
@@ -84,7 +84,7 @@ impl Lines {
     }
 
     /// The next line that is whole.
-    pub fn next(&mut self) -> Option<Line> {
+    pub fn next(&mut self) -> Option<NumberedLine> {
         while let Some(end) = memchr(b'\n', &self.whole) {
             let mut text = self.whole.split_to(end + 1);
             text.truncate(end);
@@ -100,7 +100,7 @@ impl Lines {
     }
 
     /// The line behind the last newline, once the input has ended.
-    pub fn last(&mut self) -> Option<Line> {
+    pub fn last(&mut self) -> Option<NumberedLine> {
         match self.rest.is_empty() {
             true => None,
             false => {
@@ -135,7 +135,7 @@ impl Lines {
         }
     }
 
-    fn line(&mut self, mut text: Bytes) -> Option<Line> {
+    fn line(&mut self, mut text: Bytes) -> Option<NumberedLine> {
         self.count += 1;
         if text.len() > self.longest {
             return Some(self.too_long());
@@ -146,7 +146,7 @@ impl Lines {
         if text.ends_with(b"\r") {
             text.truncate(text.len() - 1);
         }
-        let line = Line {
+        let line = NumberedLine {
             number: self.count,
             text: Ok(text),
         };
@@ -154,8 +154,8 @@ impl Lines {
         (!line.text.as_ref().is_ok_and(is_blank)).then_some(line)
     }
 
-    fn too_long(&self) -> Line {
-        Line {
+    fn too_long(&self) -> NumberedLine {
+        NumberedLine {
             number: self.count,
             text: Err(TooLong {
                 limit: self.longest,
@@ -179,9 +179,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// Gives so many bytes at a time, taken in turn.
-    struct Pieces<'a>(&'a [u8], Vec<usize>, usize);
+    struct ChunkedReader<'a>(&'a [u8], Vec<usize>, usize);
 
-    impl Read for Pieces<'_> {
+    impl Read for ChunkedReader<'_> {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
             let most = self.1[self.2 % self.1.len()];
             self.2 += 1;
@@ -193,9 +193,9 @@ mod tests {
         }
     }
 
-    fn split(text: &[u8], pieces: &[usize], piece: usize, longest: usize) -> Vec<Line> {
-        let mut input = Pieces(text, pieces.to_vec(), 0);
-        let mut lines = Lines::with(piece, longest);
+    fn split(text: &[u8], pieces: &[usize], piece: usize, longest: usize) -> Vec<NumberedLine> {
+        let mut input = ChunkedReader(text, pieces.to_vec(), 0);
+        let mut lines = LineSplitter::with(piece, longest);
         let mut found = Vec::new();
         loop {
             let count = lines.fill(&mut input).unwrap();
@@ -210,13 +210,13 @@ mod tests {
     }
 
     /// The same by the simplest means.
-    fn reference(text: &[u8], longest: usize) -> Vec<Line> {
+    fn reference(text: &[u8], longest: usize) -> Vec<NumberedLine> {
         let mut found = Vec::new();
         for (at, line) in text.split(|&byte| byte == b'\n').enumerate() {
             let number = at as u64 + 1;
             if line.len() > longest {
                 let text = Err(TooLong { limit: longest });
-                found.push(Line { number, text });
+                found.push(NumberedLine { number, text });
                 continue;
             }
             let line = match line.strip_prefix(BYTE_ORDER_MARK) {
@@ -226,7 +226,7 @@ mod tests {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.iter().all(u8::is_ascii_whitespace) {
                 let text = Ok(Bytes::copy_from_slice(line));
-                found.push(Line { number, text });
+                found.push(NumberedLine { number, text });
             }
         }
         found
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_line_that_lies_whole_in_a_piece_is_no_copy() {
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         lines.fill(&mut &b"{\"a\":1}\n{\"b\":2}\n{"[..]).unwrap();
         let first = lines.next().unwrap().text.unwrap();
         let second = lines.next().unwrap().text.unwrap();
@@ -263,7 +263,7 @@ mod tests {
     fn memory_does_not_grow_with_the_input() {
         let text = b"{\"id\":\"a line of some length\"}\n".repeat(200_000);
         let mut input = &text[..];
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         while lines.fill(&mut input).unwrap() > 0 {
             while lines.next().is_some() {}
             assert!(lines.rest.capacity() <= 4 * PIECE);
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_told_once_and_is_not_kept() {
-        let mut lines = Lines::with(16, 64);
+        let mut lines = LineSplitter::with(16, 64);
         let text = [&b"x".repeat(1_000)[..], b"\n{}\n"].concat();
         let mut input = &text[..];
         let mut numbers = Vec::new();

@@ -11,4 +11,4 @@ mod lines;
 mod run;
 mod text;
 
-pub use run::{ConvertError, Tally, Terms, Trouble, run};
+pub use run::{ConvertContext, ConvertCounts, ConvertError, ConvertIssue, run};

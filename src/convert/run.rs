@@ -8,16 +8,16 @@ use bytes::Bytes;
 use crate::config::request::{ConvertRequest, Input};
 use crate::config::settings::Format;
 use crate::convert::input::{open, reason};
-use crate::convert::kept::{Kept, Reader};
-use crate::convert::lines::{Line, Lines};
+use crate::convert::kept::{SavedLineReader, SavedRecord};
+use crate::convert::lines::{LineSplitter, NumberedLine};
 use crate::convert::text::checked;
 use crate::model::event::{Event, Text, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise;
 use crate::render;
-use crate::sink::{Sink, SinkError};
-use crate::source::{Identity, Numbering};
+use crate::sink::{LineSink, SinkError};
+use crate::source::{DuplicateNumbering, RecordIdentity};
 
 /// Rendered bytes that are handed on at once, at the latest.
 const BATCH: usize = 256 * 1024;
@@ -27,20 +27,20 @@ const BATCH: usize = 256 * 1024;
 const AT_ONCE: usize = 16;
 
 /// What a conversion is told, and whom it tells.
-pub struct Terms<'a> {
+pub struct ConvertContext<'a> {
     /// What is read, and in which form it is written.
     pub request: &'a ConvertRequest,
     /// Where the lines go.
-    pub sink: &'a mut dyn Sink,
+    pub sink: &'a mut dyn LineSink,
     /// Hears of what cannot be read, when it happens.
-    pub tell: &'a mut dyn FnMut(Trouble<'_>),
+    pub tell: &'a mut dyn FnMut(ConvertIssue<'_>),
     /// Whether the conversion shall end now.
     pub is_stopped: &'a dyn Fn() -> bool,
 }
 
 /// Something that a person should hear of, while the conversion goes on.
 #[derive(Debug)]
-pub enum Trouble<'a> {
+pub enum ConvertIssue<'a> {
     /// An input cannot be opened.
     Input(&'a Input, io::Error),
     /// A line cannot be read: of which input, its number, and why.
@@ -57,7 +57,7 @@ pub enum Trouble<'a> {
 
 /// What became of the lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct ConvertCounts {
     /// Lines written.
     pub events: u64,
     /// Records that could not be understood; they are among the events.
@@ -97,11 +97,11 @@ pub enum ConvertError {
 ///
 /// # Errors
 /// The output cannot be written, a raw record has no site, or a signal asked for the end.
-pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
+pub fn run(terms: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
     let request = terms.request;
-    let mut run = Run {
-        reader: Reader::new(&request.raw),
-        numbering: Numbering::default(),
+    let mut run = ConvertRun {
+        reader: SavedLineReader::new(&request.raw),
+        numbering: DuplicateNumbering::default(),
         format: request.output.format,
         now: request.now,
         terms,
@@ -109,7 +109,7 @@ pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
         waiting_bytes: 0,
         out: Vec::new(),
         uncommitted: 0,
-        tally: Tally::default(),
+        tally: ConvertCounts::default(),
     };
     run.terms.sink.prepare()?;
     for input in &request.inputs {
@@ -121,41 +121,41 @@ pub fn run(terms: Terms<'_>) -> Result<Tally, ConvertError> {
 }
 
 /// A record on its way.
-struct Waiting {
+struct ParsedLine {
     /// Of which line.
     number: u64,
     is_mended: bool,
-    kept: Kept,
+    kept: SavedRecord,
 }
 
-struct Run<'a> {
-    terms: Terms<'a>,
-    reader: Reader,
-    numbering: Numbering,
+struct ConvertRun<'a> {
+    terms: ConvertContext<'a>,
+    reader: SavedLineReader,
+    numbering: DuplicateNumbering,
     format: Format,
     now: Timestamp,
     /// What was read and is not rendered yet.
-    waiting: Vec<Waiting>,
+    waiting: Vec<ParsedLine>,
     /// The bytes of its records: a line may be huge.
     waiting_bytes: usize,
     /// Rendered lines on their way out; kept for its allocation.
     out: Vec<u8>,
     uncommitted: usize,
-    tally: Tally,
+    tally: ConvertCounts,
 }
 
-impl Run<'_> {
+impl ConvertRun<'_> {
     fn input(&mut self, input: &Input) -> Result<(), ConvertError> {
         let mut reader = match open(input) {
             Ok(reader) => reader,
             Err(error) => {
                 self.tally.inputs_lost += 1;
-                (self.terms.tell)(Trouble::Input(input, error));
+                (self.terms.tell)(ConvertIssue::Input(input, error));
                 return Ok(());
             }
         };
         self.tally.opened += 1;
-        let mut lines = Lines::default();
+        let mut lines = LineSplitter::default();
         while self.piece(input, &mut reader, &mut lines)? {}
         Ok(())
     }
@@ -165,7 +165,7 @@ impl Run<'_> {
         &mut self,
         input: &Input,
         reader: &mut dyn Read,
-        lines: &mut Lines,
+        lines: &mut LineSplitter,
     ) -> Result<bool, ConvertError> {
         let read = lines.fill(reader);
         if (self.terms.is_stopped)() {
@@ -191,7 +191,7 @@ impl Run<'_> {
                 // The line that it breaks off in is not known to be whole, so it is not taken for one.
                 self.tally.inputs_lost += 1;
                 let number = lines.next_number();
-                (self.terms.tell)(Trouble::Rest(input, number, reason(&error)));
+                (self.terms.tell)(ConvertIssue::Rest(input, number, reason(&error)));
                 return Ok(false);
             }
         }
@@ -200,7 +200,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    fn line(&mut self, input: &Input, line: Line) -> Result<(), ConvertError> {
+    fn line(&mut self, input: &Input, line: NumberedLine) -> Result<(), ConvertError> {
         let number = line.number;
         let read = match line.text {
             Ok(text) => self.read(input, number, text),
@@ -217,7 +217,7 @@ impl Run<'_> {
         self.render(input);
         if let Err(why) = read? {
             self.tally.lines_lost += 1;
-            (self.terms.tell)(Trouble::Line(input, number, why));
+            (self.terms.tell)(ConvertIssue::Line(input, number, why));
         }
         Ok(())
     }
@@ -242,11 +242,11 @@ impl Run<'_> {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
         }
-        if kept.event.is_none() && Identity::of(kept.origin.kind) == Identity::Content {
+        if kept.event.is_none() && RecordIdentity::of(kept.origin.kind) == RecordIdentity::Content {
             self.numbering.number(&mut kept.record);
         }
         self.waiting_bytes += kept.record.doc.text().len();
-        self.waiting.push(Waiting {
+        self.waiting.push(ParsedLine {
             number,
             is_mended: line.is_mended,
             kept,
@@ -263,18 +263,18 @@ impl Run<'_> {
             .collect();
         for (waiting, event) in self.waiting.iter().zip(&events) {
             if waiting.is_mended {
-                (self.terms.tell)(Trouble::Mended(input, waiting.number));
+                (self.terms.tell)(ConvertIssue::Mended(input, waiting.number));
             }
             render::line(self.format, event, &waiting.kept.record, &mut self.out);
             // A raw line says no more than its record.
             let is_event = self.format != Format::Raw;
             if is_event && event.action == Text::Borrowed(UNPARSED) {
                 self.tally.unparsed += 1;
-                (self.terms.tell)(Trouble::Unparsed(input, waiting.number));
+                (self.terms.tell)(ConvertIssue::Unparsed(input, waiting.number));
             }
             if is_event && event.has_unreadable_time() {
                 self.tally.unreadable_times += 1;
-                (self.terms.tell)(Trouble::UnreadableTime(input, waiting.number));
+                (self.terms.tell)(ConvertIssue::UnreadableTime(input, waiting.number));
             }
             self.tally.events += 1;
         }
@@ -299,7 +299,7 @@ impl Run<'_> {
 }
 
 /// The event of what was kept.
-fn event(kept: &Kept, now: Timestamp) -> Event<'_> {
+fn event(kept: &SavedRecord, now: Timestamp) -> Event<'_> {
     let observed = kept.event.as_ref().map_or(now, |(_, observed)| *observed);
     let mut event = normalise::normalise(&kept.origin, &kept.record, observed);
     if let Some((id, _)) = &kept.event {

@@ -7,7 +7,7 @@ use crate::model::json::Document;
 
 /// A line that is JSON.
 #[derive(Debug)]
-pub struct Checked {
+pub struct JsonLine {
     /// What it says.
     pub doc: Document,
     /// Whether U+FFFD was put in the place of bytes that are no UTF-8, as in a pull.
@@ -18,20 +18,20 @@ pub struct Checked {
 ///
 /// # Errors
 /// Why it is none, without a word of its content.
-pub fn checked(line: Bytes) -> Result<Checked, String> {
+pub fn checked(line: Bytes) -> Result<JsonLine, String> {
     let (text, is_mended) = match ByteString::try_from(line.clone()) {
         Ok(text) => (text, false),
         Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
     };
     let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
-    Ok(Checked { doc, is_mended })
+    Ok(JsonLine { doc, is_mended })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(line: &[u8]) -> Result<Checked, String> {
+    fn check(line: &[u8]) -> Result<JsonLine, String> {
         checked(Bytes::copy_from_slice(line))
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Fault, Point};
+use super::{CrashPoint, Fault};
 
 /// Where to die: at so many passages, counted from 1 over all points, or at the first of a point.
 static TURN: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_AT").ok());
@@ -14,7 +14,7 @@ static TRACE: LazyLock<Option<String>> =
     LazyLock::new(|| std::env::var("ATLAUDIT_CRASH_TRACE").ok());
 static PASSED: AtomicUsize = AtomicUsize::new(0);
 
-pub fn pass(here: Point) {
+pub fn pass(here: CrashPoint) {
     let passage = PASSED.fetch_add(1, Ordering::SeqCst) + 1;
     if let Some(path) = &*TRACE
         && let Ok(mut file) = OpenOptions::new().append(true).create(true).open(path)

@@ -10,7 +10,7 @@ use std::io;
 
 /// A point that is passed between two side effects. Each is reached by the deterministic test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Point {
+pub enum CrashPoint {
     /// The source is locked.
     Locked,
     /// What a dead run left of a state file is removed.
@@ -77,7 +77,7 @@ pub fn fails(fault: Fault) -> io::Result<()> {
 
 /// Dies here when it is this passage's turn.
 #[inline]
-pub fn point(here: Point) {
+pub fn point(here: CrashPoint) {
     #[cfg(feature = "crash-points")]
     armed::pass(here);
     #[cfg(not(feature = "crash-points"))]

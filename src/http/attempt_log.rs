@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::message::{Endpoint, Response};
-use super::witness::Attempt;
+use super::witness::RequestAttempt;
 use crate::telemetry::meter::{Meter, WAIT_NOTICE, WaitReason};
 
 /// A longer wait is logged without `-v` too, once in a run, for those who have no progress line.
@@ -25,7 +25,7 @@ const HEADERS: [&str; 8] = [
 ];
 
 /// Logs `attempt`; `records` is how many its page has, where it is one.
-pub(super) fn log_attempt(attempt: &Attempt<'_>, records: Option<usize>) {
+pub(super) fn log_attempt(attempt: &RequestAttempt<'_>, records: Option<usize>) {
     let response = attempt.response;
     tracing::info!(
         endpoint = attempt.request.endpoint.name(),

@@ -12,10 +12,10 @@ use url::{Origin, Url};
 
 use super::captcha::{self, CredentialLockout};
 use super::decode::{BodyDecoder, ContentCoding};
-use super::diagnose::{Phase, diagnose};
+use super::diagnose::{AttemptPhase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
-use super::room::Room;
+use super::room::MemoryBudget;
 use crate::telemetry::meter::Meter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
@@ -36,7 +36,7 @@ pub trait Transport: Send + Sync {
 
 /// A credential as HTTP carries it. Its Debug shows none of it.
 #[derive(Clone)]
-pub enum Authorization {
+pub enum HttpCredential {
     /// An API key or an access token.
     Bearer(SecretString),
     /// An account and its API token.
@@ -48,23 +48,23 @@ pub enum Authorization {
     },
 }
 
-impl fmt::Debug for Authorization {
+impl fmt::Debug for HttpCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Authorization::Bearer(_) => "Bearer(..)",
-            Authorization::Basic { .. } => "Basic(..)",
+            HttpCredential::Bearer(_) => "Bearer(..)",
+            HttpCredential::Basic { .. } => "Basic(..)",
         })
     }
 }
 
-impl Authorization {
+impl HttpCredential {
     /// The header's value, marked sensitive; `None` when the secret cannot stand in a header.
     pub(super) fn header(&self, client: &reqwest::Client) -> Option<HeaderValue> {
         // reqwest encodes and marks it; the address is never connected to.
         let request = client.get("http://localhost/");
         let request = match self {
-            Authorization::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Authorization::Basic { user, password } => {
+            HttpCredential::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            HttpCredential::Basic { user, password } => {
                 request.basic_auth(user, Some(password.expose_secret()))
             }
         };
@@ -80,7 +80,7 @@ pub struct HttpClient {
     headers: HeaderMap,
     lockout: Arc<CredentialLockout>,
     body_limit: usize,
-    room: Room,
+    room: MemoryBudget,
     meter: Arc<Meter>,
 }
 
@@ -112,13 +112,13 @@ impl HttpClient {
             headers,
             lockout,
             body_limit: BODY_LIMIT,
-            room: Room::default(),
+            room: MemoryBudget::default(),
             meter: Arc::default(),
         }
     }
 
     /// Its answers take their room from `room`.
-    pub fn within(mut self, room: Room) -> Self {
+    pub fn within(mut self, room: MemoryBudget) -> Self {
         self.room = room;
         self
     }
@@ -166,7 +166,7 @@ impl HttpClient {
             .send();
         let response = sending
             .await
-            .map_err(|error| diagnose(error, Phase::Sending))?;
+            .map_err(|error| diagnose(error, AttemptPhase::Sending))?;
         let status = response.status().as_u16();
         let mut headers = readable(response.headers());
         let coding = ContentCoding::of(&headers);
@@ -196,7 +196,7 @@ impl HttpClient {
         while let Some(chunk) = response
             .chunk()
             .await
-            .map_err(|error| diagnose(error, Phase::Body))?
+            .map_err(|error| diagnose(error, AttemptPhase::Body))?
         {
             received = received.saturating_add(chunk.len());
             let decoded = decoder.push(&chunk)?;

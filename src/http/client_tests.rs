@@ -65,7 +65,7 @@ fn client(url: &Url) -> HttpClient {
 }
 
 fn patient_client(url: &Url, timeout: Duration) -> HttpClient {
-    let key = Authorization::Bearer(SecretString::from("hunter2"));
+    let key = HttpCredential::Bearer(SecretString::from("hunter2"));
     let mut pool = ClientPool::default();
     pool.connect(&connection(timeout), url, Some(&key)).unwrap()
 }
@@ -122,7 +122,7 @@ async fn a_request_says_who_we_are_and_a_whole_answer_comes_back() {
 
 #[tokio::test]
 async fn basic_is_encoded_and_no_debug_shows_a_credential() {
-    let basic = Authorization::Basic {
+    let basic = HttpCredential::Basic {
         user: "ada@example.com".to_owned(),
         password: SecretString::from("hunter2"),
     };

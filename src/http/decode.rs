@@ -63,11 +63,11 @@ impl ContentCoding {
 /// A body as it arrives, chunk by chunk, so that a compressed bomb is dropped when it passes the limit and not after
 /// it has filled the memory.
 pub(super) struct BodyDecoder {
-    stage: Stage,
+    stage: DecoderStage,
     limit: usize,
 }
 
-enum Stage {
+enum DecoderStage {
     Plain(LimitedBody),
     Gzip(Box<MultiGzDecoder<LimitedBody>>),
 }
@@ -81,8 +81,8 @@ impl BodyDecoder {
             is_full: false,
         };
         let stage = match coding {
-            ContentCoding::Gzip => Stage::Gzip(Box::new(MultiGzDecoder::new(body))),
-            ContentCoding::Identity | ContentCoding::Unsupported(_) => Stage::Plain(body),
+            ContentCoding::Gzip => DecoderStage::Gzip(Box::new(MultiGzDecoder::new(body))),
+            ContentCoding::Identity | ContentCoding::Unsupported(_) => DecoderStage::Plain(body),
         };
         BodyDecoder { stage, limit }
     }
@@ -94,8 +94,8 @@ impl BodyDecoder {
     pub(super) fn push(&mut self, chunk: &[u8]) -> Result<usize, TransportError> {
         let before = self.body().bytes.len();
         let written = match &mut self.stage {
-            Stage::Plain(body) => body.write_all(chunk),
-            Stage::Gzip(decoder) => decoder.write_all(chunk),
+            DecoderStage::Plain(body) => body.write_all(chunk),
+            DecoderStage::Gzip(decoder) => decoder.write_all(chunk),
         };
         written.map_err(|error| self.failure(&error))?;
         Ok(self.body().bytes.len() - before)
@@ -106,13 +106,13 @@ impl BodyDecoder {
     /// # Errors
     /// The compressed stream has no proper end.
     pub(super) fn finish(mut self, received: usize) -> Result<Bytes, TransportError> {
-        if let (Stage::Gzip(decoder), 1..) = (&mut self.stage, received) {
+        if let (DecoderStage::Gzip(decoder), 1..) = (&mut self.stage, received) {
             let finished = decoder.try_finish();
             finished.map_err(|error| self.failure(&error))?;
         }
         let body = match &mut self.stage {
-            Stage::Plain(body) => body,
-            Stage::Gzip(decoder) => decoder.get_mut(),
+            DecoderStage::Plain(body) => body,
+            DecoderStage::Gzip(decoder) => decoder.get_mut(),
         };
         Ok(std::mem::take(&mut body.bytes).freeze())
     }
@@ -126,8 +126,8 @@ impl BodyDecoder {
 
     fn body(&self) -> &LimitedBody {
         match &self.stage {
-            Stage::Plain(body) => body,
-            Stage::Gzip(decoder) => decoder.get_ref(),
+            DecoderStage::Plain(body) => body,
+            DecoderStage::Gzip(decoder) => decoder.get_ref(),
         }
     }
 }

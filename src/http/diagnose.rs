@@ -7,7 +7,7 @@ use super::error::{TransportError, TransportErrorKind, chain, flatten};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum AttemptPhase {
     /// No answer yet.
     Sending,
     /// The head of an answer was there.
@@ -15,12 +15,12 @@ pub(super) enum Phase {
 }
 
 /// reqwest's error in our words. The URL is dropped, for its query may hold a cursor.
-pub(super) fn diagnose(error: reqwest::Error, phase: Phase) -> TransportError {
+pub(super) fn diagnose(error: reqwest::Error, phase: AttemptPhase) -> TransportError {
     let error = error.without_url();
     TransportError::new(kind(&error, phase), &flatten(&error))
 }
 
-fn kind(error: &reqwest::Error, phase: Phase) -> TransportErrorKind {
+fn kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
     if error.is_builder() {
         TransportErrorKind::Invalid
     } else if error.is_dns() {
@@ -29,7 +29,7 @@ fn kind(error: &reqwest::Error, phase: Phase) -> TransportErrorKind {
         connect_kind(error)
     } else if error.is_timeout() {
         TransportErrorKind::ReadTimeout
-    } else if phase == Phase::Sending {
+    } else if phase == AttemptPhase::Sending {
         TransportErrorKind::ConnectionLost
     } else {
         TransportErrorKind::BodyLost

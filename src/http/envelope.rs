@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::http::captcha;
 use crate::http::message::Response;
-use crate::http::retry::Refusal;
+use crate::http::retry::RefusalKind;
 use crate::model::text::printable;
 
 /// A body larger than this is no error envelope, and not worth parsing to quote one line of it.
@@ -20,13 +20,13 @@ const LONGEST_CODE: usize = 64;
 
 /// The server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct ServerMessage {
     /// A code such as `ADMIN-400-1`.
     pub code: Option<String>,
     /// One printable line; never empty.
     pub message: String,
     /// What kind of refusal the words name.
-    pub refusal: Refusal,
+    pub refusal: RefusalKind,
 }
 
 /// Whether the answer is a page for people: by its type, or by its first character.
@@ -41,7 +41,7 @@ pub(super) fn is_html(response: &Response) -> bool {
 }
 
 /// What the server says in an answer that is no page of records.
-pub(super) fn read(response: &Response) -> Said {
+pub(super) fn read(response: &Response) -> ServerMessage {
     let (code, words) = if let Some(coding) = response.header("content-encoding") {
         (
             None,
@@ -60,7 +60,7 @@ pub(super) fn read(response: &Response) -> Said {
         empty if empty.is_empty() => "a body without a message".to_owned(),
         message => message,
     };
-    Said {
+    ServerMessage {
         code: code.map(|code| printable(&code)),
         message,
         refusal: refusal(response, &words),
@@ -70,22 +70,22 @@ pub(super) fn read(response: &Response) -> Said {
 /// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
 /// words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront adds its
 /// `x-cache` to the errors of the server behind it as well as to its own.
-fn refusal(response: &Response, words: &str) -> Refusal {
+fn refusal(response: &Response, words: &str) -> RefusalKind {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
     let cache = response.header("x-cache").unwrap_or_default();
     if captcha::is_demanded(response) {
-        Refusal::Captcha
+        RefusalKind::Captcha
     } else if words.contains("scope does not match")
         || category.eq_ignore_ascii_case("FAILURE_CLIENT_SCOPE_CHECK")
     {
-        Refusal::Scope
+        RefusalKind::Scope
     } else if words.contains("free plan") || words.contains("free edition") {
-        Refusal::FreePlan
+        RefusalKind::FreePlan
     } else if cache.to_ascii_lowercase().contains("error from cloudfront") {
-        Refusal::Cdn
+        RefusalKind::Cdn
     } else {
-        Refusal::Plain
+        RefusalKind::Plain
     }
 }
 

@@ -15,7 +15,7 @@ fn response(headers: &[(&str, &str)], body: &str) -> Response {
     }
 }
 
-fn said(body: &str) -> Said {
+fn said(body: &str) -> ServerMessage {
     read(&response(&[], body))
 }
 
@@ -82,17 +82,17 @@ fn every_shape_seen() {
 #[test]
 fn refusals_are_told_apart_by_their_words() {
     let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
-    assert_eq!(said(scope).refusal, Refusal::Scope);
+    assert_eq!(said(scope).refusal, RefusalKind::Scope);
     let category = response(&[("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")], "");
-    assert_eq!(read(&category).refusal, Refusal::Scope);
+    assert_eq!(read(&category).refusal, RefusalKind::Scope);
     for free in [
         r#"{"errorMessages":["Audit logs aren't available for this site as all of its Jira Cloud products are on Free plans."],"errors":{}}"#,
         r#"{"statusCode":403,"message":"Cannot make this request because you are on Free edition. Please upgrade to standard or premium."}"#,
     ] {
-        assert_eq!(said(free).refusal, Refusal::FreePlan, "{free}");
+        assert_eq!(said(free).refusal, RefusalKind::FreePlan, "{free}");
     }
     let plain = r#"{"code":401,"message":"Unauthorized"}"#;
-    assert_eq!(said(plain).refusal, Refusal::Plain);
+    assert_eq!(said(plain).refusal, RefusalKind::Plain);
 }
 
 #[test]

@@ -89,23 +89,23 @@ impl Error for TransportError {}
 /// A 200 whose body is not what the API promises.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub struct Unreadable {
+pub struct UnreadableBody {
     /// What is wrong with it: a lower-case fragment, or the server's own words. Without control characters.
     pub message: String,
     /// The server's own error, where it reports one.
-    server_error: Option<ServerError>,
+    server_error: Option<ReportedError>,
 }
 
 /// An error that the server reports in a 200.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct ServerError {
+struct ReportedError {
     code: Option<String>,
 }
 
-impl Unreadable {
+impl UnreadableBody {
     /// `message` is made printable.
     pub fn new(message: &str) -> Self {
-        Unreadable {
+        UnreadableBody {
             message: printable(message),
             server_error: None,
         }
@@ -114,9 +114,9 @@ impl Unreadable {
     /// The server reports an error itself. Both texts are made printable.
     pub fn server_error(code: Option<String>, message: &str) -> Self {
         let code = code.map(|code| printable(&code));
-        Unreadable {
+        UnreadableBody {
             message: printable(message),
-            server_error: Some(ServerError { code }),
+            server_error: Some(ReportedError { code }),
         }
     }
 
@@ -182,13 +182,13 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("{text}")]
-    struct Layer {
+    struct ErrorLayer {
         text: &'static str,
-        source: Option<Box<Layer>>,
+        source: Option<Box<ErrorLayer>>,
     }
 
-    fn layers(texts: &[&'static str]) -> Layer {
-        Layer {
+    fn layers(texts: &[&'static str]) -> ErrorLayer {
+        ErrorLayer {
             text: texts[0],
             source: (texts.len() > 1).then(|| Box::new(layers(&texts[1..]))),
         }

@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use super::attempt_log::log_attempt;
 use super::captcha::login_page;
 use super::client::Transport;
-use super::envelope::{self, Said};
-use super::error::{TransportError, Unreadable};
+use super::envelope::{self, ServerMessage};
+use super::error::{TransportError, UnreadableBody};
 use super::failure::{Failure, FailureKind};
-use super::limit::{Limits, PausedTooLong, wait};
+use super::limit::{PausedTooLong, RequestLimiter, wait};
 use super::message::{Request, Response};
 use super::pace::asked_wait;
-use super::retry::{Decision, History, Outcome, Patience, Refusal, decide};
-use super::witness::{Attempt, Nobody, Pending, Witness};
+use super::retry::{AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide};
+use super::witness::{AttemptObserver, InFlight, NoObserver, RequestAttempt};
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
 use crate::telemetry::meter::{Meter, WaitReason};
@@ -36,13 +36,22 @@ const CAUSES: usize = 4;
 /// A `Failure` says why the request was given up. Nothing of a half answer is ever returned.
 pub async fn exchange<T: Transport, P>(
     transport: &T,
-    limits: &Limits,
-    patience: &Patience,
+    limits: &RequestLimiter,
+    patience: &RetryBudget,
     meter: &Meter,
     request: &Request,
-    read: impl Fn(&Response) -> Result<P, Unreadable>,
+    read: impl Fn(&Response) -> Result<P, UnreadableBody>,
 ) -> Result<P, Failure> {
-    witnessed(transport, limits, patience, meter, request, read, &Nobody).await
+    witnessed(
+        transport,
+        limits,
+        patience,
+        meter,
+        request,
+        read,
+        &NoObserver,
+    )
+    .await
 }
 
 /// The same, and `witness` sees every attempt.
@@ -51,22 +60,22 @@ pub async fn exchange<T: Transport, P>(
 /// As with [`exchange`].
 pub async fn witnessed<T: Transport, P>(
     transport: &T,
-    limits: &Limits,
-    patience: &Patience,
+    limits: &RequestLimiter,
+    patience: &RetryBudget,
     meter: &Meter,
     request: &Request,
-    read: impl Fn(&Response) -> Result<P, Unreadable>,
-    witness: &impl Witness<P>,
+    read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+    witness: &impl AttemptObserver<P>,
 ) -> Result<P, Failure> {
-    let mut trail = Trail::new(request);
-    let mut history = History::default();
+    let mut trail = AttemptHistory::new(request);
+    let mut history = RetryHistory::default();
     let mut waited: Option<(WaitReason, Duration)> = None;
     loop {
         if let Err(paused) = limits.admit(patience.max_wait, meter).await {
             return Err(trail.paused(paused));
         }
         let sent = Instant::now();
-        let pending = Pending::begin(witness, request, trail.attempts.saturating_add(1));
+        let pending = InFlight::begin(witness, request, trail.attempts.saturating_add(1));
         let answer = trail.attempt(transport, meter).await;
         pending.over();
         let trouble = match answer.read(request, &read) {
@@ -87,7 +96,7 @@ pub async fn witnessed<T: Transport, P>(
         witness.saw(&attempt, None);
         drop(answer);
         let kind = match decision {
-            Decision::Wait {
+            RetryDecision::Wait {
                 delay,
                 pause_endpoint,
                 reason,
@@ -106,9 +115,9 @@ pub async fn witnessed<T: Transport, P>(
                 }
                 continue;
             }
-            Decision::GiveUp(kind) => kind,
+            RetryDecision::GiveUp(kind) => kind,
             // A page was returned above; a decision that calls trouble done is a bug.
-            Decision::Done => FailureKind::Unexpected,
+            RetryDecision::Done => FailureKind::Unexpected,
         };
         if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.asked_wait()) {
             // Too long for us, but to be obeyed all the same by whoever comes next.
@@ -122,17 +131,20 @@ pub async fn witnessed<T: Transport, P>(
 fn page<P>(
     request: &Request,
     response: &Response,
-    read: impl Fn(&Response) -> Result<P, Unreadable>,
-) -> Result<P, Trouble> {
+    read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+) -> Result<P, FailedAttempt> {
     let html = envelope::is_html(response);
     if !(200..300).contains(&response.status) || html {
-        return Err(Trouble::answer(request, response, html));
+        return Err(FailedAttempt::answer(request, response, html));
     }
     if let Some(coding) = response.header("content-encoding") {
         let what = format!("the body is in the content coding `{coding}`, only gzip was requested");
-        return Err(Trouble::unreadable(response, &Unreadable::new(&what)));
+        return Err(FailedAttempt::unreadable(
+            response,
+            &UnreadableBody::new(&what),
+        ));
     }
-    read(response).map_err(|error| Trouble::unreadable(response, &error))
+    read(response).map_err(|error| FailedAttempt::unreadable(response, &error))
 }
 
 /// What is decided about a first answer that brings no page, and how it would be told.
@@ -140,52 +152,55 @@ fn page<P>(
 pub fn judged(
     request: &Request,
     response: &Response,
-    patience: &Patience,
-) -> Option<(Decision, Failure)> {
+    patience: &RetryBudget,
+) -> Option<(RetryDecision, Failure)> {
     let trouble = page(request, response, |_| Ok(())).err()?;
-    let decision = decide(&trouble.outcome, &History::default(), patience, 0.5);
+    let decision = decide(&trouble.outcome, &RetryHistory::default(), patience, 0.5);
     let kind = match decision {
-        Decision::GiveUp(kind) => kind,
-        Decision::Done | Decision::Wait { .. } => FailureKind::Unavailable,
+        RetryDecision::GiveUp(kind) => kind,
+        RetryDecision::Done | RetryDecision::Wait { .. } => FailureKind::Unavailable,
     };
-    Some((decision, Trail::new(request).failure(kind, trouble)))
+    Some((
+        decision,
+        AttemptHistory::new(request).failure(kind, trouble),
+    ))
 }
 
 /// How an attempt ended.
-struct Answer {
+struct AttemptResult {
     result: Result<Response, TransportError>,
     took: Duration,
     ended: Timestamp,
 }
 
-impl Answer {
+impl AttemptResult {
     fn read<P>(
         &self,
         request: &Request,
-        read: impl Fn(&Response) -> Result<P, Unreadable>,
-    ) -> Result<P, Trouble> {
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+    ) -> Result<P, FailedAttempt> {
         match &self.result {
             Ok(response) => page(request, response, read),
-            Err(error) => Err(Trouble::transport(error)),
+            Err(error) => Err(FailedAttempt::transport(error)),
         }
     }
 }
 
 /// An attempt that brought no page.
-struct Trouble {
-    outcome: Outcome,
+struct FailedAttempt {
+    outcome: AttemptOutcome,
     status: Option<u16>,
     code: Option<String>,
     message: String,
 }
 
-impl Trouble {
+impl FailedAttempt {
     /// A 2xx that is not the page it should be.
-    fn unreadable(response: &Response, error: &Unreadable) -> Self {
-        Trouble {
+    fn unreadable(response: &Response, error: &UnreadableBody) -> Self {
+        FailedAttempt {
             outcome: match error.is_server_error() {
-                true => Outcome::ErrorInPage,
-                false => Outcome::Unreadable,
+                true => AttemptOutcome::ErrorInPage,
+                false => AttemptOutcome::Unreadable,
             },
             status: Some(response.status),
             code: error.reported_code().map(str::to_owned),
@@ -194,8 +209,8 @@ impl Trouble {
     }
 
     fn transport(error: &TransportError) -> Self {
-        Trouble {
-            outcome: Outcome::Failed(error.kind()),
+        FailedAttempt {
+            outcome: AttemptOutcome::Failed(error.kind()),
             status: None,
             code: None,
             message: error.to_string(),
@@ -204,15 +219,17 @@ impl Trouble {
 
     fn answer(request: &Request, response: &Response, html: bool) -> Self {
         let mut said = redirect(response).unwrap_or_else(|| envelope::read(response));
-        if said.refusal == Refusal::Cdn && matches!(response.status, 403 | 404) && !html {
+        if said.refusal == RefusalKind::Cdn && matches!(response.status, 403 | 404) && !html {
             said.message.push_str("; passed on by the CDN (CloudFront)");
         }
-        if let (Refusal::Captcha, Some(page)) = (said.refusal, login_page(response, &request.url)) {
+        if let (RefusalKind::Captcha, Some(page)) =
+            (said.refusal, login_page(response, &request.url))
+        {
             said.message
                 .push_str(&format!("; the login page is {page}"));
         }
-        Trouble {
-            outcome: Outcome::Answer {
+        FailedAttempt {
+            outcome: AttemptOutcome::Answer {
                 status: response.status,
                 html,
                 refusal: said.refusal,
@@ -232,12 +249,16 @@ impl Trouble {
     }
 
     /// `attempt`, with what was wrong and what was decided about it.
-    fn told<'b>(&'b self, decision: &Decision, attempt: Attempt<'b>) -> Attempt<'b> {
-        Attempt {
+    fn told<'b>(
+        &'b self,
+        decision: &RetryDecision,
+        attempt: RequestAttempt<'b>,
+    ) -> RequestAttempt<'b> {
+        RequestAttempt {
             error: Some(&self.message),
             waits: match decision {
-                Decision::Wait { delay, .. } => Some(*delay),
-                Decision::GiveUp(_) | Decision::Done => None,
+                RetryDecision::Wait { delay, .. } => Some(*delay),
+                RetryDecision::GiveUp(_) | RetryDecision::Done => None,
             },
             ..attempt
         }
@@ -245,40 +266,40 @@ impl Trouble {
 
     fn asked_wait(&self) -> Option<Duration> {
         match self.outcome {
-            Outcome::Answer { asked_wait, .. } => asked_wait,
+            AttemptOutcome::Answer { asked_wait, .. } => asked_wait,
             _ => None,
         }
     }
 }
 
 /// Where a redirect points: only the host, because the rest may carry a token of a login.
-fn redirect(response: &Response) -> Option<Said> {
+fn redirect(response: &Response) -> Option<ServerMessage> {
     let location = response
         .header("location")
         .filter(|_| (300..400).contains(&response.status))?;
     let target = url::Url::parse(location).ok();
     let host = target.as_ref().and_then(|url| url.host_str());
-    Some(Said {
+    Some(ServerMessage {
         code: None,
         message: host.map_or("to another path".to_owned(), |host| {
             format!("to {}", printable(host))
         }),
-        refusal: Refusal::Plain,
+        refusal: RefusalKind::Plain,
     })
 }
 
 /// The attempts of one request so far.
-struct Trail<'a> {
+struct AttemptHistory<'a> {
     request: &'a Request,
     host: String,
     attempts: u32,
     causes: Vec<String>,
 }
 
-impl<'a> Trail<'a> {
+impl<'a> AttemptHistory<'a> {
     fn new(request: &'a Request) -> Self {
         let host = request.url.host_str().unwrap_or_default();
-        Trail {
+        AttemptHistory {
             request,
             host: match request.url.port() {
                 Some(port) => format!("{host}:{port}"),
@@ -289,13 +310,13 @@ impl<'a> Trail<'a> {
         }
     }
 
-    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &Meter) -> Answer {
+    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &Meter) -> AttemptResult {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);
         let sent = Instant::now();
         let result = transport.send(self.request).await;
-        let answer = Answer {
+        let answer = AttemptResult {
             result,
             took: sent.elapsed(),
             ended: Utc::now(),
@@ -308,8 +329,8 @@ impl<'a> Trail<'a> {
     }
 
     /// What a witness is told of the attempt that ended with `answer`.
-    fn told<'b>(&'b self, answer: &'b Answer) -> Attempt<'b> {
-        Attempt {
+    fn told<'b>(&'b self, answer: &'b AttemptResult) -> RequestAttempt<'b> {
+        RequestAttempt {
             request: self.request,
             number: self.attempts,
             ended: answer.ended,
@@ -321,7 +342,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.
-    fn again(&mut self, trouble: &Trouble, delay: Duration) {
+    fn again(&mut self, trouble: &FailedAttempt, delay: Duration) {
         let line = trouble.line();
         let text = format!(
             "{}: {line}; trying again in {:.1} s",
@@ -338,7 +359,7 @@ impl<'a> Trail<'a> {
         }
     }
 
-    fn failure(mut self, kind: FailureKind, trouble: Trouble) -> Failure {
+    fn failure(mut self, kind: FailureKind, trouble: FailedAttempt) -> Failure {
         let last = trouble.line();
         self.causes.retain(|cause| *cause != last);
         Failure {

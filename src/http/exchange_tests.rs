@@ -9,26 +9,26 @@ use super::*;
 use crate::http::error::TransportErrorKind;
 use crate::http::message::Endpoint;
 use crate::http::rate::CredentialLimit;
-use crate::http::shared::Shared;
+use crate::http::shared::SharedLimiter;
 
-type Step = Result<Response, TransportError>;
+type ScriptedReply = Result<Response, TransportError>;
 
 /// Answers with its steps in turn, and notes when it was asked.
-struct Script {
-    steps: Mutex<VecDeque<Step>>,
+struct ScriptedTransport {
+    steps: Mutex<VecDeque<ScriptedReply>>,
     asked_at: Mutex<Vec<u64>>,
     start: Instant,
 }
 
-impl Transport for Script {
-    async fn send(&self, _: &Request) -> Step {
+impl Transport for ScriptedTransport {
+    async fn send(&self, _: &Request) -> ScriptedReply {
         let at = self.start.elapsed().as_secs();
         self.asked_at.lock().unwrap().push(at);
         self.steps.lock().unwrap().pop_front().expect("a step")
     }
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Step {
+fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ScriptedReply {
     let headers = headers
         .iter()
         .map(|&(name, value)| (name.to_owned(), value.to_owned()));
@@ -39,27 +39,27 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Step {
     })
 }
 
-fn lost() -> Step {
+fn lost() -> ScriptedReply {
     Err(TransportError::new(
         TransportErrorKind::ConnectionLost,
         "reset",
     ))
 }
 
-struct Run {
+struct ExchangeRun {
     result: Result<u32, Failure>,
     asked_at: Vec<u64>,
     meter: Meter,
-    limits: Arc<Limits>,
+    limits: Arc<RequestLimiter>,
 }
 
-fn limits() -> Arc<Limits> {
+fn limits() -> Arc<RequestLimiter> {
     let credential = Arc::new(CredentialLimit::new(None));
-    Arc::new(Limits::new(
+    Arc::new(RequestLimiter::new(
         Endpoint::EventsStream,
         None,
         credential,
-        Shared::nothing(),
+        SharedLimiter::nothing(),
     ))
 }
 
@@ -70,27 +70,31 @@ fn request() -> Request {
     }
 }
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: RetryBudget = RetryBudget {
     retry_for: Duration::from_secs(60),
     max_wait: Duration::from_secs(900),
 };
 
 /// A page is a number.
-fn number(response: &Response) -> Result<u32, Unreadable> {
+fn number(response: &Response) -> Result<u32, UnreadableBody> {
     let text = String::from_utf8_lossy(&response.body);
-    text.parse().map_err(|_| Unreadable::new("not a number"))
+    text.parse()
+        .map_err(|_| UnreadableBody::new("not a number"))
 }
 
-async fn run(steps: impl IntoIterator<Item = Step>) -> Run {
+async fn run(steps: impl IntoIterator<Item = ScriptedReply>) -> ExchangeRun {
     run_within(limits(), steps).await
 }
 
-async fn run_within(limits: Arc<Limits>, steps: impl IntoIterator<Item = Step>) -> Run {
+async fn run_within(
+    limits: Arc<RequestLimiter>,
+    steps: impl IntoIterator<Item = ScriptedReply>,
+) -> ExchangeRun {
     let script = script(steps);
     let meter = Meter::default();
     let result = exchange(&script, &limits, &PATIENCE, &meter, &request(), number).await;
     let asked_at = script.asked_at.into_inner().unwrap();
-    Run {
+    ExchangeRun {
         result,
         asked_at,
         meter,
@@ -126,14 +130,14 @@ async fn passing_faults_are_outlived() {
 }
 
 /// The attempt, the status, what was wrong, the wait, what was made of it.
-type Note = (u32, Option<u16>, Option<String>, Option<u64>, Option<u32>);
+type AttemptNote = (u32, Option<u16>, Option<String>, Option<u64>, Option<u32>);
 
 /// Notes what it sees.
 #[derive(Default)]
-struct Notes(Mutex<Vec<Note>>);
+struct NotingObserver(Mutex<Vec<AttemptNote>>);
 
-impl Witness<u32> for Notes {
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&u32>) {
+impl AttemptObserver<u32> for NotingObserver {
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&u32>) {
         self.0.lock().unwrap().push((
             attempt.number,
             attempt.response.map(|response| response.status),
@@ -144,8 +148,8 @@ impl Witness<u32> for Notes {
     }
 }
 
-fn script(steps: impl IntoIterator<Item = Step>) -> Script {
-    Script {
+fn script(steps: impl IntoIterator<Item = ScriptedReply>) -> ScriptedTransport {
+    ScriptedTransport {
         steps: Mutex::new(steps.into_iter().collect()),
         asked_at: Mutex::default(),
         start: Instant::now(),
@@ -154,7 +158,7 @@ fn script(steps: impl IntoIterator<Item = Step>) -> Script {
 
 #[tokio::test(start_paused = true)]
 async fn a_witness_sees_every_attempt() {
-    let (notes, meter) = (Notes::default(), Meter::default());
+    let (notes, meter) = (NotingObserver::default(), Meter::default());
     let script = script([
         lost(),
         answer(429, &[("retry-after", "30")], "slowly"),
@@ -192,16 +196,22 @@ async fn a_witness_sees_every_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
     /// Never answers.
-    struct Silent;
-    impl Transport for Silent {
-        async fn send(&self, _: &Request) -> Step {
+    struct SilentTransport;
+    impl Transport for SilentTransport {
+        async fn send(&self, _: &Request) -> ScriptedReply {
             std::future::pending().await
         }
     }
-    let (notes, meter, limits) = (Notes::default(), Meter::default(), limits());
+    let (notes, meter, limits) = (NotingObserver::default(), Meter::default(), limits());
     let request = request();
     let asking = witnessed(
-        &Silent, &limits, &PATIENCE, &meter, &request, number, &notes,
+        &SilentTransport,
+        &limits,
+        &PATIENCE,
+        &meter,
+        &request,
+        number,
+        &notes,
     );
     let waited = tokio::time::timeout(Duration::from_secs(3), asking).await;
     assert!(waited.is_err());
@@ -287,11 +297,11 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_our_own_quota_is_not_failing() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let narrow = Limits::new(
+    let narrow = RequestLimiter::new(
         Endpoint::EventsStream,
         Some(1),
         credential,
-        Shared::nothing(),
+        SharedLimiter::nothing(),
     );
     let steps = [lost(), lost(), lost(), answer(200, &[], "7")];
     let run = run_within(Arc::new(narrow), steps).await;

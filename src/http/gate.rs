@@ -10,11 +10,11 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Closed until an instant, or open.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(super) struct ServerPause {
     until: Option<Instant>,
 }
 
-impl Gate {
+impl ServerPause {
     /// Closes the gate for `pause` from `now`. Of several pauses the one that ends last counts.
     pub(super) fn pause(&mut self, now: Instant, pause: Duration) {
         self.until = self.until.max(Some(now + pause.min(LONGEST)));
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn the_pause_that_ends_last_counts() {
-        let (mut gate, start) = (Gate::default(), Instant::now());
+        let (mut gate, start) = (ServerPause::default(), Instant::now());
         assert_eq!(gate.remaining(start), None);
         gate.pause(start, Duration::from_secs(30));
         gate.pause(start, Duration::from_secs(5));
@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn an_absurd_pause_is_cut() {
-        let (mut gate, start) = (Gate::default(), Instant::now());
+        let (mut gate, start) = (ServerPause::default(), Instant::now());
         gate.pause(start, Duration::MAX);
         assert_eq!(gate.remaining(start), Some(LONGEST));
     }

@@ -6,15 +6,15 @@ use crate::telemetry::meter::WaitReason;
 
 /// What holds a request back now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct ThrottledRequest {
     pub(super) reason: WaitReason,
     pub(super) wait: Duration,
 }
 
-impl Held {
+impl ThrottledRequest {
     /// By a limit of ours.
     pub(super) fn by_quota(wait: Duration) -> Self {
-        Held {
+        ThrottledRequest {
             reason: WaitReason::Quota,
             wait,
         }
@@ -22,7 +22,7 @@ impl Held {
 
     /// By a pause that the server asked for.
     pub(super) fn by_server(wait: Duration) -> Self {
-        Held {
+        ThrottledRequest {
             reason: WaitReason::Server,
             wait,
         }

@@ -8,10 +8,10 @@ use chrono::Utc;
 use tokio::time::Instant;
 
 use super::attempt_log::log_wait;
-use super::gate::Gate;
-use super::held::Held;
+use super::gate::ServerPause;
+use super::held::ThrottledRequest;
 use super::rate::CredentialLimit;
-use super::shared::Shared;
+use super::shared::SharedLimiter;
 use super::window::RollingWindow;
 use crate::http::message::Endpoint;
 use crate::model::time;
@@ -22,17 +22,17 @@ use crate::telemetry::meter::{Meter, WaitReason};
 /// What other processes send is counted in files, on top of our own account: that stays as strict
 /// where nothing can be shared.
 #[derive(Debug)]
-pub struct Limits {
+pub struct RequestLimiter {
     endpoint: Endpoint,
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<LimiterState>,
     credential: Arc<CredentialLimit>,
 }
 
 #[derive(Debug)]
-struct Ledger {
-    gate: Gate,
+struct LimiterState {
+    gate: ServerPause,
     window: Option<RollingWindow>,
-    shared: Shared,
+    shared: SharedLimiter,
 }
 
 /// A server's pause that lasts longer than the caller may wait.
@@ -43,21 +43,21 @@ pub struct PausedTooLong {
     pub remaining: Duration,
 }
 
-impl Limits {
+impl RequestLimiter {
     /// The limits of `endpoint`; `requests_per_minute` replaces its quota. An endpoint without a
     /// quota of its own has only the credential's. Both are kept together with whoever uses `shared`.
     pub fn new(
         endpoint: Endpoint,
         requests_per_minute: Option<u32>,
         credential: Arc<CredentialLimit>,
-        mut shared: Shared,
+        mut shared: SharedLimiter,
     ) -> Self {
         let quota = requests_per_minute.or(endpoint.per_minute());
         shared.limit(quota, credential.per_minute());
-        Limits {
+        RequestLimiter {
             endpoint,
-            ledger: Mutex::new(Ledger {
-                gate: Gate::default(),
+            ledger: Mutex::new(LimiterState {
+                gate: ServerPause::default(),
                 window: quota.map(RollingWindow::new),
                 shared,
             }),
@@ -100,16 +100,16 @@ impl Limits {
 
     /// Pause, windows and rate are asked in one step, and counted only when all agree: a token held
     /// across a wait would be spent in a minute other than the one it was counted in.
-    fn try_admit(&self) -> Result<(), Held> {
+    fn try_admit(&self) -> Result<(), ThrottledRequest> {
         self.with_ledger(|ledger| {
             let now = Instant::now();
             if let Some(wait) = ledger.gate.remaining(now) {
-                return Err(Held::by_server(wait));
+                return Err(ThrottledRequest::by_server(wait));
             }
             if let Some(window) = &mut ledger.window {
-                window.room(now).map_err(Held::by_quota)?;
+                window.room(now).map_err(ThrottledRequest::by_quota)?;
             }
-            let rate = || self.credential.take().map_err(Held::by_quota);
+            let rate = || self.credential.take().map_err(ThrottledRequest::by_quota);
             ledger.shared.admit(rate)?;
             if let Some(window) = &mut ledger.window {
                 window.record(now);
@@ -118,7 +118,7 @@ impl Limits {
         })
     }
 
-    fn with_ledger<T>(&self, act: impl FnOnce(&mut Ledger) -> T) -> T {
+    fn with_ledger<T>(&self, act: impl FnOnce(&mut LimiterState) -> T) -> T {
         // Every change to the ledger is a single push or assignment: a panic leaves it whole.
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut ledger)

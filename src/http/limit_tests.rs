@@ -5,9 +5,14 @@ use crate::http::rate::CREDENTIAL_BURST;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> Limits {
+fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> RequestLimiter {
     let credential = Arc::new(CredentialLimit::new(requests_per_minute));
-    Limits::new(endpoint, requests_per_minute, credential, Shared::nothing())
+    RequestLimiter::new(
+        endpoint,
+        requests_per_minute,
+        credential,
+        SharedLimiter::nothing(),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -46,13 +51,18 @@ async fn requests_per_minute_replaces_the_quota() {
 #[tokio::test(start_paused = true)]
 async fn endpoints_of_one_credential_share_its_rate() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let jira = Limits::new(
+    let jira = RequestLimiter::new(
         Endpoint::JiraAuditRecords,
         None,
         Arc::clone(&credential),
-        Shared::nothing(),
+        SharedLimiter::nothing(),
     );
-    let events = Limits::new(Endpoint::EventsStream, None, credential, Shared::nothing());
+    let events = RequestLimiter::new(
+        Endpoint::EventsStream,
+        None,
+        credential,
+        SharedLimiter::nothing(),
+    );
     let meter = Meter::default();
     for _ in 0..CREDENTIAL_BURST {
         jira.admit(MINUTE, &meter).await.unwrap();
@@ -123,10 +133,10 @@ fn paused_clock() -> u64 {
 }
 
 /// The limits of a process of its own that shares `folder`.
-fn process(folder: &tempfile::TempDir, requests_per_minute: Option<u32>) -> Arc<Limits> {
+fn process(folder: &tempfile::TempDir, requests_per_minute: Option<u32>) -> Arc<RequestLimiter> {
     let path = |name: &str| folder.path().join(name);
-    let shared = Shared::open(path("endpoint"), Some(path("account"))).unwrap();
-    Arc::new(Limits::new(
+    let shared = SharedLimiter::open(path("endpoint"), Some(path("account"))).unwrap();
+    Arc::new(RequestLimiter::new(
         Endpoint::EventsStream,
         requests_per_minute,
         Arc::new(CredentialLimit::new(requests_per_minute)),

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::envelope::{code, words};
-use super::error::Unreadable;
+use super::error::UnreadableBody;
 
 /// The members that an envelope may have, over all shapes that `envelope` reads.
 pub const MEMBERS: [&str; 11] = [
@@ -39,7 +39,9 @@ const HARMLESS: [&str; 3] = ["ok", "success", "none"];
 const LARGEST: usize = 64 * 1024;
 
 /// The error that `members` report: names out of [`MEMBERS`], and their values as JSON text.
-pub fn reported<'a>(members: impl Iterator<Item = (&'static str, &'a str)>) -> Option<Unreadable> {
+pub fn reported<'a>(
+    members: impl Iterator<Item = (&'static str, &'a str)>,
+) -> Option<UnreadableBody> {
     let mut envelope = Map::new();
     for (name, text) in members {
         let value = parse(text);
@@ -64,7 +66,7 @@ pub fn reported<'a>(members: impl Iterator<Item = (&'static str, &'a str)>) -> O
         empty if empty.trim().is_empty() => envelope.to_string(),
         message => message,
     };
-    Some(Unreadable::server_error(code(&envelope), &message))
+    Some(UnreadableBody::server_error(code(&envelope), &message))
 }
 
 fn parse(text: &str) -> Value {

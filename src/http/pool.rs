@@ -9,7 +9,7 @@ use reqwest::{Certificate, redirect};
 use url::{Origin, Url};
 
 use super::captcha::CredentialLockout;
-use super::client::{Authorization, HttpClient, is_loopback};
+use super::client::{HttpClient, HttpCredential, is_loopback};
 use super::error::flatten;
 use crate::config::settings::Connection;
 use crate::model::safe_url::SafeUrl;
@@ -79,7 +79,7 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// The clients built so far. Sources with equal settings share one, and so its connections.
 #[derive(Default)]
 pub struct ClientPool {
-    clients: Vec<(Route, reqwest::Client)>,
+    clients: Vec<(ClientKey, reqwest::Client)>,
     lockouts: Vec<KnownLockout>,
 }
 
@@ -92,7 +92,7 @@ struct KnownLockout {
 
 /// All that makes two connections differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Route {
+struct ClientKey {
     timeout: Duration,
     ca_file: Option<PathBuf>,
     proxy: Option<SafeUrl>,
@@ -111,10 +111,10 @@ impl ClientPool {
         &mut self,
         connection: &Connection,
         base_url: &Url,
-        authorization: Option<&Authorization>,
+        authorization: Option<&HttpCredential>,
     ) -> Result<HttpClient, ConnectError> {
         let direct = is_loopback(base_url);
-        let client = self.client(Route {
+        let client = self.client(ClientKey {
             timeout: connection.timeout,
             ca_file: connection.ca_file.clone(),
             proxy: connection.proxy.clone().filter(|_| !direct),
@@ -158,7 +158,7 @@ impl ClientPool {
         lockout
     }
 
-    fn client(&mut self, route: Route) -> Result<reqwest::Client, ConnectError> {
+    fn client(&mut self, route: ClientKey) -> Result<reqwest::Client, ConnectError> {
         if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == route) {
             return Ok(client.clone());
         }
@@ -168,7 +168,7 @@ impl ClientPool {
     }
 }
 
-fn build(route: &Route) -> Result<reqwest::Client, ConnectError> {
+fn build(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     // reqwest panics without one. Whoever was first has installed the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()

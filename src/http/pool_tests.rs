@@ -69,7 +69,7 @@ fn a_ca_file_that_is_none_is_an_error_with_its_path() {
 #[test]
 fn no_error_holds_a_secret() {
     let api = url("http://127.0.0.1:1/");
-    let broken = Authorization::Bearer(SecretString::from("hunter2\nx"));
+    let broken = HttpCredential::Bearer(SecretString::from("hunter2\nx"));
     let error = ClientPool::default()
         .connect(&connection(), &api, Some(&broken))
         .unwrap_err();

@@ -12,33 +12,33 @@ use crate::config::settings::Connection;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct HostPort {
     /// A name or an address, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
 }
 
-impl Spot {
+impl HostPort {
     /// Where `url` leads.
-    pub fn of(url: &Url) -> Option<Spot> {
+    pub fn of(url: &Url) -> Option<HostPort> {
         let host = match url.host()? {
             Host::Domain(name) => name.to_owned(),
             Host::Ipv4(address) => address.to_string(),
             Host::Ipv6(address) => address.to_string(),
         };
         let port = url.port_or_known_default()?;
-        Some(Spot { host, port })
+        Some(HostPort { host, port })
     }
 }
 
 /// The proxy between us and `url`, if there is one.
-pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<Spot> {
+pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<HostPort> {
     if is_loopback(url) {
         return None;
     }
     if let Some(proxy) = &connection.proxy {
-        return Spot::of(proxy.expose());
+        return HostPort::of(proxy.expose());
     }
     // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
     if env.os("REQUEST_METHOD").is_some() || is_excepted(url, env) {
@@ -51,7 +51,7 @@ pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<Spot> {
     proxy_of(&of_scheme, env).or_else(|| proxy_of(&["ALL_PROXY", "all_proxy"], env))
 }
 
-fn proxy_of(names: &[&str], env: &Env) -> Option<Spot> {
+fn proxy_of(names: &[&str], env: &Env) -> Option<HostPort> {
     let text = names.iter().find_map(|name| env.text(name))?;
     let text = match text.contains("://") {
         true => text.to_owned(),
@@ -59,7 +59,7 @@ fn proxy_of(names: &[&str], env: &Env) -> Option<Spot> {
     };
     let url = Url::parse(&text).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(())?;
-    Spot::of(&url)
+    HostPort::of(&url)
 }
 
 /// Whether `NO_PROXY` names the host of `url`.
@@ -67,7 +67,7 @@ fn is_excepted(url: &Url, env: &Env) -> bool {
     let list = ["NO_PROXY", "no_proxy"]
         .iter()
         .find_map(|name| env.text(name));
-    let Some(spot) = Spot::of(url) else {
+    let Some(spot) = HostPort::of(url) else {
         return false;
     };
     let entries = list.unwrap_or_default().split(',').map(str::trim);

@@ -9,13 +9,13 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::error::{TransportError, TransportErrorKind, flatten};
-use super::proxy::Spot;
+use super::proxy::HostPort;
 
 /// The addresses of `spot`, by this machine's resolver.
 ///
 /// # Errors
 /// It has none, or the resolver does not answer within `limit`.
-pub async fn resolve(spot: &Spot, limit: Duration) -> Result<Vec<SocketAddr>, TransportError> {
+pub async fn resolve(spot: &HostPort, limit: Duration) -> Result<Vec<SocketAddr>, TransportError> {
     let failed = |why: &str| TransportError::new(TransportErrorKind::Dns, why);
     let found = timeout(limit, lookup_host((spot.host.as_str(), spot.port)))
         .await
@@ -70,7 +70,7 @@ mod tests {
     async fn an_address_needs_no_resolver_and_a_listener_answers() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let spot = Spot {
+        let spot = HostPort {
             host: "127.0.0.1".to_owned(),
             port: address.port(),
         };
@@ -86,7 +86,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_is_none() {
-        let spot = Spot {
+        let spot = HostPort {
             host: "a..b".to_owned(),
             port: 1,
         };

@@ -23,7 +23,7 @@ const ASKED_JITTER_CAP: Duration = Duration::from_secs(10);
 
 /// What a refusal's own words add to its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Refusal {
+pub enum RefusalKind {
     /// Nothing.
     #[default]
     Plain,
@@ -39,7 +39,7 @@ pub enum Refusal {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// An answer came, whole.
     Answer {
         /// Its HTTP status.
@@ -47,7 +47,7 @@ pub enum Outcome {
         /// Whether its body is a page for people.
         html: bool,
         /// What kind of refusal its words name.
-        refusal: Refusal,
+        refusal: RefusalKind,
         /// How long the server asks to be left alone; never zero.
         asked_wait: Option<Duration>,
     },
@@ -61,14 +61,14 @@ pub enum Outcome {
 
 /// How long a request has been in trouble before this outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct History {
+pub struct RetryHistory {
     failures: u32,
     failing_for: Duration,
     limits: u32,
     limited_for: Duration,
 }
 
-impl History {
+impl RetryHistory {
     /// Adds an attempt that ended in a wait for `reason`; `took` is that wait and the next attempt's
     /// own time. Trouble of either kind has its own account, so that a long pause by the
     /// server leaves the patience with failures whole, and neither can go on without end.
@@ -84,26 +84,26 @@ impl History {
 
 /// How long a request may be in trouble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryBudget {
     /// How long a failing server is tried again; zero means never.
     pub retry_for: Duration,
     /// The longest wait a server may ask for, at once or in sum.
     pub max_wait: Duration,
 }
 
-impl Patience {
+impl RetryBudget {
     /// For what is not worth a second attempt, nor a wait.
-    pub fn none() -> Patience {
-        Patience {
+    pub fn none() -> RetryBudget {
+        RetryBudget {
             retry_for: Duration::ZERO,
             max_wait: Duration::ZERO,
         }
     }
 }
 
-impl From<&Connection> for Patience {
+impl From<&Connection> for RetryBudget {
     fn from(connection: &Connection) -> Self {
-        Patience {
+        RetryBudget {
             retry_for: connection.retry_for,
             max_wait: connection.max_wait,
         }
@@ -112,7 +112,7 @@ impl From<&Connection> for Patience {
 
 /// What to do about an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum RetryDecision {
     /// The answer can be used.
     Done,
     /// No further attempt would help, or patience is at its end.
@@ -129,38 +129,43 @@ pub enum Decision {
 }
 
 /// Decides about `outcome`. `roll` in [0, 1) is the jitter's dice.
-pub fn decide(outcome: &Outcome, history: &History, patience: &Patience, roll: f64) -> Decision {
+pub fn decide(
+    outcome: &AttemptOutcome,
+    history: &RetryHistory,
+    patience: &RetryBudget,
+    roll: f64,
+) -> RetryDecision {
     match *outcome {
-        Outcome::Answer {
+        AttemptOutcome::Answer {
             status,
             html,
             refusal,
             asked_wait,
         } => match verdict(status, html, refusal) {
-            Verdict::Done => Decision::Done,
-            Verdict::Final(kind) => Decision::GiveUp(kind),
-            Verdict::Limited => limited(
+            StatusClass::Done => RetryDecision::Done,
+            StatusClass::Final(kind) => RetryDecision::GiveUp(kind),
+            StatusClass::Limited => limited(
                 FailureKind::RateLimited,
                 asked_wait,
                 history,
                 patience,
                 roll,
             ),
-            Verdict::Transient(kind) if asked_wait.is_some() => {
+            StatusClass::Transient(kind) if asked_wait.is_some() => {
                 limited(kind, asked_wait, history, patience, roll)
             }
-            Verdict::Transient(kind) => failing(kind, history, patience, roll),
+            StatusClass::Transient(kind) => failing(kind, history, patience, roll),
         },
-        Outcome::ErrorInPage => failing(FailureKind::ErrorInPage, history, patience, roll),
-        Outcome::Unreadable => failing(FailureKind::Unreadable, history, patience, roll),
-        Outcome::Failed(kind) => match failed(kind) {
+        AttemptOutcome::ErrorInPage => failing(FailureKind::ErrorInPage, history, patience, roll),
+        AttemptOutcome::Unreadable => failing(FailureKind::Unreadable, history, patience, roll),
+        AttemptOutcome::Failed(kind) => match failed(kind) {
             (kind, true) => failing(kind, history, patience, roll),
-            (kind, false) => Decision::GiveUp(kind),
+            (kind, false) => RetryDecision::GiveUp(kind),
         },
     }
 }
 
-enum Verdict {
+enum StatusClass {
     Done,
     Final(FailureKind),
     Limited,
@@ -168,25 +173,25 @@ enum Verdict {
     Transient(FailureKind),
 }
 
-fn verdict(status: u16, html: bool, refusal: Refusal) -> Verdict {
-    Verdict::Final(match (status, refusal) {
+fn verdict(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
+    StatusClass::Final(match (status, refusal) {
         (200..=299, _) if html => FailureKind::HtmlInstead,
-        (200..=299, _) => return Verdict::Done,
+        (200..=299, _) => return StatusClass::Done,
         (300..=399, _) => FailureKind::Redirected,
         // Request Timeout, Too Early.
-        (408 | 425, _) => return Verdict::Transient(FailureKind::Unavailable),
-        (429, _) => return Verdict::Limited,
-        (401 | 403, Refusal::Scope) => FailureKind::ScopeMissing,
-        (403, Refusal::FreePlan) => FailureKind::FreePlan,
-        (401 | 403, Refusal::Captcha) => FailureKind::CaptchaRequired,
-        (403 | 404, Refusal::Cdn) => return Verdict::Transient(through_cdn(status, html)),
+        (408 | 425, _) => return StatusClass::Transient(FailureKind::Unavailable),
+        (429, _) => return StatusClass::Limited,
+        (401 | 403, RefusalKind::Scope) => FailureKind::ScopeMissing,
+        (403, RefusalKind::FreePlan) => FailureKind::FreePlan,
+        (401 | 403, RefusalKind::Captcha) => FailureKind::CaptchaRequired,
+        (403 | 404, RefusalKind::Cdn) => return StatusClass::Transient(through_cdn(status, html)),
         (401, _) => FailureKind::CredentialRefused,
         (403, _) => FailureKind::Forbidden,
         (404 | 410, _) => FailureKind::NotFound,
         (400..=499, _) => FailureKind::BadRequest,
         // Not Implemented, HTTP Version Not Supported: the same tomorrow.
         (501 | 505, _) => FailureKind::Unexpected,
-        (500..=599, _) => return Verdict::Transient(FailureKind::Unavailable),
+        (500..=599, _) => return StatusClass::Transient(FailureKind::Unavailable),
         _ => FailureKind::Unexpected,
     })
 }
@@ -220,18 +225,23 @@ fn failed(kind: TransportErrorKind) -> (FailureKind, bool) {
 
 /// Exponential back-off with full jitter, while `retry_for` lasts; one retry is always made, or else
 /// a first attempt that took long to fail would leave none.
-fn failing(kind: FailureKind, history: &History, patience: &Patience, roll: f64) -> Decision {
+fn failing(
+    kind: FailureKind,
+    history: &RetryHistory,
+    patience: &RetryBudget,
+    roll: f64,
+) -> RetryDecision {
     let span = doubled(BACKOFF_BASE, history.failures, BACKOFF_CAP);
     let delay = span.mul_f64(roll.clamp(0.0, 1.0)).max(BACKOFF_FLOOR);
     let first = history.failures == 0 && !patience.retry_for.is_zero();
     if first || history.failing_for.saturating_add(delay) <= patience.retry_for {
-        Decision::Wait {
+        RetryDecision::Wait {
             delay,
             pause_endpoint: false,
             reason: WaitReason::Backoff,
         }
     } else {
-        Decision::GiveUp(kind)
+        RetryDecision::GiveUp(kind)
     }
 }
 
@@ -240,25 +250,25 @@ fn failing(kind: FailureKind, history: &History, patience: &Patience, roll: f64)
 fn limited(
     kind: FailureKind,
     asked: Option<Duration>,
-    history: &History,
-    patience: &Patience,
+    history: &RetryHistory,
+    patience: &RetryBudget,
     roll: f64,
-) -> Decision {
+) -> RetryDecision {
     let own = doubled(LIMITED_BASE, history.limits, LIMITED_CAP);
     let least = match asked {
         Some(asked) if asked > patience.max_wait => {
-            return Decision::GiveUp(FailureKind::RateLimited);
+            return RetryDecision::GiveUp(FailureKind::RateLimited);
         }
         Some(asked) if history.limits == 0 => asked,
         Some(asked) => asked.max(own),
         None => own,
     };
     if history.limited_for.saturating_add(least) > patience.max_wait {
-        return Decision::GiveUp(kind);
+        return RetryDecision::GiveUp(kind);
     }
     let jitter = least.div_f64(10.0).min(ASKED_JITTER_CAP);
     let delay = least.saturating_add(jitter.mul_f64(roll.clamp(0.0, 1.0)));
-    Decision::Wait {
+    RetryDecision::Wait {
         // Jitter must not make a wait longer than allowed out of one that just was not.
         delay: delay.min(patience.max_wait),
         pause_endpoint: true,

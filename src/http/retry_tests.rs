@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: RetryBudget = RetryBudget {
     retry_for: Duration::from_secs(60),
     max_wait: Duration::from_secs(900),
 };
@@ -13,18 +13,18 @@ fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn answer(status: u16, asked: Option<u64>) -> Outcome {
-    Outcome::Answer {
+fn answer(status: u16, asked: Option<u64>) -> AttemptOutcome {
+    AttemptOutcome::Answer {
         status,
         html: false,
-        refusal: Refusal::Plain,
+        refusal: RefusalKind::Plain,
         asked_wait: asked.map(secs),
     }
 }
 
 /// After `failures` failed and `limits` limited attempts, each sort in trouble for so many seconds.
-fn history(failures: u32, failing: u64, limits: u32, limited: u64) -> History {
-    History {
+fn history(failures: u32, failing: u64, limits: u32, limited: u64) -> RetryHistory {
+    RetryHistory {
         failures,
         failing_for: secs(failing),
         limits,
@@ -32,18 +32,18 @@ fn history(failures: u32, failing: u64, limits: u32, limited: u64) -> History {
     }
 }
 
-fn delay(outcome: Outcome, history: History, roll: f64) -> Option<Duration> {
+fn delay(outcome: AttemptOutcome, history: RetryHistory, roll: f64) -> Option<Duration> {
     match decide(&outcome, &history, &PATIENCE, roll) {
-        Decision::Wait { delay, .. } => Some(delay),
+        RetryDecision::Wait { delay, .. } => Some(delay),
         _ => None,
     }
 }
 
-fn name(decision: Decision) -> String {
+fn name(decision: RetryDecision) -> String {
     match decision {
-        Decision::Done => "done".to_owned(),
-        Decision::GiveUp(kind) => format!("give up: {kind:?}"),
-        Decision::Wait {
+        RetryDecision::Done => "done".to_owned(),
+        RetryDecision::GiveUp(kind) => format!("give up: {kind:?}"),
+        RetryDecision::Wait {
             delay,
             pause_endpoint,
             reason,
@@ -55,12 +55,12 @@ fn name(decision: Decision) -> String {
 }
 
 /// `200-299 done` lines: neighbours with the same decision in one.
-fn table(outcome: impl Fn(u16) -> Outcome) -> String {
+fn table(outcome: impl Fn(u16) -> AttemptOutcome) -> String {
     let mut rows: Vec<(u16, u16, String)> = Vec::new();
     for status in 200..=599 {
         let name = name(decide(
             &outcome(status),
-            &History::default(),
+            &RetryHistory::default(),
             &PATIENCE,
             0.5,
         ));
@@ -131,10 +131,10 @@ fn every_status_with_a_wait_asked_for() {
 
 #[test]
 fn every_status_with_a_page_for_people_that_names_a_scope() {
-    let outcome = |status| Outcome::Answer {
+    let outcome = |status| AttemptOutcome::Answer {
         status,
         html: true,
-        refusal: Refusal::Scope,
+        refusal: RefusalKind::Scope,
         asked_wait: None,
     };
     insta::assert_snapshot!(table(outcome), @r"
@@ -182,7 +182,14 @@ fn every_attempt_without_an_answer() {
     let mut lines: Vec<String> = kinds
         .into_iter()
         .map(|kind| {
-            let decide = |history| name(decide(&Outcome::Failed(kind), &history, &PATIENCE, 0.5));
+            let decide = |history| {
+                name(decide(
+                    &AttemptOutcome::Failed(kind),
+                    &history,
+                    &PATIENCE,
+                    0.5,
+                ))
+            };
             format!(
                 "{kind:?}: {}; in the end {}",
                 decide(history(0, 0, 0, 0)),
@@ -190,7 +197,7 @@ fn every_attempt_without_an_answer() {
             )
         })
         .collect();
-    for outcome in [Outcome::Unreadable, Outcome::ErrorInPage] {
+    for outcome in [AttemptOutcome::Unreadable, AttemptOutcome::ErrorInPage] {
         lines.push(name(decide(&outcome, &worn, &PATIENCE, 0.5)));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
@@ -213,7 +220,7 @@ fn every_attempt_without_an_answer() {
 #[test]
 fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     let refused = |status, html, refusal, history| {
-        let outcome = Outcome::Answer {
+        let outcome = AttemptOutcome::Answer {
             status,
             html,
             refusal,
@@ -228,28 +235,28 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
         (403, false, "give up: Forbidden"),
         (404, false, "give up: NotFound"),
     ] {
-        let first = refused(status, html, Refusal::Cdn, fresh);
+        let first = refused(status, html, RefusalKind::Cdn, fresh);
         assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
-        assert_eq!(refused(status, html, Refusal::Cdn, worn), lasting);
+        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), lasting);
     }
-    let credential = refused(401, false, Refusal::Cdn, fresh);
+    let credential = refused(401, false, RefusalKind::Cdn, fresh);
     assert_eq!(credential, "give up: CredentialRefused");
     for status in [401, 403] {
-        let locked = refused(status, false, Refusal::Captcha, fresh);
+        let locked = refused(status, false, RefusalKind::Captcha, fresh);
         assert_eq!(locked, "give up: CaptchaRequired");
     }
 }
 
 #[test]
 fn a_free_plan_is_told_from_a_missing_permission() {
-    let outcome = Outcome::Answer {
+    let outcome = AttemptOutcome::Answer {
         status: 403,
         html: false,
-        refusal: Refusal::FreePlan,
+        refusal: RefusalKind::FreePlan,
         asked_wait: None,
     };
-    let decision = decide(&outcome, &History::default(), &PATIENCE, 0.5);
-    assert_eq!(decision, Decision::GiveUp(FailureKind::FreePlan));
+    let decision = decide(&outcome, &RetryHistory::default(), &PATIENCE, 0.5);
+    assert_eq!(decision, RetryDecision::GiveUp(FailureKind::FreePlan));
 }
 
 #[test]
@@ -268,14 +275,14 @@ fn retry_for_bounds_the_failing_but_leaves_one_retry() {
     assert_eq!(delay(unavailable, history(5, 53, 0, 0), 0.5), None);
     assert_eq!(delay(unavailable, history(5, 51, 0, 0), 0.5), Some(secs(8)));
     let short = |retry_for, failures| {
-        let patience = Patience {
+        let patience = RetryBudget {
             retry_for,
             ..PATIENCE
         };
         let history = history(failures, 0, 0, 0);
         decide(&unavailable, &history, &patience, 0.99)
     };
-    let give_up = Decision::GiveUp(FailureKind::Unavailable);
+    let give_up = RetryDecision::GiveUp(FailureKind::Unavailable);
     assert_eq!(short(Duration::ZERO, 0), give_up);
     assert_ne!(short(Duration::from_millis(1), 0), give_up);
     assert_eq!(short(Duration::from_millis(1), 1), give_up);
@@ -289,18 +296,18 @@ fn a_limit_without_guidance_backs_off_from_two_seconds() {
         .filter_map(|limits| delay(answer(429, None), history(0, 0, limits, 1), 0.0))
         .collect();
     assert_eq!(waits, [2, 4, 8, 16, 32, 60, 60, 60].map(secs));
-    let jittered = delay(answer(429, None), History::default(), 0.5).unwrap();
+    let jittered = delay(answer(429, None), RetryHistory::default(), 0.5).unwrap();
     assert_eq!(jittered, Duration::from_millis(2100));
 }
 
 #[test]
 fn a_wait_asked_for_is_obeyed_and_never_shortened() {
     assert_eq!(
-        delay(answer(429, Some(1)), History::default(), 0.0),
+        delay(answer(429, Some(1)), RetryHistory::default(), 0.0),
         Some(secs(1))
     );
     assert_eq!(
-        delay(answer(429, Some(600)), History::default(), 0.99)
+        delay(answer(429, Some(600)), RetryHistory::default(), 0.99)
             .unwrap()
             .as_secs(),
         609
@@ -314,12 +321,18 @@ fn a_wait_asked_for_is_obeyed_and_never_shortened() {
 
 #[test]
 fn max_wait_bounds_one_wait_and_all_of_them() {
-    let limited = Decision::GiveUp(FailureKind::RateLimited);
+    let limited = RetryDecision::GiveUp(FailureKind::RateLimited);
     let decide = |outcome, history| decide(&outcome, &history, &PATIENCE, 0.99);
-    assert_eq!(decide(answer(429, Some(901)), History::default()), limited);
-    assert_eq!(decide(answer(503, Some(901)), History::default()), limited);
     assert_eq!(
-        decide(answer(429, Some(u64::MAX)), History::default()),
+        decide(answer(429, Some(901)), RetryHistory::default()),
+        limited
+    );
+    assert_eq!(
+        decide(answer(503, Some(901)), RetryHistory::default()),
+        limited
+    );
+    assert_eq!(
+        decide(answer(429, Some(u64::MAX)), RetryHistory::default()),
         limited
     );
     assert_eq!(
@@ -327,13 +340,13 @@ fn max_wait_bounds_one_wait_and_all_of_them() {
         limited
     );
     assert_eq!(decide(answer(429, None), history(0, 0, 20, 850)), limited);
-    let unavailable = Decision::GiveUp(FailureKind::Unavailable);
+    let unavailable = RetryDecision::GiveUp(FailureKind::Unavailable);
     assert_eq!(
         decide(answer(503, Some(500)), history(0, 0, 1, 500)),
         unavailable
     );
     assert_eq!(
-        delay(answer(429, Some(900)), History::default(), 0.99),
+        delay(answer(429, Some(900)), RetryHistory::default(), 0.99),
         Some(PATIENCE.max_wait)
     );
 }

@@ -26,19 +26,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The room of a run.
 #[derive(Debug, Clone, Default)]
-pub struct Room(Arc<Inner>);
+pub struct MemoryBudget(Arc<BudgetState>);
 
 #[derive(Debug)]
-struct Inner {
+struct BudgetState {
     free: Semaphore,
     /// What is taken, the oldest first; with some that came back meanwhile.
-    taken: Mutex<VecDeque<Weak<Share>>>,
+    taken: Mutex<VecDeque<Weak<MemoryPermit>>>,
     packed: AtomicUsize,
 }
 
-impl Default for Inner {
-    fn default() -> Inner {
-        Inner {
+impl Default for BudgetState {
+    fn default() -> BudgetState {
+        BudgetState {
             free: Semaphore::new(ANSWERS as usize),
             taken: Mutex::default(),
             packed: AtomicUsize::new(0),
@@ -48,20 +48,20 @@ impl Default for Inner {
 
 /// Room for some answers; comes back when dropped.
 #[derive(Debug)]
-pub struct Share {
-    room: Room,
+pub struct MemoryPermit {
+    room: MemoryBudget,
     answers: u32,
     until: Instant,
     is_back: AtomicBool,
 }
 
 /// A body and the room that it takes.
-struct Kept {
+struct BodyWithPermit {
     body: Bytes,
-    _share: Arc<Share>,
+    _share: Arc<MemoryPermit>,
 }
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for BodyWithPermit {
     fn as_ref(&self) -> &[u8] {
         &self.body
     }
@@ -69,11 +69,11 @@ impl AsRef<[u8]> for Kept {
 
 /// Some of the bytes of packed answers, until it is dropped.
 #[derive(Debug)]
-pub struct PackedShare(Room, usize);
+pub struct CompressedPermit(MemoryBudget, usize);
 
-impl Room {
+impl MemoryBudget {
     /// Waits for room for `answers`, as far as there ever is so much. To be called only by who has none.
-    pub async fn take(&self, answers: usize) -> Arc<Share> {
+    pub async fn take(&self, answers: usize) -> Arc<MemoryPermit> {
         let answers = u32::try_from(answers).unwrap_or(ANSWERS).clamp(1, ANSWERS);
         loop {
             let overdue = self.overdue();
@@ -97,13 +97,13 @@ impl Room {
     }
 
     /// Takes note of `bytes` of a packed answer.
-    pub fn pack(&self, bytes: usize) -> PackedShare {
+    pub fn pack(&self, bytes: usize) -> CompressedPermit {
         self.0.packed.fetch_add(bytes, Ordering::Relaxed);
-        PackedShare(self.clone(), bytes)
+        CompressedPermit(self.clone(), bytes)
     }
 
-    fn share(&self, answers: u32) -> Arc<Share> {
-        let share = Arc::new(Share {
+    fn share(&self, answers: u32) -> Arc<MemoryPermit> {
+        let share = Arc::new(MemoryPermit {
             room: self.clone(),
             answers,
             until: Instant::now() + PATIENCE,
@@ -133,16 +133,16 @@ impl Room {
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, VecDeque<Weak<Share>>> {
+    fn taken(&self) -> MutexGuard<'_, VecDeque<Weak<MemoryPermit>>> {
         // Each change is one call: a panic elsewhere leaves it whole.
         self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Share {
+impl MemoryPermit {
     /// `body`, which keeps the room as long as anybody keeps a part of it.
-    pub fn keep(self: &Arc<Share>, body: Bytes) -> Bytes {
-        Bytes::from_owner(Kept {
+    pub fn keep(self: &Arc<MemoryPermit>, body: Bytes) -> Bytes {
+        Bytes::from_owner(BodyWithPermit {
             body,
             _share: self.clone(),
         })
@@ -155,13 +155,13 @@ impl Share {
     }
 }
 
-impl Drop for Share {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         self.give_back();
     }
 }
 
-impl Drop for PackedShare {
+impl Drop for CompressedPermit {
     fn drop(&mut self) {
         self.0.0.packed.fetch_sub(self.1, Ordering::Relaxed);
     }
@@ -173,7 +173,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_comes_back_with_the_last_part_of_a_body() {
-        let room = Room::default();
+        let room = MemoryBudget::default();
         let began = Instant::now();
         let body = room.take(ANSWERS as usize).await.keep("abc".into());
         let part = body.slice(1..2);
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_is_stuck_holds_nobody_back_and_gives_back_only_once() {
-        let room = Room::default();
+        let room = MemoryBudget::default();
         let stuck = room.take(1_000).await;
         let began = Instant::now();
         let next = room.take(1).await;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-use super::held::Held;
-use super::shared_window::{Locked, SharedWindow};
+use super::held::ThrottledRequest;
+use super::shared_window::{LockedQuotaFile, QuotaFile};
 
 /// How long a file is left alone that another process holds. It needs it for microseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(2);
@@ -19,41 +19,41 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The files that a request is counted in, its endpoint's first. Without any, nothing is shared.
 #[derive(Debug)]
-pub struct Shared {
-    files: Vec<Quota>,
+pub struct SharedLimiter {
+    files: Vec<SharedQuota>,
     busy_since: Option<Instant>,
     clock: fn() -> u64,
 }
 
 #[derive(Debug)]
-struct Quota {
-    file: SharedWindow,
+struct SharedQuota {
+    file: QuotaFile,
     per_minute: u32,
 }
 
 /// Why a request does not go.
-enum No {
-    Held(Held),
+enum AdmissionDenied {
+    Held(ThrottledRequest),
     Busy,
     Broken(io::Error),
 }
 
-impl From<io::Error> for No {
+impl From<io::Error> for AdmissionDenied {
     fn from(error: io::Error) -> Self {
-        No::Broken(error)
+        AdmissionDenied::Broken(error)
     }
 }
 
-impl From<Held> for No {
-    fn from(held: Held) -> Self {
-        No::Held(held)
+impl From<ThrottledRequest> for AdmissionDenied {
+    fn from(held: ThrottledRequest) -> Self {
+        AdmissionDenied::Held(held)
     }
 }
 
-impl Shared {
+impl SharedLimiter {
     /// Shares nothing.
     pub fn nothing() -> Self {
-        Shared {
+        SharedLimiter {
             files: Vec::new(),
             busy_since: None,
             clock: since_start,
@@ -68,21 +68,21 @@ impl Shared {
     pub(super) fn open(endpoint: PathBuf, account: Option<PathBuf>) -> io::Result<Self> {
         let paths = std::iter::once(endpoint).chain(account);
         let files = paths.map(|path| {
-            Ok(Quota {
-                file: SharedWindow::open(path)?,
+            Ok(SharedQuota {
+                file: QuotaFile::open(path)?,
                 per_minute: u32::MAX,
             })
         });
-        Ok(Shared {
+        Ok(SharedLimiter {
             files: files.collect::<io::Result<_>>()?,
-            ..Shared::nothing()
+            ..SharedLimiter::nothing()
         })
     }
 
     /// The same by another clock.
     #[cfg(test)]
     pub(super) fn with_clock(self, clock: fn() -> u64) -> Self {
-        Shared { clock, ..self }
+        SharedLimiter { clock, ..self }
     }
 
     /// Sets how many requests a minute the endpoint takes, and the credential over all endpoints.
@@ -95,18 +95,24 @@ impl Shared {
     }
 
     /// Counts a request in every file, when all have room and `also` agrees; else in none.
-    pub(super) fn admit(&mut self, also: impl FnOnce() -> Result<(), Held>) -> Result<(), Held> {
+    pub(super) fn admit(
+        &mut self,
+        also: impl FnOnce() -> Result<(), ThrottledRequest>,
+    ) -> Result<(), ThrottledRequest> {
         let asked = self.try_admit(also);
         self.settle(asked)
     }
 
     /// Tells the other processes of a server's pause.
-    pub(super) fn pause(&mut self, pause: Duration) -> Result<(), Held> {
+    pub(super) fn pause(&mut self, pause: Duration) -> Result<(), ThrottledRequest> {
         let asked = self.try_pause(pause);
         self.settle(asked)
     }
 
-    fn try_admit(&mut self, also: impl FnOnce() -> Result<(), Held>) -> Result<(), No> {
+    fn try_admit(
+        &mut self,
+        also: impl FnOnce() -> Result<(), ThrottledRequest>,
+    ) -> Result<(), AdmissionDenied> {
         let mut locked = Vec::with_capacity(self.files.len());
         for quota in &mut self.files {
             locked.push((lock(&mut quota.file)?, quota.per_minute));
@@ -123,7 +129,7 @@ impl Shared {
         Ok(())
     }
 
-    fn try_pause(&mut self, pause: Duration) -> Result<(), No> {
+    fn try_pause(&mut self, pause: Duration) -> Result<(), AdmissionDenied> {
         if let Some(quota) = self.files.first_mut() {
             let mut file = lock(&mut quota.file)?;
             file.pause(pause, (self.clock)())?;
@@ -131,15 +137,15 @@ impl Shared {
         Ok(())
     }
 
-    fn settle(&mut self, asked: Result<(), No>) -> Result<(), Held> {
-        let Err(No::Busy) = asked else {
+    fn settle(&mut self, asked: Result<(), AdmissionDenied>) -> Result<(), ThrottledRequest> {
+        let Err(AdmissionDenied::Busy) = asked else {
             self.busy_since = None;
             return match asked {
-                Err(No::Held(held)) => Err(held),
-                Err(No::Broken(error)) => {
+                Err(AdmissionDenied::Held(held)) => Err(held),
+                Err(AdmissionDenied::Broken(error)) => {
                     self.give_up(&error.to_string());
                     // Ask again, now only ourselves.
-                    Err(Held::by_quota(Duration::ZERO))
+                    Err(ThrottledRequest::by_quota(Duration::ZERO))
                 }
                 _ => Ok(()),
             };
@@ -148,7 +154,7 @@ impl Shared {
         if since.elapsed() > BUSY_PATIENCE {
             self.give_up("another process holds the file and does not move");
         }
-        Err(Held::by_quota(BUSY_WAIT))
+        Err(ThrottledRequest::by_quota(BUSY_WAIT))
     }
 
     fn give_up(&mut self, why: &str) {
@@ -157,8 +163,8 @@ impl Shared {
     }
 }
 
-fn lock(file: &mut SharedWindow) -> Result<Locked<'_>, No> {
-    file.lock()?.ok_or(No::Busy)
+fn lock(file: &mut QuotaFile) -> Result<LockedQuotaFile<'_>, AdmissionDenied> {
+    file.lock()?.ok_or(AdmissionDenied::Busy)
 }
 
 /// Nanoseconds since the machine started, the same for all its processes.

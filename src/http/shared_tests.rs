@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use super::*;
 use crate::telemetry::meter::WaitReason;
 
-fn shared(folder: &tempfile::TempDir) -> Shared {
+fn shared(folder: &tempfile::TempDir) -> SharedLimiter {
     let path = |name: &str| folder.path().join(name);
-    let mut shared = Shared::open(path("endpoint"), Some(path("account"))).unwrap();
+    let mut shared = SharedLimiter::open(path("endpoint"), Some(path("account"))).unwrap();
     shared.limit(Some(2), 3);
     shared
 }
@@ -21,7 +21,7 @@ fn a_request_is_counted_everywhere_or_nowhere() {
     let folder = tempfile::tempdir().unwrap();
     let (mut one, mut two) = (shared(&folder), shared(&folder));
     assert_eq!(one.admit(|| Ok(())), Ok(()));
-    let no = Held::by_quota(Duration::from_secs(7));
+    let no = ThrottledRequest::by_quota(Duration::from_secs(7));
     assert_eq!(two.admit(|| Err(no)), Err(no));
     assert_eq!(
         (length(&folder, "endpoint"), length(&folder, "account")),
@@ -31,7 +31,7 @@ fn a_request_is_counted_everywhere_or_nowhere() {
     let asked = one.admit(|| panic!("the endpoint has no room, so nothing else is asked"));
     assert_eq!(asked.unwrap_err().reason, WaitReason::Quota);
     // Another endpoint of the account: the account has room for one more.
-    let mut other = Shared::open(
+    let mut other = SharedLimiter::open(
         folder.path().join("other"),
         Some(folder.path().join("account")),
     );
@@ -73,9 +73,15 @@ async fn a_file_that_is_busy_now_and_then_is_kept() {
     let other = File::open(folder.path().join("endpoint")).unwrap();
     for admitted in [true, true, false] {
         other.try_lock().unwrap();
-        assert_eq!(one.admit(|| Ok(())), Err(Held::by_quota(BUSY_WAIT)));
+        assert_eq!(
+            one.admit(|| Ok(())),
+            Err(ThrottledRequest::by_quota(BUSY_WAIT))
+        );
         tokio::time::sleep(BUSY_PATIENCE / 2).await;
-        assert_eq!(one.pause(Duration::ZERO), Err(Held::by_quota(BUSY_WAIT)));
+        assert_eq!(
+            one.pause(Duration::ZERO),
+            Err(ThrottledRequest::by_quota(BUSY_WAIT))
+        );
         other.unlock().unwrap();
         assert_eq!(one.admit(|| Ok(())).is_ok(), admitted);
     }
@@ -86,7 +92,10 @@ fn a_folder_that_goes_away_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let mut one = shared(&folder);
     fs::remove_dir_all(folder.path()).unwrap();
-    assert_eq!(one.admit(|| Ok(())), Err(Held::by_quota(Duration::ZERO)));
+    assert_eq!(
+        one.admit(|| Ok(())),
+        Err(ThrottledRequest::by_quota(Duration::ZERO))
+    );
     for _ in 0..5 {
         assert_eq!(one.admit(|| Ok(())), Ok(()));
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::held::Held;
+use super::held::ThrottledRequest;
 use super::window::SPAN;
 
 /// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause may
@@ -29,42 +29,42 @@ const KEPT: u64 = 16 * OVERGROWN;
 
 /// The file of one quota.
 #[derive(Debug)]
-pub(super) struct SharedWindow {
+pub(super) struct QuotaFile {
     path: PathBuf,
     file: File,
 }
 
 /// The file while no other process can use it.
 #[derive(Debug)]
-pub(super) struct Locked<'a> {
+pub(super) struct LockedQuotaFile<'a> {
     file: &'a File,
     length: u64,
 }
 
-impl SharedWindow {
+impl QuotaFile {
     /// The file at `path`, which need not exist yet.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let file = open(&path)?;
-        Ok(SharedWindow { path, file })
+        Ok(QuotaFile { path, file })
     }
 
     /// Holds the file until the answer is dropped; `None` when another process holds it now. It is
     /// never waited for here: whoever holds it may be stopped.
-    pub(super) fn lock(&mut self) -> io::Result<Option<Locked<'_>>> {
+    pub(super) fn lock(&mut self) -> io::Result<Option<LockedQuotaFile<'_>>> {
         let mut facts = hold(&self.file)?;
         // Some systems empty these folders when a user logs out: nobody else sees this file then.
         if facts.as_ref().is_some_and(|facts| facts.nlink() == 0) {
             self.file = open(&self.path)?;
             facts = hold(&self.file)?;
         }
-        let locked = facts.map(|facts| Locked::new(&self.file, facts.len()));
+        let locked = facts.map(|facts| LockedQuotaFile::new(&self.file, facts.len()));
         locked.transpose()
     }
 }
 
-impl<'a> Locked<'a> {
+impl<'a> LockedQuotaFile<'a> {
     fn new(file: &'a File, length: u64) -> io::Result<Self> {
-        let mut locked = Locked { file, length };
+        let mut locked = LockedQuotaFile { file, length };
         // A torn time goes: its request was not sent.
         let torn = locked.length % TIME;
         if torn != 0 {
@@ -77,14 +77,18 @@ impl<'a> Locked<'a> {
     }
 
     /// Whether `quota` requests a minute let another one go at `now`; else what holds it.
-    pub(super) fn room(&mut self, quota: u32, now: u64) -> io::Result<Result<(), Held>> {
+    pub(super) fn room(
+        &mut self,
+        quota: u32,
+        now: u64,
+    ) -> io::Result<Result<(), ThrottledRequest>> {
         let last = self.last_but(0)?;
         let paused = Duration::from_nanos(self.read(0)?.saturating_sub(now));
         // A pause follows a request: when that is of an earlier start, so is the pause.
         if paused > LONGEST || last > Some(now) {
             self.write(0, 0)?;
         } else if !paused.is_zero() {
-            return Ok(Err(Held::by_server(paused)));
+            return Ok(Err(ThrottledRequest::by_server(paused)));
         }
         let mut oldest = self.last_but(u64::from(quota.max(1)) - 1)?;
         if last > Some(now) || oldest > last || self.is_overgrown(now)? {
@@ -93,7 +97,7 @@ impl<'a> Locked<'a> {
         }
         let wait = oldest.map(|at| nanos(SPAN).saturating_sub(now.saturating_sub(at)));
         Ok(match wait.filter(|&wait| wait > 0) {
-            Some(wait) => Err(Held::by_quota(Duration::from_nanos(wait))),
+            Some(wait) => Err(ThrottledRequest::by_quota(Duration::from_nanos(wait))),
             None => Ok(()),
         })
     }
@@ -174,7 +178,7 @@ impl<'a> Locked<'a> {
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for LockedQuotaFile<'_> {
     fn drop(&mut self) {
         // Also the kernel does it when the process ends; a failure shows at the next lock.
         let _ = self.file.unlock();

@@ -18,11 +18,11 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-fn window(path: &Path) -> SharedWindow {
-    SharedWindow::open(path.to_owned()).unwrap()
+fn window(path: &Path) -> QuotaFile {
+    QuotaFile::open(path.to_owned()).unwrap()
 }
 
-fn admit(window: &mut SharedWindow, quota: u32, now: u64) -> Result<(), Held> {
+fn admit(window: &mut QuotaFile, quota: u32, now: u64) -> Result<(), ThrottledRequest> {
     let mut file = window.lock().unwrap().expect("nobody holds it");
     file.room(quota, now).unwrap()?;
     file.record(now).unwrap();
@@ -51,7 +51,7 @@ fn two_processes_share_one_quota() {
         assert_eq!(admit(&mut two, 6, START + second * SECOND), Ok(()));
     }
     let now = START + 3 * SECOND;
-    let held = Err(Held::by_quota(Duration::from_millis(57_500)));
+    let held = Err(ThrottledRequest::by_quota(Duration::from_millis(57_500)));
     assert_eq!(admit(&mut one, 6, now), held);
     assert_eq!(admit(&mut two, 6, now), held);
     // Whoever is allowed more takes more, and counts for the other all the same.
@@ -74,7 +74,7 @@ fn the_pause_that_ends_last_holds_everybody() {
     pause(30);
     pause(5);
     let held = admit(&mut two, 6, START + 10 * SECOND).unwrap_err();
-    assert_eq!(held, Held::by_server(Duration::from_secs(20)));
+    assert_eq!(held, ThrottledRequest::by_server(Duration::from_secs(20)));
     assert_eq!(admit(&mut two, 6, START + 30 * SECOND), Ok(()));
     pause(u64::MAX);
     let wait = admit(&mut two, 6, START + 30 * SECOND).unwrap_err().wait;
@@ -88,7 +88,10 @@ fn a_pause_replaces_one_that_cannot_be() {
     let mut one = window(&path);
     let pause = Duration::from_secs(5);
     one.lock().unwrap().unwrap().pause(pause, START).unwrap();
-    assert_eq!(admit(&mut one, 6, START), Err(Held::by_server(pause)));
+    assert_eq!(
+        admit(&mut one, 6, START),
+        Err(ThrottledRequest::by_server(pause))
+    );
 }
 
 #[test]
@@ -209,25 +212,25 @@ fn a_long_file_of_requests_that_all_count_is_left_alone() {
 
 /// What happens to the file, or who asks and how much later.
 #[derive(Debug, Clone)]
-enum Step {
+enum QuotaFileStep {
     Ask { process: usize, later_ms: u64 },
     Truncate(u16),
     Scribble(u16, u64),
     Restart,
 }
 
-fn ask() -> impl Strategy<Value = Step> {
+fn ask() -> impl Strategy<Value = QuotaFileStep> {
     let later = prop_oneof![0u64..50, 0u64..5_000, 0u64..90_000];
-    (0usize..3, later).prop_map(|(process, later_ms)| Step::Ask { process, later_ms })
+    (0usize..3, later).prop_map(|(process, later_ms)| QuotaFileStep::Ask { process, later_ms })
 }
 
-fn anything() -> impl Strategy<Value = Step> {
+fn anything() -> impl Strategy<Value = QuotaFileStep> {
     prop_oneof![
         8 => ask(),
-        1 => any::<u16>().prop_map(Step::Truncate),
+        1 => any::<u16>().prop_map(QuotaFileStep::Truncate),
         1 => (any::<u16>(), prop_oneof![any::<u64>(), START - 90 * SECOND..START + 9_000 * SECOND])
-            .prop_map(|(at, time)| Step::Scribble(at, time)),
-        1 => Just(Step::Restart),
+            .prop_map(|(at, time)| QuotaFileStep::Scribble(at, time)),
+        1 => Just(QuotaFileStep::Restart),
     ]
 }
 
@@ -243,7 +246,7 @@ proptest! {
         let mut processes = [window(&path), window(&path), window(&path)];
         let (mut now, mut sent) = (START, Vec::<u64>::new());
         for step in steps {
-            let Step::Ask { process, later_ms } = step else { continue };
+            let QuotaFileStep::Ask { process, later_ms } = step else { continue };
             now += later_ms * 1_000_000;
             let (one, quota) = (&mut processes[process], quotas[process]);
             if let Err(held) = admit(one, quota, now) {
@@ -272,12 +275,12 @@ proptest! {
             let length = fs::metadata(&path).unwrap().len();
             let file = OpenOptions::new().write(true).open(&path).unwrap();
             match step {
-                Step::Truncate(to) => file.set_len(u64::from(to) % (length + 1)).unwrap(),
-                Step::Scribble(at, time) => {
+                QuotaFileStep::Truncate(to) => file.set_len(u64::from(to) % (length + 1)).unwrap(),
+                QuotaFileStep::Scribble(at, time) => {
                     file.write_all_at(&time.to_le_bytes(), u64::from(at) % (length + 1)).unwrap();
                 }
-                Step::Restart => now = SECOND,
-                Step::Ask { process, later_ms } => {
+                QuotaFileStep::Restart => now = SECOND,
+                QuotaFileStep::Ask { process, later_ms } => {
                     now += later_ms * 1_000_000;
                     if let Err(held) = admit(&mut processes[process], quota, now) {
                         let most = match held.reason {

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::shared::Shared;
+use super::shared::SharedLimiter;
 use crate::model::record::Fingerprint;
 
 /// Part of every file's name, so that a program that writes them otherwise uses other files.
@@ -13,14 +13,14 @@ const LAYOUT: &str = "1";
 
 /// Where limits are shared, if they are.
 #[derive(Debug, Default)]
-pub struct Sharing {
+pub struct QuotaDir {
     folder: Option<PathBuf>,
 }
 
-impl Sharing {
+impl QuotaDir {
     /// Limits of this process alone.
     pub fn off() -> Self {
-        Sharing::default()
+        QuotaDir::default()
     }
 
     /// Shares in the first of `folders` that is safe for `user` to use. Where none is, it warns:
@@ -31,29 +31,29 @@ impl Sharing {
             match prepare(folder, user) {
                 Ok(()) => {
                     let folder = Some(folder.clone());
-                    return Sharing { folder };
+                    return QuotaDir { folder };
                 }
                 Err(why) => refused.push(format!("{}: {why}", folder.display())),
             }
         }
         warn(&refused.join("; "));
-        Sharing::off()
+        QuotaDir::off()
     }
 
     /// What the processes share that ask `endpoint` (a name that tells it from every other) with a
     /// credential of `account`.
-    pub fn open(&self, endpoint: &str, account: Option<&str>) -> Shared {
+    pub fn open(&self, endpoint: &str, account: Option<&str>) -> SharedLimiter {
         let Some(folder) = &self.folder else {
-            return Shared::nothing();
+            return SharedLimiter::nothing();
         };
         let path = |kind: &str, name: &str| {
             let name = Fingerprint::of(format!("{LAYOUT} {kind} {name}").as_bytes());
             folder.join(format!("{kind}-{name}"))
         };
         let account = account.map(|account| path("account", account));
-        Shared::open(path("endpoint", endpoint), account).unwrap_or_else(|error| {
+        SharedLimiter::open(path("endpoint", endpoint), account).unwrap_or_else(|error| {
             warn(&format!("{}: {error}", folder.display()));
-            Shared::nothing()
+            SharedLimiter::nothing()
         })
     }
 }
@@ -100,7 +100,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let (missing, own) = (base.path().join("no/where"), base.path().join("own"));
         for _ in 0..2 {
-            let sharing = Sharing::in_first_of(&[missing.clone(), own.clone()], me());
+            let sharing = QuotaDir::in_first_of(&[missing.clone(), own.clone()], me());
             assert_eq!(sharing.folder.as_deref(), Some(own.as_path()));
         }
         let mode = fs::metadata(&own).unwrap().permissions().mode();
@@ -138,7 +138,7 @@ mod tests {
     fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
         let base = tempfile::tempdir().unwrap();
         let folder = base.path().join("own");
-        let sharing = Sharing::in_first_of(std::slice::from_ref(&folder), me());
+        let sharing = QuotaDir::in_first_of(std::slice::from_ref(&folder), me());
         for (endpoint, account) in [
             ("acme", Some("ada@acme.example")),
             ("acme", None),

@@ -14,14 +14,14 @@ use crate::model::time::Timestamp;
 
 /// Sends through another transport, and remembers.
 #[derive(Debug, Clone)]
-pub struct Watched<T> {
+pub struct RecordingTransport<T> {
     inner: T,
-    last: Arc<Mutex<Option<Seen>>>,
+    last: Arc<Mutex<Option<AttemptStats>>>,
 }
 
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct AttemptStats {
     /// From the first byte sent, connecting included, to the last one read.
     pub took: Duration,
     /// When it began, by our clock.
@@ -29,12 +29,12 @@ pub struct Seen {
     /// When it ended, by our clock.
     pub received: Timestamp,
     /// The answer's head, or where it failed.
-    pub outcome: Result<Head, TransportErrorKind>,
+    pub outcome: Result<ResponseHead, TransportErrorKind>,
 }
 
 /// The head of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
+pub struct ResponseHead {
     /// Its status.
     pub status: u16,
     headers: Vec<(String, String)>,
@@ -42,7 +42,7 @@ pub struct Head {
 
 /// What a server says of its limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quota {
+pub struct ReportedQuota {
     /// Requests left.
     pub remaining: String,
     /// Of how many.
@@ -51,34 +51,34 @@ pub struct Quota {
     pub reset: Option<String>,
 }
 
-impl<T> Watched<T> {
+impl<T> RecordingTransport<T> {
     /// Watches `inner`.
-    pub fn new(inner: T) -> Watched<T> {
-        Watched {
+    pub fn new(inner: T) -> RecordingTransport<T> {
+        RecordingTransport {
             inner,
             last: Arc::default(),
         }
     }
 
     /// The last attempt, if there was one.
-    pub fn last(&self) -> Option<Seen> {
+    pub fn last(&self) -> Option<AttemptStats> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.clone()
     }
 }
 
-impl<T: Transport> Transport for Watched<T> {
+impl<T: Transport> Transport for RecordingTransport<T> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         let (sent, began) = (Utc::now(), Instant::now());
         let result = self.inner.send(request).await;
         let outcome = match &result {
-            Ok(response) => Ok(Head {
+            Ok(response) => Ok(ResponseHead {
                 status: response.status,
                 headers: response.headers.clone(),
             }),
             Err(error) => Err(error.kind()),
         };
-        let seen = Seen {
+        let seen = AttemptStats {
             took: began.elapsed(),
             sent,
             received: Utc::now(),
@@ -89,7 +89,7 @@ impl<T: Transport> Transport for Watched<T> {
     }
 }
 
-impl Seen {
+impl AttemptStats {
     /// By how much the server's clock is ahead of ours, as little as its words allow: it tells whole seconds, and
     /// wrote them at some time between the two ends of the attempt. `None` where it does not tell.
     pub fn server_ahead(&self) -> Option<TimeDelta> {
@@ -106,22 +106,22 @@ impl Seen {
     }
 
     /// What is left of the server's limit, where it tells.
-    pub fn quota(&self) -> Option<Quota> {
+    pub fn quota(&self) -> Option<ReportedQuota> {
         let head = self.head()?;
         let text = |name: &str| head.header(name).map(|text| text.trim().to_owned());
-        Some(Quota {
+        Some(ReportedQuota {
             remaining: text("x-ratelimit-remaining")?,
             limit: text("x-ratelimit-limit"),
             reset: text("x-ratelimit-reset"),
         })
     }
 
-    fn head(&self) -> Option<&Head> {
+    fn head(&self) -> Option<&ResponseHead> {
         self.outcome.as_ref().ok()
     }
 }
 
-impl Head {
+impl ResponseHead {
     fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
@@ -133,13 +133,13 @@ mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
 
-    fn seen(headers: &[(&str, &str)]) -> Seen {
+    fn seen(headers: &[(&str, &str)]) -> AttemptStats {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Seen {
+        AttemptStats {
             took: Duration::from_millis(400),
             sent: parse_api_time("2026-11-20T09:30:00.800Z").unwrap(),
             received: parse_api_time("2026-11-20T09:30:01.200Z").unwrap(),
-            outcome: Ok(Head {
+            outcome: Ok(ResponseHead {
                 status: 200,
                 headers: headers.iter().map(owned).collect(),
             }),

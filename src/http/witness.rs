@@ -12,7 +12,7 @@ use crate::model::time::Timestamp;
 
 /// One attempt, as it went. It has no credential: the client alone has one.
 #[derive(Debug)]
-pub struct Attempt<'a> {
+pub struct RequestAttempt<'a> {
     /// What was asked.
     pub request: &'a Request,
     /// Which attempt at it this is, from 1.
@@ -30,9 +30,9 @@ pub struct Attempt<'a> {
 }
 
 /// Sees every attempt, in the order in which they end.
-pub trait Witness<P>: Sync {
+pub trait AttemptObserver<P>: Sync {
     /// `made` is what was made of the answer, where it could be used.
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>);
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>);
 
     /// How many records `made` holds, where it is a page; for the log.
     fn records(&self, _made: &P) -> Option<usize> {
@@ -42,14 +42,14 @@ pub trait Witness<P>: Sync {
 
 /// Nobody looks.
 #[derive(Debug, Clone, Copy)]
-pub struct Nobody;
+pub struct NoObserver;
 
-impl<P> Witness<P> for Nobody {
-    fn saw(&self, _: &Attempt<'_>, _: Option<&P>) {}
+impl<P> AttemptObserver<P> for NoObserver {
+    fn saw(&self, _: &RequestAttempt<'_>, _: Option<&P>) {}
 }
 
-impl<P, W: Witness<P>> Witness<P> for Option<W> {
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>) {
+impl<P, W: AttemptObserver<P>> AttemptObserver<P> for Option<W> {
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>) {
         if let Some(witness) = self {
             witness.saw(attempt, made);
         }
@@ -60,8 +60,8 @@ impl<P, W: Witness<P>> Witness<P> for Option<W> {
     }
 }
 
-impl<P, W: Witness<P>> Witness<P> for &W {
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&P>) {
+impl<P, W: AttemptObserver<P>> AttemptObserver<P> for &W {
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>) {
         (*self).saw(attempt, made);
     }
 
@@ -72,7 +72,7 @@ impl<P, W: Witness<P>> Witness<P> for &W {
 
 /// An attempt that is under way. Dropped, it tells the witness that nobody waits for its answer any more: the server
 /// may have counted it.
-pub struct Pending<'a, P, W: Witness<P>> {
+pub struct InFlight<'a, P, W: AttemptObserver<P>> {
     witness: &'a W,
     request: &'a Request,
     number: u32,
@@ -81,10 +81,10 @@ pub struct Pending<'a, P, W: Witness<P>> {
     made: PhantomData<fn(&P)>,
 }
 
-impl<'a, P, W: Witness<P>> Pending<'a, P, W> {
+impl<'a, P, W: AttemptObserver<P>> InFlight<'a, P, W> {
     /// Attempt `number` at `request`, which begins now.
     pub fn begin(witness: &'a W, request: &'a Request, number: u32) -> Self {
-        Pending {
+        InFlight {
             witness,
             request,
             number,
@@ -100,12 +100,12 @@ impl<'a, P, W: Witness<P>> Pending<'a, P, W> {
     }
 }
 
-impl<P, W: Witness<P>> Drop for Pending<'_, P, W> {
+impl<P, W: AttemptObserver<P>> Drop for InFlight<'_, P, W> {
     fn drop(&mut self) {
         if self.is_over {
             return;
         }
-        let attempt = Attempt {
+        let attempt = RequestAttempt {
             request: self.request,
             number: self.number,
             ended: Utc::now(),

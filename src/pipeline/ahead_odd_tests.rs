@@ -7,14 +7,16 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::ahead_tests::{LATENCY, Log, Seen, base, bounded, is_whole, moment, read, read_log};
-use super::tests::{Query, jira_source, open, slow_fetcher, stream};
+use super::ahead_tests::{
+    LATENCY, ReadTrace, SimulatedLog, base, bounded, is_whole, moment, read, read_log,
+};
+use super::tests::{RequestQuery, jira_source, open, slow_fetcher, stream};
 use super::*;
 use crate::model::time::format_millis;
 
-fn read_from<F>(answer: F) -> Seen
+fn read_from<F>(answer: F) -> ReadTrace
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
     let mut fetcher = slow_fetcher(LATENCY, stream(), answer);
     fetcher.concurrency = 5;
@@ -30,7 +32,7 @@ fn once(ids: &[usize]) -> Vec<usize> {
 
 #[test]
 fn records_that_do_not_tell_the_clocks_apart_prove_nothing_of_the_others() {
-    let mut log = Log::regular(500, 300_000);
+    let mut log = SimulatedLog::regular(500, 300_000);
     for event in &mut log.events[..10] {
         event.0 = event.1;
     }
@@ -41,7 +43,7 @@ fn records_that_do_not_tell_the_clocks_apart_prove_nothing_of_the_others() {
 
 #[test]
 fn a_record_without_processing_at_the_end_of_a_page_hides_no_witness() {
-    let mut log = Log::regular(500, 300_000);
+    let mut log = SimulatedLog::regular(500, 300_000);
     log.events[400].0 -= 86_400_000;
     log.by_happening = true;
     let order: Vec<_> = (0..500).collect();
@@ -61,11 +63,11 @@ fn a_record_without_processing_at_the_end_of_a_page_hides_no_witness() {
 #[test]
 fn a_server_that_takes_from_for_something_coarser_is_no_circle() {
     for grain in [1_000, 60_000, 1_800_000, 86_400_000, i64::MAX / 4] {
-        let log = Log::regular(500, 300_000);
+        let log = SimulatedLog::regular(500, 300_000);
         let answer = log.clone();
         let seen = read_from(move |_, query| coarse(&answer, grain, query));
         assert!(
-            matches!(seen.result, Ok(Reached::End)),
+            matches!(seen.result, Ok(FetchOutcome::Complete)),
             "{grain}: {:?}",
             seen.result
         );
@@ -74,7 +76,7 @@ fn a_server_that_takes_from_for_something_coarser_is_no_circle() {
 }
 
 /// The log's page; the cursor is the number of the record behind it.
-fn coarse(log: &Log, grain: i64, query: &Query) -> (u16, String) {
+fn coarse(log: &SimulatedLog, grain: i64, query: &RequestQuery) -> (u16, String) {
     let first = match query.get("cursor") {
         Some(cursor) => cursor.parse().unwrap(),
         None => {
@@ -101,7 +103,7 @@ fn coarse(log: &Log, grain: i64, query: &Query) -> (u16, String) {
 #[test]
 fn nothing_is_asked_for_behind_the_end() {
     // All of it lies in the first of seven days.
-    let log = Log::regular(2_000, 43_000);
+    let log = SimulatedLog::regular(2_000, 43_000);
     let seen = read_log(&log, 5);
     is_whole(&seen, &log);
     assert!(seen.queries.len() < 230, "{}", seen.queries.len());
@@ -109,7 +111,7 @@ fn nothing_is_asked_for_behind_the_end() {
 
 #[test]
 fn nothing_is_asked_for_behind_a_failure() {
-    let log = Log::regular(5_000, 120_000);
+    let log = SimulatedLog::regular(5_000, 120_000);
     let late = base() + 20_000_000;
     let seen = read_from(move |_, query| match query.get("from") {
         Some(from) if from.parse::<i64>().unwrap() > late => (403, String::new()),
@@ -124,7 +126,7 @@ fn nothing_is_asked_for_behind_a_failure() {
     assert!(by_time.count() < 15, "{} requests", seen.queries.len());
 }
 
-fn jira_odd(times: &[i64], ignores_to: bool, query: &Query) -> (u16, String) {
+fn jira_odd(times: &[i64], ignores_to: bool, query: &RequestQuery) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
     let newest_first = times.iter().enumerate().rev();
@@ -138,9 +140,9 @@ fn jira_odd(times: &[i64], ignores_to: bool, query: &Query) -> (u16, String) {
     (200, json!({"records": records}).to_string())
 }
 
-fn read_jira<F>(answer: F) -> Seen
+fn read_jira<F>(answer: F) -> ReadTrace
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
     let mut fetcher = slow_fetcher(Duration::from_millis(300), jira_source(20), answer);
     (fetcher.concurrency, fetcher.slice_records) = (8, 60);
@@ -165,7 +167,7 @@ fn no_slice_is_asked_for_behind_a_failure() {
 
 #[test]
 fn no_more_is_asked_for_at_once_than_may_be() {
-    let log = Log::regular(1_000, 500_000);
+    let log = SimulatedLog::regular(1_000, 500_000);
     let padding: Vec<String> = (0..10)
         .map(|_| (0..60_000).map(|_| fastrand::alphanumeric()).collect())
         .collect();
@@ -196,18 +198,18 @@ fn no_more_is_asked_for_at_once_than_may_be() {
 
 /// How a server takes `from`.
 #[derive(Debug, Clone, Copy)]
-enum By {
+enum FromFilter {
     Order(i64),
     Happening(i64),
 }
 
 #[derive(Debug, Clone)]
-struct Odd {
+struct OddServer {
     /// Microseconds: order; whether it says when it happened, how much earlier that was, and whether it
     /// says when it was processed.
     events: Vec<(i64, Option<i64>, bool, i64)>,
     sizes: Vec<usize>,
-    by: By,
+    by: FromFilter,
     is_random: bool,
     empty_every: usize,
     keeps_cursor: bool,
@@ -218,8 +220,8 @@ fn micro(us: i64) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-impl Odd {
-    fn answer(&self, asked: usize, query: &Query) -> (u16, String) {
+impl OddServer {
+    fn answer(&self, asked: usize, query: &RequestQuery) -> (u16, String) {
         let (from, first, mut was_empty) = match query.get("cursor") {
             Some(cursor) => {
                 let mut of = cursor.split(':').map(|n| n.parse::<i64>().unwrap());
@@ -229,8 +231,10 @@ impl Odd {
             None => (query.number("from") as i64 - base(), 0, false),
         };
         let is_there = |event: &(i64, Option<i64>, bool, i64)| match self.by {
-            By::Order(grain) => event.0 >= (from / grain * grain) * 1000,
-            By::Happening(grain) => event.0 - event.1.unwrap_or(0) >= (from / grain * grain) * 1000,
+            FromFilter::Order(grain) => event.0 >= (from / grain * grain) * 1000,
+            FromFilter::Happening(grain) => {
+                event.0 - event.1.unwrap_or(0) >= (from / grain * grain) * 1000
+            }
         };
         let mut rest = self
             .events
@@ -239,7 +243,7 @@ impl Odd {
             .skip(first)
             .filter(|(_, event)| is_there(event))
             .peekable();
-        let from = if matches!(self.by, By::Order(_)) {
+        let from = if matches!(self.by, FromFilter::Order(_)) {
             -1_000_000_000
         } else {
             from
@@ -300,15 +304,15 @@ proptest! {
             prop_oneof![97 => Just(0_i64), 1 => Just(-500_000_000_000_000_i64), 1 => Just(2_000_000_000_000_000_i64), 1 => -5_000_000_i64..5_000_000]), 1..400),
         sizes in prop_oneof![(2_usize..20).prop_map(|n| vec![n]), prop::collection::vec(1_usize..20, 1..4)],
         by in prop_oneof![
-            prop_oneof![Just(1_i64), Just(1_000), Just(3_600_000), Just(1_i64 << 50)].prop_map(By::Order),
-            Just(By::Happening(1))],
+            prop_oneof![Just(1_i64), Just(1_000), Just(3_600_000), Just(1_i64 << 50)].prop_map(FromFilter::Order),
+            Just(FromFilter::Happening(1))],
         is_random in any::<bool>(),
         empty_every in prop_oneof![3 => Just(0_usize), 1 => 2_usize..60],
         keeps_cursor in any::<bool>(),
     ) {
         let mut order = 0;
         let events = gaps.into_iter().map(|(gap, late, says, odd)| { order += gap; (order, late, says, odd) }).collect();
-        let odd = Odd { events, sizes, by, is_random, empty_every, keeps_cursor };
+        let odd = OddServer { events, sizes, by, is_random, empty_every, keeps_cursor };
         let read_with = |concurrency| {
             let odd = odd.clone();
             let mut fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| odd.answer(asked, query));

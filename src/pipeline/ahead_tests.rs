@@ -8,13 +8,13 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::tests::{
-    CHECK, Query, Script, at, jira, jira_source, open, plan_of, slow_fetcher, stream,
+    CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, plan_of, slow_fetcher, stream,
 };
 use super::*;
-use crate::http::limit::Limits;
+use crate::http::limit::RequestLimiter;
 use crate::http::message::Endpoint;
 use crate::http::rate::CredentialLimit;
-use crate::http::shared::Shared;
+use crate::http::shared::SharedLimiter;
 use crate::model::time::format_millis;
 
 pub(super) const LATENCY: Duration = Duration::from_secs(3);
@@ -22,7 +22,7 @@ pub(super) const LATENCY: Duration = Duration::from_secs(3);
 /// A log of events, sorted by their processing: milliseconds after the window's start at which each
 /// happened and was processed.
 #[derive(Debug, Clone)]
-pub(super) struct Log {
+pub(super) struct SimulatedLog {
     pub(super) events: Vec<(i64, i64)>,
     pub(super) page: usize,
     /// `from` looks at the time of happening.
@@ -31,10 +31,10 @@ pub(super) struct Log {
     pub(super) keeps_cursor: bool,
 }
 
-impl Log {
+impl SimulatedLog {
     /// An event each `step` milliseconds, processed half a second after it happened.
-    pub(super) fn regular(events: i64, step: i64) -> Log {
-        Log {
+    pub(super) fn regular(events: i64, step: i64) -> SimulatedLog {
+        SimulatedLog {
             events: (0..events).map(|n| (n * step, n * step + 500)).collect(),
             page: 10,
             by_happening: false,
@@ -43,7 +43,7 @@ impl Log {
     }
 
     /// The page asked for. A cursor says what was asked for at first, and how many came since.
-    pub(super) fn answer(&self, query: &Query) -> (u16, String) {
+    pub(super) fn answer(&self, query: &RequestQuery) -> (u16, String) {
         let (from, skip) = match query.get("cursor") {
             Some(cursor) => {
                 let (from, skip) = cursor.split_once(':').unwrap();
@@ -88,16 +88,16 @@ pub(super) fn moment(ms: i64) -> String {
 
 /// What was read of a window: the ids in order, the requests, and how long it took.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct ReadTrace {
     pub(super) ids: Vec<usize>,
     pub(super) queries: Vec<String>,
     pub(super) took: Duration,
-    pub(super) result: Result<Reached, FetchError>,
+    pub(super) result: Result<FetchOutcome, FetchError>,
 }
 
-pub(super) fn read<F>(fetcher: Fetcher<Script<F>>, window: OpenWindow) -> Seen
+pub(super) fn read<F>(fetcher: Fetcher<ScriptedServer<F>>, window: OpenWindow) -> ReadTrace
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -112,7 +112,7 @@ where
         let collecting = async {
             let mut ids = Vec::new();
             while let Some(delivery) = receiver.recv().await {
-                if let Delivery::Records { records, .. } = delivery {
+                if let FetchMessage::Records { records, .. } = delivery {
                     ids.extend(
                         records
                             .iter()
@@ -123,7 +123,7 @@ where
             ids
         };
         let (result, ids) = tokio::join!(reading, collecting);
-        Seen {
+        ReadTrace {
             ids,
             queries: fetcher.reader.transport.asked.lock().unwrap().clone(),
             took: begun.elapsed(),
@@ -132,7 +132,7 @@ where
     })
 }
 
-pub(super) fn read_log(log: &Log, concurrency: usize) -> Seen {
+pub(super) fn read_log(log: &SimulatedLog, concurrency: usize) -> ReadTrace {
     let log = log.clone();
     let mut fetcher = slow_fetcher(LATENCY, stream(), move |_, query| log.answer(query));
     fetcher.concurrency = concurrency;
@@ -147,14 +147,18 @@ pub(super) fn bounded() -> OpenWindow {
 }
 
 /// All of them, once and in the order of the log.
-pub(super) fn is_whole(seen: &Seen, log: &Log) {
-    assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+pub(super) fn is_whole(seen: &ReadTrace, log: &SimulatedLog) {
+    assert!(
+        matches!(seen.result, Ok(FetchOutcome::Complete)),
+        "{:?}",
+        seen.result
+    );
     assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
 }
 
 #[test]
 fn several_parts_of_a_long_window_are_read_at_once() {
-    let log = Log::regular(2_000, 300_000);
+    let log = SimulatedLog::regular(2_000, 300_000);
     let (alone, ahead) = (read_log(&log, 1), read_log(&log, 5));
     is_whole(&alone, &log);
     is_whole(&ahead, &log);
@@ -166,7 +170,7 @@ fn several_parts_of_a_long_window_are_read_at_once() {
 
 #[test]
 fn a_server_that_filters_by_the_time_of_happening_is_read_page_by_page() {
-    let mut log = Log::regular(500, 300_000);
+    let mut log = SimulatedLog::regular(500, 300_000);
     // One that was processed a day late: a part that begins between would lack it.
     log.events[400].0 -= 86_400_000;
     log.by_happening = true;
@@ -179,16 +183,16 @@ fn a_server_that_filters_by_the_time_of_happening_is_read_page_by_page() {
 
 #[test]
 fn what_was_processed_late_is_read_in_its_place() {
-    let mut log = Log::regular(500, 300_000);
+    let mut log = SimulatedLog::regular(500, 300_000);
     log.events[400].0 -= 86_400_000;
     is_whole(&read_log(&log, 5), &log);
 }
 
 #[test]
 fn a_short_window_and_a_quick_server_are_read_page_by_page() {
-    let log = Log::regular(30, 20_000_000);
+    let log = SimulatedLog::regular(30, 20_000_000);
     assert_eq!(read_log(&log, 5).queries.len(), 3);
-    let log = Log::regular(2_000, 300_000);
+    let log = SimulatedLog::regular(2_000, 300_000);
     let answer = log.clone();
     let fetcher = slow_fetcher(Duration::from_millis(50), stream(), move |_, query| {
         answer.answer(query)
@@ -200,7 +204,7 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
 
 #[test]
 fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
-    let log = Log::regular(500, 300_000);
+    let log = SimulatedLog::regular(500, 300_000);
     let answer = log.clone();
     let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| {
         match query.get("cursor") {
@@ -209,13 +213,13 @@ fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
         }
     });
     let seen = read(fetcher, bounded());
-    assert!(matches!(seen.result, Ok(Reached::End)));
+    assert!(matches!(seen.result, Ok(FetchOutcome::Complete)));
     assert_eq!(seen.ids.iter().collect::<HashSet<_>>().len(), 500);
 }
 
 #[test]
 fn a_failure_ends_it_behind_what_is_sound() {
-    let log = Log::regular(500, 300_000);
+    let log = SimulatedLog::regular(500, 300_000);
     let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| match asked {
         12.. => (403, String::new()),
         _ => log.answer(query),
@@ -241,7 +245,7 @@ fn slices_of_a_slow_site_are_read_at_once() {
     };
     let (alone, ahead) = (read_with(1), read_with(8));
     for seen in [&alone, &ahead] {
-        assert!(matches!(seen.result, Ok(Reached::End)));
+        assert!(matches!(seen.result, Ok(FetchOutcome::Complete)));
         let expected: Vec<_> = (0..10_000).map(|n| 100_000 - n).collect();
         assert_eq!(seen.ids, expected);
         assert!(seen.queries.len() < 240, "{}", seen.queries.len());
@@ -273,9 +277,9 @@ proptest! {
             processed += gap;
             ((processed - late).max(0), processed)
         });
-        let log = Log { events: events.collect(), page, by_happening, keeps_cursor };
+        let log = SimulatedLog { events: events.collect(), page, by_happening, keeps_cursor };
         let seen = read_log(&log, concurrency);
-        prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+        prop_assert!(matches!(seen.result, Ok(FetchOutcome::Complete)), "{:?}", seen.result);
         prop_assert_eq!(seen.ids, (0..log.events.len()).collect::<Vec<_>>());
     }
 }
@@ -303,8 +307,8 @@ fn workdays(events: i64, days: i64, seed: u64) -> Vec<(i64, i64)> {
 }
 
 /// A log like people's in pages of twenty, read behind a quota: the requests, and how long it took.
-fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> Seen {
-    let log = Log {
+fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> ReadTrace {
+    let log = SimulatedLog {
         events: workdays(i64::from(pages) * 20, days, u64::from(pages)),
         page: 20,
         by_happening: false,
@@ -314,11 +318,11 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> S
     let mut fetcher = slow_fetcher(latency, stream(), move |_, query| answer.answer(query));
     fetcher.concurrency = 5;
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
-    let limits = Limits::new(
+    let limits = RequestLimiter::new(
         Endpoint::EventsStream,
         Some(per_minute),
         credential,
-        Shared::nothing(),
+        SharedLimiter::nothing(),
     );
     Arc::get_mut(&mut fetcher.reader).unwrap().limits = Arc::new(limits);
     let window = OpenWindow {
@@ -352,7 +356,7 @@ fn five_tasks_keep_a_server_busy_that_takes_seconds() {
 }
 
 /// A page of twenty of a site's log with records at `times`, newest first.
-fn jira_page(times: &[i64], query: &Query) -> (u16, String) {
+fn jira_page(times: &[i64], query: &RequestQuery) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
     let newest_first = times.iter().enumerate().rev();
@@ -407,7 +411,7 @@ proptest! {
         (fetcher.concurrency, fetcher.slice_records) = (concurrency, most);
         let window = OpenWindow { to: Some(open(None).from + TimeDelta::days(60)), ..open(None) };
         let seen = read(fetcher, window);
-        prop_assert!(matches!(seen.result, Ok(Reached::End)), "{:?}", seen.result);
+        prop_assert!(matches!(seen.result, Ok(FetchOutcome::Complete)), "{:?}", seen.result);
         prop_assert_eq!(first_of_each(seen.ids), (0..count).collect::<Vec<_>>());
     }
 }

@@ -11,13 +11,13 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
-use crate::pipeline::ahead::Ahead;
-use crate::pipeline::ahead::seam::{Key, LastPage, key};
-use crate::pipeline::fetch::{Delivery, FetchError, Reached};
+use crate::pipeline::ahead::PrefetchState;
+use crate::pipeline::ahead::seam::{LastPage, RecordKey, record_key};
+use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
 use crate::pipeline::plan::{CURSOR_FALLBACK, CursorCheck};
-use crate::pipeline::reader::{Reader, places};
-use crate::pipeline::walk::{Advance, Walk};
-use crate::source::{Page, Place};
+use crate::pipeline::reader::{PageReader, places};
+use crate::pipeline::walk::{PageAdvance, Pagination};
+use crate::source::{Page, PageLocator};
 use crate::state::checkpoint::OpenWindow;
 
 /// Empty pages with a new cursor that a pull follows in a row: a stream that keeps its cursor at the
@@ -36,7 +36,7 @@ const RESTART_RECORDS: usize = 10;
 
 /// What the present walk was begun from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum WalkOrigin {
+enum PaginationOrigin {
     /// A cursor that an earlier run kept. It may hide what came later, so its end may need a check.
     KeptCursor,
     /// A time, so that the server was asked for everything since then.
@@ -57,7 +57,7 @@ enum CheckOutcome {
 
 /// What all windows of a run have in common.
 #[derive(Debug, Clone, Copy)]
-pub struct StreamTerms {
+pub struct CursorReaderOptions {
     /// The watermark at the start of the run.
     pub watermark: Option<Timestamp>,
     /// Where the history begins.
@@ -69,13 +69,13 @@ pub struct StreamTerms {
 }
 
 /// The reading of one window.
-pub struct Stream<T> {
-    pub(super) reader: Arc<Reader<T>>,
+pub struct CursorReader<T> {
+    pub(super) reader: Arc<PageReader<T>>,
     index: usize,
     pub(super) open: OpenWindow,
-    pub(super) walk: Walk,
-    origin: WalkOrigin,
-    fall_backs: FallBacks,
+    pub(super) walk: Pagination,
+    origin: PaginationOrigin,
+    fall_backs: CursorFallbacks,
     since: Timestamp,
     check: CursorCheck,
     /// Whether a kept cursor brought any record.
@@ -90,41 +90,41 @@ pub struct Stream<T> {
     watermark: Option<Timestamp>,
     /// Parts of the window that may be read at once.
     pub(super) concurrency: usize,
-    pub(super) ahead: Ahead,
+    pub(super) ahead: PrefetchState,
     /// The page taken last, where reading ahead of it may pay.
     pub(super) last: Option<LastPage>,
-    out: mpsc::Sender<Delivery>,
+    out: mpsc::Sender<FetchMessage>,
 }
 
 /// A page as it was received.
 #[derive(Debug)]
-pub(super) struct Received {
-    pub(super) place: Place,
+pub(super) struct ReceivedPage {
+    pub(super) place: PageLocator,
     pub(super) page: Page,
     pub(super) at: Timestamp,
     /// Records on it that were taken with the page before.
-    known: HashSet<Key>,
+    known: HashSet<RecordKey>,
 }
 
-impl<T: Transport + 'static> Stream<T> {
+impl<T: Transport + 'static> CursorReader<T> {
     /// The reading of window `index`, which stands as `open` says.
     pub fn new(
-        reader: Arc<Reader<T>>,
+        reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),
-        terms: StreamTerms,
-        out: mpsc::Sender<Delivery>,
-    ) -> Stream<T> {
-        Stream {
-            walk: Walk::new(open.cursor.as_deref(), empty_pages(&open)),
+        terms: CursorReaderOptions,
+        out: mpsc::Sender<FetchMessage>,
+    ) -> CursorReader<T> {
+        CursorReader {
+            walk: Pagination::new(open.cursor.as_deref(), empty_pages(&open)),
             // A cursor met while reading again belongs to a read by time that was interrupted.
             origin: match open.cursor.is_some() && !open.rereads {
-                true => WalkOrigin::KeptCursor,
-                false => WalkOrigin::Time,
+                true => PaginationOrigin::KeptCursor,
+                false => PaginationOrigin::Time,
             },
             reader,
             index,
             open,
-            fall_backs: FallBacks::default(),
+            fall_backs: CursorFallbacks::default(),
             since: terms.since,
             check: terms.check,
             cursor_brought: false,
@@ -133,7 +133,7 @@ impl<T: Transport + 'static> Stream<T> {
             watermark: terms.watermark,
             concurrency: terms.concurrency,
             is_shortened: false,
-            ahead: Ahead::default(),
+            ahead: PrefetchState::default(),
             last: None,
             out,
         }
@@ -143,15 +143,15 @@ impl<T: Transport + 'static> Stream<T> {
     ///
     /// # Errors
     /// What was read before is handed on all the same.
-    pub async fn read(mut self) -> Result<Reached, FetchError> {
+    pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
         loop {
             let reached = match self.next_page().await? {
-                None => self.read_ahead().await?,
+                None => self.prefetch().await?,
                 end => end,
             };
             match reached {
                 None => {}
-                Some(Reached::Unheard) => return Ok(Reached::Unheard),
+                Some(FetchOutcome::ReceiverClosed) => return Ok(FetchOutcome::ReceiverClosed),
                 Some(reached) if self.check_is_due() => self.begin_check(reached).await,
                 Some(reached) => return Ok(reached),
             }
@@ -159,15 +159,15 @@ impl<T: Transport + 'static> Stream<T> {
     }
 
     /// Requests the next page and hands it on, or goes on by time where the cursor is of no use.
-    async fn next_page(&mut self) -> Result<Option<Reached>, FetchError> {
-        let (window, place) = (self.open.window(), self.walk.place().clone());
+    async fn next_page(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
+        let (window, place) = (self.open.window(), self.walk.next_page().clone());
         if !self.reader.can_request(&window, &place) {
             self.fall_back("it is too long to be sent").await;
             return Ok(None);
         }
         match self.reader.page(&window, &place).await {
-            Ok(page) => match self.take(Received::now(place, page)).await {
-                Err(FetchError::Circle(circle)) if self.may_doubt_cursor() => {
+            Ok(page) => match self.take(ReceivedPage::now(place, page)).await {
+                Err(FetchError::PagingLoop(circle)) if self.may_doubt_cursor() => {
                     self.fall_back(&circle.to_string()).await;
                     Ok(None)
                 }
@@ -185,22 +185,22 @@ impl<T: Transport + 'static> Stream<T> {
     /// Whether the kept cursor, which led to an end, must not be the last word.
     fn check_is_due(&self) -> bool {
         let (last, now) = (self.open.read_by_time, chrono::Utc::now());
-        self.origin == WalkOrigin::KeptCursor
+        self.origin == PaginationOrigin::KeptCursor
             && self.open.to.is_none()
             && (self.open.cursor.is_none() || self.check.is_due(last, self.cursor_brought, now))
     }
 
     /// Reads by time what may have become visible since the last check.
-    async fn begin_check(&mut self, reached: Reached) {
+    async fn begin_check(&mut self, reached: FetchOutcome) {
         let from = self.overlap_start();
         tracing::debug!(from = %format_millis(from), "checking the cursor by time");
         // More may come after the empty pages: unless the check shows more, the next run goes on there.
         self.unfinished_cursor = match reached {
-            Reached::EmptyPages => self.open.cursor.clone(),
-            Reached::End | Reached::Unheard => None,
+            FetchOutcome::EmptyPages => self.open.cursor.clone(),
+            FetchOutcome::Complete | FetchOutcome::ReceiverClosed => None,
         };
         self.read_from(from).await;
-        self.origin = WalkOrigin::CheckTo(self.position);
+        self.origin = PaginationOrigin::CheckTo(self.position);
     }
 
     /// Where a read by time begins that follows a complete one: what had become visible until then
@@ -219,60 +219,68 @@ impl<T: Transport + 'static> Stream<T> {
     }
 
     /// Hands a page on, and says how far that is where it is the end.
-    pub(super) async fn take(&mut self, received: Received) -> Result<Option<Reached>, FetchError> {
-        let Received {
+    pub(super) async fn take(
+        &mut self,
+        received: ReceivedPage,
+    ) -> Result<Option<FetchOutcome>, FetchError> {
+        let ReceivedPage {
             place,
             mut page,
             at,
             known,
         } = received;
-        self.walk.go_to(place);
+        self.walk.seek(place);
         if self.is_restart(&page.records) && self.note_restart().await.is_err() {
-            return Ok(Some(Reached::Unheard));
+            return Ok(Some(FetchOutcome::ReceiverClosed));
         }
         self.note_records(&page.records);
         if let Some(next) = page.next.take_if(|_| is_known(&page.records, &known)) {
             // Read twice by our own doing: no sign of a circle.
-            self.walk.go_to(next);
+            self.walk.seek(next);
             return Ok(None);
         }
-        let stood = self.walk.place().clone();
+        let stood = self.walk.next_page().clone();
         let has_next = page.next.is_some();
         let mut advance = self.walk.advance(&page.records, page.next);
         match self.check_outcome(&page.records) {
-            Some(CheckOutcome::NothingNew) if advance == Ok(Advance::GoOn) => {
-                advance = Ok(Advance::CaughtUp);
+            Some(CheckOutcome::NothingNew) if advance == Ok(PageAdvance::HasNext) => {
+                advance = Ok(PageAdvance::Complete);
             }
             Some(CheckOutcome::More) => {
-                self.origin = WalkOrigin::Time;
+                self.origin = PaginationOrigin::Time;
                 self.unfinished_cursor = None;
             }
             _ => {}
         }
-        if advance.is_err() && self.out.send(Delivery::Rereading).await.is_err() {
-            return Ok(Some(Reached::Unheard));
+        if advance.is_err() && self.out.send(FetchMessage::RereadStarted).await.is_err() {
+            return Ok(Some(FetchOutcome::ReceiverClosed));
         }
-        self.note_place(advance == Ok(Advance::CaughtUp), has_next);
+        self.note_place(advance == Ok(PageAdvance::Complete), has_next);
         if !known.is_empty() {
-            page.records.retain(|record| !known.contains(&key(record)));
+            page.records
+                .retain(|record| !known.contains(&record_key(record)));
         }
-        let delivery = Delivery::Records {
+        let delivery = FetchMessage::Records {
             records: page.records,
             received: at,
-            people: People::default(),
+            users: People::default(),
             window: self.index,
-            then: Some(self.open.clone()),
-            passed: *self.walk.place() != stood,
+            window_after: Some(self.open.clone()),
+            advances: *self.walk.next_page() != stood,
         };
         if self.out.send(delivery).await.is_err() {
-            return Ok(Some(Reached::Unheard));
+            return Ok(Some(FetchOutcome::ReceiverClosed));
         }
         match advance? {
-            Advance::GoOn => Ok(None),
-            Advance::CaughtUp if self.unfinished_cursor.is_some() => Ok(Some(Reached::EmptyPages)),
-            Advance::CaughtUp => Ok(Some(Reached::End)),
-            Advance::GaveUp if self.open.to.is_some() => Err(FetchError::NoEnd),
-            Advance::GaveUp => Ok(Some(Reached::EmptyPages)),
+            PageAdvance::HasNext => Ok(None),
+            PageAdvance::Complete if self.unfinished_cursor.is_some() => {
+                Ok(Some(FetchOutcome::EmptyPages))
+            }
+            PageAdvance::Complete => Ok(Some(FetchOutcome::Complete)),
+            PageAdvance::TooManyEmptyPages if self.open.to.is_some() => {
+                Err(FetchError::EndlessEmptyPages)
+            }
+            PageAdvance::TooManyEmptyPages => Ok(Some(FetchOutcome::EmptyPages)),
         }
     }
 
@@ -283,7 +291,7 @@ impl<T: Transport + 'static> Stream<T> {
             return false;
         };
         let remembered = before(position, self.check.overlap);
-        self.origin == WalkOrigin::KeptCursor
+        self.origin == PaginationOrigin::KeptCursor
             && !self.cursor_brought
             && records.len() >= RESTART_RECORDS
             && places(records).all(|place| place < remembered)
@@ -294,21 +302,21 @@ impl<T: Transport + 'static> Stream<T> {
         // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
         self.watermark = places(records).min().or(self.watermark);
         self.position = places(records).last().or(self.position);
-        self.cursor_brought |= self.origin == WalkOrigin::KeptCursor && !records.is_empty();
+        self.cursor_brought |= self.origin == PaginationOrigin::KeptCursor && !records.is_empty();
         self.fall_backs.saw(records);
-        self.last = match self.may_pay() {
-            true => LastPage::of(records),
+        self.last = match self.may_prefetch() {
+            true => LastPage::from_records(records),
             false => None,
         };
     }
 
     /// From now on records come that may have been written before.
-    async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<Delivery>> {
+    async fn note_restart(&mut self) -> Result<(), mpsc::error::SendError<FetchMessage>> {
         tracing::warn!(
             "the server does not know the saved cursor and begins again; events that were written before are dropped"
         );
-        self.origin = WalkOrigin::Time;
-        self.out.send(Delivery::Rereading).await
+        self.origin = PaginationOrigin::Time;
+        self.out.send(FetchMessage::RereadStarted).await
     }
 
     /// Updates where the window stands after a page.
@@ -323,7 +331,7 @@ impl<T: Transport + 'static> Stream<T> {
         }
         let now = chrono::Utc::now();
         if has_next {
-            if self.origin != WalkOrigin::KeptCursor {
+            if self.origin != PaginationOrigin::KeptCursor {
                 self.open.read_by_time = Some(now);
             }
         } else {
@@ -345,7 +353,7 @@ impl<T: Transport + 'static> Stream<T> {
     /// The cursor said what comes after that position, and the next run follows the check's own
     /// cursor: so one request is enough for a source that is idle.
     fn check_outcome(&self, records: &[Record]) -> Option<CheckOutcome> {
-        let WalkOrigin::CheckTo(known) = self.origin else {
+        let PaginationOrigin::CheckTo(known) = self.origin else {
             return None;
         };
         match places(records).last() {
@@ -357,14 +365,14 @@ impl<T: Transport + 'static> Stream<T> {
 
     /// Whether `failure` is of the cursor, and reading by time may help.
     fn may_fall_back(&self, failure: &Failure) -> bool {
-        let place = self.walk.place();
+        let place = self.walk.next_page();
         (is_refused_cursor(failure, place) && self.fall_backs.may_help())
             || (is_broken_cursor(failure, place) && self.may_doubt_cursor())
     }
 
     /// Whether a cursor that an earlier run kept is in the way, and reading by time was not tried.
     fn may_doubt_cursor(&self) -> bool {
-        self.origin == WalkOrigin::KeptCursor && self.open.to.is_none()
+        self.origin == PaginationOrigin::KeptCursor && self.open.to.is_none()
     }
 
     /// Goes on by time where the cursor is of no use, which `reason` explains.
@@ -390,22 +398,22 @@ impl<T: Transport + 'static> Stream<T> {
             rereads: true,
             ..self.open.clone()
         };
-        self.walk = Walk::new(None, empty_pages(&self.open));
-        self.origin = WalkOrigin::Time;
+        self.walk = Pagination::new(None, empty_pages(&self.open));
+        self.origin = PaginationOrigin::Time;
         self.last = None;
-        let _ = self.out.send(Delivery::Rereading).await;
+        let _ = self.out.send(FetchMessage::RereadStarted).await;
     }
 
     /// Whether `failure` may mean that the window begins before the earliest event that is kept.
     fn refuses_start(&self, failure: &Failure) -> bool {
         failure.kind == FailureKind::BadRequest
-            && *self.walk.place() == Place::Start
+            && *self.walk.next_page() == PageLocator::Start
             && !self.is_shortened
     }
 
     /// Reads on from the earliest time that the server keeps, because it refused the window's own
     /// start. Servers that show less than was asked for, without an error, need none of this.
-    async fn shorten(&mut self, failure: Failure) -> Result<Option<Reached>, FetchError> {
+    async fn shorten(&mut self, failure: Failure) -> Result<Option<FetchOutcome>, FetchError> {
         let now = chrono::Utc::now();
         let retention = self.reader.source.retention();
         let start = retention.map(|kept| kept.earliest_accepted(now));
@@ -422,18 +430,21 @@ impl<T: Transport + 'static> Stream<T> {
         );
         self.open.from = start;
         self.is_shortened = true;
-        let sent = self.out.send(Delivery::Shortened { from: start }).await;
-        Ok(sent.is_err().then_some(Reached::Unheard))
+        let sent = self
+            .out
+            .send(FetchMessage::WindowShortened { from: start })
+            .await;
+        Ok(sent.is_err().then_some(FetchOutcome::ReceiverClosed))
     }
 }
 
-impl Received {
-    pub(super) fn now(place: Place, page: Page) -> Received {
-        Received::at(place, page, chrono::Utc::now())
+impl ReceivedPage {
+    pub(super) fn now(place: PageLocator, page: Page) -> ReceivedPage {
+        ReceivedPage::at(place, page, chrono::Utc::now())
     }
 
-    pub(super) fn at(place: Place, page: Page, at: Timestamp) -> Received {
-        Received {
+    pub(super) fn at(place: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
+        ReceivedPage {
             place,
             page,
             at,
@@ -442,14 +453,18 @@ impl Received {
     }
 
     /// The same, of which `known` was taken before.
-    pub(super) fn without(self, known: HashSet<Key>) -> Received {
-        Received { known, ..self }
+    pub(super) fn without(self, known: HashSet<RecordKey>) -> ReceivedPage {
+        ReceivedPage { known, ..self }
     }
 }
 
 /// Whether all of `records`, and there are some, were taken before.
-fn is_known(records: &[Record], known: &HashSet<Key>) -> bool {
-    let has_all = || records.iter().all(|record| known.contains(&key(record)));
+fn is_known(records: &[Record], known: &HashSet<RecordKey>) -> bool {
+    let has_all = || {
+        records
+            .iter()
+            .all(|record| known.contains(&record_key(record)))
+    };
     !known.is_empty() && !records.is_empty() && has_all()
 }
 
@@ -463,14 +478,14 @@ fn empty_pages(open: &OpenWindow) -> u32 {
 /// The fall-backs of one walk: a server that refuses its cursors again and again, with nothing newer
 /// in between, leads to the same place for ever.
 #[derive(Debug, Default)]
-struct FallBacks {
+struct CursorFallbacks {
     /// The newest place seen, as the records say: ours, held to the present, moves with the clock.
     furthest: Option<Timestamp>,
     at_last: Option<Timestamp>,
     in_vain: u32,
 }
 
-impl FallBacks {
+impl CursorFallbacks {
     fn saw(&mut self, records: &[Record]) {
         let positions = records.iter().filter_map(|record| record.position);
         self.furthest = self.furthest.max(positions.max());
@@ -490,8 +505,8 @@ impl FallBacks {
 }
 
 /// Whether the server failed at this cursor again and again. It may be this cursor alone.
-fn is_broken_cursor(failure: &Failure, place: &Place) -> bool {
-    matches!(place, Place::Cursor(_))
+fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
+    matches!(place, PageLocator::Cursor(_))
         && matches!(
             failure.kind,
             FailureKind::Unavailable | FailureKind::Unreadable | FailureKind::ErrorInPage
@@ -499,8 +514,8 @@ fn is_broken_cursor(failure: &Failure, place: &Place) -> bool {
 }
 
 /// Whether the server refused the cursor that it was asked with.
-pub(super) fn is_refused_cursor(failure: &Failure, place: &Place) -> bool {
-    matches!(place, Place::Cursor(_))
+pub(super) fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
+    matches!(place, PageLocator::Cursor(_))
         && matches!(
             failure.kind,
             FailureKind::BadRequest | FailureKind::NotFound

@@ -2,18 +2,18 @@
 //! request. Its window has an end, and an interrupted run leaves it as it stands, whatever the clock says.
 
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::plan::{self, Plan, Reach};
-use crate::source::Order;
+use crate::pipeline::plan::{self, LookbackSettings, ReadPlan};
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 
 /// The plan of an export of `window` that goes on from `checkpoint`, where an earlier run left one.
 pub fn plan(
-    order: Order,
-    reach: &Reach,
+    order: DeliveryOrder,
+    reach: &LookbackSettings,
     window: Window,
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
-) -> Plan {
+) -> ReadPlan {
     let first = plan::one_off(order, reach, window, now);
     let Some(checkpoint) = checkpoint else {
         return first;
@@ -21,7 +21,7 @@ pub fn plan(
     let is_read = checkpoint.complete_until.is_some();
     let open = checkpoint.windows.iter().filter(|_| !is_read);
     let windows: Vec<_> = open.map(|open| goes_on(order, open)).collect();
-    Plan {
+    ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
         keep: first.keep,
@@ -32,8 +32,8 @@ pub fn plan(
 
 /// Behind its cursor a stream has only news. Anything else is read by time, and what it begins with may have been
 /// written.
-fn goes_on(order: Order, open: &OpenWindow) -> OpenWindow {
-    let is_behind_cursor = order == Order::Ascending && open.cursor.is_some();
+fn goes_on(order: DeliveryOrder, open: &OpenWindow) -> OpenWindow {
+    let is_behind_cursor = order == DeliveryOrder::Ascending && open.cursor.is_some();
     OpenWindow {
         rereads: open.rereads || !is_behind_cursor,
         ..open.clone()
@@ -42,7 +42,7 @@ fn goes_on(order: Order, open: &OpenWindow) -> OpenWindow {
 
 /// How far the runs of an export have come with a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reached {
+pub struct ExportCoverage {
     /// Where the window begins.
     pub from: Timestamp,
     /// Up to where it was read.
@@ -54,10 +54,14 @@ pub struct Reached {
 }
 
 /// How far the runs of an export of `window` have come, as `checkpoint` says, if there is one.
-pub fn reached(order: Order, window: Window, checkpoint: Option<&Checkpoint>) -> Reached {
+pub fn reached(
+    order: DeliveryOrder,
+    window: Window,
+    checkpoint: Option<&Checkpoint>,
+) -> ExportCoverage {
     let (from, end) = (window.from, window.to.unwrap_or(window.from));
     let Some(checkpoint) = checkpoint else {
-        return Reached {
+        return ExportCoverage {
             from,
             until: from,
             to: end,
@@ -73,11 +77,11 @@ pub fn reached(order: Order, window: Window, checkpoint: Option<&Checkpoint>) ->
         None => to,
         Some(open) => match order {
             // It is in the order of processing: what comes later may have happened at any time of the window.
-            Order::Ascending => from,
-            Order::NewestFirst => open.from,
+            DeliveryOrder::Ascending => from,
+            DeliveryOrder::NewestFirst => open.from,
         },
     };
-    Reached {
+    ExportCoverage {
         from,
         until: until.clamp(from, to.max(from)),
         to,
@@ -91,11 +95,11 @@ mod tests {
 
     use super::*;
     use crate::model::time::parse_api_time;
-    use crate::state::checkpoint::Kept;
-    use crate::state::rhythm::Rhythm;
-    use crate::state::seen::Seen;
+    use crate::state::checkpoint::ExportProgress;
+    use crate::state::rhythm::EventGaps;
+    use crate::state::seen::DedupCache;
 
-    const REACH: Reach = Reach {
+    const REACH: LookbackSettings = LookbackSettings {
         initial_lookback: Duration::from_secs(7 * 86400),
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
@@ -129,11 +133,11 @@ mod tests {
             since: at("01"),
             windows,
             watermark: watermark.map(at),
-            seen: Seen::default(),
+            seen: DedupCache::default(),
             written_before: None,
-            rhythm: Rhythm::default(),
+            rhythm: EventGaps::default(),
             outputs: Vec::new(),
-            kept: Some(Kept {
+            kept: Some(ExportProgress {
                 pages: None,
                 lines: 0,
                 repeats: 0,
@@ -146,13 +150,13 @@ mod tests {
         }
     }
 
-    fn planned(order: Order, checkpoint: Option<&Checkpoint>, now: &str) -> Plan {
+    fn planned(order: DeliveryOrder, checkpoint: Option<&Checkpoint>, now: &str) -> ReadPlan {
         plan(order, &REACH, window(), checkpoint, at(now))
     }
 
     #[test]
     fn a_first_run_reads_what_a_one_off_pull_would() {
-        for order in [Order::Ascending, Order::NewestFirst] {
+        for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
             let first = planned(order, None, "20");
             assert_eq!(first, plan::one_off(order, &REACH, window(), at("20")));
             assert!(!first.rereads);
@@ -163,7 +167,7 @@ mod tests {
     fn a_later_run_goes_on_whatever_the_clock_says() {
         let stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         for now in ["04", "20"] {
-            let plan = planned(Order::Ascending, Some(&stream), now);
+            let plan = planned(DeliveryOrder::Ascending, Some(&stream), now);
             assert_eq!(plan.windows, [open("01", Some("c"))]);
             assert!(!plan.rereads);
             assert_eq!(plan.keep, Some(window()));
@@ -174,10 +178,10 @@ mod tests {
             ..open(from, None)
         };
         let stream = checkpoint(vec![open("01", None)], None);
-        let plan = planned(Order::Ascending, Some(&stream), "20");
+        let plan = planned(DeliveryOrder::Ascending, Some(&stream), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("01")], true));
         let slices = checkpoint(vec![open("04", None)], Some("03"));
-        let plan = planned(Order::NewestFirst, Some(&slices), "20");
+        let plan = planned(DeliveryOrder::NewestFirst, Some(&slices), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("04")], true));
     }
 
@@ -185,10 +189,10 @@ mod tests {
     fn what_was_read_to_its_end_is_read_no_more() {
         let mut done = checkpoint(vec![open("01", Some("c"))], Some("03"));
         done.complete_until = Some(at("20"));
-        let plan = planned(Order::Ascending, Some(&done), "21");
+        let plan = planned(DeliveryOrder::Ascending, Some(&done), "21");
         assert!(plan.windows.is_empty() && !plan.rereads);
         let slices = checkpoint(Vec::new(), Some("03"));
-        let plan = planned(Order::NewestFirst, Some(&slices), "21");
+        let plan = planned(DeliveryOrder::NewestFirst, Some(&slices), "21");
         assert!(plan.windows.is_empty());
     }
 
@@ -199,15 +203,18 @@ mod tests {
             assert_eq!(reached.from, at("01"));
             (reached.until, reached.to, reached.is_complete)
         };
-        assert_eq!(come(Order::Ascending, None), (at("01"), at("05"), false));
+        assert_eq!(
+            come(DeliveryOrder::Ascending, None),
+            (at("01"), at("05"), false)
+        );
         let mut stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         let amid = (at("01"), at("06"), false);
-        assert_eq!(come(Order::Ascending, Some(&stream)), amid);
+        assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), amid);
         stream.complete_until = Some(at("20"));
         let done = (at("06"), at("06"), true);
-        assert_eq!(come(Order::Ascending, Some(&stream)), done);
+        assert_eq!(come(DeliveryOrder::Ascending, Some(&stream)), done);
         let slices = checkpoint(vec![open("04", None)], Some("02"));
         let amid = (at("04"), at("06"), false);
-        assert_eq!(come(Order::NewestFirst, Some(&slices)), amid);
+        assert_eq!(come(DeliveryOrder::NewestFirst, Some(&slices)), amid);
     }
 }

@@ -7,20 +7,20 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{Reach, incremental, watermark_of};
+use super::{LookbackSettings, incremental, watermark_of};
 use crate::config::settings::Format;
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::Origin;
-use crate::pipeline::journal::Held;
-use crate::pipeline::step::Step;
-use crate::source::Order;
+use crate::pipeline::journal::LockedSource;
+use crate::pipeline::step::RecordProcessor;
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
-use crate::state::store::Store;
+use crate::state::store::StateStore;
 
-const REACH: Reach = Reach {
+const REACH: LookbackSettings = LookbackSettings {
     initial_lookback: Duration::from_secs(7 * 86_400),
     overlap: Duration::from_secs(600),
     late_margin: Duration::from_secs(86_400),
@@ -31,20 +31,20 @@ const REACH: Reach = Reach {
 const WRONG_BY: [i64; 11] = [0, 0, -1, 1, -24, 24, 8 * 24, -8766, 8766, -498_000, 641_000];
 
 /// A source that grows in true time, and what was written of it.
-struct World {
-    order: Order,
+struct SimulatedSource {
+    order: DeliveryOrder,
     /// Whether the stream's last page still has a cursor.
     keeps_cursor: bool,
     now: Timestamp,
     records: Vec<(Timestamp, usize)>,
     written: HashMap<String, usize>,
-    store: Store,
+    store: StateStore,
     _folder: tempfile::TempDir,
 }
 
 /// One run: how many records came before it and in how many minutes, and its clock.
 #[derive(Debug, Clone)]
-struct Run {
+struct SimulatedRun {
     grown: usize,
     minutes: i64,
     starts_wrong_by: i64,
@@ -52,16 +52,16 @@ struct Run {
     answers: bool,
 }
 
-impl World {
-    fn new(order: Order, keeps_cursor: bool) -> World {
+impl SimulatedSource {
+    fn new(order: DeliveryOrder, keeps_cursor: bool) -> SimulatedSource {
         let folder = tempfile::tempdir().unwrap();
-        let mut world = World {
+        let mut world = SimulatedSource {
             order,
             keeps_cursor,
             now: parse_api_time("2026-11-20T12:00:00Z").unwrap(),
             records: Vec::new(),
             written: HashMap::new(),
-            store: Store::new(folder.path()),
+            store: StateStore::new(folder.path()),
             _folder: folder,
         };
         world.grow(3, 5);
@@ -109,7 +109,7 @@ impl World {
             None => open.from,
         };
         let cursor = serde_json::to_string(&(self.records.len(), asked_from)).unwrap();
-        let then = (self.order == Order::Ascending).then(|| OpenWindow {
+        let then = (self.order == DeliveryOrder::Ascending).then(|| OpenWindow {
             from,
             cursor: self.keeps_cursor.then_some(cursor),
             rereads: false,
@@ -118,12 +118,12 @@ impl World {
         (records, then)
     }
 
-    fn run(&mut self, run: &Run) {
+    fn run(&mut self, run: &SimulatedRun) {
         self.grow(run.grown, run.minutes);
         let start = self.clock(run.starts_wrong_by);
         let name: SourceName = "acme".parse().unwrap();
-        let mut step = Step::new(origin(), Format::Raw, REACH.overlap, start);
-        let held = Held::take(&self.store, &name, "scope").unwrap();
+        let mut step = RecordProcessor::new(origin(), Format::Raw, REACH.overlap, start);
+        let held = LockedSource::take(&self.store, &name, "scope").unwrap();
         let plan = incremental(self.order, &REACH, held.checkpoint.as_ref(), start);
         let mut journal = held.begin(&plan, &mut step, "scope", start);
         if plan.rereads {
@@ -180,8 +180,8 @@ fn origin() -> Origin {
     }
 }
 
-fn right(grown: usize) -> Run {
-    Run {
+fn right(grown: usize) -> SimulatedRun {
+    SimulatedRun {
         grown,
         minutes: 20,
         starts_wrong_by: 0,
@@ -190,10 +190,10 @@ fn right(grown: usize) -> Run {
     }
 }
 
-fn any_run() -> impl Strategy<Value = Run> {
+fn any_run() -> impl Strategy<Value = SimulatedRun> {
     let clock = || prop::sample::select(&WRONG_BY[..]);
     (0_usize..12, 1_i64..50, clock(), clock(), any::<bool>()).prop_map(
-        |(grown, minutes, starts_wrong_by, receives_wrong_by, answers)| Run {
+        |(grown, minutes, starts_wrong_by, receives_wrong_by, answers)| SimulatedRun {
             grown,
             minutes,
             starts_wrong_by,
@@ -212,8 +212,8 @@ proptest! {
         keeps_cursor in any::<bool>(),
         runs in prop::collection::vec(any_run(), 1..7),
     ) {
-        let order = if is_stream { Order::Ascending } else { Order::NewestFirst };
-        let mut world = World::new(order, keeps_cursor);
+        let order = if is_stream { DeliveryOrder::Ascending } else { DeliveryOrder::NewestFirst };
+        let mut world = SimulatedSource::new(order, keeps_cursor);
         for run in &runs {
             world.run(run);
         }
@@ -225,17 +225,17 @@ proptest! {
 
 #[test]
 fn one_run_with_each_wrong_clock_first_or_later() {
-    for order in [Order::Ascending, Order::NewestFirst] {
+    for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
         for (keeps_cursor, wrong_by) in WRONG_BY
             .iter()
             .flat_map(|hours| [(true, *hours), (false, *hours)])
         {
             for before in [0, 2] {
-                let mut world = World::new(order, keeps_cursor);
+                let mut world = SimulatedSource::new(order, keeps_cursor);
                 for _ in 0..before {
                     world.run(&right(4));
                 }
-                world.run(&Run {
+                world.run(&SimulatedRun {
                     starts_wrong_by: wrong_by,
                     receives_wrong_by: wrong_by,
                     ..right(4)

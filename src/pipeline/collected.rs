@@ -8,9 +8,9 @@ use chrono::TimeDelta;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, floor, whole_millis};
 use crate::pipeline::fetch::FetchError;
-use crate::pipeline::parts::Span;
-use crate::pipeline::walk::Circle;
-use crate::source::Identity;
+use crate::pipeline::parts::TimeRange;
+use crate::pipeline::walk::PagingLoop;
+use crate::source::RecordIdentity;
 
 /// Full pages in a row without a new record that are followed.
 const STALE_PAGES: u32 = 3;
@@ -23,8 +23,8 @@ const SLICE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What is known of a slice that is being paged through, newest first. Its pages are held elsewhere.
 #[derive(Debug)]
-pub struct Collected {
-    identity: Identity,
+pub struct SliceScan {
+    identity: RecordIdentity,
     /// The grain of the API's dates.
     grain: TimeDelta,
     /// What all pages said, in their order.
@@ -36,7 +36,7 @@ pub struct Collected {
     /// How many records it holds so far.
     pub records: usize,
     bytes: usize,
-    known: HashSet<Key>,
+    known: HashSet<SliceKey>,
     /// How often each content came.
     occurrences: HashMap<(Fingerprint, u64), u32>,
     repeats: bool,
@@ -53,10 +53,10 @@ pub struct Collected {
     stale_in_a_row: u32,
 }
 
-impl Collected {
+impl SliceScan {
     /// Nothing yet of a slice whose source tells records apart by `identity`, and whose dates have this grain.
-    pub fn new(identity: Identity, grain: TimeDelta) -> Collected {
-        Collected {
+    pub fn new(identity: RecordIdentity, grain: TimeDelta) -> SliceScan {
+        SliceScan {
             identity,
             grain,
             digest: 0,
@@ -81,10 +81,10 @@ impl Collected {
     /// Takes note of the next page of `span`.
     ///
     /// # Errors
-    /// [`Circle`] when page after page brings nothing new, or nothing at all.
-    pub fn add(&mut self, page: &[Record], span: &Span) -> Result<(), Circle> {
+    /// [`PagingLoop`] when page after page brings nothing new, or nothing at all.
+    pub fn add(&mut self, page: &[Record], span: &TimeRange) -> Result<(), PagingLoop> {
         let mut brought_news = false;
-        let mut keys = Keys::new(self.identity);
+        let mut keys = PageKeys::new(self.identity);
         let mut on_page = HashSet::new();
         for record in page {
             let key = keys.of(record);
@@ -110,12 +110,12 @@ impl Collected {
             false => self.stale_in_a_row + 1,
         };
         match self.stale_in_a_row > STALE_PAGES {
-            true => Err(Circle),
+            true => Err(PagingLoop),
             false => Ok(()),
         }
     }
 
-    fn note_place(&mut self, place: Option<Timestamp>, span: &Span) {
+    fn note_place(&mut self, place: Option<Timestamp>, span: &TimeRange) {
         let Some(place) = place else { return };
         self.is_unsorted |= self.last.is_some_and(|last| last < place);
         self.last = Some(place);
@@ -174,7 +174,7 @@ impl Collected {
 
     /// Whether all of `page` has come already, as often, on whatever pages.
     pub fn knows_all(&self, page: &[Record]) -> bool {
-        let mut keys = Keys::new(self.identity);
+        let mut keys = PageKeys::new(self.identity);
         page.iter().all(|record| {
             let key = keys.of(record);
             let times = self.occurrences.get(&key.content_key());
@@ -202,7 +202,7 @@ impl Collected {
     ///
     /// # Errors
     /// The server gives records from outside of the span: it ignores the dates, and no cut helps.
-    pub fn cut(&self, span: &Span) -> Result<Option<Timestamp>, FetchError> {
+    pub fn cut(&self, span: &TimeRange) -> Result<Option<Timestamp>, FetchError> {
         if self.ignores_dates() {
             return Err(FetchError::IgnoresDates);
         }
@@ -224,7 +224,7 @@ impl Collected {
 pub fn gathered(
     pages: Vec<Vec<Record>>,
     since: Option<Timestamp>,
-    identity: Identity,
+    identity: RecordIdentity,
     is_each_one: bool,
 ) -> Vec<Record> {
     let mut known = HashSet::new();
@@ -234,7 +234,7 @@ pub fn gathered(
     };
     let mut gathered = Vec::new();
     for page in pages {
-        let mut keys = Keys::new(identity);
+        let mut keys = PageKeys::new(identity);
         for record in page {
             if is_older(&record) {
                 return gathered;
@@ -256,44 +256,44 @@ fn mixed(word: u64) -> u64 {
 
 /// What tells a record of a slice from the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key {
+struct SliceKey {
     identity: Fingerprint,
     content: u64,
     /// Which of the equal ones on its page it is, where there may be several.
     place: u32,
 }
 
-impl Key {
+impl SliceKey {
     fn content_key(&self) -> (Fingerprint, u64) {
         (self.identity, self.content)
     }
 }
 
 /// The keys of one page's records.
-struct Keys {
-    identity: Identity,
+struct PageKeys {
+    identity: RecordIdentity,
     counts: HashMap<Fingerprint, u32>,
 }
 
-impl Keys {
-    fn new(identity: Identity) -> Keys {
-        Keys {
+impl PageKeys {
+    fn new(identity: RecordIdentity) -> PageKeys {
+        PageKeys {
             identity,
             counts: HashMap::new(),
         }
     }
 
-    fn of(&mut self, record: &Record) -> Key {
+    fn of(&mut self, record: &Record) -> SliceKey {
         let identity = record.identity();
         let place = match self.identity {
-            Identity::Own => 0,
-            Identity::Content => {
+            RecordIdentity::Own => 0,
+            RecordIdentity::Content => {
                 let count = self.counts.entry(identity).or_default();
                 *count += 1;
                 *count
             }
         };
-        Key {
+        SliceKey {
             identity,
             content: record.doc.content_hash(),
             place,
@@ -303,7 +303,7 @@ impl Keys {
 
 /// A slice's records by (place, id), each with a place: one that has none stands where it was found,
 /// beside the record before it.
-pub fn oldest_first(mut newest_first: Vec<Record>, span: &Span) -> Vec<Record> {
+pub fn oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
     let mut place = newest_first
         .iter()
         .find_map(|record| record.position)
@@ -340,8 +340,8 @@ mod tests {
         }
     }
 
-    fn span() -> Span {
-        Span {
+    fn span() -> TimeRange {
+        TimeRange {
             from: at("09:00:00"),
             to: at("10:00:00"),
         }
@@ -365,10 +365,10 @@ mod tests {
 
     #[test]
     fn the_same_page_again_and_again_is_a_circle() {
-        let mut collected = Collected::new(Identity::Own, TimeDelta::milliseconds(1));
+        let mut collected = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
         let mut add = || collected.add(&[record("a", None), record("b", None)], &span());
         assert_eq!([add(), add(), add(), add()], [Ok(()); 4]);
-        assert_eq!(add(), Err(Circle));
+        assert_eq!(add(), Err(PagingLoop));
         assert!(!collected.is_steady());
     }
 
@@ -378,8 +378,8 @@ mod tests {
             .collect()
     }
 
-    fn collected(places: &[Option<&str>], span: &Span) -> Collected {
-        let mut collected = Collected::new(Identity::Own, TimeDelta::milliseconds(1));
+    fn collected(places: &[Option<&str>], span: &TimeRange) -> SliceScan {
+        let mut collected = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
         collected.add(&page(places), span).unwrap();
         collected
     }
@@ -404,7 +404,7 @@ mod tests {
         let kept = gathered(
             vec![page(&places[..3]), page(&places)],
             at,
-            Identity::Own,
+            RecordIdentity::Own,
             false,
         );
         let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();
@@ -426,7 +426,7 @@ mod tests {
         // More of it may come.
         assert!(!collected(&last, &span()).holds_all_since(at("09:59:59.999")));
         assert_eq!(cut(&[Some("09:00:00")]), Some(at("09:00:00.001")));
-        let atom = Span {
+        let atom = TimeRange {
             from: at("09:00:00"),
             to: at("09:00:00.001"),
         };

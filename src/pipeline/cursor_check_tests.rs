@@ -1,7 +1,8 @@
 //! Tests how a stream doubts the cursor that an earlier run kept.
 
 use super::tests::{
-    CHECK, Query, Script, at, fetcher, open, page, plan_of, read, refused, stream, unchecked,
+    CHECK, RequestQuery, ScriptedServer, at, fetcher, open, page, plan_of, read, refused, stream,
+    unchecked,
 };
 use super::*;
 use crate::pipeline::plan::CursorCheck;
@@ -9,7 +10,7 @@ use crate::pipeline::plan::CursorCheck;
 /// The position of every record that `page` makes.
 const POSITION: &str = "2026-11-20T00:00:00Z";
 
-fn requests<F>(fetcher: &Fetcher<Script<F>>) -> Vec<String> {
+fn requests<F>(fetcher: &Fetcher<ScriptedServer<F>>) -> Vec<String> {
     fetcher.reader.transport.asked.lock().unwrap().clone()
 }
 
@@ -24,7 +25,7 @@ async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
         _ => page(&["known"], Some("fresh")),
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
-    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
     assert_eq!(handed, ["@kept", "REREAD", "known", "@fresh"]);
     let requests = requests(&fetcher);
     assert_eq!(requests.len(), 2, "{requests:?}");
@@ -46,7 +47,7 @@ async fn a_check_that_shows_more_goes_on_to_the_end() {
         }
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
-    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
     assert_eq!(
         handed,
         ["@kept", "REREAD", "new", "@c1", "newer", "@c2", "@c2"]
@@ -55,7 +56,7 @@ async fn a_check_that_shows_more_goes_on_to_the_end() {
 
 #[tokio::test]
 async fn a_cursor_that_was_checked_lately_is_trusted() {
-    let answer = |_, query: &Query| match query.get("cursor").as_deref() {
+    let answer = |_, query: &RequestQuery| match query.get("cursor").as_deref() {
         Some("kept") => page(&["new"], Some("c1")),
         _ => page(&[], Some("c1")),
     };
@@ -82,8 +83,8 @@ async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
     let plan = plan_of(open(None), None);
     fetcher.run(&plan, CHECK, sender).await.unwrap();
     let mut last = None;
-    while let Some(Delivery::Records { then, .. }) = receiver.recv().await {
-        last = then;
+    while let Some(FetchMessage::Records { window_after, .. }) = receiver.recv().await {
+        last = window_after;
     }
     let last = last.unwrap();
     assert_eq!((last.cursor, last.from), (None, at("2026-11-19T23:50:00Z")));
@@ -92,14 +93,14 @@ async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
 #[tokio::test]
 async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothing_new() {
     let answer = |known: &'static str| {
-        move |asked: usize, query: &Query| match query.get("cursor") {
+        move |asked: usize, query: &RequestQuery| match query.get("cursor") {
             Some(_) => page(&[], Some(&format!("e{asked}"))),
             None => page(&[known], Some("fresh")),
         }
     };
     let same = fetcher(stream(), answer("known"));
     let (handed, result) = read(&same, unchecked("kept"), Some(at(POSITION))).await;
-    assert!(matches!(result, Ok(Reached::EmptyPages)), "{result:?}");
+    assert!(matches!(result, Ok(FetchOutcome::EmptyPages)), "{result:?}");
     assert_eq!(handed.last().map(String::as_str), Some("@e3"), "{handed:?}");
 }
 
@@ -115,7 +116,7 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
             }
         });
         let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
-        assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+        assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
         assert_eq!(handed, ["REREAD", "a", "@c1", "@c1"]);
     }
     // A server that fails at everything is asked once more, and no more.
@@ -133,7 +134,7 @@ async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
         None => page(&["a", "b"], Some("c1")),
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
-    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
     assert_eq!(
         handed,
         ["REREAD", "a", "@kept", "REREAD", "a", "b", "@c1", "@c1"]
@@ -153,7 +154,7 @@ async fn a_cursor_that_no_url_takes_is_neither_kept_nor_sent() {
         None => page(&["a"], None),
     });
     let (handed, result) = read(&kept, unchecked(&long), Some(at(POSITION))).await;
-    assert!(matches!(result, Ok(Reached::End)), "{result:?}");
+    assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
     assert_eq!(handed, ["REREAD", "a"]);
     assert_eq!(requests(&kept).len(), 1);
 }

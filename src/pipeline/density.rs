@@ -7,11 +7,11 @@ const WIDEST_STEP: f64 = 4.0;
 
 /// How dense the records lie, as far as they were read.
 #[derive(Debug, Default)]
-pub struct Density {
+pub struct RecordDensity {
     ms_per_record: Option<f64>,
 }
 
-impl Density {
+impl RecordDensity {
     /// A span of this length held so many records.
     pub fn saw(&mut self, records: usize, span: TimeDelta) {
         let ms = span.num_milliseconds().max(1) as f64;
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     fn span_of(seen: &[(usize, i64)], records: usize) -> Option<i64> {
-        let mut density = Density::default();
+        let mut density = RecordDensity::default();
         for &(records, ms) in seen {
             density.saw(records, TimeDelta::milliseconds(ms));
         }

@@ -8,43 +8,43 @@ use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::bounded;
 use crate::pipeline::error::RunError;
-use crate::pipeline::journal::{Held, Journal};
-use crate::pipeline::pages::Pages;
-use crate::pipeline::plan::Plan;
+use crate::pipeline::journal::{CheckpointWriter, LockedSource};
+use crate::pipeline::pages::AttemptFile;
+use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::run::{file_of, reach, scope};
-use crate::pipeline::step::Step;
-use crate::pipeline::transcript::Transcript;
-use crate::pipeline::writer::Writer;
+use crate::pipeline::step::RecordProcessor;
+use crate::pipeline::transcript::AttemptRecorder;
+use crate::pipeline::writer::EventWriter;
 use crate::sink;
-use crate::source::Order;
-use crate::state::checkpoint::Kept;
-use crate::state::store::Store;
+use crate::source::DeliveryOrder;
+use crate::state::checkpoint::ExportProgress;
+use crate::state::store::StateStore;
 
 /// What an export is beside its source and its output.
 #[derive(Debug, Clone)]
-pub struct Export {
+pub struct ExportRun {
     /// What is kept of the source.
     pub window: Window,
     /// Takes down what is asked and answered.
-    pub transcript: Transcript,
+    pub transcript: AttemptRecorder,
     /// Where that goes.
     pub pages: OutputSettings,
 }
 
 /// A source of an export, and where its checkpoint lives.
 #[derive(Debug, Clone, Copy)]
-pub struct Whose<'a> {
+pub struct SourceContext<'a> {
     /// What the user wants of the source; its output is the export's.
     pub settings: &'a SourceSettings,
     /// What its events say of where they come from.
     pub origin: &'a Origin,
     /// Where its checkpoint lives.
-    pub store: &'a Store,
+    pub store: &'a StateStore,
     /// The start of the run.
     pub start: Timestamp,
 }
 
-impl Export {
+impl ExportRun {
     /// Takes hold of the state and plans; the files are cut back to what that says. `step` gets the memory of the
     /// last run.
     ///
@@ -52,10 +52,10 @@ impl Export {
     /// The state is held, damaged or of another scope; a file lacks what was committed to it.
     pub fn begin(
         &self,
-        whose: Whose<'_>,
-        step: &mut Step,
-    ) -> Result<(Plan, Journal, Pages), RunError> {
-        let Whose {
+        whose: SourceContext<'_>,
+        step: &mut RecordProcessor,
+    ) -> Result<(ReadPlan, CheckpointWriter, AttemptFile), RunError> {
+        let SourceContext {
             settings,
             origin,
             store,
@@ -64,9 +64,9 @@ impl Export {
         let scope = scope(origin);
         let events = file_of(&settings.output)?.unwrap_or_default();
         let pages = file_of(&self.pages)?.unwrap_or_default();
-        let held = Held::take_export(store, &settings.name, &scope, (&events, &pages))?;
+        let held = LockedSource::take_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
-        let order = Order::of(origin.kind);
+        let order = DeliveryOrder::of(origin.kind);
         let plan = bounded::plan(order, &reach(settings), self.window, found, start);
         let kept = found.and_then(|found| found.kept.clone());
         let pages = self.pages(kept, &plan, start);
@@ -75,32 +75,38 @@ impl Export {
     }
 
     /// The pages that go on from `kept`, or begin.
-    fn pages(&self, kept: Option<Kept>, plan: &Plan, start: Timestamp) -> Pages {
+    fn pages(
+        &self,
+        kept: Option<ExportProgress>,
+        plan: &ReadPlan,
+        start: Timestamp,
+    ) -> AttemptFile {
         let end = || plan.windows.last().and_then(|window| window.to);
-        let kept = kept.unwrap_or_else(|| Kept {
+        let kept = kept.unwrap_or_else(|| ExportProgress {
             pages: None,
             lines: 0,
             repeats: 0,
             outside: 0,
             until: end().or(self.window.to).unwrap_or(start),
         });
-        Pages::new(self.transcript.clone(), &self.pages, kept)
+        AttemptFile::new(self.transcript.clone(), &self.pages, kept)
     }
 
     /// Keeps what was asked and answered by a run that never came to read. Blocks.
     ///
     /// # Errors
-    /// As with [`Export::begin`], and it cannot be written.
-    pub fn keep_vain(&self, whose: Whose<'_>) -> Result<(), RunError> {
+    /// As with [`ExportRun::begin`], and it cannot be written.
+    pub fn keep_vain(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
         if self.transcript.is_empty() {
             return Ok(());
         }
         let output = &whose.settings.output;
         let overlap = whose.settings.overlap;
-        let mut step = Step::new(whose.origin.clone(), output.format, overlap, whose.start);
+        let mut step =
+            RecordProcessor::new(whose.origin.clone(), output.format, overlap, whose.start);
         let (_, journal, pages) = self.begin(whose, &mut step)?;
         let sink = sink::of(output, journal.output().cloned());
-        let writer = Writer::new(sink, step, Some(journal), Arc::default());
+        let writer = EventWriter::new(sink, step, Some(journal), Arc::default());
         let mut writer = writer.with_pages(Some(pages));
         writer.open()?;
         writer.finish()

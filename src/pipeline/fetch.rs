@@ -2,7 +2,7 @@
 //! stands after them.
 //!
 //! Runs ahead of the writing by the capacity of the channel, and stops when nobody listens. How a
-//! window is read depends on the order in which its source delivers: see [`Stream`] and [`Slices`].
+//! window is read depends on the order in which its source delivers: see [`CursorReader`] and [`SliceReader`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::http::failure::Failure;
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
-use crate::pipeline::ascending::{EMPTY_PAGES_BOUNDED, Stream, StreamTerms};
-use crate::pipeline::newest_first::Slices;
-use crate::pipeline::plan::{CursorCheck, Plan};
-use crate::pipeline::reader::Reader;
+use crate::pipeline::ascending::{CursorReader, CursorReaderOptions, EMPTY_PAGES_BOUNDED};
+use crate::pipeline::newest_first::SliceReader;
+use crate::pipeline::plan::{CursorCheck, ReadPlan};
+use crate::pipeline::reader::PageReader;
 use crate::pipeline::slice_pages::SLICE_READS;
-use crate::pipeline::walk::Circle;
-use crate::source::{Order, Place};
+use crate::pipeline::walk::PagingLoop;
+use crate::source::{DeliveryOrder, PageLocator};
 use crate::state::checkpoint::OpenWindow;
 
 /// Records that one time slice may hold in memory, and as many slices as are read at once: about three
@@ -28,11 +28,11 @@ use crate::state::checkpoint::OpenWindow;
 pub const SLICE_RECORDS: usize = 3_000;
 
 /// How far back a probe asks.
-const PROBE: Duration = Duration::from_secs(60 * 60);
+const PROBE_LOOKBACK: Duration = Duration::from_secs(60 * 60);
 
 /// What the fetcher hands on.
 #[derive(Debug)]
-pub enum Delivery {
+pub enum FetchMessage {
     /// The next records, oldest first.
     Records {
         /// The records.
@@ -40,18 +40,18 @@ pub enum Delivery {
         /// When they were received.
         received: Timestamp,
         /// Whom they may mean, where that was looked up.
-        people: People,
+        users: People,
         /// Which window of the plan they belong to.
         window: usize,
         /// How the window stands when they are written; nothing when it is done.
-        then: Option<OpenWindow>,
+        window_after: Option<OpenWindow>,
         /// Whether it will go on behind them: false when they will be asked for again.
-        passed: bool,
+        advances: bool,
     },
     /// What follows may have been written before.
-    Rereading,
+    RereadStarted,
     /// The server keeps nothing from before `from`, and refused to be asked for it.
-    Shortened {
+    WindowShortened {
         /// Where the window begins now.
         from: Timestamp,
     },
@@ -65,24 +65,24 @@ pub enum FetchError {
     Failed(#[from] Failure),
     /// The server led in a circle.
     #[error(transparent)]
-    Circle(#[from] Circle),
+    PagingLoop(#[from] PagingLoop),
     /// The server gives records of other times than asked for, and more than can be sorted here.
     #[error("the server gives records from outside of the time asked for")]
     IgnoresDates,
     /// Page after page was empty, each with a new cursor, in a window that must have an end.
     #[error("the server gave {EMPTY_PAGES_BOUNDED} empty pages in a row and no end")]
-    NoEnd,
+    EndlessEmptyPages,
     /// Each reading of a slice met records that had arrived meanwhile.
     #[error(
         "records kept arriving while a span of time was read {SLICE_READS} times, so some of it may be missing"
     )]
-    Unsteady {
+    SliceKeptChanging {
         /// Whether what it met is written all the same.
         is_written: bool,
     },
     /// The records of one instant are more than the server lets be paged through.
     #[error("the records of {at} cannot be read to their end: {failure}")]
-    Crowded {
+    InstantTooLarge {
         /// The instant, as the API's dates tell it: a millisecond, or a second.
         at: String,
         /// Why the next page could not be read.
@@ -96,25 +96,25 @@ pub enum FetchError {
     },
     /// A task that read ahead died.
     #[error("a task of the run died")]
-    Died,
+    TaskDied,
 }
 
 /// How far a reading came that met no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reached {
+pub enum FetchOutcome {
     /// Everything there is was read.
-    End,
+    Complete,
     /// Only empty pages came at last, each with a new cursor: more may lie behind them, and the next
     /// pull goes on from there.
     EmptyPages,
     /// Nobody takes the records any more.
-    Unheard,
+    ReceiverClosed,
 }
 
 /// Reads one source.
 pub struct Fetcher<T> {
     /// Asks for its pages.
-    pub reader: Arc<Reader<T>>,
+    pub reader: Arc<PageReader<T>>,
     /// Parts of a window that are read at once, where that pays.
     pub concurrency: usize,
     /// Records that one time slice may hold; [`SLICE_RECORDS`] but for tests.
@@ -128,11 +128,11 @@ impl<T: Transport + 'static> Fetcher<T> {
     /// What was read before is handed on all the same.
     pub async fn run(
         &self,
-        plan: &Plan,
+        plan: &ReadPlan,
         check: CursorCheck,
-        out: mpsc::Sender<Delivery>,
-    ) -> Result<Reached, FetchError> {
-        let terms = StreamTerms {
+        out: mpsc::Sender<FetchMessage>,
+    ) -> Result<FetchOutcome, FetchError> {
+        let terms = CursorReaderOptions {
             watermark: plan.watermark,
             since: plan.since,
             check,
@@ -141,21 +141,21 @@ impl<T: Transport + 'static> Fetcher<T> {
         for window in plan.windows.iter().cloned().enumerate() {
             let reader = self.reader.clone();
             let reached = match self.reader.source.order() {
-                Order::Ascending => {
-                    let stream = Stream::new(reader, window, terms, out.clone());
+                DeliveryOrder::Ascending => {
+                    let stream = CursorReader::new(reader, window, terms, out.clone());
                     stream.read().await?
                 }
-                Order::NewestFirst => {
+                DeliveryOrder::NewestFirst => {
                     let (at_once, most) = (self.concurrency, self.slice_records);
-                    let slices = Slices::new(reader, window, at_once, most, out.clone());
+                    let slices = SliceReader::new(reader, window, at_once, most, out.clone());
                     slices.read().await?
                 }
             };
-            if reached != Reached::End {
+            if reached != FetchOutcome::Complete {
                 return Ok(reached);
             }
         }
-        Ok(Reached::End)
+        Ok(FetchOutcome::Complete)
     }
 
     /// Asks for one page of the last hour, to see whether the source answers.
@@ -164,10 +164,13 @@ impl<T: Transport + 'static> Fetcher<T> {
     /// Why it does not.
     pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
         let window = Window {
-            from: before(now, PROBE),
+            from: before(now, PROBE_LOOKBACK),
             to: Some(now),
         };
-        self.reader.page(&window, &Place::Start).await.map(|_| ())
+        self.reader
+            .page(&window, &PageLocator::Start)
+            .await
+            .map(|_| ())
     }
 }
 

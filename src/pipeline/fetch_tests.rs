@@ -6,32 +6,32 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::http::error::TransportError;
-use crate::http::limit::Limits;
+use crate::http::limit::RequestLimiter;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::rate::CredentialLimit;
-use crate::http::retry::Patience;
-use crate::http::room::Room;
-use crate::http::shared::Shared;
+use crate::http::retry::RetryBudget;
+use crate::http::room::MemoryBudget;
+use crate::http::shared::SharedLimiter;
 use crate::model::time::{format_millis, parse_api_time};
-use crate::pipeline::transcript::Transcript;
+use crate::pipeline::transcript::AttemptRecorder;
 use crate::source::Source;
 use crate::source::jira_audit::JiraAudit;
 use crate::source::org_events::OrgEvents;
 
 /// Answers each query after a while; remembers what was asked.
-pub(super) struct Script<F> {
+pub(super) struct ScriptedServer<F> {
     answer: F,
     latency: Duration,
     pub(super) asked: Mutex<Vec<String>>,
 }
 
-impl<F: Fn(usize, &Query) -> (u16, String) + Send + Sync> Transport for Script<F> {
+impl<F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync> Transport for ScriptedServer<F> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         let (status, body) = {
             let mut asked = self.asked.lock().unwrap();
             let query = request.url.query().unwrap_or_default();
             asked.push(query.to_owned());
-            (self.answer)(asked.len() - 1, &Query(request))
+            (self.answer)(asked.len() - 1, &RequestQuery(request))
         };
         tokio::time::sleep(self.latency).await;
         Ok(Response {
@@ -42,9 +42,9 @@ impl<F: Fn(usize, &Query) -> (u16, String) + Send + Sync> Transport for Script<F
     }
 }
 
-pub(super) struct Query<'a>(&'a Request);
+pub(super) struct RequestQuery<'a>(&'a Request);
 
-impl Query<'_> {
+impl RequestQuery<'_> {
     pub(super) fn get(&self, key: &str) -> Option<String> {
         let mut pairs = self.0.url.query_pairs();
         pairs
@@ -61,9 +61,9 @@ impl Query<'_> {
     }
 }
 
-pub(super) fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<Script<F>>
+pub(super) fn fetcher<F>(source: Box<dyn Source>, answer: F) -> Fetcher<ScriptedServer<F>>
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync,
 {
     slow_fetcher(Duration::ZERO, source, answer)
 }
@@ -73,26 +73,26 @@ pub(super) fn slow_fetcher<F>(
     latency: Duration,
     source: Box<dyn Source>,
     answer: F,
-) -> Fetcher<Script<F>>
+) -> Fetcher<ScriptedServer<F>>
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync,
 {
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
-    let reader = Reader {
-        room: Room::default(),
+    let reader = PageReader {
+        room: MemoryBudget::default(),
         source,
-        transport: Script {
+        transport: ScriptedServer {
             answer,
             latency,
             asked: Mutex::default(),
         },
-        limits: Arc::new(Limits::new(
+        limits: Arc::new(RequestLimiter::new(
             Endpoint::EventsStream,
             Some(1_000_000),
             credential,
-            Shared::nothing(),
+            SharedLimiter::nothing(),
         )),
-        patience: Patience {
+        patience: RetryBudget {
             retry_for: Duration::ZERO,
             max_wait: Duration::ZERO,
         },
@@ -140,8 +140,8 @@ pub(super) fn unchecked(cursor: &str) -> OpenWindow {
 }
 
 /// A plan to read `window`, where `watermark` is known.
-pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> Plan {
-    Plan {
+pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> ReadPlan {
+    ReadPlan {
         since: window.from,
         windows: vec![window],
         keep: None,
@@ -161,7 +161,7 @@ pub(super) async fn read<T: Transport + 'static>(
     fetcher: &Fetcher<T>,
     window: OpenWindow,
     watermark: Option<Timestamp>,
-) -> (Vec<String>, Result<Reached, FetchError>) {
+) -> (Vec<String>, Result<FetchOutcome, FetchError>) {
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(window, watermark);
     let reading = fetcher.run(&plan, CHECK, sender);
@@ -169,9 +169,13 @@ pub(super) async fn read<T: Transport + 'static>(
         let mut handed = Vec::new();
         while let Some(delivery) = receiver.recv().await {
             match delivery {
-                Delivery::Rereading => handed.push("REREAD".to_owned()),
-                Delivery::Shortened { .. } => handed.push("SHORTENED".to_owned()),
-                Delivery::Records { records, then, .. } => {
+                FetchMessage::RereadStarted => handed.push("REREAD".to_owned()),
+                FetchMessage::WindowShortened { .. } => handed.push("SHORTENED".to_owned()),
+                FetchMessage::Records {
+                    records,
+                    window_after: then,
+                    ..
+                } => {
                     handed.extend(records.iter().map(|record| record.id.clone().unwrap()));
                     let cursor = then.and_then(|open| open.cursor);
                     handed.extend(cursor.map(|cursor| format!("@{cursor}")));
@@ -246,12 +250,12 @@ async fn a_reading_again_is_one_until_it_comes_to_its_end() {
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(open(Some("old")), None);
     let result = fetcher.run(&plan, CHECK, sender).await;
-    assert!(matches!(result, Ok(Reached::End)));
+    assert!(matches!(result, Ok(FetchOutcome::Complete)));
     let mut stood = Vec::new();
     while let Some(delivery) = receiver.recv().await {
-        if let Delivery::Records { then, .. } = delivery {
-            let then = then.unwrap();
-            stood.push((then.cursor.unwrap(), then.rereads));
+        if let FetchMessage::Records { window_after, .. } = delivery {
+            let after = window_after.unwrap();
+            stood.push((after.cursor.unwrap(), after.rereads));
         }
     }
     let stood: Vec<_> = stood.iter().map(|(at, again)| (&**at, *again)).collect();
@@ -333,7 +337,7 @@ async fn a_circle_hands_on_its_records_and_fails() {
         _ => page(&["a"], Some("c1")),
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
-    assert!(matches!(result, Err(FetchError::Circle(_))));
+    assert!(matches!(result, Err(FetchError::PagingLoop(_))));
     assert_eq!(handed, ["a", "@c1", "REREAD", "b", "@c1"]);
 }
 
@@ -357,8 +361,8 @@ async fn empty_pages_without_end_are_no_end() {
         let fetcher = fetcher(stream(), |asked, _| page(&[], Some(&format!("c{asked}"))));
         let (_, result) = read(&fetcher, window, None).await;
         match is_bounded {
-            true => assert!(matches!(result, Err(FetchError::NoEnd))),
-            false => assert!(matches!(result, Ok(Reached::EmptyPages))),
+            true => assert!(matches!(result, Err(FetchError::EndlessEmptyPages))),
+            false => assert!(matches!(result, Ok(FetchOutcome::EmptyPages))),
         }
         assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), asks);
     }
@@ -366,7 +370,7 @@ async fn empty_pages_without_end_are_no_end() {
 
 /// A Jira log with a record every `step` milliseconds from the window's start, newest first; ids are
 /// numbered against time, to show that their order is not relied on.
-pub(super) fn jira(query: &Query, count: i64, step: i64) -> (u16, String) {
+pub(super) fn jira(query: &RequestQuery, count: i64, step: i64) -> (u16, String) {
     let base = open(None).from;
     let (from, to) = (query.time("from"), query.time("to"));
     let newest_first = (0..count)
@@ -435,19 +439,19 @@ async fn a_log_that_never_stands_still_is_handed_on_and_stays_to_be_read() {
     let result = fetcher.run(&plan, CHECK, sender).await;
     assert!(matches!(
         result,
-        Err(FetchError::Unsteady { is_written: true })
+        Err(FetchError::SliceKeptChanging { is_written: true })
     ));
-    let Some(Delivery::Records {
+    let Some(FetchMessage::Records {
         records,
-        then,
-        passed,
+        window_after,
+        advances,
         ..
     }) = receiver.recv().await
     else {
         panic!("nothing was handed on");
     };
-    assert!(records.len() > 30 && !passed);
-    assert_eq!(then, Some(jira_window()));
+    assert!(records.len() > 30 && !advances);
+    assert_eq!(window_after, Some(jira_window()));
     assert!(receiver.recv().await.is_none());
 }
 
@@ -457,13 +461,13 @@ async fn evidence_has_no_span_that_never_stood_still() {
         jira(query, 30 + i64::try_from(asked).unwrap(), 7)
     });
     let reader = Arc::get_mut(&mut fetcher.reader).unwrap();
-    reader.transcript = Some(Transcript::new(None));
+    reader.transcript = Some(AttemptRecorder::new(None));
     let (sender, mut receiver) = mpsc::channel(10);
     let plan = plan_of(jira_window(), None);
     let result = fetcher.run(&plan, CHECK, sender).await;
     assert!(matches!(
         result,
-        Err(FetchError::Unsteady { is_written: false })
+        Err(FetchError::SliceKeptChanging { is_written: false })
     ));
     assert!(receiver.recv().await.is_none());
 }

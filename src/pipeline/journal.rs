@@ -6,65 +6,69 @@ use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
-use crate::pipeline::plan::Plan;
-use crate::pipeline::silence::Silence;
-use crate::pipeline::step::Step;
+use crate::pipeline::plan::ReadPlan;
+use crate::pipeline::silence::SourceSilence;
+use crate::pipeline::step::RecordProcessor;
 use crate::sink::exact::cut_back;
 use crate::sink::mend::mend;
 use crate::state::StateError;
-use crate::state::checkpoint::{Checkpoint, Kept, OpenWindow};
-use crate::state::ledger::coverage::Span;
-use crate::state::ledger::{Position, Progress};
-use crate::state::store::{Lock, Store};
+use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
+use crate::state::ledger::coverage::CoveredSpan;
+use crate::state::ledger::{CheckpointPosition, RunProgress};
+use crate::state::store::{SourceLock, StateStore};
 
 /// A source's state file while a run holds it.
 #[derive(Debug)]
-pub struct Journal {
-    store: Store,
+pub struct CheckpointWriter {
+    store: StateStore,
     name: SourceName,
     checkpoint: Checkpoint,
     /// Windows of the plan, where each stands; done ones are gone.
     windows: Vec<Option<OpenWindow>>,
     /// What earlier runs had read, as far as the checkpoint knows.
-    before: Option<Span>,
+    before: Option<CoveredSpan>,
     /// The start of what this run reads, and its end where it has one.
     from: Timestamp,
     until: Option<Timestamp>,
     /// How far it is known to have come: as of the last checkpoint that was written.
-    committed: Option<Progress>,
+    committed: Option<RunProgress>,
     /// Events that it has written so far.
     written: u64,
     /// The start of the run, once everything there was then has been read.
     completed: Option<Timestamp>,
-    lock: Lock,
+    lock: SourceLock,
 }
 
 /// A source that a run lets go of: nobody else holds it while its ledger is written.
 #[derive(Debug)]
-pub struct Left {
+pub struct ReleasedSource {
     /// How far the run came; nothing where it wrote no checkpoint.
-    pub progress: Option<Progress>,
+    pub progress: Option<RunProgress>,
     /// What holds the source.
-    pub lock: Lock,
+    pub lock: SourceLock,
 }
 
 /// What the state says at the start of a run.
 #[derive(Debug)]
-pub struct Held {
-    store: Store,
+pub struct LockedSource {
+    store: StateStore,
     name: SourceName,
-    lock: Lock,
+    lock: SourceLock,
     /// The checkpoint of the last run, if there was one.
     pub checkpoint: Option<Checkpoint>,
     /// One of another scope, by which nothing was ever read: only its account of the output is of use.
     vain: Option<Checkpoint>,
 }
 
-/// The part of [`Held::take`] that changes nothing: what a pull of `scope` would continue from.
+/// The part of [`LockedSource::take`] that changes nothing: what a pull of `scope` would continue from.
 ///
 /// # Errors
 /// The state is damaged, newer, or of another scope.
-pub fn peek(store: &Store, name: &SourceName, scope: &str) -> Result<Option<Checkpoint>, RunError> {
+pub fn peek(
+    store: &StateStore,
+    name: &SourceName,
+    scope: &str,
+) -> Result<Option<Checkpoint>, RunError> {
     let found = store.load(name)?;
     let Some(found) = found.filter(|found| !is_unused(found, scope)) else {
         return Ok(None);
@@ -88,14 +92,18 @@ fn refuse_other_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Res
     }
 }
 
-impl Held {
+impl LockedSource {
     /// Locks `name` in `store` and reads its checkpoint, which must be of `scope`. Where the last run
     /// died, the output files are cut back to what it had committed.
     ///
     /// # Errors
     /// The state is locked, damaged, newer, or of another scope; an output file cannot be mended.
-    pub fn take(store: &Store, name: &SourceName, scope: &str) -> Result<Held, RunError> {
-        let held = Held::locked(store, name)?;
+    pub fn take(
+        store: &StateStore,
+        name: &SourceName,
+        scope: &str,
+    ) -> Result<LockedSource, RunError> {
+        let held = LockedSource::locked(store, name)?;
         let others = store.outputs_of_others(name)?;
         let others: Vec<Written> = others.map(|(_, output)| output.clone()).collect();
         for output in held.outputs() {
@@ -107,14 +115,14 @@ impl Held {
     /// The same for an export, whose files `events` and `pages` nobody else writes.
     ///
     /// # Errors
-    /// As with [`Held::take`], and what was committed to a file is gone.
+    /// As with [`LockedSource::take`], and what was committed to a file is gone.
     pub fn take_export(
-        store: &Store,
+        store: &StateStore,
         name: &SourceName,
         scope: &str,
         (events, pages): (&Path, &Path),
-    ) -> Result<Held, RunError> {
-        let held = Held::locked(store, name)?.of(scope)?;
+    ) -> Result<LockedSource, RunError> {
+        let held = LockedSource::locked(store, name)?.of(scope)?;
         cut_back(events, held.outputs().next_back())?;
         let kept = held
             .checkpoint
@@ -124,10 +132,10 @@ impl Held {
         Ok(held)
     }
 
-    fn locked(store: &Store, name: &SourceName) -> Result<Held, RunError> {
+    fn locked(store: &StateStore, name: &SourceName) -> Result<LockedSource, RunError> {
         let lock = store.lock(name)?;
         store.remove_leftovers(name)?;
-        Ok(Held {
+        Ok(LockedSource {
             store: store.clone(),
             name: name.clone(),
             lock,
@@ -138,7 +146,7 @@ impl Held {
 
     /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
     /// puts the id right begins anew, with the same files.
-    fn without_vain(mut self, scope: &str) -> Held {
+    fn without_vain(mut self, scope: &str) -> LockedSource {
         self.vain = self.checkpoint.take_if(|found| is_unused(found, scope));
         self
     }
@@ -148,7 +156,7 @@ impl Held {
         checkpoint.flat_map(|checkpoint| &checkpoint.outputs)
     }
 
-    fn of(self, scope: &str) -> Result<Held, RunError> {
+    fn of(self, scope: &str) -> Result<LockedSource, RunError> {
         match &self.checkpoint {
             Some(found) => refuse_other_scope(found, &self.name, scope).map(|()| self),
             None => Ok(self),
@@ -156,7 +164,13 @@ impl Held {
     }
 
     /// Begins a run along `plan` that goes on from here: `step` gets the memory of the last one.
-    pub fn begin(self, plan: &Plan, step: &mut Step, scope: &str, start: Timestamp) -> Journal {
+    pub fn begin(
+        self,
+        plan: &ReadPlan,
+        step: &mut RecordProcessor,
+        scope: &str,
+        start: Timestamp,
+    ) -> CheckpointWriter {
         let since = plan.windows.first().map_or(start, |window| window.from);
         let mut checkpoint = self.checkpoint.unwrap_or_else(|| Checkpoint {
             source: self.name.to_string(),
@@ -164,16 +178,16 @@ impl Held {
             since,
             windows: Vec::new(),
             watermark: None,
-            seen: crate::state::seen::Seen::default(),
+            seen: crate::state::seen::DedupCache::default(),
             written_before: None,
-            rhythm: crate::state::rhythm::Rhythm::default(),
+            rhythm: crate::state::rhythm::EventGaps::default(),
             outputs: self.vain.map_or(Vec::new(), |vain| vain.outputs),
             kept: None,
             events: 0,
             complete_until: None,
             updated: start,
         });
-        let before = checkpoint.complete_until.map(|until| Span {
+        let before = checkpoint.complete_until.map(|until| CoveredSpan {
             scope: checkpoint.scope.clone(),
             from: checkpoint.since,
             to: until,
@@ -185,7 +199,7 @@ impl Held {
         step.seen = std::mem::take(&mut checkpoint.seen);
         step.written_before = checkpoint.written_before;
         step.rhythm = checkpoint.rhythm.clone();
-        Journal {
+        CheckpointWriter {
             store: self.store,
             name: self.name,
             checkpoint,
@@ -201,15 +215,15 @@ impl Held {
     }
 }
 
-impl Journal {
+impl CheckpointWriter {
     /// The output file written last, as far as the state knows.
     pub fn output(&self) -> Option<&Written> {
         self.checkpoint.outputs.last()
     }
 
     /// The silence of the source at `now`, as far as its history makes it one.
-    pub fn silence(&self, now: Timestamp) -> Option<Silence> {
-        Silence::of(&self.checkpoint, now)
+    pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
+        SourceSilence::of(&self.checkpoint, now)
     }
 
     /// Events that all runs have committed.
@@ -218,7 +232,7 @@ impl Journal {
     }
 
     /// Notes what an export keeps beside the events, as far as it is durable; the next record says so.
-    pub fn keeps(&mut self, kept: Kept) {
+    pub fn keeps(&mut self, kept: ExportProgress) {
         self.checkpoint.kept = Some(kept);
     }
 
@@ -245,7 +259,7 @@ impl Journal {
     /// The state file cannot be written; the last checkpoint is in place.
     pub fn record(
         &mut self,
-        step: &mut Step,
+        step: &mut RecordProcessor,
         events: u64,
         outputs: Vec<Written>,
     ) -> Result<(), StateError> {
@@ -273,15 +287,15 @@ impl Journal {
     }
 
     /// Lets go of the source.
-    pub fn leave(self) -> Left {
-        Left {
+    pub fn leave(self) -> ReleasedSource {
+        ReleasedSource {
             progress: self.committed,
             lock: self.lock,
         }
     }
 
-    fn progress(&self) -> Progress {
-        let read = self.reached().map(|to| Span {
+    fn progress(&self) -> RunProgress {
+        let read = self.reached().map(|to| CoveredSpan {
             scope: self.checkpoint.scope.clone(),
             from: self.from,
             to,
@@ -289,10 +303,10 @@ impl Journal {
             read: self.checkpoint.updated,
             holes: 0,
         });
-        Progress {
+        RunProgress {
             before: self.before.clone(),
             read: read.filter(|read| read.from < read.to),
-            position: Position {
+            position: CheckpointPosition {
                 scope: self.checkpoint.scope.clone(),
                 complete_until: self.checkpoint.complete_until,
                 newest: self.checkpoint.watermark,

@@ -11,19 +11,19 @@ use tokio::sync::{Notify, mpsc};
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
 use crate::pipeline::collected::{gathered, oldest_first};
-use crate::pipeline::density::Density;
-use crate::pipeline::fetch::{Delivery, FetchError, Reached};
+use crate::pipeline::density::RecordDensity;
+use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
 use crate::pipeline::paging_facts::PagingFacts;
-use crate::pipeline::parts::{Part, Parts, Span};
-use crate::pipeline::reader::Reader;
-use crate::pipeline::slice_pages::{Found, Read, Reading};
-use crate::pipeline::task::Task;
-use crate::source::{Identity, Numbering};
+use crate::pipeline::parts::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::pipeline::reader::PageReader;
+use crate::pipeline::slice_pages::{SliceContents, SlicePager, SliceResult};
+use crate::pipeline::task::BackgroundTask;
+use crate::source::{DuplicateNumbering, RecordIdentity};
 use crate::state::checkpoint::OpenWindow;
 
 /// The reading of one window.
-pub struct Slices<T> {
-    reader: Arc<Reader<T>>,
+pub struct SliceReader<T> {
+    reader: Arc<PageReader<T>>,
     index: usize,
     open: OpenWindow,
     end: Timestamp,
@@ -31,44 +31,44 @@ pub struct Slices<T> {
     concurrency: usize,
     /// Records that one slice may hold in memory.
     most: usize,
-    density: Density,
+    density: RecordDensity,
     /// What the slices have learnt about the server's paging.
     facts: Arc<PagingFacts>,
     /// Told when a slice was read.
     done: Arc<Notify>,
-    out: mpsc::Sender<Delivery>,
+    out: mpsc::Sender<FetchMessage>,
 }
 
 /// A slice that is being read, or was.
-enum Slice {
-    Asked(Span, Task<Result<Found, FetchError>>),
-    Held(Span, Read),
+enum SliceState {
+    Asked(TimeRange, BackgroundTask<Result<SliceResult, FetchError>>),
+    Held(TimeRange, SliceContents),
     Failed(FetchError),
 }
 
-impl Slice {
+impl SliceState {
     fn is_active(&self) -> bool {
-        matches!(self, Slice::Asked(_, task) if !task.is_done())
+        matches!(self, SliceState::Asked(_, task) if !task.is_done())
     }
 }
 
-impl<T: Transport + 'static> Slices<T> {
+impl<T: Transport + 'static> SliceReader<T> {
     /// The reading of window `index`, which stands as `open` says.
     pub fn new(
-        reader: Arc<Reader<T>>,
+        reader: Arc<PageReader<T>>,
         (index, open): (usize, OpenWindow),
         concurrency: usize,
         most: usize,
-        out: mpsc::Sender<Delivery>,
-    ) -> Slices<T> {
-        Slices {
+        out: mpsc::Sender<FetchMessage>,
+    ) -> SliceReader<T> {
+        SliceReader {
             end: open.to.unwrap_or_else(chrono::Utc::now),
             reader,
             index,
             open,
             concurrency,
             most,
-            density: Density::default(),
+            density: RecordDensity::default(),
             facts: Arc::default(),
             done: Arc::default(),
             out,
@@ -79,47 +79,50 @@ impl<T: Transport + 'static> Slices<T> {
     ///
     /// # Errors
     /// What was read before is handed on all the same.
-    pub async fn read(mut self) -> Result<Reached, FetchError> {
-        let mut parts = Parts::new(self.open.from, self.end, self.reader.source.grain());
+    pub async fn read(mut self) -> Result<FetchOutcome, FetchError> {
+        let mut parts = SegmentQueue::new(self.open.from, self.end, self.reader.source.grain());
         loop {
-            parts.rework(|slice| self.settled(slice));
+            parts.replace_started(|slice| self.settled(slice));
             self.begin(&mut parts);
-            let (span, read) = match parts.take() {
-                Some(Part::Begun(Slice::Held(span, read))) => (span, read),
-                Some(Part::Begun(Slice::Failed(error))) => return Err(error),
-                Some(Part::Begun(asked)) => {
-                    parts.put_back_begun(asked);
+            let (span, read) = match parts.pop_front() {
+                Some(QueuedSegment::Started(SliceState::Held(span, read))) => (span, read),
+                Some(QueuedSegment::Started(SliceState::Failed(error))) => return Err(error),
+                Some(QueuedSegment::Started(asked)) => {
+                    parts.push_front_started(asked);
                     self.done.notified().await;
                     continue;
                 }
                 // The first of what is left is always begun.
-                Some(Part::Unread(_)) | None => return Ok(Reached::End),
+                Some(QueuedSegment::Unread(_)) | None => return Ok(FetchOutcome::Complete),
             };
             let is_steady = read.is_steady;
             // Evidence stays as it is written: what a later run reads of it once more has no place behind it.
             let is_written = is_steady || !self.reader.is_evidence();
             if is_written && !self.hand_on(span, read).await? {
-                return Ok(Reached::Unheard);
+                return Ok(FetchOutcome::ReceiverClosed);
             }
             if !is_steady {
-                return Err(FetchError::Unsteady { is_written });
+                return Err(FetchError::SliceKeptChanging { is_written });
             }
         }
     }
 
     /// Begins what comes first, and as many other slices as there are tasks to spare.
-    fn begin(&self, parts: &mut Parts<Slice>) {
+    fn begin(&self, parts: &mut SegmentQueue<SliceState>) {
         loop {
-            let active = parts.begun().filter(|(_, slice)| slice.is_active()).count();
+            let active = parts
+                .started()
+                .filter(|(_, slice)| slice.is_active())
+                .count();
             // Nothing is handed on behind a failure.
             let has_failed = parts
-                .begun()
-                .any(|(_, slice)| matches!(slice, Slice::Failed(_)));
+                .started()
+                .any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
             let may = active < self.at_once() && self.reader.room.has_room_packed() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let most = self.facts.most_records(self.most);
             let width = self.density.span_of(most.saturating_mul(3) / 4);
-            if !parts.begin(may, width, |span| self.ask(span)) {
+            if !parts.start_next(may, width, |span| self.ask(span)) {
                 return;
             }
         }
@@ -127,25 +130,31 @@ impl<T: Transport + 'static> Slices<T> {
 
     /// What becomes of a slice: where it was asked for and held too much, the part that is still to be
     /// read, and behind it what does not need to be read again.
-    fn settled(&mut self, slice: Slice) -> [Option<Part<Slice>>; 2] {
+    fn settled(&mut self, slice: SliceState) -> [Option<QueuedSegment<SliceState>>; 2] {
         let (span, task) = match slice {
-            Slice::Asked(span, task) if task.is_done() => (span, task),
-            other => return [Some(Part::Begun(other)), None],
+            SliceState::Asked(span, task) if task.is_done() => (span, task),
+            other => return [Some(QueuedSegment::Started(other)), None],
         };
-        match task.result().unwrap_or(Err(FetchError::Died)) {
-            Err(error) => [Some(Part::Begun(Slice::Failed(error))), None],
-            Ok(Found::Whole(read)) => {
+        match task.result().unwrap_or(Err(FetchError::TaskDied)) {
+            Err(error) => [
+                Some(QueuedSegment::Started(SliceState::Failed(error))),
+                None,
+            ],
+            Ok(SliceResult::Whole(read)) => {
                 self.density.saw(read.records, span.width());
-                [Some(Part::Begun(Slice::Held(span, read))), None]
+                [
+                    Some(QueuedSegment::Started(SliceState::Held(span, read))),
+                    None,
+                ]
             }
-            Ok(Found::TooMuch(cut)) => {
+            Ok(SliceResult::TooMuch(cut)) => {
                 self.density.saw(cut.newer, span.to - cut.at);
                 let (from, to) = (cut.at, cut.at);
-                let older = Part::Unread(Span { to, ..span });
-                let newer = Span { from, ..span };
+                let older = QueuedSegment::Unread(TimeRange { to, ..span });
+                let newer = TimeRange { from, ..span };
                 let newer = match cut.newest.filter(|_| self.reader.room.has_room_packed()) {
-                    Some(read) => Part::Begun(Slice::Held(newer, read)),
-                    None => Part::Unread(newer),
+                    Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
+                    None => QueuedSegment::Unread(newer),
                 };
                 [Some(older), Some(newer)]
             }
@@ -159,8 +168,8 @@ impl<T: Transport + 'static> Slices<T> {
         }
     }
 
-    fn ask(&self, span: Span) -> Slice {
-        let reading = Reading {
+    fn ask(&self, span: TimeRange) -> SliceState {
+        let reading = SlicePager {
             reader: self.reader.clone(),
             facts: self.facts.clone(),
             span,
@@ -168,12 +177,15 @@ impl<T: Transport + 'static> Slices<T> {
             is_probe: self.density.span_of(1).is_none(),
         };
         let work = async move { reading.steady().await };
-        Slice::Asked(span, Task::start(&self.reader.tasks, &self.done, work))
+        SliceState::Asked(
+            span,
+            BackgroundTask::start(&self.reader.tasks, &self.done, work),
+        )
     }
 
     /// Hands the records of a slice on; false when nobody takes them. One that never stood still stays
     /// to be read again by the next run.
-    async fn hand_on(&self, span: Span, read: Read) -> Result<bool, FetchError> {
+    async fn hand_on(&self, span: TimeRange, read: SliceContents) -> Result<bool, FetchError> {
         let from = if read.is_steady { span.to } else { span.from };
         let then = (from < self.end).then_some(OpenWindow {
             from,
@@ -193,22 +205,22 @@ impl<T: Transport + 'static> Slices<T> {
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
         let is_each_one =
-            identity == Identity::Content && read.is_steady && !read.repeats_are_overlap;
+            identity == RecordIdentity::Content && read.is_steady && !read.repeats_are_overlap;
         let records = gathered(pages, read.since, identity, is_each_one);
         let mut records = oldest_first(records, &span);
-        if identity == Identity::Content {
-            let mut numbering = Numbering::default();
+        if identity == RecordIdentity::Content {
+            let mut numbering = DuplicateNumbering::default();
             records
                 .iter_mut()
                 .for_each(|record| numbering.number(record));
         }
-        let delivery = Delivery::Records {
-            people: self.reader.people_of(&records).await,
+        let delivery = FetchMessage::Records {
+            users: self.reader.people_of(&records).await,
             records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,
-            then,
-            passed: read.is_steady,
+            window_after: then,
+            advances: read.is_steady,
         };
         if let Some(place) = places.next() {
             place.send(delivery);

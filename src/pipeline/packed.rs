@@ -2,50 +2,50 @@
 
 use bytes::Bytes;
 
-use crate::http::room::{PackedShare, Room};
+use crate::http::room::{CompressedPermit, MemoryBudget};
 use crate::model::time::Timestamp;
-use crate::source::Place;
+use crate::source::PageLocator;
 
 /// zstd's quickest: a page in about a millisecond.
 const LEVEL: i32 = 1;
 
 /// A page that waits for its turn.
 #[derive(Debug)]
-pub struct Packed {
+pub struct CompressedPage {
     /// Where it lies.
-    pub place: Place,
+    pub locator: PageLocator,
     /// When it was received.
     pub at: Timestamp,
-    body: Body,
-    share: PackedShare,
+    body: CompressedBody,
+    share: CompressedPermit,
 }
 
 #[derive(Debug)]
-enum Body {
-    Packed(Box<[u8]>),
+enum CompressedBody {
+    Zstd(Box<[u8]>),
     Plain(Bytes),
 }
 
-impl Body {
+impl CompressedBody {
     fn length(&self) -> usize {
         match self {
-            Body::Packed(packed) => packed.len(),
-            Body::Plain(body) => body.len(),
+            CompressedBody::Zstd(packed) => packed.len(),
+            CompressedBody::Plain(body) => body.len(),
         }
     }
 }
 
-impl Packed {
+impl CompressedPage {
     /// Packs the text of the page at `place`, received just now.
-    pub fn new(place: Place, body: &Bytes, room: &Room) -> Packed {
+    pub fn new(place: PageLocator, body: &Bytes, room: &MemoryBudget) -> CompressedPage {
         // It does not fail, but for a lack of memory.
         let body = match zstd::bulk::compress(body, LEVEL) {
             // zstd leaves it the room that it might have needed.
-            Ok(packed) => Body::Packed(packed.into_boxed_slice()),
-            Err(_) => Body::Plain(body.clone()),
+            Ok(packed) => CompressedBody::Zstd(packed.into_boxed_slice()),
+            Err(_) => CompressedBody::Plain(body.clone()),
         };
-        Packed {
-            place,
+        CompressedPage {
+            locator: place,
             at: chrono::Utc::now(),
             share: room.pack(body.length()),
             body,
@@ -59,8 +59,8 @@ impl Packed {
     pub fn unpack(self) -> std::io::Result<Bytes> {
         drop(self.share);
         match self.body {
-            Body::Packed(packed) => Ok(Bytes::from(zstd::stream::decode_all(&*packed)?)),
-            Body::Plain(body) => Ok(body),
+            CompressedBody::Zstd(packed) => Ok(Bytes::from(zstd::stream::decode_all(&*packed)?)),
+            CompressedBody::Plain(body) => Ok(body),
         }
     }
 }

@@ -4,28 +4,32 @@
 //! Blocks the thread that it is called on.
 
 use crate::config::settings::OutputSettings;
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
-use crate::pipeline::step::Tally;
-use crate::pipeline::transcript::Transcript;
-use crate::sink::{self, Sink, SinkError};
-use crate::state::checkpoint::Kept;
+use crate::pipeline::step::RecordCounts;
+use crate::pipeline::transcript::AttemptRecorder;
+use crate::sink::{self, LineSink, SinkError};
+use crate::state::checkpoint::ExportProgress;
 
 /// Writes the pages of one source.
-pub struct Pages {
-    transcript: Transcript,
-    sink: Box<dyn Sink>,
+pub struct AttemptFile {
+    transcript: AttemptRecorder,
+    sink: Box<dyn LineSink>,
     /// What is durable.
-    kept: Kept,
+    kept: ExportProgress,
     /// What was left out before this run.
     before: (u64, u64),
 }
 
-impl Pages {
+impl AttemptFile {
     /// The pages of `transcript`, which go where `settings` say; `kept` is what earlier runs committed.
-    pub fn new(transcript: Transcript, settings: &OutputSettings, kept: Kept) -> Pages {
-        Pages {
+    pub fn new(
+        transcript: AttemptRecorder,
+        settings: &OutputSettings,
+        kept: ExportProgress,
+    ) -> AttemptFile {
+        AttemptFile {
             transcript,
             sink: sink::of(settings, kept.pages.clone()),
             before: (kept.repeats, kept.outside),
@@ -51,7 +55,7 @@ impl Pages {
     /// Makes every line that there is by now durable.
     ///
     /// # Errors
-    /// Nothing of what is not durable is told of by [`Pages::kept`].
+    /// Nothing of what is not durable is told of by [`AttemptFile::kept`].
     pub fn commit(&mut self) -> Result<(), RunError> {
         self.end_with(|sink| sink.commit())
     }
@@ -59,13 +63,13 @@ impl Pages {
     /// The last commit.
     ///
     /// # Errors
-    /// As with [`Pages::commit`].
+    /// As with [`AttemptFile::commit`].
     pub fn finish(&mut self) -> Result<(), RunError> {
         self.end_with(|sink| sink.finish())
     }
 
     /// What is durable, together with what the run left out by `tally`.
-    pub fn kept(&mut self, tally: &Tally) -> Kept {
+    pub fn kept(&mut self, tally: &RecordCounts) -> ExportProgress {
         self.kept.repeats = self.before.0.saturating_add(tally.repeats);
         self.kept.outside = self.before.1.saturating_add(tally.outside);
         self.kept.clone()
@@ -73,13 +77,13 @@ impl Pages {
 
     fn end_with(
         &mut self,
-        end: impl FnOnce(&mut dyn Sink) -> Result<Vec<Written>, SinkError>,
+        end: impl FnOnce(&mut dyn LineSink) -> Result<Vec<Written>, SinkError>,
     ) -> Result<(), RunError> {
         let lines = self.append()?;
         let files = end(&mut *self.sink)?;
         self.kept.pages = files.into_iter().next_back();
         self.kept.lines = lines;
-        crash::point(Point::PagesDurable);
+        crash::point(CrashPoint::PagesDurable);
         Ok(())
     }
 

@@ -10,11 +10,11 @@ use crate::model::record::Record;
 /// What was learnt about a server's paging. The slices that are read at once share it.
 #[derive(Debug, Default)]
 pub struct PagingFacts {
-    facts: Mutex<Facts>,
+    facts: Mutex<PagingFactsState>,
 }
 
 #[derive(Debug, Default)]
-struct Facts {
+struct PagingFactsState {
     /// Pages after so many records fail, and how.
     failing_from: Option<(usize, Failure)>,
     offsets: OffsetUse,
@@ -100,7 +100,7 @@ impl PagingFacts {
         self.lock().cursor_use = Some(cursor_use);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Facts> {
+    fn lock(&self) -> MutexGuard<'_, PagingFactsState> {
         // Every change is one assignment: a panic elsewhere leaves it whole.
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::tests::{Query, jira_source, open};
+use super::tests::{RequestQuery, jira_source, open};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::time::format_millis;
 use crate::source::confluence_audit::ConfluenceAudit;
 use crate::source::datacenter_audit::DatacenterAudit;
-use crate::source::{Identity, Numbering, Source, record_of};
+use crate::source::{DuplicateNumbering, RecordIdentity, Source, record_of};
 
 /// How a server pages.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Paging {
+pub(super) struct PagingBehavior {
     /// The largest pages that it gives, one request after the other, and again from the first.
     pub(super) caps: Vec<usize>,
     /// Requests after which a record arrives.
@@ -61,14 +61,14 @@ pub(super) enum OffsetFrom {
 
 /// A log, and the server that has it.
 #[derive(Debug, Clone)]
-pub(super) struct Server {
+pub(super) struct PagingServer {
     pub(super) kind: SourceKind,
     /// Milliseconds after the window's start, and which of a few contents; oldest first.
     pub(super) records: Vec<(i64, u32)>,
-    pub(super) paging: Paging,
+    pub(super) paging: PagingBehavior,
 }
 
-impl Server {
+impl PagingServer {
     pub(super) fn source(&self, page_size: u32) -> Box<dyn Source> {
         let url = "https://site.example".parse().unwrap();
         match self.kind {
@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// The records of `window` at the request of this number, newest first; new ones have contents of their own.
-    fn matching(&self, query: &Query, request: usize) -> Vec<String> {
+    fn matching(&self, query: &RequestQuery, request: usize) -> Vec<String> {
         let grown = self.paging.grows_at.iter().filter(|at| **at < request);
         let arrived = grown.enumerate().map(|(n, _)| {
             let newest = self.records.last().map_or(0, |record| record.0);
@@ -115,7 +115,7 @@ impl Server {
     }
 
     /// The first and the last millisecond that is asked for.
-    fn bounds(&self, query: &Query) -> (i64, i64) {
+    fn bounds(&self, query: &RequestQuery) -> (i64, i64) {
         let base = open(None).from.timestamp_millis();
         let (from, to) = match self.kind {
             SourceKind::ConfluenceAudit => {
@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// Where the page begins that is asked for; nothing where the request is refused.
-    fn start(&self, query: &Query) -> Option<usize> {
+    fn start(&self, query: &RequestQuery) -> Option<usize> {
         let number = |key| query.get(key).map(|text| text.parse::<usize>().unwrap());
         match self.kind {
             SourceKind::ConfluenceAudit => {
@@ -161,7 +161,7 @@ impl Server {
         }
     }
 
-    pub(super) fn answer(&self, request: usize, query: &Query) -> (u16, String) {
+    pub(super) fn answer(&self, request: usize, query: &RequestQuery) -> (u16, String) {
         let Some(start) = self.start(query) else {
             return (404, r#"{"message":"no such page"}"#.to_owned());
         };
@@ -203,7 +203,7 @@ impl Server {
         (200, self.body(&page, start, is_last, query))
     }
 
-    fn body(&self, page: &[String], start: usize, is_last: bool, query: &Query) -> String {
+    fn body(&self, page: &[String], start: usize, is_last: bool, query: &RequestQuery) -> String {
         let (list, end) = (page.join(","), start + page.len());
         match self.kind {
             SourceKind::ConfluenceAudit => {
@@ -249,12 +249,12 @@ impl Server {
 
     /// The ids that a whole reading has, each once.
     pub(super) fn ids(&self, records: &[(i64, u32)]) -> BTreeSet<String> {
-        let mut numbering = Numbering::default();
+        let mut numbering = DuplicateNumbering::default();
         let records = records.iter().copied().enumerate();
         let ids = records.map(|(number, record)| {
             let text = self.text(number, record);
             let mut record = record_of(self.kind, Document::new(text.into()));
-            if Identity::of(self.kind) == Identity::Content {
+            if RecordIdentity::of(self.kind) == RecordIdentity::Content {
                 numbering.number(&mut record);
             }
             record.id.unwrap()

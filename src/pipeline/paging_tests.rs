@@ -7,20 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::paging_server::{OffsetFrom, Paging, Server};
-use super::tests::{CHECK, Query, Script, open, plan_of, slow_fetcher};
+use super::paging_server::{OffsetFrom, PagingBehavior, PagingServer};
+use super::tests::{CHECK, RequestQuery, ScriptedServer, open, plan_of, slow_fetcher};
 use super::*;
 use crate::model::name::SourceKind;
 
 /// What was handed on, the error if there was one, and how often each page was asked for.
-struct Outcome {
+struct PagingResult {
     ids: BTreeSet<String>,
-    result: Result<Reached, FetchError>,
+    result: Result<FetchOutcome, FetchError>,
     asked: usize,
 }
 
 /// Reads all of `server`, in pages of this size and slices of at most so many records.
-fn read(server: &Server, page_size: u32, most: usize, latency: Duration) -> Outcome {
+fn read(server: &PagingServer, page_size: u32, most: usize, latency: Duration) -> PagingResult {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -29,17 +29,18 @@ fn read(server: &Server, page_size: u32, most: usize, latency: Duration) -> Outc
     runtime.block_on(async {
         let played = server.clone();
         let requests = AtomicUsize::new(0);
-        let answer =
-            move |_, query: &Query| played.answer(requests.fetch_add(1, Ordering::Relaxed), query);
+        let answer = move |_, query: &RequestQuery| {
+            played.answer(requests.fetch_add(1, Ordering::Relaxed), query)
+        };
         let mut fetcher = slow_fetcher(latency, server.source(page_size), answer);
         fetcher.slice_records = most;
         read_all(&fetcher).await
     })
 }
 
-async fn read_all<F>(fetcher: &Fetcher<Script<F>>) -> Outcome
+async fn read_all<F>(fetcher: &Fetcher<ScriptedServer<F>>) -> PagingResult
 where
-    F: Fn(usize, &Query) -> (u16, String) + Send + Sync + 'static,
+    F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
     let window = OpenWindow {
         to: Some(open(None).from + TimeDelta::days(60)),
@@ -51,7 +52,7 @@ where
     let taking = async {
         let (mut ids, mut contents) = (BTreeSet::new(), HashMap::new());
         while let Some(delivery) = receiver.recv().await {
-            if let Delivery::Records { records, .. } = delivery {
+            if let FetchMessage::Records { records, .. } = delivery {
                 for record in records {
                     let id = record.id.clone().unwrap();
                     // The program knows what has come before by its id, if it says the same.
@@ -65,7 +66,7 @@ where
     };
     let (result, ids) = tokio::join!(reading, taking);
     let asked = fetcher.reader.transport.asked.lock().unwrap().len();
-    Outcome { ids, result, asked }
+    PagingResult { ids, result, asked }
 }
 
 const KINDS: [SourceKind; 3] = [
@@ -75,18 +76,18 @@ const KINDS: [SourceKind; 3] = [
 ];
 
 /// A log with a record each `step` milliseconds.
-fn regular(kind: SourceKind, records: i64, step: i64, paging: Paging) -> Server {
-    Server {
+fn regular(kind: SourceKind, records: i64, step: i64, paging: PagingBehavior) -> PagingServer {
+    PagingServer {
         kind,
         records: (0..records).map(|n| (n * step, 0)).collect(),
         paging,
     }
 }
 
-fn reads_whole(server: &Server, page_size: u32, most: usize) -> usize {
+fn reads_whole(server: &PagingServer, page_size: u32, most: usize) -> usize {
     let seen = read(server, page_size, most, Duration::from_millis(1));
     assert!(
-        matches!(seen.result, Ok(Reached::End)),
+        matches!(seen.result, Ok(FetchOutcome::Complete)),
         "{server:?}: {:?}",
         seen.result
     );
@@ -98,9 +99,9 @@ fn reads_whole(server: &Server, page_size: u32, most: usize) -> usize {
 fn short_pages_of_an_odd_size_are_no_end() {
     for kind in KINDS {
         for caps in [vec![73], vec![1], vec![90, 40, 7, 1], vec![49, 50, 51]] {
-            let paging = Paging {
+            let paging = PagingBehavior {
                 caps,
-                ..Paging::default()
+                ..PagingBehavior::default()
             };
             reads_whole(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
         }
@@ -112,7 +113,7 @@ fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
     for kind in KINDS {
         let asked = |records| {
             reads_whole(
-                &regular(kind, records, 5_000, Paging::default()),
+                &regular(kind, records, 5_000, PagingBehavior::default()),
                 1_000,
                 3_000,
             )
@@ -129,10 +130,10 @@ fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
 
 #[test]
 fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
-    let paging = Paging {
+    let paging = PagingBehavior {
         has_links: true,
         caps: vec![11],
-        ..Paging::default()
+        ..PagingBehavior::default()
     };
     reads_whole(
         &regular(SourceKind::ConfluenceAudit, 300, 5_000, paging),
@@ -144,9 +145,9 @@ fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
 #[test]
 fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
     for kind in KINDS {
-        let paging = Paging {
+        let paging = PagingBehavior {
             fails_from: Some(30),
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         let server = regular(kind, 1_000, 700, paging);
         let asked = reads_whole(&server, 10, 200);
@@ -157,14 +158,14 @@ fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
 #[test]
 fn a_failing_offset_is_asked_for_once() {
     for kind in KINDS {
-        let paging = Paging {
+        let paging = PagingBehavior {
             fails_from: Some(30),
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         let server = regular(kind, 1_000, 5_000, paging);
         let (failed, played) = (Arc::new(AtomicUsize::new(0)), server.clone());
         let counted = failed.clone();
-        let answer = move |request, query: &Query| {
+        let answer = move |request, query: &RequestQuery| {
             let answer = played.answer(request, query);
             counted.fetch_add(usize::from(answer.0 == 500), Ordering::Relaxed);
             answer
@@ -198,21 +199,21 @@ fn an_instant_that_cannot_be_paged_through_is_an_error_that_names_it() {
             "the second 2026-11-01T00:00:05Z",
         ),
     ] {
-        let paging = Paging {
+        let paging = PagingBehavior {
             fails_from: Some(30),
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         let mut records: Vec<_> = (0..5).map(|n| (n * 1_000, 0)).collect();
         // Not the first millisecond of its second, which the second before it has as well.
         records.extend((0..40).map(|n| (5_100, n)));
         records.extend((6..20).map(|n| (n * 1_000, 0)));
-        let server = Server {
+        let server = PagingServer {
             kind,
             records,
             paging,
         };
         let seen = read(&server, 10, 200, Duration::from_millis(1));
-        let Err(error @ FetchError::Crowded { .. }) = seen.result else {
+        let Err(error @ FetchError::InstantTooLarge { .. }) = seen.result else {
             panic!("{kind:?}: {:?}", seen.result);
         };
         assert!(error.to_string().contains(named), "{error}");
@@ -224,9 +225,9 @@ fn an_instant_that_cannot_be_paged_through_is_an_error_that_names_it() {
 #[test]
 fn a_server_that_is_down_after_its_first_page_costs_one_failure_more() {
     for kind in KINDS {
-        let server = regular(kind, 100, 5_000, Paging::default());
+        let server = regular(kind, 100, 5_000, PagingBehavior::default());
         let played = server.clone();
-        let answer = move |request, query: &Query| match request {
+        let answer = move |request, query: &RequestQuery| match request {
             0 => played.answer(request, query),
             1 => (500, r#"{"message":"first"}"#.to_owned()),
             _ => (502, r#"{"message":"later"}"#.to_owned()),
@@ -248,10 +249,10 @@ fn a_server_that_is_down_after_its_first_page_costs_one_failure_more() {
 #[test]
 fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
-        let ignoring = |caps: &[usize]| Paging {
+        let ignoring = |caps: &[usize]| PagingBehavior {
             ignores_offset: true,
             caps: caps.to_vec(),
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
             let asked = reads_whole(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
@@ -261,13 +262,13 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
             );
         }
         // One instant holds more than a page.
-        let crowded = Server {
+        let crowded = PagingServer {
             records: (0..150).map(|n| (7_000, n)).collect(),
             ..regular(kind, 0, 1, ignoring(&[]))
         };
         let seen = read(&crowded, 100, 3_000, Duration::from_millis(1));
         assert!(
-            matches!(seen.result, Err(FetchError::Circle(_))),
+            matches!(seen.result, Err(FetchError::PagingLoop(_))),
             "{:?}",
             seen.result
         );
@@ -289,10 +290,10 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
                 // Its own links lose events, and it gives no other way.
                 continue;
             }
-            let paging = Paging {
+            let paging = PagingBehavior {
                 offset,
                 requires_offset,
-                ..Paging::default()
+                ..PagingBehavior::default()
             };
             for step in [100, 5_000] {
                 let server = regular(SourceKind::DatacenterAudit, 100, step, paging.clone());
@@ -306,9 +307,9 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
             );
         }
     }
-    let paging = Paging {
+    let paging = PagingBehavior {
         requires_offset: true,
-        ..Paging::default()
+        ..PagingBehavior::default()
     };
     reads_whole(
         &regular(SourceKind::DatacenterAudit, 100, 50, paging),
@@ -322,9 +323,9 @@ fn pages_that_overlap_are_not_taken_for_equal_records() {
     for kind in KINDS {
         for (overlap, records) in [(1, 1), (1, 2), (1, 12), (3, 2), (3, 12), (1, 100), (3, 100)] {
             for step in [0, 5_000] {
-                let paging = Paging {
+                let paging = PagingBehavior {
                     overlap,
-                    ..Paging::default()
+                    ..PagingBehavior::default()
                 };
                 let server = regular(kind, records, step, paging);
                 let seen = read(&server, 10, 3_000, Duration::from_millis(1));
@@ -342,9 +343,9 @@ fn equal_records_on_two_pages_are_read_as_often_as_they_are() {
     for kind in [SourceKind::ConfluenceAudit, SourceKind::DatacenterAudit] {
         // Each instant has three equal records, and pages of five part some of them.
         let records = (0..40).map(|n| (n / 3 * 150, 0)).collect();
-        let server = Server {
+        let server = PagingServer {
             records,
-            ..regular(kind, 0, 1, Paging::default())
+            ..regular(kind, 0, 1, PagingBehavior::default())
         };
         reads_whole(&server, 5, 3_000);
     }
@@ -359,15 +360,15 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
             let records = (0..others).map(|n| (n * 10_000, 0)).collect::<Vec<_>>();
             let last = others * 10_000;
             let newest = (0..equal).map(|_| (last, 1));
-            let server = Server {
+            let server = PagingServer {
                 records: records.into_iter().chain(newest).collect(),
                 ..regular(
                     kind,
                     0,
                     1,
-                    Paging {
+                    PagingBehavior {
                         overlap: 1,
-                        ..Paging::default()
+                        ..PagingBehavior::default()
                     },
                 )
             };
@@ -385,7 +386,7 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
 }
 
 /// Reads all of a server, and says how many requests it takes.
-fn reads_odd(kind: SourceKind, records: i64, paging: Paging) -> usize {
+fn reads_odd(kind: SourceKind, records: i64, paging: PagingBehavior) -> usize {
     reads_whole(&regular(kind, records, 5_000, paging), 100, 3_000)
 }
 
@@ -393,9 +394,9 @@ fn reads_odd(kind: SourceKind, records: i64, paging: Paging) -> usize {
 fn empty_pages_beyond_an_offset_are_no_end() {
     for kind in KINDS {
         for (records, empty_from) in [(350, 100), (350, 150), (101, 100)] {
-            let paging = Paging {
+            let paging = PagingBehavior {
                 empty_from: Some(empty_from),
-                ..Paging::default()
+                ..PagingBehavior::default()
             };
             reads_odd(kind, records, paging);
         }
@@ -406,9 +407,9 @@ fn empty_pages_beyond_an_offset_are_no_end() {
 fn a_refusal_of_the_page_after_the_last_is_an_end() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
         for records in [1, 12, 100, 350] {
-            let paging = Paging {
+            let paging = PagingBehavior {
                 refuses_past_end: true,
-                ..Paging::default()
+                ..PagingBehavior::default()
             };
             let asked = reads_odd(kind, records, paging);
             assert!(
@@ -422,9 +423,9 @@ fn a_refusal_of_the_page_after_the_last_is_an_end() {
 #[test]
 fn an_end_that_is_not_part_of_the_window_loses_nothing() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
-        let paging = Paging {
+        let paging = PagingBehavior {
             excludes_end: true,
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         let server = regular(kind, 500, 7, paging);
         reads_whole(&server, 10, 30);
@@ -434,9 +435,9 @@ fn an_end_that_is_not_part_of_the_window_loses_nothing() {
 #[test]
 fn an_empty_page_with_a_link_is_followed() {
     for hole in [0, 100, 200] {
-        let paging = Paging {
+        let paging = PagingBehavior {
             hole_at: Some(hole),
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         reads_odd(SourceKind::ConfluenceAudit, 350, paging);
     }
@@ -445,9 +446,9 @@ fn an_empty_page_with_a_link_is_followed() {
 #[test]
 fn a_data_center_that_states_no_end_is_read_to_its_end() {
     for records in [0, 12, 250] {
-        let paging = Paging {
+        let paging = PagingBehavior {
             never_last: true,
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         let asked = reads_odd(SourceKind::DatacenterAudit, records, paging);
         assert!(records > 100 || asked <= 2, "{asked} for {records}");
@@ -462,9 +463,9 @@ fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
             kind,
             2_000,
             60_000,
-            Paging {
+            PagingBehavior {
                 ignores_end: true,
-                ..Paging::default()
+                ..PagingBehavior::default()
             },
         );
         let seen = read(&server, 100, 300, Duration::from_millis(1));
@@ -482,16 +483,16 @@ fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
 #[test]
 fn pages_that_always_overlap_are_read_whole_where_that_can_be_seen() {
     for kind in KINDS {
-        let paging = Paging {
+        let paging = PagingBehavior {
             overlap: 1,
             overlaps_each: true,
-            ..Paging::default()
+            ..PagingBehavior::default()
         };
         reads_odd(kind, 350, paging);
     }
 }
 
-fn pagings() -> impl Strategy<Value = Paging> {
+fn pagings() -> impl Strategy<Value = PagingBehavior> {
     let offset = prop_oneof![
         Just(OffsetFrom::Nothing),
         (0_usize..4).prop_map(OffsetFrom::Cursor),
@@ -505,39 +506,41 @@ fn pagings() -> impl Strategy<Value = Paging> {
         any::<bool>(),
         offset,
     )
-        .prop_map(|(caps, grows_at, oddity, has_links, offset)| Paging {
-            // A server whose pages hold now more and now less, and which does not give what lies further,
-            // shows nothing of its end.
-            caps: match oddity {
-                Paging {
-                    fails_from: None,
-                    ignores_offset: false,
-                    empty_from: None,
-                    ..
-                } => caps,
-                _ => Vec::new(),
+        .prop_map(
+            |(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
+                // A server whose pages hold now more and now less, and which does not give what lies further,
+                // shows nothing of its end.
+                caps: match oddity {
+                    PagingBehavior {
+                        fails_from: None,
+                        ignores_offset: false,
+                        empty_from: None,
+                        ..
+                    } => caps,
+                    _ => Vec::new(),
+                },
+                grows_at,
+                has_links,
+                offset,
+                ..oddity
             },
-            grows_at,
-            has_links,
-            offset,
-            ..oddity
-        })
+        )
 }
 
 /// Servers that are odd in one way.
-fn oddities() -> impl Strategy<Value = Paging> {
-    let odd = Paging::default;
+fn oddities() -> impl Strategy<Value = PagingBehavior> {
+    let odd = PagingBehavior::default;
     prop_oneof![
         5 => Just(odd()),
-        3 => (1_usize..80).prop_map(move |from| Paging { fails_from: Some(from), ..odd() }),
-        2 => (5_usize..80).prop_map(move |from| Paging { empty_from: Some(from), ..odd() }),
-        2 => Just(Paging { ignores_offset: true, ..odd() }),
+        3 => (1_usize..80).prop_map(move |from| PagingBehavior { fails_from: Some(from), ..odd() }),
+        2 => (5_usize..80).prop_map(move |from| PagingBehavior { empty_from: Some(from), ..odd() }),
+        2 => Just(PagingBehavior { ignores_offset: true, ..odd() }),
         2 => (1_usize..8, any::<bool>())
-            .prop_map(move |(overlap, overlaps_each)| Paging { overlap, overlaps_each, ..odd() }),
-        1 => Just(Paging { refuses_past_end: true, ..odd() }),
-        1 => Just(Paging { excludes_end: true, ..odd() }),
-        1 => (0_usize..60).prop_map(move |at| Paging { hole_at: Some(at), ..odd() }),
-        1 => Just(Paging { never_last: true, ..odd() }),
+            .prop_map(move |(overlap, overlaps_each)| PagingBehavior { overlap, overlaps_each, ..odd() }),
+        1 => Just(PagingBehavior { refuses_past_end: true, ..odd() }),
+        1 => Just(PagingBehavior { excludes_end: true, ..odd() }),
+        1 => (0_usize..60).prop_map(move |at| PagingBehavior { hole_at: Some(at), ..odd() }),
+        1 => Just(PagingBehavior { never_last: true, ..odd() }),
     ]
 }
 
@@ -560,7 +563,7 @@ proptest! {
             None => (0, page_size),
         };
         let records = gaps.iter().map(|(gap, content)| { at += gap + apart; (at, *content) }).collect();
-        let server = Server { kind, records, paging };
+        let server = PagingServer { kind, records, paging };
         let latency = Duration::from_millis(if is_slow { 300 } else { 1 });
         let seen = read(&server, page_size, most, latency);
         // Nothing that is not there, which a record written twice would be.

@@ -9,14 +9,14 @@ use crate::model::time::{Timestamp, Window, ceil};
 
 /// A span of time, `from <= t < to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct TimeRange {
     /// Its first instant.
     pub from: Timestamp,
     /// The first instant after it.
     pub to: Timestamp,
 }
 
-impl Span {
+impl TimeRange {
     /// The same as a window to ask for.
     pub fn window(&self) -> Window {
         Window {
@@ -33,29 +33,29 @@ impl Span {
 
 /// One part.
 #[derive(Debug)]
-pub enum Part<R> {
+pub enum QueuedSegment<R> {
     /// Nobody reads it yet.
-    Unread(Span),
+    Unread(TimeRange),
     /// It is being read, or has been.
-    Begun(R),
+    Started(R),
 }
 
 /// The parts of a window that are not handed on yet, oldest first. They tile it: no hole, no overlap.
 #[derive(Debug)]
-pub struct Parts<R> {
-    parts: VecDeque<Part<R>>,
+pub struct SegmentQueue<R> {
+    segments: VecDeque<QueuedSegment<R>>,
     /// Parts are cut at multiples of it: that of the dates which the server takes.
     grain: TimeDelta,
 }
 
-impl<R> Parts<R> {
+impl<R> SegmentQueue<R> {
     /// Nothing of `from <= t < to` is read yet.
-    pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> Parts<R> {
-        let mut parts = Parts {
-            parts: VecDeque::new(),
+    pub fn new(from: Timestamp, to: Timestamp, grain: TimeDelta) -> SegmentQueue<R> {
+        let mut parts = SegmentQueue {
+            segments: VecDeque::new(),
             grain,
         };
-        parts.put_back(Span { from, to });
+        parts.push_front_unread(TimeRange { from, to });
         parts
     }
 
@@ -63,99 +63,109 @@ impl<R> Parts<R> {
     /// `may` allows it. The very first is begun in any case: all others wait for it.
     ///
     /// Returns whether one was begun.
-    pub fn begin(
+    pub fn start_next(
         &mut self,
         may: bool,
         width: Option<TimeDelta>,
-        start: impl FnOnce(Span) -> R,
+        start: impl FnOnce(TimeRange) -> R,
     ) -> bool {
-        let unread = |part: &Part<R>| match part {
-            Part::Unread(span) => Some(*span),
-            Part::Begun(_) => None,
+        let unread = |part: &QueuedSegment<R>| match part {
+            QueuedSegment::Unread(span) => Some(*span),
+            QueuedSegment::Started(_) => None,
         };
-        let mut parts = self.parts.iter().enumerate();
+        let mut parts = self.segments.iter().enumerate();
         let Some((at, whole)) = parts.find_map(|(at, part)| Some((at, unread(part)?))) else {
             return false;
         };
         if at > 0 && !may {
             return false;
         }
-        let (span, rest) = carve(whole, width, self.grain);
-        self.parts[at] = Part::Begun(start(span));
+        let (span, rest) = split_range(whole, width, self.grain);
+        self.segments[at] = QueuedSegment::Started(start(span));
         if let Some(rest) = rest {
-            self.parts.insert(at + 1, Part::Unread(rest));
+            self.segments.insert(at + 1, QueuedSegment::Unread(rest));
         }
         true
     }
 
     /// Where what nobody reads yet begins.
     pub fn unread_from(&self) -> Option<Timestamp> {
-        self.parts.iter().find_map(|part| match part {
-            Part::Unread(span) => Some(span.from),
-            Part::Begun(_) => None,
+        self.segments.iter().find_map(|part| match part {
+            QueuedSegment::Unread(span) => Some(span.from),
+            QueuedSegment::Started(_) => None,
         })
     }
 
     /// Those that are begun, each with its number.
-    pub fn begun(&self) -> impl Iterator<Item = (usize, &R)> {
-        let parts = self.parts.iter().enumerate();
+    pub fn started(&self) -> impl Iterator<Item = (usize, &R)> {
+        let parts = self.segments.iter().enumerate();
         parts.filter_map(|(number, part)| match part {
-            Part::Begun(begun) => Some((number, begun)),
-            Part::Unread(_) => None,
+            QueuedSegment::Started(begun) => Some((number, begun)),
+            QueuedSegment::Unread(_) => None,
         })
     }
 
     /// Puts what was cut off the end of a part behind it: of the one with this number, or of the one
     /// that was taken last.
-    pub fn insert_behind(&mut self, number: Option<usize>, begun: R) {
+    pub fn insert_after(&mut self, number: Option<usize>, begun: R) {
         let at = number.map_or(0, |number| number + 1);
-        self.parts
-            .insert(at.min(self.parts.len()), Part::Begun(begun));
+        self.segments
+            .insert(at.min(self.segments.len()), QueuedSegment::Started(begun));
     }
 
     /// Leaves all but the first `count`.
     pub fn truncate(&mut self, count: usize) {
-        self.parts.truncate(count);
+        self.segments.truncate(count);
     }
 
     /// Puts in the place of each that is begun what `becomes` makes of it, oldest first.
-    pub fn rework<const N: usize>(&mut self, mut becomes: impl FnMut(R) -> [Option<Part<R>>; N]) {
-        for part in std::mem::take(&mut self.parts) {
+    pub fn replace_started<const N: usize>(
+        &mut self,
+        mut becomes: impl FnMut(R) -> [Option<QueuedSegment<R>>; N],
+    ) {
+        for part in std::mem::take(&mut self.segments) {
             match part {
-                Part::Begun(begun) => self.parts.extend(becomes(begun).into_iter().flatten()),
-                unread => self.parts.push_back(unread),
+                QueuedSegment::Started(begun) => {
+                    self.segments.extend(becomes(begun).into_iter().flatten())
+                }
+                unread => self.segments.push_back(unread),
             }
         }
     }
 
     /// The oldest part, which is no longer one of these then.
-    pub fn take(&mut self) -> Option<Part<R>> {
-        self.parts.pop_front()
+    pub fn pop_front(&mut self) -> Option<QueuedSegment<R>> {
+        self.segments.pop_front()
     }
 
     /// What lies before all others, and is begun.
-    pub fn put_back_begun(&mut self, begun: R) {
-        self.parts.push_front(Part::Begun(begun));
+    pub fn push_front_started(&mut self, begun: R) {
+        self.segments.push_front(QueuedSegment::Started(begun));
     }
 
     /// What lies before all others, and is to be read. Nothing where it is empty.
-    pub fn put_back(&mut self, span: Span) {
+    pub fn push_front_unread(&mut self, span: TimeRange) {
         if span.from < span.to {
-            self.parts.push_front(Part::Unread(span));
+            self.segments.push_front(QueuedSegment::Unread(span));
         }
     }
 }
 
 /// The first `width` of `whole`, cut at a multiple of `grain`, and the rest of it. A rest of less than half of
 /// it is none.
-fn carve(whole: Span, width: Option<TimeDelta>, grain: TimeDelta) -> (Span, Option<Span>) {
+fn split_range(
+    whole: TimeRange,
+    width: Option<TimeDelta>,
+    grain: TimeDelta,
+) -> (TimeRange, Option<TimeRange>) {
     let width = width.map(|width| width.max(TimeDelta::milliseconds(1)));
     let cut = width.and_then(|width| whole.from.checked_add_signed(width));
     let cut = cut.map(|cut| ceil(cut, grain));
     match (cut, width) {
-        (Some(cut), Some(width)) if cut + width / 2 < whole.to => {
-            (Span { to: cut, ..whole }, Some(Span { from: cut, ..whole }))
-        }
+        (Some(cut), Some(width)) if cut + width / 2 < whole.to => (
+            TimeRange { to: cut, ..whole },
+            Some(TimeRange { from: cut, ..whole }),
+        ),
         _ => (whole, None),
     }
 }
@@ -169,11 +179,11 @@ mod tests {
 
     #[test]
     fn parts_end_at_multiples_of_the_grain() {
-        let mut parts = Parts::new(at(2_254), at(5_334), TimeDelta::seconds(1));
+        let mut parts = SegmentQueue::new(at(2_254), at(5_334), TimeDelta::seconds(1));
         let narrow = Some(TimeDelta::milliseconds(30));
-        while parts.begin(true, narrow, |span| span) {}
+        while parts.start_next(true, narrow, |span| span) {}
         let spans: Vec<_> = parts
-            .begun()
+            .started()
             .map(|(_, span)| (span.from.timestamp_millis(), span.to.timestamp_millis()))
             .collect();
         let want = [
@@ -189,32 +199,32 @@ mod tests {
         Timestamp::from_timestamp_millis(ms).unwrap()
     }
 
-    fn ms(span: Span) -> (i64, i64) {
+    fn ms(span: TimeRange) -> (i64, i64) {
         (span.from.timestamp_millis(), span.to.timestamp_millis())
     }
 
     #[test]
     fn so_many_are_begun_and_the_first_in_any_case() {
-        let mut parts = Parts::new(at(0), at(100), MS);
+        let mut parts = SegmentQueue::new(at(0), at(100), MS);
         let width = Some(TimeDelta::milliseconds(10));
-        while parts.begin(parts.begun().count() < 3, width, ms) {}
-        assert_eq!(parts.begun().count(), 3);
-        let Some(Part::Begun(first)) = parts.take() else {
+        while parts.start_next(parts.started().count() < 3, width, ms) {}
+        assert_eq!(parts.started().count(), 3);
+        let Some(QueuedSegment::Started(first)) = parts.pop_front() else {
             panic!()
         };
         assert_eq!(first, (0, 10));
-        parts.put_back(Span {
+        parts.push_front_unread(TimeRange {
             from: at(4),
             to: at(10),
         });
-        assert!(parts.begin(false, None, ms));
-        assert!(!parts.begin(false, None, ms));
-        assert!(parts.begin(true, None, ms));
-        assert!(!parts.begin(true, None, ms));
-        let all: Vec<_> = std::iter::from_fn(|| parts.take())
+        assert!(parts.start_next(false, None, ms));
+        assert!(!parts.start_next(false, None, ms));
+        assert!(parts.start_next(true, None, ms));
+        assert!(!parts.start_next(true, None, ms));
+        let all: Vec<_> = std::iter::from_fn(|| parts.pop_front())
             .map(|part| match part {
-                Part::Begun(begun) => begun,
-                Part::Unread(span) => ms(span),
+                QueuedSegment::Started(begun) => begun,
+                QueuedSegment::Unread(span) => ms(span),
             })
             .collect();
         assert_eq!(all, [(4, 10), (10, 20), (20, 30), (30, 100)]);
@@ -222,17 +232,25 @@ mod tests {
 
     #[test]
     fn an_empty_window_has_no_parts() {
-        assert!(Parts::<()>::new(at(5), at(5), MS).take().is_none());
-        assert!(Parts::<()>::new(at(5), at(4), MS).take().is_none());
+        assert!(
+            SegmentQueue::<()>::new(at(5), at(5), MS)
+                .pop_front()
+                .is_none()
+        );
+        assert!(
+            SegmentQueue::<()>::new(at(5), at(4), MS)
+                .pop_front()
+                .is_none()
+        );
     }
 
     #[test]
     fn a_small_rest_is_no_part_of_its_own() {
         let begun = |to| {
-            let mut parts = Parts::new(at(0), at(to), MS);
-            parts.begin(false, Some(TimeDelta::milliseconds(10)), ms);
-            match parts.take() {
-                Some(Part::Begun(begun)) => begun,
+            let mut parts = SegmentQueue::new(at(0), at(to), MS);
+            parts.start_next(false, Some(TimeDelta::milliseconds(10)), ms);
+            match parts.pop_front() {
+                Some(QueuedSegment::Started(begun)) => begun,
                 _ => panic!(),
             }
         };
@@ -245,15 +263,15 @@ mod tests {
             end in 1_i64..10_000,
             steps in prop::collection::vec((1_usize..5, prop::option::of(0_i64..3_000)), 1..60),
         ) {
-            let mut parts = Parts::new(at(0), at(end), MS);
+            let mut parts = SegmentQueue::new(at(0), at(end), MS);
             let mut reached = 0;
             for (most, width) in steps {
-                while parts.begin(parts.begun().count() < most, width.map(TimeDelta::milliseconds), ms) {}
-                let Some(Part::Begun((from, to))) = parts.take() else { break };
+                while parts.start_next(parts.started().count() < most, width.map(TimeDelta::milliseconds), ms) {}
+                let Some(QueuedSegment::Started((from, to))) = parts.pop_front() else { break };
                 prop_assert!(from == reached && to > from);
                 reached = to;
             }
-            if parts.take().is_none() {
+            if parts.pop_front().is_none() {
                 prop_assert_eq!(reached, end);
             }
         }

@@ -11,41 +11,41 @@ use url::Url;
 use crate::http::client::Transport;
 use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
-use crate::http::limit::Limits;
-use crate::http::retry::Patience;
+use crate::http::limit::RequestLimiter;
+use crate::http::retry::RetryBudget;
 use crate::model::people::{People, User};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
-use crate::pipeline::transcript::Transcript;
+use crate::pipeline::transcript::AttemptRecorder;
 use crate::source::users;
-use crate::state::lookups::{Lookups, Told};
+use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::Meter;
 
 /// The longest that records wait for names.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Looks people up on one site.
-pub struct Directory<T> {
+pub struct UserDirectory<T> {
     transport: T,
-    limits: Arc<Limits>,
+    limits: Arc<RequestLimiter>,
     meter: Arc<Meter>,
     base_url: Url,
     origin: Origin,
-    lookups: Lookups,
+    lookups: LookupCache,
     known: Mutex<People>,
     has_failed: AtomicBool,
-    transcript: Option<Transcript>,
+    transcript: Option<AttemptRecorder>,
 }
 
-impl<T: Transport> Directory<T> {
+impl<T: Transport> UserDirectory<T> {
     /// The directory of the site of `origin`, whose API stands behind `base_url`; with what `lookups` has kept of it.
     pub fn new(
-        (transport, limits, meter): (T, Arc<Limits>, Arc<Meter>),
+        (transport, limits, meter): (T, Arc<RequestLimiter>, Arc<Meter>),
         base_url: Url,
         origin: Origin,
-        lookups: Lookups,
-    ) -> Directory<T> {
+        lookups: LookupCache,
+    ) -> UserDirectory<T> {
         let now = chrono::Utc::now();
         let kept = lookups.read(origin.site.as_deref().unwrap_or_default());
         let fresh = kept.users.into_iter().filter_map(|(id, told)| {
@@ -53,7 +53,7 @@ impl<T: Transport> Directory<T> {
             Some((id, user))
         });
         let known: HashMap<String, User> = fresh.collect();
-        Directory {
+        UserDirectory {
             transport,
             limits,
             meter,
@@ -67,7 +67,7 @@ impl<T: Transport> Directory<T> {
     }
 
     /// The same, whose every attempt is taken down in `transcript`.
-    pub fn taken_down(mut self, transcript: Option<Transcript>) -> Directory<T> {
+    pub fn taken_down(mut self, transcript: Option<AttemptRecorder>) -> UserDirectory<T> {
         self.transcript = transcript;
         self
     }
@@ -116,7 +116,7 @@ impl<T: Transport> Directory<T> {
 
     async fn ask(&self, ids: &[String]) -> Result<Vec<(String, User)>, Failure> {
         let request = users::request(&self.base_url, ids);
-        let patience = Patience::none();
+        let patience = RetryBudget::none();
         witnessed(
             &self.transport,
             &self.limits,
@@ -139,7 +139,7 @@ impl<T: Transport> Directory<T> {
         self.lookups.change(site, |facts| {
             facts.users.retain(|_, user| user.fresh(now).is_some());
             let told = told.iter();
-            let told = told.map(|(id, user)| (id.clone(), Told::new(user.clone(), now)));
+            let told = told.map(|(id, user)| (id.clone(), CachedValue::new(user.clone(), now)));
             facts.users.extend(told);
         });
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,19 +165,19 @@ mod tests {
     use crate::http::error::{TransportError, TransportErrorKind};
     use crate::http::message::{Endpoint, Request, Response};
     use crate::http::rate::CredentialLimit;
-    use crate::http::shared::Shared;
+    use crate::http::shared::SharedLimiter;
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;
 
     /// Answers as told, and counts.
     #[derive(Clone)]
-    struct Site {
+    struct FakeUserSite {
         answer: Option<&'static str>,
         asked: Arc<AtomicUsize>,
     }
 
-    impl Transport for Site {
+    impl Transport for FakeUserSite {
         async fn send(&self, _: &Request) -> Result<Response, TransportError> {
             self.asked.fetch_add(1, Ordering::Relaxed);
             let Some(body) = self.answer else {
@@ -191,13 +191,21 @@ mod tests {
         }
     }
 
-    fn directory(answer: Option<&'static str>, state: &std::path::Path) -> Directory<Site> {
-        let site = Site {
+    fn directory(
+        answer: Option<&'static str>,
+        state: &std::path::Path,
+    ) -> UserDirectory<FakeUserSite> {
+        let site = FakeUserSite {
             answer,
             asked: Arc::default(),
         };
         let credential = Arc::new(CredentialLimit::new(None));
-        let limits = Limits::new(Endpoint::JiraUsers, None, credential, Shared::nothing());
+        let limits = RequestLimiter::new(
+            Endpoint::JiraUsers,
+            None,
+            credential,
+            SharedLimiter::nothing(),
+        );
         let origin = Origin {
             name: "acme".to_owned(),
             kind: SourceKind::JiraAudit,
@@ -205,11 +213,11 @@ mod tests {
             site: Some("acme.example".to_owned()),
             reader: None,
         };
-        Directory::new(
+        UserDirectory::new(
             (site, Arc::new(limits), Arc::default()),
             "https://acme.example".parse().unwrap(),
             origin,
-            Lookups::new(state),
+            LookupCache::new(state),
         )
     }
 
@@ -221,7 +229,7 @@ mod tests {
         ids.map(record).collect()
     }
 
-    fn asked(directory: &Directory<Site>) -> usize {
+    fn asked(directory: &UserDirectory<FakeUserSite>) -> usize {
         directory.transport.asked.load(Ordering::Relaxed)
     }
 

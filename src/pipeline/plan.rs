@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, after, before, whole_millis};
-use crate::source::Order;
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 
 /// How far back a refused cursor makes us read. The API may filter on the time of an event, while
@@ -53,18 +53,18 @@ pub fn watermark_of(position: Timestamp, received: Timestamp) -> Option<Timestam
 
 /// How far a source reaches back and ahead, from its settings.
 #[derive(Debug, Clone, Copy)]
-pub struct Reach {
+pub struct LookbackSettings {
     /// How far back the first pull reads.
     pub initial_lookback: Duration,
     /// How far behind the watermark ids are remembered.
     pub overlap: Duration,
-    /// How far after its end a bounded read of an [`Order::Ascending`] source asks.
+    /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source asks.
     pub late_margin: Duration,
 }
 
 /// What a run is going to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct ReadPlan {
     /// The windows, oldest first.
     pub windows: Vec<OpenWindow>,
     /// Only events that happened in here are written.
@@ -80,15 +80,15 @@ pub struct Plan {
 
 /// The plan of a pull that goes on from `checkpoint`.
 pub fn incremental(
-    order: Order,
-    reach: &Reach,
+    order: DeliveryOrder,
+    reach: &LookbackSettings,
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
-) -> Plan {
+) -> ReadPlan {
     let now = whole_millis(now);
     let first = OpenWindow {
         from: before(now, reach.initial_lookback),
-        to: (order == Order::NewestFirst).then_some(now),
+        to: (order == DeliveryOrder::NewestFirst).then_some(now),
         cursor: None,
         rereads: false,
         read_by_time: None,
@@ -97,12 +97,12 @@ pub fn incremental(
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
-        (Some(checkpoint), Order::Ascending) => goes_on(checkpoint, watermark, &first, now),
-        (Some(checkpoint), Order::NewestFirst) => {
+        (Some(checkpoint), DeliveryOrder::Ascending) => goes_on(checkpoint, watermark, &first, now),
+        (Some(checkpoint), DeliveryOrder::NewestFirst) => {
             vec![by_time(checkpoint, watermark, reach, &first, now)]
         }
     };
-    Plan {
+    ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
         keep: None,
@@ -182,7 +182,7 @@ fn by_time_again(
 fn by_time(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
-    reach: &Reach,
+    reach: &LookbackSettings,
     first: &OpenWindow,
     now: Timestamp,
 ) -> OpenWindow {
@@ -205,17 +205,22 @@ fn by_time(
 
 /// The plan of a one-off read of `window`.
 ///
-/// An [`Order::Ascending`] source is asked for a margin after its end: nobody knows for sure
+/// An [`DeliveryOrder::Ascending`] source is asked for a margin after its end: nobody knows for sure
 /// whether it filters on the time of an event or of its processing. What lies outside is dropped.
-pub fn one_off(order: Order, reach: &Reach, window: Window, now: Timestamp) -> Plan {
+pub fn one_off(
+    order: DeliveryOrder,
+    reach: &LookbackSettings,
+    window: Window,
+    now: Timestamp,
+) -> ReadPlan {
     let now = whole_millis(now);
     let until = window.to.unwrap_or(now);
     let asked = match order {
-        Order::Ascending => after(until, reach.late_margin).min(now),
-        Order::NewestFirst => ceil_millis(until),
+        DeliveryOrder::Ascending => after(until, reach.late_margin).min(now),
+        DeliveryOrder::NewestFirst => ceil_millis(until),
     };
     let from = whole_millis(window.from);
-    Plan {
+    ReadPlan {
         windows: (from < asked)
             .then_some(OpenWindow {
                 from,
@@ -246,10 +251,10 @@ mod tests {
     use crate::model::json::Document;
     use crate::model::record::Record;
     use crate::model::time::parse_api_time;
-    use crate::state::rhythm::Rhythm;
-    use crate::state::seen::Seen;
+    use crate::state::rhythm::EventGaps;
+    use crate::state::seen::DedupCache;
 
-    const REACH: Reach = Reach {
+    const REACH: LookbackSettings = LookbackSettings {
         initial_lookback: Duration::from_secs(7 * 86400),
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
@@ -288,9 +293,9 @@ mod tests {
             since: at("2026-10-01T00:00:00Z"),
             windows,
             watermark: watermark.map(at),
-            seen: Seen::default(),
+            seen: DedupCache::default(),
             written_before: None,
-            rhythm: Rhythm::default(),
+            rhythm: EventGaps::default(),
             outputs: Vec::new(),
             kept: None,
             events: 0,
@@ -301,9 +306,9 @@ mod tests {
 
     #[test]
     fn a_first_pull_reaches_back() {
-        let stream = incremental(Order::Ascending, &REACH, None, now());
+        let stream = incremental(DeliveryOrder::Ascending, &REACH, None, now());
         assert_eq!(stream.windows, [open("2026-11-13T12:00:00Z", None, None)]);
-        let slices = incremental(Order::NewestFirst, &REACH, None, now());
+        let slices = incremental(DeliveryOrder::NewestFirst, &REACH, None, now());
         assert_eq!(
             slices.windows,
             [open(
@@ -319,12 +324,12 @@ mod tests {
     fn a_stream_goes_on_behind_its_cursor() {
         let windows = vec![open("2026-10-01T00:00:00Z", None, Some("c9"))];
         let checkpoint = checkpoint(Some("2026-11-19T00:00:00Z"), windows.clone());
-        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
         assert_eq!(plan.windows, windows);
         assert!(!plan.rereads);
         let no_cursor_yet = vec![open("2026-10-01T00:00:00Z", None, None)];
         let checkpoint = self::checkpoint(Some("2026-11-19T00:00:00Z"), no_cursor_yet);
-        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
         assert_eq!(plan.windows, [again("2026-10-01T00:00:00Z", None)]);
         assert!(plan.rereads);
     }
@@ -336,7 +341,7 @@ mod tests {
             ..again("2026-11-18T00:00:00Z", None)
         }];
         let checkpoint = checkpoint(Some("2026-11-18T09:00:00Z"), windows.clone());
-        let plan = incremental(Order::Ascending, &REACH, Some(&checkpoint), now());
+        let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
         assert_eq!(plan.windows, windows);
         assert!(plan.rereads);
     }
@@ -345,7 +350,7 @@ mod tests {
     fn slices_go_on_an_overlap_behind_the_watermark_and_skip_nothing_unread() {
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
-            incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now()).windows
+            incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now()).windows
         };
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(
@@ -384,7 +389,7 @@ mod tests {
         let ahead = || vec![open("2099-01-01T00:00:00Z", None, Some("c9"))];
         let plan = |watermark, windows| {
             let checkpoint = checkpoint(watermark, windows);
-            incremental(Order::Ascending, &REACH, Some(&checkpoint), now())
+            incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now())
         };
         let nothing_found = plan(None, ahead());
         assert_eq!(nothing_found.windows, [again("2026-11-13T12:00:00Z", None)]);
@@ -412,7 +417,7 @@ mod tests {
             };
             checkpoint.seen.remember(&record, at(position));
         }
-        let plan = incremental(Order::NewestFirst, &REACH, Some(&checkpoint), now());
+        let plan = incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now());
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(plan.windows, [again("2026-11-20T10:50:00Z", until)]);
     }
@@ -426,7 +431,7 @@ mod tests {
         let asked = |order, window: Window| one_off(order, &REACH, window, now()).windows;
         let old = window("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z");
         assert_eq!(
-            asked(Order::Ascending, old),
+            asked(DeliveryOrder::Ascending, old),
             [open(
                 "2026-11-01T00:00:00Z",
                 Some("2026-11-03T00:00:00Z"),
@@ -435,7 +440,7 @@ mod tests {
         );
         let recent = window("2026-11-01T00:00:00Z", "2026-11-20T11:00:00Z");
         assert_eq!(
-            asked(Order::Ascending, recent),
+            asked(DeliveryOrder::Ascending, recent),
             [open(
                 "2026-11-01T00:00:00Z",
                 Some("2026-11-20T12:00:00Z"),
@@ -443,7 +448,7 @@ mod tests {
             )]
         );
         assert_eq!(
-            asked(Order::NewestFirst, old),
+            asked(DeliveryOrder::NewestFirst, old),
             [open(
                 "2026-11-01T00:00:00Z",
                 Some("2026-11-02T00:00:00Z"),
@@ -451,7 +456,7 @@ mod tests {
             )]
         );
         let future = window("2027-01-01T00:00:00Z", "2027-02-01T00:00:00Z");
-        assert_eq!(asked(Order::Ascending, future), []);
+        assert_eq!(asked(DeliveryOrder::Ascending, future), []);
     }
 }
 

@@ -7,23 +7,23 @@ use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
 use crate::http::client::Transport;
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
-use crate::http::limit::Limits;
+use crate::http::limit::RequestLimiter;
 use crate::http::message::Response;
-use crate::http::retry::Patience;
-use crate::http::room::{Room, Share};
-use crate::http::witness::{Attempt, Witness};
+use crate::http::retry::RetryBudget;
+use crate::http::room::{MemoryBudget, MemoryPermit};
+use crate::http::witness::{AttemptObserver, RequestAttempt};
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::fetch::FetchError;
-use crate::pipeline::packed::Packed;
-use crate::pipeline::people::Directory;
+use crate::pipeline::packed::CompressedPage;
+use crate::pipeline::people::UserDirectory;
 use crate::pipeline::plan::watermark_of;
-use crate::pipeline::transcript::{OfWindow, Transcript};
-use crate::source::{Page, Place, Source, with_limit};
+use crate::pipeline::transcript::{AttemptRecorder, WindowAttemptObserver};
+use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::Meter;
 
 /// What the quickest answer of a server must take before several are asked for at once. Below it, one
@@ -34,33 +34,33 @@ const SLOW: Duration = Duration::from_millis(100);
 const LONGEST_URL: usize = 65_534;
 
 /// Asks for pages; shared by the tasks that read a source.
-pub struct Reader<T> {
+pub struct PageReader<T> {
     /// How the API is read.
     pub source: Box<dyn Source>,
     /// Sends requests.
     pub transport: T,
     /// What requests must wait for.
-    pub limits: Arc<Limits>,
+    pub limits: Arc<RequestLimiter>,
     /// How long failures are borne.
-    pub patience: Patience,
+    pub patience: RetryBudget,
     /// Where answers wait.
-    pub room: Room,
+    pub room: MemoryBudget,
     /// Counts what happens.
     pub meter: Arc<Meter>,
     /// Looks up whom its records mean, where that is wanted.
-    pub directory: Option<Directory<T>>,
+    pub directory: Option<UserDirectory<T>>,
     /// Takes down every attempt, where that is wanted.
-    pub transcript: Option<Transcript>,
+    pub transcript: Option<AttemptRecorder>,
     /// The tasks that ask for pages on its behalf.
     pub tasks: TaskTracker,
 }
 
-impl<T: Transport> Reader<T> {
+impl<T: Transport> PageReader<T> {
     /// The page at `place` of `window`.
     ///
     /// # Errors
     /// Why it was given up.
-    pub async fn page(&self, window: &Window, place: &Place) -> Result<Page, Failure> {
+    pub async fn page(&self, window: &Window, place: &PageLocator) -> Result<Page, Failure> {
         let (page, _) = self.page_and_body(window, place).await?;
         Ok(page)
     }
@@ -72,7 +72,7 @@ impl<T: Transport> Reader<T> {
     pub async fn page_and_body(
         &self,
         window: &Window,
-        place: &Place,
+        place: &PageLocator,
     ) -> Result<(Page, Bytes), Failure> {
         self.page_of_at_most(window, place, None).await
     }
@@ -84,7 +84,7 @@ impl<T: Transport> Reader<T> {
     pub async fn page_of_at_most(
         &self,
         window: &Window,
-        place: &Place,
+        place: &PageLocator,
         limit: Option<u32>,
     ) -> Result<(Page, Bytes), Failure> {
         let mut request = self.source.request(window, place);
@@ -100,13 +100,13 @@ impl<T: Transport> Reader<T> {
                 .is_none_or(|next| self.can_request(window, next))
             {
                 true => Ok((page, response.body.clone())),
-                false => Err(Unreadable::new(
+                false => Err(UnreadableBody::new(
                     "the cursor of the next page is too long to be sent back",
                 )),
             }
         };
         let transcript = self.transcript.as_ref();
-        let witness = PageWitness(transcript.map(|transcript| transcript.of_window(window)));
+        let witness = PageObserver(transcript.map(|transcript| transcript.of_window(window)));
         let (page, body) = witnessed(
             &self.transport,
             &self.limits,
@@ -128,7 +128,7 @@ impl<T: Transport> Reader<T> {
     }
 
     /// Whether the page at `place` of `window` can be requested at all.
-    pub fn can_request(&self, window: &Window, place: &Place) -> bool {
+    pub fn can_request(&self, window: &Window, place: &PageLocator) -> bool {
         let request = self.source.request(window, place);
         request.url.as_str().len() <= LONGEST_URL
     }
@@ -136,16 +136,20 @@ impl<T: Transport> Reader<T> {
     /// The page that was packed, now in the room of `share`.
     ///
     /// # Errors
-    /// [`FetchError::Died`], which for a page that could be read before is a lack of memory.
-    pub fn page_of(&self, packed: Packed, share: &Arc<Share>) -> Result<Page, FetchError> {
-        let place = packed.place.clone();
+    /// [`FetchError::TaskDied`], which for a page that could be read before is a lack of memory.
+    pub fn page_of(
+        &self,
+        packed: CompressedPage,
+        share: &Arc<MemoryPermit>,
+    ) -> Result<Page, FetchError> {
+        let place = packed.locator.clone();
         let response = Response {
             status: 200,
             headers: Vec::new(),
-            body: share.keep(packed.unpack().map_err(|_| FetchError::Died)?),
+            body: share.keep(packed.unpack().map_err(|_| FetchError::TaskDied)?),
         };
         let page = self.source.read(&place, &response);
-        page.map_err(|_| FetchError::Died)
+        page.map_err(|_| FetchError::TaskDied)
     }
 
     /// Returns when none of its tasks is left: those that were aborted end a moment later, and only then have
@@ -195,10 +199,10 @@ impl<T: Transport> Reader<T> {
 }
 
 /// Takes down the attempts to get a page, where that is wanted, and counts the page's records.
-struct PageWitness<'a>(Option<OfWindow<'a>>);
+struct PageObserver<'a>(Option<WindowAttemptObserver<'a>>);
 
-impl Witness<(Page, Bytes)> for PageWitness<'_> {
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&(Page, Bytes)>) {
+impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&(Page, Bytes)>) {
         self.0.saw(attempt, made);
     }
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
-use crate::pipeline::silence::Silence;
-use crate::pipeline::step::Tally;
+use crate::pipeline::silence::SourceSilence;
+use crate::pipeline::step::RecordCounts;
 use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::{Meter, WaitReason};
 
@@ -64,12 +64,12 @@ pub struct SourceReport {
     pub retention: Option<RetentionLimit>,
     /// A silence that someone should know of; `warnings` has it in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence: Option<Silence>,
+    pub silence: Option<SourceSilence>,
     /// Where the source's history began, in its first pull.
     #[serde(skip)]
     pub first_pull: Option<FirstPull>,
     /// The spans of time asked for.
-    pub windows: Vec<Span>,
+    pub windows: Vec<ReportedWindow>,
     /// Events written and committed: what was not comes again with the next run.
     pub events: u64,
     /// Records met again that had been written before, and left out.
@@ -133,7 +133,7 @@ pub struct WaitReport {
 
 /// A span of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Span {
+pub struct ReportedWindow {
     /// Its start.
     pub from: String,
     /// Its end, if it has one.
@@ -141,9 +141,9 @@ pub struct Span {
     pub to: Option<String>,
 }
 
-impl From<Window> for Span {
-    fn from(window: Window) -> Span {
-        Span {
+impl From<Window> for ReportedWindow {
+    fn from(window: Window) -> ReportedWindow {
+        ReportedWindow {
             from: format_millis(window.from),
             to: window.to.map(format_millis),
         }
@@ -210,7 +210,7 @@ impl SourceReport {
     }
 
     /// Fills in what was written and what it took.
-    pub fn count(&mut self, tally: &Tally, meter: &Meter) {
+    pub fn count(&mut self, tally: &RecordCounts, meter: &Meter) {
         let text = |time: Option<Timestamp>| time.map(format_millis);
         self.events = tally.events;
         self.repeats = tally.repeats;

@@ -16,22 +16,22 @@ use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::Origin;
 use crate::pipeline::error::RunError;
-use crate::pipeline::exported::{Export, Whose};
-use crate::pipeline::fetch::{Delivery, FetchError, Fetcher, Reached};
-use crate::pipeline::journal::{Held, Journal, Left};
-use crate::pipeline::plan::{self, CursorCheck, Plan, Reach};
+use crate::pipeline::exported::{ExportRun, SourceContext};
+use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome, Fetcher};
+use crate::pipeline::journal::{CheckpointWriter, LockedSource, ReleasedSource};
+use crate::pipeline::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
 use crate::pipeline::report::{FirstPull, SourceReport};
-use crate::pipeline::silence::Silence;
-use crate::pipeline::step::Step;
-use crate::pipeline::stop::{Stop, asked, in_time, unless_asked};
-use crate::pipeline::transcript::Transcript;
-use crate::pipeline::writer::{Flow, Writer};
+use crate::pipeline::silence::SourceSilence;
+use crate::pipeline::step::RecordProcessor;
+use crate::pipeline::stop::{StopRequest, asked, in_time, unless_asked};
+use crate::pipeline::transcript::AttemptRecorder;
+use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::lock::is_busy;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
-use crate::source::Order;
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::OpenWindow;
-use crate::state::store::Store;
+use crate::state::store::StateStore;
 
 /// Pages that the fetcher may be ahead of the writer.
 const PAGES_AHEAD: usize = 2;
@@ -52,9 +52,9 @@ pub struct SourceRun<T> {
     /// Reads it.
     pub fetcher: Fetcher<T>,
     /// Where its checkpoint lives.
-    pub store: Store,
+    pub store: StateStore,
     /// What it reads.
-    pub course: Course,
+    pub course: RunMode,
     /// Stop after so many events.
     pub max_events: Option<u64>,
     /// For how long a cursor that brings nothing is trusted alone.
@@ -62,27 +62,27 @@ pub struct SourceRun<T> {
     /// The start of the run.
     pub start: Timestamp,
     /// What signals have asked for.
-    pub stop: watch::Receiver<Stop>,
+    pub stop: watch::Receiver<StopRequest>,
 }
 
 /// What a run reads, and what it remembers of it.
 #[derive(Debug, Clone)]
-pub enum Course {
+pub enum RunMode {
     /// On from the checkpoint, which it moves.
     GoesOn,
     /// A window; it neither reads nor moves the checkpoint.
     OneOff(Window),
     /// A window of an export, whose checkpoint is its own.
-    Export(Export),
+    Export(ExportRun),
 }
 
-impl Course {
+impl RunMode {
     /// The window, where it has one of its own.
     pub fn window(&self) -> Option<Window> {
         match self {
-            Course::GoesOn => None,
-            Course::OneOff(window) => Some(*window),
-            Course::Export(export) => Some(export.window),
+            RunMode::GoesOn => None,
+            RunMode::OneOff(window) => Some(*window),
+            RunMode::Export(export) => Some(export.window),
         }
     }
 
@@ -90,36 +90,36 @@ impl Course {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub fn keep_vain(&self, whose: Whose<'_>) -> Result<(), RunError> {
+    pub fn keep_vain(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
         match self {
-            Course::Export(export) => export.keep_vain(whose),
-            Course::GoesOn | Course::OneOff(_) => Ok(()),
+            RunMode::Export(export) => export.keep_vain(whose),
+            RunMode::GoesOn | RunMode::OneOff(_) => Ok(()),
         }
     }
 
     /// What takes down the run's requests, if anything does.
-    pub fn transcript(&self) -> Option<&Transcript> {
+    pub fn transcript(&self) -> Option<&AttemptRecorder> {
         match self {
-            Course::Export(export) => Some(&export.transcript),
-            Course::GoesOn | Course::OneOff(_) => None,
+            RunMode::Export(export) => Some(&export.transcript),
+            RunMode::GoesOn | RunMode::OneOff(_) => None,
         }
     }
 }
 
 /// How the run of one source ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct RunOutcome {
     /// Its account, without the error.
     pub report: SourceReport,
     /// The source, still held, where the run got to hold it.
-    pub left: Option<Left>,
+    pub left: Option<ReleasedSource>,
     /// Whether it reached its end.
     pub result: Result<(), RunError>,
 }
 
 /// Whether the writer saw the end of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum WriteEnd {
     /// All that the fetcher had was written.
     All,
     /// `--max-events` was reached.
@@ -127,12 +127,12 @@ enum End {
 }
 
 /// A run behind its last commit.
-struct Ended {
-    writer: Writer,
+struct FinishedRun {
+    writer: EventWriter,
     /// How far the reading came.
-    fetched: Result<Reached, FetchError>,
+    fetched: Result<FetchOutcome, FetchError>,
     /// How far the writing came.
-    written: Result<End, RunError>,
+    written: Result<WriteEnd, RunError>,
     /// Whether what was written is durable.
     committed: Result<(), RunError>,
     /// Whether everything there was is.
@@ -140,8 +140,8 @@ struct Ended {
 }
 
 /// How far the source reaches back and ahead.
-pub fn reach(settings: &SourceSettings) -> Reach {
-    Reach {
+pub fn reach(settings: &SourceSettings) -> LookbackSettings {
+    LookbackSettings {
         initial_lookback: settings.initial_lookback,
         overlap: settings.overlap,
         late_margin: settings.late_margin,
@@ -162,11 +162,11 @@ pub fn scope_of(kind: SourceKind, owner: &str) -> String {
 /// Pulls one source: reads what the plan says, writes it, moves the checkpoint.
 ///
 /// What was written stays sound whatever happens; the outcome says what did.
-pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> Outcome {
+pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> RunOutcome {
     let mut report = SourceReport::new(&run.origin.name, run.origin.kind.as_str());
     let mut left = None;
     let result = pull_into(&run, &mut report, &mut left).await;
-    Outcome {
+    RunOutcome {
         report,
         left,
         result,
@@ -176,7 +176,7 @@ pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> Outcome {
 async fn pull_into<T: Transport + 'static>(
     run: &SourceRun<T>,
     report: &mut SourceReport,
-    left: &mut Option<Left>,
+    left: &mut Option<ReleasedSource>,
 ) -> Result<(), RunError> {
     let order = run.fetcher.reader.source.order();
     let (plan, writer) = block_in_place(|| prepare(run, order, report))?;
@@ -200,7 +200,7 @@ async fn pull_into<T: Transport + 'static>(
         tokio::select! {
             result = run.fetcher.run(&plan, check, sender) => result,
             // The writer has left: whatever the fetcher waits for, nobody wants it.
-            () = listener.closed() => Ok(Reached::Unheard),
+            () = listener.closed() => Ok(FetchOutcome::ReceiverClosed),
         }
     };
     let ended = async {
@@ -213,7 +213,7 @@ async fn pull_into<T: Transport + 'static>(
     let ended = in_time(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
     report.list_files(&ended.writer.written_files());
-    if let Course::OneOff(window) = run.course {
+    if let RunMode::OneOff(window) = run.course {
         report.warn_of_retention(run.origin.kind, window, run.start);
     }
     report.complete = ended.is_all;
@@ -225,22 +225,22 @@ async fn pull_into<T: Transport + 'static>(
     ended.committed?;
     let end = ended.written?;
     let reached = ended.fetched?;
-    if (reached, end) == (Reached::EmptyPages, End::All) {
+    if (reached, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
         report.warnings.push(EMPTY_PAGES.to_owned());
     }
     Ok(())
 }
 
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
-fn tell_of_silence<T>(run: &SourceRun<T>, writer: &Writer, report: &mut SourceReport) {
+fn tell_of_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.course {
-        Course::OneOff(window) => {
-            (report.events == 0).then(|| Silence::in_window(Some(window), newest_known(run)))
+        RunMode::OneOff(window) => {
+            (report.events == 0).then(|| SourceSilence::in_window(Some(window), newest_known(run)))
         }
-        Course::Export(_) => {
-            (writer.events() == 0).then(|| Silence::in_window(run.course.window(), None))
+        RunMode::Export(_) => {
+            (writer.events() == 0).then(|| SourceSilence::in_window(run.course.window(), None))
         }
-        Course::GoesOn => writer.silence(run.start),
+        RunMode::GoesOn => writer.silence(run.start),
     };
     let lookback = run.settings.initial_lookback;
     if let Some(silence) = &silence {
@@ -262,19 +262,22 @@ fn newest_known<T>(run: &SourceRun<T>) -> Option<Timestamp> {
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.
-async fn opened(mut writer: Writer) -> Result<Writer, RunError> {
+async fn opened(mut writer: EventWriter) -> Result<EventWriter, RunError> {
     tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
 }
 
 /// Commits for the last time, on a thread that may block; not where the output has failed.
 async fn finished(
-    mut writer: Writer,
-    fetched: Result<Reached, FetchError>,
-    written: Result<End, RunError>,
+    mut writer: EventWriter,
+    fetched: Result<FetchOutcome, FetchError>,
+    written: Result<WriteEnd, RunError>,
     start: Timestamp,
-) -> Result<Ended, RunError> {
+) -> Result<FinishedRun, RunError> {
     let finish = move || {
-        let is_all = matches!((&fetched, &written), (Ok(Reached::End), Ok(End::All)));
+        let is_all = matches!(
+            (&fetched, &written),
+            (Ok(FetchOutcome::Complete), Ok(WriteEnd::All))
+        );
         if is_all {
             writer.complete(start);
         }
@@ -282,7 +285,7 @@ async fn finished(
             Ok(_) | Err(RunError::Interrupted) => writer.finish(),
             Err(_) => Ok(()),
         };
-        Ended {
+        FinishedRun {
             writer,
             fetched,
             written,
@@ -296,19 +299,19 @@ async fn finished(
 /// Takes hold of the state, plans, and sets up the writing side.
 fn prepare<T: Transport>(
     run: &SourceRun<T>,
-    order: Order,
+    order: DeliveryOrder,
     report: &mut SourceReport,
-) -> Result<(Plan, Writer), RunError> {
+) -> Result<(ReadPlan, EventWriter), RunError> {
     let settings = &run.settings;
     let reach = reach(settings);
     let format = settings.output.format;
-    let mut step = Step::new(run.origin.clone(), format, settings.overlap, run.start);
+    let mut step = RecordProcessor::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
     let (plan, journal, pages) = match &run.course {
-        Course::OneOff(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
-        Course::GoesOn => {
+        RunMode::OneOff(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
+        RunMode::GoesOn => {
             let scope = scope(&run.origin);
-            let held = Held::take(&run.store, &settings.name, &scope)?;
+            let held = LockedSource::take(&run.store, &settings.name, &scope)?;
             let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
             let first = plan.windows.first();
             let first = first.filter(|_| held.checkpoint.is_none());
@@ -319,8 +322,8 @@ fn prepare<T: Transport>(
             let journal = held.begin(&plan, &mut step, &scope, run.start);
             (plan, Some(journal), None)
         }
-        Course::Export(export) => {
-            let whose = Whose {
+        RunMode::Export(export) => {
+            let whose = SourceContext {
                 settings,
                 origin: &run.origin,
                 store: &run.store,
@@ -338,9 +341,9 @@ fn prepare<T: Transport>(
         (true, false) => step.rereading(),
         (false, _) => step.written_before = None,
     }
-    let account = journal.as_ref().and_then(Journal::output).cloned();
+    let account = journal.as_ref().and_then(CheckpointWriter::output).cloned();
     let sink = sink::of(&settings.output, account);
-    let writer = Writer::new(sink, step, journal, run.fetcher.reader.meter.clone());
+    let writer = EventWriter::new(sink, step, journal, run.fetcher.reader.meter.clone());
     Ok((plan, writer.with_pages(pages)))
 }
 
@@ -349,7 +352,7 @@ fn prepare<T: Transport>(
 ///
 /// # Errors
 /// It is such a file, or is being written; the state folder cannot be read.
-pub fn refuse_unfinished(settings: &SourceSettings, store: &Store) -> Result<(), RunError> {
+pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Result<(), RunError> {
     let Some(path) = file_of(&settings.output)? else {
         return Ok(());
     };
@@ -378,8 +381,8 @@ pub fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
 }
 
 /// What the writer waits for.
-enum Next {
-    Delivery(Delivery),
+enum WriterEvent {
+    Delivery(FetchMessage),
     CommitDue,
     Stop,
     End,
@@ -387,10 +390,10 @@ enum Next {
 
 /// Writes what is delivered until the end, and commits in time, also while nothing comes.
 async fn drain(
-    mut writer: Writer,
-    mut deliveries: mpsc::Receiver<Delivery>,
-    mut stop: watch::Receiver<Stop>,
-) -> (Writer, Result<End, RunError>) {
+    mut writer: EventWriter,
+    mut deliveries: mpsc::Receiver<FetchMessage>,
+    mut stop: watch::Receiver<StopRequest>,
+) -> (EventWriter, Result<WriteEnd, RunError>) {
     let runtime = Handle::current();
     loop {
         let mut coming = next(&mut deliveries, &mut stop, writer.commit_due()).await;
@@ -410,25 +413,25 @@ async fn drain(
 }
 
 /// Does what has come up; how it ends, if it does.
-fn act(writer: &mut Writer, coming: Next) -> ControlFlow<Result<End, RunError>> {
+fn act(writer: &mut EventWriter, coming: WriterEvent) -> ControlFlow<Result<WriteEnd, RunError>> {
     let step = match coming {
-        Next::Delivery(delivery) => writer.write(delivery),
-        Next::CommitDue => writer.commit().map(|()| Flow::GoOn),
-        Next::Stop => return ControlFlow::Break(Err(RunError::Interrupted)),
-        Next::End => return ControlFlow::Break(Ok(End::All)),
+        WriterEvent::Delivery(delivery) => writer.write(delivery),
+        WriterEvent::CommitDue => writer.commit().map(|()| WriteFlow::GoOn),
+        WriterEvent::Stop => return ControlFlow::Break(Err(RunError::Interrupted)),
+        WriterEvent::End => return ControlFlow::Break(Ok(WriteEnd::All)),
     };
     match step {
-        Ok(Flow::GoOn) => ControlFlow::Continue(()),
-        Ok(Flow::Enough) => ControlFlow::Break(Ok(End::Enough)),
+        Ok(WriteFlow::GoOn) => ControlFlow::Continue(()),
+        Ok(WriteFlow::Enough) => ControlFlow::Break(Ok(WriteEnd::Enough)),
         Err(error) => ControlFlow::Break(Err(error)),
     }
 }
 
 async fn next(
-    deliveries: &mut mpsc::Receiver<Delivery>,
-    stop: &mut watch::Receiver<Stop>,
+    deliveries: &mut mpsc::Receiver<FetchMessage>,
+    stop: &mut watch::Receiver<StopRequest>,
     due: Option<Duration>,
-) -> Next {
+) -> WriterEvent {
     let commit = async {
         match due {
             Some(due) => tokio::time::sleep(due).await,
@@ -437,8 +440,8 @@ async fn next(
     };
     tokio::select! {
         biased;
-        () = asked(stop, Stop::Soon) => Next::Stop,
-        () = commit => Next::CommitDue,
-        delivery = deliveries.recv() => delivery.map_or(Next::End, Next::Delivery),
+        () = asked(stop, StopRequest::Soon) => WriterEvent::Stop,
+        () = commit => WriterEvent::CommitDue,
+        delivery = deliveries.recv() => delivery.map_or(WriterEvent::End, WriterEvent::Delivery),
     }
 }

@@ -8,7 +8,7 @@ use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::Origin;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::rhythm::Rhythm;
+use crate::state::rhythm::EventGaps;
 
 /// How many times the usual gap is unusual: a week where there is an event every day.
 const UNUSUAL: u32 = 7;
@@ -19,7 +19,7 @@ const SHORT: Duration = Duration::from_secs(600);
 /// A silence that someone should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Silence {
+pub enum SourceSilence {
     /// No event has come since the history began.
     NothingEver {
         /// Where it begins.
@@ -51,39 +51,39 @@ pub enum Silence {
     },
 }
 
-impl Silence {
+impl SourceSilence {
     /// The silence of a source at `now`, as far as its history makes it one.
-    pub fn of(history: &Checkpoint, now: Timestamp) -> Option<Silence> {
+    pub fn of(history: &Checkpoint, now: Timestamp) -> Option<SourceSilence> {
         match (history.events, history.watermark) {
-            (0, _) => Some(Silence::NothingEver {
+            (0, _) => Some(SourceSilence::NothingEver {
                 since: history.since,
             }),
-            (_, newest) => Silence::unusual(newest?, &history.rhythm, now),
+            (_, newest) => SourceSilence::unusual(newest?, &history.rhythm, now),
         }
     }
 
     /// The silence of a one-off `window` that holds no event. `newest` is the newest event known. One
     /// that lies inside of the window should have been found again: it excuses nothing.
-    pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> Silence {
+    pub fn in_window(window: Option<Window>, newest: Option<Timestamp>) -> SourceSilence {
         let is_outside =
             |newest: &Timestamp| !window.is_some_and(|window| window.contains(*newest));
-        Silence::NothingInWindow {
+        SourceSilence::NothingInWindow {
             newest: newest.filter(is_outside),
         }
     }
 
     /// Whether it is to be expected, so that there is nothing to check.
     pub fn is_expected(&self) -> bool {
-        matches!(self, Silence::NothingInWindow { newest: Some(_) })
+        matches!(self, SourceSilence::NothingInWindow { newest: Some(_) })
     }
 
     /// The silence of a source whose newest event lies at `newest`, if `rhythm` makes it unusual.
-    pub fn unusual(newest: Timestamp, rhythm: &Rhythm, now: Timestamp) -> Option<Silence> {
+    pub fn unusual(newest: Timestamp, rhythm: &EventGaps, now: Timestamp) -> Option<SourceSilence> {
         let usual_gap = rhythm.usual_gap()?;
         // Negative where a clock was set back: that says nothing.
         let silent = (now - newest).to_std().ok()?;
         let longest = usual_gap.saturating_mul(UNUSUAL).max(SHORT);
-        (silent > longest).then_some(Silence::Unusual {
+        (silent > longest).then_some(SourceSilence::Unusual {
             since: newest,
             silent,
             usual_gap,
@@ -93,18 +93,20 @@ impl Silence {
     /// What a person is told: the figures, and what to check. `window` is the one-off's.
     pub fn text(&self, origin: &Origin, lookback: Duration, window: Option<Window>) -> String {
         let what = match self {
-            Silence::NothingEver { since } => format!(
+            SourceSilence::NothingEver { since } => format!(
                 "no event has come since {}, where its history begins",
                 format_millis(*since)
             ),
-            Silence::NothingInWindow {
+            SourceSilence::NothingInWindow {
                 newest: Some(newest),
             } => {
                 let newest = format_millis(*newest);
                 return format!("no event in this time range (the newest known is of {newest})");
             }
-            Silence::NothingInWindow { newest: None } => "no events in this time range".to_owned(),
-            Silence::Unusual {
+            SourceSilence::NothingInWindow { newest: None } => {
+                "no events in this time range".to_owned()
+            }
+            SourceSilence::Unusual {
                 silent, usual_gap, ..
             } => format!(
                 "no event for {}; usually one comes at least every {}",
@@ -113,8 +115,8 @@ impl Silence {
             ),
         };
         let dates = match (self, window) {
-            (Silence::NothingInWindow { .. }, Some(window)) => asked(window),
-            (Silence::NothingEver { .. }, _) => format!(
+            (SourceSilence::NothingInWindow { .. }, Some(window)) => asked(window),
+            (SourceSilence::NothingEver { .. }, _) => format!(
                 "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
                 in_words(lookback)
             ),
@@ -194,8 +196,8 @@ mod tests {
     }
 
     /// An event every `gap`, for a little more than two days; the newest.
-    fn steady(gap: Duration) -> (Timestamp, Rhythm) {
-        let mut rhythm = Rhythm::default();
+    fn steady(gap: Duration) -> (Timestamp, EventGaps) {
+        let mut rhythm = EventGaps::default();
         let mut newest = at("2026-11-01T08:00:00Z");
         while newest < at("2026-11-03T09:00:00Z") {
             let next = after(newest, gap);
@@ -208,10 +210,10 @@ mod tests {
     #[test]
     fn seven_times_the_usual_gap_is_still_usual_and_more_is_not() {
         let (newest, rhythm) = steady(HOUR);
-        let after_all = |span| Silence::unusual(newest, &rhythm, after(newest, span));
+        let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
         assert_eq!(after_all(7 * HOUR), None);
         let silent = 7 * HOUR + Duration::from_millis(1);
-        let unusual = Silence::Unusual {
+        let unusual = SourceSilence::Unusual {
             since: newest,
             silent,
             usual_gap: HOUR,
@@ -222,7 +224,7 @@ mod tests {
     #[test]
     fn ten_minutes_are_no_silence_however_busy_the_source() {
         let (newest, rhythm) = steady(Duration::from_secs(2));
-        let after_all = |span| Silence::unusual(newest, &rhythm, after(newest, span));
+        let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
         assert_eq!(after_all(SHORT), None);
         assert!(after_all(SHORT + Duration::from_millis(1)).is_some());
     }
@@ -231,24 +233,27 @@ mod tests {
     fn a_clock_set_back_behind_the_newest_event_hears_no_silence() {
         let (newest, rhythm) = steady(HOUR);
         let earlier = at("2025-01-01T00:00:00Z");
-        assert_eq!(Silence::unusual(newest, &rhythm, earlier), None);
+        assert_eq!(SourceSilence::unusual(newest, &rhythm, earlier), None);
     }
 
     #[test]
     fn what_is_not_known_yet_is_not_judged() {
         let newest = at("2025-01-01T00:00:00Z");
         let now = at("2026-01-01T00:00:00Z");
-        assert_eq!(Silence::unusual(newest, &Rhythm::default(), now), None);
+        assert_eq!(
+            SourceSilence::unusual(newest, &EventGaps::default(), now),
+            None
+        );
     }
 
     #[test]
     fn every_text_names_what_to_check() {
         let silences = [
-            Silence::NothingEver {
+            SourceSilence::NothingEver {
                 since: at("2026-11-13T12:00:00Z"),
             },
-            Silence::NothingInWindow { newest: None },
-            Silence::Unusual {
+            SourceSilence::NothingInWindow { newest: None },
+            SourceSilence::Unusual {
                 since: at("2026-11-17T08:00:00Z"),
                 silent: 76 * HOUR,
                 usual_gap: 9 * HOUR,
@@ -303,10 +308,10 @@ mod tests {
             from: at("2026-11-20T16:00:00Z"),
             to: Some(at("2026-11-20T17:00:00Z")),
         };
-        let text = |silence: &Silence| {
+        let text = |silence: &SourceSilence| {
             silence.text(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
         };
-        let earlier = Silence::in_window(Some(window), Some(at("2026-11-20T15:24:00Z")));
+        let earlier = SourceSilence::in_window(Some(window), Some(at("2026-11-20T15:24:00Z")));
         assert!(earlier.is_expected());
         assert_eq!(
             text(&earlier),
@@ -316,11 +321,11 @@ mod tests {
             serde_json::to_string(&earlier).unwrap(),
             r#"{"kind":"nothing_in_window","newest_event":"2026-11-20T15:24:00.000Z"}"#
         );
-        let later = Silence::in_window(Some(window), Some(at("2026-11-20T17:00:00Z")));
+        let later = SourceSilence::in_window(Some(window), Some(at("2026-11-20T17:00:00Z")));
         assert!(later.is_expected());
         // An event that was written before and is not served any more is no quiet hour.
         for newest in [Some(at("2026-11-20T16:30:00Z")), None] {
-            let silence = Silence::in_window(Some(window), newest);
+            let silence = SourceSilence::in_window(Some(window), newest);
             assert!(!silence.is_expected());
             assert!(text(&silence).contains("Guard"), "{}", text(&silence));
             assert_eq!(
@@ -332,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_machine_reads_the_figures() {
-        let unusual = Silence::Unusual {
+        let unusual = SourceSilence::Unusual {
             since: at("2026-11-17T08:00:00Z"),
             silent: 76 * HOUR,
             usual_gap: 9 * HOUR,

@@ -16,16 +16,16 @@ use chrono::TimeDelta;
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::time::{Timestamp, floor, format_millis};
-use crate::pipeline::collected::Collected;
+use crate::pipeline::collected::SliceScan;
 use crate::pipeline::fetch::FetchError;
-use crate::pipeline::packed::Packed;
+use crate::pipeline::packed::CompressedPage;
 use crate::pipeline::paging_facts::{
     CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_of_one_page,
 };
-use crate::pipeline::parts::Span;
-use crate::pipeline::reader::Reader;
-use crate::pipeline::walk::Circle;
-use crate::source::{Identity, Page, Place};
+use crate::pipeline::parts::TimeRange;
+use crate::pipeline::reader::PageReader;
+use crate::pipeline::walk::PagingLoop;
+use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// Times that a slice is read because the log changed beneath it, before the run ends there.
 pub const SLICE_READS: u32 = 4;
@@ -35,9 +35,9 @@ const FAR_OFFSET: u64 = 1_000_000;
 
 /// The pages of a slice.
 #[derive(Debug)]
-pub struct Read {
+pub struct SliceContents {
     /// The pages, newest first.
-    pub pages: Vec<Packed>,
+    pub pages: Vec<CompressedPage>,
     /// Where it begins that was cut off from a larger one.
     pub since: Option<Timestamp>,
     /// How many records it holds.
@@ -55,32 +55,32 @@ pub struct Read {
 
 /// What a slice turned out to hold.
 #[derive(Debug)]
-pub enum Found {
+pub enum SliceResult {
     /// All of it.
-    Whole(Read),
+    Whole(SliceContents),
     /// More than fits.
-    TooMuch(Cut),
+    TooMuch(SliceCut),
 }
 
 /// Where a slice is cut.
 #[derive(Debug)]
-pub struct Cut {
+pub struct SliceCut {
     /// The instant.
     pub at: Timestamp,
     /// About as many records lie behind it.
     pub newer: usize,
     /// What lies from there on, where that is sure to be all.
-    pub newest: Option<Read>,
+    pub newest: Option<SliceContents>,
 }
 
 /// The reading of one slice.
-pub struct Reading<T> {
+pub struct SlicePager<T> {
     /// Asks for its pages.
-    pub reader: Arc<Reader<T>>,
+    pub reader: Arc<PageReader<T>>,
     /// What is known of the server's paging.
     pub facts: Arc<PagingFacts>,
     /// The slice.
-    pub span: Span,
+    pub span: TimeRange,
     /// Records that a slice may hold.
     pub most: usize,
     /// Nobody knows yet how dense the records lie.
@@ -88,12 +88,12 @@ pub struct Reading<T> {
 }
 
 /// The pages of a slice so far.
-struct SoFar {
-    identity: Identity,
-    collected: Collected,
+struct SliceProgress {
+    identity: RecordIdentity,
+    collected: SliceScan,
     /// Records that a page may hold, where it is less than usual.
     limit: Option<u32>,
-    pages: Vec<Packed>,
+    pages: Vec<CompressedPage>,
     first_page: PageDigest,
     is_second_page_new: bool,
     /// Records on the largest page.
@@ -106,8 +106,8 @@ struct SoFar {
 }
 
 /// What one reading of a slice found.
-struct Once {
-    found: Found,
+struct SlicePass {
+    found: SliceResult,
     /// Records on its first page.
     first_page: usize,
     is_second_page_new: bool,
@@ -129,7 +129,7 @@ struct ReadingDigest {
 }
 
 impl ReadingDigest {
-    fn of(read: &Read, limit: Option<u32>, is_second_page_new: bool) -> ReadingDigest {
+    fn of(read: &SliceContents, limit: Option<u32>, is_second_page_new: bool) -> ReadingDigest {
         let (distinct, served) = read.distinct;
         ReadingDigest {
             digest: read.digest,
@@ -169,7 +169,7 @@ impl ReadingDigest {
 
 /// What came of asking for the next page.
 enum NextPage {
-    Came(Place, Page, Bytes),
+    Came(PageLocator, Page, Bytes),
     Stopped(PagingStop),
 }
 
@@ -194,22 +194,22 @@ enum PagingStop {
     UnclearCursor,
 }
 
-impl<T: Transport> Reading<T> {
+impl<T: Transport> SlicePager<T> {
     /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
     /// may have slipped past: it is read again.
     ///
     /// A log that says the same twice stood still, and repeats itself. Where records have no id of their own, two
     /// equal ones on two pages may be two: they are, if the slice reads the same in smaller pages, and a reading
     /// shows that pages do not overlap.
-    pub async fn steady(&self) -> Result<Found, FetchError> {
-        let is_content = self.reader.source.identity() == Identity::Content;
+    pub async fn steady(&self) -> Result<SliceResult, FetchError> {
+        let is_content = self.reader.source.identity() == RecordIdentity::Content;
         let (mut limit, mut largest) = (None, 0);
         let mut last: Option<ReadingDigest> = None;
         let mut reads = 1;
         loop {
             let once = self.once(limit).await?;
             let mut found = once.found;
-            let Found::Whole(read) = &mut found else {
+            let SliceResult::Whole(read) = &mut found else {
                 return Ok(found);
             };
             let digest = ReadingDigest::of(read, limit, once.is_second_page_new);
@@ -235,10 +235,10 @@ impl<T: Transport> Reading<T> {
     }
 
     /// Reads until the slice is whole, or is to be cut; at most `limit` records a page, where that is given.
-    async fn once(&self, limit: Option<u32>) -> Result<Once, FetchError> {
+    async fn once(&self, limit: Option<u32>) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
-        let mut so_far = SoFar::new(source.identity(), source.grain(), limit);
-        let mut next = Place::Start;
+        let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
+        let mut next = PageLocator::Start;
         loop {
             let (place, page, body) = match self.next_page(next, &so_far).await? {
                 NextPage::Came(place, page, body) => (place, page, body),
@@ -247,7 +247,7 @@ impl<T: Transport> Reading<T> {
             // As a stream ends: an empty page that leads to itself.
             let is_end = page.next.is_none()
                 || (page.records.is_empty() && page.next.as_ref() == Some(&place));
-            let packed = Packed::new(place, &body, &self.reader.room);
+            let packed = CompressedPage::new(place, &body, &self.reader.room);
             let progress = so_far.add(packed, &page, &self.span);
             if progress.is_err() || progress == Ok(true) || is_end {
                 let is_stated = !page.records.is_empty() && is_end;
@@ -266,13 +266,17 @@ impl<T: Transport> Reading<T> {
     }
 
     /// The page at `place`, if it can be had.
-    async fn next_page(&self, place: Place, so_far: &SoFar) -> Result<NextPage, FetchError> {
-        let is_first = place == Place::Start;
+    async fn next_page(
+        &self,
+        place: PageLocator,
+        so_far: &SliceProgress,
+    ) -> Result<NextPage, FetchError> {
+        let is_first = place == PageLocator::Start;
         if !is_first && let Some(stop) = self.known_stop(&place, so_far) {
             return Ok(NextPage::Stopped(stop));
         }
         let asked = match place {
-            Place::CursorOffset { cursor, offset } => {
+            PageLocator::CursorOffset { cursor, offset } => {
                 self.page_after_cursor(cursor, offset, so_far).await
             }
             place => self.page_at(place, so_far.limit).await,
@@ -293,8 +297,8 @@ impl<T: Transport> Reading<T> {
     }
 
     /// Why the page at `place` need not be asked for: another slice's was not to be had, and this one can be cut.
-    fn known_stop(&self, place: &Place, so_far: &SoFar) -> Option<PagingStop> {
-        let is_offset = matches!(place, Place::Offset(_));
+    fn known_stop(&self, place: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
+        let is_offset = matches!(place, PageLocator::Offset(_));
         if is_offset && self.facts.offsets() == OffsetUse::Ignored {
             return Some(PagingStop::OffsetIgnored);
         }
@@ -303,7 +307,7 @@ impl<T: Transport> Reading<T> {
         can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
-    async fn page_at(&self, place: Place, limit: Option<u32>) -> Result<NextPage, Failure> {
+    async fn page_at(&self, place: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
         let window = self.span.window();
         let (page, body) = self.reader.page_of_at_most(&window, &place, limit).await?;
         Ok(NextPage::Came(place, page, body))
@@ -315,10 +319,10 @@ impl<T: Transport> Reading<T> {
         &self,
         cursor: String,
         offset: u64,
-        so_far: &SoFar,
+        so_far: &SliceProgress,
     ) -> Result<NextPage, Failure> {
-        let alone = Place::Cursor(cursor.clone());
-        let with_offset = Place::CursorOffset { cursor, offset };
+        let alone = PageLocator::Cursor(cursor.clone());
+        let with_offset = PageLocator::CursorOffset { cursor, offset };
         match self.facts.cursor_use() {
             Some(CursorUse::WithOffset) => return self.page_at(with_offset, so_far.limit).await,
             Some(CursorUse::Alone) => return self.page_at(alone, so_far.limit).await,
@@ -361,12 +365,12 @@ impl<T: Transport> Reading<T> {
     /// two pages, and a cache may repeat one: a far offset tells.
     async fn is_ignored(
         &self,
-        place: &Place,
+        place: &PageLocator,
         page: &Page,
-        so_far: &SoFar,
+        so_far: &SliceProgress,
     ) -> Result<bool, FetchError> {
         let digest = PageDigest::of(&page.records);
-        let is_suspicious = matches!(place, Place::Offset(_))
+        let is_suspicious = matches!(place, PageLocator::Offset(_))
             && !digest.is_empty()
             && digest == so_far.last
             && self.facts.offsets() == OffsetUse::Unknown;
@@ -374,7 +378,7 @@ impl<T: Transport> Reading<T> {
             return Ok(false);
         }
         let window = self.span.window();
-        let far = Place::Offset(FAR_OFFSET);
+        let far = PageLocator::Offset(FAR_OFFSET);
         let far = self
             .reader
             .page_of_at_most(&window, &far, so_far.limit)
@@ -393,10 +397,10 @@ impl<T: Transport> Reading<T> {
     /// new (`progress`).
     async fn ended(
         &self,
-        so_far: SoFar,
+        so_far: SliceProgress,
         is_stated: bool,
-        progress: Result<bool, Circle>,
-    ) -> Result<Once, FetchError> {
+        progress: Result<bool, PagingLoop>,
+    ) -> Result<SlicePass, FetchError> {
         let is_one_short_page =
             so_far.served == so_far.first_page.len() && so_far.served < self.page_size(&so_far);
         if progress.is_ok() && (is_stated || is_one_short_page) {
@@ -413,7 +417,7 @@ impl<T: Transport> Reading<T> {
     }
 
     /// Requests what is as old as the oldest record, or older.
-    async fn check_end(&self, so_far: &SoFar) -> Result<EndCheck, FetchError> {
+    async fn check_end(&self, so_far: &SliceProgress) -> Result<EndCheck, FetchError> {
         let cut = match so_far.collected.ignores_dates() {
             true => None,
             false => so_far.collected.cut(&self.span)?,
@@ -421,14 +425,14 @@ impl<T: Transport> Reading<T> {
         let Some(at) = cut else {
             return Ok(EndCheck::OneInstant);
         };
-        let older = Span {
+        let older = TimeRange {
             to: at,
             ..self.span
         }
         .window();
         let asked = self
             .reader
-            .page_of_at_most(&older, &Place::Start, so_far.limit);
+            .page_of_at_most(&older, &PageLocator::Start, so_far.limit);
         let (page, _) = asked
             .await
             .map_err(|failure| self.facts.original(failure))?;
@@ -443,7 +447,11 @@ impl<T: Transport> Reading<T> {
 
     /// What is done with a slice that cannot be paged any further: unless all is read already, it is cut, if that is
     /// possible.
-    async fn stopped(&self, so_far: SoFar, stop: PagingStop) -> Result<Once, FetchError> {
+    async fn stopped(
+        &self,
+        so_far: SliceProgress,
+        stop: PagingStop,
+    ) -> Result<SlicePass, FetchError> {
         let is_short = so_far.served < self.page_size(&so_far);
         let may_be_end = match &stop {
             PagingStop::Failed(failure) => is_short || is_refusal(failure),
@@ -471,10 +479,10 @@ impl<T: Transport> Reading<T> {
             // No more can be asked for; and less came than was asked for.
             (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
             (_, Err(error)) => Err(error),
-            (PagingStop::OffsetIgnored, Ok(None)) => Err(Circle.into()),
+            (PagingStop::OffsetIgnored, Ok(None)) => Err(PagingLoop.into()),
             (PagingStop::Failed(failure) | PagingStop::KnownFailure(failure), Ok(None)) => {
                 Err(match self.instant(&so_far) {
-                    Some(at) => FetchError::Crowded {
+                    Some(at) => FetchError::InstantTooLarge {
                         at,
                         failure: Box::new(failure),
                     },
@@ -491,14 +499,14 @@ impl<T: Transport> Reading<T> {
     }
 
     /// Records that a request asks for.
-    fn page_size(&self, so_far: &SoFar) -> usize {
+    fn page_size(&self, so_far: &SliceProgress) -> usize {
         let page_size = so_far.limit.unwrap_or(self.reader.source.page_size());
         usize::try_from(page_size).unwrap_or(usize::MAX)
     }
 
     /// The instant that cannot be paged through, as the API's dates show it; nothing where the slice is longer. It is
     /// that of the oldest record read: the end of the slice may be in it.
-    fn instant(&self, so_far: &SoFar) -> Option<String> {
+    fn instant(&self, so_far: &SliceProgress) -> Option<String> {
         let grain = self.reader.source.grain();
         if floor(self.span.from, grain) + grain < self.span.to {
             return None;
@@ -512,7 +520,7 @@ impl<T: Transport> Reading<T> {
 
     /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
     /// one there is most often nothing, and the next request says so.
-    fn most_now(&self, so_far: &SoFar) -> usize {
+    fn most_now(&self, so_far: &SliceProgress) -> usize {
         let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size(so_far);
         match self.is_probe && !is_short && self.reader.is_slow() {
             true => 0,
@@ -536,11 +544,11 @@ impl NextPage {
     }
 }
 
-impl SoFar {
-    fn new(identity: Identity, grain: TimeDelta, limit: Option<u32>) -> SoFar {
-        SoFar {
+impl SliceProgress {
+    fn new(identity: RecordIdentity, grain: TimeDelta, limit: Option<u32>) -> SliceProgress {
+        SliceProgress {
             identity,
-            collected: Collected::new(identity, grain),
+            collected: SliceScan::new(identity, grain),
             limit,
             pages: Vec::new(),
             first_page: PageDigest::default(),
@@ -554,9 +562,14 @@ impl SoFar {
 
     /// Takes the next page. Returns whether it only ends like the slice: the log has grown, and its last records come
     /// again at the next offset. Equal records without an id may do so as well: these must come page after page.
-    fn add(&mut self, packed: Packed, page: &Page, span: &Span) -> Result<bool, Circle> {
+    fn add(
+        &mut self,
+        packed: CompressedPage,
+        page: &Page,
+        span: &TimeRange,
+    ) -> Result<bool, PagingLoop> {
         let known = self.collected.records;
-        let is_offset = matches!(packed.place, Place::Offset(_));
+        let is_offset = matches!(packed.locator, PageLocator::Offset(_));
         self.last = PageDigest::of(&page.records);
         match self.pages.len() {
             0 => self.first_page = self.last.clone(),
@@ -568,7 +581,7 @@ impl SoFar {
         self.served = self.served.saturating_add(page.records.len());
         let added = self.collected.add(&page.records, span);
         let is_new = self.collected.records > known;
-        let is_repeated = added.is_err() || (self.identity == Identity::Own && !is_new);
+        let is_repeated = added.is_err() || (self.identity == RecordIdentity::Own && !is_new);
         if is_offset && is_repeated && self.last.ends_like(&self.last_new) {
             self.collected.leave_open();
             return Ok(true);
@@ -580,21 +593,21 @@ impl SoFar {
         Ok(false)
     }
 
-    fn whole(self) -> Once {
-        self.found(|so_far| Found::Whole(so_far.read(None)))
+    fn whole(self) -> SlicePass {
+        self.found(|so_far| SliceResult::Whole(so_far.read(None)))
     }
 
-    fn cut(self, at: Timestamp) -> Once {
+    fn cut(self, at: Timestamp) -> SlicePass {
         self.found(|so_far| {
             let newer = so_far.collected.records;
             let is_all = so_far.collected.holds_all_since(at);
             let newest = is_all.then(|| so_far.read(Some(at)));
-            Found::TooMuch(Cut { at, newer, newest })
+            SliceResult::TooMuch(SliceCut { at, newer, newest })
         })
     }
 
-    fn found(self, found: impl FnOnce(SoFar) -> Found) -> Once {
-        Once {
+    fn found(self, found: impl FnOnce(SliceProgress) -> SliceResult) -> SlicePass {
+        SlicePass {
             first_page: self.first_page.len(),
             is_second_page_new: self.is_second_page_new,
             may_hold_equal_ones: self.collected.may_hold_equal_ones(),
@@ -603,8 +616,8 @@ impl SoFar {
         }
     }
 
-    fn read(self, since: Option<Timestamp>) -> Read {
-        Read {
+    fn read(self, since: Option<Timestamp>) -> SliceContents {
+        SliceContents {
             pages: self.pages,
             since,
             records: self.collected.records,

@@ -11,12 +11,12 @@ use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
 use crate::pipeline::plan::watermark_of;
 use crate::render;
-use crate::state::rhythm::Rhythm;
-use crate::state::seen::{Seen, Verdict};
+use crate::state::rhythm::EventGaps;
+use crate::state::seen::{DedupCache, DedupResult};
 
 /// Turns records into lines, and remembers which.
 #[derive(Debug)]
-pub struct Step {
+pub struct RecordProcessor {
     /// What events say of where they come from.
     pub origin: Origin,
     /// The form of a line.
@@ -31,9 +31,9 @@ pub struct Step {
     /// the newest: a single wrong date would carry it away.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark.
-    pub seen: Seen,
+    pub seen: DedupCache,
     /// How often the watermark moves.
-    pub rhythm: Rhythm,
+    pub rhythm: EventGaps,
     /// What lies before this was written by an earlier reading.
     pub written_before: Option<Timestamp>,
     /// Whom the records may mean.
@@ -43,7 +43,7 @@ pub struct Step {
 
 /// What became of some records.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Tally {
+pub struct RecordCounts {
     /// Lines rendered.
     pub events: u64,
     /// Records that had been written before.
@@ -62,9 +62,9 @@ pub struct Tally {
     pub last: Option<Timestamp>,
 }
 
-impl Tally {
+impl RecordCounts {
     /// Adds what `other` counted.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add(&mut self, other: &RecordCounts) {
         self.events += other.events;
         self.repeats += other.repeats;
         self.outside += other.outside;
@@ -76,18 +76,23 @@ impl Tally {
     }
 }
 
-impl Step {
+impl RecordProcessor {
     /// A step for a run that starts at `start`, with the memory of the last one.
-    pub fn new(origin: Origin, format: Format, overlap: Duration, start: Timestamp) -> Step {
-        Step {
+    pub fn new(
+        origin: Origin,
+        format: Format,
+        overlap: Duration,
+        start: Timestamp,
+    ) -> RecordProcessor {
+        RecordProcessor {
             origin,
             format,
             overlap,
             keep: None,
             remaining: None,
             watermark: None,
-            seen: Seen::default(),
-            rhythm: Rhythm::default(),
+            seen: DedupCache::default(),
+            rhythm: EventGaps::default(),
             written_before: None,
             people: People::default(),
             start,
@@ -124,8 +129,8 @@ impl Step {
         records: &[Record],
         received: Timestamp,
         lines: &mut Vec<u8>,
-    ) -> (Tally, usize) {
-        let mut tally = Tally::default();
+    ) -> (RecordCounts, usize) {
+        let mut tally = RecordCounts::default();
         for (taken, record) in records.iter().enumerate() {
             if self.is_full() {
                 return (tally, taken);
@@ -152,7 +157,7 @@ impl Step {
         record: &Record,
         received: Timestamp,
         lines: &mut Vec<u8>,
-        tally: &mut Tally,
+        tally: &mut RecordCounts,
     ) {
         let stood = self.watermark;
         let moved = record.position.and_then(|own| watermark_of(own, received));
@@ -164,7 +169,7 @@ impl Step {
             return;
         }
         let verdict = self.seen.remember(record, position);
-        if verdict == Verdict::Repeat {
+        if verdict == DedupResult::Repeat {
             tally.repeats += 1;
             return;
         }
@@ -184,15 +189,15 @@ impl Step {
         &mut self,
         record: &Record,
         received: Timestamp,
-        verdict: Verdict,
+        verdict: DedupResult,
         lines: &mut Vec<u8>,
-        tally: &mut Tally,
+        tally: &mut RecordCounts,
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
         if !self.people.is_empty() {
             normalise::people::name(&mut event, |id| self.people.get(id));
         }
-        if verdict == Verdict::Clash {
+        if verdict == DedupResult::Clash {
             // Both are kept, so that each id must still be unique.
             event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());
             tally.clashes += 1;
@@ -220,7 +225,7 @@ mod tests {
         parse_api_time(&format!("2026-11-20T{text}Z")).unwrap()
     }
 
-    fn step() -> Step {
+    fn step() -> RecordProcessor {
         let origin = Origin {
             name: "acme".to_owned(),
             kind: SourceKind::OrgEvents,
@@ -228,7 +233,7 @@ mod tests {
             site: None,
             reader: None,
         };
-        Step::new(
+        RecordProcessor::new(
             origin,
             Format::Normalized,
             Duration::from_secs(600),
@@ -254,7 +259,7 @@ mod tests {
     }
 
     /// Takes all `records`; returns the ids written and the tally.
-    fn take(step: &mut Step, records: &[Record]) -> (Vec<String>, Tally) {
+    fn take(step: &mut RecordProcessor, records: &[Record]) -> (Vec<String>, RecordCounts) {
         let mut lines = Vec::new();
         step.brought(records);
         let (tally, _) = step.take(records, at("12:00:00"), &mut lines);

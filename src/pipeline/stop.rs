@@ -11,7 +11,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// What signals have asked a run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
+pub enum StopRequest {
     /// Nothing.
     No,
     /// An end after the current commit.
@@ -25,14 +25,14 @@ pub enum Stop {
 /// # Errors
 /// [`RunError::Interrupted`]
 pub async fn in_time<R>(
-    stop: &watch::Receiver<Stop>,
+    stop: &watch::Receiver<StopRequest>,
     work: impl Future<Output = R>,
 ) -> Result<R, RunError> {
     let mut stop = stop.clone();
     let overdue = async {
-        asked(&mut stop, Stop::Soon).await;
+        asked(&mut stop, StopRequest::Soon).await;
         // A commit that is under way ends well before.
-        let _ = tokio::time::timeout(GRACE, asked(&mut stop, Stop::Now)).await;
+        let _ = tokio::time::timeout(GRACE, asked(&mut stop, StopRequest::Now)).await;
     };
     tokio::select! {
         result = work => Ok(result),
@@ -45,19 +45,19 @@ pub async fn in_time<R>(
 /// # Errors
 /// [`RunError::Interrupted`]
 pub async fn unless_asked<R>(
-    stop: &watch::Receiver<Stop>,
+    stop: &watch::Receiver<StopRequest>,
     work: impl Future<Output = R>,
 ) -> Result<R, RunError> {
     let mut stop = stop.clone();
     tokio::select! {
         biased;
-        () = asked(&mut stop, Stop::Soon) => Err(RunError::Interrupted),
+        () = asked(&mut stop, StopRequest::Soon) => Err(RunError::Interrupted),
         result = work => Ok(result),
     }
 }
 
 /// Returns when signals have asked for `least`; never when nobody can ask any more.
-pub async fn asked(stop: &mut watch::Receiver<Stop>, least: Stop) {
+pub async fn asked(stop: &mut watch::Receiver<StopRequest>, least: StopRequest) {
     if stop.wait_for(|&stop| stop >= least).await.is_err() {
         std::future::pending::<()>().await;
     }

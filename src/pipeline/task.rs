@@ -10,45 +10,45 @@ use tracing::Instrument as _;
 
 /// A task of the runtime, and its result once it is there. Dropped, it is aborted.
 #[derive(Debug)]
-pub struct Task<R> {
+pub struct BackgroundTask<R> {
     handle: AbortHandle,
-    shared: Arc<Shared<R>>,
+    shared: Arc<TaskState<R>>,
 }
 
 #[derive(Debug)]
-struct Shared<R> {
+struct TaskState<R> {
     result: Mutex<Option<R>>,
     is_done: AtomicBool,
 }
 
 /// Tells that a task is at its end, also where it panics.
-struct Telling<R>(Arc<Shared<R>>, Arc<Notify>);
+struct CompletionSignal<R>(Arc<TaskState<R>>, Arc<Notify>);
 
-impl<R> Drop for Telling<R> {
+impl<R> Drop for CompletionSignal<R> {
     fn drop(&mut self) {
         self.0.is_done.store(true, Ordering::Release);
         self.1.notify_one();
     }
 }
 
-impl<R: Send + 'static> Task<R> {
+impl<R: Send + 'static> BackgroundTask<R> {
     /// Starts `work` as one of `tasks`, and tells `done` at its end. What it logs is of the source that the caller
     /// works for.
     pub fn start(
         tasks: &TaskTracker,
         done: &Arc<Notify>,
         work: impl Future<Output = R> + Send + 'static,
-    ) -> Task<R> {
-        let shared = Arc::new(Shared {
+    ) -> BackgroundTask<R> {
+        let shared = Arc::new(TaskState {
             result: Mutex::new(None),
             is_done: AtomicBool::new(false),
         });
-        let telling = Telling(shared.clone(), done.clone());
+        let telling = CompletionSignal(shared.clone(), done.clone());
         let work = async move {
             let result = work.await;
             *telling.0.slot() = Some(result);
         };
-        Task {
+        BackgroundTask {
             handle: tasks.spawn(work.in_current_span()).abort_handle(),
             shared,
         }
@@ -65,14 +65,14 @@ impl<R: Send + 'static> Task<R> {
     }
 }
 
-impl<R> Shared<R> {
+impl<R> TaskState<R> {
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<R>> {
         // One assignment: a panic elsewhere leaves it whole.
         self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<R> Drop for Task<R> {
+impl<R> Drop for BackgroundTask<R> {
     fn drop(&mut self) {
         self.handle.abort();
     }
@@ -86,11 +86,11 @@ mod tests {
     async fn a_result_waits_and_a_panic_brings_none() {
         let done = Arc::new(Notify::new());
         let tasks = TaskTracker::new();
-        let good = Task::start(&tasks, &done, async { 7 });
+        let good = BackgroundTask::start(&tasks, &done, async { 7 });
         done.notified().await;
         assert!(good.is_done());
         assert_eq!(good.result(), Some(7));
-        let bad = Task::<u8>::start(&tasks, &done, async { panic!("for a test") });
+        let bad = BackgroundTask::<u8>::start(&tasks, &done, async { panic!("for a test") });
         done.notified().await;
         assert!(bad.is_done());
         assert_eq!(bad.result(), None);
@@ -100,7 +100,7 @@ mod tests {
     async fn what_nobody_wants_ends() {
         let (done, kept) = (Arc::new(Notify::new()), Arc::new(()));
         let (tasks, held) = (TaskTracker::new(), kept.clone());
-        let task = Task::start(&tasks, &done, async move {
+        let task = BackgroundTask::start(&tasks, &done, async move {
             std::future::pending::<()>().await;
             drop(held);
         });

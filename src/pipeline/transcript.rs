@@ -10,12 +10,12 @@ use tokio::task::block_in_place;
 
 use crate::evidence::page::{AskedSpan, Body, PageLine, PageRequest};
 use crate::http::message::{Request, Response};
-use crate::http::witness::{Attempt, Witness};
+use crate::http::witness::{AttemptObserver, RequestAttempt};
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Window, whole_millis};
 use crate::sink::SinkError;
-use crate::sink::bodies::Bodies;
-use crate::source::{Page, Place};
+use crate::sink::bodies::ResponseBodyStore;
+use crate::source::{Page, PageLocator};
 
 /// Headers that tell of an answer and not of who asked: their names, or what those begin with.
 const HEADERS: [&str; 7] = [
@@ -32,28 +32,28 @@ const TRACES: [&str; 2] = ["x-request-id", "x-arequestid"];
 
 /// Takes down the attempts of one source; its clones take down the same.
 #[derive(Debug, Clone)]
-pub struct Transcript {
-    taken: Arc<Mutex<Taken>>,
-    bodies: Option<Bodies>,
+pub struct AttemptRecorder {
+    taken: Arc<Mutex<PendingAttempts>>,
+    bodies: Option<ResponseBodyStore>,
 }
 
 /// What was taken down and is not written yet.
 #[derive(Debug, Default)]
-struct Taken {
+struct PendingAttempts {
     lines: Vec<PageLine>,
     failed: Option<SinkError>,
 }
 
-impl Transcript {
+impl AttemptRecorder {
     /// A transcript that nothing was taken down in; the bodies of answers go into `bodies`, if they are kept.
-    pub fn new(bodies: Option<Bodies>) -> Transcript {
-        Transcript {
+    pub fn new(bodies: Option<ResponseBodyStore>) -> AttemptRecorder {
+        AttemptRecorder {
             taken: Arc::default(),
             bodies,
         }
     }
 
-    /// Whether nothing was taken down since the last [`Transcript::take`].
+    /// Whether nothing was taken down since the last [`AttemptRecorder::take`].
     pub fn is_empty(&self) -> bool {
         let taken = self.taken();
         taken.lines.is_empty() && taken.failed.is_none()
@@ -64,7 +64,7 @@ impl Transcript {
     /// # Errors
     /// A body could not be kept.
     pub fn take(&self) -> Result<Vec<PageLine>, SinkError> {
-        let Taken { mut lines, failed } = std::mem::take(&mut *self.taken());
+        let PendingAttempts { mut lines, failed } = std::mem::take(&mut *self.taken());
         if let Some(error) = failed {
             return Err(error);
         }
@@ -77,8 +77,8 @@ impl Transcript {
     }
 
     /// What takes down the attempts to get a page of `window`.
-    pub fn of_window<'a>(&'a self, window: &'a Window) -> OfWindow<'a> {
-        OfWindow {
+    pub fn of_window<'a>(&'a self, window: &'a Window) -> WindowAttemptObserver<'a> {
+        WindowAttemptObserver {
             transcript: self,
             window,
         }
@@ -100,27 +100,27 @@ impl Transcript {
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn taken(&self) -> MutexGuard<'_, PendingAttempts> {
         // Every change is one assignment or push: a panic elsewhere leaves it whole.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<P> Witness<P> for Transcript {
-    fn saw(&self, attempt: &Attempt<'_>, _: Option<&P>) {
+impl<P> AttemptObserver<P> for AttemptRecorder {
+    fn saw(&self, attempt: &RequestAttempt<'_>, _: Option<&P>) {
         self.note(line(attempt), body(attempt));
     }
 }
 
 /// Takes down the attempts to get a page of a window.
 #[derive(Debug)]
-pub struct OfWindow<'a> {
-    transcript: &'a Transcript,
+pub struct WindowAttemptObserver<'a> {
+    transcript: &'a AttemptRecorder,
     window: &'a Window,
 }
 
-impl<M> Witness<(Page, M)> for OfWindow<'_> {
-    fn saw(&self, attempt: &Attempt<'_>, made: Option<&(Page, M)>) {
+impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
+    fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&(Page, M)>) {
         let page = made.map(|(page, _)| page);
         let line = PageLine {
             span: Some(AskedSpan {
@@ -135,11 +135,11 @@ impl<M> Witness<(Page, M)> for OfWindow<'_> {
     }
 }
 
-fn body<'a>(attempt: &Attempt<'a>) -> Option<&'a Bytes> {
+fn body<'a>(attempt: &RequestAttempt<'a>) -> Option<&'a Bytes> {
     attempt.response.map(|response| &response.body)
 }
 
-fn line(attempt: &Attempt<'_>) -> PageLine {
+fn line(attempt: &RequestAttempt<'_>) -> PageLine {
     let response = attempt.response;
     PageLine {
         n: 0,
@@ -187,12 +187,12 @@ fn hashed(body: &Bytes) -> Body {
 }
 
 /// Where the next page lies, as the API's requests word it.
-fn worded(place: &Place) -> String {
+fn worded(place: &PageLocator) -> String {
     match place {
-        Place::Start => "0".to_owned(),
-        Place::Cursor(cursor) | Place::CountedCursor { cursor, .. } => cursor.clone(),
-        Place::CursorOffset { cursor, offset } => format!("{cursor}, offset {offset}"),
-        Place::Offset(offset) => offset.to_string(),
+        PageLocator::Start => "0".to_owned(),
+        PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => cursor.clone(),
+        PageLocator::CursorOffset { cursor, offset } => format!("{cursor}, offset {offset}"),
+        PageLocator::Offset(offset) => offset.to_string(),
     }
 }
 
@@ -206,8 +206,8 @@ mod tests {
     use crate::http::message::Endpoint;
     use crate::model::time::parse_api_time;
 
-    fn attempt<'a>(request: &'a Request, response: Option<&'a Response>) -> Attempt<'a> {
-        Attempt {
+    fn attempt<'a>(request: &'a Request, response: Option<&'a Response>) -> RequestAttempt<'a> {
+        RequestAttempt {
             request,
             number: 2,
             ended: parse_api_time("2026-11-20T12:00:00.123456Z").unwrap(),
@@ -247,12 +247,12 @@ mod tests {
 
     #[test]
     fn a_line_says_what_came_and_nothing_of_who_asked() {
-        let transcript = Transcript::new(None);
+        let transcript = AttemptRecorder::new(None);
         assert!(transcript.is_empty());
         let (request, response) = (request(), response());
         let page = Page {
             records: Vec::new(),
-            next: Some(Place::Offset(500)),
+            next: Some(PageLocator::Offset(500)),
             is_mended: false,
         };
         let window = Window {
@@ -261,12 +261,12 @@ mod tests {
         };
         let seen = attempt(&request, Some(&response));
         transcript.of_window(&window).saw(&seen, Some(&(page, ())));
-        let later = Attempt {
+        let later = RequestAttempt {
             ended: seen.ended + chrono::TimeDelta::seconds(1),
             ..attempt(&request, None)
         };
-        Witness::<()>::saw(&transcript, &later, None);
-        Witness::<()>::saw(&transcript, &attempt(&request, None), None);
+        AttemptObserver::<()>::saw(&transcript, &later, None);
+        AttemptObserver::<()>::saw(&transcript, &attempt(&request, None), None);
         assert!(!transcript.is_empty());
         let lines = transcript.take().unwrap();
         let text = serde_json::to_string(&lines[0]).unwrap();

@@ -10,12 +10,12 @@ use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
-use crate::pipeline::fetch::Delivery;
-use crate::pipeline::journal::{Journal, Left};
-use crate::pipeline::pages::Pages;
-use crate::pipeline::silence::Silence;
-use crate::pipeline::step::{Step, Tally};
-use crate::sink::Sink;
+use crate::pipeline::fetch::FetchMessage;
+use crate::pipeline::journal::{CheckpointWriter, ReleasedSource};
+use crate::pipeline::pages::AttemptFile;
+use crate::pipeline::silence::SourceSilence;
+use crate::pipeline::step::{RecordCounts, RecordProcessor};
+use crate::sink::LineSink;
 use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::Meter;
 
@@ -27,7 +27,7 @@ const COMMIT_AFTER: Duration = Duration::from_secs(2);
 
 /// Whether the run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
+pub enum WriteFlow {
     /// More may come.
     GoOn,
     /// `--max-events` is reached.
@@ -35,40 +35,40 @@ pub enum Flow {
 }
 
 /// Writes one source's records.
-pub struct Writer {
-    sink: Box<dyn Sink>,
-    step: Step,
-    journal: Option<Journal>,
+pub struct EventWriter {
+    sink: Box<dyn LineSink>,
+    step: RecordProcessor,
+    journal: Option<CheckpointWriter>,
     /// What an export keeps of the answers.
-    pages: Option<Pages>,
+    pages: Option<AttemptFile>,
     /// A file that was opened and is not recorded yet.
     opened: Option<Written>,
     meter: Arc<Meter>,
-    tally: Tally,
+    tally: RecordCounts,
     /// The tally as of the last commit.
-    committed: Tally,
+    committed: RecordCounts,
     uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
 }
 
-impl Writer {
+impl EventWriter {
     /// A writer that commits to `sink` and, if there is one, to `journal`.
     pub fn new(
-        sink: Box<dyn Sink>,
-        step: Step,
-        journal: Option<Journal>,
+        sink: Box<dyn LineSink>,
+        step: RecordProcessor,
+        journal: Option<CheckpointWriter>,
         meter: Arc<Meter>,
-    ) -> Writer {
-        Writer {
+    ) -> EventWriter {
+        EventWriter {
             sink,
             step,
             journal,
             pages: None,
             opened: None,
             meter,
-            tally: Tally::default(),
-            committed: Tally::default(),
+            tally: RecordCounts::default(),
+            committed: RecordCounts::default(),
             uncommitted_bytes: 0,
             uncommitted_events: 0,
             oldest_uncommitted: None,
@@ -76,18 +76,18 @@ impl Writer {
     }
 
     /// The same, which commits `pages` before the events.
-    pub fn with_pages(mut self, pages: Option<Pages>) -> Writer {
+    pub fn with_pages(mut self, pages: Option<AttemptFile>) -> EventWriter {
         self.pages = pages;
         self
     }
 
     /// Events that all runs have committed, as far as they are remembered.
     pub fn events(&self) -> u64 {
-        self.journal.as_ref().map_or(0, Journal::events)
+        self.journal.as_ref().map_or(0, CheckpointWriter::events)
     }
 
     /// What has been written and committed so far: the rest will come again.
-    pub fn committed(&self) -> &Tally {
+    pub fn committed(&self) -> &RecordCounts {
         &self.committed
     }
 
@@ -117,13 +117,13 @@ impl Writer {
     }
 
     /// The silence of the source at `now`, by what is committed.
-    pub fn silence(&self, now: Timestamp) -> Option<Silence> {
+    pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
         self.journal.as_ref()?.silence(now)
     }
 
     /// Lets go of the source, if it is held.
-    pub fn leave(self) -> Option<Left> {
-        self.journal.map(Journal::leave)
+    pub fn leave(self) -> Option<ReleasedSource> {
+        self.journal.map(CheckpointWriter::leave)
     }
 
     /// Opens the output, so that one that cannot be written is known before anything is asked for. An
@@ -163,21 +163,21 @@ impl Writer {
     ///
     /// # Errors
     /// Nothing of what is not committed moves the checkpoint.
-    pub fn write(&mut self, delivery: Delivery) -> Result<Flow, RunError> {
+    pub fn write(&mut self, delivery: FetchMessage) -> Result<WriteFlow, RunError> {
         match delivery {
-            Delivery::Rereading => self.step.rereading(),
-            Delivery::Shortened { from } => {
+            FetchMessage::RereadStarted => self.step.rereading(),
+            FetchMessage::WindowShortened { from } => {
                 if let Some(journal) = &mut self.journal {
                     journal.begins_at(from);
                 }
             }
-            Delivery::Records {
+            FetchMessage::Records {
                 records,
                 received,
-                people,
+                users: people,
                 window,
-                then,
-                passed,
+                window_after: then,
+                advances: passed,
             } => {
                 if !records.is_empty() {
                     self.announce()?;
@@ -185,7 +185,7 @@ impl Writer {
                 self.step.people = people;
                 if !self.take(&records, received)? {
                     // The window stays: the page is asked for again, and what was taken is known.
-                    return Ok(Flow::Enough);
+                    return Ok(WriteFlow::Enough);
                 }
                 if passed {
                     let checked = then.as_ref().and_then(|open| open.read_by_time);
@@ -200,8 +200,8 @@ impl Writer {
             self.commit()?;
         }
         Ok(match self.step.is_full() {
-            true => Flow::Enough,
-            false => Flow::GoOn,
+            true => WriteFlow::Enough,
+            false => WriteFlow::GoOn,
         })
     }
 
@@ -264,7 +264,7 @@ impl Writer {
         Ok(true)
     }
 
-    fn append(&mut self, tally: &Tally, lines: &[u8]) -> Result<(), RunError> {
+    fn append(&mut self, tally: &RecordCounts, lines: &[u8]) -> Result<(), RunError> {
         if !lines.is_empty() {
             self.sink.append(lines)?;
             self.uncommitted_bytes += lines.len();
@@ -279,7 +279,7 @@ impl Writer {
 }
 
 /// Tells the first of each kind; the run's summary has the counts.
-fn warn_once(before: &Tally, now: &Tally) {
+fn warn_once(before: &RecordCounts, now: &RecordCounts) {
     if before.unparsed == 0 && now.unparsed > 0 {
         tracing::warn!(
             "a record could not be understood; it is written as `unparsed`, with its raw text"

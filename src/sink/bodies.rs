@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::sink::{SinkError, failed};
 
 /// What the name of a body ends with, behind its hash.
@@ -21,14 +21,14 @@ const LEVEL: i32 = 3;
 
 /// The folder of one source's bodies.
 #[derive(Debug, Clone)]
-pub struct Bodies {
+pub struct ResponseBodyStore {
     folder: PathBuf,
 }
 
-impl Bodies {
+impl ResponseBodyStore {
     /// Those in `folder`, which need not exist yet.
-    pub fn new(folder: PathBuf) -> Bodies {
-        Bodies { folder }
+    pub fn new(folder: PathBuf) -> ResponseBodyStore {
+        ResponseBodyStore { folder }
     }
 
     /// Keeps `body`, whose hash is `sha256` in hex.
@@ -47,9 +47,9 @@ impl Bodies {
                 .tempfile_in(&self.folder)?;
             file.write_all(&zstd::bulk::compress(body, LEVEL)?)?;
             file.as_file().sync_all()?;
-            crash::point(Point::BodyWritten);
+            crash::point(CrashPoint::BodyWritten);
             file.persist(&path).map_err(|error| error.error)?;
-            crash::point(Point::BodyNamed);
+            crash::point(CrashPoint::BodyNamed);
             Ok(())
         };
         write().map_err(|error| failed("write", &path, error))
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_body_is_kept_once_and_goes_when_nothing_names_it() {
         let folder = tempfile::tempdir().unwrap();
-        let bodies = Bodies::new(folder.path().join("bodies/acme"));
+        let bodies = ResponseBodyStore::new(folder.path().join("bodies/acme"));
         bodies.commit().unwrap();
         bodies.retain(&HashSet::new()).unwrap();
         bodies.keep("aa", b"{}").unwrap();

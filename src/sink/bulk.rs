@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 
 /// What every disk takes: memory, place in the file and length are multiples of it.
 const BLOCK: usize = 4096;
@@ -27,44 +27,44 @@ const AT_ONCE: usize = 4;
 static BUSY: AtomicUsize = AtomicUsize::new(0);
 
 /// A file while much is written to it.
-pub struct Bulk {
+pub struct DirectWriter {
     /// What the next lines are copied to.
-    filling: Chunk,
+    filling: AlignedBuffer,
     /// Takes chunks to the thread; gone when it is to end.
-    jobs: Option<SyncSender<Chunk>>,
+    jobs: Option<SyncSender<AlignedBuffer>>,
     /// Brings them back, empty.
-    done: Receiver<(Chunk, io::Result<()>)>,
+    done: Receiver<(AlignedBuffer, io::Result<()>)>,
     /// The other chunk, while it is not under way.
-    spare: Option<Chunk>,
+    spare: Option<AlignedBuffer>,
     thread: Option<JoinHandle<()>>,
-    _turn: Turn,
+    _turn: DirectWriteSlot,
 }
 
 /// One of the [`AT_ONCE`]; given back when dropped.
-struct Turn;
+struct DirectWriteSlot;
 
 /// Bytes that begin where a block may.
-struct Chunk {
+struct AlignedBuffer {
     memory: Vec<u8>,
     start: usize,
     length: usize,
 }
 
 /// The file, by both ways.
-struct Ways {
+struct FileHandles {
     past_cache: File,
     usual: File,
 }
 
-impl Bulk {
+impl DirectWriter {
     /// The same file as `usual`, which is appended to; nothing where it cannot be written like this, or too many are.
-    pub fn begin(usual: &File) -> Option<Bulk> {
-        let turn = Turn::take()?;
-        let ways = Ways {
+    pub fn begin(usual: &File) -> Option<DirectWriter> {
+        let turn = DirectWriteSlot::take()?;
+        let ways = FileHandles {
             past_cache: past_cache(usual)?,
             usual: usual.try_clone().ok()?,
         };
-        let (jobs, asked) = sync_channel::<Chunk>(1);
+        let (jobs, asked) = sync_channel::<AlignedBuffer>(1);
         let (told, done) = sync_channel(1);
         let work = move || {
             for mut chunk in asked {
@@ -76,11 +76,11 @@ impl Bulk {
             }
         };
         let thread = thread::Builder::new().name("atlaudit-disk".to_owned());
-        Some(Bulk {
-            filling: Chunk::new(),
+        Some(DirectWriter {
+            filling: AlignedBuffer::new(),
             jobs: Some(jobs),
             done,
-            spare: Some(Chunk::new()),
+            spare: Some(AlignedBuffer::new()),
             thread: Some(thread.spawn(work).ok()?),
             _turn: turn,
         })
@@ -144,7 +144,7 @@ impl Bulk {
     }
 }
 
-impl Drop for Bulk {
+impl Drop for DirectWriter {
     /// Nothing is written any more when it is gone: the file may be cut then.
     fn drop(&mut self) {
         self.jobs = None;
@@ -159,25 +159,25 @@ fn gone() -> io::Error {
     io::Error::other("the thread that writes the file has died")
 }
 
-impl Turn {
-    fn take() -> Option<Turn> {
+impl DirectWriteSlot {
+    fn take() -> Option<DirectWriteSlot> {
         let more = |busy| (busy < AT_ONCE).then(|| busy + 1);
         let taken = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         // Only made where it was taken: dropped, it is given back.
-        taken.is_ok().then(|| Turn)
+        taken.is_ok().then(|| DirectWriteSlot)
     }
 }
 
-impl Drop for Turn {
+impl Drop for DirectWriteSlot {
     fn drop(&mut self) {
         BUSY.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Chunk {
-    fn new() -> Chunk {
+impl AlignedBuffer {
+    fn new() -> AlignedBuffer {
         let memory = vec![0; CHUNK + BLOCK];
-        Chunk {
+        AlignedBuffer {
             // Never moved or grown: the memory stays where it is.
             start: memory.as_ptr().align_offset(BLOCK).min(BLOCK),
             length: 0,
@@ -207,7 +207,7 @@ impl Chunk {
     }
 }
 
-impl Ways {
+impl FileHandles {
     /// In two halves where a test may want to die between them.
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let half = match cfg!(feature = "crash-points") {
@@ -216,7 +216,7 @@ impl Ways {
         };
         let (first, rest) = bytes.split_at(half);
         self.write_all(first)?;
-        crash::point(Point::HalfAppended);
+        crash::point(CrashPoint::HalfAppended);
         self.write_all(rest)
     }
 
@@ -271,7 +271,7 @@ mod tests {
         fs::write(&path, "").unwrap();
         let mut file = File::options().append(true).open(&path).unwrap();
         // Not every file system takes it.
-        let Some(mut bulk) = Bulk::begin(&file) else {
+        let Some(mut bulk) = DirectWriter::begin(&file) else {
             return;
         };
         let bytes: Vec<u8> = (0..2 * CHUNK + BLOCK + 7).map(|at| at as u8).collect();
@@ -291,16 +291,18 @@ mod tests {
     #[test]
     fn no_more_are_written_at_once_than_there_is_memory_for() {
         // Other tests may hold some.
-        let held: Vec<Turn> = (0..3 * AT_ONCE).filter_map(|_| Turn::take()).collect();
+        let held: Vec<DirectWriteSlot> = (0..3 * AT_ONCE)
+            .filter_map(|_| DirectWriteSlot::take())
+            .collect();
         assert!(held.len() <= AT_ONCE);
-        assert!(Turn::take().is_none() || held.len() < AT_ONCE);
+        assert!(DirectWriteSlot::take().is_none() || held.len() < AT_ONCE);
         drop(held);
         assert!(BUSY.load(Ordering::Relaxed) <= AT_ONCE);
     }
 
     #[test]
     fn the_gap_leads_to_the_next_block() {
-        let gaps = [0, 1, 4095, 4096, 4097].map(Bulk::gap);
+        let gaps = [0, 1, 4095, 4096, 4097].map(DirectWriter::gap);
         assert_eq!(gaps, [0, 4095, 1, 0, 4095]);
     }
 }

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::Path;
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::model::written::Written;
 use crate::sink::identity::tail;
 use crate::sink::path::sync_folder;
@@ -36,7 +36,7 @@ pub fn cut_back(path: &Path, known: Option<&Written>) -> Result<(), SinkError> {
     if length > committed {
         tracing::info!(path = %path.display(), bytes = length - committed, "truncated what an interrupted run had not finished; it is read again");
         truncate(&file, path, committed)?;
-        crash::point(Point::CutBack);
+        crash::point(CrashPoint::CutBack);
         file.sync_all().map_err(failed)?;
     }
     Ok(())
@@ -45,7 +45,7 @@ pub fn cut_back(path: &Path, known: Option<&Written>) -> Result<(), SinkError> {
 fn removed(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Ok(()) => {
-            crash::point(Point::CutBack);
+            crash::point(CrashPoint::CutBack);
             sync_folder(path)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

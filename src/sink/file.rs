@@ -3,26 +3,26 @@
 use crate::config::settings::OutputSettings;
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
-use crate::sink::open::{Fate, Open};
+use crate::sink::open::{ExternalChange, OutputFile};
 use crate::sink::path::path_at;
 use crate::sink::written_files::WrittenFiles;
-use crate::sink::{Sink, SinkError, rotation};
+use crate::sink::{LineSink, SinkError, rotation};
 
 /// Files named by a template; the lines of one commit lie in one file.
-pub struct Files {
+pub struct FileSink {
     template: String,
     settings: OutputSettings,
     /// What the state knows of the file written last.
     account: Option<Written>,
-    current: Option<Open>,
+    current: Option<OutputFile>,
     written: WrittenFiles,
     clock: fn() -> Timestamp,
 }
 
-impl Files {
+impl FileSink {
     /// `template` may hold `%Y %m %d %H`.
     pub fn new(template: &str, settings: &OutputSettings, account: Option<Written>) -> Self {
-        Files {
+        FileSink {
             template: template.to_owned(),
             settings: settings.clone(),
             account,
@@ -33,7 +33,11 @@ impl Files {
     }
 
     /// Finishes the current file where its time has come. Gives it back where it goes on.
-    fn going_on(&mut self, open: Open, now: Timestamp) -> Result<Option<Open>, SinkError> {
+    fn going_on(
+        &mut self,
+        open: OutputFile,
+        now: Timestamp,
+    ) -> Result<Option<OutputFile>, SinkError> {
         let rotation = self.settings.rotation;
         if rotation::is_due(rotation, open.begun(), open.length(), now) {
             let path = open.path().to_owned();
@@ -44,31 +48,35 @@ impl Files {
     }
 
     /// The current file, where lines may still go to it, and whether others changed it.
-    fn current(&mut self, now: Timestamp) -> Result<Option<(Open, bool)>, SinkError> {
+    fn current(&mut self, now: Timestamp) -> Result<Option<(OutputFile, bool)>, SinkError> {
         let path = path_at(&self.template, self.settings.compression, now)?;
         let Some(mut open) = self.current.take().filter(|open| open.path() == path) else {
             return Ok(None);
         };
         match open.look()? {
-            Fate::Same => Ok(self.going_on(open, now)?.map(|open| (open, false))),
-            Fate::Changed => Ok(self.going_on(open, now)?.map(|open| (open, true))),
-            Fate::Moved => {
+            ExternalChange::Same => Ok(self.going_on(open, now)?.map(|open| (open, false))),
+            ExternalChange::Changed => Ok(self.going_on(open, now)?.map(|open| (open, true))),
+            ExternalChange::Moved => {
                 tracing::info!(path = %path.display(), "the output file was moved away; a new one is begun");
                 Ok(None)
             }
         }
     }
 
-    fn opened(&self, now: Timestamp) -> Result<Open, SinkError> {
+    fn opened(&self, now: Timestamp) -> Result<OutputFile, SinkError> {
         let path = path_at(&self.template, self.settings.compression, now)?;
-        Open::new(path, &self.settings, self.account.as_ref(), now)
+        OutputFile::new(path, &self.settings, self.account.as_ref(), now)
     }
 }
 
-impl Sink for Files {
+impl LineSink for FileSink {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
         // Lines of one commit stay in one file.
-        if self.current.as_ref().is_some_and(Open::has_uncommitted) {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(OutputFile::has_uncommitted)
+        {
             return Ok(None);
         }
         let now = (self.clock)();
@@ -122,7 +130,7 @@ impl Sink for Files {
 
     /// A commit costs two syncs, and a file is cut back.
     fn batch(&self) -> usize {
-        match self.current.as_ref().is_some_and(Open::is_regular) {
+        match self.current.as_ref().is_some_and(OutputFile::is_regular) {
             true => 32 * 1024 * 1024,
             false => 8 * 1024 * 1024,
         }

@@ -14,17 +14,17 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn sink(path: &Path, compression: Compression, rotation: Rotation) -> Files {
+fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
     let name: SourceName = "acme".parse().unwrap();
     let settings = OutputSettings {
         compression,
         rotation,
         ..OutputLayer::default().settle(&name)
     };
-    Files::new(path.to_str().unwrap(), &settings, None)
+    FileSink::new(path.to_str().unwrap(), &settings, None)
 }
 
-fn plain(path: &Path) -> Files {
+fn plain(path: &Path) -> FileSink {
     sink(path, Compression::None, Rotation::Never)
 }
 
@@ -33,11 +33,11 @@ fn brief(account: Option<&Written>) -> Option<(PathBuf, u64, bool)> {
     account.map(|account| (account.path.clone(), account.committed, account.is_open))
 }
 
-fn commit(sink: &mut Files) -> Option<(PathBuf, u64, bool)> {
+fn commit(sink: &mut FileSink) -> Option<(PathBuf, u64, bool)> {
     brief(sink.commit().unwrap().first())
 }
 
-fn write(sink: &mut Files, line: &str) {
+fn write(sink: &mut FileSink, line: &str) {
     sink.prepare().unwrap();
     sink.append(line.as_bytes()).unwrap();
     sink.commit().unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::sink::identity::{fits, identity, is_same};
@@ -19,7 +19,7 @@ use crate::sink::{SinkError, failed, truncate};
 const BLOCK: u64 = 64 * 1024;
 
 /// Where something is to be brought back.
-struct Place {
+struct RecoveryTarget {
     path: PathBuf,
     /// What lies behind this is not known to be good.
     from: u64,
@@ -47,7 +47,7 @@ pub fn mend(known: &Written, source: &SourceName, others: &[Written]) -> Result<
 
 fn bring_back(
     known: &Written,
-    place: Place,
+    place: RecoveryTarget,
     source: &SourceName,
     others: &[Written],
 ) -> Result<(), SinkError> {
@@ -172,8 +172,8 @@ fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
 }
 
 /// Where the file of `known` is, and its copy where it was cut, as far as anything is to be done.
-fn find(known: &Written) -> io::Result<Vec<Place>> {
-    let committed = |path: &Path| Place {
+fn find(known: &Written) -> io::Result<Vec<RecoveryTarget>> {
+    let committed = |path: &Path| RecoveryTarget {
         path: path.to_owned(),
         from: known.committed,
         was_cut: false,
@@ -189,7 +189,7 @@ fn find(known: &Written) -> io::Result<Vec<Place>> {
             return Ok(vec![committed(&known.path)]);
         }
         if known.is_open && facts.is_file() && is_same(known, facts) {
-            found.push(Place {
+            found.push(RecoveryTarget {
                 from: 0,
                 was_cut: true,
                 ..committed(&known.path)
@@ -264,7 +264,7 @@ fn move_tail(file: &mut File, path: &Path, from: u64, found: &str) -> Result<(),
 }
 
 fn sync_truncated(file: &File, path: &Path) -> Result<(), SinkError> {
-    crash::point(Point::CutBack);
+    crash::point(CrashPoint::CutBack);
     let synced = file.sync_all();
     synced.map_err(|error| failed("sync", path, error))
 }
@@ -281,7 +281,7 @@ fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     copy.as_file().sync_all()?;
     let (_, name) = copy.keep()?;
     sync_folder(&name)?;
-    crash::point(Point::SetAside);
+    crash::point(CrashPoint::SetAside);
     Ok(name)
 }
 

@@ -2,9 +2,9 @@ use super::*;
 use crate::config::output::OutputLayer;
 use crate::config::settings::Compression;
 use crate::config::settings::OutputSettings;
-use crate::sink::Sink as _;
-use crate::sink::file::Files;
-use crate::sink::pack::Packer;
+use crate::sink::LineSink as _;
+use crate::sink::file::FileSink;
+use crate::sink::pack::LineEncoder;
 use std::io::Write as _;
 
 const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
@@ -24,7 +24,7 @@ fn acme() -> SourceName {
 fn committed(compression: Compression) -> (tempfile::TempDir, Written) {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("out");
-    let mut sink = Files::new(template.to_str().unwrap(), &settings(compression), None);
+    let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
     sink.append(LINES.as_bytes()).unwrap();
     let account = sink.commit().unwrap().remove(0);
     (folder, account)
@@ -37,7 +37,7 @@ fn own(n: u32) -> String {
 
 /// The text as one commit writes it.
 fn packed(compression: Compression, text: &str) -> Vec<u8> {
-    let mut packer = Packer::new(compression, &File::open("/dev/null").unwrap());
+    let mut packer = LineEncoder::new(compression, &File::open("/dev/null").unwrap());
     let mut packed = packer.push(text.as_bytes()).unwrap().to_vec();
     packed.extend_from_slice(packer.end().unwrap());
     packed
@@ -242,7 +242,7 @@ fn a_packed_file_that_was_begun_in_vain_is_removed() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("out");
-        let mut sink = Files::new(template.to_str().unwrap(), &settings(compression), None);
+        let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
         let account = sink.prepare().unwrap().unwrap();
         drop(sink);
         append(&account.path, b"torn");

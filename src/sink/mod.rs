@@ -34,15 +34,15 @@ use crate::model::written::Written;
 use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.
-pub fn of(settings: &OutputSettings, account: Option<Written>) -> Box<dyn Sink> {
+pub fn of(settings: &OutputSettings, account: Option<Written>) -> Box<dyn LineSink> {
     match &settings.path {
-        OutputPath::Stdout => Box::new(stdout::Stdout::new(settings.compression)),
-        OutputPath::File(template) => Box::new(file::Files::new(template, settings, account)),
+        OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
+        OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
     }
 }
 
 /// Takes whole lines and says when they are safe.
-pub trait Sink: Send {
+pub trait LineSink: Send {
     /// Gets ready for the next lines: `Some` when they go to a file that was opened just now. The
     /// caller records it before it appends, so that a crash leaves no bytes that nobody knows of.
     ///
@@ -66,7 +66,7 @@ pub trait Sink: Send {
     /// The last commit. From now on the files may grow by other hands.
     ///
     /// # Errors
-    /// As with [`Sink::commit`].
+    /// As with [`LineSink::commit`].
     fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
         let mut files = self.commit()?;
         for file in &mut files {

@@ -35,7 +35,7 @@ fn much_is_written_byte_for_byte_wherever_it_is_committed() {
     }
 }
 
-fn append_each(sink: &mut Files, lines: &[u8]) {
+fn append_each(sink: &mut FileSink, lines: &[u8]) {
     sink.prepare().unwrap();
     let lines = lines.split_inclusive(|&byte| byte == b'\n');
     lines.for_each(|line| sink.append(line).unwrap());

@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Advice, fadvise};
 
 use crate::config::settings::{Compression, OutputSettings};
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
-use crate::sink::bulk::Bulk;
+use crate::sink::bulk::DirectWriter;
 use crate::sink::identity::{identity, is_same, tail};
 use crate::sink::mend::move_aside;
 use crate::sink::opening::{examine, opened, reader};
-use crate::sink::pack::Packer;
+use crate::sink::pack::LineEncoder;
 use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
 use crate::sink::{SinkError, failed, truncate};
 
@@ -25,7 +25,7 @@ use crate::sink::{SinkError, failed, truncate};
 const MUCH: usize = 1024 * 1024;
 
 /// A file that is appended to.
-pub struct Open {
+pub struct OutputFile {
     path: PathBuf,
     file: File,
     /// The same file for reading, where we may.
@@ -36,9 +36,9 @@ pub struct Open {
     length: u64,
     /// Its length at the last commit.
     committed: u64,
-    packer: Packer,
+    packer: LineEncoder,
     /// While much is written to it.
-    bulk: Option<Bulk>,
+    bulk: Option<DirectWriter>,
     /// Whether it may be: nobody else knows yet of a file that we have just made.
     may_be_bulk: bool,
     /// [`MUCH`] but for tests.
@@ -54,7 +54,7 @@ pub struct Open {
 
 /// What became of the file by other hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum ExternalChange {
     /// It is where it was, and as it was.
     Same,
     /// It was cut, or somebody appended to it.
@@ -70,7 +70,7 @@ fn begin_writing_back(file: &File, from: u64, to: u64) {
     let _ = fadvise(file, from, NonZeroU64::new(to - from), Advice::DontNeed);
 }
 
-impl Open {
+impl OutputFile {
     /// Opens `path`, and creates it and its folder where they are missing; `account` is what the
     /// state knows of the file written last, whichever that was.
     ///
@@ -81,7 +81,7 @@ impl Open {
         settings: &OutputSettings,
         account: Option<&Written>,
         now: Timestamp,
-    ) -> Result<Open, SinkError> {
+    ) -> Result<OutputFile, SinkError> {
         let failed = |doing| {
             let path = &path;
             move |error| failed(doing, path, error)
@@ -93,19 +93,19 @@ impl Open {
         let known = account.filter(|account| is_same(account, &facts));
         let (mut length, mut lacks_newline) = (facts.len(), false);
         if is_new && is_regular {
-            crash::point(Point::OutputCreated);
+            crash::point(CrashPoint::OutputCreated);
             sync_folder(&path).map_err(failed("create"))?;
         }
         if is_regular && length > 0 {
             lacks_newline = examine(&path, settings.compression, known.is_some())?;
             length = file.metadata().map_err(failed("open"))?.len();
         }
-        crash::point(Point::OutputOpened);
+        crash::point(CrashPoint::OutputOpened);
         // Of a file that nobody knows, its last change must do.
         let touched = || facts.modified().map_or(now, Timestamp::from);
-        Ok(Open {
+        Ok(OutputFile {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
-            packer: Packer::new(settings.compression, &file),
+            packer: LineEncoder::new(settings.compression, &file),
             bulk: None,
             may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
             much: crash::limit("MUCH", MUCH) as u64,
@@ -177,15 +177,15 @@ impl Open {
     ///
     /// # Errors
     /// The system does not say.
-    pub fn look(&mut self) -> Result<Fate, SinkError> {
+    pub fn look(&mut self) -> Result<ExternalChange, SinkError> {
         if !self.is_regular {
-            return Ok(Fate::Same);
+            return Ok(ExternalChange::Same);
         }
         match fs::metadata(&self.path) {
-            Ok(facts) if identity(&facts) != self.identity => Ok(Fate::Moved),
-            Ok(facts) if facts.len() == self.length => Ok(Fate::Same),
-            Ok(facts) => self.changed(&facts).map(|()| Fate::Changed),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Fate::Moved),
+            Ok(facts) if identity(&facts) != self.identity => Ok(ExternalChange::Moved),
+            Ok(facts) if facts.len() == self.length => Ok(ExternalChange::Same),
+            Ok(facts) => self.changed(&facts).map(|()| ExternalChange::Changed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ExternalChange::Moved),
             Err(error) => Err(failed("find", &self.path, error)),
         }
     }
@@ -225,7 +225,7 @@ impl Open {
             return Ok(());
         };
         let gap = match bulk.is_empty() {
-            true => Bulk::gap(self.length),
+            true => DirectWriter::gap(self.length),
             false => 0,
         };
         let (first, rest) = lines.split_at(gap.min(lines.len()));
@@ -240,7 +240,7 @@ impl Open {
     fn is_in_bulk(&mut self) -> bool {
         let is_much = self.length - self.committed >= self.much;
         if self.bulk.is_none() && is_much && self.may_be_bulk {
-            self.bulk = Bulk::begin(&self.file);
+            self.bulk = DirectWriter::begin(&self.file);
             self.may_be_bulk = self.bulk.is_some();
         }
         self.bulk.is_some()
@@ -268,7 +268,7 @@ impl Open {
         }
         if self.is_in_bulk() {
             self.append_in_bulk(lines)?;
-            crash::point(Point::Appended);
+            crash::point(CrashPoint::Appended);
             return Ok(());
         }
         let packed = self.packer.push(lines);
@@ -278,7 +278,7 @@ impl Open {
         if self.is_regular {
             begin_writing_back(&self.file, from, self.length);
         }
-        crash::point(Point::Appended);
+        crash::point(CrashPoint::Appended);
         Ok(())
     }
 
@@ -292,10 +292,10 @@ impl Open {
         }
         let ended = self.end_packing().and_then(|()| self.end_bulk());
         ended.map_err(|error| self.take_back(self.committed, error))?;
-        crash::point(Point::Packed);
+        crash::point(CrashPoint::Packed);
         if self.is_regular {
             self.made_durable()?;
-            crash::point(Point::OutputDurable);
+            crash::point(CrashPoint::OutputDurable);
         }
         self.has_uncommitted = false;
         Ok(())
@@ -412,7 +412,7 @@ impl Open {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
         fs::rename(&self.path, &name).map_err(failed)?;
-        crash::point(Point::Finished);
+        crash::point(CrashPoint::Finished);
         sync_folder(&self.path).map_err(failed)?;
         tracing::info!(path = %name.display(), "an output file is finished");
         Ok(name)
@@ -427,7 +427,7 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
     };
     let (first, rest) = bytes.split_at(half);
     let written = file.write_all(first).and_then(|()| {
-        crash::point(Point::HalfAppended);
+        crash::point(CrashPoint::HalfAppended);
         file.write_all(rest)
     });
     match written {

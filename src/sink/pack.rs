@@ -15,24 +15,24 @@ use crate::model::json::terminal;
 const ZSTD_LEVEL: i32 = 3;
 
 /// Packs the lines of one commit after the other.
-pub struct Packer {
+pub struct LineEncoder {
     compression: Compression,
     is_terminal: bool,
-    member: Option<Member>,
+    member: Option<EncoderFrame>,
     /// Packed bytes on their way out; kept for its allocation.
     packed: Vec<u8>,
 }
 
 /// A member or frame that has been begun.
-enum Member {
+enum EncoderFrame {
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
 }
 
-impl Packer {
+impl LineEncoder {
     /// A packer of what is written to `output`, which has begun nothing.
-    pub fn new(compression: Compression, output: &impl IsTerminal) -> Packer {
-        Packer {
+    pub fn new(compression: Compression, output: &impl IsTerminal) -> LineEncoder {
+        LineEncoder {
             compression,
             is_terminal: output.is_terminal(),
             member: None,
@@ -57,14 +57,14 @@ impl Packer {
         self.packed.clear();
         let member = match &mut self.member {
             Some(member) => member,
-            none => none.insert(Member::begin(self.compression)?),
+            none => none.insert(EncoderFrame::begin(self.compression)?),
         };
         match member {
-            Member::Gzip(encoder) => {
+            EncoderFrame::Gzip(encoder) => {
                 encoder.write_all(lines)?;
                 self.packed.append(encoder.get_mut());
             }
-            Member::Zstd(encoder) => {
+            EncoderFrame::Zstd(encoder) => {
                 encoder.write_all(lines)?;
                 self.packed.append(encoder.get_mut());
             }
@@ -75,27 +75,27 @@ impl Packer {
     /// Ends the member or frame; gives what is left of it to be written.
     ///
     /// # Errors
-    /// As with [`Packer::push`].
+    /// As with [`LineEncoder::push`].
     pub fn end(&mut self) -> io::Result<&[u8]> {
         self.packed = match self.member.take() {
             None => Vec::new(),
-            Some(Member::Gzip(encoder)) => encoder.finish()?,
-            Some(Member::Zstd(encoder)) => encoder.finish()?,
+            Some(EncoderFrame::Gzip(encoder)) => encoder.finish()?,
+            Some(EncoderFrame::Zstd(encoder)) => encoder.finish()?,
         };
         Ok(&self.packed)
     }
 }
 
-impl Member {
-    fn begin(compression: Compression) -> io::Result<Member> {
+impl EncoderFrame {
+    fn begin(compression: Compression) -> io::Result<EncoderFrame> {
         Ok(match compression {
             Compression::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
                 // A damaged disk is then told from good lines.
                 encoder.include_checksum(true)?;
-                Member::Zstd(encoder)
+                EncoderFrame::Zstd(encoder)
             }
-            _ => Member::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default())),
+            _ => EncoderFrame::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::default())),
         })
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_file_up_to_any_commit_unpacks_and_up_to_nowhere_else() {
         for compression in [Compression::Gzip, Compression::Zstd] {
-            let mut packer = Packer::new(compression, &no_terminal());
+            let mut packer = LineEncoder::new(compression, &no_terminal());
             let (mut file, mut text) = (Vec::new(), String::new());
             let mut commits = Vec::new();
             for commit in 0..3 {
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn nothing_is_packed_into_nothing() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-            let mut packer = Packer::new(compression, &no_terminal());
+            let mut packer = LineEncoder::new(compression, &no_terminal());
             assert_eq!(packer.end().unwrap(), b"");
         }
     }

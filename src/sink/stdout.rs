@@ -6,31 +6,31 @@ use std::os::fd::AsFd as _;
 
 use crate::config::settings::Compression;
 use crate::model::written::Written;
-use crate::sink::pack::Packer;
+use crate::sink::pack::LineEncoder;
 use crate::sink::storage::stores;
-use crate::sink::{Sink, SinkError};
+use crate::sink::{LineSink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
-pub struct Stdout {
+pub struct StdoutSink {
     compression: Compression,
-    packer: Packer,
+    packer: LineEncoder,
     /// A packed commit until it is whole: another source's must not land inside it.
     held: Vec<u8>,
 }
 
-impl Stdout {
+impl StdoutSink {
     /// Standard output, packed like this.
     #[expect(clippy::disallowed_methods, reason = "nothing is written")]
-    pub fn new(compression: Compression) -> Stdout {
-        Stdout {
+    pub fn new(compression: Compression) -> StdoutSink {
+        StdoutSink {
             compression,
-            packer: Packer::new(compression, &io::stdout()),
+            packer: LineEncoder::new(compression, &io::stdout()),
             held: Vec::new(),
         }
     }
 }
 
-impl Sink for Stdout {
+impl LineSink for StdoutSink {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
         // Nothing is written, but a descriptor that cannot be written says so.
         write(&[]).map(|()| None)
@@ -61,7 +61,7 @@ impl Sink for Stdout {
 /// # Errors
 /// Standard output cannot be written, or its reader went away.
 pub fn print(text: &str) -> Result<(), SinkError> {
-    Stdout::new(Compression::None).append(text.as_bytes())
+    StdoutSink::new(Compression::None).append(text.as_bytes())
 }
 
 /// Whether what is written to standard output ends in a file, or in /dev/null.

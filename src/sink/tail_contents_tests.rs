@@ -1,5 +1,5 @@
 use super::*;
-use crate::sink::pack::Packer;
+use crate::sink::pack::LineEncoder;
 use std::io::Cursor;
 
 const OURS: &str = "{\"schema\":\"atlaudit/1\",\"id\":\"x\",\"source\":{\"name\":\"acme\"}}\n";
@@ -90,7 +90,7 @@ fn packed_action(compression: Compression, packed: &[u8]) -> TailAction {
 
 /// Many different lines of ours as one gzip member or zstd frame.
 fn own_member(compression: Compression) -> Vec<u8> {
-    let mut packer = Packer::new(compression, &File::open("/dev/null").unwrap());
+    let mut packer = LineEncoder::new(compression, &File::open("/dev/null").unwrap());
     let lines: String = (0..200)
         .map(|n: u32| OURS.replace('x', &n.wrapping_mul(2_654_435_761).to_string()))
         .collect();

@@ -11,8 +11,8 @@ use crate::config::settings::{OutputPath, OutputSettings, Rotation};
 use crate::model::time::Timestamp;
 use crate::sink::pack::packing_of;
 use crate::sink::path::{folder_of, path_at};
-use crate::sink::stdout::Stdout;
-use crate::sink::{Sink as _, SinkError, failed};
+use crate::sink::stdout::StdoutSink;
+use crate::sink::{LineSink as _, SinkError, failed};
 
 /// Bytes that must find room beside the file: less than a commit of a busy source takes.
 const PROBE: usize = 64 * 1024;
@@ -22,7 +22,7 @@ const LINKS: usize = 40;
 
 /// An output that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Writable {
+pub struct WritableOutput {
     /// Where lines go.
     pub place: String,
     /// What there is to know of it, in a few words.
@@ -35,11 +35,11 @@ pub struct Writable {
 ///
 /// # Errors
 /// It could not be written.
-pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<Writable, SinkError> {
+pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<WritableOutput, SinkError> {
     let template = match &settings.path {
         OutputPath::Stdout => {
-            Stdout::new(settings.compression).prepare()?;
-            return Ok(Writable {
+            StdoutSink::new(settings.compression).prepare()?;
+            return Ok(WritableOutput {
                 place: "standard output".to_owned(),
                 note: None,
                 free: None,
@@ -61,7 +61,7 @@ pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<Writable, Si
         }
         Some(facts) => return special(path, facts),
     };
-    Ok(Writable {
+    Ok(WritableOutput {
         free: free(&folder),
         place: path.display().to_string(),
         note,
@@ -156,7 +156,7 @@ fn create_unnamed(folder: &Path) -> io::Result<()> {
 }
 
 /// A pipe or a device. To open a pipe would wait for its reader, or steal it from a run.
-fn special(path: PathBuf, facts: &Metadata) -> Result<Writable, SinkError> {
+fn special(path: PathBuf, facts: &Metadata) -> Result<WritableOutput, SinkError> {
     let kind = facts.file_type();
     if facts.is_dir() {
         return Err(failed("open", &path, ErrorKind::IsADirectory.into()));
@@ -167,7 +167,7 @@ fn special(path: PathBuf, facts: &Metadata) -> Result<Writable, SinkError> {
     }
     accessat(CWD, &path, Access::WRITE_OK, AtFlags::EACCESS)
         .map_err(|error| failed("open", &path, error.into()))?;
-    Ok(Writable {
+    Ok(WritableOutput {
         place: path.display().to_string(),
         note: Some(match kind.is_fifo() {
             true => "a named pipe: a pull waits until somebody reads it",
@@ -189,7 +189,10 @@ mod tests {
     use super::*;
     use crate::config::settings::{Compression, Format};
 
-    fn tried(path: &Path, change: impl FnOnce(&mut OutputSettings)) -> Result<Writable, String> {
+    fn tried(
+        path: &Path,
+        change: impl FnOnce(&mut OutputSettings),
+    ) -> Result<WritableOutput, String> {
         let mut settings = OutputSettings {
             path: OutputPath::File(path.to_str().unwrap().to_owned()),
             format: Format::Normalized,

@@ -10,14 +10,14 @@ use tempfile::TempPath;
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::time::Timestamp;
 use crate::model::written::Written;
-use crate::sink::pack::Packer;
+use crate::sink::pack::LineEncoder;
 use crate::sink::path::{create_folder, folder_of, path_at, sync_folder};
-use crate::sink::stdout::Stdout;
-use crate::sink::{Sink, SinkError, failed};
+use crate::sink::stdout::StdoutSink;
+use crate::sink::{LineSink, SinkError, failed};
 
 /// A file on its way to its name; removed where it does not get it.
 #[derive(Debug)]
-pub struct Unnamed {
+pub struct PendingFile {
     temporary: TempPath,
     path: PathBuf,
     /// Whether an empty file lies in its place, as `mktemp` leaves one.
@@ -31,30 +31,30 @@ pub struct Unnamed {
 pub fn begin(
     settings: &OutputSettings,
     now: Timestamp,
-) -> Result<(Box<dyn Sink>, Option<Unnamed>), SinkError> {
+) -> Result<(Box<dyn LineSink>, Option<PendingFile>), SinkError> {
     let template = match &settings.path {
-        OutputPath::Stdout => return Ok((Box::new(Stdout::new(settings.compression)), None)),
+        OutputPath::Stdout => return Ok((Box::new(StdoutSink::new(settings.compression)), None)),
         OutputPath::File(template) => template,
     };
     let path = path_at(template, settings.compression, now)?;
     let (file, unnamed) = match taken(&path)? {
-        Taken::Special => (
+        TargetState::Special => (
             special(&path).map_err(|error| failed("open", &path, error))?,
             None,
         ),
         free => {
             let (file, temporary) =
                 beside(&path).map_err(|error| failed("create", &path, error))?;
-            let unnamed = Unnamed {
+            let unnamed = PendingFile {
                 temporary,
                 path: path.clone(),
-                replaces_empty: free == Taken::Empty,
+                replaces_empty: free == TargetState::Empty,
             };
             (file, Some(unnamed))
         }
     };
-    let whole = Whole {
-        packer: Packer::new(settings.compression, &file),
+    let whole = AtomicFileSink {
+        packer: LineEncoder::new(settings.compression, &file),
         file,
         path,
         is_special: unnamed.is_none(),
@@ -62,18 +62,18 @@ pub fn begin(
     Ok((Box::new(whole), unnamed))
 }
 
-impl Unnamed {
+impl PendingFile {
     /// Gives the file its name, durably. To be called when its sink is finished.
     ///
     /// # Errors
     /// The name was taken meanwhile, or the system refuses.
     pub fn name(self) -> Result<(), SinkError> {
-        let Unnamed {
+        let PendingFile {
             temporary,
             path,
             replaces_empty,
         } = self;
-        let is_still_empty = || matches!(taken(&path), Ok(Taken::Empty));
+        let is_still_empty = || matches!(taken(&path), Ok(TargetState::Empty));
         let named = match replaces_empty && is_still_empty() {
             true => temporary.persist(&path),
             false => temporary.persist_noclobber(&path),
@@ -90,14 +90,14 @@ impl Unnamed {
 
 /// What lies in the place of a file.
 #[derive(Debug, PartialEq, Eq)]
-enum Taken {
+enum TargetState {
     Not,
     Empty,
     /// A device or a pipe, which is written as it is.
     Special,
 }
 
-fn taken(path: &Path) -> Result<Taken, SinkError> {
+fn taken(path: &Path) -> Result<TargetState, SinkError> {
     let exists = || SinkError::Exists {
         path: path.to_owned(),
     };
@@ -106,12 +106,12 @@ fn taken(path: &Path) -> Result<Taken, SinkError> {
             let error = io::Error::from(ErrorKind::IsADirectory);
             Err(failed("open", path, error))
         }
-        Ok(facts) if !facts.is_file() => Ok(Taken::Special),
-        Ok(facts) if facts.len() == 0 => Ok(Taken::Empty),
+        Ok(facts) if !facts.is_file() => Ok(TargetState::Special),
+        Ok(facts) if facts.len() == 0 => Ok(TargetState::Empty),
         Ok(_) => Err(exists()),
         // A link that leads nowhere.
         Err(_) if fs::symlink_metadata(path).is_ok() => Err(exists()),
-        Err(_) => Ok(Taken::Not),
+        Err(_) => Ok(TargetState::Not),
     }
 }
 
@@ -130,14 +130,14 @@ fn special(path: &Path) -> io::Result<File> {
 }
 
 /// One file, written once from its beginning to its end.
-struct Whole {
+struct AtomicFileSink {
     file: File,
     path: PathBuf,
-    packer: Packer,
+    packer: LineEncoder,
     is_special: bool,
 }
 
-impl Whole {
+impl AtomicFileSink {
     fn failed(&self, doing: &'static str, error: io::Error) -> SinkError {
         match (self.is_special, error.kind()) {
             (true, ErrorKind::BrokenPipe) => SinkError::ReaderGone,
@@ -146,7 +146,7 @@ impl Whole {
     }
 }
 
-impl Sink for Whole {
+impl LineSink for AtomicFileSink {
     fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
         Ok(None)
     }
@@ -159,7 +159,7 @@ impl Sink for Whole {
     }
 
     /// Nothing of it counts before it has its name, so nothing is made durable before
-    /// [`Sink::finish`].
+    /// [`LineSink::finish`].
     fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
         Ok(Vec::new())
     }

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate};
 use serde_json::Value;
 use url::Url;
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
@@ -50,7 +50,7 @@ pub struct KeyPage {
 
 /// What the list says of the key in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum KeyMatch {
     /// It is this one.
     Key(ListedKey),
     /// It may be any of so many.
@@ -90,8 +90,8 @@ pub fn request(base_url: &Url, org_id: &str, cursor: Option<&str>) -> Request {
 ///
 /// # Errors
 /// It is no JSON, or holds no list.
-pub fn read(response: &Response) -> Result<KeyPage, Unreadable> {
-    let none = || Unreadable::new("the answer is no list of keys");
+pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
+    let none = || UnreadableBody::new("the answer is no list of keys");
     let body: Value = serde_json::from_slice(&response.body).map_err(|_| none())?;
     let listed = body
         .as_array()
@@ -103,19 +103,19 @@ pub fn read(response: &Response) -> Result<KeyPage, Unreadable> {
 }
 
 /// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by `now` is not.
-pub fn in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> Found {
+pub fn in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
     let has_ended = |key: &ListedKey| key.ends.is_some_and(|end| end <= now);
     let mut alive: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
     if let Some(named) = named {
         alive.retain(|key| key.is_called(named.trim()));
         if alive.is_empty() {
-            return Found::NotNamed;
+            return KeyMatch::NotNamed;
         }
     }
     match (alive.pop(), alive.len()) {
-        (None, _) => Found::Nothing,
-        (Some(only), 0) => Found::Key(only),
-        (Some(_), others) => Found::Several(others + 1),
+        (None, _) => KeyMatch::Nothing,
+        (Some(only), 0) => KeyMatch::Key(only),
+        (Some(_), others) => KeyMatch::Several(others + 1),
     }
 }
 
@@ -258,11 +258,11 @@ mod tests {
         let told = |keys: &[&ListedKey], named| {
             in_use(keys.iter().map(|&key| key.clone()).collect(), named, now)
         };
-        assert_eq!(told(&[&old, &a], None), Found::Key(a.clone()));
-        assert_eq!(told(&[&a, &b], None), Found::Several(2));
-        assert_eq!(told(&[&a, &b], Some(" b ")), Found::Key(b.clone()));
-        assert_eq!(told(&[&a, &b], Some("c")), Found::NotNamed);
-        assert_eq!(told(&[&a, &a], Some("a")), Found::Several(2));
-        assert_eq!(told(&[&old], None), Found::Nothing);
+        assert_eq!(told(&[&old, &a], None), KeyMatch::Key(a.clone()));
+        assert_eq!(told(&[&a, &b], None), KeyMatch::Several(2));
+        assert_eq!(told(&[&a, &b], Some(" b ")), KeyMatch::Key(b.clone()));
+        assert_eq!(told(&[&a, &b], Some("c")), KeyMatch::NotNamed);
+        assert_eq!(told(&[&a, &a], Some("a")), KeyMatch::Several(2));
+        assert_eq!(told(&[&old], None), KeyMatch::Nothing);
     }
 }

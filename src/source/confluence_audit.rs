@@ -8,14 +8,14 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::numbering::content_id;
-use crate::source::parts::Body;
-use crate::source::{Identity, Order, Page, Place, Source, endpoint_url};
+use crate::source::parts::PageBody;
+use crate::source::{DeliveryOrder, Page, PageLocator, RecordIdentity, Source, endpoint_url};
 
 /// Reads one site.
 pub struct ConfluenceAudit {
@@ -33,36 +33,40 @@ impl ConfluenceAudit {
     }
 
     /// Where the server goes on after a page of `count` records at `place`.
-    fn next(place: &Place, count: u64, body: &Body) -> Result<Option<Place>, Unreadable> {
+    fn next(
+        place: &PageLocator,
+        count: u64,
+        body: &PageBody,
+    ) -> Result<Option<PageLocator>, UnreadableBody> {
         let records = records_before(place).saturating_add(count);
         let links = body.beside("_links")?;
         let Some(next) = links.and_then(|links| links.text_of("next")) else {
-            return Ok((count > 0).then_some(Place::Offset(records)));
+            return Ok((count > 0).then_some(PageLocator::Offset(records)));
         };
         match next.split_once('?') {
-            Some((_, query)) if !query.is_empty() => Ok(Some(Place::CountedCursor {
+            Some((_, query)) if !query.is_empty() => Ok(Some(PageLocator::CountedCursor {
                 cursor: query.to_owned(),
                 records,
             })),
-            _ => Err(Unreadable::new("`_links.next` has no query")),
+            _ => Err(UnreadableBody::new("`_links.next` has no query")),
         }
     }
 }
 
 impl Source for ConfluenceAudit {
-    fn order(&self) -> Order {
-        Order::NewestFirst
+    fn order(&self) -> DeliveryOrder {
+        DeliveryOrder::NewestFirst
     }
 
-    fn identity(&self) -> Identity {
-        Identity::Content
+    fn identity(&self) -> RecordIdentity {
+        RecordIdentity::Content
     }
 
     fn page_size(&self) -> u32 {
         self.page_size
     }
 
-    fn request(&self, window: &Window, place: &Place) -> Request {
+    fn request(&self, window: &Window, place: &PageLocator) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
         query.append_pair("startDate", &window.from.timestamp_millis().to_string());
@@ -72,12 +76,12 @@ impl Source for ConfluenceAudit {
         }
         match place {
             // The server's own words, but never its own idea of the dates, which it may have left out.
-            Place::Cursor(next) | Place::CountedCursor { cursor: next, .. } => {
+            PageLocator::Cursor(next) | PageLocator::CountedCursor { cursor: next, .. } => {
                 let is_ours = |key: &str| matches!(key, "startDate" | "endDate");
                 let pairs = form_urlencoded::parse(next.as_bytes());
                 query.extend_pairs(pairs.filter(|(key, _)| !is_ours(key)));
             }
-            Place::Start | Place::Offset(_) | Place::CursorOffset { .. } => {
+            PageLocator::Start | PageLocator::Offset(_) | PageLocator::CursorOffset { .. } => {
                 query.append_pair("start", &records_before(place).to_string());
                 query.append_pair("limit", &self.page_size.to_string());
             }
@@ -89,8 +93,8 @@ impl Source for ConfluenceAudit {
         }
     }
 
-    fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = Body::of("Confluence audit records", "results", response)?;
+    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
+        let body = PageBody::of("Confluence audit records", "results", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         Ok(Page {
             next: Self::next(place, records.len() as u64, &body)?,
@@ -101,10 +105,10 @@ impl Source for ConfluenceAudit {
 }
 
 /// How many records lie before `place`, as far as they were counted.
-fn records_before(place: &Place) -> u64 {
+fn records_before(place: &PageLocator) -> u64 {
     match place {
-        Place::Offset(records) | Place::CountedCursor { records, .. } => *records,
-        Place::Start | Place::Cursor(_) | Place::CursorOffset { .. } => 0,
+        PageLocator::Offset(records) | PageLocator::CountedCursor { records, .. } => *records,
+        PageLocator::Start | PageLocator::Cursor(_) | PageLocator::CursorOffset { .. } => 0,
     }
 }
 
@@ -140,7 +144,7 @@ mod tests {
         ConfluenceAudit::new(&"https://acme.example".parse().unwrap(), 1000)
     }
 
-    fn next(place: &Place, body: &str) -> Option<Place> {
+    fn next(place: &PageLocator, body: &str) -> Option<PageLocator> {
         let response = Response {
             status: 200,
             headers: Vec::new(),
@@ -158,15 +162,15 @@ mod tests {
         let url = |place| source().request(&window, &place).url.to_string();
         let dates = "https://acme.example/wiki/rest/api/audit?startDate=1795132800000&endDate=1795219200000";
         assert_eq!(
-            url(Place::Offset(40)),
+            url(PageLocator::Offset(40)),
             format!("{dates}&start=40&limit=1000")
         );
         let cursor = counted("start=7&endDate=9&cursor=a%2Bb&limit=3", 7);
         assert_eq!(url(cursor), format!("{dates}&start=7&cursor=a%2Bb&limit=3"));
     }
 
-    fn counted(cursor: &str, records: u64) -> Place {
-        Place::CountedCursor {
+    fn counted(cursor: &str, records: u64) -> PageLocator {
+        PageLocator::CountedCursor {
             cursor: cursor.to_owned(),
             records,
         }
@@ -176,7 +180,7 @@ mod tests {
     fn the_servers_link_is_followed_and_else_the_count() {
         let linked = r#"{"results":[{},{}],"limit":2,"size":37,"_links":{"next":"/rest/api/audit?cursor=x&limit=2"}}"#;
         let cursor = counted("cursor=x&limit=2", 2);
-        assert_eq!(next(&Place::Start, linked), Some(cursor.clone()));
+        assert_eq!(next(&PageLocator::Start, linked), Some(cursor.clone()));
         assert_eq!(next(&cursor, linked), Some(counted("cursor=x&limit=2", 4)));
         // What follows a page without a link, also where only the server knows where its cursor lies.
         for unlinked in [
@@ -185,16 +189,24 @@ mod tests {
             r#"{"results":[{},{}],"_links":{"next":null}}"#,
         ] {
             let at = |place| next(place, unlinked);
-            assert_eq!(at(&Place::Start), Some(Place::Offset(2)), "{unlinked}");
-            assert_eq!(at(&Place::Offset(4)), Some(Place::Offset(6)), "{unlinked}");
-            assert_eq!(at(&cursor), Some(Place::Offset(4)), "{unlinked}");
+            assert_eq!(
+                at(&PageLocator::Start),
+                Some(PageLocator::Offset(2)),
+                "{unlinked}"
+            );
+            assert_eq!(
+                at(&PageLocator::Offset(4)),
+                Some(PageLocator::Offset(6)),
+                "{unlinked}"
+            );
+            assert_eq!(at(&cursor), Some(PageLocator::Offset(4)), "{unlinked}");
         }
         let end = r#"{"results":[],"limit":2,"size":37,"_links":{}}"#;
-        assert_eq!(next(&Place::Start, end), None);
+        assert_eq!(next(&PageLocator::Start, end), None);
         // Nothing that this account may see is on the page.
         let hidden = r#"{"results":[],"_links":{"next":"/rest/api/audit?cursor=x&limit=2"}}"#;
         assert_eq!(
-            next(&Place::Start, hidden),
+            next(&PageLocator::Start, hidden),
             Some(counted("cursor=x&limit=2", 0))
         );
     }

@@ -8,14 +8,14 @@
 use chrono::{SubsecRound as _, TimeDelta};
 use url::Url;
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::numbering::content_id;
-use crate::source::parts::Body;
-use crate::source::{Identity, Order, Page, Place, Source, endpoint_url};
+use crate::source::parts::PageBody;
+use crate::source::{DeliveryOrder, Page, PageLocator, RecordIdentity, Source, endpoint_url};
 
 /// Reads one product.
 pub struct DatacenterAudit {
@@ -34,12 +34,12 @@ impl DatacenterAudit {
 }
 
 impl Source for DatacenterAudit {
-    fn order(&self) -> Order {
-        Order::NewestFirst
+    fn order(&self) -> DeliveryOrder {
+        DeliveryOrder::NewestFirst
     }
 
-    fn identity(&self) -> Identity {
-        Identity::Content
+    fn identity(&self) -> RecordIdentity {
+        RecordIdentity::Content
     }
 
     fn grain(&self) -> TimeDelta {
@@ -50,7 +50,7 @@ impl Source for DatacenterAudit {
         self.page_size
     }
 
-    fn request(&self, window: &Window, place: &Place) -> Request {
+    fn request(&self, window: &Window, place: &PageLocator) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
         query.append_pair("limit", &self.page_size.to_string());
@@ -60,15 +60,15 @@ impl Source for DatacenterAudit {
             query.append_pair("to", &seconds(to + TimeDelta::milliseconds(999)));
         }
         match place {
-            Place::Start => {}
-            Place::Cursor(cursor) | Place::CountedCursor { cursor, .. } => {
+            PageLocator::Start => {}
+            PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => {
                 query.append_pair("pageCursor", cursor);
             }
-            Place::CursorOffset { cursor, offset } => {
+            PageLocator::CursorOffset { cursor, offset } => {
                 query.append_pair("offset", &offset.to_string());
                 query.append_pair("pageCursor", cursor);
             }
-            Place::Offset(offset) => {
+            PageLocator::Offset(offset) => {
                 query.append_pair("offset", &offset.to_string());
             }
         }
@@ -79,8 +79,8 @@ impl Source for DatacenterAudit {
         }
     }
 
-    fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = Body::of("Data Center audit events", "entities", response)?;
+    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
+        let body = PageBody::of("Data Center audit events", "entities", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         let paging = body.beside("pagingInfo")?;
         let next = next(place, records.len() as u64, paging)?;
@@ -93,7 +93,11 @@ impl Source for DatacenterAudit {
 }
 
 /// Where the server goes on after a page of `count` events at `place`.
-fn next(place: &Place, count: u64, paging: Option<Node<'_>>) -> Result<Option<Place>, Unreadable> {
+fn next(
+    place: &PageLocator,
+    count: u64,
+    paging: Option<Node<'_>>,
+) -> Result<Option<PageLocator>, UnreadableBody> {
     let paging =
         paging.map(|paging| paging.fields(["lastPage", "nextPageCursor", "nextPageOffset"]));
     let [last, cursor, offset] = paging.unwrap_or_default();
@@ -104,18 +108,20 @@ fn next(place: &Place, count: u64, paging: Option<Node<'_>>) -> Result<Option<Pl
         let cursor = cursor.into_owned();
         let offset = offset.and_then(Node::scalar);
         return Ok(Some(match offset.and_then(|offset| offset.parse().ok()) {
-            Some(offset) => Place::CursorOffset { cursor, offset },
-            None => Place::Cursor(cursor),
+            Some(offset) => PageLocator::CursorOffset { cursor, offset },
+            None => PageLocator::Cursor(cursor),
         }));
     }
     // The server neither says that this is the end nor where it goes on.
     match place {
         _ if count == 0 => Ok(None),
-        Place::Start => Ok(Some(Place::Offset(count))),
-        Place::Offset(before) => Ok(Some(Place::Offset(before.saturating_add(count)))),
-        Place::Cursor(_) | Place::CountedCursor { .. } | Place::CursorOffset { .. } => Err(
-            Unreadable::new("the page is not the last, and does not say where it goes on"),
-        ),
+        PageLocator::Start => Ok(Some(PageLocator::Offset(count))),
+        PageLocator::Offset(before) => Ok(Some(PageLocator::Offset(before.saturating_add(count)))),
+        PageLocator::Cursor(_)
+        | PageLocator::CountedCursor { .. }
+        | PageLocator::CursorOffset { .. } => Err(UnreadableBody::new(
+            "the page is not the last, and does not say where it goes on",
+        )),
     }
 }
 
@@ -154,7 +160,7 @@ mod tests {
         }
     }
 
-    fn next(place: &Place, body: &str) -> Option<Place> {
+    fn next(place: &PageLocator, body: &str) -> Option<PageLocator> {
         source().read(place, &response(body)).unwrap().next
     }
 
@@ -166,13 +172,13 @@ mod tests {
         };
         let url = |place| source().request(&window, &place).url.to_string();
         let asked = "https://dc.example/jira/rest/auditing/1.0/events?limit=2&from=2026-11-20T00%3A00%3A00Z&to=2026-11-21T00%3A00%3A01Z";
-        assert_eq!(url(Place::Start), asked);
-        let cursor = Place::Cursor("1795167000154,47".to_owned());
+        assert_eq!(url(PageLocator::Start), asked);
+        let cursor = PageLocator::Cursor("1795167000154,47".to_owned());
         assert_eq!(
             url(cursor),
             format!("{asked}&pageCursor=1795167000154%2C47")
         );
-        let both = Place::CursorOffset {
+        let both = PageLocator::CursorOffset {
             cursor: "1795167000154,47".to_owned(),
             offset: 3,
         };
@@ -180,23 +186,26 @@ mod tests {
             url(both),
             format!("{asked}&offset=3&pageCursor=1795167000154%2C47")
         );
-        assert_eq!(url(Place::Offset(4)), format!("{asked}&offset=4"));
+        assert_eq!(url(PageLocator::Offset(4)), format!("{asked}&offset=4"));
     }
 
     #[test]
     fn the_cursor_leads_on_until_the_last_page() {
         let page = |paging: &str| format!("{{\"entities\":[{{}},{{}}],\"pagingInfo\":{paging}}}");
-        let start = Place::Start;
+        let start = PageLocator::Start;
         assert_eq!(
             next(
                 &start,
                 &page(r#"{"nextPageCursor":"1,2","lastPage":false}"#)
             ),
-            Some(Place::Cursor("1,2".to_owned()))
+            Some(PageLocator::Cursor("1,2".to_owned()))
         );
         assert_eq!(next(&start, &page(r#"{"lastPage":true,"size":2}"#)), None);
         let empty = r#"{"entities":[],"pagingInfo":{"nextPageCursor":"1,2","lastPage":false}}"#;
-        assert_eq!(next(&start, empty), Some(Place::Cursor("1,2".to_owned())));
+        assert_eq!(
+            next(&start, empty),
+            Some(PageLocator::Cursor("1,2".to_owned()))
+        );
         assert_eq!(next(&start, r#"{"entities":[]}"#), None);
         for (named, offset) in [
             ("0", Some(0)),
@@ -209,8 +218,8 @@ mod tests {
             ));
             let cursor = "1,2".to_owned();
             let expected = match offset {
-                Some(offset) => Place::CursorOffset { cursor, offset },
-                None => Place::Cursor(cursor),
+                Some(offset) => PageLocator::CursorOffset { cursor, offset },
+                None => PageLocator::Cursor(cursor),
             };
             assert_eq!(next(&start, &body), Some(expected), "{named}");
         }
@@ -222,9 +231,18 @@ mod tests {
         ] {
             let body = page(odd);
             let at = |place| next(place, &body);
-            assert_eq!(at(&Place::Start), Some(Place::Offset(2)), "{odd}");
-            assert_eq!(at(&Place::Offset(2)), Some(Place::Offset(4)), "{odd}");
-            let after_cursor = source().read(&Place::Cursor("1,2".to_owned()), &response(&body));
+            assert_eq!(
+                at(&PageLocator::Start),
+                Some(PageLocator::Offset(2)),
+                "{odd}"
+            );
+            assert_eq!(
+                at(&PageLocator::Offset(2)),
+                Some(PageLocator::Offset(4)),
+                "{odd}"
+            );
+            let after_cursor =
+                source().read(&PageLocator::Cursor("1,2".to_owned()), &response(&body));
             assert!(after_cursor.is_err(), "{odd}");
         }
     }

@@ -8,13 +8,13 @@
 
 use url::Url;
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::parts::Body;
-use crate::source::{Order, Page, Place, Source, endpoint_url};
+use crate::source::parts::PageBody;
+use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
 
 /// Reads one site.
 pub struct JiraAudit {
@@ -33,15 +33,15 @@ impl JiraAudit {
 }
 
 impl Source for JiraAudit {
-    fn order(&self) -> Order {
-        Order::NewestFirst
+    fn order(&self) -> DeliveryOrder {
+        DeliveryOrder::NewestFirst
     }
 
     fn page_size(&self) -> u32 {
         self.page_size
     }
 
-    fn request(&self, window: &Window, place: &Place) -> Request {
+    fn request(&self, window: &Window, place: &PageLocator) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
         query.append_pair("offset", &offset(place).to_string());
@@ -59,11 +59,11 @@ impl Source for JiraAudit {
         }
     }
 
-    fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = Body::of("Jira audit records", "records", response)?;
+    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
+        let body = PageBody::of("Jira audit records", "records", response)?;
         let records: Vec<Record> = body.records().map(record).collect();
         let count = records.len() as u64;
-        let next = (count > 0).then(|| Place::Offset(offset(place).saturating_add(count)));
+        let next = (count > 0).then(|| PageLocator::Offset(offset(place).saturating_add(count)));
         Ok(Page {
             records,
             next,
@@ -72,9 +72,9 @@ impl Source for JiraAudit {
     }
 }
 
-fn offset(place: &Place) -> u64 {
+fn offset(place: &PageLocator) -> u64 {
     match place {
-        Place::Offset(offset) => *offset,
+        PageLocator::Offset(offset) => *offset,
         _ => 0,
     }
 }
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    fn read(page_size: u32, place: &Place, body: &str) -> Result<Page, Unreadable> {
+    fn read(page_size: u32, place: &PageLocator, body: &str) -> Result<Page, UnreadableBody> {
         let response = Response {
             status: 200,
             headers: Vec::new(),
@@ -114,7 +114,7 @@ mod tests {
             to: parse_api_time("2026-11-21T00:00:00Z"),
         };
         let source = JiraAudit::new(&"https://gw.example/ex/jira/c1/".parse().unwrap(), 1000);
-        let request = source.request(&window, &Place::Offset(2000));
+        let request = source.request(&window, &PageLocator::Offset(2000));
         assert_eq!(
             request.url.as_str(),
             "https://gw.example/ex/jira/c1/rest/api/3/auditing/record?offset=2000&limit=1000&from=2026-11-20T00%3A00%3A00.000Z&to=2026-11-21T00%3A00%3A00.000Z"
@@ -124,13 +124,19 @@ mod tests {
     #[test]
     fn only_an_empty_page_is_the_end_whatever_limit_and_total_say() {
         let two = r#""records":[{"id":2},{"id":1}]"#;
-        let next = |page_size, place: &Place, head: &str| {
+        let next = |page_size, place: &PageLocator, head: &str| {
             read(page_size, place, &format!("{{{head}{two}}}"))
                 .unwrap()
                 .next
         };
-        assert_eq!(next(2, &Place::Start, ""), Some(Place::Offset(2)));
-        assert_eq!(next(2, &Place::Offset(4), ""), Some(Place::Offset(6)));
+        assert_eq!(
+            next(2, &PageLocator::Start, ""),
+            Some(PageLocator::Offset(2))
+        );
+        assert_eq!(
+            next(2, &PageLocator::Offset(4), ""),
+            Some(PageLocator::Offset(6))
+        );
         for head in [
             "",
             r#""limit":1000,"total":2,"#,
@@ -138,20 +144,20 @@ mod tests {
             r#""limit":"x","total":null,"#,
             r#""limit":null,"total":-5,"#,
         ] {
-            let after_two = Some(Place::Offset(2));
-            assert_eq!(next(1000, &Place::Start, head), after_two, "{head}");
+            let after_two = Some(PageLocator::Offset(2));
+            assert_eq!(next(1000, &PageLocator::Start, head), after_two, "{head}");
         }
-        let empty = read(1000, &Place::Start, r#"{"total":112,"records":[]}"#).unwrap();
+        let empty = read(1000, &PageLocator::Start, r#"{"total":112,"records":[]}"#).unwrap();
         assert_eq!(empty.next, None);
-        let last = read(2, &Place::Offset(u64::MAX), &format!("{{{two}}}")).unwrap();
-        assert_eq!(last.next, Some(Place::Offset(u64::MAX)));
+        let last = read(2, &PageLocator::Offset(u64::MAX), &format!("{{{two}}}")).unwrap();
+        assert_eq!(last.next, Some(PageLocator::Offset(u64::MAX)));
     }
 
     #[test]
     fn records_keep_their_id_and_time_whatever_else_is_odd() {
         let page = read(
             1000,
-            &Place::Start,
+            &PageLocator::Start,
             r#"{"records":[{"id":110359,"created":"2025-11-12T16:28:36.943+0000"},{"id":"x","created":7},"text"]}"#,
         )
         .unwrap();
@@ -176,7 +182,7 @@ mod tests {
             r#"{"errorMessages":["x"]}"#,
             "<html>",
         ] {
-            assert!(read(1000, &Place::Start, body).is_err(), "{body}");
+            assert!(read(1000, &PageLocator::Start, body).is_err(), "{body}");
         }
     }
 }

@@ -8,19 +8,19 @@
 use url::Url;
 
 use crate::config::field;
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::text::printable;
 use crate::source::endpoint_url;
-use crate::source::parts::{Body, text_of};
+use crate::source::parts::{PageBody, text_of};
 
 /// A user name is not longer.
 const LONGEST_NAME: usize = 255;
 
 /// An organization that a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Organization {
+pub struct OrganizationInfo {
     /// Its id.
     pub id: String,
     /// Its name.
@@ -40,12 +40,12 @@ pub fn organizations_request(base_url: &Url) -> Request {
 ///
 /// # Errors
 /// It is no list of organizations.
-pub fn read_organizations(response: &Response) -> Result<Vec<Organization>, Unreadable> {
-    let body = Body::of("organizations", "data", response)?;
+pub fn read_organizations(response: &Response) -> Result<Vec<OrganizationInfo>, UnreadableBody> {
+    let body = PageBody::of("organizations", "data", response)?;
     let organizations = body.records().filter_map(|doc| {
         let [id, attributes] = doc.root().fields(["id", "attributes"]);
         let name = attributes.and_then(|of| of.text_of("name"));
-        Some(Organization {
+        Some(OrganizationInfo {
             id: field::org_id(&id?.text()?).ok()?,
             name: name.map(|name| printable(&name)),
         })
@@ -65,8 +65,8 @@ pub fn cloud_id_request(site_url: &Url) -> Request {
 ///
 /// # Errors
 /// There is none, or one that cannot stand in a path.
-pub fn read_cloud_id(response: &Response) -> Result<String, Unreadable> {
-    let none = || Unreadable::new("the answer holds no cloud id");
+pub fn read_cloud_id(response: &Response) -> Result<String, UnreadableBody> {
+    let none = || UnreadableBody::new("the answer holds no cloud id");
     let doc = Document::parse(text_of(&response.body).0).map_err(|_| none())?;
     let id = doc.root().get("cloudId").and_then(Node::text);
     field::cloud_id(&id.ok_or_else(none)?).map_err(|_| none())
@@ -84,11 +84,11 @@ pub fn whoami_request(base_url: &Url) -> Request {
 ///
 /// # Errors
 /// It is no name.
-pub fn read_whoami(response: &Response) -> Result<Option<String>, Unreadable> {
+pub fn read_whoami(response: &Response) -> Result<Option<String>, UnreadableBody> {
     let (text, _) = text_of(&response.body);
     let name = text.trim();
     if name.len() > LONGEST_NAME || name.contains(char::is_control) {
-        return Err(Unreadable::new("the answer is no user name"));
+        return Err(UnreadableBody::new("the answer is no user name"));
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))
 }

@@ -18,7 +18,7 @@ use chrono::TimeDelta;
 use url::Url;
 
 use crate::config::settings::{Product, Target};
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Request, Response};
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
@@ -26,16 +26,16 @@ use crate::model::record::Record;
 use crate::model::retention::LogRetention;
 use crate::model::time::Window;
 
-pub use numbering::Numbering;
+pub use numbering::DuplicateNumbering;
 
 /// One API as one user's source reads it.
 pub trait Source: Send + Sync {
     /// In which order pages come.
-    fn order(&self) -> Order;
+    fn order(&self) -> DeliveryOrder;
 
     /// By what its records are told apart.
-    fn identity(&self) -> Identity {
-        Identity::Own
+    fn identity(&self) -> RecordIdentity {
+        RecordIdentity::Own
     }
 
     /// The grain of the dates in its requests: a window is cut at multiples of it.
@@ -54,50 +54,50 @@ pub trait Source: Send + Sync {
     }
 
     /// The request for the page at `place` of `window`.
-    fn request(&self, window: &Window, place: &Place) -> Request;
+    fn request(&self, window: &Window, place: &PageLocator) -> Request;
 
     /// The page that a successful answer to [`Source::request`] holds.
     ///
     /// # Errors
     /// The body is not a page of this API. Such a body never counts as the last page.
-    fn read(&self, place: &Place, response: &Response) -> Result<Page, Unreadable>;
+    fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody>;
 }
 
 /// By what an API's records are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub enum RecordIdentity {
     /// An id of the API's own: what has it twice came twice.
     Own,
     /// By what they say alone: two equal ones on one page are two.
     Content,
 }
 
-impl Identity {
+impl RecordIdentity {
     /// By what the records of a source of type `kind` are told apart.
-    pub fn of(kind: SourceKind) -> Identity {
+    pub fn of(kind: SourceKind) -> RecordIdentity {
         match kind {
-            SourceKind::OrgEvents | SourceKind::JiraAudit => Identity::Own,
-            SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => Identity::Content,
+            SourceKind::OrgEvents | SourceKind::JiraAudit => RecordIdentity::Own,
+            SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => RecordIdentity::Content,
         }
     }
 }
 
 /// In which order an API delivers its records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum DeliveryOrder {
     /// Oldest first: pages can be handed on as they come.
     Ascending,
     /// Newest first: a time slice must be whole before it can be handed on.
     NewestFirst,
 }
 
-impl Order {
+impl DeliveryOrder {
     /// In which order a source of type `kind` delivers.
-    pub fn of(kind: SourceKind) -> Order {
+    pub fn of(kind: SourceKind) -> DeliveryOrder {
         match kind {
-            SourceKind::OrgEvents => Order::Ascending,
+            SourceKind::OrgEvents => DeliveryOrder::Ascending,
             SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => {
-                Order::NewestFirst
+                DeliveryOrder::NewestFirst
             }
         }
     }
@@ -105,7 +105,7 @@ impl Order {
 
 /// Where in a window a page lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum PageLocator {
     /// The first page.
     Start,
     /// Behind a cursor of the server's.
@@ -134,7 +134,7 @@ pub struct Page {
     /// The records, in the order of the answer.
     pub records: Vec<Record>,
     /// Where the answer says it goes on; nothing on the last page.
-    pub next: Option<Place>,
+    pub next: Option<PageLocator>,
     /// Whether the answer held bytes that are no UTF-8, and U+FFFD stands in their place.
     pub is_mended: bool,
 }

@@ -14,14 +14,14 @@ pub fn content_id(doc: &Document) -> String {
 /// Numbers equal records of one instant: the first keeps its id, the next ones get `.2`, `.3` and so on
 /// behind it. Whoever reads that instant again, whole, gives the same numbers.
 #[derive(Debug, Default)]
-pub struct Numbering {
+pub struct DuplicateNumbering {
     at: Option<Timestamp>,
     counts: HashMap<String, u32>,
     /// Of records that do not say when they were.
     timeless: HashMap<String, u32>,
 }
 
-impl Numbering {
+impl DuplicateNumbering {
     /// Numbers the next record; those of one instant must come one after the other.
     pub fn number(&mut self, record: &mut Record) {
         let counts = match record.time {
@@ -67,7 +67,7 @@ mod tests {
             record(r#"{"a":1,"b":[{"x":1,"y":2}]}"#, 1),
             record(r#"{"a":2}"#, 2),
         ];
-        let mut numbering = Numbering::default();
+        let mut numbering = DuplicateNumbering::default();
         for record in &mut records {
             numbering.number(record);
         }

@@ -6,14 +6,14 @@
 
 use url::{Url, form_urlencoded};
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::parts::Body;
-use crate::source::{Order, Page, Place, Source, endpoint_url};
+use crate::source::parts::PageBody;
+use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
 
 /// Reads one organization.
 pub struct OrgEvents {
@@ -33,26 +33,26 @@ impl OrgEvents {
 }
 
 impl Source for OrgEvents {
-    fn order(&self) -> Order {
-        Order::Ascending
+    fn order(&self) -> DeliveryOrder {
+        DeliveryOrder::Ascending
     }
 
     fn retention(&self) -> Option<LogRetention> {
         Some(LogRetention::ORGANIZATION)
     }
 
-    fn request(&self, window: &Window, place: &Place) -> Request {
+    fn request(&self, window: &Window, place: &PageLocator) -> Request {
         let mut url = self.url.clone();
         let mut query = url.query_pairs_mut();
         match place {
             // A cursor stands for the whole question; nothing says that `from` may stand beside it.
-            Place::Cursor(cursor) => {
+            PageLocator::Cursor(cursor) => {
                 query.append_pair("cursor", cursor);
             }
-            Place::Start
-            | Place::Offset(_)
-            | Place::CountedCursor { .. }
-            | Place::CursorOffset { .. } => {
+            PageLocator::Start
+            | PageLocator::Offset(_)
+            | PageLocator::CountedCursor { .. }
+            | PageLocator::CursorOffset { .. } => {
                 query.append_pair("from", &window.from.timestamp_millis().to_string());
                 if let Some(to) = window.to {
                     query.append_pair("to", &to.timestamp_millis().to_string());
@@ -68,31 +68,31 @@ impl Source for OrgEvents {
         }
     }
 
-    fn read(&self, _place: &Place, response: &Response) -> Result<Page, Unreadable> {
-        let body = Body::of("events-stream", "data", response)?;
+    fn read(&self, _place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody> {
+        let body = PageBody::of("events-stream", "data", response)?;
         let meta = body.beside("meta")?;
         let next = match next_in_meta(meta)? {
             Some(cursor) => Some(cursor),
             None => next_in_links(body.beside("links")?)?,
         };
         if next.is_none() && meta.is_some_and(says_more) {
-            return Err(Unreadable::new(
+            return Err(UnreadableBody::new(
                 "the answer's `meta` says that there is more, but names no cursor",
             ));
         }
         Ok(Page {
             records: body.records().map(record).collect(),
-            next: next.map(Place::Cursor),
+            next: next.map(PageLocator::Cursor),
             is_mended: body.is_mended,
         })
     }
 }
 
 /// `meta.next`: missing, null and empty all mean that `meta` names no further page.
-fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, Unreadable> {
+fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody> {
     let Some(meta) = meta else { return Ok(None) };
     if !meta.is_object() {
-        return Err(Unreadable::new(
+        return Err(UnreadableBody::new(
             "the answer's `meta` is not an object, so its next page is not known",
         ));
     }
@@ -101,7 +101,7 @@ fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, Unreadable> {
     };
     match (next.is_string(), next.text()) {
         (true, cursor) => Ok(cursor.map(|cursor| cursor.into_owned())),
-        (false, _) => Err(Unreadable::new(
+        (false, _) => Err(UnreadableBody::new(
             "the answer's `meta.next` is not a text, so its next page is not known",
         )),
     }
@@ -116,13 +116,15 @@ fn says_more(meta: Node<'_>) -> bool {
 /// The cursor in `links.next`, which is a URL with a `cursor` parameter (recorded:
 /// hashicorp-forge/grove), or on a sibling API the cursor alone. JSON:API also allows an object with
 /// the URL as `href`. The host of the URL is never followed.
-fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, Unreadable> {
+fn next_in_links(links: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody> {
     let next = links.filter(|links| links.is_object());
     let Some(next) = next.and_then(|links| links.get("next")) else {
         return Ok(None);
     };
     let no_way_on = || {
-        Unreadable::new("the answer's `links.next` says that there is more, but names no cursor")
+        UnreadableBody::new(
+            "the answer's `links.next` says that there is more, but names no cursor",
+        )
     };
     let text = match (next.is_string(), next.is_object()) {
         (true, _) => next.text(),
@@ -172,13 +174,13 @@ mod tests {
         OrgEvents::new(&"https://api.example/".parse().unwrap(), "org-1", 500)
     }
 
-    fn read(body: &str) -> Result<Page, Unreadable> {
+    fn read(body: &str) -> Result<Page, UnreadableBody> {
         let response = Response {
             status: 200,
             headers: Vec::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        source().read(&Place::Start, &response)
+        source().read(&PageLocator::Start, &response)
     }
 
     fn window(to: Option<&str>) -> Window {
@@ -190,7 +192,12 @@ mod tests {
 
     #[test]
     fn the_first_request_names_the_window_and_later_ones_only_the_cursor() {
-        let first = |to| source().request(&window(to), &Place::Start).url.to_string();
+        let first = |to| {
+            source()
+                .request(&window(to), &PageLocator::Start)
+                .url
+                .to_string()
+        };
         assert_eq!(
             first(None),
             "https://api.example/admin/v1/orgs/org-1/events-stream?from=1795132800000&sortOrder=asc&limit=500"
@@ -199,7 +206,7 @@ mod tests {
             first(Some("2026-11-21T00:00:00Z")),
             "https://api.example/admin/v1/orgs/org-1/events-stream?from=1795132800000&to=1795219200000&sortOrder=asc&limit=500"
         );
-        let cursor = Place::Cursor("a+b=/".to_owned());
+        let cursor = PageLocator::Cursor("a+b=/".to_owned());
         assert_eq!(
             source().request(&window(None), &cursor).url.query(),
             Some("cursor=a%2Bb%3D%2F&limit=500")
@@ -216,7 +223,7 @@ mod tests {
             ], "meta": {"next": "c2"}}"#,
         )
         .unwrap();
-        assert_eq!(page.next, Some(Place::Cursor("c2".to_owned())));
+        assert_eq!(page.next, Some(PageLocator::Cursor("c2".to_owned())));
         assert_eq!(page.records[0].id.as_deref(), Some("e1"));
         assert_eq!(
             page.records[0].position,
@@ -241,7 +248,7 @@ mod tests {
                 headers: Vec::new(),
                 body: Bytes::from_static(body),
             };
-            source().read(&Place::Start, &response)
+            source().read(&PageLocator::Start, &response)
         };
         let page = read(b"{\"data\":[{\"id\":\"a\xff\xc3b\"}]}").unwrap();
         assert!(page.is_mended);
@@ -277,7 +284,10 @@ mod tests {
                 headers: Vec::new(),
                 body: Bytes::from_static(body),
             };
-            assert!(source().read(&Place::Start, &response).is_err(), "{body:?}");
+            assert!(
+                source().read(&PageLocator::Start, &response).is_err(),
+                "{body:?}"
+            );
         }
     }
 

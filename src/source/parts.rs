@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::Response;
 use crate::http::page_error;
 use crate::model::json::{Document, Node};
@@ -14,7 +14,7 @@ use crate::model::json::{Document, Node};
 const MAX_RECORDS: usize = 10_000;
 
 /// The body of an answer that is a page: an object with a list of records.
-pub struct Body {
+pub struct PageBody {
     page: Document,
     list: &'static str,
     /// Whether it held bytes that are no UTF-8: they cannot stand in a line of JSON, and one of them
@@ -22,20 +22,24 @@ pub struct Body {
     pub is_mended: bool,
 }
 
-impl Body {
+impl PageBody {
     /// The page of `api` that `response` holds; its records are the list at the key `list`.
     ///
     /// # Errors
     /// It is none: an error of the server's stands in it, whether or not records stand beside it; it is not an object,
     /// has no such list or two of them, too many records, or bytes that are no UTF-8 outside of them (a torn `meta` would
     /// pass for the end).
-    pub fn of(api: &str, list: &'static str, response: &Response) -> Result<Body, Unreadable> {
+    pub fn of(
+        api: &str,
+        list: &'static str,
+        response: &Response,
+    ) -> Result<PageBody, UnreadableBody> {
         let not_a_page = |why: &dyn fmt::Display| {
-            Unreadable::new(&format!("the answer is not a page of {api}: {why}"))
+            UnreadableBody::new(&format!("the answer is not a page of {api}: {why}"))
         };
         let (text, is_mended) = text_of(&response.body);
         let page = Document::parse(text).map_err(|error| not_a_page(&error))?;
-        let body = Body {
+        let body = PageBody {
             page,
             list,
             is_mended,
@@ -49,7 +53,7 @@ impl Body {
         }
     }
 
-    fn server_error(&self) -> Option<Unreadable> {
+    fn server_error(&self) -> Option<UnreadableBody> {
         let members = self.page.root().entries().filter_map(|(key, value)| {
             let name = page_error::MEMBERS.into_iter().find(|name| key.is(name))?;
             Some((name, value.raw()))
@@ -93,11 +97,11 @@ impl Body {
     ///
     /// # Errors
     /// There are two of them, and which one counts is not known.
-    pub fn beside(&self, key: &str) -> Result<Option<Node<'_>>, Unreadable> {
+    pub fn beside(&self, key: &str) -> Result<Option<Node<'_>>, UnreadableBody> {
         let root = self.page.root();
         match root.entries().filter(|(name, _)| name.is(key)).count() {
             0 | 1 => Ok(root.get(key)),
-            _ => Err(Unreadable::new(&format!(
+            _ => Err(UnreadableBody::new(&format!(
                 "the answer has more than one `{key}`"
             ))),
         }

@@ -6,12 +6,12 @@
 
 use url::Url;
 
-use crate::http::error::Unreadable;
+use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Node;
 use crate::model::people::User;
 use crate::source::endpoint_url;
-use crate::source::parts::Body;
+use crate::source::parts::PageBody;
 
 /// Ids that one request names: the URL stays below four kilobytes, which every proxy lets through.
 pub const AT_ONCE: usize = 50;
@@ -33,8 +33,8 @@ pub fn request(base_url: &Url, ids: &[String]) -> Request {
 ///
 /// # Errors
 /// It is no list of users.
-pub fn read(response: &Response) -> Result<Vec<(String, User)>, Unreadable> {
-    let body = Body::of("users", "values", response)?;
+pub fn read(response: &Response) -> Result<Vec<(String, User)>, UnreadableBody> {
+    let body = PageBody::of("users", "values", response)?;
     let users = body.records().filter_map(|doc| {
         let [id, name, email] = doc
             .root()

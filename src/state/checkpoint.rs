@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, Window};
 use crate::model::written::Written;
-use crate::state::rhythm::Rhythm;
-use crate::state::seen::Seen;
+use crate::state::rhythm::EventGaps;
+use crate::state::seen::DedupCache;
 
 /// The newest version of the state file that this program reads and writes.
 pub const VERSION: u64 = 1;
@@ -15,7 +15,7 @@ pub const VERSION: u64 = 1;
 /// The state file: its version says how the rest is to be read.
 #[derive(Debug, Serialize)]
 #[serde(tag = "version")]
-enum Versioned<C> {
+enum VersionedCheckpoint<C> {
     /// Version 1.
     #[serde(rename = "1")]
     V1(C),
@@ -23,13 +23,13 @@ enum Versioned<C> {
 
 /// The part of a state file that every version has.
 #[derive(Deserialize)]
-struct Probe {
+struct CheckpointVersion {
     version: serde_json::Value,
 }
 
 /// Why a text is not a checkpoint of ours.
 #[derive(Debug, PartialEq, Eq)]
-pub enum ReadError {
+pub enum CheckpointError {
     /// Of a later version.
     Newer(u64),
     /// What is wrong with it.
@@ -40,24 +40,24 @@ pub enum ReadError {
 ///
 /// # Errors
 /// It is damaged, or was written by a newer version.
-pub fn read(text: &[u8]) -> Result<Checkpoint, ReadError> {
-    let damaged = |error: serde_json::Error| ReadError::Damaged(error.to_string());
-    let probe: Probe = serde_json::from_slice(text).map_err(damaged)?;
+pub fn read(text: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let damaged = |error: serde_json::Error| CheckpointError::Damaged(error.to_string());
+    let probe: CheckpointVersion = serde_json::from_slice(text).map_err(damaged)?;
     match number(&probe.version) {
-        Some(newer) if newer > VERSION => Err(ReadError::Newer(newer)),
+        Some(newer) if newer > VERSION => Err(CheckpointError::Newer(newer)),
         // Not as `Versioned`: serde would take all of it into memory first, to look for the version.
         Some(VERSION) => serde_json::from_slice(text).map_err(damaged),
-        _ => Err(ReadError::Damaged("no version".to_owned())),
+        _ => Err(CheckpointError::Damaged("no version".to_owned())),
     }
 }
 
 /// Only the output files that the text of a state file names; nothing where it is none.
 pub fn outputs(text: &[u8]) -> Option<Vec<Written>> {
     #[derive(Deserialize)]
-    struct Outputs {
+    struct CheckpointOutputs {
         outputs: Vec<Written>,
     }
-    let found = serde_json::from_slice::<Outputs>(text);
+    let found = serde_json::from_slice::<CheckpointOutputs>(text);
     found.ok().map(|found| found.outputs)
 }
 
@@ -66,7 +66,7 @@ pub fn outputs(text: &[u8]) -> Option<Vec<Written>> {
 /// # Errors
 /// What `out` says.
 pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Versioned::V1(checkpoint))?;
+    serde_json::to_writer(&mut *out, &VersionedCheckpoint::V1(checkpoint))?;
     out.write_all(b"\n")
 }
 
@@ -92,18 +92,18 @@ pub struct Checkpoint {
     /// The newest place in the source's order that was written.
     pub watermark: Option<Timestamp>,
     /// The records written near the watermark, and since the resume point.
-    pub seen: Seen,
+    pub seen: DedupCache,
     /// Of what is being read again, all that lies before this was written by the first reading.
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub written_before: Option<Timestamp>,
     /// How often events come.
     #[serde(default)] // what an earlier atlaudit wrote has none
-    pub rhythm: Rhythm,
+    pub rhythm: EventGaps,
     /// The output files and how much of each is good.
     pub outputs: Vec<Written>,
     /// What an export keeps beside its events.
     #[serde(default, skip_serializing_if = "Option::is_none")] // all others have none
-    pub kept: Option<Kept>,
+    pub kept: Option<ExportProgress>,
     /// Events written since the history began.
     pub events: u64,
     /// The start of the last run that read everything there was.
@@ -126,7 +126,7 @@ impl Checkpoint {
 
 /// What an export keeps beside its events. True when the events are: it is written with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct ExportProgress {
     /// The file of its pages; nothing before the first line.
     pub pages: Option<Written>,
     /// Lines in it.

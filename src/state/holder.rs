@@ -11,7 +11,7 @@ use crate::model::time::{Timestamp, parse_api_time};
 
 /// A process that holds a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LockHolder {
     /// Its number.
     pub process: u32,
     /// Since when.
@@ -19,7 +19,7 @@ pub struct Holder {
 }
 
 /// Who holds `source` in the state folder `state`, as far as the system says.
-pub fn holder(state: &Path, source: &SourceName) -> Option<Holder> {
+pub fn holder(state: &Path, source: &SourceName) -> Option<LockHolder> {
     let path = state.join(format!("{source}.lock"));
     // A pipe there would be waited for.
     let facts = fs::symlink_metadata(&path)
@@ -40,12 +40,12 @@ pub fn holder(state: &Path, source: &SourceName) -> Option<Holder> {
 }
 
 /// `process 123, since 2026-11-20T09:30:00.000Z`, as the store writes it.
-fn read(text: &str) -> Option<Holder> {
+fn read(text: &str) -> Option<LockHolder> {
     let (process, since) = text
         .trim()
         .strip_prefix("process ")?
         .split_once(", since ")?;
-    Some(Holder {
+    Some(LockHolder {
         process: process.parse().ok()?,
         since: parse_api_time(since),
     })
@@ -75,12 +75,12 @@ fn is_alive(process: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::store::Store;
+    use crate::state::store::StateStore;
 
     #[test]
     fn a_source_is_held_from_its_lock_until_that_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
-        let (store, name) = (Store::new(folder.path()), "acme".parse().unwrap());
+        let (store, name) = (StateStore::new(folder.path()), "acme".parse().unwrap());
         assert_eq!(holder(folder.path(), &name), None);
         let lock = store.lock(&name).unwrap();
         let found = holder(folder.path(), &name).unwrap();

@@ -20,33 +20,33 @@ const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The folder of lookups, one file a site.
 #[derive(Debug, Clone)]
-pub struct Lookups {
+pub struct LookupCache {
     folder: PathBuf,
 }
 
 /// What is known of a site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Facts {
+pub struct SiteLookups {
     /// Its cloud id, and the server that told it.
-    pub cloud_id: Option<Told<(String, String)>>,
+    pub cloud_id: Option<CachedValue<(String, String)>>,
     /// The account of each source's credential.
-    pub accounts: BTreeMap<String, Told<Option<String>>>,
+    pub accounts: BTreeMap<String, CachedValue<Option<String>>>,
     /// Who is behind an account id.
-    pub users: BTreeMap<String, Told<User>>,
+    pub users: BTreeMap<String, CachedValue<User>>,
 }
 
 /// What was told, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told<T> {
+pub struct CachedValue<T> {
     at: Timestamp,
     is: T,
 }
 
-impl<T> Told<T> {
+impl<T> CachedValue<T> {
     /// Something told at `at`.
-    pub fn new(is: T, at: Timestamp) -> Told<T> {
-        Told { at, is }
+    pub fn new(is: T, at: Timestamp) -> CachedValue<T> {
+        CachedValue { at, is }
     }
 
     /// What was told, while it is believed.
@@ -55,22 +55,22 @@ impl<T> Told<T> {
     }
 }
 
-impl Lookups {
+impl LookupCache {
     /// Those that are kept in the state folder `state`.
-    pub fn new(state: &Path) -> Lookups {
-        Lookups {
+    pub fn new(state: &Path) -> LookupCache {
+        LookupCache {
             folder: state.join("lookups"),
         }
     }
 
     /// What is known of `site`.
-    pub fn read(&self, site: &str) -> Facts {
+    pub fn read(&self, site: &str) -> SiteLookups {
         let text = read_replaceable(&self.folder, &self.path(site));
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
     /// Changes what is known of `site`. Of two runs that do so at once, one may look up again.
-    pub fn change(&self, site: &str, change: impl FnOnce(&mut Facts)) {
+    pub fn change(&self, site: &str, change: impl FnOnce(&mut SiteLookups)) {
         let mut facts = self.read(site);
         change(&mut facts);
         if let Err(error) = self.write(site, &facts) {
@@ -78,7 +78,7 @@ impl Lookups {
         }
     }
 
-    fn write(&self, site: &str, facts: &Facts) -> io::Result<()> {
+    fn write(&self, site: &str, facts: &SiteLookups) -> io::Result<()> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -107,22 +107,24 @@ mod tests {
     #[test]
     fn what_is_kept_reads_back_and_what_is_damaged_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let lookups = Lookups::new(folder.path());
-        assert_eq!(lookups.read("a.example"), Facts::default());
+        let lookups = LookupCache::new(folder.path());
+        assert_eq!(lookups.read("a.example"), SiteLookups::default());
         let at = parse_api_time("2026-11-20T09:30:00Z").unwrap();
         lookups.change("a.example", |facts| {
             let told = ("https://a.example/".to_owned(), "c-1".to_owned());
-            facts.cloud_id = Some(Told::new(told, at));
+            facts.cloud_id = Some(CachedValue::new(told, at));
             let user = User {
                 name: Some("Ada".to_owned()),
                 email: None,
             };
-            facts.users.insert("u1".to_owned(), Told::new(user, at));
+            facts
+                .users
+                .insert("u1".to_owned(), CachedValue::new(user, at));
         });
         lookups.change("a.example", |facts| {
             facts
                 .accounts
-                .insert("acme".to_owned(), Told::new(None, at));
+                .insert("acme".to_owned(), CachedValue::new(None, at));
         });
         let facts = lookups.read("A.example");
         assert_eq!(facts.cloud_id.unwrap().fresh(at).unwrap().1, "c-1");
@@ -133,8 +135,8 @@ mod tests {
         let later = parse_api_time("2026-11-28T09:30:00Z").unwrap();
         assert_eq!(facts.users["u1"].fresh(later), None);
         assert_eq!(facts.accounts["acme"].fresh(at), Some(&None));
-        assert_eq!(lookups.read("b.example:80/x"), Facts::default());
+        assert_eq!(lookups.read("b.example:80/x"), SiteLookups::default());
         fs::write(lookups.path("a.example"), "{").unwrap();
-        assert_eq!(lookups.read("a.example"), Facts::default());
+        assert_eq!(lookups.read("a.example"), SiteLookups::default());
     }
 }

@@ -14,14 +14,14 @@ use crate::state::permissions::read_replaceable;
 
 /// The folder of notices, one file a source.
 #[derive(Debug, Clone)]
-pub struct Notices {
+pub struct NoticeStore {
     folder: PathBuf,
 }
 
-impl Notices {
+impl NoticeStore {
     /// Those that are kept in the state folder `state`.
-    pub fn new(state: &Path) -> Notices {
-        Notices {
+    pub fn new(state: &Path) -> NoticeStore {
+        NoticeStore {
             folder: state.join("notices"),
         }
     }
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn a_notice_is_given_once_a_day_and_source() {
         let state = tempfile::tempdir().unwrap();
-        let notices = Notices::new(state.path());
+        let notices = NoticeStore::new(state.path());
         let (acme, other) = ("acme".parse().unwrap(), "other".parse().unwrap());
         let first = |source, notice, at| notices.first_today(source, notice, day(at));
         assert!(first(&acme, "end", "2026-11-20"));
@@ -81,7 +81,7 @@ mod tests {
     fn what_cannot_be_kept_is_given_again() {
         let state = tempfile::tempdir().unwrap();
         fs::write(state.path().join("notices"), "").unwrap();
-        let notices = Notices::new(state.path());
+        let notices = NoticeStore::new(state.path());
         for _ in 0..2 {
             assert!(notices.first_today(&"acme".parse().unwrap(), "end", day("2026-11-20")));
         }

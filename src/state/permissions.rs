@@ -139,10 +139,10 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::name::SourceName;
-    use crate::state::ledger::Ledgers;
-    use crate::state::lookups::{Facts, Lookups, Told};
-    use crate::state::notices::Notices;
-    use crate::state::store::Store;
+    use crate::state::ledger::RunHistoryStore;
+    use crate::state::lookups::{CachedValue, LookupCache, SiteLookups};
+    use crate::state::notices::NoticeStore;
+    use crate::state::store::StateStore;
     use chrono::NaiveDate;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -195,36 +195,36 @@ mod tests {
             file: "acme.json",
             write: |state| fs::write(state.join("acme.json"), "{}").unwrap(),
             is_trusted: |state| {
-                let read = Store::new(state).load(&acme());
+                let read = StateStore::new(state).load(&acme());
                 !matches!(read, Err(StateError::Unsafe { .. }))
             },
         },
         StateKind {
             file: "acme.lock",
-            write: |state| drop(Store::new(state).lock(&acme()).unwrap()),
-            is_trusted: |state| Store::new(state).lock(&acme()).is_ok(),
+            write: |state| drop(StateStore::new(state).lock(&acme()).unwrap()),
+            is_trusted: |state| StateStore::new(state).lock(&acme()).is_ok(),
         },
         StateKind {
             file: "ledgers/acme.json",
             write: |state| {
-                Ledgers::new(state).change(&acme(), |ledger| ledger.failures_in_a_row = 1);
+                RunHistoryStore::new(state).change(&acme(), |ledger| ledger.failures_in_a_row = 1);
             },
-            is_trusted: |state| Ledgers::new(state).read(&acme()).is_ok(),
+            is_trusted: |state| RunHistoryStore::new(state).read(&acme()).is_ok(),
         },
         StateKind {
             file: "lookups/a.example.json",
             write: |state| {
-                Lookups::new(state).change("a.example", |facts| {
-                    let told = Told::new(None, chrono::DateTime::UNIX_EPOCH);
+                LookupCache::new(state).change("a.example", |facts| {
+                    let told = CachedValue::new(None, chrono::DateTime::UNIX_EPOCH);
                     facts.accounts.insert("acme".to_owned(), told);
                 });
             },
-            is_trusted: |state| Lookups::new(state).read("a.example") != Facts::default(),
+            is_trusted: |state| LookupCache::new(state).read("a.example") != SiteLookups::default(),
         },
         StateKind {
             file: "notices/acme.json",
-            write: |state| assert!(Notices::new(state).first_today(&acme(), "end", today())),
-            is_trusted: |state| !Notices::new(state).first_today(&acme(), "end", today()),
+            write: |state| assert!(NoticeStore::new(state).first_today(&acme(), "end", today())),
+            is_trusted: |state| !NoticeStore::new(state).first_today(&acme(), "end", today()),
         },
     ];
 

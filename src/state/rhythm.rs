@@ -22,14 +22,14 @@ const LEAST_DAYS: i64 = 2;
 
 /// The longest gap between two events of each day, in UTC.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rhythm {
+pub struct EventGaps {
     /// Gaps measured since the history began.
     gaps: u64,
     /// The longest gap that ended on each of the last days with events, in milliseconds.
     days: BTreeMap<NaiveDate, u64>,
 }
 
-impl Rhythm {
+impl EventGaps {
     /// Takes note that the newest place moved from `from` to `to`. Only a move forward ends a gap:
     /// late events, and those that share a millisecond, do not.
     pub fn moved(&mut self, from: Timestamp, to: Timestamp) {
@@ -84,8 +84,8 @@ mod tests {
     }
 
     /// What is known after events at these places, in the order they came.
-    fn after(places: impl IntoIterator<Item = i64>) -> Rhythm {
-        let mut rhythm = Rhythm::default();
+    fn after(places: impl IntoIterator<Item = i64>) -> EventGaps {
+        let mut rhythm = EventGaps::default();
         let mut newest = None;
         for place in places {
             if let Some(newest) = newest {
@@ -96,7 +96,7 @@ mod tests {
         rhythm
     }
 
-    fn usual(rhythm: &Rhythm) -> Option<i64> {
+    fn usual(rhythm: &EventGaps) -> Option<i64> {
         let ms = rhythm.usual_gap()?.as_millis();
         Some(i64::try_from(ms).unwrap())
     }
@@ -144,11 +144,11 @@ mod tests {
             "{}",
         ] {
             let text = format!(r#"{{"gaps":19,"days":{days}}}"#);
-            let rhythm: Rhythm = serde_json::from_str(&text).unwrap();
+            let rhythm: EventGaps = serde_json::from_str(&text).unwrap();
             assert_eq!(usual(&rhythm), None, "{text}");
         }
         let text = r#"{"gaps":19,"days":{"2026-11-20":52,"2026-11-22":90000000}}"#;
-        let rhythm: Rhythm = serde_json::from_str(text).unwrap();
+        let rhythm: EventGaps = serde_json::from_str(text).unwrap();
         assert_eq!(usual(&rhythm), Some(90_000_000));
     }
 
@@ -227,7 +227,7 @@ mod tests {
             let cut = cut.min(places.len() - 1);
             let saved = after(places[..=cut].iter().copied());
             let text = serde_json::to_string(&saved).unwrap();
-            let mut rhythm: Rhythm = serde_json::from_str(&text).unwrap();
+            let mut rhythm: EventGaps = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(&rhythm, &saved);
             let mut newest = *places[..=cut].iter().max().unwrap();
             // What was not committed, and the page before it, comes again.

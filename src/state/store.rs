@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
 use crate::model::written::Written;
 use crate::state::StateError;
-use crate::state::checkpoint::{self, Checkpoint, ReadError, VERSION};
+use crate::state::checkpoint::{self, Checkpoint, CheckpointError, VERSION};
 use crate::state::permissions;
 
 /// How often, and after which pauses, a lock that another process holds is tried.
@@ -20,7 +20,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The state directory.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct StateStore {
     folder: PathBuf,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, Written)>>>,
@@ -30,14 +30,14 @@ pub struct Store {
 
 /// A source held by this run; let go when dropped, also when the process dies.
 #[derive(Debug)]
-pub struct Lock {
+pub struct SourceLock {
     _file: File,
 }
 
-impl Store {
+impl StateStore {
     /// The store in `folder`, which need not exist yet.
-    pub fn new(folder: &Path) -> Store {
-        Store {
+    pub fn new(folder: &Path) -> StateStore {
+        StateStore {
             folder: folder.to_owned(),
             outputs: Arc::default(),
             reading: Arc::default(),
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StateError::Locked`] at once when another run holds it; else what the file system says.
-    pub fn lock(&self, source: &SourceName) -> Result<Lock, StateError> {
+    pub fn lock(&self, source: &SourceName) -> Result<SourceLock, StateError> {
         self.create_folder()?;
         let path = self.folder.join(format!("{source}.lock"));
         permissions::check_file(&path)?;
@@ -69,8 +69,8 @@ impl Store {
             });
         }
         write_holder(&mut file).map_err(|error| failed("write", &path, error))?;
-        crash::point(Point::Locked);
-        Ok(Lock { _file: file })
+        crash::point(CrashPoint::Locked);
+        Ok(SourceLock { _file: file })
     }
 
     /// The checkpoint of `source`, if it has one.
@@ -87,8 +87,8 @@ impl Store {
         let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
         match checkpoint::read(&text) {
             Ok(checkpoint) => Ok(Some(checkpoint)),
-            Err(ReadError::Damaged(what)) => Err(StateError::Damaged { path, what }),
-            Err(ReadError::Newer(version)) => Err(StateError::Newer {
+            Err(CheckpointError::Damaged(what)) => Err(StateError::Damaged { path, what }),
+            Err(CheckpointError::Newer(version)) => Err(StateError::Newer {
                 path,
                 version,
                 known: VERSION,
@@ -175,11 +175,11 @@ impl Store {
             out.flush()?;
             drop(out);
             file.as_file().sync_all()?;
-            crash::point(Point::StateWritten);
+            crash::point(CrashPoint::StateWritten);
             file.persist(&path).map_err(|error| error.error)?;
-            crash::point(Point::StateReplaced);
+            crash::point(CrashPoint::StateReplaced);
             File::open(&self.folder)?.sync_all()?;
-            crash::point(Point::StateDurable);
+            crash::point(CrashPoint::StateDurable);
             Ok(())
         };
         write().map_err(|error| failed("write", &path, error))
@@ -198,7 +198,7 @@ impl Store {
             if name.to_string_lossy().starts_with(&prefix) {
                 let path = entry.path();
                 fs::remove_file(&path).map_err(|error| failed("remove", &path, error))?;
-                crash::point(Point::LeftoverRemoved);
+                crash::point(CrashPoint::LeftoverRemoved);
             }
         }
         Ok(())
@@ -264,8 +264,8 @@ fn read_holder(file: &mut File) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
-    use crate::state::rhythm::Rhythm;
-    use crate::state::seen::Seen;
+    use crate::state::rhythm::EventGaps;
+    use crate::state::seen::DedupCache;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn checkpoint() -> Checkpoint {
@@ -276,9 +276,9 @@ mod tests {
             since: time,
             windows: Vec::new(),
             watermark: Some(time),
-            seen: Seen::default(),
+            seen: DedupCache::default(),
             written_before: None,
-            rhythm: Rhythm::default(),
+            rhythm: EventGaps::default(),
             outputs: Vec::new(),
             kept: None,
             events: 7,
@@ -287,9 +287,9 @@ mod tests {
         }
     }
 
-    fn store() -> (tempfile::TempDir, Store, SourceName) {
+    fn store() -> (tempfile::TempDir, StateStore, SourceName) {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::new(&folder.path().join("state/atlaudit"));
+        let store = StateStore::new(&folder.path().join("state/atlaudit"));
         (folder, store, "acme".parse().unwrap())
     }
 

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 
 /// A new content that lies beside the file.
 #[derive(Debug)]
-pub struct Prepared {
+pub struct PreparedConfigFile {
     path: PathBuf,
     file: NamedTempFile,
     /// Of another owner, or with several names: a new file in its place would take these away.
@@ -27,7 +27,7 @@ pub struct Prepared {
 pub fn prepare(
     path: &Path,
     change: impl FnOnce(&str) -> Result<String, Refusal>,
-) -> Result<Prepared, AppError> {
+) -> Result<PreparedConfigFile, AppError> {
     // A link stays one, and what it leads to is changed.
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let facts = match fs::metadata(&real) {
@@ -48,14 +48,14 @@ pub fn prepare(
     let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
     let file = beside(&real, &new, mode).map_err(|error| fails(path, &error))?;
     let user = rustix::process::geteuid().as_raw();
-    Ok(Prepared {
+    Ok(PreparedConfigFile {
         stays_the_same_file: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
         path: real,
         file,
     })
 }
 
-impl Prepared {
+impl PreparedConfigFile {
     /// Puts the new content into its place.
     ///
     /// # Errors

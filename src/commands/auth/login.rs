@@ -6,7 +6,7 @@ use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::commands::auth::{answers, config_file, impatient, place_of};
-use crate::commands::connect::{Connector, sharing};
+use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{expiry, organization};
 use crate::config::ask::{self, Ask};
 use crate::config::edit::{self, Setting};
@@ -18,8 +18,8 @@ use crate::config::settings::{SourceSettings, Target};
 use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::source::api_keys::Found;
-use crate::state::lookups::Lookups;
+use crate::source::api_keys::KeyMatch;
+use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::terminal::Terminal;
 
@@ -46,7 +46,7 @@ pub async fn login(
     let mut person = person.as_mut().map(|terminal| terminal as &mut dyn Ask);
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
-    let mut connector = Connector::new(sharing(env));
+    let mut connector = SourceConnector::new(sharing(env));
     let tested = accepted_key(
         &mut connector,
         &mut request,
@@ -76,7 +76,7 @@ fn earlier_source(request: &LoginRequest) -> SourceSettings {
 /// Reads a key and tests it. A person may correct a key that is refused; everything else that was
 /// answered stays as it is.
 async fn accepted_key(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     request: &mut LoginRequest,
     old: Option<&Credential>,
     mut person: Option<&mut (dyn Ask + '_)>,
@@ -135,7 +135,7 @@ fn new_credential(
 
 /// Fills in whose key an organization's key is: as configured, as it was before, or as the key itself tells.
 async fn organization_of(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     source: &mut SourceSettings,
     credential: &mut Credential,
     person: Option<&mut (dyn Ask + '_)>,
@@ -180,13 +180,13 @@ fn account(target: &Target) -> Option<String> {
 
 /// Asks for one page with the key. One that cannot be tested is kept only where that is asked for.
 async fn test(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     request: &LoginRequest,
     credential: &Credential,
     has_old: bool,
     console: &Console,
 ) -> Result<(), AppError> {
-    let lookups = Lookups::new(&request.state_dir);
+    let lookups = LookupCache::new(&request.state_dir);
     let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
         return Ok(());
     };
@@ -212,7 +212,7 @@ async fn test(
 
 /// When the key ends: as the organization's list of keys says, or as a person does.
 async fn expiry_of(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     request: &LoginRequest,
     credential: &Credential,
     person: Option<&mut (dyn Ask + '_)>,
@@ -220,7 +220,7 @@ async fn expiry_of(
     let source = impatient(&request.source);
     if let Some(org_id) = &credential.org_id
         && let Ok(asking) = connector.asking(&source, credential)
-        && let Ok(Found::Key(key)) = expiry::look_up(&asking, &source, org_id, Utc::now()).await
+        && let Ok(KeyMatch::Key(key)) = expiry::look_up(&asking, &source, org_id, Utc::now()).await
         && let Some(end) = key.ends
     {
         return Some(end.date_naive());
@@ -338,7 +338,7 @@ fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &Cons
 /// Another token may be another account's, or of a site that was made anew.
 fn forget_lookups(request: &LoginRequest) {
     if let Some(site) = request.source.target.site() {
-        Lookups::new(&request.state_dir).change(&site, |facts| {
+        LookupCache::new(&request.state_dir).change(&site, |facts| {
             facts.cloud_id = None;
             facts.accounts.remove(request.name.as_str());
         });

@@ -11,20 +11,20 @@ use std::time::Duration;
 
 use tracing::Instrument as _;
 
-use crate::commands::connect::Connector;
+use crate::commands::connect::SourceConnector;
 use crate::config::env::Env;
 use crate::config::request::LogoutRequest;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::state::lookups::Lookups;
+use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{Console, Level, Message};
 
 /// Asks for one page, once.
 async fn answers(
-    connector: &mut Connector,
-    lookups: &Lookups,
+    connector: &mut SourceConnector,
+    lookups: &LookupCache,
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<(), AppError> {

@@ -3,8 +3,8 @@
 use chrono::Utc;
 
 use crate::commands::auth::{answers, impatient};
-use crate::commands::connect::{Connector, sharing};
-use crate::commands::expiry::{self, End};
+use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::expiry::{self, CredentialExpiry};
 use crate::config::env::Env;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
 use crate::credentials::{self, Credential};
@@ -12,8 +12,8 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::sink::stdout;
-use crate::source::api_keys::Found;
-use crate::state::lookups::Lookups;
+use crate::source::api_keys::KeyMatch;
+use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{Console, Level};
 
 /// Prints, for every source, where its credential comes from, whether the server takes it, how old it is and when it
@@ -24,8 +24,8 @@ use crate::telemetry::console::{Console, Level};
 pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<Exit, AppError> {
     let table = Table::of(&settings.sources);
     stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
-    let mut connector = Connector::new(sharing(env));
-    let lookups = Lookups::new(&settings.state_dir);
+    let mut connector = SourceConnector::new(sharing(env));
+    let lookups = LookupCache::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
     let mut told = Vec::new();
     for source in &settings.sources {
@@ -74,11 +74,11 @@ pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result
 
 /// What the organization's list of keys says, where the key may read it.
 async fn listed(
-    connector: &mut Connector,
+    connector: &mut SourceConnector,
     source: &SourceSettings,
     credential: &Credential,
     now: Timestamp,
-) -> Option<Found> {
+) -> Option<KeyMatch> {
     let source = impatient(source);
     let org_id = credential.org_id.as_deref()?;
     source.target.site().is_none().then_some(())?;
@@ -94,7 +94,7 @@ fn place(source: &SourceSettings) -> String {
     }
 }
 
-fn in_words(end: &End, now: Timestamp) -> String {
+fn in_words(end: &CredentialExpiry, now: Timestamp) -> String {
     format!(
         "{} ({})",
         end.on,

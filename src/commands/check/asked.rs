@@ -5,8 +5,8 @@ use url::Url;
 
 use crate::commands::check::account::Account;
 use crate::commands::check::step::{Name, Step};
-use crate::commands::connected::{Asking, Connected};
-use crate::commands::expiry::{self, End, Teller};
+use crate::commands::connected::{ApiClient, PreparedSource};
+use crate::commands::expiry::{self, CredentialExpiry, ExpirySource};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -15,11 +15,11 @@ use crate::http::error::TransportErrorKind;
 use crate::http::exchange::exchange;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::watched::Watched;
+use crate::http::watched::RecordingTransport;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::Origin;
-use crate::source::{self, Order, Page, Place, Source};
+use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
 /// Spans that are asked for the newest event, one after the other until one holds any.
 const SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
@@ -32,8 +32,8 @@ const SKEWED: TimeDelta = TimeDelta::seconds(60);
 
 /// A source that is asked.
 pub struct Asked {
-    asking: Asking,
-    transport: Watched<HttpClient>,
+    asking: ApiClient,
+    transport: RecordingTransport<HttpClient>,
     source: Box<dyn Source>,
     origin: Origin,
     is_secure: bool,
@@ -41,12 +41,12 @@ pub struct Asked {
 
 impl Asked {
     /// Asks through `connected`, whose API is at `base_url`.
-    pub fn new(settings: &SourceSettings, connected: Connected, base_url: &Url) -> Asked {
-        let Connected { asking, origin, .. } = connected;
+    pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> Asked {
+        let PreparedSource { asking, origin, .. } = connected;
         let org_id = origin.org_id.as_deref();
         Asked {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: Watched::new(asking.transport.clone()),
+            transport: RecordingTransport::new(asking.transport.clone()),
             asking,
             origin,
             is_secure: base_url.scheme() == "https",
@@ -156,7 +156,7 @@ impl Asked {
                 Err(failure) => return account.done(untold_newest(&failure)),
             };
         }
-        let is_oldest_first = self.source.order() == Order::Ascending;
+        let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
         let mut more = is_oldest_first && page.next.is_some();
         let mut found = newest(&page);
         if more
@@ -274,9 +274,9 @@ impl Asked {
             from: now - span,
             to: Some(now),
         };
-        let request = self.source.request(&window, &Place::Start);
-        let read = |response: &Response| self.source.read(&Place::Start, response);
-        let Asking {
+        let request = self.source.request(&window, &PageLocator::Start);
+        let read = |response: &Response| self.source.read(&PageLocator::Start, response);
+        let ApiClient {
             limits,
             patience,
             meter,
@@ -335,12 +335,12 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
     .fact("newer_follow", more)
 }
 
-fn end_in_words(end: &End, now: Timestamp) -> String {
+fn end_in_words(end: &CredentialExpiry, now: Timestamp) -> String {
     let by = match &end.by {
-        Teller::List(Some(name)) => format!("key `{name}` in the list of keys"),
-        Teller::List(None) => "from the list of keys".to_owned(),
-        Teller::Config => "says `expires_on`".to_owned(),
-        Teller::Login => "as `auth login` was told".to_owned(),
+        ExpirySource::List(Some(name)) => format!("key `{name}` in the list of keys"),
+        ExpirySource::List(None) => "from the list of keys".to_owned(),
+        ExpirySource::Config => "says `expires_on`".to_owned(),
+        ExpirySource::Login => "as `auth login` was told".to_owned(),
     };
     let distance = expiry::distance(end.on, now.date_naive());
     format!("{}, {distance}, {by}", end.on)

@@ -11,7 +11,7 @@ use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::trial;
-use crate::state::store::Store;
+use crate::state::store::StateStore;
 
 /// Less room than this is soon used up.
 const SCARCE: u64 = 256 * 1024 * 1024;
@@ -27,7 +27,7 @@ pub fn state(
 ) -> Result<(), AppError> {
     account.at(Name::StateWritable);
     let began = Instant::now();
-    let checkpoint = Store::new(folder).load(&source.name)?;
+    let checkpoint = StateStore::new(folder).load(&source.name)?;
     let free = trial::folder(folder).map_err(|error| {
         let told = AppError::from(error);
         let what = format!("the state cannot be kept in `{}`", folder.display());

@@ -8,8 +8,8 @@ use crate::commands::check::account::Account;
 use crate::commands::check::asked::Asked;
 use crate::commands::check::local;
 use crate::commands::check::step::{Name, Step};
-use crate::commands::connect::Connector;
-use crate::commands::connected::{Connected, Lookup};
+use crate::commands::connect::SourceConnector;
+use crate::commands::connected::{PreparedSource, RequiredLookup};
 use crate::config::env::Env;
 use crate::config::request::CheckRequest;
 use crate::config::settings::{CredentialSpec, SourceSettings};
@@ -18,10 +18,10 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::error::{TransportError, TransportErrorKind};
 use crate::http::pool::ClientPool;
-use crate::http::proxy::{self, Spot};
+use crate::http::proxy::{self, HostPort};
 use crate::http::reach;
 use crate::model::time::format_millis;
-use crate::state::lookups::Lookups;
+use crate::state::lookups::LookupCache;
 
 /// No step on the way may take longer, whatever the source's `timeout`.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ pub struct Checking<'a> {
     pub(super) request: &'a CheckRequest,
     pub(super) source: SourceSettings,
     pub(super) env: &'a Env,
-    pub(super) connector: &'a mut Connector,
+    pub(super) connector: &'a mut SourceConnector,
     pub(super) account: &'a mut Account,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Checking<'a> {
         request: &'a CheckRequest,
         source: &SourceSettings,
         env: &'a Env,
-        connector: &'a mut Connector,
+        connector: &'a mut SourceConnector,
         account: &'a mut Account,
     ) -> Checking<'a> {
         let mut source = source.clone();
@@ -97,7 +97,7 @@ impl<'a> Checking<'a> {
     }
 
     /// Finds the credential, and what belongs to it.
-    async fn credential(&mut self) -> Result<(Credential, Connected), AppError> {
+    async fn credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
         self.account.at(Name::Credential);
         let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
@@ -123,7 +123,7 @@ impl<'a> Checking<'a> {
         let proxy = proxy::between(&self.source.connection, url, self.env);
         let unusable =
             || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
-        let server = Spot::of(url).ok_or_else(unusable)?;
+        let server = HostPort::of(url).ok_or_else(unusable)?;
         let (spot, whose) = match proxy {
             Some(proxy) => (proxy, "the proxy "),
             None => (server.clone(), ""),
@@ -165,9 +165,9 @@ impl<'a> Checking<'a> {
     }
 
     /// Where the API is, which a site's own server must tell for the gateway.
-    async fn cloud_id(&mut self, connected: &Connected) -> Result<Url, AppError> {
-        let lookups = Lookups::new(&self.request.state_dir);
-        if !matches!(connected.lookup, Some(Lookup::CloudId(_))) {
+    async fn cloud_id(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
+        let lookups = LookupCache::new(&self.request.state_dir);
+        if !matches!(connected.lookup, Some(RequiredLookup::CloudId(_))) {
             return connected.product_url(&lookups).await;
         }
         self.account.at(Name::CloudId);
@@ -193,7 +193,7 @@ fn spec_word(spec: &CredentialSpec) -> &'static str {
     }
 }
 
-fn unreached(spot: &Spot, whose: &str, error: &TransportError) -> AppError {
+fn unreached(spot: &HostPort, whose: &str, error: &TransportError) -> AppError {
     let host = &spot.host;
     let hint = match (error.kind(), whose) {
         (TransportErrorKind::Dns, "") => {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::config::settings::{Compression, SourceSettings};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::sink::bodies::Bodies;
+use crate::sink::bodies::ResponseBodyStore;
 use crate::sink::pack::unpack;
 
 /// The folder of a source's bodies, in the export at `path`.
@@ -33,7 +33,7 @@ pub fn forget_unnamed(sources: &[SourceSettings], path: &Path) -> Result<(), App
                 .because(&error)
                 .hint("begin the export once more in another folder")
         })?;
-        Bodies::new(folder(path, settings)).retain(&named)?;
+        ResponseBodyStore::new(folder(path, settings)).retain(&named)?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::bounded::{Reached, reached};
-use crate::source::Order;
+use crate::pipeline::bounded::{ExportCoverage, reached};
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 
 /// What is known of the source of `settings`, whose last run ended with `error`, if with one.
@@ -19,7 +19,7 @@ pub fn of_source(
     started: Timestamp,
 ) -> SourceFacts {
     let kind = settings.target.kind();
-    let order = Order::of(kind);
+    let order = DeliveryOrder::of(kind);
     let window = Window {
         from: asked.since,
         to: Some(asked.until),
@@ -56,7 +56,7 @@ fn retention(
     kind: SourceKind,
     asked: &Asked,
     started: Timestamp,
-    reached: &Reached,
+    reached: &ExportCoverage,
 ) -> Option<RetentionLimit> {
     let limit = LogRetention::of(kind)?.limit(asked.since, started)?;
     Some(RetentionLimit {
@@ -66,10 +66,10 @@ fn retention(
 }
 
 /// By which of an event's times the lines of a source are ordered.
-fn ordered_by(order: Order) -> &'static str {
+fn ordered_by(order: DeliveryOrder) -> &'static str {
     match order {
-        Order::Ascending => "processed_time",
-        Order::NewestFirst => "time",
+        DeliveryOrder::Ascending => "processed_time",
+        DeliveryOrder::NewestFirst => "time",
     }
 }
 
@@ -79,9 +79,9 @@ fn owner(checkpoint: &Checkpoint) -> Option<String> {
     (!owner.is_empty()).then(|| owner.to_owned())
 }
 
-fn windows(reached: &Reached) -> Vec<Span> {
+fn windows(reached: &ExportCoverage) -> Vec<Span> {
     let span = |from, to, complete| Span { from, to, complete };
-    let Reached {
+    let ExportCoverage {
         from, until, to, ..
     } = *reached;
     match amid(reached) {
@@ -91,11 +91,11 @@ fn windows(reached: &Reached) -> Vec<Span> {
 }
 
 /// Whether a part was read and a part was not.
-fn amid(reached: &Reached) -> bool {
+fn amid(reached: &ExportCoverage) -> bool {
     !reached.is_complete && reached.from < reached.until && reached.until < reached.to
 }
 
-fn gap(reached: &Reached, error: Option<&str>) -> Option<Gap> {
+fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<Gap> {
     (!reached.is_complete).then(|| Gap {
         from: match amid(reached) {
             true => reached.until,
@@ -114,13 +114,13 @@ mod tests {
     #[test]
     fn what_was_read_and_what_was_not_tile_the_window() {
         let at = |day: &str| parse_api_time(&format!("2026-11-{day}T00:00:00Z")).unwrap();
-        let reached = |until, is_complete| Reached {
+        let reached = |until, is_complete| ExportCoverage {
             from: at("01"),
             until: at(until),
             to: at("05"),
             is_complete,
         };
-        let told = |reached: &Reached| {
+        let told = |reached: &ExportCoverage| {
             let windows: Vec<_> = windows(reached)
                 .iter()
                 .map(|span| (span.from, span.to, span.complete))

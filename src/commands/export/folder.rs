@@ -8,7 +8,7 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
-use crate::crash::{self, Point};
+use crate::crash::{self, CrashPoint};
 use crate::error::AppError;
 use crate::evidence::manifest::SCHEMA;
 use crate::evidence::request::{Request, Wanted};
@@ -156,7 +156,7 @@ impl Folder {
     /// # Errors
     /// It cannot be removed; the next run of the same request does it.
     pub fn completed(mut self) -> Result<(), AppError> {
-        crash::point(Point::Sealed);
+        crash::point(CrashPoint::Sealed);
         self.request.is_sealed = true;
         self.remember()?;
         self.close()
@@ -186,7 +186,7 @@ impl Folder {
             file.as_file().sync_all()?;
             file.persist(state.join(REQUEST))
                 .map_err(|error| error.error)?;
-            crash::point(Point::RequestReplaced);
+            crash::point(CrashPoint::RequestReplaced);
             sync(&state)
         };
         write().map_err(|error| fails("write", &state.join(REQUEST), &error))
@@ -274,11 +274,11 @@ fn remove_state(state: &Path, lock: File) -> io::Result<()> {
             true => fs::remove_dir_all(entry.path())?,
             false => fs::remove_file(entry.path())?,
         }
-        crash::point(Point::StateRemoved);
+        crash::point(CrashPoint::StateRemoved);
     }
     for last in [REQUEST, LOCK] {
         removed(fs::remove_file(state.join(last)))?;
-        crash::point(Point::StateRemoved);
+        crash::point(CrashPoint::StateRemoved);
     }
     match fs::remove_dir(state) {
         // NFS keeps a file that is removed while it is open, under another name.

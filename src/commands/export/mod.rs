@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms};
-use crate::commands::connect::{Connector, sharing};
+use crate::commands::accounts::RunRegistry;
+use crate::commands::collect::{CollectOptions, SourceCollector};
+use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{pull, stop};
 use crate::config::env::Env;
 use crate::config::request::ExportRequest;
@@ -26,14 +26,14 @@ use crate::evidence::manifest::Manifest;
 use crate::evidence::request::Wanted;
 use crate::exit::Exit;
 use crate::model::time::{TypedTime, Window, whole_millis};
-use crate::pipeline::exported::Export;
+use crate::pipeline::exported::ExportRun;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::run::Course;
-use crate::pipeline::transcript::Transcript;
-use crate::sink::bodies::Bodies;
+use crate::pipeline::run::RunMode;
+use crate::pipeline::transcript::AttemptRecorder;
+use crate::sink::bodies::ResponseBodyStore;
 use crate::state::StateError;
-use crate::state::lookups::Lookups;
-use crate::state::store::Store;
+use crate::state::lookups::LookupCache;
+use crate::state::store::StateStore;
 use crate::telemetry::console::Console;
 use folder::Folder;
 
@@ -131,9 +131,9 @@ async fn read(
     env: &Env,
     console: &Arc<Console>,
 ) -> Read {
-    let terms = Terms {
+    let terms = CollectOptions {
         state_dir: folder.state_dir(),
-        lookups: Lookups::new(&request.state_dir),
+        lookups: LookupCache::new(&request.state_dir),
         start: request.now,
         max_events: None,
         trust_idle_cursor: Duration::ZERO,
@@ -141,12 +141,12 @@ async fn read(
         console: console.clone(),
         // The events go to files of the folder.
         shows_progress: true,
-        accounts: Arc::new(Accounts::default()),
+        accounts: Arc::new(RunRegistry::default()),
         repeats: None,
     };
-    let mut connector = Connector::new(sharing(env));
+    let mut connector = SourceConnector::new(sharing(env));
     let credentials = pull::credentials(&sources, env, &terms).await;
-    let mut collection = Collection::new(terms, &mut connector);
+    let mut collection = SourceCollector::new(terms, &mut connector);
     for (settings, credential) in sources.iter().zip(&credentials) {
         if let Ok(credential) = credential {
             collection.allow(settings, credential);
@@ -174,7 +174,7 @@ async fn read(
 /// # Errors
 /// A checkpoint cannot be read.
 fn unread(request: &ExportRequest, folder: &Folder) -> Result<Vec<SourceSettings>, StateError> {
-    let store = Store::new(&folder.state_dir());
+    let store = StateStore::new(&folder.state_dir());
     let mut unread = Vec::new();
     for source in &request.sources {
         let found = store.load(&source.name)?;
@@ -185,17 +185,17 @@ fn unread(request: &ExportRequest, folder: &Folder) -> Result<Vec<SourceSettings
     Ok(unread)
 }
 
-fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> Course {
+fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> RunMode {
     let asked = &folder.request.asked;
     let bodies = request
         .keep_bodies
-        .then(|| Bodies::new(bodies::folder(folder.path(), settings)));
-    Course::Export(Export {
+        .then(|| ResponseBodyStore::new(bodies::folder(folder.path(), settings)));
+    RunMode::Export(ExportRun {
         window: Window {
             from: asked.since,
             to: Some(asked.until),
         },
-        transcript: Transcript::new(bodies),
+        transcript: AttemptRecorder::new(bodies),
         pages: output(folder.path(), "pages", settings),
     })
 }
@@ -221,7 +221,7 @@ fn facts(
     folder: &Folder,
     reports: &[SourceReport],
 ) -> Result<Vec<SourceFacts>, AppError> {
-    let store = Store::new(&folder.state_dir());
+    let store = StateStore::new(&folder.state_dir());
     let first = folder.request.runs.first();
     let started = first.map_or(request.now, |run| run.started);
     let known = request.sources.iter().map(|settings| {

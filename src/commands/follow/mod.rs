@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
-use crate::commands::accounts::Accounts;
+use crate::commands::accounts::RunRegistry;
 use crate::commands::follow::pulse::{Pulse, patience};
 use crate::commands::follow::round::{Ended, Rounds};
 use crate::commands::metrics::MetricsFile;
@@ -22,7 +22,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::counted;
-use crate::pipeline::stop::{Stop, asked};
+use crate::pipeline::stop::{StopRequest, asked};
 use crate::telemetry::console::{Console, Level, Message};
 use crate::telemetry::notify::ServiceManager;
 
@@ -43,7 +43,7 @@ pub async fn run(
     console: &Arc<Console>,
 ) -> Result<Exit, AppError> {
     let (stop, hangups) = stop::requested_or_reload(env.stdin_is_terminal);
-    let accounts = Arc::new(Accounts::default());
+    let accounts = Arc::new(RunRegistry::default());
     accounts.know(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
     let metrics =
@@ -95,11 +95,11 @@ struct Follower<'a> {
 struct Beside<'a> {
     request: FollowRequest,
     reread: Reread<'a>,
-    accounts: Arc<Accounts>,
+    accounts: Arc<RunRegistry>,
     metrics: Option<MetricsFile>,
     service: ServiceManager,
     console: Arc<Console>,
-    stop: watch::Receiver<Stop>,
+    stop: watch::Receiver<StopRequest>,
     hangups: watch::Receiver<u64>,
     pulse: Pulse,
     next_metrics: Instant,
@@ -154,7 +154,7 @@ impl Follower<'_> {
             metrics.refresh();
         }
         // What a signal cut short is told by the next pull.
-        let is_asked = *beside.stop.borrow() > Stop::No;
+        let is_asked = *beside.stop.borrow() > StopRequest::No;
         (!is_asked).then(|| {
             rounds.tell(&ended);
             ended
@@ -203,7 +203,7 @@ impl Beside<'_> {
         let stopped = async {
             match is_stopping {
                 true => std::future::pending().await,
-                false => asked(stop, Stop::Soon).await,
+                false => asked(stop, StopRequest::Soon).await,
             }
         };
         let hung_up = async {

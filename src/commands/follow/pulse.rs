@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::commands::accounts::Activity;
+use crate::commands::accounts::PullActivity;
 use crate::config::settings::SourceSettings;
 use crate::crash;
 
@@ -29,7 +29,7 @@ impl Pulse {
     }
 
     /// Takes note of a look at the sources. To wait for a known time, as a server asks for, is to get on.
-    pub fn feel(&mut self, activity: Activity) {
+    pub fn feel(&mut self, activity: PullActivity) {
         if activity.mark != self.mark || activity.is_waiting {
             self.mark = activity.mark;
             self.moved = Instant::now();
@@ -66,8 +66,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(seconds)).await;
     }
 
-    fn still(mark: u64) -> Activity {
-        Activity {
+    fn still(mark: u64) -> PullActivity {
+        PullActivity {
             mark,
             is_waiting: false,
         }
@@ -92,7 +92,7 @@ mod tests {
         let mut pulse = Pulse::new();
         for _ in 0..60 {
             pass(30).await;
-            pulse.feel(Activity {
+            pulse.feel(PullActivity {
                 mark: 0,
                 is_waiting: true,
             });

@@ -7,10 +7,10 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
-use crate::commands::accounts::Accounts;
-use crate::commands::collect::{Collection, Terms, may_show_progress};
-use crate::commands::connect::{Connector, sharing};
-use crate::commands::repeats::Repeats;
+use crate::commands::accounts::RunRegistry;
+use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
+use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::repeats::MessageThrottle;
 use crate::commands::{pull, summary};
 use crate::config::env::Env;
 use crate::config::request::PullRequest;
@@ -22,8 +22,8 @@ use crate::model::name::SourceName;
 use crate::model::number::counted;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
-use crate::pipeline::stop::Stop;
-use crate::state::lookups::Lookups;
+use crate::pipeline::stop::StopRequest;
+use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{Console, Level};
 
 /// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
@@ -34,16 +34,16 @@ const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
 pub struct Rounds<'a> {
     env: &'a Env,
     console: Arc<Console>,
-    accounts: Arc<Accounts>,
-    repeats: Arc<Repeats>,
+    accounts: Arc<RunRegistry>,
+    repeats: Arc<MessageThrottle>,
     /// Connections and limits live on, as long as they are for the same settings and keys.
-    connector: Connector,
+    connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
 }
 
 /// A pull that has begun.
 pub struct Round<'c> {
-    collection: Collection<'c>,
+    collection: SourceCollector<'c>,
     count: usize,
 }
 
@@ -55,24 +55,28 @@ pub struct Ended {
 
 impl<'a> Rounds<'a> {
     /// None has begun yet.
-    pub fn new(env: &'a Env, console: &Arc<Console>, accounts: Arc<Accounts>) -> Rounds<'a> {
+    pub fn new(env: &'a Env, console: &Arc<Console>, accounts: Arc<RunRegistry>) -> Rounds<'a> {
         Rounds {
             env,
             console: console.clone(),
             accounts,
             repeats: Arc::default(),
-            connector: Connector::new(sharing(env)),
+            connector: SourceConnector::new(sharing(env)),
             connected: HashMap::new(),
         }
     }
 
     /// Looks up all credentials, which may be others than last time, and begins.
-    pub async fn begin(&mut self, request: PullRequest, stop: watch::Receiver<Stop>) -> Round<'_> {
+    pub async fn begin(
+        &mut self,
+        request: PullRequest,
+        stop: watch::Receiver<StopRequest>,
+    ) -> Round<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.repeats.keep(names);
-        let terms = Terms {
+        let terms = CollectOptions {
             state_dir: request.state_dir.clone(),
-            lookups: Lookups::new(&request.state_dir),
+            lookups: LookupCache::new(&request.state_dir),
             start: request.now,
             max_events: request.max_events,
             trust_idle_cursor: TRUST_IDLE_CURSOR,
@@ -84,7 +88,7 @@ impl<'a> Rounds<'a> {
         };
         let credentials = pull::credentials(&request.sources, self.env, &terms).await;
         self.renew(&request.sources, &credentials);
-        let collection = Collection::new(terms, &mut self.connector);
+        let collection = SourceCollector::new(terms, &mut self.connector);
         let collection = pull::start(collection, &request, credentials);
         Round {
             count: request.sources.len(),
@@ -103,7 +107,7 @@ impl<'a> Rounds<'a> {
             .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
             .collect();
         if now != self.connected {
-            self.connector = Connector::new(sharing(self.env));
+            self.connector = SourceConnector::new(sharing(self.env));
             self.connected = now;
         }
     }

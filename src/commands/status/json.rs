@@ -6,9 +6,9 @@ use crate::commands::status::standing::{History, Standing, State};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
-use crate::pipeline::report::Span;
-use crate::pipeline::silence::Silence;
-use crate::state::ledger::{Counts, Run};
+use crate::pipeline::report::ReportedWindow;
+use crate::pipeline::silence::SourceSilence;
+use crate::state::ledger::{RunCounts, RunRecord};
 
 /// A source. What is not known is absent.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct Source<'a> {
     last_success: Option<String>,
     runs: u64,
     failures_in_a_row: u64,
-    totals: Counts,
+    totals: RunCounts,
     #[serde(skip_serializing_if = "Option::is_none")]
     ledger_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,9 +60,9 @@ struct HistoryOut<'a> {
     events: u64,
     checkpoint_written: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    silence: Option<&'a Silence>,
+    silence: Option<&'a SourceSilence>,
     coverage: Vec<Covered>,
-    holes: Vec<Span>,
+    holes: Vec<ReportedWindow>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +88,7 @@ struct RunOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     #[serde(flatten)]
-    counts: Counts,
+    counts: RunCounts,
 }
 
 /// A line for each source.
@@ -154,11 +154,16 @@ fn history(history: &History) -> HistoryOut<'_> {
         checkpoint_written: format_millis(history.updated),
         silence: history.silence.as_ref(),
         coverage: covered.collect(),
-        holes: history.holes.iter().copied().map(Span::from).collect(),
+        holes: history
+            .holes
+            .iter()
+            .copied()
+            .map(ReportedWindow::from)
+            .collect(),
     }
 }
 
-fn run(run: &Run) -> RunOut<'_> {
+fn run(run: &RunRecord) -> RunOut<'_> {
     RunOut {
         started: format_millis(run.started),
         finished: format_millis(run.finished),

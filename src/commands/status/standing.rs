@@ -9,12 +9,12 @@ use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::silence::Silence;
+use crate::pipeline::silence::SourceSilence;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::holder::{Holder, holder};
-use crate::state::ledger::coverage::{Coverage, Span};
-use crate::state::ledger::{Ledger, Ledgers};
-use crate::state::store::Store;
+use crate::state::holder::{LockHolder, holder};
+use crate::state::ledger::coverage::{CoveredSpan, ReadCoverage};
+use crate::state::ledger::{RunHistory, RunHistoryStore};
+use crate::state::store::StateStore;
 
 /// Where one source stands.
 pub struct Standing {
@@ -29,11 +29,11 @@ pub struct Standing {
     /// How long ago everything had been read.
     pub lag: Option<Duration>,
     /// What is known of its runs.
-    pub ledger: Ledger,
+    pub ledger: RunHistory,
     /// Why that is nothing, where something is there.
     pub ledger_error: Option<String>,
     /// Who pulls it now.
-    pub running: Option<Holder>,
+    pub running: Option<LockHolder>,
     /// The last day of its credential, as far as it is known.
     pub expires_on: Option<NaiveDate>,
     /// Days until then.
@@ -65,9 +65,9 @@ pub struct History {
     /// When the checkpoint was written.
     pub updated: Timestamp,
     /// An unusual silence, as of the last complete run: what came since, nobody knows.
-    pub silence: Option<Silence>,
+    pub silence: Option<SourceSilence>,
     /// What has been read.
-    pub covered: Vec<Span>,
+    pub covered: Vec<CoveredSpan>,
     /// What was never read, between what was.
     pub holes: Vec<Window>,
 }
@@ -76,11 +76,11 @@ impl Standing {
     /// Where the source of `settings` stands at `now`.
     pub fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> Standing {
         let name = &settings.name;
-        let (ledger, ledger_error) = match Ledgers::new(state_dir).read(name) {
+        let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
             Ok(found) => (found.unwrap_or_default(), None),
-            Err(error) => (Ledger::default(), Some(error.to_string())),
+            Err(error) => (RunHistory::default(), Some(error.to_string())),
         };
-        let state = match Store::new(state_dir).load(name) {
+        let state = match StateStore::new(state_dir).load(name) {
             Ok(None) => State::NeverPulled,
             Ok(Some(found)) => State::Read(Box::new(History::of(found, &ledger.coverage))),
             Err(error) => State::Unreadable(AppError::from(error).of_source(name.as_str())),
@@ -113,13 +113,13 @@ impl Standing {
 }
 
 impl History {
-    fn of(checkpoint: Checkpoint, coverage: &Coverage) -> History {
+    fn of(checkpoint: Checkpoint, coverage: &ReadCoverage) -> History {
         let silence = checkpoint
             .complete_until
-            .and_then(|until| Silence::of(&checkpoint, until));
+            .and_then(|until| SourceSilence::of(&checkpoint, until));
         let mut covered: Vec<_> = coverage.of(&checkpoint.scope).cloned().collect();
         if covered.is_empty() {
-            covered.extend(checkpoint.complete_until.map(|until| Span {
+            covered.extend(checkpoint.complete_until.map(|until| CoveredSpan {
                 scope: checkpoint.scope.clone(),
                 from: checkpoint.since,
                 to: until,

@@ -7,8 +7,8 @@ use crate::config::request::StatusRequest;
 use crate::model::number::grouped;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, in_words};
-use crate::pipeline::silence::Silence;
-use crate::state::ledger::Run;
+use crate::pipeline::silence::SourceSilence;
+use crate::state::ledger::RunRecord;
 
 /// Days before a credential's end from which it stands out.
 const EXPIRY_NOTICE_DAYS: i64 = 30;
@@ -88,7 +88,7 @@ fn last_run(standing: &Standing, now: Timestamp) -> Cell {
         );
         return (text, Look::Good);
     }
-    let told = |run: &Run, how: &str| format!("{} ago, {how}", ago(run.finished, now));
+    let told = |run: &RunRecord, how: &str| format!("{} ago, {how}", ago(run.finished, now));
     match (&standing.state, &standing.ledger.last_run) {
         (State::Unreadable(_), _) => ("state file damaged".to_owned(), Look::Bad),
         (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), Look::Good),
@@ -114,8 +114,10 @@ fn expiry(standing: &Standing) -> Option<Cell> {
 
 fn silence(history: &History) -> Option<Cell> {
     let text = match history.silence.as_ref()? {
-        Silence::Unusual { silent, .. } => short(*silent),
-        Silence::NothingEver { .. } | Silence::NothingInWindow { .. } => "no event ever".to_owned(),
+        SourceSilence::Unusual { silent, .. } => short(*silent),
+        SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
+            "no event ever".to_owned()
+        }
     };
     Some((text, Look::Odd))
 }

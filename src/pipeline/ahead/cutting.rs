@@ -3,71 +3,72 @@
 use chrono::TimeDelta;
 
 use crate::model::time::Timestamp;
-use crate::pipeline::ahead::piece::Left;
+use crate::pipeline::ahead::piece::SegmentRemainder;
 use crate::pipeline::ahead::seam::LastPage;
-use crate::pipeline::density::Density;
-use crate::pipeline::parts::Span;
+use crate::pipeline::density::RecordDensity;
+use crate::pipeline::parts::TimeRange;
 
 /// The pages of one part, at most: at each seam, half a page on average is read twice, and what lies
 /// ahead of the first part is lost when the run dies.
-const MOST_PAGES: usize = 40;
+const MAX_PAGES: usize = 40;
 
 /// The pages of one part, at least, as far as can be guessed.
-const FEWEST_PAGES: usize = 6;
+const MIN_PAGES: usize = 6;
 
 /// Pages that a part must have left before it is cut in two.
-const WORTH_CUTTING: usize = 2;
+const MIN_PAGES_TO_SPLIT: usize = 2;
 
 /// How a window is cut into parts.
 #[derive(Debug)]
-pub struct Cutting {
+pub struct SegmentSizer {
     /// All that is read ahead.
-    whole: Span,
+    range: TimeRange,
     /// Parts that are read at once.
-    at_once: usize,
+    concurrency: usize,
     /// Records on a page.
     page_size: usize,
     /// How dense the records lie, as the last page tells.
-    latest: Density,
+    latest: RecordDensity,
     /// Records handed on, and how far they reach.
-    taken: usize,
-    reached: Timestamp,
+    records_delivered: usize,
+    delivered_until: Timestamp,
 }
 
-impl Cutting {
+impl SegmentSizer {
     /// What lies between `last` and `horizon` is read in `at_once` parts.
-    pub fn new(last: &LastPage, horizon: Timestamp, at_once: usize) -> Cutting {
-        let mut latest = Density::default();
+    pub fn new(last: &LastPage, horizon: Timestamp, at_once: usize) -> SegmentSizer {
+        let mut latest = RecordDensity::default();
         // Between so many records there is one gap less.
         latest.saw(last.records.saturating_sub(1), last.last - last.first);
-        Cutting {
-            whole: Span {
+        SegmentSizer {
+            range: TimeRange {
                 from: last.first,
                 to: horizon,
             },
-            at_once,
+            concurrency: at_once,
             page_size: last.records,
             latest,
-            taken: last.records,
-            reached: last.last,
+            records_delivered: last.records,
+            delivered_until: last.last,
         }
     }
 
     /// A page was handed on.
-    pub fn saw(&mut self, page: &LastPage) {
+    pub fn observe(&mut self, page: &LastPage) {
         // Of one that was read twice nothing new is learned.
-        if page.last > self.reached {
-            self.taken += page.records;
-            self.latest.saw(page.records, page.last - self.reached);
-            self.reached = page.last;
+        if page.last > self.delivered_until {
+            self.records_delivered += page.records;
+            self.latest
+                .saw(page.records, page.last - self.delivered_until);
+            self.delivered_until = page.last;
         }
     }
 
     /// The length of the next part, which begins at `from`: a fair share of what is left, as far as
     /// all that was handed on tells how dense it lies.
     pub fn width(&self, from: Timestamp) -> Option<TimeDelta> {
-        let left = self.pages_in(Span { from, ..self.whole });
-        let pages = left.div_ceil(self.at_once).clamp(FEWEST_PAGES, MOST_PAGES);
+        let left = self.pages_in(TimeRange { from, ..self.range });
+        let pages = left.div_ceil(self.concurrency).clamp(MIN_PAGES, MAX_PAGES);
         // The last page is full of the next part's records, but for a half on average.
         let records = pages * self.page_size - self.page_size / 2;
         // What comes after a quiet night is not as quiet, and a busy hour is not all there is.
@@ -81,14 +82,14 @@ impl Cutting {
     }
 
     /// Where to cut what is left of a part; nothing where that is little.
-    pub fn middle(&self, left: &Left) -> Option<Timestamp> {
-        let is_worth = self.pages_left(left) >= WORTH_CUTTING;
+    pub fn split_point(&self, left: &SegmentRemainder) -> Option<Timestamp> {
+        let is_worth = self.remaining_pages(left) >= MIN_PAGES_TO_SPLIT;
         is_worth.then(|| left.span.from + left.span.width() / 2)
     }
 
     /// The pages of what is left of a part, as far as the part itself or all others tell.
-    pub fn pages_left(&self, left: &Left) -> usize {
-        let page = left.page.num_milliseconds();
+    pub fn remaining_pages(&self, left: &SegmentRemainder) -> usize {
+        let page = left.page_width.num_milliseconds();
         let own = left
             .span
             .width()
@@ -101,20 +102,23 @@ impl Cutting {
 
     /// Whether `from` is the end of all.
     pub fn is_last(&self, to: Timestamp) -> bool {
-        to >= self.whole.to
+        to >= self.range.to
     }
 
     /// The pages that `span` holds, as far as can be guessed.
-    fn pages_in(&self, span: Span) -> usize {
+    fn pages_in(&self, span: TimeRange) -> usize {
         let page = self.overall().span_of(self.page_size);
         let page = page.map_or(1, |page| page.num_milliseconds().max(1));
         let pages = span.width().num_milliseconds().max(0) / page;
         usize::try_from(pages).unwrap_or(usize::MAX)
     }
 
-    fn overall(&self) -> Density {
-        let mut overall = Density::default();
-        overall.saw(self.taken, self.reached - self.whole.from);
+    fn overall(&self) -> RecordDensity {
+        let mut overall = RecordDensity::default();
+        overall.saw(
+            self.records_delivered,
+            self.delivered_until - self.range.from,
+        );
         overall
     }
 }

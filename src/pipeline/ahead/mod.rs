@@ -21,69 +21,70 @@ use tokio::sync::Notify;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
-use crate::pipeline::ascending::{Received, Stream, is_refused_cursor};
-use crate::pipeline::fetch::{FetchError, Reached};
-use crate::pipeline::packed::Packed;
-use crate::pipeline::parts::{Part, Parts, Span};
-use crate::source::Place;
-use cutting::Cutting;
-use piece::{Brought, End, Piece};
-use seam::{LastPage, Seam};
+use crate::pipeline::ascending::{CursorReader, ReceivedPage, is_refused_cursor};
+use crate::pipeline::fetch::{FetchError, FetchOutcome};
+use crate::pipeline::packed::CompressedPage;
+use crate::pipeline::parts::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::source::PageLocator;
+use cutting::SegmentSizer;
+use piece::{PrefetchSegment, SegmentEnd, SegmentItem};
+use seam::{LastPage, SegmentBoundary};
 
 /// Pages that must lie ahead, as far as can be told, before it pays.
-const WORTH: usize = 4;
+const MIN_PAGES_AHEAD: usize = 4;
 
 /// What is known of reading ahead in this window.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Ahead {
+pub enum PrefetchState {
     /// Nothing yet.
     #[default]
-    Untried,
+    Unproven,
     /// `from` looks at the time by which the records are sorted.
-    Sound,
+    Proven,
     /// It does not, or a seam did not hold.
-    Off,
+    Disabled,
 }
 
 /// What is read ahead.
-struct Reading {
-    parts: Parts<Piece>,
-    cutting: Cutting,
-    at_once: usize,
+struct PrefetchQueue {
+    segments: SegmentQueue<PrefetchSegment>,
+    sizer: SegmentSizer,
+    max_active: usize,
     /// Told when a part was read.
     done: Arc<Notify>,
 }
 
-impl Reading {
+impl PrefetchQueue {
     /// Leaves what lies behind a part that nothing is handed on after.
-    fn drop_vain(&mut self, first: &Piece) {
-        if first.ends_all() {
-            return self.parts.truncate(0);
+    fn drop_unreachable(&mut self, first: &PrefetchSegment) {
+        if first.ends_window() {
+            return self.segments.truncate(0);
         }
-        let ends_all = |(number, piece): (usize, &Piece)| piece.ends_all().then_some(number);
-        let last = self.parts.begun().find_map(ends_all);
+        let ends_all =
+            |(number, piece): (usize, &PrefetchSegment)| piece.ends_window().then_some(number);
+        let last = self.segments.started().find_map(ends_all);
         if let Some(last) = last {
-            self.parts.truncate(last + 1);
+            self.segments.truncate(last + 1);
         }
     }
 }
 
-impl<T: Transport + 'static> Stream<T> {
+impl<T: Transport + 'static> CursorReader<T> {
     /// Whether several parts may be read at once, and it would be faster.
-    pub(super) fn may_pay(&self) -> bool {
-        self.concurrency > 1 && self.ahead != Ahead::Off && self.reader.is_slow()
+    pub(super) fn may_prefetch(&self) -> bool {
+        self.concurrency > 1 && self.ahead != PrefetchState::Disabled && self.reader.is_slow()
     }
 
     /// Reads ahead of the last page, where that pays: until nothing is left of the window, or something
     /// comes that is better read one page after the other.
-    pub(super) async fn read_ahead(&mut self) -> Result<Option<Reached>, FetchError> {
+    pub(super) async fn prefetch(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
         let horizon = self.open.to.unwrap_or_else(chrono::Utc::now);
-        let is_worth = |last: &LastPage| last.pages_until(horizon) >= WORTH;
+        let is_worth = |last: &LastPage| last.pages_until(horizon) >= MIN_PAGES_AHEAD;
         let Some(mut last) = self.last.take().filter(is_worth) else {
             return Ok(None);
         };
-        let seam = match (self.ahead, last.witness.take()) {
-            (Ahead::Sound, _) => None,
+        let seam = match (self.ahead, last.clock_probe.take()) {
+            (PrefetchState::Proven, _) => None,
             // The first part begins before a record that tells the clocks apart, and must bring it.
             (_, Some(witness)) => Some(witness),
             // Nothing tells them apart; the next page may.
@@ -91,166 +92,183 @@ impl<T: Transport + 'static> Stream<T> {
         };
         let at_once = self.concurrency.min(self.reader.needed_at_once());
         let from = seam.as_ref().map_or(last.last, |seam| seam.at);
-        let reading = Reading {
-            parts: Parts::new(from, horizon, self.reader.source.grain()),
-            cutting: Cutting::new(&last, horizon, at_once),
-            at_once,
+        let reading = PrefetchQueue {
+            segments: SegmentQueue::new(from, horizon, self.reader.source.grain()),
+            sizer: SegmentSizer::new(&last, horizon, at_once),
+            max_active: at_once,
             done: Arc::default(),
         };
-        self.read_parts(reading, seam).await
+        self.read_segments(reading, seam).await
     }
 
     /// Reads and hands on one part after the other, beginning at `seam`, or where the walk stands.
-    async fn read_parts(
+    async fn read_segments(
         &mut self,
-        mut reading: Reading,
-        mut seam: Option<Seam>,
-    ) -> Result<Option<Reached>, FetchError> {
+        mut reading: PrefetchQueue,
+        mut seam: Option<SegmentBoundary>,
+    ) -> Result<Option<FetchOutcome>, FetchError> {
         loop {
             let place = match seam {
-                Some(_) => Place::Start,
-                None => self.walk.place().clone(),
+                Some(_) => PageLocator::Start,
+                None => self.walk.next_page().clone(),
             };
-            self.begin(&mut reading, false, place);
-            let Some(Part::Begun(mut piece)) = reading.parts.take() else {
+            self.start_next(&mut reading, false, place);
+            let Some(QueuedSegment::Started(mut piece)) = reading.segments.pop_front() else {
                 return Ok(None);
             };
             let mut before = seam.take();
             let end = loop {
-                self.begin_others(&mut reading, &piece);
+                self.start_others(&mut reading, &piece);
                 let brought = tokio::select! {
-                    brought = piece.brings.recv() => brought,
+                    brought = piece.items.recv() => brought,
                     () = reading.done.notified() => continue,
                 };
                 let page = match brought {
-                    Some(Brought::Page(packed)) => self.unpacked(packed).await?,
-                    Some(Brought::End(end)) => break end,
-                    None => return Err(FetchError::Died),
+                    Some(SegmentItem::Page(packed)) => self.decompress(packed).await?,
+                    Some(SegmentItem::End(end)) => break end,
+                    None => return Err(FetchError::TaskDied),
                 };
                 // A seam says that `from` looks at the time by which the records are sorted.
                 let known = match before.take() {
-                    Some(seam) if !seam.holds(&page.page.records) => return self.broken(),
+                    Some(seam) if !seam.is_matched_by(&page.page.records) => {
+                        return self.disable_after_mismatch();
+                    }
                     Some(seam) => {
-                        self.ahead = Ahead::Sound;
-                        seam.shared
+                        self.ahead = PrefetchState::Proven;
+                        seam.shared_records
                     }
                     None => HashSet::new(),
                 };
-                if let Some(reached) = self.take_ahead(page, known, &mut reading.cutting).await? {
+                if let Some(reached) = self
+                    .take_prefetched(page, known, &mut reading.sizer)
+                    .await?
+                {
                     return Ok(Some(reached));
                 }
             };
             match end {
-                End::Seam(next) => seam = Some(next),
-                End::Full => reading.parts.put_back(piece.left().span),
-                End::Open => {
-                    self.ahead = Ahead::Off;
+                SegmentEnd::Boundary(next) => seam = Some(next),
+                SegmentEnd::MemoryFull => {
+                    reading.segments.push_front_unread(piece.remaining().span)
+                }
+                SegmentEnd::Unresolved => {
+                    self.ahead = PrefetchState::Disabled;
                     return Ok(None);
                 }
-                End::Failed(failure) => return self.failed(failure),
+                SegmentEnd::Failed(failure) => return self.handle_failure(failure),
             }
         }
     }
 
-    async fn take_ahead(
+    async fn take_prefetched(
         &mut self,
-        page: Received,
-        known: HashSet<seam::Key>,
-        cutting: &mut Cutting,
-    ) -> Result<Option<Reached>, FetchError> {
+        page: ReceivedPage,
+        known: HashSet<seam::RecordKey>,
+        cutting: &mut SegmentSizer,
+    ) -> Result<Option<FetchOutcome>, FetchError> {
         let reached = self.take(page.without(known)).await?;
         if let Some(page) = &self.last {
-            cutting.saw(page);
+            cutting.observe(page);
         }
         Ok(reached)
     }
 
-    async fn unpacked(&self, packed: Packed) -> Result<Received, FetchError> {
-        let (place, at) = (packed.place.clone(), packed.at);
+    async fn decompress(&self, packed: CompressedPage) -> Result<ReceivedPage, FetchError> {
+        let (place, at) = (packed.locator.clone(), packed.at);
         let share = self.reader.room.take(1).await;
         let page = self.reader.page_of(packed, &share)?;
-        Ok(Received::at(place, page, at))
+        Ok(ReceivedPage::at(place, page, at))
     }
 
     /// Begins what nobody reads yet where there are tasks to spare, or else takes from the part that has
     /// most left to read: beside `first`, which is handed on now.
-    fn begin_others(&self, reading: &mut Reading, first: &Piece) {
+    fn start_others(&self, reading: &mut PrefetchQueue, first: &PrefetchSegment) {
         loop {
-            reading.drop_vain(first);
-            let active = reading.parts.begun().filter(|(_, piece)| piece.is_active());
+            reading.drop_unreachable(first);
+            let active = reading
+                .segments
+                .started()
+                .filter(|(_, piece)| piece.is_active());
             // The first one counts also at its end: it may have to be begun again.
             let active = active.count() + 1;
             // Beside a failure nothing is begun: what failed may be all that a server has to say.
-            let has_failed = reading.parts.begun().any(|(_, piece)| piece.has_failed());
+            let has_failed = reading
+                .segments
+                .started()
+                .any(|(_, piece)| piece.has_failed());
             let has_room = self.reader.room.has_room_packed();
-            if active >= reading.at_once || !has_room || has_failed {
+            if active >= reading.max_active || !has_room || has_failed {
                 return;
             }
-            if !self.begin(reading, true, Place::Start) && !self.cut(reading, first) {
+            if !self.start_next(reading, true, PageLocator::Start)
+                && !self.split_largest(reading, first)
+            {
                 return;
             }
         }
     }
 
     /// Begins the oldest part that nobody reads, if there is one.
-    fn begin(&self, reading: &mut Reading, may: bool, place: Place) -> bool {
-        let Reading {
-            parts,
-            cutting,
+    fn start_next(&self, reading: &mut PrefetchQueue, may: bool, place: PageLocator) -> bool {
+        let PrefetchQueue {
+            segments: parts,
+            sizer: cutting,
             done,
             ..
         } = reading;
         let width = parts.unread_from().and_then(|from| cutting.width(from));
-        parts.begin(may, width, |span| {
+        parts.start_next(may, width, |span| {
             // The last one goes as far as there is anything.
             let end = (self.open.to, cutting.is_last(span.to));
-            Piece::start(&self.reader, (span, place), end, done)
+            PrefetchSegment::start(&self.reader, (span, place), end, done)
         })
     }
 
     /// Cuts the part in two that has most left to read, where that is worth it.
-    fn cut(&self, reading: &mut Reading, first: &Piece) -> bool {
+    fn split_largest(&self, reading: &mut PrefetchQueue, first: &PrefetchSegment) -> bool {
         let others = reading
-            .parts
-            .begun()
+            .segments
+            .started()
             .map(|(number, piece)| (Some(number), piece));
         let active = std::iter::once((None, first)).chain(others);
         let active = active.filter(|(_, piece)| piece.is_active());
-        let pages_left =
-            |(_, piece): &(Option<usize>, &Piece)| reading.cutting.pages_left(&piece.left());
+        let pages_left = |(_, piece): &(Option<usize>, &PrefetchSegment)| {
+            reading.sizer.remaining_pages(&piece.remaining())
+        };
         let Some((number, piece)) = active.max_by_key(pages_left) else {
             return false;
         };
-        let left = piece.left();
-        let middle = reading.cutting.middle(&left);
-        let Some(middle) = middle.filter(|middle| piece.end_at(*middle, &left)) else {
+        let left = piece.remaining();
+        let middle = reading.sizer.split_point(&left);
+        let Some(middle) = middle.filter(|middle| piece.try_end_at(*middle, &left)) else {
             return false;
         };
-        let span = Span {
+        let span = TimeRange {
             from: middle,
             ..left.span
         };
         let end = (self.open.to, left.is_last());
-        let behind = Piece::start(&self.reader, (span, Place::Start), end, &reading.done);
-        reading.parts.insert_behind(number, behind);
+        let behind =
+            PrefetchSegment::start(&self.reader, (span, PageLocator::Start), end, &reading.done);
+        reading.segments.insert_after(number, behind);
         true
     }
 
     /// A seam did not hold: what the walk has reached is sound, and it goes on page by page.
-    fn broken(&mut self) -> Result<Option<Reached>, FetchError> {
+    fn disable_after_mismatch(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
         tracing::debug!(
             "what was read ahead does not fit what was read before; reading page by page"
         );
-        self.ahead = Ahead::Off;
+        self.ahead = PrefetchState::Disabled;
         Ok(None)
     }
 
     /// A request was given up. That of a refused cursor is made again where the walk stands.
-    fn failed(&mut self, failure: Failure) -> Result<Option<Reached>, FetchError> {
-        if !is_refused_cursor(&failure, self.walk.place()) {
+    fn handle_failure(&mut self, failure: Failure) -> Result<Option<FetchOutcome>, FetchError> {
+        if !is_refused_cursor(&failure, self.walk.next_page()) {
             return Err(failure.into());
         }
-        self.ahead = Ahead::Off;
+        self.ahead = PrefetchState::Disabled;
         Ok(None)
     }
 }

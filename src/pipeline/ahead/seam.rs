@@ -9,43 +9,44 @@ use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, whole_millis};
 
 /// What tells one record from all others.
-pub type Key = (Fingerprint, u64);
+pub type RecordKey = (Fingerprint, u64);
 
 /// What tells `record`.
-pub fn key(record: &Record) -> Key {
+pub fn record_key(record: &Record) -> RecordKey {
     (record.identity(), record.doc.content_hash())
 }
 
 /// Where one part ends and the next begins, and the records at the end of the one that the other must
 /// begin with.
 #[derive(Debug)]
-pub struct Seam {
+pub struct SegmentBoundary {
     /// The time from which the next part is asked for.
     pub at: Timestamp,
     /// The records behind it.
-    pub shared: HashSet<Key>,
+    pub shared_records: HashSet<RecordKey>,
 }
 
-impl Seam {
+impl SegmentBoundary {
     /// The seam at `at`: all that stands behind the last of `records` that lies before it.
-    pub fn new(at: Timestamp, records: &[Record]) -> Seam {
+    pub fn new(at: Timestamp, records: &[Record]) -> SegmentBoundary {
         let is_before = |record: &Record| record.position.is_some_and(|place| place < at);
         let behind = records
             .iter()
             .rposition(is_before)
             .map_or(0, |last| last + 1);
-        Seam {
+        SegmentBoundary {
             at,
-            shared: records[behind..].iter().map(key).collect(),
+            shared_records: records[behind..].iter().map(record_key).collect(),
         }
     }
 
     /// Whether the next part's first page holds all that is shared, and begins with it: a server that
     /// takes `from` for something coarser, or passes over it, gives what stands before.
-    pub fn holds(&self, first: &[Record]) -> bool {
-        let begins = first.first().map(key);
-        let first: HashSet<Key> = first.iter().map(key).collect();
-        begins.is_some_and(|first| self.shared.contains(&first)) && self.shared.is_subset(&first)
+    pub fn is_matched_by(&self, first: &[Record]) -> bool {
+        let begins = first.first().map(record_key);
+        let first: HashSet<RecordKey> = first.iter().map(record_key).collect();
+        begins.is_some_and(|first| self.shared_records.contains(&first))
+            && self.shared_records.is_subset(&first)
     }
 }
 
@@ -59,12 +60,12 @@ pub struct LastPage {
     /// The place of the last.
     pub last: Timestamp,
     /// Around a record that tells the clocks apart: it was processed later than it happened.
-    pub witness: Option<Seam>,
+    pub clock_probe: Option<SegmentBoundary>,
 }
 
 impl LastPage {
     /// Nothing where the records do not say when they were processed.
-    pub fn of(records: &[Record]) -> Option<LastPage> {
+    pub fn from_records(records: &[Record]) -> Option<LastPage> {
         let mut places = records.iter().filter_map(|record| record.position);
         let first = places.next()?;
         let last = places.next_back()?;
@@ -72,7 +73,7 @@ impl LastPage {
             records: records.len(),
             first,
             last,
-            witness: witness(records),
+            clock_probe: find_clock_probe(records),
         })
     }
 
@@ -89,13 +90,13 @@ impl LastPage {
 
 /// A seam at the record that was processed the longest after it happened: the nearer the two, the more
 /// ways of a server to round would find it by either.
-fn witness(records: &[Record]) -> Option<Seam> {
+fn find_clock_probe(records: &[Record]) -> Option<SegmentBoundary> {
     let late = |record: &Record| Some(whole_millis(record.position?) - record.time?);
     let late = records
         .iter()
         .filter_map(|record| Some((late(record)?, record)));
     let (lag, record) = late.max_by_key(|(lag, _)| *lag)?;
-    let seam = Seam::new(whole_millis(record.position?), records);
+    let seam = SegmentBoundary::new(whole_millis(record.position?), records);
     // On a page that is not sorted, it may stand before what is shared.
-    (lag > TimeDelta::zero() && seam.shared.contains(&key(record))).then_some(seam)
+    (lag > TimeDelta::zero() && seam.shared_records.contains(&record_key(record))).then_some(seam)
 }

@@ -9,7 +9,7 @@ const SPANS: usize = 200;
 
 /// A span of time that has been read: `from <= t < to`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+pub struct CoveredSpan {
     /// What was read: the organization or site.
     pub scope: String,
     /// Its start.
@@ -28,28 +28,28 @@ pub struct Span {
 /// What has been read of a source: no two spans of a scope overlap or touch, the oldest comes first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Coverage {
-    spans: Vec<Span>,
+pub struct ReadCoverage {
+    spans: Vec<CoveredSpan>,
 }
 
-impl<'de> Deserialize<'de> for Coverage {
+impl<'de> Deserialize<'de> for ReadCoverage {
     /// Whatever order and overlaps the file has, what is read keeps to the rule.
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Coverage, D::Error> {
-        let mut coverage = Coverage::default();
-        for span in Vec::<Span>::deserialize(from)? {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ReadCoverage, D::Error> {
+        let mut coverage = ReadCoverage::default();
+        for span in Vec::<CoveredSpan>::deserialize(from)? {
             coverage.add(span);
         }
         Ok(coverage)
     }
 }
 
-impl Coverage {
+impl ReadCoverage {
     /// Takes note that `span` has been read, once or once more. An empty one is nothing.
-    pub fn add(&mut self, mut span: Span) {
+    pub fn add(&mut self, mut span: CoveredSpan) {
         if span.from >= span.to {
             return;
         }
-        let touches = |other: &Span| {
+        let touches = |other: &CoveredSpan| {
             other.scope == span.scope && other.from <= span.to && span.from <= other.to
         };
         let (touching, others): (Vec<_>, Vec<_>) =
@@ -66,13 +66,13 @@ impl Coverage {
     }
 
     /// The spans of `scope`, the oldest first.
-    pub fn of(&self, scope: &str) -> impl Iterator<Item = &Span> {
+    pub fn of(&self, scope: &str) -> impl Iterator<Item = &CoveredSpan> {
         self.spans.iter().filter(move |span| span.scope == scope)
     }
 
     /// All spans, the oldest first.
     #[cfg(test)]
-    pub fn spans(&self) -> &[Span] {
+    pub fn spans(&self) -> &[CoveredSpan] {
         &self.spans
     }
 
@@ -80,7 +80,7 @@ impl Coverage {
     pub fn holes(&self, scope: &str) -> Vec<Window> {
         let spans: Vec<_> = self.of(scope).collect();
         let pairs = spans.windows(2);
-        let hole = |pair: &[&Span]| match pair {
+        let hole = |pair: &[&CoveredSpan]| match pair {
             [one, next] => Some(Window {
                 from: one.to,
                 to: Some(next.from),
@@ -99,7 +99,7 @@ impl Coverage {
     /// Makes one of the two oldest spans of one scope, which then counts the hole between them; of
     /// scopes with one span each, the oldest goes.
     fn shorten(&mut self) {
-        let next_of = |(place, span): (usize, &Span)| {
+        let next_of = |(place, span): (usize, &CoveredSpan)| {
             let rest = self.spans.iter().enumerate().skip(place + 1);
             let mut same = rest.filter(|(_, other)| other.scope == span.scope);
             same.next().map(|(next, _)| (place, next))
@@ -116,8 +116,8 @@ impl Coverage {
 }
 
 /// From the start of the earlier to the end of the later, with so many holes more.
-fn joined(one: Span, other: &Span, holes: u64) -> Span {
-    Span {
+fn joined(one: CoveredSpan, other: &CoveredSpan, holes: u64) -> CoveredSpan {
+    CoveredSpan {
         from: one.from.min(other.from),
         to: one.to.max(other.to),
         events: one.events.saturating_add(other.events),
@@ -136,8 +136,8 @@ mod tests {
         Timestamp::from_timestamp_millis(1_790_000_000_000 + second * 1000).unwrap()
     }
 
-    fn span(scope: &str, from: i64, to: i64) -> Span {
-        Span {
+    fn span(scope: &str, from: i64, to: i64) -> CoveredSpan {
+        CoveredSpan {
             scope: scope.to_owned(),
             from: at(from),
             to: at(to),
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    fn ends(coverage: &Coverage, scope: &str) -> Vec<(i64, i64)> {
+    fn ends(coverage: &ReadCoverage, scope: &str) -> Vec<(i64, i64)> {
         let second = |time: Timestamp| (time - at(0)).num_seconds();
         let spans = coverage.of(scope);
         spans
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_touches_is_one_and_what_does_not_leaves_a_hole() {
-        let mut coverage = Coverage::default();
+        let mut coverage = ReadCoverage::default();
         for (from, to) in [(0, 10), (10, 20), (30, 40), (5, 5), (9, 3)] {
             coverage.add(span("a", from, to));
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn another_scope_fills_no_hole() {
-        let mut coverage = Coverage::default();
+        let mut coverage = ReadCoverage::default();
         coverage.add(span("a", 0, 10));
         coverage.add(span("b", 5, 25));
         coverage.add(span("a", 20, 30));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn too_many_spans_become_fewer_and_no_hole_is_forgotten() {
-        let mut coverage = Coverage::default();
+        let mut coverage = ReadCoverage::default();
         for n in 0..1000 {
             coverage.add(span("a", n * 10, n * 10 + 5));
         }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn of_too_many_scopes_the_oldest_goes() {
-        let mut coverage = Coverage::default();
+        let mut coverage = ReadCoverage::default();
         for n in 0..300 {
             coverage.add(span(&format!("s{n}"), n, n + 1));
         }
@@ -212,7 +212,7 @@ mod tests {
     fn a_file_in_any_order_is_put_in_order() {
         let spans = [span("a", 30, 40), span("a", 0, 10), span("a", 9, 31)];
         let text = serde_json::to_string(&spans).unwrap();
-        let coverage: Coverage = serde_json::from_str(&text).unwrap();
+        let coverage: ReadCoverage = serde_json::from_str(&text).unwrap();
         assert_eq!(ends(&coverage, "a"), [(0, 40)]);
     }
 
@@ -222,7 +222,7 @@ mod tests {
         fn exactly_what_was_added_is_covered(
             windows in prop::collection::vec((0..100_i64, 0..15_i64), 0..40)
         ) {
-            let mut coverage = Coverage::default();
+            let mut coverage = ReadCoverage::default();
             let mut read = [false; 120];
             for &(from, length) in &windows {
                 coverage.add(span("a", from, from + length));

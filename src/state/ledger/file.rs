@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::name::SourceName;
-use crate::state::ledger::Ledger;
+use crate::state::ledger::RunHistory;
 use crate::state::permissions::{PermissionFault, fault_in};
 
 /// The newest version of the file that this program reads and writes.
@@ -19,13 +19,13 @@ const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// The folder of ledgers.
 #[derive(Debug, Clone)]
-pub struct Ledgers {
+pub struct RunHistoryStore {
     folder: PathBuf,
 }
 
 /// Why a ledger cannot be read. It never stops a pull.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
+pub enum RunHistoryError {
     /// The file system refuses.
     #[error("the ledger `{path}` cannot be read: {source}", path = path.display())]
     Io {
@@ -56,22 +56,22 @@ pub enum Unreadable {
 }
 
 #[derive(Serialize)]
-struct Versioned<'a> {
+struct VersionedRunHistory<'a> {
     version: u64,
     source: &'a str,
     #[serde(flatten)]
-    ledger: &'a Ledger,
+    ledger: &'a RunHistory,
 }
 
 #[derive(Deserialize)]
-struct Probe {
+struct RunHistoryVersion {
     version: u64,
 }
 
-impl Ledgers {
+impl RunHistoryStore {
     /// Those that are kept in the state folder `state`.
-    pub fn new(state: &Path) -> Ledgers {
-        Ledgers {
+    pub fn new(state: &Path) -> RunHistoryStore {
+        RunHistoryStore {
             folder: state.join("ledgers"),
         }
     }
@@ -80,13 +80,13 @@ impl Ledgers {
     ///
     /// # Errors
     /// It is there and cannot be read; it is left as it is.
-    pub fn read(&self, source: &SourceName) -> Result<Option<Ledger>, Unreadable> {
+    pub fn read(&self, source: &SourceName) -> Result<Option<RunHistory>, RunHistoryError> {
         let path = self.path(source);
-        let failed = |source| Unreadable::Io {
+        let failed = |source| RunHistoryError::Io {
             path: path.clone(),
             source,
         };
-        let damaged = |what: String| Unreadable::Damaged {
+        let damaged = |what: String| RunHistoryError::Damaged {
             path: path.clone(),
             what,
         };
@@ -100,32 +100,35 @@ impl Ledgers {
             Err(error) => return Err(failed(error)),
         }
         if let Some(fault) = fault_in(&self.folder, &path).map_err(failed)? {
-            return Err(Unreadable::Unsafe(fault));
+            return Err(RunHistoryError::Unsafe(fault));
         }
         let text = fs::read(&path).map_err(failed)?;
         let wrong = |error: serde_json::Error| damaged(error.to_string());
-        let Probe { version } = serde_json::from_slice(&text).map_err(wrong)?;
+        let RunHistoryVersion { version } = serde_json::from_slice(&text).map_err(wrong)?;
         match version {
             VERSION => serde_json::from_slice(&text).map(Some).map_err(wrong),
             0 => Err(damaged("no version".to_owned())),
-            _ => Err(Unreadable::Newer { path, version }),
+            _ => Err(RunHistoryError::Newer { path, version }),
         }
     }
 
     /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
     /// source's lock. One that is damaged is begun anew; one that a later atlaudit wrote, or that others may write, stays.
-    pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut Ledger)) -> Ledger {
+    pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
             Err(error) => {
-                let is_ours = !matches!(error, Unreadable::Newer { .. } | Unreadable::Unsafe(_));
+                let is_ours = !matches!(
+                    error,
+                    RunHistoryError::Newer { .. } | RunHistoryError::Unsafe(_)
+                );
                 let then = if is_ours {
                     "it is begun anew"
                 } else {
                     "it stays as it is"
                 };
                 tracing::warn!("{error}; {then}, and no event is lost by it");
-                (Ledger::default(), is_ours)
+                (RunHistory::default(), is_ours)
             }
         };
         change(&mut ledger);
@@ -138,7 +141,7 @@ impl Ledgers {
         ledger
     }
 
-    fn write(&self, source: &SourceName, ledger: &Ledger) -> io::Result<()> {
+    fn write(&self, source: &SourceName, ledger: &RunHistory) -> io::Result<()> {
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -146,7 +149,7 @@ impl Ledgers {
         // One name for it, so that a run that dies here leaves one file and not one each time.
         let new = self.folder.join(format!(".{source}~"));
         let mut file = private(&new)?;
-        let text = serde_json::to_vec(&Versioned {
+        let text = serde_json::to_vec(&VersionedRunHistory {
             version: VERSION,
             source: source.as_str(),
             ledger,
@@ -179,9 +182,9 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    fn ledgers() -> (tempfile::TempDir, Ledgers, SourceName) {
+    fn ledgers() -> (tempfile::TempDir, RunHistoryStore, SourceName) {
         let folder = tempfile::tempdir().unwrap();
-        let ledgers = Ledgers::new(&folder.path().join("state"));
+        let ledgers = RunHistoryStore::new(&folder.path().join("state"));
         (folder, ledgers, "acme".parse().unwrap())
     }
 
@@ -205,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_damaged_is_begun_anew_and_what_is_newer_stays() {
         let (_folder, ledgers, name) = ledgers();
-        let count = |ledger: &mut Ledger| ledger.failures_in_a_row += 1;
+        let count = |ledger: &mut RunHistory| ledger.failures_in_a_row += 1;
         ledgers.change(&name, count);
         for damaged in [
             "",

@@ -10,31 +10,31 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Timestamp;
-use crate::state::ledger::coverage::{Coverage, Span};
+use crate::state::ledger::coverage::{CoveredSpan, ReadCoverage};
 
-pub use file::Ledgers;
+pub use file::RunHistoryStore;
 
 /// What is known of the runs of one source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Ledger {
+pub struct RunHistory {
     /// How the last run ended.
-    pub last_run: Option<Run>,
+    pub last_run: Option<RunRecord>,
     /// The end of the last run that read everything there was.
     pub last_success: Option<Timestamp>,
     /// Failed runs since then.
     pub failures_in_a_row: u64,
     /// What all runs took and brought.
-    pub totals: Totals,
+    pub totals: RunTotals,
     /// Where the checkpoint stood when the last run let go of it.
-    pub position: Option<Position>,
+    pub position: Option<CheckpointPosition>,
     /// What has been read.
-    pub coverage: Coverage,
+    pub coverage: ReadCoverage,
 }
 
 /// One run of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunRecord {
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
@@ -57,10 +57,10 @@ pub struct Run {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_ends: Option<NaiveDate>,
     /// What it took and brought.
-    pub counts: Counts,
+    pub counts: RunCounts,
 }
 
-impl Run {
+impl RunRecord {
     /// What to do about what went wrong; nothing where the ledger has an empty text for it.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref().filter(|hint| !hint.is_empty())
@@ -70,7 +70,7 @@ impl Run {
 /// What a run took and brought.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Counts {
+pub struct RunCounts {
     /// Events written and committed.
     pub events: u64,
     /// Pages read.
@@ -94,16 +94,16 @@ pub struct Counts {
 /// What all runs of a source took and brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Totals {
+pub struct RunTotals {
     /// The sum of what each took and brought.
-    pub counts: Counts,
+    pub counts: RunCounts,
     /// How many runs ended with each exit code.
     pub ends: BTreeMap<u8, u64>,
 }
 
 /// Where a checkpoint stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct CheckpointPosition {
     /// What it belongs to: the organization or site.
     pub scope: String,
     /// Until when everything has been read.
@@ -118,23 +118,23 @@ pub struct Position {
 
 /// How far a run came, by what is committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
+pub struct RunProgress {
     /// What earlier runs had read, as the checkpoint said. Counts where no ledger says more.
-    pub before: Option<Span>,
+    pub before: Option<CoveredSpan>,
     /// What this one read.
-    pub read: Option<Span>,
+    pub read: Option<CoveredSpan>,
     /// Where it left the checkpoint.
-    pub position: Position,
+    pub position: CheckpointPosition,
 }
 
-impl Ledger {
+impl RunHistory {
     /// The last day of the credential, as far as the last run knew it.
     pub fn credential_ends(&self) -> Option<NaiveDate> {
         self.last_run.as_ref()?.credential_ends
     }
 
     /// Takes note of a run that has ended, and of how far it came.
-    pub fn record(&mut self, run: Run, progress: Option<Progress>) {
+    pub fn record(&mut self, run: RunRecord, progress: Option<RunProgress>) {
         self.totals.counts.add(&run.counts);
         let ended = self.totals.ends.entry(run.exit_code).or_default();
         *ended = ended.saturating_add(1);
@@ -152,7 +152,7 @@ impl Ledger {
     }
 
     /// Takes note of how a run ended, and counts nothing of it.
-    pub fn ended(&mut self, run: Run) {
+    pub fn ended(&mut self, run: RunRecord) {
         match run.exit_code {
             0 => {
                 self.failures_in_a_row = 0;
@@ -170,9 +170,9 @@ impl Ledger {
     }
 }
 
-impl Totals {
+impl RunTotals {
     /// Where `least` says more, as much as it says.
-    pub fn at_least(&mut self, least: &Totals) {
+    pub fn at_least(&mut self, least: &RunTotals) {
         self.counts.at_least(&least.counts);
         for (code, least) in &least.ends {
             let count = self.ends.entry(*code).or_default();
@@ -181,16 +181,16 @@ impl Totals {
     }
 }
 
-impl Counts {
+impl RunCounts {
     /// Adds what `more` says.
-    pub fn add(&mut self, more: &Counts) {
+    pub fn add(&mut self, more: &RunCounts) {
         for (sum, more) in self.all_mut().into_iter().zip(more.all()) {
             *sum = sum.saturating_add(more);
         }
     }
 
     /// Where `least` says more, as much as it says.
-    pub fn at_least(&mut self, least: &Counts) {
+    pub fn at_least(&mut self, least: &RunCounts) {
         for (count, least) in self.all_mut().into_iter().zip(least.all()) {
             *count = least.max(*count);
         }
@@ -224,8 +224,8 @@ mod tests {
         parse_api_time(text).unwrap()
     }
 
-    fn run(exit_code: u8, events: u64) -> Run {
-        Run {
+    fn run(exit_code: u8, events: u64) -> RunRecord {
+        RunRecord {
             started: at("2026-11-20T09:00:00Z"),
             finished: at("2026-11-20T09:01:00Z"),
             exit_code,
@@ -234,17 +234,17 @@ mod tests {
             hint: None,
             interrupted: false,
             credential_ends: None,
-            counts: Counts {
+            counts: RunCounts {
                 events,
                 requests: 2,
-                ..Counts::default()
+                ..RunCounts::default()
             },
         }
     }
 
     #[test]
     fn runs_add_up_and_a_success_ends_the_failures() {
-        let mut ledger = Ledger::default();
+        let mut ledger = RunHistory::default();
         for (code, failures) in [(0, 0), (4, 1), (3, 2), (0, 0), (4, 1)] {
             ledger.record(run(code, 5), None);
             assert_eq!(ledger.failures_in_a_row, failures);
@@ -259,9 +259,9 @@ mod tests {
 
     #[test]
     fn an_interrupted_run_is_neither_a_failure_nor_a_success() {
-        let mut ledger = Ledger::default();
+        let mut ledger = RunHistory::default();
         ledger.record(run(4, 0), None);
-        let interrupted = Run {
+        let interrupted = RunRecord {
             interrupted: true,
             credential_ends: None,
             ..run(3, 0)
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_the_checkpoint_says_of_before_counts_only_where_no_ledger_does() {
-        let span = |from: &str, to: &str| Span {
+        let span = |from: &str, to: &str| CoveredSpan {
             scope: "x".to_owned(),
             from: at(from),
             to: at(to),
@@ -280,10 +280,10 @@ mod tests {
             read: at(to),
             holes: 0,
         };
-        let progress = |read| Progress {
+        let progress = |read| RunProgress {
             before: Some(span("2026-11-01T00:00:00Z", "2026-11-05T00:00:00Z")),
             read: Some(read),
-            position: Position {
+            position: CheckpointPosition {
                 scope: "x".to_owned(),
                 complete_until: None,
                 newest: None,
@@ -291,7 +291,7 @@ mod tests {
                 updated: at("2026-11-20T00:00:00Z"),
             },
         };
-        let mut ledger = Ledger::default();
+        let mut ledger = RunHistory::default();
         let first = progress(span("2026-11-04T00:00:00Z", "2026-11-06T00:00:00Z"));
         ledger.record(run(0, 1), Some(first));
         let covered: Vec<_> = ledger.coverage.of("x").cloned().collect();
@@ -306,11 +306,11 @@ mod tests {
 
     #[test]
     fn counters_never_fall_below_what_was_told() {
-        let totals = |events, pages, ends: &[(u8, u64)]| Totals {
-            counts: Counts {
+        let totals = |events, pages, ends: &[(u8, u64)]| RunTotals {
+            counts: RunCounts {
                 events,
                 pages,
-                ..Counts::default()
+                ..RunCounts::default()
             },
             ends: ends.iter().copied().collect(),
         };

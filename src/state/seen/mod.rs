@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use slots::{Content, Entry, Slots};
+use slots::{CacheEntry, EntryHash, SlotTable};
 
 /// Records remembered however old they are: a page or two that a server sends again is told from
 /// new ones also where records are rare.
@@ -16,16 +16,16 @@ const AT_LEAST: usize = 2_000;
 
 /// The most records remembered. In the default overlap of ten minutes that is 166 a second, without
 /// a pause; beyond it the oldest are forgotten, whole milliseconds at a time, and what lies before
-/// [`Seen::complete_from`] counts as written.
+/// [`DedupCache::complete_from`] counts as written.
 const CAPACITY: usize = 100_000;
 
 /// Records written, by their place in the source's order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Seen {
+pub struct DedupCache {
     complete_from: Option<Timestamp>,
     /// Each with the last reading that brought it: of what the present one brought, a second record
     /// under the same id is another.
-    records: Slots,
+    records: SlotTable,
     /// The number of the present reading. What the state file held is of the first: a run that goes
     /// on where the last one ended goes on with its reading.
     #[serde(skip)]
@@ -34,7 +34,7 @@ pub struct Seen {
 
 /// What the memory says of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum DedupResult {
     /// Not known.
     New,
     /// Written before, with the same content.
@@ -43,20 +43,20 @@ pub enum Verdict {
     Clash,
 }
 
-impl Seen {
+impl DedupCache {
     /// Remembers `record` as written at `position`, and says what was known of it.
     ///
     /// Of what an earlier reading wrote, an id at the same place is a repeat even where its content
     /// differs: names inside it may have been changed since.
-    pub fn remember(&mut self, record: &Record, position: Timestamp) -> Verdict {
+    pub fn remember(&mut self, record: &Record, position: Timestamp) -> DedupResult {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
         let verdict = match self.records.knows(entry.identity) {
-            true if self.recognise(entry, record) => return Verdict::Repeat,
+            true if self.recognise(entry, record) => return DedupResult::Repeat,
             true if self.records.was_at(entry.identity, ms, self.reading) => {
-                return Verdict::Repeat;
+                return DedupResult::Repeat;
             }
-            true => Verdict::Clash,
-            false => Verdict::New,
+            true => DedupResult::Clash,
+            false => DedupResult::New,
         };
         self.records.insert(entry, ms, self.reading);
         verdict
@@ -110,28 +110,28 @@ impl Seen {
     }
 
     /// Whether `entry`, which is `record`'s, is known; if so, the present reading has brought it.
-    fn recognise(&mut self, entry: Entry, record: &Record) -> bool {
+    fn recognise(&mut self, entry: CacheEntry, record: &Record) -> bool {
         if self.records.bring(&entry, self.reading) {
             return true;
         }
-        let first = || Entry {
-            content: Content::First(record.doc.first_content_hash()),
+        let first = || CacheEntry {
+            content: EntryHash::First(record.doc.first_content_hash()),
             ..entry
         };
         self.records.has_first() && self.records.bring(&first(), self.reading)
     }
 }
 
-fn entry_of(record: &Record) -> Entry {
-    Entry {
+fn entry_of(record: &Record) -> CacheEntry {
+    CacheEntry {
         identity: record.identity(),
-        content: Content::Now(record.doc.content_hash()),
+        content: EntryHash::Now(record.doc.content_hash()),
     }
 }
 
-impl PartialEq for Seen {
-    fn eq(&self, other: &Seen) -> bool {
-        let all = |seen: &Seen| -> Vec<_> {
+impl PartialEq for DedupCache {
+    fn eq(&self, other: &DedupCache) -> bool {
+        let all = |seen: &DedupCache| -> Vec<_> {
             let places = seen.records.by_place();
             places
                 .map(|(ms, there)| (ms, there.collect::<Vec<_>>()))
@@ -163,60 +163,60 @@ mod tests {
 
     #[test]
     fn new_repeated_and_clashing() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         let mut remember = |text| seen.remember(&record(text), at(10));
-        assert_eq!(remember(r#"{"id":1,"a":1}"#), Verdict::New);
-        assert_eq!(remember(r#"{"a":1,"id":1}"#), Verdict::Repeat);
-        assert_eq!(remember(r#"{"id":1,"a":2}"#), Verdict::Clash);
-        assert_eq!(remember(r#"{"id":1,"a":2}"#), Verdict::Repeat);
-        assert_eq!(remember(r#"{"a":2}"#), Verdict::New);
-        assert_eq!(remember(r#"{"a":2}"#), Verdict::Repeat);
+        assert_eq!(remember(r#"{"id":1,"a":1}"#), DedupResult::New);
+        assert_eq!(remember(r#"{"a":1,"id":1}"#), DedupResult::Repeat);
+        assert_eq!(remember(r#"{"id":1,"a":2}"#), DedupResult::Clash);
+        assert_eq!(remember(r#"{"id":1,"a":2}"#), DedupResult::Repeat);
+        assert_eq!(remember(r#"{"a":2}"#), DedupResult::New);
+        assert_eq!(remember(r#"{"a":2}"#), DedupResult::Repeat);
     }
 
-    fn insert(seen: &mut Seen, count: usize, ms: i64) {
+    fn insert(seen: &mut DedupCache, count: usize, ms: i64) {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-            let content = Content::Now(0);
+            let content = EntryHash::Now(0);
             seen.records
-                .insert(Entry { identity, content }, ms, seen.reading);
+                .insert(CacheEntry { identity, content }, ms, seen.reading);
         }
     }
 
     #[test]
     fn a_record_that_was_renamed_since_is_a_repeat_only_when_it_is_read_again() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         seen.remember(&record(r#"{"id":1,"name":"old"}"#), at(10));
         seen.begin_reading();
         let renamed = record(r#"{"id":1,"name":"new"}"#);
-        assert_eq!(seen.remember(&renamed, at(10)), Verdict::Repeat);
-        assert_eq!(seen.remember(&renamed, at(11)), Verdict::Clash);
+        assert_eq!(seen.remember(&renamed, at(10)), DedupResult::Repeat);
+        assert_eq!(seen.remember(&renamed, at(11)), DedupResult::Clash);
         // Two of one reading are two.
         let other = record(r#"{"id":1,"name":"other"}"#);
-        assert_eq!(seen.remember(&other, at(11)), Verdict::Clash);
+        assert_eq!(seen.remember(&other, at(11)), DedupResult::Clash);
     }
 
     #[test]
     fn a_second_record_of_an_id_is_another_also_where_the_first_was_written_by_an_earlier_reading()
     {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
         seen.remember(&first, at(10));
         seen.begin_reading();
-        assert_eq!(seen.remember(&first, at(10)), Verdict::Repeat);
-        assert_eq!(seen.remember(&second, at(10)), Verdict::Clash);
+        assert_eq!(seen.remember(&first, at(10)), DedupResult::Repeat);
+        assert_eq!(seen.remember(&second, at(10)), DedupResult::Clash);
     }
 
     #[test]
     fn what_the_state_held_is_of_the_reading_that_goes_on() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
         seen.remember(&first, at(10));
         let text = serde_json::to_string(&seen).unwrap();
-        let load = || serde_json::from_str::<Seen>(&text).unwrap();
-        assert_eq!(load().remember(&second, at(10)), Verdict::Clash);
+        let load = || serde_json::from_str::<DedupCache>(&text).unwrap();
+        assert_eq!(load().remember(&second, at(10)), DedupResult::Clash);
         let mut read_again = load();
         read_again.begin_reading();
-        assert_eq!(read_again.remember(&second, at(10)), Verdict::Repeat);
+        assert_eq!(read_again.remember(&second, at(10)), DedupResult::Repeat);
     }
 
     #[test]
@@ -229,23 +229,23 @@ mod tests {
             known.doc.first_content_hash()
         );
         let text = format!(r#"{{"complete_from":null,"records":[[10,["{first}"]]]}}"#);
-        let mut seen = serde_json::from_str::<Seen>(&text).unwrap();
+        let mut seen = serde_json::from_str::<DedupCache>(&text).unwrap();
         assert_eq!(serde_json::to_string(&seen).unwrap(), text);
         // A server that sends a page again behind the same cursor.
-        assert_eq!(seen.remember(&known, at(10)), Verdict::Repeat);
-        assert_eq!(seen.remember(&record("other"), at(10)), Verdict::Clash);
+        assert_eq!(seen.remember(&known, at(10)), DedupResult::Repeat);
+        assert_eq!(seen.remember(&record("other"), at(10)), DedupResult::Clash);
         seen.begin_reading();
         seen.brought(&[known.clone(), record("other")]);
-        assert_eq!(seen.remember(&record("third"), at(10)), Verdict::Clash);
+        assert_eq!(seen.remember(&record("third"), at(10)), DedupResult::Clash);
         insert(&mut seen, AT_LEAST, 20);
         seen.forget_before(at(15));
         assert!(!seen.records.has_first());
-        assert_eq!(seen.remember(&known, at(30)), Verdict::New);
+        assert_eq!(seen.remember(&known, at(30)), DedupResult::New);
     }
 
     #[test]
     fn what_is_forgotten_is_said() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
         seen.remember(&record(r#"{"id":2}"#), at(20));
         insert(&mut seen, AT_LEAST - 1, 30);
@@ -253,14 +253,17 @@ mod tests {
         assert_eq!(seen.complete_from(), Some(at(11)));
         assert_eq!(
             seen.remember(&record(r#"{"id":2}"#), at(20)),
-            Verdict::Repeat
+            DedupResult::Repeat
         );
-        assert_eq!(seen.remember(&record(r#"{"id":1}"#), at(20)), Verdict::New);
+        assert_eq!(
+            seen.remember(&record(r#"{"id":1}"#), at(20)),
+            DedupResult::New
+        );
     }
 
     #[test]
     fn a_few_are_remembered_however_old() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         insert(&mut seen, AT_LEAST, 10);
         seen.forget_before(at(1000));
         assert_eq!(seen.records.len(), AT_LEAST);
@@ -269,7 +272,7 @@ mod tests {
 
     #[test]
     fn too_many_are_forgotten_by_whole_milliseconds() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         insert(&mut seen, 10, 1);
         insert(&mut seen, CAPACITY, 2);
         seen.forget_before(at(0));
@@ -284,16 +287,16 @@ mod tests {
 
     #[test]
     fn the_file_form_reads_back() {
-        let mut seen = Seen::default();
+        let mut seen = DedupCache::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
         seen.remember(&record(r#"{"id":1,"x":2}"#), at(10));
         seen.forget_before(at(3));
         let text = serde_json::to_string(&seen).unwrap();
-        let read = serde_json::from_str::<Seen>(&text).unwrap();
+        let read = serde_json::from_str::<DedupCache>(&text).unwrap();
         assert_eq!(read, seen);
         for bad in ["zz", "é", &"0".repeat(47), &"g".repeat(48)] {
             let text = format!(r#"{{"complete_from":null,"records":[[1,["{bad}"]]]}}"#);
-            assert!(serde_json::from_str::<Seen>(&text).is_err(), "{bad}");
+            assert!(serde_json::from_str::<DedupCache>(&text).is_err(), "{bad}");
         }
     }
 }

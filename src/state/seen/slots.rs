@@ -6,7 +6,7 @@ use crate::model::record::Fingerprint;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// A bit of [`Slot::reading`]: hashed as the first atlaudit did.
+/// A bit of [`CacheSlot::reading`]: hashed as the first atlaudit did.
 const FIRST: u32 = 1 << 31;
 
 /// Slots that are added at once, at least.
@@ -14,14 +14,14 @@ const GROWTH: usize = 32;
 
 /// One record: who it is and what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct CacheEntry {
     pub identity: Fingerprint,
-    pub content: Content,
+    pub content: EntryHash,
 }
 
 /// A hash of what a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum EntryHash {
     /// [`Document::content_hash`](crate::model::json::Document::content_hash).
     Now(u64),
     /// As the first atlaudit hashed it, in state files that it wrote.
@@ -30,8 +30,8 @@ pub enum Content {
 
 /// Records by identity and by place. Records of one identity are looked through one after the other.
 #[derive(Debug, Clone, Default)]
-pub struct Slots {
-    slots: Vec<Slot>,
+pub struct SlotTable {
+    slots: Vec<CacheSlot>,
     /// Slots that hold nothing any more: what is learnt next takes them.
     free: Vec<u32>,
     /// The first slot of each chain of identities that fall together; a power of two of them.
@@ -43,7 +43,7 @@ pub struct Slots {
 
 /// A record remembered. Forty bytes: keep it small.
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct CacheSlot {
     /// The upper half and the lower one.
     identity: [u64; 2],
     content: u64,
@@ -54,13 +54,13 @@ struct Slot {
     next: u32,
 }
 
-impl Slot {
-    fn new(entry: Entry, ms: i64, reading: u32) -> Slot {
+impl CacheSlot {
+    fn new(entry: CacheEntry, ms: i64, reading: u32) -> CacheSlot {
         let (content, first) = match entry.content {
-            Content::Now(content) => (content, 0),
-            Content::First(content) => (content, FIRST),
+            EntryHash::Now(content) => (content, 0),
+            EntryHash::First(content) => (content, FIRST),
         };
-        Slot {
+        CacheSlot {
             identity: halves(entry.identity),
             content,
             ms,
@@ -69,13 +69,13 @@ impl Slot {
         }
     }
 
-    fn entry(&self) -> Entry {
+    fn entry(&self) -> CacheEntry {
         let [upper, lower] = self.identity.map(u128::from);
-        Entry {
+        CacheEntry {
             identity: Fingerprint((upper << 64) | lower),
             content: match self.is_of_first() {
-                true => Content::First(self.content),
-                false => Content::Now(self.content),
+                true => EntryHash::First(self.content),
+                false => EntryHash::Now(self.content),
             },
         }
     }
@@ -89,13 +89,13 @@ fn halves(identity: Fingerprint) -> [u64; 2] {
     [(identity.0 >> 64) as u64, identity.0 as u64]
 }
 
-impl Slots {
+impl SlotTable {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether some are of [`Content::First`].
+    /// Whether some are of [`EntryHash::First`].
     pub fn has_first(&self) -> bool {
         self.of_first > 0
     }
@@ -106,7 +106,7 @@ impl Slots {
     }
 
     /// Whether `entry` is there; if so, `reading` has brought it.
-    pub fn bring(&mut self, entry: &Entry, reading: u32) -> bool {
+    pub fn bring(&mut self, entry: &CacheEntry, reading: u32) -> bool {
         let is_it = |&at: &usize| self.slots[at].entry().content == entry.content;
         let Some(at) = self.chain(entry.identity).find(is_it) else {
             return false;
@@ -125,8 +125,8 @@ impl Slots {
     }
 
     /// Adds `entry`, which `reading` brought.
-    pub fn insert(&mut self, entry: Entry, ms: i64, reading: u32) {
-        let slot = Slot::new(entry, ms, reading);
+    pub fn insert(&mut self, entry: CacheEntry, ms: i64, reading: u32) {
+        let slot = CacheSlot::new(entry, ms, reading);
         self.of_first += usize::from(slot.is_of_first());
         let at = match self.free.pop() {
             Some(at) => {
@@ -166,7 +166,7 @@ impl Slots {
     /// All, by place.
     pub fn by_place(
         &self,
-    ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = Entry> + Clone)> {
+    ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = CacheEntry> + Clone)> {
         let same = |&one: &u32, &other: &u32| self.ms(one) == self.ms(other);
         self.order.chunk_by(same).map(|there| {
             let entries = there.iter().map(|&at| self.slots[at as usize].entry());
@@ -217,7 +217,7 @@ impl Slots {
     }
 
     fn unlink(&mut self, at: u32) {
-        let Slot { identity, next, .. } = self.slots[at as usize];
+        let CacheSlot { identity, next, .. } = self.slots[at as usize];
         let head = self.head_of(identity);
         let mut before = self.heads[head];
         if before == at {

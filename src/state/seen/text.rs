@@ -6,30 +6,33 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::slots::{Content, Entry, Slots};
+use super::slots::{CacheEntry, EntryHash, SlotTable};
 use crate::model::record::Fingerprint;
 
-impl Serialize for Slots {
+impl Serialize for SlotTable {
     /// Without a copy: there may be a hundred thousand, in every checkpoint.
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_seq(self.by_place().map(|(ms, entries)| (ms, Entries(entries))))
+        out.collect_seq(
+            self.by_place()
+                .map(|(ms, entries)| (ms, EntrySequence(entries))),
+        )
     }
 }
 
 /// The records of one millisecond.
-struct Entries<I>(I);
+struct EntrySequence<I>(I);
 
-impl<I: Iterator<Item = Entry> + Clone> Serialize for Entries<I> {
+impl<I: Iterator<Item = CacheEntry> + Clone> Serialize for EntrySequence<I> {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         out.collect_seq(self.0.clone())
     }
 }
 
-impl Serialize for Entry {
+impl Serialize for CacheEntry {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
         let (separator, content) = match self.content {
-            Content::Now(content) => ("-", content),
-            Content::First(content) => ("", content),
+            EntryHash::Now(content) => ("-", content),
+            EntryHash::First(content) => ("", content),
         };
         let (mut identity, mut digits) = ([0; 32], [0; 16]);
         hex(self.identity.0, &mut identity);
@@ -50,19 +53,19 @@ fn hex(mut number: u128, digits: &mut [u8]) {
     }
 }
 
-impl<'de> Deserialize<'de> for Slots {
+impl<'de> Deserialize<'de> for SlotTable {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Places;
-        impl<'de> Visitor<'de> for Places {
-            type Value = Slots;
+        struct SlotTableVisitor;
+        impl<'de> Visitor<'de> for SlotTableVisitor {
+            type Value = SlotTable;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("milliseconds with their records")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut places: A) -> Result<Slots, A::Error> {
-                let mut slots = Slots::default();
-                while let Some((ms, entries)) = places.next_element::<(i64, Vec<Entry>)>()? {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut places: A) -> Result<SlotTable, A::Error> {
+                let mut slots = SlotTable::default();
+                while let Some((ms, entries)) = places.next_element::<(i64, Vec<CacheEntry>)>()? {
                     for entry in entries {
                         slots.insert(entry, ms, 0);
                     }
@@ -70,37 +73,37 @@ impl<'de> Deserialize<'de> for Slots {
                 Ok(slots)
             }
         }
-        input.deserialize_seq(Places)
+        input.deserialize_seq(SlotTableVisitor)
     }
 }
 
-impl<'de> Deserialize<'de> for Entry {
+impl<'de> Deserialize<'de> for CacheEntry {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl Visitor<'_> for Text {
-            type Value = Entry;
+        struct EntryVisitor;
+        impl Visitor<'_> for EntryVisitor {
+            type Value = CacheEntry;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a remembered record")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Entry, E> {
+            fn visit_str<E: Error>(self, text: &str) -> Result<CacheEntry, E> {
                 read(text).ok_or_else(|| E::custom("not a remembered record"))
             }
         }
-        input.deserialize_str(Text)
+        input.deserialize_str(EntryVisitor)
     }
 }
 
-fn read(text: &str) -> Option<Entry> {
+fn read(text: &str) -> Option<CacheEntry> {
     let (identity, content) = text.split_at_checked(32)?;
     let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
     let content = match (content.len(), content.strip_prefix('-')) {
-        (17, Some(digits)) => Content::Now(number(digits)?),
-        (16, None) => Content::First(number(content)?),
+        (17, Some(digits)) => EntryHash::Now(number(digits)?),
+        (16, None) => EntryHash::First(number(content)?),
         _ => return None,
     };
-    Some(Entry {
+    Some(CacheEntry {
         identity: Fingerprint(u128::from_str_radix(identity, 16).ok()?),
         content,
     })
