@@ -244,9 +244,7 @@ impl<T: Transport> Reading<T> {
                 NextPage::Came(place, page, body) => (place, page, body),
                 NextPage::Stopped(stop) => return self.stopped(so_far, stop).await,
             };
-            // As a stream ends: an empty page that leads to itself.
-            let is_end = page.next.is_none()
-                || (page.records.is_empty() && page.next.as_ref() == Some(&place));
+            let is_end = is_end(&place, &page);
             let packed = Packed::new(place, &body, &self.reader.room);
             let progress = so_far.add(packed, &page, &self.span);
             if progress.is_err() || progress == Ok(true) || is_end {
@@ -453,8 +451,10 @@ impl<T: Transport> Reading<T> {
         if may_be_end {
             match self.check_end(&so_far).await? {
                 EndCheck::Confirmed => return Ok(so_far.whole()),
-                // It has no page after the last record.
-                EndCheck::Unclear if stop.is_refusal() => return Ok(so_far.whole()),
+                // It has no page after the last record; or it has one page, with fewer than were requested.
+                EndCheck::Unclear if stop.is_refusal() || stop.is_of_one_page() => {
+                    return Ok(so_far.whole());
+                }
                 EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
             }
         }
@@ -522,6 +522,10 @@ impl<T: Transport> Reading<T> {
 }
 
 impl PagingStop {
+    fn is_of_one_page(&self) -> bool {
+        matches!(self, PagingStop::OffsetIgnored)
+    }
+
     fn is_refusal(&self) -> bool {
         matches!(self, PagingStop::Failed(failure) if is_refusal(failure))
     }
@@ -615,6 +619,13 @@ impl SoFar {
             has_equal_on_page: self.collected.has_equal_on_page(),
         }
     }
+}
+
+/// Whether the page at `place` leads nowhere, as the server says: also an empty one that leads to itself.
+fn is_end(place: &Place, page: &Page) -> bool {
+    page.next.as_ref().is_none_or(|next| {
+        page.records.is_empty() && next.cursor().is_some() && next.cursor() == place.cursor()
+    })
 }
 
 /// Whether the server refused a request for the parameters that it has, or lacks.

@@ -72,12 +72,7 @@ impl Walk {
 
     /// The newest cursor, to go on from another time.
     pub fn cursor(&self) -> Option<&str> {
-        match &self.place {
-            Place::Cursor(cursor)
-            | Place::CountedCursor { cursor, .. }
-            | Place::CursorOffset { cursor, .. } => Some(cursor),
-            Place::Start | Place::Offset(_) => None,
-        }
+        self.place.cursor()
     }
 
     /// Takes note of the page at [`Walk::place`]: its records, and where it said it goes on. The place stays when the page named none: the next pull asks there again.

@@ -128,6 +128,18 @@ pub enum Place {
     },
 }
 
+impl Place {
+    /// The server's cursor, where it has one.
+    pub fn cursor(&self) -> Option<&str> {
+        match self {
+            Place::Cursor(cursor)
+            | Place::CountedCursor { cursor, .. }
+            | Place::CursorOffset { cursor, .. } => Some(cursor),
+            Place::Start | Place::Offset(_) => None,
+        }
+    }
+}
+
 /// What an answer says.
 #[derive(Debug, Clone)]
 pub struct Page {
