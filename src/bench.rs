@@ -15,7 +15,7 @@ use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
-use crate::pipeline::step::RecordProcessor;
+use crate::pipeline::record_processor::RecordProcessor;
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
 use crate::source::confluence_audit::ConfluenceAudit;

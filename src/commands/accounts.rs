@@ -10,7 +10,7 @@ use chrono::{NaiveDate, TimeDelta};
 use crate::config::settings::SourceSettings;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
-use crate::state::ledger::{
+use crate::state::run_history::{
     CheckpointPosition, RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals,
 };
 use crate::telemetry::meter::{Counter, Meter, WaitReason};

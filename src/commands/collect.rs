@@ -22,7 +22,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
-use crate::pipeline::exported::SourceContext;
+use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, RunOutcome, SourceRun};
 use crate::pipeline::stop::{StopRequest, unless_asked};

@@ -10,7 +10,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::number::grouped;
 use crate::model::time::{Timestamp, format_millis, in_words};
-use crate::pipeline::journal;
+use crate::pipeline::checkpoint_writer;
 use crate::pipeline::plan::{self, ReadPlan};
 use crate::pipeline::run::{reach, refuse_unfinished, scope_of};
 use crate::source::{self, DeliveryOrder};
@@ -82,7 +82,7 @@ async fn plan(
         }
         None => {
             let found = match &scope {
-                Some(scope) => journal::peek(store, &settings.name, scope)?,
+                Some(scope) => checkpoint_writer::peek(store, &settings.name, scope)?,
                 None => store.load(&settings.name)?,
             };
             let plan = plan::incremental(order, &reach(settings), found.as_ref(), now);

@@ -13,7 +13,7 @@ use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
-use crate::state::ledger::{CheckpointPosition, RunCounts};
+use crate::state::run_history::{CheckpointPosition, RunCounts};
 use crate::telemetry::prometheus::{Exposition, Kind, replace};
 
 /// How often the figures are written while something runs, in milliseconds.

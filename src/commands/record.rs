@@ -10,8 +10,8 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::pipeline::journal::ReleasedSource;
-use crate::state::ledger::{RunHistoryStore, RunRecord};
+use crate::pipeline::checkpoint_writer::ReleasedSource;
+use crate::state::run_history::{RunHistoryStore, RunRecord};
 use crate::state::store::StateStore;
 use crate::telemetry::meter::Meter;
 

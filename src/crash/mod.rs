@@ -4,7 +4,7 @@
 //! dependency on this crate) and nowhere else: every function here is empty without it.
 
 #[cfg(feature = "crash-points")]
-mod armed;
+mod trigger;
 
 use std::io;
 
@@ -67,7 +67,7 @@ pub enum Fault {
 #[inline]
 pub fn fails(fault: Fault) -> io::Result<()> {
     #[cfg(feature = "crash-points")]
-    return armed::fail(fault);
+    return trigger::fail(fault);
     #[cfg(not(feature = "crash-points"))]
     {
         let _ = fault;
@@ -79,7 +79,7 @@ pub fn fails(fault: Fault) -> io::Result<()> {
 #[inline]
 pub fn point(here: CrashPoint) {
     #[cfg(feature = "crash-points")]
-    armed::pass(here);
+    trigger::pass(here);
     #[cfg(not(feature = "crash-points"))]
     let _ = here;
 }
@@ -89,7 +89,7 @@ pub fn point(here: CrashPoint) {
 #[inline]
 pub fn limit(name: &str, usual: usize) -> usize {
     #[cfg(feature = "crash-points")]
-    return armed::number(name).unwrap_or(usual);
+    return trigger::number(name).unwrap_or(usual);
     #[cfg(not(feature = "crash-points"))]
     {
         let _ = name;

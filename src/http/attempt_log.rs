@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::attempt_observer::RequestAttempt;
 use super::message::{Endpoint, Response};
-use super::witness::RequestAttempt;
 use crate::telemetry::meter::{Meter, WAIT_NOTICE, WaitReason};
 
 /// A longer wait is logged without `-v` too, once in a run, for those who have no progress line.

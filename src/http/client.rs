@@ -14,8 +14,8 @@ use super::captcha::{self, CredentialLockout};
 use super::decode::{BodyDecoder, ContentCoding};
 use super::diagnose::{AttemptPhase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
+use super::memory_budget::MemoryBudget;
 use super::message::{Request, Response};
-use super::room::MemoryBudget;
 use crate::telemetry::meter::Meter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 
 use super::*;
+use crate::http::credential_limit::CredentialLimit;
 use crate::http::error::TransportErrorKind;
 use crate::http::message::Endpoint;
-use crate::http::rate::CredentialLimit;
-use crate::http::shared::SharedLimiter;
+use crate::http::shared_limiter::SharedLimiter;
 
 type ScriptedReply = Result<Response, TransportError>;
 

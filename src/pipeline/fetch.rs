@@ -14,12 +14,12 @@ use crate::http::failure::Failure;
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
-use crate::pipeline::ascending::{CursorReader, CursorReaderOptions, EMPTY_PAGES_BOUNDED};
-use crate::pipeline::newest_first::SliceReader;
+use crate::pipeline::cursor_reader::{CursorReader, CursorReaderOptions, EMPTY_PAGES_BOUNDED};
+use crate::pipeline::pagination::PagingLoop;
 use crate::pipeline::plan::{CursorCheck, ReadPlan};
 use crate::pipeline::reader::PageReader;
 use crate::pipeline::slice_pages::SLICE_READS;
-use crate::pipeline::walk::PagingLoop;
+use crate::pipeline::slice_reader::SliceReader;
 use crate::source::{DeliveryOrder, PageLocator};
 use crate::state::checkpoint::OpenWindow;
 
@@ -183,12 +183,12 @@ mod tests;
 mod cursor_check_tests;
 
 #[cfg(test)]
-#[path = "ahead_tests.rs"]
-mod ahead_tests;
+#[path = "prefetch_tests.rs"]
+mod prefetch_tests;
 
 #[cfg(test)]
-#[path = "ahead_odd_tests.rs"]
-mod ahead_odd_tests;
+#[path = "prefetch_odd_tests.rs"]
+mod prefetch_odd_tests;
 
 #[cfg(test)]
 #[path = "paging_server.rs"]

@@ -1,36 +1,36 @@
 //! Owns the way of an event: plan, fetch, step, write, commit, checkpoint.
 //!
 //! [`run`] alone knows that order. [`fetch`] asks the server through a [`reader`]: oldest first by
-//! [`ascending`], with [`ahead`] where the server is slow, or slice by slice by [`newest_first`], each
+//! [`cursor_reader`], with [`prefetch`] where the server is slow, or slice by slice by [`slice_reader`], each
 //! slice by [`slice_pages`], which shares what it learns about the server's paging in [`paging_facts`].
-//! [`writer`] writes and moves the checkpoint through [`journal`]. [`plan`], [`walk`], [`parts`],
-//! [`density`], [`collected`], [`step`] and [`silence`] are pure. What an export keeps beside its events goes from a
-//! [`transcript`] into [`pages`]; what it reads is planned by [`bounded`].
+//! [`writer`] writes and moves the checkpoint through [`checkpoint_writer`]. [`plan`], [`pagination`], [`segment_queue`],
+//! [`density`], [`slice_scan`], [`record_processor`] and [`silence`] are pure. What an export keeps beside its events goes from a
+//! [`attempt_record`] into [`attempt_file`]; what it reads is planned by [`export_plan`].
 
-mod ahead;
-mod ascending;
-pub mod bounded;
-pub mod collected;
+pub mod attempt_file;
+pub mod attempt_record;
+pub mod checkpoint_writer;
+mod compressed_page;
+mod cursor_reader;
 mod density;
 pub mod error;
-pub mod exported;
+pub mod export_plan;
+pub mod export_run;
 pub mod fetch;
-pub mod journal;
-mod newest_first;
-mod packed;
-pub mod pages;
+pub mod pagination;
 mod paging_facts;
-mod parts;
-pub mod people;
 pub mod plan;
+mod prefetch;
 pub mod reader;
+pub mod record_processor;
 pub mod report;
 pub mod run;
+mod segment_queue;
 pub mod silence;
 mod slice_pages;
-pub mod step;
+mod slice_reader;
+pub mod slice_scan;
 pub mod stop;
 mod task;
-pub mod transcript;
-pub mod walk;
+pub mod user_directory;
 pub mod writer;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
+use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
-use crate::pipeline::step::RecordCounts;
 use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::{Meter, WaitReason};
 

@@ -8,7 +8,7 @@ use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::Origin;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::rhythm::EventGaps;
+use crate::state::event_gaps::EventGaps;
 
 /// How many times the usual gap is unusual: a week where there is an event every day.
 const UNUSUAL: u32 = 7;

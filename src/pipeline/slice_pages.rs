@@ -16,15 +16,15 @@ use chrono::TimeDelta;
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::time::{Timestamp, floor, format_millis};
-use crate::pipeline::collected::SliceScan;
+use crate::pipeline::compressed_page::CompressedPage;
 use crate::pipeline::fetch::FetchError;
-use crate::pipeline::packed::CompressedPage;
+use crate::pipeline::pagination::PagingLoop;
 use crate::pipeline::paging_facts::{
     CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_of_one_page,
 };
-use crate::pipeline::parts::TimeRange;
 use crate::pipeline::reader::PageReader;
-use crate::pipeline::walk::PagingLoop;
+use crate::pipeline::segment_queue::TimeRange;
+use crate::pipeline::slice_scan::SliceScan;
 use crate::source::{Page, PageLocator, RecordIdentity};
 
 /// Times that a slice is read because the log changed beneath it, before the run ends there.
@@ -244,9 +244,7 @@ impl<T: Transport> SlicePager<T> {
                 NextPage::Came(place, page, body) => (place, page, body),
                 NextPage::Stopped(stop) => return self.stopped(so_far, stop).await,
             };
-            // As a stream ends: an empty page that leads to itself.
-            let is_end = page.next.is_none()
-                || (page.records.is_empty() && page.next.as_ref() == Some(&place));
+            let is_end = is_end(&place, &page);
             let packed = CompressedPage::new(place, &body, &self.reader.room);
             let progress = so_far.add(packed, &page, &self.span);
             if progress.is_err() || progress == Ok(true) || is_end {
@@ -461,8 +459,10 @@ impl<T: Transport> SlicePager<T> {
         if may_be_end {
             match self.check_end(&so_far).await? {
                 EndCheck::Confirmed => return Ok(so_far.whole()),
-                // It has no page after the last record.
-                EndCheck::Unclear if stop.is_refusal() => return Ok(so_far.whole()),
+                // It has no page after the last record; or it has one page, with fewer than were requested.
+                EndCheck::Unclear if stop.is_refusal() || stop.is_of_one_page() => {
+                    return Ok(so_far.whole());
+                }
                 EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
             }
         }
@@ -530,6 +530,10 @@ impl<T: Transport> SlicePager<T> {
 }
 
 impl PagingStop {
+    fn is_of_one_page(&self) -> bool {
+        matches!(self, PagingStop::OffsetIgnored)
+    }
+
     fn is_refusal(&self) -> bool {
         matches!(self, PagingStop::Failed(failure) if is_refusal(failure))
     }
@@ -628,6 +632,13 @@ impl SliceProgress {
             has_equal_on_page: self.collected.has_equal_on_page(),
         }
     }
+}
+
+/// Whether the page at `place` leads nowhere, as the server says: also an empty one that leads to itself.
+fn is_end(place: &PageLocator, page: &Page) -> bool {
+    page.next.as_ref().is_none_or(|next| {
+        page.records.is_empty() && next.cursor().is_some() && next.cursor() == place.cursor()
+    })
 }
 
 /// Whether the server refused a request for the parameters that it has, or lacks.

@@ -14,7 +14,7 @@ use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::numbering::content_id;
-use crate::source::parts::PageBody;
+use crate::source::page_body::PageBody;
 use crate::source::{DeliveryOrder, Page, PageLocator, RecordIdentity, Source, endpoint_url};
 
 /// Reads one product.

@@ -13,7 +13,7 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
-use crate::source::parts::PageBody;
+use crate::source::page_body::PageBody;
 use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
 
 /// Reads one site.

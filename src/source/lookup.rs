@@ -13,7 +13,7 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
 use crate::model::text::printable;
 use crate::source::endpoint_url;
-use crate::source::parts::{PageBody, text_of};
+use crate::source::page_body::{PageBody, text_of};
 
 /// A user name is not longer.
 const LONGEST_NAME: usize = 255;

@@ -11,7 +11,7 @@ pub mod jira_audit;
 pub mod lookup;
 mod numbering;
 pub mod org_events;
-mod parts;
+mod page_body;
 pub mod users;
 
 use chrono::TimeDelta;
@@ -126,6 +126,18 @@ pub enum PageLocator {
         /// The offset, whatever the server counts it from.
         offset: u64,
     },
+}
+
+impl PageLocator {
+    /// The server's cursor, where it has one.
+    pub fn cursor(&self) -> Option<&str> {
+        match self {
+            PageLocator::Cursor(cursor)
+            | PageLocator::CountedCursor { cursor, .. }
+            | PageLocator::CursorOffset { cursor, .. } => Some(cursor),
+            PageLocator::Start | PageLocator::Offset(_) => None,
+        }
+    }
 }
 
 /// What an answer says.

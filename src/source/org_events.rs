@@ -12,7 +12,7 @@ use crate::model::json::{Document, Node};
 use crate::model::record::Record;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, parse_api_time};
-use crate::source::parts::PageBody;
+use crate::source::page_body::PageBody;
 use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
 
 /// Reads one organization.

@@ -11,7 +11,7 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Node;
 use crate::model::people::User;
 use crate::source::endpoint_url;
-use crate::source::parts::PageBody;
+use crate::source::page_body::PageBody;
 
 /// Ids that one request names: the URL stays below four kilobytes, which every proxy lets through.
 pub const AT_ONCE: usize = 50;

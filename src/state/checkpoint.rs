@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, Window};
 use crate::model::written::Written;
-use crate::state::rhythm::EventGaps;
-use crate::state::seen::DedupCache;
+use crate::state::dedup_cache::DedupCache;
+use crate::state::event_gaps::EventGaps;
 
 /// The newest version of the state file that this program reads and writes.
 pub const VERSION: u64 = 1;

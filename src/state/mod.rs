@@ -2,13 +2,13 @@
 //! remembers, the account of the runs, and the files they are kept in.
 
 pub mod checkpoint;
-pub mod holder;
-pub mod ledger;
+pub mod dedup_cache;
+pub mod event_gaps;
+pub mod lock_holder;
 pub mod lookups;
 pub mod notices;
 mod permissions;
-pub mod rhythm;
-pub mod seen;
+pub mod run_history;
 pub mod store;
 
 use std::io;

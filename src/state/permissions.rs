@@ -139,9 +139,9 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::name::SourceName;
-    use crate::state::ledger::RunHistoryStore;
     use crate::state::lookups::{CachedValue, LookupCache, SiteLookups};
     use crate::state::notices::NoticeStore;
+    use crate::state::run_history::RunHistoryStore;
     use crate::state::store::StateStore;
     use chrono::NaiveDate;
     use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -264,8 +264,8 @@ fn read_holder(file: &mut File) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
-    use crate::state::rhythm::EventGaps;
-    use crate::state::seen::DedupCache;
+    use crate::state::dedup_cache::DedupCache;
+    use crate::state::event_gaps::EventGaps;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn checkpoint() -> Checkpoint {

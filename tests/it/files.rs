@@ -206,7 +206,7 @@ fn a_file_that_was_renamed_under_a_killed_run_is_cut_back_where_it_is() {
         let suffix = if compression == "gzip" { ".gz" } else { "" };
         fs::rename(&path, site.path(&format!("out/acme-2.jsonl{suffix}"))).unwrap();
         let run = site.ok(&["pull", "acme"]);
-        let is_cut = run.stderr.contains("cut off");
+        let is_cut = run.stderr.contains("truncated");
         assert!(is_cut || compression != "none", "{}", run.stderr);
         let outputs = Outputs::new(site.path("out"), "acme");
         whole(compression, &site, "acme", &outputs.read());

@@ -263,7 +263,11 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert!(run.stderr.contains(said), "{}", run.stderr);
     assert_eq!(errors(&run).len(), 1, "{}", run.stderr);
     assert!(errors(&run)[0].contains("page_size"), "{}", run.stderr);
-    assert!(run.stderr.contains("read before stays"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("keeping the previous configuration"),
+        "{}",
+        run.stderr
+    );
     file_is_whole(&site, "acme");
 }
 

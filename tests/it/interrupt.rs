@@ -84,7 +84,7 @@ fn a_torn_line_behind_the_last_commit_is_cut_off() {
     // Also where the next run writes elsewhere, as it does when the hour changes.
     site = torn();
     let run = site.ok(&["pull", "acme", "--output", "next"]);
-    assert!(run.stderr.contains("cut off"), "{}", run.stderr);
+    assert!(run.stderr.contains("truncated"), "{}", run.stderr);
     let mut ids = site.read("acme").ids();
     ids.extend(site.read("next").ids());
     assert_eq!(ids, org_ids(&site.control.org_ids()));

@@ -171,13 +171,13 @@ fn what_cannot_be_an_organization_is_refused_before_anything_is_asked() {
     for id in ["YOUR-ORG-ID", "acme", &ORG_ID[1..]] {
         let run = login(&site, &["new", "--org-id", id], API_KEY);
         assert_eq!(run.code, 2, "{id}: {}", run.stderr);
-        for words in ["not an organization id", "behind /o/"] {
+        for words in ["not an organization id", "after /o/"] {
             assert!(run.stderr.contains(words), "{id}: {}", run.stderr);
         }
     }
     for id in ["YOUR-ORG-ID", "acme/x", " ", "a b"] {
         site.set("acme", "org_id", id);
-        let words = ["`acme`", "`org_id`", "not an organization id", "behind /o/"];
+        let words = ["`acme`", "`org_id`", "not an organization id", "after /o/"];
         site.run(&["pull", "acme"]).refused(6, &words);
     }
     assert!(site.control.requests().is_empty());

@@ -254,7 +254,11 @@ fn a_configuration_that_is_read_again_is_checked_again() {
         "{}",
         run.stderr
     );
-    assert!(run.stderr.contains("read before stays"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("keeping the previous configuration"),
+        "{}",
+        run.stderr
+    );
     assert!(
         fs::read_to_string(site.path("x"))
             .unwrap()

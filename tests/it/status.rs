@@ -270,7 +270,7 @@ fn a_state_that_cannot_be_read_is_told_with_the_others_shown() {
     );
     let table = run.lines();
     assert!(
-        table[1].contains("UNREADABLE") && table[2].contains("ago, ok"),
+        table[1].contains("state file damaged") && table[2].contains("ago, ok"),
         "{table:?}"
     );
     let run = site.run(&["status", "--json"]);

@@ -71,7 +71,7 @@ fn an_unfinished_export_has_one_instruction() {
     assert_eq!(hints.len(), 1, "{}", run.stderr);
     assert!(hints[0].contains("run the same `export` command again"));
     assert!(run.stderr.contains("error: the export is not finished"));
-    for other in ["another copy", "leave it as it is", "goes on with it"] {
+    for other in ["another copy", "leave it as it is", "to resume"] {
         assert!(!run.stderr.contains(other), "{other}: {}", run.stderr);
     }
     let told: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();

@@ -15,7 +15,7 @@ use crate::http::error::TransportErrorKind;
 use crate::http::exchange::exchange;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
-use crate::http::watched::RecordingTransport;
+use crate::http::recording_transport::RecordingTransport;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::Origin;

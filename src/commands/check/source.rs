@@ -18,8 +18,8 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::error::{TransportError, TransportErrorKind};
 use crate::http::pool::ClientPool;
+use crate::http::probe;
 use crate::http::proxy::{self, HostPort};
-use crate::http::reach;
 use crate::model::time::format_millis;
 use crate::state::lookups::LookupCache;
 
@@ -129,7 +129,7 @@ impl<'a> Checking<'a> {
             None => (server.clone(), ""),
         };
         let began = Instant::now();
-        let found = reach::resolve(&spot, limit).await;
+        let found = probe::resolve(&spot, limit).await;
         let addresses = found.map_err(|error| unreached(&spot, whose, &error))?;
         let shown: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
         let others = match whose {
@@ -154,7 +154,7 @@ impl<'a> Checking<'a> {
 
         self.account.at(Name::Connected);
         let began = Instant::now();
-        let reached = reach::connect(&addresses, limit).await;
+        let reached = probe::connect(&addresses, limit).await;
         let address = reached.map_err(|error| unreached(&spot, whose, &error))?;
         let detail = format!("{whose}{address} takes TCP connections");
         let step = Step::ok(Name::Connected, detail)

@@ -6,7 +6,7 @@ use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::bounded::{ExportCoverage, reached};
+use crate::pipeline::export_plan::{ExportCoverage, reached};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 

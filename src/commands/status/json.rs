@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::ReportedWindow;
 use crate::pipeline::silence::SourceSilence;
-use crate::state::ledger::{RunCounts, RunRecord};
+use crate::state::run_history::{RunCounts, RunRecord};
 
 /// A source. What is not known is absent.
 #[derive(Serialize)]

@@ -11,9 +11,9 @@ use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::silence::SourceSilence;
 use crate::state::checkpoint::Checkpoint;
-use crate::state::holder::{LockHolder, holder};
-use crate::state::ledger::coverage::{CoveredSpan, ReadCoverage};
-use crate::state::ledger::{RunHistory, RunHistoryStore};
+use crate::state::lock_holder::{LockHolder, holder};
+use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
+use crate::state::run_history::{RunHistory, RunHistoryStore};
 use crate::state::store::StateStore;
 
 /// Where one source stands.

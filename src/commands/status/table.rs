@@ -8,7 +8,7 @@ use crate::model::number::grouped;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::SourceSilence;
-use crate::state::ledger::RunRecord;
+use crate::state::run_history::RunRecord;
 
 /// Days before a credential's end from which it stands out.
 const EXPIRY_NOTICE_DAYS: i64 = 30;

@@ -235,10 +235,11 @@ fn a_log_that_never_stands_still_is_written_and_never_called_complete() {
     });
     each(
         &JIRA,
-        &[("pages that overlap for ever", ())],
+        &[("pages that always overlap in the same way", ())],
         |bench, ()| {
+            // The log says the same each time: nothing arrives.
             bench.script_forever(Fault::Overlap(3));
-            bench.pull(&stays);
+            bench.pull(&WHOLE);
             bench.recovers();
         },
     );

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::slots::{CacheEntry, EntryHash, SlotTable};
+use super::slot_table::{CacheEntry, EntryHash, SlotTable};
 use crate::model::record::Fingerprint;
 
 impl Serialize for SlotTable {

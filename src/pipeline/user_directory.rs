@@ -11,13 +11,13 @@ use url::Url;
 use crate::http::client::Transport;
 use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
-use crate::http::limit::RequestLimiter;
+use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
 use crate::model::people::{People, User};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, Origin};
-use crate::pipeline::transcript::AttemptRecorder;
+use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::source::users;
 use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::Meter;
@@ -162,10 +162,10 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     use super::*;
+    use crate::http::credential_limit::CredentialLimit;
     use crate::http::error::{TransportError, TransportErrorKind};
     use crate::http::message::{Endpoint, Request, Response};
-    use crate::http::rate::CredentialLimit;
-    use crate::http::shared::SharedLimiter;
+    use crate::http::shared_limiter::SharedLimiter;
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;

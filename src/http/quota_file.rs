@@ -11,8 +11,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::held::ThrottledRequest;
-use super::window::SPAN;
+use super::rolling_window::SPAN;
+use super::throttled::ThrottledRequest;
 
 /// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause may
 /// be the work of a wrong clock, and must not silence every later run.
@@ -213,5 +213,5 @@ fn nanos(span: Duration) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "shared_window_tests.rs"]
+#[path = "quota_file_tests.rs"]
 mod tests;

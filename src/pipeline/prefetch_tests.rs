@@ -11,10 +11,10 @@ use super::tests::{
     CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, plan_of, slow_fetcher, stream,
 };
 use super::*;
-use crate::http::limit::RequestLimiter;
+use crate::http::credential_limit::CredentialLimit;
+use crate::http::limiter::RequestLimiter;
 use crate::http::message::Endpoint;
-use crate::http::rate::CredentialLimit;
-use crate::http::shared::SharedLimiter;
+use crate::http::shared_limiter::SharedLimiter;
 use crate::model::time::format_millis;
 
 pub(super) const LATENCY: Duration = Duration::from_secs(3);

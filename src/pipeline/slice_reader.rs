@@ -10,13 +10,13 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
-use crate::pipeline::collected::{gathered, oldest_first};
 use crate::pipeline::density::RecordDensity;
 use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
 use crate::pipeline::paging_facts::PagingFacts;
-use crate::pipeline::parts::{QueuedSegment, SegmentQueue, TimeRange};
 use crate::pipeline::reader::PageReader;
+use crate::pipeline::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
 use crate::pipeline::slice_pages::{SliceContents, SlicePager, SliceResult};
+use crate::pipeline::slice_scan::{gathered, oldest_first};
 use crate::pipeline::task::BackgroundTask;
 use crate::source::{DuplicateNumbering, RecordIdentity};
 use crate::state::checkpoint::OpenWindow;

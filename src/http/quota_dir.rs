@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use super::shared::SharedLimiter;
+use super::shared_limiter::SharedLimiter;
 use crate::model::record::Fingerprint;
 
 /// Part of every file's name, so that a program that writes them otherwise uses other files.

@@ -7,14 +7,14 @@ use crate::model::time::Timestamp;
 use crate::model::written::Written;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::ReadPlan;
+use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::silence::SourceSilence;
-use crate::pipeline::step::RecordProcessor;
 use crate::sink::exact::cut_back;
 use crate::sink::mend::mend;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
-use crate::state::ledger::coverage::CoveredSpan;
-use crate::state::ledger::{CheckpointPosition, RunProgress};
+use crate::state::run_history::coverage::CoveredSpan;
+use crate::state::run_history::{CheckpointPosition, RunProgress};
 use crate::state::store::{SourceLock, StateStore};
 
 /// A source's state file while a run holds it.
@@ -178,9 +178,9 @@ impl LockedSource {
             since,
             windows: Vec::new(),
             watermark: None,
-            seen: crate::state::seen::DedupCache::default(),
+            seen: crate::state::dedup_cache::DedupCache::default(),
             written_before: None,
-            rhythm: crate::state::rhythm::EventGaps::default(),
+            rhythm: crate::state::event_gaps::EventGaps::default(),
             outputs: self.vain.map_or(Vec::new(), |vain| vain.outputs),
             kept: None,
             events: 0,

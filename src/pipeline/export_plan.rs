@@ -96,8 +96,8 @@ mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
     use crate::state::checkpoint::ExportProgress;
-    use crate::state::rhythm::EventGaps;
-    use crate::state::seen::DedupCache;
+    use crate::state::dedup_cache::DedupCache;
+    use crate::state::event_gaps::EventGaps;
 
     const REACH: LookbackSettings = LookbackSettings {
         initial_lookback: Duration::from_secs(7 * 86400),

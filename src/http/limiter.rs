@@ -8,11 +8,11 @@ use chrono::Utc;
 use tokio::time::Instant;
 
 use super::attempt_log::log_wait;
-use super::gate::ServerPause;
-use super::held::ThrottledRequest;
-use super::rate::CredentialLimit;
-use super::shared::SharedLimiter;
-use super::window::RollingWindow;
+use super::credential_limit::CredentialLimit;
+use super::rolling_window::RollingWindow;
+use super::server_pause::ServerPause;
+use super::shared_limiter::SharedLimiter;
+use super::throttled::ThrottledRequest;
 use crate::http::message::Endpoint;
 use crate::model::time;
 use crate::telemetry::meter::{Meter, WaitReason};
@@ -132,5 +132,5 @@ pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &Meter) {
 }
 
 #[cfg(test)]
-#[path = "limit_tests.rs"]
+#[path = "limiter_tests.rs"]
 mod tests;

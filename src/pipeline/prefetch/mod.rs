@@ -10,9 +10,9 @@
 //! The window stands behind the last page that was handed on, which has a cursor of the server's own:
 //! what is read beyond it is only in memory.
 
-mod cutting;
-mod piece;
-pub mod seam;
+pub mod boundary;
+mod segment;
+mod segment_sizer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ use tokio::sync::Notify;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
-use crate::pipeline::ascending::{CursorReader, ReceivedPage, is_refused_cursor};
+use crate::pipeline::compressed_page::CompressedPage;
+use crate::pipeline::cursor_reader::{CursorReader, ReceivedPage, is_refused_cursor};
 use crate::pipeline::fetch::{FetchError, FetchOutcome};
-use crate::pipeline::packed::CompressedPage;
-use crate::pipeline::parts::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::pipeline::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
 use crate::source::PageLocator;
-use cutting::SegmentSizer;
-use piece::{PrefetchSegment, SegmentEnd, SegmentItem};
-use seam::{LastPage, SegmentBoundary};
+use boundary::{LastPage, SegmentBoundary};
+use segment::{PrefetchSegment, SegmentEnd, SegmentItem};
+use segment_sizer::SegmentSizer;
 
 /// Pages that must lie ahead, as far as can be told, before it pays.
 const MIN_PAGES_AHEAD: usize = 4;
@@ -163,7 +163,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     async fn take_prefetched(
         &mut self,
         page: ReceivedPage,
-        known: HashSet<seam::RecordKey>,
+        known: HashSet<boundary::RecordKey>,
         cutting: &mut SegmentSizer,
     ) -> Result<Option<FetchOutcome>, FetchError> {
         let reached = self.take(page.without(known)).await?;

@@ -6,9 +6,9 @@
 use crate::config::settings::OutputSettings;
 use crate::crash::{self, CrashPoint};
 use crate::model::written::Written;
+use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::error::RunError;
-use crate::pipeline::step::RecordCounts;
-use crate::pipeline::transcript::AttemptRecorder;
+use crate::pipeline::record_processor::RecordCounts;
 use crate::sink::{self, LineSink, SinkError};
 use crate::state::checkpoint::ExportProgress;
 

@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, floor, whole_millis};
 use crate::pipeline::fetch::FetchError;
-use crate::pipeline::parts::TimeRange;
-use crate::pipeline::walk::PagingLoop;
+use crate::pipeline::pagination::PagingLoop;
+use crate::pipeline::segment_queue::TimeRange;
 use crate::source::RecordIdentity;
 
 /// Full pages in a row without a new record that are followed.

@@ -11,8 +11,8 @@ use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, Origin};
 use crate::pipeline::plan::watermark_of;
 use crate::render;
-use crate::state::rhythm::EventGaps;
-use crate::state::seen::{DedupCache, DedupResult};
+use crate::state::dedup_cache::{DedupCache, DedupResult};
+use crate::state::event_gaps::EventGaps;
 
 /// Turns records into lines, and remembers which.
 #[derive(Debug)]

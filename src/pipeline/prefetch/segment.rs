@@ -9,10 +9,10 @@ use tokio::sync::{Notify, mpsc};
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::ahead::seam::SegmentBoundary;
-use crate::pipeline::packed::CompressedPage;
-use crate::pipeline::parts::TimeRange;
+use crate::pipeline::compressed_page::CompressedPage;
+use crate::pipeline::prefetch::boundary::SegmentBoundary;
 use crate::pipeline::reader::PageReader;
+use crate::pipeline::segment_queue::TimeRange;
 use crate::pipeline::task::BackgroundTask;
 use crate::source::PageLocator;
 

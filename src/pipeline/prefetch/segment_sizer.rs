@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 
 use crate::model::time::Timestamp;
-use crate::pipeline::ahead::piece::SegmentRemainder;
-use crate::pipeline::ahead::seam::LastPage;
 use crate::pipeline::density::RecordDensity;
-use crate::pipeline::parts::TimeRange;
+use crate::pipeline::prefetch::boundary::LastPage;
+use crate::pipeline::prefetch::segment::SegmentRemainder;
+use crate::pipeline::segment_queue::TimeRange;
 
 /// The pages of one part, at most: at each seam, half a page on average is read twice, and what lies
 /// ahead of the first part is lost when the run dies.

@@ -1,7 +1,7 @@
 //! Tests of the limits under tokio's paused time, which governor obeys too.
 
 use super::*;
-use crate::http::rate::CREDENTIAL_BURST;
+use crate::http::credential_limit::CREDENTIAL_BURST;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

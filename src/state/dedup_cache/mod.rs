@@ -1,14 +1,14 @@
 //! Owns the memory of records already written, near the newest one: by it late records are told
 //! from repeated ones.
 
-mod slots;
-mod text;
+mod entry_format;
+mod slot_table;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use slots::{CacheEntry, EntryHash, SlotTable};
+use slot_table::{CacheEntry, EntryHash, SlotTable};
 
 /// Records remembered however old they are: a page or two that a server sends again is told from
 /// new ones also where records are rare.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::http::room::{CompressedPermit, MemoryBudget};
+use crate::http::memory_budget::{CompressedPermit, MemoryBudget};
 use crate::model::time::Timestamp;
 use crate::source::PageLocator;
 

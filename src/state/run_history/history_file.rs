@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::name::SourceName;
-use crate::state::ledger::RunHistory;
 use crate::state::permissions::{PermissionFault, fault_in};
+use crate::state::run_history::RunHistory;
 
 /// The newest version of the file that this program reads and writes.
 const VERSION: u64 = 1;

@@ -1,5 +1,5 @@
 //! Owns the taking down of every attempt at every request of one source, for an export: as lines that wait for
-//! [`Pages`](crate::pipeline::pages::Pages) to write them.
+//! [`Pages`](crate::pipeline::attempt_file::Pages) to write them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::task::block_in_place;
 
 use crate::evidence::page::{AskedSpan, Body, PageLine, PageRequest};
+use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
-use crate::http::witness::{AttemptObserver, RequestAttempt};
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Window, whole_millis};
 use crate::sink::SinkError;

@@ -11,12 +11,12 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::model::people::People;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
-use crate::pipeline::ahead::PrefetchState;
-use crate::pipeline::ahead::seam::{LastPage, RecordKey, record_key};
 use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
+use crate::pipeline::pagination::{PageAdvance, Pagination};
 use crate::pipeline::plan::{CURSOR_FALLBACK, CursorCheck};
+use crate::pipeline::prefetch::PrefetchState;
+use crate::pipeline::prefetch::boundary::{LastPage, RecordKey, record_key};
 use crate::pipeline::reader::{PageReader, places};
-use crate::pipeline::walk::{PageAdvance, Pagination};
 use crate::source::{Page, PageLocator};
 use crate::state::checkpoint::OpenWindow;
 

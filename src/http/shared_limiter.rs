@@ -8,8 +8,8 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
-use super::held::ThrottledRequest;
-use super::shared_window::{LockedQuotaFile, QuotaFile};
+use super::quota_file::{LockedQuotaFile, QuotaFile};
+use super::throttled::ThrottledRequest;
 
 /// How long a file is left alone that another process holds. It needs it for microseconds.
 const BUSY_WAIT: Duration = Duration::from_millis(2);
@@ -176,5 +176,5 @@ fn since_start() -> u64 {
 }
 
 #[cfg(test)]
-#[path = "shared_tests.rs"]
+#[path = "shared_limiter_tests.rs"]
 mod tests;

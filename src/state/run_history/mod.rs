@@ -2,7 +2,7 @@
 //! have read. Nothing is read by it: a ledger that is lost costs what `status` and the metrics tell, and no event.
 
 pub mod coverage;
-mod file;
+mod history_file;
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::Timestamp;
-use crate::state::ledger::coverage::{CoveredSpan, ReadCoverage};
+use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 
-pub use file::RunHistoryStore;
+pub use history_file::RunHistoryStore;
 
 /// What is known of the runs of one source.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

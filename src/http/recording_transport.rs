@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::client::Transport;
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
-use super::pace::http_date;
+use super::retry_after::http_date;
 use crate::model::time::Timestamp;
 
 /// Sends through another transport, and remembers.

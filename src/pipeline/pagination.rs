@@ -72,12 +72,7 @@ impl Pagination {
 
     /// The newest cursor, to go on from another time.
     pub fn cursor(&self) -> Option<&str> {
-        match &self.locator {
-            PageLocator::Cursor(cursor)
-            | PageLocator::CountedCursor { cursor, .. }
-            | PageLocator::CursorOffset { cursor, .. } => Some(cursor),
-            PageLocator::Start | PageLocator::Offset(_) => None,
-        }
+        self.locator.cursor()
     }
 
     /// Takes note of the page at [`Pagination::locator`]: its records, and where it said it goes on. The place stays when the page named none: the next pull asks there again.

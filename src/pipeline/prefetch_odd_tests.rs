@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::ahead_tests::{
+use super::prefetch_tests::{
     LATENCY, ReadTrace, SimulatedLog, base, bounded, is_whole, moment, read, read_log,
 };
 use super::tests::{RequestQuery, jira_source, open, slow_fetcher, stream};
