@@ -44,13 +44,8 @@ pub struct SliceContents {
     pub records: usize,
     /// Whether the slice stood still meanwhile.
     pub is_steady: bool,
-    /// Whether what came twice is the same record, also where records have no id of their own.
-    pub repeats_are_overlap: bool,
     /// What it said.
     digest: u64,
-    /// What it said, without repeats, and how many records came in all.
-    distinct: (u64, usize),
-    has_equal_on_page: bool,
 }
 
 /// What a slice turned out to hold.
@@ -119,25 +114,17 @@ struct SlicePass {
 #[derive(Debug)]
 struct ReadingDigest {
     digest: u64,
-    distinct: u64,
-    /// Records that came, repeats included.
-    served: usize,
     /// The page size that was requested.
     limit: Option<u32>,
     is_second_page_new: bool,
-    has_equal_on_page: bool,
 }
 
 impl ReadingDigest {
     fn of(read: &SliceContents, limit: Option<u32>, is_second_page_new: bool) -> ReadingDigest {
-        let (distinct, served) = read.distinct;
         ReadingDigest {
             digest: read.digest,
-            distinct,
-            served,
             limit,
             is_second_page_new,
-            has_equal_on_page: read.has_equal_on_page,
         }
     }
 
@@ -152,18 +139,6 @@ impl ReadingDigest {
         self.is_same(other)
             && self.limit != other.limit
             && (self.is_second_page_new || other.is_second_page_new)
-    }
-
-    /// Whether pages overlap, and no records are equal: the same came more often in pages of another size, each
-    /// second page begins with a record of the first, and no page holds equal ones.
-    fn shows_overlap(&self, other: &ReadingDigest) -> bool {
-        self.distinct == other.distinct
-            && self.served != other.served
-            && self.limit != other.limit
-            && !self.is_second_page_new
-            && !other.is_second_page_new
-            && !self.has_equal_on_page
-            && !other.has_equal_on_page
     }
 }
 
@@ -188,6 +163,8 @@ enum EndCheck {
 /// Why a slice cannot be paged any further.
 enum PagingStop {
     Failed(Failure),
+    /// The request for an offset was refused: it may lie after the last record.
+    Refused(Failure),
     /// Another slice's page after as many records failed like this.
     KnownFailure(Failure),
     OffsetIgnored,
@@ -215,9 +192,8 @@ impl<T: Transport> SlicePager<T> {
             let digest = ReadingDigest::of(read, limit, once.is_second_page_new);
             if let Some(last) = &last {
                 let has_equal = once.may_hold_equal_ones && digest.shows_equal_records(last);
-                read.repeats_are_overlap = is_content && !has_equal && digest.shows_overlap(last);
                 read.is_steady |= match is_content {
-                    true => has_equal || read.repeats_are_overlap,
+                    true => has_equal,
                     false => !once.is_left_open && digest.is_same(last),
                 };
             }
@@ -270,6 +246,7 @@ impl<T: Transport> SlicePager<T> {
         so_far: &SliceProgress,
     ) -> Result<NextPage, FetchError> {
         let is_first = place == PageLocator::Start;
+        let is_offset = matches!(place, PageLocator::Offset(_));
         if !is_first && let Some(stop) = self.known_stop(&place, so_far) {
             return Ok(NextPage::Stopped(stop));
         }
@@ -287,6 +264,10 @@ impl<T: Transport> SlicePager<T> {
             }
             Ok(next) => Ok(next),
             Err(failure) if is_first => Err(self.facts.original(failure).into()),
+            // After a cursor, the server said that there is a page.
+            Err(failure) if is_offset && is_refusal(&failure) => {
+                Ok(NextPage::Stopped(PagingStop::Refused(failure)))
+            }
             Err(failure) if is_of_one_page(failure.kind) => {
                 Ok(NextPage::Stopped(PagingStop::Failed(failure)))
             }
@@ -406,8 +387,9 @@ impl<T: Transport> SlicePager<T> {
         }
         match self.check_end(&so_far).await? {
             EndCheck::MoreBefore(at) => return Ok(so_far.cut(at)),
-            EndCheck::Confirmed => {}
-            EndCheck::Unclear | EndCheck::OneInstant => {
+            // Pages that repeat, instead of being empty, may go on repeating.
+            EndCheck::Confirmed if so_far.last.is_empty() => {}
+            EndCheck::Confirmed | EndCheck::Unclear | EndCheck::OneInstant => {
                 progress?;
             }
         }
@@ -452,7 +434,8 @@ impl<T: Transport> SlicePager<T> {
     ) -> Result<SlicePass, FetchError> {
         let is_short = so_far.served < self.page_size(&so_far);
         let may_be_end = match &stop {
-            PagingStop::Failed(failure) => is_short || is_refusal(failure),
+            PagingStop::Refused(_) => true,
+            PagingStop::Failed(_) => is_short,
             PagingStop::OffsetIgnored => is_short,
             PagingStop::KnownFailure(_) | PagingStop::UnclearCursor => false,
         };
@@ -460,13 +443,13 @@ impl<T: Transport> SlicePager<T> {
             match self.check_end(&so_far).await? {
                 EndCheck::Confirmed => return Ok(so_far.whole()),
                 // It has no page after the last record; or it has one page, with fewer than were requested.
-                EndCheck::Unclear if stop.is_refusal() || stop.is_of_one_page() => {
+                EndCheck::Unclear if stop.may_follow_last_page() => {
                     return Ok(so_far.whole());
                 }
                 EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
             }
         }
-        if let PagingStop::Failed(failure) = &stop {
+        if let PagingStop::Failed(failure) | PagingStop::Refused(failure) = &stop {
             self.facts.note_failure(so_far.served, failure);
         }
         let cut = match stop {
@@ -480,15 +463,18 @@ impl<T: Transport> SlicePager<T> {
             (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
             (_, Err(error)) => Err(error),
             (PagingStop::OffsetIgnored, Ok(None)) => Err(PagingLoop.into()),
-            (PagingStop::Failed(failure) | PagingStop::KnownFailure(failure), Ok(None)) => {
-                Err(match self.instant(&so_far) {
-                    Some(at) => FetchError::InstantTooLarge {
-                        at,
-                        failure: Box::new(failure),
-                    },
-                    None => failure.into(),
-                })
-            }
+            (
+                PagingStop::Failed(failure)
+                | PagingStop::Refused(failure)
+                | PagingStop::KnownFailure(failure),
+                Ok(None),
+            ) => Err(match self.instant(&so_far) {
+                Some(at) => FetchError::InstantTooLarge {
+                    at,
+                    failure: Box::new(failure),
+                },
+                None => failure.into(),
+            }),
             (PagingStop::UnclearCursor, Ok(None)) => {
                 let at = self
                     .instant(&so_far)
@@ -530,12 +516,9 @@ impl<T: Transport> SlicePager<T> {
 }
 
 impl PagingStop {
-    fn is_of_one_page(&self) -> bool {
-        matches!(self, PagingStop::OffsetIgnored)
-    }
-
-    fn is_refusal(&self) -> bool {
-        matches!(self, PagingStop::Failed(failure) if is_refusal(failure))
+    /// Whether a server may say so after its last page.
+    fn may_follow_last_page(&self) -> bool {
+        matches!(self, PagingStop::Refused(_) | PagingStop::OffsetIgnored)
     }
 }
 
@@ -626,10 +609,7 @@ impl SliceProgress {
             since,
             records: self.collected.records,
             is_steady: self.collected.is_steady(),
-            repeats_are_overlap: false,
             digest: self.collected.digest(),
-            distinct: self.collected.distinct(),
-            has_equal_on_page: self.collected.has_equal_on_page(),
         }
     }
 }

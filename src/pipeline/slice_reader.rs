@@ -204,8 +204,7 @@ impl<T: Transport + 'static> SliceReader<T> {
         let pages = pages.map(|page| Ok(self.reader.page_of(page, &share)?.records));
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
-        let is_each_one =
-            identity == RecordIdentity::Content && read.is_steady && !read.repeats_are_overlap;
+        let is_each_one = identity == RecordIdentity::Content && read.is_steady;
         let records = gathered(pages, read.since, identity, is_each_one);
         let mut records = oldest_first(records, &span);
         if identity == RecordIdentity::Content {

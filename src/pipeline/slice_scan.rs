@@ -29,10 +29,6 @@ pub struct SliceScan {
     grain: TimeDelta,
     /// What all pages said, in their order.
     digest: u64,
-    /// The same of the distinct contents alone, in any order.
-    distinct: u64,
-    /// Records that came, repeats included.
-    served: usize,
     /// How many records it holds so far.
     pub records: usize,
     bytes: usize,
@@ -40,8 +36,6 @@ pub struct SliceScan {
     /// How often each content came.
     occurrences: HashMap<(Fingerprint, u64), u32>,
     repeats: bool,
-    /// A page holds equal records.
-    has_equal_on_page: bool,
     /// It was left before an empty page came.
     is_left_open: bool,
     last: Option<Timestamp>,
@@ -60,14 +54,11 @@ impl SliceScan {
             identity,
             grain,
             digest: 0,
-            distinct: 0,
-            served: 0,
             records: 0,
             bytes: 0,
             known: HashSet::new(),
             occurrences: HashMap::new(),
             repeats: false,
-            has_equal_on_page: false,
             is_left_open: false,
             last: None,
             oldest: None,
@@ -89,8 +80,6 @@ impl SliceScan {
         for record in page {
             let key = keys.of(record);
             self.digest = mixed(self.digest ^ key.content);
-            self.served += 1;
-            self.has_equal_on_page |= key.place > 1;
             *self.occurrences.entry(key.content_key()).or_default() += 1;
             let is_new = self.known.insert(key);
             // Twice on one page says nothing of the log.
@@ -99,9 +88,6 @@ impl SliceScan {
             if is_new {
                 self.records += 1;
                 self.bytes += record.doc.text().len();
-                if key.place <= 1 {
-                    self.distinct = self.distinct.wrapping_add(mixed(key.content));
-                }
             }
             self.note_place(record.position, span);
         }
@@ -151,20 +137,9 @@ impl SliceScan {
         self.digest
     }
 
-    /// What tells one reading from another that met other contents, however often each, and how many records came
-    /// in all.
-    pub fn distinct(&self) -> (u64, usize) {
-        (self.distinct, self.served)
-    }
-
     /// Whether it was left before an empty page came.
     pub fn is_left_open(&self) -> bool {
         self.is_left_open
-    }
-
-    /// Whether equal records came on one page, so that there are several of them.
-    pub fn has_equal_on_page(&self) -> bool {
-        self.has_equal_on_page
     }
 
     /// The time of the oldest record inside the slice.
