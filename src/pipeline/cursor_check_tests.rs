@@ -63,7 +63,7 @@ async fn a_cursor_that_was_checked_lately_is_trusted() {
     let checked = fetcher(stream(), answer);
     read(&checked, open(Some("kept")), None).await.1.unwrap();
     assert_eq!(requests(&checked).len(), 2);
-    // A cursor that brings records is checked once an hour.
+    // A cursor that brings records is checked once an overlap.
     let old = OpenWindow {
         read_by_time: Some(chrono::Utc::now() - chrono::TimeDelta::minutes(61)),
         ..open(Some("kept"))

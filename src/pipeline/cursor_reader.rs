@@ -476,7 +476,7 @@ fn empty_pages(open: &OpenWindow) -> u32 {
 }
 
 /// The fall-backs of one walk: a server that refuses its cursors again and again, with nothing newer
-/// in between, leads to the same place for ever.
+/// in between, leads to the same place again and again.
 #[derive(Debug, Default)]
 struct CursorFallbacks {
     /// The newest place seen, as the records say: ours, held to the present, moves with the clock.

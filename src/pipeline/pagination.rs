@@ -1,5 +1,5 @@
-//! Owns the walk over the pages of a source that delivers oldest first: where it goes on, where it
-//! ends, and when a server leads it in a circle. Pure.
+//! The pagination of a source that delivers oldest first: the next page, the end, and whether the server
+//! leads in a loop. Pure. See `docs/design.md`, section 6.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

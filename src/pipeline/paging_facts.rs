@@ -164,7 +164,7 @@ impl PageDigest {
     }
 
     /// Whether its first record is not on `previous`.
-    pub fn begins_anew(&self, previous: &PageDigest) -> bool {
+    pub fn begins_with_new_record(&self, previous: &PageDigest) -> bool {
         let first = self.records.first();
         first.is_some_and(|first| !previous.records.contains(first))
     }
@@ -181,7 +181,7 @@ impl PageDigest {
     }
 }
 
-/// How cursors are to be used, told from the page after `previous` by its cursor `alone`, and by the cursor with
+/// Decides how cursors are to be used, from the page after `previous` by its cursor `alone`, and by the cursor with
 /// the `offset` that the server named.
 ///
 /// The documentation does not say what `nextPageOffset` is counted from. Counted from the cursor, the cursor alone
@@ -203,7 +203,7 @@ pub fn cursor_use(
         && !repeated.is_empty()
         && previous.records.ends_with(repeated)
         && agree(rest, &with_offset.records)
-        // A page of equal events cannot be told from one that repeats it.
+        // A page of equal events looks like one that repeats it.
         && (repeated.len() < previous.records.len() || previous.has_many_instants)
     {
         return Some(CursorUse::WithOffset);

@@ -455,7 +455,7 @@ fn a_data_center_that_states_no_end_is_read_to_its_end() {
     }
 }
 
-/// A server whose window has no end would be read for ever.
+/// Otherwise the same records would be read again and again.
 #[test]
 fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
     for kind in KINDS {

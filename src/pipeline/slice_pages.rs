@@ -27,7 +27,7 @@ use crate::pipeline::segment_queue::TimeRange;
 use crate::pipeline::slice_scan::SliceScan;
 use crate::source::{Page, PageLocator, RecordIdentity};
 
-/// Times that a slice is read because the log changed beneath it, before the run ends there.
+/// How often a slice is read because the log changes meanwhile, before the run ends there.
 pub const SLICE_READS: u32 = 4;
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
@@ -38,13 +38,13 @@ const FAR_OFFSET: u64 = 1_000_000;
 pub struct SliceContents {
     /// The pages, newest first.
     pub pages: Vec<CompressedPage>,
-    /// Where it begins that was cut off from a larger one.
+    /// Where it begins, if it is the newer part of a larger slice.
     pub since: Option<Timestamp>,
     /// How many records it holds.
     pub records: usize,
     /// Whether the slice stood still meanwhile.
     pub is_steady: bool,
-    /// What it said.
+    /// A hash of the records in their order.
     digest: u64,
 }
 
@@ -62,15 +62,15 @@ pub enum SliceResult {
 pub struct SliceCut {
     /// The instant.
     pub at: Timestamp,
-    /// About as many records lie behind it.
+    /// About how many records lie after it.
     pub newer: usize,
-    /// What lies from there on, where that is sure to be all.
+    /// The records from there on, if they are complete.
     pub newest: Option<SliceContents>,
 }
 
 /// The reading of one slice.
 pub struct SlicePager<T> {
-    /// Asks for its pages.
+    /// Requests its pages.
     pub reader: Arc<PageReader<T>>,
     /// What is known of the server's paging.
     pub facts: Arc<PagingFacts>,
@@ -78,7 +78,7 @@ pub struct SlicePager<T> {
     pub span: TimeRange,
     /// Records that a slice may hold.
     pub most: usize,
-    /// Nobody knows yet how dense the records lie.
+    /// The density of the records is not known yet.
     pub is_probe: bool,
 }
 
@@ -128,7 +128,7 @@ impl ReadingDigest {
         }
     }
 
-    /// Whether both say the same, word for word: the log stood still, and repeats itself.
+    /// Whether both brought the same records in the same order: the log did not change, and repeats itself.
     fn is_same(&self, other: &ReadingDigest) -> bool {
         self.digest == other.digest
     }
@@ -142,13 +142,13 @@ impl ReadingDigest {
     }
 }
 
-/// What came of asking for the next page.
+/// The result of requesting the next page.
 enum NextPage {
     Came(PageLocator, Page, Bytes),
     Stopped(PagingStop),
 }
 
-/// What a request by time says of the end of a slice.
+/// The result of checking the end of a slice by time.
 enum EndCheck {
     /// There is nothing older.
     Confirmed,
@@ -175,7 +175,7 @@ impl<T: Transport> SlicePager<T> {
     /// Where a record comes twice, the log grew inside the slice while it was paged through, and another
     /// may have slipped past: it is read again.
     ///
-    /// A log that says the same twice stood still, and repeats itself. Where records have no id of their own, two
+    /// A log that brings the same twice did not change, and repeats itself. Where records have no id of their own, two
     /// equal ones on two pages may be two: they are, if the slice reads the same in smaller pages, and a reading
     /// shows that pages do not overlap.
     pub async fn steady(&self) -> Result<SliceResult, FetchError> {
@@ -206,7 +206,7 @@ impl<T: Transport> SlicePager<T> {
             // Pages of another size begin elsewhere: a half, a third, a quarter of the largest.
             let smaller = u32::try_from(largest).map_or(0, |largest| largest / reads);
             limit = Some(smaller).filter(|limit| is_content && *limit > 0);
-            tracing::info!("a record came twice while a span of time was read; reading it again");
+            tracing::info!("a record came twice while a time range was read; reading it again");
         }
     }
 
@@ -223,14 +223,13 @@ impl<T: Transport> SlicePager<T> {
             let is_end = is_end(&place, &page);
             let packed = CompressedPage::new(place, &body, &self.reader.room);
             let progress = so_far.add(packed, &page, &self.span);
-            if progress.is_err() || progress == Ok(true) || is_end {
-                let is_stated = !page.records.is_empty() && is_end;
-                return self.ended(so_far, is_stated, progress).await;
-            }
-            let Some(place) = page.next else {
-                return Ok(so_far.whole());
+            next = match (page.next, progress) {
+                (Some(place), Ok(false)) if !is_end => place,
+                (_, progress) => {
+                    let is_stated = !page.records.is_empty() && is_end;
+                    return self.ended(so_far, is_stated, progress).await;
+                }
             };
-            next = place;
             if so_far.collected.is_over(self.most_now(&so_far))
                 && let Some(at) = so_far.collected.cut(&self.span)?
             {
@@ -293,7 +292,7 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// The page after a cursor beside which the server named an offset. What that is counted from is
-    /// told from two pages, once; a zero is left out, unless the server refuses a cursor without it.
+    /// decided from two pages, once; a zero is left out, unless the server refuses a cursor without it.
     async fn page_after_cursor(
         &self,
         cursor: String,
@@ -333,7 +332,7 @@ impl<T: Transport> SlicePager<T> {
             self.facts.note_cursor_use(used);
         }
         Ok(match used {
-            // Not told yet: the cursor alone may repeat events, which is seen, but skips none.
+            // Not known yet: the cursor alone may repeat events, which is noticed, but skips none.
             None | Some(CursorUse::Alone) => first,
             Some(CursorUse::WithOffset) => second,
             Some(CursorUse::Unclear) => NextPage::Stopped(PagingStop::UnclearCursor),
@@ -372,8 +371,7 @@ impl<T: Transport> SlicePager<T> {
         Ok(offsets == OffsetUse::Ignored)
     }
 
-    /// What the end of a slice is worth that the server stated, or that nothing followed, or that brought nothing
-    /// new (`progress`).
+    /// Decides what a slice is that the server ended, or whose last page brought nothing new (`progress`).
     async fn ended(
         &self,
         so_far: SliceProgress,
@@ -425,7 +423,7 @@ impl<T: Transport> SlicePager<T> {
         })
     }
 
-    /// What is done with a slice that cannot be paged any further: unless all is read already, it is cut, if that is
+    /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it is cut, if that is
     /// possible.
     async fn stopped(
         &self,
@@ -435,8 +433,7 @@ impl<T: Transport> SlicePager<T> {
         let is_short = so_far.served < self.page_size(&so_far);
         let may_be_end = match &stop {
             PagingStop::Refused(_) => true,
-            PagingStop::Failed(_) => is_short,
-            PagingStop::OffsetIgnored => is_short,
+            PagingStop::Failed(_) | PagingStop::OffsetIgnored => is_short,
             PagingStop::KnownFailure(_) | PagingStop::UnclearCursor => false,
         };
         if may_be_end {
@@ -459,7 +456,7 @@ impl<T: Transport> SlicePager<T> {
         };
         match (stop, cut) {
             (_, Ok(Some(at))) => Ok(so_far.cut(at)),
-            // No more can be asked for; and less came than was asked for.
+            // Nothing more can be requested, and less came than was requested.
             (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
             (_, Err(error)) => Err(error),
             (PagingStop::OffsetIgnored, Ok(None)) => Err(PagingLoop.into()),
@@ -560,7 +557,7 @@ impl SliceProgress {
         self.last = PageDigest::of(&page.records);
         match self.pages.len() {
             0 => self.first_page = self.last.clone(),
-            1 => self.is_second_page_new = self.last.begins_anew(&self.first_page),
+            1 => self.is_second_page_new = self.last.begins_with_new_record(&self.first_page),
             _ => {}
         }
         self.pages.push(packed);

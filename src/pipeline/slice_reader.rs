@@ -1,8 +1,8 @@
-//! Owns the reading of a window of a source that delivers newest first: in time slices, each read
-//! whole, sorted and handed on, so that the output is oldest first however long the window.
+//! Reads a window of a source that delivers newest first: in time slices, each read whole, sorted and
+//! handed on, so that the output is oldest first however long the window is. See `docs/design.md`, section 7.
 //!
-//! Where the server is slow, several slices are read at once. They are handed on in order all the
-//! same, so the window stands behind the last one that was: what is read beyond it is only in memory.
+//! If the server is slow, several slices are read at once. They are still handed on in order, and the window
+//! resumes after the last one that was handed on: slices after it are only in memory.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct SliceReader<T> {
     density: RecordDensity,
     /// What the slices have learnt about the server's paging.
     facts: Arc<PagingFacts>,
-    /// Told when a slice was read.
+    /// Notified when a slice was read.
     done: Arc<Notify>,
     out: mpsc::Sender<FetchMessage>,
 }

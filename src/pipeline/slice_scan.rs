@@ -33,7 +33,7 @@ pub struct SliceScan {
     pub records: usize,
     bytes: usize,
     known: HashSet<SliceKey>,
-    /// How often each content came.
+    /// How often each content came, on all pages.
     occurrences: HashMap<(Fingerprint, u64), u32>,
     repeats: bool,
     /// It was left before an empty page came.
@@ -113,7 +113,7 @@ impl SliceScan {
         }
     }
 
-    /// It is left before an empty page came: how often each record is there cannot be told.
+    /// The slice was left before an empty page came, so that the number of equal records is not known.
     pub fn leave_open(&mut self) {
         self.is_left_open = true;
     }
@@ -345,6 +345,20 @@ mod tests {
         assert_eq!([add(), add(), add(), add()], [Ok(()); 4]);
         assert_eq!(add(), Err(PagingLoop));
         assert!(!collected.is_steady());
+    }
+
+    #[test]
+    fn a_record_twice_on_a_page_is_no_change_of_the_log_and_one_on_two_pages_is() {
+        let pages = [vec!["a", "b", "a"], vec!["c"], vec!["b"]];
+        let mut scan = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
+        let mut is_steady = Vec::new();
+        for page in pages {
+            let page: Vec<_> = page.into_iter().map(|id| record(id, None)).collect();
+            scan.add(&page, &span()).unwrap();
+            is_steady.push(scan.is_steady());
+        }
+        assert_eq!(is_steady, [true, true, false]);
+        assert_eq!(scan.records, 3);
     }
 
     fn page(places: &[Option<&str>]) -> Vec<Record> {

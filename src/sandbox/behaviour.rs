@@ -31,7 +31,7 @@ pub struct Behaviour {
     pub cursor_place: CursorPlace,
     /// So many characters more in each cursor.
     pub cursor_padding: usize,
-    /// The status for an expired cursor: 400 `ADMIN-400-1`, or 500 `ADMIN-500-1`.
+    /// The status for an expired cursor: 400 `ADMIN-400-1`, 500 `ADMIN-500-1`, or 200 with the log from its start.
     pub expired_cursor_status: u16,
     /// Every seventh event becomes visible only so long after it was processed, in its old place.
     pub late_visibility: Option<Duration>,
@@ -114,10 +114,21 @@ pub struct Behaviour {
     pub confluence_ignores_offset: bool,
     /// Jira answers 500 to each page after so many records.
     pub jira_fails_from: Option<usize>,
+    /// Jira's pages after so many records are empty, whatever there is.
+    pub jira_empty_from: Option<usize>,
+    /// Jira answers 404 to a page after the last record.
+    pub jira_refuses_past_end: bool,
+    /// What Jira makes of `to`.
+    pub jira_end: RangeEnd,
     /// The same for Confluence.
     pub confluence_fails_from: Option<usize>,
     /// The same for Data Center, also where the page is asked for with a cursor.
     pub datacenter_fails_from: Option<usize>,
+    /// The Confluence page at this offset is first empty, with a link to its records, as where an account may not see
+    /// what is on a page.
+    pub confluence_hidden_page: Option<usize>,
+    /// No page of Data Center's says that it is the last.
+    pub datacenter_hides_end: bool,
     /// What Data Center's `pagingInfo.nextPageOffset` is counted from.
     pub datacenter_offset: NextPageOffset,
     /// Data Center answers 404 to a `pageCursor` without an `offset` beside it.
@@ -211,6 +222,11 @@ impl Default for Behaviour {
             jira_ignores_offset: false,
             confluence_ignores_offset: false,
             jira_fails_from: None,
+            jira_empty_from: None,
+            jira_refuses_past_end: false,
+            jira_end: RangeEnd::Included,
+            confluence_hidden_page: None,
+            datacenter_hides_end: false,
             confluence_fails_from: None,
             datacenter_fails_from: None,
             datacenter_offset: NextPageOffset::Zero,
@@ -233,6 +249,17 @@ pub enum EndOfStream {
     CursorAlways,
     /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles both.
     NullWhenBounded,
+}
+
+/// What a server makes of the end of a time range. Atlassian documents that of Jira as inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeEnd {
+    /// Records of that instant are part of it.
+    Included,
+    /// They are not.
+    Excluded,
+    /// The range has no end.
+    Ignored,
 }
 
 /// Where a page of events-stream says how it goes on.

@@ -51,7 +51,7 @@ mod smoke;
 
 pub use behaviour::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, NextPageOffset,
-    OrgRetention, OverLimit, PageError, RateLimit, ResetPrecision, Window,
+    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, ResetPrecision, Window,
 };
 pub use control::Control;
 pub use data::{history, incident};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, FilterClock, NextPageOffset, OrgRetention,
-    OverLimit, PageError, RateLimit, ResetPrecision,
+    OverLimit, PageError, RangeEnd, RateLimit, ResetPrecision,
 };
 
 /// One reading of an API.
@@ -80,6 +80,14 @@ pub const QUIRKS: &[ApiQuirk] = &[
         apply: |behaviour| {
             behaviour.cursor_ttl = Some(Duration::from_secs(30));
             behaviour.expired_cursor_status = 500;
+        },
+    },
+    ApiQuirk {
+        name: "org-cursors-restart",
+        about: "a cursor of events-stream leads to the start of the log after 30 seconds",
+        apply: |behaviour| {
+            behaviour.cursor_ttl = Some(Duration::from_secs(30));
+            behaviour.expired_cursor_status = 200;
         },
     },
     ApiQuirk {
@@ -157,6 +165,36 @@ pub const QUIRKS: &[ApiQuirk] = &[
         name: "jira-offset-fails",
         about: "Jira answers 500 to each page after 1000 records",
         apply: |behaviour| behaviour.jira_fails_from = Some(1000),
+    },
+    ApiQuirk {
+        name: "jira-offset-empty",
+        about: "Jira's pages after 1000 records are empty, whatever there is",
+        apply: |behaviour| behaviour.jira_empty_from = Some(1000),
+    },
+    ApiQuirk {
+        name: "jira-past-end-refused",
+        about: "Jira answers 404 to a page after the last record",
+        apply: |behaviour| behaviour.jira_refuses_past_end = true,
+    },
+    ApiQuirk {
+        name: "jira-end-excluded",
+        about: "Jira takes `to` for exclusive",
+        apply: |behaviour| behaviour.jira_end = RangeEnd::Excluded,
+    },
+    ApiQuirk {
+        name: "jira-end-ignored",
+        about: "Jira ignores `to`",
+        apply: |behaviour| behaviour.jira_end = RangeEnd::Ignored,
+    },
+    ApiQuirk {
+        name: "confluence-hidden-page",
+        about: "Confluence's page after 100 records is first empty, with a link",
+        apply: |behaviour| behaviour.confluence_hidden_page = Some(100),
+    },
+    ApiQuirk {
+        name: "datacenter-no-last-page",
+        about: "Data Center never says that a page is the last",
+        apply: |behaviour| behaviour.datacenter_hides_end = true,
     },
     ApiQuirk {
         name: "confluence-offset-fails",

@@ -84,15 +84,45 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     show("first");
     site.ok(&["pull", "acme"]);
     holds_each(&site);
-    // A busy one once an hour.
+    // A busy one once an overlap.
     show("second");
     site.control.add_org_events(3);
     site.ok(&["pull", "acme"]);
     let second = "org:second".to_owned();
     assert!(!site.read("acme").ids().contains(&second));
     site.control.add_org_events(3);
-    site.last_check_was(TimeDelta::minutes(61));
+    site.last_check_was(TimeDelta::minutes(11));
     site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+/// Between two pulls that are far apart: the check reads from before the last one, not only the last minutes.
+#[test]
+fn an_event_that_became_visible_after_the_last_check_is_found_however_long_ago() {
+    let site = site(60, |_| {});
+    site.control.add_org_events(1);
+    site.ok(&["pull", "acme"]);
+    let hidden = Utc::now() - TimeDelta::minutes(50);
+    let text = org_event("hidden", hidden, hidden);
+    site.control.add_org_event_json(text, hidden);
+    site.control.add_org_events(3);
+    site.last_check_was(TimeDelta::minutes(45));
+    site.ok(&["pull", "acme"]);
+    holds_each(&site);
+}
+
+#[test]
+fn a_cursor_that_starts_the_log_again_repeats_nothing() {
+    let site = site(3_000, |behaviour| behaviour.expired_cursor_status = 200);
+    site.ok(&["pull", "acme"]);
+    site.control.expire_cursors();
+    site.control.add_org_events(3);
+    let run = site.ok(&["pull", "acme"]);
+    assert!(
+        run.stderr.contains("does not know the saved cursor"),
+        "{}",
+        run.stderr
+    );
     holds_each(&site);
 }
 

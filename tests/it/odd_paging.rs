@@ -122,6 +122,34 @@ fn pages_that_fail_from_an_offset_on_are_read_by_narrower_windows() {
 }
 
 #[test]
+fn the_end_of_a_log_is_found_however_a_server_shows_it() {
+    for (quirk, source) in [
+        ("jira-offset-empty", "acme-jira"),
+        ("jira-past-end-refused", "acme-jira"),
+        ("jira-end-excluded", "acme-jira"),
+        ("confluence-hidden-page", "acme-confluence"),
+        ("datacenter-no-last-page", "acme-dc"),
+    ] {
+        let mut site = site(3_500);
+        if source != "acme-jira" {
+            site.set(source, "page_size", 100);
+        }
+        play(&site, quirk);
+        is_read_whole(&site, quirk, source);
+    }
+}
+
+#[test]
+fn a_server_that_ignores_the_end_of_a_time_range_is_an_error_and_no_loop() {
+    let site = site(9_000);
+    play(&site, "jira-end-ignored");
+    let run = site.run(&["pull", "acme-jira"]);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    assert!(run.stderr.contains("outside of the time asked for"));
+    assert!(site.control.requests().len() < 100);
+}
+
+#[test]
 fn a_millisecond_that_cannot_be_paged_through_is_named() {
     let mut site = site(0);
     site.set("acme-jira", "page_size", 10);

@@ -243,7 +243,7 @@ fn a_damaged_ledger_stops_no_pull_and_is_begun_anew_from_the_checkpoint() {
         assert!(told.lines().join("\n").contains("is damaged"), "{damage}");
         assert!(standing(&site, "acme")["ledger_error"].is_string());
         let run = site.ok(&["pull"]);
-        assert!(run.stderr.contains("begun anew"), "{}", run.stderr);
+        assert!(run.stderr.contains("recreated"), "{}", run.stderr);
         let acme = standing(&site, "acme");
         assert_eq!(acme["runs"], 1);
         assert_eq!(acme["coverage"].as_array().unwrap().len(), 1, "{acme}");

@@ -1,14 +1,13 @@
-//! Owns reading ahead in a source that delivers oldest first: several parts of a window are read at
-//! once, each by its time and then behind its own cursors, and handed on in order.
+//! Prefetches in a source that delivers oldest first: several segments of a window are read at once, each
+//! by its time and then by its own cursors, and handed on in order. See `docs/design.md`, section 8.
 //!
-//! Nobody knows for sure whether `from` looks at the time of processing, which is the order of the
-//! records, or at the time of happening: then a part would lack what was processed late. So a record
-//! that tells the two apart is asked for first. And a part ends only where the next one begins with
-//! the very records that the last page of the part ends with: else the server does something that we
-//! do not understand, and the window is read one page after the other.
+//! Undocumented: does `from` filter by processing time (the order of the records) or by event time? Then a
+//! segment would lack what was processed late. So we first request from just before a record whose two
+//! times differ; if the page does not begin with it, prefetching is off for this window. And a segment is
+//! complete only if the next one begins with exactly the records that its last page ends with; otherwise
+//! the window is read page by page.
 //!
-//! The window stands behind the last page that was handed on, which has a cursor of the server's own:
-//! what is read beyond it is only in memory.
+//! The window resumes after the last page that was handed on; what was prefetched is only in memory.
 
 pub mod boundary;
 mod segment;
@@ -30,7 +29,7 @@ use boundary::{LastPage, SegmentBoundary};
 use segment::{PrefetchSegment, SegmentEnd, SegmentItem};
 use segment_sizer::SegmentSizer;
 
-/// Pages that must lie ahead, as far as can be told, before it pays.
+/// Estimated number of pages ahead from which on prefetching pays.
 const MIN_PAGES_AHEAD: usize = 4;
 
 /// What is known of reading ahead in this window.
@@ -50,7 +49,7 @@ struct PrefetchQueue {
     segments: SegmentQueue<PrefetchSegment>,
     sizer: SegmentSizer,
     max_active: usize,
-    /// Told when a part was read.
+    /// Notified when a segment was read.
     done: Arc<Notify>,
 }
 

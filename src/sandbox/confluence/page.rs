@@ -26,7 +26,7 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     if fails_from.is_some_and(|from| search.offset >= from) {
         return error(500, "Internal server error");
     }
-    let is_hidden = *fault == Fault::EmptyPageWithCursor;
+    let is_hidden = *fault == Fault::EmptyPageWithCursor || hides(world, ask, &search);
     let texts = match is_hidden {
         true => Vec::new(),
         false => {
@@ -53,6 +53,12 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         record_meanwhile(world, search.to);
     }
     Reply::json(200, body)
+}
+
+/// Whether the page is first empty, and links to its records.
+fn hides(world: &World, ask: &Ask, search: &Search) -> bool {
+    let is_there = world.behaviour.confluence_hidden_page == Some(search.offset);
+    is_there && ask.param("shown").is_none()
 }
 
 /// What is asked; nothing where a parameter cannot be read.
@@ -111,10 +117,17 @@ fn links(
                 &format!("/rest/api/audit?cursor={cursor}&limit={limit}"),
             )
         }
-        (true, false) => links.text(
-            "next",
-            &format!("/rest/api/audit?start={start}&limit={limit}"),
-        ),
+        (true, false) => {
+            let shown = if hides(world, ask, search) {
+                "&shown=true"
+            } else {
+                ""
+            };
+            links.text(
+                "next",
+                &format!("/rest/api/audit?start={start}&limit={limit}{shown}"),
+            )
+        }
         (true, true) | (false, _) => links,
     };
     links.finish()

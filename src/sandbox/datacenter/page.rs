@@ -48,8 +48,11 @@ pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
             paging(world, ask, limit, found.texts.len(), Some((0, used)))
         }
         _ => {
-            let next = found.last.filter(|_| found.more);
+            let has_next = found.more || world.behaviour.datacenter_hides_end;
+            let next = found.last.filter(|_| has_next);
             let next = next.map(|last| next_page(world, &search, last, found.texts.len()));
+            let again = ask.param("pageCursor").map(|used| (0, used.to_owned()));
+            let next = next.or(again.filter(|_| has_next));
             let next = next.as_ref().map(|(offset, cursor)| (*offset, &**cursor));
             paging(world, ask, limit, found.texts.len(), next)
         }

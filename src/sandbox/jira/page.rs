@@ -1,7 +1,7 @@
 //! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
 
 use crate::sandbox::{
-    Behaviour, Fault,
+    Behaviour, Fault, RangeEnd,
     data::Compose as _,
     dates::{self, Date},
     exchange::Ask,
@@ -50,6 +50,10 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
         terms: terms(ask),
         ..Search::default()
     };
+    let past_end = search.offset >= world.jira.count(search.from, search.to).max(1);
+    if world.behaviour.jira_refuses_past_end && past_end {
+        return jira_error(404, "There is no such page.");
+    }
     let Some(search) = played(&world.behaviour, search) else {
         return jira_error(500, "Internal server error");
     };
@@ -79,9 +83,18 @@ fn played(behaviour: &Behaviour, search: Search) -> Option<Search> {
     };
     let is_failing = behaviour.jira_fails_from.is_some_and(|from| offset >= from);
     let limit = behaviour.jira_unstated_limit.unwrap_or(usize::MAX);
+    let until_empty = behaviour.jira_empty_from.unwrap_or(usize::MAX);
     (!is_failing).then(|| Search {
         offset,
-        limit: search.limit.min(limit),
+        limit: search
+            .limit
+            .min(limit)
+            .min(until_empty.saturating_sub(offset)),
+        to: match behaviour.jira_end {
+            RangeEnd::Included => search.to,
+            RangeEnd::Excluded => search.to.map(|to| to - 1),
+            RangeEnd::Ignored => None,
+        },
         ..search
     })
 }

@@ -123,10 +123,12 @@ fn resumed(world: &World, ask: &Ask, text: &str) -> Result<Cursor, AdminError> {
     let age = world.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
     if too_old || walk.generation != world.cursor_generation {
-        return Err(match behaviour.expired_cursor_status {
-            500 => errors::INTERNAL,
-            _ => errors::INVALID_CURSOR,
-        });
+        return match behaviour.expired_cursor_status {
+            // It begins again, as if it had been asked for everything.
+            200 => fresh(world, ask),
+            500 => Err(errors::INTERNAL),
+            _ => Err(errors::INVALID_CURSOR),
+        };
     }
     if behaviour.cursor_bounds == CursorBounds::Replaced {
         walk.from = from.or(walk.from);

@@ -113,7 +113,7 @@ impl RunHistoryStore {
     }
 
     /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
-    /// source's lock. One that is damaged is begun anew; one that a later atlaudit wrote, or that others may write, stays.
+    /// source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or that others may write, stays.
     pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
@@ -123,7 +123,7 @@ impl RunHistoryStore {
                     RunHistoryError::Newer { .. } | RunHistoryError::Unsafe(_)
                 );
                 let then = if is_ours {
-                    "it is begun anew"
+                    "it is recreated"
                 } else {
                     "it stays as it is"
                 };
