@@ -90,7 +90,7 @@ fn nothing(file: &Loaded) -> ConfigError {
             env::API_KEY,
             env::ORG_ID
         ))
-        .because("and no key was found in an OS keyring")
+        .because("no key was found in an OS keyring")
         .hint("`atlaudit auth login NAME` adds a source; `atlaudit demo` needs none")
 }
 

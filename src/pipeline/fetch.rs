@@ -67,7 +67,7 @@ pub enum FetchError {
     #[error(transparent)]
     PagingLoop(#[from] PagingLoop),
     /// The server gives records of other times than asked for, and more than can be sorted here.
-    #[error("the server gives records from outside of the time asked for")]
+    #[error("the server returns records from outside the requested time range")]
     IgnoresDates,
     /// Page after page was empty, each with a new cursor, in a window that must have an end.
     #[error("the server gave {EMPTY_PAGES_BOUNDED} empty pages in a row and no end")]

@@ -145,7 +145,7 @@ fn a_server_that_ignores_the_end_of_a_time_range_is_an_error_and_no_loop() {
     play(&site, "jira-end-ignored");
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    assert!(run.stderr.contains("outside of the time asked for"));
+    assert!(run.stderr.contains("outside the requested time range"));
     assert!(site.control.requests().len() < 100);
 }
 
