@@ -10,19 +10,19 @@ use std::thread;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{self, Outside, ResolveError, generate};
+use crate::cli::{self, HostAccess, ResolveError, generate};
 use crate::commands::{
     auth, check, convert, demo, dry_run, export, follow, man, pull, sandbox, schema, status, verify,
 };
-use crate::config::env::Env;
-use crate::config::request::Action;
+use crate::config::env::ProcessEnv;
+use crate::config::request::CommandRequest;
 use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 use crate::telemetry::log;
 use crate::telemetry::terminal::Terminal;
 
@@ -33,13 +33,13 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(args) => args,
         Err(told) => return answer(&told, &typed),
     };
-    let env = Env::capture();
-    let console = Arc::new(Console::new(
+    let env = ProcessEnv::capture();
+    let console = Arc::new(StderrConsole::new(
         cli::telemetry(&args, &env),
         env.stderr_is_terminal,
     ));
     log::start(console.clone());
-    let outside = Outside {
+    let outside = HostAccess {
         read: &|path: &Path| std::fs::read_to_string(path),
         in_keyring: &keyring::names,
         check_store: &|place| credentials::check_store(place, &env),
@@ -50,12 +50,12 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         let args = cli::parse(typed.clone())
             .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
         match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
-            Ok(Action::Follow(request)) if request.pull.prints_on_terminal => Err(AppError::new(
+            Ok(CommandRequest::Follow(request)) if request.pull.prints_on_terminal => Err(AppError::new(
                 Exit::Usage,
                 "the configuration names no output any more, and events would go to the terminal",
             )
             .hint("set `output.path`")),
-            Ok(Action::Follow(request)) => Ok(request),
+            Ok(CommandRequest::Follow(request)) => Ok(request),
             Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
             Err(error) => Err(refused(&error)),
         }
@@ -81,13 +81,13 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
 /// Prints what clap answers: help, the version, or what is wrong with the arguments.
 fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
     if let Some((what, hint)) = cli::parse::in_words(told, typed) {
-        let mut message = Message::new(what).fact("exit_code", Exit::Usage.code());
+        let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
         message.hint = hint;
         let settings = TelemetrySettings {
             log_format: LogFormat::Json,
             ..TelemetrySettings::default()
         };
-        Console::new(settings, false).say(Level::Error, &message);
+        StderrConsole::new(settings, false).say(Level::Error, &message);
         return Exit::Usage;
     }
     match told.print() {
@@ -98,7 +98,7 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Output,
         Err(error) => {
             let error = AppError::from(SinkError::Stdout(error));
-            error.tell(&Console::new(TelemetrySettings::default(), false));
+            error.tell(&StderrConsole::new(TelemetrySettings::default(), false));
             error.exit()
         }
     }
@@ -136,37 +136,37 @@ fn probe_limits() -> io::Result<()> {
 }
 
 async fn act(
-    action: Action,
-    reread: follow::Reread<'_>,
-    env: &Env,
-    console: &Arc<Console>,
+    action: CommandRequest,
+    reread: follow::ConfigReloader<'_>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     match action {
-        Action::Pull(request) if request.dry_run => {
+        CommandRequest::Pull(request) if request.dry_run => {
             return Ok(dry_run::run(&request, env, console).await);
         }
-        Action::Pull(request) if request.prints_on_terminal => {
+        CommandRequest::Pull(request) if request.prints_on_terminal => {
             return Err(dry_run::refuse_terminal("pull", &request, env, console).await);
         }
-        Action::Follow(request) if request.pull.prints_on_terminal => {
+        CommandRequest::Follow(request) if request.pull.prints_on_terminal => {
             return Err(dry_run::refuse_terminal("follow", &request.pull, env, console).await);
         }
-        Action::Pull(request) => return pull::run(request, env, console).await,
-        Action::Export(request) => return export::run(request, env, console).await,
-        Action::Convert(request) => return convert::run(request, env, console).await,
-        Action::AuthLogin(request) => auth::login(*request, env, console).await?,
-        Action::AuthStatus(settings) => return auth::status(&settings, env, console).await,
-        Action::AuthLogout(request) => auth::logout(request, env, console).await?,
-        Action::Demo(request) => return demo::run(request, env, console).await,
-        Action::Sandbox(request) => sandbox::run(request, console).await?,
-        Action::Schema => schema::run()?,
-        Action::Follow(request) => return follow::run(request, reread, env, console).await,
-        Action::Check(request) => return check::run(&request, env, console).await,
-        Action::Verify(request) => return verify::run(request, env, console).await,
-        Action::Status(request) => status::run(&request, console)?,
-        Action::Completions(shell) => stdout::print(&generate::completions(shell))?,
-        Action::Man(None) => stdout::print(&generate::man())?,
-        Action::Man(Some(folder)) => man::write(&folder, generate::pages())?,
+        CommandRequest::Pull(request) => return pull::run(request, env, console).await,
+        CommandRequest::Export(request) => return export::run(request, env, console).await,
+        CommandRequest::Convert(request) => return convert::run(request, env, console).await,
+        CommandRequest::AuthLogin(request) => auth::login(*request, env, console).await?,
+        CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,
+        CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
+        CommandRequest::Demo(request) => return demo::run(request, env, console).await,
+        CommandRequest::Sandbox(request) => sandbox::run(request, console).await?,
+        CommandRequest::Schema => schema::run()?,
+        CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
+        CommandRequest::Check(request) => return check::run(&request, env, console).await,
+        CommandRequest::Verify(request) => return verify::run(request, env, console).await,
+        CommandRequest::Status(request) => status::run(&request, console)?,
+        CommandRequest::Completions(shell) => stdout::print(&generate::completions(shell))?,
+        CommandRequest::Man(None) => stdout::print(&generate::man())?,
+        CommandRequest::Man(Some(folder)) => man::write(&folder, generate::pages())?,
     }
     Ok(Exit::Done)
 }
@@ -181,7 +181,7 @@ fn survive_size_limits() {
 fn refused(error: &ResolveError) -> AppError {
     let mut told = AppError::new(error.exit(), error.to_string());
     for cause in error.causes() {
-        told.add_causes(&Message::new(cause));
+        told.add_causes(&ConsoleMessage::new(cause));
     }
     match error.hint() {
         Some(hint) => told.hint(hint),

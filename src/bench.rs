@@ -7,14 +7,14 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use url::Url;
 
-use crate::config::settings::Format;
+use crate::config::settings::OutputFormat;
 use crate::config::words;
 use crate::http::message::Response;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::normalise::{self, Origin};
+use crate::normalise::{self, RecordOrigin};
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::render;
 use crate::sandbox::{self, Api, DataOptions};
@@ -28,8 +28,8 @@ const NOW_MS: i64 = 1_795_176_000_000;
 /// A source's records, as pages and as lines, and the way to render them.
 pub struct Load {
     source: Box<dyn Source>,
-    origin: Origin,
-    format: Format,
+    origin: RecordOrigin,
+    format: OutputFormat,
     pages: Vec<Response>,
     lines: Bytes,
     count: usize,
@@ -56,7 +56,7 @@ impl Load {
         let pages = pages(&texts, size, list);
         Some(Load {
             source,
-            origin: Origin {
+            origin: RecordOrigin {
                 name: "acme".to_owned(),
                 kind,
                 org_id: Some("4d2c1f7a-9b60-4e8e-8f35-6a1d0c7e5b92".to_owned()),

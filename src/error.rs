@@ -17,13 +17,13 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// A failure, ready to be told.
 #[derive(Debug)]
 pub struct AppError {
     exit: Exit,
-    message: Message,
+    message: ConsoleMessage,
     is_quiet: bool,
     is_interruption: bool,
     is_refused_key: bool,
@@ -35,7 +35,7 @@ impl AppError {
     pub fn new(exit: Exit, what: impl Into<String>) -> AppError {
         AppError {
             exit,
-            message: Message::new(what),
+            message: ConsoleMessage::new(what),
             is_quiet: false,
             is_interruption: false,
             is_refused_key: false,
@@ -63,7 +63,7 @@ impl AppError {
     }
 
     /// Adds what another failure said, as the reason.
-    pub fn add_causes(&mut self, of: &Message) {
+    pub fn add_causes(&mut self, of: &ConsoleMessage) {
         self.message.causes.push(of.text.clone());
         self.message.causes.extend(of.causes.iter().cloned());
     }
@@ -110,7 +110,7 @@ impl AppError {
     }
 
     /// All that is told of it.
-    pub fn message(&self) -> &Message {
+    pub fn message(&self) -> &ConsoleMessage {
         &self.message
     }
 
@@ -135,7 +135,7 @@ impl AppError {
     }
 
     /// Tells it; a reader who went away, as `head` does, is told nothing.
-    pub fn tell(&self, console: &Console) {
+    pub fn tell(&self, console: &StderrConsole) {
         if !self.is_quiet {
             let message = self.message.clone().fact("exit_code", self.exit.code());
             console.say(Level::Error, &message);

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
-use crate::config::settings::Format;
+use crate::config::settings::OutputFormat;
 use crate::http::error::UnreadableBody;
 use crate::http::exchange;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::{RetryBudget, RetryDecision};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
-use crate::normalise::{self, Origin};
+use crate::normalise::{self, RecordOrigin};
 use crate::render;
 use crate::source::{
     Page, PageLocator, Source, confluence_audit::ConfluenceAudit,
@@ -113,7 +113,7 @@ impl State {
 fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
     let answer = response(200, Vec::new(), body);
     let page: Result<Page, UnreadableBody> = source.read(&PageLocator::Start, &answer);
-    let origin = Origin {
+    let origin = RecordOrigin {
         name: "acme".to_owned(),
         kind,
         org_id: Some("org-1".to_owned()),
@@ -124,10 +124,10 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
     for record in page.ok()?.records {
         let event = normalise::normalise(&origin, &record, Timestamp::UNIX_EPOCH);
         for (format, of_format) in [
-            (Format::Normalized, &mut lines.normalized),
-            (Format::Raw, &mut lines.raw),
-            (Format::Ecs, &mut lines.ecs),
-            (Format::Ocsf, &mut lines.ocsf),
+            (OutputFormat::Normalized, &mut lines.normalized),
+            (OutputFormat::Raw, &mut lines.raw),
+            (OutputFormat::Ecs, &mut lines.ecs),
+            (OutputFormat::Ocsf, &mut lines.ocsf),
         ] {
             let mut line = Vec::new();
             render::line(format, &event, &record, &mut line);

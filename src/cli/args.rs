@@ -12,8 +12,8 @@ use url::Url;
 use crate::cli::values;
 use crate::config::field;
 use crate::config::output::{self, PathTemplate};
-use crate::config::settings::{Compression, Format};
-use crate::config::telemetry::{Color, LogFormat};
+use crate::config::settings::{Compression, OutputFormat};
+use crate::config::telemetry::{ColorMode, LogFormat};
 use crate::config::words;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
@@ -55,8 +55,8 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "FORMAT", value_parser = values::one_of::<LogFormat>(&["text", "json"]))]
     pub log_format: Option<LogFormat>,
     /// When to colour messages [default: auto]
-    #[arg(long, global = true, value_name = "WHEN", value_parser = values::one_of::<Color>(&["auto", "always", "never"]))]
-    pub color: Option<Color>,
+    #[arg(long, global = true, value_name = "WHEN", value_parser = values::one_of::<ColorMode>(&["auto", "always", "never"]))]
+    pub color: Option<ColorMode>,
 }
 
 /// What to do.
@@ -130,7 +130,7 @@ pub struct PullArgs {
     pub until: Option<TypedTime>,
     /// Output format: normalized, raw, ecs or ocsf
     #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
@@ -162,7 +162,7 @@ pub struct FollowArgs {
     pub every: Duration,
     /// Output format: normalized, raw, ecs or ocsf
     #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
@@ -230,7 +230,7 @@ pub struct ConvertArgs {
     pub files: Vec<PathBuf>,
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC) [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
@@ -314,7 +314,7 @@ pub struct LoginArgs {
 pub struct DemoArgs {
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
     #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
 }
 
 /// `sandbox`

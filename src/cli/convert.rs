@@ -6,12 +6,12 @@ use crate::cli::args::{ConvertArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, Outside};
+use crate::cli::resolve::{self, HostAccess};
 use crate::config::check;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::output::{self, PathTemplate};
-use crate::config::request::{ConvertRequest, Input, RawLines};
-use crate::config::settings::{OutputPath, OutputSettings, Rotation, Target};
+use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
+use crate::config::settings::{OutputPath, OutputSettings, Rotation, SourceTarget};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
 
@@ -19,9 +19,9 @@ use crate::model::time::Timestamp;
 pub fn request(
     typed: ConvertArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<ConvertRequest, ResolveError> {
     let output = output_settings(&typed)?;
     output::refuse_misnamed([&output])?;
@@ -53,13 +53,13 @@ pub fn request(
     })
 }
 
-fn inputs(files: Vec<PathBuf>) -> Vec<Input> {
+fn inputs(files: Vec<PathBuf>) -> Vec<ConvertInput> {
     if files.is_empty() {
-        return vec![Input::Stdin];
+        return vec![ConvertInput::Stdin];
     }
     let input = |file: PathBuf| match file == Path::new("-") {
-        true => Input::Stdin,
-        false => Input::File(file),
+        true => ConvertInput::Stdin,
+        false => ConvertInput::File(file),
     };
     files.into_iter().map(input).collect()
 }
@@ -88,8 +88,8 @@ fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, ResolveError> 
 fn configured(
     name: &SourceName,
     global: &GlobalArgs,
-    env: &Env,
-    outside: &Outside<'_>,
+    env: &ProcessEnv,
+    outside: &HostAccess<'_>,
 ) -> Result<RawLines, ResolveError> {
     let names = [name.clone()];
     let settings = resolve::pull_settings(global, env, &names, outside)?;
@@ -100,7 +100,7 @@ fn configured(
     for source in check::select(&settings, &names)? {
         known.kind = Some(source.target.kind());
         known.site = source.target.site();
-        if let Target::OrgEvents { org_id, .. } = source.target {
+        if let SourceTarget::OrgEvents { org_id, .. } = source.target {
             known.org_id = org_id;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::error::{ConfigError, Refusal};
+use crate::config::error::{ConfigError, HintedError};
 use crate::credentials::CredentialError;
 use crate::exit::Exit;
 
@@ -10,7 +10,7 @@ use crate::exit::Exit;
 #[derive(Debug)]
 pub enum ResolveError {
     /// What was typed makes no sense.
-    Usage(Refusal),
+    Usage(HintedError),
     /// The configuration cannot be used.
     Config(ConfigError),
     /// A key could not be stored where it should be.
@@ -20,7 +20,7 @@ pub enum ResolveError {
 impl ResolveError {
     /// A usage error with what to do.
     pub(super) fn usage(what: impl Into<String>, hint: impl Into<String>) -> ResolveError {
-        ResolveError::Usage(Refusal::new(what).hint(hint))
+        ResolveError::Usage(HintedError::new(what).hint(hint))
     }
 
     /// How the run ends.

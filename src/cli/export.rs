@@ -4,10 +4,10 @@ use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, Outside};
+use crate::cli::resolve::{self, HostAccess};
 use crate::config::check;
-use crate::config::env::Env;
-use crate::config::request::{Action, ExportRequest};
+use crate::config::env::ProcessEnv;
+use crate::config::request::{CommandRequest, ExportRequest};
 use crate::model::name::SourceName;
 use crate::model::time::{Timestamp, format_millis};
 
@@ -15,10 +15,10 @@ use crate::model::time::{Timestamp, format_millis};
 pub fn action(
     typed: ExportArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
-) -> Result<Action, ResolveError> {
+    outside: &HostAccess<'_>,
+) -> Result<CommandRequest, ResolveError> {
     refuse_no_window(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
@@ -35,7 +35,7 @@ pub fn action(
         paths.add(PathRole::SigningKey, key);
     }
     paths.refuse_clashes()?;
-    Ok(Action::Export(ExportRequest {
+    Ok(CommandRequest::Export(ExportRequest {
         sources,
         state_dir: settings.state_dir,
         now,

@@ -9,14 +9,14 @@ const TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// The words of a command, which its subcommands' names lead to.
-struct Words {
+struct CommandHelp {
     path: &'static [&'static str],
     examples: &'static str,
     more: &'static str,
 }
 
-const WORDS: &[Words] = &[
-    Words {
+const WORDS: &[CommandHelp] = &[
+    CommandHelp {
         path: &[],
         examples: "\
   atlaudit demo                            see it work, without an account
@@ -40,7 +40,7 @@ Exit codes:
   8  output: cannot be written, or its reader went away
   9  verify found a difference",
     },
-    Words {
+    CommandHelp {
         path: &["pull"],
         examples: "\
   atlaudit pull --output '{source}.jsonl'
@@ -58,7 +58,7 @@ written to standard output, uncompressed, unless --output names a file that no
 checkpoint uses. T is RFC 3339 (2026-11-01T08:00:00Z), a date (2026-11-01,
 midnight UTC) or a duration ago (36h, 7d; M is 30 days, y is 365).",
     },
-    Words {
+    CommandHelp {
         path: &["follow"],
         examples: "\
   atlaudit follow --output '{source}.jsonl'
@@ -70,7 +70,7 @@ repeated once an hour. SIGINT and SIGTERM end it after the current commit, with
 exit code 0. SIGHUP reloads the configuration. Supports sd_notify: READY,
 STATUS, and WATCHDOG while pulls make progress.",
     },
-    Words {
+    CommandHelp {
         path: &["export"],
         examples: "\
   atlaudit export acme --since 30d --output case-4711
@@ -91,7 +91,7 @@ A time range holds since <= time < until. T is RFC 3339 (2026-11-01T08:00:00Z),
 a date (2026-11-01, midnight UTC) or a duration ago (36h, 7d; M is 30 days, y
 is 365).",
     },
-    Words {
+    CommandHelp {
         path: &["check"],
         examples: "\
   atlaudit check
@@ -102,7 +102,7 @@ TLS, response, authorised, permitted, a page, the newest event, clocks, rate
 limit, the key's expiry, state, output. The first step that fails shows the
 cause and what to do. Nothing is written or stored.",
     },
-    Words {
+    CommandHelp {
         path: &["status"],
         examples: "\
   atlaudit status -v
@@ -115,7 +115,7 @@ the time since the newest event. Exits with code 0 even if the last run of a
 source failed; 7 if a state file cannot be read; with --max-lag, 3 if a source
 is behind by more than that, whatever the reason.",
     },
-    Words {
+    CommandHelp {
         path: &["convert"],
         examples: "\
   atlaudit convert --format ecs events.jsonl.gz > ecs.jsonl
@@ -129,7 +129,7 @@ does not say where it comes from: use --source, or --type, --org-id and --site.
 A line that cannot be read is reported with its number, the others are
 converted, and the exit code is 3.",
     },
-    Words {
+    CommandHelp {
         path: &["verify"],
         examples: "\
   atlaudit verify incident-42
@@ -159,14 +159,14 @@ than the export.
 into a temporary folder. It lists each event that appeared, vanished or changed
 at the source since; the exit code is 9 then.",
     },
-    Words {
+    CommandHelp {
         path: &["auth"],
         examples: "\
   atlaudit auth login acme
   atlaudit auth status",
         more: "",
     },
-    Words {
+    CommandHelp {
         path: &["auth", "login"],
         examples: "\
   atlaudit auth login acme                 a new source, or a new key for one that is known
@@ -186,7 +186,7 @@ by the home folder. Later logins of the source need no --store.
 A link, a file with other content, the configuration file and the state folder
 are refused.",
     },
-    Words {
+    CommandHelp {
         path: &["auth", "status"],
         examples: "\
   atlaudit auth status
@@ -195,7 +195,7 @@ are refused.",
 Requests one page of each source. Warns of a key that expires within 30 days or
 was stored more than six months ago.",
     },
-    Words {
+    CommandHelp {
         path: &["auth", "logout"],
         examples: "  atlaudit auth logout acme",
         more: "\
@@ -203,7 +203,7 @@ The source stays in the configuration, and the key stays valid until it is
 revoked at Atlassian. With `credential = \"file:PATH\"` the file is removed, if
 it holds a key and nothing else.",
     },
-    Words {
+    CommandHelp {
         path: &["demo"],
         examples: "\
   atlaudit demo
@@ -211,7 +211,7 @@ it holds a key and nothing else.",
   atlaudit demo --format ocsf | jq 'select(.class_uid == 3002)'",
         more: "",
     },
-    Words {
+    CommandHelp {
         path: &["sandbox"],
         examples: "\
   atlaudit sandbox > sandbox.toml          serve, and print a configuration for it
@@ -219,12 +219,12 @@ it holds a key and nothing else.",
   atlaudit sandbox --quirk org-null-at-end > sandbox.toml",
         more: "Stops on SIGINT or SIGTERM.",
     },
-    Words {
+    CommandHelp {
         path: &["schema"],
         examples: "  atlaudit schema > event.schema.json",
         more: "",
     },
-    Words {
+    CommandHelp {
         path: &["completions"],
         examples: "\
   source <(atlaudit completions bash)
@@ -233,7 +233,7 @@ it holds a key and nothing else.",
   atlaudit completions powershell | Out-String | Invoke-Expression",
         more: "",
     },
-    Words {
+    CommandHelp {
         path: &["man"],
         examples: "\
   atlaudit man | man -l -
@@ -252,7 +252,7 @@ pub fn command() -> Command {
     command
 }
 
-fn with_words(command: Command, words: &Words) -> Command {
+fn with_words(command: Command, words: &CommandHelp) -> Command {
     command
         .help_template(TEMPLATE)
         .before_help(format!("Examples:\n  {}", words.examples.trim_start()))

@@ -5,15 +5,15 @@ use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::{self, CommandPaths};
 use crate::cli::questions;
-use crate::cli::resolve::{self, Outside};
+use crate::cli::resolve::{self, HostAccess};
 use crate::config::check::{self, LoginFlags};
 use crate::config::credential_spec;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
-use crate::config::file::{Loaded, SourceTable};
+use crate::config::file::{ConfigFile, SourceTable};
 use crate::config::places;
-use crate::config::request::{KeyPlace, LoginRequest};
-use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::config::request::{KeyLocation, LoginRequest};
+use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
 
@@ -21,9 +21,9 @@ use crate::model::time::Timestamp;
 pub fn request(
     mut typed: LoginArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<LoginRequest, ResolveError> {
     let place = places::config_file(global.config.as_deref(), env).ok_or_else(|| {
         ConfigError::new(
@@ -52,7 +52,7 @@ pub fn request(
     add_key_files(&mut paths, &file, &credential, is_configured);
     paths.refuse_clashes()?;
     let check_store = || {
-        let place = KeyPlace {
+        let place = KeyLocation {
             name: &name,
             credential: &credential,
             is_configured,
@@ -98,7 +98,7 @@ fn flags(typed: &LoginArgs, kind: SourceKind) -> LoginFlags {
     }
 }
 
-fn table_of<'f>(file: &'f Loaded, name: &SourceName) -> Option<&'f SourceTable> {
+fn table_of<'f>(file: &'f ConfigFile, name: &SourceName) -> Option<&'f SourceTable> {
     let mut sources = file.tables.sources.0.iter();
     let found = sources.find(|(typed, _)| typed.get_ref() == name.as_str());
     found.map(|(_, table)| table)
@@ -108,7 +108,7 @@ fn table_of<'f>(file: &'f Loaded, name: &SourceName) -> Option<&'f SourceTable> 
 fn credential(
     typed: &LoginArgs,
     known: Option<&SourceSettings>,
-    env: &Env,
+    env: &ProcessEnv,
 ) -> Result<CredentialSpec, ResolveError> {
     let configured = known.map(|known| &known.credential);
     let store = typed.store.as_deref();
@@ -135,7 +135,7 @@ fn credential(
 }
 
 /// What `--store` names. Not read by clap, which quotes a wrong value: it may be the key.
-fn store_place(text: &str, env: &Env) -> Result<CredentialSpec, ResolveError> {
+fn store_place(text: &str, env: &ProcessEnv) -> Result<CredentialSpec, ResolveError> {
     let place = credential_spec::store(text).and_then(|place| match place {
         CredentialSpec::File(path) => {
             credential_spec::absolute_file(&path, env).map(CredentialSpec::File)
@@ -152,7 +152,7 @@ fn store_place(text: &str, env: &Env) -> Result<CredentialSpec, ResolveError> {
 /// cannot be used.
 fn add_key_files(
     paths: &mut CommandPaths<'_>,
-    file: &Loaded,
+    file: &ConfigFile,
     credential: &CredentialSpec,
     is_configured: bool,
 ) {
@@ -169,7 +169,7 @@ fn add_key_files(
 }
 
 /// Asks for what is missing, where somebody can be asked.
-fn ask(typed: &mut LoginArgs, outside: &Outside<'_>) -> Result<(), ResolveError> {
+fn ask(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(), ResolveError> {
     let Some(mut person) = (outside.person)() else {
         return Ok(());
     };
@@ -184,15 +184,15 @@ fn ask(typed: &mut LoginArgs, outside: &Outside<'_>) -> Result<(), ResolveError>
 /// A source that reads another log has another history: its checkpoint and its ids would be wrong.
 fn refuse_another_log(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
     let configured = match &known.target {
-        Target::OrgEvents { org_id, .. } => org_id.clone(),
+        SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
         target => target.site(),
     };
     let flag = match &known.target {
-        Target::OrgEvents { .. } => typed.org_id.clone(),
-        Target::Site(_) => typed.site.clone(),
-        Target::Datacenter { username, .. } => typed.base_url.clone().and_then(|base_url| {
+        SourceTarget::OrgEvents { .. } => typed.org_id.clone(),
+        SourceTarget::Site(_) => typed.site.clone(),
+        SourceTarget::Datacenter { username, .. } => typed.base_url.clone().and_then(|base_url| {
             let username = username.clone();
-            Target::Datacenter { base_url, username }.site()
+            SourceTarget::Datacenter { base_url, username }.site()
         }),
     };
     match (configured, flag) {

@@ -7,10 +7,10 @@ use super::*;
 use crate::cli::parse::parse;
 use crate::cli::resolve::resolve;
 use crate::cli::resolve::tests::{FILE, home, login, refuse, run};
-use crate::config::ask::Ask;
-use crate::config::ask::script::Script;
-use crate::config::error::Refusal;
-use crate::config::request::Action;
+use crate::config::ask::UserPrompt;
+use crate::config::ask::script::ScriptedUser;
+use crate::config::error::HintedError;
+use crate::config::request::CommandRequest;
 use crate::credentials::CredentialError;
 use crate::exit::Exit;
 use crate::model::time::parse_api_time;
@@ -23,8 +23,8 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
     let args = parse(line.split(' ').map(OsString::from)).unwrap();
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
     let read = |_: &Path| Ok(FILE.to_owned());
-    let person = || Some(Box::new(Script::new(answers)) as Box<dyn Ask>);
-    let outside = Outside {
+    let person = || Some(Box::new(ScriptedUser::new(answers)) as Box<dyn UserPrompt>);
+    let outside = HostAccess {
         read: &read,
         in_keyring: &Vec::new,
         check_store: &|_| Ok(()),
@@ -32,7 +32,7 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
         person: &person,
     };
     match resolve(args, &env, now, &outside)? {
-        Action::AuthLogin(request) => Ok(*request),
+        CommandRequest::AuthLogin(request) => Ok(*request),
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -101,12 +101,12 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
     let mut env = home();
     env.stdin_is_terminal = true;
-    let refuse = |place: &KeyPlace<'_>| {
+    let refuse = |place: &KeyLocation<'_>| {
         assert_eq!(*place.credential, CredentialSpec::File("/w/k".into()));
-        let refusal = Refusal::new("not writable");
+        let refusal = HintedError::new("not writable");
         Err(CredentialError::new(place.name, refusal))
     };
-    let outside = Outside {
+    let outside = HostAccess {
         read: &|_| {
             Ok("[sources.acme]\ntype = 'org-events'\ncredential = 'file:/keys/acme'\n".to_owned())
         },

@@ -17,4 +17,4 @@ mod values;
 
 pub use error::ResolveError;
 pub use parse::parse;
-pub use resolve::{Outside, resolve, telemetry};
+pub use resolve::{HostAccess, resolve, telemetry};

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::path_registry::{PathRegistry, PathRole};
-use crate::cli::resolve::{self, Outside};
+use crate::cli::resolve::{self, HostAccess};
 use crate::config::check;
-use crate::config::env::{self, Env};
+use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
-use crate::config::file::Loaded;
+use crate::config::file::ConfigFile;
 use crate::config::places;
 use crate::config::settings::{CredentialSpec, OutputPath, OutputSettings, SourceSettings};
 use crate::model::name::SourceName;
@@ -19,18 +19,18 @@ use crate::sink::path::expand;
 /// The paths of one command.
 pub struct CommandPaths<'a> {
     registry: PathRegistry,
-    env: &'a Env,
+    env: &'a ProcessEnv,
     now: Timestamp,
-    outside: &'a Outside<'a>,
+    outside: &'a HostAccess<'a>,
 }
 
 impl<'a> CommandPaths<'a> {
     /// The paths that belong to the configuration and the state of `sources`.
     pub fn reserved(
         global: &GlobalArgs,
-        env: &'a Env,
+        env: &'a ProcessEnv,
         now: Timestamp,
-        outside: &'a Outside<'a>,
+        outside: &'a HostAccess<'a>,
         sources: &[SourceSettings],
     ) -> CommandPaths<'a> {
         let mut paths = CommandPaths {
@@ -66,9 +66,9 @@ impl<'a> CommandPaths<'a> {
     /// The same, for a command that works without a configuration: one that cannot be used reserves no outputs.
     pub fn reserved_if_configured(
         global: &GlobalArgs,
-        env: &'a Env,
+        env: &'a ProcessEnv,
         now: Timestamp,
-        outside: &'a Outside<'a>,
+        outside: &'a HostAccess<'a>,
     ) -> CommandPaths<'a> {
         let file = resolve::load(global, env, outside).ok();
         let sources = file.map_or(Vec::new(), |file| known_sources(&file, global, env));
@@ -140,7 +140,7 @@ impl<'a> CommandPaths<'a> {
 }
 
 /// The sources of a configuration that can be used.
-pub fn known_sources(file: &Loaded, global: &GlobalArgs, env: &Env) -> Vec<SourceSettings> {
+pub fn known_sources(file: &ConfigFile, global: &GlobalArgs, env: &ProcessEnv) -> Vec<SourceSettings> {
     let state = places::state_dir(global.state_dir.as_deref(), env);
     let settings = state.and_then(|state| check::settings(file, env, state));
     settings.map_or(Vec::new(), |settings| settings.sources)

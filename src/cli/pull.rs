@@ -6,11 +6,11 @@ use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, Outside};
+use crate::cli::resolve::{self, HostAccess};
 use crate::config::check;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::output::{self, OutputLayer, PathTemplate};
-use crate::config::request::{OneOff, PullRequest, ReportTarget};
+use crate::config::request::{OneOffWindow, PullRequest, ReportTarget};
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::model::time::{Timestamp, format_millis};
 
@@ -18,9 +18,9 @@ use crate::model::time::{Timestamp, format_millis};
 pub fn request(
     typed: PullArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<PullRequest, ResolveError> {
     let one_off = one_off(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
@@ -100,7 +100,7 @@ fn report_target(
 }
 
 /// The window of `--since` and `--until`, which must not be empty, nor end in the future.
-fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOff>, ResolveError> {
+fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOffWindow>, ResolveError> {
     let since = typed.since.map(|time| time.resolve(now));
     let until = typed.until.map(|time| time.resolve(now));
     match (since, until) {
@@ -125,6 +125,6 @@ fn one_off(typed: &PullArgs, now: Timestamp) -> Result<Option<OneOff>, ResolveEr
             ),
             "give a time in the past, such as `7d`",
         )),
-        (since, until) => Ok(Some(OneOff { since, until })),
+        (since, until) => Ok(Some(OneOffWindow { since, until })),
     }
 }

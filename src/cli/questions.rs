@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::cli::args::LoginArgs;
-use crate::config::ask::{self, Ask};
-use crate::config::error::Refusal;
+use crate::config::ask::{self, UserPrompt};
+use crate::config::error::HintedError;
 use crate::config::field;
 use crate::config::words;
 use crate::model::name::SourceKind;
@@ -28,7 +28,7 @@ Sign in with [1]: ";
 ///
 /// # Errors
 /// There is no terminal any more, or no answer that is of use.
-pub fn complete(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
+pub fn complete(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     let told = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
         (Some(kind), ..) => Some(*kind),
         (None, Some(_), ..) => Some(SourceKind::OrgEvents),
@@ -53,20 +53,20 @@ pub fn complete(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
     }
 }
 
-fn kind_of(answer: &str) -> Result<SourceKind, Refusal> {
+fn kind_of(answer: &str) -> Result<SourceKind, HintedError> {
     match answer {
         "" | "1" => Ok(SourceKind::OrgEvents),
         "2" => Ok(SourceKind::JiraAudit),
         "3" => Ok(SourceKind::ConfluenceAudit),
         "4" => Ok(SourceKind::DatacenterAudit),
         word if field::looks_like_key(word) => {
-            Err(Refusal::new("that is a key; it is asked for later").hint("answer 1, 2, 3 or 4"))
+            Err(HintedError::new("that is a key; it is asked for later").hint("answer 1, 2, 3 or 4"))
         }
         word => words::source_kind(word),
     }
 }
 
-fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
+fn organization(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     if typed.org_id.is_none() {
         let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
         typed.org_id = ask::optional(person, question, field::org_uuid)?;
@@ -74,7 +74,7 @@ fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
     Ok(())
 }
 
-fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
+fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.site.is_none() {
         typed.site = Some(ask::until(
             person,
@@ -93,7 +93,7 @@ fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Resu
     Ok(())
 }
 
-fn datacenter(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
+fn datacenter(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
         typed.base_url = Some(ask::until(person, question, field::base_url)?);
@@ -106,11 +106,11 @@ fn datacenter(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io
     Ok(())
 }
 
-fn has_password(answer: &str) -> Result<bool, Refusal> {
+fn has_password(answer: &str) -> Result<bool, HintedError> {
     match answer {
         "" | "1" => Ok(false),
         "2" => Ok(true),
-        _ => Err(Refusal::new(
+        _ => Err(HintedError::new(
             "answer 1 or 2; the token or password is asked for later",
         )),
     }
@@ -123,11 +123,11 @@ mod tests {
     use super::*;
     use crate::cli::args::{AuthCommand, Command};
     use crate::cli::parse::parse;
-    use crate::config::ask::script::Script;
+    use crate::config::ask::script::ScriptedUser;
 
     const ORG_ID: &str = "6f1b2c3d-0000-4000-8000-000000000000";
 
-    fn answered(line: &str, answers: &[&'static str]) -> (LoginArgs, Script) {
+    fn answered(line: &str, answers: &[&'static str]) -> (LoginArgs, ScriptedUser) {
         let line = format!("atlaudit auth login {line}");
         let args = parse(line.split(' ').map(OsString::from)).unwrap();
         let Command::Auth {
@@ -136,7 +136,7 @@ mod tests {
         else {
             panic!("no login");
         };
-        let mut person = Script::new(answers);
+        let mut person = ScriptedUser::new(answers);
         complete(&mut typed, &mut person).unwrap();
         assert!(person.answers.is_empty(), "not asked: {:?}", person.answers);
         (*typed, person)

@@ -1,5 +1,5 @@
-//! Owns what the command line means: arguments, environment and file become one [`Action`]. It is
-//! pure: the file and the keyring are reached through [`Outside`], the time is given.
+//! Owns what the command line means: arguments, environment and file become one [`CommandRequest`]. It is
+//! pure: the file and the keyring are reached through [`HostAccess`], the time is given.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,55 +12,55 @@ use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
 use crate::cli::{convert, export, generate, login, pull};
-use crate::config::ask::Ask;
+use crate::config::ask::UserPrompt;
 use crate::config::check;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
-use crate::config::file::Loaded;
+use crate::config::file::ConfigFile;
 use crate::config::implied;
 use crate::config::places;
 use crate::config::request::{
-    Action, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, KeyPlace, LogoutRequest,
+    CommandRequest, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, KeyLocation, LogoutRequest,
     SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::{CredentialSpec, Settings};
-use crate::config::telemetry::{Color, TelemetrySettings, Verbosity};
+use crate::config::telemetry::{ColorMode, TelemetrySettings, LogVerbosity};
 use crate::credentials::CredentialError;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
 use crate::sink::location::FileIdentity;
 
 /// What the resolution may look at beside its arguments.
-pub struct Outside<'a> {
+pub struct HostAccess<'a> {
     /// Reads a text file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
     /// the environment names a source.
     pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
     /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
-    pub check_store: &'a dyn Fn(&KeyPlace<'_>) -> Result<(), CredentialError>,
+    pub check_store: &'a dyn Fn(&KeyLocation<'_>) -> Result<(), CredentialError>,
     /// Finds the file that a path leads to.
     pub identify: &'a dyn Fn(&Path) -> FileIdentity,
     /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
-    pub person: &'a dyn Fn() -> Option<Box<dyn Ask>>,
+    pub person: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
 }
 
 /// How messages are written; known before anything can fail.
-pub fn telemetry(args: &Args, env: &Env) -> TelemetrySettings {
+pub fn telemetry(args: &Args, env: &ProcessEnv) -> TelemetrySettings {
     TelemetrySettings {
-        verbosity: Verbosity::new(args.global.quiet, args.global.verbose),
+        verbosity: LogVerbosity::new(args.global.quiet, args.global.verbose),
         log_format: args.global.log_format.unwrap_or_default(),
-        color: Color::choose(args.global.color, env),
+        color: ColorMode::choose(args.global.color, env),
     }
 }
 
 /// What `args` mean.
 pub fn resolve(
     args: Args,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
-) -> Result<Action, ResolveError> {
+    outside: &HostAccess<'_>,
+) -> Result<CommandRequest, ResolveError> {
     // clap checks conflicts only among flags on the same side of the command.
     if args.global.quiet && args.global.verbose > 0 {
         return Err(ResolveError::usage(
@@ -70,31 +70,31 @@ pub fn resolve(
     }
     let global = &args.global;
     Ok(match args.command {
-        Command::Pull(typed) => Action::Pull(pull::request(typed, global, env, now, outside)?),
+        Command::Pull(typed) => CommandRequest::Pull(pull::request(typed, global, env, now, outside)?),
         Command::Export(typed) => export::action(typed, global, env, now, outside)?,
         Command::Convert(typed) => {
-            Action::Convert(convert::request(typed, global, env, now, outside)?)
+            CommandRequest::Convert(convert::request(typed, global, env, now, outside)?)
         }
         Command::Auth { command } => match command {
             AuthCommand::Login(typed) => {
                 let request = login::request(*typed, global, env, now, outside)?;
-                Action::AuthLogin(Box::new(request))
+                CommandRequest::AuthLogin(Box::new(request))
             }
             AuthCommand::Status => {
                 let file = load(global, env, outside)?;
-                Action::AuthStatus(settings(&file, global, env, &[], outside)?)
+                CommandRequest::AuthStatus(settings(&file, global, env, &[], outside)?)
             }
             AuthCommand::Logout { name } => logout(name, global, env, outside),
         },
-        Command::Demo(typed) => Action::Demo(DemoRequest {
+        Command::Demo(typed) => CommandRequest::Demo(DemoRequest {
             format: typed.format.unwrap_or_default(),
         }),
-        Command::Sandbox(typed) => Action::Sandbox(sandbox(&typed)),
-        Command::Schema => Action::Schema,
-        Command::Follow(typed) => Action::Follow(follow(typed, global, env, now, outside)?),
+        Command::Sandbox(typed) => CommandRequest::Sandbox(sandbox(&typed)),
+        Command::Schema => CommandRequest::Schema,
+        Command::Follow(typed) => CommandRequest::Follow(follow(typed, global, env, now, outside)?),
         Command::Check(typed) => {
             let settings = pull_settings(global, env, &typed.names, outside)?;
-            Action::Check(CheckRequest {
+            CommandRequest::Check(CheckRequest {
                 sources: check::select(&settings, &typed.names)?,
                 config_file: settings.config_file,
                 state_dir: settings.state_dir,
@@ -103,23 +103,23 @@ pub fn resolve(
         }
         Command::Status(typed) => {
             let settings = pull_settings(global, env, &typed.names, outside)?;
-            Action::Status(StatusRequest {
+            CommandRequest::Status(StatusRequest {
                 sources: check::select(&settings, &typed.names)?,
                 state_dir: settings.state_dir,
                 now,
                 json: typed.json,
                 is_verbose: global.verbose > 0,
-                is_coloured: Color::choose(global.color, env).enabled(env.stdout_is_terminal),
+                is_coloured: ColorMode::choose(global.color, env).enabled(env.stdout_is_terminal),
                 max_lag: typed.max_lag,
             })
         }
-        Command::Verify(typed) => Action::Verify(verify(typed, global, env, now, outside)?),
-        Command::Completions { shell } => Action::Completions(shell),
+        Command::Verify(typed) => CommandRequest::Verify(verify(typed, global, env, now, outside)?),
+        Command::Completions { shell } => CommandRequest::Completions(shell),
         Command::Man { dir } => {
             if let Some(dir) = &dir {
                 refuse_page_clashes(dir, global, env, now, outside)?;
             }
-            Action::Man(dir)
+            CommandRequest::Man(dir)
         }
     })
 }
@@ -128,9 +128,9 @@ pub fn resolve(
 fn refuse_page_clashes(
     dir: &Path,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<(), ConfigError> {
     let mut paths = CommandPaths::reserved_if_configured(global, env, now, outside);
     for (name, _) in generate::pages() {
@@ -142,9 +142,9 @@ fn refuse_page_clashes(
 fn verify(
     typed: VerifyArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<VerifyRequest, ResolveError> {
     let against = typed.against_source;
     let against = against.map(|name| against_source(name, global, env, now, outside));
@@ -160,9 +160,9 @@ fn verify(
 fn against_source(
     name: Option<SourceName>,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<AgainstRequest, ResolveError> {
     let names: Vec<_> = name.iter().cloned().collect();
     let settings = pull_settings(global, env, &names, outside)?;
@@ -176,7 +176,7 @@ fn against_source(
 
 /// What a logout of `name` removes. A key may be left of a source that is configured no more, and of
 /// a configuration that cannot be read: then it is looked for in the keyring.
-fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Action {
+fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> CommandRequest {
     let mut request = LogoutRequest {
         name,
         credential: CredentialSpec::Keyring,
@@ -184,7 +184,7 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_
         otherwise: None,
     };
     let Some(settings) = configured(global, env, outside) else {
-        return Action::AuthLogout(request);
+        return CommandRequest::AuthLogout(request);
     };
     let name = request.name.clone();
     match check::select(&settings, std::slice::from_ref(&name)) {
@@ -204,11 +204,11 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &Env, outside: &Outside<'_
             }
         },
     }
-    Action::AuthLogout(request)
+    CommandRequest::AuthLogout(request)
 }
 
 /// The settings of the configuration file, if it can be read and names a source.
-fn configured(global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Option<Settings> {
+fn configured(global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> Option<Settings> {
     let file = load(global, env, outside).ok()?;
     if file.tables.sources.0.is_empty() {
         return None;
@@ -221,9 +221,9 @@ fn configured(global: &GlobalArgs, env: &Env, outside: &Outside<'_>) -> Option<S
 fn follow(
     typed: FollowArgs,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     now: Timestamp,
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<FollowRequest, ResolveError> {
     let pull = PullArgs {
         names: typed.names,
@@ -242,11 +242,11 @@ fn follow(
 /// Reads the configuration file. One that nobody named need not exist.
 pub(super) fn load(
     global: &GlobalArgs,
-    env: &Env,
-    outside: &Outside<'_>,
-) -> Result<Loaded, ConfigError> {
+    env: &ProcessEnv,
+    outside: &HostAccess<'_>,
+) -> Result<ConfigFile, ConfigError> {
     match places::config_file(global.config.as_deref(), env) {
-        None => Ok(Loaded::none()),
+        None => Ok(ConfigFile::none()),
         Some(place) => load_at(&place.path, place.named, outside),
     }
 }
@@ -255,12 +255,12 @@ pub(super) fn load(
 pub(super) fn load_at(
     path: &Path,
     must_exist: bool,
-    outside: &Outside<'_>,
-) -> Result<Loaded, ConfigError> {
+    outside: &HostAccess<'_>,
+) -> Result<ConfigFile, ConfigError> {
     match (outside.read)(path) {
-        Ok(text) => Loaded::parse(path, text),
+        Ok(text) => ConfigFile::parse(path, text),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
-            Ok(Loaded::none_at(path))
+            Ok(ConfigFile::none_at(path))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
             "the configuration file does not exist",
@@ -277,11 +277,11 @@ pub(super) fn load_at(
 
 /// The settings of the file, or the implied ones when it names no source.
 fn settings(
-    file: &Loaded,
+    file: &ConfigFile,
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     typed: &[SourceName],
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<Settings, ConfigError> {
     let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
     if file.tables.sources.0.is_empty() {
@@ -294,9 +294,9 @@ fn settings(
 /// The settings for a pull of the sources `typed`: one implied source is not guessed among several.
 pub(super) fn pull_settings(
     global: &GlobalArgs,
-    env: &Env,
+    env: &ProcessEnv,
     typed: &[SourceName],
-    outside: &Outside<'_>,
+    outside: &HostAccess<'_>,
 ) -> Result<Settings, ConfigError> {
     let file = load(global, env, outside)?;
     let settings = settings(&file, global, env, typed, outside)?;

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::config::request::{ConvertRequest, Input, LoginRequest, PullRequest, RawLines};
-use crate::config::settings::{CredentialSpec, Format, OutputPath, SiteTarget, Target};
+use crate::config::request::{ConvertRequest, ConvertInput, LoginRequest, PullRequest, RawLines};
+use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath, SiteTarget, SourceTarget};
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
@@ -16,9 +16,9 @@ pub(in crate::cli) const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_
 fn run_in(
     line: &str,
     file: Option<&str>,
-    env: &Env,
+    env: &ProcessEnv,
     keyring: &[&str],
-) -> Result<Action, ResolveError> {
+) -> Result<CommandRequest, ResolveError> {
     let args = parse(line.split(' ').map(OsString::from)).unwrap();
     let now = parse_api_time("2026-11-20T12:00:00Z").unwrap();
     let read = |_: &Path| {
@@ -30,7 +30,7 @@ fn run_in(
         args,
         env,
         now,
-        &Outside {
+        &HostAccess {
             read: &read,
             in_keyring: &in_keyring,
             check_store: &|_| Ok(()),
@@ -40,24 +40,24 @@ fn run_in(
     )
 }
 
-pub(in crate::cli) fn home() -> Env {
-    Env::with([("HOME", "/h")], "/w")
+pub(in crate::cli) fn home() -> ProcessEnv {
+    ProcessEnv::with([("HOME", "/h")], "/w")
 }
 
-pub(in crate::cli) fn run(line: &str, file: Option<&str>) -> Result<Action, ResolveError> {
+pub(in crate::cli) fn run(line: &str, file: Option<&str>) -> Result<CommandRequest, ResolveError> {
     run_in(line, file, &home(), &[])
 }
 
 fn pull(line: &str, file: Option<&str>) -> PullRequest {
     match run(line, file) {
-        Ok(Action::Pull(request)) => request,
+        Ok(CommandRequest::Pull(request)) => request,
         other => panic!("{line}: {other:?}"),
     }
 }
 
 pub(in crate::cli) fn login(line: &str, file: Option<&str>) -> LoginRequest {
     match run(line, file) {
-        Ok(Action::AuthLogin(request)) => *request,
+        Ok(CommandRequest::AuthLogin(request)) => *request,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -92,7 +92,7 @@ fn flags_win_over_the_file() {
         request.sources[0].output.path,
         OutputPath::File("acme-%d.jsonl".to_owned())
     );
-    assert_eq!(request.sources[1].output.format, Format::Raw);
+    assert_eq!(request.sources[1].output.format, OutputFormat::Raw);
     assert_eq!((request.max_events, request.dry_run), (Some(5), true));
     let error = refuse("atlaudit pull --output one.jsonl", Some(FILE));
     assert_eq!(error.exit(), Exit::Config);
@@ -144,7 +144,7 @@ fn a_file_that_was_named_has_to_exist() {
 
 #[test]
 fn without_a_file_environment_and_keyring_are_asked() {
-    let env = Env::with(
+    let env = ProcessEnv::with(
         [
             ("HOME", "/h"),
             ("ATLAUDIT_API_KEY", "k"),
@@ -152,7 +152,7 @@ fn without_a_file_environment_and_keyring_are_asked() {
         ],
         "/w",
     );
-    let Ok(Action::Pull(request)) = run_in("atlaudit pull", None, &env, &["a", "b"]) else {
+    let Ok(CommandRequest::Pull(request)) = run_in("atlaudit pull", None, &env, &["a", "b"]) else {
         panic!("the environment's source");
     };
     assert_eq!(
@@ -164,7 +164,7 @@ fn without_a_file_environment_and_keyring_are_asked() {
         .unwrap_err();
     assert!(error.to_string().contains("`a`, `b`"), "{error}");
     assert!(run_in("atlaudit pull a", None, &home(), &["a", "b"]).is_ok());
-    let Ok(Action::AuthStatus(settings)) =
+    let Ok(CommandRequest::AuthStatus(settings)) =
         run_in("atlaudit auth status", None, &home(), &["a", "b"])
     else {
         panic!("the status of all entries");
@@ -192,7 +192,7 @@ fn login_of_a_new_source_needs_no_file() {
         "atlaudit auth login j --site https://A.atlassian.net/ --email a@b.c",
         None,
     );
-    let Target::Site(SiteTarget { site, email, .. }) = request.source.target else {
+    let SourceTarget::Site(SiteTarget { site, email, .. }) = request.source.target else {
         panic!("not Jira");
     };
     assert_eq!(
@@ -206,7 +206,7 @@ fn login_knows_the_configured_source() {
     let request = login("atlaudit auth login acme", Some(FILE));
     assert!(matches!(
         request.source.target,
-        Target::OrgEvents {
+        SourceTarget::OrgEvents {
             org_id: Some(_),
             ..
         }
@@ -225,8 +225,8 @@ fn login_knows_the_configured_source() {
 
 #[test]
 fn a_latency_of_one_api_wins_over_that_of_all() {
-    let seconds = |line: &str| match run_in(line, None, &Env::default(), &[]).unwrap() {
-        Action::Sandbox(asked) => {
+    let seconds = |line: &str| match run_in(line, None, &ProcessEnv::default(), &[]).unwrap() {
+        CommandRequest::Sandbox(asked) => {
             [asked.org_latency, asked.jira_latency, asked.latency].map(|span| span.as_secs())
         }
         other => panic!("{other:?}"),
@@ -253,7 +253,7 @@ fn some_commands_read_no_file() {
             run_in(
                 &format!("atlaudit {line}"),
                 Some("broken ["),
-                &Env::default(),
+                &ProcessEnv::default(),
                 &[]
             )
             .is_ok(),
@@ -273,14 +273,14 @@ fn quiet_and_verbose_contradict_each_other() {
     }
     let line = "atlaudit -v --log-format json --color never schema";
     let args = parse(line.split(' ').map(OsString::from)).unwrap();
-    let telemetry = telemetry(&args, &Env::default());
-    assert_eq!(telemetry.verbosity, Verbosity::Verbose);
-    assert_eq!(telemetry.color, Color::Never);
+    let telemetry = telemetry(&args, &ProcessEnv::default());
+    assert_eq!(telemetry.verbosity, LogVerbosity::Verbose);
+    assert_eq!(telemetry.color, ColorMode::Never);
 }
 
 fn convert(line: &str, file: Option<&str>) -> ConvertRequest {
     match run(line, file) {
-        Ok(Action::Convert(request)) => request,
+        Ok(CommandRequest::Convert(request)) => request,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -288,16 +288,16 @@ fn convert(line: &str, file: Option<&str>) -> ConvertRequest {
 #[test]
 fn convert_reads_stdin_or_files_and_writes_to_stdout() {
     let request = convert("atlaudit convert", None);
-    assert_eq!(request.inputs, [Input::Stdin]);
+    assert_eq!(request.inputs, [ConvertInput::Stdin]);
     assert_eq!(request.raw, RawLines::default());
     assert_eq!(request.output.path, OutputPath::Stdout);
     let request = convert("atlaudit convert a - -o x-%d.jsonl --format raw", None);
-    assert_eq!(request.inputs, [Input::File("a".into()), Input::Stdin]);
+    assert_eq!(request.inputs, [ConvertInput::File("a".into()), ConvertInput::Stdin]);
     assert_eq!(
         request.output.path,
         OutputPath::File("x-%d.jsonl".to_owned())
     );
-    assert_eq!(request.output.format, Format::Raw);
+    assert_eq!(request.output.format, OutputFormat::Raw);
     let error = refuse("atlaudit convert -o {source}.jsonl", None);
     assert_eq!(error.exit(), Exit::Usage);
 }
@@ -323,7 +323,7 @@ fn a_source_says_what_raw_lines_do_not() {
 #[test]
 fn convert_needs_no_configuration_without_a_source() {
     assert!(run("atlaudit convert a", Some("not TOML")).is_ok());
-    assert!(run_in("atlaudit convert a", None, &Env::default(), &[]).is_ok());
+    assert!(run_in("atlaudit convert a", None, &ProcessEnv::default(), &[]).is_ok());
 }
 
 #[test]

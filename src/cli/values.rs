@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::sandbox::{ApiQuirk, QUIRKS};
 
 /// A value read by one of the configuration's checks: a flag and a key take the same words.
 pub fn checked<T: 'static>(
-    check: fn(&str) -> Result<T, Refusal>,
+    check: fn(&str) -> Result<T, HintedError>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| check(text).map_err(|refusal| refusal.to_string())
 }

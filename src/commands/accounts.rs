@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::state::run_history::{
     CheckpointPosition, RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals,
 };
-use crate::telemetry::meter::{Counter, Meter, WaitReason};
+use crate::telemetry::meter::{MonotonicCounter, SourceMeter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
 const GRACE: TimeDelta = TimeDelta::seconds(30);
@@ -22,7 +22,7 @@ const GRACE: TimeDelta = TimeDelta::seconds(30);
 #[derive(Debug, Default)]
 pub struct RunRegistry {
     sources: Mutex<BTreeMap<SourceName, RegistryEntry>>,
-    beats: Counter,
+    beats: MonotonicCounter,
 }
 
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct RegistryEntry {
 #[derive(Debug)]
 enum ActiveRun {
     /// It goes on, and counts.
-    On(Arc<Meter>),
+    On(Arc<SourceMeter>),
     /// It is over, and being noted: a count that went on would be told and not noted.
     Over(RunCounts),
 }
@@ -117,7 +117,7 @@ impl RunRegistry {
     }
 
     /// A source begins to be pulled, and counts with `meter`.
-    pub fn starts(&self, name: &SourceName, meter: Arc<Meter>) {
+    pub fn starts(&self, name: &SourceName, meter: Arc<SourceMeter>) {
         self.beat();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = Some(ActiveRun::On(meter));
@@ -125,7 +125,7 @@ impl RunRegistry {
     }
 
     /// A source has been pulled; what its run, which counted with `meter`, took and brought in the end.
-    pub fn ends(&self, name: &SourceName, meter: &Meter) -> RunCounts {
+    pub fn ends(&self, name: &SourceName, meter: &SourceMeter) -> RunCounts {
         let mut sources = self.sources();
         let counts = counts(meter);
         if let Some(account) = sources.get_mut(name) {
@@ -230,7 +230,7 @@ impl RegistryEntry {
 }
 
 /// What the run of a source that counts with `meter` has taken and brought so far.
-pub fn counts(meter: &Meter) -> RunCounts {
+pub fn counts(meter: &SourceMeter) -> RunCounts {
     RunCounts {
         events: meter.committed.get(),
         pages: meter.pages.get(),

@@ -29,8 +29,8 @@ use crate::pipeline::stop::{StopRequest, unless_asked};
 use crate::sink::storage::is_stored;
 use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
-use crate::telemetry::console::{Console, Level, Message};
-use crate::telemetry::progress::Progress;
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::progress::ProgressLine;
 
 /// What all sources of a run share.
 pub struct CollectOptions {
@@ -47,7 +47,7 @@ pub struct CollectOptions {
     /// What signals have asked for.
     pub stop: watch::Receiver<StopRequest>,
     /// Where people are told what happens.
-    pub console: Arc<Console>,
+    pub console: Arc<StderrConsole>,
     /// Whether a person may watch the progress of each source; see [`may_show_progress`].
     pub shows_progress: bool,
     /// What others are told of the sources, while they run.
@@ -136,7 +136,7 @@ impl<'c> SourceCollector<'c> {
                 let bars = bars.filter(|_| self.terms.shows_progress);
                 let meter = recorder.meter.clone();
                 self.terms.accounts.starts(&name, meter.clone());
-                let progress = bars.map(|bars| Progress::start(bars, name.as_str(), meter));
+                let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
                 let source = self.source(place, settings, connected, course);
                 let own = recorder.clone();
@@ -223,7 +223,7 @@ impl<'c> SourceCollector<'c> {
                 .for_each(|text| warn(console, report, text));
             for text in &report.notices {
                 let text = format!("source `{}`: {text}", report.source);
-                console.say(Level::Notice, &Message::new(text));
+                console.say(Level::Notice, &ConsoleMessage::new(text));
             }
             error.into_iter().for_each(|error| error.tell(console));
             return;
@@ -244,7 +244,7 @@ impl<'c> SourceCollector<'c> {
             Some(error) => tracing::info!("as before: {}", error.text()),
             None if news.recovered => {
                 let text = format!("source `{}`: it works again", report.source);
-                let message = Message::new(text).fact("source", report.source.as_str());
+                let message = ConsoleMessage::new(text).fact("source", report.source.as_str());
                 console.say(Level::Notice, &message);
             }
             None => {}
@@ -276,9 +276,9 @@ impl<'c> SourceCollector<'c> {
     }
 }
 
-fn warn(console: &Console, report: &SourceReport, text: &str) {
+fn warn(console: &StderrConsole, report: &SourceReport, text: &str) {
     let text = format!("source `{}`: {text}", report.source);
-    let message = Message::new(text).fact("source", report.source.as_str());
+    let message = ConsoleMessage::new(text).fact("source", report.source.as_str());
     console.say(Level::Warning, &message);
 }
 

@@ -8,9 +8,9 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::commands::connected::{ApiClient, PreparedSource, RequiredLookup};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::places;
-use crate::config::settings::{Connection, Route, SiteTarget, SourceSettings, Target};
+use crate::config::settings::{ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget};
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -24,8 +24,8 @@ use crate::http::quota_dir::QuotaDir;
 use crate::http::retry::RetryBudget;
 use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;
-use crate::normalise::Origin;
-use crate::telemetry::meter::Meter;
+use crate::normalise::RecordOrigin;
+use crate::telemetry::meter::SourceMeter;
 
 /// Connects sources; those that are reached the same way share connections, those that use one key
 /// share its overall limit, those that ask one path share its quota, also with other processes.
@@ -77,15 +77,15 @@ impl SourceConnector {
         let origin = origin(settings, credential)?;
         let connection = &settings.connection;
         let lookup = match &settings.target {
-            Target::Site(SiteTarget {
-                route: Route::Gateway(gateway),
+            SourceTarget::Site(SiteTarget {
+                route: SiteRoute::Gateway(gateway),
                 ..
             }) if gateway.cloud_id.is_none() => {
                 // The site is asked without the credential, which is for the gateway.
                 let client = client(&mut self.clients, connection, &gateway.site_url, None)?;
                 Some(RequiredLookup::CloudId(client))
             }
-            Target::Datacenter { .. } if credential.account.is_none() => {
+            SourceTarget::Datacenter { .. } if credential.account.is_none() => {
                 Some(RequiredLookup::Whoami)
             }
             _ => None,
@@ -122,7 +122,7 @@ impl SourceConnector {
             base_url,
             Some(&authorization),
         )?;
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(SourceMeter::default());
         Ok(ApiClient {
             transport: transport.within(self.room.clone()).counted(meter.clone()),
             room: self.room.clone(),
@@ -173,7 +173,7 @@ impl SourceConnector {
 
 fn client(
     clients: &mut ClientPool,
-    connection: &Connection,
+    connection: &ConnectionSettings,
     base_url: &Url,
     authorization: Option<&HttpCredential>,
 ) -> Result<HttpClient, AppError> {
@@ -184,17 +184,17 @@ fn client(
 
 /// What tells an endpoint from every other: where it is, and whose: the organization in its path,
 /// the account that a site counts by.
-fn endpoint_name(endpoint: Endpoint, target: &Target, credential: &Credential) -> String {
+fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credential) -> String {
     let whose = match target {
-        Target::OrgEvents { .. } => &credential.org_id,
-        Target::Site(_) | Target::Datacenter { .. } => &credential.account,
+        SourceTarget::OrgEvents { .. } => &credential.org_id,
+        SourceTarget::Site(_) | SourceTarget::Datacenter { .. } => &credential.account,
     };
     let whose = whose.as_deref().unwrap_or_default();
     // One gateway leads to many sites.
     let site = match target {
-        Target::Site(SiteTarget {
+        SourceTarget::Site(SiteTarget {
             site,
-            route: Route::Gateway(_),
+            route: SiteRoute::Gateway(_),
             ..
         }) => format!("{site} "),
         _ => String::new(),
@@ -207,7 +207,7 @@ fn endpoint_name(endpoint: Endpoint, target: &Target, credential: &Credential) -
 }
 
 /// Where the limits are shared with the user's other processes.
-pub fn sharing(env: &Env) -> QuotaDir {
+pub fn sharing(env: &ProcessEnv) -> QuotaDir {
     QuotaDir::in_first_of(&places::quota_folders(env), env.user)
 }
 
@@ -216,7 +216,7 @@ fn fingerprint(credential: &Credential) -> Fingerprint {
 }
 
 /// The endpoint whose quota a source uses.
-pub fn endpoint(target: &Target) -> Endpoint {
+pub fn endpoint(target: &SourceTarget) -> Endpoint {
     match target.kind() {
         SourceKind::OrgEvents => Endpoint::EventsStream,
         SourceKind::JiraAudit => Endpoint::JiraAuditRecords,
@@ -225,7 +225,7 @@ pub fn endpoint(target: &Target) -> Endpoint {
     }
 }
 
-fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, AppError> {
+fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
     let kind = settings.target.kind();
     let org_id = credential
         .org_id
@@ -239,7 +239,7 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, 
         return Err(AppError::new(Exit::Config, what)
             .hint("set `org_id`; it is in the URL of admin.atlassian.com, after /o/"));
     }
-    Ok(Origin {
+    Ok(RecordOrigin {
         name: settings.name.to_string(),
         kind,
         org_id,
@@ -252,9 +252,9 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<Origin, 
 }
 
 /// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
-fn authorization(target: &Target, credential: &Credential) -> HttpCredential {
+fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredential {
     match (target, &credential.account) {
-        (Target::Site(_) | Target::Datacenter { .. }, Some(account)) => HttpCredential::Basic {
+        (SourceTarget::Site(_) | SourceTarget::Datacenter { .. }, Some(account)) => HttpCredential::Basic {
             user: account.clone(),
             password: credential.key.clone(),
         },
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
     use crate::config::settings::Product;
 
-    fn name(target: &Target, org_id: Option<&str>, email: Option<&str>) -> String {
+    fn name(target: &SourceTarget, org_id: Option<&str>, email: Option<&str>) -> String {
         let credential = Credential {
             key: SecretString::from("SECRETKEY"),
             org_id: org_id.map(str::to_owned),
@@ -284,15 +284,15 @@ mod tests {
     #[test]
     fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
         let base_url: Url = "https://api.example/".parse().unwrap();
-        let org = Target::OrgEvents {
+        let org = SourceTarget::OrgEvents {
             base_url: base_url.clone(),
             org_id: None,
         };
-        let site = Target::Site(SiteTarget {
+        let site = SourceTarget::Site(SiteTarget {
             product: Product::Jira,
             site: "acme.example".to_owned(),
             email: None,
-            route: Route::Direct(base_url),
+            route: SiteRoute::Direct(base_url),
             resolve_users: false,
         });
         assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::config::settings::{Route, Target};
+use crate::config::settings::{SiteRoute, SourceTarget};
 use crate::crash;
 use crate::error::AppError;
 use crate::http::client::HttpClient;
@@ -16,22 +16,22 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::{Request, Response};
 use crate::http::retry::RetryBudget;
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::fetch::{Fetcher, SLICE_RECORDS};
 use crate::pipeline::reader::PageReader;
 use crate::pipeline::user_directory::UserDirectory;
 use crate::source::{self, lookup};
 use crate::state::lookups::{CachedValue, LookupCache};
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// A source that can be asked.
 pub struct PreparedSource {
-    pub(super) target: Target,
+    pub(super) target: SourceTarget,
     pub(super) page_size: u32,
     pub(super) concurrency: usize,
     pub(super) asking: ApiClient,
-    pub(super) origin: Origin,
+    pub(super) origin: RecordOrigin,
     pub(super) lookup: Option<RequiredLookup>,
     /// The limits of looking users up, where that is wanted.
     pub(super) user_limits: Option<Arc<RequestLimiter>>,
@@ -43,7 +43,7 @@ pub struct ApiClient {
     pub(super) limits: Arc<RequestLimiter>,
     pub(super) patience: RetryBudget,
     pub(super) room: MemoryBudget,
-    pub(super) meter: Arc<Meter>,
+    pub(super) meter: Arc<SourceMeter>,
     /// Takes down every attempt, where that is wanted.
     pub(super) transcript: Option<AttemptRecorder>,
 }
@@ -58,7 +58,7 @@ pub enum RequiredLookup {
 
 impl PreparedSource {
     /// Counts what happens.
-    pub fn meter(&self) -> &Arc<Meter> {
+    pub fn meter(&self) -> &Arc<SourceMeter> {
         &self.asking.meter
     }
 
@@ -70,7 +70,7 @@ impl PreparedSource {
         mut self,
         lookups: &LookupCache,
         transcript: Option<&AttemptRecorder>,
-    ) -> Result<(Origin, Fetcher<HttpClient>), AppError> {
+    ) -> Result<(RecordOrigin, Fetcher<HttpClient>), AppError> {
         self.asking.transcript = transcript.cloned();
         let base_url = self.product_url(lookups).await?;
         if let Some(RequiredLookup::Whoami) = self.lookup {
@@ -126,12 +126,12 @@ impl PreparedSource {
 
     /// What stands before the paths of the API.
     pub(super) async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
-        let Target::Site(site) = &self.target else {
+        let SourceTarget::Site(site) = &self.target else {
             return Ok(self.target.base_url().clone());
         };
         let gateway = match &site.route {
-            Route::Direct(url) => return Ok(url.clone()),
-            Route::Gateway(gateway) => gateway,
+            SiteRoute::Direct(url) => return Ok(url.clone()),
+            SiteRoute::Gateway(gateway) => gateway,
         };
         let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
         let known = || {

@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 
 use crate::commands::stop;
 use crate::commands::summary::seconds;
-use crate::config::env::Env;
-use crate::config::request::{ConvertRequest, Input, RawLines};
+use crate::config::env::ProcessEnv;
+use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -18,7 +18,7 @@ use crate::model::number::counted;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::{LineSink, whole};
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// How long the line at hand may take after a signal: a read or a write may wait for ever.
 const LAST_LINE: Duration = Duration::from_millis(250);
@@ -35,14 +35,14 @@ const FORMS: &str = "`convert` reads lines that were written as normalized or ra
 /// The output cannot be written, a raw record has no site, or a signal asked for the end.
 pub async fn run(
     request: ConvertRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let stop = stop::requested();
     let began = Instant::now();
-    if env.stdin_is_terminal && request.inputs.contains(&Input::Stdin) {
+    if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
         let text = "reading lines from the terminal; Ctrl-D ends them";
-        console.say(Level::Notice, &Message::new(text));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     warn_of_no_org_id(&request.raw, console);
     let (sink, unnamed) = whole::begin(&request.output, request.now)?;
@@ -54,7 +54,7 @@ pub async fn run(
     }
     console.say(
         Level::Notice,
-        &Message::new(summary(&tally, began.elapsed())),
+        &ConsoleMessage::new(summary(&tally, began.elapsed())),
     );
     Ok(match tally.lines_lost + tally.inputs_lost {
         0 => Exit::Done,
@@ -63,10 +63,10 @@ pub async fn run(
 }
 
 /// The id of a source's organization may live in the keyring beside its key, where it is not looked for.
-fn warn_of_no_org_id(raw: &RawLines, console: &Console) {
+fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
     if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
         let what = "the configuration does not say its organization's id; raw lines become events without it";
-        let mut message = Message::new(format!("source `{name}`: {what}"));
+        let mut message = ConsoleMessage::new(format!("source `{name}`: {what}"));
         message.hint = Some("add `--org-id ID`".to_owned());
         console.say(Level::Warning, &message);
     }
@@ -79,7 +79,7 @@ fn start(
     request: ConvertRequest,
     mut sink: Box<dyn LineSink>,
     stop: watch::Receiver<StopRequest>,
-    console: Arc<Console>,
+    console: Arc<StderrConsole>,
 ) -> ConvertTask {
     tokio::task::spawn_blocking(move || {
         let mut teller = IssueReporter::new(&console);
@@ -111,7 +111,7 @@ async fn ended(
 
 /// Tells a person what cannot be read.
 struct IssueReporter<'a> {
-    console: &'a Console,
+    console: &'a StderrConsole,
     lines: u64,
     mended: u64,
     unparsed: u64,
@@ -119,7 +119,7 @@ struct IssueReporter<'a> {
 }
 
 impl<'a> IssueReporter<'a> {
-    fn new(console: &'a Console) -> IssueReporter<'a> {
+    fn new(console: &'a StderrConsole) -> IssueReporter<'a> {
         IssueReporter {
             console,
             lines: 0,
@@ -132,14 +132,14 @@ impl<'a> IssueReporter<'a> {
     fn tell(&mut self, trouble: &ConvertIssue<'_>) {
         match trouble {
             ConvertIssue::Input(input, why) => {
-                let mut message = Message::new(format!("cannot read {input}"));
+                let mut message = ConsoleMessage::new(format!("cannot read {input}"));
                 message.causes.push(why.to_string());
                 message.hint = Some("check the name, and that this user may read it".to_owned());
                 self.console.say(Level::Error, &message);
             }
             ConvertIssue::Rest(input, number, why) => {
                 let what = format!("cannot read {input} from line {number} on");
-                let mut message = Message::new(what);
+                let mut message = ConsoleMessage::new(what);
                 message.causes.push(why.clone());
                 let hint = "what stands before is converted; get an undamaged copy for the rest";
                 message.hint = Some(hint.to_owned());
@@ -166,8 +166,8 @@ impl<'a> IssueReporter<'a> {
         }
     }
 
-    fn line(&mut self, input: &Input, number: u64, why: &str) {
-        let mut message = Message::new(format!("cannot read line {number} of {input}"));
+    fn line(&mut self, input: &ConvertInput, number: u64, why: &str) {
+        let mut message = ConsoleMessage::new(format!("cannot read line {number} of {input}"));
         message.causes.push(why.to_owned());
         if self.lines == 0 {
             message.hint = Some(FORMS.to_owned());
@@ -179,7 +179,7 @@ impl<'a> IssueReporter<'a> {
         }
         if self.lines == TOLD_EACH + 1 {
             let text = "more lines cannot be read; `-v` tells each, the summary has their count";
-            self.console.say(Level::Warning, &Message::new(text));
+            self.console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }
 
@@ -189,7 +189,7 @@ impl<'a> IssueReporter<'a> {
             0 => Level::Warning,
             _ => Level::Info,
         };
-        self.console.say(level, &Message::new(text));
+        self.console.say(level, &ConsoleMessage::new(text));
         before + 1
     }
 }

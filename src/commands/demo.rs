@@ -14,8 +14,8 @@ use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progres
 use crate::commands::connect::SourceConnector;
 use crate::commands::{stop, summary};
 use crate::config::check::{self, LoginFlags};
-use crate::config::env::Env;
-use crate::config::file::Loaded;
+use crate::config::env::ProcessEnv;
+use crate::config::file::ConfigFile;
 use crate::config::request::DemoRequest;
 use crate::config::settings::{OutputPath, SourceSettings};
 use crate::credentials::Credential;
@@ -25,10 +25,10 @@ use crate::http::quota_dir::QuotaDir;
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 use crate::pipeline::run::RunMode;
-use crate::sandbox::{self, Options, Sandbox};
+use crate::sandbox::{self, SandboxOptions, Sandbox};
 use crate::sink::stdout;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::StderrConsole;
 
 /// Events that a person at a terminal is shown.
 const SHOWN: usize = 12;
@@ -50,15 +50,15 @@ const DEMO_LOOKBACK: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 /// No port or no temporary folder can be had, or standard output cannot be written.
 pub async fn run(
     request: DemoRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let folder = tempfile::tempdir().map_err(|error| {
         AppError::new(Exit::Output, "cannot create a temporary folder")
             .because(&error)
             .hint("name a folder that this user may write to with TMPDIR")
     })?;
-    let sandbox = start(Options::default()).await?;
+    let sandbox = start(SandboxOptions::default()).await?;
     let is_watched = env.stdout_is_terminal;
     let shown = folder.path().join("{source}.jsonl");
     let path = match is_watched {
@@ -99,7 +99,7 @@ pub async fn run(
 }
 
 /// Starts a sandbox.
-pub async fn start(options: Options) -> Result<Sandbox, AppError> {
+pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
     let port = options.port;
     Sandbox::start(options).await.map_err(|error| {
         // Only a port that was asked for can be the wrong one.
@@ -181,7 +181,7 @@ fn sources(
 fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> {
     let unexpected = |what: String| AppError::new(Exit::Unexpected, what);
     let name = name.parse().map_err(unexpected)?;
-    check::login_source(&Loaded::none(), &name, flags)
+    check::login_source(&ConfigFile::none(), &name, flags)
         .map_err(|error| unexpected(error.to_string()))
 }
 

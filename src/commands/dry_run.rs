@@ -2,9 +2,9 @@
 //! events would only be printed on a terminal.
 
 use crate::commands::{connect, output_owner};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
-use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, Target};
+use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, SourceTarget};
 use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -16,11 +16,11 @@ use crate::pipeline::run::{reach, refuse_unfinished, scope_of};
 use crate::source::{self, DeliveryOrder};
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::StateStore;
-use crate::telemetry::console::{Console, Level};
+use crate::telemetry::console::{StderrConsole, Level};
 
 /// Shows the plan on standard error: standard output carries events and nothing else. What a pull would refuse
 /// because of its state or its output is refused here too; the other sources are shown all the same.
-pub async fn run(request: &PullRequest, env: &Env, console: &Console) -> Exit {
+pub async fn run(request: &PullRequest, env: &ProcessEnv, console: &StderrConsole) -> Exit {
     if let Err(error) = output_owner::refuse_owned(request) {
         error.tell(console);
         return error.exit();
@@ -45,8 +45,8 @@ pub async fn run(request: &PullRequest, env: &Env, console: &Console) -> Exit {
 pub async fn refuse_terminal(
     command: &str,
     request: &PullRequest,
-    env: &Env,
-    console: &Console,
+    env: &ProcessEnv,
+    console: &StderrConsole,
 ) -> AppError {
     if console.says(Level::Notice) {
         // It reports what is wrong with a source; whatever that is, nothing is pulled.
@@ -65,7 +65,7 @@ async fn plan(
     settings: &SourceSettings,
     request: &PullRequest,
     store: &StateStore,
-    env: &Env,
+    env: &ProcessEnv,
 ) -> Result<String, AppError> {
     let base_url = settings.target.base_url();
     let order = source::of(&settings.target, base_url, None, settings.page_size).order();
@@ -97,14 +97,14 @@ async fn plan(
 
 /// What the source's checkpoint must belong to, as far as that can be known here: the organization may be part of the
 /// credential, and a command that prints one may use the network.
-async fn scope(settings: &SourceSettings, env: &Env) -> Result<Option<String>, AppError> {
+async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<String>, AppError> {
     let kind = settings.target.kind();
     let owner = match &settings.target {
-        Target::OrgEvents { org_id: None, .. } => match settings.credential {
+        SourceTarget::OrgEvents { org_id: None, .. } => match settings.credential {
             CredentialSpec::Command(_) => None,
             _ => credentials::load(settings, env).await?.org_id,
         },
-        Target::OrgEvents { org_id, .. } => org_id.clone(),
+        SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
         target => target.site(),
     };
     Ok(owner.map(|owner| scope_of(kind, &owner)))

@@ -9,7 +9,7 @@ use crate::http::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::source::api_keys::{self, KeyMatch};
 use crate::state::notices::NoticeStore;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Days before a credential's end from which it is warned of.
 const END_NOTICE_DAYS: i64 = 30;
@@ -54,7 +54,7 @@ pub struct ExpiryWarning {
     /// A word for it.
     pub kind: &'static str,
     /// What is said.
-    pub message: Message,
+    pub message: ConsoleMessage,
 }
 
 /// What the organization's list of keys says of the one in use; `server_now` is the time by the server's clock.
@@ -173,7 +173,7 @@ pub fn cautions(
 
 fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
     let name = &source.name;
-    let mut message = Message::new(format!("source `{name}`: the credential {what}"));
+    let mut message = ConsoleMessage::new(format!("source `{name}`: the credential {what}"));
     let day = match source.expires_on {
         Some(_) => ", and set `expires_on` to its end",
         None => "",
@@ -193,7 +193,7 @@ pub fn warn_daily(
     credential: Option<&Credential>,
     notices: &NoticeStore,
     now: Timestamp,
-    console: &Console,
+    console: &StderrConsole,
 ) {
     let end = end(source, credential, None);
     for caution in cautions(source, credential, end.as_ref(), now) {
@@ -209,14 +209,14 @@ mod tests {
 
     use super::*;
     use crate::config::check;
-    use crate::config::env::Env;
-    use crate::config::file::Loaded;
+    use crate::config::env::ProcessEnv;
+    use crate::config::file::ConfigFile;
     use crate::model::time::parse_api_time;
 
     fn source(more: &str) -> SourceSettings {
         let text = format!("[sources.acme]\ntype = 'org-events'\norg_id = 'o'\n{more}\n");
-        let file = Loaded::parse("/c".as_ref(), text).unwrap();
-        let settings = check::settings(&file, &Env::default(), "/s".into()).unwrap();
+        let file = ConfigFile::parse("/c".as_ref(), text).unwrap();
+        let settings = check::settings(&file, &ProcessEnv::default(), "/s".into()).unwrap();
         settings.sources.into_iter().next().unwrap()
     }
 

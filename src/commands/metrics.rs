@@ -14,7 +14,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::state::run_history::{CheckpointPosition, RunCounts};
-use crate::telemetry::prometheus::{Exposition, Kind, replace};
+use crate::telemetry::prometheus::{MetricsText, MetricKind, replace};
 
 /// How often the figures are written while something runs, in milliseconds.
 const EVERY_MS: usize = 15_000;
@@ -238,16 +238,16 @@ impl MetricsFile {
 
 /// The figures of all sources as Prometheus text.
 fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
-    let mut text = Exposition::default();
+    let mut text = MetricsText::default();
     of_the_process(&mut text, started, is_up);
     for (name, help, count) in COUNTERS {
         let samples = sources.iter();
         let samples = samples.map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
-        text.family(name, Kind::Counter, help, samples);
+        text.family(name, MetricKind::Counter, help, samples);
     }
     let (name, help) = WAITS;
     let samples = sources.iter().flat_map(waits);
-    text.family(name, Kind::Counter, help, samples);
+    text.family(name, MetricKind::Counter, help, samples);
     let ends: Vec<_> = sources.iter().map(ends).collect();
     let samples = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
         ends.iter().map(move |(code, count)| {
@@ -257,25 +257,25 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
         })
     });
     let (name, help) = RUNS;
-    text.family(name, Kind::Counter, help, samples);
+    text.family(name, MetricKind::Counter, help, samples);
     for (name, help, value) in GAUGES {
         let samples = sources.iter();
         let samples = samples.filter_map(|facts| Some((labels(facts), value(facts, now)?)));
-        text.family(name, Kind::Gauge, help, samples);
+        text.family(name, MetricKind::Gauge, help, samples);
     }
     text.into_text()
 }
 
 /// What is said of the process, whatever its sources.
-fn of_the_process(text: &mut Exposition, started: Timestamp, is_up: bool) {
+fn of_the_process(text: &mut MetricsText, started: Timestamp, is_up: bool) {
     let (name, help) = BUILD;
     let version = vec![("version", env!("CARGO_PKG_VERSION"))];
-    text.family(name, Kind::Gauge, help, [(version, 1.0)]);
+    text.family(name, MetricKind::Gauge, help, [(version, 1.0)]);
     let (name, help) = UP;
     let is_up = f64::from(u8::from(is_up));
-    text.family(name, Kind::Gauge, help, [(vec![], is_up)]);
+    text.family(name, MetricKind::Gauge, help, [(vec![], is_up)]);
     let (name, help) = STARTED;
-    text.family(name, Kind::Gauge, help, [(vec![], seconds(started))]);
+    text.family(name, MetricKind::Gauge, help, [(vec![], seconds(started))]);
 }
 
 fn labels(facts: &SourceSnapshot) -> Vec<(&str, &str)> {

@@ -7,7 +7,7 @@ use crate::config::request::PullRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::pipeline::run::file_of;
 use crate::sink::identity::is_same;
 use crate::sink::location::{real_path, unfinished};
@@ -35,11 +35,11 @@ pub fn refuse_owned(request: &PullRequest) -> Result<(), AppError> {
 }
 
 /// The source whose pulls write to `path`, or have written to it under this or another name.
-fn owner<'a>(path: &Path, owned: &'a [(SourceName, Written)]) -> Option<&'a SourceName> {
+fn owner<'a>(path: &Path, owned: &'a [(SourceName, OutputFileState)]) -> Option<&'a SourceName> {
     let path = real_path(path);
     let before_rotation = unfinished(&path);
     let facts = fs::metadata(&path).ok().filter(Metadata::is_file);
-    let is_it = |output: &Written| {
+    let is_it = |output: &OutputFileState| {
         output.path == path
             || before_rotation.as_ref() == Some(&output.path)
             || facts.as_ref().is_some_and(|facts| is_same(output, facts))

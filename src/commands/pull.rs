@@ -14,7 +14,7 @@ use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progres
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::{expiry, output_owner, stop, summary};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::{PullRequest, ReportTarget};
 use crate::config::settings::SourceSettings;
 use crate::credentials::{self, Credential};
@@ -27,7 +27,7 @@ use crate::pipeline::stop::{StopRequest, unless_asked};
 use crate::sink::stdout;
 use crate::state::lookups::LookupCache;
 use crate::state::notices::NoticeStore;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::StderrConsole;
 
 /// Pulls, and returns how the worst source ended.
 ///
@@ -36,8 +36,8 @@ use crate::telemetry::console::Console;
 /// requested or written then.
 pub async fn run(
     request: PullRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     output_owner::refuse_owned(&request)?;
     let report_output = request.report.as_ref();
@@ -101,7 +101,7 @@ pub async fn run(
 /// The credential of each source, or why there is none; warns of one that ends soon, once a day.
 pub(super) async fn credentials(
     sources: &[SourceSettings],
-    env: &Env,
+    env: &ProcessEnv,
     terms: &CollectOptions,
 ) -> Vec<Result<Credential, AppError>> {
     let mut credentials = Vec::with_capacity(sources.len());
@@ -140,7 +140,7 @@ pub(super) fn start<'c>(
 /// Whoever keeps the secret may take long, or ask a person who wants to stop instead.
 async fn credential(
     settings: &SourceSettings,
-    env: &Env,
+    env: &ProcessEnv,
     stop: &watch::Receiver<StopRequest>,
 ) -> Result<Credential, AppError> {
     Ok(unless_asked(stop, credentials::load(settings, env)).await??)

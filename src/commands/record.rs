@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::state::run_history::{RunHistoryStore, RunRecord};
 use crate::state::store::StateStore;
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// Takes note of one run of a source.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct RunRecorder {
     /// The source.
     pub name: SourceName,
     /// What counts in the run.
-    pub meter: Arc<Meter>,
+    pub meter: Arc<SourceMeter>,
     /// Who tells of it meanwhile.
     pub accounts: Arc<RunRegistry>,
     /// A one-off run is no part of the source's history.

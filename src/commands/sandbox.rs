@@ -7,17 +7,17 @@ use crate::commands::{demo, stop};
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
 use crate::pipeline::stop::StopRequest;
-use crate::sandbox::{self, ApiQuirk, Behaviour, Control, DataOptions, Options, RateLimit};
+use crate::sandbox::{self, ApiQuirk, Behaviour, SandboxControl, DataOptions, SandboxOptions, RateLimit};
 use crate::sink::stdout;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Serves until SIGINT or SIGTERM. Prints a configuration for it to standard output.
 ///
 /// # Errors
 /// The port is taken, or standard output cannot be written.
-pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), AppError> {
+pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Result<(), AppError> {
     let mut stop = stop::requested();
-    let server = demo::start(Options {
+    let server = demo::start(SandboxOptions {
         port: request.port,
         data: DataOptions {
             seed: request.seed,
@@ -40,7 +40,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
         request.datacenter_events,
         server.base_url()
     );
-    console.say(Level::Notice, &Message::new(text));
+    console.say(Level::Notice, &ConsoleMessage::new(text));
     let control = server.control();
     tokio::select! {
         () = server.run_until_stopped() => {}
@@ -51,7 +51,7 @@ pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), 
 }
 
 /// Adds an event to each API every so often; never returns.
-async fn grow(control: &Control, every: Option<Duration>) {
+async fn grow(control: &SandboxControl, every: Option<Duration>) {
     let Some(every) = every else {
         return std::future::pending().await;
     };
@@ -136,14 +136,14 @@ initial_lookback = "31d"
 mod tests {
     use super::*;
     use crate::config::check;
-    use crate::config::env::Env;
-    use crate::config::file::Loaded;
+    use crate::config::env::ProcessEnv;
+    use crate::config::file::ConfigFile;
 
     #[test]
     fn the_printed_configuration_is_accepted() {
         let text = configuration("http://127.0.0.1:8417");
-        let loaded = Loaded::parse("sandbox.toml".as_ref(), text).unwrap();
-        let settings = check::settings(&loaded, &Env::default(), "/state".into()).unwrap();
+        let loaded = ConfigFile::parse("sandbox.toml".as_ref(), text).unwrap();
+        let settings = check::settings(&loaded, &ProcessEnv::default(), "/state".into()).unwrap();
         assert_eq!(settings.sources.len(), 4);
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::ask::Ask;
-use crate::config::env::{Env, SIGN_PASSWORD};
-use crate::config::error::Refusal;
+use crate::config::ask::UserPrompt;
+use crate::config::env::{ProcessEnv, SIGN_PASSWORD};
+use crate::config::error::HintedError;
 use crate::credentials;
 use crate::error::AppError;
 use crate::evidence::sign::{self, SigningKey};
@@ -17,15 +17,15 @@ use crate::telemetry::terminal::Terminal;
 ///
 /// # Errors
 /// It cannot be read, is no key, or its password is wrong or not to be had.
-pub fn key(path: &Path, env: &Env) -> Result<SigningKey, AppError> {
-    let mut terminal = || Some(Box::new(Terminal::open().ok()?) as Box<dyn Ask>);
+pub fn key(path: &Path, env: &ProcessEnv) -> Result<SigningKey, AppError> {
+    let mut terminal = || Some(Box::new(Terminal::open().ok()?) as Box<dyn UserPrompt>);
     open(&env.at_cwd(path), env, &mut terminal)
 }
 
 fn open(
     path: &Path,
-    env: &Env,
-    person: &mut dyn FnMut() -> Option<Box<dyn Ask>>,
+    env: &ProcessEnv,
+    person: &mut dyn FnMut() -> Option<Box<dyn UserPrompt>>,
 ) -> Result<SigningKey, AppError> {
     let text = credentials::guarded_file(path).map_err(refused)?;
     let password = match sign::is_encrypted(text.expose_secret()) {
@@ -43,7 +43,7 @@ fn open(
     })
 }
 
-fn refused(refusal: Refusal) -> AppError {
+fn refused(refusal: HintedError) -> AppError {
     let told = AppError::new(Exit::Credential, format!("cannot sign: {}", refusal.what));
     match refusal.hint {
         Some(hint) => told.hint(hint),
@@ -53,8 +53,8 @@ fn refused(refusal: Refusal) -> AppError {
 
 fn password(
     path: &Path,
-    env: &Env,
-    person: &mut dyn FnMut() -> Option<Box<dyn Ask>>,
+    env: &ProcessEnv,
+    person: &mut dyn FnMut() -> Option<Box<dyn UserPrompt>>,
 ) -> Result<SecretString, AppError> {
     if let Some(password) = env.text(SIGN_PASSWORD) {
         return Ok(SecretString::from(password));
@@ -99,9 +99,9 @@ mod tests {
         file
     }
 
-    fn opened(text: &str, mode: u32, env: &Env) -> Result<SigningKey, AppError> {
+    fn opened(text: &str, mode: u32, env: &ProcessEnv) -> Result<SigningKey, AppError> {
         struct Gone;
-        impl Ask for Gone {
+        impl UserPrompt for Gone {
             fn tell(&mut self, _: &str) -> io::Result<()> {
                 Ok(())
             }
@@ -113,13 +113,13 @@ mod tests {
                 Ok("wrong".into())
             }
         }
-        let mut person = || Some(Box::new(Gone) as Box<dyn Ask>);
+        let mut person = || Some(Box::new(Gone) as Box<dyn UserPrompt>);
         open(kept(text, mode).path(), env, &mut person)
     }
 
     #[test]
     fn a_key_without_a_password_asks_for_none_and_is_nobody_elses() {
-        let env = Env::default();
+        let env = ProcessEnv::default();
         assert_eq!(opened(PLAIN, 0o600, &env).unwrap().id(), "AF2E88F15C6A2115");
         let error = opened(PLAIN, 0o644, &env).unwrap_err();
         assert!(error.text().contains("others can read it"), "{error:?}");
@@ -129,8 +129,8 @@ mod tests {
     fn no_refusal_quotes_the_key_or_the_password() {
         // Packed so that it is cheap to unpack: the least that scrypt allows.
         let encrypted = PLAIN.replace("RWQAAEIy", "RWRTY0Iy");
-        let of_env = Env::with([(SIGN_PASSWORD, "hunter2")], "/");
-        for env in [&Env::default(), &of_env] {
+        let of_env = ProcessEnv::with([(SIGN_PASSWORD, "hunter2")], "/");
+        for env in [&ProcessEnv::default(), &of_env] {
             let error = opened(&encrypted, 0o644, env).unwrap_err();
             assert_eq!(error.exit(), Exit::Credential);
             let told = format!("{error:?}");
@@ -139,7 +139,7 @@ mod tests {
                 assert!(!told.contains(secret), "{told}");
             }
         }
-        let error = open(kept(&encrypted, 0o600).path(), &Env::default(), &mut || {
+        let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || {
             None
         });
         let error = error.unwrap_err();

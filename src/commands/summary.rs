@@ -8,7 +8,7 @@ use crate::model::number::{counted, grouped};
 use crate::model::text::printable;
 use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Sources that are told one by one, whatever they brought.
 const EACH: usize = 20;
@@ -17,15 +17,15 @@ const EACH: usize = 20;
 const NAMED_FILES: usize = 3;
 
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
-pub fn tell(console: &Console, reports: &[SourceReport], elapsed: Duration) {
+pub fn tell(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     tell_as(Level::Notice, console, reports, elapsed);
 }
 
 /// The same, as something of `level`.
-pub fn tell_as(level: Level, console: &Console, reports: &[SourceReport], elapsed: Duration) {
+pub fn tell_as(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
         let cwd = std::env::current_dir().unwrap_or_default();
-        let firsts = first_pulls(reports).into_iter().map(Message::new);
+        let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
         for message in firsts.chain(each(reports, &cwd)) {
             console.say(level, &message);
         }
@@ -96,9 +96,9 @@ fn minute(time: &str) -> String {
 }
 
 /// The line of the whole run, and its figures for programs; those of a single source carry its name.
-fn all(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> Message {
+fn all(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
-    let message = Message::new(line(reports, elapsed, cwd))
+    let message = ConsoleMessage::new(line(reports, elapsed, cwd))
         .fact("sources", reports.len())
         .fact("events", sum(|report| report.events))
         .fact("requests", sum(|report| report.requests))
@@ -124,7 +124,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// A line for each source where there are several; of many, only of those with events or trouble.
-fn each(reports: &[SourceReport], cwd: &Path) -> Vec<Message> {
+fn each(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
     if reports.len() < 2 {
         return Vec::new();
     }
@@ -138,14 +138,14 @@ fn each(reports: &[SourceReport], cwd: &Path) -> Vec<Message> {
     if others > 0 {
         let plural = if others == 1 { "" } else { "s" };
         let text = format!("and {} other{plural} without news", grouped(others));
-        lines.push(Message::new(text).fact("sources", others));
+        lines.push(ConsoleMessage::new(text).fact("sources", others));
     }
     lines
 }
 
 /// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`, and the exit code that
 /// a failure alone would give.
-fn one(report: &SourceReport, cwd: &Path) -> Message {
+fn one(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
     let mut line = format!(
         "{}: {}{}, {}, {}",
         report.source,
@@ -160,7 +160,7 @@ fn one(report: &SourceReport, cwd: &Path) -> Message {
             Some(reason) => format!("; failed: {reason}"),
         });
     }
-    Message::new(line)
+    ConsoleMessage::new(line)
         .fact("source", report.source.as_str())
         .fact("events", report.events)
         .fact("requests", report.requests)

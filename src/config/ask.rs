@@ -4,13 +4,13 @@ use std::io::{self, ErrorKind};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 
 /// How often one question is asked before nobody seems to know the answer.
 const TRIES: usize = 5;
 
 /// A person who answers: at a terminal, or in a test's script.
-pub trait Ask {
+pub trait UserPrompt {
     /// Shows lines that ask nothing.
     ///
     /// # Errors
@@ -35,9 +35,9 @@ pub trait Ask {
 /// # Errors
 /// There is nobody any more, or no answer that is accepted.
 pub fn until<T>(
-    person: &mut dyn Ask,
+    person: &mut dyn UserPrompt,
     question: &str,
-    check: impl Fn(&str) -> Result<T, Refusal>,
+    check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
     for _ in 0..TRIES {
         let answer = person.line(question)?;
@@ -55,9 +55,9 @@ pub fn until<T>(
 /// # Errors
 /// As with [`until`].
 pub fn optional<T>(
-    person: &mut dyn Ask,
+    person: &mut dyn UserPrompt,
     question: &str,
-    check: impl Fn(&str) -> Result<T, Refusal>,
+    check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<Option<T>> {
     until(person, question, |answer| match answer {
         "" => Ok(None),
@@ -70,9 +70,9 @@ pub fn optional<T>(
 /// # Errors
 /// As with [`until`].
 pub fn secret<T>(
-    person: &mut dyn Ask,
+    person: &mut dyn UserPrompt,
     question: &str,
-    check: impl Fn(&str) -> Result<T, Refusal>,
+    check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
     for _ in 0..TRIES {
         let answer = person.secret(question)?;
@@ -88,12 +88,12 @@ pub fn secret<T>(
 ///
 /// # Errors
 /// As with [`until`].
-pub fn yes(person: &mut dyn Ask, question: &str) -> io::Result<bool> {
+pub fn yes(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
     until(person, question, |answer| {
         match answer.to_ascii_lowercase().as_str() {
             "" | "n" | "no" => Ok(false),
             "y" | "yes" => Ok(true),
-            _ => Err(Refusal::new("answer `y` or `n`")),
+            _ => Err(HintedError::new("answer `y` or `n`")),
         }
     })
 }
@@ -110,24 +110,24 @@ pub mod script {
 
     /// Answers in this order, and keeps what was asked and told.
     #[derive(Debug, Default, Clone)]
-    pub struct Script {
+    pub struct ScriptedUser {
         /// Answers that are left.
         pub answers: Vec<&'static str>,
         /// What a person would have seen.
         pub seen: String,
     }
 
-    impl Script {
+    impl ScriptedUser {
         /// A person who gives these answers, one after the other.
-        pub fn new(answers: &[&'static str]) -> Script {
-            Script {
+        pub fn new(answers: &[&'static str]) -> ScriptedUser {
+            ScriptedUser {
                 answers: answers.to_vec(),
                 seen: String::new(),
             }
         }
     }
 
-    impl Ask for Script {
+    impl UserPrompt for ScriptedUser {
         fn tell(&mut self, lines: &str) -> io::Result<()> {
             self.seen.push_str(lines);
             Ok(())
@@ -150,13 +150,13 @@ pub mod script {
 
 #[cfg(test)]
 mod tests {
-    use super::script::Script;
+    use super::script::ScriptedUser;
     use super::*;
     use crate::config::field;
 
     #[test]
     fn a_wrong_answer_is_told_why_and_asked_again() {
-        let mut person = Script::new(&["acme", " https://Acme.atlassian.net/ "]);
+        let mut person = ScriptedUser::new(&["acme", " https://Acme.atlassian.net/ "]);
         let site = until(&mut person, "Site: ", field::site).unwrap();
         assert_eq!(site, "acme.atlassian.net");
         assert_eq!(
@@ -167,23 +167,23 @@ mod tests {
 
     #[test]
     fn it_is_not_asked_for_ever() {
-        let mut person = Script::new(&["x"; 9]);
+        let mut person = ScriptedUser::new(&["x"; 9]);
         assert!(until(&mut person, "?", field::site).is_err());
         assert_eq!(person.answers.len(), 9 - TRIES);
-        assert!(until(&mut Script::new(&[]), "?", field::site).is_err());
-        assert!(secret(&mut Script::new(&[]), "?", field::site).is_err());
+        assert!(until(&mut ScriptedUser::new(&[]), "?", field::site).is_err());
+        assert!(secret(&mut ScriptedUser::new(&[]), "?", field::site).is_err());
     }
 
     #[test]
     fn a_key_at_the_wrong_place_is_not_shown() {
-        let mut person = Script::new(&["ATCTT3xSECRET", ""]);
+        let mut person = ScriptedUser::new(&["ATCTT3xSECRET", ""]);
         assert_eq!(optional(&mut person, "?", field::org_id).unwrap(), None);
         assert!(!person.seen.contains("SECRET"), "{}", person.seen);
     }
 
     #[test]
     fn no_is_the_answer_of_whoever_gives_none() {
-        assert!(!yes(&mut Script::new(&[""]), "?").unwrap());
-        assert!(yes(&mut Script::new(&["what", "Y"]), "?").unwrap());
+        assert!(!yes(&mut ScriptedUser::new(&[""]), "?").unwrap());
+        assert!(yes(&mut ScriptedUser::new(&["what", "Y"]), "?").unwrap());
     }
 }

@@ -77,10 +77,10 @@ fn without_values(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::Loaded;
+    use crate::config::file::ConfigFile;
 
     fn refuse(text: &str) -> ConfigError {
-        Loaded::parse(Path::new("/c.toml"), text.to_owned())
+        ConfigFile::parse(Path::new("/c.toml"), text.to_owned())
             .err()
             .unwrap()
     }

@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use crate::config::env::{self, Env};
-use crate::config::error::{ConfigError, Refusal};
+use crate::config::env::{self, ProcessEnv};
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::field;
-use crate::config::file::{Loaded, SourceTable, Text, from_elsewhere};
+use crate::config::file::{ConfigFile, SourceTable, SpannedText, from_elsewhere};
 use crate::config::nearest::nearest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
-use crate::config::source::{self, At};
+use crate::config::source::{self, ErrorLocation};
 use crate::config::words;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::text::printable;
@@ -22,7 +22,7 @@ use crate::model::text::printable;
 pub(super) const NOWHERE: Range<usize> = 0..0;
 
 /// Checks the whole file, with the environment over it.
-pub fn settings(file: &Loaded, env: &Env, state_dir: PathBuf) -> Result<Settings, ConfigError> {
+pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Result<Settings, ConfigError> {
     let below = global_output(file)?;
     let overridden = only_organization(file);
     let mut sources = Vec::new();
@@ -32,7 +32,7 @@ pub fn settings(file: &Loaded, env: &Env, state_dir: PathBuf) -> Result<Settings
         if overridden == Some(typed.get_ref().as_str()) {
             override_with(&mut table, env)?;
         }
-        let at = At {
+        let at = ErrorLocation {
             file,
             source: Some(&name),
         };
@@ -72,7 +72,7 @@ pub struct LoginFlags {
 /// The source that `auth login` works on: the file's table with the flags over it, or a new one of
 /// the flags alone. The environment's organization stays out: it describes another source's key.
 pub fn login_source(
-    file: &Loaded,
+    file: &ConfigFile,
     name: &SourceName,
     flags: &LoginFlags,
 ) -> Result<SourceSettings, ConfigError> {
@@ -84,7 +84,7 @@ pub fn login_source(
         .find(|(typed, _)| typed.get_ref() == name.as_str());
     let place = known.map_or(NOWHERE, |(typed, _)| typed.span());
     let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
-    let lay = |key: &mut Text, flag: &Option<String>| {
+    let lay = |key: &mut SpannedText, flag: &Option<String>| {
         if let Some(text) = flag {
             *key = from_elsewhere(text.as_str());
         }
@@ -102,7 +102,7 @@ pub fn login_source(
     if flags.gateway {
         table.gateway = Some(Spanned::new(NOWHERE, true));
     }
-    let at = At {
+    let at = ErrorLocation {
         file,
         source: Some(name),
     };
@@ -150,12 +150,12 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
 }
 
 /// The file's `[output]` table, checked.
-pub(super) fn global_output(file: &Loaded) -> Result<OutputLayer, ConfigError> {
-    let at = At { file, source: None };
+pub(super) fn global_output(file: &ConfigFile) -> Result<OutputLayer, ConfigError> {
+    let at = ErrorLocation { file, source: None };
     source::output_layer(&at, "output.", &file.tables.output)
 }
 
-fn source_name(file: &Loaded, typed: &str, span: &Range<usize>) -> Result<SourceName, ConfigError> {
+fn source_name(file: &ConfigFile, typed: &str, span: &Range<usize>) -> Result<SourceName, ConfigError> {
     typed.parse().map_err(|rule: String| {
         let error = ConfigError::new(format!(
             "source `{}`: not a source's name",
@@ -167,7 +167,7 @@ fn source_name(file: &Loaded, typed: &str, span: &Range<usize>) -> Result<Source
 }
 
 /// The one organization source of the file: with two, nobody could tell which one the environment means.
-fn only_organization(file: &Loaded) -> Option<&str> {
+fn only_organization(file: &ConfigFile) -> Option<&str> {
     let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
         let kind = table
             .kind
@@ -182,9 +182,9 @@ fn only_organization(file: &Loaded) -> Option<&str> {
 }
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
-pub(super) fn override_with(table: &mut SourceTable, env: &Env) -> Result<(), ConfigError> {
+pub(super) fn override_with(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
     if let Some(id) = env.text(env::ORG_ID) {
-        let id = field::org_id(id).map_err(|refusal| Refusal {
+        let id = field::org_id(id).map_err(|refusal| HintedError {
             what: format!("{}: {}", env::ORG_ID, refusal.what),
             ..refusal
         })?;

@@ -4,26 +4,26 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::settings::{CredentialSpec, Format, OutputPath, Target};
+use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath, SourceTarget};
 
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
-fn load(text: &str) -> Loaded {
-    Loaded::parse(Path::new("/c.toml"), text.to_owned())
+fn load(text: &str) -> ConfigFile {
+    ConfigFile::parse(Path::new("/c.toml"), text.to_owned())
         .map_err(|error| format!("{error}\n{text}"))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn check(text: &str, env: &Env) -> Result<Settings, ConfigError> {
+fn check(text: &str, env: &ProcessEnv) -> Result<Settings, ConfigError> {
     settings(&load(text), env, "/state".into())
 }
 
 fn ok(text: &str) -> Settings {
-    check(text, &Env::with([("HOME", "/h")], "/w")).unwrap()
+    check(text, &ProcessEnv::with([("HOME", "/h")], "/w")).unwrap()
 }
 
 fn refuse(text: &str) -> ConfigError {
-    check(text, &Env::default()).unwrap_err()
+    check(text, &ProcessEnv::default()).unwrap_err()
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn defaults_fill_what_is_not_said() {
     assert_eq!(org.output.path, OutputPath::Stdout);
     assert_eq!(
         (org.output.format, org.output.mode),
-        (Format::Normalized, 0o600)
+        (OutputFormat::Normalized, 0o600)
     );
 }
 
@@ -61,7 +61,7 @@ fn a_source_overrides_the_output_table_key_by_key() {
         panic!("two sources");
     };
     assert_eq!(a.output.path, OutputPath::File("a.jsonl".to_owned()));
-    assert_eq!((a.output.format, a.output.mode), (Format::Raw, 0o640));
+    assert_eq!((a.output.format, a.output.mode), (OutputFormat::Raw, 0o640));
     assert_eq!(
         (&b.output.path, b.output.mode),
         (&OutputPath::Stdout, 0o640)
@@ -166,18 +166,18 @@ fn two_sources_never_share_a_file() {
 
 #[test]
 fn the_environment_wins_over_the_only_organization() {
-    let env = Env::with([(env::ORG_ID, "from-env"), (env::API_KEY, "k")], "/w");
+    let env = ProcessEnv::with([(env::ORG_ID, "from-env"), (env::API_KEY, "k")], "/w");
     let one = "[sources.a]\ntype = 'org-events'\norg_id = 'file'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.b'\n";
     let settings = check(one, &env).unwrap();
     assert!(
-        matches!(&settings.sources[0].target, Target::OrgEvents { org_id: Some(id), .. } if id == "from-env")
+        matches!(&settings.sources[0].target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "from-env")
     );
     assert_eq!(
         settings.sources[0].credential,
         CredentialSpec::Env(env::API_KEY.to_owned())
     );
     assert_eq!(settings.sources[1].credential, CredentialSpec::Keyring);
-    let bad = Env::with([(env::ORG_ID, "a/b")], "/w");
+    let bad = ProcessEnv::with([(env::ORG_ID, "a/b")], "/w");
     let error = check(one, &bad).unwrap_err();
     assert!(
         error.to_string().starts_with("ATLAUDIT_ORG_ID: not an"),
@@ -209,7 +209,7 @@ fn login_lays_flags_over_the_file() {
     };
     let known = login_source(&file, &"a".parse().unwrap(), &flags).unwrap();
     assert_eq!(known.page_size, 7);
-    assert!(matches!(known.target, Target::OrgEvents { org_id: Some(id), .. } if id == "new"));
+    assert!(matches!(known.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "new"));
     let fresh = login_source(&file, &"b".parse().unwrap(), &flags).unwrap();
     assert_eq!(fresh.target.kind(), SourceKind::OrgEvents);
 }

@@ -3,8 +3,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::env::Env;
-use crate::config::error::Refusal;
+use crate::config::env::ProcessEnv;
+use crate::config::error::HintedError;
 use crate::config::field;
 use crate::config::settings::CredentialSpec;
 
@@ -12,7 +12,7 @@ const KINDS: &str =
     "use `keyring`, `env:NAME`, `file:PATH`, `command:PROGRAM ARG...` or `systemd:NAME`";
 
 /// Reads where a credential is kept.
-pub fn parse(text: &str) -> Result<CredentialSpec, Refusal> {
+pub fn parse(text: &str) -> Result<CredentialSpec, HintedError> {
     let text = text.trim();
     if text == "keyring" {
         return Ok(CredentialSpec::Keyring);
@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<CredentialSpec, Refusal> {
 
 /// Reads `--store`: a place that a key can be stored in. A `~` at the start of a path stays; see
 /// [`absolute_file`].
-pub fn store(text: &str) -> Result<CredentialSpec, Refusal> {
+pub fn store(text: &str) -> Result<CredentialSpec, HintedError> {
     const PLACES: &str =
         "use `keyring` or `file:PATH`, such as `file:~/.config/atlaudit/keys/acme`";
     let text = text.trim();
@@ -45,12 +45,12 @@ pub fn store(text: &str) -> Result<CredentialSpec, Refusal> {
     let path = text.strip_prefix("file:").map(str::trim);
     match path.filter(|path| !path.is_empty() && !path.contains(char::is_control)) {
         Some(path) if path.ends_with('/') => {
-            Err(Refusal::new("names a folder").hint("name the file too: `file:FOLDER/NAME`"))
+            Err(HintedError::new("names a folder").hint("name the file too: `file:FOLDER/NAME`"))
         }
         Some(path) if !path.split(['=', ':', '/']).any(field::looks_like_key) => {
             Ok(CredentialSpec::File(PathBuf::from(path)))
         }
-        _ => Err(Refusal::new(
+        _ => Err(HintedError::new(
             "names no place that a key can be stored in (its text is not shown, in case it is the key)",
         )
         .hint(PLACES)),
@@ -58,16 +58,16 @@ pub fn store(text: &str) -> Result<CredentialSpec, Refusal> {
 }
 
 /// The path of a file to store a key in, as a configuration may name it: absolute, `~/` replaced.
-pub fn absolute_file(path: &Path, env: &Env) -> Result<PathBuf, Refusal> {
+pub fn absolute_file(path: &Path, env: &ProcessEnv) -> Result<PathBuf, HintedError> {
     let whole = "write the whole path";
     let path = match path.strip_prefix("~") {
         Ok(rest) => match env.absolute("HOME") {
             Some(home) => home.join(rest),
-            None => return Err(Refusal::new("`~`: HOME is not set").hint(whole)),
+            None => return Err(HintedError::new("`~`: HOME is not set").hint(whole)),
         },
         Err(_) if path.to_string_lossy().starts_with('~') => {
             return Err(
-                Refusal::new("only `~/` is replaced, not the home of a named user").hint(whole),
+                HintedError::new("only `~/` is replaced, not the home of a named user").hint(whole),
             );
         }
         // Without `.` and doubled slashes.
@@ -76,46 +76,46 @@ pub fn absolute_file(path: &Path, env: &Env) -> Result<PathBuf, Refusal> {
     let spec = CredentialSpec::File(path.clone());
     match parse(&spec.to_string()) {
         Ok(read) if read == spec && path.is_absolute() => Ok(path),
-        _ => Err(Refusal::new("not a path that the configuration can hold")
+        _ => Err(HintedError::new("not a path that the configuration can hold")
             .hint("use a path of plain text, without a key in it")),
     }
 }
 
-fn unknown() -> Refusal {
-    Refusal::new(
+fn unknown() -> HintedError {
+    HintedError::new(
         "names no known place for a secret (its text is not shown, in case it is the secret)",
     )
     .hint(KINDS)
 }
 
-fn variable(name: &str) -> Result<String, Refusal> {
+fn variable(name: &str) -> Result<String, HintedError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let fits = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if starts_well && fits {
         Ok(name.to_owned())
     } else {
-        Err(Refusal::new("`env:` is not followed by the name of a variable (its text is not shown, in case it is the secret)")
+        Err(HintedError::new("`env:` is not followed by the name of a variable (its text is not shown, in case it is the secret)")
             .hint("write it like `env:ACME_KEY`, and put the key into that variable"))
     }
 }
 
-fn command(line: &str) -> Result<Vec<String>, Refusal> {
+fn command(line: &str) -> Result<Vec<String>, HintedError> {
     let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
     if words.is_empty() {
-        return Err(Refusal::new("`command:` is not followed by a program")
+        return Err(HintedError::new("`command:` is not followed by a program")
             .hint("write it like `command:pass show atlassian/acme`"));
     }
     Ok(words)
 }
 
-fn unit_credential(name: &str) -> Result<String, Refusal> {
+fn unit_credential(name: &str) -> Result<String, HintedError> {
     let mut parts = Path::new(name).components();
     let plain = matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none();
     if plain && !name.contains('/') && !name.contains('\0') {
         Ok(name.to_owned())
     } else {
         Err(
-            Refusal::new("`systemd:` is not followed by the plain name of a credential")
+            HintedError::new("`systemd:` is not followed by the plain name of a credential")
                 .hint("use the name before the colon in the unit's `LoadCredential=NAME:PATH`"),
         )
     }
@@ -165,14 +165,14 @@ mod tests {
 
     #[test]
     fn a_file_to_store_a_key_in_is_found_from_everywhere() {
-        let env = Env::with([("HOME", "/h")], "/w");
-        let at = |path: &str, env: &Env| absolute_file(Path::new(path), env);
+        let env = ProcessEnv::with([("HOME", "/h")], "/w");
+        let at = |path: &str, env: &ProcessEnv| absolute_file(Path::new(path), env);
         assert_eq!(at("~/k/acme", &env), Ok("/h/k/acme".into()));
         assert_eq!(at("./k//acme", &env), Ok("/w/k/acme".into()));
         assert_eq!(at("/k/a b", &env), Ok("/k/a b".into()));
         assert!(at("~ada/k", &env).is_err());
-        assert!(at("~/k", &Env::with::<&str, &str>([], "/w")).is_err());
-        assert!(at("k", &Env::default()).is_err());
+        assert!(at("~/k", &ProcessEnv::with::<&str, &str>([], "/w")).is_err());
+        assert!(at("k", &ProcessEnv::default()).is_err());
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::path::Path;
 use chrono::{Datelike as _, NaiveDate};
 use toml_edit::{Date, Datetime, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use crate::config::error::Refusal;
-use crate::config::file::Loaded;
-use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::config::error::HintedError;
+use crate::config::file::ConfigFile;
+use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
 use crate::model::name::SourceName;
 
 /// What a key is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
+pub enum ConfigValue {
     /// A text.
     Text(String),
     /// Yes.
@@ -22,30 +22,30 @@ pub enum Setting {
 }
 
 /// The keys of a new source's table, in their order.
-fn keys_of(source: &SourceSettings) -> Vec<(&'static str, Setting)> {
-    let text = |text: &str| Setting::Text(text.to_owned());
+fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
+    let text = |text: &str| ConfigValue::Text(text.to_owned());
     let mut keys = vec![("type", text(source.target.kind().as_str()))];
     match &source.target {
-        Target::OrgEvents { org_id, .. } => {
+        SourceTarget::OrgEvents { org_id, .. } => {
             keys.extend(org_id.as_deref().map(|id| ("org_id", text(id))));
         }
-        Target::Site(site) => {
+        SourceTarget::Site(site) => {
             keys.push(("site", text(&site.site)));
             keys.extend(site.email.as_deref().map(|email| ("email", text(email))));
         }
-        Target::Datacenter { username, .. } => {
+        SourceTarget::Datacenter { username, .. } => {
             keys.extend(username.as_deref().map(|name| ("username", text(name))));
         }
     }
     if source.credential != CredentialSpec::Keyring {
-        let spec = Setting::Text(source.credential.to_string());
+        let spec = ConfigValue::Text(source.credential.to_string());
         keys.push(("credential", spec));
     }
     if !source.target.has_default_base_url() {
         keys.push(("base_url", text(source.target.base_url().as_str())));
     }
     if source.target.is_through_gateway() {
-        keys.push(("gateway", Setting::Yes));
+        keys.push(("gateway", ConfigValue::Yes));
     }
     keys
 }
@@ -54,7 +54,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, Setting)> {
 ///
 /// # Errors
 /// `text` is no configuration, or has such a source.
-pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Refusal> {
+pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, HintedError> {
     let mut document = parsed(text)?;
     let name = source.name.as_str();
     let sources = document.entry("sources").or_insert_with(|| {
@@ -71,7 +71,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Refusa
         return checked(document.to_string());
     }
     if sources.get(name).is_some() {
-        return Err(Refusal::new(format!("there is a source `{name}` already")));
+        return Err(HintedError::new(format!("there is a source `{name}` already")));
     }
     // Behind all that is there, whichever tables follow those of the sources.
     let mut lines = text.to_owned();
@@ -98,14 +98,14 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Refusa
 pub fn with_keys(
     text: &str,
     name: &SourceName,
-    changes: &[(&'static str, Setting)],
-) -> Result<String, Refusal> {
+    changes: &[(&'static str, ConfigValue)],
+) -> Result<String, HintedError> {
     let mut document = parsed(text)?;
     let table = document
         .get_mut("sources")
         .and_then(|sources| sources.get_mut(name.as_str()))
         .and_then(Item::as_table_like_mut)
-        .ok_or_else(|| Refusal::new(format!("there is no source `{name}`")))?;
+        .ok_or_else(|| HintedError::new(format!("there is no source `{name}`")))?;
     for (key, setting) in changes {
         set(table, key, setting);
     }
@@ -113,7 +113,7 @@ pub fn with_keys(
 }
 
 /// Sets a key; what stands around its value, such as a comment behind it, stays.
-fn set(table: &mut dyn TableLike, key: &str, setting: &Setting) {
+fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
     match table.get_mut(key).and_then(Item::as_value_mut) {
         Some(old) => {
             let decor = old.decor().clone();
@@ -126,11 +126,11 @@ fn set(table: &mut dyn TableLike, key: &str, setting: &Setting) {
     }
 }
 
-fn value(setting: &Setting, old: Option<&Value>) -> Value {
+fn value(setting: &ConfigValue, old: Option<&Value>) -> Value {
     match setting {
-        Setting::Text(text) => Value::from(text.as_str()),
-        Setting::Yes => Value::from(true),
-        Setting::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
+        ConfigValue::Text(text) => Value::from(text.as_str()),
+        ConfigValue::Yes => Value::from(true),
+        ConfigValue::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
             (true, Some(date)) => Value::from(Datetime {
                 date: Some(date),
                 time: None,
@@ -149,17 +149,17 @@ fn date(day: NaiveDate) -> Option<Date> {
     })
 }
 
-fn parsed(text: &str) -> Result<DocumentMut, Refusal> {
+fn parsed(text: &str) -> Result<DocumentMut, HintedError> {
     // Its own words would quote the line, which may hold a secret.
     text.parse()
-        .map_err(|_| Refusal::new("it is no TOML, or of a form that cannot be changed"))
+        .map_err(|_| HintedError::new("it is no TOML, or of a form that cannot be changed"))
 }
 
 /// Nothing is written that we could not read again.
-fn checked(text: String) -> Result<String, Refusal> {
-    match Loaded::parse(Path::new(""), text.clone()) {
+fn checked(text: String) -> Result<String, HintedError> {
+    match ConfigFile::parse(Path::new(""), text.clone()) {
         Ok(_) => Ok(text),
-        Err(_) => Err(Refusal::new("it would not be a configuration any more")),
+        Err(_) => Err(HintedError::new("it would not be a configuration any more")),
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
             gateway: true,
             ..LoginFlags::default()
         };
-        check::login_source(&Loaded::none(), &name.parse().unwrap(), &flags).unwrap()
+        check::login_source(&ConfigFile::none(), &name.parse().unwrap(), &flags).unwrap()
     }
 
     const FILE: &str = "\
@@ -197,7 +197,7 @@ email_note = 1
                 "{text}\n\n[sources.\"a.b\"]\ntype = \"jira-audit\"\nsite = \"a.example\"\nemail = \"ada@a.example\"\ngateway = true\n"
             )
         );
-        let file = Loaded::parse(Path::new("/c"), added).unwrap();
+        let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
         assert_eq!(file.tables.sources.0.len(), 2);
         assert!(
             with_source("", &source("j"))
@@ -214,7 +214,7 @@ email_note = 1
             added.ends_with("} # short\n") && added.contains("site = \"a.example\""),
             "{added}"
         );
-        let file = Loaded::parse(Path::new("/c"), added).unwrap();
+        let file = ConfigFile::parse(Path::new("/c"), added).unwrap();
         assert_eq!(file.tables.sources.0.len(), 2);
         // Dotted keys are a table, too.
         let text = "sources.acme.type = 'org-events'\n";
@@ -236,9 +236,9 @@ email = 'old@a.example'
 ";
         let day: NaiveDate = "2028-06-30".parse().unwrap();
         let changes = [
-            ("email", Setting::Text("new@a.example".to_owned())),
-            ("expires_on", Setting::Day(day)),
-            ("gateway", Setting::Yes),
+            ("email", ConfigValue::Text("new@a.example".to_owned())),
+            ("expires_on", ConfigValue::Day(day)),
+            ("gateway", ConfigValue::Yes),
         ];
         let changed = with_keys(text, &"j".parse().unwrap(), &changes).unwrap();
         assert_eq!(
@@ -263,7 +263,7 @@ email = 'old@a.example'
     #[test]
     fn what_is_no_configuration_is_not_changed() {
         let name: SourceName = "acme".parse().unwrap();
-        let yes = [("gateway", Setting::Yes)];
+        let yes = [("gateway", ConfigValue::Yes)];
         assert!(with_keys(FILE, &name, &yes).is_err());
         assert!(with_keys("", &name, &yes).is_err());
         assert!(with_source(FILE, &source("acme")).is_err());

@@ -24,7 +24,7 @@ pub const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// The process's surroundings: variables, working directory, user, terminals.
 #[derive(Clone, Default)]
-pub struct Env {
+pub struct ProcessEnv {
     vars: HashMap<OsString, OsString>,
     cwd: PathBuf,
     /// Who runs the process: the number of the effective user.
@@ -37,14 +37,14 @@ pub struct Env {
     pub stderr_is_terminal: bool,
 }
 
-impl Env {
+impl ProcessEnv {
     /// Looks at the real process. Call it once, in `main`.
     #[expect(
         clippy::disallowed_methods,
         reason = "asks only whether they are terminals"
     )]
-    pub fn capture() -> Env {
-        Env {
+    pub fn capture() -> ProcessEnv {
+        ProcessEnv {
             vars: std::env::vars_os().collect(),
             // Without a working directory (it was removed) relative paths fail on their own, with
             // the path in the message; that is no reason to refuse absolute ones.
@@ -58,18 +58,18 @@ impl Env {
 
     /// Made-up surroundings without a terminal.
     #[cfg(test)]
-    pub fn with<K, V>(vars: impl IntoIterator<Item = (K, V)>, cwd: impl Into<PathBuf>) -> Env
+    pub fn with<K, V>(vars: impl IntoIterator<Item = (K, V)>, cwd: impl Into<PathBuf>) -> ProcessEnv
     where
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        Env {
+        ProcessEnv {
             vars: vars
                 .into_iter()
                 .map(|(key, value)| (key.into(), value.into()))
                 .collect(),
             cwd: cwd.into(),
-            ..Env::default()
+            ..ProcessEnv::default()
         }
     }
 
@@ -104,7 +104,7 @@ impl Env {
     }
 }
 
-impl fmt::Debug for Env {
+impl fmt::Debug for ProcessEnv {
     /// Values stay out: one of them may be a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Env")
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_empty_variable_is_not_set() {
-        let env = Env::with([("A", ""), ("B", "x")], "/work");
+        let env = ProcessEnv::with([("A", ""), ("B", "x")], "/work");
         assert_eq!(env.text("A"), None);
         assert_eq!(env.text("B"), Some("x"));
         assert_eq!(env.absolute("B"), None);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        let env = Env::with([(API_KEY, "ATATTsecret")], "/");
+        let env = ProcessEnv::with([(API_KEY, "ATATTsecret")], "/");
         assert!(!format!("{env:?}").contains("secret"));
     }
 }

@@ -7,30 +7,30 @@ use std::path::PathBuf;
 /// Why one value is not accepted; it becomes a [`ConfigError`] where the value's place is known,
 /// or a usage error when the value was a flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct HintedError {
     /// What is wrong, as a lower-case fragment.
     pub what: String,
     /// What to do.
     pub hint: Option<String>,
 }
 
-impl Refusal {
+impl HintedError {
     /// A refusal without a hint.
-    pub fn new(what: impl Into<String>) -> Refusal {
-        Refusal {
+    pub fn new(what: impl Into<String>) -> HintedError {
+        HintedError {
             what: what.into(),
             hint: None,
         }
     }
 
     /// Adds what to do.
-    pub fn hint(mut self, hint: impl Into<String>) -> Refusal {
+    pub fn hint(mut self, hint: impl Into<String>) -> HintedError {
         self.hint = Some(hint.into());
         self
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for HintedError {
     /// One line with the hint, as a flag's refusal is shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.hint {
@@ -40,7 +40,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for HintedError {}
 
 /// The configuration cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +112,8 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-impl From<Refusal> for ConfigError {
-    fn from(refusal: Refusal) -> ConfigError {
+impl From<HintedError> for ConfigError {
+    fn from(refusal: HintedError) -> ConfigError {
         ConfigError {
             file: None,
             line: None,
@@ -135,6 +135,6 @@ mod tests {
             .hint("yes");
         assert_eq!(error.to_string(), "/c.toml:3: no");
         assert_eq!(error.hint_text(), Some("yes"));
-        assert_eq!(Refusal::new("no").hint("yes").to_string(), "no; yes");
+        assert_eq!(HintedError::new("no").hint("yes").to_string(), "no; yes");
     }
 }

@@ -13,45 +13,45 @@ use crate::config::blame;
 use crate::config::error::ConfigError;
 
 /// A text value and its place. Without `Debug` on the tables: a misplaced secret may sit in any value.
-pub type Text = Option<Spanned<String>>;
+pub type SpannedText = Option<Spanned<String>>;
 
 /// A number and its place.
-pub type Number = Option<Spanned<i64>>;
+pub type SpannedNumber = Option<Spanned<i64>>;
 
 /// A configuration file that was read.
-pub struct Loaded {
+pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
     /// Where it was looked for in vain.
     pub place: Option<PathBuf>,
     text: String,
     /// Its tables.
-    pub tables: Tables,
+    pub tables: ConfigTables,
 }
 
-impl Loaded {
+impl ConfigFile {
     /// Stands for the file when there is none.
-    pub fn none() -> Loaded {
-        Loaded {
+    pub fn none() -> ConfigFile {
+        ConfigFile {
             path: None,
             place: None,
             text: String::new(),
-            tables: Tables::default(),
+            tables: ConfigTables::default(),
         }
     }
 
     /// The same, where it was looked for at `path`.
-    pub fn none_at(path: &Path) -> Loaded {
-        Loaded {
+    pub fn none_at(path: &Path) -> ConfigFile {
+        ConfigFile {
             place: Some(path.to_path_buf()),
-            ..Loaded::none()
+            ..ConfigFile::none()
         }
     }
 
     /// Reads `text`, the content of the file at `path`.
-    pub fn parse(path: &Path, text: String) -> Result<Loaded, ConfigError> {
+    pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
         let tables = toml::from_str(&text).map_err(|error| blame::explain(&error, path, &text))?;
-        Ok(Loaded {
+        Ok(ConfigFile {
             path: Some(path.to_path_buf()),
             place: None,
             text,
@@ -75,7 +75,7 @@ impl Loaded {
 /// The whole file.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, expecting = "a table")]
-pub struct Tables {
+pub struct ConfigTables {
     /// `[output]`
     pub output: OutputTable,
     /// `[sources.NAME]`
@@ -90,11 +90,11 @@ pub struct Tables {
     reason = "the keys are documented in config.example.toml"
 )]
 pub struct OutputTable {
-    pub path: Text,
-    pub format: Text,
-    pub compression: Text,
-    pub rotate: Text,
-    pub mode: Text,
+    pub path: SpannedText,
+    pub format: SpannedText,
+    pub compression: SpannedText,
+    pub rotate: SpannedText,
+    pub mode: SpannedText,
 }
 
 /// One `[sources.NAME]`.
@@ -106,38 +106,38 @@ pub struct OutputTable {
 )]
 pub struct SourceTable {
     #[serde(rename = "type")]
-    pub kind: Text,
-    pub org_id: Text,
-    pub site: Text,
-    pub email: Text,
-    pub gateway: Flag,
-    pub cloud_id: Text,
-    pub username: Text,
-    pub resolve_users: Flag,
-    pub credential: Text,
-    pub initial_lookback: Text,
-    pub overlap: Text,
-    pub late_margin: Text,
-    pub key_name: Text,
+    pub kind: SpannedText,
+    pub org_id: SpannedText,
+    pub site: SpannedText,
+    pub email: SpannedText,
+    pub gateway: SpannedFlag,
+    pub cloud_id: SpannedText,
+    pub username: SpannedText,
+    pub resolve_users: SpannedFlag,
+    pub credential: SpannedText,
+    pub initial_lookback: SpannedText,
+    pub overlap: SpannedText,
+    pub late_margin: SpannedText,
+    pub key_name: SpannedText,
     /// A string or a TOML date.
     pub expires_on: Option<Spanned<toml::Value>>,
-    pub base_url: Text,
-    pub page_size: Number,
-    pub concurrency: Number,
-    pub requests_per_minute: Number,
-    pub timeout: Text,
-    pub retry_for: Text,
-    pub max_wait: Text,
-    pub ca_file: Text,
-    pub proxy: Text,
+    pub base_url: SpannedText,
+    pub page_size: SpannedNumber,
+    pub concurrency: SpannedNumber,
+    pub requests_per_minute: SpannedNumber,
+    pub timeout: SpannedText,
+    pub retry_for: SpannedText,
+    pub max_wait: SpannedText,
+    pub ca_file: SpannedText,
+    pub proxy: SpannedText,
     pub output: OutputTable,
 }
 
 /// A yes or no and its place.
-pub type Flag = Option<Spanned<bool>>;
+pub type SpannedFlag = Option<Spanned<bool>>;
 
 /// A value that stands nowhere in the file: it came from a flag or the environment.
-pub fn from_elsewhere(text: impl Into<String>) -> Text {
+pub fn from_elsewhere(text: impl Into<String>) -> SpannedText {
     Some(Spanned::new(0..0, text.into()))
 }
 
@@ -175,8 +175,8 @@ impl<'de> Visitor<'de> for InFileOrder {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Loaded, ConfigError> {
-        Loaded::parse(Path::new("/c.toml"), text.to_owned())
+    fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+        ConfigFile::parse(Path::new("/c.toml"), text.to_owned())
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use crate::config::check::{self, NOWHERE};
-use crate::config::env::{self, Env};
+use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
-use crate::config::file::{Loaded, SourceTable, from_elsewhere};
+use crate::config::file::{ConfigFile, SourceTable, from_elsewhere};
 use crate::config::settings::Settings;
-use crate::config::source::{self, At};
+use crate::config::source::{self, ErrorLocation};
 use crate::model::name::{SourceKind, SourceName};
 
 /// The source's name when nothing names it. It stands in every event and names the checkpoint, so
@@ -19,8 +19,8 @@ pub const DEFAULT_SOURCE: &str = "org";
 /// keyring; the organization of `ATLAUDIT_API_KEY`; every entry of the keyring (`in_keyring` is asked
 /// only then); [`DEFAULT_SOURCE`], whose credential will be reported as missing. Nothing of all that is refused.
 pub fn settings(
-    file: &Loaded,
-    env: &Env,
+    file: &ConfigFile,
+    env: &ProcessEnv,
     state_dir: PathBuf,
     typed: &[SourceName],
     in_keyring: &dyn Fn() -> Vec<SourceName>,
@@ -36,7 +36,7 @@ pub fn settings(
         if typed.len() <= 1 {
             check::override_with(&mut table, env)?;
         }
-        let at = At {
+        let at = ErrorLocation {
             file,
             source: Some(&name),
         };
@@ -51,8 +51,8 @@ pub fn settings(
 }
 
 fn names(
-    file: &Loaded,
-    env: &Env,
+    file: &ConfigFile,
+    env: &ProcessEnv,
     typed: &[SourceName],
     in_keyring: &dyn Fn() -> Vec<SourceName>,
 ) -> Result<Vec<SourceName>, ConfigError> {
@@ -78,7 +78,7 @@ fn names(
 }
 
 /// Whoever has only just begun has neither a file, nor a key in the environment or the keyring.
-fn nothing(file: &Loaded) -> ConfigError {
+fn nothing(file: &ConfigFile) -> ConfigError {
     let place = match (&file.path, &file.place) {
         (Some(path), _) => format!("{} names no source", path.display()),
         (None, Some(place)) => format!("there is no {}", place.display()),
@@ -114,16 +114,16 @@ pub fn refuse_several(settings: &Settings) -> Result<(), ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{CredentialSpec, Target};
+    use crate::config::settings::{CredentialSpec, SourceTarget};
 
     fn name(text: &str) -> SourceName {
         text.parse().unwrap()
     }
 
-    fn implied(env: &Env, typed: &[&str], keyring: &[&str]) -> Settings {
+    fn implied(env: &ProcessEnv, typed: &[&str], keyring: &[&str]) -> Settings {
         let typed: Vec<_> = typed.iter().map(|t| name(t)).collect();
         let found = || keyring.iter().map(|t| name(t)).collect();
-        settings(&Loaded::none(), env, "/s".into(), &typed, &found).unwrap()
+        settings(&ConfigFile::none(), env, "/s".into(), &typed, &found).unwrap()
     }
 
     fn names_of(settings: &Settings) -> Vec<&str> {
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_environment_describes_a_source() {
-        let env = Env::with([(env::API_KEY, "k"), (env::ORG_ID, "o-1")], "/");
+        let env = ProcessEnv::with([(env::API_KEY, "k"), (env::ORG_ID, "o-1")], "/");
         let settings = implied(&env, &[], &["acme"]);
         assert_eq!(names_of(&settings), [DEFAULT_SOURCE]);
         let source = &settings.sources[0];
@@ -145,17 +145,17 @@ mod tests {
             CredentialSpec::Env(env::API_KEY.to_owned())
         );
         assert!(
-            matches!(&source.target, Target::OrgEvents { org_id: Some(id), .. } if id == "o-1")
+            matches!(&source.target, SourceTarget::OrgEvents { org_id: Some(id), .. } if id == "o-1")
         );
         assert_eq!(names_of(&implied(&env, &["mine"], &[])), ["mine"]);
     }
 
     #[test]
     fn else_the_keyring_does() {
-        let env = Env::default();
+        let env = ProcessEnv::default();
         assert_eq!(names_of(&implied(&env, &[], &["acme"])), ["acme"]);
         assert_eq!(names_of(&implied(&env, &["x"], &["acme"])), ["x"]);
-        let env = Env::with([(env::ORG_ID, "o-1")], "/");
+        let env = ProcessEnv::with([(env::ORG_ID, "o-1")], "/");
         let none = implied(&env, &[], &[]);
         assert_eq!(names_of(&none), [DEFAULT_SOURCE]);
         assert_eq!(none.sources[0].credential, CredentialSpec::Keyring);
@@ -165,8 +165,8 @@ mod tests {
     #[test]
     fn nothing_at_all_is_refused() {
         for typed in [&[][..], &[name("acme")]] {
-            let env = Env::default();
-            let refused = settings(&Loaded::none(), &env, "/s".into(), typed, &Vec::new);
+            let env = ProcessEnv::default();
+            let refused = settings(&ConfigFile::none(), &env, "/s".into(), typed, &Vec::new);
             let error = refused.unwrap_err();
             assert_eq!(error.to_string(), "nothing is configured yet");
             assert!(error.hint_text().unwrap().contains("auth login"));
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn several_entries_are_not_guessed_between() {
-        let error = refuse_several(&implied(&Env::default(), &[], &["b", "a", "b"])).unwrap_err();
+        let error = refuse_several(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"])).unwrap_err();
         assert!(error.to_string().contains("`a`, `b`"), "{error}");
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::error::{ConfigError, Refusal};
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::field;
 use crate::config::settings::{
-    Compression, Format, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::model::name::SourceName;
 use crate::model::text::printable;
@@ -20,14 +20,14 @@ const PLACEHOLDERS: &str =
 pub struct PathTemplate(String);
 
 /// Reads an `output.path` or `--output`.
-pub fn path_template(text: &str) -> Result<PathTemplate, Refusal> {
+pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
     field::path(text)?;
     if text.ends_with('/') {
-        return Err(Refusal::new("names a folder")
+        return Err(HintedError::new("names a folder")
             .hint("name a file in it, such as `events/{source}.jsonl`"));
     }
     if text.contains('\0') {
-        return Err(Refusal::new("must not hold a NUL character"));
+        return Err(HintedError::new("must not hold a NUL character"));
     }
     let mut rest = text;
     while let Some(at) = rest.find(['{', '%']) {
@@ -42,7 +42,7 @@ pub fn path_template(text: &str) -> Result<PathTemplate, Refusal> {
                 _ => rest.chars().take(2).collect(),
             };
             return Err(
-                Refusal::new(format!("unknown placeholder `{}`", printable(&shown)))
+                HintedError::new(format!("unknown placeholder `{}`", printable(&shown)))
                     .hint(PLACEHOLDERS),
             );
         };
@@ -86,7 +86,7 @@ pub struct OutputLayer {
     /// Where to.
     pub path: Option<PathTemplate>,
     /// In which form.
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// How packed.
     pub compression: Option<Compression>,
     /// When a new file is begun.

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::env::{self, Env};
+use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 
 /// The configuration file to read, and whether the user named it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigPlace {
+pub struct ConfigPath {
     /// Its path.
     pub path: PathBuf,
     /// Named by `--config` or `ATLAUDIT_CONFIG`: then it has to exist.
@@ -16,10 +16,10 @@ pub struct ConfigPlace {
 
 /// Where the configuration is looked for: `--config`, `ATLAUDIT_CONFIG`, `$XDG_CONFIG_HOME/atlaudit`,
 /// `~/.config/atlaudit`. `None` when there is no home directory either.
-pub fn config_file(flag: Option<&Path>, env: &Env) -> Option<ConfigPlace> {
+pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> {
     let named = flag.or_else(|| env.os(env::CONFIG).map(Path::new));
     if let Some(path) = named {
-        return Some(ConfigPlace {
+        return Some(ConfigPath {
             path: env.at_cwd(path),
             named: true,
         });
@@ -28,7 +28,7 @@ pub fn config_file(flag: Option<&Path>, env: &Env) -> Option<ConfigPlace> {
         .absolute("XDG_CONFIG_HOME")
         .map(Path::to_path_buf)
         .or_else(|| env.absolute("HOME").map(|home| home.join(".config")))?;
-    Some(ConfigPlace {
+    Some(ConfigPath {
         path: folder.join("atlaudit/config.toml"),
         named: false,
     })
@@ -36,7 +36,7 @@ pub fn config_file(flag: Option<&Path>, env: &Env) -> Option<ConfigPlace> {
 
 /// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`, `$XDG_STATE_HOME/atlaudit`,
 /// `~/.local/state/atlaudit`.
-pub fn state_dir(flag: Option<&Path>, env: &Env) -> Result<PathBuf, ConfigError> {
+pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, ConfigError> {
     if let Some(path) = flag.or_else(|| env.os(env::STATE_DIR).map(Path::new)) {
         return Ok(env.at_cwd(path));
     }
@@ -56,7 +56,7 @@ pub fn state_dir(flag: Option<&Path>, env: &Env) -> Result<PathBuf, ConfigError>
 
 /// Where the limits may be shared with the user's other processes, the best place first. It depends on
 /// the user alone: what runs from cron and what runs in a shell have to meet there.
-pub fn quota_folders(env: &Env) -> Vec<PathBuf> {
+pub fn quota_folders(env: &ProcessEnv) -> Vec<PathBuf> {
     if let Some(path) = env.os(env::QUOTA_DIR) {
         return vec![env.at_cwd(Path::new(path))];
     }
@@ -73,17 +73,17 @@ mod tests {
 
     #[test]
     fn limits_are_shared_by_user_whatever_the_home() {
-        let mut env = Env::with([("HOME", "/h"), ("TMPDIR", "/t")], "/work");
+        let mut env = ProcessEnv::with([("HOME", "/h"), ("TMPDIR", "/t")], "/work");
         env.user = 7;
         let shared = ["/dev/shm/atlaudit-7", "/tmp/atlaudit-7"].map(PathBuf::from);
         assert_eq!(quota_folders(&env), shared);
-        let named = Env::with([("ATLAUDIT_QUOTA_DIR", "q")], "/work");
+        let named = ProcessEnv::with([("ATLAUDIT_QUOTA_DIR", "q")], "/work");
         assert_eq!(quota_folders(&named), [PathBuf::from("/work/q")]);
     }
 
     #[test]
     fn flags_win_over_the_environment_and_that_over_the_home() {
-        let env = Env::with(
+        let env = ProcessEnv::with(
             [
                 ("ATLAUDIT_CONFIG", "env.toml"),
                 ("ATLAUDIT_STATE_DIR", "/env"),
@@ -91,7 +91,7 @@ mod tests {
             ],
             "/work",
         );
-        let place = |flag: Option<&str>, env: &Env| config_file(flag.map(Path::new), env).unwrap();
+        let place = |flag: Option<&str>, env: &ProcessEnv| config_file(flag.map(Path::new), env).unwrap();
         assert_eq!(place(Some("/f.toml"), &env).path, Path::new("/f.toml"));
         assert_eq!(place(None, &env).path, Path::new("/work/env.toml"));
         assert!(place(None, &env).named);
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn xdg_folders_count_only_when_absolute() {
-        let env = Env::with(
+        let env = ProcessEnv::with(
             [
                 ("XDG_CONFIG_HOME", "rel"),
                 ("XDG_STATE_HOME", "/x"),
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn without_a_home_the_state_needs_a_flag() {
-        let env = Env::default();
+        let env = ProcessEnv::default();
         assert_eq!(config_file(None, &env), None);
         let error = state_dir(None, &env).unwrap_err();
         assert!(error.hint_text().unwrap().contains("--state-dir"));

@@ -9,13 +9,13 @@ use chrono::NaiveDate;
 use clap_complete::Shell;
 
 use crate::config::error::ConfigError;
-use crate::config::settings::{CredentialSpec, Format, OutputSettings, Settings, SourceSettings};
+use crate::config::settings::{CredentialSpec, OutputFormat, OutputSettings, Settings, SourceSettings};
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::{Timestamp, TypedTime, Window};
 
 /// What to do.
 #[derive(Debug)]
-pub enum Action {
+pub enum CommandRequest {
     /// `pull`
     Pull(PullRequest),
     /// `follow`
@@ -59,7 +59,7 @@ pub struct PullRequest {
     pub now: Timestamp,
     /// A one-off window; without it the pull goes on from the checkpoint.
     /// `--until` without `--since` starts at the source's `initial_lookback` before it.
-    pub one_off: Option<OneOff>,
+    pub one_off: Option<OneOffWindow>,
     /// Stop after so many events of each source.
     pub max_events: Option<u64>,
     /// Print the plan only.
@@ -170,7 +170,7 @@ pub struct LogoutRequest {
 
 /// Where `auth login` is about to store a key.
 #[derive(Debug)]
-pub struct KeyPlace<'a> {
+pub struct KeyLocation<'a> {
     /// The source that the key is for.
     pub name: &'a SourceName,
     /// The keyring or a file.
@@ -181,14 +181,14 @@ pub struct KeyPlace<'a> {
 
 /// A window that neither reads nor moves a checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OneOff {
+pub struct OneOffWindow {
     /// `--since`
     pub since: Option<Timestamp>,
     /// `--until`
     pub until: Option<Timestamp>,
 }
 
-impl OneOff {
+impl OneOffWindow {
     /// The window that it means for `source`: without `since` it starts `initial_lookback` before
     /// its end, without `until` it ends `now`.
     pub fn window(&self, source: &SourceSettings, now: Timestamp) -> Window {
@@ -230,7 +230,7 @@ pub struct AgainstRequest {
 #[derive(Debug, Clone)]
 pub struct ConvertRequest {
     /// Where lines come from, in this order; at least one.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<ConvertInput>,
     /// What raw lines do not say themselves.
     pub raw: RawLines,
     /// Where the new lines go, in which form.
@@ -241,18 +241,18 @@ pub struct ConvertRequest {
 
 /// Where lines to convert come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
+pub enum ConvertInput {
     /// Standard input.
     Stdin,
     /// A file.
     File(PathBuf),
 }
 
-impl fmt::Display for Input {
+impl fmt::Display for ConvertInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Input::Stdin => f.write_str("standard input"),
-            Input::File(path) => write!(f, "`{}`", path.display()),
+            ConvertInput::Stdin => f.write_str("standard input"),
+            ConvertInput::File(path) => write!(f, "`{}`", path.display()),
         }
     }
 }
@@ -295,7 +295,7 @@ pub struct LoginRequest {
 #[derive(Debug, Clone)]
 pub struct DemoRequest {
     /// The form of the lines.
-    pub format: Format,
+    pub format: OutputFormat,
 }
 
 /// What `sandbox` is asked to do.

@@ -29,7 +29,7 @@ pub struct SourceSettings {
     /// Its name.
     pub name: SourceName,
     /// Which API, and what that API needs to be addressed.
-    pub target: Target,
+    pub target: SourceTarget,
     /// Where its credential comes from.
     pub credential: CredentialSpec,
     /// How far back the first pull reads; at most 180 days (Atlassian keeps no more).
@@ -47,14 +47,14 @@ pub struct SourceSettings {
     /// Parts of a window that are read at once, where the server is slow.
     pub concurrency: u32,
     /// How it is connected to.
-    pub connection: Connection,
+    pub connection: ConnectionSettings,
     /// Where its events go.
     pub output: OutputSettings,
 }
 
 /// Which API a source reads and how it is addressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum SourceTarget {
     /// An organization's events.
     OrgEvents {
         /// Scheme, host and path prefix before `/admin/v1`.
@@ -83,7 +83,7 @@ pub struct SiteTarget {
     /// The account of an API token (Basic); without it the token is sent as Bearer.
     pub email: Option<String>,
     /// Where its API is asked.
-    pub route: Route,
+    pub route: SiteRoute,
     /// Whether names and addresses that records lack are looked up.
     pub resolve_users: bool,
 }
@@ -109,16 +109,16 @@ impl Product {
 
 /// The way to a site's APIs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+pub enum SiteRoute {
     /// The site itself, or what stands in for it: scheme, host and path prefix before `/rest` or `/wiki`.
     Direct(Url),
     /// Atlassian's gateway, the only way for tokens with scopes and for service accounts.
-    Gateway(Gateway),
+    Gateway(GatewayRoute),
 }
 
 /// Atlassian's gateway to the sites.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gateway {
+pub struct GatewayRoute {
     /// Scheme, host and path prefix before `/ex`.
     pub base_url: Url,
     /// What stands before `/_edge/tenant_info`, which tells the site's cloud id.
@@ -127,7 +127,7 @@ pub struct Gateway {
     pub cloud_id: Option<String>,
 }
 
-impl Gateway {
+impl GatewayRoute {
     /// What stands before the paths of `product` at the site with this cloud id.
     pub fn product_url(&self, product: Product, cloud_id: &str) -> Url {
         let mut url = self.base_url.clone();
@@ -138,35 +138,35 @@ impl Gateway {
     }
 }
 
-impl Target {
+impl SourceTarget {
     /// The type of the source.
     pub fn kind(&self) -> SourceKind {
         match self {
-            Target::OrgEvents { .. } => SourceKind::OrgEvents,
-            Target::Site(site) => match site.product {
+            SourceTarget::OrgEvents { .. } => SourceKind::OrgEvents,
+            SourceTarget::Site(site) => match site.product {
                 Product::Jira => SourceKind::JiraAudit,
                 Product::Confluence => SourceKind::ConfluenceAudit,
             },
-            Target::Datacenter { .. } => SourceKind::DatacenterAudit,
+            SourceTarget::Datacenter { .. } => SourceKind::DatacenterAudit,
         }
     }
 
     /// Whether names and addresses that its records lack are looked up.
     pub fn resolves_users(&self) -> bool {
-        matches!(self, Target::Site(site) if site.resolve_users)
+        matches!(self, SourceTarget::Site(site) if site.resolve_users)
     }
 
     /// Whether its site is asked through Atlassian's gateway.
     pub fn is_through_gateway(&self) -> bool {
-        matches!(self, Target::Site(site) if matches!(site.route, Route::Gateway(_)))
+        matches!(self, SourceTarget::Site(site) if matches!(site.route, SiteRoute::Gateway(_)))
     }
 
     /// The site as events and their ids name it; of a Data Center its host, port and path.
     pub fn site(&self) -> Option<String> {
         match self {
-            Target::OrgEvents { .. } => None,
-            Target::Site(site) => Some(site.site.clone()),
-            Target::Datacenter { base_url, .. } => {
+            SourceTarget::OrgEvents { .. } => None,
+            SourceTarget::Site(site) => Some(site.site.clone()),
+            SourceTarget::Datacenter { base_url, .. } => {
                 let host = base_url.host_str().unwrap_or_default();
                 let port = base_url.port().map(|port| format!(":{port}"));
                 let path = base_url.path().trim_end_matches('/');
@@ -178,13 +178,13 @@ impl Target {
     /// Whether requests go where the type alone would send them.
     pub fn has_default_base_url(&self) -> bool {
         let default = match self {
-            Target::Site(SiteTarget {
+            SourceTarget::Site(SiteTarget {
                 site,
-                route: Route::Direct(_),
+                route: SiteRoute::Direct(_),
                 ..
             }) => format!("https://{site}/"),
-            Target::OrgEvents { .. } | Target::Site(_) => "https://api.atlassian.com/".to_owned(),
-            Target::Datacenter { .. } => return false,
+            SourceTarget::OrgEvents { .. } | SourceTarget::Site(_) => "https://api.atlassian.com/".to_owned(),
+            SourceTarget::Datacenter { .. } => return false,
         };
         self.base_url().as_str() == default
     }
@@ -192,10 +192,10 @@ impl Target {
     /// Scheme, host and path prefix that requests start with: where the credential goes.
     pub fn base_url(&self) -> &Url {
         match self {
-            Target::OrgEvents { base_url, .. } | Target::Datacenter { base_url, .. } => base_url,
-            Target::Site(site) => match &site.route {
-                Route::Direct(url) => url,
-                Route::Gateway(gateway) => &gateway.base_url,
+            SourceTarget::OrgEvents { base_url, .. } | SourceTarget::Datacenter { base_url, .. } => base_url,
+            SourceTarget::Site(site) => match &site.route {
+                SiteRoute::Direct(url) => url,
+                SiteRoute::Gateway(gateway) => &gateway.base_url,
             },
         }
     }
@@ -241,7 +241,7 @@ impl fmt::Debug for CredentialSpec {
 
 /// How a source's server is reached, and how patiently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct ConnectionSettings {
     /// Replaces the endpoint's quota, and the credential's overall one when it is larger.
     pub requests_per_minute: Option<u32>,
     /// The longest silence while connecting or reading.
@@ -262,7 +262,7 @@ pub struct OutputSettings {
     /// stdout, or a file.
     pub path: OutputPath,
     /// The form of a line.
-    pub format: Format,
+    pub format: OutputFormat,
     /// How it is packed.
     pub compression: Compression,
     /// When a file is finished and a new one begun.
@@ -291,7 +291,7 @@ pub enum OutputPath {
 
 /// The form of a line of output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Format {
+pub enum OutputFormat {
     /// The normalized event.
     #[default]
     Normalized,
@@ -303,17 +303,17 @@ pub enum Format {
     Ocsf,
 }
 
-impl Format {
+impl OutputFormat {
     /// All of them.
-    pub const ALL: [Format; 4] = [Format::Normalized, Format::Raw, Format::Ecs, Format::Ocsf];
+    pub const ALL: [OutputFormat; 4] = [OutputFormat::Normalized, OutputFormat::Raw, OutputFormat::Ecs, OutputFormat::Ocsf];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Format::Normalized => "normalized",
-            Format::Raw => "raw",
-            Format::Ecs => "ecs",
-            Format::Ocsf => "ocsf",
+            OutputFormat::Normalized => "normalized",
+            OutputFormat::Raw => "raw",
+            OutputFormat::Ecs => "ecs",
+            OutputFormat::Ocsf => "ocsf",
         }
     }
 }

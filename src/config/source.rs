@@ -5,11 +5,11 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::config::credential_spec;
-use crate::config::error::{ConfigError, Refusal};
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::field;
-use crate::config::file::{Loaded, OutputTable, SourceTable};
+use crate::config::file::{ConfigFile, OutputTable, SourceTable};
 use crate::config::output::{self, OutputLayer};
-use crate::config::settings::{Connection, CredentialSpec, SourceSettings};
+use crate::config::settings::{ConnectionSettings, CredentialSpec, SourceSettings};
 use crate::config::target;
 use crate::config::words;
 use crate::model::name::{SourceKind, SourceName};
@@ -37,19 +37,19 @@ fn default_concurrency(kind: SourceKind) -> u32 {
 }
 
 /// A place to blame: the file and the table in it.
-pub(super) struct At<'a> {
-    pub(super) file: &'a Loaded,
+pub(super) struct ErrorLocation<'a> {
+    pub(super) file: &'a ConfigFile,
     /// The source's name; without one it is the `[output]` table.
     pub(super) source: Option<&'a SourceName>,
 }
 
-impl At<'_> {
+impl ErrorLocation<'_> {
     /// Checks one value, if there is one; a refusal names the source, the key and the line.
     pub(super) fn take<T, R>(
         &self,
         key: &str,
         value: &Option<Spanned<T>>,
-        check: impl FnOnce(&T) -> Result<R, Refusal>,
+        check: impl FnOnce(&T) -> Result<R, HintedError>,
     ) -> Result<Option<R>, ConfigError> {
         let Some(value) = value else {
             return Ok(None);
@@ -59,12 +59,12 @@ impl At<'_> {
             .map_err(|refusal| self.refuse(key, &value.span(), refusal))
     }
 
-    fn refuse(&self, key: &str, span: &std::ops::Range<usize>, refusal: Refusal) -> ConfigError {
+    fn refuse(&self, key: &str, span: &std::ops::Range<usize>, refusal: HintedError) -> ConfigError {
         let what = match self.source {
             Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
             None => format!("`{key}`: {}", refusal.what),
         };
-        let error: ConfigError = Refusal {
+        let error: ConfigError = HintedError {
             what,
             hint: refusal.hint,
         }
@@ -75,7 +75,7 @@ impl At<'_> {
 
 /// Checks one source. `place` is where its table starts, for what is missing in it.
 pub(super) fn check(
-    at: &At<'_>,
+    at: &ErrorLocation<'_>,
     name: &SourceName,
     place: &std::ops::Range<usize>,
     table: &SourceTable,
@@ -125,7 +125,7 @@ pub(super) fn check(
 }
 
 /// TOML has dates of its own; a string is read the same way.
-fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, Refusal> {
+fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, HintedError> {
     match value {
         toml::Value::String(text) => field::date(text),
         toml::Value::Datetime(day) => field::date(&day.to_string()),
@@ -133,11 +133,11 @@ fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, Refusal> {
     }
 }
 
-fn connection(at: &At<'_>, table: &SourceTable) -> Result<Connection, ConfigError> {
+fn connection(at: &ErrorLocation<'_>, table: &SourceTable) -> Result<ConnectionSettings, ConfigError> {
     let timeout = at.take("timeout", &table.timeout, |text| field::some_duration(text))?;
     let retry_for = at.take("retry_for", &table.retry_for, |text| field::duration(text))?;
     let max_wait = at.take("max_wait", &table.max_wait, |text| field::duration(text))?;
-    Ok(Connection {
+    Ok(ConnectionSettings {
         requests_per_minute: at.take("requests_per_minute", &table.requests_per_minute, |n| {
             field::number(*n, 1..=u32::MAX)
         })?,
@@ -151,7 +151,7 @@ fn connection(at: &At<'_>, table: &SourceTable) -> Result<Connection, ConfigErro
 
 /// Checks `[output]` or a source's `output.*`; `prefix` stands before the keys in a refusal.
 pub(super) fn output_layer(
-    at: &At<'_>,
+    at: &ErrorLocation<'_>,
     prefix: &str,
     table: &OutputTable,
 ) -> Result<OutputLayer, ConfigError> {

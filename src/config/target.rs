@@ -2,28 +2,28 @@
 
 use url::Url;
 
-use crate::config::error::{ConfigError, Refusal};
+use crate::config::error::{ConfigError, HintedError};
 use crate::config::field;
-use crate::config::file::{SourceTable, Text};
-use crate::config::settings::{Gateway, Product, Route, SiteTarget, Target};
-use crate::config::source::At;
+use crate::config::file::{SourceTable, SpannedText};
+use crate::config::settings::{GatewayRoute, Product, SiteRoute, SiteTarget, SourceTarget};
+use crate::config::source::ErrorLocation;
 use crate::model::name::SourceKind;
 
 /// A key that is missing, and what to do about it.
-type Missing = (&'static str, &'static str);
+type MissingKey = (&'static str, &'static str);
 
 const CLOUD_HOST: &str = "api.atlassian.com";
 
 /// The target that `table` describes; the inner error is a key that it lacks.
 pub(super) fn check(
-    at: &At<'_>,
+    at: &ErrorLocation<'_>,
     table: &SourceTable,
     kind: SourceKind,
-) -> Result<Result<Target, Missing>, ConfigError> {
+) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     refuse_alien_keys(at, table, kind)?;
     let base_url = at.take("base_url", &table.base_url, |text| field::base_url(text))?;
     Ok(match kind {
-        SourceKind::OrgEvents => Ok(Target::OrgEvents {
+        SourceKind::OrgEvents => Ok(SourceTarget::OrgEvents {
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
             org_id: at.take("org_id", &table.org_id, |text| field::org_id(text))?,
         }),
@@ -33,18 +33,18 @@ pub(super) fn check(
             let username = at.take("username", &table.username, |text| field::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
             base_url
-                .map(|base_url| Target::Datacenter { base_url, username })
+                .map(|base_url| SourceTarget::Datacenter { base_url, username })
                 .ok_or(missing)
         }
     })
 }
 
 fn site(
-    at: &At<'_>,
+    at: &ErrorLocation<'_>,
     table: &SourceTable,
     product: Product,
     base_url: Option<Url>,
-) -> Result<Result<Target, Missing>, ConfigError> {
+) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     let Some(site) = at.take("site", &table.site, |text| field::site(text))? else {
         return Ok(Err(("site", "add `site = \"acme.atlassian.net\"`")));
     };
@@ -52,15 +52,15 @@ fn site(
     let cloud_id = at.take("cloud_id", &table.cloud_id, |text| field::cloud_id(text))?;
     let gateway =
         at.take("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
-            (false, Some(_)) => Err(Refusal::new("`cloud_id` has no use without the gateway")
+            (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
                 .hint("take one of them out")),
             (yes, _) => Ok(yes),
         })?;
     let resolve_users = at.take("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
     let route = match (gateway.unwrap_or(cloud_id.is_some()), base_url) {
-        (false, Some(base_url)) => Route::Direct(base_url),
-        (false, None) => Route::Direct(https(&site)?),
-        (true, base_url) => Route::Gateway(Gateway {
+        (false, Some(base_url)) => SiteRoute::Direct(base_url),
+        (false, None) => SiteRoute::Direct(https(&site)?),
+        (true, base_url) => SiteRoute::Gateway(GatewayRoute {
             // A server on this machine stands in for all of Atlassian's; another gateway is no site.
             site_url: match &base_url {
                 Some(url) if field::is_loopback(url) => url.clone(),
@@ -70,7 +70,7 @@ fn site(
             cloud_id,
         }),
     };
-    Ok(Ok(Target::Site(SiteTarget {
+    Ok(Ok(SourceTarget::Site(SiteTarget {
         product,
         site,
         email,
@@ -81,14 +81,14 @@ fn site(
 
 /// A key that would do nothing is refused: most often it is the `type` that is wrong.
 fn refuse_alien_keys(
-    at: &At<'_>,
+    at: &ErrorLocation<'_>,
     table: &SourceTable,
     kind: SourceKind,
 ) -> Result<(), ConfigError> {
     const ORG: &[SourceKind] = &[SourceKind::OrgEvents];
     const SITE: &[SourceKind] = &[SourceKind::JiraAudit, SourceKind::ConfluenceAudit];
     const DATACENTER: &[SourceKind] = &[SourceKind::DatacenterAudit];
-    let texts: [(&str, &Text, &[SourceKind]); 6] = [
+    let texts: [(&str, &SpannedText, &[SourceKind]); 6] = [
         ("org_id", &table.org_id, ORG),
         ("key_name", &table.key_name, ORG),
         ("site", &table.site, SITE),
@@ -109,14 +109,14 @@ fn refuse_alien_keys(
     Ok(())
 }
 
-fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), Refusal> {
+fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), HintedError> {
     if kinds.contains(&kind) {
         return Ok(());
     }
     let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
     let names = names.join(" and ");
     Err(
-        Refusal::new(format!("belongs to sources of type {names} only"))
+        HintedError::new(format!("belongs to sources of type {names} only"))
             .hint("check the source's `type`, or take the key out"),
     )
 }
@@ -129,13 +129,13 @@ fn https(host: &str) -> Result<Url, ConfigError> {
 mod tests {
     use super::*;
     use crate::config::check;
-    use crate::config::env::Env;
-    use crate::config::file::Loaded;
+    use crate::config::env::ProcessEnv;
+    use crate::config::file::ConfigFile;
 
-    fn target(table: &str) -> Result<Target, String> {
+    fn target(table: &str) -> Result<SourceTarget, String> {
         let text = format!("[sources.a]\n{table}\n");
-        let file = Loaded::parse("/c.toml".as_ref(), text).unwrap();
-        let settings = check::settings(&file, &Env::default(), "/s".into());
+        let file = ConfigFile::parse("/c.toml".as_ref(), text).unwrap();
+        let settings = check::settings(&file, &ProcessEnv::default(), "/s".into());
         settings
             .map(|settings| settings.sources[0].target.clone())
             .map_err(|error| error.to_string())
@@ -143,7 +143,7 @@ mod tests {
 
     fn site(table: &str) -> SiteTarget {
         match target(&format!("site = 'Acme.example'\n{table}")) {
-            Ok(Target::Site(site)) => site,
+            Ok(SourceTarget::Site(site)) => site,
             other => panic!("{other:?}"),
         }
     }
@@ -152,9 +152,9 @@ mod tests {
     fn a_site_is_asked_itself_or_through_the_gateway() {
         let direct = site("type = 'jira-audit'");
         let url = |text: &str| Url::parse(text).unwrap();
-        assert_eq!(direct.route, Route::Direct(url("https://acme.example/")));
+        assert_eq!(direct.route, SiteRoute::Direct(url("https://acme.example/")));
         let wanted = |cloud_id: Option<&str>| {
-            Route::Gateway(Gateway {
+            SiteRoute::Gateway(GatewayRoute {
                 base_url: url("https://api.atlassian.com/"),
                 site_url: url("https://acme.example/"),
                 cloud_id: cloud_id.map(str::to_owned),
@@ -165,7 +165,7 @@ mod tests {
         // A cloud id is of use for nothing else.
         let known = site("type = 'jira-audit'\ncloud_id = 'b1c7-e0'");
         assert_eq!(known.route, wanted(Some("b1c7-e0")));
-        let Route::Gateway(gateway) = known.route else {
+        let SiteRoute::Gateway(gateway) = known.route else {
             panic!("no gateway")
         };
         assert_eq!(
@@ -181,7 +181,7 @@ mod tests {
             ("http://127.0.0.1:80/a", "http://127.0.0.1/a"),
         ] {
             let table = format!("type = 'jira-audit'\ngateway = true\nbase_url = '{base_url}/'");
-            let Route::Gateway(gateway) = site(&table).route else {
+            let SiteRoute::Gateway(gateway) = site(&table).route else {
                 panic!("no gateway")
             };
             assert_eq!(gateway.site_url.as_str(), site_url);

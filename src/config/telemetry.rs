@@ -2,22 +2,22 @@
 
 use std::str::FromStr;
 
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 
 /// What the flags say about log lines and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TelemetrySettings {
     /// How much is said.
-    pub verbosity: Verbosity,
+    pub verbosity: LogVerbosity,
     /// The form of a line.
     pub log_format: LogFormat,
     /// Whether to colour.
-    pub color: Color,
+    pub color: ColorMode,
 }
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Verbosity {
+pub enum LogVerbosity {
     /// `-q`: what someone must know, errors and warnings: it is for those who are away.
     Quiet,
     /// And what a person wants to know.
@@ -29,14 +29,14 @@ pub enum Verbosity {
     Trace,
 }
 
-impl Verbosity {
+impl LogVerbosity {
     /// What `-q` and so many `-v` mean.
-    pub fn new(quiet: bool, verbose: u8) -> Verbosity {
+    pub fn new(quiet: bool, verbose: u8) -> LogVerbosity {
         match (quiet, verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, 0) => Verbosity::Normal,
-            (false, 1) => Verbosity::Verbose,
-            (false, _) => Verbosity::Trace,
+            (true, _) => LogVerbosity::Quiet,
+            (false, 0) => LogVerbosity::Normal,
+            (false, 1) => LogVerbosity::Verbose,
+            (false, _) => LogVerbosity::Trace,
         }
     }
 }
@@ -65,7 +65,7 @@ impl FromStr for LogFormat {
 
 /// When to colour what a person reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Color {
+pub enum ColorMode {
     /// On a terminal.
     #[default]
     Auto,
@@ -75,31 +75,31 @@ pub enum Color {
     Never,
 }
 
-impl Color {
+impl ColorMode {
     /// The flag if there is one; else `NO_COLOR` (no-color.org) and `TERM=dumb` switch colours off.
-    pub fn choose(flag: Option<Color>, env: &Env) -> Color {
+    pub fn choose(flag: Option<ColorMode>, env: &ProcessEnv) -> ColorMode {
         let off = env.os("NO_COLOR").is_some() || env.text("TERM") == Some("dumb");
-        flag.unwrap_or(if off { Color::Never } else { Color::Auto })
+        flag.unwrap_or(if off { ColorMode::Never } else { ColorMode::Auto })
     }
 
     /// Whether to colour text that goes to a terminal or not.
     pub fn enabled(self, is_terminal: bool) -> bool {
         match self {
-            Color::Auto => is_terminal,
-            Color::Always => true,
-            Color::Never => false,
+            ColorMode::Auto => is_terminal,
+            ColorMode::Always => true,
+            ColorMode::Never => false,
         }
     }
 }
 
-impl FromStr for Color {
+impl FromStr for ColorMode {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            "auto" => Ok(Color::Auto),
-            "always" => Ok(Color::Always),
-            "never" => Ok(Color::Never),
+            "auto" => Ok(ColorMode::Auto),
+            "always" => Ok(ColorMode::Always),
+            "never" => Ok(ColorMode::Never),
             _ => Err("expected `auto`, `always` or `never`".to_owned()),
         }
     }
@@ -111,17 +111,17 @@ mod tests {
 
     #[test]
     fn the_color_flag_wins_over_no_color() {
-        let env = Env::with([("NO_COLOR", "1")], "/");
-        assert_eq!(Color::choose(None, &env), Color::Never);
-        assert_eq!(Color::choose(Some(Color::Always), &env), Color::Always);
-        assert_eq!(Color::choose(None, &Env::default()), Color::Auto);
-        assert!(Color::Auto.enabled(true) && !Color::Auto.enabled(false));
+        let env = ProcessEnv::with([("NO_COLOR", "1")], "/");
+        assert_eq!(ColorMode::choose(None, &env), ColorMode::Never);
+        assert_eq!(ColorMode::choose(Some(ColorMode::Always), &env), ColorMode::Always);
+        assert_eq!(ColorMode::choose(None, &ProcessEnv::default()), ColorMode::Auto);
+        assert!(ColorMode::Auto.enabled(true) && !ColorMode::Auto.enabled(false));
     }
 
     #[test]
     fn verbosity_counts() {
-        assert_eq!(Verbosity::new(true, 0), Verbosity::Quiet);
-        assert_eq!(Verbosity::new(false, 1), Verbosity::Verbose);
-        assert_eq!(Verbosity::new(false, 9), Verbosity::Trace);
+        assert_eq!(LogVerbosity::new(true, 0), LogVerbosity::Quiet);
+        assert_eq!(LogVerbosity::new(false, 1), LogVerbosity::Verbose);
+        assert_eq!(LogVerbosity::new(false, 9), LogVerbosity::Trace);
     }
 }

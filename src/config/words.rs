@@ -1,21 +1,21 @@
 //! Owns the closed vocabularies of the configuration and the flags: what this version takes.
 
-use crate::config::error::Refusal;
-use crate::config::settings::{Compression, Format, Rotation};
+use crate::config::error::HintedError;
+use crate::config::settings::{Compression, OutputFormat, Rotation};
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 
 /// `format`: `normalized`, `raw`, `ecs` or `ocsf`.
-pub fn format(text: &str) -> Result<Format, Refusal> {
+pub fn format(text: &str) -> Result<OutputFormat, HintedError> {
     let known = "`normalized`, `raw`, `ecs` or `ocsf`";
-    Format::ALL
+    OutputFormat::ALL
         .into_iter()
         .find(|format| format.as_str() == text)
         .ok_or_else(|| unknown("format", text, known))
 }
 
 /// `compression`: `none`, `gzip` or `zstd`.
-pub fn compression(text: &str) -> Result<Compression, Refusal> {
+pub fn compression(text: &str) -> Result<Compression, HintedError> {
     match text {
         "none" => Ok(Compression::None),
         "gzip" => Ok(Compression::Gzip),
@@ -25,7 +25,7 @@ pub fn compression(text: &str) -> Result<Compression, Refusal> {
 }
 
 /// `rotate`: `never`, `hourly`, `daily`, or a size such as `100MiB`.
-pub fn rotate(text: &str) -> Result<Rotation, Refusal> {
+pub fn rotate(text: &str) -> Result<Rotation, HintedError> {
     match text {
         "never" => Ok(Rotation::Never),
         "hourly" => Ok(Rotation::Hourly),
@@ -41,7 +41,7 @@ const ROTATIONS: &str = "`never`, `hourly`, `daily`, or a size such as `100MiB`"
 const LEAST_SIZE: u64 = 1024;
 
 /// A size in bytes: a whole number and a unit, 1024 or 1000 times the one before.
-fn size(text: &str) -> Result<u64, Refusal> {
+fn size(text: &str) -> Result<u64, HintedError> {
     let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
     let unit = text.strip_prefix(digits).unwrap_or_default().trim_start();
     let factor = match unit {
@@ -66,22 +66,22 @@ fn size(text: &str) -> Result<u64, Refusal> {
         .and_then(|n| n.checked_mul(factor));
     match bytes {
         Some(bytes) if bytes >= LEAST_SIZE => Ok(bytes),
-        Some(_) => Err(Refusal::new("a file of less than 1KiB holds hardly a line")
+        Some(_) => Err(HintedError::new("a file of less than 1KiB holds hardly a line")
             .hint(format!("use {ROTATIONS}"))),
-        None => Err(Refusal::new(format!("`{}` is too large", printable(text)))
+        None => Err(HintedError::new(format!("`{}` is too large", printable(text)))
             .hint(format!("use {ROTATIONS}"))),
     }
 }
 
 /// `type`: the kinds of sources.
-pub fn source_kind(text: &str) -> Result<SourceKind, Refusal> {
+pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
     let known = "`org-events`, `jira-audit`, `confluence-audit` or `datacenter-audit`";
     text.parse()
         .map_err(|_| unknown("source type", text, known))
 }
 
-fn unknown(of: &str, text: &str, known: &str) -> Refusal {
-    Refusal::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
+fn unknown(of: &str, text: &str, known: &str) -> HintedError {
+    HintedError::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
 }
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn words_of_this_version() {
-        for known in Format::ALL {
+        for known in OutputFormat::ALL {
             assert_eq!(format(known.as_str()), Ok(known));
         }
         assert_eq!(compression("gzip"), Ok(Compression::Gzip));

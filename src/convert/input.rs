@@ -5,18 +5,18 @@ use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 
-use crate::config::request::Input;
+use crate::config::request::ConvertInput;
 use crate::sink::pack::{MARK, packing_by, unpack};
 
 /// The bytes of `input`, unpacked. Their end within a member or frame is an error when it is read.
 ///
 /// # Errors
 /// It cannot be opened or read.
-pub fn open(input: &Input) -> io::Result<Box<dyn Read>> {
+pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
     let mut file = match input {
-        Input::File(path) => File::open(path)?,
+        ConvertInput::File(path) => File::open(path)?,
         // Past std's own handle, whose small buffer would only be copied through.
-        Input::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+        ConvertInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
     };
     let first = first_bytes(&mut file)?;
     let packing = packing_by(&first);

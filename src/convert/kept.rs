@@ -10,7 +10,7 @@ use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::source;
 
 /// Keys that only Confluence's audit records have.
@@ -34,9 +34,9 @@ pub struct SavedLineReader {
     /// The type of raw lines, where the user says it.
     kind: Option<SourceKind>,
     /// The origins of raw lines, one for each type; their sites may be missing.
-    origins: [Rc<Origin>; SourceKind::ALL.len()],
+    origins: [Rc<RecordOrigin>; SourceKind::ALL.len()],
     /// The `source` of the last normalized line, as text and read: most lines repeat it.
-    last: (String, Rc<Origin>),
+    last: (String, Rc<RecordOrigin>),
 }
 
 /// A record that was kept, and what was kept beside it.
@@ -45,7 +45,7 @@ pub struct SavedRecord {
     /// The source's object.
     pub record: Record,
     /// Where it comes from.
-    pub origin: Rc<Origin>,
+    pub origin: Rc<RecordOrigin>,
     /// The id and the time of receipt that it had as an event: an id cannot always be made again from
     /// the record, and that time never.
     pub event: Option<(String, Timestamp)>,
@@ -84,7 +84,7 @@ impl SavedLineReader {
     pub fn new(raw: &RawLines) -> SavedLineReader {
         let origins = SourceKind::ALL.map(|kind| {
             let is_org = kind == SourceKind::OrgEvents;
-            Rc::new(Origin {
+            Rc::new(RecordOrigin {
                 name: match &raw.name {
                     Some(name) => name.as_str().to_owned(),
                     None => kind.as_str().to_owned(),
@@ -194,10 +194,10 @@ fn value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
     object.entries().filter_map(named).last()
 }
 
-fn origin(source: Node<'_>) -> Result<Origin, UnusableLine> {
+fn origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
     let text = |key| source.text_of(key).map(|text| text.into_owned());
     let kind = text("type").ok_or(UnusableLine::Without("source.type"))?;
-    Ok(Origin {
+    Ok(RecordOrigin {
         name: text("name").ok_or(UnusableLine::Without("source.name"))?,
         kind: kind
             .parse()

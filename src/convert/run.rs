@@ -5,13 +5,13 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use crate::config::request::{ConvertRequest, Input};
-use crate::config::settings::Format;
+use crate::config::request::{ConvertRequest, ConvertInput};
+use crate::config::settings::OutputFormat;
 use crate::convert::input::{open, reason};
 use crate::convert::kept::{SavedLineReader, SavedRecord};
 use crate::convert::lines::{LineSplitter, NumberedLine};
 use crate::convert::text::checked;
-use crate::model::event::{Event, Text, UNPARSED};
+use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 use crate::normalise;
@@ -42,17 +42,17 @@ pub struct ConvertContext<'a> {
 #[derive(Debug)]
 pub enum ConvertIssue<'a> {
     /// An input cannot be opened.
-    Input(&'a Input, io::Error),
+    Input(&'a ConvertInput, io::Error),
     /// A line cannot be read: of which input, its number, and why.
-    Line(&'a Input, u64, String),
+    Line(&'a ConvertInput, u64, String),
     /// An input cannot be read from the line of this number on, and why.
-    Rest(&'a Input, u64, String),
+    Rest(&'a ConvertInput, u64, String),
     /// A line holds bytes that are no UTF-8.
-    Mended(&'a Input, u64),
+    Mended(&'a ConvertInput, u64),
     /// A record could not be understood.
-    Unparsed(&'a Input, u64),
+    Unparsed(&'a ConvertInput, u64),
     /// A record has a time that cannot be read.
-    UnreadableTime(&'a Input, u64),
+    UnreadableTime(&'a ConvertInput, u64),
 }
 
 /// What became of the lines.
@@ -132,7 +132,7 @@ struct ConvertRun<'a> {
     terms: ConvertContext<'a>,
     reader: SavedLineReader,
     numbering: DuplicateNumbering,
-    format: Format,
+    format: OutputFormat,
     now: Timestamp,
     /// What was read and is not rendered yet.
     waiting: Vec<ParsedLine>,
@@ -145,7 +145,7 @@ struct ConvertRun<'a> {
 }
 
 impl ConvertRun<'_> {
-    fn input(&mut self, input: &Input) -> Result<(), ConvertError> {
+    fn input(&mut self, input: &ConvertInput) -> Result<(), ConvertError> {
         let mut reader = match open(input) {
             Ok(reader) => reader,
             Err(error) => {
@@ -163,7 +163,7 @@ impl ConvertRun<'_> {
     /// Converts what one read brings; gives whether more may come.
     fn piece(
         &mut self,
-        input: &Input,
+        input: &ConvertInput,
         reader: &mut dyn Read,
         lines: &mut LineSplitter,
     ) -> Result<bool, ConvertError> {
@@ -200,7 +200,7 @@ impl ConvertRun<'_> {
         Ok(true)
     }
 
-    fn line(&mut self, input: &Input, line: NumberedLine) -> Result<(), ConvertError> {
+    fn line(&mut self, input: &ConvertInput, line: NumberedLine) -> Result<(), ConvertError> {
         let number = line.number;
         let read = match line.text {
             Ok(text) => self.read(input, number, text),
@@ -225,7 +225,7 @@ impl ConvertRun<'_> {
     /// Reads one line; the inner error is why it cannot be read.
     fn read(
         &mut self,
-        input: &Input,
+        input: &ConvertInput,
         number: u64,
         text: Bytes,
     ) -> Result<Result<(), String>, ConvertError> {
@@ -237,7 +237,7 @@ impl ConvertRun<'_> {
             Ok(kept) => kept,
             Err(unfit) => return Ok(Err(unfit.to_string())),
         };
-        let needs_site = kept.event.is_none() && self.format != Format::Raw;
+        let needs_site = kept.event.is_none() && self.format != OutputFormat::Raw;
         if needs_site && kept.origin.kind != SourceKind::OrgEvents && kept.origin.site.is_none() {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
@@ -255,7 +255,7 @@ impl ConvertRun<'_> {
     }
 
     /// Renders all that waits.
-    fn render(&mut self, input: &Input) {
+    fn render(&mut self, input: &ConvertInput) {
         let events: Vec<Event<'_>> = self
             .waiting
             .iter()
@@ -267,8 +267,8 @@ impl ConvertRun<'_> {
             }
             render::line(self.format, event, &waiting.kept.record, &mut self.out);
             // A raw line says no more than its record.
-            let is_event = self.format != Format::Raw;
-            if is_event && event.action == Text::Borrowed(UNPARSED) {
+            let is_event = self.format != OutputFormat::Raw;
+            if is_event && event.action == EventText::Borrowed(UNPARSED) {
                 self.tally.unparsed += 1;
                 (self.terms.tell)(ConvertIssue::Unparsed(input, waiting.number));
             }

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::model::open_files;
 use crate::model::text::printable;
 
@@ -30,10 +30,10 @@ pub(super) fn program(words: &[String]) -> &str {
 }
 
 /// The first line that the program prints.
-pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretString, Refusal> {
+pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretString, HintedError> {
     let shown = printable(program(words));
     let refuse =
-        |what: String, hint: &str| Refusal::new(format!("command `{shown}`: {what}")).hint(hint);
+        |what: String, hint: &str| HintedError::new(format!("command `{shown}`: {what}")).hint(hint);
     let mut child = start(words).map_err(|error| {
         let usual =
             "write the program's whole path; arguments are split at blanks, there is no shell";
@@ -197,7 +197,7 @@ mod tests {
 
     use super::*;
 
-    async fn run(words: &[&str]) -> Result<SecretString, Refusal> {
+    async fn run(words: &[&str]) -> Result<SecretString, HintedError> {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         read(&words, LIMIT).await
     }

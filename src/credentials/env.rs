@@ -2,11 +2,11 @@
 
 use secrecy::SecretString;
 
-use crate::config::env::{self, Env};
-use crate::config::error::Refusal;
+use crate::config::env::{self, ProcessEnv};
+use crate::config::error::HintedError;
 
 /// The value of `variable`.
-pub(super) fn read(variable: &str, env: &Env) -> Result<SecretString, Refusal> {
+pub(super) fn read(variable: &str, env: &ProcessEnv) -> Result<SecretString, HintedError> {
     let hint = match variable {
         env::API_KEY => format!("set {variable}, or keep a key with `atlaudit auth login NAME`"),
         _ => format!(
@@ -14,7 +14,7 @@ pub(super) fn read(variable: &str, env: &Env) -> Result<SecretString, Refusal> {
         ),
     };
     let Some(value) = env.os(variable) else {
-        return Err(Refusal::new(format!(
+        return Err(HintedError::new(format!(
             "environment variable {variable} is not set or empty"
         ))
         .hint(hint));
@@ -22,7 +22,7 @@ pub(super) fn read(variable: &str, env: &Env) -> Result<SecretString, Refusal> {
     match value.to_str() {
         Some(text) => Ok(SecretString::from(text)),
         None => {
-            Err(Refusal::new(format!("environment variable {variable} is not text")).hint(hint))
+            Err(HintedError::new(format!("environment variable {variable} is not text")).hint(hint))
         }
     }
 }

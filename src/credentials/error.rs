@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::model::name::SourceName;
 
 /// A source's credential is missing or of no use. Nothing in it comes from the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialError {
     name: SourceName,
-    refusal: Refusal,
+    refusal: HintedError,
 }
 
 impl CredentialError {
     /// `refusal` where `name`'s credential was looked for.
-    pub(crate) fn new(name: &SourceName, refusal: Refusal) -> CredentialError {
+    pub(crate) fn new(name: &SourceName, refusal: HintedError) -> CredentialError {
         CredentialError {
             name: name.clone(),
             refusal,

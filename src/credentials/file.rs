@@ -8,7 +8,7 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 use secrecy::SecretString;
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::model::open_files;
 
 /// The most that a file with a secret may hold: more is another file, named by mistake.
@@ -16,19 +16,19 @@ const MOST_BYTES: u64 = 64 * 1024;
 
 /// The content of the file at `path`, unless others can read it. `if_missing` says what to do when
 /// there is no such file.
-pub fn read(path: &Path, if_missing: &str) -> Result<SecretString, Refusal> {
+pub fn read(path: &Path, if_missing: &str) -> Result<SecretString, HintedError> {
     let file = open(path, if_missing)?;
     refuse_open_to_others(&file, path)?;
     content(file, path)
 }
 
 /// The content of a file that something else guards.
-pub fn read_guarded(path: &Path) -> Result<SecretString, Refusal> {
+pub fn read_guarded(path: &Path) -> Result<SecretString, HintedError> {
     content(open(path, "check the path")?, path)
 }
 
 /// Links are followed: container platforms mount secrets as links. What they lead to is checked.
-fn open(path: &Path, if_missing: &str) -> Result<File, Refusal> {
+fn open(path: &Path, if_missing: &str) -> Result<File, HintedError> {
     let cannot = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::NotFound => if_missing,
@@ -37,10 +37,10 @@ fn open(path: &Path, if_missing: &str) -> Result<File, Refusal> {
             }
             _ => open_files::hint(&error).unwrap_or("check the path in `credential`"),
         };
-        Refusal::new(format!("file {}: {error}", path.display())).hint(hint)
+        HintedError::new(format!("file {}: {error}", path.display())).hint(hint)
     };
     let irregular = || {
-        Refusal::new(format!("file {}: not a regular file", path.display()))
+        HintedError::new(format!("file {}: not a regular file", path.display()))
             .hint("name a file that holds the key")
     };
     // Asked before opening as well: to open a pipe waits for its writer.
@@ -55,10 +55,10 @@ fn open(path: &Path, if_missing: &str) -> Result<File, Refusal> {
 }
 
 /// Refuses a file that others can read or change, with a hint that this user can follow.
-fn refuse_open_to_others(file: &File, path: &Path) -> Result<(), Refusal> {
+fn refuse_open_to_others(file: &File, path: &Path) -> Result<(), HintedError> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let cannot = |error: io::Error| Refusal::new(format!("file {}: {error}", path.display()));
+    let cannot = |error: io::Error| HintedError::new(format!("file {}: {error}", path.display()));
     let facts = file.metadata().map_err(cannot)?;
     let mount = rustix::fs::fstatvfs(file).map_err(|error| cannot(error.into()))?;
     FileAccess {
@@ -94,7 +94,7 @@ impl FileAccess {
     /// On a read-only mount the container is the boundary: whoever is in it runs this program.
     /// Elsewhere, root could have used mode 0600, so that only the group is accepted, and not for
     /// root itself, to whom no group needs to lend a file.
-    fn check(self, path: &Path) -> Result<(), Refusal> {
+    fn check(self, path: &Path) -> Result<(), HintedError> {
         let others = self.mode & 0o077;
         let is_of_root = self.owner == 0;
         let is_lent_to_group = others == 0o040 && self.user != 0;
@@ -113,7 +113,7 @@ impl FileAccess {
             self.mode,
             self.owner,
         );
-        Err(Refusal::new(what).hint(self.remedy(path)))
+        Err(HintedError::new(what).hint(self.remedy(path)))
     }
 
     fn remedy(self, path: &Path) -> String {
@@ -140,23 +140,23 @@ fn shell_word(path: &Path) -> String {
     }
 }
 
-fn content(file: File, path: &Path) -> Result<SecretString, Refusal> {
+fn content(file: File, path: &Path) -> Result<SecretString, HintedError> {
     let shown = path.display();
     let mut text = String::new();
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
     let text = SecretString::from(text);
     match read {
         Ok(bytes) if bytes as u64 > MOST_BYTES => {
-            Err(Refusal::new(format!("file {shown}: larger than 64 KiB"))
+            Err(HintedError::new(format!("file {shown}: larger than 64 KiB"))
                 .hint("name a file that holds the key and nothing else"))
         }
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(Refusal::new(format!("file {shown}: not text"))
+            Err(HintedError::new(format!("file {shown}: not text"))
                 .hint("name a file that holds the key and nothing else"))
         }
         Err(error) => {
-            Err(Refusal::new(format!("file {shown}: {error}")).hint("check the file and its disk"))
+            Err(HintedError::new(format!("file {shown}: {error}")).hint("check the file and its disk"))
         }
     }
 }
@@ -208,7 +208,7 @@ mod tests {
     const WE: u32 = 1000;
     const OTHER: u32 = 2000;
 
-    fn refusal(mode: u32, owner: u32, user: u32, is_mounted_read_only: bool) -> Option<Refusal> {
+    fn refusal(mode: u32, owner: u32, user: u32, is_mounted_read_only: bool) -> Option<HintedError> {
         let access = FileAccess {
             mode,
             owner,

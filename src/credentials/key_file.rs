@@ -9,14 +9,14 @@ use rustix::fs::{Access, access};
 use secrecy::{ExposeSecret as _, SecretString};
 use tempfile::NamedTempFile;
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::credentials::{file, value};
 
 /// Checks that a key can be stored at `path`, before somebody is asked for it. A file that holds
 /// something is replaced only when the configuration names it as this source's (`is_configured`).
-pub(super) fn check(path: &Path, is_configured: bool) -> Result<(), Refusal> {
+pub(super) fn check(path: &Path, is_configured: bool) -> Result<(), HintedError> {
     let refuse =
-        |what: &str| Refusal::new(format!("cannot store a key in {}: {what}", path.display()));
+        |what: &str| HintedError::new(format!("cannot store a key in {}: {what}", path.display()));
     let facts = existing(path)?;
     if let Some(facts) = &facts {
         let user = rustix::process::geteuid().as_raw();
@@ -49,10 +49,10 @@ pub(super) fn check(path: &Path, is_configured: bool) -> Result<(), Refusal> {
 }
 
 /// Writes `text` to the file at `path`, in place of what is there.
-pub(super) fn write(path: &Path, text: &SecretString) -> Result<(), Refusal> {
+pub(super) fn write(path: &Path, text: &SecretString) -> Result<(), HintedError> {
     let old = existing(path)?;
     try_write(path, text, old.as_ref()).map_err(|error| {
-        Refusal::new(format!(
+        HintedError::new(format!(
             "cannot store the key in {}: {error}",
             path.display()
         ))
@@ -88,7 +88,7 @@ fn try_write(path: &Path, text: &SecretString, old: Option<&Metadata>) -> io::Re
 }
 
 /// Removes the file at `path`, if it is one that holds a key; `false` when there is none.
-pub(super) fn remove(path: &Path) -> Result<bool, Refusal> {
+pub(super) fn remove(path: &Path) -> Result<bool, HintedError> {
     let shown = path.display();
     if existing(path)?.is_none() {
         return Ok(false);
@@ -97,7 +97,7 @@ pub(super) fn remove(path: &Path) -> Result<bool, Refusal> {
     file::read_guarded(path)
         .and_then(|text| value::parse(&text, &place))
         .map_err(|refusal| {
-            Refusal::new(format!(
+            HintedError::new(format!(
                 "not removed, because it holds no key: {}",
                 refusal.what
             ))
@@ -108,7 +108,7 @@ pub(super) fn remove(path: &Path) -> Result<bool, Refusal> {
         File::open(folder)?.sync_all()
     });
     removed.map_err(|error| {
-        Refusal::new(format!("cannot remove {shown}: {error}"))
+        HintedError::new(format!("cannot remove {shown}: {error}"))
             .hint("remove it as the user that owns its folder, or where it is mounted from")
     })?;
     Ok(true)
@@ -116,10 +116,10 @@ pub(super) fn remove(path: &Path) -> Result<bool, Refusal> {
 
 /// What is at `path`: nothing, or a regular file with one name. Links are not followed: what they
 /// lead to may belong to something else, and a second name would keep the old key.
-fn existing(path: &Path) -> Result<Option<Metadata>, Refusal> {
+fn existing(path: &Path) -> Result<Option<Metadata>, HintedError> {
     let shown = path.display();
     let refuse = |what: &str| {
-        Refusal::new(format!("{shown} {what}")).hint(
+        HintedError::new(format!("{shown} {what}")).hint(
             "name the file itself, or another one; a mounted secret is replaced where it comes from",
         )
     };

@@ -11,7 +11,7 @@ use keyring_core::{Entry, Error};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
@@ -42,7 +42,7 @@ pub(super) fn place(name: &SourceName) -> String {
 pub(super) async fn read(
     name: &SourceName,
     is_organization: bool,
-) -> Result<SecretString, Refusal> {
+) -> Result<SecretString, HintedError> {
     let user = name.clone();
     within_limit(move || get(&entry(&user)?))
         .await
@@ -51,9 +51,9 @@ pub(super) async fn read(
 
 /// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open by
 /// the time that it is needed. It blocks, for up to the time limit: for the start of the program.
-pub(super) fn look_for(name: &SourceName) -> Result<(), Refusal> {
+pub(super) fn look_for(name: &SourceName) -> Result<(), HintedError> {
     match in_thread(open_store).map(|receiver| receiver.recv_timeout(LIMIT)) {
-        Ok(Ok(Err(problem @ Problem::Unreachable(_)))) | Err(problem) => {
+        Ok(Ok(Err(problem @ KeyringProblem::Unreachable(_)))) | Err(problem) => {
             Err(problem.tell(name, false))
         }
         _ => Ok(()),
@@ -61,7 +61,7 @@ pub(super) fn look_for(name: &SourceName) -> Result<(), Refusal> {
 }
 
 /// Stores `text` for `name`, in place of what is there.
-pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), Refusal> {
+pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), HintedError> {
     let user = name.clone();
     let set = move || Ok(entry(&user)?.set_password(text.expose_secret())?);
     within_limit(set)
@@ -70,7 +70,7 @@ pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), R
 }
 
 /// Removes what is kept for `name`; `false` when there was nothing.
-pub(super) async fn delete(name: &SourceName) -> Result<bool, Refusal> {
+pub(super) async fn delete(name: &SourceName) -> Result<bool, HintedError> {
     let user = name.clone();
     within_limit(move || remove(&entry(&user)?))
         .await
@@ -89,42 +89,42 @@ pub fn names() -> Vec<SourceName> {
 
 /// Runs `work` on a thread of its own: a keyring may never answer.
 fn in_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<mpsc::Receiver<Result<T, Problem>>, Problem> {
+    work: impl FnOnce() -> Result<T, KeyringProblem> + Send + 'static,
+) -> Result<mpsc::Receiver<Result<T, KeyringProblem>>, KeyringProblem> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new().spawn(move || sender.send(work()));
     match thread {
         Ok(_) => Ok(receiver),
-        Err(error) => Err(Problem::Unreachable(error.to_string())),
+        Err(error) => Err(KeyringProblem::Unreachable(error.to_string())),
     }
 }
 
-fn search() -> Result<Vec<SourceName>, Problem> {
+fn search() -> Result<Vec<SourceName>, KeyringProblem> {
     open_store()?;
     let entries = Entry::search(&HashMap::from([("service", SERVICE)]))?;
     let users = entries.iter().filter_map(Entry::get_specifiers);
     Ok(users.filter_map(|(_, user)| user.parse().ok()).collect())
 }
 
-fn entry(name: &SourceName) -> Result<Entry, Problem> {
+fn entry(name: &SourceName) -> Result<Entry, KeyringProblem> {
     open_store()?;
     Ok(Entry::new(SERVICE, name.as_str())?)
 }
 
 /// Connects to the platform's keyring, once in the process. Its status says why there is none;
 /// the error of an entry would not.
-fn open_store() -> Result<(), Problem> {
+fn open_store() -> Result<(), KeyringProblem> {
     match keyring::Entry::store_status() {
         Ok(()) => Ok(()),
-        Err(error) => Err(Problem::Unreachable(cause(error))),
+        Err(error) => Err(KeyringProblem::Unreachable(cause(error))),
     }
 }
 
-fn get(entry: &Entry) -> Result<SecretString, Problem> {
+fn get(entry: &Entry) -> Result<SecretString, KeyringProblem> {
     Ok(SecretString::from(entry.get_password()?))
 }
 
-fn remove(entry: &Entry) -> Result<bool, Problem> {
+fn remove(entry: &Entry) -> Result<bool, KeyringProblem> {
     match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(Error::NoEntry) => Ok(false),
@@ -135,23 +135,23 @@ fn remove(entry: &Entry) -> Result<bool, Problem> {
 /// Runs `work` on a thread of its own, not on the runtime's: a keyring that never answers must not
 /// keep the program from ending.
 async fn within_limit<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+    work: impl FnOnce() -> Result<T, KeyringProblem> + Send + 'static,
+) -> Result<T, KeyringProblem> {
     let (sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().spawn(move || sender.send(work()));
-    thread.map_err(|error| Problem::Unreachable(error.to_string()))?;
+    thread.map_err(|error| KeyringProblem::Unreachable(error.to_string()))?;
     match tokio::time::timeout(LIMIT, receiver).await {
         Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(Problem::Unreachable(
+        Ok(Err(_)) => Err(KeyringProblem::Unreachable(
             "its client stopped unexpectedly".to_owned(),
         )),
-        Err(_) => Err(Problem::Silent),
+        Err(_) => Err(KeyringProblem::Silent),
     }
 }
 
 /// What is wrong, without anything of the secret.
 #[derive(Debug, PartialEq, Eq)]
-enum Problem {
+enum KeyringProblem {
     NoEntry,
     Unreachable(String),
     Locked(String),
@@ -159,18 +159,18 @@ enum Problem {
     Silent,
 }
 
-impl From<Error> for Problem {
-    fn from(error: Error) -> Problem {
+impl From<Error> for KeyringProblem {
+    fn from(error: Error) -> KeyringProblem {
         match &error {
-            Error::NoEntry => Problem::NoEntry,
-            Error::NoStorageAccess(_) => Problem::Locked(cause(&error)),
+            Error::NoEntry => KeyringProblem::NoEntry,
+            Error::NoStorageAccess(_) => KeyringProblem::Locked(cause(&error)),
             Error::BadEncoding(_) | Error::BadDataFormat(..) => {
-                Problem::Useless("what it keeps is not text")
+                KeyringProblem::Useless("what it keeps is not text")
             }
             Error::Ambiguous(_) => {
-                Problem::Useless("it keeps more than one secret under that name")
+                KeyringProblem::Useless("it keeps more than one secret under that name")
             }
-            _ => Problem::Unreachable(cause(&error)),
+            _ => KeyringProblem::Unreachable(cause(&error)),
         }
     }
 }
@@ -191,26 +191,26 @@ fn cause(error: &Error) -> String {
     }
 }
 
-impl Problem {
-    fn tell(self, name: &SourceName, is_organization: bool) -> Refusal {
+impl KeyringProblem {
+    fn tell(self, name: &SourceName, is_organization: bool) -> HintedError {
         let place = place(name);
         let elsewhere = || elsewhere(name, is_organization);
         match self {
-            Problem::NoEntry => Refusal::new(format!("no key in the {place}")).hint(format!(
+            KeyringProblem::NoEntry => HintedError::new(format!("no key in the {place}")).hint(format!(
                 "run `atlaudit auth login {name}` as the user that pulls; without a keyring, {}",
                 elsewhere()
             )),
-            Problem::Unreachable(cause) => {
-                Refusal::new(format!("no Secret Service/keyring reachable: {cause}"))
+            KeyringProblem::Unreachable(cause) => {
+                HintedError::new(format!("no Secret Service/keyring reachable: {cause}"))
                     .hint(elsewhere())
             }
-            Problem::Locked(cause) => {
-                Refusal::new(format!("the {place} is locked: {cause}")).hint(elsewhere())
+            KeyringProblem::Locked(cause) => {
+                HintedError::new(format!("the {place} is locked: {cause}")).hint(elsewhere())
             }
-            Problem::Useless(why) => Refusal::new(format!("{place}: {why}")).hint(format!(
+            KeyringProblem::Useless(why) => HintedError::new(format!("{place}: {why}")).hint(format!(
                 "run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"
             )),
-            Problem::Silent => Refusal::new(format!(
+            KeyringProblem::Silent => HintedError::new(format!(
                 "the {place} gave no answer within 10 s (is it locked?)"
             ))
             .hint(elsewhere()),

@@ -15,7 +15,7 @@ fn mocked() -> Entry {
     store.build(SERVICE, "acme", None).unwrap()
 }
 
-fn fail_with(error: Error) -> Refusal {
+fn fail_with(error: Error) -> HintedError {
     let entry = mocked();
     let credential: &mock::Cred = entry.as_any().downcast_ref().unwrap();
     credential.set_error(error);
@@ -25,7 +25,7 @@ fn fail_with(error: Error) -> Refusal {
 #[test]
 fn a_secret_is_kept_read_and_removed() {
     let entry = mocked();
-    assert_eq!(get(&entry).map(|_| ()), Err(Problem::NoEntry));
+    assert_eq!(get(&entry).map(|_| ()), Err(KeyringProblem::NoEntry));
     let kept = StoredSecret {
         api_key: SecretString::from("k"),
         org_id: Some("o".to_owned()),
@@ -67,7 +67,7 @@ fn no_error_shows_the_secret() {
 
 #[test]
 fn an_absent_keyring_names_the_other_places() {
-    let refusal = Problem::Unreachable("no bus".to_owned()).tell(&name(), true);
+    let refusal = KeyringProblem::Unreachable("no bus".to_owned()).tell(&name(), true);
     assert_eq!(refusal.what, "no Secret Service/keyring reachable: no bus");
     let hint = refusal.hint.unwrap();
     for kind in [
@@ -79,17 +79,17 @@ fn an_absent_keyring_names_the_other_places() {
     ] {
         assert!(hint.contains(kind), "{kind}");
     }
-    let refusal = Problem::NoEntry.tell(&name(), true);
+    let refusal = KeyringProblem::NoEntry.tell(&name(), true);
     assert!(refusal.hint.unwrap().contains("auth login acme"));
 }
 
 #[test]
 fn the_variables_of_an_organization_are_named_for_no_other_source() {
     for problem in [
-        Problem::NoEntry,
-        Problem::Silent,
-        Problem::Unreachable("x".to_owned()),
-        Problem::Locked("x".to_owned()),
+        KeyringProblem::NoEntry,
+        KeyringProblem::Silent,
+        KeyringProblem::Unreachable("x".to_owned()),
+        KeyringProblem::Locked("x".to_owned()),
     ] {
         let refusal = problem.tell(&name(), false);
         assert!(!refusal.hint.unwrap().contains("ATLAUDIT_"));

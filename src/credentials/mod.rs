@@ -14,8 +14,8 @@ mod value;
 use chrono::NaiveDate;
 use secrecy::SecretString;
 
-use crate::config::env::Env;
-use crate::config::settings::{CredentialSpec, SourceSettings, Target};
+use crate::config::env::ProcessEnv;
+use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
 use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
@@ -41,11 +41,11 @@ pub struct Credential {
 }
 
 /// Looks where `source` says, and checks what is there.
-pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, CredentialError> {
+pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credential, CredentialError> {
     let name = &source.name;
     let text = match &source.credential {
         CredentialSpec::Keyring => {
-            let is_organization = matches!(source.target, Target::OrgEvents { .. });
+            let is_organization = matches!(source.target, SourceTarget::OrgEvents { .. });
             keyring::read(name, is_organization).await
         }
         CredentialSpec::Env(variable) => env::read(variable, env),
@@ -63,9 +63,9 @@ pub async fn load(source: &SourceSettings, env: &Env) -> Result<Credential, Cred
         .and_then(|text| value::parse(&text, &origin))
         .map_err(|refusal| CredentialError::new(name, refusal))?;
     let (org_id, account) = match &source.target {
-        Target::OrgEvents { org_id, .. } => (org_id.clone(), None),
-        Target::Site(site) => (None, site.email.clone()),
-        Target::Datacenter { username, .. } => (None, username.clone()),
+        SourceTarget::OrgEvents { org_id, .. } => (org_id.clone(), None),
+        SourceTarget::Site(site) => (None, site.email.clone()),
+        SourceTarget::Datacenter { username, .. } => (None, username.clone()),
     };
     Ok(Credential {
         key: kept.api_key,
@@ -116,20 +116,20 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
-    use crate::config::file::Loaded;
+    use crate::config::file::ConfigFile;
     use crate::config::{check, settings::Settings};
 
     fn source(credential: &str) -> SourceSettings {
         let text = format!("[sources.acme]\ntype = 'org-events'\ncredential = '{credential}'\n");
-        let loaded = Loaded::parse(&PathBuf::from("/c"), text).ok().unwrap();
+        let loaded = ConfigFile::parse(&PathBuf::from("/c"), text).ok().unwrap();
         let Settings { sources, .. } =
-            check::settings(&loaded, &Env::default(), "/s".into()).unwrap();
+            check::settings(&loaded, &ProcessEnv::default(), "/s".into()).unwrap();
         sources.into_iter().next().unwrap()
     }
 
     #[tokio::test]
     async fn a_variable_holds_the_key_or_an_object() {
-        let env = Env::with(
+        let env = ProcessEnv::with(
             [
                 ("K", "SECRETKEY\n"),
                 ("J", r#"{"api_key": "SECRETKEY", "org_id": "o1"}"#),
@@ -146,9 +146,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_configured_wins_over_what_is_kept() {
-        let env = Env::with([("J", r#"{"api_key": "k", "org_id": "kept"}"#)], "/");
+        let env = ProcessEnv::with([("J", r#"{"api_key": "k", "org_id": "kept"}"#)], "/");
         let mut source = source("env:J");
-        if let Target::OrgEvents { org_id, .. } = &mut source.target {
+        if let SourceTarget::OrgEvents { org_id, .. } = &mut source.target {
             *org_id = Some("configured".to_owned());
         }
         let credential = load(&source, &env).await.unwrap();
@@ -157,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_names_source_place_and_remedy() {
-        let env = Env::with(
+        let env = ProcessEnv::with(
             [("BAD", "SECRET KEY"), ("JSON", r#"{"key": "SECRET"}"#)],
             "/",
         );

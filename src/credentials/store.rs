@@ -1,8 +1,8 @@
 //! Stores and removes keys where sources read them: in the OS keyring or in a file.
 
-use crate::config::env::Env;
-use crate::config::error::Refusal;
-use crate::config::request::KeyPlace;
+use crate::config::env::ProcessEnv;
+use crate::config::error::HintedError;
+use crate::config::request::KeyLocation;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::error::CredentialError;
 use crate::credentials::value::StoredSecret;
@@ -14,7 +14,7 @@ use crate::model::name::SourceName;
 ///
 /// # Errors
 /// The file cannot be written, or there is no keyring.
-pub fn check_store(place: &KeyPlace<'_>, env: &Env) -> Result<(), CredentialError> {
+pub fn check_store(place: &KeyLocation<'_>, env: &ProcessEnv) -> Result<(), CredentialError> {
     let name = place.name;
     let checked = match place.credential {
         CredentialSpec::Keyring => keyring::look_for(name),
@@ -30,7 +30,7 @@ pub fn check_store(place: &KeyPlace<'_>, env: &Env) -> Result<(), CredentialErro
 /// It cannot be stored; what was there before is unchanged.
 pub async fn store(
     source: &SourceSettings,
-    env: &Env,
+    env: &ProcessEnv,
     secret: &StoredSecret,
 ) -> Result<(), CredentialError> {
     let name = &source.name;
@@ -50,7 +50,7 @@ pub async fn store(
 pub async fn remove(
     name: &SourceName,
     credential: &CredentialSpec,
-    env: &Env,
+    env: &ProcessEnv,
 ) -> Result<bool, CredentialError> {
     let removed = match credential {
         CredentialSpec::Keyring => keyring::delete(name).await,
@@ -60,7 +60,7 @@ pub async fn remove(
     removed.map_err(|refusal| CredentialError::new(name, refusal))
 }
 
-fn not_writable(credential: &CredentialSpec) -> Refusal {
-    Refusal::new(format!("no key can be stored in {credential}"))
+fn not_writable(credential: &CredentialSpec) -> HintedError {
+    HintedError::new(format!("no key can be stored in {credential}"))
         .hint("use `--store keyring` or `--store file:PATH`")
 }

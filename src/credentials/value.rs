@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::config::field;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
@@ -25,7 +25,7 @@ pub struct StoredSecret {
 
 /// The JSON form. Without `Debug`: it holds the key in the clear.
 #[derive(Serialize, Deserialize)]
-struct Object {
+struct StoredSecretJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     org_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,8 +40,8 @@ struct Object {
 
 impl StoredSecret {
     /// The text to keep.
-    pub(super) fn to_text(&self) -> Result<SecretString, Refusal> {
-        let object = Object {
+    pub(super) fn to_text(&self) -> Result<SecretString, HintedError> {
+        let object = StoredSecretJson {
             org_id: self.org_id.clone(),
             email: self.email.clone(),
             api_key: self.api_key.expose_secret().to_owned(),
@@ -50,12 +50,12 @@ impl StoredSecret {
         };
         serde_json::to_string(&object)
             .map(SecretString::from)
-            .map_err(|_| Refusal::new("the key cannot be written as JSON"))
+            .map_err(|_| HintedError::new("the key cannot be written as JSON"))
     }
 }
 
 /// Reads what was found at `place`.
-pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Refusal> {
+pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, HintedError> {
     let text = text.expose_secret().trim();
     if !text.starts_with('{') {
         return Ok(StoredSecret {
@@ -67,14 +67,14 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Re
         });
     }
     // serde's message would quote a value of the wrong type.
-    let object: Object = serde_json::from_str(text).map_err(|_| {
-        Refusal::new(format!(
+    let object: StoredSecretJson = serde_json::from_str(text).map_err(|_| {
+        HintedError::new(format!(
             "{place}: not a JSON object with the texts `api_key` and `org_id` or `email`"
         ))
         .hint("keep the key alone, or an object like {\"org_id\": \"...\", \"api_key\": \"...\"}")
     })?;
-    let beside = |what: &str, checked: Result<String, Refusal>| {
-        checked.map_err(|refusal| Refusal {
+    let beside = |what: &str, checked: Result<String, HintedError>| {
+        checked.map_err(|refusal| HintedError {
             what: format!("{place}: `{what}`: {}", refusal.what),
             ..refusal
         })
@@ -95,8 +95,8 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Re
     })
 }
 
-fn key(text: &str, place: &str) -> Result<SecretString, Refusal> {
-    check_key(text).map_err(|refusal| Refusal {
+fn key(text: &str, place: &str) -> Result<SecretString, HintedError> {
+    check_key(text).map_err(|refusal| HintedError {
         what: format!("{place}: {}", refusal.what),
         ..refusal
     })
@@ -104,14 +104,14 @@ fn key(text: &str, place: &str) -> Result<SecretString, Refusal> {
 
 /// Checks that a key can be sent in a header; blanks and newlines around it are taken off. Its length
 /// says nothing: Atlassian's keys have many.
-pub fn check_key(text: &str) -> Result<SecretString, Refusal> {
+pub fn check_key(text: &str) -> Result<SecretString, HintedError> {
     let key = text.trim();
     if key.is_empty() {
-        return Err(Refusal::new("the key is empty")
+        return Err(HintedError::new("the key is empty")
             .hint("paste the key and press Enter, or write it to the file"));
     }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Refusal::new(
+        return Err(HintedError::new(
             "the key holds blanks, control characters or letters beyond ASCII",
         )
         .hint("keep the key alone there, on one line, without quotes or a name before it"));
@@ -123,7 +123,7 @@ pub fn check_key(text: &str) -> Result<SecretString, Refusal> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<StoredSecret, Refusal> {
+    fn read(text: &str) -> Result<StoredSecret, HintedError> {
         parse(&SecretString::from(text), "here")
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytestring::ByteString;
 
-use super::lines::{Broken, PackedLines};
+use super::lines::{PackedLineError, PackedLines};
 use crate::model::hashing::QuickMap;
 use crate::model::json::{Document, Node};
 use crate::model::record::Fingerprint;
@@ -14,7 +14,7 @@ use crate::model::text::printable;
 
 /// How an event differs from what the export has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Since {
+pub enum EventDifferenceKind {
     /// The source has it now, and the export not.
     Appeared,
     /// The export has it, and the source not any more.
@@ -23,20 +23,20 @@ pub enum Since {
     Changed,
 }
 
-impl Since {
+impl EventDifferenceKind {
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Since::Appeared => "appeared",
-            Since::Vanished => "vanished",
-            Since::Changed => "changed",
+            EventDifferenceKind::Appeared => "appeared",
+            EventDifferenceKind::Vanished => "vanished",
+            EventDifferenceKind::Changed => "changed",
         }
     }
 }
 
 /// An event, by what a person tells it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct EventSummary {
     /// Its id.
     pub id: String,
     /// When it happened, where that is known.
@@ -46,7 +46,7 @@ pub struct Named {
 }
 
 /// What is remembered of an event of the export: 40 bytes.
-struct Known {
+struct ExportedEvent {
     raw: Fingerprint,
     is_seen: bool,
 }
@@ -61,19 +61,19 @@ pub fn compare(
     most: u64,
     now: &Path,
     is_whole: bool,
-    tell: &mut dyn FnMut(Since, Named),
+    tell: &mut dyn FnMut(EventDifferenceKind, EventSummary),
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
     each(before, most, &mut |id, event| {
         let raw = raw_of(event);
         let is_seen = false;
-        known.insert(id, Known { raw, is_seen });
+        known.insert(id, ExportedEvent { raw, is_seen });
     })?;
     each(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
-        None => tell(Since::Appeared, named(event)),
+        None => tell(EventDifferenceKind::Appeared, named(event)),
         Some(known) => {
             if known.raw != raw_of(event) && !known.is_seen {
-                tell(Since::Changed, named(event));
+                tell(EventDifferenceKind::Changed, named(event));
             }
             known.is_seen = true;
         }
@@ -86,7 +86,7 @@ pub fn compare(
             && !known.is_seen
         {
             known.is_seen = true;
-            tell(Since::Vanished, named(event));
+            tell(EventDifferenceKind::Vanished, named(event));
         }
     })
 }
@@ -100,9 +100,9 @@ fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> i
     };
     lines.stop_at(most);
     let broken = |broken| match broken {
-        Broken::Torn(why) => io::Error::other(why),
-        Broken::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
-        Broken::TooMuch => io::Error::other("it has more than its manifest says"),
+        PackedLineError::Torn(why) => io::Error::other(why),
+        PackedLineError::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
+        PackedLineError::TooMuch => io::Error::other("it has more than its manifest says"),
     };
     while let Some(line) = lines.next().map_err(broken)? {
         let text = ByteString::try_from(line).ok();
@@ -121,10 +121,10 @@ fn raw_of(event: Node<'_>) -> Fingerprint {
     Fingerprint::of(raw.as_bytes())
 }
 
-fn named(event: Node<'_>) -> Named {
+fn named(event: Node<'_>) -> EventSummary {
     let [id, time, action] = event.fields(["id", "time", "action"]);
     let text = |node: Option<Node<'_>>| node?.text().map(|text| printable(&text));
-    Named {
+    EventSummary {
         id: text(id).unwrap_or_default(),
         time: text(time),
         action: text(action).unwrap_or_default(),

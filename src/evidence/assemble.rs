@@ -1,12 +1,12 @@
 //! Owns the making of a manifest: what the run knows, and what the survey of its files tells.
 
-use super::facts::{Facts, SourceFacts};
-use super::manifest::{Clock, Counts, FileEntry, Manifest, SCHEMA, SourceEntry};
+use super::facts::{ExportFacts, SourceFacts};
+use super::manifest::{ClockComparison, ExportCounts, FileEntry, Manifest, SCHEMA, SourceEntry};
 use super::survey::{EventsSurvey, PagesSurvey};
 
 /// What was found of one source.
 #[derive(Debug)]
-pub struct Found {
+pub struct SourceSurvey {
     /// Its events.
     pub events: EventsSurvey,
     /// Its answers.
@@ -15,7 +15,7 @@ pub struct Found {
 
 /// The manifest of an export with these facts, whose sources' files are `found`, in the same order; nothing where the facts
 /// know of no run.
-pub fn manifest(facts: &Facts, found: &[&Found], files: Vec<FileEntry>) -> Option<Manifest> {
+pub fn manifest(facts: &ExportFacts, found: &[&SourceSurvey], files: Vec<FileEntry>) -> Option<Manifest> {
     let (first, last) = (facts.runs.first()?, facts.runs.last()?);
     let entries = facts.sources.iter().zip(found);
     Some(Manifest {
@@ -33,9 +33,9 @@ pub fn manifest(facts: &Facts, found: &[&Found], files: Vec<FileEntry>) -> Optio
 }
 
 /// The facts that `manifest` was made from.
-pub fn facts(manifest: &Manifest) -> Facts {
+pub fn facts(manifest: &Manifest) -> ExportFacts {
     let sources = manifest.sources.iter();
-    Facts {
+    ExportFacts {
         asked: manifest.asked.clone(),
         runs: manifest.runs.clone(),
         made_by: manifest.made_by.clone(),
@@ -44,7 +44,7 @@ pub fn facts(manifest: &Manifest) -> Facts {
 }
 
 /// Whether every source that was asked for was read to its end.
-fn is_complete(facts: &Facts) -> bool {
+fn is_complete(facts: &ExportFacts) -> bool {
     let is_read = |name: &String| {
         let mut sources = facts.sources.iter();
         sources.any(|source| source.name == *name && source.complete)
@@ -53,20 +53,20 @@ fn is_complete(facts: &Facts) -> bool {
 }
 
 /// That of the first answer of all.
-fn clock(found: &[&Found]) -> Option<Clock> {
+fn clock(found: &[&SourceSurvey]) -> Option<ClockComparison> {
     let clocks = found.iter().filter_map(|found| found.pages.clock.clone());
     clocks.min_by_key(|clock| clock.at)
 }
 
-fn source(facts: &SourceFacts, found: &Found) -> SourceEntry {
-    let Found { events, pages } = found;
+fn source(facts: &SourceFacts, found: &SourceSurvey) -> SourceEntry {
+    let SourceSurvey { events, pages } = found;
     let dropped = facts.dropped;
     let written = events.entry.lines;
     let known = [written, dropped.repeats, dropped.outside];
     let known = known.into_iter().fold(0, u64::saturating_add);
     SourceEntry {
         facts: facts.clone(),
-        counts: Counts {
+        counts: ExportCounts {
             responses: pages.entry.lines,
             pages: pages.pages,
             served: pages.served,

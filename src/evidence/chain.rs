@@ -3,7 +3,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::hash::{Hash, hex};
+use super::hash::{Sha256Bytes, hex};
 
 /// Lines between two marks.
 pub const BLOCK: u64 = 1000;
@@ -13,37 +13,37 @@ const OBSERVED: &[u8] = b"\"observed_time\":\"";
 
 /// What the lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChainKind {
     /// Events.
     Events,
     /// Answers.
     Pages,
 }
 
-impl Kind {
+impl ChainKind {
     /// The word for it, which is also the name of its folder.
     pub fn as_str(self) -> &'static str {
         match self {
-            Kind::Events => "events",
-            Kind::Pages => "pages",
+            ChainKind::Events => "events",
+            ChainKind::Pages => "pages",
         }
     }
 }
 
 /// A chain that grows.
 #[derive(Debug)]
-pub struct Chain {
-    kind: Kind,
-    head: Hash,
+pub struct HashChain {
+    kind: ChainKind,
+    head: Sha256Bytes,
     lines: u64,
-    marks: Vec<Hash>,
+    marks: Vec<Sha256Bytes>,
 }
 
-impl Chain {
+impl HashChain {
     /// A chain over nothing.
-    pub fn new(kind: Kind) -> Chain {
+    pub fn new(kind: ChainKind) -> HashChain {
         let seed = format!("atlaudit/chain/1\n{}\n", kind.as_str());
-        Chain {
+        HashChain {
             kind,
             head: Sha256::digest(seed).into(),
             lines: 0,
@@ -55,12 +55,12 @@ impl Chain {
     pub fn push(&mut self, line: &[u8]) {
         let mut entry = Sha256::new();
         match self.kind {
-            Kind::Events => {
+            ChainKind::Events => {
                 let (before, behind) = timeless(line);
                 entry.update(before);
                 entry.update(behind);
             }
-            Kind::Pages => entry.update(line),
+            ChainKind::Pages => entry.update(line),
         }
         let mut link = Sha256::new();
         link.update(self.head);
@@ -108,8 +108,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn chain(kind: Kind, lines: &[&str]) -> String {
-        let mut chain = Chain::new(kind);
+    fn chain(kind: ChainKind, lines: &[&str]) -> String {
+        let mut chain = HashChain::new(kind);
         lines.iter().for_each(|line| chain.push(line.as_bytes()));
         chain.head()
     }
@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn the_time_of_receipt_is_no_part_of_an_event() {
         let event = |time: &str| format!(r#"{{"id":"x","observed_time":"{time}","action":"y"}}"#);
-        let one = chain(Kind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
-        assert_eq!(one, chain(Kind::Events, &[&event("")]));
-        assert_eq!(one, chain(Kind::Events, &[r#"{"id":"x","action":"y"}"#]));
-        let page = chain(Kind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
-        assert_ne!(page, chain(Kind::Pages, &[&event("")]));
+        let one = chain(ChainKind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_eq!(one, chain(ChainKind::Events, &[&event("")]));
+        assert_eq!(one, chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#]));
+        let page = chain(ChainKind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
+        assert_ne!(page, chain(ChainKind::Pages, &[&event("")]));
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn every_thousandth_line_leaves_a_mark() {
-        let mut chain = Chain::new(Kind::Pages);
+        let mut chain = HashChain::new(ChainKind::Pages);
         for number in 1..=2500 {
             chain.push(b"{}");
             if number == 2000 {
@@ -167,7 +167,7 @@ mod tests {
             others in proptest::collection::vec("[a-c]{0,3}", 0..6),
         ) {
             let of = |lines: &[String]| {
-                chain(Kind::Events, &lines.iter().map(String::as_str).collect::<Vec<_>>())
+                chain(ChainKind::Events, &lines.iter().map(String::as_str).collect::<Vec<_>>())
             };
             prop_assert_eq!(of(&lines) == of(&others), lines == others);
         }

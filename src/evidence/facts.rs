@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 
 /// What was asked for: two exports with equal ones are the same export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
+pub struct ExportParameters {
     /// Events at or after this time.
     pub since: Timestamp,
     /// Events before this time.
@@ -21,7 +21,7 @@ pub struct Asked {
 
 /// One start of the program for this export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Run {
+pub struct RunEntry {
     /// When it began.
     pub started: Timestamp,
     /// When it ended; unknown of one that was killed.
@@ -55,7 +55,7 @@ pub struct MadeBy {
 
 /// A span of time of a source that was asked for as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
+pub struct WindowEntry {
     /// Its start, included.
     pub from: Timestamp,
     /// Its end, not included: behind `until` by the margin for late events.
@@ -66,7 +66,7 @@ pub struct Span {
 
 /// A span of time that was asked for and not read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Gap {
+pub struct GapEntry {
     /// Its start, included.
     pub from: Timestamp,
     /// Its end, not included.
@@ -77,7 +77,7 @@ pub struct Gap {
 
 /// Records that were served and are not among the events, over all runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dropped {
+pub struct DroppedCounts {
     /// Repeats of records that were written.
     pub repeats: u64,
     /// Records of the margin, from outside of the window.
@@ -114,20 +114,20 @@ pub struct SourceFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionLimit>,
     /// What was read.
-    pub windows: Vec<Span>,
+    pub windows: Vec<WindowEntry>,
     /// What was not.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<GapEntry>,
     /// What was served and not written.
-    pub dropped: Dropped,
+    pub dropped: DroppedCounts,
 }
 
 /// All of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct ExportFacts {
     /// What was asked for.
-    pub asked: Asked,
+    pub asked: ExportParameters,
     /// Every start of the program for it, this one last and ended.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunEntry>,
     /// Who made it.
     pub made_by: MadeBy,
     /// Its sources.

@@ -26,7 +26,7 @@ const DEEPEST: usize = 2;
 
 /// What lies in a folder.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub struct FolderListing {
     /// The paths of its plain files, with `/` between folders; in the order of their bytes.
     pub files: BTreeSet<String>,
     /// Its folders, the same way.
@@ -37,13 +37,13 @@ pub struct Listing {
     pub has_state: bool,
 }
 
-impl Listing {
+impl FolderListing {
     /// What lies in `dir`. No link is followed, and nothing but folders is opened.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub fn of(dir: &Path) -> Result<Listing, EvidenceError> {
-        let mut listing = Listing::default();
+    pub fn of(dir: &Path) -> Result<FolderListing, EvidenceError> {
+        let mut listing = FolderListing::default();
         let mut open = vec![String::new()];
         while let Some(folder) = open.pop() {
             let path = dir.join(&folder);

@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256.
-pub type Hash = [u8; 32];
+pub type Sha256Bytes = [u8; 32];
 
 /// Bytes read at once.
 const PIECE: usize = 128 * 1024;
@@ -28,7 +28,7 @@ pub fn sha256(bytes: &[u8]) -> String {
 
 /// How many bytes something has, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summed {
+pub struct FileDigest {
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, in hex.
@@ -36,16 +36,16 @@ pub struct Summed {
 }
 
 /// Counts and hashes what is read through it.
-pub struct Summing<R> {
+pub struct HashingReader<R> {
     inner: R,
     hash: Sha256,
     bytes: u64,
 }
 
-impl<R: Read> Summing<R> {
+impl<R: Read> HashingReader<R> {
     /// A reader of `inner`.
-    pub fn new(inner: R) -> Summing<R> {
-        Summing {
+    pub fn new(inner: R) -> HashingReader<R> {
+        HashingReader {
             inner,
             hash: Sha256::new(),
             bytes: 0,
@@ -56,7 +56,7 @@ impl<R: Read> Summing<R> {
     ///
     /// # Errors
     /// The reader's.
-    pub fn finish(mut self) -> io::Result<Summed> {
+    pub fn finish(mut self) -> io::Result<FileDigest> {
         let mut piece = vec![0; PIECE];
         loop {
             match self.read(&mut piece) {
@@ -66,14 +66,14 @@ impl<R: Read> Summing<R> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Summed {
+        Ok(FileDigest {
             bytes: self.bytes,
             sha256: hex(&self.hash.finalize()),
         })
     }
 }
 
-impl<R: Read> Read for Summing<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(into)?;
         self.hash.update(into.get(..count).unwrap_or_default());
@@ -86,8 +86,8 @@ impl<R: Read> Read for Summing<R> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn of_file(path: &Path) -> io::Result<Summed> {
-    Summing::new(File::open(path)?).finish()
+pub fn of_file(path: &Path) -> io::Result<FileDigest> {
+    HashingReader::new(File::open(path)?).finish()
 }
 
 #[cfg(test)]
@@ -98,7 +98,7 @@ mod tests {
     fn a_hash_is_what_everyone_gets() {
         let wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sha256(b"abc"), wanted);
-        let summed = Summing::new(&b"abc"[..]).finish().unwrap();
+        let summed = HashingReader::new(&b"abc"[..]).finish().unwrap();
         assert_eq!((summed.bytes, summed.sha256.as_str()), (3, wanted));
     }
 }

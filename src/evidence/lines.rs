@@ -9,7 +9,7 @@ use bytes::Bytes;
 use memchr::memchr;
 use zstd::stream::read::Decoder;
 
-use super::hash::{Summed, Summing};
+use super::hash::{FileDigest, HashingReader};
 
 /// Bytes read and unpacked at once.
 const PIECE: usize = 256 * 1024;
@@ -22,7 +22,7 @@ const WINDOW_LOG: u32 = 23;
 
 /// Why the rest of the lines cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Broken {
+pub enum PackedLineError {
     /// What is packed breaks off, or is no zstd.
     Torn(String),
     /// The next line is longer than any that is kept in memory.
@@ -31,11 +31,11 @@ pub enum Broken {
     TooMuch,
 }
 
-type Unpacked = BufReader<Decoder<'static, BufReader<Summing<File>>>>;
+type DecodedInput = BufReader<Decoder<'static, BufReader<HashingReader<File>>>>;
 
 /// The lines of a file.
 pub struct PackedLines {
-    input: Unpacked,
+    input: DecodedInput,
     line: Vec<u8>,
     longest: usize,
     text_bytes: u64,
@@ -55,7 +55,7 @@ impl PackedLines {
     }
 
     fn with(path: &Path, longest: usize) -> io::Result<PackedLines> {
-        let mut packed = BufReader::with_capacity(PIECE, Summing::new(plain(path)?));
+        let mut packed = BufReader::with_capacity(PIECE, HashingReader::new(plain(path)?));
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
@@ -77,7 +77,7 @@ impl PackedLines {
     ///
     /// # Errors
     /// The rest cannot be read; nothing follows.
-    pub fn next(&mut self) -> Result<Option<Bytes>, Broken> {
+    pub fn next(&mut self) -> Result<Option<Bytes>, PackedLineError> {
         if self.is_empty {
             return Ok(None);
         }
@@ -85,12 +85,12 @@ impl PackedLines {
             let piece = match self.input.fill_buf() {
                 Ok(piece) => piece,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Broken::Torn(reason(&error))),
+                Err(error) => return Err(PackedLineError::Torn(reason(&error))),
             };
             let end = memchr(b'\n', piece);
             let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
             if self.line.len() + part.len() > self.longest {
-                return Err(Broken::TooLong(self.longest));
+                return Err(PackedLineError::TooLong(self.longest));
             }
             if piece.is_empty() {
                 let last = std::mem::take(&mut self.line);
@@ -99,7 +99,7 @@ impl PackedLines {
             }
             let count = part.len() + usize::from(end.is_some());
             if self.text_bytes.saturating_add(count as u64) > self.most {
-                return Err(Broken::TooMuch);
+                return Err(PackedLineError::TooMuch);
             }
             self.line.extend_from_slice(part);
             self.input.consume(count);
@@ -124,7 +124,7 @@ impl PackedLines {
     ///
     /// # Errors
     /// It cannot be read to its end.
-    pub fn finish(self) -> io::Result<Summed> {
+    pub fn finish(self) -> io::Result<FileDigest> {
         self.input.into_inner().finish().into_inner().finish()
     }
 }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(bytes: &[u8], longest: usize) -> (Vec<Bytes>, Option<Broken>, bool, u64) {
+    fn read(bytes: &[u8], longest: usize) -> (Vec<Bytes>, Option<PackedLineError>, bool, u64) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let mut lines = PackedLines::with(file.path(), longest).unwrap();
@@ -204,14 +204,14 @@ mod tests {
         let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
         let alien = [frame, b"not zstd".to_vec()].concat();
         for bytes in [torn, alien, b"plain\n".to_vec()] {
-            assert!(matches!(read(&bytes, 100).1, Some(Broken::Torn(_))));
+            assert!(matches!(read(&bytes, 100).1, Some(PackedLineError::Torn(_))));
         }
     }
 
     #[test]
     fn a_line_without_an_end_does_not_eat_the_memory() {
         let bomb = pack(&vec![b'x'; 10_000_000]);
-        assert_eq!(read(&bomb, 1000).1, Some(Broken::TooLong(1000)));
+        assert_eq!(read(&bomb, 1000).1, Some(PackedLineError::TooLong(1000)));
         let (lines, broken, ..) = read(&pack(&[vec![b'x'; 1000], vec![b'\n']].concat()), 1000);
         assert_eq!((lines.len(), broken), (1, None));
     }
@@ -225,7 +225,7 @@ mod tests {
             lines.stop_at(most);
             let read = std::iter::from_fn(|| match lines.next() {
                 Err(broken) => {
-                    assert_eq!(broken, Broken::TooMuch);
+                    assert_eq!(broken, PackedLineError::TooMuch);
                     None
                 }
                 Ok(line) => line,
@@ -241,7 +241,7 @@ mod tests {
         encoder.window_log(27).unwrap();
         encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
         let greedy = encoder.finish().unwrap();
-        assert!(matches!(read(&greedy, 100).1, Some(Broken::Torn(_))));
+        assert!(matches!(read(&greedy, 100).1, Some(PackedLineError::Torn(_))));
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::facts::{Asked, MadeBy, Run, SourceFacts};
+use super::facts::{ExportParameters, MadeBy, RunEntry, SourceFacts};
 use crate::model::retention::RetentionLimit;
 use crate::model::time::Timestamp;
 
@@ -17,18 +17,18 @@ pub struct Manifest {
     /// Whether every window of every source was read to its end.
     pub complete: bool,
     /// What was asked for.
-    pub asked: Asked,
+    pub asked: ExportParameters,
     /// The start of the first run.
     pub started: Timestamp,
     /// The end of the last.
     pub finished: Timestamp,
     /// Every start of the program for it.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunEntry>,
     /// Who made it.
     pub made_by: MadeBy,
     /// How this machine's clock stood against a server's; nothing where no answer had a date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<Clock>,
+    pub clock: Option<ClockComparison>,
     /// A source each.
     pub sources: Vec<SourceEntry>,
     /// Every file but the manifest, the sums, and what is made from the manifest; by path.
@@ -67,7 +67,7 @@ impl Manifest {
 
 /// This machine's clock beside a server's `Date`, which has whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clock {
+pub struct ClockComparison {
     /// Ours minus theirs, in milliseconds.
     pub skew_ms: i64,
     /// Ours, when the answer came.
@@ -83,7 +83,7 @@ pub struct SourceEntry {
     #[serde(flatten)]
     pub facts: SourceFacts,
     /// What the files tell.
-    pub counts: Counts,
+    pub counts: ExportCounts,
     /// The first event's time, by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
@@ -91,7 +91,7 @@ pub struct SourceEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
     /// Every attempt that brought no page and was made again, or given up.
-    pub retries: Vec<Retry>,
+    pub retries: Vec<RetryEntry>,
     /// Milliseconds waited on servers' behalf, in all.
     pub waited_ms: u64,
     /// Its events.
@@ -116,7 +116,7 @@ impl SourceEntry {
 
 /// How many of what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+pub struct ExportCounts {
     /// Answers and attempts without one: the lines of its pages.
     pub responses: u64,
     /// Those that brought a page of records.
@@ -139,7 +139,7 @@ pub struct Counts {
 
 /// An attempt that brought no page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
+pub struct RetryEntry {
     /// When.
     pub at: Timestamp,
     /// The line of its pages, from 1.
@@ -178,18 +178,18 @@ pub struct LinesEntry {
 fn marks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(try_from = "String")]
-    struct Mark(String);
-    impl TryFrom<String> for Mark {
+    struct ChainMark(String);
+    impl TryFrom<String> for ChainMark {
         type Error = &'static str;
-        fn try_from(text: String) -> Result<Mark, Self::Error> {
+        fn try_from(text: String) -> Result<ChainMark, Self::Error> {
             match text.len() {
-                64 => Ok(Mark(text)),
+                64 => Ok(ChainMark(text)),
                 _ => Err("a mark has 64 digits"),
             }
         }
     }
-    let marks = Vec::<Mark>::deserialize(from)?;
-    Ok(marks.into_iter().map(|Mark(text)| text).collect())
+    let marks = Vec::<ChainMark>::deserialize(from)?;
+    Ok(marks.into_iter().map(|ChainMark(text)| text).collect())
 }
 
 /// A file.

@@ -16,7 +16,7 @@ pub struct PageLine {
     pub request: PageRequest,
     /// The span of time that it was asked for; nothing for what is no page of records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub span: Option<AskedSpan>,
+    pub span: Option<RequestedSpan>,
     /// The answer's status; nothing where there was no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -31,7 +31,7 @@ pub struct PageLine {
     pub attempt: u32,
     /// The body, as it was received, after the transport's own packing was undone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<Body>,
+    pub body: Option<BodyDigest>,
     /// Records of the page; nothing where it was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<u64>,
@@ -66,7 +66,7 @@ pub struct PageRequest {
 
 /// A span of time that a page was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskedSpan {
+pub struct RequestedSpan {
     /// Its start, included.
     pub from: Timestamp,
     /// Its end, not included; nothing where it was left open.
@@ -76,7 +76,7 @@ pub struct AskedSpan {
 
 /// A body, by its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Body {
+pub struct BodyDigest {
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, in hex.

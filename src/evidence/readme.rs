@@ -194,10 +194,10 @@ so two exports of the same events have the same chain. This Python computes a ch
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::Export;
+    use crate::evidence::testing::TestExport;
     use std::process::{Command, Output};
 
-    fn run(export: &Export, program: &str, args: &[&str]) -> Output {
+    fn run(export: &TestExport, program: &str, args: &[&str]) -> Output {
         let mut command = Command::new(program);
         command.current_dir(export.dir()).args(args);
         command.output().unwrap()
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn no_line_is_too_long_to_read() {
-        let export = Export::sealed(60);
+        let export = TestExport::sealed(60);
         let text = String::from_utf8(export.read("README.txt")).unwrap();
         for line in text.lines() {
             assert!(line.chars().count() <= 110, "{line}");
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_time_range_that_begins_before_what_is_kept_is_named_as_not_available() {
-        let mut export = Export::unsealed(60);
+        let mut export = TestExport::unsealed(60);
         export.begin_before_retention();
         export.seal();
         let text = String::from_utf8(export.read("README.txt")).unwrap();
@@ -247,9 +247,9 @@ mod tests {
 
     #[test]
     fn only_an_incomplete_export_has_a_state_to_tell_of() {
-        let mut export = Export::unsealed(60);
+        let mut export = TestExport::unsealed(60);
         export.seal();
-        let text = |export: &Export| String::from_utf8(export.read("README.txt")).unwrap();
+        let text = |export: &TestExport| String::from_utf8(export.read("README.txt")).unwrap();
         assert!(!text(&export).contains(".atlaudit"));
         export.facts.sources[0].complete = false;
         export.seal();
@@ -266,7 +266,7 @@ mod tests {
     #[test]
     #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
     fn what_it_tells_a_person_to_do_works() {
-        let export = Export::sealed(2_100);
+        let export = TestExport::sealed(2_100);
         said(&run(
             &export,
             "sha256sum",
@@ -333,7 +333,7 @@ mod tests {
             }
             let text = std::fs::read_to_string(&secret).unwrap().into();
             let signing = SigningKey::open(&text, password.map(Into::into).as_ref()).unwrap();
-            let export = Export::unsealed(60);
+            let export = TestExport::unsealed(60);
             crate::evidence::seal::seal(export.dir(), &export.facts, Some(&signing)).unwrap();
             said(&run(
                 &export,

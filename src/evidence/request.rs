@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Asked, Run};
+use super::facts::{ExportParameters, RunEntry};
 use crate::model::time::{Timestamp, TypedTime, whole_millis};
 
 /// The format of what is remembered.
@@ -14,7 +14,7 @@ const KILLED: &str = "killed";
 
 /// What somebody asks for, as they word it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ExportSpec {
     /// `--since`
     pub since: TypedTime,
     /// `--until`; without it the export ends where its first run began.
@@ -25,14 +25,14 @@ pub struct Wanted {
     pub keep_bodies: bool,
 }
 
-impl Wanted {
+impl ExportSpec {
     /// What that means for an export that begins `now`.
-    fn asked(&self, now: Timestamp) -> Asked {
+    fn asked(&self, now: Timestamp) -> ExportParameters {
         let at = |typed: TypedTime| match typed {
             TypedTime::At(time) => time,
             TypedTime::Ago(_) => whole_millis(typed.resolve(now)),
         };
-        Asked {
+        ExportParameters {
             since: at(self.since),
             until: self.until.map_or(whole_millis(now), at),
             sources: self.sources.clone(),
@@ -43,23 +43,23 @@ impl Wanted {
 
 /// What an export remembers until it is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct SavedExportRequest {
     schema: String,
     /// What was asked for.
-    pub asked: Asked,
+    pub asked: ExportParameters,
     /// The words for its times: `7d` means another time to each run.
     since: String,
     until: Option<String>,
     /// Every start of the program for it.
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunEntry>,
     /// Whether it is complete and has its manifest.
     pub is_sealed: bool,
 }
 
-impl Request {
+impl SavedExportRequest {
     /// A request that is made now.
-    pub fn new(wanted: &Wanted, now: Timestamp) -> Request {
-        Request {
+    pub fn new(wanted: &ExportSpec, now: Timestamp) -> SavedExportRequest {
+        SavedExportRequest {
             schema: SCHEMA.to_owned(),
             asked: wanted.asked(now),
             since: wanted.since.to_string(),
@@ -70,12 +70,12 @@ impl Request {
     }
 
     /// What `text` remembers; nothing where it is not of this format.
-    pub fn read(text: &[u8]) -> Option<Request> {
-        let request: Request = serde_json::from_slice(text).ok()?;
+    pub fn read(text: &[u8]) -> Option<SavedExportRequest> {
+        let request: SavedExportRequest = serde_json::from_slice(text).ok()?;
         (request.schema == SCHEMA).then_some(request)
     }
 
-    /// The text that [`Request::read`] reads.
+    /// The text that [`SavedExportRequest::read`] reads.
     pub fn text(&self) -> Vec<u8> {
         // Into memory, which takes everything.
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
@@ -84,7 +84,7 @@ impl Request {
     }
 
     /// In what `wanted` differs from it, in words; nothing where it asks for the same.
-    pub fn differs(&self, wanted: &Wanted) -> Option<String> {
+    pub fn differs(&self, wanted: &ExportSpec) -> Option<String> {
         let asked = &self.asked;
         if !is_same(&self.since, asked.since, wanted.since) {
             let now = wanted.since;
@@ -114,7 +114,7 @@ impl Request {
 
     /// A run begins. Should it never say how it ended, it was killed.
     pub fn run_begins(&mut self, now: Timestamp) {
-        self.runs.push(Run {
+        self.runs.push(RunEntry {
             started: whole_millis(now),
             finished: None,
             ended: KILLED.to_owned(),
@@ -152,8 +152,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn wanted(since: &str, until: Option<&str>) -> Wanted {
-        Wanted {
+    fn wanted(since: &str, until: Option<&str>) -> ExportSpec {
+        ExportSpec {
             since: typed(since),
             until: until.map(typed),
             sources: vec!["acme".to_owned(), "acme-jira".to_owned()],
@@ -165,8 +165,8 @@ mod tests {
         parse_api_time("2026-11-20T12:00:00.123Z").unwrap()
     }
 
-    fn begun(since: &str, until: Option<&str>) -> Request {
-        Request::new(&wanted(since, until), now())
+    fn begun(since: &str, until: Option<&str>) -> SavedExportRequest {
+        SavedExportRequest::new(&wanted(since, until), now())
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn another_request_is_told_by_what_differs() {
         let begun = begun("7d", Some("1d"));
-        let differs = |wanted: &Wanted| begun.differs(wanted).unwrap();
+        let differs = |wanted: &ExportSpec| begun.differs(wanted).unwrap();
         let since = differs(&wanted("8d", Some("1d")));
         assert_eq!(since, "`--since` was 7d, and is 8d now");
         let until = differs(&wanted("7d", None));
@@ -215,7 +215,7 @@ mod tests {
         request.run_begins(now());
         request.run_begins(now());
         request.run_ends(now(), "finished");
-        let read = Request::read(&request.text()).unwrap();
+        let read = SavedExportRequest::read(&request.text()).unwrap();
         assert_eq!(read, request);
         let ends: Vec<_> = read.runs.iter().map(|run| run.ended.as_str()).collect();
         assert_eq!(ends, ["killed", "finished"]);
@@ -227,7 +227,7 @@ mod tests {
         let other = String::from_utf8(begun("7d", None).text()).unwrap();
         let other = other.replace("atlaudit/export/1", "atlaudit/export/2");
         for text in ["", "{", "{}", "[]", &other] {
-            assert_eq!(Request::read(text.as_bytes()), None, "{text}");
+            assert_eq!(SavedExportRequest::read(text.as_bytes()), None, "{text}");
         }
     }
 
@@ -240,24 +240,24 @@ mod tests {
                 true => TypedTime::Ago(std::time::Duration::from_millis(ms)),
                 false => TypedTime::At(Timestamp::from_timestamp_millis(ms as i64).unwrap()),
             };
-            let wanted = Wanted { since: time(since_ms), until: until_ms.map(time), ..wanted("7d", None) };
-            let request = Request::new(&wanted, now());
-            let read = Request::read(&request.text()).unwrap();
+            let wanted = ExportSpec { since: time(since_ms), until: until_ms.map(time), ..wanted("7d", None) };
+            let request = SavedExportRequest::new(&wanted, now());
+            let read = SavedExportRequest::read(&request.text()).unwrap();
             prop_assert_eq!(read.differs(&wanted), None);
-            let fixed = Wanted {
+            let fixed = ExportSpec {
                 since: TypedTime::At(read.asked.since),
                 until: Some(TypedTime::At(read.asked.until)),
                 ..wanted.clone()
             };
             prop_assert_eq!(read.differs(&fixed), None);
-            let other = Wanted { since: TypedTime::At(read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1)), ..wanted };
+            let other = ExportSpec { since: TypedTime::At(read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1)), ..wanted };
             let moved = read.differs(&other).is_some();
             // But for a time that is the very words.
             prop_assert!(moved || other.since == wanted_since(&read));
         }
     }
 
-    fn wanted_since(request: &Request) -> TypedTime {
+    fn wanted_since(request: &SavedExportRequest) -> TypedTime {
         request.since.parse().unwrap()
     }
 }

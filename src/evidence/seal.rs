@@ -3,16 +3,16 @@
 
 use std::path::Path;
 
-use super::assemble::{self, Found};
-use super::chain::Kind;
+use super::assemble::{self, SourceSurvey};
+use super::chain::ChainKind;
 use super::error::{EvidenceError, failed};
-use super::facts::{Facts, SourceFacts};
-use super::folder::{Listing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
+use super::facts::{ExportFacts, SourceFacts};
+use super::folder::{FolderListing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
 use super::hash;
 use super::manifest::{FileEntry, Manifest};
 use super::report::ReportError;
 use super::sign::SigningKey;
-use super::survey::{self, Bounds, Troubles};
+use super::survey::{self, SurveyLimits, ProblemList};
 use super::{readme, report, sums, whole};
 
 /// Seals the export at `dir`, in the place of what an earlier seal wrote.
@@ -22,7 +22,7 @@ use super::{readme, report, sums, whole};
 /// folder is without SHA256SUMS then.
 pub fn seal(
     dir: &Path,
-    facts: &Facts,
+    facts: &ExportFacts,
     key: Option<&SigningKey>,
 ) -> Result<Manifest, EvidenceError> {
     // First of all: old sums would call what follows a forgery.
@@ -53,20 +53,20 @@ pub fn seal(
     Ok(manifest)
 }
 
-fn survey_one(dir: &Path, facts: &Facts, source: &SourceFacts) -> Result<Found, EvidenceError> {
-    let file = survey::path_of(Kind::Events, &source.name);
-    let events = survey::events(dir, &facts.asked, source, Bounds::NONE);
+fn survey_one(dir: &Path, facts: &ExportFacts, source: &SourceFacts) -> Result<SourceSurvey, EvidenceError> {
+    let file = survey::path_of(ChainKind::Events, &source.name);
+    let events = survey::events(dir, &facts.asked, source, SurveyLimits::NONE);
     let events = events.map_err(failed("read", &dir.join(&file)))?;
     sound(&file, &events.troubles)?;
-    let file = survey::path_of(Kind::Pages, &source.name);
-    let pages = survey::pages(dir, source, Bounds::NONE, None);
+    let file = survey::path_of(ChainKind::Pages, &source.name);
+    let pages = survey::pages(dir, source, SurveyLimits::NONE, None);
     let pages = pages.map_err(failed("read", &dir.join(&file)))?;
     sound(&file, &pages.troubles)?;
-    Ok(Found { events, pages })
+    Ok(SourceSurvey { events, pages })
 }
 
 /// A file with a line that is no line must not be sealed.
-fn sound(file: &str, troubles: &Troubles) -> Result<(), EvidenceError> {
+fn sound(file: &str, troubles: &ProblemList) -> Result<(), EvidenceError> {
     let mut damage = troubles
         .kept()
         .iter()
@@ -81,8 +81,8 @@ fn sound(file: &str, troubles: &Troubles) -> Result<(), EvidenceError> {
 }
 
 /// Every file that is there, with its hash.
-fn files(dir: &Path, found: &[Found]) -> Result<Vec<FileEntry>, EvidenceError> {
-    let listing = Listing::of(dir)?;
+fn files(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceError> {
+    let listing = FolderListing::of(dir)?;
     if let Some((name, why)) = listing.odd.first() {
         return Err(EvidenceError::Odd {
             name: name.clone(),
@@ -133,13 +133,13 @@ fn sums_of(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::{Export, SECRET};
+    use crate::evidence::testing::{TestExport, SECRET};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn the_same_facts_and_lines_make_the_same_seal() {
-        let export = Export::sealed(60);
+        let export = TestExport::sealed(60);
         let sums = export.read(SUMS);
         fs::write(export.path(".atlaudit-x.part"), "of a run that died").unwrap();
         export.seal();
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_sealed_is_refused_and_has_no_sums() {
-        let refused = |change: &dyn Fn(&Export)| {
-            let export = Export::sealed(60);
+        let refused = |change: &dyn Fn(&TestExport)| {
+            let export = TestExport::sealed(60);
             change(&export);
             let error = seal(export.dir(), &export.facts, None).unwrap_err();
             assert!(!export.path(SUMS).exists());

@@ -2,7 +2,7 @@
 
 /// A line of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sum {
+pub struct ChecksumLine {
     /// The SHA-256, in hex.
     pub sha256: String,
     /// The path.
@@ -28,7 +28,7 @@ fn line(file: &str, sha256: &str) -> String {
 }
 
 /// Reads a line without its newline; nothing where `sha256sum` would not have written it.
-pub fn read(text: &str) -> Option<Sum> {
+pub fn read(text: &str) -> Option<ChecksumLine> {
     let (is_escaped, text) = match text.strip_prefix('\\') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -38,7 +38,7 @@ pub fn read(text: &str) -> Option<Sum> {
         true => unescaped(file)?,
         false => file.to_owned(),
     };
-    let sum = Sum {
+    let sum = ChecksumLine {
         sha256: sha256.to_owned(),
         file,
     };
@@ -96,7 +96,7 @@ mod tests {
             let text = text([(file.as_str(), hash.as_str())]);
             let line = text.strip_suffix('\n').unwrap();
             prop_assert!(!line.contains('\n'));
-            prop_assert_eq!(read(line), Some(Sum { sha256: hash, file }));
+            prop_assert_eq!(read(line), Some(ChecksumLine { sha256: hash, file }));
         }
     }
 }

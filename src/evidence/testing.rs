@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
-use super::facts::{Asked, Dropped, Facts, MadeBy, Run, SourceFacts, Span};
+use super::facts::{ExportParameters, DroppedCounts, ExportFacts, MadeBy, RunEntry, SourceFacts, WindowEntry};
 use super::hash::sha256;
-use super::page::{AskedSpan, Body, PageLine, PageRequest};
+use super::page::{RequestedSpan, BodyDigest, PageLine, PageRequest};
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
@@ -31,14 +31,14 @@ fn until() -> Timestamp {
 }
 
 /// An export in a folder of its own.
-pub struct Export {
+pub struct TestExport {
     pub folder: TempDir,
-    pub facts: Facts,
+    pub facts: ExportFacts,
 }
 
-impl Export {
+impl TestExport {
     /// An export of `acme`, by time of processing, and `acme-jira`, by time; with bodies. Not sealed yet.
-    pub fn unsealed(events: usize) -> Export {
+    pub fn unsealed(events: usize) -> TestExport {
         let folder = tempfile::tempdir().unwrap();
         let sources = [
             ("acme", "org-events", events),
@@ -56,12 +56,12 @@ impl Export {
             }
         }
         let facts = facts(&sources.map(|(name, kind, _)| source(name, kind)));
-        Export { folder, facts }
+        TestExport { folder, facts }
     }
 
     /// The same, sealed.
-    pub fn sealed(events: usize) -> Export {
-        let export = Export::unsealed(events);
+    pub fn sealed(events: usize) -> TestExport {
+        let export = TestExport::unsealed(events);
         export.seal();
         export
     }
@@ -190,7 +190,7 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
             method: "GET".to_owned(),
             url: format!("https://{name}.example/events?page={number}"),
         },
-        span: Some(AskedSpan {
+        span: Some(RequestedSpan {
             from: since(),
             to: Some(until()),
         }),
@@ -221,7 +221,7 @@ fn page_lines(name: &str, records: usize) -> (Vec<String>, Vec<String>) {
         let count = PAGE.min(records - first);
         let body = format!(r#"{{"page":{number},"of":"{name}","records":{count}}}"#);
         let answer = PageLine {
-            body: Some(Body {
+            body: Some(BodyDigest {
                 bytes: body.len() as u64,
                 sha256: sha256(body.as_bytes()),
             }),
@@ -248,25 +248,25 @@ fn source(name: &str, kind: &str) -> SourceFacts {
             _ => "time".to_owned(),
         },
         retention: None,
-        windows: vec![Span {
+        windows: vec![WindowEntry {
             from: since(),
             to: until(),
             complete: true,
         }],
         gaps: Vec::new(),
-        dropped: Dropped::default(),
+        dropped: DroppedCounts::default(),
     }
 }
 
-fn facts(sources: &[SourceFacts]) -> Facts {
-    Facts {
-        asked: Asked {
+fn facts(sources: &[SourceFacts]) -> ExportFacts {
+    ExportFacts {
+        asked: ExportParameters {
             since: since(),
             until: until(),
             sources: sources.iter().map(|source| source.name.clone()).collect(),
             keep_bodies: true,
         },
-        runs: vec![Run {
+        runs: vec![RunEntry {
             started: at("2026-11-20T09:29:59Z"),
             finished: Some(at("2026-11-20T09:31:00Z")),
             ended: "finished".to_owned(),

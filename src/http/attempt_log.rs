@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::attempt_observer::RequestAttempt;
 use super::message::{Endpoint, Response};
-use crate::telemetry::meter::{Meter, WAIT_NOTICE, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WAIT_NOTICE, WaitReason};
 
 /// A longer wait is logged without `-v` too, once in a run, for those who have no progress line.
 const LONG_WAIT: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ fn shown(response: &Response) -> String {
 }
 
 /// Logs that the next request to `endpoint` waits so long, unless another task waits for the same already.
-pub(super) fn log_wait(endpoint: Endpoint, wait: Duration, reason: WaitReason, meter: &Meter) {
+pub(super) fn log_wait(endpoint: Endpoint, wait: Duration, reason: WaitReason, meter: &SourceMeter) {
     let (word, why) = match reason {
         WaitReason::Quota => ("quota", "for the rate limit"),
         WaitReason::Server => ("server", "as the server asked"),

@@ -16,7 +16,7 @@ use super::diagnose::{AttemptPhase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::memory_budget::MemoryBudget;
 use super::message::{Request, Response};
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
 /// that a few at once fit into a small machine.
@@ -81,7 +81,7 @@ pub struct HttpClient {
     lockout: Arc<CredentialLockout>,
     body_limit: usize,
     room: MemoryBudget,
-    meter: Arc<Meter>,
+    meter: Arc<SourceMeter>,
 }
 
 impl fmt::Debug for HttpClient {
@@ -124,7 +124,7 @@ impl HttpClient {
     }
 
     /// What it receives is counted by `meter`, as it comes.
-    pub fn counted(mut self, meter: Arc<Meter>) -> Self {
+    pub fn counted(mut self, meter: Arc<SourceMeter>) -> Self {
         self.meter = meter;
         self
     }

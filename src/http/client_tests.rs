@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::config::settings::Connection;
+use crate::config::settings::ConnectionSettings;
 use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::model::safe_url::SafeUrl;
@@ -49,8 +49,8 @@ const SOON: Duration = Duration::from_millis(200);
 /// Long enough for a busy machine.
 const LATE: Duration = Duration::from_secs(20);
 
-fn connection(timeout: Duration) -> Connection {
-    Connection {
+fn connection(timeout: Duration) -> ConnectionSettings {
+    ConnectionSettings {
         requests_per_minute: None,
         timeout,
         retry_for: Duration::ZERO,

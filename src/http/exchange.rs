@@ -18,7 +18,7 @@ use super::retry::{AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, Retr
 use super::retry_after::asked_wait;
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
-use crate::telemetry::meter::{Meter, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
 const NOTICED: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub async fn exchange<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
     patience: &RetryBudget,
-    meter: &Meter,
+    meter: &SourceMeter,
     request: &Request,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
 ) -> Result<P, Failure> {
@@ -62,7 +62,7 @@ pub async fn witnessed<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
     patience: &RetryBudget,
-    meter: &Meter,
+    meter: &SourceMeter,
     request: &Request,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     witness: &impl AttemptObserver<P>,
@@ -310,7 +310,7 @@ impl<'a> AttemptHistory<'a> {
         }
     }
 
-    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &Meter) -> AttemptResult {
+    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &SourceMeter) -> AttemptResult {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);

@@ -49,7 +49,7 @@ fn lost() -> ScriptedReply {
 struct ExchangeRun {
     result: Result<u32, Failure>,
     asked_at: Vec<u64>,
-    meter: Meter,
+    meter: SourceMeter,
     limits: Arc<RequestLimiter>,
 }
 
@@ -91,7 +91,7 @@ async fn run_within(
     steps: impl IntoIterator<Item = ScriptedReply>,
 ) -> ExchangeRun {
     let script = script(steps);
-    let meter = Meter::default();
+    let meter = SourceMeter::default();
     let result = exchange(&script, &limits, &PATIENCE, &meter, &request(), number).await;
     let asked_at = script.asked_at.into_inner().unwrap();
     ExchangeRun {
@@ -158,7 +158,7 @@ fn script(steps: impl IntoIterator<Item = ScriptedReply>) -> ScriptedTransport {
 
 #[tokio::test(start_paused = true)]
 async fn a_witness_sees_every_attempt() {
-    let (notes, meter) = (NotingObserver::default(), Meter::default());
+    let (notes, meter) = (NotingObserver::default(), SourceMeter::default());
     let script = script([
         lost(),
         answer(429, &[("retry-after", "30")], "slowly"),
@@ -202,7 +202,7 @@ async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
             std::future::pending().await
         }
     }
-    let (notes, meter, limits) = (NotingObserver::default(), Meter::default(), limits());
+    let (notes, meter, limits) = (NotingObserver::default(), SourceMeter::default(), limits());
     let request = request();
     let asking = witnessed(
         &SilentTransport,

@@ -15,7 +15,7 @@ use super::shared_limiter::SharedLimiter;
 use super::throttled::ThrottledRequest;
 use crate::http::message::Endpoint;
 use crate::model::time;
-use crate::telemetry::meter::{Meter, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// The limits of one endpoint under one credential. Shared (`Arc`) by every task that sends there.
 ///
@@ -76,7 +76,7 @@ impl RequestLimiter {
     ///
     /// # Errors
     /// When the server's pause lasts longer than `max_wait`; nothing is counted then.
-    pub async fn admit(&self, max_wait: Duration, meter: &Meter) -> Result<(), PausedTooLong> {
+    pub async fn admit(&self, max_wait: Duration, meter: &SourceMeter) -> Result<(), PausedTooLong> {
         while let Err(held) = self.try_admit() {
             if held.reason == WaitReason::Server && held.wait > max_wait {
                 return Err(PausedTooLong {
@@ -126,7 +126,7 @@ impl RequestLimiter {
 }
 
 /// Sleeps for `span`, telling `meter` why; also when the wait is dropped half-way.
-pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &Meter) {
+pub(super) async fn wait(span: Duration, reason: WaitReason, meter: &SourceMeter) {
     let _waiting = meter.waiting(reason, time::after(Utc::now(), span));
     tokio::time::sleep(span).await;
 }

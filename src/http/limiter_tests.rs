@@ -17,7 +17,7 @@ fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> RequestLimite
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_lets_its_quota_go_at_once_and_then_waits() {
-    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), SourceMeter::default());
     let start = Instant::now();
     for _ in 0..50 {
         limits.admit(MINUTE, &meter).await.unwrap();
@@ -32,7 +32,7 @@ async fn an_endpoint_lets_its_quota_go_at_once_and_then_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_per_minute_replaces_the_quota() {
-    let meter = Meter::default();
+    let meter = SourceMeter::default();
     let narrow = limits(Endpoint::JiraAuditRecords, Some(2));
     let start = Instant::now();
     for _ in 0..3 {
@@ -63,7 +63,7 @@ async fn endpoints_of_one_credential_share_its_rate() {
         credential,
         SharedLimiter::nothing(),
     );
-    let meter = Meter::default();
+    let meter = SourceMeter::default();
     for _ in 0..CREDENTIAL_BURST {
         jira.admit(MINUTE, &meter).await.unwrap();
     }
@@ -79,12 +79,12 @@ async fn endpoints_of_one_credential_share_its_rate() {
 async fn a_pause_holds_every_task_also_one_that_waits_for_its_turn() {
     let limits = Arc::new(limits(Endpoint::JiraAuditRecords, Some(1)));
     let start = Instant::now();
-    limits.admit(MINUTE, &Meter::default()).await.unwrap();
+    limits.admit(MINUTE, &SourceMeter::default()).await.unwrap();
     let tasks: Vec<_> = (0..3)
         .map(|_| {
             let limits = Arc::clone(&limits);
             tokio::spawn(async move {
-                let meter = Meter::default();
+                let meter = SourceMeter::default();
                 limits.admit(10 * MINUTE, &meter).await.unwrap();
                 start.elapsed().as_secs()
             })
@@ -103,7 +103,7 @@ async fn a_pause_holds_every_task_also_one_that_waits_for_its_turn() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
-    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), SourceMeter::default());
     limits.pause(2 * MINUTE).await;
     let refused = limits.admit(MINUTE, &meter).await.unwrap_err();
     assert_eq!(refused.remaining, 2 * MINUTE);
@@ -113,7 +113,7 @@ async fn a_pause_past_the_longest_wait_is_refused_without_a_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_wait_is_over() {
-    let (limits, meter) = (limits(Endpoint::EventsStream, None), Meter::default());
+    let (limits, meter) = (limits(Endpoint::EventsStream, None), SourceMeter::default());
     limits.pause(MINUTE).await;
     let admit = limits.admit(MINUTE, &meter);
     assert!(
@@ -153,7 +153,7 @@ async fn two_processes_stay_within_the_quota_together() {
         tokio::spawn(async move {
             let mut at = Vec::new();
             for _ in 0..60 {
-                limits.admit(MINUTE, &Meter::default()).await.unwrap();
+                limits.admit(MINUTE, &SourceMeter::default()).await.unwrap();
                 at.push(start.elapsed());
             }
             at
@@ -176,7 +176,7 @@ async fn two_processes_stay_within_the_quota_together() {
 async fn a_pause_holds_the_other_process_too() {
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (process(&folder, None), process(&folder, None));
-    let (start, meter) = (Instant::now(), Meter::default());
+    let (start, meter) = (Instant::now(), SourceMeter::default());
     one.pause(2 * MINUTE).await;
     let refused = two.admit(MINUTE, &meter).await.unwrap_err();
     assert_eq!(refused.remaining.as_secs(), 120);
@@ -189,7 +189,7 @@ async fn what_the_rate_refuses_is_counted_in_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let one = process(&folder, Some(2 * CREDENTIAL_BURST));
     for _ in 0..CREDENTIAL_BURST {
-        one.admit(MINUTE, &Meter::default()).await.unwrap();
+        one.admit(MINUTE, &SourceMeter::default()).await.unwrap();
     }
     for _ in 0..10 {
         assert!(one.try_admit().is_err(), "the burst is spent");

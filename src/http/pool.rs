@@ -11,7 +11,7 @@ use url::{Origin, Url};
 use super::captcha::CredentialLockout;
 use super::client::{HttpClient, HttpCredential, is_loopback};
 use super::error::flatten;
-use crate::config::settings::Connection;
+use crate::config::settings::ConnectionSettings;
 use crate::model::safe_url::SafeUrl;
 use crate::model::text::printable;
 
@@ -109,7 +109,7 @@ impl ClientPool {
     /// When a CA file, the proxy or the credential cannot be used, or TLS cannot be set up.
     pub fn connect(
         &mut self,
-        connection: &Connection,
+        connection: &ConnectionSettings,
         base_url: &Url,
         authorization: Option<&HttpCredential>,
     ) -> Result<HttpClient, ConnectError> {

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 
 use super::*;
 
-fn connection() -> Connection {
-    Connection {
+fn connection() -> ConnectionSettings {
+    ConnectionSettings {
         requests_per_minute: None,
         timeout: Duration::from_secs(30),
         retry_for: Duration::from_secs(60),

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::field::is_loopback;
-use crate::config::settings::Connection;
+use crate::config::settings::ConnectionSettings;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl HostPort {
 }
 
 /// The proxy between us and `url`, if there is one.
-pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<HostPort> {
+pub fn between(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -> Option<HostPort> {
     if is_loopback(url) {
         return None;
     }
@@ -51,7 +51,7 @@ pub fn between(connection: &Connection, url: &Url, env: &Env) -> Option<HostPort
     proxy_of(&of_scheme, env).or_else(|| proxy_of(&["ALL_PROXY", "all_proxy"], env))
 }
 
-fn proxy_of(names: &[&str], env: &Env) -> Option<HostPort> {
+fn proxy_of(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
     let text = names.iter().find_map(|name| env.text(name))?;
     let text = match text.contains("://") {
         true => text.to_owned(),
@@ -63,7 +63,7 @@ fn proxy_of(names: &[&str], env: &Env) -> Option<HostPort> {
 }
 
 /// Whether `NO_PROXY` names the host of `url`.
-fn is_excepted(url: &Url, env: &Env) -> bool {
+fn is_excepted(url: &Url, env: &ProcessEnv) -> bool {
     let list = ["NO_PROXY", "no_proxy"]
         .iter()
         .find_map(|name| env.text(name));
@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use crate::model::safe_url::SafeUrl;
 
-    fn connection(proxy: Option<&str>) -> Connection {
-        Connection {
+    fn connection(proxy: Option<&str>) -> ConnectionSettings {
+        ConnectionSettings {
             requests_per_minute: None,
             timeout: Duration::from_secs(30),
             retry_for: Duration::ZERO,
@@ -130,7 +130,7 @@ mod tests {
     }
 
     fn told(proxy: Option<&str>, url: &str, env: &[(&str, &str)]) -> Option<String> {
-        let env = Env::with(env.iter().copied(), "/");
+        let env = ProcessEnv::with(env.iter().copied(), "/");
         let spot = between(&connection(proxy), &url.parse().unwrap(), &env)?;
         Some(format!("{}:{}", spot.host, spot.port))
     }

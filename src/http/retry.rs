@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::TransportErrorKind;
 use super::failure::FailureKind;
-use crate::config::settings::Connection;
+use crate::config::settings::ConnectionSettings;
 use crate::telemetry::meter::WaitReason;
 
 /// The back-off of a failing server begins here and doubles.
@@ -101,8 +101,8 @@ impl RetryBudget {
     }
 }
 
-impl From<&Connection> for RetryBudget {
-    fn from(connection: &Connection) -> Self {
+impl From<&ConnectionSettings> for RetryBudget {
+    fn from(connection: &ConnectionSettings) -> Self {
         RetryBudget {
             retry_for: connection.retry_for,
             max_wait: connection.max_wait,

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::json::write::Fields;
-use crate::model::meaning::Meaning;
+use crate::model::json::write::ObjectWriter;
+use crate::model::meaning::ActionMeaning;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -30,7 +30,7 @@ pub const PROCESSED_TIME_UNREADABLE: &str = "processed_time_unreadable";
 pub const REMOTE_ADDRESS: &str = "remote_address";
 
 /// A text borrowed from the record where it needs no change.
-pub type Text<'a> = Cow<'a, str>;
+pub type EventText<'a> = Cow<'a, str>;
 
 /// One normalized event, without its `raw` text, which the renderer appends as it is.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Event<'a> {
     )]
     pub id: String,
     /// The source as it is configured.
-    pub source: Source<'a>,
+    pub source: EventSource<'a>,
     /// When it happened. Absent where the source's text is no time; `labels.time_unreadable` holds that text then.
     #[cfg_attr(test, schemars(with = "schema::Time", skip_serializing_if = "absent"))]
     pub time: Option<Timestamp>,
@@ -59,30 +59,30 @@ pub struct Event<'a> {
     #[cfg_attr(test, schemars(with = "schema::Time"))]
     pub observed_time: Timestamp,
     /// The source's own identifier, or its summary in snake_case where it has none; `unparsed` when neither could be read.
-    pub action: Text<'a>,
+    pub action: EventText<'a>,
     /// The kind of thing that was done.
     pub category: Category,
     /// How it ended: only what the source states or the action's name proves.
     pub outcome: Outcome,
     /// What the action means to the schemas of SIEMs; not part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
-    pub meaning: Meaning,
+    pub meaning: ActionMeaning,
     /// Human text.
-    pub message: Option<Text<'a>>,
+    pub message: Option<EventText<'a>>,
     /// jira, confluence, bitbucket, organization, ...
-    pub product: Option<Text<'a>>,
+    pub product: Option<EventText<'a>>,
     /// Who did it.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub actor: Actor<'a>,
+    pub actor: EventActor<'a>,
     /// What was acted on, then what else is associated.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub targets: Vec<Target<'a>>,
+    pub targets: Vec<EventTarget<'a>>,
     /// What changed.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub changes: Vec<Change<'a>>,
+    pub changes: Vec<FieldChange<'a>>,
     /// Where the actor was, as the source writes it.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub client: Client<'a>,
+    pub client: EventClient<'a>,
     /// Small leftovers of the source, by their keys and in the order of these.
     #[cfg_attr(
         test,
@@ -91,13 +91,13 @@ pub struct Event<'a> {
             skip_serializing_if = "empty"
         )
     )]
-    pub labels: Vec<(&'static str, Text<'a>)>,
+    pub labels: Vec<(&'static str, EventText<'a>)>,
 }
 
 /// The source that an event came from, as the user configured it.
 #[derive(Debug, Clone)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Source<'a> {
+pub struct EventSource<'a> {
     /// The name the user gave it.
     pub name: &'a str,
     /// Its type's word.
@@ -176,23 +176,23 @@ impl Outcome {
 /// Who did it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Actor<'a> {
+pub struct EventActor<'a> {
     /// What it is, when it can be told.
     #[cfg_attr(test, schemars(rename = "type"))]
     pub kind: Option<ActorKind>,
     /// Its id, as the source writes it.
-    pub id: Option<Text<'a>>,
+    pub id: Option<EventText<'a>>,
     /// Its name.
-    pub name: Option<Text<'a>>,
+    pub name: Option<EventText<'a>>,
     /// Its address; only what looks like one.
     #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
-    pub email: Option<Text<'a>>,
+    pub email: Option<EventText<'a>>,
     /// How it proved who it is.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub auth: Auth<'a>,
+    pub auth: ActorAuth<'a>,
     /// For whom it acted.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub on_behalf_of: Person<'a>,
+    pub on_behalf_of: RelatedPerson<'a>,
 }
 
 /// What an actor is.
@@ -224,77 +224,77 @@ impl ActorKind {
 /// How an actor proved who it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Auth<'a> {
+pub struct ActorAuth<'a> {
     /// `api-token`, `session`, ... as the source words it.
     #[cfg_attr(test, schemars(rename = "type"))]
-    pub kind: Option<Text<'a>>,
+    pub kind: Option<EventText<'a>>,
     /// The token's id (never the token).
-    pub token_id: Option<Text<'a>>,
+    pub token_id: Option<EventText<'a>>,
     /// The token's label.
-    pub token_label: Option<Text<'a>>,
+    pub token_label: Option<EventText<'a>>,
 }
 
 /// Someone named beside the actor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Person<'a> {
+pub struct RelatedPerson<'a> {
     /// Account id.
-    pub id: Option<Text<'a>>,
+    pub id: Option<EventText<'a>>,
     /// Name.
-    pub name: Option<Text<'a>>,
+    pub name: Option<EventText<'a>>,
     /// Address.
     #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
-    pub email: Option<Text<'a>>,
+    pub email: Option<EventText<'a>>,
 }
 
 /// Something that was acted on, or is associated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Target<'a> {
+pub struct EventTarget<'a> {
     /// user, group, site, ... in the singular.
     #[cfg_attr(test, schemars(rename = "type"))]
-    pub kind: Option<Text<'a>>,
+    pub kind: Option<EventText<'a>>,
     /// Its id.
-    pub id: Option<Text<'a>>,
+    pub id: Option<EventText<'a>>,
     /// Its name.
-    pub name: Option<Text<'a>>,
+    pub name: Option<EventText<'a>>,
     /// Its address.
     #[cfg_attr(test, schemars(regex(pattern = r"^[^@\s]+@[^\s]+$")))]
-    pub email: Option<Text<'a>>,
+    pub email: Option<EventText<'a>>,
     /// What it belongs to.
     #[cfg_attr(test, schemars(skip_serializing_if = "empty"))]
-    pub parent: Parent<'a>,
+    pub parent: TargetParent<'a>,
 }
 
 /// What a target belongs to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Parent<'a> {
+pub struct TargetParent<'a> {
     /// Its id.
-    pub id: Option<Text<'a>>,
+    pub id: Option<EventText<'a>>,
     /// Its name.
-    pub name: Option<Text<'a>>,
+    pub name: Option<EventText<'a>>,
 }
 
 /// One changed field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Change<'a> {
+pub struct FieldChange<'a> {
     /// The field's name.
-    pub field: Option<Text<'a>>,
+    pub field: Option<EventText<'a>>,
     /// The value before.
-    pub from: Option<Text<'a>>,
+    pub from: Option<EventText<'a>>,
     /// The value after.
-    pub to: Option<Text<'a>>,
+    pub to: Option<EventText<'a>>,
 }
 
 /// Where the actor was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub struct Client<'a> {
+pub struct EventClient<'a> {
     /// The IP address: the first, where the source writes several. What is no address is in `labels.remote_address`.
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9A-Fa-f.:]+$")))]
-    pub ip: Option<Text<'a>>,
+    pub ip: Option<EventText<'a>>,
     /// Its port, where the source writes one; not part of a normalized event.
     #[cfg_attr(test, schemars(skip))]
     pub port: Option<u16>,
@@ -306,15 +306,15 @@ pub struct Client<'a> {
             skip_serializing_if = "empty"
         )
     )]
-    pub forwarded: Vec<Text<'a>>,
+    pub forwarded: Vec<EventText<'a>>,
     /// Country name.
-    pub country: Option<Text<'a>>,
+    pub country: Option<EventText<'a>>,
     /// Region name.
-    pub region: Option<Text<'a>>,
+    pub region: Option<EventText<'a>>,
     /// City name.
-    pub city: Option<Text<'a>>,
+    pub city: Option<EventText<'a>>,
     /// Atlassian's own word for the area.
-    pub geo: Option<Text<'a>>,
+    pub geo: Option<EventText<'a>>,
 }
 
 /// Parts that are absent when nothing in them is known.
@@ -329,7 +329,7 @@ macro_rules! empty_when_default {
     )*};
 }
 
-empty_when_default!(Target, Change);
+empty_when_default!(EventTarget, FieldChange);
 
 impl Event<'_> {
     /// The value of a label.
@@ -346,7 +346,7 @@ impl Event<'_> {
     }
 
     /// Writes every key but `raw`, in the order of the output.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.word("schema", self.schema);
         out.text("id", &self.id);
         out.object("source", |out| self.source.write(out));
@@ -374,9 +374,9 @@ impl Event<'_> {
     }
 }
 
-impl Source<'_> {
+impl EventSource<'_> {
     /// Writes what is known of it.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.text("name", self.name);
         out.word("type", self.kind.as_str());
         out.maybe("org_id", self.org_id);
@@ -384,8 +384,8 @@ impl Source<'_> {
     }
 }
 
-impl Actor<'_> {
-    fn write(&self, out: &mut Fields<'_>) {
+impl EventActor<'_> {
+    fn write(&self, out: &mut ObjectWriter<'_>) {
         if let Some(kind) = self.kind {
             out.word("type", kind.as_str());
         }
@@ -405,9 +405,9 @@ impl Actor<'_> {
     }
 }
 
-impl Target<'_> {
+impl EventTarget<'_> {
     /// Writes what is known of it.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("type", self.kind.as_deref());
         out.maybe("id", self.id.as_deref());
         out.maybe("name", self.name.as_deref());
@@ -419,24 +419,24 @@ impl Target<'_> {
     }
 }
 
-impl Change<'_> {
+impl FieldChange<'_> {
     /// Writes what is known of it.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("field", self.field.as_deref());
         out.maybe("from", self.from.as_deref());
         out.maybe("to", self.to.as_deref());
     }
 }
 
-impl Client<'_> {
+impl EventClient<'_> {
     /// Writes the proxies, if there are any.
-    pub fn write_forwarded(&self, out: &mut Fields<'_>) {
+    pub fn write_forwarded(&self, out: &mut ObjectWriter<'_>) {
         if !self.forwarded.is_empty() {
             out.texts("forwarded", self.forwarded.iter().map(|ip| &**ip));
         }
     }
 
-    fn write(&self, out: &mut Fields<'_>) {
+    fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("ip", self.ip.as_deref());
         self.write_forwarded(out);
         out.maybe("country", self.country.as_deref());

@@ -7,7 +7,7 @@ use crate::model::event::Category;
 
 /// What an action means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meaning {
+pub struct ActionMeaning {
     /// Our own word.
     pub category: Category,
     /// To ECS: empty where none fits.
@@ -19,7 +19,7 @@ pub struct Meaning {
 }
 
 /// What nothing is known of.
-pub const UNKNOWN: Meaning = Meaning {
+pub const UNKNOWN: ActionMeaning = ActionMeaning {
     category: Category::Other,
     ecs: EcsKind {
         categories: &[],

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Whom an account id means, as far as the site tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct User {
+pub struct UserProfile {
     /// The display name.
     pub name: Option<String>,
     /// The address.
@@ -16,4 +16,4 @@ pub struct User {
 }
 
 /// Users by their account ids.
-pub type People = Arc<HashMap<String, User>>;
+pub type UserProfiles = Arc<HashMap<String, UserProfile>>;

@@ -8,7 +8,7 @@ use crate::model::time::Timestamp;
 
 /// A file and how much of it is known to be good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct OutputFileState {
     /// Its absolute path when it was written. Others may have renamed it since.
     pub path: PathBuf,
     /// What stays the same when it is renamed: its inode and its birth, which tells it from a later

@@ -4,7 +4,7 @@ use crate::model::event::ActorKind;
 
 /// What is known of an actor before its type is told.
 #[derive(Debug, Default)]
-pub struct Clues<'a> {
+pub struct ActorHints<'a> {
     /// Its id, as the source writes it.
     pub id: Option<&'a str>,
     /// The text in its address field, whether or not it is an address.
@@ -22,7 +22,7 @@ const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for
 ///
 /// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
 /// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
-pub fn kind(clues: &Clues<'_>) -> Option<ActorKind> {
+pub fn kind(clues: &ActorHints<'_>) -> Option<ActorKind> {
     let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
     let has_account = clues.id.is_some_and(is_account_id);
     if is(clues.id, "anonymous") {
@@ -81,10 +81,10 @@ mod tests {
     use super::*;
 
     fn told(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
-        kind(&Clues {
+        kind(&ActorHints {
             id,
             email,
-            ..Clues::default()
+            ..ActorHints::default()
         })
     }
 
@@ -118,10 +118,10 @@ mod tests {
     fn a_token_of_an_app_tells_an_app() {
         let id = Some("712020:3f0d");
         let with = |auth| {
-            kind(&Clues {
+            kind(&ActorHints {
                 id,
                 auth: Some(auth),
-                ..Clues::default()
+                ..ActorHints::default()
             })
         };
         assert_eq!(with("connect-token"), Some(ActorKind::App));

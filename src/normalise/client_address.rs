@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use crate::model::address::NetworkAddress;
-use crate::model::event::{Event, REMOTE_ADDRESS, Text};
+use crate::model::event::{Event, REMOTE_ADDRESS, EventText};
 use crate::model::text::bounded;
 
 /// Proxies that are listed. A longer list is no network's, and is whole in `raw`.
@@ -17,7 +17,7 @@ const MAX_FORWARDED: usize = 32;
 /// Fills the addresses of the client from `text`, what the source has in their place.
 ///
 /// Whatever is more than addresses (a port, a host name, a word) is kept as the label [`REMOTE_ADDRESS`].
-pub fn fill<'a>(event: &mut Event<'a>, text: Option<Text<'a>>) {
+pub fn fill<'a>(event: &mut Event<'a>, text: Option<EventText<'a>>) {
     let Some(text) = text else {
         return;
     };
@@ -27,9 +27,9 @@ pub fn fill<'a>(event: &mut Event<'a>, text: Option<Text<'a>>) {
         return;
     }
     let is_complete = match &text {
-        Text::Borrowed(text) => apply(event, &AddressList::parse(text), Text::Borrowed),
-        Text::Owned(text) => apply(event, &AddressList::parse(text), |ip| {
-            Text::Owned(ip.to_owned())
+        EventText::Borrowed(text) => apply(event, &AddressList::parse(text), EventText::Borrowed),
+        EventText::Owned(text) => apply(event, &AddressList::parse(text), |ip| {
+            EventText::Owned(ip.to_owned())
         }),
     };
     if !is_complete {
@@ -41,7 +41,7 @@ pub fn fill<'a>(event: &mut Event<'a>, text: Option<Text<'a>>) {
 fn apply<'a, 't>(
     event: &mut Event<'a>,
     list: &AddressList<'t>,
-    owned: impl Fn(&'t str) -> Text<'a>,
+    owned: impl Fn(&'t str) -> EventText<'a>,
 ) -> bool {
     if let Some(client) = list.client {
         event.client.ip = Some(owned(client.ip));

@@ -1,6 +1,6 @@
 //! Owns the meaning of a Confluence audit record's fields (Confluence Cloud REST API v1, audit).
 
-use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
+use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::{client_address, filed, sentence, taxonomy};
@@ -52,11 +52,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         changed,
     ] = root.fields(FIELDS);
     let [summary, description, ip, filed_as] = texts.map(|field| field.and_then(Node::text));
-    event.product = Some(Text::Borrowed("confluence"));
+    event.product = Some(EventText::Borrowed("confluence"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
     if let Some(action) = action {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
-        event.action = Text::Owned(action);
+        event.action = EventText::Owned(action);
     }
     event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
@@ -80,17 +80,17 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
 }
 
 /// A boolean's word; nothing for another type.
-fn flag(node: Node<'_>) -> Option<Text<'_>> {
-    matches!(node.raw(), "true" | "false").then(|| Text::Borrowed(node.raw()))
+fn flag(node: Node<'_>) -> Option<EventText<'_>> {
+    matches!(node.raw(), "true" | "false").then(|| EventText::Borrowed(node.raw()))
 }
 
 /// Whether the author is a guest from outside: the field has two names.
-fn is_external(author: Node<'_>) -> Option<Text<'_>> {
+fn is_external(author: Node<'_>) -> Option<EventText<'_>> {
     let names = author.fields(["externalCollaborator", "isExternalCollaborator"]);
     names.into_iter().flatten().find_map(flag)
 }
 
-fn actor(author: Node<'_>) -> Actor<'_> {
+fn actor(author: Node<'_>) -> EventActor<'_> {
     let [kind, account_kind, account, key, username, name, public] = author.fields([
         "type",
         "accountType",
@@ -102,7 +102,7 @@ fn actor(author: Node<'_>) -> Actor<'_> {
     ]);
     let [kind, account_kind] = [kind, account_kind].map(|field| field.and_then(Node::text));
     let account = account.and_then(Node::scalar);
-    let known = Known {
+    let known = AuthorInfo {
         kind: kind.as_deref(),
         account_kind: account_kind.as_deref(),
         has_account: account.is_some(),
@@ -110,22 +110,22 @@ fn actor(author: Node<'_>) -> Actor<'_> {
     let other = || [key, username].into_iter().flatten().find_map(Node::scalar);
     let id = account.or_else(other);
     let name = [name, public].into_iter().flatten().find_map(Node::text);
-    Actor {
+    EventActor {
         kind: known.tell(id.as_deref(), name.as_deref()),
         id,
         name,
-        ..Actor::default()
+        ..EventActor::default()
     }
 }
 
 /// What a record says of its author beside id and name.
-struct Known<'k> {
+struct AuthorInfo<'k> {
     kind: Option<&'k str>,
     account_kind: Option<&'k str>,
     has_account: bool,
 }
 
-impl Known<'_> {
+impl AuthorInfo<'_> {
     /// The type of the author. Confluence says `user` of its own System as well, which has no account
     /// (seen in elastic/integrations, atlassian_confluence); a person may bear that name, with one.
     fn tell(&self, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
@@ -150,21 +150,21 @@ impl Known<'_> {
     }
 }
 
-fn target(node: Node<'_>) -> Target<'_> {
+fn target(node: Node<'_>) -> EventTarget<'_> {
     let [kind, name] = node.fields(["objectType", "name"]);
-    Target {
+    EventTarget {
         kind: kind
             .and_then(Node::text)
             .and_then(|name| taxonomy::snake_case(&name))
-            .map(Text::Owned),
+            .map(EventText::Owned),
         id: None,
         name: name.and_then(Node::text),
         email: None,
-        parent: Parent::default(),
+        parent: TargetParent::default(),
     }
 }
 
-fn change<'a>(node: Node<'a>) -> Change<'a> {
+fn change<'a>(node: Node<'a>) -> FieldChange<'a> {
     let [field, from, to, hidden_from, hidden_to] = node.fields([
         "name",
         "oldValue",
@@ -173,7 +173,7 @@ fn change<'a>(node: Node<'a>) -> Change<'a> {
         "hiddenNewValue",
     ]);
     let first = |values: [Option<Node<'a>>; 2]| values.into_iter().flatten().find_map(Node::scalar);
-    Change {
+    FieldChange {
         field: field.and_then(Node::text),
         from: first([from, hidden_from]),
         to: first([to, hidden_to]),

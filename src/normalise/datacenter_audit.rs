@@ -1,9 +1,9 @@
 //! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
 
-use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
+use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{Origin, client_address, filed, sentence, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, filed, sentence, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -49,18 +49,18 @@ const FIELDS: [&str; 9] = [
 
 /// Fills `event` with what `record` says; with the label `self_inflicted` where it is the trace that
 /// reading the log leaves in the log.
-pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
+pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin) {
     let root = record.doc.root();
     if !root.is_object() {
         return;
     }
     let [texts @ .., author, kind, objects, changed, extra] = root.fields(FIELDS);
     let [ip, method, node, system] = texts.map(|field| field.and_then(Node::text));
-    let kind = kind.map(Kind::of).unwrap_or_default();
+    let kind = kind.map(ActionType::of).unwrap_or_default();
     let action = kind.action();
     if let Some(action) = action {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
-        event.action = Text::Owned(action);
+        event.action = EventText::Owned(action);
     }
     event.category = filed::category(
         event.meaning.category,
@@ -80,7 +80,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
         ("method", method),
         ("node", node),
         ("system", system),
-        ("self_inflicted", is_trace.then_some(Text::Borrowed("true"))),
+        ("self_inflicted", is_trace.then_some(EventText::Borrowed("true"))),
     ];
     let labels = labels
         .into_iter()
@@ -91,18 +91,18 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
 
 /// What happened, in words and as the keys of their translations.
 #[derive(Default)]
-struct Kind<'a> {
-    text: Option<Text<'a>>,
-    key: Option<Text<'a>>,
-    category: Option<Text<'a>>,
-    category_key: Option<Text<'a>>,
+struct ActionType<'a> {
+    text: Option<EventText<'a>>,
+    key: Option<EventText<'a>>,
+    category: Option<EventText<'a>>,
+    category_key: Option<EventText<'a>>,
 }
 
-impl<'a> Kind<'a> {
-    fn of(node: Node<'a>) -> Kind<'a> {
+impl<'a> ActionType<'a> {
+    fn of(node: Node<'a>) -> ActionType<'a> {
         let fields = node.fields(["action", "actionI18nKey", "category", "categoryI18nKey"]);
         let [text, key, category, category_key] = fields.map(|field| field.and_then(Node::text));
-        Kind {
+        ActionType {
             text,
             key,
             category,
@@ -134,13 +134,13 @@ impl<'a> Kind<'a> {
 }
 
 /// The product whose name is a word of a key, or else the only one whose name is in the address of the system.
-fn product<'a>(kind: &Kind<'_>, system: Option<&str>) -> Option<Text<'a>> {
+fn product<'a>(kind: &ActionType<'_>, system: Option<&str>) -> Option<EventText<'a>> {
     let [action, category] = [&kind.key, &kind.category_key].map(Option::as_deref);
     let found = [action, category, system]
         .into_iter()
         .flatten()
         .find_map(only_product);
-    found.map(Text::Borrowed)
+    found.map(EventText::Borrowed)
 }
 
 fn only_product(text: &str) -> Option<&'static str> {
@@ -152,15 +152,15 @@ fn only_product(text: &str) -> Option<&'static str> {
     named.next().filter(|_| named.next().is_none())
 }
 
-fn actor(author: Node<'_>) -> Actor<'_> {
+fn actor(author: Node<'_>) -> EventActor<'_> {
     let [kind, id, name] = author.fields(["type", "id", "name"]);
     let [kind, name] = [kind, name].map(|field| field.and_then(Node::text));
     let id = id.and_then(Node::scalar);
-    Actor {
+    EventActor {
         kind: actor_kind(kind.as_deref(), id.as_deref(), name.as_deref()),
         id,
         name,
-        ..Actor::default()
+        ..EventActor::default()
     }
 }
 
@@ -201,26 +201,26 @@ fn is_by(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     !reader.is_empty() && known.any(|text| text.to_lowercase() == reader)
 }
 
-fn target(node: Node<'_>) -> Target<'_> {
+fn target(node: Node<'_>) -> EventTarget<'_> {
     let [kind, id, name] = node.fields(["type", "id", "name"]);
-    Target {
+    EventTarget {
         kind: kind
             .and_then(Node::text)
             .and_then(|name| taxonomy::snake_case(&name))
-            .map(Text::Owned),
+            .map(EventText::Owned),
         id: id.and_then(Node::scalar),
         name: name.and_then(Node::text),
         email: None,
-        parent: Parent::default(),
+        parent: TargetParent::default(),
     }
 }
 
 /// A changed value. Other versions than those seen may name its parts as Confluence Cloud does.
-fn change(node: Node<'_>) -> Change<'_> {
+fn change(node: Node<'_>) -> FieldChange<'_> {
     let [key, name, i18n_key, from, old, to, new] = node.fields([
         "key", "name", "i18nKey", "from", "oldValue", "to", "newValue",
     ]);
-    Change {
+    FieldChange {
         field: [key, name, i18n_key]
             .into_iter()
             .flatten()
@@ -231,7 +231,7 @@ fn change(node: Node<'_>) -> Change<'_> {
 }
 
 /// The extra attributes as words (`Token Name ci, Scope read`), without those that are long, code or nameless.
-fn attributes<'a>(list: Node<'a>) -> Option<Text<'a>> {
+fn attributes<'a>(list: Node<'a>) -> Option<EventText<'a>> {
     let mut words = String::new();
     for attribute in list.items() {
         let [name, value] = attribute.fields(["name", "value"]);
@@ -247,7 +247,7 @@ fn attributes<'a>(list: Node<'a>) -> Option<Text<'a>> {
         let mark = if words.is_empty() { "" } else { ", " };
         words.extend([mark, &name, " ", &value]);
     }
-    (!words.is_empty()).then_some(Text::Owned(words))
+    (!words.is_empty()).then_some(EventText::Owned(words))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
 
-use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
+use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::actor::{self, Clues};
+use crate::normalise::actor::{self, ActorHints};
 use crate::normalise::{client_address, filed, sentence, taxonomy};
 
 /// Jira's own categories and ours.
@@ -45,11 +45,11 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
     let [texts @ .., account, key, object, associated, changed] = root.fields(FIELDS);
     let [summary, description, ip, filed_as, event_source] =
         texts.map(|field| field.and_then(Node::text));
-    event.product = Some(Text::Borrowed("jira"));
+    event.product = Some(EventText::Borrowed("jira"));
     let action = summary.as_deref().and_then(taxonomy::snake_case);
     if let Some(action) = action {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
-        event.action = Text::Owned(action);
+        event.action = EventText::Owned(action);
     }
     event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
@@ -68,14 +68,14 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
 }
 
 /// The author. Jira names nobody for what it did itself or could not tell; neither do we.
-fn actor<'a>(account: Option<Text<'a>>, key: Option<Text<'a>>) -> Actor<'a> {
+fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> EventActor<'a> {
     let has_account = account.is_some();
     let Some(id) = account.or(key) else {
-        return Actor::default();
+        return EventActor::default();
     };
-    let told = actor::kind(&Clues {
+    let told = actor::kind(&ActorHints {
         id: Some(&id),
-        ..Clues::default()
+        ..ActorHints::default()
     });
     // A key such as `administrator` has no form to tell by; only an account is surely a user's.
     let kind = match (told, &*id) {
@@ -84,34 +84,34 @@ fn actor<'a>(account: Option<Text<'a>>, key: Option<Text<'a>>) -> Actor<'a> {
         (Some(ActorKind::System), _) => None,
         (told, _) => told,
     };
-    Actor {
+    EventActor {
         kind,
         id: Some(id),
-        ..Actor::default()
+        ..EventActor::default()
     }
 }
 
-fn target(node: Node<'_>) -> Target<'_> {
+fn target(node: Node<'_>) -> EventTarget<'_> {
     let [kind, id, name, parent_id, parent_name] =
         node.fields(["typeName", "id", "name", "parentId", "parentName"]);
-    Target {
+    EventTarget {
         kind: kind
             .and_then(Node::text)
             .and_then(|name| taxonomy::snake_case(&name))
-            .map(Text::Owned),
+            .map(EventText::Owned),
         id: id.and_then(Node::scalar),
         name: name.and_then(Node::text),
         email: None,
-        parent: Parent {
+        parent: TargetParent {
             id: parent_id.and_then(Node::scalar),
             name: parent_name.and_then(Node::text),
         },
     }
 }
 
-fn change(node: Node<'_>) -> Change<'_> {
+fn change(node: Node<'_>) -> FieldChange<'_> {
     let [field, from, to] = node.fields(["fieldName", "changedFrom", "changedTo"]);
-    Change {
+    FieldChange {
         field: field.and_then(Node::text),
         from: from.and_then(Node::scalar),
         to: to.and_then(Node::scalar),

@@ -16,7 +16,7 @@ mod taxonomy;
 mod time_mark;
 
 use crate::model::event::{
-    Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
+    EventActor, Category, EventClient, Event, Outcome, SCHEMA, EventSource, EventText, UNPARSED,
 };
 use crate::model::meaning::UNKNOWN;
 use crate::model::name::SourceKind;
@@ -25,7 +25,7 @@ use crate::model::time::Timestamp;
 
 /// The source that records come from, as events name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct RecordOrigin {
     /// The name the user gave it.
     pub name: String,
     /// Its type.
@@ -42,7 +42,7 @@ pub struct Origin {
 ///
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
-pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
     let mut event = blank(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
@@ -55,11 +55,11 @@ pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp
 }
 
 /// The event before its record is read.
-fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+fn blank<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
     Event {
         schema: SCHEMA,
         id: event_id(origin, record),
-        source: Source {
+        source: EventSource {
             name: &origin.name,
             kind: origin.kind,
             org_id: origin.org_id.as_deref(),
@@ -68,25 +68,25 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
         time: record.time,
         processed_time: None,
         observed_time: observed,
-        action: Text::Borrowed(UNPARSED),
+        action: EventText::Borrowed(UNPARSED),
         category: Category::Other,
         outcome: Outcome::Unknown,
         meaning: UNKNOWN,
         message: None,
         product: None,
-        actor: Actor::default(),
+        actor: EventActor::default(),
         targets: Vec::new(),
         changes: Vec::new(),
-        client: Client::default(),
+        client: EventClient::default(),
         labels: Vec::new(),
     }
 }
 
 /// `org:<uuid>`, `jira:<site>:<id>`, `confluence:<site>:<hash>` or `dc:<host>:<hash>`; a record without an id is named by its content.
-fn event_id(origin: &Origin, record: &Record) -> String {
+fn event_id(origin: &RecordOrigin, record: &Record) -> String {
     let own = match &record.id {
-        Some(id) => Text::Borrowed(id.as_str()),
-        None => Text::Owned(record.fingerprint().to_string()),
+        Some(id) => EventText::Borrowed(id.as_str()),
+        None => EventText::Owned(record.fingerprint().to_string()),
     };
     let site = origin.site.as_deref().unwrap_or_default();
     match origin.kind {
@@ -101,7 +101,7 @@ fn event_id(origin: &Origin, record: &Record) -> String {
 }
 
 /// What happened, and the source's words about it behind that.
-fn sentence<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Text<'a>> {
+fn sentence<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),
@@ -161,7 +161,7 @@ mod testing {
         text: &str,
         read: impl FnOnce(&Event<'_>) -> T,
     ) -> T {
-        let origin = Origin {
+        let origin = RecordOrigin {
             name: "acme".to_owned(),
             kind,
             org_id: Some("org-1".to_owned()),

@@ -1,10 +1,10 @@
 //! Owns the meaning of an organization event's fields (Admin API, Events: `attributes`, `message`).
 
-use crate::model::event::{Actor, Auth, Client, Event, Parent, Person, Target, Text};
+use crate::model::event::{EventActor, ActorAuth, EventClient, Event, TargetParent, RelatedPerson, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
-use crate::normalise::actor::{self, Clues};
+use crate::normalise::actor::{self, ActorHints};
 use crate::normalise::{client_address, taxonomy};
 
 /// Products that an action can start with.
@@ -61,20 +61,20 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
 }
 
 /// The actor, and the app behind it.
-fn actor(node: Node<'_>) -> (Actor<'_>, Option<Text<'_>>) {
+fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let [id, name, email, auth_node, app, behalf] =
         node.fields(["id", "name", "email", "auth", "app", "onBehalfOf"]);
     let auth = auth_node.map(auth).unwrap_or_default();
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind = actor::kind(&Clues {
+    let kind = actor::kind(&ActorHints {
         id: id.as_deref(),
         email: email.as_deref(),
         auth: auth.kind.as_deref(),
         has_app: app.is_some(),
     });
-    let actor = Actor {
+    let actor = EventActor {
         kind,
         id,
         name: name.and_then(Node::text),
@@ -85,18 +85,18 @@ fn actor(node: Node<'_>) -> (Actor<'_>, Option<Text<'_>>) {
     (actor, app)
 }
 
-fn auth(node: Node<'_>) -> Auth<'_> {
+fn auth(node: Node<'_>) -> ActorAuth<'_> {
     let [kind, token_id, token_label] = node.fields(["authType", "tokenId", "tokenLabel"]);
-    Auth {
+    ActorAuth {
         kind: kind.and_then(Node::text),
         token_id: token_id.and_then(Node::scalar),
         token_label: token_label.and_then(Node::text),
     }
 }
 
-fn person(node: Node<'_>) -> Person<'_> {
+fn person(node: Node<'_>) -> RelatedPerson<'_> {
     let [id, name, email] = node.fields(["id", "name", "email"]);
-    Person {
+    RelatedPerson {
         id: id.and_then(Node::scalar),
         name: name.and_then(Node::text),
         email: address(email.and_then(Node::text)),
@@ -104,7 +104,7 @@ fn person(node: Node<'_>) -> Person<'_> {
 }
 
 /// Atlassian puts words such as `Atlassian app` where an address belongs.
-fn address(text: Option<Text<'_>>) -> Option<Text<'_>> {
+fn address(text: Option<EventText<'_>>) -> Option<EventText<'_>> {
     text.filter(|text| actor::is_address(text))
 }
 
@@ -120,20 +120,20 @@ const NAMES: [&str; 7] = [
 ];
 
 /// An item of `context` or `container`. What names a thing differs by its type.
-fn target(node: Node<'_>) -> Target<'_> {
+fn target(node: Node<'_>) -> EventTarget<'_> {
     let [kind, id, attributes] = node.fields(["type", "id", "attributes"]);
     let [email, names @ ..] = attributes.map(|of| of.fields(NAMES)).unwrap_or_default();
-    Target {
+    EventTarget {
         kind: kind.and_then(Node::text).map(singular),
         id: id.and_then(Node::scalar),
         name: names.into_iter().flatten().find_map(Node::text),
         email: address(email.and_then(Node::text)),
-        parent: Parent::default(),
+        parent: TargetParent::default(),
     }
 }
 
 /// `users` as `user`: one word for a thing, whichever source names it.
-fn singular(kind: Text<'_>) -> Text<'_> {
+fn singular(kind: EventText<'_>) -> EventText<'_> {
     let known = match &*kind {
         "users" => "user",
         "groups" => "group",
@@ -151,12 +151,12 @@ fn singular(kind: Text<'_>) -> Text<'_> {
         "tokens" => "token",
         _ => return kind,
     };
-    Text::Borrowed(known)
+    EventText::Borrowed(known)
 }
 
 /// The product: from the action's first word, else from the product, system or organization that
 /// the event is about.
-fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Option<Text<'a>> {
+fn product<'a>(action: &str, actor: &EventActor<'a>, targets: &[EventTarget<'a>]) -> Option<EventText<'a>> {
     let starting = |text: &str| {
         let first = text.as_bytes().first()?.to_ascii_lowercase();
         PRODUCTS.into_iter().find(|product| {
@@ -177,7 +177,7 @@ fn product<'a>(action: &str, actor: &Actor<'a>, targets: &[Target<'a>]) -> Optio
         .or_else(|| named().find_map(starting))
         .or_else(|| actor.id.as_deref().and_then(starting))
         .or_else(|| of_kind("organization").next().map(|_| "organization"))
-        .map(Text::Borrowed)
+        .map(EventText::Borrowed)
 }
 
 /// Where the actor was.
@@ -185,12 +185,12 @@ fn locate<'a>(event: &mut Event<'a>, location: Node<'a>) {
     let [ip, country, region, city, geo] = location
         .fields(["ip", "countryName", "regionName", "city", "geo"])
         .map(|field| field.and_then(Node::text));
-    event.client = Client {
+    event.client = EventClient {
         country,
         region,
         city,
         geo,
-        ..Client::default()
+        ..EventClient::default()
     };
     client_address::fill(event, ip);
 }

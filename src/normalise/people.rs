@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::event::{Event, Target, Text};
-use crate::model::people::User;
+use crate::model::event::{Event, EventTarget, EventText};
+use crate::model::people::UserProfile;
 use crate::normalise::actor::is_account_id;
 
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
@@ -24,9 +24,9 @@ pub fn lacking<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
 }
 
 /// Says of them what is missing and `known` knows. What the record says itself stays as it is.
-pub fn name<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a User>) {
+pub fn name<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
     let fill =
-        |id: &Option<Text<'a>>, name: &mut Option<Text<'a>>, email: &mut Option<Text<'a>>| {
+        |id: &Option<EventText<'a>>, name: &mut Option<EventText<'a>>, email: &mut Option<EventText<'a>>| {
             let Some(user) = id.as_deref().and_then(&known) else {
                 return;
             };
@@ -44,6 +44,6 @@ pub fn name<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a User>)
     }
 }
 
-fn is_user(target: &Target<'_>) -> bool {
+fn is_user(target: &EventTarget<'_>) -> bool {
     target.kind.as_deref() == Some("user")
 }

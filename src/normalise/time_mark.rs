@@ -2,7 +2,7 @@
 //!
 //! No time is guessed: one without a zone would be hours off, and nobody would see it.
 
-use crate::model::event::{Event, PROCESSED_TIME_UNREADABLE, TIME_UNREADABLE, Text};
+use crate::model::event::{Event, PROCESSED_TIME_UNREADABLE, TIME_UNREADABLE, EventText};
 use crate::model::json::Node;
 use crate::model::name::SourceKind;
 use crate::model::record::{Record, time_value};
@@ -15,7 +15,7 @@ const MISSING: &str = "missing";
 pub fn add<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
     let root = record.doc.root();
     if event.time.is_none() {
-        let text = time_value(kind, root).map_or(Text::Borrowed(MISSING), written);
+        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING), written);
         event.labels.push((TIME_UNREADABLE, text));
     }
     if event.processed_time.is_none() && kind == SourceKind::OrgEvents {
@@ -28,8 +28,8 @@ pub fn add<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
 }
 
 /// The text of `value`; of what is no text, or a blank one, its JSON.
-fn written(value: Node<'_>) -> Text<'_> {
-    bounded(value.text().unwrap_or(Text::Borrowed(value.raw())))
+fn written(value: Node<'_>) -> EventText<'_> {
+    bounded(value.text().unwrap_or(EventText::Borrowed(value.raw())))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use crate::config::settings::OutputSettings;
 use crate::crash::{self, CrashPoint};
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
@@ -77,7 +77,7 @@ impl AttemptFile {
 
     fn end_with(
         &mut self,
-        end: impl FnOnce(&mut dyn LineSink) -> Result<Vec<Written>, SinkError>,
+        end: impl FnOnce(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
     ) -> Result<(), RunError> {
         let lines = self.append()?;
         let files = end(&mut *self.sink)?;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::task::block_in_place;
 
-use crate::evidence::page::{AskedSpan, Body, PageLine, PageRequest};
+use crate::evidence::page::{RequestedSpan, BodyDigest, PageLine, PageRequest};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
 use crate::model::safe_url::SafeUrl;
@@ -123,7 +123,7 @@ impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
     fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&(Page, M)>) {
         let page = made.map(|(page, _)| page);
         let line = PageLine {
-            span: Some(AskedSpan {
+            span: Some(RequestedSpan {
                 from: self.window.from,
                 to: self.window.to,
             }),
@@ -178,9 +178,9 @@ fn relevant(response: &Response) -> Vec<(String, String)> {
         .collect()
 }
 
-fn hashed(body: &Bytes) -> Body {
+fn hashed(body: &Bytes) -> BodyDigest {
     let hash = Sha256::digest(body);
-    Body {
+    BodyDigest {
         bytes: body.len() as u64,
         sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
@@ -105,7 +105,7 @@ impl LockedSource {
     ) -> Result<LockedSource, RunError> {
         let held = LockedSource::locked(store, name)?;
         let others = store.outputs_of_others(name)?;
-        let others: Vec<Written> = others.map(|(_, output)| output.clone()).collect();
+        let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
         for output in held.outputs() {
             mend(output, name, &others)?;
         }
@@ -151,7 +151,7 @@ impl LockedSource {
         self
     }
 
-    fn outputs(&self) -> impl DoubleEndedIterator<Item = &Written> {
+    fn outputs(&self) -> impl DoubleEndedIterator<Item = &OutputFileState> {
         let checkpoint = self.checkpoint.iter();
         checkpoint.flat_map(|checkpoint| &checkpoint.outputs)
     }
@@ -217,7 +217,7 @@ impl LockedSource {
 
 impl CheckpointWriter {
     /// The output file written last, as far as the state knows.
-    pub fn output(&self) -> Option<&Written> {
+    pub fn output(&self) -> Option<&OutputFileState> {
         self.checkpoint.outputs.last()
     }
 
@@ -261,7 +261,7 @@ impl CheckpointWriter {
         &mut self,
         step: &mut RecordProcessor,
         events: u64,
-        outputs: Vec<Written>,
+        outputs: Vec<OutputFileState>,
     ) -> Result<(), StateError> {
         self.checkpoint.outputs = outputs;
         self.checkpoint.updated = chrono::Utc::now();

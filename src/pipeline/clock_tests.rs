@@ -8,12 +8,12 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::{LookbackSettings, incremental, watermark_of};
-use crate::config::settings::Format;
+use crate::config::settings::OutputFormat;
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, parse_api_time};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::pipeline::checkpoint_writer::LockedSource;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::source::DeliveryOrder;
@@ -122,7 +122,7 @@ impl SimulatedSource {
         self.grow(run.grown, run.minutes);
         let start = self.clock(run.starts_wrong_by);
         let name: SourceName = "acme".parse().unwrap();
-        let mut step = RecordProcessor::new(origin(), Format::Raw, REACH.overlap, start);
+        let mut step = RecordProcessor::new(origin(), OutputFormat::Raw, REACH.overlap, start);
         let held = LockedSource::take(&self.store, &name, "scope").unwrap();
         let plan = incremental(self.order, &REACH, held.checkpoint.as_ref(), start);
         let mut journal = held.begin(&plan, &mut step, "scope", start);
@@ -170,8 +170,8 @@ fn text(id: usize) -> String {
     format!(r#"{{"id":"{id}"}}"#)
 }
 
-fn origin() -> Origin {
-    Origin {
+fn origin() -> RecordOrigin {
+    RecordOrigin {
         name: "acme".to_owned(),
         kind: SourceKind::OrgEvents,
         org_id: None,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
-use crate::model::people::People;
+use crate::model::people::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
 use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
@@ -263,7 +263,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         let delivery = FetchMessage::Records {
             records: page.records,
             received: at,
-            users: People::default(),
+            users: UserProfiles::default(),
             window: self.index,
             window_after: Some(self.open.clone()),
             advances: *self.walk.next_page() != stood,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::config::settings::{OutputSettings, SourceSettings};
 use crate::model::time::{Timestamp, Window};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::pipeline::attempt_file::AttemptFile;
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource};
@@ -37,7 +37,7 @@ pub struct SourceContext<'a> {
     /// What the user wants of the source; its output is the export's.
     pub settings: &'a SourceSettings,
     /// What its events say of where they come from.
-    pub origin: &'a Origin,
+    pub origin: &'a RecordOrigin,
     /// Where its checkpoint lives.
     pub store: &'a StateStore,
     /// The start of the run.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
-use crate::model::people::People;
+use crate::model::people::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::pipeline::cursor_reader::{CursorReader, CursorReaderOptions, EMPTY_PAGES_BOUNDED};
@@ -40,7 +40,7 @@ pub enum FetchMessage {
         /// When they were received.
         received: Timestamp,
         /// Whom they may mean, where that was looked up.
-        users: People,
+        users: UserProfiles,
         /// Which window of the plan they belong to.
         window: usize,
         /// How the window stands when they are written; nothing when it is done.

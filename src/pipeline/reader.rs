@@ -15,7 +15,7 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
 use crate::http::retry::RetryBudget;
-use crate::model::people::People;
+use crate::model::people::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::attempt_record::{AttemptRecorder, WindowAttemptObserver};
@@ -24,7 +24,7 @@ use crate::pipeline::fetch::FetchError;
 use crate::pipeline::plan::watermark_of;
 use crate::pipeline::user_directory::UserDirectory;
 use crate::source::{Page, PageLocator, Source, with_limit};
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// What the quickest answer of a server must take before several are asked for at once. Below it, one
 /// page after the other keeps up with whatever is done with them.
@@ -46,7 +46,7 @@ pub struct PageReader<T> {
     /// Where answers wait.
     pub room: MemoryBudget,
     /// Counts what happens.
-    pub meter: Arc<Meter>,
+    pub meter: Arc<SourceMeter>,
     /// Looks up whom its records mean, where that is wanted.
     pub directory: Option<UserDirectory<T>>,
     /// Takes down every attempt, where that is wanted.
@@ -160,10 +160,10 @@ impl<T: Transport> PageReader<T> {
     }
 
     /// Whom `records` may mean, as far as that is known or wanted.
-    pub async fn people_of(&self, records: &[Record]) -> People {
+    pub async fn people_of(&self, records: &[Record]) -> UserProfiles {
         match &self.directory {
             Some(directory) => directory.people_of(records).await,
-            None => People::default(),
+            None => UserProfiles::default(),
         }
     }
 

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use crate::config::settings::Format;
-use crate::model::event::{Text, UNPARSED};
-use crate::model::people::People;
+use crate::config::settings::OutputFormat;
+use crate::model::event::{EventText, UNPARSED};
+use crate::model::people::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
-use crate::normalise::{self, Origin};
+use crate::normalise::{self, RecordOrigin};
 use crate::pipeline::plan::watermark_of;
 use crate::render;
 use crate::state::dedup_cache::{DedupCache, DedupResult};
@@ -18,9 +18,9 @@ use crate::state::event_gaps::EventGaps;
 #[derive(Debug)]
 pub struct RecordProcessor {
     /// What events say of where they come from.
-    pub origin: Origin,
+    pub origin: RecordOrigin,
     /// The form of a line.
-    pub format: Format,
+    pub format: OutputFormat,
     /// How far behind the watermark records are remembered.
     pub overlap: Duration,
     /// Only events that happened in here are written.
@@ -37,7 +37,7 @@ pub struct RecordProcessor {
     /// What lies before this was written by an earlier reading.
     pub written_before: Option<Timestamp>,
     /// Whom the records may mean.
-    pub people: People,
+    pub people: UserProfiles,
     start: Timestamp,
 }
 
@@ -79,8 +79,8 @@ impl RecordCounts {
 impl RecordProcessor {
     /// A step for a run that starts at `start`, with the memory of the last one.
     pub fn new(
-        origin: Origin,
-        format: Format,
+        origin: RecordOrigin,
+        format: OutputFormat,
         overlap: Duration,
         start: Timestamp,
     ) -> RecordProcessor {
@@ -94,7 +94,7 @@ impl RecordProcessor {
             seen: DedupCache::default(),
             rhythm: EventGaps::default(),
             written_before: None,
-            people: People::default(),
+            people: UserProfiles::default(),
             start,
         }
     }
@@ -202,7 +202,7 @@ impl RecordProcessor {
             event.id = format!("{}~{:016x}", event.id, record.doc.content_hash());
             tally.clashes += 1;
         }
-        if event.action == Text::Borrowed(UNPARSED) {
+        if event.action == EventText::Borrowed(UNPARSED) {
             tally.unparsed += 1;
         }
         tally.unreadable_times += u64::from(event.has_unreadable_time());
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn step() -> RecordProcessor {
-        let origin = Origin {
+        let origin = RecordOrigin {
             name: "acme".to_owned(),
             kind: SourceKind::OrgEvents,
             org_id: None,
@@ -235,7 +235,7 @@ mod tests {
         };
         RecordProcessor::new(
             origin,
-            Format::Normalized,
+            OutputFormat::Normalized,
             Duration::from_secs(600),
             at("12:00:00"),
         )

@@ -10,7 +10,7 @@ use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::written_files::WrittenFiles;
-use crate::telemetry::meter::{Meter, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// The account of a whole run.
 #[derive(Debug, Serialize)]
@@ -210,7 +210,7 @@ impl SourceReport {
     }
 
     /// Fills in what was written and what it took.
-    pub fn count(&mut self, tally: &RecordCounts, meter: &Meter) {
+    pub fn count(&mut self, tally: &RecordCounts, meter: &SourceMeter) {
         let text = |time: Option<Timestamp>| time.map(format_millis);
         self.events = tally.events;
         self.repeats = tally.repeats;

@@ -14,7 +14,7 @@ use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
 use crate::http::client::Transport;
 use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource};
 use crate::pipeline::error::RunError;
@@ -48,7 +48,7 @@ pub struct SourceRun<T> {
     /// What the user wants of the source.
     pub settings: SourceSettings,
     /// What its events say of where they come from.
-    pub origin: Origin,
+    pub origin: RecordOrigin,
     /// Reads it.
     pub fetcher: Fetcher<T>,
     /// Where its checkpoint lives.
@@ -149,7 +149,7 @@ pub fn reach(settings: &SourceSettings) -> LookbackSettings {
 }
 
 /// What a checkpoint of the source belongs to.
-pub fn scope(origin: &Origin) -> String {
+pub fn scope(origin: &RecordOrigin) -> String {
     let owner = origin.org_id.as_deref().or(origin.site.as_deref());
     scope_of(origin.kind, owner.unwrap_or_default())
 }

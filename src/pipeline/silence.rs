@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::event_gaps::EventGaps;
 
@@ -91,7 +91,7 @@ impl SourceSilence {
     }
 
     /// What a person is told: the figures, and what to check. `window` is the one-off's.
-    pub fn text(&self, origin: &Origin, lookback: Duration, window: Option<Window>) -> String {
+    pub fn text(&self, origin: &RecordOrigin, lookback: Duration, window: Option<Window>) -> String {
         let what = match self {
             SourceSilence::NothingEver { since } => format!(
                 "no event has come since {}, where its history begins",
@@ -130,7 +130,7 @@ impl SourceSilence {
 }
 
 /// What an empty answer may be owed to, where a server does not say so.
-fn access(origin: &Origin) -> String {
+fn access(origin: &RecordOrigin) -> String {
     match origin.kind {
         SourceKind::OrgEvents => format!(
             "the plan (audit logging needs Atlassian Guard: without it the log stays empty), the role of the key's owner (organization admin), the key's scope (`read:events:admin`) and expiry, the organization id ({})",
@@ -185,8 +185,8 @@ mod tests {
         parse_api_time(text).unwrap()
     }
 
-    fn origin(kind: SourceKind) -> Origin {
-        Origin {
+    fn origin(kind: SourceKind) -> RecordOrigin {
+        RecordOrigin {
             name: "acme".to_owned(),
             kind,
             org_id: Some("org-1".to_owned()),

@@ -13,14 +13,14 @@ use crate::http::exchange::witnessed;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
-use crate::model::people::{People, User};
+use crate::model::people::{UserProfiles, UserProfile};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::normalise::{self, Origin};
+use crate::normalise::{self, RecordOrigin};
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::source::users;
 use crate::state::lookups::{CachedValue, LookupCache};
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// The longest that records wait for names.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -29,11 +29,11 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub struct UserDirectory<T> {
     transport: T,
     limits: Arc<RequestLimiter>,
-    meter: Arc<Meter>,
+    meter: Arc<SourceMeter>,
     base_url: Url,
-    origin: Origin,
+    origin: RecordOrigin,
     lookups: LookupCache,
-    known: Mutex<People>,
+    known: Mutex<UserProfiles>,
     has_failed: AtomicBool,
     transcript: Option<AttemptRecorder>,
 }
@@ -41,9 +41,9 @@ pub struct UserDirectory<T> {
 impl<T: Transport> UserDirectory<T> {
     /// The directory of the site of `origin`, whose API stands behind `base_url`; with what `lookups` has kept of it.
     pub fn new(
-        (transport, limits, meter): (T, Arc<RequestLimiter>, Arc<Meter>),
+        (transport, limits, meter): (T, Arc<RequestLimiter>, Arc<SourceMeter>),
         base_url: Url,
-        origin: Origin,
+        origin: RecordOrigin,
         lookups: LookupCache,
     ) -> UserDirectory<T> {
         let now = chrono::Utc::now();
@@ -52,7 +52,7 @@ impl<T: Transport> UserDirectory<T> {
             let user = told.fresh(now)?.clone();
             Some((id, user))
         });
-        let known: HashMap<String, User> = fresh.collect();
+        let known: HashMap<String, UserProfile> = fresh.collect();
         UserDirectory {
             transport,
             limits,
@@ -73,7 +73,7 @@ impl<T: Transport> UserDirectory<T> {
     }
 
     /// Those of whom something is known, after those that `records` lack have been looked up.
-    pub async fn people_of(&self, records: &[Record]) -> People {
+    pub async fn people_of(&self, records: &[Record]) -> UserProfiles {
         let unknown = self.unknown(records);
         if !unknown.is_empty() && !self.has_failed.load(Ordering::Relaxed) {
             let mut told = HashMap::new();
@@ -91,11 +91,11 @@ impl<T: Transport> UserDirectory<T> {
     async fn look_up(
         &self,
         ids: &[String],
-        told: &mut HashMap<String, User>,
+        told: &mut HashMap<String, UserProfile>,
     ) -> Result<(), Failure> {
         for batch in ids.chunks(users::AT_ONCE) {
             let found = self.ask(batch).await?;
-            told.extend(batch.iter().map(|id| (id.clone(), User::default())));
+            told.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
             told.extend(found);
         }
         Ok(())
@@ -114,7 +114,7 @@ impl<T: Transport> UserDirectory<T> {
         ids.into_iter().collect()
     }
 
-    async fn ask(&self, ids: &[String]) -> Result<Vec<(String, User)>, Failure> {
+    async fn ask(&self, ids: &[String]) -> Result<Vec<(String, UserProfile)>, Failure> {
         let request = users::request(&self.base_url, ids);
         let patience = RetryBudget::none();
         witnessed(
@@ -130,7 +130,7 @@ impl<T: Transport> UserDirectory<T> {
     }
 
     /// Remembers what was told, also for later runs.
-    fn learn(&self, told: HashMap<String, User>) {
+    fn learn(&self, told: HashMap<String, UserProfile>) {
         if told.is_empty() {
             return;
         }
@@ -151,7 +151,7 @@ impl<T: Transport> UserDirectory<T> {
         tracing::warn!("cannot look users up, so events go without what their records lack: {why}");
     }
 
-    fn known(&self) -> People {
+    fn known(&self) -> UserProfiles {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&known)
     }
@@ -206,7 +206,7 @@ mod tests {
             credential,
             SharedLimiter::nothing(),
         );
-        let origin = Origin {
+        let origin = RecordOrigin {
             name: "acme".to_owned(),
             kind: SourceKind::JiraAudit,
             org_id: None,
@@ -251,7 +251,7 @@ mod tests {
         for _ in 0..2 {
             let people = first.people_of(&records(0..120)).await;
             assert_eq!(people["712020:7"].name.as_deref(), Some("Ada"));
-            assert_eq!(people["712020:8"], User::default());
+            assert_eq!(people["712020:8"], UserProfile::default());
         }
         assert_eq!(asked(&first), 3);
         // The next run knows them from the state folder.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::crash;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::pipeline::attempt_file::AttemptFile;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;
@@ -17,7 +17,7 @@ use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::LineSink;
 use crate::sink::written_files::WrittenFiles;
-use crate::telemetry::meter::Meter;
+use crate::telemetry::meter::SourceMeter;
 
 /// Records that are rendered before their lines are written: their lines are twice as long as they are.
 const AT_ONCE: usize = 64;
@@ -42,8 +42,8 @@ pub struct EventWriter {
     /// What an export keeps of the answers.
     pages: Option<AttemptFile>,
     /// A file that was opened and is not recorded yet.
-    opened: Option<Written>,
-    meter: Arc<Meter>,
+    opened: Option<OutputFileState>,
+    meter: Arc<SourceMeter>,
     tally: RecordCounts,
     /// The tally as of the last commit.
     committed: RecordCounts,
@@ -58,7 +58,7 @@ impl EventWriter {
         sink: Box<dyn LineSink>,
         step: RecordProcessor,
         journal: Option<CheckpointWriter>,
-        meter: Arc<Meter>,
+        meter: Arc<SourceMeter>,
     ) -> EventWriter {
         EventWriter {
             sink,
@@ -232,7 +232,7 @@ impl EventWriter {
         self.record(outputs)
     }
 
-    fn record(&mut self, outputs: Vec<Written>) -> Result<(), RunError> {
+    fn record(&mut self, outputs: Vec<OutputFileState>) -> Result<(), RunError> {
         if let Some(journal) = &mut self.journal {
             if let Some(pages) = &mut self.pages {
                 journal.keeps(pages.kept(&self.tally));

@@ -6,17 +6,17 @@ mod ocsf;
 
 pub use normalized::SCHEMA_TEXT;
 
-use crate::config::settings::Format;
+use crate::config::settings::OutputFormat;
 use crate::model::event::Event;
 use crate::model::record::Record;
 
 /// Appends one line, its newline included, to `out`.
-pub fn line(format: Format, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+pub fn line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
-        Format::Normalized => normalized::append(event, record, out),
-        Format::Ecs => ecs::append(event, record, out),
-        Format::Ocsf => ocsf::append(event, record, out),
-        Format::Raw => out.extend_from_slice(record.doc.text()),
+        OutputFormat::Normalized => normalized::append(event, record, out),
+        OutputFormat::Ecs => ecs::append(event, record, out),
+        OutputFormat::Ocsf => ocsf::append(event, record, out),
+        OutputFormat::Raw => out.extend_from_slice(record.doc.text()),
     }
     out.push(b'\n');
 }

@@ -28,30 +28,30 @@ const KEYWORDS: [&str; 12] = [
 ];
 
 /// The keys of an object of JSON with their values, in its order.
-pub struct Members(Vec<(String, Box<RawValue>)>);
+pub struct ObjectMembers(Vec<(String, Box<RawValue>)>);
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members, D::Error> {
+impl<'de> Deserialize<'de> for ObjectMembers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<ObjectMembers, D::Error> {
         struct InOrder;
         impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
+            type Value = ObjectMembers;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ObjectMembers, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(ObjectMembers(members))
             }
         }
         from.deserialize_map(InOrder)
     }
 }
 
-impl Members {
-    pub fn of(text: &str) -> Members {
+impl ObjectMembers {
+    pub fn of(text: &str) -> ObjectMembers {
         serde_json::from_str(text).unwrap()
     }
 
@@ -69,16 +69,16 @@ impl Members {
 }
 
 /// A schema in the order that people read it in.
-pub enum Tree {
+pub enum SchemaTree {
     Leaf(Value),
-    Node(Vec<(String, Tree)>),
+    Node(Vec<(String, SchemaTree)>),
 }
 
-impl Serialize for Tree {
+impl Serialize for SchemaTree {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Tree::Leaf(value) => value.serialize(to),
-            Tree::Node(members) => {
+            SchemaTree::Leaf(value) => value.serialize(to),
+            SchemaTree::Node(members) => {
                 let mut map = to.serialize_map(Some(members.len()))?;
                 for (key, value) in members {
                     map.serialize_entry(key, value)?;
@@ -90,7 +90,7 @@ impl Serialize for Tree {
 }
 
 /// `schema` with its properties in the order of `sample`, the text of what it describes.
-pub fn ordered(schema: &Value, sample: &str) -> Tree {
+pub fn ordered(schema: &Value, sample: &str) -> SchemaTree {
     let mut keys: Vec<_> = schema.as_object().unwrap().iter().collect();
     keys.sort_by_key(|(key, _)| {
         let place = KEYWORDS.iter().position(|known| known == key);
@@ -99,18 +99,18 @@ pub fn ordered(schema: &Value, sample: &str) -> Tree {
     let part = |(key, value): (&String, &Value)| match key.as_str() {
         "properties" => (key.clone(), properties(value, sample)),
         "items" => (key.clone(), ordered(value, sample)),
-        _ => (key.clone(), Tree::Leaf(value.clone())),
+        _ => (key.clone(), SchemaTree::Leaf(value.clone())),
     };
-    Tree::Node(keys.into_iter().map(part).collect())
+    SchemaTree::Node(keys.into_iter().map(part).collect())
 }
 
-fn properties(schemas: &Value, sample: &str) -> Tree {
-    let sample = Members::of(sample);
+fn properties(schemas: &Value, sample: &str) -> SchemaTree {
+    let sample = ObjectMembers::of(sample);
     let property = |key: &str| {
         let schema = ordered(&schemas[key], &sample.get(key));
         (key.to_owned(), schema)
     };
-    Tree::Node(sample.keys().into_iter().map(property).collect())
+    SchemaTree::Node(sample.keys().into_iter().map(property).collect())
 }
 
 /// Takes the properties that a type leaves open out of those that are required.

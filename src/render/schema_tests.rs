@@ -5,11 +5,11 @@ use std::fmt::Debug;
 
 use serde_json::{Value, json};
 
-use super::generated::{Members, generated, ordered};
+use super::generated::{ObjectMembers, generated, ordered};
 use super::*;
 use crate::model::event::{
-    Actor, ActorKind, Auth, Category, Change, Client, Outcome, Parent, Person, SCHEMA, Source,
-    Target,
+    EventActor, ActorKind, ActorAuth, Category, FieldChange, EventClient, Outcome, TargetParent, RelatedPerson, SCHEMA, EventSource,
+    EventTarget,
 };
 use crate::model::json::Document;
 use crate::model::meaning::UNKNOWN;
@@ -31,7 +31,7 @@ fn full() -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:1".to_owned(),
-        source: Source {
+        source: EventSource {
             name: "acme",
             kind: SourceKind::OrgEvents,
             org_id: Some("o"),
@@ -46,33 +46,33 @@ fn full() -> Event<'static> {
         meaning: UNKNOWN,
         message: some("Ada logged in"),
         product: some("organization"),
-        actor: Actor {
+        actor: EventActor {
             kind: Some(ActorKind::User),
             id: some("1"),
             name: some("Ada"),
             email: some("ada@acme.example"),
-            auth: Auth {
+            auth: ActorAuth {
                 kind: some("api-token"),
                 token_id: some("t"),
                 token_label: some("script"),
             },
-            on_behalf_of: Person {
+            on_behalf_of: RelatedPerson {
                 id: some("2"),
                 name: some("Bo"),
                 email: some("bo@acme.example"),
             },
         },
-        targets: vec![Target {
+        targets: vec![EventTarget {
             kind: some("user"),
             id: some("2"),
             name: some("Bo"),
             email: some("bo@acme.example"),
-            parent: Parent {
+            parent: TargetParent {
                 id: some("3"),
                 name: some("Acme"),
             },
         }],
-        changes: vec![Change {
+        changes: vec![FieldChange {
             field: some("name"),
             from: some("B"),
             to: some("Bo"),
@@ -82,8 +82,8 @@ fn full() -> Event<'static> {
     }
 }
 
-fn full_client() -> Client<'static> {
-    Client {
+fn full_client() -> EventClient<'static> {
+    EventClient {
         ip: some("198.51.100.7"),
         port: None,
         forwarded: vec!["203.0.113.80".into()],
@@ -134,7 +134,7 @@ fn agrees(schema: &Value, text: &str) -> usize {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return 0;
     };
-    let members = Members::of(text);
+    let members = ObjectMembers::of(text);
     let written: BTreeSet<_> = members.keys().into_iter().collect();
     let described: BTreeSet<_> = properties.keys().map(String::as_str).collect();
     assert_eq!(written, described);
@@ -168,7 +168,7 @@ fn fields(of: &dyn Debug) -> Vec<String> {
 #[test]
 fn keys_are_written_in_the_order_of_the_types() {
     let event = full();
-    let line = Members::of(&written(&event));
+    let line = ObjectMembers::of(&written(&event));
     assert_eq!(
         line.keys(),
         [fields(&event), vec!["raw".to_owned()]].concat()
@@ -177,19 +177,19 @@ fn keys_are_written_in_the_order_of_the_types() {
     let target = line.get("targets");
     let parts: [(String, &dyn Debug); 8] = [
         (line.get("source"), &event.source),
-        (Members::of(&actor).get("auth"), &event.actor.auth),
+        (ObjectMembers::of(&actor).get("auth"), &event.actor.auth),
         (
-            Members::of(&actor).get("on_behalf_of"),
+            ObjectMembers::of(&actor).get("on_behalf_of"),
             &event.actor.on_behalf_of,
         ),
         (actor, &event.actor),
-        (Members::of(&target).get("parent"), &event.targets[0].parent),
+        (ObjectMembers::of(&target).get("parent"), &event.targets[0].parent),
         (target, &event.targets[0]),
         (line.get("changes"), &event.changes[0]),
         (line.get("client"), &event.client),
     ];
     for (text, part) in parts {
-        assert_eq!(Members::of(&text).keys(), fields(part));
+        assert_eq!(ObjectMembers::of(&text).keys(), fields(part));
     }
 }
 

@@ -3,17 +3,17 @@
 use super::{
     CLOUD_ID, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
     JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED, base64,
-    exchange::Ask,
-    json_text::Object,
-    reply::{Reply, gateway_body, jira_error},
-    route::Way,
+    exchange::ParsedRequest,
+    json_text::JsonObject,
+    reply::{ApiReply, gateway_body, jira_error},
+    route::SiteAccess,
 };
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
 
 /// Who asks, as far as the site lets them in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum SitePermission {
     /// An administrator.
     Admin,
     /// An administrator whose token has no scope for audit logs.
@@ -25,22 +25,22 @@ pub enum Who {
 /// Who asks; else the 401, which Jira and Confluence word alike.
 ///
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn who(ask: &Ask, way: &Way) -> Result<Who, Reply> {
-    let through_gateway = matches!(way, Way::Gateway(_));
+pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
+    let through_gateway = matches!(way, SiteAccess::Gateway(_));
     if bears(ask, JIRA_EMAIL, JIRA_TOKEN) {
-        return Ok(Who::Admin);
+        return Ok(SitePermission::Admin);
     }
     if bears(ask, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
-        return Ok(Who::NotAdmin);
+        return Ok(SitePermission::NotAdmin);
     }
     if through_gateway && bears(ask, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
-        return Ok(Who::Admin);
+        return Ok(SitePermission::Admin);
     }
     if through_gateway && bears(ask, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
-        return Ok(Who::AdminWithoutScope);
+        return Ok(SitePermission::AdminWithoutScope);
     }
     if through_gateway {
-        return Err(Reply::json(401, gateway_body(401, "Unauthorized")));
+        return Err(ApiReply::json(401, gateway_body(401, "Unauthorized")));
     }
     let reply = jira_error(401, UNAUTHENTICATED);
     Err(match ask.authorization {
@@ -50,29 +50,29 @@ pub fn who(ask: &Ask, way: &Way) -> Result<Who, Reply> {
 }
 
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
-pub fn bears(ask: &Ask, account: &str, token: &str) -> bool {
+pub fn bears(ask: &ParsedRequest, account: &str, token: &str) -> bool {
     let given = ask.authorization.as_deref().unwrap_or_default();
     let basic = base64::encode(format!("{account}:{token}").as_bytes());
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }
 
 /// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on `api.atlassian.com/ex`).
-pub fn scope_does_not_match() -> Reply {
+pub fn scope_does_not_match() -> ApiReply {
     let body = gateway_body(401, "Unauthorized; scope does not match");
-    Reply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")
+    ApiReply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")
 }
 
 /// The gateway's 404 for a site that it does not know.
-pub fn unknown_site(way: &Way) -> Option<Reply> {
+pub fn unknown_site(way: &SiteAccess) -> Option<ApiReply> {
     match way {
-        Way::Gateway(id) if id != CLOUD_ID => {
-            Some(Reply::json(404, gateway_body(404, "Not Found")))
+        SiteAccess::Gateway(id) if id != CLOUD_ID => {
+            Some(ApiReply::json(404, gateway_body(404, "Not Found")))
         }
-        Way::Gateway(_) | Way::Site => None,
+        SiteAccess::Gateway(_) | SiteAccess::Site => None,
     }
 }
 
 /// `GET /_edge/tenant_info`, which needs no credential.
-pub fn tenant_info() -> Reply {
-    Reply::json(200, Object::new().text("cloudId", CLOUD_ID).finish())
+pub fn tenant_info() -> ApiReply {
+    ApiReply::json(200, JsonObject::new().text("cloudId", CLOUD_ID).finish())
 }

@@ -345,7 +345,7 @@ pub struct RateLimit {
     /// Length of the window: a minute in reality, less in a test.
     pub per: Duration,
     /// How the window moves.
-    pub window: Window,
+    pub window: RateWindow,
     /// A refused request counts too, so that hurrying makes the wait longer.
     pub count_refused: bool,
     /// How exact `X-RateLimit-Reset` is.
@@ -353,7 +353,7 @@ pub struct RateLimit {
     /// A 429 carries `Retry-After` in whole seconds.
     pub retry_after: bool,
     /// Shape of the 429's body on the admin API; the others have their own.
-    pub envelope: Envelope,
+    pub envelope: ErrorEnvelope,
 }
 
 impl RateLimit {
@@ -362,18 +362,18 @@ impl RateLimit {
         Self {
             requests,
             per,
-            window: Window::Fixed,
+            window: RateWindow::Fixed,
             count_refused: false,
             reset_precision: ResetPrecision::Minute,
             retry_after: false,
-            envelope: Envelope::Errors,
+            envelope: ErrorEnvelope::Errors,
         }
     }
 }
 
 /// How a rate limit's window moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Window {
+pub enum RateWindow {
     /// The counter goes back to zero at each multiple of the window's length.
     Fixed,
     /// Every span of the window's length is within the limit.
@@ -401,7 +401,7 @@ pub enum ResetPrecision {
 
 /// The three shapes of an error body seen on the admin host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Envelope {
+pub enum ErrorEnvelope {
     /// `{"errors": [{id, status, code, title, detail}]}`: the documented one.
     Errors,
     /// `{timestamp, path, status, error, message, requestId}`: Spring's.

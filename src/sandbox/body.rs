@@ -13,7 +13,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 use futures_core::Stream;
 use tokio::time::Sleep;
 
-use super::line::Line;
+use super::line::ConnectionHandle;
 
 /// Long enough for what was written before to leave the machine's buffers as a packet of its own.
 const SETTLE: Duration = Duration::from_millis(20);
@@ -21,7 +21,7 @@ const MIB: usize = 1024 * 1024;
 
 /// One thing a body does.
 #[derive(Clone, Debug)]
-pub enum Step {
+pub enum BodyAction {
     /// Sends these bytes.
     Send(Bytes),
     /// Waits.
@@ -33,18 +33,18 @@ pub enum Step {
     /// Fails, which closes the connection.
     Fail,
     /// Has the connection reset instead of carrying the next byte.
-    Reset(Line),
+    Reset(ConnectionHandle),
 }
 
 /// A body that plays its steps.
-pub struct Play {
-    steps: VecDeque<Step>,
+pub struct ScriptedBody {
+    steps: VecDeque<BodyAction>,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl Play {
+impl ScriptedBody {
     /// A body of these steps.
-    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+    pub fn new(steps: impl IntoIterator<Item = BodyAction>) -> Self {
         Self {
             steps: steps.into_iter().collect(),
             pause: None,
@@ -52,19 +52,19 @@ impl Play {
     }
 
     /// The first half of `body`, then `end`.
-    pub fn half(body: &Bytes, end: Step) -> Self {
+    pub fn half(body: &Bytes, end: BodyAction) -> Self {
         let half = body.slice(..body.len() / 2);
-        Self::new([Step::Send(half), Step::Pause(SETTLE), end])
+        Self::new([BodyAction::Send(half), BodyAction::Pause(SETTLE), end])
     }
 
     /// The first half of `body`, then a reset of `line`.
-    pub fn reset_half(body: &Bytes, line: &Line) -> Self {
+    pub fn reset_half(body: &Bytes, line: &ConnectionHandle) -> Self {
         let (first, rest) = (body.slice(..body.len() / 2), body.slice(body.len() / 2..));
         Self::new([
-            Step::Send(first),
-            Step::Pause(SETTLE),
-            Step::Reset(line.clone()),
-            Step::Send(rest),
+            BodyAction::Send(first),
+            BodyAction::Pause(SETTLE),
+            BodyAction::Reset(line.clone()),
+            BodyAction::Send(rest),
         ])
     }
 
@@ -73,7 +73,7 @@ impl Play {
         let size = chunk_bytes.max(1);
         Self::new((0..body.len()).step_by(size).flat_map(|start| {
             let piece = body.slice(start..body.len().min(start + size));
-            [Step::Pause(pause), Step::Send(piece)]
+            [BodyAction::Pause(pause), BodyAction::Send(piece)]
         }))
     }
 
@@ -81,13 +81,13 @@ impl Play {
     pub fn endless() -> Self {
         let spaces = Bytes::from(vec![b' '; 64 * 1024]);
         Self::new([
-            Step::Send(Bytes::from_static(b"{\"data\":[")),
-            Step::Forever(spaces),
+            BodyAction::Send(Bytes::from_static(b"{\"data\":[")),
+            BodyAction::Forever(spaces),
         ])
     }
 }
 
-impl Stream for Play {
+impl Stream for ScriptedBody {
     type Item = Result<Bytes, std::io::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -98,22 +98,22 @@ impl Stream for Play {
             }
             match self.steps.front().cloned() {
                 None => return Poll::Ready(None),
-                Some(Step::Forever(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(BodyAction::Forever(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 // No waker is kept: only the end of the connection ends this.
-                Some(Step::Stall) => return Poll::Pending,
-                Some(Step::Send(bytes)) => {
+                Some(BodyAction::Stall) => return Poll::Pending,
+                Some(BodyAction::Send(bytes)) => {
                     self.steps.pop_front();
                     return Poll::Ready(Some(Ok(bytes)));
                 }
-                Some(Step::Pause(duration)) => {
+                Some(BodyAction::Pause(duration)) => {
                     self.steps.pop_front();
                     self.pause = Some(Box::pin(tokio::time::sleep(duration)));
                 }
-                Some(Step::Reset(line)) => {
+                Some(BodyAction::Reset(line)) => {
                     self.steps.pop_front();
                     line.reset();
                 }
-                Some(Step::Fail) => {
+                Some(BodyAction::Fail) => {
                     let error = std::io::ErrorKind::ConnectionAborted.into();
                     return Poll::Ready(Some(Err(error)));
                 }
@@ -170,12 +170,12 @@ mod tests {
 
     #[test]
     fn a_slow_body_is_whole() {
-        let play = Play::slow(&Bytes::from_static(b"abcde"), 2, SETTLE);
+        let play = ScriptedBody::slow(&Bytes::from_static(b"abcde"), 2, SETTLE);
         let sent: Vec<u8> = play
             .steps
             .iter()
             .filter_map(|step| match step {
-                Step::Send(bytes) => Some(bytes.to_vec()),
+                BodyAction::Send(bytes) => Some(bytes.to_vec()),
                 _ => None,
             })
             .flatten()

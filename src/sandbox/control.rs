@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Api, Behaviour, Fault, Request,
-    data::Compose,
+    Api, Behaviour, Fault, LoggedRequest,
+    data::RecordComposer,
     org::OrgEvent,
-    records::{Record, RecordLog},
-    world::{Shared, World},
+    records::{SandboxRecord, RecordLog},
+    world::{SharedServerState, ServerState},
 };
 
 /// Added events share a processing millisecond in groups of this size.
@@ -17,12 +17,12 @@ const ADDED_PER_MILLISECOND: usize = 50;
 
 /// A handle to a running [`super::Sandbox`]; clones are the same handle.
 #[derive(Clone, Debug)]
-pub struct Control {
-    shared: Arc<Shared>,
+pub struct SandboxControl {
+    shared: Arc<SharedServerState>,
 }
 
-impl Control {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+impl SandboxControl {
+    pub(super) fn new(shared: Arc<SharedServerState>) -> Self {
         Self { shared }
     }
 
@@ -80,19 +80,19 @@ impl Control {
 
     /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not written into it.
     pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
-        let record = Record::verbatim(json, created.timestamp_millis());
+        let record = SandboxRecord::verbatim(json, created.timestamp_millis());
         self.shared.world().jira.add(record);
     }
 
     /// Adds a Confluence record in the same way.
     pub fn add_confluence_record_json(&self, json: String, created: DateTime<Utc>) {
-        let record = Record::verbatim(json, created.timestamp_millis());
+        let record = SandboxRecord::verbatim(json, created.timestamp_millis());
         self.shared.world().confluence.add(record);
     }
 
     /// Adds a Data Center event in the same way.
     pub fn add_datacenter_event_json(&self, json: String, at: DateTime<Utc>) {
-        let record = Record::verbatim(json, at.timestamp_millis());
+        let record = SandboxRecord::verbatim(json, at.timestamp_millis());
         self.shared.world().datacenter.add(record);
     }
 
@@ -127,7 +127,7 @@ impl Control {
     }
 
     /// The requests so far, in order of arrival, those to unlisted paths included.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.world().ledger.requests()
     }
 
@@ -183,7 +183,7 @@ impl Control {
 
     /// The sandbox's clock: `DataOptions::now` and the time since the start.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = World::now_ms(&self.shared.world());
+        let now = ServerState::now_ms(&self.shared.world());
         DateTime::from_timestamp_millis(now).unwrap_or_default()
     }
 
@@ -194,7 +194,7 @@ impl Control {
 }
 
 /// Composes `n` more records of a log.
-fn add(log: &mut RecordLog, composer: &mut impl Compose, now: i64, n: usize) {
+fn add(log: &mut RecordLog, composer: &mut impl RecordComposer, now: i64, n: usize) {
     let start = start_after(log.last_created_ms(), now, n);
     for (_, at) in spread(start, n) {
         log.add(composer.compose(at));

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 /// A date parameter, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Date {
+pub enum ParsedDate {
     /// An instant, epoch milliseconds.
     At(i64),
     /// A date without a zone, read as UTC. Jira's gateway answers it with an empty list (elastic/integrations 18138).
@@ -16,11 +16,11 @@ pub enum Date {
 /// Reads `...Z`, `...+00:00` and `...+0000`, with or without a fraction; what has no zone is told apart.
 ///
 /// An unescaped `+0000` arrives as ` 0000`, and counts as no zone.
-pub fn read(text: &str) -> Date {
+pub fn read(text: &str) -> ParsedDate {
     let zoned = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
     if let Ok(at) = zoned {
-        return Date::At(at.timestamp_millis());
+        return ParsedDate::At(at.timestamp_millis());
     }
     let local = text.split(' ').next().unwrap_or_default();
     let local = NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M:%S%.f")
@@ -31,8 +31,8 @@ pub fn read(text: &str) -> Date {
                 .and_hms_opt(0, 0, 0)
         });
     match local {
-        Some(local) => Date::Zoneless(local.and_utc().timestamp_millis()),
-        None => Date::Unreadable,
+        Some(local) => ParsedDate::Zoneless(local.and_utc().timestamp_millis()),
+        None => ParsedDate::Unreadable,
     }
 }
 
@@ -49,7 +49,7 @@ mod tests {
             "2026-11-20T09:30:00+00:00",
             "2026-11-20T10:30:00.000+0100",
         ] {
-            assert_eq!(read(text), Date::At(1_795_167_000_000), "{text}");
+            assert_eq!(read(text), ParsedDate::At(1_795_167_000_000), "{text}");
         }
     }
 
@@ -60,10 +60,10 @@ mod tests {
             "2026-11-20T09:30:00.000",
             "2026-11-20T09:30:00.000 0000",
         ] {
-            assert_eq!(read(text), Date::Zoneless(1_795_167_000_000), "{text}");
+            assert_eq!(read(text), ParsedDate::Zoneless(1_795_167_000_000), "{text}");
         }
-        assert_eq!(read("2026-11-20"), Date::Zoneless(1_795_132_800_000));
-        assert_eq!(read("yesterday"), Date::Unreadable);
-        assert_eq!(read(""), Date::Unreadable);
+        assert_eq!(read("2026-11-20"), ParsedDate::Zoneless(1_795_132_800_000));
+        assert_eq!(read("yesterday"), ParsedDate::Unreadable);
+        assert_eq!(read(""), ParsedDate::Unreadable);
     }
 }

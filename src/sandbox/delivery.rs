@@ -10,15 +10,15 @@ use chrono::{TimeDelta, Utc};
 
 use super::{
     Fault,
-    body::{Play, Step, gzip, gzip_bomb},
-    line::Line,
-    reply::Reply,
-    world::Shared,
+    body::{ScriptedBody, BodyAction, gzip, gzip_bomb},
+    line::ConnectionHandle,
+    reply::ApiReply,
+    world::SharedServerState,
 };
 
 /// What delivery needs to know beside the reply.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct DeliveryOptions {
     /// The body may be gzipped: the switch is on and the client accepts it.
     pub gzip: bool,
     /// What `content-encoding` says in place of the truth.
@@ -29,11 +29,11 @@ pub struct Terms {
 
 /// The response for `reply`, with `fault` played out on `line`.
 pub async fn deliver(
-    shared: &Shared,
-    line: &Line,
-    reply: Reply,
+    shared: &SharedServerState,
+    line: &ConnectionHandle,
+    reply: ApiReply,
     fault: Fault,
-    terms: &Terms,
+    terms: &DeliveryOptions,
 ) -> Response {
     match fault {
         Fault::Hang => {
@@ -60,44 +60,44 @@ pub async fn deliver(
     }
     if fault == Fault::Pass && !terms.gzip {
         announce(&mut response, reply.body.len());
-        let steps = reply.body.into_iter().map(Step::Send);
-        *response.body_mut() = Body::from_stream(Play::new(steps));
+        let steps = reply.body.into_iter().map(BodyAction::Send);
+        *response.body_mut() = Body::from_stream(ScriptedBody::new(steps));
     } else {
         fill(&mut response, line, reply.body.whole(), fault, terms);
     }
     response
 }
 
-fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, terms: &Terms) {
+fn fill(response: &mut Response, line: &ConnectionHandle, body: Bytes, fault: Fault, terms: &DeliveryOptions) {
     let half = body.len() / 2;
     let filled = match fault {
         Fault::CloseMidBody => {
             announce(response, body.len());
-            Body::from_stream(Play::half(&body, Step::Fail))
+            Body::from_stream(ScriptedBody::half(&body, BodyAction::Fail))
         }
         Fault::StallMidBody => {
             announce(response, body.len());
-            Body::from_stream(Play::half(&body, Step::Stall))
+            Body::from_stream(ScriptedBody::half(&body, BodyAction::Stall))
         }
         Fault::WrongLength(announced) => {
             announce(response, announced);
             let cut = body.slice(..announced.min(body.len()));
-            let end = (announced > body.len()).then_some(Step::Fail);
-            let settle = Step::Pause(std::time::Duration::from_millis(20));
-            Body::from_stream(Play::new([Step::Send(cut), settle].into_iter().chain(end)))
+            let end = (announced > body.len()).then_some(BodyAction::Fail);
+            let settle = BodyAction::Pause(std::time::Duration::from_millis(20));
+            Body::from_stream(ScriptedBody::new([BodyAction::Send(cut), settle].into_iter().chain(end)))
         }
         Fault::ResetMidBody => {
             announce(response, body.len());
-            Body::from_stream(Play::reset_half(&body, line))
+            Body::from_stream(ScriptedBody::reset_half(&body, line))
         }
         Fault::BadByte(text) => whole(response, spoilt(&body, &text), terms),
-        Fault::CloseMidChunks => Body::from_stream(Play::half(&body, Step::Fail)),
+        Fault::CloseMidChunks => Body::from_stream(ScriptedBody::half(&body, BodyAction::Fail)),
         Fault::TruncatedJson => Body::from(body.slice(..half)),
         Fault::SlowBody { chunk_bytes, pause } => {
             announce(response, body.len());
-            Body::from_stream(Play::slow(&body, chunk_bytes, pause))
+            Body::from_stream(ScriptedBody::slow(&body, chunk_bytes, pause))
         }
-        Fault::EndlessBody => Body::from_stream(Play::endless()),
+        Fault::EndlessBody => Body::from_stream(ScriptedBody::endless()),
         Fault::GzipBomb(decompressed) => {
             set(response, "content-encoding", "gzip");
             Body::from(gzip_bomb(decompressed))
@@ -107,7 +107,7 @@ fn fill(response: &mut Response, line: &Line, body: Bytes, fault: Fault, terms: 
     *response.body_mut() = filled;
 }
 
-fn whole(response: &mut Response, body: Bytes, terms: &Terms) -> Body {
+fn whole(response: &mut Response, body: Bytes, terms: &DeliveryOptions) -> Body {
     if terms.gzip
         && !body.is_empty()
         && let Ok(packed) = gzip(&body)

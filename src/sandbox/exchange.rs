@@ -1,10 +1,10 @@
-//! One request to one reply, as plain functions over the [`World`]: fault, credential, rate limit, endpoint.
+//! One request to one reply, as plain functions over the [`ServerState`]: fault, credential, rate limit, endpoint.
 
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, Envelope, Fault, access, confluence, datacenter, jira, json_text, org, page_error,
-    pieces::Pieces, record_values, reply::Reply, route::Route, throttle, world::World,
+    Api, ErrorEnvelope, Fault, access, confluence, datacenter, jira, json_text, org, page_error,
+    pieces::BodyChunks, record_values, reply::ApiReply, route::ApiRoute, throttle, world::ServerState,
 };
 
 const CLOUDFRONT_PAGE: &str = "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD>\
@@ -15,20 +15,20 @@ const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue
 
 /// A request, understood.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ParsedRequest {
     /// Whether the method is GET.
     pub is_get: bool,
     /// The path as sent.
     pub path: String,
     /// The endpoint.
-    pub route: Route,
+    pub route: ApiRoute,
     /// The query, percent-decoded, `+` read as a space.
     pub query: Vec<(String, String)>,
     /// The `authorization` header.
     pub authorization: Option<String>,
 }
 
-impl Ask {
+impl ParsedRequest {
     /// The first value of a query parameter.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.query
@@ -45,7 +45,7 @@ impl Ask {
 }
 
 /// The reply, and the fault that its delivery must play out.
-pub fn answer(world: &mut World, ask: &Ask) -> (Reply, Fault) {
+pub fn answer(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault) {
     let api = ask.route.api();
     let fault = api.map_or(Fault::Pass, |api| world.scripts.of(api).take());
     let reply = match replacement(world, ask, &fault) {
@@ -59,8 +59,8 @@ pub fn answer(world: &mut World, ask: &Ask) -> (Reply, Fault) {
 }
 
 /// The reply of a fault that needs no endpoint.
-fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
-    let json = |body: &str| Some(Reply::json(200, body.to_owned()));
+fn replacement(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<ApiReply> {
+    let json = |body: &str| Some(ApiReply::json(200, body.to_owned()));
     match fault {
         Fault::Status {
             status,
@@ -74,21 +74,21 @@ fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
         Fault::NotJson => json("upstream connect error or disconnect before headers"),
         Fault::RawBody(text) => json(text),
         Fault::ExpiredCursor => {
-            Some(org::errors::INVALID_CURSOR.reply(Envelope::Errors, &ask.path))
+            Some(org::errors::INVALID_CURSOR.reply(ErrorEnvelope::Errors, &ask.path))
         }
         Fault::RepeatPage => {
             let last = ask
                 .route
                 .api()
                 .and_then(|api| world.last_pages.of(api).clone());
-            last.map(|body| Reply::json(200, body))
+            last.map(|body| ApiReply::json(200, body))
         }
         Fault::EmptyBody | Fault::EndlessBody | Fault::GzipBomb(_) => json(""),
         // A status of 0 is what the ledger shows for a request without an answer.
-        Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => Some(Reply {
+        Fault::Hang | Fault::CloseBeforeResponse | Fault::ResetBeforeResponse => Some(ApiReply {
             status: 0,
             headers: Vec::new(),
-            body: Pieces::default(),
+            body: BodyChunks::default(),
         }),
         Fault::Pass
         | Fault::CloseMidBody
@@ -105,21 +105,21 @@ fn replacement(world: &mut World, ask: &Ask, fault: &Fault) -> Option<Reply> {
     }
 }
 
-fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+fn normal(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     if !ask.is_get {
-        return org::errors::METHOD_NOT_ALLOWED.reply(Envelope::Errors, &ask.path);
+        return org::errors::METHOD_NOT_ALLOWED.reply(ErrorEnvelope::Errors, &ask.path);
     }
     if let Some(reply) = cdn_refusal(world, ask) {
         return reply;
     }
-    let captcha = |world: &World| datacenter::captcha(&world.behaviour, &world.base_url);
+    let captcha = |world: &ServerState| datacenter::captcha(&world.behaviour, &world.base_url);
     let refused = match &ask.route {
-        Route::JiraAudit(way) => jira::refusal(ask, way, world.behaviour.free_plan),
-        Route::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
-        Route::DatacenterEvents => captcha(world).or_else(|| datacenter::refusal(ask)),
-        Route::DatacenterWhoami => captcha(world),
-        Route::Orgs | Route::Org(_) | Route::OrgEvents(_) | Route::ApiKeys(_) => org::refusal(ask),
-        Route::JiraUsers(_) | Route::TenantInfo | Route::Unknown => None,
+        ApiRoute::JiraAudit(way) => jira::refusal(ask, way, world.behaviour.free_plan),
+        ApiRoute::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
+        ApiRoute::DatacenterEvents => captcha(world).or_else(|| datacenter::refusal(ask)),
+        ApiRoute::DatacenterWhoami => captcha(world),
+        ApiRoute::Orgs | ApiRoute::Org(_) | ApiRoute::OrgEvents(_) | ApiRoute::ApiKeys(_) => org::refusal(ask),
+        ApiRoute::JiraUsers(_) | ApiRoute::TenantInfo | ApiRoute::Unknown => None,
     };
     if let Some(reply) = refused {
         return reply;
@@ -143,24 +143,24 @@ fn normal(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     reply
 }
 
-fn endpoint(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+fn endpoint(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     match &ask.route {
-        Route::Orgs => org::list(world),
-        Route::Org(id) => org::one(id, &ask.path),
-        Route::OrgEvents(id) => org::events(world, ask, id, fault),
-        Route::ApiKeys(id) => org::api_keys(world, ask, id),
-        Route::TenantInfo => access::tenant_info(),
-        Route::JiraAudit(way) => jira::records(world, ask, way, fault),
-        Route::JiraUsers(way) => jira::bulk(ask, way),
-        Route::ConfluenceAudit(_) => confluence::records(world, ask, fault),
-        Route::DatacenterEvents => datacenter::events(world, ask, fault),
-        Route::DatacenterWhoami => datacenter::whoami(ask),
-        Route::Unknown => org::errors::UNKNOWN_RESOURCE.reply(Envelope::Errors, &ask.path),
+        ApiRoute::Orgs => org::list(world),
+        ApiRoute::Org(id) => org::one(id, &ask.path),
+        ApiRoute::OrgEvents(id) => org::events(world, ask, id, fault),
+        ApiRoute::ApiKeys(id) => org::api_keys(world, ask, id),
+        ApiRoute::TenantInfo => access::tenant_info(),
+        ApiRoute::JiraAudit(way) => jira::records(world, ask, way, fault),
+        ApiRoute::JiraUsers(way) => jira::bulk(ask, way),
+        ApiRoute::ConfluenceAudit(_) => confluence::records(world, ask, fault),
+        ApiRoute::DatacenterEvents => datacenter::events(world, ask, fault),
+        ApiRoute::DatacenterWhoami => datacenter::whoami(ask),
+        ApiRoute::Unknown => org::errors::UNKNOWN_RESOURCE.reply(ErrorEnvelope::Errors, &ask.path),
     }
 }
 
 /// The refusal of the CDN in front of the audited APIs, while there are some left.
-fn cdn_refusal(world: &mut World, ask: &Ask) -> Option<Reply> {
+fn cdn_refusal(world: &mut ServerState, ask: &ParsedRequest) -> Option<ApiReply> {
     ask.route.api()?;
     let left = world.behaviour.cdn_refusals.checked_sub(1)?;
     world.behaviour.cdn_refusals = left;
@@ -169,7 +169,7 @@ fn cdn_refusal(world: &mut World, ask: &Ask) -> Option<Reply> {
 }
 
 /// The rate limit's headers, and the 429 when the request is over it.
-fn throttled(world: &mut World, ask: &Ask) -> (Vec<(String, String)>, Option<Reply>) {
+fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, String)>, Option<ApiReply>) {
     let Some((api, limit)) = ask
         .route
         .api()
@@ -196,16 +196,16 @@ fn throttled(world: &mut World, ask: &Ask) -> (Vec<(String, String)>, Option<Rep
 }
 
 /// A body that is no JSON.
-pub fn plain(status: u16, content_type: &str, body: &str) -> Reply {
+pub fn plain(status: u16, content_type: &str, body: &str) -> ApiReply {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    Reply {
+    ApiReply {
         status,
         headers,
         body: body.to_owned().into(),
     }
 }
 
-fn scripted(status: u16, headers: &[(String, String)], body: &str) -> Reply {
+fn scripted(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {
     let mut headers = headers.to_vec();
     let typed = headers
         .iter()
@@ -219,7 +219,7 @@ fn scripted(status: u16, headers: &[(String, String)], body: &str) -> Reply {
     if let (false, Some(guess)) = (typed, guess) {
         headers.push(("content-type".to_owned(), guess.to_owned()));
     }
-    Reply {
+    ApiReply {
         status,
         headers,
         body: body.to_owned().into(),

@@ -76,11 +76,11 @@ pub enum Fault {
 
 /// Faults waiting for the requests to one API, first come first served.
 #[derive(Debug, Default)]
-pub struct Script {
+pub struct FaultQueue {
     waiting: VecDeque<(Fault, Option<usize>)>,
 }
 
-impl Script {
+impl FaultQueue {
     /// Queues `fault` for `times` requests; None: for all that follow.
     pub fn push(&mut self, fault: Fault, times: Option<usize>) {
         if times != Some(0) {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn faults_come_in_order_and_run_out() {
-        let mut script = Script::default();
+        let mut script = FaultQueue::default();
         script.push(Fault::Html, Some(2));
         script.push(Fault::Hang, Some(0));
         script.push(Fault::NotJson, None);

@@ -10,11 +10,11 @@ const TYPICAL_BYTES: usize = 192;
 
 /// A JSON object under construction. Keys come out in the order written, repeats included.
 #[derive(Debug)]
-pub struct Object {
+pub struct JsonObject {
     text: String,
 }
 
-impl Object {
+impl JsonObject {
     /// An object without keys.
     pub fn new() -> Self {
         let mut text = String::with_capacity(TYPICAL_BYTES);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order_and_repeats() {
-        let text = Object::new()
+        let text = JsonObject::new()
             .text("b", "x\"\\\n\u{7}")
             .raw("a", "1.10")
             .number("a", 2)

@@ -12,7 +12,7 @@ const REMEMBERED: usize = 100_000;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct LoggedRequest {
     /// When its head had been read.
     pub at: Instant,
     /// The audited endpoint it was for, if any.
@@ -31,14 +31,14 @@ pub struct Request {
 
 /// The requests in order of arrival.
 #[derive(Debug, Default)]
-pub struct Ledger {
-    requests: VecDeque<Request>,
+pub struct RequestLog {
+    requests: VecDeque<LoggedRequest>,
     forgotten: usize,
 }
 
-impl Ledger {
+impl RequestLog {
     /// Notes a request, and gives the number by which to [`settle`](Self::settle) it.
-    pub fn arrive(&mut self, request: Request) -> usize {
+    pub fn arrive(&mut self, request: LoggedRequest) -> usize {
         if self.requests.len() == REMEMBERED {
             self.requests.pop_front();
             self.forgotten += 1;
@@ -56,7 +56,7 @@ impl Ledger {
     }
 
     /// Everything remembered.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<LoggedRequest> {
         self.requests.iter().cloned().collect()
     }
 
@@ -97,8 +97,8 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn request(at: Instant, api: Option<Api>) -> Request {
-        Request {
+    fn request(at: Instant, api: Option<Api>) -> LoggedRequest {
+        LoggedRequest {
             at,
             api,
             path: "/x".into(),
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_busiest_window_is_found_wherever_it_starts() {
         let start = Instant::now();
-        let mut ledger = Ledger::default();
+        let mut ledger = RequestLog::default();
         for millis in [0, 900, 950, 990, 1000, 1890, 3000] {
             let at = start + Duration::from_millis(millis);
             ledger.arrive(request(at, Some(Api::OrgEvents)));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_status_finds_its_request_after_a_clear() {
-        let mut ledger = Ledger::default();
+        let mut ledger = RequestLog::default();
         let old = ledger.arrive(request(Instant::now(), None));
         ledger.clear();
         let new = ledger.arrive(request(Instant::now(), None));

@@ -30,9 +30,9 @@ const RESET: u8 = 2;
 
 /// A handler's hold on the connection its request came by.
 #[derive(Clone, Debug, Default)]
-pub struct Line(Arc<AtomicU8>);
+pub struct ConnectionHandle(Arc<AtomicU8>);
 
-impl Line {
+impl ConnectionHandle {
     /// The connection ends (FIN) instead of carrying the next byte.
     pub fn close(&self) {
         self.0.store(CLOSED, Ordering::SeqCst);
@@ -44,18 +44,18 @@ impl Line {
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Line {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
+impl Connected<IncomingStream<'_, SeverableListener>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, SeverableListener>) -> Self {
         stream.io().line.clone()
     }
 }
 
 /// The listening socket.
 #[derive(Debug)]
-pub struct Lines(pub TcpListener);
+pub struct SeverableListener(pub TcpListener);
 
-impl Listener for Lines {
-    type Io = LineStream;
+impl Listener for SeverableListener {
+    type Io = SeverableStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -65,9 +65,9 @@ impl Listener for Lines {
                     // A refusal costs speed only.
                     let _ = stream.set_nodelay(true);
                     return (
-                        LineStream {
+                        SeverableStream {
                             stream,
-                            line: Line::default(),
+                            line: ConnectionHandle::default(),
                         },
                         address,
                     );
@@ -85,12 +85,12 @@ impl Listener for Lines {
 
 /// A connection that can be severed.
 #[derive(Debug)]
-pub struct LineStream {
+pub struct SeverableStream {
     stream: TcpStream,
-    line: Line,
+    line: ConnectionHandle,
 }
 
-impl LineStream {
+impl SeverableStream {
     fn check(&self) -> io::Result<()> {
         match self.line.0.load(Ordering::SeqCst) {
             OPEN => return Ok(()),
@@ -101,7 +101,7 @@ impl LineStream {
     }
 }
 
-impl AsyncRead for LineStream {
+impl AsyncRead for SeverableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -111,7 +111,7 @@ impl AsyncRead for LineStream {
     }
 }
 
-impl AsyncWrite for LineStream {
+impl AsyncWrite for SeverableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -50,14 +50,14 @@ mod world;
 mod smoke;
 
 pub use behaviour::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, FilterClock, NextPageOffset,
-    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, ResetPrecision, Window,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, FilterClock, NextPageOffset,
+    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, ResetPrecision, RateWindow,
 };
-pub use control::Control;
+pub use control::SandboxControl;
 pub use data::{history, incident};
 pub use fault::Fault;
-pub use ledger::Request;
-pub use options::{DataOptions, Options};
+pub use ledger::LoggedRequest;
+pub use options::{DataOptions, SandboxOptions};
 pub use quirk::{ApiQuirk, QUIRKS};
 pub use record_values::{CONTROLS, PROXY};
 pub use route::Api;

@@ -6,7 +6,7 @@ use super::Behaviour;
 
 /// Everything [`super::Sandbox::start`] needs.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct SandboxOptions {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
     /// The history that exists when the server starts.

@@ -4,17 +4,17 @@ use bytes::Bytes;
 
 use super::{
     Api, PageError,
-    exchange::Ask,
-    json_text::{Object, array, quoted},
-    pieces::Pieces,
-    reply::Reply,
-    world::World,
+    exchange::ParsedRequest,
+    json_text::{JsonObject, array, quoted},
+    pieces::BodyChunks,
+    reply::ApiReply,
+    world::ServerState,
 };
 
 const TEXT: &str = "The index of the audit log is being rebuilt.";
 
 /// Makes `reply` such a page, while [`Behaviour::page_errors`](super::Behaviour::page_errors) lasts.
-pub fn apply(world: &mut World, ask: &Ask, reply: &mut Reply) {
+pub fn apply(world: &mut ServerState, ask: &ParsedRequest, reply: &mut ApiReply) {
     let kind = world.behaviour.page_error;
     let (Some(api), 200) = (ask.route.api(), reply.status) else {
         return;
@@ -31,14 +31,14 @@ pub fn apply(world: &mut World, ask: &Ask, reply: &mut Reply) {
     let mut body = envelope(api).trim_end_matches('}').as_bytes().to_vec();
     body.push(b',');
     body.extend_from_slice(page.strip_prefix(b"{").unwrap_or(&page));
-    *reply = Reply::json(200, Pieces::from_iter([Bytes::from(body)]));
+    *reply = ApiReply::json(200, BodyChunks::from_iter([Bytes::from(body)]));
 }
 
 fn envelope(api: Api) -> String {
-    let envelope = Object::new();
+    let envelope = JsonObject::new();
     match api {
         Api::OrgEvents => {
-            let error = Object::new()
+            let error = JsonObject::new()
                 .text("code", "ADMIN-500-1")
                 .text("title", TEXT);
             envelope.raw("errors", &array([error.finish()]))

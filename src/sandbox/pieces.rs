@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 /// The pieces, none of them empty. A clone shares them.
 #[derive(Clone, Debug, Default)]
-pub struct Pieces(Vec<Bytes>);
+pub struct BodyChunks(Vec<Bytes>);
 
-impl Pieces {
+impl BodyChunks {
     /// Bytes of all together.
     pub fn len(&self) -> usize {
         self.0.iter().map(Bytes::len).sum()
@@ -27,13 +27,13 @@ impl Pieces {
     }
 }
 
-impl From<String> for Pieces {
+impl From<String> for BodyChunks {
     fn from(text: String) -> Self {
         Self::from_iter([Bytes::from(text)])
     }
 }
 
-impl FromIterator<Bytes> for Pieces {
+impl FromIterator<Bytes> for BodyChunks {
     fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
         Self(
             pieces
@@ -44,7 +44,7 @@ impl FromIterator<Bytes> for Pieces {
     }
 }
 
-impl IntoIterator for Pieces {
+impl IntoIterator for BodyChunks {
     type Item = Bytes;
     type IntoIter = std::vec::IntoIter<Bytes>;
 

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Api, Behaviour, pieces::Pieces};
+use super::{Api, Behaviour, pieces::BodyChunks};
 
 /// The proxy that [`Behaviour::forwarded_addresses`] adds to each address of a client.
 pub const PROXY: &str = "203.0.113.80";
@@ -11,17 +11,17 @@ pub const PROXY: &str = "203.0.113.80";
 pub const CONTROLS: &str = "\u{202e}\u{9b}31m";
 
 /// What becomes of a value, both as JSON.
-type Rewrite = fn(&str) -> String;
+type ValueRewriter = fn(&str) -> String;
 
 /// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
-pub fn rewritten(api: Api, behaviour: &Behaviour, page: &Pieces) -> Option<Pieces> {
+pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
     let (time, address) = match api {
         Api::OrgEvents => ("time", "ip"),
         Api::JiraAudit => ("created", "remoteAddress"),
         Api::ConfluenceAudit => ("creationDate", "remoteAddress"),
         Api::DatacenterAudit => ("timestamp", "source"),
     };
-    let rewrites: [(bool, &str, Rewrite); 3] = [
+    let rewrites: [(bool, &str, ValueRewriter); 3] = [
         (behaviour.zoneless_times, time, without_zone),
         (behaviour.forwarded_addresses, address, forwarded),
         (behaviour.terminal_controls, "name", with_controls),
@@ -37,7 +37,7 @@ pub fn rewritten(api: Api, behaviour: &Behaviour, page: &Pieces) -> Option<Piece
 }
 
 /// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.
-fn with_values(json: &str, key: &str, rewrite: Rewrite) -> String {
+fn with_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
     let mark = format!("\"{key}\":");
     let mut out = String::with_capacity(json.len() + json.len() / 8);
     let mut rest = json;
@@ -133,7 +133,7 @@ mod tests {
             ),
         ] {
             let want = want.replace("CONTROLS", CONTROLS);
-            let page = Pieces::from(page.to_owned());
+            let page = BodyChunks::from(page.to_owned());
             let got = rewritten(api, &all, &page).unwrap().whole();
             assert_eq!(got, want.as_bytes());
             assert!(rewritten(api, &Behaviour::default(), &page).is_none());

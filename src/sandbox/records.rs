@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// A record before it has a place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct SandboxRecord {
     /// Its id, as text; empty where it has none.
     pub id: String,
     /// When it was created, epoch milliseconds.
@@ -14,7 +14,7 @@ pub struct Record {
     pub text: String,
 }
 
-impl Record {
+impl SandboxRecord {
     /// A record of somebody's own making. An id that cannot be read is empty.
     pub fn verbatim(text: String, created_ms: i64) -> Self {
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
@@ -33,7 +33,7 @@ impl Record {
 
 /// The place of a record: creation time, then order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct RecordPosition {
     /// Epoch milliseconds.
     pub created_ms: i64,
     /// Number of arrival, from 1.
@@ -42,9 +42,9 @@ pub struct Position {
 
 /// What a page is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Search {
+pub struct RecordQuery {
     /// Only records older than this place.
-    pub before: Option<Position>,
+    pub before: Option<RecordPosition>,
     /// Records to skip.
     pub offset: usize,
     /// Most records on the page.
@@ -59,11 +59,11 @@ pub struct Search {
 
 /// A page of records.
 #[derive(Debug, Default)]
-pub struct Found<'a> {
+pub struct RecordPage<'a> {
     /// Their JSON texts, newest first.
     pub texts: Vec<&'a str>,
     /// The place of the last one.
-    pub last: Option<Position>,
+    pub last: Option<RecordPosition>,
     /// Whether there are more behind it.
     pub more: bool,
 }
@@ -72,20 +72,20 @@ pub struct Found<'a> {
 #[derive(Debug, Default)]
 pub struct RecordLog {
     /// Oldest first; among equal times in order of arrival.
-    kept: Vec<Kept>,
+    kept: Vec<StoredRecord>,
     arrived: u64,
 }
 
 /// A record in its place.
 #[derive(Debug)]
-struct Kept {
-    position: Position,
-    record: Record,
+struct StoredRecord {
+    position: RecordPosition,
+    record: SandboxRecord,
 }
 
 impl RecordLog {
     /// Gives a record its place; among equal times it is the newest.
-    pub fn add(&mut self, record: Record) {
+    pub fn add(&mut self, record: SandboxRecord) {
         let kept = self.arrival(record);
         let place = self
             .kept
@@ -93,13 +93,13 @@ impl RecordLog {
         self.kept.insert(place, kept);
     }
 
-    fn arrival(&mut self, record: Record) -> Kept {
+    fn arrival(&mut self, record: SandboxRecord) -> StoredRecord {
         self.arrived += 1;
-        let position = Position {
+        let position = RecordPosition {
             created_ms: record.created_ms,
             number: self.arrived,
         };
-        Kept { position, record }
+        StoredRecord { position, record }
     }
 
     /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations 18106).
@@ -109,22 +109,22 @@ impl RecordLog {
 
     /// How many records lie within the bounds, which are inclusive.
     pub fn count(&self, from: Option<i64>, to: Option<i64>) -> usize {
-        self.range(&Search {
+        self.range(&RecordQuery {
             from,
             to,
-            ..Search::default()
+            ..RecordQuery::default()
         })
         .len()
     }
 
     /// How many records within the bounds of `search` come before its page.
-    pub fn before(&self, search: &Search) -> usize {
+    pub fn before(&self, search: &RecordQuery) -> usize {
         let all = self.count(search.from, search.to);
-        let older = Search {
+        let older = RecordQuery {
             from: search.from,
             to: search.to,
             before: search.before,
-            ..Search::default()
+            ..RecordQuery::default()
         };
         let newer = all.saturating_sub(self.range(&older).len());
         newer.saturating_add(search.offset)
@@ -148,17 +148,17 @@ impl RecordLog {
     }
 
     /// The place that lies `records` newer than `place`; nothing when that is past the newest one.
-    pub fn newer(&self, place: Position, records: usize) -> Option<Position> {
+    pub fn newer(&self, place: RecordPosition, records: usize) -> Option<RecordPosition> {
         let older = self.kept.partition_point(|kept| kept.position < place);
         let newer = older.saturating_add(records);
         self.kept.get(newer).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for, newest first.
-    pub fn page(&self, search: &Search) -> Found<'_> {
+    pub fn page(&self, search: &RecordQuery) -> RecordPage<'_> {
         let newest_first = self.range(search).iter().rev();
         let wanted = search.limit.saturating_add(1);
-        let mut hits: Vec<&Kept> = if search.terms.is_empty() {
+        let mut hits: Vec<&StoredRecord> = if search.terms.is_empty() {
             // Without a look at what is skipped.
             let page = newest_first.skip(search.offset);
             page.take(wanted).collect()
@@ -169,7 +169,7 @@ impl RecordLog {
         };
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
-        Found {
+        RecordPage {
             more,
             last: hits.last().map(|kept| kept.position),
             texts: hits.iter().map(|kept| kept.record.text.as_str()).collect(),
@@ -177,8 +177,8 @@ impl RecordLog {
     }
 
     /// The records within the bounds, oldest first.
-    fn range(&self, search: &Search) -> &[Kept] {
-        let until = |passes: &dyn Fn(&Position) -> bool| {
+    fn range(&self, search: &RecordQuery) -> &[StoredRecord] {
+        let until = |passes: &dyn Fn(&RecordPosition) -> bool| {
             self.kept.partition_point(|kept| passes(&kept.position))
         };
         let start = search
@@ -194,8 +194,8 @@ impl RecordLog {
     }
 }
 
-impl FromIterator<Record> for RecordLog {
-    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
+impl FromIterator<SandboxRecord> for RecordLog {
+    fn from_iter<I: IntoIterator<Item = SandboxRecord>>(records: I) -> Self {
         let mut log = Self::default();
         let records = records.into_iter();
         let kept = records.map(|record| log.arrival(record)).collect();
@@ -214,18 +214,18 @@ fn matches(text: &str, terms: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn search(offset: usize, limit: usize) -> Search {
-        Search {
+    fn search(offset: usize, limit: usize) -> RecordQuery {
+        RecordQuery {
             offset,
             limit,
-            ..Search::default()
+            ..RecordQuery::default()
         }
     }
 
     fn log() -> RecordLog {
         [(1, "old"), (5, "first"), (5, "second"), (9, "NEW group")]
             .into_iter()
-            .map(|(created_ms, text)| Record::verbatim(text.to_owned(), created_ms))
+            .map(|(created_ms, text)| SandboxRecord::verbatim(text.to_owned(), created_ms))
             .collect()
     }
 
@@ -237,14 +237,14 @@ mod tests {
             ["NEW group", "second", "first", "old"]
         );
         assert_eq!(log.page(&search(1, 2)).texts, ["second", "first"]);
-        let bounded = Search {
+        let bounded = RecordQuery {
             from: Some(1),
             to: Some(5),
             ..search(0, 9)
         };
         assert_eq!(log.page(&bounded).texts, ["second", "first", "old"]);
         assert!(
-            log.page(&Search {
+            log.page(&RecordQuery {
                 from: Some(6),
                 to: Some(2),
                 ..search(0, 9)
@@ -259,7 +259,7 @@ mod tests {
         let log = log();
         let first = log.page(&search(0, 2));
         assert_eq!(first.texts, ["NEW group", "second"]);
-        let rest = Search {
+        let rest = RecordQuery {
             before: first.last,
             ..search(0, 9)
         };
@@ -275,7 +275,7 @@ mod tests {
         let terms = vec!["new".to_owned(), "group".to_owned()];
         assert_eq!(
             log()
-                .page(&Search {
+                .page(&RecordQuery {
                     terms,
                     ..search(0, 9)
                 })
@@ -286,8 +286,8 @@ mod tests {
 
     #[test]
     fn an_id_may_be_a_number_or_text() {
-        assert_eq!(Record::verbatim(r#"{"id":7}"#.into(), 0).id, "7");
-        assert_eq!(Record::verbatim(r#"{"id":"7a"}"#.into(), 0).id, "7a");
-        assert_eq!(Record::verbatim("{}".into(), 0).id, "");
+        assert_eq!(SandboxRecord::verbatim(r#"{"id":7}"#.into(), 0).id, "7");
+        assert_eq!(SandboxRecord::verbatim(r#"{"id":"7a"}"#.into(), 0).id, "7a");
+        assert_eq!(SandboxRecord::verbatim("{}".into(), 0).id, "");
     }
 }

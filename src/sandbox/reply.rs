@@ -2,22 +2,22 @@
 
 use chrono::Utc;
 
-use super::{Envelope, json_text::Object, pieces::Pieces};
+use super::{ErrorEnvelope, json_text::JsonObject, pieces::BodyChunks};
 
 /// Status, headers and body.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct ApiReply {
     /// The status code.
     pub status: u16,
     /// Headers besides those that every answer has.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: Pieces,
+    pub body: BodyChunks,
 }
 
-impl Reply {
+impl ApiReply {
     /// A JSON body with `status`.
-    pub fn json(status: u16, body: impl Into<Pieces>) -> Self {
+    pub fn json(status: u16, body: impl Into<BodyChunks>) -> Self {
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         Self {
             status,
@@ -55,20 +55,20 @@ pub struct AdminError {
 
 impl AdminError {
     /// The error in one of the three shapes.
-    pub fn reply(self, envelope: Envelope, path: &str) -> Reply {
+    pub fn reply(self, envelope: ErrorEnvelope, path: &str) -> ApiReply {
         let status = self.status.to_string();
         let body = match envelope {
-            Envelope::Errors => {
-                let error = Object::new()
+            ErrorEnvelope::Errors => {
+                let error = JsonObject::new()
                     .text("id", "5f0c3d7e-51b2-4a80-9d11-0e6d2c9a7f43")
                     .text("status", &status)
                     .text("code", self.code)
                     .text("title", self.title)
                     .text("detail", self.detail)
                     .finish();
-                Object::new().raw("errors", &format!("[{error}]")).finish()
+                JsonObject::new().raw("errors", &format!("[{error}]")).finish()
             }
-            Envelope::Spring => Object::new()
+            ErrorEnvelope::Spring => JsonObject::new()
                 .text(
                     "timestamp",
                     &Utc::now().format("%Y-%m-%dT%H:%M:%S%.3f+00:00").to_string(),
@@ -79,28 +79,28 @@ impl AdminError {
                 .text("message", self.detail)
                 .text("requestId", "b4fce632-88")
                 .finish(),
-            Envelope::Gateway => gateway_body(self.status, self.detail),
+            ErrorEnvelope::Gateway => gateway_body(self.status, self.detail),
         };
-        Reply::json(self.status, body)
+        ApiReply::json(self.status, body)
     }
 }
 
 /// The gateway's shape: `{code, message}`.
 pub fn gateway_body(status: u16, message: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .raw("code", &status.to_string())
         .text("message", message)
         .finish()
 }
 
 /// Jira's shape: `{errorMessages, errors}`.
-pub fn jira_error(status: u16, message: &str) -> Reply {
+pub fn jira_error(status: u16, message: &str) -> ApiReply {
     let messages = super::json_text::array([super::json_text::quoted(message)]);
-    let body = Object::new()
+    let body = JsonObject::new()
         .raw("errorMessages", &messages)
         .raw("errors", "{}")
         .finish();
-    Reply::json(status, body)
+    ApiReply::json(status, body)
 }
 
 #[cfg(test)]
@@ -119,10 +119,10 @@ mod tests {
             let reply = error.reply(envelope, "/p");
             serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
         };
-        assert_eq!(body(Envelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
-        assert_eq!(body(Envelope::Errors)["errors"][0]["status"], "429");
-        assert_eq!(body(Envelope::Spring)["path"], "/p");
-        assert_eq!(body(Envelope::Gateway)["code"], 429);
+        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
+        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["status"], "429");
+        assert_eq!(body(ErrorEnvelope::Spring)["path"], "/p");
+        assert_eq!(body(ErrorEnvelope::Gateway)["code"], 429);
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum Api {
 
 /// A path, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Route {
+pub enum ApiRoute {
     /// `/admin/v1/orgs`
     Orgs,
     /// `/admin/v1/orgs/{org_id}`
@@ -27,11 +27,11 @@ pub enum Route {
     /// `/_edge/tenant_info`, which needs no credential
     TenantInfo,
     /// `/rest/api/3/auditing/record`
-    JiraAudit(Way),
+    JiraAudit(SiteAccess),
     /// `/rest/api/3/user/bulk`
-    JiraUsers(Way),
+    JiraUsers(SiteAccess),
     /// `/wiki/rest/api/audit`
-    ConfluenceAudit(Way),
+    ConfluenceAudit(SiteAccess),
     /// `/rest/auditing/1.0/events`
     DatacenterEvents,
     /// `/plugins/servlet/applinks/whoami`, which needs no credential
@@ -42,14 +42,14 @@ pub enum Route {
 
 /// How a product of the Cloud site is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum SiteAccess {
     /// At the site itself.
     Site,
     /// Through the gateway, `/ex/{product}/{cloud_id}`, with this cloud id.
     Gateway(String),
 }
 
-impl Route {
+impl ApiRoute {
     /// The endpoint at `path`.
     pub fn of(path: &str) -> Self {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -61,18 +61,18 @@ impl Route {
                 Self::ApiKeys((*org).to_owned())
             }
             ["_edge", "tenant_info"] => Self::TenantInfo,
-            ["ex", "jira", cloud, rest @ ..] => Self::jira(rest, Way::Gateway((*cloud).to_owned())),
+            ["ex", "jira", cloud, rest @ ..] => Self::jira(rest, SiteAccess::Gateway((*cloud).to_owned())),
             ["ex", "confluence", cloud, rest @ ..] => {
-                Self::confluence(rest, Way::Gateway((*cloud).to_owned()))
+                Self::confluence(rest, SiteAccess::Gateway((*cloud).to_owned()))
             }
-            ["rest", "api", ..] => Self::jira(&segments, Way::Site),
-            ["wiki", ..] => Self::confluence(&segments, Way::Site),
+            ["rest", "api", ..] => Self::jira(&segments, SiteAccess::Site),
+            ["wiki", ..] => Self::confluence(&segments, SiteAccess::Site),
             ["dc", rest @ ..] => Self::datacenter(rest),
             rest => Self::datacenter(rest),
         }
     }
 
-    fn jira(segments: &[&str], way: Way) -> Self {
+    fn jira(segments: &[&str], way: SiteAccess) -> Self {
         match segments {
             ["rest", "api", "3", "auditing", "record"] => Self::JiraAudit(way),
             ["rest", "api", "3", "user", "bulk"] => Self::JiraUsers(way),
@@ -80,7 +80,7 @@ impl Route {
         }
     }
 
-    fn confluence(segments: &[&str], way: Way) -> Self {
+    fn confluence(segments: &[&str], way: SiteAccess) -> Self {
         match segments {
             ["wiki", "rest", "api", "audit"] => Self::ConfluenceAudit(way),
             _ => Self::Unknown,
@@ -119,52 +119,52 @@ mod tests {
 
     #[test]
     fn every_served_path_is_known() {
-        let gateway = || Way::Gateway("c1".into());
+        let gateway = || SiteAccess::Gateway("c1".into());
         for (path, route) in [
-            ("/admin/v1/orgs", Route::Orgs),
-            ("/admin/v1/orgs/x", Route::Org("x".into())),
+            ("/admin/v1/orgs", ApiRoute::Orgs),
+            ("/admin/v1/orgs/x", ApiRoute::Org("x".into())),
             (
                 "/admin/api-access/v1/orgs/x/api-keys",
-                Route::ApiKeys("x".into()),
+                ApiRoute::ApiKeys("x".into()),
             ),
             (
                 "/admin/v1/orgs/x/events-stream",
-                Route::OrgEvents("x".into()),
+                ApiRoute::OrgEvents("x".into()),
             ),
-            ("/admin/v1/orgs/x/events", Route::Unknown),
-            ("/rest/api/3/auditing/record", Route::JiraAudit(Way::Site)),
+            ("/admin/v1/orgs/x/events", ApiRoute::Unknown),
+            ("/rest/api/3/auditing/record", ApiRoute::JiraAudit(SiteAccess::Site)),
             (
                 "/ex/jira/c1/rest/api/3/auditing/record",
-                Route::JiraAudit(gateway()),
+                ApiRoute::JiraAudit(gateway()),
             ),
-            ("/rest/api/3/user/bulk", Route::JiraUsers(Way::Site)),
+            ("/rest/api/3/user/bulk", ApiRoute::JiraUsers(SiteAccess::Site)),
             (
                 "/ex/jira/c1/rest/api/3/user/bulk",
-                Route::JiraUsers(gateway()),
+                ApiRoute::JiraUsers(gateway()),
             ),
-            ("/wiki/rest/api/audit", Route::ConfluenceAudit(Way::Site)),
+            ("/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(SiteAccess::Site)),
             (
                 "/ex/confluence/c1/wiki/rest/api/audit",
-                Route::ConfluenceAudit(gateway()),
+                ApiRoute::ConfluenceAudit(gateway()),
             ),
-            ("/ex/confluence/c1/rest/api/audit", Route::Unknown),
-            ("/ex/jira/c1/wiki/rest/api/audit", Route::Unknown),
-            ("/rest/auditing/1.0/events", Route::DatacenterEvents),
-            ("/dc/rest/auditing/1.0/events", Route::DatacenterEvents),
+            ("/ex/confluence/c1/rest/api/audit", ApiRoute::Unknown),
+            ("/ex/jira/c1/wiki/rest/api/audit", ApiRoute::Unknown),
+            ("/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
+            ("/dc/rest/auditing/1.0/events", ApiRoute::DatacenterEvents),
             (
                 "/dc/plugins/servlet/applinks/whoami",
-                Route::DatacenterWhoami,
+                ApiRoute::DatacenterWhoami,
             ),
-            ("/dc/rest/api/3/user/bulk", Route::Unknown),
+            ("/dc/rest/api/3/user/bulk", ApiRoute::Unknown),
         ] {
-            assert_eq!(Route::of(path), route, "{path}");
+            assert_eq!(ApiRoute::of(path), route, "{path}");
         }
         assert_eq!(
-            Route::of("/rest/api/3/auditing/record").api(),
+            ApiRoute::of("/rest/api/3/auditing/record").api(),
             Some(Api::JiraAudit)
         );
         assert_eq!(
-            Route::of("/dc/rest/auditing/1.0/events/").api(),
+            ApiRoute::of("/dc/rest/auditing/1.0/events/").api(),
             Some(Api::DatacenterAudit)
         );
     }

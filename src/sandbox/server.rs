@@ -15,35 +15,35 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{
-    Control, Options,
-    delivery::{self, Terms},
-    exchange::{self, Ask},
+    SandboxControl, SandboxOptions,
+    delivery::{self, DeliveryOptions},
+    exchange::{self, ParsedRequest},
     ledger,
-    line::{Line, Lines},
-    route::Route,
-    world::{Shared, World},
+    line::{ConnectionHandle, SeverableListener},
+    route::ApiRoute,
+    world::{SharedServerState, ServerState},
 };
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
 #[derive(Debug)]
 pub struct Sandbox {
-    shared: Arc<Shared>,
+    shared: Arc<SharedServerState>,
     address: SocketAddr,
 }
 
 impl Sandbox {
     /// Composes the history, binds 127.0.0.1 and starts to serve on the current tokio runtime.
-    pub async fn start(options: Options) -> std::io::Result<Self> {
+    pub async fn start(options: SandboxOptions) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
-        let world = World::new(&options, format!("http://{address}"));
-        let shared = Arc::new(Shared::new(world));
+        let world = ServerState::new(&options, format!("http://{address}"));
+        let shared = Arc::new(SharedServerState::new(world));
         let service = Router::new()
             .fallback(handle)
             .with_state(Arc::clone(&shared))
-            .into_make_service_with_connect_info::<Line>();
+            .into_make_service_with_connect_info::<ConnectionHandle>();
         let stopping = Arc::clone(&shared);
-        let serving = axum::serve(Lines(listener), service)
+        let serving = axum::serve(SeverableListener(listener), service)
             .with_graceful_shutdown(async move { stopping.stopped().await });
         // It ends when the server is told to stop; axum's serve never fails.
         tokio::spawn(async move { serving.await });
@@ -56,11 +56,11 @@ impl Sandbox {
     }
 
     /// A handle to script the server while it runs.
-    pub fn control(&self) -> Control {
-        Control::new(Arc::clone(&self.shared))
+    pub fn control(&self) -> SandboxControl {
+        SandboxControl::new(Arc::clone(&self.shared))
     }
 
-    /// Serves until [`Control::stop`]. Signals are the caller's business: select on one beside this.
+    /// Serves until [`SandboxControl::stop`]. Signals are the caller's business: select on one beside this.
     pub async fn run_until_stopped(self) {
         self.shared.stopped().await;
     }
@@ -73,8 +73,8 @@ impl Drop for Sandbox {
 }
 
 async fn handle(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(line): ConnectInfo<Line>,
+    State(shared): State<Arc<SharedServerState>>,
+    ConnectInfo(line): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response {
     let arrived = Instant::now();
@@ -86,7 +86,7 @@ async fn handle(
         let (reply, fault) = exchange::answer(&mut world, &ask);
         world.ledger.settle(number, reply.status);
         let behaviour = &world.behaviour;
-        let terms = Terms {
+        let terms = DeliveryOptions {
             gzip: behaviour.gzip
                 && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
             content_encoding: behaviour.content_encoding,
@@ -101,13 +101,13 @@ async fn handle(
     delivery::deliver(&shared, &line, reply, fault, &terms).await
 }
 
-fn understand(request: &Request) -> Ask {
+fn understand(request: &Request) -> ParsedRequest {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
-    Ask {
+    ParsedRequest {
         is_get: request.method() == Method::GET,
         path: uri.path().to_owned(),
-        route: Route::of(uri.path()),
+        route: ApiRoute::of(uri.path()),
         query: url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect(),
@@ -118,8 +118,8 @@ fn understand(request: &Request) -> Ask {
     }
 }
 
-fn entry(at: Instant, ask: &Ask, headers: &HeaderMap) -> ledger::Request {
-    ledger::Request {
+fn entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> ledger::LoggedRequest {
+    ledger::LoggedRequest {
         at,
         api: ask.route.api(),
         path: ask.path.clone(),

@@ -4,17 +4,17 @@ use std::{collections::VecDeque, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{RateLimit, ResetPrecision, Window};
+use super::{RateLimit, ResetPrecision, RateWindow};
 
 /// The state of one API's rate limit.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub struct ThrottleState {
     counted: VecDeque<DateTime<Utc>>,
 }
 
 /// What a rate limit says about one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct ThrottleVerdict {
     /// Whether it is answered at all.
     pub passes: bool,
     /// Requests left in the window after it.
@@ -23,9 +23,9 @@ pub struct Verdict {
     pub wait: Duration,
 }
 
-impl Throttle {
+impl ThrottleState {
     /// Judges, and counts, a request that arrives `now`.
-    pub fn judge(&mut self, limit: &RateLimit, now: DateTime<Utc>) -> Verdict {
+    pub fn judge(&mut self, limit: &RateLimit, now: DateTime<Utc>) -> ThrottleVerdict {
         let since = window_start(limit, now);
         while self.counted.front().is_some_and(|at| *at < since) {
             self.counted.pop_front();
@@ -36,16 +36,16 @@ impl Throttle {
             self.counted.push_back(now);
         }
         let opens = match limit.window {
-            Window::Fixed => since,
+            RateWindow::Fixed => since,
             // The request that must leave the window before another one passes.
-            Window::Rolling => {
+            RateWindow::Rolling => {
                 let kept = self.counted.len();
                 let blocking = kept.saturating_sub(limit.requests.max(1) as usize);
                 self.counted.get(blocking).copied().unwrap_or(now)
             }
         };
         let end = opens + span(limit.per);
-        Verdict {
+        ThrottleVerdict {
             passes,
             remaining: limit.requests.saturating_sub(before + 1),
             wait: (end - now).to_std().unwrap_or_default(),
@@ -54,7 +54,7 @@ impl Throttle {
 }
 
 /// The `X-RateLimit-*` and `Retry-After` headers for `verdict`.
-pub fn headers(limit: &RateLimit, verdict: &Verdict, now: DateTime<Utc>) -> Vec<(String, String)> {
+pub fn headers(limit: &RateLimit, verdict: &ThrottleVerdict, now: DateTime<Utc>) -> Vec<(String, String)> {
     let at = now + span(verdict.wait);
     let reset = match limit.reset_precision {
         ResetPrecision::Minute => at.format("%Y-%m-%dT%H:%MZ").to_string(),
@@ -79,7 +79,7 @@ pub fn headers(limit: &RateLimit, verdict: &Verdict, now: DateTime<Utc>) -> Vec<
 
 /// The headers of a Data Center product, which tell the bucket and how it is filled, and no reset
 /// (confluence.atlassian.com, "Adjusting your code for rate limiting").
-pub fn datacenter_headers(limit: &RateLimit, verdict: &Verdict) -> Vec<(String, String)> {
+pub fn datacenter_headers(limit: &RateLimit, verdict: &ThrottleVerdict) -> Vec<(String, String)> {
     let interval = limit.per.as_millis().div_ceil(1000);
     let mut headers = vec![
         ("x-ratelimit-limit".to_owned(), limit.requests.to_string()),
@@ -100,7 +100,7 @@ pub fn datacenter_headers(limit: &RateLimit, verdict: &Verdict) -> Vec<(String, 
     headers
 }
 
-fn retry_after(limit: &RateLimit, verdict: &Verdict) -> Option<(String, String)> {
+fn retry_after(limit: &RateLimit, verdict: &ThrottleVerdict) -> Option<(String, String)> {
     let seconds = verdict.wait.as_millis().div_ceil(1000);
     let is_told = !verdict.passes && limit.retry_after;
     is_told.then(|| ("retry-after".to_owned(), seconds.to_string()))
@@ -109,8 +109,8 @@ fn retry_after(limit: &RateLimit, verdict: &Verdict) -> Option<(String, String)>
 fn window_start(limit: &RateLimit, now: DateTime<Utc>) -> DateTime<Utc> {
     let span = span(limit.per);
     match limit.window {
-        Window::Rolling => now - span + TimeDelta::nanoseconds(1),
-        Window::Fixed => {
+        RateWindow::Rolling => now - span + TimeDelta::nanoseconds(1),
+        RateWindow::Fixed => {
             let length = span.num_milliseconds().max(1);
             let start = now.timestamp_millis().div_euclid(length) * length;
             DateTime::from_timestamp_millis(start).unwrap_or(now)
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_fixed_window_opens_again_at_the_full_minute() {
         let limit = RateLimit::new(2, Duration::from_secs(60));
-        let mut throttle = Throttle::default();
+        let mut throttle = ThrottleState::default();
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
         let second = throttle.judge(&limit, at("2026-11-20T09:30:51Z"));
         assert_eq!((second.passes, second.remaining), (true, 0));
@@ -145,10 +145,10 @@ mod tests {
     #[test]
     fn a_rolling_window_waits_for_its_oldest_request() {
         let limit = RateLimit {
-            window: Window::Rolling,
+            window: RateWindow::Rolling,
             ..RateLimit::new(2, Duration::from_secs(60))
         };
-        let mut throttle = Throttle::default();
+        let mut throttle = ThrottleState::default();
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:55Z")).passes);
         let third = throttle.judge(&limit, at("2026-11-20T09:31:40Z"));
@@ -160,11 +160,11 @@ mod tests {
     #[test]
     fn hurrying_makes_the_wait_longer_when_refusals_count() {
         let limit = RateLimit {
-            window: Window::Rolling,
+            window: RateWindow::Rolling,
             count_refused: true,
             ..RateLimit::new(1, Duration::from_secs(60))
         };
-        let mut throttle = Throttle::default();
+        let mut throttle = ThrottleState::default();
         assert!(throttle.judge(&limit, at("2026-11-20T09:30:00Z")).passes);
         let refused = throttle.judge(&limit, at("2026-11-20T09:30:59Z"));
         assert_eq!(
@@ -180,7 +180,7 @@ mod tests {
             retry_after: true,
             ..RateLimit::new(1, Duration::from_millis(1500))
         };
-        let verdict = Verdict {
+        let verdict = ThrottleVerdict {
             passes: false,
             remaining: 0,
             wait: Duration::from_millis(1500),

@@ -8,8 +8,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, Options, data, fault::Script, ledger::Ledger, org::OrgLog, pieces::Pieces,
-    records::RecordLog, throttle::Throttle,
+    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, ledger::RequestLog, org::OrgLog, pieces::BodyChunks,
+    records::RecordLog, throttle::ThrottleState,
 };
 
 /// One value for each [`Api`].
@@ -35,7 +35,7 @@ impl<T> PerApi<T> {
 
 /// The server's state, behind one lock that is never held across an await.
 #[derive(Debug)]
-pub struct World {
+pub struct ServerState {
     /// The organization's events.
     pub org: OrgLog,
     /// Jira's audit records.
@@ -55,13 +55,13 @@ pub struct World {
     /// The switches.
     pub behaviour: Behaviour,
     /// Scripted faults.
-    pub scripts: PerApi<Script>,
+    pub scripts: PerApi<FaultQueue>,
     /// Rate limits.
-    pub throttles: PerApi<Throttle>,
+    pub throttles: PerApi<ThrottleState>,
     /// The last 200 body of each API, for a fault that repeats it.
-    pub last_pages: PerApi<Option<Pieces>>,
+    pub last_pages: PerApi<Option<BodyChunks>>,
     /// What was asked.
-    pub ledger: Ledger,
+    pub ledger: RequestLog,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -70,9 +70,9 @@ pub struct World {
     started_ms: i64,
 }
 
-impl World {
+impl ServerState {
     /// A world with its seeded history.
-    pub fn new(options: &Options, base_url: String) -> Self {
+    pub fn new(options: &SandboxOptions, base_url: String) -> Self {
         let (org, org_composer) = data::org_history(&options.data);
         let (jira, jira_composer) = data::jira_history(&options.data);
         let (confluence, confluence_composer) = data::confluence_history(&options.data);
@@ -90,7 +90,7 @@ impl World {
             scripts: PerApi::default(),
             throttles: PerApi::default(),
             last_pages: PerApi::default(),
-            ledger: Ledger::default(),
+            ledger: RequestLog::default(),
             cursor_generation: 0,
             base_url,
             started: Instant::now(),
@@ -112,14 +112,14 @@ impl World {
 
 /// What the handlers, the [`super::Control`] and the [`super::Sandbox`] share.
 #[derive(Debug)]
-pub struct Shared {
-    world: Mutex<World>,
+pub struct SharedServerState {
+    world: Mutex<ServerState>,
     stop: watch::Sender<bool>,
 }
 
-impl Shared {
+impl SharedServerState {
     /// Shares a world.
-    pub fn new(world: World) -> Self {
+    pub fn new(world: ServerState) -> Self {
         Self {
             world: Mutex::new(world),
             stop: watch::Sender::new(false),
@@ -127,7 +127,7 @@ impl Shared {
     }
 
     /// The world. A panic elsewhere does not take it away.
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> MutexGuard<'_, ServerState> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

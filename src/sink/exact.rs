@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::crash::{self, CrashPoint};
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::identity::tail;
 use crate::sink::path::sync_folder;
 use crate::sink::{SinkError, failed, truncate};
@@ -15,7 +15,7 @@ use crate::sink::{SinkError, failed, truncate};
 ///
 /// # Errors
 /// What was committed is no longer there, or the system refuses.
-pub fn cut_back(path: &Path, known: Option<&Written>) -> Result<(), SinkError> {
+pub fn cut_back(path: &Path, known: Option<&OutputFileState>) -> Result<(), SinkError> {
     let failed = |error| failed("cut back", path, error);
     let lost = || SinkError::Lost {
         path: path.to_owned(),
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
     use std::fs::File;
 
-    fn known(path: &Path, committed: u64) -> Written {
+    fn known(path: &Path, committed: u64) -> OutputFileState {
         let file = File::open(path).unwrap();
-        Written {
+        OutputFileState {
             path: path.to_owned(),
             identity: None,
             tail: tail(&file, committed).unwrap(),

@@ -2,7 +2,7 @@
 
 use crate::config::settings::OutputSettings;
 use crate::model::time::Timestamp;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::open::{ExternalChange, OutputFile};
 use crate::sink::path::path_at;
 use crate::sink::written_files::WrittenFiles;
@@ -13,7 +13,7 @@ pub struct FileSink {
     template: String,
     settings: OutputSettings,
     /// What the state knows of the file written last.
-    account: Option<Written>,
+    account: Option<OutputFileState>,
     current: Option<OutputFile>,
     written: WrittenFiles,
     clock: fn() -> Timestamp,
@@ -21,7 +21,7 @@ pub struct FileSink {
 
 impl FileSink {
     /// `template` may hold `%Y %m %d %H`.
-    pub fn new(template: &str, settings: &OutputSettings, account: Option<Written>) -> Self {
+    pub fn new(template: &str, settings: &OutputSettings, account: Option<OutputFileState>) -> Self {
         FileSink {
             template: template.to_owned(),
             settings: settings.clone(),
@@ -70,7 +70,7 @@ impl FileSink {
 }
 
 impl LineSink for FileSink {
-    fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
+    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
         // Lines of one commit stay in one file.
         if self
             .current
@@ -104,7 +104,7 @@ impl LineSink for FileSink {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let Some(open) = &mut self.current else {
             return Ok(Vec::new());
         };
@@ -112,7 +112,7 @@ impl LineSink for FileSink {
         Ok(open.account().into_iter().collect())
     }
 
-    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let mut files = self.commit()?;
         if let Some(open) = self.current.take_if(|open| open.is_in_vain()) {
             open.remove()?;

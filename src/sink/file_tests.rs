@@ -29,7 +29,7 @@ fn plain(path: &Path) -> FileSink {
 }
 
 /// Path, length and whether it is open.
-fn brief(account: Option<&Written>) -> Option<(PathBuf, u64, bool)> {
+fn brief(account: Option<&OutputFileState>) -> Option<(PathBuf, u64, bool)> {
     account.map(|account| (account.path.clone(), account.committed, account.is_open))
 }
 

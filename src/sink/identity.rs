@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::model::record::Fingerprint;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 
 /// Bytes before the committed end that stand for all before it: some line's time and id are among them.
 const TAIL: u64 = 512;
@@ -35,7 +35,7 @@ pub fn tail(file: &File, end: u64) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn fits(known: &Written, path: &Path, facts: &Metadata) -> io::Result<bool> {
+pub fn fits(known: &OutputFileState, path: &Path, facts: &Metadata) -> io::Result<bool> {
     if !facts.is_file() || facts.len() < known.committed {
         return Ok(false);
     }
@@ -52,6 +52,6 @@ pub fn fits(known: &Written, path: &Path, facts: &Metadata) -> io::Result<bool> 
 }
 
 /// Whether a file of these `facts` is the very one, whatever was done to it.
-pub fn is_same(known: &Written, facts: &Metadata) -> bool {
+pub fn is_same(known: &OutputFileState, facts: &Metadata) -> bool {
     known.identity.as_ref() == Some(&identity(facts))
 }

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::identity::{fits, identity, is_same};
 use crate::sink::lock::lock;
 use crate::sink::path::{folder_of, sync_folder};
@@ -37,7 +37,7 @@ struct RecoveryTarget {
 ///
 /// # Errors
 /// The file cannot be read or cut, or another run writes it.
-pub fn mend(known: &Written, source: &SourceName, others: &[Written]) -> Result<(), SinkError> {
+pub fn mend(known: &OutputFileState, source: &SourceName, others: &[OutputFileState]) -> Result<(), SinkError> {
     let found = find(known).map_err(|error| failed("find", &known.path, error))?;
     for place in found {
         bring_back(known, place, source, others)?;
@@ -46,10 +46,10 @@ pub fn mend(known: &Written, source: &SourceName, others: &[Written]) -> Result<
 }
 
 fn bring_back(
-    known: &Written,
+    known: &OutputFileState,
     place: RecoveryTarget,
     source: &SourceName,
-    others: &[Written],
+    others: &[OutputFileState],
 ) -> Result<(), SinkError> {
     let path = place.path.as_path();
     let failed = |doing| move |error| failed(doing, path, error);
@@ -105,7 +105,7 @@ fn bring_back(
 }
 
 /// Removes a packed file that a killed run began and committed nothing to: no tool unpacks it.
-fn remove_in_vain(known: &Written, path: &Path, length: u64) -> Result<(), SinkError> {
+fn remove_in_vain(known: &OutputFileState, path: &Path, length: u64) -> Result<(), SinkError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let is_packed = matches!(ending, Some("gz" | "zst"));
     if !known.is_open || known.committed > 0 || length > 0 || !is_packed {
@@ -172,7 +172,7 @@ fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
 }
 
 /// Where the file of `known` is, and its copy where it was cut, as far as anything is to be done.
-fn find(known: &Written) -> io::Result<Vec<RecoveryTarget>> {
+fn find(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     let committed = |path: &Path| RecoveryTarget {
         path: path.to_owned(),
         from: known.committed,
@@ -211,7 +211,7 @@ fn find(known: &Written) -> io::Result<Vec<RecoveryTarget>> {
 }
 
 /// A file that lost what was committed to it: `copytruncate` does that, and a disk that lied.
-fn warn_if_shorter(known: &Written, facts: &Metadata) {
+fn warn_if_shorter(known: &OutputFileState, facts: &Metadata) {
     let (length, committed) = (facts.len(), known.committed);
     if facts.is_file() && length < committed && is_same(known, facts) {
         tracing::warn!(
@@ -222,7 +222,7 @@ fn warn_if_shorter(known: &Written, facts: &Metadata) {
 }
 
 /// Looks through the folder for the file under another name, or for a copy of it.
-fn find_elsewhere(known: &Written) -> io::Result<Option<PathBuf>> {
+fn find_elsewhere(known: &OutputFileState) -> io::Result<Option<PathBuf>> {
     let entries = match fs::read_dir(folder_of(&known.path)) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -21,7 +21,7 @@ fn acme() -> SourceName {
 }
 
 /// A folder with one file in it that `LINES` were committed to.
-fn committed(compression: Compression) -> (tempfile::TempDir, Written) {
+fn committed(compression: Compression) -> (tempfile::TempDir, OutputFileState) {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("out");
     let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
@@ -48,8 +48,8 @@ fn append(path: &Path, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-fn closed(account: &Written) -> Written {
-    Written {
+fn closed(account: &OutputFileState) -> OutputFileState {
+    OutputFileState {
         is_open: false,
         ..account.clone()
     }
@@ -197,7 +197,7 @@ fn what_another_source_vouches_for_is_left_alone() {
     append(&account.path, ours.as_bytes());
     let committed = account.committed + ours.len() as u64;
     let file = File::open(&account.path).unwrap();
-    let other = |is_open| Written {
+    let other = |is_open| OutputFileState {
         tail: crate::sink::identity::tail(&file, committed).unwrap(),
         committed,
         is_open,
@@ -218,7 +218,7 @@ fn what_another_source_vouches_for_is_left_alone() {
 fn an_account_of_lines_that_were_cut_away_since_vouches_for_nothing() {
     let (_folder, account) = committed(Compression::None);
     append(&account.path, b"{\"torn");
-    let stale = Written {
+    let stale = OutputFileState {
         committed: 1 << 20,
         is_open: false,
         ..account.clone()

@@ -30,11 +30,11 @@ use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, Fault};
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.
-pub fn of(settings: &OutputSettings, account: Option<Written>) -> Box<dyn LineSink> {
+pub fn of(settings: &OutputSettings, account: Option<OutputFileState>) -> Box<dyn LineSink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
         OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
@@ -48,7 +48,7 @@ pub trait LineSink: Send {
     ///
     /// # Errors
     /// The output cannot be opened.
-    fn prepare(&mut self) -> Result<Option<Written>, SinkError>;
+    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError>;
 
     /// Appends whole lines.
     ///
@@ -61,13 +61,13 @@ pub trait LineSink: Send {
     ///
     /// # Errors
     /// It could not be made so.
-    fn commit(&mut self) -> Result<Vec<Written>, SinkError>;
+    fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError>;
 
     /// The last commit. From now on the files may grow by other hands.
     ///
     /// # Errors
     /// As with [`LineSink::commit`].
-    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let mut files = self.commit()?;
         for file in &mut files {
             file.is_open = false;

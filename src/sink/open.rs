@@ -12,7 +12,7 @@ use rustix::fs::{Advice, fadvise};
 use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, CrashPoint};
 use crate::model::time::Timestamp;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::bulk::DirectWriter;
 use crate::sink::identity::{identity, is_same, tail};
 use crate::sink::mend::move_aside;
@@ -79,7 +79,7 @@ impl OutputFile {
     pub fn new(
         path: PathBuf,
         settings: &OutputSettings,
-        account: Option<&Written>,
+        account: Option<&OutputFileState>,
         now: Timestamp,
     ) -> Result<OutputFile, SinkError> {
         let failed = |doing| {
@@ -133,8 +133,8 @@ impl OutputFile {
     }
 
     /// Its account; a pipe or a device has none.
-    pub fn account(&self) -> Option<Written> {
-        self.is_regular.then(|| Written {
+    pub fn account(&self) -> Option<OutputFileState> {
+        self.is_regular.then(|| OutputFileState {
             path: self.path.clone(),
             identity: Some(self.identity.clone()),
             tail: self.tail(),

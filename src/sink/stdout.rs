@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
 
 use crate::config::settings::Compression;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::pack::LineEncoder;
 use crate::sink::storage::stores;
 use crate::sink::{LineSink, SinkError};
@@ -31,7 +31,7 @@ impl StdoutSink {
 }
 
 impl LineSink for StdoutSink {
-    fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
+    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
         // Nothing is written, but a descriptor that cannot be written says so.
         write(&[]).map(|()| None)
     }
@@ -45,7 +45,7 @@ impl LineSink for StdoutSink {
         Ok(())
     }
 
-    fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let end = self.packer.end().map_err(failed)?;
         self.held.extend_from_slice(end);
         if !self.held.is_empty() {

@@ -32,12 +32,12 @@ pub(super) fn stores(facts: &Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Compression, Format, Rotation};
+    use crate::config::settings::{Compression, OutputFormat, Rotation};
 
     fn is_stored_at(path: &str) -> bool {
         is_stored(&OutputSettings {
             path: OutputPath::File(path.to_owned()),
-            format: Format::Normalized,
+            format: OutputFormat::Normalized,
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,

@@ -187,7 +187,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::config::settings::{Compression, Format};
+    use crate::config::settings::{Compression, OutputFormat};
 
     fn tried(
         path: &Path,
@@ -195,7 +195,7 @@ mod tests {
     ) -> Result<WritableOutput, String> {
         let mut settings = OutputSettings {
             path: OutputPath::File(path.to_str().unwrap().to_owned()),
-            format: Format::Normalized,
+            format: OutputFormat::Normalized,
             compression: Compression::None,
             rotation: Rotation::Never,
             mode: 0o600,

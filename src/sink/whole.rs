@@ -9,7 +9,7 @@ use tempfile::TempPath;
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::time::Timestamp;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::sink::pack::LineEncoder;
 use crate::sink::path::{create_folder, folder_of, path_at, sync_folder};
 use crate::sink::stdout::StdoutSink;
@@ -147,7 +147,7 @@ impl AtomicFileSink {
 }
 
 impl LineSink for AtomicFileSink {
-    fn prepare(&mut self) -> Result<Option<Written>, SinkError> {
+    fn prepare(&mut self) -> Result<Option<OutputFileState>, SinkError> {
         Ok(None)
     }
 
@@ -160,11 +160,11 @@ impl LineSink for AtomicFileSink {
 
     /// Nothing of it counts before it has its name, so nothing is made durable before
     /// [`LineSink::finish`].
-    fn commit(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         Ok(Vec::new())
     }
 
-    fn finish(&mut self) -> Result<Vec<Written>, SinkError> {
+    fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let end = self.packer.end();
         end.and_then(|end| self.file.write_all(end))
             .map_err(|error| self.failed("write", error))?;

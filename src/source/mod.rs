@@ -17,7 +17,7 @@ pub mod users;
 use chrono::TimeDelta;
 use url::Url;
 
-use crate::config::settings::{Product, Target};
+use crate::config::settings::{Product, SourceTarget};
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Request, Response};
 use crate::model::json::Document;
@@ -154,23 +154,23 @@ pub struct Page {
 /// The source that `target` describes, asked at `base_url` (for a site behind the gateway, its product's
 /// address there); `org_id` is the organization's, from the configuration or the credential.
 pub fn of(
-    target: &Target,
+    target: &SourceTarget,
     base_url: &Url,
     org_id: Option<&str>,
     page_size: u32,
 ) -> Box<dyn Source> {
     match target {
-        Target::OrgEvents { .. } => {
+        SourceTarget::OrgEvents { .. } => {
             let org_id = org_id.unwrap_or_default();
             Box::new(org_events::OrgEvents::new(base_url, org_id, page_size))
         }
-        Target::Site(site) => match site.product {
+        SourceTarget::Site(site) => match site.product {
             Product::Jira => Box::new(jira_audit::JiraAudit::new(base_url, page_size)),
             Product::Confluence => {
                 Box::new(confluence_audit::ConfluenceAudit::new(base_url, page_size))
             }
         },
-        Target::Datacenter { .. } => {
+        SourceTarget::Datacenter { .. } => {
             Box::new(datacenter_audit::DatacenterAudit::new(base_url, page_size))
         }
     }

@@ -9,7 +9,7 @@ use url::Url;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Node;
-use crate::model::people::User;
+use crate::model::people::UserProfile;
 use crate::source::endpoint_url;
 use crate::source::page_body::PageBody;
 
@@ -33,14 +33,14 @@ pub fn request(base_url: &Url, ids: &[String]) -> Request {
 ///
 /// # Errors
 /// It is no list of users.
-pub fn read(response: &Response) -> Result<Vec<(String, User)>, UnreadableBody> {
+pub fn read(response: &Response) -> Result<Vec<(String, UserProfile)>, UnreadableBody> {
     let body = PageBody::of("users", "values", response)?;
     let users = body.records().filter_map(|doc| {
         let [id, name, email] = doc
             .root()
             .fields(["accountId", "displayName", "emailAddress"])
             .map(|field| field.and_then(Node::text));
-        let user = User {
+        let user = UserProfile {
             name: name.map(|name| name.into_owned()),
             email: email
                 .filter(|email| email.contains('@'))
@@ -76,7 +76,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         };
-        let user = |name: Option<&str>, email: Option<&str>| User {
+        let user = |name: Option<&str>, email: Option<&str>| UserProfile {
             name: name.map(str::to_owned),
             email: email.map(str::to_owned),
         };

@@ -5,7 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, Window};
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::state::dedup_cache::DedupCache;
 use crate::state::event_gaps::EventGaps;
 
@@ -52,10 +52,10 @@ pub fn read(text: &[u8]) -> Result<Checkpoint, CheckpointError> {
 }
 
 /// Only the output files that the text of a state file names; nothing where it is none.
-pub fn outputs(text: &[u8]) -> Option<Vec<Written>> {
+pub fn outputs(text: &[u8]) -> Option<Vec<OutputFileState>> {
     #[derive(Deserialize)]
     struct CheckpointOutputs {
-        outputs: Vec<Written>,
+        outputs: Vec<OutputFileState>,
     }
     let found = serde_json::from_slice::<CheckpointOutputs>(text);
     found.ok().map(|found| found.outputs)
@@ -100,7 +100,7 @@ pub struct Checkpoint {
     #[serde(default)] // what an earlier atlaudit wrote has none
     pub rhythm: EventGaps,
     /// The output files and how much of each is good.
-    pub outputs: Vec<Written>,
+    pub outputs: Vec<OutputFileState>,
     /// What an export keeps beside its events.
     #[serde(default, skip_serializing_if = "Option::is_none")] // all others have none
     pub kept: Option<ExportProgress>,
@@ -128,7 +128,7 @@ impl Checkpoint {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportProgress {
     /// The file of its pages; nothing before the first line.
-    pub pages: Option<Written>,
+    pub pages: Option<OutputFileState>,
     /// Lines in it.
     pub lines: u64,
     /// Records that repeated others, and were left out.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::people::User;
+use crate::model::people::UserProfile;
 use crate::model::time::{Timestamp, before};
 use crate::state::permissions::read_replaceable;
 
@@ -33,7 +33,7 @@ pub struct SiteLookups {
     /// The account of each source's credential.
     pub accounts: BTreeMap<String, CachedValue<Option<String>>>,
     /// Who is behind an account id.
-    pub users: BTreeMap<String, CachedValue<User>>,
+    pub users: BTreeMap<String, CachedValue<UserProfile>>,
 }
 
 /// What was told, and when.
@@ -113,7 +113,7 @@ mod tests {
         lookups.change("a.example", |facts| {
             let told = ("https://a.example/".to_owned(), "c-1".to_owned());
             facts.cloud_id = Some(CachedValue::new(told, at));
-            let user = User {
+            let user = UserProfile {
                 name: Some("Ada".to_owned()),
                 email: None,
             };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
-use crate::model::written::Written;
+use crate::model::written::OutputFileState;
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint, CheckpointError, VERSION};
 use crate::state::permissions;
@@ -23,7 +23,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub struct StateStore {
     folder: PathBuf,
     /// The output files of all sources, as their states said when they were first asked for.
-    outputs: Arc<OnceLock<Vec<(SourceName, Written)>>>,
+    outputs: Arc<OnceLock<Vec<(SourceName, OutputFileState)>>>,
     /// Held while states are read: hundreds of sources begin at once, and a state may be of megabytes.
     reading: Arc<Mutex<()>>,
 }
@@ -103,7 +103,7 @@ impl StateStore {
     pub fn outputs_of_others(
         &self,
         source: &SourceName,
-    ) -> Result<impl Iterator<Item = &(SourceName, Written)>, StateError> {
+    ) -> Result<impl Iterator<Item = &(SourceName, OutputFileState)>, StateError> {
         let outputs = self.outputs()?;
         Ok(outputs.iter().filter(move |(name, _)| name != source))
     }
@@ -113,7 +113,7 @@ impl StateStore {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn outputs(&self) -> Result<&[(SourceName, Written)], StateError> {
+    pub fn outputs(&self) -> Result<&[(SourceName, OutputFileState)], StateError> {
         let turn = self.turn();
         let all = match self.outputs.get() {
             Some(all) => all,
@@ -130,7 +130,7 @@ impl StateStore {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_outputs(&self) -> Result<Vec<(SourceName, Written)>, StateError> {
+    fn read_outputs(&self) -> Result<Vec<(SourceName, OutputFileState)>, StateError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

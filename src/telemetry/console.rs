@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use indicatif::MultiProgress;
 use serde_json::Value;
 
-use crate::config::telemetry::{LogFormat, TelemetrySettings, Verbosity};
+use crate::config::telemetry::{LogFormat, TelemetrySettings, LogVerbosity};
 use crate::model::json::terminal;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
@@ -49,7 +49,7 @@ impl Level {
 
 /// One message.
 #[derive(Debug, Clone, Default)]
-pub struct Message {
+pub struct ConsoleMessage {
     /// What is said, as one line.
     pub text: String,
     /// Why, outermost first.
@@ -57,12 +57,12 @@ pub struct Message {
     /// What to do.
     pub hint: Option<String>,
     /// Facts beside it.
-    pub fields: Vec<Field>,
+    pub fields: Vec<MessageField>,
 }
 
 /// A fact beside a message.
 #[derive(Debug, Clone)]
-pub struct Field {
+pub struct MessageField {
     /// What it is called.
     pub name: String,
     /// What it is.
@@ -71,18 +71,18 @@ pub struct Field {
     pub is_stated: bool,
 }
 
-impl Message {
+impl ConsoleMessage {
     /// A message that is only a text.
-    pub fn new(text: impl Into<String>) -> Message {
-        Message {
+    pub fn new(text: impl Into<String>) -> ConsoleMessage {
+        ConsoleMessage {
             text: text.into(),
-            ..Message::default()
+            ..ConsoleMessage::default()
         }
     }
 
     /// Adds a fact that the text states in words already.
-    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> Message {
-        self.fields.push(Field {
+    pub fn fact(mut self, name: &str, value: impl Into<Value>) -> ConsoleMessage {
+        self.fields.push(MessageField {
             name: name.to_owned(),
             value: value.into(),
             is_stated: true,
@@ -98,17 +98,17 @@ impl Message {
 
 /// Standard error.
 #[derive(Debug)]
-pub struct Console {
+pub struct StderrConsole {
     settings: TelemetrySettings,
     colour: bool,
     is_watched: bool,
     bars: MultiProgress,
 }
 
-impl Console {
+impl StderrConsole {
     /// A console as `settings` want it; `is_terminal` when a person reads along.
-    pub fn new(settings: TelemetrySettings, is_terminal: bool) -> Console {
-        Console {
+    pub fn new(settings: TelemetrySettings, is_terminal: bool) -> StderrConsole {
+        StderrConsole {
             settings,
             colour: settings.color.enabled(is_terminal),
             is_watched: is_terminal,
@@ -119,10 +119,10 @@ impl Console {
     /// Whether messages of `level` are said at all.
     pub fn says(&self, level: Level) -> bool {
         match self.settings.verbosity {
-            Verbosity::Quiet => level <= Level::Warning,
-            Verbosity::Normal => level <= Level::Notice,
-            Verbosity::Verbose => level <= Level::Info,
-            Verbosity::Trace => true,
+            LogVerbosity::Quiet => level <= Level::Warning,
+            LogVerbosity::Normal => level <= Level::Notice,
+            LogVerbosity::Verbose => level <= Level::Info,
+            LogVerbosity::Trace => true,
         }
     }
 
@@ -130,12 +130,12 @@ impl Console {
     pub fn bars(&self) -> Option<&MultiProgress> {
         let is_watched = self.is_watched
             && self.settings.log_format == LogFormat::Text
-            && self.settings.verbosity != Verbosity::Quiet;
+            && self.settings.verbosity != LogVerbosity::Quiet;
         is_watched.then_some(&self.bars)
     }
 
     /// Says `message`, unless it is not grave enough to be said.
-    pub fn say(&self, level: Level, message: &Message) {
+    pub fn say(&self, level: Level, message: &ConsoleMessage) {
         if self.says(level) {
             self.write(&match self.settings.log_format {
                 LogFormat::Text => text(level, message, self.colour),
@@ -148,7 +148,7 @@ impl Console {
     pub fn show(&self, lines: &str) {
         match self.settings.log_format {
             LogFormat::Text => self.write(lines),
-            LogFormat::Json => self.write(&json(Level::Notice, &Message::new(lines.trim_end()))),
+            LogFormat::Json => self.write(&json(Level::Notice, &ConsoleMessage::new(lines.trim_end()))),
         }
     }
 
@@ -164,7 +164,7 @@ impl Console {
     }
 }
 
-fn text(level: Level, message: &Message, colour: bool) -> String {
+fn text(level: Level, message: &ConsoleMessage, colour: bool) -> String {
     let (on, off) = match colour {
         true => (level.colour(), "\u{1b}[0m"),
         false => ("", ""),
@@ -201,7 +201,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn json(level: Level, message: &Message) -> String {
+fn json(level: Level, message: &ConsoleMessage) -> String {
     let mut object = serde_json::Map::new();
     object.insert("time".into(), format_millis(chrono::Utc::now()).into());
     object.insert("level".into(), level.word().into());
@@ -224,16 +224,16 @@ fn json(level: Level, message: &Message) -> String {
 mod tests {
     use super::*;
 
-    fn field(name: &str, value: impl Into<Value>) -> Field {
-        Field {
+    fn field(name: &str, value: impl Into<Value>) -> MessageField {
+        MessageField {
             name: name.to_owned(),
             value: value.into(),
             is_stated: false,
         }
     }
 
-    fn message() -> Message {
-        Message {
+    fn message() -> ConsoleMessage {
+        ConsoleMessage {
             text: "the server refused the key".to_owned(),
             causes: vec!["HTTP 401: Un\u{1b}[31mauthorized".to_owned()],
             hint: Some("make a new key".to_owned()),
@@ -253,11 +253,11 @@ mod tests {
     #[test]
     fn no_message_steers_a_terminal() {
         let steering = "a\u{7f}b\u{9b}31mc\u{202e}d\u{2066}e\u{2028}f";
-        let message = Message {
+        let message = ConsoleMessage {
             text: steering.to_owned(),
             causes: vec![steering.to_owned()],
             hint: Some(steering.to_owned()),
-            fields: vec![Field {
+            fields: vec![MessageField {
                 name: "attempt".to_owned(),
                 value: steering.into(),
                 is_stated: false,
@@ -278,9 +278,9 @@ mod tests {
 
     #[test]
     fn an_empty_hint_is_not_printed() {
-        let message = Message {
+        let message = ConsoleMessage {
             hint: Some(String::new()),
-            ..Message::new("no")
+            ..ConsoleMessage::new("no")
         };
         assert_eq!(text(Level::Error, &message, false), "error: no\n");
         assert!(!json(Level::Error, &message).contains("hint"));

@@ -13,38 +13,38 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::telemetry::console::{Console, Field as Fact, Level, Message};
+use crate::telemetry::console::{StderrConsole, MessageField as Fact, Level, ConsoleMessage};
 use crate::telemetry::meter::WAIT_NOTICE;
 
 /// Sends the events of this program to `console` from now on.
-pub fn start(console: Arc<Console>) {
+pub fn start(console: Arc<StderrConsole>) {
     // Fails only where a subscriber is set already, which then serves.
     let _ = tracing_subscriber::registry()
-        .with(ToConsole { console })
+        .with(ConsoleLayer { console })
         .try_init();
 }
 
-struct ToConsole {
-    console: Arc<Console>,
+struct ConsoleLayer {
+    console: Arc<StderrConsole>,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToConsole {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ConsoleLayer {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
         metadata.target().starts_with("atlaudit") && self.console.says(self.level(metadata))
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut facts = MessageVisitor(Message::default());
+        let mut facts = MessageVisitor(ConsoleMessage::default());
         attributes.record(&mut facts);
         if let Some(span) = context.span(id) {
-            span.extensions_mut().insert(Facts(facts.0.fields));
+            span.extensions_mut().insert(SpanFields(facts.0.fields));
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut message = MessageVisitor(Message::default());
+        let mut message = MessageVisitor(ConsoleMessage::default());
         for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(Facts(facts)) = span.extensions().get() {
+            if let Some(SpanFields(facts)) = span.extensions().get() {
                 message.0.fields.extend(facts.iter().cloned());
             }
         }
@@ -60,7 +60,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for ToConsole {
     }
 }
 
-impl ToConsole {
+impl ConsoleLayer {
     fn level(&self, metadata: &tracing::Metadata<'_>) -> Level {
         match *metadata.level() {
             tracing::Level::ERROR => Level::Error,
@@ -74,9 +74,9 @@ impl ToConsole {
 }
 
 /// What a span says of everything inside it, such as the source.
-struct Facts(Vec<Fact>);
+struct SpanFields(Vec<Fact>);
 
-struct MessageVisitor(Message);
+struct MessageVisitor(ConsoleMessage);
 
 impl MessageVisitor {
     fn put(&mut self, field: &Field, value: Value) {

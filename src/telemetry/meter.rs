@@ -25,23 +25,23 @@ pub enum WaitReason {
 
 /// Counters that only grow, and what the run is doing now. Shared by all tasks of a source.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct SourceMeter {
     /// Requests sent, retries included.
-    pub requests: Counter,
+    pub requests: MonotonicCounter,
     /// Requests that were tried again.
-    pub retries: Counter,
+    pub retries: MonotonicCounter,
     /// Answers with status 429.
-    pub limited: Counter,
+    pub limited: MonotonicCounter,
     /// Pages read.
-    pub pages: Counter,
+    pub pages: MonotonicCounter,
     /// Pages with bytes that are no UTF-8.
-    pub mended_pages: Counter,
+    pub mended_pages: MonotonicCounter,
     /// Events written.
-    pub events: Counter,
+    pub events: MonotonicCounter,
     /// Events written and committed.
-    pub committed: Counter,
+    pub committed: MonotonicCounter,
     /// Bytes of answers, unpacked.
-    pub received_bytes: Counter,
+    pub received_bytes: MonotonicCounter,
     /// The quickest answer, in microseconds and one more; 0 before the first.
     quickest_us: AtomicU64,
     waits: Mutex<AllWaits>,
@@ -55,15 +55,15 @@ pub struct Meter {
 /// The waits for each reason, and all of them as one.
 #[derive(Debug, Default)]
 struct AllWaits {
-    all: Waits,
-    quota: Waits,
-    server: Waits,
-    backoff: Waits,
+    all: WaitTracker,
+    quota: WaitTracker,
+    server: WaitTracker,
+    backoff: WaitTracker,
 }
 
 /// The waits of a source's tasks. What several wait at once is waited once.
 #[derive(Debug, Default)]
-struct Waits {
+struct WaitTracker {
     /// How many wait now.
     now: usize,
     /// Since when at least one does.
@@ -74,9 +74,9 @@ struct Waits {
 
 /// A count that only grows.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub struct MonotonicCounter(AtomicU64);
 
-impl Counter {
+impl MonotonicCounter {
     /// Adds `n`.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
@@ -88,7 +88,7 @@ impl Counter {
     }
 }
 
-impl Meter {
+impl SourceMeter {
     /// Notes the time of the newest record read.
     pub fn reached(&self, time: Timestamp) {
         self.reached_ms
@@ -135,14 +135,14 @@ impl Meter {
 
     /// Notes that a task of the run stands still until `until` (wall clock), or until the answer is
     /// dropped.
-    pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> Waiting<'_> {
+    pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> WaitGuard<'_> {
         self.waiting_until_ms
             .store(until.timestamp_millis(), Ordering::Relaxed);
         self.waiting.store(encode(reason), Ordering::Relaxed);
         let mut waits = self.waits();
         waits.all.begin();
         waits.of(reason).begin();
-        Waiting(self, reason)
+        WaitGuard(self, reason)
     }
 
     /// Whether a long wait may be announced: true for the first one.
@@ -180,10 +180,10 @@ impl Meter {
 
 /// A task that stands still, until this is dropped.
 #[derive(Debug)]
-pub struct Waiting<'a>(&'a Meter, WaitReason);
+pub struct WaitGuard<'a>(&'a SourceMeter, WaitReason);
 
 impl AllWaits {
-    fn of(&mut self, reason: WaitReason) -> &mut Waits {
+    fn of(&mut self, reason: WaitReason) -> &mut WaitTracker {
         match reason {
             WaitReason::Quota => &mut self.quota,
             WaitReason::Server => &mut self.server,
@@ -192,7 +192,7 @@ impl AllWaits {
     }
 }
 
-impl Waits {
+impl WaitTracker {
     fn begin(&mut self) {
         self.now += 1;
         self.since.get_or_insert_with(Instant::now);
@@ -215,7 +215,7 @@ impl Waits {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         let mut waits = self.0.waits();
         waits.of(self.1).end();
@@ -245,7 +245,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_is_seen_until_it_ends() {
-        let meter = Meter::default();
+        let meter = SourceMeter::default();
         let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
         assert_eq!(meter.waiting_for(), None);
         let waiting = meter.waiting(WaitReason::Server, until);
@@ -256,7 +256,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_several_tasks_wait_at_once_is_waited_once() {
-        let meter = Meter::default();
+        let meter = SourceMeter::default();
         let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
         let pass = || tokio::time::advance(Duration::from_secs(1));
         let first = meter.waiting(WaitReason::Quota, until);
@@ -274,7 +274,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_reason_has_its_own_account() {
-        let meter = Meter::default();
+        let meter = SourceMeter::default();
         let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
         let pass = || tokio::time::advance(Duration::from_secs(1));
         let quota = meter.waiting(WaitReason::Quota, until);
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_quickest_answer_is_kept() {
-        let meter = Meter::default();
+        let meter = SourceMeter::default();
         assert_eq!(meter.quickest_answer(), None);
         for ms in [30, 10, 20] {
             meter.answered(Duration::from_millis(ms));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::model::text::printable;
 
 /// How long a message may take: whoever reads them must not hold the program.
@@ -22,7 +22,7 @@ pub struct ServiceManager {
 
 impl ServiceManager {
     /// The one that the environment names.
-    pub fn of(env: &Env) -> ServiceManager {
+    pub fn of(env: &ProcessEnv) -> ServiceManager {
         let Some(address) = env.text("NOTIFY_SOCKET") else {
             return ServiceManager::default();
         };
@@ -96,7 +96,7 @@ fn connect(address: &str) -> std::io::Result<UnixDatagram> {
 }
 
 /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` says that another process is meant.
-fn watchdog(env: &Env, own: u32) -> Option<Duration> {
+fn watchdog(env: &ProcessEnv, own: u32) -> Option<Duration> {
     let is_other = env
         .text("WATCHDOG_PID")
         .is_some_and(|pid| pid.parse() != Ok(own));
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_watchdog_is_ours_unless_another_process_is_named() {
-        let watchdog = |vars: &[(&str, &str)]| watchdog(&Env::with(vars.iter().copied(), "/"), 7);
+        let watchdog = |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
         assert_eq!(
             watchdog(&[("WATCHDOG_USEC", "2000000")]),
             Some(Duration::from_secs(2))
@@ -133,7 +133,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
-        let env = Env::with([("NOTIFY_SOCKET", path.as_os_str())], "/");
+        let env = ProcessEnv::with([("NOTIFY_SOCKET", path.as_os_str())], "/");
         let service = ServiceManager::of(&env);
         let heard = || {
             let mut bytes = [0; 500];
@@ -163,7 +163,7 @@ mod tests {
         let address = std::os::unix::net::SocketAddr::from_abstract_name(&name).unwrap();
         let manager = UnixDatagram::bind_addr(&address).unwrap();
         let socket = format!("@{name}");
-        let service = ServiceManager::of(&Env::with([("NOTIFY_SOCKET", socket)], "/"));
+        let service = ServiceManager::of(&ProcessEnv::with([("NOTIFY_SOCKET", socket)], "/"));
         service.alive();
         let mut bytes = [0; 50];
         let length = manager.recv(&mut bytes).unwrap();

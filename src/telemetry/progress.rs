@@ -7,22 +7,22 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::model::number::{counted, grouped};
 use crate::model::time::format_millis;
-use crate::telemetry::meter::{Meter, WaitReason};
+use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// How often the line is drawn.
 const TICK: Duration = Duration::from_millis(150);
 
 /// Draws the line of one source until dropped.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressLine {
     bars: MultiProgress,
     bar: ProgressBar,
     drawing: tokio::task::JoinHandle<()>,
 }
 
-impl Progress {
+impl ProgressLine {
     /// Starts to draw the line of `source` among `bars`.
-    pub fn start(bars: &MultiProgress, source: &str, meter: Arc<Meter>) -> Progress {
+    pub fn start(bars: &MultiProgress, source: &str, meter: Arc<SourceMeter>) -> ProgressLine {
         let bar = bars.add(ProgressBar::new_spinner());
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}") {
             bar.set_style(style);
@@ -38,11 +38,11 @@ impl Progress {
             }
         });
         let bars = bars.clone();
-        Progress { bars, bar, drawing }
+        ProgressLine { bars, bar, drawing }
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.drawing.abort();
         self.bar.finish_and_clear();
@@ -52,7 +52,7 @@ impl Drop for Progress {
 }
 
 /// Events, pages, rate, the time reached, and what is waited for.
-fn line(meter: &Meter, elapsed: Duration) -> String {
+fn line(meter: &SourceMeter, elapsed: Duration) -> String {
     let events = meter.events.get();
     let rate = (events as f64 / elapsed.as_secs_f64().max(0.001)).round() as u64;
     let mut line = format!(
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_line_tells_what_is_waited_for() {
-        let meter = Meter::default();
+        let meter = SourceMeter::default();
         meter.events.add(12_500);
         meter.pages.add(25);
         meter.reached(parse_api_time("2026-11-20T09:30:59Z").unwrap());

@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// What a value does over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows.
     Counter,
     /// It goes up and down.
@@ -16,20 +16,20 @@ pub enum Kind {
 }
 
 /// The label pairs of a sample.
-pub type Labels<'a> = &'a [(&'a str, &'a str)];
+pub type MetricLabels<'a> = &'a [(&'a str, &'a str)];
 
 /// A text of families.
 #[derive(Debug, Default)]
-pub struct Exposition {
+pub struct MetricsText {
     text: String,
 }
 
-impl Exposition {
+impl MetricsText {
     /// Adds the family `name` with its samples; nothing where there is none.
     pub fn family<'a>(
         &mut self,
         name: &str,
-        kind: Kind,
+        kind: MetricKind,
         help: &str,
         samples: impl IntoIterator<Item = (Vec<(&'a str, &'a str)>, f64)>,
     ) {
@@ -39,8 +39,8 @@ impl Exposition {
         }
         let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
         };
         self.text
             .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
@@ -57,7 +57,7 @@ impl Exposition {
         self.text
     }
 
-    fn labels(&mut self, labels: Labels<'_>) {
+    fn labels(&mut self, labels: MetricLabels<'_>) {
         for (place, (name, value)) in labels.iter().enumerate() {
             self.text.push(if place == 0 { '{' } else { ',' });
             self.text.push_str(name);
@@ -110,13 +110,13 @@ mod tests {
 
     #[test]
     fn a_family_is_written_as_the_format_wants_it() {
-        let mut text = Exposition::default();
+        let mut text = MetricsText::default();
         let samples = [
             (vec![("source", "a\"b\\c\nd"), ("type", "x")], 12.0),
             (vec![], 1.5),
         ];
-        text.family("x_total", Kind::Counter, "All\nof \\ it.", samples);
-        text.family("none", Kind::Gauge, "Nothing.", []);
+        text.family("x_total", MetricKind::Counter, "All\nof \\ it.", samples);
+        text.family("none", MetricKind::Gauge, "Nothing.", []);
         assert_eq!(
             text.into_text(),
             "# HELP x_total All\\nof \\\\ it.\n# TYPE x_total counter\nx_total{source=\"a\\\"b\\\\c\\nd\",type=\"x\"} 12\nx_total 1.5\n"
@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn large_numbers_stay_exact() {
-        let mut text = Exposition::default();
-        text.family("x", Kind::Gauge, "", [(vec![], 9_007_199_254_740_991.0)]);
+        let mut text = MetricsText::default();
+        text.family("x", MetricKind::Gauge, "", [(vec![], 9_007_199_254_740_991.0)]);
         assert!(text.into_text().ends_with("x 9007199254740991\n"));
     }
 

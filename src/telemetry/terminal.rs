@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
-use crate::config::ask::Ask;
+use crate::config::ask::UserPrompt;
 
 /// The longest answer that is read. The kernel's own lines end at 4096 bytes.
 const LONGEST: usize = 64 * 1024;
@@ -49,7 +49,7 @@ impl Terminal {
     }
 }
 
-impl Ask for Terminal {
+impl UserPrompt for Terminal {
     fn tell(&mut self, lines: &str) -> io::Result<()> {
         self.0.write_all(lines.as_bytes())
     }
@@ -61,7 +61,7 @@ impl Ask for Terminal {
 
     fn secret(&mut self, question: &str) -> io::Result<SecretString> {
         // Before the question: what is pasted early would be shown.
-        let _silent = Silent::new(&self.0)?;
+        let _silent = EchoGuard::new(&self.0)?;
         self.tell(question)?;
         let answer = self.read()?;
         let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
@@ -70,24 +70,24 @@ impl Ask for Terminal {
 }
 
 /// Nothing that is typed is shown, until this is dropped.
-struct Silent {
+struct EchoGuard {
     terminal: File,
     before: Termios,
 }
 
-impl Silent {
-    fn new(terminal: &File) -> io::Result<Silent> {
+impl EchoGuard {
+    fn new(terminal: &File) -> io::Result<EchoGuard> {
         let terminal = terminal.try_clone()?;
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
         silent.local_modes.insert(LocalModes::ECHONL);
         tcsetattr(&terminal, OptionalActions::Now, &silent)?;
-        Ok(Silent { terminal, before })
+        Ok(EchoGuard { terminal, before })
     }
 }
 
-impl Drop for Silent {
+impl Drop for EchoGuard {
     fn drop(&mut self) {
         // A terminal that is gone shows nothing either.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);

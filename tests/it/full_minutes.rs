@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use atlaudit::sandbox::{Api, RateLimit, Window};
+use atlaudit::sandbox::{Api, RateLimit, RateWindow};
 
 use crate::support::{Site, org_ids, small};
 
@@ -12,13 +12,13 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[test]
 #[ignore = "takes two minutes"]
 fn no_429_in_120_pages_when_the_server_counts_each_minute_of_the_clock() {
-    pull_120_pages(Window::Fixed);
+    pull_120_pages(RateWindow::Fixed);
 }
 
 #[test]
 #[ignore = "takes two minutes"]
 fn no_429_in_120_pages_when_the_server_counts_any_sixty_seconds() {
-    pull_120_pages(Window::Rolling);
+    pull_120_pages(RateWindow::Rolling);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn no_429_in_120_pages_when_the_server_counts_any_sixty_seconds() {
 fn no_429_in_120_pages_of_two_programs_at_once() {
     let mut options = small(595, 0);
     options.behaviour.org_rate_limit = Some(RateLimit {
-        window: Window::Rolling,
+        window: RateWindow::Rolling,
         ..RateLimit::new(50, MINUTE)
     });
     let mut site = Site::new(options);
@@ -45,7 +45,7 @@ fn no_429_in_120_pages_of_two_programs_at_once() {
     never_refused(&site);
 }
 
-fn pull_120_pages(window: Window) {
+fn pull_120_pages(window: RateWindow) {
     let mut options = small(1195, 0);
     options.behaviour.org_rate_limit = Some(RateLimit {
         window,
@@ -79,7 +79,7 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     let mut options = small(pages * 50, 0);
     options.behaviour.org_latency = latency;
     options.behaviour.org_rate_limit = Some(RateLimit {
-        window: Window::Rolling,
+        window: RateWindow::Rolling,
         ..RateLimit::new(50, MINUTE)
     });
     let mut site = Site::new(options);

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use atlaudit::sandbox::{RateLimit, Window};
+use atlaudit::sandbox::{RateLimit, RateWindow};
 
 use crate::support::{Outputs, Site, small, whole};
 
@@ -59,7 +59,7 @@ fn site(seed: u64, files: (&str, &str, &str)) -> Site {
         behaviour.confluence_latency = Duration::from_millis(10);
         behaviour.datacenter_latency = Duration::from_millis(10);
         behaviour.org_rate_limit = Some(RateLimit {
-            window: Window::Rolling,
+            window: RateWindow::Rolling,
             retry_after: true,
             ..RateLimit::new(60, Duration::from_secs(1))
         });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, EndOfStream, Fault, Options, RateLimit, ResetPrecision, Window};
+use atlaudit::sandbox::{Api, EndOfStream, Fault, SandboxOptions, RateLimit, ResetPrecision, RateWindow};
 use serde_json::Value;
 
 use crate::support::{Run, Site, eventually, org_ids, small, status};
@@ -11,7 +11,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// `events` of which ten are a page; the stream ends with a null, so that there are no further requests.
 fn site(events: usize) -> Site {
-    let mut options: Options = small(events, 0);
+    let mut options: SandboxOptions = small(events, 0);
     options.behaviour.end_of_stream = EndOfStream::Null;
     let mut site = Site::new(options);
     site.set("acme", "page_size", 10);
@@ -47,7 +47,7 @@ fn the_first_fifty_pages_go_at_once() {
 
 #[test]
 fn a_server_that_limits_to_fifty_never_has_to_say_so() {
-    for window in [Window::Fixed, Window::Rolling] {
+    for window in [RateWindow::Fixed, RateWindow::Rolling] {
         let mut site = site(500);
         site.unset("acme", "requests_per_minute");
         site.control.set_behaviour(|behaviour| {
@@ -101,7 +101,7 @@ fn a_retry_after_is_waited_for() {
 #[test]
 fn a_rate_limit_of_the_server_is_obeyed_to_the_end() {
     // A window as short as a second, so that the server refuses what our quota allows.
-    for window in [Window::Fixed, Window::Rolling] {
+    for window in [RateWindow::Fixed, RateWindow::Rolling] {
         let site = site(60);
         site.control.set_behaviour(|behaviour| {
             behaviour.org_rate_limit = Some(RateLimit {

@@ -9,7 +9,7 @@ use crate::support::{Running, Site, small};
 const PEAK: u64 = 96 * 1024;
 
 /// A site with 100 sources of each kind beside its own two; each writes to a file of its own.
-fn crowd(options: atlaudit::sandbox::Options) -> Site {
+fn crowd(options: atlaudit::sandbox::SandboxOptions) -> Site {
     let mut site = Site::new(options);
     for n in 0..100 {
         site.add(&format!("org{n}"), "acme");

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use atlaudit::sandbox::{Api, ApiQuirk, DataOptions, Options};
+use atlaudit::sandbox::{Api, ApiQuirk, DataOptions, SandboxOptions};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::support::{Run, Site, small, whole};
@@ -16,7 +16,7 @@ const SOURCES: [(&str, Api); 3] = [
 
 /// A site whose APIs hold so many records each, into files; a failure is tried again for a second.
 fn site(records: usize) -> Site {
-    let options = Options {
+    let options = SandboxOptions {
         data: DataOptions {
             org_events: 0,
             jira_records: records,

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, EndOfStream, RateLimit, Window};
+use atlaudit::sandbox::{Api, EndOfStream, RateLimit, RateWindow};
 
 use crate::support::{Running, Site, eventually, org_ids, small, status};
 
@@ -48,7 +48,7 @@ fn two_programs_share_one_quota() {
     site.set("acme", "requests_per_minute", 6);
     site.control.set_behaviour(|behaviour| {
         behaviour.org_rate_limit = Some(RateLimit {
-            window: Window::Rolling,
+            window: RateWindow::Rolling,
             ..RateLimit::new(6, MINUTE)
         });
     });

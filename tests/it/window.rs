@@ -1,6 +1,6 @@
 //! One-off windows: half-open in event time, and without a trace in the state.
 
-use atlaudit::sandbox::{FilterClock, Options};
+use atlaudit::sandbox::{FilterClock, SandboxOptions};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -56,7 +56,7 @@ fn refused(run: &Run, words: &str) {
 #[test]
 fn a_window_is_half_open_whichever_clock_the_server_filters_by() {
     for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
-        let mut options: Options = small(600, 300);
+        let mut options: SandboxOptions = small(600, 300);
         options.behaviour.filter_clock = clock;
         let site = Site::new(options);
         let org = times(&site.control.org_texts());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::config::error::Refusal;
+use crate::config::error::HintedError;
 use crate::error::AppError;
 use crate::exit::Exit;
 
@@ -26,7 +26,7 @@ pub struct PreparedConfigFile {
 /// The file cannot be read or changed, or nothing can be written beside it.
 pub fn prepare(
     path: &Path,
-    change: impl FnOnce(&str) -> Result<String, Refusal>,
+    change: impl FnOnce(&str) -> Result<String, HintedError>,
 ) -> Result<PreparedConfigFile, AppError> {
     // A link stays one, and what it leads to is changed.
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    fn append(text: &str) -> Result<String, Refusal> {
+    fn append(text: &str) -> Result<String, HintedError> {
         Ok(format!("{text}new\n"))
     }
 
@@ -159,7 +159,7 @@ mod tests {
         let error = prepare(base.path(), append).unwrap_err();
         assert_eq!(error.exit(), Exit::Config);
         let file = base.path().join("x");
-        let error = prepare(&file, |_| Err(Refusal::new("no"))).unwrap_err();
+        let error = prepare(&file, |_| Err(HintedError::new("no"))).unwrap_err();
         assert!(
             error.text().ends_with("cannot be changed: no"),
             "{}",

@@ -8,19 +8,19 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::commands::auth::{answers, config_file, impatient, place_of};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{expiry, organization};
-use crate::config::ask::{self, Ask};
-use crate::config::edit::{self, Setting};
-use crate::config::env::Env;
-use crate::config::error::Refusal;
+use crate::config::ask::{self, UserPrompt};
+use crate::config::edit::{self, ConfigValue};
+use crate::config::env::ProcessEnv;
+use crate::config::error::HintedError;
 use crate::config::field;
 use crate::config::request::LoginRequest;
-use crate::config::settings::{SourceSettings, Target};
+use crate::config::settings::{SourceSettings, SourceTarget};
 use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::source::api_keys::KeyMatch;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 use crate::telemetry::terminal::Terminal;
 
 /// The longest key that is read: Atlassian's have a few hundred characters.
@@ -36,14 +36,14 @@ const KEY_TRIES: usize = 3;
 /// be written. Nothing has changed then.
 pub async fn login(
     mut request: LoginRequest,
-    env: &Env,
-    console: &Console,
+    env: &ProcessEnv,
+    console: &StderrConsole,
 ) -> Result<(), AppError> {
     let mut person = match request.with_key || !env.stdin_is_terminal {
         true => None,
         false => Some(Terminal::open().map_err(|error| unasked(&error))?),
     };
-    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn Ask);
+    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
     let mut connector = SourceConnector::new(sharing(env));
@@ -79,8 +79,8 @@ async fn accepted_key(
     connector: &mut SourceConnector,
     request: &mut LoginRequest,
     old: Option<&Credential>,
-    mut person: Option<&mut (dyn Ask + '_)>,
-    console: &Console,
+    mut person: Option<&mut (dyn UserPrompt + '_)>,
+    console: &StderrConsole,
 ) -> Result<Credential, AppError> {
     let source = request.source.clone();
     let mut tries_left = KEY_TRIES;
@@ -138,9 +138,9 @@ async fn organization_of(
     connector: &mut SourceConnector,
     source: &mut SourceSettings,
     credential: &mut Credential,
-    person: Option<&mut (dyn Ask + '_)>,
+    person: Option<&mut (dyn UserPrompt + '_)>,
 ) -> Result<(), AppError> {
-    let Target::OrgEvents { org_id, .. } = &source.target else {
+    let SourceTarget::OrgEvents { org_id, .. } = &source.target else {
         credential.org_id = None;
         return Ok(());
     };
@@ -164,17 +164,17 @@ async fn organization_of(
         (Err(error), _) => return Err(error),
     };
     credential.org_id = Some(found.clone());
-    if let Target::OrgEvents { org_id, .. } = &mut source.target {
+    if let SourceTarget::OrgEvents { org_id, .. } = &mut source.target {
         *org_id = Some(found);
     }
     Ok(())
 }
 
-fn account(target: &Target) -> Option<String> {
+fn account(target: &SourceTarget) -> Option<String> {
     match target {
-        Target::OrgEvents { .. } => None,
-        Target::Site(site) => site.email.clone(),
-        Target::Datacenter { username, .. } => username.clone(),
+        SourceTarget::OrgEvents { .. } => None,
+        SourceTarget::Site(site) => site.email.clone(),
+        SourceTarget::Datacenter { username, .. } => username.clone(),
     }
 }
 
@@ -184,7 +184,7 @@ async fn test(
     request: &LoginRequest,
     credential: &Credential,
     has_old: bool,
-    console: &Console,
+    console: &StderrConsole,
 ) -> Result<(), AppError> {
     let lookups = LookupCache::new(&request.state_dir);
     let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
@@ -193,7 +193,7 @@ async fn test(
     let is_untested = matches!(error.exit(), Exit::Incomplete | Exit::RateLimited);
     if is_untested && request.untested {
         let text = format!("the key could not be tested: {}", error.text());
-        console.say(Level::Warning, &Message::new(text));
+        console.say(Level::Warning, &ConsoleMessage::new(text));
         return Ok(());
     }
     let error = error.preceded_by(match (is_untested, has_old) {
@@ -215,7 +215,7 @@ async fn expiry_of(
     connector: &mut SourceConnector,
     request: &LoginRequest,
     credential: &Credential,
-    person: Option<&mut (dyn Ask + '_)>,
+    person: Option<&mut (dyn UserPrompt + '_)>,
 ) -> Option<NaiveDate> {
     let source = impatient(&request.source);
     if let Some(org_id) = &credential.org_id
@@ -230,10 +230,10 @@ async fn expiry_of(
     ask::optional(person?, question, day_ahead).ok()?
 }
 
-fn day_ahead(text: &str) -> Result<NaiveDate, Refusal> {
+fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
     let day = field::date(text)?;
     match day < Utc::now().date_naive() {
-        true => Err(Refusal::new("that day is past, and the key works")),
+        true => Err(HintedError::new("that day is past, and the key works")),
         false => Ok(day),
     }
 }
@@ -243,8 +243,8 @@ async fn keep(
     request: &LoginRequest,
     credential: Credential,
     old: Option<&Credential>,
-    env: &Env,
-    console: &Console,
+    env: &ProcessEnv,
+    console: &StderrConsole,
 ) -> Result<(), AppError> {
     let name = &request.name;
     let changes = match &request.known {
@@ -266,7 +266,7 @@ async fn keep(
         // A Data Center's user name stands in the configuration.
         email: credential
             .account
-            .filter(|_| matches!(request.source.target, Target::Site(_))),
+            .filter(|_| matches!(request.source.target, SourceTarget::Site(_))),
         api_key: credential.key,
         stored: credential.stored,
         expires: credential.expires,
@@ -287,13 +287,13 @@ async fn keep(
         let keys: Vec<_> = changes.iter().map(|(key, _)| format!("`{key}`")).collect();
         done.push_str(&format!(", and changed {} in {file}", keys.join(", ")));
     }
-    console.say(Level::Notice, &Message::new(done));
+    console.say(Level::Notice, &ConsoleMessage::new(done));
     if let Some(old) = old.filter(|_| is_moved(request)) {
         let text = format!(
             "the earlier key stays in the {}, where `{name}` reads it no more: remove it there",
             old.origin
         );
-        console.say(Level::Notice, &Message::new(text));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     if !same && old.is_some() {
         after_rotation(request, secret.expires, console);
@@ -319,12 +319,12 @@ fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
 }
 
 /// What is left to do with the key before.
-fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &Console) {
-    let revoke = Message::new("the old key still works: revoke it where it was made");
+fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &StderrConsole) {
+    let revoke = ConsoleMessage::new("the old key still works: revoke it where it was made");
     console.say(Level::Notice, &revoke);
     if let (Some(day), None) = (request.source.expires_on, end) {
         let name = &request.name;
-        let mut stale = Message::new(format!(
+        let mut stale = ConsoleMessage::new(format!(
             "source `{name}`: `expires_on` in {} is still that of the old key, {day}",
             request.config_file.display()
         ));
@@ -350,40 +350,40 @@ fn changes(
     known: &SourceSettings,
     now: &SourceSettings,
     end: Option<NaiveDate>,
-) -> Vec<(&'static str, Setting)> {
+) -> Vec<(&'static str, ConfigValue)> {
     let mut changes = Vec::new();
     if known.credential != now.credential {
-        changes.push(("credential", Setting::Text(now.credential.to_string())));
+        changes.push(("credential", ConfigValue::Text(now.credential.to_string())));
     }
     let (before, after) = (account(&known.target), account(&now.target));
     if let (true, Some(account)) = (before != after, after) {
         let key = match now.target {
-            Target::Datacenter { .. } => "username",
+            SourceTarget::Datacenter { .. } => "username",
             _ => "email",
         };
-        changes.push((key, Setting::Text(account)));
+        changes.push((key, ConfigValue::Text(account)));
     }
     let (before, after) = (&known.target, &now.target);
     if after.is_through_gateway() && !before.is_through_gateway() {
-        changes.push(("gateway", Setting::Yes));
+        changes.push(("gateway", ConfigValue::Yes));
     } else if before.base_url() != after.base_url() {
-        changes.push(("base_url", Setting::Text(after.base_url().to_string())));
+        changes.push(("base_url", ConfigValue::Text(after.base_url().to_string())));
     }
     if let (Some(before), Some(end)) = (known.expires_on, end)
         && before != end
     {
-        changes.push(("expires_on", Setting::Day(end)));
+        changes.push(("expires_on", ConfigValue::Day(end)));
     }
     changes
 }
 
 fn read_key(
     request: &LoginRequest,
-    person: Option<&mut (dyn Ask + '_)>,
+    person: Option<&mut (dyn UserPrompt + '_)>,
 ) -> Result<SecretString, AppError> {
     if let Some(person) = person {
         let question = match &request.source.target {
-            Target::Datacenter {
+            SourceTarget::Datacenter {
                 username: Some(user),
                 ..
             } => format!("Password of `{user}` (not shown): "),

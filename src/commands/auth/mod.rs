@@ -12,14 +12,14 @@ use std::time::Duration;
 use tracing::Instrument as _;
 
 use crate::commands::connect::SourceConnector;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::LogoutRequest;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Asks for one page, once.
 async fn answers(
@@ -50,7 +50,7 @@ fn impatient(source: &SourceSettings) -> SourceSettings {
 ///
 /// # Errors
 /// It cannot be removed, or there is no such key.
-pub async fn logout(request: LogoutRequest, env: &Env, console: &Console) -> Result<(), AppError> {
+pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrConsole) -> Result<(), AppError> {
     let name = &request.name;
     let place = place_of(&request.credential);
     let removed = credentials::remove(name, &request.credential, env).await;
@@ -73,7 +73,7 @@ pub async fn logout(request: LogoutRequest, env: &Env, console: &Console) -> Res
         text.push_str(&format!(", which {} read too", others.join(", ")));
     }
     text.push_str("; the key is valid until it is revoked at Atlassian");
-    console.say(Level::Notice, &Message::new(text));
+    console.say(Level::Notice, &ConsoleMessage::new(text));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use chrono::Utc;
 use crate::commands::auth::{answers, impatient};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::expiry::{self, CredentialExpiry};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
@@ -14,15 +14,15 @@ use crate::model::time::Timestamp;
 use crate::sink::stdout;
 use crate::source::api_keys::KeyMatch;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{Console, Level};
+use crate::telemetry::console::{StderrConsole, Level};
 
 /// Prints, for every source, where its credential comes from, whether the server takes it, how old it is and when it
 /// ends. Returns how the worst of them is.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub async fn status(settings: &Settings, env: &Env, console: &Console) -> Result<Exit, AppError> {
-    let table = Table::of(&settings.sources);
+pub async fn status(settings: &Settings, env: &ProcessEnv, console: &StderrConsole) -> Result<Exit, AppError> {
+    let table = CredentialTable::of(&settings.sources);
     stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
     let mut connector = SourceConnector::new(sharing(env));
     let lookups = LookupCache::new(&settings.state_dir);
@@ -103,12 +103,12 @@ fn in_words(end: &CredentialExpiry, now: Timestamp) -> String {
 }
 
 /// Columns that are as wide as the widest of what will stand in them: all but the last ones are known before.
-struct Table {
+struct CredentialTable {
     widths: [usize; 6],
 }
 
-impl Table {
-    fn of(sources: &[SourceSettings]) -> Table {
+impl CredentialTable {
+    fn of(sources: &[SourceSettings]) -> CredentialTable {
         let widest = |title: &str, text: &dyn Fn(&SourceSettings) -> usize| {
             let widest = sources.iter().map(text).max().unwrap_or_default();
             widest.max(title.len())
@@ -116,7 +116,7 @@ impl Table {
         let name = widest("NAME", &|source| source.name.as_str().len());
         let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
         let place = widest("CREDENTIAL", &|source| place(source).chars().count());
-        Table {
+        CredentialTable {
             widths: [name, kind, place, "WORKS".len(), "1000d".len(), 0],
         }
     }

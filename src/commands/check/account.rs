@@ -3,7 +3,7 @@
 use chrono::Utc;
 use serde::Serialize;
 
-use crate::commands::check::step::{Mark, Name, Step};
+use crate::commands::check::step::{StepState, StepName, CheckStep};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -15,21 +15,21 @@ const SCHEMA: &str = "atlaudit/check/1";
 
 /// The account of one source's check.
 #[derive(Debug)]
-pub struct Account {
+pub struct CheckReport {
     name: String,
     kind: &'static str,
     asks: String,
     is_json: bool,
-    steps: Vec<Step>,
+    steps: Vec<CheckStep>,
     /// The step that is being tried.
-    at: Name,
+    at: StepName,
     /// Nobody reads any more; told at the end, for it is no fault of the source.
     unreadable: Option<SinkError>,
 }
 
 /// The account as programs read it.
 #[derive(Serialize)]
-struct Object<'a> {
+struct CheckReportJson<'a> {
     schema: &'static str,
     source: &'a str,
     #[serde(rename = "type")]
@@ -39,13 +39,13 @@ struct Object<'a> {
     ok: bool,
     exit_code: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorObject<'a>>,
-    steps: Vec<Step>,
+    error: Option<CheckErrorJson<'a>>,
+    steps: Vec<CheckStep>,
 }
 
 #[derive(Serialize)]
-struct ErrorObject<'a> {
-    step: Name,
+struct CheckErrorJson<'a> {
+    step: StepName,
     message: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     causes: &'a [String],
@@ -53,16 +53,16 @@ struct ErrorObject<'a> {
     hint: Option<&'a str>,
 }
 
-impl Account {
+impl CheckReport {
     /// Begins the account of `source`.
-    pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> Account {
-        let mut account = Account {
+    pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> CheckReport {
+        let mut account = CheckReport {
             name: source.name.to_string(),
             kind: source.target.kind().as_str(),
             asks: source.target.base_url().to_string(),
             is_json,
             steps: Vec::new(),
-            at: Name::Configuration,
+            at: StepName::Configuration,
             unreadable: None,
         };
         let gap = if is_first { "" } else { "\n" };
@@ -75,12 +75,12 @@ impl Account {
     }
 
     /// Says which step is being tried, and so which one an error is of.
-    pub fn at(&mut self, step: Name) {
+    pub fn at(&mut self, step: StepName) {
         self.at = step;
     }
 
     /// Notes a step that is done.
-    pub fn done(&mut self, step: Step) {
+    pub fn done(&mut self, step: CheckStep) {
         self.at = step.step;
         self.say(&line(&step));
         self.steps.push(step);
@@ -94,7 +94,7 @@ impl Account {
         let time = format_millis(Utc::now());
         match failed {
             None => {
-                let warnings = self.steps.iter().filter(|step| step.state == Mark::Warning);
+                let warnings = self.steps.iter().filter(|step| step.state == StepState::Warning);
                 let but = match warnings.count() {
                     0 => String::new(),
                     1 => ", with 1 warning".to_owned(),
@@ -112,14 +112,14 @@ impl Account {
 
     fn say_failure(&mut self, error: &AppError, time: &str) {
         let message = error.message();
-        let mut step = Step::ok(self.at, self.without_name(&message.text));
-        step.state = Mark::Failed;
+        let mut step = CheckStep::ok(self.at, self.without_name(&message.text));
+        step.state = StepState::Failed;
         let mut lines = line(&step);
         for cause in &message.causes {
             lines.push_str(&format!("         because: {}\n", one_line(cause)));
         }
         lines.push_str(&hint_line(error.hint_text()));
-        let left: Vec<_> = self.left().map(Name::words).collect();
+        let left: Vec<_> = self.left().map(StepName::words).collect();
         if !left.is_empty() {
             lines.push_str(&format!("  not tried: {}\n", left.join(", ")));
         }
@@ -135,24 +135,24 @@ impl Account {
     }
 
     /// The steps that would follow. A cloud id is not every source's concern.
-    fn left(&self) -> impl Iterator<Item = Name> {
+    fn left(&self) -> impl Iterator<Item = StepName> {
         let at = self.at;
-        Name::ALL
+        StepName::ALL
             .into_iter()
             .skip_while(move |step| *step != at)
             .skip(1)
-            .filter(|step| *step != Name::CloudId)
+            .filter(|step| *step != StepName::CloudId)
     }
 
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
         let mut steps = std::mem::take(&mut self.steps);
         if let Some(error) = failed {
-            let mut step = Step::ok(self.at, self.without_name(error.text()));
-            step.state = Mark::Failed;
+            let mut step = CheckStep::ok(self.at, self.without_name(error.text()));
+            step.state = StepState::Failed;
             steps.push(step);
-            steps.extend(self.left().map(Step::not_tried));
+            steps.extend(self.left().map(CheckStep::not_tried));
         }
-        let object = Object {
+        let object = CheckReportJson {
             schema: SCHEMA,
             source: &self.name,
             kind: self.kind,
@@ -160,7 +160,7 @@ impl Account {
             time,
             ok: failed.is_none(),
             exit_code: failed.map_or(0, |error| error.exit().code()),
-            error: failed.map(|error| ErrorObject {
+            error: failed.map(|error| CheckErrorJson {
                 step: self.at,
                 message: self.without_name(error.text()),
                 causes: &error.message().causes,
@@ -187,7 +187,7 @@ impl Account {
 }
 
 /// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to do.
-fn line(step: &Step) -> String {
+fn line(step: &CheckStep) -> String {
     let ms = step.ms.map(|ms| format!("{ms:.1} ms"));
     let mut line = format!(
         "  {:<6} {:<13} {:>9}  {}",
@@ -225,25 +225,25 @@ mod tests {
     #[test]
     fn a_step_is_a_line_of_columns() {
         let step =
-            Step::ok(Name::Dns, "a.example is 192.0.2.7").took(Duration::from_micros(12_340));
+            CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7").took(Duration::from_micros(12_340));
         assert_eq!(
             line(&step),
             "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"
         );
-        let step = Step::warning(Name::ClockSkew, "an hour behind", "set it");
+        let step = CheckStep::warning(StepName::ClockSkew, "an hour behind", "set it");
         assert_eq!(
             line(&step),
             "  warn   clock                    an hour behind\n         hint: set it\n"
         );
         assert_eq!(
-            line(&Step::untold(Name::LimitLeft, "")),
+            line(&CheckStep::untold(StepName::LimitLeft, "")),
             "  -      limit left\n"
         );
     }
 
     #[test]
     fn facts_stand_beside_the_other_keys() {
-        let step = Step::ok(Name::PageRead, "3 records").fact("records", 3);
+        let step = CheckStep::ok(StepName::PageRead, "3 records").fact("records", 3);
         assert_eq!(
             serde_json::to_string(&step).unwrap(),
             r#"{"step":"page_read","state":"ok","detail":"3 records","records":3}"#

@@ -3,8 +3,8 @@
 use chrono::{TimeDelta, Utc};
 use url::Url;
 
-use crate::commands::check::account::Account;
-use crate::commands::check::step::{Name, Step};
+use crate::commands::check::account::CheckReport;
+use crate::commands::check::step::{StepName, CheckStep};
 use crate::commands::connected::{ApiClient, PreparedSource};
 use crate::commands::expiry::{self, CredentialExpiry, ExpirySource};
 use crate::config::settings::SourceSettings;
@@ -18,7 +18,7 @@ use crate::http::message::Response;
 use crate::http::recording_transport::RecordingTransport;
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window, format_millis, in_words};
-use crate::normalise::Origin;
+use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
 /// Spans that are asked for the newest event, one after the other until one holds any.
@@ -31,20 +31,20 @@ const NARROW: TimeDelta = TimeDelta::minutes(5);
 const SKEWED: TimeDelta = TimeDelta::seconds(60);
 
 /// A source that is asked.
-pub struct Asked {
+pub struct ApiCheck {
     asking: ApiClient,
     transport: RecordingTransport<HttpClient>,
     source: Box<dyn Source>,
-    origin: Origin,
+    origin: RecordOrigin,
     is_secure: bool,
 }
 
-impl Asked {
+impl ApiCheck {
     /// Asks through `connected`, whose API is at `base_url`.
-    pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> Asked {
+    pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> ApiCheck {
         let PreparedSource { asking, origin, .. } = connected;
         let org_id = origin.org_id.as_deref();
-        Asked {
+        ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
             transport: RecordingTransport::new(asking.transport.clone()),
             asking,
@@ -57,90 +57,90 @@ impl Asked {
     ///
     /// # Errors
     /// Why there is no page.
-    pub async fn first_page(&self, account: &mut Account) -> Result<Page, AppError> {
+    pub async fn first_page(&self, account: &mut CheckReport) -> Result<Page, AppError> {
         let page = self.page(SPANS[0]).await;
         let reached = match &page {
-            Ok(_) => Name::PageRead,
+            Ok(_) => StepName::PageRead,
             Err(failure) => self.step_of(failure),
         };
-        let passed = |step: Name| place_of(step) < place_of(reached);
-        if passed(Name::Tls) {
+        let passed = |step: StepName| place_of(step) < place_of(reached);
+        if passed(StepName::Tls) {
             account.done(self.tls());
         }
-        if passed(Name::Answered) {
+        if passed(StepName::Answered) {
             account.done(self.answered());
         }
-        if passed(Name::Authorised) {
-            account.done(Step::ok(Name::Authorised, "credential accepted"));
+        if passed(StepName::Authorised) {
+            account.done(CheckStep::ok(StepName::Authorised, "credential accepted"));
         }
-        if passed(Name::Permitted) {
-            account.done(Step::ok(Name::Permitted, "allowed to read the audit log"));
+        if passed(StepName::Permitted) {
+            account.done(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
         }
         account.at(reached);
         let page = page.map_err(AppError::from)?;
         let count = page.records.len();
         let plural = if count == 1 { "" } else { "s" };
         let detail = format!("{count} record{plural} of the last hour");
-        account.done(Step::ok(Name::PageRead, detail).fact("records", count));
+        account.done(CheckStep::ok(StepName::PageRead, detail).fact("records", count));
         Ok(page)
     }
 
     /// The step that a failure is of.
-    fn step_of(&self, failure: &Failure) -> Name {
+    fn step_of(&self, failure: &Failure) -> StepName {
         let last = self.transport.last().map(|seen| seen.outcome);
         match (last, failure.kind) {
-            (Some(Err(TransportErrorKind::Tls)), _) => Name::Tls,
-            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => Name::Authorised,
+            (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
+            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => StepName::Authorised,
             (
                 _,
                 FailureKind::ScopeMissing
                 | FailureKind::Forbidden
                 | FailureKind::FreePlan
                 | FailureKind::NotFound,
-            ) => Name::Permitted,
+            ) => StepName::Permitted,
             (
                 Some(Ok(_)),
                 FailureKind::BadRequest
                 | FailureKind::ErrorInPage
                 | FailureKind::Unreadable
                 | FailureKind::Unexpected,
-            ) => Name::PageRead,
+            ) => StepName::PageRead,
             (Some(Err(TransportErrorKind::TooLarge | TransportErrorKind::BodyLost)), _) => {
-                Name::PageRead
+                StepName::PageRead
             }
-            _ => Name::Answered,
+            _ => StepName::Answered,
         }
     }
 
-    fn tls(&self) -> Step {
+    fn tls(&self) -> CheckStep {
         match self.is_secure {
-            true => Step::ok(
-                Name::Tls,
+            true => CheckStep::ok(
+                StepName::Tls,
                 "a secure connection, with a certificate that is trusted",
             ),
-            false => Step::ok(Name::Tls, "not used: plain HTTP to this machine"),
+            false => CheckStep::ok(StepName::Tls, "not used: plain HTTP to this machine"),
         }
         .fact("is_used", self.is_secure)
     }
 
     /// What took its time: to connect, to shake hands and to be answered.
-    fn answered(&self) -> Step {
+    fn answered(&self) -> CheckStep {
         let Some(seen) = self.transport.last() else {
-            return Step::ok(Name::Answered, "");
+            return CheckStep::ok(StepName::Answered, "");
         };
         let status = seen.outcome.as_ref().map_or(0, |head| head.status);
         let with = match self.is_secure {
             true => "connection and TLS included",
             false => "connection included",
         };
-        Step::ok(Name::Answered, format!("{status}, {with}"))
+        CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
             .took(seen.took)
             .fact("status", status)
     }
 
     /// Tells when the newest event happened, of those that a few requests bring.
-    pub async fn tell_newest(&self, account: &mut Account, first: Page) {
-        account.at(Name::NewestEvent);
+    pub async fn tell_newest(&self, account: &mut CheckReport, first: Page) {
+        account.at(StepName::NewestEvent);
         let is_skewed = self.ahead().is_some_and(|ahead| ahead.abs() > SKEWED);
         let mut page = first;
         let mut span = SPANS[0];
@@ -171,9 +171,9 @@ impl Asked {
     }
 
     /// Tells how far the server's clock is from ours.
-    pub fn tell_clock(&self, account: &mut Account) {
+    pub fn tell_clock(&self, account: &mut CheckReport) {
         let Some(ahead) = self.ahead() else {
-            let step = Step::untold(Name::ClockSkew, "the server does not tell its time");
+            let step = CheckStep::untold(StepName::ClockSkew, "the server does not tell its time");
             return account.done(step);
         };
         let seconds = ahead.as_seconds_f64();
@@ -184,21 +184,21 @@ impl Asked {
             _ => format!("ours is {apart} ahead of the server's"),
         };
         let step = match ahead.abs() > SKEWED {
-            true => Step::warning(
-                Name::ClockSkew,
+            true => CheckStep::warning(
+                StepName::ClockSkew,
                 detail,
                 "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is read twice",
             ),
-            false => Step::ok(Name::ClockSkew, detail),
+            false => CheckStep::ok(StepName::ClockSkew, detail),
         };
         account.done(step.fact("server_ahead_seconds", seconds));
     }
 
     /// Tells what is left of the server's limit.
-    pub fn tell_limit(&self, account: &mut Account) {
+    pub fn tell_limit(&self, account: &mut CheckReport) {
         let quota = self.transport.last().and_then(|seen| seen.quota());
         let Some(quota) = quota else {
-            let step = Step::untold(Name::LimitLeft, "the server does not tell");
+            let step = CheckStep::untold(StepName::LimitLeft, "the server does not tell");
             return account.done(step);
         };
         let (remaining, reset) = (printable(&quota.remaining), quota.reset);
@@ -211,12 +211,12 @@ impl Asked {
             detail.push_str(&format!(", until {reset}"));
         }
         let mut step = match remaining == "0" {
-            true => Step::warning(
-                Name::LimitLeft,
+            true => CheckStep::warning(
+                StepName::LimitLeft,
                 detail,
                 "the next request has to wait: look for another program that uses the same credential",
             ),
-            false => Step::ok(Name::LimitLeft, detail),
+            false => CheckStep::ok(StepName::LimitLeft, detail),
         };
         for (key, value) in [
             ("remaining", Some(remaining)),
@@ -233,11 +233,11 @@ impl Asked {
     /// Tells when the credential ends, by whoever knows.
     pub async fn tell_end(
         &self,
-        account: &mut Account,
+        account: &mut CheckReport,
         settings: &SourceSettings,
         credential: &Credential,
     ) {
-        account.at(Name::KeyExpires);
+        account.at(StepName::KeyExpires);
         let now = self.server_now();
         let found = match &self.origin.org_id {
             Some(org_id) => Some(expiry::look_up(&self.asking, settings, org_id, now).await),
@@ -255,9 +255,9 @@ impl Asked {
             .into_iter()
             .find_map(|caution| caution.message.hint);
         let mut step = match (hint, &end) {
-            (Some(hint), _) => Step::warning(Name::KeyExpires, detail, hint),
-            (None, Some(_)) => Step::ok(Name::KeyExpires, detail),
-            (None, None) => Step::untold(Name::KeyExpires, detail),
+            (Some(hint), _) => CheckStep::warning(StepName::KeyExpires, detail, hint),
+            (None, Some(_)) => CheckStep::ok(StepName::KeyExpires, detail),
+            (None, None) => CheckStep::untold(StepName::KeyExpires, detail),
         };
         if let Some(end) = &end {
             step = step
@@ -297,8 +297,8 @@ impl Asked {
     }
 }
 
-fn place_of(step: Name) -> usize {
-    let place = Name::ALL.iter().position(|known| *known == step);
+fn place_of(step: StepName) -> usize {
+    let place = StepName::ALL.iter().position(|known| *known == step);
     place.unwrap_or(usize::MAX)
 }
 
@@ -306,18 +306,18 @@ fn newest(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
-fn untold_newest(failure: &Failure) -> Step {
-    Step::untold(
-        Name::NewestEvent,
+fn untold_newest(failure: &Failure) -> CheckStep {
+    CheckStep::untold(
+        StepName::NewestEvent,
         format!("a further request failed: {failure}"),
     )
 }
 
-fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> Step {
+fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Timestamp) -> CheckStep {
     let Some(time) = found else {
         let within = in_words(span.to_std().unwrap_or_default());
-        return Step::warning(
-            Name::NewestEvent,
+        return CheckStep::warning(
+            StepName::NewestEvent,
             format!("none within {within}"),
             "check that this is the right organization or site, and that something happened there",
         );
@@ -327,8 +327,8 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
         Err(_) => "now".to_owned(),
     };
     let at_least = if more { ", and newer ones follow" } else { "" };
-    Step::ok(
-        Name::NewestEvent,
+    CheckStep::ok(
+        StepName::NewestEvent,
         format!("{}, {ago}{at_least}", format_millis(time)),
     )
     .fact("time", format_millis(time))

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use chrono::Utc;
 
-use crate::commands::check::account::Account;
-use crate::commands::check::step::{Name, Step};
+use crate::commands::check::account::CheckReport;
+use crate::commands::check::step::{StepName, CheckStep};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -21,11 +21,11 @@ const SCARCE: u64 = 256 * 1024 * 1024;
 /// # Errors
 /// The state is damaged or of a newer version, or its folder cannot be written to.
 pub fn state(
-    account: &mut Account,
+    account: &mut CheckReport,
     source: &SourceSettings,
     folder: &Path,
 ) -> Result<(), AppError> {
-    account.at(Name::StateWritable);
+    account.at(StepName::StateWritable);
     let began = Instant::now();
     let checkpoint = StateStore::new(folder).load(&source.name)?;
     let free = trial::folder(folder).map_err(|error| {
@@ -41,7 +41,7 @@ pub fn state(
         None => "not pulled yet",
     };
     let detail = format!("{}, {how}", folder.display());
-    account.done(with_room(Name::StateWritable, detail, free).took(began.elapsed()));
+    account.done(with_room(StepName::StateWritable, detail, free).took(began.elapsed()));
     Ok(())
 }
 
@@ -49,13 +49,13 @@ pub fn state(
 ///
 /// # Errors
 /// It cannot.
-pub fn output(account: &mut Account, source: &SourceSettings) -> Result<(), AppError> {
-    account.at(Name::OutputWritable);
+pub fn output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
+    account.at(StepName::OutputWritable);
     let began = Instant::now();
     let found = trial::try_out(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
     let detail = format!("{}{}", found.place, note.unwrap_or_default());
-    let step = with_room(Name::OutputWritable, detail, found.free)
+    let step = with_room(StepName::OutputWritable, detail, found.free)
         .took(began.elapsed())
         .fact("path", found.place);
     account.done(step);
@@ -63,14 +63,14 @@ pub fn output(account: &mut Account, source: &SourceSettings) -> Result<(), AppE
 }
 
 /// The step, with a warning where little room is left.
-fn with_room(name: Name, detail: String, free: Option<u64>) -> Step {
+fn with_room(name: StepName, detail: String, free: Option<u64>) -> CheckStep {
     let Some(free) = free else {
-        return Step::ok(name, detail);
+        return CheckStep::ok(name, detail);
     };
     let detail = format!("{detail}, {} free", size(free));
     let step = match free < SCARCE {
-        true => Step::warning(name, detail, "make room on that disk before it is full"),
-        false => Step::ok(name, detail),
+        true => CheckStep::warning(name, detail, "make room on that disk before it is full"),
+        false => CheckStep::ok(name, detail),
     };
     step.fact("free_bytes", free)
 }
@@ -90,26 +90,26 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::check::step::Mark;
+    use crate::commands::check::step::StepState;
 
     #[test]
     fn little_room_is_a_warning() {
-        let step = with_room(Name::OutputWritable, "x".to_owned(), Some(1_500_000));
+        let step = with_room(StepName::OutputWritable, "x".to_owned(), Some(1_500_000));
         assert_eq!(
             (step.state, step.detail.as_str()),
-            (Mark::Warning, "x, 1.5 MB free")
+            (StepState::Warning, "x, 1.5 MB free")
         );
         let step = with_room(
-            Name::OutputWritable,
+            StepName::OutputWritable,
             "x".to_owned(),
             Some(2_340_000_000_000),
         );
         assert_eq!(
             (step.state, step.detail.as_str()),
-            (Mark::Ok, "x, 2.3 TB free")
+            (StepState::Ok, "x, 2.3 TB free")
         );
         assert_eq!(
-            with_room(Name::OutputWritable, "x".to_owned(), None).detail,
+            with_room(StepName::OutputWritable, "x".to_owned(), None).detail,
             "x"
         );
         assert_eq!(size(999), "1.0 kB");

@@ -8,29 +8,29 @@ mod step;
 
 use tracing::Instrument as _;
 
-use crate::commands::check::account::Account;
-use crate::commands::check::source::Checking;
+use crate::commands::check::account::CheckReport;
+use crate::commands::check::source::SourceCheck;
 use crate::commands::connect::{SourceConnector, sharing};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::stdout;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::StderrConsole;
 
 /// Tests one source after the other, tells each step on standard output, and returns how the worst of them ended.
 /// Where standard output is stored or dropped instead of read, a failure is reported on standard error too.
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub async fn run(request: &CheckRequest, env: &Env, console: &Console) -> Result<Exit, AppError> {
+pub async fn run(request: &CheckRequest, env: &ProcessEnv, console: &StderrConsole) -> Result<Exit, AppError> {
     let mut worst = Exit::Done;
     // One for all: sources of one credential share its limits, and a CAPTCHA that it met.
     let mut connector = SourceConnector::new(sharing(env));
     for (place, source) in request.sources.iter().enumerate() {
-        let mut account = Account::new(source, request.json, place == 0);
+        let mut account = CheckReport::new(source, request.json, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
-        let failed = Checking::new(request, source, env, &mut connector, &mut account)
+        let failed = SourceCheck::new(request, source, env, &mut connector, &mut account)
             .all_steps()
             .instrument(span)
             .await

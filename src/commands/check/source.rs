@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::commands::check::account::Account;
-use crate::commands::check::asked::Asked;
+use crate::commands::check::account::CheckReport;
+use crate::commands::check::asked::ApiCheck;
 use crate::commands::check::local;
-use crate::commands::check::step::{Name, Step};
+use crate::commands::check::step::{StepName, CheckStep};
 use crate::commands::connect::SourceConnector;
 use crate::commands::connected::{PreparedSource, RequiredLookup};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::{self, Credential};
@@ -27,27 +27,27 @@ use crate::state::lookups::LookupCache;
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// A source on its way through the steps.
-pub struct Checking<'a> {
+pub struct SourceCheck<'a> {
     pub(super) request: &'a CheckRequest,
     pub(super) source: SourceSettings,
-    pub(super) env: &'a Env,
+    pub(super) env: &'a ProcessEnv,
     pub(super) connector: &'a mut SourceConnector,
-    pub(super) account: &'a mut Account,
+    pub(super) account: &'a mut CheckReport,
 }
 
-impl<'a> Checking<'a> {
+impl<'a> SourceCheck<'a> {
     /// Begins with nothing done; what fails once has failed.
     pub fn new(
         request: &'a CheckRequest,
         source: &SourceSettings,
-        env: &'a Env,
+        env: &'a ProcessEnv,
         connector: &'a mut SourceConnector,
-        account: &'a mut Account,
-    ) -> Checking<'a> {
+        account: &'a mut CheckReport,
+    ) -> SourceCheck<'a> {
         let mut source = source.clone();
         source.connection.retry_for = Duration::ZERO;
         source.connection.max_wait = Duration::ZERO;
-        Checking {
+        SourceCheck {
             request,
             source,
             env,
@@ -66,7 +66,7 @@ impl<'a> Checking<'a> {
         let target = self.source.target.base_url().clone();
         self.reach(&target).await?;
         let base_url = self.cloud_id(&connected).await?;
-        let asked = Asked::new(&self.source, connected, &base_url);
+        let asked = ApiCheck::new(&self.source, connected, &base_url);
         let read = asked.first_page(self.account).await?;
         asked.tell_newest(self.account, read).await;
         asked.tell_clock(self.account);
@@ -80,7 +80,7 @@ impl<'a> Checking<'a> {
 
     /// The settings were read before; what is left is to build a client from them.
     fn configuration(&mut self) -> Result<(), AppError> {
-        self.account.at(Name::Configuration);
+        self.account.at(StepName::Configuration);
         let began = Instant::now();
         let connection = &self.source.connection;
         let url = self.source.target.base_url();
@@ -91,14 +91,14 @@ impl<'a> Checking<'a> {
             Some(path) => path.display().to_string(),
             None => "no file: the environment and the keyring name the source".to_owned(),
         };
-        let step = Step::ok(Name::Configuration, place).took(began.elapsed());
+        let step = CheckStep::ok(StepName::Configuration, place).took(began.elapsed());
         self.account.done(step);
         Ok(())
     }
 
     /// Finds the credential, and what belongs to it.
     async fn credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
-        self.account.at(Name::Credential);
+        self.account.at(StepName::Credential);
         let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
         let connected = self.connector.connect(&self.source, &credential)?;
@@ -106,7 +106,7 @@ impl<'a> Checking<'a> {
             .stored
             .map(|stored| format!(", since {}", stored.date_naive()));
         let since = since.unwrap_or_default();
-        let mut step = Step::ok(Name::Credential, format!("{}{since}", credential.origin))
+        let mut step = CheckStep::ok(StepName::Credential, format!("{}{since}", credential.origin))
             .took(began.elapsed())
             .fact("found_in", spec_word(&self.source.credential));
         if let Some(stored) = credential.stored {
@@ -118,7 +118,7 @@ impl<'a> Checking<'a> {
 
     /// The name and the connection, of the server or of the proxy in front of it.
     async fn reach(&mut self, url: &Url) -> Result<(), AppError> {
-        self.account.at(Name::Dns);
+        self.account.at(StepName::Dns);
         let limit = self.source.connection.timeout.min(LONGEST);
         let proxy = proxy::between(&self.source.connection, url, self.env);
         let unusable =
@@ -145,19 +145,19 @@ impl<'a> Checking<'a> {
             true => format!("{whose}{first} is an address already{others}"),
             false => format!("{whose}{} is {first}{more}{others}", spot.host),
         };
-        let step = Step::ok(Name::Dns, detail)
+        let step = CheckStep::ok(StepName::Dns, detail)
             .took(began.elapsed())
             .fact("host", spot.host.as_str())
             .fact("is_proxy", !whose.is_empty())
             .fact("addresses", shown);
         self.account.done(step);
 
-        self.account.at(Name::Connected);
+        self.account.at(StepName::Connected);
         let began = Instant::now();
         let reached = probe::connect(&addresses, limit).await;
         let address = reached.map_err(|error| unreached(&spot, whose, &error))?;
         let detail = format!("{whose}{address} takes TCP connections");
-        let step = Step::ok(Name::Connected, detail)
+        let step = CheckStep::ok(StepName::Connected, detail)
             .took(began.elapsed())
             .fact("address", address.to_string());
         self.account.done(step);
@@ -170,13 +170,13 @@ impl<'a> Checking<'a> {
         if !matches!(connected.lookup, Some(RequiredLookup::CloudId(_))) {
             return connected.product_url(&lookups).await;
         }
-        self.account.at(Name::CloudId);
+        self.account.at(StepName::CloudId);
         let began = Instant::now();
         let url = connected.product_url(&lookups).await?;
         let id = url.path_segments().and_then(|mut parts| parts.next_back());
         let site = self.source.target.site().unwrap_or_default();
         let detail = format!("{} of {site}", id.unwrap_or_default());
-        let step = Step::ok(Name::CloudId, detail).took(began.elapsed());
+        let step = CheckStep::ok(StepName::CloudId, detail).took(began.elapsed());
         self.account.done(step);
         Ok(url)
     }

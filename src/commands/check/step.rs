@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A step, in the order of the way to an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Name {
+pub enum StepName {
     /// The settings make sense, and a client can be built from them.
     Configuration,
     /// The secret is where it should be.
@@ -43,46 +43,46 @@ pub enum Name {
     OutputWritable,
 }
 
-impl Name {
+impl StepName {
     /// All of them.
-    pub const ALL: [Name; 16] = [
-        Name::Configuration,
-        Name::Credential,
-        Name::Dns,
-        Name::Connected,
-        Name::CloudId,
-        Name::Tls,
-        Name::Answered,
-        Name::Authorised,
-        Name::Permitted,
-        Name::PageRead,
-        Name::NewestEvent,
-        Name::ClockSkew,
-        Name::LimitLeft,
-        Name::KeyExpires,
-        Name::StateWritable,
-        Name::OutputWritable,
+    pub const ALL: [StepName; 16] = [
+        StepName::Configuration,
+        StepName::Credential,
+        StepName::Dns,
+        StepName::Connected,
+        StepName::CloudId,
+        StepName::Tls,
+        StepName::Answered,
+        StepName::Authorised,
+        StepName::Permitted,
+        StepName::PageRead,
+        StepName::NewestEvent,
+        StepName::ClockSkew,
+        StepName::LimitLeft,
+        StepName::KeyExpires,
+        StepName::StateWritable,
+        StepName::OutputWritable,
     ];
 
     /// The words for it.
     pub fn words(self) -> &'static str {
         match self {
-            Name::Configuration => "configuration",
-            Name::Credential => "credential",
-            Name::Dns => "DNS",
-            Name::Connected => "connected",
-            Name::CloudId => "cloud id",
-            Name::Tls => "TLS",
-            Name::Answered => "answered",
-            Name::Authorised => "authorised",
-            Name::Permitted => "permitted",
-            Name::PageRead => "page read",
-            Name::NewestEvent => "newest event",
-            Name::ClockSkew => "clock",
-            Name::LimitLeft => "limit left",
-            Name::KeyExpires => "key expires",
-            Name::StateWritable => "state",
-            Name::OutputWritable => "output",
+            StepName::Configuration => "configuration",
+            StepName::Credential => "credential",
+            StepName::Dns => "DNS",
+            StepName::Connected => "connected",
+            StepName::CloudId => "cloud id",
+            StepName::Tls => "TLS",
+            StepName::Answered => "answered",
+            StepName::Authorised => "authorised",
+            StepName::Permitted => "permitted",
+            StepName::PageRead => "page read",
+            StepName::NewestEvent => "newest event",
+            StepName::ClockSkew => "clock",
+            StepName::LimitLeft => "limit left",
+            StepName::KeyExpires => "key expires",
+            StepName::StateWritable => "state",
+            StepName::OutputWritable => "output",
         }
     }
 }
@@ -90,7 +90,7 @@ impl Name {
 /// How a step went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mark {
+pub enum StepState {
     /// Well.
     Ok,
     /// Well, but someone should know.
@@ -103,25 +103,25 @@ pub enum Mark {
     NotTried,
 }
 
-impl Mark {
+impl StepState {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
-            Mark::Ok => "ok",
-            Mark::Warning => "warn",
-            Mark::Untold | Mark::NotTried => "-",
-            Mark::Failed => "FAILED",
+            StepState::Ok => "ok",
+            StepState::Warning => "warn",
+            StepState::Untold | StepState::NotTried => "-",
+            StepState::Failed => "FAILED",
         }
     }
 }
 
 /// What a step says. In JSON its facts stand beside its other keys.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Step {
+pub struct CheckStep {
     /// Which one.
-    pub step: Name,
+    pub step: StepName,
     /// How it went.
-    pub state: Mark,
+    pub state: StepState,
     /// Milliseconds that it took by itself; a step that is read from another one's answer has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<f64>,
@@ -136,12 +136,12 @@ pub struct Step {
     pub facts: Map<String, Value>,
 }
 
-impl Step {
+impl CheckStep {
     /// A step that went well.
-    pub fn ok(step: Name, detail: impl Into<String>) -> Step {
-        Step {
+    pub fn ok(step: StepName, detail: impl Into<String>) -> CheckStep {
+        CheckStep {
             step,
-            state: Mark::Ok,
+            state: StepState::Ok,
             ms: None,
             detail: detail.into(),
             hint: None,
@@ -150,39 +150,39 @@ impl Step {
     }
 
     /// One of which nobody tells anything.
-    pub fn untold(step: Name, detail: impl Into<String>) -> Step {
-        Step {
-            state: Mark::Untold,
-            ..Step::ok(step, detail)
+    pub fn untold(step: StepName, detail: impl Into<String>) -> CheckStep {
+        CheckStep {
+            state: StepState::Untold,
+            ..CheckStep::ok(step, detail)
         }
     }
 
     /// One that someone should know of.
-    pub fn warning(step: Name, detail: impl Into<String>, hint: impl Into<String>) -> Step {
-        Step {
-            state: Mark::Warning,
+    pub fn warning(step: StepName, detail: impl Into<String>, hint: impl Into<String>) -> CheckStep {
+        CheckStep {
+            state: StepState::Warning,
             hint: Some(hint.into()),
-            ..Step::ok(step, detail)
+            ..CheckStep::ok(step, detail)
         }
     }
 
     /// One that was not tried.
-    pub fn not_tried(step: Name) -> Step {
-        Step {
-            state: Mark::NotTried,
-            ..Step::ok(step, "")
+    pub fn not_tried(step: StepName) -> CheckStep {
+        CheckStep {
+            state: StepState::NotTried,
+            ..CheckStep::ok(step, "")
         }
     }
 
     /// Adds what it took.
-    pub fn took(mut self, span: Duration) -> Step {
+    pub fn took(mut self, span: Duration) -> CheckStep {
         // Tenths are all that is worth telling.
         self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
         self
     }
 
     /// Adds a fact.
-    pub fn fact(mut self, key: &str, value: impl Into<Value>) -> Step {
+    pub fn fact(mut self, key: &str, value: impl Into<Value>) -> CheckStep {
         self.facts.insert(key.to_owned(), value.into());
         self
     }

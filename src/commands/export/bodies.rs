@@ -40,12 +40,12 @@ pub fn forget_unnamed(sources: &[SourceSettings], path: &Path) -> Result<(), App
 
 /// The part of a page's line that names its body.
 #[derive(Deserialize)]
-struct Line {
-    body: Option<Body>,
+struct PageBodyLine {
+    body: Option<BodyReference>,
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct BodyReference {
     sha256: String,
 }
 
@@ -57,7 +57,7 @@ fn named(pages: &Path) -> io::Result<HashSet<String>> {
     };
     let mut named = HashSet::new();
     for line in BufReader::new(unpack(Compression::Zstd, file)?).lines() {
-        let line: Line = serde_json::from_str(&line?)?;
+        let line: PageBodyLine = serde_json::from_str(&line?)?;
         named.extend(line.body.map(|body| body.sha256));
     }
     Ok(named)

@@ -1,7 +1,7 @@
 //! Owns what is told of each source of an export: what its checkpoint says of all runs.
 
 use crate::config::settings::SourceSettings;
-use crate::evidence::facts::{Asked, Dropped, Gap, SourceFacts, Span};
+use crate::evidence::facts::{ExportParameters, DroppedCounts, GapEntry, SourceFacts, WindowEntry};
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::safe_url::SafeUrl;
@@ -15,7 +15,7 @@ pub fn of_source(
     settings: &SourceSettings,
     error: Option<String>,
     checkpoint: Option<&Checkpoint>,
-    asked: &Asked,
+    asked: &ExportParameters,
     started: Timestamp,
 ) -> SourceFacts {
     let kind = settings.target.kind();
@@ -42,7 +42,7 @@ pub fn of_source(
         retention: retention(kind, asked, started, &reached),
         windows: windows(&reached),
         gaps: gap(&reached, error.as_deref()).into_iter().collect(),
-        dropped: Dropped {
+        dropped: DroppedCounts {
             repeats: kept.map_or(0, |kept| kept.repeats),
             outside: kept.map_or(0, |kept| kept.outside),
         },
@@ -54,7 +54,7 @@ pub fn of_source(
 /// refused to be asked from there, because a later run was the first to reach it.
 fn retention(
     kind: SourceKind,
-    asked: &Asked,
+    asked: &ExportParameters,
     started: Timestamp,
     reached: &ExportCoverage,
 ) -> Option<RetentionLimit> {
@@ -79,8 +79,8 @@ fn owner(checkpoint: &Checkpoint) -> Option<String> {
     (!owner.is_empty()).then(|| owner.to_owned())
 }
 
-fn windows(reached: &ExportCoverage) -> Vec<Span> {
-    let span = |from, to, complete| Span { from, to, complete };
+fn windows(reached: &ExportCoverage) -> Vec<WindowEntry> {
+    let span = |from, to, complete| WindowEntry { from, to, complete };
     let ExportCoverage {
         from, until, to, ..
     } = *reached;
@@ -95,8 +95,8 @@ fn amid(reached: &ExportCoverage) -> bool {
     !reached.is_complete && reached.from < reached.until && reached.until < reached.to
 }
 
-fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<Gap> {
-    (!reached.is_complete).then(|| Gap {
+fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<GapEntry> {
+    (!reached.is_complete).then(|| GapEntry {
         from: match amid(reached) {
             true => reached.until,
             false => reached.from,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::crash::{self, CrashPoint};
 use crate::error::AppError;
 use crate::evidence::manifest::SCHEMA;
-use crate::evidence::request::{Request, Wanted};
+use crate::evidence::request::{SavedExportRequest, ExportSpec};
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
@@ -41,15 +41,15 @@ const MADE: [&str; 5] = [
 ];
 
 /// The folder of an export, held by this run.
-pub struct Folder {
+pub struct ExportFolder {
     path: PathBuf,
     /// What is remembered of it.
-    pub request: Request,
+    pub request: SavedExportRequest,
     lock: File,
 }
 
 /// What lies at the path.
-enum Standing {
+enum FolderState {
     /// Nothing, or nothing of worth.
     Free,
     /// An export that is not complete.
@@ -64,30 +64,30 @@ enum Standing {
     Taken(&'static str),
 }
 
-impl Folder {
+impl ExportFolder {
     /// Begins the export that is `wanted` in `path`, or goes on with it; nothing where it is complete and only this
     /// was missing: that its state is removed.
     ///
     /// # Errors
     /// Something else lies there, another request began it, another run holds it, or the system refuses.
-    pub fn open(path: &Path, wanted: &Wanted, now: Timestamp) -> Result<Option<Folder>, AppError> {
+    pub fn open(path: &Path, wanted: &ExportSpec, now: Timestamp) -> Result<Option<ExportFolder>, AppError> {
         let look = || standing(path).map_err(|error| fails("use", path, &error));
         match look()? {
-            Standing::Free => create(path).map_err(|error| fails("use", path, &error))?,
-            Standing::Begun | Standing::Leftover => {}
+            FolderState::Free => create(path).map_err(|error| fails("use", path, &error))?,
+            FolderState::Begun | FolderState::Leftover => {}
             other => return Err(refused(path, &other)),
         }
         let lock = locked(path)?;
         // Another run may have been quicker, and be over: only now does it stay as it is.
         match look()? {
-            Standing::Free => Ok(Some(Folder {
+            FolderState::Free => Ok(Some(ExportFolder {
                 path: path.to_owned(),
-                request: Request::new(wanted, now),
+                request: SavedExportRequest::new(wanted, now),
                 lock,
             })),
-            Standing::Begun => Folder::read(path, wanted, lock),
+            FolderState::Begun => ExportFolder::read(path, wanted, lock),
             other => {
-                if let Standing::Leftover = other {
+                if let FolderState::Leftover = other {
                     let state = path.join(STATE);
                     remove_state(&state, lock).map_err(|error| fails("remove", &state, &error))?;
                 }
@@ -96,16 +96,16 @@ impl Folder {
         }
     }
 
-    fn read(path: &Path, wanted: &Wanted, lock: File) -> Result<Option<Folder>, AppError> {
+    fn read(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
         let text = verify::read(&place, verify::LARGEST);
         let text = text.map_err(|error| fails("read", &place, &error))?;
-        let Some(request) = Request::read(&text) else {
+        let Some(request) = SavedExportRequest::read(&text) else {
             let what = format!("`{}` is damaged, or of another atlaudit", place.display());
             return Err(AppError::new(Exit::State, what)
                 .hint("it was left as it is; begin the export once more in another folder"));
         };
-        let folder = Folder {
+        let folder = ExportFolder {
             path: path.to_owned(),
             request,
             lock,
@@ -194,10 +194,10 @@ impl Folder {
 }
 
 /// Looks at what lies at `path`.
-fn standing(path: &Path) -> io::Result<Standing> {
+fn standing(path: &Path) -> io::Result<FolderState> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Standing::Free),
-        Ok(facts) if !facts.is_dir() => return Ok(Standing::Taken("is no folder")),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FolderState::Free),
+        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Taken("is no folder")),
         Ok(_) => {}
         Err(error) => return Err(error),
     }
@@ -205,27 +205,27 @@ fn standing(path: &Path) -> io::Result<Standing> {
     let has_state = match fs::symlink_metadata(&state) {
         Err(error) if error.kind() == ErrorKind::NotFound => false,
         // A link leads to what is not ours.
-        Ok(facts) if !facts.is_dir() => return Ok(Standing::Taken(ELSE)),
+        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Taken(ELSE)),
         facts => facts.map(|_| true)?,
     };
     if has_state && is_plain(&state.join(REQUEST)) {
-        return Ok(Standing::Begun);
+        return Ok(FolderState::Begun);
     }
     // What a run leaves that died before it had a request, or behind it.
     let is_bare =
         !has_state || alien(&state, |entry| is_ours(entry) && !is(entry, SOURCES))?.is_none();
     if alien(path, |entry| is(entry, STATE))?.is_none() {
         return Ok(match is_bare {
-            true => Standing::Free,
-            false => Standing::Taken(ELSE),
+            true => FolderState::Free,
+            false => FolderState::Taken(ELSE),
         });
     }
     let ours = verify::manifest(path).filter(|manifest| manifest.schema == SCHEMA);
     Ok(match ours.map(|manifest| manifest.complete) {
-        Some(true) if !has_state => Standing::Complete,
-        Some(true) if is_bare => Standing::Leftover,
-        Some(false) => Standing::Damaged,
-        _ => Standing::Taken(ELSE),
+        Some(true) if !has_state => FolderState::Complete,
+        Some(true) if is_bare => FolderState::Leftover,
+        Some(false) => FolderState::Damaged,
+        _ => FolderState::Taken(ELSE),
     })
 }
 
@@ -371,10 +371,10 @@ fn complete(path: &Path) -> AppError {
 }
 
 /// Why nothing can be made where this stands.
-fn refused(path: &Path, standing: &Standing) -> AppError {
+fn refused(path: &Path, standing: &FolderState) -> AppError {
     match standing {
-        Standing::Damaged => damaged(path),
-        Standing::Taken(what) => taken(path, what),
+        FolderState::Damaged => damaged(path),
+        FolderState::Taken(what) => taken(path, what),
         _ => complete(path),
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::evidence::facts::MadeBy;
 use crate::model::text::printable;
 
@@ -11,7 +11,7 @@ use crate::model::text::printable;
 const LOCAL_TIME: &str = "/etc/localtime";
 
 /// Who makes it, with what, where.
-pub fn made_by(env: &Env) -> MadeBy {
+pub fn made_by(env: &ProcessEnv) -> MadeBy {
     let typed = std::env::args_os().skip(1);
     MadeBy {
         program: env!("CARGO_PKG_NAME").to_owned(),
@@ -51,7 +51,7 @@ fn host() -> Option<String> {
 }
 
 /// By its name as far as the environment tells, and by its number.
-fn user(env: &Env) -> Option<String> {
+fn user(env: &ProcessEnv) -> Option<String> {
     let name = ["USER", "LOGNAME"].iter().find_map(|name| env.text(name));
     Some(match name {
         Some(name) => format!("{} (uid {})", printable(name), env.user),
@@ -90,10 +90,10 @@ mod tests {
 
     #[test]
     fn a_user_has_a_name_and_a_number() {
-        let mut env = Env::with([("USER", "ada")], "/");
+        let mut env = ProcessEnv::with([("USER", "ada")], "/");
         env.user = 1000;
         assert_eq!(user(&env).as_deref(), Some("ada (uid 1000)"));
-        let nameless = Env::with([("USER", "")], "/");
+        let nameless = ProcessEnv::with([("USER", "")], "/");
         assert_eq!(user(&nameless).as_deref(), Some("uid 0"));
     }
 }

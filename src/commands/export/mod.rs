@@ -15,15 +15,15 @@ use crate::commands::accounts::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{pull, stop};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::ExportRequest;
 use crate::config::settings::{
-    Compression, Format, OutputPath, OutputSettings, Rotation, SourceSettings,
+    Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
 use crate::error::AppError;
-use crate::evidence::facts::{Facts, SourceFacts};
+use crate::evidence::facts::{ExportFacts, SourceFacts};
 use crate::evidence::manifest::Manifest;
-use crate::evidence::request::Wanted;
+use crate::evidence::request::ExportSpec;
 use crate::exit::Exit;
 use crate::model::time::{TypedTime, Window, whole_millis};
 use crate::pipeline::attempt_record::AttemptRecorder;
@@ -34,11 +34,11 @@ use crate::sink::bodies::ResponseBodyStore;
 use crate::state::StateError;
 use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
-use crate::telemetry::console::Console;
-use folder::Folder;
+use crate::telemetry::console::StderrConsole;
+use folder::ExportFolder;
 
 /// What a run made of the sources.
-struct Read {
+struct ReadResult {
     reports: Vec<SourceReport>,
     exit: Exit,
     took: Duration,
@@ -50,8 +50,8 @@ struct Read {
 /// The folder is not for this request, or the whole cannot be made of what was read.
 pub async fn run(
     request: ExportRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let Some((manifest, exit, took)) = make(&request, env, console).await? else {
         told::complete_already(console, &request.folder);
@@ -67,12 +67,12 @@ pub async fn run(
 /// As with [`run`].
 pub async fn make(
     request: &ExportRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
     let key = sealing::key(request.sign.as_deref(), env)?;
     let wanted = wanted(request);
-    let Some(mut folder) = Folder::open(&request.folder, &wanted, request.now)? else {
+    let Some(mut folder) = ExportFolder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
     };
     // Whatever of it cannot be read is told before anything is touched.
@@ -85,7 +85,7 @@ pub async fn make(
     if request.keep_bodies {
         bodies::forget_unnamed(&request.sources, folder.path())?;
     }
-    let facts = Facts {
+    let facts = ExportFacts {
         asked: folder.request.asked.clone(),
         runs: folder.request.runs.clone(),
         made_by: made_by::made_by(env),
@@ -101,21 +101,21 @@ pub async fn make(
 }
 
 /// A complete export needs its state no more; another goes on from it.
-fn finish(folder: Folder, manifest: &Manifest) -> Result<(), AppError> {
+fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
     match manifest.complete {
         true => folder.completed(),
         false => Ok(()),
     }
 }
 
-fn wanted(request: &ExportRequest) -> Wanted {
+fn wanted(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
     // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
     let whole = |typed: TypedTime| match typed {
         TypedTime::At(time) => TypedTime::At(whole_millis(time)),
         ago => ago,
     };
-    Wanted {
+    ExportSpec {
         since: whole(request.since),
         until: request.until.map(whole),
         sources: names.map(|source| source.name.to_string()).collect(),
@@ -127,10 +127,10 @@ fn wanted(request: &ExportRequest) -> Wanted {
 async fn read(
     request: &ExportRequest,
     sources: Vec<SourceSettings>,
-    folder: &Folder,
-    env: &Env,
-    console: &Arc<Console>,
-) -> Read {
+    folder: &ExportFolder,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
+) -> ReadResult {
     let terms = CollectOptions {
         state_dir: folder.state_dir(),
         lookups: LookupCache::new(&request.state_dir),
@@ -162,7 +162,7 @@ async fn read(
         collection.start(settings, credential, course);
     }
     let (reports, exit, took) = collection.finish().await;
-    Read {
+    ReadResult {
         reports,
         exit,
         took,
@@ -173,7 +173,7 @@ async fn read(
 ///
 /// # Errors
 /// A checkpoint cannot be read.
-fn unread(request: &ExportRequest, folder: &Folder) -> Result<Vec<SourceSettings>, StateError> {
+fn unread(request: &ExportRequest, folder: &ExportFolder) -> Result<Vec<SourceSettings>, StateError> {
     let store = StateStore::new(&folder.state_dir());
     let mut unread = Vec::new();
     for source in &request.sources {
@@ -185,7 +185,7 @@ fn unread(request: &ExportRequest, folder: &Folder) -> Result<Vec<SourceSettings
     Ok(unread)
 }
 
-fn course(settings: &SourceSettings, request: &ExportRequest, folder: &Folder) -> RunMode {
+fn course(settings: &SourceSettings, request: &ExportRequest, folder: &ExportFolder) -> RunMode {
     let asked = &folder.request.asked;
     let bodies = request
         .keep_bodies
@@ -207,7 +207,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     OutputSettings {
         // Whatever else it holds, it is no template.
         path: OutputPath::File(path.replace('%', "%%")),
-        format: Format::Normalized,
+        format: OutputFormat::Normalized,
         compression: Compression::Zstd,
         rotation: Rotation::Never,
         mode: 0o600,
@@ -218,7 +218,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
 /// must be at its end.
 fn facts(
     request: &ExportRequest,
-    folder: &Folder,
+    folder: &ExportFolder,
     reports: &[SourceReport],
 ) -> Result<Vec<SourceFacts>, AppError> {
     let store = StateStore::new(&folder.state_dir());

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::commands::signing;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::error::AppError;
-use crate::evidence::facts::Facts;
+use crate::evidence::facts::ExportFacts;
 use crate::evidence::manifest::Manifest;
 use crate::evidence::seal;
 use crate::evidence::sign::SigningKey;
@@ -14,7 +14,7 @@ use crate::evidence::sign::SigningKey;
 ///
 /// # Errors
 /// It is no key, or cannot be read.
-pub fn key(path: Option<&Path>, env: &Env) -> Result<Option<SigningKey>, AppError> {
+pub fn key(path: Option<&Path>, env: &ProcessEnv) -> Result<Option<SigningKey>, AppError> {
     path.map(|path| signing::key(path, env)).transpose()
 }
 
@@ -22,6 +22,6 @@ pub fn key(path: Option<&Path>, env: &Env) -> Result<Option<SigningKey>, AppErro
 ///
 /// # Errors
 /// A file cannot be read or written.
-pub fn seal(dir: &Path, facts: &Facts, key: Option<&SigningKey>) -> Result<Manifest, AppError> {
+pub fn seal(dir: &Path, facts: &ExportFacts, key: Option<&SigningKey>) -> Result<Manifest, AppError> {
     Ok(seal::seal(dir, facts, key)?)
 }

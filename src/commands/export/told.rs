@@ -10,24 +10,24 @@ use crate::commands::summary::seconds;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::counted;
 use crate::model::time::format_millis;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Tells what the export at `path` holds by now, whichever run brought it, and what to do with it.
-pub fn tell(console: &Console, path: &Path, manifest: &Manifest, took: Duration) {
+pub fn tell(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
     for source in &manifest.sources {
-        console.say(Level::Notice, &Message::new(one(source)));
+        console.say(Level::Notice, &ConsoleMessage::new(one(source)));
     }
     for source in &manifest.sources {
         if let Some(retention) = source.retention_text(manifest.asked.since) {
             let text = format!("source `{}`: {retention}", source.facts.name);
-            console.say(Level::Warning, &Message::new(text));
+            console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }
-    console.say(Level::Notice, &Message::new(all(path, manifest, took)));
+    console.say(Level::Notice, &ConsoleMessage::new(all(path, manifest, took)));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it tells this export from one that was made up later.
         let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
-        console.say(Level::Notice, &Message::new(text));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
     }
 }
 
@@ -37,10 +37,10 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Tells that nothing was left to do.
-pub fn complete_already(console: &Console, path: &Path) {
+pub fn complete_already(console: &StderrConsole, path: &Path) {
     let shown = path.display();
     let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
-    console.say(Level::Notice, &Message::new(text));
+    console.say(Level::Notice, &ConsoleMessage::new(text));
 }
 
 /// `acme: 2,400 events, 6 requests`, and where it is not read to its end.

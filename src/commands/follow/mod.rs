@@ -12,25 +12,25 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
 use crate::commands::accounts::RunRegistry;
-use crate::commands::follow::pulse::{Pulse, patience};
-use crate::commands::follow::round::{Ended, Rounds};
+use crate::commands::follow::pulse::{PullHeartbeat, patience};
+use crate::commands::follow::round::{FinishedPull, PullSeries};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::stop;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::FollowRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::counted;
 use crate::pipeline::stop::{StopRequest, asked};
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 use crate::telemetry::notify::ServiceManager;
 
 /// What the wait may be longer by, as a share: what was started at once does not stay together.
 const JITTER: f64 = 0.1;
 
 /// Reads the command line and the configuration again.
-pub type Reread<'a> = &'a dyn Fn() -> Result<FollowRequest, AppError>;
+pub type ConfigReloader<'a> = &'a dyn Fn() -> Result<FollowRequest, AppError>;
 
 /// Pulls again and again. A signal's end is a success, whatever the pulls brought: the next one goes on.
 ///
@@ -38,9 +38,9 @@ pub type Reread<'a> = &'a dyn Fn() -> Result<FollowRequest, AppError>;
 /// The metrics file cannot be written. What goes wrong in a pull is told, and tried again.
 pub async fn run(
     request: FollowRequest,
-    reread: Reread<'_>,
-    env: &Env,
-    console: &Arc<Console>,
+    reread: ConfigReloader<'_>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let (stop, hangups) = stop::requested_or_reload(env.stdin_is_terminal);
     let accounts = Arc::new(RunRegistry::default());
@@ -49,14 +49,14 @@ pub async fn run(
     let metrics =
         metrics.map(|path| MetricsFile::open(path, request.pull.file_mode, accounts.clone()));
     let (count, every) = (request.pull.sources.len(), request.every);
-    let mut follower = Follower {
-        beside: Beside {
+    let mut follower = FollowLoop {
+        beside: FollowHousekeeping {
             stop,
             hangups,
             reread,
             console: console.clone(),
             service: ServiceManager::of(env),
-            pulse: Pulse::new(),
+            pulse: PullHeartbeat::new(),
             next_metrics: Instant::now() + MetricsFile::every(),
             next_ping: Instant::now(),
             is_stopping: false,
@@ -65,16 +65,16 @@ pub async fn run(
             accounts: accounts.clone(),
             request,
         },
-        rounds: Rounds::new(env, console, accounts),
+        rounds: PullSeries::new(env, console, accounts),
     };
-    console.say(Level::Notice, &Message::new(following(count, every)));
+    console.say(Level::Notice, &ConsoleMessage::new(following(count, every)));
     let exit = follower.go_on().await;
     if let Some(metrics) = &follower.beside.metrics {
         metrics.close()?;
     }
     if exit == Exit::Done {
         let text = "stopped; the next run goes on from here";
-        console.say(Level::Notice, &Message::new(text));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     Ok(exit)
 }
@@ -86,22 +86,22 @@ fn following(count: usize, every: Duration) -> String {
 }
 
 /// Pulls, and what is done beside.
-struct Follower<'a> {
-    rounds: Rounds<'a>,
-    beside: Beside<'a>,
+struct FollowLoop<'a> {
+    rounds: PullSeries<'a>,
+    beside: FollowHousekeeping<'a>,
 }
 
 /// What is done beside pulling and waiting: signals, metrics, the service manager.
-struct Beside<'a> {
+struct FollowHousekeeping<'a> {
     request: FollowRequest,
-    reread: Reread<'a>,
+    reread: ConfigReloader<'a>,
     accounts: Arc<RunRegistry>,
     metrics: Option<MetricsFile>,
     service: ServiceManager,
-    console: Arc<Console>,
+    console: Arc<StderrConsole>,
     stop: watch::Receiver<StopRequest>,
     hangups: watch::Receiver<u64>,
-    pulse: Pulse,
+    pulse: PullHeartbeat,
     next_metrics: Instant,
     next_ping: Instant,
     is_stopping: bool,
@@ -109,7 +109,7 @@ struct Beside<'a> {
     has_reread: bool,
 }
 
-impl Follower<'_> {
+impl FollowLoop<'_> {
     /// Pulls until it is stopped, or until no further pull could bring anything.
     async fn go_on(&mut self) -> Exit {
         let mut is_first = true;
@@ -134,7 +134,7 @@ impl Follower<'_> {
     }
 
     /// One pull of all sources; nothing where a signal ended it.
-    async fn pull(&mut self, is_first: bool) -> Option<Ended> {
+    async fn pull(&mut self, is_first: bool) -> Option<FinishedPull> {
         let (rounds, beside) = (&mut self.rounds, &mut self.beside);
         beside.has_reread = false;
         let mut pull = beside.request.pull.clone();
@@ -162,7 +162,7 @@ impl Follower<'_> {
     }
 }
 
-impl Beside<'_> {
+impl FollowHousekeeping<'_> {
     /// Does what is due beside `work` until that is done.
     async fn during<R>(&mut self, work: impl Future<Output = R>) -> R {
         let mut work = std::pin::pin!(work);
@@ -263,14 +263,14 @@ impl Beside<'_> {
                 let changes = reload::changes(&self.request, &new, &has_history);
                 let changes = changes.unwrap_or_else(|| "nothing has changed".to_owned());
                 let text = format!("the configuration was read again: {changes}");
-                self.console.say(Level::Notice, &Message::new(text));
+                self.console.say(Level::Notice, &ConsoleMessage::new(text));
                 self.request = new;
                 self.has_reread = true;
             }
             Err(error) => {
                 error.tell(&self.console);
                 let text = "keeping the previous configuration";
-                self.console.say(Level::Warning, &Message::new(text));
+                self.console.say(Level::Warning, &ConsoleMessage::new(text));
             }
         }
         self.service.ready("the configuration was read again");

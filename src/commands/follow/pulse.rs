@@ -14,15 +14,15 @@ const PATIENCE_MS: usize = 60_000;
 
 /// When something last moved.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct PullHeartbeat {
     mark: u64,
     moved: Instant,
 }
 
-impl Pulse {
+impl PullHeartbeat {
     /// One that beats now.
-    pub fn new() -> Pulse {
-        Pulse {
+    pub fn new() -> PullHeartbeat {
+        PullHeartbeat {
             mark: 0,
             moved: Instant::now(),
         }
@@ -75,7 +75,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_move_stops_beating_and_what_moves_again_beats_again() {
-        let mut pulse = Pulse::new();
+        let mut pulse = PullHeartbeat::new();
         pulse.feel(still(7));
         pass(59).await;
         pulse.feel(still(7));
@@ -89,7 +89,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_for_a_known_time_is_no_standstill() {
-        let mut pulse = Pulse::new();
+        let mut pulse = PullHeartbeat::new();
         for _ in 0..60 {
             pass(30).await;
             pulse.feel(PullActivity {

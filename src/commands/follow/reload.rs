@@ -72,17 +72,17 @@ fn parts(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str> {
 mod tests {
     use super::*;
     use crate::config::check;
-    use crate::config::env::Env;
-    use crate::config::file::Loaded;
+    use crate::config::env::ProcessEnv;
+    use crate::config::file::ConfigFile;
     use crate::config::request::PullRequest;
     use std::path::Path;
     use std::time::Duration;
 
     fn request(config: &str) -> FollowRequest {
-        let loaded = Loaded::parse(Path::new("/c"), config.to_owned())
+        let loaded = ConfigFile::parse(Path::new("/c"), config.to_owned())
             .ok()
             .unwrap();
-        let settings = check::settings(&loaded, &Env::default(), "/s".into()).unwrap();
+        let settings = check::settings(&loaded, &ProcessEnv::default(), "/s".into()).unwrap();
         FollowRequest {
             pull: PullRequest {
                 sources: settings.sources,

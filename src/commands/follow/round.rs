@@ -12,7 +12,7 @@ use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progres
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::repeats::MessageThrottle;
 use crate::commands::{pull, summary};
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
@@ -24,16 +24,16 @@ use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{Console, Level};
+use crate::telemetry::console::{StderrConsole, Level};
 
 /// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
 /// every second request on the same events.
 const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
 
 /// Pull after pull.
-pub struct Rounds<'a> {
-    env: &'a Env,
-    console: Arc<Console>,
+pub struct PullSeries<'a> {
+    env: &'a ProcessEnv,
+    console: Arc<StderrConsole>,
     accounts: Arc<RunRegistry>,
     repeats: Arc<MessageThrottle>,
     /// Connections and limits live on, as long as they are for the same settings and keys.
@@ -42,21 +42,21 @@ pub struct Rounds<'a> {
 }
 
 /// A pull that has begun.
-pub struct Round<'c> {
+pub struct StartedPull<'c> {
     collection: SourceCollector<'c>,
     count: usize,
 }
 
 /// A pull that is over.
-pub struct Ended {
+pub struct FinishedPull {
     reports: Vec<SourceReport>,
     took: Duration,
 }
 
-impl<'a> Rounds<'a> {
+impl<'a> PullSeries<'a> {
     /// None has begun yet.
-    pub fn new(env: &'a Env, console: &Arc<Console>, accounts: Arc<RunRegistry>) -> Rounds<'a> {
-        Rounds {
+    pub fn new(env: &'a ProcessEnv, console: &Arc<StderrConsole>, accounts: Arc<RunRegistry>) -> PullSeries<'a> {
+        PullSeries {
             env,
             console: console.clone(),
             accounts,
@@ -71,7 +71,7 @@ impl<'a> Rounds<'a> {
         &mut self,
         request: PullRequest,
         stop: watch::Receiver<StopRequest>,
-    ) -> Round<'_> {
+    ) -> StartedPull<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.repeats.keep(names);
         let terms = CollectOptions {
@@ -90,7 +90,7 @@ impl<'a> Rounds<'a> {
         self.renew(&request.sources, &credentials);
         let collection = SourceCollector::new(terms, &mut self.connector);
         let collection = pull::start(collection, &request, credentials);
-        Round {
+        StartedPull {
             count: request.sources.len(),
             collection,
         }
@@ -113,7 +113,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Tells what a pull brought; one without news only to whoever wants to know everything.
-    pub fn tell(&self, ended: &Ended) {
+    pub fn tell(&self, ended: &FinishedPull) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
         summary::tell_as(level, &self.console, &ended.reports, ended.took);
@@ -124,20 +124,20 @@ fn key(credential: &Credential) -> Fingerprint {
     Fingerprint::of(credential.key.expose_secret().as_bytes())
 }
 
-impl Round<'_> {
+impl StartedPull<'_> {
     /// Whether no source can be used as it is configured.
     pub fn is_hopeless(&self) -> bool {
         self.collection.misconfigured() == self.count
     }
 
     /// Waits for its end.
-    pub async fn finish(self) -> Ended {
+    pub async fn finish(self) -> FinishedPull {
         let (reports, _, took) = self.collection.finish().await;
-        Ended { reports, took }
+        FinishedPull { reports, took }
     }
 }
 
-impl Ended {
+impl FinishedPull {
     /// With which code to give up, because no wait would mend it: the reader of the output went away, or, at the
     /// start, no source could be used as it is configured. What a person may mend meanwhile (a key, a disk) is
     /// tried again.

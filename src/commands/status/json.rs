@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::status::standing::{History, Standing, State};
+use crate::commands::status::standing::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
@@ -12,7 +12,7 @@ use crate::state::run_history::{RunCounts, RunRecord};
 
 /// A source. What is not known is absent.
 #[derive(Serialize)]
-struct Source<'a> {
+struct SourceStatusJson<'a> {
     schema: &'static str,
     time: String,
     source: &'a str,
@@ -22,13 +22,13 @@ struct Source<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_error: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<Running>,
+    running: Option<ActiveRunJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lag_seconds: Option<f64>,
     #[serde(flatten)]
-    history: Option<HistoryOut<'a>>,
+    history: Option<ReadHistoryJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_run: Option<RunOut<'a>>,
+    last_run: Option<LastRunJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_success: Option<String>,
     runs: u64,
@@ -43,14 +43,14 @@ struct Source<'a> {
 }
 
 #[derive(Serialize)]
-struct Running {
+struct ActiveRunJson {
     process: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
 }
 
 #[derive(Serialize)]
-struct HistoryOut<'a> {
+struct ReadHistoryJson<'a> {
     scope: &'a str,
     since: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,12 +61,12 @@ struct HistoryOut<'a> {
     checkpoint_written: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     silence: Option<&'a SourceSilence>,
-    coverage: Vec<Covered>,
+    coverage: Vec<CoverageSpanJson>,
     holes: Vec<ReportedWindow>,
 }
 
 #[derive(Serialize)]
-struct Covered {
+struct CoverageSpanJson {
     from: String,
     to: String,
     events: u64,
@@ -76,7 +76,7 @@ struct Covered {
 }
 
 #[derive(Serialize)]
-struct RunOut<'a> {
+struct LastRunJson<'a> {
     started: String,
     finished: String,
     exit_code: u8,
@@ -95,7 +95,7 @@ struct RunOut<'a> {
 ///
 /// # Errors
 /// A bug.
-pub fn lines(standings: &[Standing], now: Timestamp) -> Result<String, AppError> {
+pub fn lines(standings: &[SourceStatus], now: Timestamp) -> Result<String, AppError> {
     let mut lines = String::new();
     for standing in standings {
         let line = serde_json::to_string(&source(standing, now));
@@ -106,21 +106,21 @@ pub fn lines(standings: &[Standing], now: Timestamp) -> Result<String, AppError>
     Ok(lines)
 }
 
-fn source(standing: &Standing, now: Timestamp) -> Source<'_> {
+fn source(standing: &SourceStatus, now: Timestamp) -> SourceStatusJson<'_> {
     let (state, state_error, history) = match &standing.state {
-        State::NeverPulled => ("never_pulled", None, None),
-        State::Unreadable(error) => ("unreadable", Some(error.text()), None),
-        State::Read(found) => ("read", None, Some(history(found))),
+        CheckpointStatus::NeverPulled => ("never_pulled", None, None),
+        CheckpointStatus::Unreadable(error) => ("unreadable", Some(error.text()), None),
+        CheckpointStatus::Read(found) => ("read", None, Some(history(found))),
     };
     let ledger = &standing.ledger;
-    Source {
+    SourceStatusJson {
         schema: "atlaudit/status/1",
         time: format_millis(now),
         source: &standing.name,
         kind: standing.kind,
         state,
         state_error,
-        running: standing.running.as_ref().map(|holder| Running {
+        running: standing.running.as_ref().map(|holder| ActiveRunJson {
             process: holder.process,
             since: holder.since.map(format_millis),
         }),
@@ -137,15 +137,15 @@ fn source(standing: &Standing, now: Timestamp) -> Source<'_> {
     }
 }
 
-fn history(history: &History) -> HistoryOut<'_> {
-    let covered = history.covered.iter().map(|span| Covered {
+fn history(history: &ReadHistory) -> ReadHistoryJson<'_> {
+    let covered = history.covered.iter().map(|span| CoverageSpanJson {
         from: format_millis(span.from),
         to: format_millis(span.to),
         events: span.events,
         read: format_millis(span.read),
         holes: span.holes,
     });
-    HistoryOut {
+    ReadHistoryJson {
         scope: &history.scope,
         since: format_millis(history.since),
         complete_until: history.complete_until.map(format_millis),
@@ -163,8 +163,8 @@ fn history(history: &History) -> HistoryOut<'_> {
     }
 }
 
-fn run(run: &RunRecord) -> RunOut<'_> {
-    RunOut {
+fn run(run: &RunRecord) -> LastRunJson<'_> {
+    LastRunJson {
         started: format_millis(run.started),
         finished: format_millis(run.finished),
         exit_code: run.exit_code,

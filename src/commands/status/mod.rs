@@ -6,22 +6,22 @@ mod table;
 
 use std::time::Duration;
 
-use crate::commands::status::standing::{Standing, State};
+use crate::commands::status::standing::{SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::stdout;
-use crate::telemetry::console::Console;
+use crate::telemetry::console::StderrConsole;
 
 /// Prints what the last runs left of each source.
 ///
 /// # Errors
 /// A state that cannot be read, after all that can be is printed; a source that is further behind than
 /// is wanted; standard output cannot be written.
-pub fn run(request: &StatusRequest, console: &Console) -> Result<(), AppError> {
+pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppError> {
     let sources = request.sources.iter();
     let standings: Vec<_> = sources
-        .map(|settings| Standing::of(settings, &request.state_dir, request.now))
+        .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
         .collect();
     let text = match request.json {
         true => json::lines(&standings, request.now)?,
@@ -32,7 +32,7 @@ pub fn run(request: &StatusRequest, console: &Console) -> Result<(), AppError> {
     let unreadable = standings
         .into_iter()
         .filter_map(|standing| match standing.state {
-            State::Unreadable(error) => Some(error),
+            CheckpointStatus::Unreadable(error) => Some(error),
             _ => None,
         });
     let mut errors = unreadable.chain(behind.flatten());
@@ -42,7 +42,7 @@ pub fn run(request: &StatusRequest, console: &Console) -> Result<(), AppError> {
 }
 
 /// What is told where a source is further behind than `most`.
-fn behind(standings: &[Standing], most: Duration) -> Option<AppError> {
+fn behind(standings: &[SourceStatus], most: Duration) -> Option<AppError> {
     let late = standings.iter().filter(|standing| match standing.lag {
         Some(lag) => lag > most,
         None => true,

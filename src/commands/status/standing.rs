@@ -17,7 +17,7 @@ use crate::state::run_history::{RunHistory, RunHistoryStore};
 use crate::state::store::StateStore;
 
 /// Where one source stands.
-pub struct Standing {
+pub struct SourceStatus {
     /// Its name.
     pub name: String,
     /// Its type.
@@ -25,7 +25,7 @@ pub struct Standing {
     /// How long its server keeps events, where that is known.
     pub retention: Option<LogRetention>,
     /// What its checkpoint says.
-    pub state: State,
+    pub state: CheckpointStatus,
     /// How long ago everything had been read.
     pub lag: Option<Duration>,
     /// What is known of its runs.
@@ -41,17 +41,17 @@ pub struct Standing {
 }
 
 /// What a checkpoint says.
-pub enum State {
+pub enum CheckpointStatus {
     /// There is none.
     NeverPulled,
     /// It cannot be read.
     Unreadable(AppError),
     /// So much.
-    Read(Box<History>),
+    Read(Box<ReadHistory>),
 }
 
 /// How far a source has been read.
-pub struct History {
+pub struct ReadHistory {
     /// What it belongs to: the organization or site.
     pub scope: String,
     /// Where it begins.
@@ -72,25 +72,25 @@ pub struct History {
     pub holes: Vec<Window>,
 }
 
-impl Standing {
+impl SourceStatus {
     /// Where the source of `settings` stands at `now`.
-    pub fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> Standing {
+    pub fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> SourceStatus {
         let name = &settings.name;
         let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
             Ok(found) => (found.unwrap_or_default(), None),
             Err(error) => (RunHistory::default(), Some(error.to_string())),
         };
         let state = match StateStore::new(state_dir).load(name) {
-            Ok(None) => State::NeverPulled,
-            Ok(Some(found)) => State::Read(Box::new(History::of(found, &ledger.coverage))),
-            Err(error) => State::Unreadable(AppError::from(error).of_source(name.as_str())),
+            Ok(None) => CheckpointStatus::NeverPulled,
+            Ok(Some(found)) => CheckpointStatus::Read(Box::new(ReadHistory::of(found, &ledger.coverage))),
+            Err(error) => CheckpointStatus::Unreadable(AppError::from(error).of_source(name.as_str())),
         };
         let complete_until = match &state {
-            State::Read(history) => history.complete_until,
+            CheckpointStatus::Read(history) => history.complete_until,
             _ => None,
         };
         let expires_on = settings.expires_on.or(ledger.credential_ends());
-        Standing {
+        SourceStatus {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),
             retention: LogRetention::of(settings.target.kind()),
@@ -112,8 +112,8 @@ impl Standing {
     }
 }
 
-impl History {
-    fn of(checkpoint: Checkpoint, coverage: &ReadCoverage) -> History {
+impl ReadHistory {
+    fn of(checkpoint: Checkpoint, coverage: &ReadCoverage) -> ReadHistory {
         let silence = checkpoint
             .complete_until
             .and_then(|until| SourceSilence::of(&checkpoint, until));
@@ -128,7 +128,7 @@ impl History {
                 holes: 0,
             }));
         }
-        History {
+        ReadHistory {
             holes: coverage.holes(&checkpoint.scope),
             scope: checkpoint.scope,
             since: checkpoint.since,

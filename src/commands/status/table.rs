@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::status::standing::{History, Standing, State};
+use crate::commands::status::standing::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::grouped;
 use crate::model::retention::LogRetention;
@@ -28,17 +28,17 @@ const EVENTS: usize = 3;
 
 /// How a cell stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum CellStyle {
     Plain,
     Good,
     Odd,
     Bad,
 }
 
-type Cell = (String, Look);
+type TableCell = (String, CellStyle);
 
 /// The table of `standings`, then errors and holes; where asked for, also what has been read.
-pub fn text(standings: &[Standing], request: &StatusRequest) -> String {
+pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
     let rows = standings.iter().map(|standing| row(standing, request.now));
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
     let below: Vec<_> = standings
@@ -55,11 +55,11 @@ pub fn text(standings: &[Standing], request: &StatusRequest) -> String {
     text
 }
 
-fn row(standing: &Standing, now: Timestamp) -> [Cell; 7] {
-    let plain = |text: String| (text, Look::Plain);
+fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
+    let plain = |text: String| (text, CellStyle::Plain);
     let none = || plain("-".to_owned());
     let history = match &standing.state {
-        State::Read(history) => Some(history),
+        CheckpointStatus::Read(history) => Some(history),
         _ => None,
     };
     let until = history.and_then(|history| history.complete_until);
@@ -76,7 +76,7 @@ fn row(standing: &Standing, now: Timestamp) -> [Cell; 7] {
     ]
 }
 
-fn last_run(standing: &Standing, now: Timestamp) -> Cell {
+fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
     if let Some(holder) = &standing.running {
         let since = holder
             .since
@@ -86,44 +86,44 @@ fn last_run(standing: &Standing, now: Timestamp) -> Cell {
             since.unwrap_or_default(),
             holder.process
         );
-        return (text, Look::Good);
+        return (text, CellStyle::Good);
     }
     let told = |run: &RunRecord, how: &str| format!("{} ago, {how}", ago(run.finished, now));
     match (&standing.state, &standing.ledger.last_run) {
-        (State::Unreadable(_), _) => ("state file damaged".to_owned(), Look::Bad),
-        (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), Look::Good),
-        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), Look::Odd),
+        (CheckpointStatus::Unreadable(_), _) => ("state file damaged".to_owned(), CellStyle::Bad),
+        (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), CellStyle::Good),
+        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), CellStyle::Odd),
         (_, Some(run)) => (
             told(run, &format!("FAILED (code {})", run.exit_code)),
-            Look::Bad,
+            CellStyle::Bad,
         ),
-        (State::NeverPulled, None) => ("never pulled".to_owned(), Look::Odd),
+        (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Odd),
         // An earlier atlaudit took no note of how it ended.
-        (State::Read(history), None) => (format!("{} ago", ago(history.updated, now)), Look::Plain),
+        (CheckpointStatus::Read(history), None) => (format!("{} ago", ago(history.updated, now)), CellStyle::Plain),
     }
 }
 
-fn expiry(standing: &Standing) -> Option<Cell> {
+fn expiry(standing: &SourceStatus) -> Option<TableCell> {
     let (day, days) = (standing.expires_on?, standing.expires_in?);
     Some(match days {
-        ..0 => (format!("EXPIRED {day}"), Look::Bad),
-        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), Look::Odd),
-        _ => (day.to_string(), Look::Plain),
+        ..0 => (format!("EXPIRED {day}"), CellStyle::Bad),
+        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), CellStyle::Odd),
+        _ => (day.to_string(), CellStyle::Plain),
     })
 }
 
-fn silence(history: &History) -> Option<Cell> {
+fn silence(history: &ReadHistory) -> Option<TableCell> {
     let text = match history.silence.as_ref()? {
         SourceSilence::Unusual { silent, .. } => short(*silent),
         SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
             "no event ever".to_owned()
         }
     };
-    Some((text, Look::Odd))
+    Some((text, CellStyle::Odd))
 }
 
 /// What needs a person, and what has been read.
-fn notes(standing: &Standing, request: &StatusRequest) -> Vec<String> {
+fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     let (name, mut notes) = (&standing.name, Vec::new());
     if let Some(run) = standing
         .ledger
@@ -151,7 +151,7 @@ fn notes(standing: &Standing, request: &StatusRequest) -> Vec<String> {
             "{name}: {error}; what is known of its runs is lost, of its events nothing"
         ));
     }
-    let State::Read(history) = &standing.state else {
+    let CheckpointStatus::Read(history) = &standing.state else {
         return notes;
     };
     if request.is_verbose {
@@ -197,8 +197,8 @@ fn removed_since(since: Timestamp, retention: Option<LogRetention>, now: Timesta
     }
 }
 
-fn table(rows: &[[Cell; 7]], is_coloured: bool) -> String {
-    let heads = HEADS.map(|head| (head.to_owned(), Look::Plain));
+fn table(rows: &[[TableCell; 7]], is_coloured: bool) -> String {
+    let heads = HEADS.map(|head| (head.to_owned(), CellStyle::Plain));
     let mut widths = HEADS.map(str::len);
     for row in rows {
         for (width, (cell, _)) in widths.iter_mut().zip(row) {
@@ -223,13 +223,13 @@ fn table(rows: &[[Cell; 7]], is_coloured: bool) -> String {
     text
 }
 
-fn coloured(cell: &str, look: Look, is_coloured: bool) -> String {
+fn coloured(cell: &str, look: CellStyle, is_coloured: bool) -> String {
     let colour = match look {
         _ if !is_coloured => return cell.to_owned(),
-        Look::Plain => return cell.to_owned(),
-        Look::Good => 32,
-        Look::Odd => 33,
-        Look::Bad => 31,
+        CellStyle::Plain => return cell.to_owned(),
+        CellStyle::Good => 32,
+        CellStyle::Odd => 33,
+        CellStyle::Bad => 31,
     };
     format!("\u{1b}[{colour}m{cell}\u{1b}[0m")
 }
@@ -290,9 +290,9 @@ mod tests {
     fn columns_are_aligned_with_and_without_colour() {
         let cell = |text: &str, look| (text.to_owned(), look);
         let row = |name: &str, events: &str, look| {
-            let plain = || cell("-", Look::Plain);
+            let plain = || cell("-", CellStyle::Plain);
             [
-                cell(name, Look::Plain),
+                cell(name, CellStyle::Plain),
                 plain(),
                 plain(),
                 cell(events, look),
@@ -302,8 +302,8 @@ mod tests {
             ]
         };
         let rows = [
-            row("a", "1,234,567", Look::Bad),
-            row("a-long-name", "7", Look::Plain),
+            row("a", "1,234,567", CellStyle::Bad),
+            row("a-long-name", "7", CellStyle::Plain),
         ];
         let plain = table(&rows, false);
         let ends: Vec<_> = ["EVENTS", "1,234,567", "7"]

@@ -5,33 +5,33 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::commands::export;
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::{AgainstRequest, ExportRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
-use crate::evidence::against::{self, Named, Since};
+use crate::evidence::against::{self, EventSummary, EventDifferenceKind};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::evidence::survey::Bounds;
+use crate::evidence::survey::SurveyLimits;
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// An event that differs, and its source.
-pub struct Difference {
+pub struct EventDifference {
     /// The source's name.
     pub source: String,
     /// How it differs.
-    pub since: Since,
+    pub since: EventDifferenceKind,
     /// The event.
-    pub event: Named,
+    pub event: EventSummary,
 }
 
 /// What the sources say.
-pub struct Compared {
+pub struct SourceComparison {
     /// The events that differ.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<EventDifference>,
     /// The sources that were read.
     pub sources: usize,
     /// How their reading ended.
@@ -45,9 +45,9 @@ pub struct Compared {
 pub async fn compare(
     dir: &Path,
     request: &AgainstRequest,
-    env: &Env,
-    console: &Arc<Console>,
-) -> Result<Compared, AppError> {
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
+) -> Result<SourceComparison, AppError> {
     let manifest = manifest(dir)?;
     let sources = sources(&manifest, request)?;
     let folder = tempfile::Builder::new()
@@ -75,7 +75,7 @@ pub async fn compare(
             "the folder for what is read again was taken",
         ));
     };
-    let mut compared = Compared {
+    let mut compared = SourceComparison {
         differences: Vec::new(),
         sources: now.sources.len(),
         exit,
@@ -157,20 +157,20 @@ fn one(
     again: &Path,
     before: &SourceEntry,
     now: &SourceFacts,
-    compared: &mut Compared,
+    compared: &mut SourceComparison,
 ) -> Result<(), AppError> {
     // The name is that of a configured source, and leads nowhere else.
     let file = format!("events/{}.jsonl.zst", now.name);
     let differences = &mut compared.differences;
     let mut add = |since, event| {
-        differences.push(Difference {
+        differences.push(EventDifference {
             source: before.facts.name.clone(),
             since,
             event,
         });
     };
     let (path, again) = (dir.join(&file), again.join(&file));
-    let said = Bounds::of(&before.events).text_bytes();
+    let said = SurveyLimits::of(&before.events).text_bytes();
     against::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
         AppError::new(
             Exit::Different,
@@ -181,20 +181,20 @@ fn one(
     })
 }
 
-fn tell_incomplete(console: &Console, before: &SourceFacts, now: &SourceFacts) {
+fn tell_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFacts) {
     let name = &now.name;
     if !before.complete {
         let what = "was not read to its end for the export: what that lacks counts as appeared";
         console.say(
             Level::Warning,
-            &Message::new(format!("source `{name}` {what}")),
+            &ConsoleMessage::new(format!("source `{name}` {what}")),
         );
     }
     if !now.complete {
         let what = "could not be read to its end now: nothing is told of what vanished";
         console.say(
             Level::Warning,
-            &Message::new(format!("source `{name}` {what}")),
+            &ConsoleMessage::new(format!("source `{name}` {what}")),
         );
     }
 }

@@ -8,18 +8,18 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::config::env::Env;
+use crate::config::env::ProcessEnv;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
-use crate::evidence::against::{Named, Since};
+use crate::evidence::against::{EventSummary, EventDifferenceKind};
 use crate::evidence::sign::PublicKey;
-use crate::evidence::verify::{self, Finding, Place, Signature, Verdict};
+use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
 use crate::exit::Exit;
 use crate::model::number::{counted, grouped};
 use crate::sink::stdout;
-use crate::telemetry::console::{Console, Level, Message};
+use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
-use against::{Compared, Difference};
+use against::{SourceComparison, EventDifference};
 
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
@@ -31,13 +31,13 @@ const KEY_BYTES: u64 = 64 * 1024;
 /// cannot be written.
 pub async fn run(
     request: VerifyRequest,
-    env: &Env,
-    console: &Arc<Console>,
+    env: &ProcessEnv,
+    console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let key = request.public_key.as_deref().map(public_key).transpose()?;
     let verdict = verify::verify(&request.dir, key.as_ref())?;
     for finding in &verdict.findings {
-        console.say(Level::Error, &Message::new(finding.to_string()));
+        console.say(Level::Error, &ConsoleMessage::new(finding.to_string()));
     }
     for (level, message) in told(&verdict) {
         console.say(level, &message);
@@ -71,8 +71,8 @@ pub async fn run(
 }
 
 /// Tells what the sources show otherwise by now; and that they do, if they do.
-fn since(compared: &Compared, console: &Console) -> Option<AppError> {
-    for Difference {
+fn since(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
+    for EventDifference {
         source,
         since,
         event,
@@ -85,23 +85,23 @@ fn since(compared: &Compared, console: &Console) -> Option<AppError> {
             event.id,
             event.action
         );
-        console.say(Level::Error, &Message::new(text));
+        console.say(Level::Error, &ConsoleMessage::new(text));
     }
-    let count = |wanted: Since| {
+    let count = |wanted: EventDifferenceKind| {
         let differences = compared.differences.iter();
         differences.filter(|one| one.since == wanted).count() as u64
     };
     let sources = counted(compared.sources as u64, "source");
     if compared.differences.is_empty() {
         let text = format!("compared with {sources} as of now; nothing differs");
-        console.say(Level::Notice, &Message::new(text));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
         return None;
     }
     let what = format!(
         "the export is not what {sources} would say now: {} appeared, {} vanished, {} changed",
-        counted(count(Since::Appeared), "event"),
-        grouped(count(Since::Vanished)),
-        grouped(count(Since::Changed)),
+        counted(count(EventDifferenceKind::Appeared), "event"),
+        grouped(count(EventDifferenceKind::Vanished)),
+        grouped(count(EventDifferenceKind::Changed)),
     );
     let hint = "events may appear days late, and vanish when their time of keeping ends; what changed was changed at the source";
     Some(AppError::new(Exit::Different, what).hint(hint))
@@ -139,7 +139,7 @@ fn unfinished() -> AppError {
 }
 
 /// The end of a check that found something.
-fn different(findings: &[Finding]) -> AppError {
+fn different(findings: &[VerifyFinding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
     files.dedup();
     let what = format!(
@@ -153,9 +153,9 @@ fn different(findings: &[Finding]) -> AppError {
 }
 
 /// What is said besides the differences.
-fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
+fn told(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     let mut all = Vec::new();
-    let mut say = |level, text: String| all.push((level, Message::new(text)));
+    let mut say = |level, text: String| all.push((level, ConsoleMessage::new(text)));
     for what in &verdict.not_checked {
         say(Level::Warning, format!("not checked: {what}"));
     }
@@ -183,12 +183,12 @@ fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
         say(Level::Notice, what);
     }
     for what in &verdict.not_available {
-        all.push((Level::Warning, Message::new(what.clone())));
+        all.push((Level::Warning, ConsoleMessage::new(what.clone())));
     }
     if verdict.is_complete == Some(false) {
         let text =
             "this export is INCOMPLETE: it says itself that not all that was asked for was read";
-        let mut message = Message::new(text);
+        let mut message = ConsoleMessage::new(text);
         message.causes.clone_from(&verdict.missing);
         all.push((Level::Warning, message));
     }
@@ -196,7 +196,7 @@ fn told(verdict: &Verdict) -> Vec<(Level, Message)> {
 }
 
 /// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing differs`
-fn summary(verdict: &Verdict) -> String {
+fn summary(verdict: &VerifyResult) -> String {
     let tally = &verdict.tally;
     let mut line = format!(
         "checked {} of {}, {} bytes: {}, {}",
@@ -224,13 +224,13 @@ fn summary(verdict: &Verdict) -> String {
 /// `ok` is the overall result: the export is sound, and, where it was compared with its sources, all of
 /// them could be read (`is_comparable`) and none shows a difference. It agrees with the exit code, but for
 /// an export that says itself that it is incomplete: it may be sound.
-fn line(verdict: &Verdict, compared: Option<&Compared>, is_comparable: bool) -> String {
-    let difference = |finding: &Finding| {
+fn line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
+    let difference = |finding: &VerifyFinding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.place {
-            Place::File => {}
-            Place::Line(line) => object["line"] = line.into(),
-            Place::Lines(first, last) => object["lines"] = json!([first, last]),
+            FindingLocation::File => {}
+            FindingLocation::Line(line) => object["line"] = line.into(),
+            FindingLocation::Lines(first, last) => object["lines"] = json!([first, last]),
         }
         object
     };
@@ -257,7 +257,7 @@ fn line(verdict: &Verdict, compared: Option<&Compared>, is_comparable: bool) -> 
     });
     if let Some(compared) = compared {
         let differences = compared.differences.iter().map(|one| {
-            let Named { id, time, action } = &one.event;
+            let EventSummary { id, time, action } = &one.event;
             let since = one.since.as_str();
             json!({ "source": one.source, "since": since, "id": id, "time": time, "action": action })
         });

@@ -2,16 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::html::{Page, Show};
+use super::html::{HtmlPage, HtmlDisplay};
 use super::words;
-use crate::evidence::facts::Run;
-use crate::evidence::manifest::{Clock, Manifest, SourceEntry};
+use crate::evidence::facts::RunEntry;
+use crate::evidence::manifest::{ClockComparison, Manifest, SourceEntry};
 
 /// Runs that are listed.
 const RUNS: usize = 20;
 
 /// The section.
-pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     let made_by = &manifest.made_by;
     let asked = &manifest.asked;
     page.raw("<section id=asked><h2>What was asked</h2><dl class=facts>")?;
@@ -32,7 +32,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     )?;
     page.put(
         "<dt>Command</dt><dd><code class=d>{}{}</code></dd>",
-        &[&made_by.program, &Arguments(&made_by.command)],
+        &[&made_by.program, &ShellArguments(&made_by.command)],
     )?;
     page.put(
         "<dt>Time zone</dt><dd class=d>{}</dd>",
@@ -78,7 +78,7 @@ fn bodies(are_kept: bool) -> &'static str {
 /// How far a clock may be off and still agree with one of whole seconds.
 const AGREES_MS: u64 = 1_500;
 
-fn clock(clock: Option<&Clock>) -> String {
+fn clock(clock: Option<&ClockComparison>) -> String {
     let Some(clock) = clock else {
         return "No answer told the time, so the machine's clock could not be compared with a server's.".to_owned();
     };
@@ -104,9 +104,9 @@ fn clock(clock: Option<&Clock>) -> String {
 }
 
 /// Arguments as they can be typed: in quotes where a shell would take them apart.
-struct Arguments<'a>(&'a [String]);
+struct ShellArguments<'a>(&'a [String]);
 
-impl Show for Arguments<'_> {
+impl HtmlDisplay for ShellArguments<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         for argument in self.0 {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
@@ -122,7 +122,7 @@ impl Show for Arguments<'_> {
     }
 }
 
-fn sources(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+fn sources(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
         "<table class=\"plain sources\"><thead><tr><th>Source<th>Type<th>Organization or site<th>Base URL<th>Credential from<th>Read</thead><tbody>",
     )?;
@@ -149,7 +149,7 @@ fn sources(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
 }
 
 /// Said only where there is something to say: more than one run, or one that did not end well.
-fn runs(page: &mut Page<'_>, runs: &[Run]) -> io::Result<()> {
+fn runs(page: &mut HtmlPage<'_>, runs: &[RunEntry]) -> io::Result<()> {
     if let [run] = runs
         && run.ended == "finished"
     {
@@ -185,7 +185,7 @@ mod tests {
     fn arguments_are_as_they_can_be_typed() {
         let arguments = ["export", "acme", "--output", "a b", "it's", ""].map(str::to_owned);
         let mut out = Vec::new();
-        Arguments(&arguments).show(&mut out).unwrap();
+        ShellArguments(&arguments).show(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap().replace("&#39;", "'");
         assert_eq!(text, r" export acme --output 'a b' 'it'\''s' ''");
     }

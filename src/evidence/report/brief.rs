@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::html::Show;
-use super::tally::Label;
+use super::html::HtmlDisplay;
+use super::tally::ValueLabel;
 use super::visible::write_text;
 
 /// The longest name that is shown whole, in characters.
@@ -17,23 +17,23 @@ const SENTENCE: usize = 200;
 
 /// A text, or its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Brief {
+pub struct TruncatedText {
     text: String,
-    cut: Option<Cut>,
+    cut: Option<TruncationNote>,
 }
 
 /// What is said of a text that is not whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Cut {
+struct TruncationNote {
     chars: u64,
     /// The start of its hash, where two that begin alike must not be taken for one.
     hash: Option<String>,
 }
 
-impl Brief {
+impl TruncatedText {
     /// Of a name or id: different ones stay different.
-    pub fn name(text: &str) -> Brief {
-        let mut brief = Brief::cut(text, NAME);
+    pub fn name(text: &str) -> TruncatedText {
+        let mut brief = TruncatedText::cut(text, NAME);
         if let Some(cut) = &mut brief.cut {
             let digest = Sha256::digest(text.as_bytes());
             let mut hash = String::new();
@@ -47,34 +47,34 @@ impl Brief {
     }
 
     /// Of a sentence.
-    pub fn sentence(text: &str) -> Brief {
-        Brief::cut(text, SENTENCE)
+    pub fn sentence(text: &str) -> TruncatedText {
+        TruncatedText::cut(text, SENTENCE)
     }
 
-    fn cut(text: &str, limit: usize) -> Brief {
+    fn cut(text: &str, limit: usize) -> TruncatedText {
         let end = match text.char_indices().nth(limit) {
             None => text.len(),
             Some((end, _)) => end,
         };
-        let cut = (end < text.len()).then(|| Cut {
+        let cut = (end < text.len()).then(|| TruncationNote {
             chars: text.chars().count() as u64,
             hash: None,
         });
-        Brief {
+        TruncatedText {
             text: text.get(..end).unwrap_or_default().to_owned(),
             cut,
         }
     }
 }
 
-impl Show for Brief {
+impl HtmlDisplay for TruncatedText {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         write_text(&self.text, out)?;
         self.show_cut(out)
     }
 }
 
-impl Brief {
+impl TruncatedText {
     fn show_cut(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
         write!(out, "<small class=cut>… {} characters", grouped(cut.chars))?;
@@ -87,31 +87,31 @@ impl Brief {
 
 /// Somebody or something: what it is called, and what else tells it from others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
+pub struct EntityLabel {
     /// What it is called.
-    pub name: Brief,
+    pub name: TruncatedText,
     /// An id, an address, a type.
-    pub note: Option<Brief>,
+    pub note: Option<TruncatedText>,
     /// Whether the source has a name for it; some know an id only.
     pub is_named: bool,
 }
 
-impl Label for Brief {
-    fn says_more_than(&self, _: &Brief) -> bool {
+impl ValueLabel for TruncatedText {
+    fn says_more_than(&self, _: &TruncatedText) -> bool {
         false
     }
 }
 
-impl Label for Named {
-    fn says_more_than(&self, other: &Named) -> bool {
+impl ValueLabel for EntityLabel {
+    fn says_more_than(&self, other: &EntityLabel) -> bool {
         self.is_named && !other.is_named
     }
 }
 
 /// An action: its words can be told apart, and a line may end between them.
-pub struct Words<'a>(pub &'a Brief);
+pub struct WrappableText<'a>(pub &'a TruncatedText);
 
-impl Show for Words<'_> {
+impl HtmlDisplay for WrappableText<'_> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         for word in self.0.text.split_inclusive('_') {
             write_text(word, out)?;
@@ -124,7 +124,7 @@ impl Show for Words<'_> {
 }
 
 /// Apart from each other: a name that is written from the right must not take the note with it.
-impl Show for Named {
+impl HtmlDisplay for EntityLabel {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(b"<bdi>")?;
         self.name.show(out)?;
@@ -142,7 +142,7 @@ impl Show for Named {
 mod tests {
     use super::*;
 
-    fn shown(brief: &Brief) -> String {
+    fn shown(brief: &TruncatedText) -> String {
         let mut out = Vec::new();
         brief.show(&mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -150,16 +150,16 @@ mod tests {
 
     #[test]
     fn a_short_text_is_whole() {
-        assert_eq!(shown(&Brief::name("Mei Tanaka")), "Mei Tanaka");
+        assert_eq!(shown(&TruncatedText::name("Mei Tanaka")), "Mei Tanaka");
         assert_eq!(
-            shown(&Brief::sentence(&"ü".repeat(SENTENCE))),
+            shown(&TruncatedText::sentence(&"ü".repeat(SENTENCE))),
             "ü".repeat(SENTENCE)
         );
     }
 
     #[test]
     fn long_ones_that_begin_alike_stay_apart() {
-        let long = |end: &str| Brief::name(&format!("{}{end}", "x".repeat(10_000)));
+        let long = |end: &str| TruncatedText::name(&format!("{}{end}", "x".repeat(10_000)));
         assert_ne!(long("a"), long("b"));
         let shown = shown(&long("a"));
         assert!(shown.len() < 200, "{shown}");

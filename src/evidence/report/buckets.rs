@@ -31,7 +31,7 @@ const MONDAY: i64 = 4 * DAY;
 
 /// How many of what fell into one bar.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bar {
+pub struct ChartBar {
     /// All events.
     pub events: u64,
     /// Those that failed.
@@ -40,21 +40,21 @@ pub struct Bar {
 
 /// Events by time, over a window.
 #[derive(Debug)]
-pub struct Buckets {
+pub struct TimeBuckets {
     window: Range<i64>,
     /// Where the first bar begins, in milliseconds; at or before the window.
     start: i64,
     /// In milliseconds.
     width: i64,
     word: String,
-    bars: Vec<Bar>,
+    bars: Vec<ChartBar>,
     outside: u64,
     undated: u64,
 }
 
-impl Buckets {
+impl TimeBuckets {
     /// Bars for the window from `since` to before `until`; one that has no length has one bar.
-    pub fn new(since: Timestamp, until: Timestamp) -> Buckets {
+    pub fn new(since: Timestamp, until: Timestamp) -> TimeBuckets {
         let since = since.timestamp_millis();
         let until = until.timestamp_millis().max(since + 1);
         let span = (until - since) / 1_000;
@@ -70,12 +70,12 @@ impl Buckets {
         let origin = MONDAY * 1_000;
         let start = (since - origin).div_euclid(width) * width + origin;
         let count = (until - start).div_euclid(width) + i64::from((until - start) % width > 0);
-        Buckets {
+        TimeBuckets {
             window: since..until,
             start,
             width,
             word,
-            bars: vec![Bar::default(); usize::try_from(count).unwrap_or(1)],
+            bars: vec![ChartBar::default(); usize::try_from(count).unwrap_or(1)],
             outside: 0,
             undated: 0,
         }
@@ -99,7 +99,7 @@ impl Buckets {
     }
 
     /// The bars in order of time.
-    pub fn bars(&self) -> &[Bar] {
+    pub fn bars(&self) -> &[ChartBar] {
         &self.bars
     }
 
@@ -168,7 +168,7 @@ mod tests {
             (364, "a week", 52),
             (5 * 364, "4 weeks", 66),
         ] {
-            let buckets = Buckets::new(since, since + chrono::TimeDelta::days(days));
+            let buckets = TimeBuckets::new(since, since + chrono::TimeDelta::days(days));
             assert_eq!(
                 (buckets.word(), buckets.bars().len()),
                 (word, count),
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_week_begins_on_monday() {
-        let buckets = Buckets::new(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
+        let buckets = TimeBuckets::new(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"));
         let second = buckets.span(1..2);
         assert_eq!(second.start, at("2026-01-05T00:00:00Z").timestamp_millis());
         assert_eq!(buckets.span(0..1).start, buckets.window().start);
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn no_event_is_one_run_of_nothing() {
-        let mut buckets = Buckets::new(at("2026-11-02T00:00:00Z"), at("2026-11-03T00:00:00Z"));
+        let mut buckets = TimeBuckets::new(at("2026-11-02T00:00:00Z"), at("2026-11-03T00:00:00Z"));
         assert_eq!(buckets.empty_runs(), vec![0..96; 1]);
         buckets.add(Some(at("2026-11-02T00:15:00Z")), true);
         buckets.add(Some(at("2026-11-03T00:00:00Z")), true);
@@ -197,7 +197,7 @@ mod tests {
         assert_eq!((buckets.outside(), buckets.undated()), (1, 1));
         assert_eq!(
             buckets.bars()[1],
-            Bar {
+            ChartBar {
                 events: 1,
                 failed: 1
             }
@@ -209,7 +209,7 @@ mod tests {
         fn any_window_has_few_bars_and_each_event_one_place(since in -62_000_000_000_000_i64..253_000_000_000_000, span in -1_000_i64..250_000_000_000_000, share in 0_f64..1.0) {
             let time = |ms| Timestamp::from_timestamp_millis(ms).unwrap();
             let (since, until) = (time(since), time((since + span).min(253_000_000_000_000)));
-            let mut buckets = Buckets::new(since, until);
+            let mut buckets = TimeBuckets::new(since, until);
             prop_assert!((1..=MOST as usize).contains(&buckets.bars().len()), "{}", buckets.bars().len());
             let window = buckets.window();
             let inside = window.start + ((window.end - window.start - 1) as f64 * share) as i64;

@@ -3,8 +3,8 @@
 use std::io;
 use std::ops::Range;
 
-use super::buckets::{Bar, Buckets};
-use super::html::{Page, Units};
+use super::buckets::{ChartBar, TimeBuckets};
+use super::html::{HtmlPage, DrawingUnits};
 use super::ticks::ticks;
 use super::words;
 use crate::evidence::manifest::{Manifest, SourceEntry};
@@ -20,7 +20,7 @@ const LEAST: f64 = 2.0;
 const GAPS: usize = 100;
 
 /// The section.
-pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, buckets: &TimeBuckets, manifest: &Manifest) -> io::Result<()> {
     let gaps = gaps(buckets, manifest);
     let removed = removed(buckets, manifest);
     let text = summary(buckets, !gaps.is_empty()) + &retention_note(manifest, !removed.is_empty());
@@ -39,7 +39,7 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
         .map(|bar| bar.events)
         .max()
         .unwrap_or_default();
-    let scale = Scale::of(most);
+    let scale = ChartScale::of(most);
     draw_removed(page, buckets, &removed)?;
     grid(page, &scale)?;
     draw_gaps(page, buckets, &gaps)?;
@@ -67,7 +67,7 @@ pub fn write(page: &mut Page<'_>, buckets: &Buckets, manifest: &Manifest) -> io:
 }
 
 /// What the picture shows, in words.
-fn summary(buckets: &Buckets, has_gaps: bool) -> String {
+fn summary(buckets: &TimeBuckets, has_gaps: bool) -> String {
     let bars = buckets.bars();
     let events = bars.iter().map(|bar| bar.events).sum::<u64>();
     let failed = bars.iter().map(|bar| bar.failed).sum::<u64>();
@@ -115,7 +115,7 @@ fn retention_note(manifest: &Manifest, has_removed: bool) -> String {
 }
 
 /// Where there is most, and where there is nothing for longest.
-fn extremes(buckets: &Buckets) -> String {
+fn extremes(buckets: &TimeBuckets) -> String {
     let mut text = String::new();
     let bars = buckets.bars().iter().enumerate();
     if let Some((at, bar)) = bars.rev().max_by_key(|(_, bar)| bar.events) {
@@ -148,7 +148,7 @@ fn spelled(span: &Range<i64>) -> String {
 }
 
 /// What was not read: the source, and the part of the window.
-fn gaps<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+fn gaps<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
     let window = buckets.window();
     let all = manifest.sources.iter().flat_map(|source| {
         let name = source.facts.name.as_str();
@@ -164,7 +164,7 @@ fn gaps<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i6
 }
 
 /// What a source no longer kept of the picture's window.
-fn removed<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+fn removed<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
     let window = buckets.window();
     let limited = manifest.sources.iter().filter_map(|source| {
         let earliest = source.retention()?.earliest.timestamp_millis();
@@ -178,8 +178,8 @@ fn removed<'a>(buckets: &Buckets, manifest: &'a Manifest) -> Vec<(&'a str, Range
 }
 
 fn legend(
-    page: &mut Page<'_>,
-    buckets: &Buckets,
+    page: &mut HtmlPage<'_>,
+    buckets: &TimeBuckets,
     gaps: &[(&str, Range<i64>)],
     has_removed: bool,
 ) -> io::Result<()> {
@@ -207,21 +207,21 @@ fn legend(
 }
 
 /// How high a count stands.
-struct Scale {
+struct ChartScale {
     most: u64,
     step: u64,
 }
 
-impl Scale {
+impl ChartScale {
     /// A scale up to a round number that is no less than `most`.
-    fn of(most: u64) -> Scale {
+    fn of(most: u64) -> ChartScale {
         let mut unit = 1_u64;
         loop {
             for factor in [1, 2, 5] {
                 let step = unit.saturating_mul(factor);
                 if step.saturating_mul(4) >= most {
                     let most = most.div_ceil(step).max(1).saturating_mul(step);
-                    return Scale { most, step };
+                    return ChartScale { most, step };
                 }
             }
             unit = unit.saturating_mul(10);
@@ -239,40 +239,40 @@ impl Scale {
     }
 }
 
-fn grid(page: &mut Page<'_>, scale: &Scale) -> io::Result<()> {
+fn grid(page: &mut HtmlPage<'_>, scale: &ChartScale) -> io::Result<()> {
     for (count, y) in scale.marks() {
         let template = match count {
             0 => "<line x1=0 x2=\"100%\" y1={} y2={} class=floor></line>",
             _ => "<line x1=0 x2=\"100%\" y1={} y2={} class=grid></line>",
         };
-        page.put(template, &[&Units(y), &Units(y)])?;
+        page.put(template, &[&DrawingUnits(y), &DrawingUnits(y)])?;
     }
     Ok(())
 }
 
 /// Over the bars, which on a narrow screen stand where the numbers do.
-fn numbers(page: &mut Page<'_>, scale: &Scale) -> io::Result<()> {
+fn numbers(page: &mut HtmlPage<'_>, scale: &ChartScale) -> io::Result<()> {
     for (count, y) in scale.marks().filter(|(count, _)| *count > 0) {
         page.put(
             "<text x=0 y={} class=y>{}</text>",
-            &[&Units(y - 4.0), &count],
+            &[&DrawingUnits(y - 4.0), &count],
         )?;
     }
     Ok(())
 }
 
 /// Where a time lies, in percent of the width.
-fn place(buckets: &Buckets, at: i64) -> f64 {
+fn place(buckets: &TimeBuckets, at: i64) -> f64 {
     let window = buckets.window();
     100.0 * ((at - window.start) as f64 / (window.end - window.start) as f64)
 }
 
 fn draw_bar(
-    page: &mut Page<'_>,
-    buckets: &Buckets,
+    page: &mut HtmlPage<'_>,
+    buckets: &TimeBuckets,
     at: usize,
-    bar: Bar,
-    scale: &Scale,
+    bar: ChartBar,
+    scale: &ChartScale,
 ) -> io::Result<()> {
     let span = buckets.span(at..at + 1);
     let (left, right) = (place(buckets, span.start), place(buckets, span.end));
@@ -289,9 +289,9 @@ fn draw_bar(
             &spelled(&span),
             &words::events(bar.events),
             &bar.failed,
-            &Units(left),
-            &Units(right - left),
-            &Units(FLOOR),
+            &DrawingUnits(left),
+            &DrawingUnits(right - left),
+            &DrawingUnits(FLOOR),
         ],
     )?;
     let parts: [(&'static str, f64, f64); 2] = [
@@ -311,10 +311,10 @@ fn draw_bar(
             page.put(
                 template,
                 &[
-                    &Units(left),
-                    &Units(width),
-                    &Units(FLOOR - top),
-                    &Units(height),
+                    &DrawingUnits(left),
+                    &DrawingUnits(width),
+                    &DrawingUnits(FLOOR - top),
+                    &DrawingUnits(height),
                 ],
             )?;
         }
@@ -322,18 +322,18 @@ fn draw_bar(
     page.raw("</g>")
 }
 
-fn draw_empty(page: &mut Page<'_>, buckets: &Buckets, run: Range<usize>) -> io::Result<()> {
+fn draw_empty(page: &mut HtmlPage<'_>, buckets: &TimeBuckets, run: Range<usize>) -> io::Result<()> {
     let span = buckets.span(run);
     let (left, right) = (place(buckets, span.start), place(buckets, span.end));
     page.put(
         "<rect x=\"{}%\" width=\"{}%\" y={} height=4 class=empty><title>{}: no event</title></rect>",
-        &[&Units(left), &Units(right - left), &Units(FLOOR + 3.0), &spelled(&span)],
+        &[&DrawingUnits(left), &DrawingUnits(right - left), &DrawingUnits(FLOOR + 3.0), &spelled(&span)],
     )
 }
 
 fn draw_removed(
-    page: &mut Page<'_>,
-    buckets: &Buckets,
+    page: &mut HtmlPage<'_>,
+    buckets: &TimeBuckets,
     removed: &[(&str, Range<i64>)],
 ) -> io::Result<()> {
     for (name, span) in removed {
@@ -341,10 +341,10 @@ fn draw_removed(
         page.put(
             "<rect x=\"{}%\" width=\"{}%\" y={} height={} class=gone><title>Not available: {}, {}</title></rect>",
             &[
-                &Units(left),
-                &Units(right - left),
-                &Units(TOP),
-                &Units(FLOOR - TOP),
+                &DrawingUnits(left),
+                &DrawingUnits(right - left),
+                &DrawingUnits(TOP),
+                &DrawingUnits(FLOOR - TOP),
                 name,
                 &spelled(span),
             ],
@@ -354,8 +354,8 @@ fn draw_removed(
 }
 
 fn draw_gaps(
-    page: &mut Page<'_>,
-    buckets: &Buckets,
+    page: &mut HtmlPage<'_>,
+    buckets: &TimeBuckets,
     gaps: &[(&str, Range<i64>)],
 ) -> io::Result<()> {
     for (name, span) in gaps {
@@ -368,21 +368,21 @@ fn draw_gaps(
             &[
                 name,
                 &spelled(span),
-                &Units(left),
-                &Units(width),
-                &Units(TOP),
-                &Units(FLOOR - TOP),
-                &Units(left),
-                &Units(width),
-                &Units(TOP),
-                &Units(FLOOR - TOP),
+                &DrawingUnits(left),
+                &DrawingUnits(width),
+                &DrawingUnits(TOP),
+                &DrawingUnits(FLOOR - TOP),
+                &DrawingUnits(left),
+                &DrawingUnits(width),
+                &DrawingUnits(TOP),
+                &DrawingUnits(FLOOR - TOP),
             ],
         )?;
     }
     Ok(())
 }
 
-fn labels(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
+fn labels(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
     for (index, tick) in ticks(buckets.window()).iter().enumerate() {
         let x = place(buckets, tick.at);
         let is_odd = index % 2 == 1;
@@ -396,13 +396,13 @@ fn labels(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
                 "<g class=odd><line x1=\"{}%\" x2=\"{}%\" y1=208 y2=213 class=tick></line><text x=\"{}%\" y=227 class=x>{}</text></g>"
             }
         };
-        page.put(template, &[&Units(x), &Units(x), &Units(x), &tick.text])?;
+        page.put(template, &[&DrawingUnits(x), &DrawingUnits(x), &DrawingUnits(x), &tick.text])?;
     }
     Ok(())
 }
 
 /// Show as table: runs of empty bars are one line.
-fn as_table(page: &mut Page<'_>, buckets: &Buckets) -> io::Result<()> {
+fn as_table(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
     page.raw(
         "<details><summary>Show as table</summary><table class=plain><thead><tr><th>From (UTC)<th>To (UTC)\
          <th class=n>Events<th class=n>Failed</thead><tbody>",
@@ -436,7 +436,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_scale_is_round_and_holds_all(most: u64) {
-            let scale = Scale::of(most);
+            let scale = ChartScale::of(most);
             prop_assert!(scale.most >= most || most > u64::MAX / 8);
             prop_assert!(scale.most / scale.step <= 5);
             prop_assert!(scale.height(most) <= (FLOOR - TOP) * 1.5);

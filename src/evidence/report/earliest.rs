@@ -6,17 +6,17 @@ use crate::model::time::Timestamp;
 
 /// Where a row stands among the others: those without a time come last, then the order of sources and lines decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RowPosition {
     is_undated: bool,
     time: Option<Timestamp>,
     source: usize,
     line: u64,
 }
 
-impl Place {
+impl RowPosition {
     /// The place of the event in this line of this source.
-    pub fn new(time: Option<Timestamp>, source: usize, line: u64) -> Place {
-        Place {
+    pub fn new(time: Option<Timestamp>, source: usize, line: u64) -> RowPosition {
+        RowPosition {
             is_undated: time.is_none(),
             time,
             source,
@@ -27,16 +27,16 @@ impl Place {
 
 /// The first rows.
 #[derive(Debug)]
-pub struct Earliest<T> {
-    rows: BTreeMap<Place, T>,
+pub struct FirstN<T> {
+    rows: BTreeMap<RowPosition, T>,
     room: usize,
     seen: u64,
 }
 
-impl<T> Earliest<T> {
+impl<T> FirstN<T> {
     /// At most `room` of them.
-    pub fn new(room: usize) -> Earliest<T> {
-        Earliest {
+    pub fn new(room: usize) -> FirstN<T> {
+        FirstN {
             rows: BTreeMap::new(),
             room,
             seen: 0,
@@ -44,7 +44,7 @@ impl<T> Earliest<T> {
     }
 
     /// Takes a row; it is made only if it may be shown.
-    pub fn offer(&mut self, place: Place, row: impl FnOnce() -> T) {
+    pub fn offer(&mut self, place: RowPosition, row: impl FnOnce() -> T) {
         self.seen += 1;
         let is_full = self.rows.len() >= self.room;
         let is_late = self
@@ -85,9 +85,9 @@ mod tests {
         #[test]
         fn the_earliest_are_kept_in_their_order(times in prop::collection::vec(prop::option::of(0_i64..50), 0..60), room in 0_usize..20) {
             let place = |at: usize, time: Option<i64>| {
-                Place::new(time.and_then(Timestamp::from_timestamp_millis), at % 3, at as u64)
+                RowPosition::new(time.and_then(Timestamp::from_timestamp_millis), at % 3, at as u64)
             };
-            let mut earliest = Earliest::new(room);
+            let mut earliest = FirstN::new(room);
             for (at, time) in times.iter().enumerate() {
                 earliest.offer(place(at, *time), || at);
                 prop_assert!(earliest.kept() <= room as u64);

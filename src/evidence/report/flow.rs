@@ -2,16 +2,16 @@
 
 use std::io;
 
-use super::html::Page;
+use super::html::HtmlPage;
 use super::words;
-use crate::evidence::manifest::{Counts, Manifest, Retry, SourceEntry};
+use crate::evidence::manifest::{ExportCounts, Manifest, RetryEntry, SourceEntry};
 use crate::model::number::grouped;
 
 /// Attempts that are listed of one source.
 const RETRIES: usize = 20;
 
 /// The section.
-pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
         "<section id=flow><h2>From answers to events</h2><p>Every record that was served is either written or accounted for. \
          Spans are read with a margin, and some of them twice, so that nothing is missed; what comes twice is written once.</p>",
@@ -22,7 +22,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("</section>")
 }
 
-fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
+fn of_source(page: &mut HtmlPage<'_>, source: &SourceEntry) -> io::Result<()> {
     let counts = &source.counts;
     page.put(
         "<div class=source><h3 class=d>{} <small class=note>{}</small></h3><div class=flow>\
@@ -57,7 +57,7 @@ fn of_source(page: &mut Page<'_>, source: &SourceEntry) -> io::Result<()> {
     page.raw("</div>")
 }
 
-fn adds_up(counts: &Counts) -> bool {
+fn adds_up(counts: &ExportCounts) -> bool {
     let parts = [
         counts.written,
         counts.repeats,
@@ -96,7 +96,7 @@ fn effort(source: &SourceEntry) -> String {
     text
 }
 
-fn retries(page: &mut Page<'_>, retries: &[Retry]) -> io::Result<()> {
+fn retries(page: &mut HtmlPage<'_>, retries: &[RetryEntry]) -> io::Result<()> {
     if retries.is_empty() {
         return Ok(());
     }
@@ -115,7 +115,7 @@ fn retries(page: &mut Page<'_>, retries: &[Retry]) -> io::Result<()> {
                 &retry.at,
                 &retry.line,
                 &status,
-                &super::brief::Brief::sentence(&retry.error),
+                &super::brief::TruncatedText::sentence(&retry.error),
                 &waited,
             ],
         )?;

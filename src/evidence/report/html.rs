@@ -9,24 +9,24 @@ use crate::model::number::grouped;
 use crate::model::time::Timestamp;
 
 /// What can be put into the page.
-pub trait Show {
+pub trait HtmlDisplay {
     /// Writes it as text, or as markup that holds it as text.
     fn show(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// A page on its way out.
-pub struct Page<'w> {
+pub struct HtmlPage<'w> {
     out: &'w mut dyn Write,
 }
 
-impl Page<'_> {
+impl HtmlPage<'_> {
     /// A page that goes to `out`.
-    pub fn new(out: &mut dyn Write) -> Page<'_> {
-        Page { out }
+    pub fn new(out: &mut dyn Write) -> HtmlPage<'_> {
+        HtmlPage { out }
     }
 
     /// Writes `template`, with a value in place of each `{}`. Only what was there when the program was built can be a template.
-    pub fn put(&mut self, template: &'static str, values: &[&dyn Show]) -> io::Result<()> {
+    pub fn put(&mut self, template: &'static str, values: &[&dyn HtmlDisplay]) -> io::Result<()> {
         let mut values = values.iter();
         let mut parts = template.split("{}");
         self.raw(parts.next().unwrap_or_default())?;
@@ -51,7 +51,7 @@ impl Page<'_> {
 /// A longer text is cut, in characters: whoever changed a manifest must not fill the page with one value.
 const LONGEST: usize = 500;
 
-impl Show for str {
+impl HtmlDisplay for str {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some((end, _)) = self.char_indices().nth(LONGEST) else {
             return write_text(self, out);
@@ -62,20 +62,20 @@ impl Show for str {
     }
 }
 
-impl Show for String {
+impl HtmlDisplay for String {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         self.as_str().show(out)
     }
 }
 
-impl<T: Show + ?Sized> Show for &T {
+impl<T: HtmlDisplay + ?Sized> HtmlDisplay for &T {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         (**self).show(out)
     }
 }
 
 /// Nothing is a dash: a place that is empty looks like a fault of the page.
-impl<T: Show> Show for Option<T> {
+impl<T: HtmlDisplay> HtmlDisplay for Option<T> {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Some(value) => value.show(out),
@@ -85,14 +85,14 @@ impl<T: Show> Show for Option<T> {
 }
 
 /// `1,234,567`.
-impl Show for u64 {
+impl HtmlDisplay for u64 {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(grouped(*self).as_bytes())
     }
 }
 
 /// `2026-11-20 09:30:00.123`; UTC, as the head of the column says.
-impl Show for Timestamp {
+impl HtmlDisplay for Timestamp {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{}", self.format("%Y-%m-%d %H:%M:%S"))?;
         match self.nanosecond() / 1_000_000 % 1_000 {
@@ -103,9 +103,9 @@ impl Show for Timestamp {
 }
 
 /// A length in a drawing.
-pub struct Units(pub f64);
+pub struct DrawingUnits(pub f64);
 
-impl Show for Units {
+impl HtmlDisplay for DrawingUnits {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{:.2}", self.0)
     }
@@ -116,9 +116,9 @@ mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
 
-    fn put(template: &'static str, values: &[&dyn Show]) -> String {
+    fn put(template: &'static str, values: &[&dyn HtmlDisplay]) -> String {
         let mut out = Vec::new();
-        Page::new(&mut out).put(template, values).unwrap();
+        HtmlPage::new(&mut out).put(template, values).unwrap();
         String::from_utf8(out).unwrap()
     }
 

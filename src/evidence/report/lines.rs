@@ -10,7 +10,7 @@ const LONGEST: usize = 64 << 20;
 
 /// Why some of a file is not in the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum EventFileProblem {
     /// It is not there.
     Missing,
     /// It is no file, or cannot be opened.
@@ -20,25 +20,25 @@ pub enum Trouble {
 }
 
 /// Hands each line of `file` within `dir` to `take`, without its newline; nothing stands for one that is too long.
-pub fn read(dir: &Path, file: &str, take: impl FnMut(Option<&[u8]>)) -> Result<(), Trouble> {
+pub fn read(dir: &Path, file: &str, take: impl FnMut(Option<&[u8]>)) -> Result<(), EventFileProblem> {
     let path = Path::new(file);
     let is_inside = path
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
     if !is_inside {
-        return Err(Trouble::Unreadable);
+        return Err(EventFileProblem::Unreadable);
     }
     let path = dir.join(path);
     match path.metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Trouble::Missing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(EventFileProblem::Missing),
         // No frame at all is no lines, and no fault; the decoder would call it one.
         Ok(found) if found.is_file() && found.len() == 0 => return Ok(()),
         Ok(found) if found.is_file() => {}
         // A pipe would be waited for.
-        _ => return Err(Trouble::Unreadable),
+        _ => return Err(EventFileProblem::Unreadable),
     }
-    let file = File::open(path).map_err(|_| Trouble::Unreadable)?;
-    let text = zstd::stream::read::Decoder::new(file).map_err(|_| Trouble::Unreadable)?;
+    let file = File::open(path).map_err(|_| EventFileProblem::Unreadable)?;
+    let text = zstd::stream::read::Decoder::new(file).map_err(|_| EventFileProblem::Unreadable)?;
     split(BufReader::with_capacity(1 << 17, text), LONGEST, take)
 }
 
@@ -46,11 +46,11 @@ fn split(
     mut text: impl BufRead,
     longest: usize,
     mut take: impl FnMut(Option<&[u8]>),
-) -> Result<(), Trouble> {
+) -> Result<(), EventFileProblem> {
     let mut line = Vec::new();
     let (mut is_begun, mut is_too_long) = (false, false);
     loop {
-        let piece = text.fill_buf().map_err(|_| Trouble::Damaged)?;
+        let piece = text.fill_buf().map_err(|_| EventFileProblem::Damaged)?;
         if piece.is_empty() {
             break;
         }
@@ -118,14 +118,14 @@ mod tests {
         std::fs::write(dir.path().join("text"), b"not packed").unwrap();
         assert_eq!(count("two"), (Ok(()), 4));
         let (torn, whole) = count("torn");
-        assert_eq!(torn, Err(Trouble::Damaged));
+        assert_eq!(torn, Err(EventFileProblem::Damaged));
         assert!(whole <= 4);
         assert_eq!(count("none"), (Ok(()), 0));
-        assert_eq!(count("text"), (Err(Trouble::Damaged), 0));
-        assert_eq!(count("absent"), (Err(Trouble::Missing), 0));
-        assert_eq!(count("."), (Err(Trouble::Unreadable), 0));
+        assert_eq!(count("text"), (Err(EventFileProblem::Damaged), 0));
+        assert_eq!(count("absent"), (Err(EventFileProblem::Missing), 0));
+        assert_eq!(count("."), (Err(EventFileProblem::Unreadable), 0));
         for outside in ["../two", "/etc/hostname"] {
-            assert_eq!(count(outside).0, Err(Trouble::Unreadable), "{outside}");
+            assert_eq!(count(outside).0, Err(EventFileProblem::Unreadable), "{outside}");
         }
     }
 }

@@ -29,8 +29,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::manifest::Manifest;
-use html::Page;
-use statistics::Statistics;
+use html::HtmlPage;
+use statistics::EventStatistics;
 
 /// Why there is no page. What is wrong with the events is no reason: the page says it.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +45,8 @@ pub enum ReportError {
 /// # Errors
 /// `out` cannot be written to.
 pub fn write(dir: &Path, manifest: &Manifest, out: &mut impl Write) -> Result<(), ReportError> {
-    let statistics = Statistics::of(dir, manifest);
+    let statistics = EventStatistics::of(dir, manifest);
     let mut out = BufWriter::new(out);
-    page::write(&mut Page::new(&mut out), manifest, &statistics)?;
+    page::write(&mut HtmlPage::new(&mut out), manifest, &statistics)?;
     Ok(out.flush()?)
 }

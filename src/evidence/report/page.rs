@@ -2,17 +2,17 @@
 
 use std::io;
 
-use super::html::Page;
+use super::html::HtmlPage;
 use super::seen::ADMINISTRATIVE;
-use super::statistics::Statistics;
-use super::tables::{self, About, TOP};
+use super::statistics::EventStatistics;
+use super::tables::{self, ValueTableText, TOP};
 use super::{asked, chart, flow, proof, verdict, words};
 use crate::evidence::manifest::Manifest;
 use crate::model::event::Category;
 use crate::model::number::grouped;
 
 /// The page.
-pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     let names = manifest
         .sources
         .iter()
@@ -41,7 +41,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) 
     )
 }
 
-fn head(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+fn head(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     let names = manifest.asked.sources.iter().map(String::as_str);
     page.put(
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>\
@@ -55,8 +55,8 @@ fn head(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("</style></head>\n<body><main>")
 }
 
-fn most(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
-    let about = |title, one, many, without, has_times| About {
+fn most(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()> {
+    let about = |title, one, many, without, has_times| ValueTableText {
         title,
         one,
         many,
@@ -89,7 +89,7 @@ fn most(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
     page.raw("</div></section>")
 }
 
-fn failures(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+fn failures(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=failures><h2>Failures</h2>")?;
     let count = statistics.failures.seen();
     if count == 0 {
@@ -100,7 +100,7 @@ fn failures(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io:
          ended.</p>",
         &[&words::number(count, "event is", "events are")],
     )?;
-    let about = About {
+    let about = ValueTableText {
         title: "What failed",
         one: "action",
         many: "actions",
@@ -115,13 +115,13 @@ fn failures(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io:
 }
 
 /// The heading of a table of events.
-fn listed(page: &mut Page<'_>, template: &'static str, kept: u64) -> io::Result<()> {
+fn listed(page: &mut HtmlPage<'_>, template: &'static str, kept: u64) -> io::Result<()> {
     page.raw("<h3>")?;
     page.put(template, &[&kept])?;
     page.raw("</h3>")
 }
 
-fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+fn changes(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=changes><h2>Administrative changes</h2>")?;
     let count = statistics.changes.seen();
     if count == 0 {
@@ -138,7 +138,7 @@ fn changes(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::
         }
     }
     page.raw("</ul>")?;
-    let about = About {
+    let about = ValueTableText {
         title: "Who made them",
         one: "actor",
         many: "actors",
@@ -171,7 +171,7 @@ fn kind(category: Category) -> &'static str {
     }
 }
 
-fn events(page: &mut Page<'_>, statistics: &Statistics, names: &[&str]) -> io::Result<()> {
+fn events(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=events><h2>Events</h2>")?;
     let kept = statistics.first.kept();
     if kept == 0 {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::html::Page;
+use super::html::HtmlPage;
 use super::words;
 use crate::evidence::manifest::{FileEntry, LinesEntry, Manifest};
 
@@ -10,7 +10,7 @@ use crate::evidence::manifest::{FileEntry, LinesEntry, Manifest};
 const FILES: usize = 200;
 
 /// The section.
-pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
         "<section id=check><h2>The files and how to check them</h2><p>This page is a summary for people. The evidence is the \
          files beside it: <code>events/</code> holds the events, each with its record as it was served, <code>pages/</code> every \
@@ -28,7 +28,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("</section>")
 }
 
-fn files(page: &mut Page<'_>, files: &[FileEntry]) -> io::Result<()> {
+fn files(page: &mut HtmlPage<'_>, files: &[FileEntry]) -> io::Result<()> {
     let is_body = |file: &&FileEntry| file.file.starts_with("bodies/");
     let (bodies, others) = files.iter().partition::<Vec<_>, _>(is_body);
     page.raw(
@@ -63,7 +63,7 @@ fn files(page: &mut Page<'_>, files: &[FileEntry]) -> io::Result<()> {
     )
 }
 
-fn chains(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+fn chains(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw(
         "<h3>Chains</h3><p>The hash at the end of a chain covers each line of its file and their order. For events the time of \
          receipt is left out, so that two exports of the same window of the same data end in the same hash.</p>\

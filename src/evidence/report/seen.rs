@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::brief::{Brief, Named};
+use super::brief::{TruncatedText, EntityLabel};
 use crate::model::event::{Category, Outcome};
 use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};
@@ -23,47 +23,47 @@ pub const ADMINISTRATIVE: [Category; 8] = [
 ];
 
 /// The event of a line.
-pub struct Seen {
+pub struct ReportEvent {
     doc: Document,
 }
 
 /// Whoever acted: what tells them from others, and how they are called.
-pub struct Who {
+pub struct ReportActor {
     /// What they are counted by.
-    pub key: Brief,
+    pub key: TruncatedText,
     /// How they are shown.
-    pub shown: Named,
+    pub shown: EntityLabel,
 }
 
 /// A line of a table of events.
 #[derive(Debug)]
-pub struct Row {
+pub struct EventRow {
     /// When.
     pub time: Option<Timestamp>,
     /// Which of the sources, from 0.
     pub source: usize,
     /// Who.
-    pub actor: Option<Named>,
+    pub actor: Option<EntityLabel>,
     /// What.
-    pub action: Option<Brief>,
+    pub action: Option<TruncatedText>,
     /// To what.
-    pub target: Option<Named>,
+    pub target: Option<EntityLabel>,
     /// Further targets.
     pub more_targets: u64,
     /// From where.
-    pub address: Option<Brief>,
+    pub address: Option<TruncatedText>,
     /// How it ended.
     pub outcome: Outcome,
     /// In words.
-    pub message: Option<Brief>,
+    pub message: Option<TruncatedText>,
 }
 
-impl Seen {
+impl ReportEvent {
     /// The event that `line` holds, if it holds an object.
-    pub fn read(line: &[u8]) -> Option<Seen> {
+    pub fn read(line: &[u8]) -> Option<ReportEvent> {
         let text = ByteString::try_from(Bytes::copy_from_slice(line)).ok()?;
         let doc = Document::parse(text).ok()?;
-        doc.root().is_object().then_some(Seen { doc })
+        doc.root().is_object().then_some(ReportEvent { doc })
     }
 
     /// When it happened.
@@ -90,22 +90,22 @@ impl Seen {
     }
 
     /// What was done.
-    pub fn action(&self) -> Option<Brief> {
+    pub fn action(&self) -> Option<TruncatedText> {
         self.name(&["action"])
     }
 
     /// From which country.
-    pub fn country(&self) -> Option<Brief> {
+    pub fn country(&self) -> Option<TruncatedText> {
         self.name(&["client", "country"])
     }
 
     /// From which address.
-    pub fn address(&self) -> Option<Brief> {
+    pub fn address(&self) -> Option<TruncatedText> {
         self.name(&["client", "ip"])
     }
 
     /// Who did it. `realm` tells apart the ids of servers that number their users for themselves.
-    pub fn actor(&self, realm: Option<&str>) -> Option<Who> {
+    pub fn actor(&self, realm: Option<&str>) -> Option<ReportActor> {
         let actor = self.doc.root().get("actor")?;
         let [id, name, email, kind] = scalars(actor, ["id", "name", "email", "type"]);
         let shown = named([&name, &email, &id, &kind], [&email, &id])?;
@@ -115,21 +115,21 @@ impl Seen {
             .or(name.as_ref())
             .or(kind.as_ref())?;
         let key = match realm {
-            None => Brief::name(own),
-            Some(realm) => Brief::name(&[realm, "\n", own].concat()),
+            None => TruncatedText::name(own),
+            Some(realm) => TruncatedText::name(&[realm, "\n", own].concat()),
         };
-        Some(Who { key, shown })
+        Some(ReportActor { key, shown })
     }
 
     /// The line of it in a table.
-    pub fn row(&self, source: usize) -> Row {
+    pub fn row(&self, source: usize) -> EventRow {
         let root = self.doc.root();
         let mut targets = root.get("targets").into_iter().flat_map(Node::items);
         let target = targets.next().and_then(|target| {
             let [kind, id, name, email] = scalars(target, ["type", "id", "name", "email"]);
             named([&name, &email, &id, &kind], [&kind])
         });
-        Row {
+        EventRow {
             time: self.time(),
             source,
             actor: self.actor(None).map(|who| who.shown),
@@ -138,16 +138,16 @@ impl Seen {
             more_targets: targets.count() as u64,
             address: self.address(),
             outcome: self.outcome(),
-            message: root.scalar_of("message").map(|text| Brief::sentence(&text)),
+            message: root.scalar_of("message").map(|text| TruncatedText::sentence(&text)),
         }
     }
 
-    fn name(&self, path: &[&str]) -> Option<Brief> {
+    fn name(&self, path: &[&str]) -> Option<TruncatedText> {
         let mut node = self.doc.root();
         for key in path {
             node = node.get(key)?;
         }
-        Some(Brief::name(&node.scalar()?))
+        Some(TruncatedText::name(&node.scalar()?))
     }
 }
 
@@ -159,12 +159,12 @@ fn scalars<'a, const N: usize>(node: Node<'a>, keys: [&str; N]) -> [Option<Cow<'
 fn named<const M: usize>(
     names: [&Option<Cow<'_, str>>; 4],
     notes: [&Option<Cow<'_, str>>; M],
-) -> Option<Named> {
+) -> Option<EntityLabel> {
     let name = names.into_iter().flatten().next()?;
     let note = notes.into_iter().flatten().find(|note| *note != name);
-    Some(Named {
-        name: Brief::name(name),
-        note: note.map(|note| Brief::name(note)),
+    Some(EntityLabel {
+        name: TruncatedText::name(name),
+        note: note.map(|note| TruncatedText::name(note)),
         is_named: names.first().is_some_and(|first| first.is_some()),
     })
 }
@@ -180,29 +180,29 @@ mod tests {
             r#"{"time":1,"action":null,"actor":[],"targets":{},"client":"x","outcome":{},"category":7}"#,
             r#"{"time":"soon","actor":{"id":{},"name":null},"targets":[null,1,{}],"client":{"ip":[]}}"#,
         ] {
-            let seen = Seen::read(line.as_bytes()).unwrap();
+            let seen = ReportEvent::read(line.as_bytes()).unwrap();
             let row = seen.row(0);
             assert_eq!((row.time, row.outcome), (None, Outcome::Unknown), "{line}");
             assert!(row.actor.is_none() && row.target.is_none() && row.address.is_none());
             assert_eq!(seen.administrative(), None);
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
-            assert!(Seen::read(line.as_bytes()).is_none(), "{line}");
+            assert!(ReportEvent::read(line.as_bytes()).is_none(), "{line}");
         }
-        assert!(Seen::read(b"{\"a\":\"\xff\"}").is_none());
+        assert!(ReportEvent::read(b"{\"a\":\"\xff\"}").is_none());
     }
 
     #[test]
     fn an_actor_is_who_has_the_id() {
-        let actor = |line: &str, realm| Seen::read(line.as_bytes()).unwrap().actor(realm).unwrap();
+        let actor = |line: &str, realm| ReportEvent::read(line.as_bytes()).unwrap().actor(realm).unwrap();
         let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
         let renamed = actor(
             r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#,
             None,
         );
         assert_eq!(mei.key, renamed.key);
-        assert_eq!(mei.shown.note, Some(Brief::name("7")));
-        assert_eq!(renamed.shown.note, Some(Brief::name("mei@acme.example")));
+        assert_eq!(mei.shown.note, Some(TruncatedText::name("7")));
+        assert_eq!(renamed.shown.note, Some(TruncatedText::name("mei@acme.example")));
         let elsewhere = actor(r#"{"actor":{"id":"7"}}"#, Some("dc"));
         assert_ne!(mei.key, elsewhere.key);
         assert_eq!(elsewhere.shown.note, None);

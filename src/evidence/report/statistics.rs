@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::brief::{Brief, Named};
-use super::buckets::Buckets;
-use super::earliest::{Earliest, Place};
-use super::lines::{self, Trouble};
-use super::seen::{ADMINISTRATIVE, Row, Seen, Who};
-use super::tally::{Sight, Tally};
+use super::brief::{TruncatedText, EntityLabel};
+use super::buckets::TimeBuckets;
+use super::earliest::{FirstN, RowPosition};
+use super::lines::{self, EventFileProblem};
+use super::seen::{ADMINISTRATIVE, EventRow, ReportEvent, ReportActor};
+use super::tally::{EventSample, FrequencyCounter};
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::event::Outcome;
 use crate::model::name::SourceKind;
@@ -20,52 +20,52 @@ const SELECTED: usize = 100;
 
 /// What is counted.
 #[derive(Debug)]
-pub struct Statistics {
+pub struct EventStatistics {
     /// Events.
     pub events: u64,
     /// The earliest and the latest time.
     pub span: Option<(Timestamp, Timestamp)>,
     /// By time.
-    pub buckets: Buckets,
+    pub buckets: TimeBuckets,
     /// By who did it.
-    pub actors: Tally<Named>,
+    pub actors: FrequencyCounter<EntityLabel>,
     /// By what was done.
-    pub actions: Tally<Brief>,
+    pub actions: FrequencyCounter<TruncatedText>,
     /// By country.
-    pub countries: Tally<Brief>,
+    pub countries: FrequencyCounter<TruncatedText>,
     /// By address.
-    pub addresses: Tally<Brief>,
+    pub addresses: FrequencyCounter<TruncatedText>,
     /// Failures, by what was tried.
-    pub failed_actions: Tally<Brief>,
+    pub failed_actions: FrequencyCounter<TruncatedText>,
     /// Changes, by who made them.
-    pub changers: Tally<Named>,
+    pub changers: FrequencyCounter<EntityLabel>,
     /// Changes, by category.
     pub changes_by_kind: [u64; ADMINISTRATIVE.len()],
     /// The first events.
-    pub first: Earliest<Row>,
+    pub first: FirstN<EventRow>,
     /// The first failures.
-    pub failures: Earliest<Row>,
+    pub failures: FirstN<EventRow>,
     /// The first changes.
-    pub changes: Earliest<Row>,
+    pub changes: FirstN<EventRow>,
     /// A source each, as in the manifest.
-    pub sources: Vec<Read>,
+    pub sources: Vec<SourceReadCounts>,
 }
 
 /// How reading a source's events went.
 #[derive(Debug, Default)]
-pub struct Read {
+pub struct SourceReadCounts {
     /// Lines, understood or not.
     pub lines: u64,
     /// Lines that hold no event.
     pub broken: u64,
     /// Why there may be more.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<EventFileProblem>,
 }
 
-impl Statistics {
+impl EventStatistics {
     /// Counts the events of every source.
-    pub fn of(dir: &Path, manifest: &Manifest) -> Statistics {
-        let mut statistics = Statistics::new(manifest);
+    pub fn of(dir: &Path, manifest: &Manifest) -> EventStatistics {
+        let mut statistics = EventStatistics::new(manifest);
         for (at, source) in manifest.sources.iter().enumerate() {
             let read = statistics.read(dir, at, source);
             statistics.sources.push(read);
@@ -73,32 +73,32 @@ impl Statistics {
         statistics
     }
 
-    fn new(manifest: &Manifest) -> Statistics {
-        Statistics {
+    fn new(manifest: &Manifest) -> EventStatistics {
+        EventStatistics {
             events: 0,
             span: None,
-            buckets: Buckets::new(manifest.available_since(), manifest.asked.until),
-            actors: Tally::default(),
-            actions: Tally::default(),
-            countries: Tally::default(),
-            addresses: Tally::default(),
-            failed_actions: Tally::default(),
-            changers: Tally::default(),
+            buckets: TimeBuckets::new(manifest.available_since(), manifest.asked.until),
+            actors: FrequencyCounter::default(),
+            actions: FrequencyCounter::default(),
+            countries: FrequencyCounter::default(),
+            addresses: FrequencyCounter::default(),
+            failed_actions: FrequencyCounter::default(),
+            changers: FrequencyCounter::default(),
             changes_by_kind: [0; ADMINISTRATIVE.len()],
-            first: Earliest::new(EVENTS),
-            failures: Earliest::new(SELECTED),
-            changes: Earliest::new(SELECTED),
+            first: FirstN::new(EVENTS),
+            failures: FirstN::new(SELECTED),
+            changes: FirstN::new(SELECTED),
             sources: Vec::new(),
         }
     }
 
-    fn read(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> Read {
-        let mut read = Read::default();
+    fn read(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> SourceReadCounts {
+        let mut read = SourceReadCounts::default();
         let is_own_realm = source.facts.kind == SourceKind::DatacenterAudit.as_str();
         let realm = is_own_realm.then_some(source.facts.name.as_str());
         let result = lines::read(dir, &source.events.file, |line| {
             read.lines += 1;
-            match line.and_then(Seen::read) {
+            match line.and_then(ReportEvent::read) {
                 Some(seen) => self.add(&seen, at, read.lines, realm),
                 None => read.broken += 1,
             }
@@ -107,15 +107,15 @@ impl Statistics {
         let is_none = source.events.lines == 0;
         read.trouble = result
             .err()
-            .filter(|trouble| !(is_none && *trouble == Trouble::Missing));
+            .filter(|trouble| !(is_none && *trouble == EventFileProblem::Missing));
         read
     }
 
-    fn add(&mut self, seen: &Seen, source: usize, line: u64, realm: Option<&str>) {
+    fn add(&mut self, seen: &ReportEvent, source: usize, line: u64, realm: Option<&str>) {
         let time = seen.time();
         let failed = seen.outcome() == Outcome::Failure;
-        let sight = Sight { time, failed };
-        let place = Place::new(time, source, line);
+        let sight = EventSample { time, failed };
+        let place = RowPosition::new(time, source, line);
         self.events += 1;
         if let Some(time) = time {
             let (first, last) = self.span.unwrap_or((time, time));
@@ -142,14 +142,14 @@ impl Statistics {
     }
 }
 
-fn count_actor(tally: &mut Tally<Named>, who: Option<&Who>, sight: Sight) {
+fn count_actor(tally: &mut FrequencyCounter<EntityLabel>, who: Option<&ReportActor>, sight: EventSample) {
     match who {
         Some(who) => tally.add(&who.key, sight, &who.shown),
         None => tally.add_without(),
     }
 }
 
-fn count(tally: &mut Tally<Brief>, value: Option<&Brief>, sight: Sight) {
+fn count(tally: &mut FrequencyCounter<TruncatedText>, value: Option<&TruncatedText>, sight: EventSample) {
     match value {
         Some(value) => tally.add(value, sight, value),
         None => tally.add_without(),

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::brief::Words;
-use super::earliest::Earliest;
-use super::html::{Page, Show, Units};
-use super::seen::Row;
-use super::tally::{Count, Top};
+use super::brief::WrappableText;
+use super::earliest::FirstN;
+use super::html::{HtmlPage, HtmlDisplay, DrawingUnits};
+use super::seen::EventRow;
+use super::tally::{ValueCount, TopValues};
 use super::words;
 use crate::model::event::Outcome;
 use crate::model::number::grouped;
@@ -15,7 +15,7 @@ use crate::model::number::grouped;
 pub const TOP: usize = 10;
 
 /// What a table of values is about.
-pub struct About {
+pub struct ValueTableText {
     /// Its title.
     pub title: &'static str,
     /// What one value is called.
@@ -31,7 +31,7 @@ pub struct About {
 }
 
 /// The most frequent values.
-pub fn top<L: Show>(page: &mut Page<'_>, about: &About, top: &Top<L>) -> io::Result<()> {
+pub fn top<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, top: &TopValues<L>) -> io::Result<()> {
     page.put("<div class=top><h3>{}</h3>", &[&about.title])?;
     if top.rows.is_empty() {
         page.put("<p class=nothing>None. {}</p>", &[&rest(about, top)])?;
@@ -57,8 +57,8 @@ pub fn top<L: Show>(page: &mut Page<'_>, about: &About, top: &Top<L>) -> io::Res
     page.put("<p class=rest>{}</p></div>", &[&rest(about, top)])
 }
 
-fn value<L: Show>(page: &mut Page<'_>, about: &About, row: &Count<L>, most: u64) -> io::Result<()> {
-    let width = |count: u64| Units(100.0 * (count as f64 / most as f64));
+fn value<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, row: &ValueCount<L>, most: u64) -> io::Result<()> {
+    let width = |count: u64| DrawingUnits(100.0 * (count as f64 / most as f64));
     page.put(
         "<tr><td><div class=d>{}</div><svg class=bar width=\"100%\" height=4><rect width=\"{}%\" height=4 class=ok></rect>\
          <rect width=\"{}%\" height=4 class=bad></rect></svg><td class=n>{}",
@@ -74,7 +74,7 @@ fn value<L: Show>(page: &mut Page<'_>, about: &About, row: &Count<L>, most: u64)
 }
 
 /// What the rows leave out.
-fn rest<L>(about: &About, top: &Top<L>) -> String {
+fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
     let mut parts = Vec::new();
     match top.others {
         Some(0) => {}
@@ -104,7 +104,7 @@ fn capital(word: &str) -> String {
 }
 
 /// Events line by line, and how many more there are; `names` are the sources'.
-pub fn events(page: &mut Page<'_>, rows: &Earliest<Row>, names: &[&str]) -> io::Result<()> {
+pub fn events(page: &mut HtmlPage<'_>, rows: &FirstN<EventRow>, names: &[&str]) -> io::Result<()> {
     page.raw(
         "<table class=events><thead><tr><th>Time (UTC)<th>Actor<th>Action<th>Target<th>Address<th>Outcome<th>Message\
          </thead><tbody>",
@@ -123,14 +123,14 @@ pub fn events(page: &mut Page<'_>, rows: &Earliest<Row>, names: &[&str]) -> io::
     Ok(())
 }
 
-fn event(page: &mut Page<'_>, row: &Row, names: &[&str]) -> io::Result<()> {
+fn event(page: &mut HtmlPage<'_>, row: &EventRow, names: &[&str]) -> io::Result<()> {
     let open = match row.outcome {
         Outcome::Failure => "<tr class=failed><td class=t>{}<td class=d>{}<td class=d>{}",
         Outcome::Success | Outcome::Unknown => "<tr><td class=t>{}<td class=d>{}<td class=d>{}",
     };
     page.put(
         open,
-        &[&row.time, &row.actor, &row.action.as_ref().map(Words)],
+        &[&row.time, &row.actor, &row.action.as_ref().map(WrappableText)],
     )?;
     // With one source the name would be the same in every line.
     if names.len() > 1 {

@@ -1,12 +1,12 @@
 //! Owns counting by value in little memory, however many values there are.
 //!
-//! Up to [`Tally::room`] values it counts them all. Behind that it keeps those that are frequent (Misra and Gries): a
+//! Up to [`FrequencyCounter::room`] values it counts them all. Behind that it keeps those that are frequent (Misra and Gries): a
 //! value too many takes one from each count, so that all of them are too low by the same number at most, which is
 //! known. What remains does not depend on the order of the map.
 
 use std::collections::HashMap;
 
-use super::brief::Brief;
+use super::brief::TruncatedText;
 use crate::model::time::Timestamp;
 
 /// Values that are told apart.
@@ -14,8 +14,8 @@ const ROOM: usize = 10_000;
 
 /// How often each value was seen.
 #[derive(Debug)]
-pub struct Tally<L> {
-    counts: HashMap<Brief, Count<L>>,
+pub struct FrequencyCounter<L> {
+    counts: HashMap<TruncatedText, ValueCount<L>>,
     room: usize,
     /// By how much a count may be too low.
     lost: u64,
@@ -27,7 +27,7 @@ pub struct Tally<L> {
 
 /// What is known of one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count<L> {
+pub struct ValueCount<L> {
     /// What it is called.
     pub label: L,
     /// How often it was seen.
@@ -41,14 +41,14 @@ pub struct Count<L> {
 }
 
 /// What a value is called.
-pub trait Label: Clone {
+pub trait ValueLabel: Clone {
     /// Whether it is the better one of two for the same value.
     fn says_more_than(&self, other: &Self) -> bool;
 }
 
 /// An event, as far as counting needs it.
 #[derive(Debug, Clone, Copy)]
-pub struct Sight {
+pub struct EventSample {
     /// When.
     pub time: Option<Timestamp>,
     /// Whether what was tried failed.
@@ -57,9 +57,9 @@ pub struct Sight {
 
 /// The most frequent values, and what is said of the others.
 #[derive(Debug)]
-pub struct Top<L> {
+pub struct TopValues<L> {
     /// The most frequent first.
-    pub rows: Vec<Count<L>>,
+    pub rows: Vec<ValueCount<L>>,
     /// Other values; nothing where they could not all be counted.
     pub others: Option<u64>,
     /// Events that have none of the values in `rows` but another.
@@ -72,16 +72,16 @@ pub struct Top<L> {
     pub room: u64,
 }
 
-impl<L> Default for Tally<L> {
-    fn default() -> Tally<L> {
-        Tally::new(ROOM)
+impl<L> Default for FrequencyCounter<L> {
+    fn default() -> FrequencyCounter<L> {
+        FrequencyCounter::new(ROOM)
     }
 }
 
-impl<L> Tally<L> {
+impl<L> FrequencyCounter<L> {
     /// A tally that tells `room` values apart.
-    pub fn new(room: usize) -> Tally<L> {
-        Tally {
+    pub fn new(room: usize) -> FrequencyCounter<L> {
+        FrequencyCounter {
             counts: HashMap::new(),
             room,
             lost: 0,
@@ -96,9 +96,9 @@ impl<L> Tally<L> {
     }
 
     /// Counts an event with the value `key`, which is called `label`.
-    pub fn add(&mut self, key: &Brief, sight: Sight, label: &L)
+    pub fn add(&mut self, key: &TruncatedText, sight: EventSample, label: &L)
     where
-        L: Label,
+        L: ValueLabel,
     {
         self.counted += 1;
         if let Some(count) = self.counts.get_mut(key) {
@@ -115,7 +115,7 @@ impl<L> Tally<L> {
                 count.events > 0
             });
         }
-        let mut count = Count {
+        let mut count = ValueCount {
             label: label.clone(),
             events: 0,
             failed: 0,
@@ -127,7 +127,7 @@ impl<L> Tally<L> {
     }
 
     /// The `limit` most frequent values.
-    pub fn top(&self, limit: usize) -> Top<L>
+    pub fn top(&self, limit: usize) -> TopValues<L>
     where
         L: Clone,
     {
@@ -141,7 +141,7 @@ impl<L> Tally<L> {
             .map(|(_, count)| count.clone())
             .collect::<Vec<_>>();
         let shown = rows.iter().map(|row| row.events).sum::<u64>();
-        Top {
+        TopValues {
             others: (self.lost == 0).then_some((self.counts.len() - rows.len()) as u64),
             other_events: self.counted - shown,
             rows,
@@ -152,8 +152,8 @@ impl<L> Tally<L> {
     }
 }
 
-impl<L> Count<L> {
-    fn add(&mut self, sight: Sight) {
+impl<L> ValueCount<L> {
+    fn add(&mut self, sight: EventSample) {
         self.events += 1;
         self.failed += u64::from(sight.failed);
         if let Some(time) = sight.time {
@@ -168,16 +168,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SIGHT: Sight = Sight {
+    const SIGHT: EventSample = EventSample {
         time: None,
         failed: false,
     };
 
-    fn tally(room: usize, values: &[u8]) -> Tally<Brief> {
-        let mut tally = Tally::new(room);
+    fn tally(room: usize, values: &[u8]) -> FrequencyCounter<TruncatedText> {
+        let mut tally = FrequencyCounter::new(room);
         for value in values {
             let name = value.to_string();
-            let name = Brief::name(&name);
+            let name = TruncatedText::name(&name);
             tally.add(&name, SIGHT, &name);
         }
         tally
@@ -189,7 +189,7 @@ mod tests {
         let rows = top.rows.iter().map(|row| (&row.label, row.events));
         assert_eq!(
             rows.collect::<Vec<_>>(),
-            [(&Brief::name("1"), 2), (&Brief::name("3"), 2)]
+            [(&TruncatedText::name("1"), 2), (&TruncatedText::name("3"), 2)]
         );
         assert_eq!((top.others, top.other_events, top.lost), (Some(2), 2, 0));
     }
@@ -204,7 +204,7 @@ mod tests {
             prop_assert_eq!(top.rows.iter().map(|row| row.events).sum::<u64>() + top.other_events, values.len() as u64);
             for value in 0..30_u8 {
                 let truly = values.iter().filter(|&&seen| seen == value).count() as u64;
-                let row = top.rows.iter().find(|row| row.label == Brief::name(&value.to_string()));
+                let row = top.rows.iter().find(|row| row.label == TruncatedText::name(&value.to_string()));
                 let said = row.map_or(0, |row| row.events);
                 prop_assert!(said <= truly && truly <= said + top.lost, "{value}: {said} of {truly}, {} lost", top.lost);
             }

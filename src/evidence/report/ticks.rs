@@ -37,7 +37,7 @@ const MONTHS: [i64; 9] = [1, 2, 3, 6, 12, 24, 60, 120, 1_200];
 
 /// A label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tick {
+pub struct AxisTick {
     /// Where, in milliseconds.
     pub at: i64,
     /// What it says.
@@ -45,7 +45,7 @@ pub struct Tick {
 }
 
 /// The labels of a window in milliseconds.
-pub fn ticks(window: Range<i64>) -> Vec<Tick> {
+pub fn ticks(window: Range<i64>) -> Vec<AxisTick> {
     let span = window.end - window.start;
     if let Some(step) = STEPS.into_iter().find(|step| span / step < MOST) {
         let origin = if step >= 7 * DAY { MONDAY } else { 0 };
@@ -54,7 +54,7 @@ pub fn ticks(window: Range<i64>) -> Vec<Tick> {
             .map(|index| first + index * step)
             .take_while(|at| *at < window.end)
             .filter_map(|at| {
-                Some(Tick {
+                Some(AxisTick {
                     at,
                     text: label(at, step)?,
                 })
@@ -70,7 +70,7 @@ pub fn ticks(window: Range<i64>) -> Vec<Tick> {
     by_month(window, step)
 }
 
-fn by_month(window: Range<i64>, step: i64) -> Vec<Tick> {
+fn by_month(window: Range<i64>, step: i64) -> Vec<AxisTick> {
     let Some(start) = Timestamp::from_timestamp_millis(window.start) else {
         return Vec::new();
     };
@@ -82,7 +82,7 @@ fn by_month(window: Range<i64>, step: i64) -> Vec<Tick> {
         let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
         let day = NaiveDate::from_ymd_opt(year, month, 1)?;
         let form = if month == 1 || step >= 12 { "%Y" } else { "%b" };
-        Some(Tick {
+        Some(AxisTick {
             at: day.and_hms_opt(0, 0, 0)?.and_utc().timestamp_millis(),
             text: day.format(form).to_string(),
         })

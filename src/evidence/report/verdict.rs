@@ -2,11 +2,11 @@
 
 use std::io;
 
-use super::html::Page;
-use super::lines::Trouble;
-use super::statistics::Statistics;
+use super::html::HtmlPage;
+use super::lines::EventFileProblem;
+use super::statistics::EventStatistics;
 use super::words;
-use crate::evidence::facts::Gap;
+use crate::evidence::facts::GapEntry;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::grouped;
 
@@ -37,7 +37,7 @@ fn unknown(manifest: &Manifest) -> Vec<&str> {
 }
 
 /// The title and the verdict.
-pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     let asked = &manifest.asked;
     let names = asked.sources.iter().map(String::as_str).collect::<Vec<_>>();
     page.put(
@@ -58,7 +58,7 @@ pub fn write(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) 
 }
 
 /// The figures that people look for first.
-pub fn figures(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
+pub fn figures(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()> {
     let changes = statistics.changes.seen();
     let failures = statistics.failures.seen();
     page.put(
@@ -73,7 +73,7 @@ pub fn figures(page: &mut Page<'_>, statistics: &Statistics) -> io::Result<()> {
     )
 }
 
-fn complete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+fn complete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     let count = manifest.sources.len() as u64;
     let (whole, title, class) = match manifest.is_limited() {
         false => (
@@ -108,7 +108,7 @@ fn complete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -
 }
 
 /// What of the window the sources no longer kept.
-fn retention(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+fn retention(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     for source in &manifest.sources {
         if let Some(text) = source.retention_text(manifest.asked.since) {
             page.put(
@@ -120,7 +120,7 @@ fn retention(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     Ok(())
 }
 
-fn limits(page: &mut Page<'_>) -> io::Result<()> {
+fn limits(page: &mut HtmlPage<'_>) -> io::Result<()> {
     page.raw(
         "<p class=fine>Complete speaks of what the servers had to show at the time of the export. What they never logged, \
          or had already removed, is in no export. Whether the files are still as they were written is another question: \
@@ -128,7 +128,7 @@ fn limits(page: &mut Page<'_>) -> io::Result<()> {
     )
 }
 
-fn incomplete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+fn incomplete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     let is_short = |source: &&SourceEntry| !source.facts.complete || !source.facts.gaps.is_empty();
     let short =
         manifest.sources.iter().filter(is_short).count() as u64 + unknown(manifest).len() as u64;
@@ -151,7 +151,7 @@ fn incomplete(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics)
     )
 }
 
-fn gaps(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
+fn gaps(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     let of_source = |source: &'_ SourceEntry| source.facts.gaps.len();
     let count = manifest.sources.iter().map(of_source).sum::<usize>();
     if count > 0 {
@@ -200,7 +200,7 @@ fn gaps(page: &mut Page<'_>, manifest: &Manifest) -> io::Result<()> {
     Ok(())
 }
 
-fn missing(page: &mut Page<'_>, name: &str, gap: &Gap) -> io::Result<()> {
+fn missing(page: &mut HtmlPage<'_>, name: &str, gap: &GapEntry) -> io::Result<()> {
     page.put(
         "<tr><td class=d>{}<td class=t>{}<td class=t>{}<td>{}<td class=d>{}",
         &[
@@ -214,7 +214,7 @@ fn missing(page: &mut Page<'_>, name: &str, gap: &Gap) -> io::Result<()> {
 }
 
 /// What is wrong with the files that this page was made from.
-fn warnings(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -> io::Result<()> {
+fn warnings(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     if manifest.complete != is_complete(manifest) {
         page.raw(
             "<p class=warning>The manifest contradicts itself: it calls the export complete, and a part of it says that it \
@@ -225,9 +225,9 @@ fn warnings(page: &mut Page<'_>, manifest: &Manifest, statistics: &Statistics) -
         let file = &source.events.file;
         if let Some(trouble) = read.trouble {
             let what = match trouble {
-                Trouble::Missing => "is missing",
-                Trouble::Unreadable => "cannot be read",
-                Trouble::Damaged => "is damaged and cannot be read to its end",
+                EventFileProblem::Missing => "is missing",
+                EventFileProblem::Unreadable => "cannot be read",
+                EventFileProblem::Damaged => "is damaged and cannot be read to its end",
             };
             page.put(
                 "<p class=warning><code>{}</code> {}. This page shows only what could be read.</p>",

@@ -1,6 +1,6 @@
 //! Owns how much of a file of lines is looked at: a few bytes can be packed that unpack to any number of lines.
 
-use super::trouble::What;
+use super::trouble::LineProblem;
 use crate::evidence::manifest::LinesEntry;
 
 /// Lines beyond those that are said: of a small change the exact place is told.
@@ -11,15 +11,15 @@ const MORE_BYTES: u64 = 1024 * 1024;
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds(Option<(u64, u64)>);
+pub struct SurveyLimits(Option<(u64, u64)>);
 
-impl Bounds {
+impl SurveyLimits {
     /// All of it: of a file that this program has just written.
-    pub const NONE: Bounds = Bounds(None);
+    pub const NONE: SurveyLimits = SurveyLimits(None);
 
     /// What the manifest says that there is, and a little more.
-    pub fn of(said: &LinesEntry) -> Bounds {
-        Bounds(Some((said.lines, said.text_bytes)))
+    pub fn of(said: &LinesEntry) -> SurveyLimits {
+        SurveyLimits(Some((said.lines, said.text_bytes)))
     }
 
     /// Whether a line is looked at behind so many.
@@ -35,8 +35,8 @@ impl Bounds {
     }
 
     /// What is told of a file that has more.
-    pub fn exceeded(self) -> What {
+    pub fn exceeded(self) -> LineProblem {
         let (lines, text_bytes) = self.0.unwrap_or_default();
-        What::TooMuch { lines, text_bytes }
+        LineProblem::TooMuch { lines, text_bytes }
     }
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::trouble::{Trouble, Troubles, What};
-use crate::evidence::facts::{Asked, SourceFacts};
+use super::trouble::{NumberedProblem, ProblemList, LineProblem};
+use crate::evidence::facts::{ExportParameters, SourceFacts};
 use crate::evidence::manifest::LinesEntry;
 use crate::model::event::{SCHEMA, UNPARSED};
 use crate::model::hashing::QuickMap;
@@ -30,7 +30,7 @@ pub struct EventsSurvey {
     /// Events that are placed before one above them: their source gave them in that order.
     pub out_of_order: u64,
     /// What is wrong with it.
-    pub troubles: Troubles,
+    pub troubles: ProblemList,
     /// Whether it could not be read to its end.
     pub is_broken: bool,
 }
@@ -42,7 +42,7 @@ impl EventsSurvey {
     }
 }
 
-pub struct Surveyor<'a> {
+pub struct EventSurveyor<'a> {
     source: &'a str,
     window: Window,
     is_by_processing: bool,
@@ -50,15 +50,15 @@ pub struct Surveyor<'a> {
     last: Option<Timestamp>,
     unparsed: u64,
     out_of_order: u64,
-    troubles: Troubles,
+    troubles: ProblemList,
     latest: Option<Timestamp>,
     /// All that grows with the events: 16 bytes each; and these are no more than are said.
     ids: QuickMap<Fingerprint, ()>,
 }
 
-impl<'a> Surveyor<'a> {
-    pub fn new(asked: &Asked, source: &'a SourceFacts) -> Surveyor<'a> {
-        Surveyor {
+impl<'a> EventSurveyor<'a> {
+    pub fn new(asked: &ExportParameters, source: &'a SourceFacts) -> EventSurveyor<'a> {
+        EventSurveyor {
             source: &source.name,
             window: Window {
                 from: asked.since,
@@ -69,14 +69,14 @@ impl<'a> Surveyor<'a> {
             last: None,
             unparsed: 0,
             out_of_order: 0,
-            troubles: Troubles::default(),
+            troubles: ProblemList::default(),
             latest: None,
             ids: QuickMap::default(),
         }
     }
 
     pub fn line(&mut self, line: Bytes, number: u64) {
-        let unreadable = |why: &str| What::Unreadable(why.to_owned());
+        let unreadable = |why: &str| LineProblem::Unreadable(why.to_owned());
         let Ok(text) = ByteString::try_from(line) else {
             return self.troubles.add(number, unreadable("it is not UTF-8"));
         };
@@ -84,7 +84,7 @@ impl<'a> Surveyor<'a> {
             Ok(doc) => doc,
             Err(invalid) => {
                 let why = format!("it is not JSON: {invalid}");
-                return self.troubles.add(number, What::Unreadable(why));
+                return self.troubles.add(number, LineProblem::Unreadable(why));
             }
         };
         let keys = ["schema", "id", "source", "time", "processed_time", "action"];
@@ -94,19 +94,19 @@ impl<'a> Surveyor<'a> {
             return self.troubles.add(number, unreadable(why));
         }
         match id.and_then(|id| id.text()) {
-            None => self.troubles.add(number, What::NoId),
+            None => self.troubles.add(number, LineProblem::NoId),
             Some(id) => {
                 let before = self.ids.insert(Fingerprint::of(id.as_bytes()), ());
                 if before.is_some() {
                     let id = printable(&id);
-                    self.troubles.add(number, What::Repeated(id));
+                    self.troubles.add(number, LineProblem::Repeated(id));
                 }
             }
         }
         let name = source.and_then(|source| source.text_of("name"));
         if name.as_deref() != Some(self.source) {
             let name = printable(&name.unwrap_or_default());
-            self.troubles.add(number, What::Alien(name));
+            self.troubles.add(number, LineProblem::Alien(name));
         }
         self.unparsed += u64::from(action.is_some_and(|action| action.is(UNPARSED)));
         let read = |time: Option<crate::model::json::Node<'_>>| parse_api_time(&time?.text()?);
@@ -118,7 +118,7 @@ impl<'a> Surveyor<'a> {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = self.last.max(Some(time));
             if !self.window.contains(time) {
-                self.troubles.add(number, What::Outside(written(time)));
+                self.troubles.add(number, LineProblem::Outside(written(time)));
             }
         }
         let position = match self.is_by_processing {
@@ -134,11 +134,11 @@ impl<'a> Surveyor<'a> {
         }
     }
 
-    pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> EventsSurvey {
+    pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> EventsSurvey {
         let is_broken = broken
             .as_ref()
             .is_some_and(|trouble| trouble.what.ends_the_file());
-        if let Some(Trouble { line, what }) = broken {
+        if let Some(NumberedProblem { line, what }) = broken {
             self.troubles.add(line, what);
         }
         EventsSurvey {

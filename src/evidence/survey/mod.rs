@@ -12,19 +12,19 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-pub use bounds::Bounds;
+pub use bounds::SurveyLimits;
 pub use events::EventsSurvey;
-pub use pages::{KeptBody, PagesSurvey, Said};
-pub use spans::Spans;
-pub use trouble::{Trouble, Troubles, What};
+pub use pages::{KeptBody, PagesSurvey, ManifestClaims};
+pub use spans::MergedSpans;
+pub use trouble::{NumberedProblem, ProblemList, LineProblem};
 
-use super::chain::{Chain, Kind};
-use super::facts::{Asked, SourceFacts};
-use super::lines::{Broken, PackedLines};
+use super::chain::{HashChain, ChainKind};
+use super::facts::{ExportParameters, SourceFacts};
+use super::lines::{PackedLineError, PackedLines};
 use super::manifest::LinesEntry;
 
 /// The path of a source's file of lines within an export.
-pub fn path_of(kind: Kind, source: &str) -> String {
+pub fn path_of(kind: ChainKind, source: &str) -> String {
     format!("{}/{source}.jsonl.zst", kind.as_str())
 }
 
@@ -34,12 +34,12 @@ pub fn path_of(kind: Kind, source: &str) -> String {
 /// The file cannot be read. What is wrong with its content is no error.
 pub fn events(
     dir: &Path,
-    asked: &Asked,
+    asked: &ExportParameters,
     source: &SourceFacts,
-    bounds: Bounds,
+    bounds: SurveyLimits,
 ) -> io::Result<EventsSurvey> {
-    let mut survey = events::Surveyor::new(asked, source);
-    let file = File::of(Kind::Events, &source.name, bounds);
+    let mut survey = events::EventSurveyor::new(asked, source);
+    let file = SurveyedFile::of(ChainKind::Events, &source.name, bounds);
     let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(line, number))?;
     Ok(survey.end(entry, broken))
 }
@@ -51,39 +51,39 @@ pub fn events(
 pub fn pages(
     dir: &Path,
     source: &SourceFacts,
-    bounds: Bounds,
-    said: Option<Said<'_>>,
+    bounds: SurveyLimits,
+    said: Option<ManifestClaims<'_>>,
 ) -> io::Result<PagesSurvey> {
-    let mut survey = pages::Surveyor::new(said);
-    let file = File::of(Kind::Pages, &source.name, bounds);
+    let mut survey = pages::PageSurveyor::new(said);
+    let file = SurveyedFile::of(ChainKind::Pages, &source.name, bounds);
     let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(&line, number))?;
     Ok(survey.end(entry, broken))
 }
 
 /// What is said of a file that is not there: nothing was ever read.
-fn absent(kind: Kind, file: String) -> LinesEntry {
+fn absent(kind: ChainKind, file: String) -> LinesEntry {
     LinesEntry {
         file,
         lines: 0,
         bytes: 0,
         text_bytes: 0,
         sha256: String::new(),
-        chain: Chain::new(kind).head(),
+        chain: HashChain::new(kind).head(),
         marks: Vec::new(),
     }
 }
 
 /// A source's file, and how much of it is looked at.
-struct File {
-    kind: Kind,
+struct SurveyedFile {
+    kind: ChainKind,
     path: String,
-    bounds: Bounds,
+    bounds: SurveyLimits,
 }
 
-impl File {
-    fn of(kind: Kind, source: &str, bounds: Bounds) -> File {
+impl SurveyedFile {
+    fn of(kind: ChainKind, source: &str, bounds: SurveyLimits) -> SurveyedFile {
         let path = path_of(kind, source);
-        File { kind, path, bounds }
+        SurveyedFile { kind, path, bounds }
     }
 
     /// Shows each line to `see`, and tells what the file is; and why it could not be read to its end.
@@ -91,7 +91,7 @@ impl File {
         self,
         dir: &Path,
         see: &mut dyn FnMut(Bytes, u64),
-    ) -> io::Result<(LinesEntry, Option<Trouble>)> {
+    ) -> io::Result<(LinesEntry, Option<NumberedProblem>)> {
         let path = dir.join(&self.path);
         // Whatever else it is, opening it could wait for ever.
         match std::fs::symlink_metadata(&path) {
@@ -103,7 +103,7 @@ impl File {
             Err(error) => return Err(error),
         }
         let mut lines = PackedLines::open(&path)?;
-        let mut chain = Chain::new(self.kind);
+        let mut chain = HashChain::new(self.kind);
         let what = loop {
             lines.stop_at(self.bounds.text_bytes());
             let next = chain.lines() + 1;
@@ -115,11 +115,11 @@ impl File {
                     chain.push(&line);
                     see(line, chain.lines());
                 }
-                Ok(None) if lines.is_unended() => break Some((chain.lines(), What::Unended)),
+                Ok(None) if lines.is_unended() => break Some((chain.lines(), LineProblem::Unended)),
                 Ok(None) => break None,
-                Err(Broken::Torn(why)) => break Some((next, What::Torn(why))),
-                Err(Broken::TooLong(limit)) => break Some((next, What::TooLong(limit))),
-                Err(Broken::TooMuch) => break Some((next, self.bounds.exceeded())),
+                Err(PackedLineError::Torn(why)) => break Some((next, LineProblem::Torn(why))),
+                Err(PackedLineError::TooLong(limit)) => break Some((next, LineProblem::TooLong(limit))),
+                Err(PackedLineError::TooMuch) => break Some((next, self.bounds.exceeded())),
             }
         };
         let text_bytes = lines.text_bytes();
@@ -133,6 +133,6 @@ impl File {
             chain: chain.head(),
             marks: chain.marks(),
         };
-        Ok((entry, what.map(|(line, what)| Trouble { line, what })))
+        Ok((entry, what.map(|(line, what)| NumberedProblem { line, what })))
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
-use super::spans::Spans;
-use super::trouble::{Trouble, Troubles, What};
-use crate::evidence::chain::Kind;
-use crate::evidence::manifest::{Clock, LinesEntry, Retry};
-use crate::evidence::page::{Body, PageLine};
+use super::spans::MergedSpans;
+use super::trouble::{NumberedProblem, ProblemList, LineProblem};
+use crate::evidence::chain::ChainKind;
+use crate::evidence::manifest::{ClockComparison, LinesEntry, RetryEntry};
+use crate::evidence::page::{BodyDigest, PageLine};
 use crate::evidence::sums::is_hash;
 use crate::model::time::Timestamp;
 
@@ -22,13 +22,13 @@ pub struct PagesSurvey {
     /// Their records.
     pub served: u64,
     /// Every attempt that brought no page.
-    pub retries: Vec<Retry>,
+    pub retries: Vec<RetryEntry>,
     /// Milliseconds waited, in all.
     pub waited_ms: u64,
     /// The clocks, at the first answer that had a date.
-    pub clock: Option<Clock>,
+    pub clock: Option<ClockComparison>,
     /// The spans that pages were asked for, joined.
-    pub spans: Spans,
+    pub spans: MergedSpans,
     /// Of the bodies that are said to be kept, by their hashes: their lengths.
     pub bodies: BTreeMap<String, KeptBody>,
     /// The first pages of records whose bodies are not said to be kept, each with its line.
@@ -36,7 +36,7 @@ pub struct PagesSurvey {
     /// How many more there are.
     pub more_bodiless: u64,
     /// What is wrong with it.
-    pub troubles: Troubles,
+    pub troubles: ProblemList,
     /// Whether it could not be read to its end.
     pub is_broken: bool,
 }
@@ -49,9 +49,9 @@ impl PagesSurvey {
 }
 
 /// What is said of a source's answers elsewhere. It bounds what of them is kept in memory: nothing that only they tell of.
-pub struct Said<'a> {
+pub struct ManifestClaims<'a> {
     /// The attempts that brought no page.
-    pub retries: &'a [Retry],
+    pub retries: &'a [RetryEntry],
     /// Whether a body of this hash is there, or named anywhere.
     pub has_body: &'a dyn Fn(&str) -> bool,
 }
@@ -68,29 +68,29 @@ pub enum KeptBody {
 /// Pages without a body that are kept each.
 const BODILESS: usize = 100;
 
-pub struct Surveyor<'a> {
-    said: Option<Said<'a>>,
+pub struct PageSurveyor<'a> {
+    said: Option<ManifestClaims<'a>>,
     has_other_retries: bool,
     survey: PagesSurvey,
 }
 
-impl<'a> Surveyor<'a> {
-    pub fn new(said: Option<Said<'a>>) -> Surveyor<'a> {
-        Surveyor {
+impl<'a> PageSurveyor<'a> {
+    pub fn new(said: Option<ManifestClaims<'a>>) -> PageSurveyor<'a> {
+        PageSurveyor {
             said,
             has_other_retries: false,
             survey: PagesSurvey {
-                entry: super::absent(Kind::Pages, String::new()),
+                entry: super::absent(ChainKind::Pages, String::new()),
                 pages: 0,
                 served: 0,
                 retries: Vec::new(),
                 waited_ms: 0,
                 clock: None,
-                spans: Spans::default(),
+                spans: MergedSpans::default(),
                 bodies: BTreeMap::new(),
                 bodiless: Vec::new(),
                 more_bodiless: 0,
-                troubles: Troubles::default(),
+                troubles: ProblemList::default(),
                 is_broken: false,
             },
         }
@@ -103,11 +103,11 @@ impl<'a> Surveyor<'a> {
             Err(error) => {
                 // Its words may quote the line; the place is enough.
                 let why = format!("it is not an answer (at its byte {})", error.column());
-                return survey.troubles.add(number, What::Unreadable(why));
+                return survey.troubles.add(number, LineProblem::Unreadable(why));
             }
         };
         if page.n != number {
-            survey.troubles.add(number, What::Misnumbered(page.n));
+            survey.troubles.add(number, LineProblem::Misnumbered(page.n));
         }
         if survey.clock.is_none() {
             survey.clock = clock(&page);
@@ -125,7 +125,7 @@ impl<'a> Surveyor<'a> {
             self.body(body, is_page, number);
         }
         if let Some(error) = page.error {
-            self.retry(Retry {
+            self.retry(RetryEntry {
                 at: page.received,
                 line: number,
                 status: page.status,
@@ -136,11 +136,11 @@ impl<'a> Surveyor<'a> {
     }
 
     /// A body is kept in mind only where it is kept in a file too, or named as one.
-    fn body(&mut self, body: Body, is_page: bool, number: u64) {
+    fn body(&mut self, body: BodyDigest, is_page: bool, number: u64) {
         let survey = &mut self.survey;
         if !is_hash(&body.sha256) {
             let why = "the hash of its body is none".to_owned();
-            return survey.troubles.add(number, What::Unreadable(why));
+            return survey.troubles.add(number, LineProblem::Unreadable(why));
         }
         let Some(said) = &self.said else { return };
         if (said.has_body)(&body.sha256) {
@@ -157,7 +157,7 @@ impl<'a> Surveyor<'a> {
     }
 
     /// Beyond the first that is not as said, no more are needed to see that they are others.
-    fn retry(&mut self, retry: Retry) {
+    fn retry(&mut self, retry: RetryEntry) {
         let retries = &mut self.survey.retries;
         if self.has_other_retries {
             return;
@@ -168,11 +168,11 @@ impl<'a> Surveyor<'a> {
         retries.push(retry);
     }
 
-    pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> PagesSurvey {
+    pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> PagesSurvey {
         self.survey.is_broken = broken
             .as_ref()
             .is_some_and(|trouble| trouble.what.ends_the_file());
-        if let Some(Trouble { line, what }) = broken {
+        if let Some(NumberedProblem { line, what }) = broken {
             self.survey.troubles.add(line, what);
         }
         PagesSurvey {
@@ -183,14 +183,14 @@ impl<'a> Surveyor<'a> {
 }
 
 /// Our clock beside the server's, where the answer has its date.
-fn clock(page: &PageLine) -> Option<Clock> {
+fn clock(page: &PageLine) -> Option<ClockComparison> {
     let (_, date) = page.headers.iter().find(|(name, _)| name == "date")?;
     let server: Timestamp = DateTime::parse_from_rfc2822(date).ok()?.to_utc();
     let skew_ms = page
         .received
         .signed_duration_since(server)
         .num_milliseconds();
-    Some(Clock {
+    Some(ClockComparison {
         skew_ms,
         at: page.received,
         server,

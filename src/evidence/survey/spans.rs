@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::page::AskedSpan;
+use crate::evidence::page::RequestedSpan;
 use crate::model::time::Timestamp;
 
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.
@@ -10,12 +10,12 @@ const MOST: usize = 10_000;
 
 /// Spans of time, joined. An end that is missing is none.
 #[derive(Debug, Default)]
-pub struct Spans(BTreeMap<Timestamp, Option<Timestamp>>);
+pub struct MergedSpans(BTreeMap<Timestamp, Option<Timestamp>>);
 
-impl Spans {
+impl MergedSpans {
     /// One more. Where there are too many it is forgotten: nothing is said to be read that was not.
-    pub fn add(&mut self, span: AskedSpan) {
-        let AskedSpan { mut from, mut to } = span;
+    pub fn add(&mut self, span: RequestedSpan) {
+        let RequestedSpan { mut from, mut to } = span;
         if to.is_some_and(|to| to <= from) {
             return;
         }
@@ -65,11 +65,11 @@ mod tests {
         Timestamp::from_timestamp_millis(second * 1000).unwrap()
     }
 
-    fn of(spans: &[(i64, Option<i64>)]) -> Spans {
-        let mut all = Spans::default();
+    fn of(spans: &[(i64, Option<i64>)]) -> MergedSpans {
+        let mut all = MergedSpans::default();
         for (from, to) in spans {
             let (from, to) = (at(*from), to.map(at));
-            all.add(AskedSpan { from, to });
+            all.add(RequestedSpan { from, to });
         }
         all
     }

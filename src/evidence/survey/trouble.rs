@@ -8,7 +8,7 @@ const KEPT: u64 = 10;
 
 /// What is wrong with a line, or begins to be wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum LineProblem {
     /// From here on nothing can be unpacked.
     Torn(String),
     /// It is longer than this.
@@ -36,87 +36,87 @@ pub enum What {
     Misnumbered(u64),
 }
 
-impl What {
+impl LineProblem {
     /// Whether nothing is known of what follows.
     pub fn ends_the_file(&self) -> bool {
         matches!(
             self,
-            What::Torn(_) | What::TooLong(_) | What::TooMuch { .. }
+            LineProblem::Torn(_) | LineProblem::TooLong(_) | LineProblem::TooMuch { .. }
         )
     }
 
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
-        self.ends_the_file() || matches!(self, What::Unended | What::Unreadable(_))
+        self.ends_the_file() || matches!(self, LineProblem::Unended | LineProblem::Unreadable(_))
     }
 
     fn kind(&self) -> &'static str {
         match self {
-            What::Torn(_) => "torn",
-            What::TooLong(_) => "too long",
-            What::TooMuch { .. } => "too much",
-            What::Unended => "unended",
-            What::Unreadable(_) => "lines that cannot be read",
-            What::NoId => "events without an id",
-            What::Repeated(_) => "repeated ids",
-            What::Outside(_) => "times outside of the window",
-            What::Alien(_) => "events of another source",
-            What::Misnumbered(_) => "answers with another number",
+            LineProblem::Torn(_) => "torn",
+            LineProblem::TooLong(_) => "too long",
+            LineProblem::TooMuch { .. } => "too much",
+            LineProblem::Unended => "unended",
+            LineProblem::Unreadable(_) => "lines that cannot be read",
+            LineProblem::NoId => "events without an id",
+            LineProblem::Repeated(_) => "repeated ids",
+            LineProblem::Outside(_) => "times outside of the window",
+            LineProblem::Alien(_) => "events of another source",
+            LineProblem::Misnumbered(_) => "answers with another number",
         }
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for LineProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            What::Torn(why) => write!(f, "nothing can be read from here on: {why}"),
-            What::TooLong(limit) => write!(
+            LineProblem::Torn(why) => write!(f, "nothing can be read from here on: {why}"),
+            LineProblem::TooLong(limit) => write!(
                 f,
                 "nothing is read from here on: the line is longer than {limit} bytes"
             ),
-            What::TooMuch { lines, text_bytes } => write!(
+            LineProblem::TooMuch { lines, text_bytes } => write!(
                 f,
                 "nothing is read from here on: manifest.json says that the file ends with line {lines}, after {text_bytes} bytes of text"
             ),
-            What::Unended => f.write_str("the last line has no newline"),
-            What::Unreadable(why) => write!(f, "cannot be read: {why}"),
-            What::NoId => f.write_str("the event has no id"),
-            What::Repeated(id) => write!(f, "repeats the id `{id}` of a line above"),
-            What::Outside(time) => write!(f, "its time {time} is outside of the window"),
-            What::Alien(name) => write!(f, "the event is of the source `{name}`"),
-            What::Misnumbered(number) => write!(f, "the answer has the number {number}"),
+            LineProblem::Unended => f.write_str("the last line has no newline"),
+            LineProblem::Unreadable(why) => write!(f, "cannot be read: {why}"),
+            LineProblem::NoId => f.write_str("the event has no id"),
+            LineProblem::Repeated(id) => write!(f, "repeats the id `{id}` of a line above"),
+            LineProblem::Outside(time) => write!(f, "its time {time} is outside of the window"),
+            LineProblem::Alien(name) => write!(f, "the event is of the source `{name}`"),
+            LineProblem::Misnumbered(number) => write!(f, "the answer has the number {number}"),
         }
     }
 }
 
 /// Something wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct NumberedProblem {
     /// The line, from 1.
     pub line: u64,
     /// What is wrong with it.
-    pub what: What,
+    pub what: LineProblem,
 }
 
 /// The troubles of a file; bounded, whatever it holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Troubles {
-    kept: Vec<Trouble>,
+pub struct ProblemList {
+    kept: Vec<NumberedProblem>,
     counts: BTreeMap<&'static str, u64>,
 }
 
-impl Troubles {
+impl ProblemList {
     /// One more.
-    pub fn add(&mut self, line: u64, what: What) {
+    pub fn add(&mut self, line: u64, what: LineProblem) {
         let count = self.counts.entry(what.kind()).or_default();
         *count += 1;
         if *count <= KEPT {
-            self.kept.push(Trouble { line, what });
+            self.kept.push(NumberedProblem { line, what });
         }
     }
 
     /// The first of each kind, in the order of their lines.
-    pub fn kept(&self) -> &[Trouble] {
+    pub fn kept(&self) -> &[NumberedProblem] {
         &self.kept
     }
 

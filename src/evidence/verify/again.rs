@@ -1,13 +1,13 @@
 //! Owns the comparing of the manifest with the one that the files make.
 
-use super::{Check, Found, MANIFEST, Manifest};
+use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest};
 use crate::evidence::assemble;
-use crate::evidence::manifest::{Counts, SourceEntry};
+use crate::evidence::manifest::{ExportCounts, SourceEntry};
 use crate::model::time::{Timestamp, format_millis};
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Makes the manifest again, and tells what of it is another.
-    pub(super) fn again(&mut self, said: &Manifest, found: &[Option<Found>]) {
+    pub(super) fn again(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
         self.form(said);
         let Some(found) = whole(found) else { return };
         let facts = assemble::facts(said);
@@ -47,7 +47,7 @@ impl Check<'_> {
         }
     }
 
-    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry, found: &Found) {
+    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
         let name = &made.facts.name;
         let tell = |check: &mut Self, key: &str, said: String, made: String| {
             let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
@@ -79,9 +79,9 @@ impl Check<'_> {
         }
         for (key, of, said, made) in counts(&said.counts, &made.counts) {
             let is_told = match of {
-                Of::Events => are_events_same,
-                Of::Pages => are_pages_same,
-                Of::Both => are_events_same && are_pages_same,
+                CountOrigin::Events => are_events_same,
+                CountOrigin::Pages => are_pages_same,
+                CountOrigin::Both => are_events_same && are_pages_same,
             };
             if is_told && said != made {
                 tell(self, key, said.to_string(), made.to_string());
@@ -93,7 +93,7 @@ impl Check<'_> {
     }
 
     /// What was served was written or dropped, and nothing else.
-    fn balance(&mut self, name: &str, counts: &Counts) {
+    fn balance(&mut self, name: &str, counts: &ExportCounts) {
         let parts = [
             counts.written,
             counts.repeats,
@@ -112,29 +112,29 @@ impl Check<'_> {
 }
 
 /// All of them, where none is missing.
-fn whole(found: &[Option<Found>]) -> Option<Vec<&Found>> {
+fn whole(found: &[Option<SourceSurvey>]) -> Option<Vec<&SourceSurvey>> {
     found.iter().map(Option::as_ref).collect()
 }
 
 /// Which files a count follows from.
 #[derive(Clone, Copy)]
-enum Of {
+enum CountOrigin {
     Events,
     Pages,
     Both,
 }
 
-fn counts(said: &Counts, made: &Counts) -> [(&'static str, Of, u64, u64); 7] {
+fn counts(said: &ExportCounts, made: &ExportCounts) -> [(&'static str, CountOrigin, u64, u64); 7] {
     [
-        ("responses", Of::Pages, said.responses, made.responses),
-        ("pages", Of::Pages, said.pages, made.pages),
-        ("served", Of::Pages, said.served, made.served),
-        ("read_again", Of::Both, said.read_again, made.read_again),
-        ("written", Of::Events, said.written, made.written),
-        ("unparsed", Of::Events, said.unparsed, made.unparsed),
+        ("responses", CountOrigin::Pages, said.responses, made.responses),
+        ("pages", CountOrigin::Pages, said.pages, made.pages),
+        ("served", CountOrigin::Pages, said.served, made.served),
+        ("read_again", CountOrigin::Both, said.read_again, made.read_again),
+        ("written", CountOrigin::Events, said.written, made.written),
+        ("unparsed", CountOrigin::Events, said.unparsed, made.unparsed),
         (
             "out_of_order",
-            Of::Events,
+            CountOrigin::Events,
             said.out_of_order,
             made.out_of_order,
         ),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{self, BufReader, Read as _};
 use std::path::Path;
 
-use super::{Check, Found, Manifest, Place};
-use crate::evidence::hash::{Summed, Summing};
+use super::{ExportCheck, SourceSurvey, Manifest, FindingLocation};
+use crate::evidence::hash::{FileDigest, HashingReader};
 use crate::evidence::lines::{plain, reason, unpack};
 use crate::evidence::page::LARGEST_BODY;
 use crate::evidence::survey::{KeptBody, PagesSurvey};
@@ -15,13 +15,13 @@ pub fn path_of(source: &str, sha256: &str) -> String {
     format!("bodies/{source}/{sha256}.json.zst")
 }
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Compares every body with its answer, and every answer with its body.
-    pub(super) fn bodies(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
+    pub(super) fn bodies(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         let mut wanted = BTreeMap::new();
         for (said, found) in manifest.sources.iter().zip(found) {
             let name = &said.facts.name;
-            let Some(Found { pages, .. }) = found else {
+            let Some(SourceSurvey { pages, .. }) = found else {
                 // Its answers cannot be read, and its bodies not compared.
                 self.not_checked_bodies(name);
                 continue;
@@ -54,7 +54,7 @@ impl Check<'_> {
         let file = &pages.entry.file;
         for (line, sha256) in &pages.bodiless {
             let what = format!("its body `{}` is missing", path_of(source, sha256));
-            self.findings.at(file, Place::Line(*line), what);
+            self.findings.at(file, FindingLocation::Line(*line), what);
         }
         if pages.more_bodiless > 0 {
             let what = format!("and {} more: bodies that are missing", pages.more_bodiless);
@@ -76,7 +76,7 @@ impl Check<'_> {
     }
 
     /// Whether the answers that `file` may belong to were changed or cannot be read: that was told.
-    fn is_of_changed(&self, file: &str, manifest: &Manifest, found: &[Option<Found>]) -> bool {
+    fn is_of_changed(&self, file: &str, manifest: &Manifest, found: &[Option<SourceSurvey>]) -> bool {
         let mut sources = manifest.sources.iter().zip(found);
         sources.any(|(said, found)| {
             let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));
@@ -105,7 +105,7 @@ impl Check<'_> {
 }
 
 /// Length and hash of what is packed in a file, of no more than one byte beyond `most`.
-fn unpacked(path: &Path, most: u64) -> io::Result<Summed> {
+fn unpacked(path: &Path, most: u64) -> io::Result<FileDigest> {
     let input = unpack(BufReader::new(plain(path)?))?;
-    Summing::new(input.take(most.saturating_add(1))).finish()
+    HashingReader::new(input.take(most.saturating_add(1))).finish()
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Check, Found, MANIFEST, Manifest};
+use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest};
 use crate::evidence::facts::SourceFacts;
-use crate::evidence::page::AskedSpan;
-use crate::evidence::survey::Spans;
+use crate::evidence::page::RequestedSpan;
+use crate::evidence::survey::MergedSpans;
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::text::printable;
@@ -56,7 +56,7 @@ pub fn not_available(manifest: &Manifest) -> Vec<String> {
     lines.collect()
 }
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Compares what the manifest says with what else it says.
     pub(super) fn facts(&mut self, manifest: &Manifest) {
         let asked = &manifest.asked;
@@ -94,7 +94,7 @@ impl Check<'_> {
     }
 
     /// The pages that were read cover what is said to be read.
-    pub(super) fn spans(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
+    pub(super) fn spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             // Of answers that were changed nothing can be told, and they were named.
             let Some(found) = found
@@ -168,10 +168,10 @@ fn uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<
     let kept = facts.retention.map_or(since, |limit| limit.earliest);
     let asked = facts.windows.iter().map(|window| window.from).min();
     let since = since.max(asked.map_or(since, |asked| asked.min(kept)));
-    let mut windows = Spans::default();
+    let mut windows = MergedSpans::default();
     for window in &facts.windows {
         let (from, to) = (window.from, Some(window.to));
-        windows.add(AskedSpan { from, to });
+        windows.add(RequestedSpan { from, to });
     }
     windows.end_of(since).filter(|covered| *covered < until)
 }

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, MANIFEST, Manifest, Place, README, REPORT, SIGNATURE, SUMS};
+use super::{ExportCheck, MANIFEST, Manifest, FindingLocation, README, REPORT, SIGNATURE, SUMS};
 
 /// What all say of one file: is it there, and with which hash.
-struct Views<'a> {
+struct FileClaims<'a> {
     file: &'a str,
     actual: Option<&'a str>,
     /// By SHA256SUMS.
@@ -16,7 +16,7 @@ struct Views<'a> {
 }
 
 /// What was changed.
-enum Blame {
+enum ChangedPart {
     Nobody,
     /// The file itself.
     File(&'static str),
@@ -24,7 +24,7 @@ enum Blame {
     Manifest(String),
 }
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Compares every file that is there, or is named.
     pub(super) fn files(&mut self, manifest: Option<&Manifest>) {
         let mut listed = BTreeMap::new();
@@ -52,7 +52,7 @@ impl Check<'_> {
             if is_own || is_there && self.actual(file).is_none() {
                 continue;
             }
-            let views = Views {
+            let views = FileClaims {
                 file,
                 actual: self.actual(file),
                 summed: self.sum_of(file),
@@ -60,7 +60,7 @@ impl Check<'_> {
             };
             let blame = match file.as_str() {
                 MANIFEST | README | REPORT => self.of_made(&views),
-                SUMS | SIGNATURE => Blame::Sums(format!("names `{file}`, which it cannot cover")),
+                SUMS | SIGNATURE => ChangedPart::Sums(format!("names `{file}`, which it cannot cover")),
                 _ => self.of_listed(&views, manifest.is_some()),
             };
             blames.push((file.clone(), blame));
@@ -73,108 +73,108 @@ impl Check<'_> {
         }
     }
 
-    fn blame(&mut self, file: &str, blame: Blame) {
+    fn blame(&mut self, file: &str, blame: ChangedPart) {
         match blame {
-            Blame::Nobody => {}
-            Blame::File(what) => self.findings.file(file, what),
-            Blame::Manifest(what) => self.findings.file(MANIFEST, what),
-            Blame::Sums(what) => {
+            ChangedPart::Nobody => {}
+            ChangedPart::File(what) => self.findings.file(file, what),
+            ChangedPart::Manifest(what) => self.findings.file(MANIFEST, what),
+            ChangedPart::Sums(what) => {
                 let line = self.sums.as_ref().and_then(|sums| sums.lines.get(file));
-                let place = line.map_or(Place::File, |line| Place::Line(*line));
+                let place = line.map_or(FindingLocation::File, |line| FindingLocation::Line(*line));
                 self.findings.at(SUMS, place, what);
             }
         }
     }
 
     /// Of a file that the manifest names.
-    fn of_listed(&self, views: &Views<'_>, has_manifest: bool) -> Blame {
-        let Views { file, .. } = views;
+    fn of_listed(&self, views: &FileClaims<'_>, has_manifest: bool) -> ChangedPart {
+        let FileClaims { file, .. } = views;
         let in_sums = views.summed.is_some() || self.sums.is_none();
         let in_manifest = views.listed.is_some() || !has_manifest;
         match (views.actual.is_some(), in_sums, in_manifest) {
             (true, true, true) => self.of_hashes(views),
             (true, false, true) if views.listed.is_some() => {
-                Blame::Sums(format!("has no line for `{file}`"))
+                ChangedPart::Sums(format!("has no line for `{file}`"))
             }
             (true, true, false) if views.summed.is_some() && self.is_manifest_doubtful => {
-                Blame::Manifest(format!("does not name `{file}`, which SHA256SUMS names"))
+                ChangedPart::Manifest(format!("does not name `{file}`, which SHA256SUMS names"))
             }
             (true, true, false) if views.summed.is_some() => {
-                Blame::File("was added: manifest.json does not name it, though SHA256SUMS does")
+                ChangedPart::File("was added: manifest.json does not name it, though SHA256SUMS does")
             }
             // Without a manifest only they could name it, and they are damaged.
             (true, ..)
                 if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest =>
             {
-                Blame::Nobody
+                ChangedPart::Nobody
             }
-            (true, ..) => Blame::File("was added: neither SHA256SUMS nor manifest.json names it"),
+            (true, ..) => ChangedPart::File("was added: neither SHA256SUMS nor manifest.json names it"),
             (false, ..) if views.summed.is_some() && views.listed.is_some() => {
-                Blame::File("is missing")
+                ChangedPart::File("is missing")
             }
-            (false, ..) if views.summed.is_some() && has_manifest => Blame::Sums(format!(
+            (false, ..) if views.summed.is_some() && has_manifest => ChangedPart::Sums(format!(
                 "names `{file}`, which is not there, and not in manifest.json"
             )),
-            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => Blame::Manifest(
+            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => ChangedPart::Manifest(
                 format!("names `{file}`, which is not there, and not in SHA256SUMS"),
             ),
-            (false, ..) => Blame::File("is missing"),
+            (false, ..) => ChangedPart::File("is missing"),
         }
     }
 
     /// Of a file that is there, and that both name or one cannot name.
-    fn of_hashes(&self, views: &Views<'_>) -> Blame {
-        let Views { file, actual, .. } = views;
+    fn of_hashes(&self, views: &FileClaims<'_>) -> ChangedPart {
+        let FileClaims { file, actual, .. } = views;
         let is_as_summed = views.summed.map(|summed| Some(summed) == *actual);
         let bytes = self.actual.get(*file).map(|actual| actual.bytes);
         let is_as_listed = views.listed.map(|(sha256, _)| Some(sha256) == *actual);
         let is_long = views.listed.is_none_or(|(_, said)| Some(said) == bytes);
         match (is_as_summed, is_as_listed) {
-            (Some(false), Some(true)) => Blame::Sums(format!(
+            (Some(false), Some(true)) => ChangedPart::Sums(format!(
                 "has another hash for `{file}`, which is as manifest.json says"
             )),
-            (Some(true), Some(false)) if self.is_manifest_doubtful => Blame::Manifest(format!(
+            (Some(true), Some(false)) if self.is_manifest_doubtful => ChangedPart::Manifest(format!(
                 "has another hash for `{file}`, which is as SHA256SUMS says"
             )),
             (Some(true), Some(false)) => {
-                Blame::File("was changed: SHA256SUMS has its hash, but manifest.json another")
+                ChangedPart::File("was changed: SHA256SUMS has its hash, but manifest.json another")
             }
-            (Some(false), _) | (_, Some(false)) => Blame::File("modified: SHA-256 does not match"),
-            _ if !is_long => Blame::Manifest(format!("has another length for `{file}`")),
-            _ => Blame::Nobody,
+            (Some(false), _) | (_, Some(false)) => ChangedPart::File("modified: SHA-256 does not match"),
+            _ if !is_long => ChangedPart::Manifest(format!("has another length for `{file}`")),
+            _ => ChangedPart::Nobody,
         }
     }
 
     /// Of the manifest and what is made from it, which the manifest cannot name. What they hold is compared elsewhere.
-    fn of_made(&self, views: &Views<'_>) -> Blame {
-        let Views { file, actual, .. } = views;
+    fn of_made(&self, views: &FileClaims<'_>) -> ChangedPart {
+        let FileClaims { file, actual, .. } = views;
         match (actual, views.summed) {
             // Of the manifest that was told already.
-            (None, _) if *file == MANIFEST => Blame::Nobody,
-            (None, _) => Blame::File("is missing"),
+            (None, _) if *file == MANIFEST => ChangedPart::Nobody,
+            (None, _) => ChangedPart::File("is missing"),
             (Some(_), None) if self.sums.is_some() => {
-                Blame::Sums(format!("has no line for `{file}`"))
+                ChangedPart::Sums(format!("has no line for `{file}`"))
             }
             (Some(actual), Some(summed)) if *actual != summed => self.of_changed(file),
             _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
-                Blame::Nobody
+                ChangedPart::Nobody
             }
             // Where README.txt has another hash in the sums, it is the one.
-            _ if *file == MANIFEST && self.sum_of(README) != self.actual(README) => Blame::Nobody,
+            _ if *file == MANIFEST && self.sum_of(README) != self.actual(README) => ChangedPart::Nobody,
             _ if *file == MANIFEST => {
-                Blame::File("is not what README.txt was made from: one of the two was changed")
+                ChangedPart::File("is not what README.txt was made from: one of the two was changed")
             }
-            _ => Blame::File("is not what follows from manifest.json: one of the two was changed"),
+            _ => ChangedPart::File("is not what follows from manifest.json: one of the two was changed"),
         }
     }
 
     /// Of those, where the sums have another hash. A third file tells which of the two was changed.
-    fn of_changed(&self, file: &str) -> Blame {
+    fn of_changed(&self, file: &str) -> ChangedPart {
         match self.made.is_right(file) {
-            Some(true) => Blame::Sums(format!(
+            Some(true) => ChangedPart::Sums(format!(
                 "has another hash for `{file}`, which is as the other files say"
             )),
-            _ => Blame::File("modified: SHA-256 does not match"),
+            _ => ChangedPart::File("modified: SHA-256 does not match"),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::text::printable;
 
 /// Where in its file a difference lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum FindingLocation {
     /// Somewhere, or all of it.
     File,
     /// In a line, from 1.
@@ -20,22 +20,22 @@ pub enum Place {
 
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct VerifyFinding {
     /// The file, by its path within the export.
     pub file: String,
     /// Where in it.
-    pub place: Place,
+    pub place: FindingLocation,
     /// What differs.
     pub what: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for VerifyFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", printable(&self.file))?;
         match self.place {
-            Place::File => {}
-            Place::Line(line) => write!(f, "line {line}: ")?,
-            Place::Lines(first, last) => write!(f, "lines {first} to {last}: ")?,
+            FindingLocation::File => {}
+            FindingLocation::Line(line) => write!(f, "line {line}: ")?,
+            FindingLocation::Lines(first, last) => write!(f, "lines {first} to {last}: ")?,
         }
         f.write_str(&self.what)
     }
@@ -43,17 +43,17 @@ impl fmt::Display for Finding {
 
 /// The differences, in the order in which they were found.
 #[derive(Debug, Default)]
-pub struct Findings(Vec<Finding>);
+pub struct FindingList(Vec<VerifyFinding>);
 
-impl Findings {
+impl FindingList {
     /// `file` differs: `what`.
     pub fn file(&mut self, file: &str, what: impl Into<String>) {
-        self.at(file, Place::File, what);
+        self.at(file, FindingLocation::File, what);
     }
 
     /// `file` differs at `place`: `what`.
-    pub fn at(&mut self, file: &str, place: Place, what: impl Into<String>) {
-        self.0.push(Finding {
+    pub fn at(&mut self, file: &str, place: FindingLocation, what: impl Into<String>) {
+        self.0.push(VerifyFinding {
             file: file.to_owned(),
             place,
             what: what.into(),
@@ -61,7 +61,7 @@ impl Findings {
     }
 
     /// All of them, those of a file together, in the order of the files' first ones.
-    pub fn end(self) -> Vec<Finding> {
+    pub fn end(self) -> Vec<VerifyFinding> {
         let mut order = HashMap::new();
         for finding in &self.0 {
             let next = order.len();
@@ -93,7 +93,7 @@ pub enum Signature {
 
 /// How much was looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
+pub struct CheckedCounts {
     /// Files whose hash was computed.
     pub files: u64,
     /// Their bytes.
@@ -110,13 +110,13 @@ pub struct Tally {
 
 /// What `verify` found.
 #[derive(Debug)]
-pub struct Verdict {
+pub struct VerifyResult {
     /// The differences; none where all is well.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<VerifyFinding>,
     /// What could not be checked, and why.
     pub not_checked: Vec<String>,
     /// How much was looked at.
-    pub tally: Tally,
+    pub tally: CheckedCounts,
     /// Whether the export says that it is complete; unknown without a manifest.
     pub is_complete: Option<bool>,
     /// Whether it was never finished: it has no manifest, but the state of a run that may go on.

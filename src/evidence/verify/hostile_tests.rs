@@ -4,19 +4,19 @@ use std::fs;
 
 use super::*;
 use crate::evidence::page::PageLine;
-use crate::evidence::testing::{Export, pack};
+use crate::evidence::testing::{TestExport, pack};
 
-fn told(verdict: &Verdict) -> Vec<String> {
-    verdict.findings.iter().map(Finding::to_string).collect()
+fn told(verdict: &VerifyResult) -> Vec<String> {
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
-fn check(export: &Export) -> Verdict {
+fn check(export: &TestExport) -> VerifyResult {
     verify(export.dir(), None).unwrap()
 }
 
 /// An export whose answers are others, sealed anew.
-fn with_pages(change: impl FnOnce(&mut Vec<PageLine>)) -> Export {
-    let (export, file) = (Export::unsealed(60), "pages/acme.jsonl.zst");
+fn with_pages(change: impl FnOnce(&mut Vec<PageLine>)) -> TestExport {
+    let (export, file) = (TestExport::unsealed(60), "pages/acme.jsonl.zst");
     let lines = export.lines(file);
     let read = |line: &String| serde_json::from_str(line).unwrap();
     let mut pages: Vec<PageLine> = lines.iter().map(read).collect();
@@ -34,7 +34,7 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
         let file = format!("{kind}/acme.jsonl.zst");
         for is_summed in [false, true] {
             for more in [&b"{}\n"[..], b"\n", &[b'x'; 500_000]] {
-                let export = Export::sealed(120);
+                let export = TestExport::sealed(120);
                 let said = export.lines(&file).len();
                 let bytes = [
                     export.read(&file),
@@ -92,7 +92,7 @@ fn a_body_of_which_two_lengths_are_said_is_named() {
 #[test]
 fn a_body_that_unpacks_to_more_than_any_is_read_no_further() {
     let export = with_pages(|pages| pages[0].body.as_mut().unwrap().bytes = u64::MAX);
-    let bodies = Listing::of(export.dir()).unwrap().files;
+    let bodies = FolderListing::of(export.dir()).unwrap().files;
     let sha256 = hash::sha256(br#"{"page":0,"of":"acme","records":25}"#);
     let file = bodies.iter().find(|file| file.contains(&sha256)).unwrap();
     fs::write(export.path(file), pack(&vec![b' '; 80 << 20])).unwrap();
@@ -123,7 +123,7 @@ fn bodies_that_are_nowhere_are_counted() {
 
 #[test]
 fn what_is_no_hash_is_not_said_again() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let file = "pages/acme.jsonl.zst";
     let mut lines = export.lines(file);
     let at = lines[0].find("\"sha256\":\"").unwrap() + 10;
@@ -140,7 +140,7 @@ fn what_is_no_hash_is_not_said_again() {
 
 #[test]
 fn other_retries_are_told_however_many() {
-    let export = Export::sealed(120);
+    let export = TestExport::sealed(120);
     let file = "pages/acme.jsonl.zst";
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
     let short = text.replacen(
@@ -161,7 +161,7 @@ fn other_retries_are_told_however_many() {
 
 #[test]
 fn no_folder_is_too_deep() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let name = "d".repeat(100);
     let deep = |top: &str| (0..30).fold(export.path(top), |path, _| path.join(&name));
     for top in ["one", "two", "bodies/acme/three"] {
@@ -181,7 +181,7 @@ fn no_folder_is_too_deep() {
 
 #[test]
 fn sums_of_files_that_are_nowhere_are_counted() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let hash = hash::sha256(b"");
     let more = (0..5_000).map(|n| format!("{hash}  x/{n:06}\n"));
     let sums = String::from_utf8(export.read(SUMS)).unwrap();
@@ -197,7 +197,7 @@ fn sums_of_files_that_are_nowhere_are_counted() {
 
 #[test]
 fn a_source_that_is_described_often_is_looked_at_once() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let mut manifest = manifest(export.dir()).unwrap();
     let one = manifest.sources[0].clone();
     manifest.sources.extend(vec![one; 3_000]);
@@ -211,7 +211,7 @@ fn a_source_that_is_described_often_is_looked_at_once() {
 
 #[test]
 fn a_mark_that_is_none_is_no_manifest() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
     fs::write(
         export.path(MANIFEST),

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Check, MANIFEST, Manifest, Place, SUMS};
+use super::{ExportCheck, MANIFEST, Manifest, FindingLocation, SUMS};
 use crate::evidence::lines::plain;
 use crate::evidence::manifest::SCHEMA;
-use crate::evidence::sums::{self, Sum};
+use crate::evidence::sums::{self, ChecksumLine};
 use crate::model::text::printable;
 
 /// The longest manifest or sums that are read: some hundred bytes for each file and each thousand events.
@@ -23,7 +23,7 @@ const STRANGE: u64 = 1000;
 
 /// What SHA256SUMS says.
 #[derive(Debug, Default)]
-pub struct Sums {
+pub struct ChecksumTable {
     /// The hash of each file that it names.
     pub hashes: BTreeMap<String, String>,
     /// The line of each, from 1.
@@ -45,7 +45,7 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     }
 }
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// The bytes of a file of ours; where it cannot be had that is a difference.
     fn own(&mut self, file: &str, absent: &str) -> Option<Vec<u8>> {
         if !self.listing.files.contains(file) {
@@ -72,10 +72,10 @@ impl Check<'_> {
         };
         let text = self.own(MANIFEST, absent)?;
         #[derive(Deserialize)]
-        struct Format {
+        struct ManifestFormat {
             schema: String,
         }
-        match serde_json::from_slice::<Format>(&text) {
+        match serde_json::from_slice::<ManifestFormat>(&text) {
             Ok(format) if format.schema != SCHEMA => {
                 let schema = printable(&format.schema);
                 let what = format!("has the format `{schema}`; this atlaudit knows `{SCHEMA}`");
@@ -103,13 +103,13 @@ impl Check<'_> {
         };
         let listed = manifest.iter().flat_map(|manifest| &manifest.files);
         let listed: HashSet<_> = listed.map(|entry| entry.file.as_str()).collect();
-        let mut known = Sums::default();
+        let mut known = ChecksumTable::default();
         let (mut last, mut bad, mut strange) = (None::<String>, 0, 0);
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (1..).zip(lines) {
             let line = std::str::from_utf8(line).ok();
             let read = line.and_then(|line| sums::read(line.strip_suffix('\n')?));
-            if let Some(Sum { file, .. }) = &read
+            if let Some(ChecksumLine { file, .. }) = &read
                 && !self.listing.files.contains(file)
                 && !listed.contains(file.as_str())
             {
@@ -120,7 +120,7 @@ impl Check<'_> {
             }
             let what = match read {
                 None => "is no line of `sha256sum`, or has no end",
-                Some(Sum { sha256, file }) => {
+                Some(ChecksumLine { sha256, file }) => {
                     let before = last.replace(file.clone());
                     known.lines.insert(file.clone(), number);
                     let earlier = known.hashes.insert(file.clone(), sha256);
@@ -133,7 +133,7 @@ impl Check<'_> {
             };
             bad += 1;
             if bad <= TOLD {
-                self.findings.at(SUMS, Place::Line(number), what);
+                self.findings.at(SUMS, FindingLocation::Line(number), what);
             }
         }
         if bad > TOLD {

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::{Check, Found, MANIFEST, Manifest, README, REPORT};
-use crate::evidence::chain::Kind;
+use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest, README, REPORT};
+use crate::evidence::chain::ChainKind;
 use crate::evidence::survey::path_of;
 use crate::evidence::{readme, report};
 
@@ -14,13 +14,13 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Whether the files that no other file has a hash of are as the other files say; nothing where that cannot be told.
 #[derive(Debug, Default)]
-pub struct Made {
+pub struct DerivedFileCheck {
     manifest: Option<bool>,
     readme: Option<bool>,
     report: Option<bool>,
 }
 
-impl Made {
+impl DerivedFileCheck {
     /// Whether `file` is right.
     pub fn is_right(&self, file: &str) -> Option<bool> {
         match file {
@@ -32,8 +32,8 @@ impl Made {
     }
 
     /// Makes them anew.
-    pub fn of(check: &mut Check<'_>, manifest: Option<&Manifest>, found: &[Option<Found>]) -> Made {
-        let mut made = Made::default();
+    pub fn of(check: &mut ExportCheck<'_>, manifest: Option<&Manifest>, found: &[Option<SourceSurvey>]) -> DerivedFileCheck {
+        let mut made = DerivedFileCheck::default();
         let readme = match check.listing.files.contains(README) {
             true => super::load::read(&check.dir.join(README), LARGEST).ok(),
             false => None,
@@ -58,7 +58,7 @@ impl Made {
         }
         made.readme = readme.map(|text| text == readme::text(manifest, &sha256).as_bytes());
         // What unpacks to more than is said is not unpacked once more.
-        let is_whole = |found: &Found| !found.events.is_broken;
+        let is_whole = |found: &SourceSurvey| !found.events.is_broken;
         if found.iter().flatten().all(is_whole) && is_report_of(check, manifest) {
             made.report = is_report(check.dir, manifest);
         }
@@ -67,14 +67,14 @@ impl Made {
 }
 
 /// Whether report.html can be made again. It shows the events: where these are others, or cannot be read, it is another too.
-fn is_report_of(check: &Check<'_>, manifest: &Manifest) -> bool {
+fn is_report_of(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
     let listing = check.listing;
     let mut sources = manifest.sources.iter();
     let are_as_listed = sources.all(|source| {
         let entry = &source.events;
         let is_there = listing.files.contains(&entry.file);
         // A name from a changed manifest leads anywhere.
-        let is_own = entry.file == path_of(Kind::Events, &source.facts.name);
+        let is_own = entry.file == path_of(ChainKind::Events, &source.facts.name);
         let actual = check.actual(&entry.file).unwrap_or_default();
         is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
     });
@@ -84,7 +84,7 @@ fn is_report_of(check: &Check<'_>, manifest: &Manifest) -> bool {
 /// Whether report.html is what the manifest and the events make; nothing where it cannot be read or made.
 fn is_report(dir: &Path, manifest: &Manifest) -> Option<bool> {
     let file = File::open(dir.join(REPORT)).ok()?;
-    let mut same = Same {
+    let mut same = ComparingWriter {
         with: BufReader::new(file),
         is_same: true,
     };
@@ -95,12 +95,12 @@ fn is_report(dir: &Path, manifest: &Manifest) -> Option<bool> {
 }
 
 /// Compares what is written to it with what it reads.
-struct Same<R> {
+struct ComparingWriter<R> {
     with: R,
     is_same: bool,
 }
 
-impl<R: Read> Write for Same<R> {
+impl<R: Read> Write for ComparingWriter<R> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut piece = [0; 8192];
         let mut left = bytes;

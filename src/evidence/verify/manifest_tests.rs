@@ -3,11 +3,11 @@
 use std::fs;
 
 use super::*;
-use crate::evidence::testing::Export;
+use crate::evidence::testing::TestExport;
 
-fn told(export: &Export) -> Vec<String> {
+fn told(export: &TestExport) -> Vec<String> {
     let verdict = verify(export.dir(), None).unwrap();
-    verdict.findings.iter().map(Finding::to_string).collect()
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 /// What is replaced by what, and what is told of it.
@@ -96,7 +96,7 @@ const EDITS: [(&str, &str, &str); 17] = [
 ];
 
 /// Changes the manifest's text, and the sums with it, and README.txt's word for it.
-fn edit(export: &Export, from: &str, to: &str) {
+fn edit(export: &TestExport, from: &str, to: &str) {
     let before = String::from_utf8(export.read(MANIFEST)).unwrap();
     let after = before.replacen(from, to, 1);
     assert_ne!(before, after, "{from}");
@@ -114,7 +114,7 @@ fn edit(export: &Export, from: &str, to: &str) {
 #[test]
 fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
     for (from, to, what) in EDITS {
-        let export = Export::sealed(120);
+        let export = TestExport::sealed(120);
         edit(&export, from, to);
         let lines = told(&export);
         let is_said = lines
@@ -122,7 +122,7 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
             .any(|line| line.starts_with("manifest.json: ") && line.contains(what));
         assert!(is_said, "{from}: {what}: {lines:#?}");
     }
-    let export = Export::sealed(120);
+    let export = TestExport::sealed(120);
     edit(&export, "\"name\": \"acme\"", "\"name\": \"../acme\"");
     assert!(
         told(&export)
@@ -133,7 +133,7 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
 
 #[test]
 fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
-    let mut export = Export::unsealed(120);
+    let mut export = TestExport::unsealed(120);
     export.begin_before_retention();
     export.seal();
     assert_eq!(told(&export), [""; 0]);
@@ -174,7 +174,7 @@ fn a_manifest_that_says_too_little_of_a_file_is_the_one_that_is_named() {
             "of 0 bytes of text",
         ),
     ] {
-        let export = Export::sealed(2_400);
+        let export = TestExport::sealed(2_400);
         // Text of which a little more is not all.
         let file = "events/acme.jsonl.zst";
         let mut lines = export.lines(file);

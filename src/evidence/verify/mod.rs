@@ -16,41 +16,41 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-pub use finding::{Finding, Place, Signature, Tally, Verdict};
+pub use finding::{VerifyFinding, FindingLocation, Signature, CheckedCounts, VerifyResult};
 pub use load::{LARGEST, read};
 
-use super::assemble::Found;
+use super::assemble::SourceSurvey;
 use super::error::{EvidenceError, failed};
-use super::folder::{BODIES, Listing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
-use super::hash::{self, Summed};
+use super::folder::{BODIES, FolderListing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
+use super::hash::{self, FileDigest};
 use super::manifest::{Manifest, SourceEntry};
 use super::sign::PublicKey;
-use finding::Findings;
-use load::Sums;
-use made::Made;
+use finding::FindingList;
+use load::ChecksumTable;
+use made::DerivedFileCheck;
 
 /// What is gathered while checking.
-struct Check<'a> {
+struct ExportCheck<'a> {
     dir: &'a Path,
-    listing: &'a Listing,
-    findings: Findings,
+    listing: &'a FolderListing,
+    findings: FindingList,
     not_checked: Vec<String>,
-    tally: Tally,
+    tally: CheckedCounts,
     /// What the files are that could be read.
-    actual: BTreeMap<String, Summed>,
+    actual: BTreeMap<String, FileDigest>,
     /// What SHA256SUMS says; nothing where it is not there.
-    sums: Option<Sums>,
+    sums: Option<ChecksumTable>,
     /// Whether SHA256SUMS has another hash for the manifest: one of the two was changed.
     is_manifest_doubtful: bool,
     /// Whether what is made from the manifest is what it makes.
-    made: Made,
+    made: DerivedFileCheck,
 }
 
 /// Checks the export at `dir`, its signature with `key`.
 ///
 /// # Errors
 /// It is no export, or a folder of it cannot be read. Whatever is wrong with an export's files is no error, but found.
-pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceError> {
+pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<VerifyResult, EvidenceError> {
     match fs::metadata(dir) {
         Ok(facts) if facts.is_dir() => {}
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -61,21 +61,21 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
             return Err(EvidenceError::NoFolder { path });
         }
     }
-    let listing = Listing::of(dir)?;
+    let listing = FolderListing::of(dir)?;
     if !is_export(&listing) {
         let path = dir.to_owned();
         return Err(EvidenceError::NoExport { path });
     }
-    let mut check = Check {
+    let mut check = ExportCheck {
         dir,
         listing: &listing,
-        findings: Findings::default(),
+        findings: FindingList::default(),
         not_checked: Vec::new(),
-        tally: Tally::default(),
+        tally: CheckedCounts::default(),
         actual: BTreeMap::new(),
         sums: None,
         is_manifest_doubtful: false,
-        made: Made::default(),
+        made: DerivedFileCheck::default(),
     };
     let manifest = check.manifest();
     check.sums(manifest.as_ref());
@@ -85,7 +85,7 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
         .unwrap_or_default();
     check.hash_the_rest();
     check.doubt_the_manifest();
-    check.made = Made::of(&mut check, manifest.as_ref(), &found);
+    check.made = DerivedFileCheck::of(&mut check, manifest.as_ref(), &found);
     check.folders(manifest.as_ref());
     check.files(manifest.as_ref());
     if let Some(manifest) = &manifest {
@@ -99,7 +99,7 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Verdict, EvidenceEr
     Ok(check.end(manifest.as_ref(), signature))
 }
 
-fn is_export(listing: &Listing) -> bool {
+fn is_export(listing: &FolderListing) -> bool {
     let has = |file: &str| listing.files.contains(file);
     let has_folder = |folder: &str| listing.folders.contains(folder);
     listing.has_state
@@ -109,9 +109,9 @@ fn is_export(listing: &Listing) -> bool {
         || (has_folder("events") && has(README))
 }
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Surveys the files of lines, a source each.
-    fn survey(&mut self, manifest: &Manifest) -> Vec<Option<Found>> {
+    fn survey(&mut self, manifest: &Manifest) -> Vec<Option<SourceSurvey>> {
         let files = manifest.files.iter().map(|entry| entry.file.as_str());
         let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
         let mut seen = HashSet::new();
@@ -137,7 +137,7 @@ impl Check<'_> {
     }
 
     /// Remembers what a file is.
-    fn saw(&mut self, file: &str, summed: Summed) {
+    fn saw(&mut self, file: &str, summed: FileDigest) {
         self.tally.files += 1;
         self.tally.bytes += summed.bytes;
         self.actual.insert(file.to_owned(), summed);
@@ -184,7 +184,7 @@ impl Check<'_> {
         }
     }
 
-    fn end(self, manifest: Option<&Manifest>, signature: Signature) -> Verdict {
+    fn end(self, manifest: Option<&Manifest>, signature: Signature) -> VerifyResult {
         let mut not_checked = self.not_checked;
         let is_complete = manifest.map(|manifest| manifest.complete);
         let has_manifest = self.listing.files.contains(MANIFEST);
@@ -194,7 +194,7 @@ impl Check<'_> {
                 "{STATE}: it is kept for going on, and no part of the export"
             ));
         }
-        Verdict {
+        VerifyResult {
             sums_sha256: self.actual.get(SUMS).map(|summed| summed.sha256.clone()),
             findings: self.findings.end(),
             not_checked,

@@ -5,29 +5,29 @@ use std::fs;
 
 use super::*;
 use crate::evidence::sign::SigningKey;
-use crate::evidence::testing::{Export, SECRET};
+use crate::evidence::testing::{TestExport, SECRET};
 
-fn told(verdict: &Verdict) -> Vec<String> {
-    verdict.findings.iter().map(Finding::to_string).collect()
+fn told(verdict: &VerifyResult) -> Vec<String> {
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 /// What a change may do, and the files that it changes.
-type Change = fn(&mut fastrand::Rng, &Export) -> Vec<String>;
+type ExportChange = fn(&mut fastrand::Rng, &TestExport) -> Vec<String>;
 
-fn any_file(rng: &mut fastrand::Rng, export: &Export) -> String {
-    let listing = Listing::of(export.dir()).unwrap();
+fn any_file(rng: &mut fastrand::Rng, export: &TestExport) -> String {
+    let listing = FolderListing::of(export.dir()).unwrap();
     let files: Vec<_> = listing.files.iter().collect();
     files[rng.usize(..files.len())].clone()
 }
 
-fn rewrite(export: &Export, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<String> {
+fn rewrite(export: &TestExport, file: &str, change: impl FnOnce(&mut Vec<u8>)) -> Vec<String> {
     let mut bytes = export.read(file);
     change(&mut bytes);
     fs::write(export.path(file), bytes).unwrap();
     vec![file.to_owned()]
 }
 
-fn packed(rng: &mut fastrand::Rng, export: &Export) -> String {
+fn packed(rng: &mut fastrand::Rng, export: &TestExport) -> String {
     loop {
         let file = any_file(rng, export);
         if file.ends_with(".jsonl.zst") {
@@ -39,7 +39,7 @@ fn packed(rng: &mut fastrand::Rng, export: &Export) -> String {
 /// Rewrites the lines of a file, packed or not.
 fn relined(
     rng: &mut fastrand::Rng,
-    export: &Export,
+    export: &TestExport,
     change: impl FnOnce(&mut fastrand::Rng, &mut Vec<String>),
 ) -> Vec<String> {
     if rng.bool() {
@@ -59,7 +59,7 @@ fn relined(
     vec![file.to_owned()]
 }
 
-const CHANGES: [(&str, Change); 10] = [
+const CHANGES: [(&str, ExportChange); 10] = [
     ("flip a bit", |rng, export| {
         let file = any_file(rng, export);
         rewrite(export, &file, |bytes| {
@@ -131,16 +131,16 @@ const CHANGES: [(&str, Change); 10] = [
 ];
 
 /// What lies in an export, to put it back.
-fn content(export: &Export) -> BTreeMap<String, Vec<u8>> {
-    let files = Listing::of(export.dir()).unwrap().files;
+fn content(export: &TestExport) -> BTreeMap<String, Vec<u8>> {
+    let files = FolderListing::of(export.dir()).unwrap().files;
     files
         .into_iter()
         .map(|file| (file.clone(), export.read(&file)))
         .collect()
 }
 
-fn restore(export: &Export, wanted: &BTreeMap<String, Vec<u8>>) {
-    for file in Listing::of(export.dir()).unwrap().files {
+fn restore(export: &TestExport, wanted: &BTreeMap<String, Vec<u8>>) {
+    for file in FolderListing::of(export.dir()).unwrap().files {
         if !wanted.contains_key(&file) {
             fs::remove_file(export.path(&file)).unwrap();
         }
@@ -157,7 +157,7 @@ fn restore(export: &Export, wanted: &BTreeMap<String, Vec<u8>>) {
 fn change_at_random(times: usize) {
     let key = SigningKey::open(&SECRET.into(), None).unwrap();
     let public = PublicKey::read(&key.public()).unwrap();
-    let export = Export::unsealed(60);
+    let export = TestExport::unsealed(60);
     crate::evidence::seal::seal(export.dir(), &export.facts, Some(&key)).unwrap();
     let whole = content(&export);
     let mut wrong = Vec::new();
@@ -199,8 +199,8 @@ fn every_one_of_500_random_changes_is_found_and_its_file_named() {
 }
 
 /// Makes SHA256SUMS anew, as someone would who wants a change to go unseen.
-fn sum_all_again(export: &Export) {
-    let listing = Listing::of(export.dir()).unwrap();
+fn sum_all_again(export: &TestExport) {
+    let listing = FolderListing::of(export.dir()).unwrap();
     let lines = listing.summed().map(|file| {
         let sha256 = hash::sha256(&export.read(file));
         crate::evidence::sums::text([(file.as_str(), sha256.as_str())])
@@ -210,7 +210,7 @@ fn sum_all_again(export: &Export) {
 
 #[test]
 fn every_random_change_is_found_where_the_sums_are_made_anew_too() {
-    let export = Export::sealed(60);
+    let export = TestExport::sealed(60);
     let whole = content(&export);
     let mut rng = fastrand::Rng::with_seed(11);
     let mut wrong = Vec::new();

@@ -1,12 +1,12 @@
 //! Owns the checking of the signature.
 
-use super::{Check, SIGNATURE, SUMS, Signature};
+use super::{ExportCheck, SIGNATURE, SUMS, Signature};
 use crate::evidence::sign::{self, PublicKey};
 
 /// The longest signature that is read; `minisign` allows 8 KiB for its comments.
 const LARGEST: u64 = 64 * 1024;
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Checks the signature with `key`.
     pub(super) fn signature(&mut self, key: Option<&PublicKey>) -> Signature {
         let is_there = self.listing.files.contains(SIGNATURE);

@@ -4,23 +4,23 @@
 use std::collections::HashSet;
 
 use super::bodies::path_of;
-use super::{Check, Found, MANIFEST, Manifest, Place};
-use crate::evidence::chain::{BLOCK, Kind};
-use crate::evidence::facts::Asked;
-use crate::evidence::hash::Summed;
+use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest, FindingLocation};
+use crate::evidence::chain::{BLOCK, ChainKind};
+use crate::evidence::facts::ExportParameters;
+use crate::evidence::hash::FileDigest;
 use crate::evidence::manifest::{LinesEntry, SourceEntry};
-use crate::evidence::survey::{self, Bounds, Said, Trouble, Troubles, What};
+use crate::evidence::survey::{self, SurveyLimits, ManifestClaims, NumberedProblem, ProblemList, LineProblem};
 use crate::model::name::SourceName;
 use crate::model::text::printable;
 
-impl Check<'_> {
+impl ExportCheck<'_> {
     /// Surveys the files of a source; nothing where one cannot be read.
     pub(super) fn survey_one(
         &mut self,
-        asked: &Asked,
+        asked: &ExportParameters,
         said: &SourceEntry,
         bodies: &HashSet<&str>,
-    ) -> Option<Found> {
+    ) -> Option<SourceSurvey> {
         let source = &said.facts;
         // The name becomes a path, and the manifest may have been changed.
         if source.name.parse::<SourceName>().is_err() {
@@ -35,20 +35,20 @@ impl Check<'_> {
                 || self.sum_of(&file).is_some()
                 || bodies.contains(file.as_str())
         };
-        let beside = Said {
+        let beside = ManifestClaims {
             retries: &said.retries,
             has_body: &has_body,
         };
-        let events = survey::events(self.dir, asked, source, Bounds::of(&said.events));
-        let pages = survey::pages(self.dir, source, Bounds::of(&said.pages), Some(beside));
+        let events = survey::events(self.dir, asked, source, SurveyLimits::of(&said.events));
+        let pages = survey::pages(self.dir, source, SurveyLimits::of(&said.pages), Some(beside));
         let path = |kind| survey::path_of(kind, &source.name);
         if let Err(error) = &events {
             let what = format!("cannot be read: {error}");
-            self.findings.file(&path(Kind::Events), what);
+            self.findings.file(&path(ChainKind::Events), what);
         }
         if let Err(error) = &pages {
             let what = format!("cannot be read: {error}");
-            self.findings.file(&path(Kind::Pages), what);
+            self.findings.file(&path(ChainKind::Pages), what);
         }
         let (events, pages) = (events.ok()?, pages.ok()?);
         self.tally.sources += 1;
@@ -56,20 +56,20 @@ impl Check<'_> {
         self.tally.pages += pages.entry.lines;
         for entry in [&events.entry, &pages.entry] {
             if self.listing.files.contains(&entry.file) && !self.actual.contains_key(&entry.file) {
-                let summed = Summed {
+                let summed = FileDigest {
                     bytes: entry.bytes,
                     sha256: entry.sha256.clone(),
                 };
                 self.saw(&entry.file, summed);
             }
         }
-        Some(Found { events, pages })
+        Some(SourceSurvey { events, pages })
     }
 
     /// Compares the lines of every source.
-    pub(super) fn lines(&mut self, manifest: &Manifest, found: &[Option<Found>]) {
+    pub(super) fn lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
-            let Some(Found { events, pages }) = found else {
+            let Some(SourceSurvey { events, pages }) = found else {
                 continue;
             };
             self.file(&said.events, &events.entry, &events.troubles);
@@ -77,8 +77,8 @@ impl Check<'_> {
         }
     }
 
-    fn file(&mut self, said: &LinesEntry, found: &LinesEntry, troubles: &Troubles) {
-        let is_too_much = |trouble: &&Trouble| matches!(trouble.what, What::TooMuch { .. });
+    fn file(&mut self, said: &LinesEntry, found: &LinesEntry, troubles: &ProblemList) {
+        let is_too_much = |trouble: &&NumberedProblem| matches!(trouble.what, LineProblem::TooMuch { .. });
         let is_cut = troubles.kept().iter().any(|trouble| is_too_much(&trouble));
         // A file that is as its hash says has not too much: too little is said of it.
         let is_short_said = is_cut && said.sha256 == found.sha256;
@@ -97,7 +97,7 @@ impl Check<'_> {
             if !(is_short_said && is_too_much(&trouble)) {
                 let what = trouble.what.to_string();
                 self.findings
-                    .at(&found.file, Place::Line(trouble.line), what);
+                    .at(&found.file, FindingLocation::Line(trouble.line), what);
             }
         }
         for more in troubles.more() {
@@ -183,6 +183,6 @@ impl Check<'_> {
         let (first, last) = (same * BLOCK + 1, (same + 1) * BLOCK);
         let last = last.min(said.lines.max(found.lines)).max(first);
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
-        self.findings.at(file, Place::Lines(first, last), what);
+        self.findings.at(file, FindingLocation::Lines(first, last), what);
     }
 }

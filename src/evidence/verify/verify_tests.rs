@@ -3,19 +3,19 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::evidence::sign::{PublicKey, SigningKey};
-use crate::evidence::testing::{Export, SECRET, at, pack};
+use crate::evidence::testing::{TestExport, SECRET, at, pack};
 
-fn check(export: &Export) -> Verdict {
+fn check(export: &TestExport) -> VerifyResult {
     verify(export.dir(), None).unwrap()
 }
 
-fn told(verdict: &Verdict) -> Vec<String> {
-    verdict.findings.iter().map(Finding::to_string).collect()
+fn told(verdict: &VerifyResult) -> Vec<String> {
+    verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
 /// Changes an export, and expects that of all files only `file` is named, and how.
-fn finds(file: &str, what: &str, change: impl FnOnce(&Export)) {
-    let export = Export::sealed(120);
+fn finds(file: &str, what: &str, change: impl FnOnce(&TestExport)) {
+    let export = TestExport::sealed(120);
     change(&export);
     let verdict = check(&export);
     let told = told(&verdict);
@@ -27,7 +27,7 @@ fn finds(file: &str, what: &str, change: impl FnOnce(&Export)) {
 
 #[test]
 fn a_sealed_export_is_as_it_says() {
-    let export = Export::sealed(120);
+    let export = TestExport::sealed(120);
     let verdict = check(&export);
     assert_eq!(told(&verdict), [""; 0]);
     assert_eq!(verdict.not_checked, [""; 0]);
@@ -42,10 +42,10 @@ fn a_sealed_export_is_as_it_says() {
 
 #[test]
 fn no_events_and_no_files_verify_too() {
-    let export = Export::unsealed(0);
+    let export = TestExport::unsealed(0);
     export.seal();
     assert_eq!(told(&check(&export)), [""; 0]);
-    let export = Export::unsealed(30);
+    let export = TestExport::unsealed(30);
     fs::write(export.path("events/acme.jsonl.zst"), "").unwrap();
     fs::remove_file(export.path("events/acme-jira.jsonl.zst")).unwrap();
     let mut export = export;
@@ -57,9 +57,9 @@ fn no_events_and_no_files_verify_too() {
 }
 
 /// What is told of a change of a source's lines.
-type Told = (&'static str, fn(&mut Vec<String>));
+type LineChangeCase = (&'static str, fn(&mut Vec<String>));
 
-const LINES: [Told; 7] = [
+const LINES: [LineChangeCase; 7] = [
     ("lines 1 to 120: hash chain mismatch", |lines| {
         lines.swap(6, 7)
     }),
@@ -88,7 +88,7 @@ const LINES: [Told; 7] = [
 
 #[test]
 fn the_order_in_which_a_source_gave_its_events_is_no_difference() {
-    let (export, events) = (Export::unsealed(20), "events/acme.jsonl.zst");
+    let (export, events) = (TestExport::unsealed(20), "events/acme.jsonl.zst");
     let mut lines = export.lines(events);
     lines.swap(6, 7);
     export.repack(events, &lines);
@@ -103,7 +103,7 @@ fn the_order_in_which_a_source_gave_its_events_is_no_difference() {
 fn a_changed_file_is_named_and_what_changed_in_it() {
     let events = "events/acme.jsonl.zst";
     for is_summed in [false, true] {
-        let again = |export: &Export| {
+        let again = |export: &TestExport| {
             if is_summed {
                 export.sum_again(events);
             }
@@ -142,7 +142,7 @@ fn a_changed_file_is_named_and_what_changed_in_it() {
 
 #[test]
 fn the_window_that_is_said_to_be_read_was_asked_for() {
-    let mut export = Export::unsealed(60);
+    let mut export = TestExport::unsealed(60);
     export.facts.asked.until = at("2026-11-09T00:00:00Z");
     export.seal();
     let wanted = "manifest.json: source `acme`: is said to be complete, and no window covers 2026-11-08T00:00:00.000Z";
@@ -161,7 +161,7 @@ fn the_window_that_is_said_to_be_read_was_asked_for() {
 
 #[test]
 fn an_export_that_says_it_is_incomplete_is_as_it_says() {
-    let mut export = Export::unsealed(60);
+    let mut export = TestExport::unsealed(60);
     let source = &mut export.facts.sources[1];
     source.complete = false;
     source.windows[0].complete = false;
@@ -253,15 +253,15 @@ fn what_is_no_part_of_an_export_is_named() {
 
 #[test]
 fn a_body_that_is_another_is_named() {
-    let body = |export: &Export| {
-        let files = Listing::of(export.dir()).unwrap().files;
+    let body = |export: &TestExport| {
+        let files = FolderListing::of(export.dir()).unwrap().files;
         files
             .into_iter()
             .find(|file| file.starts_with("bodies/acme/"))
             .unwrap()
     };
     for content in [&b"{}"[..], &vec![b'x'; 5_000_000]] {
-        let export = Export::unsealed(60);
+        let export = TestExport::unsealed(60);
         let file = body(&export);
         fs::write(export.path(&file), pack(content)).unwrap();
         export.seal();
@@ -270,7 +270,7 @@ fn a_body_that_is_another_is_named() {
         );
         assert_eq!(told(&check(&export)), [wanted]);
     }
-    let export = Export::unsealed(60);
+    let export = TestExport::unsealed(60);
     let file = body(&export);
     fs::remove_file(export.path(&file)).unwrap();
     let other = file.replace("/acme/", "/acme-jira/");
@@ -286,7 +286,7 @@ fn a_body_that_is_another_is_named() {
 
 #[test]
 fn a_line_is_found_within_a_thousand() {
-    let export = Export::sealed(2_400);
+    let export = TestExport::sealed(2_400);
     let events = "events/acme.jsonl.zst";
     let mut lines = export.lines(events);
     lines[1_700] = lines[1_700].replace("user_login", "user_logout");
@@ -305,7 +305,7 @@ fn a_line_is_found_within_a_thousand() {
 fn a_signature_is_good_bad_missing_or_not_checked() {
     let key = SigningKey::open(&SECRET.into(), None).unwrap();
     let public = PublicKey::read(&key.public()).unwrap();
-    let export = Export::unsealed(30);
+    let export = TestExport::unsealed(30);
     let seal = |key: Option<&SigningKey>| {
         crate::evidence::seal::seal(export.dir(), &export.facts, key).unwrap();
     };
@@ -360,7 +360,7 @@ fn what_is_no_export_is_an_error_and_what_was_one_is_different() {
 
 #[test]
 fn another_version_may_word_what_is_made_for_people_otherwise() {
-    let mut export = Export::unsealed(30);
+    let mut export = TestExport::unsealed(30);
     export.facts.made_by.version = "9.9.9".to_owned();
     export.seal();
     fs::write(export.path(REPORT), "another page").unwrap();
@@ -376,7 +376,7 @@ fn another_version_may_word_what_is_made_for_people_otherwise() {
 /// To open a pipe waits for ever.
 #[test]
 fn no_pipe_is_opened() {
-    let export = Export::sealed(30);
+    let export = TestExport::sealed(30);
     let files = [SUMS, README, REPORT, MANIFEST, "events/acme.jsonl.zst"];
     for file in files
         .into_iter()

@@ -1,17 +1,17 @@
 //! Owns the one form of a JSON text that all texts share which say the same.
 
-use super::node::{Kind, Node};
+use super::node::{NodeKind, Node};
 use super::{Document, write};
 
 /// An open container: the parts that are still to be written.
-struct Open<'a> {
+struct OpenContainer<'a> {
     parts: std::vec::IntoIter<(Option<Node<'a>>, Node<'a>)>,
     is_first: bool,
     end: u8,
 }
 
-impl<'a> Open<'a> {
-    fn of(container: Node<'a>) -> Open<'a> {
+impl<'a> OpenContainer<'a> {
+    fn of(container: Node<'a>) -> OpenContainer<'a> {
         let is_object = container.is_object();
         let mut parts: Vec<_> = match is_object {
             true => container
@@ -22,7 +22,7 @@ impl<'a> Open<'a> {
         };
         // Equal keys stay in their order.
         parts.sort_by_cached_key(|(key, _)| key.map(|key| key.string().into_owned()));
-        Open {
+        OpenContainer {
             parts: parts.into_iter(),
             is_first: true,
             end: if is_object { b'}' } else { b']' },
@@ -35,7 +35,7 @@ impl Document {
     /// written. Depth costs no stack.
     pub fn canonical(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.text().len());
-        let mut open: Vec<Open<'_>> = Vec::new();
+        let mut open: Vec<OpenContainer<'_>> = Vec::new();
         open.extend(begin(self.root(), &mut out));
         while let Some(inner) = open.last_mut() {
             let Some((key, value)) = inner.parts.next() else {
@@ -57,20 +57,20 @@ impl Document {
 }
 
 /// Writes a value, or the beginning of a container, whose parts come then.
-fn begin<'a>(value: Node<'a>, out: &mut Vec<u8>) -> Option<Open<'a>> {
+fn begin<'a>(value: Node<'a>, out: &mut Vec<u8>) -> Option<OpenContainer<'a>> {
     match value.kind() {
-        Kind::Object => out.push(b'{'),
-        Kind::Array => out.push(b'['),
-        Kind::String => {
+        NodeKind::Object => out.push(b'{'),
+        NodeKind::Array => out.push(b'['),
+        NodeKind::String => {
             string(value, out);
             return None;
         }
-        Kind::Literal | Kind::Null => {
+        NodeKind::Literal | NodeKind::Null => {
             out.extend_from_slice(value.raw().as_bytes());
             return None;
         }
     }
-    Some(Open::of(value))
+    Some(OpenContainer::of(value))
 }
 
 fn string(value: Node<'_>, out: &mut Vec<u8>) {

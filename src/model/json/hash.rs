@@ -1,6 +1,6 @@
 //! Owns a hash of what a JSON text says, whatever the order of its keys.
 
-use super::{Document, Sheet};
+use super::{Document, JsonTape};
 use crate::model::hashing::quick_hash;
 
 impl Document {
@@ -22,7 +22,7 @@ impl Document {
 }
 
 /// An open container: what its parts add up to so far.
-struct Sum {
+struct ContainerHash {
     /// The index of the mark that closes it.
     close: u32,
     is_object: bool,
@@ -31,9 +31,9 @@ struct Sum {
     key: Option<u64>,
 }
 
-impl Sum {
-    fn of(close: u32, is_object: bool) -> Sum {
-        Sum {
+impl ContainerHash {
+    fn of(close: u32, is_object: bool) -> ContainerHash {
+        ContainerHash {
             close,
             is_object,
             sum: if is_object { 1 } else { 2 },
@@ -56,12 +56,12 @@ impl Sum {
 
 /// One pass over the marks; depth costs no stack.
 #[inline]
-fn content(sheet: &Sheet, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
+fn content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
     let text = sheet.text.as_bytes();
     let marks = sheet.marks.get(root as usize..).unwrap_or_default();
-    let mut around: Vec<Sum> = Vec::with_capacity(8);
+    let mut around: Vec<ContainerHash> = Vec::with_capacity(8);
     // Around the root is nothing, which ends nowhere.
-    let mut inner = Sum::of(u32::MAX, false);
+    let mut inner = ContainerHash::of(u32::MAX, false);
     for (at, mark) in (root..).zip(marks) {
         let hash = if at == inner.close {
             let closed = around
@@ -70,7 +70,7 @@ fn content(sheet: &Sheet, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
             closed.map_or(0, |closed| closed.sum)
         } else if mark.is_container() {
             let is_object = text.get(mark.start()) == Some(&b'{');
-            let outer = std::mem::replace(&mut inner, Sum::of(mark.link, is_object));
+            let outer = std::mem::replace(&mut inner, ContainerHash::of(mark.link, is_object));
             around.push(outer);
             continue;
         } else {

@@ -22,13 +22,13 @@ use std::sync::{Arc, OnceLock};
 use bytestring::ByteString;
 
 pub use node::Node;
-pub use scan::Invalid;
+pub use scan::InvalidJson;
 
 /// A valid JSON text without whitespace between tokens, and where its values lie.
 #[derive(Debug)]
-struct Sheet {
+struct JsonTape {
     text: ByteString,
-    marks: Vec<Mark>,
+    marks: Vec<TapeEntry>,
 }
 
 /// Where a value, or a key of an object, lies. In the order of the text; a container has a mark where
@@ -36,7 +36,7 @@ struct Sheet {
 ///
 /// Most of what a record held in memory costs beside its text: keep it small.
 #[derive(Debug, Clone, Copy)]
-struct Mark {
+struct TapeEntry {
     /// Where the value starts; for the close of a container, where the container ends.
     /// With [`ESCAPED`] for a string that holds a backslash, [`CONTAINER`] for an object or array.
     start: u32,
@@ -44,14 +44,14 @@ struct Mark {
     link: u32,
 }
 
-/// A bit of [`Mark::start`].
+/// A bit of [`TapeEntry::start`].
 const ESCAPED: u32 = 1 << 31;
-/// A bit of [`Mark::start`].
+/// A bit of [`TapeEntry::start`].
 const CONTAINER: u32 = 1 << 30;
 /// Texts are shorter than this (1 GiB), so that no offset needs those bits.
 const TOO_LONG: u32 = CONTAINER;
 
-impl Mark {
+impl TapeEntry {
     fn start(self) -> usize {
         (self.start & !(ESCAPED | CONTAINER)) as usize
     }
@@ -69,7 +69,7 @@ impl Mark {
 /// a part of.
 #[derive(Clone)]
 pub struct Document {
-    sheet: Arc<Sheet>,
+    sheet: Arc<JsonTape>,
     /// The index of its mark.
     root: u32,
     content: OnceLock<u64>,
@@ -80,7 +80,7 @@ impl Document {
     ///
     /// # Errors
     /// It is not one JSON value.
-    pub fn parse(text: ByteString) -> Result<Document, Invalid> {
+    pub fn parse(text: ByteString) -> Result<Document, InvalidJson> {
         let sheet = scan::scan(text)?;
         Ok(Document {
             sheet: Arc::new(sheet),

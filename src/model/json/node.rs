@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::unescape::unescape;
-use super::{Mark, Sheet};
+use super::{TapeEntry, JsonTape};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Object,
     Array,
     String,
@@ -19,12 +19,12 @@ pub(super) enum Kind {
 /// than asked for is as good as none.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
-    sheet: &'a Sheet,
+    sheet: &'a JsonTape,
     at: u32,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn new(sheet: &'a Sheet, at: u32) -> Node<'a> {
+    pub(super) fn new(sheet: &'a JsonTape, at: u32) -> Node<'a> {
         Node { sheet, at }
     }
 
@@ -73,9 +73,9 @@ impl<'a> Node<'a> {
     /// A string's text, or a number's or boolean's as it is written.
     pub fn scalar(self) -> Option<Cow<'a, str>> {
         match self.kind() {
-            Kind::String => self.text(),
-            Kind::Literal => Some(Cow::Borrowed(self.raw())),
-            Kind::Object | Kind::Array | Kind::Null => None,
+            NodeKind::String => self.text(),
+            NodeKind::Literal => Some(Cow::Borrowed(self.raw())),
+            NodeKind::Object | NodeKind::Array | NodeKind::Null => None,
         }
     }
 
@@ -91,32 +91,32 @@ impl<'a> Node<'a> {
 
     /// Whether it is an object.
     pub fn is_object(self) -> bool {
-        self.kind() == Kind::Object
+        self.kind() == NodeKind::Object
     }
 
     /// Whether it is an array.
     pub fn is_array(self) -> bool {
-        self.kind() == Kind::Array
+        self.kind() == NodeKind::Array
     }
 
     /// Whether it is null.
     pub fn is_null(self) -> bool {
-        self.kind() == Kind::Null
+        self.kind() == NodeKind::Null
     }
 
     /// Whether it is a string, blank or not.
     pub fn is_string(self) -> bool {
-        self.kind() == Kind::String
+        self.kind() == NodeKind::String
     }
 
     /// The elements of an array; nothing for another type.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
-        Children::of(self, Kind::Array)
+        ChildNodes::of(self, NodeKind::Array)
     }
 
     /// Keys and values of an object, in order, repeats included; nothing for another type.
     pub fn entries(self) -> impl Iterator<Item = (Node<'a>, Node<'a>)> {
-        let Children { sheet, mut at, end } = Children::of(self, Kind::Object);
+        let ChildNodes { sheet, mut at, end } = ChildNodes::of(self, NodeKind::Object);
         std::iter::from_fn(move || {
             if at >= end {
                 return None;
@@ -143,13 +143,13 @@ impl<'a> Node<'a> {
         self.sheet.text.get(mark.start()..end).unwrap_or_default()
     }
 
-    pub(super) fn kind(self) -> Kind {
+    pub(super) fn kind(self) -> NodeKind {
         match self.sheet.text.as_bytes().get(self.mark().start()) {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::Array,
-            Some(b'"') => Kind::String,
-            Some(b'n') | None => Kind::Null,
-            Some(_) => Kind::Literal,
+            Some(b'{') => NodeKind::Object,
+            Some(b'[') => NodeKind::Array,
+            Some(b'"') => NodeKind::String,
+            Some(b'n') | None => NodeKind::Null,
+            Some(_) => NodeKind::Literal,
         }
     }
 
@@ -188,12 +188,12 @@ impl<'a> Node<'a> {
     }
 
     #[inline]
-    fn mark(self) -> Mark {
+    fn mark(self) -> TapeEntry {
         self.mark_at(self.at)
     }
 
-    fn mark_at(self, index: u32) -> Mark {
-        let none = Mark { start: 0, link: 0 };
+    fn mark_at(self, index: u32) -> TapeEntry {
+        let none = TapeEntry { start: 0, link: 0 };
         self.sheet
             .marks
             .get(index as usize)
@@ -208,16 +208,16 @@ fn place_of<const N: usize>(name: &[u8], keys: [&str; N]) -> Option<usize> {
 }
 
 /// The values directly inside a container.
-struct Children<'a> {
-    sheet: &'a Sheet,
+struct ChildNodes<'a> {
+    sheet: &'a JsonTape,
     at: u32,
     end: u32,
 }
 
-impl<'a> Children<'a> {
+impl<'a> ChildNodes<'a> {
     /// Those of `node` if it is of this kind; else none.
-    fn of(node: Node<'a>, kind: Kind) -> Children<'a> {
-        Children {
+    fn of(node: Node<'a>, kind: NodeKind) -> ChildNodes<'a> {
+        ChildNodes {
             sheet: node.sheet,
             at: node.at + 1,
             end: match node.kind() == kind {
@@ -228,7 +228,7 @@ impl<'a> Children<'a> {
     }
 }
 
-impl<'a> Iterator for Children<'a> {
+impl<'a> Iterator for ChildNodes<'a> {
     type Item = Node<'a>;
 
     #[inline]

@@ -4,7 +4,7 @@
 use bytestring::ByteString;
 
 use super::plain::plain_end;
-use super::{CONTAINER, ESCAPED, Mark, Sheet, TOO_LONG};
+use super::{CONTAINER, ESCAPED, TapeEntry, JsonTape, TOO_LONG};
 
 /// Containers inside each other for which there is room from the start.
 const USUAL_DEPTH: usize = 16;
@@ -12,14 +12,14 @@ const USUAL_DEPTH: usize = 16;
 /// Why a text is not one JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} at byte {at}")]
-pub struct Invalid {
+pub struct InvalidJson {
     expected: &'static str,
     at: usize,
 }
 
 /// Checks, compacts and indexes `text`. Depth costs no stack; a compact text is not copied.
-pub fn scan(text: ByteString) -> Result<Sheet, Invalid> {
-    let mut scan = Scan {
+pub fn scan(text: ByteString) -> Result<JsonTape, InvalidJson> {
+    let mut scan = JsonScanner {
         text: &text,
         bytes: text.as_bytes(),
         at: 0,
@@ -37,7 +37,7 @@ pub fn scan(text: ByteString) -> Result<Sheet, Invalid> {
     if scan.token().is_some() {
         return Err(scan.invalid("the end"));
     }
-    let Scan {
+    let JsonScanner {
         mut marks,
         mut compact,
         kept_from,
@@ -54,14 +54,14 @@ pub fn scan(text: ByteString) -> Result<Sheet, Invalid> {
             ByteString::from(compact)
         }
     };
-    Ok(Sheet { text, marks })
+    Ok(JsonTape { text, marks })
 }
 
-struct Scan<'a> {
+struct JsonScanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    marks: Vec<Mark>,
+    marks: Vec<TapeEntry>,
     /// The indices of the marks of the open containers, each with whether it is an object.
     open: Vec<(u32, bool)>,
     /// The text so far without whitespace, up to `kept_from`; empty while there was none.
@@ -72,25 +72,25 @@ struct Scan<'a> {
 
 /// What comes next inside a container.
 #[derive(Clone, Copy)]
-enum Next {
+enum NextToken {
     /// A key and its value.
     Key,
     /// An element of an array.
     Item,
 }
 
-impl Next {
-    fn of(is_object: bool) -> Next {
+impl NextToken {
+    fn of(is_object: bool) -> NextToken {
         match is_object {
-            true => Next::Key,
-            false => Next::Item,
+            true => NextToken::Key,
+            false => NextToken::Item,
         }
     }
 }
 
-impl Scan<'_> {
+impl JsonScanner<'_> {
     /// One value and all that it holds.
-    fn value(&mut self) -> Result<(), Invalid> {
+    fn value(&mut self) -> Result<(), InvalidJson> {
         loop {
             let opened = match self.token() {
                 Some(b'{') => self.open(true, b'}'),
@@ -107,8 +107,8 @@ impl Scan<'_> {
                 opened => opened,
             };
             match next {
-                Some(Next::Key) => self.key()?,
-                Some(Next::Item) => {}
+                Some(NextToken::Key) => self.key()?,
+                Some(NextToken::Item) => {}
                 None => return Ok(()),
             }
         }
@@ -116,12 +116,12 @@ impl Scan<'_> {
 
     /// Behind a value: closes the containers that end here. What follows, if anything does.
     #[inline]
-    fn go_on(&mut self) -> Result<Option<Next>, Invalid> {
+    fn go_on(&mut self) -> Result<Option<NextToken>, InvalidJson> {
         while let Some(&(opened, is_object)) = self.open.last() {
             match (self.token(), is_object) {
                 (Some(b','), _) => {
                     self.at += 1;
-                    return Ok(Some(Next::of(is_object)));
+                    return Ok(Some(NextToken::of(is_object)));
                 }
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     self.open.pop();
@@ -135,7 +135,7 @@ impl Scan<'_> {
 
     /// Opens a container. What follows in it: nothing where it is empty, and then it is closed at once.
     #[inline]
-    fn open(&mut self, is_object: bool, end: u8) -> Option<Next> {
+    fn open(&mut self, is_object: bool, end: u8) -> Option<NextToken> {
         let index = self.marks.len() as u32;
         self.push(self.at, self.at, CONTAINER);
         self.at += 1;
@@ -144,7 +144,7 @@ impl Scan<'_> {
             return None;
         }
         self.open.push((index, is_object));
-        Some(Next::of(is_object))
+        Some(NextToken::of(is_object))
     }
 
     fn close(&mut self, opened: u32) {
@@ -157,7 +157,7 @@ impl Scan<'_> {
     }
 
     #[inline(always)] // called from one place, for every second value
-    fn key(&mut self) -> Result<(), Invalid> {
+    fn key(&mut self) -> Result<(), InvalidJson> {
         if self.token() != Some(b'"') {
             return Err(self.invalid("a key"));
         }
@@ -170,7 +170,7 @@ impl Scan<'_> {
     }
 
     #[inline]
-    fn string(&mut self) -> Result<(), Invalid> {
+    fn string(&mut self) -> Result<(), InvalidJson> {
         let start = self.at;
         let end = plain_end(self.bytes, start + 1);
         if self.bytes.get(end) != Some(&b'"') {
@@ -183,7 +183,7 @@ impl Scan<'_> {
 
     /// A string that is plain up to `end` only.
     #[inline(never)]
-    fn escaped_string(&mut self, mut end: usize) -> Result<(), Invalid> {
+    fn escaped_string(&mut self, mut end: usize) -> Result<(), InvalidJson> {
         let start = self.at;
         while self.bytes.get(end) != Some(&b'"') {
             self.at = end;
@@ -196,7 +196,7 @@ impl Scan<'_> {
     }
 
     /// Steps over a backslash and what it escapes.
-    fn escape(&mut self) -> Result<(), Invalid> {
+    fn escape(&mut self) -> Result<(), InvalidJson> {
         let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
         if self.bytes.get(self.at) != Some(&b'\\') {
             return Err(self.invalid("the string's end"));
@@ -209,7 +209,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Invalid> {
+    fn number(&mut self) -> Result<(), InvalidJson> {
         let start = self.at;
         self.skip(|byte| byte == b'-');
         match self.bytes.get(self.at) {
@@ -227,7 +227,7 @@ impl Scan<'_> {
         Ok(())
     }
 
-    fn digits(&mut self) -> Result<(), Invalid> {
+    fn digits(&mut self) -> Result<(), InvalidJson> {
         if !self.skip(|byte| byte.is_ascii_digit()) {
             return Err(self.invalid("a digit"));
         }
@@ -242,7 +242,7 @@ impl Scan<'_> {
         is_it
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Invalid> {
+    fn word(&mut self, word: &str) -> Result<(), InvalidJson> {
         let start = self.at;
         let end = start + word.len();
         if self.bytes.get(start..end) != Some(word.as_bytes()) {
@@ -256,7 +256,7 @@ impl Scan<'_> {
     /// Notes a value. Texts are shorter than [`TOO_LONG`], so that every offset fits.
     #[inline]
     fn push(&mut self, start: usize, end: usize, flags: u32) {
-        self.marks.push(Mark {
+        self.marks.push(TapeEntry {
             start: (start - self.removed) as u32 | flags,
             link: (end - self.removed) as u32,
         });
@@ -289,8 +289,8 @@ impl Scan<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    fn invalid(&self, expected: &'static str) -> Invalid {
-        Invalid {
+    fn invalid(&self, expected: &'static str) -> InvalidJson {
+        InvalidJson {
             expected,
             at: self.at,
         }

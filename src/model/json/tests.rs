@@ -1,6 +1,6 @@
 //! Owns the tests of this room.
 
-use super::node::Kind;
+use super::node::NodeKind;
 use super::*;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -139,11 +139,11 @@ fn json_value() -> impl Strategy<Value = serde_json::Value> {
 /// What a [`Node`] says, as a tree, to hold against serde_json's.
 fn tree(node: Node<'_>) -> serde_json::Value {
     match node.kind() {
-        Kind::Null => serde_json::Value::Null,
-        Kind::Literal => serde_json::from_str(node.raw()).unwrap(),
-        Kind::String => serde_json::from_str(node.raw()).unwrap(),
-        Kind::Array => node.items().map(tree).collect::<Vec<_>>().into(),
-        Kind::Object => serde_json::Value::Object(
+        NodeKind::Null => serde_json::Value::Null,
+        NodeKind::Literal => serde_json::from_str(node.raw()).unwrap(),
+        NodeKind::String => serde_json::from_str(node.raw()).unwrap(),
+        NodeKind::Array => node.items().map(tree).collect::<Vec<_>>().into(),
+        NodeKind::Object => serde_json::Value::Object(
             node.entries()
                 .map(|(key, value)| (tree(key).as_str().unwrap().to_owned(), tree(value)))
                 .collect(),

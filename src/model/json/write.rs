@@ -1,7 +1,7 @@
 //! Owns the writing of a JSON object into a buffer. What is empty is left out.
 //!
 //! Each text of ours is safe to show: the characters that a terminal obeys ([`super::terminal`]) are escaped. Only what
-//! [`Fields::json`] splices in, and [`string`] writes, keeps them.
+//! [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.
 //!
 //! Each field and each item is written with the comma behind it, and the end of an object or a list takes the place of
 //! the last one: so no field needs to know whether it is the first.
@@ -15,18 +15,18 @@ use crate::model::time::{Timestamp, append_millis};
 const USUAL_START: usize = 40;
 
 /// The fields of an object that is being written.
-pub struct Fields<'o> {
+pub struct ObjectWriter<'o> {
     out: &'o mut Vec<u8>,
 }
 
 /// Appends an object to `out`, empty or not.
-pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Fields<'_>)) {
+pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
     out.push(b'{');
-    fill(&mut Fields { out });
+    fill(&mut ObjectWriter { out });
     close(out, b'}');
 }
 
-impl Fields<'_> {
+impl ObjectWriter<'_> {
     /// A text.
     #[inline]
     pub fn text(&mut self, key: &str, text: &str) {
@@ -98,7 +98,7 @@ impl Fields<'_> {
     }
 
     /// An object, if `fill` writes a field of it.
-    pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Fields<'_>)) {
+    pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut ObjectWriter<'_>)) {
         let before = self.out.len();
         self.begin(key, b"\":{");
         let inside = self.out.len();
@@ -107,7 +107,7 @@ impl Fields<'_> {
     }
 
     /// A list of objects, one for each of `items`, if there are any.
-    pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut Fields<'_>, &T)) {
+    pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut ObjectWriter<'_>, &T)) {
         self.each(key, items.iter(), fill);
     }
 
@@ -117,11 +117,11 @@ impl Fields<'_> {
     }
 
     /// A list of texts, if `fill` writes one.
-    pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut Texts<'_>)) {
+    pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut TextListWriter<'_>)) {
         let before = self.out.len();
         self.begin(key, b"\":[");
         let inside = self.out.len();
-        fill(&mut Texts { out: self.out });
+        fill(&mut TextListWriter { out: self.out });
         self.end(before, inside, b']');
     }
 
@@ -130,7 +130,7 @@ impl Fields<'_> {
         &mut self,
         key: &str,
         mut items: impl Iterator<Item = T>,
-        fill: impl Fn(&mut Fields<'_>, T),
+        fill: impl Fn(&mut ObjectWriter<'_>, T),
     ) {
         let Some(first) = items.next() else {
             return;
@@ -196,11 +196,11 @@ fn close(out: &mut Vec<u8>, end: u8) {
 }
 
 /// A list of texts that is being written.
-pub struct Texts<'o> {
+pub struct TextListWriter<'o> {
     out: &'o mut Vec<u8>,
 }
 
-impl Texts<'_> {
+impl TextListWriter<'_> {
     /// One more.
     pub fn push(&mut self, text: &str) {
         self.out.push(b'"');

@@ -1,9 +1,9 @@
 //! Owns the rows of access to products, of roles and of permissions.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Who may use which product, and with which role.
-pub const ACCESS: Family = Family {
+pub const ACCESS: ActionFamily = ActionFamily {
     title: "Product access and roles",
     from: "After the activities that Atlassian documents, spelled as the organization events that were seen: not \
            confirmed.",
@@ -11,7 +11,7 @@ pub const ACCESS: Family = Family {
     patterns: ACCESS_PATTERNS,
 };
 
-const ACCESS_NAMES: &[Name] = names! {
+const ACCESS_NAMES: &[NamedAction] = names! {
     "user_granted_product_access"     Permission Done   [Iam: Admin User Change]  UserAccess       Assign;
     "user_revoked_product_access"     Permission Done   [Iam: Admin User Change]  UserAccess       Revoke;
     "product_access_granted"          Permission Done   [Iam: Admin User Change]  UserAccess       Assign;
@@ -40,7 +40,7 @@ const ACCESS_NAMES: &[Name] = names! {
     "site_admin_removed"              Permission Done   [Iam: Admin User Change]  UserAccess       Revoke;
 };
 
-const ACCESS_PATTERNS: &[Pattern] = patterns! {
+const ACCESS_PATTERNS: &[ActionPattern] = patterns! {
     "user_granted_*"         Permission [Iam: User]  UserAccess      Assign;
     "user_revoked_*"         Permission [Iam: User]  UserAccess      Revoke;
     "user_role_*"            Permission [Iam: User]  UserAccess      Told;
@@ -56,14 +56,14 @@ const ACCESS_PATTERNS: &[Pattern] = patterns! {
 };
 
 /// Permissions of everything: global, of schemes, of spaces, of pages.
-pub const PERMISSIONS: Family = Family {
+pub const PERMISSIONS: ActionFamily = ActionFamily {
     title: "Permissions and restrictions",
     from: "Summaries of Jira, Confluence and Data Center as seen or documented; organization events after those.",
     names: PERMISSIONS_NAMES,
     patterns: PERMISSIONS_PATTERNS,
 };
 
-const PERMISSIONS_NAMES: &[Name] = names! {
+const PERMISSIONS_NAMES: &[NamedAction] = names! {
     "global_permission_added"                             Permission Done [Iam: Admin Group Change] GroupManagement  Assign;
     "global_permission_removed"                           Permission Done [Iam: Admin Group Change] GroupManagement  Revoke;
     "global_permission_deleted"                           Permission Done [Iam: Admin Group Change] GroupManagement  Revoke;
@@ -161,7 +161,7 @@ const PERMISSIONS_NAMES: &[Name] = names! {
     "bitbucket_project_group_permission_removed"          Permission Done [Iam: Admin Group Change] GroupManagement  Revoke;
 };
 
-const PERMISSIONS_PATTERNS: &[Pattern] = patterns! {
+const PERMISSIONS_PATTERNS: &[ActionPattern] = patterns! {
     "*_permission_added"              Permission [Iam: Admin] UserAccess       Assign;
     "*_permission_granted"            Permission [Iam: Admin] UserAccess       Assign;
     "*_permission_removed"            Permission [Iam: Admin] UserAccess       Revoke;

@@ -1,9 +1,9 @@
 //! Owns the rows of apps: of the Marketplace, of Connect and Forge, of OAuth, and plugins.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Apps, plugins, webhooks and application links.
-pub const APPS: Family = Family {
+pub const APPS: ActionFamily = ActionFamily {
     title: "Apps and integrations",
     from: "Documented activities of apps and Bitbucket Data Center's plugin events; the identifiers of the \
            organization events are not confirmed.",
@@ -11,7 +11,7 @@ pub const APPS: Family = Family {
     patterns: APPS_PATTERNS,
 };
 
-const APPS_NAMES: &[Name] = names! {
+const APPS_NAMES: &[NamedAction] = names! {
     "app_installed"                                App Done   [Configuration: Creation] EntityManagement Create;
     "app_uninstalled"                              App Done   [Configuration: Deletion] EntityManagement Delete;
     "app_updated"                                  App Done   [Configuration: Change]   EntityManagement Update;
@@ -72,7 +72,7 @@ const APPS_NAMES: &[Name] = names! {
     "client_configuration_deleted"                 App Done   [Configuration: Deletion] EntityManagement Delete;
 };
 
-const APPS_PATTERNS: &[Pattern] = patterns! {
+const APPS_PATTERNS: &[ActionPattern] = patterns! {
     "app_*"              App [Configuration] EntityManagement Told;
     "plugin_*"           App [Configuration] EntityManagement Told;
     "connect_app_*"      App [Configuration] EntityManagement Told;

@@ -1,9 +1,9 @@
 //! Owns the rows of Bitbucket: workspaces, projects, repositories and pipelines.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Repositories, branches, pull requests, pipelines and workspaces.
-pub const REPOSITORIES: Family = Family {
+pub const REPOSITORIES: ActionFamily = ActionFamily {
     title: "Bitbucket",
     from: "Bitbucket Cloud's after the activities that Atlassian documents (identifiers not confirmed); Data \
            Center's as Atlassian lists them.",
@@ -11,7 +11,7 @@ pub const REPOSITORIES: Family = Family {
     patterns: REPOSITORIES_PATTERNS,
 };
 
-const REPOSITORIES_NAMES: &[Name] = names! {
+const REPOSITORIES_NAMES: &[NamedAction] = names! {
     // Cloud.
     "bitbucket_repository_created"             Content       Done   [Configuration: Creation] EntityManagement Create;
     "bitbucket_repository_updated"             Content       Done   [Configuration: Change]   EntityManagement Update;
@@ -80,7 +80,7 @@ const REPOSITORIES_NAMES: &[Name] = names! {
     "resource_throttled"                       Configuration Open   [Configuration: Info]     EntityManagement Other;
 };
 
-const REPOSITORIES_PATTERNS: &[Pattern] = patterns! {
+const REPOSITORIES_PATTERNS: &[ActionPattern] = patterns! {
     "bitbucket_repository_*"         Content       [Configuration] EntityManagement Told;
     "bitbucket_branch_*"             Content       [Configuration] EntityManagement Told;
     "bitbucket_branch_restriction_*" Configuration [Configuration] EntityManagement Told;

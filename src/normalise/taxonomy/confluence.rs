@@ -1,9 +1,9 @@
 //! Owns the rows of Confluence: spaces, and what people write.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Spaces, templates, look and feel.
-pub const SPACES: Family = Family {
+pub const SPACES: ActionFamily = ActionFamily {
     title: "Confluence spaces",
     from: "Confluence's summaries as documented (created, archived, deleted, configuration, logo, trash, templates); \
            organization events after the same activities.",
@@ -11,7 +11,7 @@ pub const SPACES: Family = Family {
     patterns: SPACES_PATTERNS,
 };
 
-const SPACES_NAMES: &[Name] = names! {
+const SPACES_NAMES: &[NamedAction] = names! {
     "space_created"               Content Done [Configuration: Creation] EntityManagement Create;
     "space_updated"               Content Done [Configuration: Change]   EntityManagement Update;
     "space_configuration_updated" Content Done [Configuration: Change]   EntityManagement Update;
@@ -41,14 +41,14 @@ const SPACES_NAMES: &[Name] = names! {
     "confluence_space_imported"   Content Done [Configuration: Creation] EntityManagement Create;
 };
 
-const SPACES_PATTERNS: &[Pattern] = patterns! {
+const SPACES_PATTERNS: &[ActionPattern] = patterns! {
     "space_*"            Content [Configuration] EntityManagement Told;
     "confluence_space_*" Content [Configuration] EntityManagement Told;
     "page_template_*"    Content [Configuration] EntityManagement Told;
 };
 
 /// Pages, blog posts, whiteboards, databases, attachments and comments.
-pub const PAGES: Family = Family {
+pub const PAGES: ActionFamily = ActionFamily {
     title: "Confluence content",
     from: "Seen: confluence_page_created, confluence_page_updated, confluence_page_viewed. Confluence's summaries \
            and Data Center's as documented, or from memory; organization events after the same activities.",
@@ -56,7 +56,7 @@ pub const PAGES: Family = Family {
     patterns: PAGES_PATTERNS,
 };
 
-const PAGES_NAMES: &[Name] = names! {
+const PAGES_NAMES: &[NamedAction] = names! {
     // Organization events.
     "confluence_page_viewed"                Content Done [File: Access]   WebResources Read;
     "confluence_page_created"               Content Done [File: Creation] WebResources Create;
@@ -114,7 +114,7 @@ const PAGES_NAMES: &[Name] = names! {
     "page_version_deleted"                  Content Done [File: Deletion] WebResources Delete;
 };
 
-const PAGES_PATTERNS: &[Pattern] = patterns! {
+const PAGES_PATTERNS: &[ActionPattern] = patterns! {
     "page_*"                  Content [File] WebResources Told;
     "blog_*"                  Content [File] WebResources Told;
     "blogpost_*"              Content [File] WebResources Told;

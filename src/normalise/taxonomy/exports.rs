@@ -1,9 +1,9 @@
 //! Owns the rows of data that leaves: exports and backups.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Exports and backups: data that leaves.
-pub const EXPORTS: Family = Family {
+pub const EXPORTS: ActionFamily = ActionFamily {
     title: "Exports and backups",
     from: "Documented: completed and downloaded space exports, downloaded page exports, the exported organization \
            audit log. Identifiers of organization events are not confirmed; Bitbucket Data Center's as Atlassian \
@@ -12,7 +12,7 @@ pub const EXPORTS: Family = Family {
     patterns: EXPORTS_PATTERNS,
 };
 
-const EXPORTS_NAMES: &[Name] = names! {
+const EXPORTS_NAMES: &[NamedAction] = names! {
     "confluence_space_export"            DataExport Open   [File: Access]          WebResources     Export;
     "confluence_space_exported"          DataExport Done   [File: Access]          WebResources     Export;
     "confluence_space_export_requested"  DataExport Open   []                      WebResources     Export;
@@ -54,7 +54,7 @@ const EXPORTS_NAMES: &[Name] = names! {
     "full_data_export_cancelled"         DataExport Done   []                      WebResources     Export;
 };
 
-const EXPORTS_PATTERNS: &[Pattern] = patterns! {
+const EXPORTS_PATTERNS: &[ActionPattern] = patterns! {
     "*_exported"          DataExport [File] WebResources Export;
     "*_export"            DataExport [File] WebResources Export;
     "*_export_requested"  DataExport []     WebResources Other;

@@ -1,9 +1,9 @@
 //! Owns the rows of groups and who is in them.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Groups, and who is in them.
-pub const GROUPS: Family = Family {
+pub const GROUPS: ActionFamily = ActionFamily {
     title: "Groups",
     from: "Seen: user_added_to_group, group_created, group_removed, user_deleted_from_user_group. Bitbucket Data \
            Center's as Atlassian lists them; the others documented or from memory.",
@@ -11,7 +11,7 @@ pub const GROUPS: Family = Family {
     patterns: GROUPS_PATTERNS,
 };
 
-const GROUPS_NAMES: &[Name] = names! {
+const GROUPS_NAMES: &[NamedAction] = names! {
     "user_added_to_group"                        Group Done [Iam: Group User Change] GroupManagement AddUser;
     "user_removed_from_group"                    Group Done [Iam: Group User Change] GroupManagement RemoveUser;
     "group_created"                              Group Done [Iam: Group Creation]    GroupManagement Create;
@@ -44,7 +44,7 @@ const GROUPS_NAMES: &[Name] = names! {
     "team_member_removed"                        Group Done [Iam: Group User Change] GroupManagement RemoveUser;
 };
 
-const GROUPS_PATTERNS: &[Pattern] = patterns! {
+const GROUPS_PATTERNS: &[ActionPattern] = patterns! {
     "group_*"                   Group [Iam: Group] GroupManagement Other;
     "user_group_*"              Group [Iam: Group] GroupManagement Other;
     "team_*"                    Group [Iam: Group] GroupManagement Other;

@@ -4,49 +4,49 @@ use std::cmp::Reverse;
 use std::sync::LazyLock;
 
 use super::FAMILIES;
-use super::row::{Name, Pattern};
+use super::row::{NamedAction, ActionPattern};
 use crate::model::hashing::QuickMap;
 
-static NAMES: LazyLock<QuickMap<&str, &Name>> = LazyLock::new(|| {
+static NAMES: LazyLock<QuickMap<&str, &NamedAction>> = LazyLock::new(|| {
     let rows = FAMILIES.iter().flat_map(|family| family.names);
     rows.map(|row| (row.name, row)).collect()
 });
 
-static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+static PATTERNS: LazyLock<PatternIndex> = LazyLock::new(|| {
     let rows = FAMILIES.iter().flat_map(|family| family.patterns);
-    Patterns::of(rows)
+    PatternIndex::of(rows)
 });
 
 /// The row of this very name.
-pub fn name(action: &str) -> Option<&'static Name> {
+pub fn name(action: &str) -> Option<&'static NamedAction> {
     NAMES.get(action).copied()
 }
 
 /// The row of the most specific pattern that fits.
-pub fn pattern(action: &str) -> Option<&'static Pattern> {
+pub fn pattern(action: &str) -> Option<&'static ActionPattern> {
     PATTERNS.find(action)
 }
 
 /// Patterns by a word that an action must have: those with a start by its first one, the others by their last one.
 #[derive(Debug, Default)]
-pub struct Patterns {
-    by_first: QuickMap<&'static str, Vec<Shape>>,
-    by_last: QuickMap<&'static str, Vec<Shape>>,
+pub struct PatternIndex {
+    by_first: QuickMap<&'static str, Vec<PatternShape>>,
+    by_last: QuickMap<&'static str, Vec<PatternShape>>,
 }
 
 /// What stands before the star of a pattern and behind it.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
+pub struct PatternShape {
     start: &'static str,
     end: &'static str,
-    row: &'static Pattern,
+    row: &'static ActionPattern,
 }
 
-impl Shape {
+impl PatternShape {
     /// Without a star, all of it is the start.
-    pub fn of(row: &'static Pattern) -> Shape {
+    pub fn of(row: &'static ActionPattern) -> PatternShape {
         let (start, end) = row.pattern.split_once('*').unwrap_or((row.pattern, ""));
-        Shape { start, end, row }
+        PatternShape { start, end, row }
     }
 
     /// Something must stand in the place of the star.
@@ -62,11 +62,11 @@ impl Shape {
     }
 }
 
-impl Patterns {
+impl PatternIndex {
     /// In whatever order they come.
-    pub fn of(rows: impl Iterator<Item = &'static Pattern>) -> Patterns {
-        let mut all = Patterns::default();
-        for shape in rows.map(Shape::of) {
+    pub fn of(rows: impl Iterator<Item = &'static ActionPattern>) -> PatternIndex {
+        let mut all = PatternIndex::default();
+        for shape in rows.map(PatternShape::of) {
             let of_word = if shape.start.is_empty() {
                 all.by_last.entry(last_word(shape.end))
             } else {
@@ -81,12 +81,12 @@ impl Patterns {
     }
 
     /// The most specific one that fits.
-    pub fn find(&self, action: &str) -> Option<&'static Pattern> {
+    pub fn find(&self, action: &str) -> Option<&'static ActionPattern> {
         let first = self.by_first.get(first_word(action));
         let last = self.by_last.get(last_word(action));
-        let best = |of_word: &Vec<Shape>| of_word.iter().find(|shape| shape.fits(action)).copied();
+        let best = |of_word: &Vec<PatternShape>| of_word.iter().find(|shape| shape.fits(action)).copied();
         let found = [first.and_then(best), last.and_then(best)];
-        let best = found.into_iter().flatten().max_by_key(Shape::letters);
+        let best = found.into_iter().flatten().max_by_key(PatternShape::letters);
         best.map(|shape| shape.row)
     }
 }

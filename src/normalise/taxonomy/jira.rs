@@ -1,9 +1,9 @@
 //! Owns the rows of Jira: projects, and what people do in them.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Projects, their versions, components, boards, sprints, plans and filters.
-pub const PROJECTS: Family = Family {
+pub const PROJECTS: ActionFamily = ActionFamily {
     title: "Jira projects",
     from: "Jira's summaries as seen (project, version, component, board, filter) or as Atlassian documents them; \
            organization events after the same activities.",
@@ -11,7 +11,7 @@ pub const PROJECTS: Family = Family {
     patterns: PROJECTS_PATTERNS,
 };
 
-const PROJECTS_NAMES: &[Name] = names! {
+const PROJECTS_NAMES: &[NamedAction] = names! {
     "project_created"            Configuration Done [Configuration: Creation] EntityManagement Create;
     "project_updated"            Configuration Done [Configuration: Change]   EntityManagement Update;
     "project_deleted"            Configuration Done [Configuration: Deletion] EntityManagement Delete;
@@ -65,7 +65,7 @@ const PROJECTS_NAMES: &[Name] = names! {
     "jira_sprint_deleted"        Configuration Done [Configuration: Deletion] EntityManagement Delete;
 };
 
-const PROJECTS_PATTERNS: &[Pattern] = patterns! {
+const PROJECTS_PATTERNS: &[ActionPattern] = patterns! {
     "project_*"      Configuration [Configuration] EntityManagement Told;
     "board_*"        Configuration [Configuration] EntityManagement Told;
     "sprint_*"       Configuration [Configuration] EntityManagement Told;
@@ -78,7 +78,7 @@ const PROJECTS_PATTERNS: &[Pattern] = patterns! {
 };
 
 /// Issues, their comments, attachments and worklogs. ECS has no category for what is done to an issue.
-pub const ISSUES: Family = Family {
+pub const ISSUES: ActionFamily = ActionFamily {
     title: "Jira issues",
     from: "Seen: jira_issue_created, jira_issue_updated, jira_issue_viewed. Deleted and viewed ones are documented; \
            the others from memory.",
@@ -86,7 +86,7 @@ pub const ISSUES: Family = Family {
     patterns: ISSUES_PATTERNS,
 };
 
-const ISSUES_NAMES: &[Name] = names! {
+const ISSUES_NAMES: &[NamedAction] = names! {
     "jira_issue_created"                  Content Done []               WebResources Create;
     "jira_issue_updated"                  Content Done []               WebResources Update;
     "jira_issue_viewed"                   Content Done [Web: Access]    WebResources Read;
@@ -116,7 +116,7 @@ const ISSUES_NAMES: &[Name] = names! {
     "search_performed"                    Content Done [Web: Access]    WebResources Search;
 };
 
-const ISSUES_PATTERNS: &[Pattern] = patterns! {
+const ISSUES_PATTERNS: &[ActionPattern] = patterns! {
     "jira_issue_*"            Content [Web]  WebResources Told;
     "jira_work_item_*"        Content [Web]  WebResources Told;
     "issue_*"                 Content [Web]  WebResources Told;

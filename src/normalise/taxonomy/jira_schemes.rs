@@ -1,9 +1,9 @@
 //! Owns the rows of how Jira is set up: schemes, workflows, fields, screens, types.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Schemes, workflows, fields, screens and types.
-pub const SCHEMES: Family = Family {
+pub const SCHEMES: ActionFamily = ActionFamily {
     title: "Jira schemes, workflows and fields",
     from: "Jira's summaries, seen or documented: workflows, their schemes, custom fields, screens, notification \
            schemes, types. Field configurations and priorities from memory.",
@@ -11,7 +11,7 @@ pub const SCHEMES: Family = Family {
     patterns: SCHEMES_PATTERNS,
 };
 
-const SCHEMES_NAMES: &[Name] = names! {
+const SCHEMES_NAMES: &[NamedAction] = names! {
     "workflow_created"                                Configuration Done [Configuration: Creation] EntityManagement Create;
     "workflow_copied"                                 Configuration Done [Configuration: Creation] EntityManagement Create;
     "workflow_updated"                                Configuration Done [Configuration: Change]   EntityManagement Update;
@@ -93,7 +93,7 @@ const SCHEMES_NAMES: &[Name] = names! {
     "custom_email_channel_turned_off"                 Configuration Done [Configuration: Change]   EntityManagement Disable;
 };
 
-const SCHEMES_PATTERNS: &[Pattern] = patterns! {
+const SCHEMES_PATTERNS: &[ActionPattern] = patterns! {
     "workflow_*"                    Configuration [Configuration] EntityManagement Told;
     "workflow_scheme_*"             Configuration [Configuration] EntityManagement Told;
     "notification_scheme_*"         Configuration [Configuration] EntityManagement Told;

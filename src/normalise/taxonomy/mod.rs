@@ -26,11 +26,11 @@ mod tokens;
 mod words;
 
 use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, EcsKind, Meaning, OcsfClass, UNKNOWN};
-use row::{Family, Pattern};
+use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN};
+use row::{ActionFamily, ActionPattern};
 
 /// All families, in the order of the page.
-const FAMILIES: &[&Family] = &[
+const FAMILIES: &[&ActionFamily] = &[
     &sign_in::SIGN_IN,
     &people::ACCOUNTS,
     &people::CREDENTIALS,
@@ -53,7 +53,7 @@ const FAMILIES: &[&Family] = &[
 ];
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
-pub fn meaning(action: &str) -> (Meaning, Outcome) {
+pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     if let Some(row) = index::name(action) {
         return (row.meaning, row.outcome);
     }
@@ -69,13 +69,13 @@ pub fn meaning(action: &str) -> (Meaning, Outcome) {
 }
 
 /// What an action of a known kind means, by the words of its name.
-fn by_words(row: &'static Pattern, action: &str) -> (Meaning, Outcome) {
+fn by_words(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
     let told = words::told(action);
     let told_deed = told.verb.map(|verb| verb.deed(row.class));
     let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);
     let ecs = row.ecs.as_slice();
     let types = ecs::types(row.ecs, row.of, words::ecs_type(deed));
-    let mut meaning = Meaning {
+    let mut meaning = ActionMeaning {
         category: row.category,
         ecs: EcsKind {
             categories: if types.is_empty() { &[] } else { ecs },

@@ -1,9 +1,9 @@
 //! Owns the rows of the organization: its domains, directories, products and settings.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Domains, identity providers, directories, products, billing, settings.
-pub const ORGANIZATION: Family = Family {
+pub const ORGANIZATION: ActionFamily = ActionFamily {
     title: "Organization",
     from: "After the activities and features that Atlassian documents, spelled as the organization events that were \
            seen: not confirmed.",
@@ -11,7 +11,7 @@ pub const ORGANIZATION: Family = Family {
     patterns: ORGANIZATION_PATTERNS,
 };
 
-const ORGANIZATION_NAMES: &[Name] = names! {
+const ORGANIZATION_NAMES: &[NamedAction] = names! {
     "org_renamed"                Configuration Done   [Configuration: Change]   EntityManagement Update;
     "org_updated"                Configuration Done   [Configuration: Change]   EntityManagement Update;
     "org_settings_updated"       Configuration Done   [Configuration: Change]   EntityManagement Update;
@@ -52,7 +52,7 @@ const ORGANIZATION_NAMES: &[Name] = names! {
     "audit_log_settings_updated" Configuration Done   [Configuration: Change]   EntityManagement Update;
 };
 
-const ORGANIZATION_PATTERNS: &[Pattern] = patterns! {
+const ORGANIZATION_PATTERNS: &[ActionPattern] = patterns! {
     "org_*"               Configuration [Configuration] EntityManagement Told;
     "domain_*"            Configuration [Configuration] EntityManagement Told;
     "saml_*"              Configuration [Configuration] EntityManagement Told;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::row::Name;
+use super::row::NamedAction;
 use super::*;
 use crate::model::meaning::{EcsCategory, EcsType};
 
@@ -62,7 +62,7 @@ const HEAD: &str = "\
     |---|---|---|---|---|---|---|\n";
 const TOLD: &str = "*by its words*";
 
-fn named(row: &Name) -> [String; 7] {
+fn named(row: &NamedAction) -> [String; 7] {
     let meaning = row.meaning;
     [
         format!("`{}`", row.name),
@@ -75,7 +75,7 @@ fn named(row: &Name) -> [String; 7] {
     ]
 }
 
-fn patterned(row: &Pattern) -> [String; 7] {
+fn patterned(row: &ActionPattern) -> [String; 7] {
     let of = row.of.map(|of| format!("{}, ", of.as_str()));
     let types = match row.deed {
         Some(deed) => list(

@@ -1,9 +1,9 @@
 //! Owns the rows of accounts: who there is, and how they prove who they are.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Accounts of people, from their invitation to their deletion.
-pub const ACCOUNTS: Family = Family {
+pub const ACCOUNTS: ActionFamily = ActionFamily {
     title: "Accounts",
     from: "Organization events after the activities that Atlassian documents, spelled as those that were seen; the \
            summaries of Jira, Confluence and Data Center as seen or documented.",
@@ -11,7 +11,7 @@ pub const ACCOUNTS: Family = Family {
     patterns: ACCOUNTS_PATTERNS,
 };
 
-const ACCOUNTS_NAMES: &[Name] = names! {
+const ACCOUNTS_NAMES: &[NamedAction] = names! {
     // Organization events.
     "user_invited"               Account Done [Iam: User Info]     AccountChange Other;
     "user_created"               Account Done [Iam: User Creation] AccountChange Create;
@@ -52,7 +52,7 @@ const ACCOUNTS_NAMES: &[Name] = names! {
     "user_automatically_created" Account Done [Iam: User Creation] AccountChange Create;
 };
 
-const ACCOUNTS_PATTERNS: &[Pattern] = patterns! {
+const ACCOUNTS_PATTERNS: &[ActionPattern] = patterns! {
     "user_*"            Account [Iam: User] AccountChange Other;
     "account_*"         Account [Iam: User] AccountChange Other;
     "managed_account_*" Account [Iam: User] AccountChange Other;
@@ -61,14 +61,14 @@ const ACCOUNTS_PATTERNS: &[Pattern] = patterns! {
 };
 
 /// Passwords and the second step of a login.
-pub const CREDENTIALS: Family = Family {
+pub const CREDENTIALS: ActionFamily = ActionFamily {
     title: "Passwords and two-step verification",
     from: "After the activities that Atlassian documents; users_password_changed was seen.",
     names: CREDENTIALS_NAMES,
     patterns: CREDENTIALS_PATTERNS,
 };
 
-const CREDENTIALS_NAMES: &[Name] = names! {
+const CREDENTIALS_NAMES: &[NamedAction] = names! {
     "user_password_changed"                  Account Done [Iam: User Change] AccountChange PasswordChange;
     "users_password_changed"                 Account Done [Iam: User Change] AccountChange PasswordChange;
     "user_password_reset"                    Account Done [Iam: User Change] AccountChange PasswordReset;
@@ -86,7 +86,7 @@ const CREDENTIALS_NAMES: &[Name] = names! {
     "two_step_verification_disabled"         Account Done [Iam: User Change] AccountChange MfaDisable;
 };
 
-const CREDENTIALS_PATTERNS: &[Pattern] = patterns! {
+const CREDENTIALS_PATTERNS: &[ActionPattern] = patterns! {
     "*_password_changed"               Account [Iam: User] AccountChange PasswordChange;
     "*_password_reset"                 Account [Iam: User] AccountChange PasswordReset;
     "*_two_step_verification_enabled"  Account [Iam: User] AccountChange MfaEnable;

@@ -1,9 +1,9 @@
 //! Owns the rows of policies: how people sign in, from where, and what data may go where.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Authentication policies, IP allowlists, data residency and data security policies.
-pub const POLICIES: Family = Family {
+pub const POLICIES: ActionFamily = ActionFamily {
     title: "Policies",
     from: "After the activities and features that Atlassian documents, spelled as the organization events that were \
            seen: not confirmed.",
@@ -11,7 +11,7 @@ pub const POLICIES: Family = Family {
     patterns: POLICIES_PATTERNS,
 };
 
-const POLICIES_NAMES: &[Name] = names! {
+const POLICIES_NAMES: &[NamedAction] = names! {
     "policy_created"                             Policy  Done   [Configuration: Creation] EntityManagement Create;
     "policy_updated"                             Policy  Done   [Configuration: Change]   EntityManagement Update;
     "policy_deleted"                             Policy  Done   [Configuration: Deletion] EntityManagement Delete;
@@ -59,7 +59,7 @@ const POLICIES_NAMES: &[Name] = names! {
     "jira_work_item_triggered_policy_violation"  Content Done   []                        WebResources     Other;
 };
 
-const POLICIES_PATTERNS: &[Pattern] = patterns! {
+const POLICIES_PATTERNS: &[ActionPattern] = patterns! {
     "policy_*"                Policy [Configuration] EntityManagement Told;
     "authentication_policy_*" Policy [Configuration] EntityManagement Told;
     "ip_allowlist_*"          Policy [Configuration] EntityManagement Told;

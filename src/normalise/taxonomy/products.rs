@@ -1,16 +1,16 @@
 //! Owns the rows of the smaller products.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Trello, Loom, Compass, Guard Detect, Jira Service Management.
-pub const PRODUCTS: Family = Family {
+pub const PRODUCTS: ActionFamily = ActionFamily {
     title: "Trello, Loom and others",
     from: "From memory and after the features of the products: not confirmed.",
     names: PRODUCTS_NAMES,
     patterns: PRODUCTS_PATTERNS,
 };
 
-const PRODUCTS_NAMES: &[Name] = names! {
+const PRODUCTS_NAMES: &[NamedAction] = names! {
     "trello_board_created"            Content       Done []                        WebResources     Create;
     "trello_board_closed"             Content       Done []                        WebResources     Update;
     "trello_board_deleted"            Content       Done []                        WebResources     Delete;
@@ -33,7 +33,7 @@ const PRODUCTS_NAMES: &[Name] = names! {
     "guard_detect_alert_updated"      Configuration Done [Configuration: Change]   EntityManagement Update;
 };
 
-const PRODUCTS_PATTERNS: &[Pattern] = patterns! {
+const PRODUCTS_PATTERNS: &[ActionPattern] = patterns! {
     "trello_board_*"       Content       [Web]           WebResources     Told;
     "trello_card_*"        Content       [Web]           WebResources     Told;
     "trello_workspace_*"   Configuration [Configuration] EntityManagement Told;

@@ -1,7 +1,7 @@
 //! Owns what a row of the taxonomy says, and how its tables are written.
 
 use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, EcsCategory, EcsType, Meaning, OcsfClass};
+use crate::model::meaning::{Deed, EcsCategory, EcsType, ActionMeaning, OcsfClass};
 
 /// Rows that belong together.
 #[derive(Debug)]
@@ -12,32 +12,32 @@ use crate::model::meaning::{Deed, EcsCategory, EcsType, Meaning, OcsfClass};
         reason = "title and from are printed into docs/actions.md, by a test"
     )
 )]
-pub struct Family {
+pub struct ActionFamily {
     /// What they are about.
     pub title: &'static str,
     /// Where their names are from, and how sure they are.
     pub from: &'static str,
     /// Actions by their exact names.
-    pub names: &'static [Name],
+    pub names: &'static [NamedAction],
     /// Actions of the same kind that have no row of their own.
-    pub patterns: &'static [Pattern],
+    pub patterns: &'static [ActionPattern],
 }
 
 /// An action by its exact name.
 #[derive(Debug)]
-pub struct Name {
+pub struct NamedAction {
     /// The action.
     pub name: &'static str,
     /// How it ended, as far as the name proves it.
     pub outcome: Outcome,
     /// What it means.
-    pub meaning: Meaning,
+    pub meaning: ActionMeaning,
 }
 
 /// Actions whose names begin or end alike. How they ended, and where the row does not say it what was done, is told
 /// by the words that stand in the name.
 #[derive(Debug)]
-pub struct Pattern {
+pub struct ActionPattern {
     /// `start_*`, `*_end` or `start_*_end`.
     pub pattern: &'static str,
     /// Our own word.

@@ -1,9 +1,9 @@
 //! Owns the rows of signing in and out.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Logging on and off, and acting as somebody else.
-pub const SIGN_IN: Family = Family {
+pub const SIGN_IN: ActionFamily = ActionFamily {
     title: "Signing in",
     from: "Organization events seen: user_login, user_login_failed, user_logged_in_as_user. Data Center's as \
            Atlassian lists them, or from memory; the others from memory.",
@@ -11,7 +11,7 @@ pub const SIGN_IN: Family = Family {
     patterns: SIGN_IN_PATTERNS,
 };
 
-const SIGN_IN_NAMES: &[Name] = names! {
+const SIGN_IN_NAMES: &[NamedAction] = names! {
     // Organization events.
     "user_login"                             Authentication Done   [Authentication: Start]                Authentication Logon;
     "user_login_failed"                      Authentication Failed [Authentication: Start]                Authentication Logon;
@@ -32,7 +32,7 @@ const SIGN_IN_NAMES: &[Name] = names! {
     "secure_administration_login_successful" Authentication Done   [Authentication: Start]                Authentication Logon;
 };
 
-const SIGN_IN_PATTERNS: &[Pattern] = patterns! {
+const SIGN_IN_PATTERNS: &[ActionPattern] = patterns! {
     "user_login_*"       Authentication [Authentication] Authentication Logon;
     "user_logout_*"      Authentication [Authentication] Authentication Logoff;
     "user_session_*"     Authentication [Session]        Authentication Told;

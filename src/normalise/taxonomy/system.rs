@@ -1,9 +1,9 @@
 //! Owns the rows of how a site or server is set up, and of its audit log.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// Global settings, the audit log itself, licences, mail, servers.
-pub const SYSTEM: Family = Family {
+pub const SYSTEM: ActionFamily = ActionFamily {
     title: "Settings and the audit log",
     from: "Summaries of Jira, Confluence and Data Center, seen (licence, audit search, JFR) or documented; Bitbucket \
            Data Center's as Atlassian lists them.",
@@ -11,7 +11,7 @@ pub const SYSTEM: Family = Family {
     patterns: SYSTEM_PATTERNS,
 };
 
-const SYSTEM_NAMES: &[Name] = names! {
+const SYSTEM_NAMES: &[NamedAction] = names! {
     "global_settings_changed"                Configuration Done   [Configuration: Change]   EntityManagement Update;
     "global_settings_updated"                Configuration Done   [Configuration: Change]   EntityManagement Update;
     "general_configuration_updated"          Configuration Done   [Configuration: Change]   EntityManagement Update;
@@ -59,7 +59,7 @@ const SYSTEM_NAMES: &[Name] = names! {
     "audit_log_configuration_updated"        Configuration Done   [Configuration: Change]   EntityManagement Update;
 };
 
-const SYSTEM_PATTERNS: &[Pattern] = patterns! {
+const SYSTEM_PATTERNS: &[ActionPattern] = patterns! {
     "global_settings_*"       Configuration [Configuration] EntityManagement Told;
     "audit_log_*"             Configuration [Configuration] EntityManagement Told;
     "announcement_banner_*"   Configuration [Configuration] EntityManagement Told;

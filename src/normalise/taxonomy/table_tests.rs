@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::index::{Patterns, Shape};
-use super::row::Name;
+use super::index::{PatternIndex, PatternShape};
+use super::row::NamedAction;
 use super::*;
 use crate::model::event::Outcome;
 use crate::model::meaning::Deed;
 
-fn names() -> impl Iterator<Item = &'static Name> {
+fn names() -> impl Iterator<Item = &'static NamedAction> {
     FAMILIES.iter().flat_map(|family| family.names)
 }
 
-fn patterns() -> impl Iterator<Item = &'static Pattern> {
+fn patterns() -> impl Iterator<Item = &'static ActionPattern> {
     FAMILIES.iter().flat_map(|family| family.patterns)
 }
 
@@ -43,17 +43,17 @@ fn no_row_is_there_twice_and_each_is_spelled_as_actions_are() {
 }
 
 /// An action that fits a pattern, made so that few others fit it as well.
-fn example(row: &Pattern) -> String {
+fn example(row: &ActionPattern) -> String {
     row.pattern.replace('*', "zzz")
 }
 
 #[test]
 fn every_pattern_is_reached_and_the_order_of_rows_is_nothing() {
-    let forward: Vec<&'static Pattern> = patterns().collect();
-    let backward = Patterns::of(forward.iter().rev().copied());
+    let forward: Vec<&'static ActionPattern> = patterns().collect();
+    let backward = PatternIndex::of(forward.iter().rev().copied());
     let mut shuffled = forward.clone();
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
-    let shuffled = Patterns::of(shuffled.into_iter());
+    let shuffled = PatternIndex::of(shuffled.into_iter());
     let actions = names().map(|row| row.name.to_owned());
     let actions = actions.chain(forward.iter().map(|row| example(row)));
     let mixed = forward.iter().flat_map(|a| {
@@ -66,7 +66,7 @@ fn every_pattern_is_reached_and_the_order_of_rows_is_nothing() {
     for action in actions.chain(mixed) {
         let found = index::pattern(&action).map(|row| row.pattern);
         // The rule as it is written: of all that fit, the one with the most letters.
-        let shapes = forward.iter().map(|row| (Shape::of(row), row.pattern));
+        let shapes = forward.iter().map(|row| (PatternShape::of(row), row.pattern));
         let fitting = shapes.filter(|(shape, _)| shape.fits(&action));
         let mut fitting: Vec<_> = fitting
             .map(|(shape, pattern)| (shape.letters(), pattern))

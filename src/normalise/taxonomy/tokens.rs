@@ -1,9 +1,9 @@
 //! Owns the rows of tokens and keys.
 
-use super::row::{Family, Name, Pattern, names, patterns};
+use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 
 /// API tokens, API keys, personal access tokens, SSH and other keys.
-pub const TOKENS: Family = Family {
+pub const TOKENS: ActionFamily = ActionFamily {
     title: "Tokens and keys",
     from: "Seen: api_token_created, personal_access_token_created. Documented activities: created, viewed, exported, \
            revoked API tokens; Bitbucket Data Center's keys as Atlassian lists them. The others from memory.",
@@ -11,7 +11,7 @@ pub const TOKENS: Family = Family {
     patterns: TOKENS_PATTERNS,
 };
 
-const TOKENS_NAMES: &[Name] = names! {
+const TOKENS_NAMES: &[NamedAction] = names! {
     // Organization events.
     "api_token_created"                         Token      Done [Iam: Creation] EntityManagement Create;
     "api_token_viewed"                          Token      Done [Iam: Info]     EntityManagement Read;
@@ -58,7 +58,7 @@ const TOKENS_NAMES: &[Name] = names! {
     "bitbucket_workspace_access_token_revoked"  Token      Done [Iam: Deletion] EntityManagement Delete;
 };
 
-const TOKENS_PATTERNS: &[Pattern] = patterns! {
+const TOKENS_PATTERNS: &[ActionPattern] = patterns! {
     "api_token_*"              Token [Iam] EntityManagement Told;
     "api_key_*"                Token [Iam] EntityManagement Told;
     "scim_token_*"             Token [Iam] EntityManagement Told;

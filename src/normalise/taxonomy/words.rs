@@ -83,7 +83,7 @@ const DONE: &[&str] = &[
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verb {
+pub enum ActionVerb {
     Created,
     /// To nothing that is named: what is added to something changes that.
     Added,
@@ -109,9 +109,9 @@ pub enum Verb {
 }
 
 /// Words that prove that it was done, and what; a noun such as `export` says only what.
-const VERBS: &[(Verb, &[&str], &[&str])] = &[
+const VERBS: &[(ActionVerb, &[&str], &[&str])] = &[
     (
-        Verb::Created,
+        ActionVerb::Created,
         &[
             "created",
             "generated",
@@ -122,10 +122,10 @@ const VERBS: &[(Verb, &[&str], &[&str])] = &[
         ],
         &["creation", "installation"],
     ),
-    (Verb::Added, &["added"], &[]),
-    (Verb::Viewed, &["viewed", "accessed", "downloaded"], &[]),
+    (ActionVerb::Added, &["added"], &[]),
+    (ActionVerb::Viewed, &["viewed", "accessed", "downloaded"], &[]),
     (
-        Verb::Changed,
+        ActionVerb::Changed,
         &[
             "updated",
             "edited",
@@ -151,32 +151,32 @@ const VERBS: &[(Verb, &[&str], &[&str])] = &[
         ],
         &["update", "modification"],
     ),
-    (Verb::Moved, &["moved"], &["move"]),
+    (ActionVerb::Moved, &["moved"], &["move"]),
     (
-        Verb::Deleted,
+        ActionVerb::Deleted,
         &["deleted", "purged", "trashed", "uninstalled"],
         &["deletion", "uninstallation"],
     ),
-    (Verb::Removed, &["removed"], &[]),
-    (Verb::Granted, &["granted", "assigned"], &[]),
-    (Verb::Revoked, &["revoked", "unassigned"], &[]),
-    (Verb::Enabled, &["enabled"], &[]),
-    (Verb::Disabled, &["disabled"], &[]),
-    (Verb::Activated, &["activated", "reactivated"], &[]),
-    (Verb::Deactivated, &["deactivated"], &[]),
-    (Verb::Suspended, &["suspended"], &[]),
-    (Verb::Resumed, &["resumed", "unsuspended"], &[]),
-    (Verb::Exported, &["exported"], &["export"]),
-    (Verb::Imported, &["imported"], &["import"]),
-    (Verb::Shared, &["shared"], &[]),
-    (Verb::Searched, &["searched"], &["search"]),
-    (Verb::SignedIn, &[], &["login"]),
-    (Verb::SignedOut, &[], &["logout"]),
+    (ActionVerb::Removed, &["removed"], &[]),
+    (ActionVerb::Granted, &["granted", "assigned"], &[]),
+    (ActionVerb::Revoked, &["revoked", "unassigned"], &[]),
+    (ActionVerb::Enabled, &["enabled"], &[]),
+    (ActionVerb::Disabled, &["disabled"], &[]),
+    (ActionVerb::Activated, &["activated", "reactivated"], &[]),
+    (ActionVerb::Deactivated, &["deactivated"], &[]),
+    (ActionVerb::Suspended, &["suspended"], &[]),
+    (ActionVerb::Resumed, &["resumed", "unsuspended"], &[]),
+    (ActionVerb::Exported, &["exported"], &["export"]),
+    (ActionVerb::Imported, &["imported"], &["import"]),
+    (ActionVerb::Shared, &["shared"], &[]),
+    (ActionVerb::Searched, &["searched"], &["search"]),
+    (ActionVerb::SignedIn, &[], &["login"]),
+    (ActionVerb::SignedOut, &[], &["logout"]),
 ];
 
 /// What one word says of the outcome; of several words, the first of these decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Proof {
+enum OutcomeProof {
     Failed,
     Open,
     Done,
@@ -184,42 +184,42 @@ enum Proof {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Word {
-    proof: Proof,
-    verb: Option<Verb>,
+struct WordMeaning {
+    proof: OutcomeProof,
+    verb: Option<ActionVerb>,
 }
 
 /// The words that say anything.
-static WORDS: LazyLock<QuickMap<&str, Word>> = LazyLock::new(|| {
-    let say = |proof, verb| move |&word: &&'static str| (word, Word { proof, verb });
+static WORDS: LazyLock<QuickMap<&str, WordMeaning>> = LazyLock::new(|| {
+    let say = |proof, verb| move |&word: &&'static str| (word, WordMeaning { proof, verb });
     let mut all = QuickMap::default();
-    all.extend(FAILED.iter().map(say(Proof::Failed, None)));
-    all.extend(OPEN.iter().map(say(Proof::Open, None)));
-    all.extend(DONE.iter().map(say(Proof::Done, None)));
+    all.extend(FAILED.iter().map(say(OutcomeProof::Failed, None)));
+    all.extend(OPEN.iter().map(say(OutcomeProof::Open, None)));
+    all.extend(DONE.iter().map(say(OutcomeProof::Done, None)));
     for (verb, proving, naming) in VERBS {
-        all.extend(proving.iter().map(say(Proof::Done, Some(*verb))));
-        all.extend(naming.iter().map(say(Proof::Nothing, Some(*verb))));
+        all.extend(proving.iter().map(say(OutcomeProof::Done, Some(*verb))));
+        all.extend(naming.iter().map(say(OutcomeProof::Nothing, Some(*verb))));
     }
     all
 });
 
 /// How an action ended and what was done, as far as the words of its name tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
+pub struct InferredAction {
     /// How it ended.
     pub outcome: Outcome,
     /// What was done; nothing of what was only asked for.
-    pub verb: Option<Verb>,
+    pub verb: Option<ActionVerb>,
 }
 
 /// What the words of `action` tell; of several that say what was done, the last counts.
-pub fn told(action: &str) -> Told {
-    let mut proof = Proof::Nothing;
+pub fn told(action: &str) -> InferredAction {
+    let mut proof = OutcomeProof::Nothing;
     let mut verb = None;
     let mut before = "";
     for text in words(action) {
         if matches!(text, "to" | "from") {
-            verb = verb.map(Verb::elsewhere);
+            verb = verb.map(ActionVerb::elsewhere);
         }
         // A pull request asks for nothing that an audit log waits for.
         let is_thing = (before, text) == ("pull", "request");
@@ -230,12 +230,12 @@ pub fn told(action: &str) -> Told {
         }
     }
     let outcome = match proof {
-        Proof::Failed => Outcome::Failure,
-        Proof::Open | Proof::Nothing => Outcome::Unknown,
-        Proof::Done => Outcome::Success,
+        OutcomeProof::Failed => Outcome::Failure,
+        OutcomeProof::Open | OutcomeProof::Nothing => Outcome::Unknown,
+        OutcomeProof::Done => Outcome::Success,
     };
-    let verb = verb.filter(|_| proof != Proof::Open);
-    Told { outcome, verb }
+    let verb = verb.filter(|_| proof != OutcomeProof::Open);
+    InferredAction { outcome, verb }
 }
 
 /// Whether a word of `action` says that it failed.
@@ -247,11 +247,11 @@ fn words(action: &str) -> impl Iterator<Item = &str> {
     action.split(|c: char| !c.is_alphanumeric())
 }
 
-impl Verb {
+impl ActionVerb {
     /// What is added to something, or removed from it, changes that.
-    fn elsewhere(self) -> Verb {
+    fn elsewhere(self) -> ActionVerb {
         match self {
-            Verb::Added | Verb::Removed => Verb::Changed,
+            ActionVerb::Added | ActionVerb::Removed => ActionVerb::Changed,
             other => other,
         }
     }
@@ -261,29 +261,29 @@ impl Verb {
         let is_group = class == OcsfClass::GroupManagement;
         let is_access = is_group || class == OcsfClass::UserAccess;
         match self {
-            Verb::Created | Verb::Deleted if is_group => Deed::Other,
-            Verb::Added | Verb::Granted if is_access => Deed::Assign,
-            Verb::Removed | Verb::Revoked if is_access => Deed::Revoke,
-            Verb::Created | Verb::Added => Deed::Create,
-            Verb::Viewed => Deed::Read,
-            Verb::Changed => Deed::Update,
-            Verb::Moved if class == OcsfClass::EntityManagement => Deed::Move,
-            Verb::Moved => Deed::Update,
-            Verb::Deleted | Verb::Removed => Deed::Delete,
-            Verb::Granted => Deed::Assign,
-            Verb::Revoked => Deed::Revoke,
-            Verb::Enabled => Deed::Enable,
-            Verb::Disabled => Deed::Disable,
-            Verb::Activated => Deed::Activate,
-            Verb::Deactivated => Deed::Deactivate,
-            Verb::Suspended => Deed::Suspend,
-            Verb::Resumed => Deed::Resume,
-            Verb::Exported => Deed::Export,
-            Verb::Imported => Deed::Import,
-            Verb::Shared => Deed::Share,
-            Verb::Searched => Deed::Search,
-            Verb::SignedIn => Deed::Logon,
-            Verb::SignedOut => Deed::Logoff,
+            ActionVerb::Created | ActionVerb::Deleted if is_group => Deed::Other,
+            ActionVerb::Added | ActionVerb::Granted if is_access => Deed::Assign,
+            ActionVerb::Removed | ActionVerb::Revoked if is_access => Deed::Revoke,
+            ActionVerb::Created | ActionVerb::Added => Deed::Create,
+            ActionVerb::Viewed => Deed::Read,
+            ActionVerb::Changed => Deed::Update,
+            ActionVerb::Moved if class == OcsfClass::EntityManagement => Deed::Move,
+            ActionVerb::Moved => Deed::Update,
+            ActionVerb::Deleted | ActionVerb::Removed => Deed::Delete,
+            ActionVerb::Granted => Deed::Assign,
+            ActionVerb::Revoked => Deed::Revoke,
+            ActionVerb::Enabled => Deed::Enable,
+            ActionVerb::Disabled => Deed::Disable,
+            ActionVerb::Activated => Deed::Activate,
+            ActionVerb::Deactivated => Deed::Deactivate,
+            ActionVerb::Suspended => Deed::Suspend,
+            ActionVerb::Resumed => Deed::Resume,
+            ActionVerb::Exported => Deed::Export,
+            ActionVerb::Imported => Deed::Import,
+            ActionVerb::Shared => Deed::Share,
+            ActionVerb::Searched => Deed::Search,
+            ActionVerb::SignedIn => Deed::Logon,
+            ActionVerb::SignedOut => Deed::Logoff,
         }
     }
 }

@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 
 use super::tests::{RAW, blank, line, text};
 use crate::model::event::{
-    Actor, ActorKind, Auth, Change, Client, Event, Parent, Person, Source, Target, Text,
+    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, TargetParent, RelatedPerson, EventSource, EventTarget, EventText,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, Meaning, UNKNOWN};
+use crate::model::meaning::{Deed, ActionMeaning, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
 /// Texts as records have them: some are alike, some odd, some long.
-fn any_text() -> impl Strategy<Value = Text<'static>> {
+fn any_text() -> impl Strategy<Value = EventText<'static>> {
     const KNOWN: &[&str] = &[
         "a",
         "B",
@@ -42,17 +42,17 @@ fn any_text() -> impl Strategy<Value = Text<'static>> {
     ]
 }
 
-fn maybe() -> impl Strategy<Value = Option<Text<'static>>> {
+fn maybe() -> impl Strategy<Value = Option<EventText<'static>>> {
     option::of(any_text())
 }
 
-fn any_target() -> impl Strategy<Value = Target<'static>> {
+fn any_target() -> impl Strategy<Value = EventTarget<'static>> {
     let kind = prop_oneof![
         prop::sample::select(&["user", "group", "organization", "space"][..]).prop_map(text),
         maybe(),
     ];
-    let parent = (maybe(), maybe()).prop_map(|(id, name)| Parent { id, name });
-    (kind, maybe(), maybe(), maybe(), parent).prop_map(|(kind, id, name, email, parent)| Target {
+    let parent = (maybe(), maybe()).prop_map(|(id, name)| TargetParent { id, name });
+    (kind, maybe(), maybe(), maybe(), parent).prop_map(|(kind, id, name, email, parent)| EventTarget {
         kind,
         id,
         name,
@@ -61,7 +61,7 @@ fn any_target() -> impl Strategy<Value = Target<'static>> {
     })
 }
 
-fn any_actor() -> impl Strategy<Value = Actor<'static>> {
+fn any_actor() -> impl Strategy<Value = EventActor<'static>> {
     const KINDS: &[ActorKind] = &[
         ActorKind::User,
         ActorKind::App,
@@ -70,17 +70,17 @@ fn any_actor() -> impl Strategy<Value = Actor<'static>> {
     ];
     let kind = option::of(prop::sample::select(KINDS));
     let three = || (maybe(), maybe(), maybe());
-    (kind, three(), three(), three()).prop_map(|(kind, own, auth, behalf)| Actor {
+    (kind, three(), three(), three()).prop_map(|(kind, own, auth, behalf)| EventActor {
         kind,
         id: own.0,
         name: own.1,
         email: own.2,
-        auth: Auth {
+        auth: ActorAuth {
             kind: auth.0,
             token_id: auth.1,
             token_label: auth.2,
         },
-        on_behalf_of: Person {
+        on_behalf_of: RelatedPerson {
             id: behalf.0,
             name: behalf.1,
             email: behalf.2,
@@ -89,7 +89,7 @@ fn any_actor() -> impl Strategy<Value = Actor<'static>> {
 }
 
 /// The address of a client and those of proxies.
-fn any_ips() -> impl Strategy<Value = (Option<Text<'static>>, Vec<Text<'static>>)> {
+fn any_ips() -> impl Strategy<Value = (Option<EventText<'static>>, Vec<EventText<'static>>)> {
     let ip = || {
         let any = any::<IpAddr>().prop_map(|ip| Cow::Owned(ip.to_string()));
         prop_oneof![Just(Cow::Borrowed("1.2.3.4")), any]
@@ -104,7 +104,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
         )
     };
     let change =
-        (maybe(), maybe(), maybe()).prop_map(|(field, from, to)| Change { field, from, to });
+        (maybe(), maybe(), maybe()).prop_map(|(field, from, to)| FieldChange { field, from, to });
     let texts = (
         maybe(),
         maybe(),
@@ -127,7 +127,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     );
     (texts, lists, words, any_actor(), (time(), time())).prop_map(
         |(texts, lists, words, actor, times)| Event {
-            source: Source {
+            source: EventSource {
                 name: "acme",
                 kind: words.0,
                 org_id: words.1,
@@ -138,14 +138,14 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
             action: texts.2,
             message: texts.0,
             product: texts.1,
-            meaning: Meaning {
+            meaning: ActionMeaning {
                 deed: words.3,
                 ..UNKNOWN
             },
             actor,
             targets: lists.0.collect(),
             changes: lists.1.collect(),
-            client: Client {
+            client: EventClient {
                 ip: lists.2.0.0,
                 port: None,
                 forwarded: lists.2.0.1,

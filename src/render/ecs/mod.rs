@@ -17,14 +17,14 @@ mod tests;
 use std::borrow::Cow;
 
 use crate::model::event::Event;
-use crate::model::json::write::{Fields, object};
+use crate::model::json::write::{ObjectWriter, object};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     let time = event.time.or(event.processed_time);
-    let user = user::Users::of(event);
+    let user = user::EventUsers::of(event);
     object(out, |out| {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
@@ -49,7 +49,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
 }
 
 /// No source says why something happened: there is no `event.reason`.
-fn append_event(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
+fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
     out.constant(r#""kind":"event""#);
     out.text("id", &event.id);
     out.text("action", &event.action);

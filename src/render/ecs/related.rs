@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 
 use crate::model::event::Event;
-use crate::model::json::write::{Fields, Texts};
+use crate::model::json::write::{ObjectWriter, TextListWriter};
 use crate::render::ecs::source::host;
-use crate::render::ecs::user::{Users, identity, is};
+use crate::render::ecs::user::{EventUsers, identity, is};
 
 /// The fields of `related`.
-pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
+pub fn append(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<'_>) {
     out.gathered("user", |list| {
-        let mut seen = Seen::default();
+        let mut seen = DistinctTexts::default();
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let people = [
@@ -31,7 +31,7 @@ pub fn append(event: &Event<'_>, users: &Users<'_>, out: &mut Fields<'_>) {
             client.ip.iter().for_each(|ip| list.push(ip));
             return;
         }
-        let mut seen = Seen::default();
+        let mut seen = DistinctTexts::default();
         let ips = client.ip.iter().chain(&client.forwarded);
         ips.for_each(|ip| seen.push(ip, list));
     });
@@ -46,17 +46,17 @@ const FEW: usize = 16;
 
 /// The texts that stand in a list already.
 #[derive(Default)]
-struct Seen<'t> {
+struct DistinctTexts<'t> {
     few: [&'t str; FEW],
     count: usize,
     /// Those beyond the few: a record may name thousands.
     many: Option<HashSet<&'t str>>,
 }
 
-impl<'t> Seen<'t> {
+impl<'t> DistinctTexts<'t> {
     /// Writes `text` into `list`, if it does not stand there.
     #[inline]
-    fn push(&mut self, text: &'t str, list: &mut Texts<'_>) {
+    fn push(&mut self, text: &'t str, list: &mut TextListWriter<'_>) {
         let few = self.few.get(..self.count).unwrap_or_default();
         if few.contains(&text) {
             return;

@@ -1,10 +1,10 @@
 //! Owns `atlassian`: what a normalized event says and ECS has no field for, in the words of a normalized event.
 
 use crate::model::event::Event;
-use crate::model::json::write::Fields;
+use crate::model::json::write::ObjectWriter;
 
 /// The fields of `atlassian`.
-pub fn append(event: &Event<'_>, out: &mut Fields<'_>) {
+pub fn append(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.word("schema", event.schema);
     out.object("source", |out| event.source.write(out));
     // Which time `@timestamp` is, where the record does not say when it happened.

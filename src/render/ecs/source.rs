@@ -1,11 +1,11 @@
 //! Owns where things come from: `source`, the actor's side; `organization`; and `observer`, the product that saw it.
 
 use crate::model::event::{Event, REMOTE_ADDRESS};
-use crate::model::json::write::Fields;
+use crate::model::json::write::ObjectWriter;
 
 /// The fields of `source`. `address` takes whatever the source writes there; an index refuses a document whose `ip`
 /// is none.
-pub fn append(event: &Event<'_>, out: &mut Fields<'_>) {
+pub fn append(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let client = &event.client;
     let ip = client.ip.as_deref();
     out.maybe("address", event.label(REMOTE_ADDRESS).or(ip));
@@ -21,7 +21,7 @@ pub fn append(event: &Event<'_>, out: &mut Fields<'_>) {
 }
 
 /// The fields of `organization`. Its name is known only where it is a target, as the events of an organization often have.
-pub fn append_organization(event: &Event<'_>, out: &mut Fields<'_>) {
+pub fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let Some(id) = event.source.org_id else {
         return;
     };
@@ -34,7 +34,7 @@ pub fn append_organization(event: &Event<'_>, out: &mut Fields<'_>) {
 }
 
 /// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
-pub fn append_observer(event: &Event<'_>, out: &mut Fields<'_>) {
+pub fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.constant(r#""vendor":"Atlassian""#);
     out.maybe("product", event.product.as_deref());
     // The name that the user gave it.

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::model::event::{
-    Actor, ActorKind, Auth, Category, Change, Client, Event, Outcome, Person, REMOTE_ADDRESS,
-    SCHEMA, Source, Target, Text,
+    EventActor, ActorKind, ActorAuth, Category, FieldChange, EventClient, Event, Outcome, RelatedPerson, REMOTE_ADDRESS,
+    SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, EcsCategory, EcsKind, EcsType, Meaning, UNKNOWN};
+use crate::model::meaning::{Deed, EcsCategory, EcsKind, EcsType, ActionMeaning, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, parse_api_time};
@@ -18,21 +18,21 @@ fn at(text: &str) -> Timestamp {
     parse_api_time(text).unwrap()
 }
 
-pub fn text(text: &'static str) -> Option<Text<'static>> {
+pub fn text(text: &'static str) -> Option<EventText<'static>> {
     Some(Cow::Borrowed(text))
 }
 
-fn target(kind: &'static str, id: &'static str, name: &'static str) -> Target<'static> {
-    Target {
+fn target(kind: &'static str, id: &'static str, name: &'static str) -> EventTarget<'static> {
+    EventTarget {
         kind: text(kind),
         id: text(id),
         name: text(name),
-        ..Target::default()
+        ..EventTarget::default()
     }
 }
 
-fn change(field: &'static str, from: Option<Text<'static>>, to: &'static str) -> Change<'static> {
-    Change {
+fn change(field: &'static str, from: Option<EventText<'static>>, to: &'static str) -> FieldChange<'static> {
+    FieldChange {
         field: text(field),
         from,
         to: text(to),
@@ -44,7 +44,7 @@ pub fn blank() -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:1".to_owned(),
-        source: Source {
+        source: EventSource {
             name: "acme",
             kind: SourceKind::OrgEvents,
             org_id: None,
@@ -59,10 +59,10 @@ pub fn blank() -> Event<'static> {
         meaning: UNKNOWN,
         message: None,
         product: None,
-        actor: Actor::default(),
+        actor: EventActor::default(),
         targets: Vec::new(),
         changes: Vec::new(),
-        client: Client::default(),
+        client: EventClient::default(),
         labels: Vec::new(),
     }
 }
@@ -100,18 +100,18 @@ fn an_event_of_which_nothing_is_known() {
     assert_eq!(ecs(&blank()), want);
 }
 
-fn actor() -> Actor<'static> {
-    let person = |id, name, email| Person {
+fn actor() -> EventActor<'static> {
+    let person = |id, name, email| RelatedPerson {
         id: text(id),
         name: text(name),
         email: text(email),
     };
-    Actor {
+    EventActor {
         kind: Some(ActorKind::User),
         id: text("712020:a1"),
         name: text("Ada"),
         email: text("ada@example.com"),
-        auth: Auth {
+        auth: ActorAuth {
             kind: text("api-token"),
             token_id: text("t1"),
             token_label: text("ci"),
@@ -122,7 +122,7 @@ fn actor() -> Actor<'static> {
 
 fn full() -> Event<'static> {
     Event {
-        source: Source {
+        source: EventSource {
             org_id: Some("org-1"),
             site: Some("jira.example:8080/jira"),
             ..blank().source
@@ -132,7 +132,7 @@ fn full() -> Event<'static> {
         action: Cow::Borrowed("user_added_to_group"),
         category: Category::Group,
         outcome: Outcome::Success,
-        meaning: Meaning {
+        meaning: ActionMeaning {
             ecs: EcsKind {
                 categories: &[EcsCategory::Iam],
                 types: &[EcsType::User, EcsType::Change],
@@ -144,7 +144,7 @@ fn full() -> Event<'static> {
         product: text("jira"),
         actor: actor(),
         targets: vec![
-            Target {
+            EventTarget {
                 email: text("bo@example.com"),
                 ..target("user", "712020:9c", "Bo")
             },
@@ -153,7 +153,7 @@ fn full() -> Event<'static> {
             target("organization", "org-2", "Other"),
             target("organization", "org-1", "Acme"),
         ],
-        client: Client {
+        client: EventClient {
             ip: text("198.51.100.7"),
             port: Some(5678),
             forwarded: vec![Cow::Borrowed("203.0.113.80"), Cow::Borrowed("198.51.100.7")],
@@ -208,7 +208,7 @@ fn a_full_event() {
 #[test]
 fn all_categories_and_types_have_their_words() {
     let event = Event {
-        meaning: Meaning {
+        meaning: ActionMeaning {
             ecs: EcsKind {
                 categories: EcsCategory::ALL,
                 types: EcsType::ALL,
@@ -279,9 +279,9 @@ fn hosts_of_sites() {
 
 #[test]
 fn what_is_new_about_a_user() {
-    let changed = |kind, deed, changes: &[Change<'static>]| {
+    let changed = |kind, deed, changes: &[FieldChange<'static>]| {
         let event = Event {
-            meaning: Meaning { deed, ..UNKNOWN },
+            meaning: ActionMeaning { deed, ..UNKNOWN },
             // The changes are the first one's.
             targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
             changes: changes.to_vec(),
@@ -368,11 +368,11 @@ fn a_group_is_the_targets_only_of_a_membership() {
 fn thousands_of_targets_and_texts_that_repeat() {
     let mut event = blank();
     event.targets = (0..100_000)
-        .map(|n| Target {
+        .map(|n| EventTarget {
             kind: text("user"),
             id: Some(format!("{}", n % 50_000).into()),
             name: Some(format!("{}", n % 50_000).into()),
-            ..Target::default()
+            ..EventTarget::default()
         })
         .collect();
     let got = ecs(&event);

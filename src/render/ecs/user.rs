@@ -5,36 +5,36 @@
 //! any, and change it, so that rules and risk scores by `user.name` would mix people up. It is `full_name`. The
 //! directory that `domain` is for is nowhere named; the host of an address is none.
 
-use crate::model::event::{Event, Target, Text};
-use crate::model::json::write::Fields;
+use crate::model::event::{Event, EventTarget, EventText};
+use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::Deed;
 
 /// Who and what stands in an event.
 #[derive(Debug)]
-pub struct Users<'e> {
-    actor: Identity<'e>,
-    effective: Identity<'e>,
+pub struct EventUsers<'e> {
+    actor: UserIdentity<'e>,
+    effective: UserIdentity<'e>,
     /// As it was; one that begins, as it is.
-    pub target: Identity<'e>,
-    group: Option<&'e Target<'e>>,
+    pub target: UserIdentity<'e>,
+    group: Option<&'e EventTarget<'e>>,
     /// Whether the target comes into the group, or leaves it.
     is_membership: bool,
     /// What is new about the target.
-    pub changes: Identity<'e>,
+    pub changes: UserIdentity<'e>,
 }
 
 /// What tells one from another.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Identity<'e> {
+pub struct UserIdentity<'e> {
     pub id: Option<&'e str>,
     pub login: Option<&'e str>,
     pub email: Option<&'e str>,
     pub full_name: Option<&'e str>,
 }
 
-impl<'e> Users<'e> {
+impl<'e> EventUsers<'e> {
     /// Those of `event`.
-    pub fn of(event: &'e Event<'e>) -> Users<'e> {
+    pub fn of(event: &'e Event<'e>) -> EventUsers<'e> {
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
@@ -46,10 +46,10 @@ impl<'e> Users<'e> {
         // Who begins or ends has no changes (ECS, usage of the user fields).
         match deed {
             Deed::Create => target = target.or(std::mem::take(&mut changes)),
-            Deed::Delete => changes = Identity::default(),
+            Deed::Delete => changes = UserIdentity::default(),
             _ => {}
         }
-        Users {
+        EventUsers {
             actor: identity(&actor.id, &actor.name, &actor.email),
             effective: identity(&behalf.id, &behalf.name, &behalf.email),
             target,
@@ -60,7 +60,7 @@ impl<'e> Users<'e> {
     }
 
     /// The fields of `user`.
-    pub fn append(&self, out: &mut Fields<'_>) {
+    pub fn append(&self, out: &mut ObjectWriter<'_>) {
         self.actor.append(out);
         out.object("effective", |out| self.effective.append(out));
         out.object("target", |out| {
@@ -73,7 +73,7 @@ impl<'e> Users<'e> {
     }
 
     /// The fields of `group`.
-    pub fn append_group(&self, out: &mut Fields<'_>) {
+    pub fn append_group(&self, out: &mut ObjectWriter<'_>) {
         if let Some(group) = self.group {
             out.maybe("id", group.id.as_deref());
             out.maybe("name", group.name.as_deref());
@@ -81,8 +81,8 @@ impl<'e> Users<'e> {
     }
 }
 
-impl<'e> Identity<'e> {
-    fn append(&self, out: &mut Fields<'_>) {
+impl<'e> UserIdentity<'e> {
+    fn append(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("id", self.id);
         out.maybe("name", self.login);
         out.maybe("full_name", self.full_name);
@@ -90,8 +90,8 @@ impl<'e> Identity<'e> {
     }
 
     /// What is not known of it, as `other` has it.
-    fn or(self, other: Identity<'e>) -> Identity<'e> {
-        Identity {
+    fn or(self, other: UserIdentity<'e>) -> UserIdentity<'e> {
+        UserIdentity {
             id: self.id.or(other.id),
             login: self.login.or(other.login),
             email: self.email.or(other.email),
@@ -108,15 +108,15 @@ impl<'e> Identity<'e> {
 }
 
 /// Whether `target` is of this kind.
-pub fn is(target: &Target<'_>, kind: &str) -> bool {
+pub fn is(target: &EventTarget<'_>, kind: &str) -> bool {
     target.kind.as_deref() == Some(kind)
 }
 
-type Maybe<'t> = Option<Text<'t>>;
+type OptionalText<'t> = Option<EventText<'t>>;
 
 /// Someone of whom these are known.
-pub fn identity<'e>(id: &'e Maybe<'_>, name: &'e Maybe<'_>, email: &'e Maybe<'_>) -> Identity<'e> {
-    Identity {
+pub fn identity<'e>(id: &'e OptionalText<'_>, name: &'e OptionalText<'_>, email: &'e OptionalText<'_>) -> UserIdentity<'e> {
+    UserIdentity {
         id: id.as_deref(),
         login: email.as_deref(),
         email: email.as_deref(),
@@ -125,12 +125,12 @@ pub fn identity<'e>(id: &'e Maybe<'_>, name: &'e Maybe<'_>, email: &'e Maybe<'_>
 }
 
 /// What is new about the first target, whose the changes are, if that is a user.
-fn changes<'e>(event: &'e Event<'_>) -> Identity<'e> {
+fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
     let is_of_user = event
         .targets
         .first()
         .is_some_and(|target| is(target, "user"));
-    let mut found = Identity::default();
+    let mut found = UserIdentity::default();
     if !is_of_user {
         return found;
     }

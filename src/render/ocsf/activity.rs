@@ -8,30 +8,30 @@ const OTHER: u8 = 99;
 
 /// `activity_id` and `activity_name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Activity<'e> {
+pub struct OcsfActivity<'e> {
     /// The number within the class.
     pub id: u8,
     /// The schema's caption of that number, or the action.
     pub name: &'e str,
 }
 
-impl<'e> Activity<'e> {
+impl<'e> OcsfActivity<'e> {
     /// What `event` did, within `class`.
     ///
     /// OCSF has 0 for an activity that cannot be determined, and 99 for one that matches no number and has a label in the
     /// source. An action that we do not know is of the second kind: the source says what was done. Only where
     /// the action itself could not be read is nothing known.
-    pub fn of(class: OcsfClass, event: &'e Event<'_>) -> Activity<'e> {
+    pub fn of(class: OcsfClass, event: &'e Event<'_>) -> OcsfActivity<'e> {
         match number(class, event.meaning.deed) {
-            _ if event.action == UNPARSED => Activity {
+            _ if event.action == UNPARSED => OcsfActivity {
                 id: 0,
                 name: "Unknown",
             },
-            Some((id, deed)) => Activity {
+            Some((id, deed)) => OcsfActivity {
                 id,
                 name: deed.as_str(),
             },
-            None => Activity {
+            None => OcsfActivity {
                 id: OTHER,
                 name: &event.action,
             },

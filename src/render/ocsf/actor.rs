@@ -1,29 +1,29 @@
 //! Owns the object `actor`: who did it, and through which app.
 
-use crate::model::event::{Actor, ActorKind, Event};
-use crate::model::json::write::Fields;
-use crate::render::ocsf::people::Principal;
+use crate::model::event::{EventActor, ActorKind, Event};
+use crate::model::json::write::ObjectWriter;
+use crate::render::ocsf::people::OcsfUser;
 
 /// The label that names the app behind an actor.
 pub const APP_LABEL: &str = "actorApp";
 
 /// Who did it, as far as OCSF can hold it.
 #[derive(Debug, Clone, Copy)]
-pub struct Doer<'e> {
+pub struct ActorFields<'e> {
     /// The account that acted.
-    pub user: Option<Principal<'e>>,
+    pub user: Option<OcsfUser<'e>>,
     app_name: Option<&'e str>,
     app_uid: Option<&'e str>,
 }
 
-impl<'e> Doer<'e> {
+impl<'e> ActorFields<'e> {
     /// Who did `event`.
-    pub fn of(event: &'e Event<'_>) -> Doer<'e> {
-        let Actor { kind, id, name, .. } = &event.actor;
+    pub fn of(event: &'e Event<'_>) -> ActorFields<'e> {
+        let EventActor { kind, id, name, .. } = &event.actor;
         let app = event.label(APP_LABEL);
         let is_app = *kind == Some(ActorKind::App);
-        Doer {
-            user: Principal::of_actor(&event.actor),
+        ActorFields {
+            user: OcsfUser::of_actor(&event.actor),
             app_name: name.as_deref().filter(|_| is_app),
             app_uid: app.or(id.as_deref().filter(|_| is_app)),
         }
@@ -35,7 +35,7 @@ impl<'e> Doer<'e> {
     }
 
     /// Writes the fields of the object.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         if let Some(user) = &self.user {
             out.object("user", |out| user.write(out));
         }

@@ -8,7 +8,7 @@ use super::composed::{bare, line, text};
 use super::rules::faults;
 use super::{country, metadata};
 use crate::model::event::{
-    Actor, ActorKind, Auth, Change, Client, Event, Outcome, Parent, Person, Target, Text,
+    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, Outcome, TargetParent, RelatedPerson, EventTarget, EventText,
 };
 use crate::model::json::write::object;
 use crate::model::meaning::{Deed, OcsfClass};
@@ -48,7 +48,7 @@ const KINDS: &[&str] = &[
     "",
 ];
 
-fn any_text() -> impl Strategy<Value = Option<Text<'static>>> {
+fn any_text() -> impl Strategy<Value = Option<EventText<'static>>> {
     prop_oneof![
         2 => Just(None),
         4 => select(TEXTS).prop_map(text),
@@ -56,7 +56,7 @@ fn any_text() -> impl Strategy<Value = Option<Text<'static>>> {
     ]
 }
 
-fn target() -> impl Strategy<Value = Target<'static>> {
+fn target() -> impl Strategy<Value = EventTarget<'static>> {
     let texts = (
         select(KINDS),
         any_text(),
@@ -64,23 +64,23 @@ fn target() -> impl Strategy<Value = Target<'static>> {
         any_text(),
         any_text(),
     );
-    texts.prop_map(|(kind, id, name, email, parent)| Target {
+    texts.prop_map(|(kind, id, name, email, parent)| EventTarget {
         kind: text(kind),
         id,
         name,
         email,
-        parent: Parent {
+        parent: TargetParent {
             id: parent,
             name: None,
         },
     })
 }
 
-fn change() -> impl Strategy<Value = Change<'static>> {
-    (any_text(), any_text(), any_text()).prop_map(|(field, from, to)| Change { field, from, to })
+fn change() -> impl Strategy<Value = FieldChange<'static>> {
+    (any_text(), any_text(), any_text()).prop_map(|(field, from, to)| FieldChange { field, from, to })
 }
 
-fn actor() -> impl Strategy<Value = Actor<'static>> {
+fn actor() -> impl Strategy<Value = EventActor<'static>> {
     const ACTORS: &[ActorKind] = &[
         ActorKind::User,
         ActorKind::App,
@@ -90,30 +90,30 @@ fn actor() -> impl Strategy<Value = Actor<'static>> {
     let person = (any_text(), any_text(), any_text());
     let auth = (any_text(), any_text(), any_text());
     (prop::option::of(select(ACTORS)), person, auth, any_text()).prop_map(
-        |(kind, (id, name, email), (auth, token_id, token_label), behalf)| Actor {
+        |(kind, (id, name, email), (auth, token_id, token_label), behalf)| EventActor {
             kind,
             id,
             name,
             email,
-            auth: Auth {
+            auth: ActorAuth {
                 kind: auth,
                 token_id,
                 token_label,
             },
-            on_behalf_of: Person {
+            on_behalf_of: RelatedPerson {
                 id: behalf,
-                ..Person::default()
+                ..RelatedPerson::default()
             },
         },
     )
 }
 
-fn ip() -> impl Strategy<Value = Text<'static>> {
-    let any = any::<std::net::IpAddr>().prop_map(|ip| Text::Owned(ip.to_string()));
-    prop_oneof![Just(Text::Borrowed("198.51.100.7")), any]
+fn ip() -> impl Strategy<Value = EventText<'static>> {
+    let any = any::<std::net::IpAddr>().prop_map(|ip| EventText::Owned(ip.to_string()));
+    prop_oneof![Just(EventText::Borrowed("198.51.100.7")), any]
 }
 
-fn client() -> impl Strategy<Value = Client<'static>> {
+fn client() -> impl Strategy<Value = EventClient<'static>> {
     let ips = (
         prop::option::of(ip()),
         any::<Option<u16>>(),
@@ -121,7 +121,7 @@ fn client() -> impl Strategy<Value = Client<'static>> {
     );
     let texts = (any_text(), any_text(), any_text(), any_text());
     (ips, texts).prop_map(
-        |((ip, port, forwarded), (country, region, city, geo))| Client {
+        |((ip, port, forwarded), (country, region, city, geo))| EventClient {
             ip,
             port,
             forwarded,
@@ -159,7 +159,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
             event.time = event.time.filter(|_| when.0);
             event.processed_time = parse_api_time("2026-11-20T09:30:01Z").filter(|_| when.1);
             let (action, message, product, app) = texts;
-            event.action = action.unwrap_or(Text::Borrowed("done"));
+            event.action = action.unwrap_or(EventText::Borrowed("done"));
             (event.message, event.product) = (message, product);
             event
                 .labels

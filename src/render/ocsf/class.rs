@@ -1,42 +1,42 @@
 //! Owns the choice of the class: the one that the action means where the event has all that it requires, else one that
 //! requires less.
 
-use crate::model::event::{ActorKind, Event, Target};
+use crate::model::event::{ActorKind, Event, EventTarget};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::time::Timestamp;
-use crate::render::ocsf::actor::Doer;
-use crate::render::ocsf::endpoint::{From, To};
-use crate::render::ocsf::people::Principal;
-use crate::render::ocsf::place::{Kind, Privileges};
+use crate::render::ocsf::actor::ActorFields;
+use crate::render::ocsf::endpoint::{SrcEndpoint, DstEndpoint};
+use crate::render::ocsf::people::OcsfUser;
+use crate::render::ocsf::place::{TargetKind, PrivilegeSource};
 
 /// An event and all that is decided about it before it is written.
 #[derive(Debug)]
-pub struct Plan<'e> {
+pub struct RenderPlan<'e> {
     /// What is rendered.
     pub event: &'e Event<'e>,
     /// As what.
     pub class: OcsfClass,
     /// Who did it.
-    pub actor: Doer<'e>,
+    pub actor: ActorFields<'e>,
     /// From where.
-    pub from: From<'e>,
+    pub from: SrcEndpoint<'e>,
     /// On which host, where the class has a place for that.
-    pub to: Option<To<'e>>,
+    pub to: Option<DstEndpoint<'e>>,
     /// The object `user`, where the class has it.
-    pub user: Option<Principal<'e>>,
+    pub user: Option<OcsfUser<'e>>,
     /// The entity, where it is a user.
-    pub entity_user: Option<Principal<'e>>,
+    pub entity_user: Option<OcsfUser<'e>>,
     /// Where the targets stand of which a class has one.
-    pub at: Indices,
+    pub at: TargetIndices,
     /// Where the privileges are read.
-    pub privileges: Option<Privileges>,
+    pub privileges: Option<PrivilegeSource>,
     /// When it happened, or else what comes closest.
     pub time: Timestamp,
 }
 
 /// Indices of targets.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Indices {
+pub struct TargetIndices {
     /// The user; none where the actor is the user.
     pub user: Option<usize>,
     /// The group.
@@ -51,18 +51,18 @@ pub struct Indices {
     pub whole: Option<usize>,
 }
 
-impl<'e> Plan<'e> {
+impl<'e> RenderPlan<'e> {
     /// How to render `event`.
-    pub fn of(event: &'e Event<'e>) -> Plan<'e> {
-        let mut plan = Plan {
+    pub fn of(event: &'e Event<'e>) -> RenderPlan<'e> {
+        let mut plan = RenderPlan {
             event,
             class: OcsfClass::EntityManagement,
-            actor: Doer::of(event),
-            from: From::of(event),
+            actor: ActorFields::of(event),
+            from: SrcEndpoint::of(event),
             to: None,
             user: None,
             entity_user: None,
-            at: Indices::default(),
+            at: TargetIndices::default(),
             privileges: None,
             time: time(event),
         };
@@ -71,8 +71,8 @@ impl<'e> Plan<'e> {
         plan
     }
 
-    /// The target at one of [`Plan::at`].
-    pub fn target(&self, at: Option<usize>) -> Option<&'e Target<'e>> {
+    /// The target at one of [`RenderPlan::at`].
+    pub fn target(&self, at: Option<usize>) -> Option<&'e EventTarget<'e>> {
         self.event.targets.get(at?)
     }
 
@@ -105,9 +105,9 @@ impl<'e> Plan<'e> {
             OcsfClass::Api if !self.actor.is_empty() && self.from.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
-                self.at = Indices {
-                    entity: event.targets.iter().position(Kind::is_named),
-                    ..Indices::default()
+                self.at = TargetIndices {
+                    entity: event.targets.iter().position(TargetKind::is_named),
+                    ..TargetIndices::default()
                 };
                 OcsfClass::EntityManagement
             }
@@ -118,20 +118,20 @@ impl<'e> Plan<'e> {
     fn settle(&mut self) {
         match self.class {
             OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
-                self.to = To::of(self.event);
+                self.to = DstEndpoint::of(self.event);
             }
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
-                    let is_resource = |target: &Target<'_>| {
-                        Kind::is_named(target) && privileges.are_of(Kind::of(target))
+                    let is_resource = |target: &EventTarget<'_>| {
+                        TargetKind::is_named(target) && privileges.are_of(TargetKind::of(target))
                     };
                     self.at.resource = self.event.targets.iter().position(is_resource);
                 }
             }
             OcsfClass::EntityManagement => {
                 let target = self.target(self.at.entity);
-                let user = target.filter(|target| Kind::of(target) == Kind::User);
-                self.entity_user = user.and_then(Principal::of_target);
+                let user = target.filter(|target| TargetKind::of(target) == TargetKind::User);
+                self.entity_user = user.and_then(OcsfUser::of_target);
             }
             OcsfClass::AccountChange | OcsfClass::UserAccess => {}
         }
@@ -163,8 +163,8 @@ impl<'e> Plan<'e> {
     fn take_actor(&mut self) -> bool {
         let (actor, targets) = (&self.event.actor, &self.event.targets);
         // Many sources name them twice.
-        let is_same = |target: &Target<'_>| {
-            Kind::of(target) == Kind::User
+        let is_same = |target: &EventTarget<'_>| {
+            TargetKind::of(target) == TargetKind::User
                 && (&target.id, &target.name, &target.email)
                     == (&actor.id, &actor.name, &actor.email)
         };
@@ -174,32 +174,32 @@ impl<'e> Plan<'e> {
     }
 
     fn find_user(&mut self) -> bool {
-        self.at.user = Kind::User.first(self.event, 0);
-        self.user = self.at.user.and_then(|at| Principal::at(self.event, at));
+        self.at.user = TargetKind::User.first(self.event, 0);
+        self.user = self.at.user.and_then(|at| OcsfUser::at(self.event, at));
         self.user.is_some()
     }
 
     fn find_group(&mut self) -> bool {
-        self.at.group = Kind::Group.first(self.event, 0);
+        self.at.group = TargetKind::Group.first(self.event, 0);
         if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
             (self.at.group, self.event.meaning.deed)
         {
-            self.at.subgroup = Kind::Group.first(self.event, at + 1);
+            self.at.subgroup = TargetKind::Group.first(self.event, at + 1);
         }
         self.at.group.is_some()
     }
 
     fn find_privileges(&mut self) -> bool {
-        self.privileges = Privileges::of(self.event);
+        self.privileges = PrivilegeSource::of(self.event);
         self.privileges.is_some()
     }
 
     fn find_content(&mut self) -> bool {
         let whole = || {
-            let product = Kind::Product.first(self.event, 0);
-            product.or_else(|| Kind::Site.first(self.event, 0))
+            let product = TargetKind::Product.first(self.event, 0);
+            product.or_else(|| TargetKind::Site.first(self.event, 0))
         };
-        let content = Kind::Thing.first(self.event, 0);
+        let content = TargetKind::Thing.first(self.event, 0);
         self.at.whole = match content {
             Some(_) => None,
             None => whole(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::activity::{class_fields, class_uid, number};
 use super::composed::{actor, bare, change, client, rendered, target, text};
 use super::rules::{caption, faults};
-use crate::model::event::{ActorKind, Event, Text, UNPARSED};
+use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::name::SourceKind;
 
@@ -63,7 +63,7 @@ fn a_deed_that_the_class_does_not_know_bears_the_sources_word() {
     assert_eq!(value["type_name"], "Account Change: something_done");
     event.meaning = crate::model::meaning::UNKNOWN;
     assert_eq!(kind(&right(&event)), (3004, 99));
-    event.action = Text::Borrowed(UNPARSED);
+    event.action = EventText::Borrowed(UNPARSED);
     let value = right(&event);
     assert_eq!(kind(&value), (3004, 0));
     assert_eq!(value["activity_name"], "Unknown");

@@ -5,17 +5,17 @@ use serde_json::Value;
 
 use super::append;
 use crate::model::event::{
-    Actor, ActorKind, Category, Change, Client, Event, Outcome, SCHEMA, Source, Target, Text,
+    EventActor, ActorKind, Category, FieldChange, EventClient, Event, Outcome, SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, Meaning, OcsfClass, UNKNOWN};
+use crate::model::meaning::{Deed, ActionMeaning, OcsfClass, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
 
 /// A text that an event may or may not have.
-pub fn text(text: &str) -> Option<Text<'static>> {
-    (!text.is_empty()).then(|| Text::Owned(text.to_owned()))
+pub fn text(text: &str) -> Option<EventText<'static>> {
+    (!text.is_empty()).then(|| EventText::Owned(text.to_owned()))
 }
 
 /// An event that says nothing but its action and its time.
@@ -23,7 +23,7 @@ pub fn bare(class: OcsfClass, deed: Deed) -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:e1".to_owned(),
-        source: Source {
+        source: EventSource {
             name: "acme",
             kind: SourceKind::OrgEvents,
             org_id: Some("org-1"),
@@ -32,48 +32,48 @@ pub fn bare(class: OcsfClass, deed: Deed) -> Event<'static> {
         time: parse_api_time("2026-11-20T09:30:00.250Z"),
         processed_time: None,
         observed_time: parse_api_time("2026-11-21T00:00:00Z").unwrap(),
-        action: Text::Borrowed("something_done"),
+        action: EventText::Borrowed("something_done"),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: Meaning {
+        meaning: ActionMeaning {
             class,
             deed,
             ..UNKNOWN
         },
         message: None,
         product: None,
-        actor: Actor::default(),
+        actor: EventActor::default(),
         targets: Vec::new(),
         changes: Vec::new(),
-        client: Client::default(),
+        client: EventClient::default(),
         labels: Vec::new(),
     }
 }
 
 /// An actor with an id, a name and an address.
-pub fn actor(kind: ActorKind) -> Actor<'static> {
-    Actor {
+pub fn actor(kind: ActorKind) -> EventActor<'static> {
+    EventActor {
         kind: Some(kind),
         id: text("712020:a1"),
         name: text("Ada"),
         email: text("ada@example.com"),
-        ..Actor::default()
+        ..EventActor::default()
     }
 }
 
 /// A target: of a kind, with an id and a name, each of which may be empty.
-pub fn target(kind: &str, id: &str, name: &str) -> Target<'static> {
-    Target {
+pub fn target(kind: &str, id: &str, name: &str) -> EventTarget<'static> {
+    EventTarget {
         kind: text(kind),
         id: text(id),
         name: text(name),
-        ..Target::default()
+        ..EventTarget::default()
     }
 }
 
 /// A changed field.
-pub fn change(field: &str, from: &str, to: &str) -> Change<'static> {
-    Change {
+pub fn change(field: &str, from: &str, to: &str) -> FieldChange<'static> {
+    FieldChange {
         field: text(field),
         from: text(from),
         to: text(to),
@@ -81,10 +81,10 @@ pub fn change(field: &str, from: &str, to: &str) -> Change<'static> {
 }
 
 /// A client of which the address is known.
-pub fn client(ip: &str) -> Client<'static> {
-    Client {
+pub fn client(ip: &str) -> EventClient<'static> {
+    EventClient {
         ip: text(ip),
-        ..Client::default()
+        ..EventClient::default()
     }
 }
 

@@ -1,28 +1,28 @@
 //! Owns the objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
 
 use crate::model::address::{NetworkAddress, host_and_port};
-use crate::model::event::{Client, Event};
-use crate::model::json::write::Fields;
+use crate::model::event::{EventClient, Event};
+use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::country;
 
 /// From where the actor came. Empty without an IP address: an endpoint must have one, or a name, and a place alone is
 /// neither.
 #[derive(Debug, Clone, Copy)]
-pub struct From<'e> {
+pub struct SrcEndpoint<'e> {
     /// Its address.
     pub ip: Option<&'e str>,
     /// The code of the country.
     pub country: Option<&'e str>,
-    place: Option<&'e Client<'e>>,
+    place: Option<&'e EventClient<'e>>,
 }
 
-impl<'e> From<'e> {
+impl<'e> SrcEndpoint<'e> {
     /// From where `event` was done.
-    pub fn of(event: &'e Event<'e>) -> From<'e> {
+    pub fn of(event: &'e Event<'e>) -> SrcEndpoint<'e> {
         let client = &event.client;
         let ip = client.ip.as_deref();
         let place = ip.map(|_| client);
-        From {
+        SrcEndpoint {
             ip,
             country: place.and_then(|client| country::code(client.country.as_deref()?)),
             place,
@@ -37,7 +37,7 @@ impl<'e> From<'e> {
     /// Writes the fields of the object.
     ///
     /// A country is a code of two letters there; the name that the source gives is in `unmapped` where it tells more.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("ip", self.ip);
         if let Some(place) = self.place {
             if let Some(port) = place.port {
@@ -58,7 +58,7 @@ impl<'e> From<'e> {
 
 /// The host of the site, which the source collects from; for a Data Center with its port and path.
 #[derive(Debug, Clone, Copy)]
-pub struct To<'e> {
+pub struct DstEndpoint<'e> {
     /// Its name.
     pub hostname: Option<&'e str>,
     /// Its address, where the site is named by that.
@@ -66,19 +66,19 @@ pub struct To<'e> {
     port: Option<u16>,
 }
 
-impl<'e> To<'e> {
+impl<'e> DstEndpoint<'e> {
     /// The host of the site of `event`, if it has one.
-    pub fn of(event: &'e Event<'_>) -> Option<To<'e>> {
+    pub fn of(event: &'e Event<'_>) -> Option<DstEndpoint<'e>> {
         let authority = event.source.site?.split('/').next()?;
         if let Some(NetworkAddress { ip, port }) = NetworkAddress::parse(authority) {
-            return Some(To {
+            return Some(DstEndpoint {
                 hostname: None,
                 ip: Some(ip),
                 port,
             });
         }
         let (host, port) = host_and_port(authority);
-        (!host.is_empty()).then_some(To {
+        (!host.is_empty()).then_some(DstEndpoint {
             hostname: Some(host),
             ip: None,
             port,
@@ -86,7 +86,7 @@ impl<'e> To<'e> {
     }
 
     /// Writes the fields of the object.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("hostname", self.hostname);
         out.maybe("ip", self.ip);
         if let Some(port) = self.port {

@@ -1,14 +1,14 @@
 //! Owns the object `entity`: whatever it is that was managed.
 
-use crate::model::event::Target;
-use crate::model::json::write::Fields;
-use crate::render::ocsf::class::Plan;
-use crate::render::ocsf::people::Principal;
-use crate::render::ocsf::place::Kind;
+use crate::model::event::EventTarget;
+use crate::model::json::write::ObjectWriter;
+use crate::render::ocsf::class::RenderPlan;
+use crate::render::ocsf::people::OcsfUser;
+use crate::render::ocsf::place::TargetKind;
 
 /// Writes the object: the first target that can be named; else the organization, else the site, else the source as its
 /// configuration names it, for something of those it was.
-pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
+pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let source = &plan.event.source;
     let target = plan.target(plan.at.entity);
     match (target, source.org_id, source.site) {
@@ -29,30 +29,30 @@ pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
     }
 }
 
-fn of_target(target: &Target<'_>, user: Option<&Principal<'_>>, out: &mut Fields<'_>) {
+fn of_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
     if let Some(user) = user {
         out.maybe("uid", user.uid);
         out.maybe("name", user.name);
         out.constant(r#""type_id":2,"type":"User""#);
         return out.object("user", |out| user.write(out));
     }
-    match Kind::of(target) {
-        Kind::Group => {
+    match TargetKind::of(target) {
+        TargetKind::Group => {
             named(target, out);
             out.constant(r#""type_id":3,"type":"Group""#);
             out.object("group", |out| named(target, out));
         }
-        Kind::Organization => {
+        TargetKind::Organization => {
             named(target, out);
             out.constant(r#""type_id":4,"type":"Organization""#);
             out.object("org", |out| named(target, out));
         }
-        Kind::Policy => {
+        TargetKind::Policy => {
             named(target, out);
             out.constant(r#""type_id":5,"type":"Policy""#);
             out.object("policy", |out| of_kind(target, out));
         }
-        Kind::User | Kind::Site | Kind::Product | Kind::Privilege | Kind::Thing => {
+        TargetKind::User | TargetKind::Site | TargetKind::Product | TargetKind::Privilege | TargetKind::Thing => {
             named(target, out);
             match target.kind.as_deref() {
                 Some(kind) => {
@@ -66,13 +66,13 @@ fn of_target(target: &Target<'_>, user: Option<&Principal<'_>>, out: &mut Fields
 }
 
 /// Id and name.
-pub fn named(target: &Target<'_>, out: &mut Fields<'_>) {
+pub fn named(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
     out.maybe("uid", target.id.as_deref());
     out.maybe("name", target.name.as_deref());
 }
 
 /// Id, name and the source's word for what it is.
-pub fn of_kind(target: &Target<'_>, out: &mut Fields<'_>) {
+pub fn of_kind(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
     named(target, out);
     out.maybe("type", target.kind.as_deref());
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::model::event::Event;
 use crate::model::json::Node;
-use crate::model::json::write::Fields;
+use crate::model::json::write::ObjectWriter;
 use crate::model::name::SourceKind;
 use crate::model::record::{Record, time_value};
 
@@ -12,7 +12,7 @@ use crate::model::record::{Record, time_value};
 const VERSION: &str = r#""version":"1.8.0""#;
 
 /// Writes the object.
-pub fn write(event: &Event<'_>, record: &Record, out: &mut Fields<'_>) {
+pub fn write(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
     out.object("metadata", |out| {
         out.constant(VERSION);
         out.text("uid", &event.id);

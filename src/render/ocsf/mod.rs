@@ -20,15 +20,15 @@ mod subject;
 mod unmapped;
 
 use crate::model::event::{Event, Outcome};
-use crate::model::json::write::{Fields, object};
+use crate::model::json::write::{ObjectWriter, object};
 use crate::model::record::Record;
 
-use activity::Activity;
-use class::Plan;
+use activity::OcsfActivity;
+use class::RenderPlan;
 
 /// Appends the event as one OCSF event.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
-    let plan = Plan::of(event);
+    let plan = RenderPlan::of(event);
     object(out, |out| {
         head(&plan, out);
         metadata::write(event, record, out);
@@ -42,10 +42,10 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
 }
 
 /// What kind of event it is, how it ended, and when.
-fn head(plan: &Plan<'_>, out: &mut Fields<'_>) {
+fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let (class, event) = (plan.class, plan.event);
     out.constant(activity::class_fields(class));
-    let activity = Activity::of(class, event);
+    let activity = OcsfActivity::of(class, event);
     let id = i64::from(activity.id);
     out.integer("activity_id", id);
     out.text("activity_name", activity.name);

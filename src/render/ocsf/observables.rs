@@ -1,18 +1,18 @@
 //! Owns the list `observables`: what an analyst searches for across events, wherever in an event it stands.
 
-use crate::model::event::Target;
-use crate::model::json::write::Fields;
+use crate::model::event::EventTarget;
+use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
-use crate::render::ocsf::class::Plan;
-use crate::render::ocsf::people::Principal;
-use crate::render::ocsf::place::{Kind, Place, standing};
+use crate::render::ocsf::class::RenderPlan;
+use crate::render::ocsf::people::OcsfUser;
+use crate::render::ocsf::place::{TargetKind, TargetAttribute, standing};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MOST: usize = 32;
 
 /// A type of observable, and the fields that tell it and a path.
 #[derive(Debug, Clone, Copy)]
-struct Spot {
+struct ObservablePath {
     type_id: u8,
     fields: &'static str,
 }
@@ -42,24 +42,24 @@ macro_rules! group_spots {
     };
 }
 
-const SOURCE_IP: Spot = spot!(2, "src_endpoint.ip");
-const PROXY_IP: Spot = spot!(2, "src_endpoint.intermediate_ips[]");
-const SOURCE_COUNTRY: Spot = spot!(14, "src_endpoint.location.country");
-const HOSTNAME: Spot = spot!(1, "dst_endpoint.hostname");
-const HOST_IP: Spot = spot!(2, "dst_endpoint.ip");
-const RESOURCE: Spot = spot!(10, "resource.uid");
-const RESOURCES: Spot = spot!(10, "resources[].uid");
-const WEB_RESOURCES: Spot = spot!(10, "web_resources[].uid");
-const ACTOR: [Spot; 3] = user_spots!("actor.user");
-const USER: [Spot; 3] = user_spots!("user");
-const ENTITY_USER: [Spot; 3] = user_spots!("entity.user");
-const GROUP: [Spot; 2] = group_spots!("group");
-const SUBGROUP: [Spot; 2] = group_spots!("subgroup");
-const ENTITY_GROUP: [Spot; 2] = group_spots!("entity.group");
+const SOURCE_IP: ObservablePath = spot!(2, "src_endpoint.ip");
+const PROXY_IP: ObservablePath = spot!(2, "src_endpoint.intermediate_ips[]");
+const SOURCE_COUNTRY: ObservablePath = spot!(14, "src_endpoint.location.country");
+const HOSTNAME: ObservablePath = spot!(1, "dst_endpoint.hostname");
+const HOST_IP: ObservablePath = spot!(2, "dst_endpoint.ip");
+const RESOURCE: ObservablePath = spot!(10, "resource.uid");
+const RESOURCES: ObservablePath = spot!(10, "resources[].uid");
+const WEB_RESOURCES: ObservablePath = spot!(10, "web_resources[].uid");
+const ACTOR: [ObservablePath; 3] = user_spots!("actor.user");
+const USER: [ObservablePath; 3] = user_spots!("user");
+const ENTITY_USER: [ObservablePath; 3] = user_spots!("entity.user");
+const GROUP: [ObservablePath; 2] = group_spots!("group");
+const SUBGROUP: [ObservablePath; 2] = group_spots!("subgroup");
+const ENTITY_GROUP: [ObservablePath; 2] = group_spots!("entity.group");
 
 /// Writes the list. A value that stands in two places is listed once, by the first of them.
-pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
-    let mut list = List {
+pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
+    let mut list = ObservableList {
         found: [(SOURCE_IP, ""); MOST],
         count: 0,
     };
@@ -71,14 +71,14 @@ pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
     });
 }
 
-struct List<'e> {
+struct ObservableList<'e> {
     /// Where each stands, and the value.
-    found: [(Spot, &'e str); MOST],
+    found: [(ObservablePath, &'e str); MOST],
     count: usize,
 }
 
-impl<'e> List<'e> {
-    fn gather(&mut self, plan: &'e Plan<'_>) {
+impl<'e> ObservableList<'e> {
+    fn gather(&mut self, plan: &'e RenderPlan<'_>) {
         self.add(SOURCE_IP, plan.from.ip);
         self.add(SOURCE_COUNTRY, plan.from.country);
         for (user, spots) in [
@@ -95,7 +95,7 @@ impl<'e> List<'e> {
             (plan.target(plan.at.group), GROUP),
             (plan.target(plan.at.subgroup), SUBGROUP),
             (
-                entity.filter(|target| Kind::of(target) == Kind::Group),
+                entity.filter(|target| TargetKind::of(target) == TargetKind::Group),
                 ENTITY_GROUP,
             ),
         ] {
@@ -116,22 +116,22 @@ impl<'e> List<'e> {
         }
     }
 
-    fn user(&mut self, user: &Principal<'e>, [uid, name, email]: [Spot; 3]) {
+    fn user(&mut self, user: &OcsfUser<'e>, [uid, name, email]: [ObservablePath; 3]) {
         self.add(uid, user.uid);
         self.add(name, user.name);
         self.add(email, user.email);
     }
 
-    fn group(&mut self, target: &'e Target<'_>, [uid, name]: [Spot; 2]) {
+    fn group(&mut self, target: &'e EventTarget<'_>, [uid, name]: [ObservablePath; 2]) {
         self.add(uid, target.id.as_deref());
         self.add(name, target.name.as_deref());
     }
 
-    fn resources(&mut self, plan: &'e Plan<'_>) {
+    fn resources(&mut self, plan: &'e RenderPlan<'_>) {
         let (place, spot) = match plan.class {
-            OcsfClass::GroupManagement => (Place::Resource, RESOURCE),
-            OcsfClass::UserAccess | OcsfClass::Api => (Place::Resource, RESOURCES),
-            OcsfClass::WebResources => (Place::WebResource, WEB_RESOURCES),
+            OcsfClass::GroupManagement => (TargetAttribute::Resource, RESOURCE),
+            OcsfClass::UserAccess | OcsfClass::Api => (TargetAttribute::Resource, RESOURCES),
+            OcsfClass::WebResources => (TargetAttribute::WebResource, WEB_RESOURCES),
             _ => return,
         };
         for target in standing(plan, place).take(MOST) {
@@ -139,11 +139,11 @@ impl<'e> List<'e> {
         }
     }
 
-    fn add(&mut self, spot: Spot, value: Option<&'e str>) {
+    fn add(&mut self, spot: ObservablePath, value: Option<&'e str>) {
         let Some(value) = value else {
             return;
         };
-        let is_same = |(known, of): &(Spot, &str)| known.type_id == spot.type_id && *of == value;
+        let is_same = |(known, of): &(ObservablePath, &str)| known.type_id == spot.type_id && *of == value;
         if self.found.iter().take(self.count).any(is_same) {
             return;
         }

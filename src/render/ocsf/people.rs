@@ -1,12 +1,12 @@
 //! Owns the object `user`: whoever acts or is acted on.
 
-use crate::model::event::{Actor, ActorKind, Auth, Event, Target, Text};
-use crate::model::json::write::Fields;
+use crate::model::event::{EventActor, ActorKind, ActorAuth, Event, EventTarget, EventText};
+use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::check::is_email;
 
 /// Someone that OCSF can hold as a user: with a name or an id.
 #[derive(Debug, Clone, Copy)]
-pub struct Principal<'e> {
+pub struct OcsfUser<'e> {
     /// The id.
     pub uid: Option<&'e str>,
     /// The name that the source shows for them. Where nothing else is known of someone, their address: it is what they
@@ -15,25 +15,25 @@ pub struct Principal<'e> {
     /// The address, if it is one to OCSF as well.
     pub email: Option<&'e str>,
     kind: Option<ActorKind>,
-    token: Option<Token<'e>>,
+    token: Option<ProgrammaticCredential<'e>>,
 }
 
 /// The credential of a program that someone acted with.
 #[derive(Debug, Clone, Copy)]
-struct Token<'e> {
+struct ProgrammaticCredential<'e> {
     uid: &'e str,
     kind: Option<&'e str>,
 }
 
-impl<'e> Principal<'e> {
+impl<'e> OcsfUser<'e> {
     fn new(
-        id: Option<&'e Text<'_>>,
-        name: Option<&'e Text<'_>>,
-        email: Option<&'e Text<'_>>,
-    ) -> Option<Principal<'e>> {
+        id: Option<&'e EventText<'_>>,
+        name: Option<&'e EventText<'_>>,
+        email: Option<&'e EventText<'_>>,
+    ) -> Option<OcsfUser<'e>> {
         let (uid, name) = (id.map(|id| &**id), name.map(|name| &**name));
         let email = email.map(|email| &**email);
-        Some(Principal {
+        Some(OcsfUser {
             uid,
             name: match (name, uid) {
                 (None, None) => Some(email?),
@@ -46,12 +46,12 @@ impl<'e> Principal<'e> {
     }
 
     /// The actor, if it can be named.
-    pub fn of_actor(actor: &'e Actor<'_>) -> Option<Principal<'e>> {
-        let Actor {
+    pub fn of_actor(actor: &'e EventActor<'_>) -> Option<OcsfUser<'e>> {
+        let EventActor {
             id, name, email, ..
         } = actor;
-        let principal = Principal::new(id.as_ref(), name.as_ref(), email.as_ref())?;
-        Some(Principal {
+        let principal = OcsfUser::new(id.as_ref(), name.as_ref(), email.as_ref())?;
+        Some(OcsfUser {
             kind: actor.kind,
             token: token(&actor.auth),
             ..principal
@@ -59,8 +59,8 @@ impl<'e> Principal<'e> {
     }
 
     /// A target that is a user, if it can be named.
-    pub fn of_target(target: &'e Target<'_>) -> Option<Principal<'e>> {
-        Principal::new(
+    pub fn of_target(target: &'e EventTarget<'_>) -> Option<OcsfUser<'e>> {
+        OcsfUser::new(
             target.id.as_ref(),
             target.name.as_ref(),
             target.email.as_ref(),
@@ -68,12 +68,12 @@ impl<'e> Principal<'e> {
     }
 
     /// The target at `index`, which is a user.
-    pub fn at(event: &'e Event<'_>, index: usize) -> Option<Principal<'e>> {
-        Principal::of_target(event.targets.get(index)?)
+    pub fn at(event: &'e Event<'_>, index: usize) -> Option<OcsfUser<'e>> {
+        OcsfUser::of_target(event.targets.get(index)?)
     }
 
     /// Writes the fields of the object.
-    pub fn write(&self, out: &mut Fields<'_>) {
+    pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.maybe("uid", self.uid);
         out.maybe("name", self.name);
         out.maybe("email_addr", self.email);
@@ -101,8 +101,8 @@ fn type_of(kind: ActorKind) -> &'static str {
     }
 }
 
-fn token<'e>(auth: &'e Auth<'_>) -> Option<Token<'e>> {
-    Some(Token {
+fn token<'e>(auth: &'e ActorAuth<'_>) -> Option<ProgrammaticCredential<'e>> {
+    Some(ProgrammaticCredential {
         uid: auth.token_id.as_deref()?,
         kind: auth.kind.as_deref(),
     })

@@ -1,12 +1,12 @@
 //! Owns the places of targets: what kind of thing each is to OCSF, and which attribute of the class holds it.
 
-use crate::model::event::{Change, Event, Target};
+use crate::model::event::{FieldChange, Event, EventTarget};
 use crate::model::meaning::{Deed, OcsfClass};
-use crate::render::ocsf::class::Plan;
+use crate::render::ocsf::class::RenderPlan;
 
 /// What kind of thing a target is, as far as classes of OCSF care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TargetKind {
     User,
     Group,
     Organization,
@@ -19,31 +19,31 @@ pub enum Kind {
     Thing,
 }
 
-impl Kind {
+impl TargetKind {
     /// The kind of `target`.
-    pub fn of(target: &Target<'_>) -> Kind {
+    pub fn of(target: &EventTarget<'_>) -> TargetKind {
         match target.kind.as_deref().unwrap_or_default() {
-            "user" => Kind::User,
-            "group" => Kind::Group,
-            "organization" => Kind::Organization,
-            "site" => Kind::Site,
-            "product" => Kind::Product,
+            "user" => TargetKind::User,
+            "group" => TargetKind::Group,
+            "organization" => TargetKind::Organization,
+            "site" => TargetKind::Site,
+            "product" => TargetKind::Product,
             "role" | "roles" | "project_role" | "permission" | "permissions" | "privilege"
-            | "privileges" => Kind::Privilege,
-            kind if kind == "policy" || kind.ends_with("_policy") => Kind::Policy,
-            _ => Kind::Thing,
+            | "privileges" => TargetKind::Privilege,
+            kind if kind == "policy" || kind.ends_with("_policy") => TargetKind::Policy,
+            _ => TargetKind::Thing,
         }
     }
 
     /// Whether `target` has a name or an id; an address will do for a user.
-    pub fn is_named(target: &Target<'_>) -> bool {
-        let is_reachable = || target.email.is_some() && Kind::of(target) == Kind::User;
+    pub fn is_named(target: &EventTarget<'_>) -> bool {
+        let is_reachable = || target.email.is_some() && TargetKind::of(target) == TargetKind::User;
         target.name.is_some() || target.id.is_some() || is_reachable()
     }
 
     /// The index of the first target of this kind that can be named, from `start` on.
     pub fn first(self, event: &Event<'_>, start: usize) -> Option<usize> {
-        let fits = |target: &Target<'_>| Kind::of(target) == self && Kind::is_named(target);
+        let fits = |target: &EventTarget<'_>| TargetKind::of(target) == self && TargetKind::is_named(target);
         let mut targets = event.targets.iter().enumerate().skip(start);
         targets.find(|(_, target)| fits(target)).map(|(at, _)| at)
     }
@@ -51,7 +51,7 @@ impl Kind {
 
 /// The attribute that holds a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum TargetAttribute {
     User,
     Group,
     Subgroup,
@@ -68,49 +68,49 @@ pub enum Place {
     Nowhere,
 }
 
-impl Place {
+impl TargetAttribute {
     /// Where the target at `index` is.
-    pub fn of(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> Place {
-        let kind = Kind::of(target);
+    pub fn of(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> TargetAttribute {
+        let kind = TargetKind::of(target);
         let at = |place: Option<usize>| place == Some(index);
         let is_privilege = || plan.privileges.is_some_and(|from| from.are(kind));
         match plan.class {
-            _ if !Kind::is_named(target) => Place::Nowhere,
-            _ if at(plan.at.user) => Place::User,
-            _ if at(plan.at.group) => Place::Group,
-            _ if at(plan.at.subgroup) => Place::Subgroup,
-            _ if at(plan.at.entity) => Place::Entity,
-            OcsfClass::AccountChange if kind == Kind::Policy => Place::Policy,
+            _ if !TargetKind::is_named(target) => TargetAttribute::Nowhere,
+            _ if at(plan.at.user) => TargetAttribute::User,
+            _ if at(plan.at.group) => TargetAttribute::Group,
+            _ if at(plan.at.subgroup) => TargetAttribute::Subgroup,
+            _ if at(plan.at.entity) => TargetAttribute::Entity,
+            OcsfClass::AccountChange if kind == TargetKind::Policy => TargetAttribute::Policy,
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
-                Place::Privilege
+                TargetAttribute::Privilege
             }
-            _ if at(plan.at.resource) => Place::Resource,
+            _ if at(plan.at.resource) => TargetAttribute::Resource,
             OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.are_of(kind)) => {
-                Place::Resource
+                TargetAttribute::Resource
             }
-            OcsfClass::WebResources if kind == Kind::Thing || at(plan.at.whole) => {
-                Place::WebResource
+            OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.at.whole) => {
+                TargetAttribute::WebResource
             }
-            OcsfClass::Api if target.id.is_some() || target.name.is_some() => Place::Resource,
-            _ => Place::Nowhere,
+            OcsfClass::Api if target.id.is_some() || target.name.is_some() => TargetAttribute::Resource,
+            _ => TargetAttribute::Nowhere,
         }
     }
 }
 
 /// The targets of `plan` that stand at `place`.
 pub fn standing<'p>(
-    plan: &'p Plan<'_>,
-    place: Place,
-) -> impl Iterator<Item = &'p Target<'p>> + use<'p> {
+    plan: &'p RenderPlan<'_>,
+    place: TargetAttribute,
+) -> impl Iterator<Item = &'p EventTarget<'p>> + use<'p> {
     let targets = plan.event.targets.iter().enumerate();
     let stands =
-        move |&(index, target): &(usize, &'p Target<'p>)| Place::of(plan, index, target) == place;
+        move |&(index, target): &(usize, &'p EventTarget<'p>)| TargetAttribute::of(plan, index, target) == place;
     targets.filter(stands).map(|(_, target)| target)
 }
 
 /// What tells the privileges that were given or taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Privileges {
+pub enum PrivilegeSource {
     /// Targets that are roles or permissions.
     Targets,
     /// Changed fields that are named for them.
@@ -119,56 +119,56 @@ pub enum Privileges {
     Products,
 }
 
-impl Privileges {
+impl PrivilegeSource {
     /// What tells them in `event`, if anything does: the most telling first. Only giving and taking is about privileges.
-    pub fn of(event: &Event<'_>) -> Option<Privileges> {
+    pub fn of(event: &Event<'_>) -> Option<PrivilegeSource> {
         let deed = event.meaning.deed;
         if event.meaning.class == OcsfClass::GroupManagement
             && !matches!(deed, Deed::Assign | Deed::Revoke)
         {
             return None;
         }
-        let has = |kind: Kind| kind.first(event, 0).is_some();
-        let changed = |change: &Change<'_>| changed(change, deed).is_some();
+        let has = |kind: TargetKind| kind.first(event, 0).is_some();
+        let changed = |change: &FieldChange<'_>| changed(change, deed).is_some();
         match () {
-            () if has(Kind::Privilege) => Some(Privileges::Targets),
-            () if event.changes.iter().any(changed) => Some(Privileges::Changes),
-            () if has(Kind::Product) => Some(Privileges::Products),
+            () if has(TargetKind::Privilege) => Some(PrivilegeSource::Targets),
+            () if event.changes.iter().any(changed) => Some(PrivilegeSource::Changes),
+            () if has(TargetKind::Product) => Some(PrivilegeSource::Products),
             () => None,
         }
     }
 
     /// Whether targets of this kind are the privileges.
-    fn are(self, kind: Kind) -> bool {
+    fn are(self, kind: TargetKind) -> bool {
         match self {
-            Privileges::Targets => kind == Kind::Privilege,
-            Privileges::Products => kind == Kind::Product,
-            Privileges::Changes => false,
+            PrivilegeSource::Targets => kind == TargetKind::Privilege,
+            PrivilegeSource::Products => kind == TargetKind::Product,
+            PrivilegeSource::Changes => false,
         }
     }
 
     /// Whether targets of this kind are what the privileges give access to.
-    pub fn are_of(self, kind: Kind) -> bool {
-        !matches!(kind, Kind::User | Kind::Group) && !self.are(kind)
+    pub fn are_of(self, kind: TargetKind) -> bool {
+        !matches!(kind, TargetKind::User | TargetKind::Group) && !self.are(kind)
     }
 
     /// The privileges of `plan`.
-    pub fn list<'p>(plan: &'p Plan<'_>) -> impl Iterator<Item = &'p str> {
-        let named = |target: &'p Target<'p>| target.name.as_deref().or(target.id.as_deref());
+    pub fn list<'p>(plan: &'p RenderPlan<'_>) -> impl Iterator<Item = &'p str> {
+        let named = |target: &'p EventTarget<'p>| target.name.as_deref().or(target.id.as_deref());
         let changes = match plan.privileges {
-            Some(Privileges::Changes) => plan.event.changes.as_slice(),
+            Some(PrivilegeSource::Changes) => plan.event.changes.as_slice(),
             _ => &[],
         };
         let deed = plan.event.meaning.deed;
         let changed = move |change| changed(change, deed);
-        standing(plan, Place::Privilege)
+        standing(plan, TargetAttribute::Privilege)
             .filter_map(named)
             .chain(changes.iter().filter_map(changed))
     }
 }
 
 /// The privilege that a change names: the one there is now, or for what was taken the one there was.
-fn changed<'c>(change: &'c Change<'_>, deed: Deed) -> Option<&'c str> {
+fn changed<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
     const FIELDS: [&str; 7] = [
         "permission",
         "permissions",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::class_tests::right;
 use super::composed::{actor, bare, client, line, target, text};
 use super::rules::faults;
-use crate::model::event::{ActorKind, Auth, Client, Outcome, Parent, Person, Target, Text};
+use crate::model::event::{ActorKind, ActorAuth, EventClient, Outcome, TargetParent, RelatedPerson, EventTarget, EventText};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
@@ -15,7 +15,7 @@ fn actors_of_every_kind() {
     let of = |kind| {
         let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
         event.actor = actor(kind);
-        event.labels = vec![("category", Text::Borrowed("x"))];
+        event.labels = vec![("category", EventText::Borrowed("x"))];
         right(&event)["actor"].clone()
     };
     let user = |type_id: u8, word: &str| json!({"uid": "712020:a1", "name": "Ada", "email_addr": "ada@example.com", "type_id": type_id, "type": word});
@@ -36,18 +36,18 @@ fn an_actors_app_and_token_and_principal() {
     let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
     event.actor = actor(ActorKind::App);
     event.actor.email = text("Ada <ada@example.com>");
-    event.actor.auth = Auth {
+    event.actor.auth = ActorAuth {
         kind: text("api-token"),
         token_id: text("t1"),
         token_label: text("ci"),
     };
-    event.actor.on_behalf_of = Person {
+    event.actor.on_behalf_of = RelatedPerson {
         id: text("712020:b2"),
-        ..Person::default()
+        ..RelatedPerson::default()
     };
     event.labels = vec![
-        ("actorApp", Text::Borrowed("app-9")),
-        ("node", Text::Borrowed("n1")),
+        ("actorApp", EventText::Borrowed("app-9")),
+        ("node", EventText::Borrowed("n1")),
     ];
     let value = right(&event);
     assert_eq!(value["actor"]["app_uid"], "app-9");
@@ -85,13 +85,13 @@ fn whoever_has_only_an_address_is_called_by_it() {
 #[test]
 fn a_place_needs_an_address_and_a_country_is_a_code() {
     let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
-    let place = Client {
+    let place = EventClient {
         ip: None,
         country: text("Netherlands"),
         region: text("Utrecht"),
         city: text("Zeist"),
         geo: text("52.09,5.12"),
-        forwarded: vec![Text::Borrowed("203.0.113.80")],
+        forwarded: vec![EventText::Borrowed("203.0.113.80")],
         port: None,
     };
     event.client = place.clone();
@@ -115,10 +115,10 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
         *proxy,
         json!({"type_id": 2, "name": "src_endpoint.intermediate_ips[]", "value": "203.0.113.80"})
     );
-    event.client = Client {
+    event.client = EventClient {
         ip: text("fe80::1"),
         country: text("Exampleland"),
-        ..Client::default()
+        ..EventClient::default()
     };
     let value = right(&event);
     assert_eq!(value["src_endpoint"], json!({"ip": "fe80::1"}));
@@ -244,9 +244,9 @@ fn the_time_and_the_id_are_the_sources_own() {
 #[test]
 fn a_targets_parent_and_address_are_kept() {
     let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
-    let with = |kind: &str, email: &str, parent: &str| Target {
+    let with = |kind: &str, email: &str, parent: &str| EventTarget {
         email: text(email),
-        parent: Parent {
+        parent: TargetParent {
             id: text(parent),
             name: None,
         },

@@ -1,14 +1,14 @@
 //! Owns the object `unmapped`: what a normalized event has and OCSF has no attribute for, or not of that type, under the
 //! keys of the normalized event.
 
-use crate::model::event::{ActorKind, Client, Event, Parent, Target};
-use crate::model::json::write::Fields;
+use crate::model::event::{ActorKind, EventClient, Event, TargetParent, EventTarget};
+use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::actor::APP_LABEL;
-use crate::render::ocsf::class::Plan;
-use crate::render::ocsf::place::Place;
+use crate::render::ocsf::class::RenderPlan;
+use crate::render::ocsf::place::TargetAttribute;
 
 /// Writes its fields.
-pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
+pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let event = plan.event;
     if event.time.is_none() {
         // `time` is required. Whoever reads it should know what it is.
@@ -42,7 +42,7 @@ pub fn write(plan: &Plan<'_>, out: &mut Fields<'_>) {
     });
 }
 
-fn actor(plan: &Plan<'_>, event: &Event<'_>, out: &mut Fields<'_>) {
+fn actor(plan: &RenderPlan<'_>, event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let actor = &event.actor;
     let user = plan.actor.user;
     if user.is_none() {
@@ -68,24 +68,24 @@ fn actor(plan: &Plan<'_>, event: &Event<'_>, out: &mut Fields<'_>) {
 }
 
 /// Whether something of the target at `index` stands nowhere else.
-fn is_left(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> bool {
-    match Place::of(plan, index, target) {
+fn is_left(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> bool {
+    match TargetAttribute::of(plan, index, target) {
         _ if target.is_empty() => false,
         // A privilege is a text, and has no id and no type.
-        Place::Nowhere | Place::Privilege => true,
+        TargetAttribute::Nowhere | TargetAttribute::Privilege => true,
         place => {
             let user = match place {
-                Place::User => plan.user,
-                Place::Entity => plan.entity_user,
+                TargetAttribute::User => plan.user,
+                TargetAttribute::Entity => plan.entity_user,
                 _ => None,
             };
             let has_email = user.is_some_and(|user| user.email.is_some());
-            target.email.is_some() && !has_email || target.parent != Parent::default()
+            target.email.is_some() && !has_email || target.parent != TargetParent::default()
         }
     }
 }
 
-fn client(plan: &Plan<'_>, client: &Client<'_>, out: &mut Fields<'_>) {
+fn client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
     let from = &plan.from;
     let unless = |is_told: bool| move |_: &&str| !is_told;
     let has_place = from.has_place();

@@ -5,11 +5,11 @@ mod page;
 pub use page::records;
 
 use super::{
-    access::{self, Who},
-    exchange::Ask,
-    json_text::Object,
-    reply::Reply,
-    route::Way,
+    access::{self, SitePermission},
+    exchange::ParsedRequest,
+    json_text::JsonObject,
+    reply::ApiReply,
+    route::SiteAccess,
 };
 
 const NOT_ADMIN: &str = "User is not permitted to perform this operation: Confluence administrator permission is required.";
@@ -17,27 +17,27 @@ const NOT_ADMIN: &str = "User is not permitted to perform this operation: Conflu
 const FREE_PLAN: &str = "Cannot make this request because you are on Free edition. Please upgrade to standard or premium.";
 
 /// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another site.
-pub fn refusal(ask: &Ask, way: &Way, free_plan: bool) -> Option<Reply> {
+pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(Who::AdminWithoutScope) => Some(access::scope_does_not_match()),
-        Ok(Who::NotAdmin) => Some(error(403, NOT_ADMIN)),
-        Ok(Who::Admin) if free_plan => Some(error(403, FREE_PLAN)),
-        Ok(Who::Admin) => access::unknown_site(way),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(SitePermission::NotAdmin) => Some(error(403, NOT_ADMIN)),
+        Ok(SitePermission::Admin) if free_plan => Some(error(403, FREE_PLAN)),
+        Ok(SitePermission::Admin) => access::unknown_site(way),
     }
 }
 
 /// An error in Confluence's shape: `{statusCode, data, message}`.
-pub fn error(status: u16, message: &str) -> Reply {
+pub fn error(status: u16, message: &str) -> ApiReply {
     let authorized = if status == 403 { "false" } else { "true" };
-    let data = Object::new()
+    let data = JsonObject::new()
         .raw("authorized", authorized)
         .raw("valid", "true")
         .raw("errors", "[]")
         .raw("successful", "false");
-    let body = Object::new()
+    let body = JsonObject::new()
         .raw("statusCode", &status.to_string())
         .raw("data", &data.finish())
         .text("message", message);
-    Reply::json(status, body.finish())
+    ApiReply::json(status, body.finish())
 }

@@ -3,19 +3,19 @@
 use super::error;
 use crate::sandbox::{
     Fault,
-    data::Compose as _,
-    exchange::Ask,
-    json_text::{Object, array},
-    records::Search,
-    reply::Reply,
-    world::World,
+    data::RecordComposer as _,
+    exchange::ParsedRequest,
+    json_text::{JsonObject, array},
+    records::RecordQuery,
+    reply::ApiReply,
+    world::ServerState,
 };
 
 /// Records on a page, when nothing is asked.
 const DEFAULT_LIMIT: usize = 1000;
 
 /// `GET /wiki/rest/api/audit`
-pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     let Some(search) = search(world, ask, fault) else {
         return error(
             400,
@@ -31,7 +31,7 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
         true => Vec::new(),
         false => {
             let limit = world.behaviour.confluence_unstated_limit;
-            let page = Search {
+            let page = RecordQuery {
                 limit: search.limit.min(limit.unwrap_or(search.limit)),
                 ..search.clone()
             };
@@ -41,7 +41,7 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     let matches = world.confluence.count(search.from, search.to);
     let links = links(world, ask, fault, &search, texts.len(), matches);
     let some = !texts.is_empty();
-    let body = Object::new()
+    let body = JsonObject::new()
         .raw("results", &array(&texts))
         .number("start", search.offset)
         .number("limit", search.limit)
@@ -52,17 +52,17 @@ pub fn records(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     if some {
         record_meanwhile(world, search.to);
     }
-    Reply::json(200, body)
+    ApiReply::json(200, body)
 }
 
 /// Whether the page is first empty, and links to its records.
-fn hides(world: &World, ask: &Ask, search: &Search) -> bool {
+fn hides(world: &ServerState, ask: &ParsedRequest, search: &RecordQuery) -> bool {
     let is_there = world.behaviour.confluence_hidden_page == Some(search.offset);
     is_there && ask.param("shown").is_none()
 }
 
 /// What is asked; nothing where a parameter cannot be read.
-fn search(world: &World, ask: &Ask, fault: &Fault) -> Option<Search> {
+fn search(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<RecordQuery> {
     let offset = match (
         ask.param("cursor"),
         world.behaviour.confluence_ignores_offset,
@@ -75,7 +75,7 @@ fn search(world: &World, ask: &Ask, fault: &Fault) -> Option<Search> {
         .number("limit", DEFAULT_LIMIT)
         .filter(|&most| most > 0)?;
     let bound = |name| ask.param(name).map(str::parse).transpose().ok();
-    Some(Search {
+    Some(RecordQuery {
         offset: match fault {
             Fault::Overlap(records) => offset.saturating_sub(*records),
             _ => offset,
@@ -83,22 +83,22 @@ fn search(world: &World, ask: &Ask, fault: &Fault) -> Option<Search> {
         limit: limit.min(world.behaviour.confluence_max_limit),
         from: bound("startDate")?,
         to: bound("endDate")?,
-        ..Search::default()
+        ..RecordQuery::default()
     })
 }
 
 /// `_links`. `next` is a path below `base`, and leaves the dates out.
 fn links(
-    world: &World,
-    ask: &Ask,
+    world: &ServerState,
+    ask: &ParsedRequest,
     fault: &Fault,
-    search: &Search,
+    search: &RecordQuery,
     count: usize,
     matches: usize,
 ) -> String {
     let base = format!("{}/wiki", world.base_url);
     let end = search.offset.saturating_add(count);
-    let links = Object::new()
+    let links = JsonObject::new()
         .text("base", &base)
         .text("context", "/wiki")
         .text("self", &format!("{base}/rest/api/audit"));
@@ -134,7 +134,7 @@ fn links(
 }
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets shift.
-fn record_meanwhile(world: &mut World, to: Option<i64>) {
+fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
     let behaviour = &mut world.behaviour;
     if behaviour.insert_on_confluence_page == 0 || behaviour.insert_on_confluence_pages == 0 {
         return;

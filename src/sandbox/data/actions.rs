@@ -2,7 +2,7 @@
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum ActorRole {
     /// Any of the people.
     Anyone,
     /// An administrator.
@@ -13,7 +13,7 @@ pub enum Who {
 
 /// What it is about: the event's `context`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum About {
+pub enum SubjectKind {
     /// The actor only.
     Self_,
     /// Another user.
@@ -30,15 +30,15 @@ pub enum About {
 
 /// A kind of event.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub struct ActionKind {
     /// `attributes.action`
     pub action: &'static str,
     /// How often it happens, relative to the others.
     pub weight: u32,
     /// Who does it.
-    pub who: Who,
+    pub who: ActorRole,
     /// What it is about.
-    pub about: About,
+    pub about: SubjectKind,
     /// The message: `{a}` is the actor, `{1}` and `{2}` what it is about.
     pub says: &'static str,
 }
@@ -46,11 +46,11 @@ pub struct Kind {
 const fn kind(
     action: &'static str,
     weight: u32,
-    who: Who,
-    about: About,
+    who: ActorRole,
+    about: SubjectKind,
     says: &'static str,
-) -> Kind {
-    Kind {
+) -> ActionKind {
+    ActionKind {
         action,
         weight,
         who,
@@ -59,10 +59,10 @@ const fn kind(
     }
 }
 
-use About::{Access, Membership, Org, Self_, Thing, User};
-use Who::{Admin, Anyone, Service};
+use SubjectKind::{Access, Membership, Org, Self_, Thing, User};
+use ActorRole::{Admin, Anyone, Service};
 
-const GROUP: About = Thing(
+const GROUP: SubjectKind = Thing(
     "groups",
     &[
         "jira-admins",
@@ -73,7 +73,7 @@ const GROUP: About = Thing(
         "site-admins",
     ],
 );
-const POLICY: About = Thing(
+const POLICY: SubjectKind = Thing(
     "policies",
     &[
         "Password strength",
@@ -83,12 +83,12 @@ const POLICY: About = Thing(
         "Office IP range",
     ],
 );
-const DOMAIN: About = Thing(
+const DOMAIN: SubjectKind = Thing(
     "domains",
     &["lindenfell.example", "lindenfell-labs.example"],
 );
-const PROVIDER: About = Thing("identityProviders", &["Corporate SSO", "Labs SSO"]);
-const TOKEN: About = Thing(
+const PROVIDER: SubjectKind = Thing("identityProviders", &["Corporate SSO", "Labs SSO"]);
+const TOKEN: SubjectKind = Thing(
     "apiTokens",
     &[
         "laptop script",
@@ -97,15 +97,15 @@ const TOKEN: About = Thing(
         "calendar sync",
     ],
 );
-const KEY: About = Thing(
+const KEY: SubjectKind = Thing(
     "apiKeys",
     &["SIEM collector", "SCIM provisioning", "quarterly review"],
 );
-const SPACE: About = Thing(
+const SPACE: SubjectKind = Thing(
     "spaces",
     &["Engineering", "Optics Lab", "People", "Finance", "Runbooks"],
 );
-const PAGE: About = Thing(
+const PAGE: SubjectKind = Thing(
     "pages",
     &[
         "Release checklist",
@@ -115,23 +115,23 @@ const PAGE: About = Thing(
         "Budget 2027",
     ],
 );
-const PROJECT: About = Thing("projects", &["LENS", "OPS", "HELP", "FIN"]);
-const REPO: About = Thing(
+const PROJECT: SubjectKind = Thing("projects", &["LENS", "OPS", "HELP", "FIN"]);
+const REPO: SubjectKind = Thing(
     "repositories",
     &["lens-firmware", "ops-tools", "website", "calibration"],
 );
-const APP: About = Thing(
+const APP: SubjectKind = Thing(
     "apps",
     &["Diagram Studio", "Time Ledger", "Release Notes Bot"],
 );
-const PRODUCT: About = Thing(
+const PRODUCT: SubjectKind = Thing(
     "products",
     &["Jira", "Confluence", "Jira Service Management", "Bitbucket"],
 );
 
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table
-pub const KINDS: &[Kind] = &[
+pub const KINDS: &[ActionKind] = &[
     kind("user_login", 260, Anyone, Self_, "{a} logged in"),
     kind("user_login_failed", 26, Anyone, Self_, "{a} failed to log in"),
     kind("user_logout", 60, Anyone, Self_, "{a} logged out"),
@@ -197,7 +197,7 @@ pub const KINDS: &[Kind] = &[
 ];
 
 /// A kind for `draw`, which lies below [`total_weight`].
-pub fn at_weight(mut draw: u32) -> &'static Kind {
+pub fn at_weight(mut draw: u32) -> &'static ActionKind {
     for kind in KINDS {
         if draw < kind.weight {
             return kind;

@@ -1,6 +1,6 @@
 //! The kinds of Confluence audit records.
 
-use super::kinds::{Kind, kind};
+use super::kinds::{RecordKind, kind};
 
 const GROUPS: &[&str] = &[
     "confluence-users",
@@ -27,7 +27,7 @@ const SWITCH: &[&str] = &["On", "Off"];
 
 /// All kinds. Those of spaces and pages are anybody's doing, the others an administrator's.
 #[rustfmt::skip] // a table reads as a table
-pub const KINDS: &[Kind] = &[
+pub const KINDS: &[RecordKind] = &[
     kind("User created", "Users and groups", 12, "User", &[], "Active", &["No", "Yes"], "Group"),
     kind("User details updated", "Users and groups", 20, "User", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], ""),
     kind("User deactivated", "Users and groups", 8, "User", &[], "Active", &["Yes", "No"], ""),

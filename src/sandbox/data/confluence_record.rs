@@ -3,15 +3,15 @@
 use fastrand::Rng;
 
 use super::{
-    Compose,
+    RecordComposer,
     confluence_kinds::KINDS,
-    kinds::{self, Kind},
+    kinds::{self, RecordKind},
     odd_confluence,
-    people::{self, Person},
+    people::{self, SamplePerson},
 };
 use crate::sandbox::{
-    json_text::{Object, array, quoted},
-    records::Record,
+    json_text::{JsonObject, array, quoted},
+    records::SandboxRecord,
 };
 
 /// One record in so many gets an odd shape.
@@ -21,7 +21,7 @@ const ANYBODYS: [&str; 3] = ["Spaces", "Pages", "Import/export"];
 
 /// A record in parts, all of them JSON text; None leaves the key out.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct ConfluenceParts {
     /// `author`
     pub author: Option<String>,
     /// `remoteAddress`
@@ -62,7 +62,7 @@ impl ConfluenceComposer {
         }
     }
 
-    fn parts(&mut self, kind: &Kind) -> Parts {
+    fn parts(&mut self, kind: &RecordKind) -> ConfluenceParts {
         let by = match ANYBODYS.contains(&kind.category) {
             true => people::anyone(&mut self.rng),
             false => people::an_admin(&mut self.rng),
@@ -74,7 +74,7 @@ impl ConfluenceComposer {
             "Group" => Some(self.object("Group", &["optics-team", "finance"])),
             other => Some(self.object(other, &["Engineering", "Optics Lab", "Finance"])),
         };
-        Parts {
+        ConfluenceParts {
             author: Some(author(by)),
             remote_address: Some(quoted(by.ip)),
             summary: quoted(kind.summary),
@@ -96,7 +96,7 @@ impl ConfluenceComposer {
         object(name, kind)
     }
 
-    fn change(&mut self, kind: &Kind) -> Option<String> {
+    fn change(&mut self, kind: &RecordKind) -> Option<String> {
         let (from, to) = match kind.values {
             [] => return None,
             values => (
@@ -114,19 +114,19 @@ impl ConfluenceComposer {
     }
 }
 
-impl Compose for ConfluenceComposer {
+impl RecordComposer for ConfluenceComposer {
     fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
 
-    fn compose(&mut self, created_ms: i64) -> Record {
+    fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let found = kinds::drawn(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             odd_confluence::distort(&mut parts, self.composed / ODD_EVERY);
         }
-        Record {
+        SandboxRecord {
             id: String::new(),
             created_ms,
             text: parts.finish(created_ms),
@@ -134,9 +134,9 @@ impl Compose for ConfluenceComposer {
     }
 }
 
-impl Parts {
+impl ConfluenceParts {
     fn finish(self, created_ms: i64) -> String {
-        let mut record = Object::new()
+        let mut record = JsonObject::new()
             .maybe("author", self.author.as_deref())
             .maybe("remoteAddress", self.remote_address.as_deref())
             .raw("creationDate", &created_ms.to_string())
@@ -156,8 +156,8 @@ impl Parts {
 }
 
 /// `author` of a record.
-fn author(person: &Person) -> String {
-    Object::new()
+fn author(person: &SamplePerson) -> String {
+    JsonObject::new()
         .text("type", "user")
         .text("displayName", person.name)
         .raw("operations", "null")
@@ -172,7 +172,7 @@ fn author(person: &Person) -> String {
 
 /// `affectedObject`, or one of `associatedObjects`.
 pub fn object(name: &str, kind: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("name", name)
         .text("objectType", kind)
         .finish()
@@ -180,7 +180,7 @@ pub fn object(name: &str, kind: &str) -> String {
 
 /// One of `changedValues`.
 pub fn change(name: &str, old: &str, new: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("name", name)
         .text("oldValue", old)
         .text("newValue", new)

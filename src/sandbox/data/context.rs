@@ -3,10 +3,10 @@
 use fastrand::Rng;
 
 use super::{
-    actions::About,
-    people::{self, Person},
+    actions::SubjectKind,
+    people::{self, SamplePerson},
 };
-use crate::sandbox::{CLOUD_ID, JIRA_SITE, ORG_ID, ORG_NAME, json_text::Object};
+use crate::sandbox::{CLOUD_ID, JIRA_SITE, ORG_ID, ORG_NAME, json_text::JsonObject};
 
 const GROUPS: [&str; 5] = [
     "jira-admins",
@@ -19,7 +19,7 @@ const PRODUCTS: [&str; 3] = ["Jira", "Confluence", "Jira Service Management"];
 
 /// What an event is about.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct EventSubject {
     /// The items of `context`, JSON.
     pub items: Vec<String>,
     /// What `{1}` and `{2}` of the message stand for.
@@ -27,40 +27,40 @@ pub struct Subject {
 }
 
 /// Draws what an event of this kind is about.
-pub fn subject(about: About, actor: &'static Person, rng: &mut Rng) -> Subject {
+pub fn subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) -> EventSubject {
     match about {
-        About::Self_ => Subject {
+        SubjectKind::Self_ => EventSubject {
             items: vec![user(actor)],
             words: [actor.name, ""],
         },
-        About::Org => Subject {
+        SubjectKind::Org => EventSubject {
             items: vec![org()],
             words: [ORG_NAME, ""],
         },
-        About::User => {
+        SubjectKind::User => {
             let other = another(actor, rng);
-            Subject {
+            EventSubject {
                 items: vec![user(other)],
                 words: [other.name, ""],
             }
         }
-        About::Membership => {
+        SubjectKind::Membership => {
             let (other, name) = (another(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
-            Subject {
+            EventSubject {
                 items: vec![user(other), thing("groups", name)],
                 words: [other.name, name],
             }
         }
-        About::Access => {
+        SubjectKind::Access => {
             let (other, name) = (another(actor, rng), PRODUCTS[rng.usize(..PRODUCTS.len())]);
-            Subject {
+            EventSubject {
                 items: vec![user(other), thing("products", name)],
                 words: [other.name, name],
             }
         }
-        About::Thing(kind, names) => {
+        SubjectKind::Thing(kind, names) => {
             let name = names[rng.usize(..names.len())];
-            Subject {
+            EventSubject {
                 items: vec![thing(kind, name)],
                 words: [name, ""],
             }
@@ -69,8 +69,8 @@ pub fn subject(about: About, actor: &'static Person, rng: &mut Rng) -> Subject {
 }
 
 /// A `users` item.
-pub fn user(person: &Person) -> String {
-    let attributes = Object::new()
+pub fn user(person: &SamplePerson) -> String {
+    let attributes = JsonObject::new()
         .text("name", person.name)
         .text("email", person.email)
         .text("accountType", "atlassian")
@@ -80,7 +80,7 @@ pub fn user(person: &Person) -> String {
 
 /// An item of another type. The same name has the same id.
 pub fn thing(kind: &str, name: &str) -> String {
-    let attributes = Object::new().text("name", name);
+    let attributes = JsonObject::new().text("name", name);
     let attributes = match kind {
         "groups" => attributes.text("groupName", name),
         "products" => attributes.text("siteHostName", JIRA_SITE),
@@ -91,7 +91,7 @@ pub fn thing(kind: &str, name: &str) -> String {
 
 /// The `orgs` item.
 pub fn org() -> String {
-    let attributes = Object::new()
+    let attributes = JsonObject::new()
         .text("name", ORG_NAME)
         .text("domain", "lindenfell.example")
         .finish();
@@ -104,21 +104,21 @@ pub fn container(action: &str) -> Vec<String> {
         .iter()
         .any(|prefix| action.starts_with(prefix));
     if !in_product {
-        let attributes = Object::new().text("name", ORG_NAME).finish();
+        let attributes = JsonObject::new().text("name", ORG_NAME).finish();
         return vec![item(ORG_ID, "orgs", &attributes, "{}")];
     }
-    let attributes = Object::new()
+    let attributes = JsonObject::new()
         .text("siteName", "lindenfell-example")
         .text("siteHostName", JIRA_SITE)
         .finish();
-    let link = Object::new()
+    let link = JsonObject::new()
         .text("alt", &format!("https://{JIRA_SITE}"))
         .finish();
     vec![item(CLOUD_ID, "sites", &attributes, &link)]
 }
 
 fn item(id: &str, kind: &str, attributes: &str, links: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("id", id)
         .text("type", kind)
         .raw("attributes", attributes)
@@ -126,7 +126,7 @@ fn item(id: &str, kind: &str, attributes: &str, links: &str) -> String {
         .finish()
 }
 
-fn another(actor: &Person, rng: &mut Rng) -> &'static Person {
+fn another(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
     loop {
         let other = people::anyone(rng);
         if other.account_id != actor.account_id {

@@ -4,16 +4,16 @@ use chrono::{DateTime, SecondsFormat};
 use fastrand::Rng;
 
 use super::{
-    Compose,
+    RecordComposer,
     datacenter_kinds::{END_USER, KINDS},
-    kinds::{self, Kind},
+    kinds::{self, RecordKind},
     odd_datacenter,
-    people::{self, Person},
+    people::{self, SamplePerson},
 };
 use crate::sandbox::{
     DATACENTER_USER,
-    json_text::{Object, array, quoted},
-    records::Record,
+    json_text::{JsonObject, array, quoted},
+    records::SandboxRecord,
 };
 
 /// The product's own address, as its events name it.
@@ -25,7 +25,7 @@ const SEARCH_EVERY: usize = 20;
 
 /// An event in parts, all of them JSON text; None leaves the key out.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct DatacenterParts {
     /// `author`
     pub author: Option<String>,
     /// `type`
@@ -67,11 +67,11 @@ impl DatacenterComposer {
     }
 
     /// The event that a reading of the log by `user` is.
-    pub fn search_performed(&mut self, created_ms: i64, user: &str) -> Record {
+    pub fn search_performed(&mut self, created_ms: i64, user: &str) -> SandboxRecord {
         finished(searched(user, "127.0.0.1", "200"), created_ms)
     }
 
-    fn parts(&mut self, kind: &Kind) -> Parts {
+    fn parts(&mut self, kind: &RecordKind) -> DatacenterParts {
         let by = match kind.category {
             END_USER => people::anyone(&mut self.rng),
             _ => people::an_admin(&mut self.rng),
@@ -84,7 +84,7 @@ impl DatacenterComposer {
             other => Some(self.object(other, &["Lens production", "Operations"])),
         };
         let token = (kind.object == "TOKEN").then(|| attribute("Token expiry", "365 days"));
-        Parts {
+        DatacenterParts {
             author: Some(author(by)),
             kind: event_type(kind.category, kind.summary),
             affected_objects: Some(array([affected].into_iter().chain(associated))),
@@ -115,7 +115,7 @@ impl DatacenterComposer {
         }
     }
 
-    fn change(&mut self, kind: &Kind) -> Option<String> {
+    fn change(&mut self, kind: &RecordKind) -> Option<String> {
         let (from, to) = match kind.values {
             [] => return None,
             values => (
@@ -123,7 +123,7 @@ impl DatacenterComposer {
                 values[self.rng.usize(..values.len())],
             ),
         };
-        let change = Object::new()
+        let change = JsonObject::new()
             .text("key", kind.field)
             .text("i18nKey", &key("change", kind.field));
         // A value that is not there is left out.
@@ -136,12 +136,12 @@ impl DatacenterComposer {
     }
 }
 
-impl Compose for DatacenterComposer {
+impl RecordComposer for DatacenterComposer {
     fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
 
-    fn compose(&mut self, created_ms: i64) -> Record {
+    fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         if self.composed.is_multiple_of(SEARCH_EVERY) {
             let user = match self.rng.bool() {
@@ -160,9 +160,9 @@ impl Compose for DatacenterComposer {
     }
 }
 
-fn finished(parts: Parts, created_ms: i64) -> Record {
+fn finished(parts: DatacenterParts, created_ms: i64) -> SandboxRecord {
     let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
-    let mut event = Object::new()
+    let mut event = JsonObject::new()
         .text(
             "timestamp",
             &at.to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -179,7 +179,7 @@ fn finished(parts: Parts, created_ms: i64) -> Record {
     for (key, json) in &parts.more {
         event = event.raw(key, json);
     }
-    Record {
+    SandboxRecord {
         id: String::new(),
         created_ms,
         text: event.finish(),
@@ -187,8 +187,8 @@ fn finished(parts: Parts, created_ms: i64) -> Record {
 }
 
 /// A look at the log, which the log tells as well.
-fn searched(user: &str, source: &str, found: &str) -> Parts {
-    Parts {
+fn searched(user: &str, source: &str, found: &str) -> DatacenterParts {
+    DatacenterParts {
         author: Some(author_named(user, "JIRAUSER10000")),
         kind: event_type("Auditing", "Audit Log search performed"),
         affected_objects: Some("[]".to_owned()),
@@ -205,12 +205,12 @@ fn searched(user: &str, source: &str, found: &str) -> Parts {
     }
 }
 
-fn author(person: &Person) -> String {
+fn author(person: &SamplePerson) -> String {
     author_named(person.user_name(), &user_id(person))
 }
 
 fn author_named(name: &str, id: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("name", name)
         .text("type", "ApplicationUser")
         .text("id", id)
@@ -219,7 +219,7 @@ fn author_named(name: &str, id: &str) -> String {
         .finish()
 }
 
-fn user_id(person: &Person) -> String {
+fn user_id(person: &SamplePerson) -> String {
     let place = people::PEOPLE
         .iter()
         .position(|known| known.account_id == person.account_id);
@@ -232,7 +232,7 @@ fn profile(name: &str) -> String {
 
 /// `type` of an event.
 pub fn event_type(category: &str, action: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("categoryI18nKey", &key("category", category))
         .text("category", category)
         .text("actionI18nKey", &key("action", action))
@@ -242,7 +242,7 @@ pub fn event_type(category: &str, action: &str) -> String {
 
 /// One of `affectedObjects`.
 pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("name", name)
         .text("type", kind)
         .text("uri", uri)
@@ -252,7 +252,7 @@ pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
 
 /// One of `extraAttributes`.
 pub fn attribute(name: &str, value: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("name", name)
         .text("nameI18nKey", &key("attribute", name))
         .text("value", value)

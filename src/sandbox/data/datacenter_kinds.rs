@@ -1,6 +1,6 @@
 //! The kinds of Data Center audit events: a Jira and a Bitbucket under one roof.
 
-use super::kinds::{Kind, kind};
+use super::kinds::{RecordKind, kind};
 
 const GROUPS: &[&str] = &[
     "jira-administrators",
@@ -29,7 +29,7 @@ pub const END_USER: &str = "End user activity";
 
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table
-pub const KINDS: &[Kind] = &[
+pub const KINDS: &[RecordKind] = &[
     kind("User created", "User management", 12, "USER", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], "GROUP"),
     kind("User updated", "User management", 12, "USER", &[], "Full name", &["Zoë Fjellström", "Zoë Lindqvist"], ""),
     kind("User deactivated", "User management", 6, "USER", &[], "Active", SWITCH, ""),

@@ -4,13 +4,13 @@ use chrono::{DateTime, SecondsFormat, Timelike};
 
 use crate::sandbox::{
     ORG_ID,
-    json_text::{Object, array},
+    json_text::{JsonObject, array},
     org::OrgEvent,
 };
 
 /// The parts. Those that are JSON text are written as they are; None leaves the key out.
 #[derive(Clone, Debug)]
-pub struct Draft {
+pub struct EventDraft {
     /// `id`
     pub id: String,
     /// `attributes.time`, epoch milliseconds.
@@ -35,11 +35,11 @@ pub struct Draft {
     pub more: Vec<(&'static str, String)>,
 }
 
-impl Draft {
+impl EventDraft {
     /// The finished event.
     pub fn finish(self) -> OrgEvent {
         let list = |items: &Option<Vec<String>>| items.as_ref().map(array);
-        let mut attributes = Object::new()
+        let mut attributes = JsonObject::new()
             .text("time", &stamp(self.time_ms))
             .text("processedAt", &stamp(self.processed_ms))
             .text("action", &self.action)
@@ -55,16 +55,16 @@ impl Draft {
             self.id
         );
         let message = self.message.map(|content| {
-            Object::new()
+            JsonObject::new()
                 .raw("content", &content)
                 .text("format", "simple")
                 .finish()
         });
-        let mut event = Object::new()
+        let mut event = JsonObject::new()
             .text("type", "events")
             .text("id", &self.id)
             .raw("attributes", &attributes.finish())
-            .raw("links", &Object::new().text("self", &link).finish())
+            .raw("links", &JsonObject::new().text("self", &link).finish())
             .maybe("message", message.as_deref());
         for (key, json) in &self.more {
             event = event.raw(key, json);

@@ -15,8 +15,8 @@ use chrono::{NaiveTime, TimeZone, Utc};
 
 use super::{
     OrgComposer, context,
-    draft::Draft,
-    people::{self, Auth, PEOPLE, Person, Place},
+    draft::EventDraft,
+    people::{self, SampleAuth, PEOPLE, SamplePerson, SampleLocation},
 };
 use crate::sandbox::{json_text::quoted, org::OrgEvent};
 
@@ -38,7 +38,7 @@ pub const STEPS: [(i64, &str); 19] = [
     (1391, "org_audit_log_exported"),
 ];
 
-const ELSEWHERE: Place = Place {
+const ELSEWHERE: SampleLocation = SampleLocation {
     country: "Iceland",
     region: "Capital Region",
     city: "Reykjavik",
@@ -57,18 +57,18 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
         .iter()
         .map(|(seconds, action)| {
             let processed_ms = begin + seconds * 1000 + composer.rng().i64(400..900);
-            let token = Auth {
+            let token = SampleAuth {
                 kind: "api-token",
                 token_id: Some(TOKEN_ID.to_owned()),
                 label: "backup",
             };
             let auth = if *seconds < TOKEN_USED_FROM {
-                Auth::SESSION
+                SampleAuth::SESSION
             } else {
                 token
             };
             let (item, says) = about(action, victim, second);
-            let draft = Draft {
+            let draft = EventDraft {
                 id: composer.uuid(),
                 time_ms: processed_ms - composer.rng().i64(200..400),
                 processed_ms,
@@ -86,7 +86,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
         .collect()
 }
 
-fn about(action: &str, victim: &Person, second: &Person) -> (String, String) {
+fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
     let name = victim.name;
     match action {
         "user_logged_in_as_user" => (

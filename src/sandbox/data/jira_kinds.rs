@@ -1,6 +1,6 @@
 //! The kinds of Jira audit records.
 
-use super::kinds::{Kind, kind};
+use super::kinds::{RecordKind, kind};
 
 const GROUPS: &[&str] = &[
     "jira-admins",
@@ -28,7 +28,7 @@ const GRANTS: &[&str] = &[
 
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table
-pub const KINDS: &[Kind] = &[
+pub const KINDS: &[RecordKind] = &[
     kind("User added to group", "group management", 60, "GROUP", GROUPS, "", &[], "USER"),
     kind("User removed from group", "group management", 34, "GROUP", GROUPS, "", &[], "USER"),
     kind("Group created", "group management", 8, "GROUP", GROUPS, "", &[], ""),

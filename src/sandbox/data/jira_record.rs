@@ -4,15 +4,15 @@ use chrono::DateTime;
 use fastrand::Rng;
 
 use super::{
-    Compose,
+    RecordComposer,
     jira_kinds::KINDS,
-    kinds::{self, Kind},
+    kinds::{self, RecordKind},
     odd_record,
-    people::{self, Person},
+    people::{self, SamplePerson},
 };
 use crate::sandbox::{
-    json_text::{Object, array},
-    records::Record,
+    json_text::{JsonObject, array},
+    records::SandboxRecord,
 };
 
 /// One record in so many gets an odd shape.
@@ -23,7 +23,7 @@ const ID_STEP: usize = 48_271;
 
 /// A record in parts; those that are JSON text are written as they are, None leaves the key out.
 #[derive(Clone, Debug)]
-pub struct Parts {
+pub struct JiraParts {
     /// `summary`, JSON.
     pub summary: String,
     /// `remoteAddress`, JSON.
@@ -66,10 +66,10 @@ impl JiraComposer {
         }
     }
 
-    fn parts(&mut self, kind: &Kind) -> Parts {
+    fn parts(&mut self, kind: &RecordKind) -> JiraParts {
         let author = people::an_admin(&mut self.rng);
         let key = author.account_id.chars().rev().take(8).collect::<String>();
-        Parts {
+        JiraParts {
             summary: json(kind.summary),
             remote_address: Some(json(author.ip)),
             author_key: Some(json(&format!("ug:{key}"))),
@@ -95,8 +95,8 @@ impl JiraComposer {
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
         let item = match names {
             [] => {
-                let person: &Person = people::anyone(&mut self.rng);
-                Object::new()
+                let person: &SamplePerson = people::anyone(&mut self.rng);
+                JsonObject::new()
                     .text("id", person.account_id)
                     .text("name", person.name)
             }
@@ -107,7 +107,7 @@ impl JiraComposer {
                     "CUSTOM_FIELD" => format!("customfield_{}", 10_080 + place),
                     _ => (10_200 + place).to_string(),
                 };
-                Object::new().text("id", &id).text("name", names[place])
+                JsonObject::new().text("id", &id).text("name", names[place])
             }
         };
         let item = item.text("typeName", kind);
@@ -121,7 +121,7 @@ impl JiraComposer {
     }
 
     /// `changedValues`; a value that is empty is left out, as Jira does.
-    fn change(&mut self, kind: &Kind) -> Option<String> {
+    fn change(&mut self, kind: &RecordKind) -> Option<String> {
         if kind.values.is_empty() {
             return None;
         }
@@ -129,7 +129,7 @@ impl JiraComposer {
             self.rng.usize(..kind.values.len()),
             self.rng.usize(..kind.values.len()),
         );
-        let mut change = Object::new().text("fieldName", kind.field);
+        let mut change = JsonObject::new().text("fieldName", kind.field);
         if from != to && !kind.values[from].is_empty() {
             change = change.text("changedFrom", kind.values[from]);
         }
@@ -137,12 +137,12 @@ impl JiraComposer {
     }
 }
 
-impl Compose for JiraComposer {
+impl RecordComposer for JiraComposer {
     fn rng(&mut self) -> &mut Rng {
         &mut self.rng
     }
 
-    fn compose(&mut self, created_ms: i64) -> Record {
+    fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let id = 101 + self.composed * ID_STEP % ID_RANGE;
         let found = kinds::drawn(KINDS, &mut self.rng);
@@ -150,7 +150,7 @@ impl Compose for JiraComposer {
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             odd_record::distort(&mut parts, self.composed / ODD_EVERY);
         }
-        Record {
+        SandboxRecord {
             id: id.to_string(),
             created_ms,
             text: parts.finish(id, created_ms),
@@ -158,11 +158,11 @@ impl Compose for JiraComposer {
     }
 }
 
-impl Parts {
+impl JiraParts {
     fn finish(self, id: usize, created_ms: i64) -> String {
         let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
         let created = created.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
-        let mut record = Object::new()
+        let mut record = JsonObject::new()
             .number("id", id)
             .raw("summary", &self.summary)
             .maybe("remoteAddress", self.remote_address.as_deref())

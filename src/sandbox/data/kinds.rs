@@ -4,7 +4,7 @@ use fastrand::Rng;
 
 /// A kind of record.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub struct RecordKind {
     /// What happened
     pub summary: &'static str,
     /// Its category
@@ -34,8 +34,8 @@ pub const fn kind(
     field: &'static str,
     values: &'static [&'static str],
     associated: &'static str,
-) -> Kind {
-    Kind {
+) -> RecordKind {
+    RecordKind {
         summary,
         category,
         weight,
@@ -48,7 +48,7 @@ pub const fn kind(
 }
 
 /// One of `kinds`, each as often as its weight says.
-pub fn drawn(kinds: &'static [Kind], rng: &mut Rng) -> Option<&'static Kind> {
+pub fn drawn(kinds: &'static [RecordKind], rng: &mut Rng) -> Option<&'static RecordKind> {
     let total: u32 = kinds.iter().map(|kind| kind.weight).sum();
     let mut draw = rng.u32(..total.max(1));
     kinds.iter().find(|kind| {

@@ -29,7 +29,7 @@ pub use org_event::OrgComposer;
 
 use fastrand::Rng;
 
-use super::{Api, DataOptions, org::OrgEvent, records::Record};
+use super::{Api, DataOptions, org::OrgEvent, records::SandboxRecord};
 
 /// A history this small has no room for the incident.
 const SMALLEST_WITH_INCIDENT: usize = 100;
@@ -82,18 +82,18 @@ where
 }
 
 /// Composes the records of one log, one after the other. The same seed and the same calls give the same records.
-pub trait Compose {
+pub trait RecordComposer {
     /// The generator, for what is drawn beside records.
     fn rng(&mut self) -> &mut Rng;
 
     /// The next record.
-    fn compose(&mut self, created_ms: i64) -> Record;
+    fn compose(&mut self, created_ms: i64) -> SandboxRecord;
 }
 
 /// Jira's history, composed oldest first into an `L`, and the composer that goes on from it.
 pub fn jira_history<L>(options: &DataOptions) -> (L, JiraComposer)
 where
-    L: FromIterator<Record>,
+    L: FromIterator<SandboxRecord>,
 {
     let mut composer = JiraComposer::new(options.seed, options.clean);
     let times = times(&mut composer, options, options.jira_records);
@@ -104,7 +104,7 @@ where
 /// The same for Confluence. Some records are there twice: without an id they are equal in every letter.
 pub fn confluence_history<L>(options: &DataOptions) -> (L, ConfluenceComposer)
 where
-    L: FromIterator<Record>,
+    L: FromIterator<SandboxRecord>,
 {
     let mut composer = ConfluenceComposer::new(options.seed, options.clean);
     let times = times(&mut composer, options, options.confluence_records);
@@ -115,7 +115,7 @@ where
 /// The same for Data Center, whose events have no id either.
 pub fn datacenter_history<L>(options: &DataOptions) -> (L, DatacenterComposer)
 where
-    L: FromIterator<Record>,
+    L: FromIterator<SandboxRecord>,
 {
     let mut composer = DatacenterComposer::new(options.seed, options.clean);
     let times = times(&mut composer, options, options.datacenter_events);
@@ -123,7 +123,7 @@ where
     (records, composer)
 }
 
-fn times(composer: &mut impl Compose, options: &DataOptions, count: usize) -> Vec<i64> {
+fn times(composer: &mut impl RecordComposer, options: &DataOptions, count: usize) -> Vec<i64> {
     let (start, end) = clock::window(options);
     let mut times = clock::draw(composer.rng(), start, end, count);
     if !options.clean {
@@ -134,12 +134,12 @@ fn times(composer: &mut impl Compose, options: &DataOptions, count: usize) -> Ve
 
 /// Records of these times; now and then one is the one before it once more, also where a page may end between both.
 fn with_repeats(
-    composer: &mut impl Compose,
+    composer: &mut impl RecordComposer,
     options: &DataOptions,
     times: Vec<i64>,
-) -> impl Iterator<Item = Record> {
+) -> impl Iterator<Item = SandboxRecord> {
     let repeats = !options.clean;
-    let mut last: Option<Record> = None;
+    let mut last: Option<SandboxRecord> = None;
     times.into_iter().enumerate().map(move |(number, at)| {
         let again = repeats && number > 0 && REPEAT_EVERY.iter().any(|n| number % n == 0);
         let before = last.take().filter(|_| again);
@@ -152,7 +152,7 @@ fn with_repeats(
 /// The texts of `api`'s history, in the order in which it delivers them: organization events as they were
 /// processed, all others newest first.
 pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
-    let records: Vec<Record> = match api {
+    let records: Vec<SandboxRecord> = match api {
         Api::OrgEvents => {
             let (events, _) = org_history::<Vec<_>>(options);
             return events.into_iter().map(|event| event.text).collect();

@@ -1,6 +1,6 @@
 //! The irregular shapes of Confluence audit records.
 
-use super::confluence_record::{Parts, change, object};
+use super::confluence_record::{ConfluenceParts, change, object};
 use crate::sandbox::json_text::array;
 
 /// As recorded: no account, and a public name that says so (elastic/integrations, atlassian_confluence).
@@ -8,7 +8,7 @@ const SYSTEM: &str = r#"{"type":"user","displayName":"System","operations":null,
 const OLD_USER: &str = r#"{"type":"user","displayName":"Ines Carvalho","operations":null,"username":"ines.carvalho","userKey":"ff8080814f3a1c20014f3a1d5e7a0003","accountId":"557058:7c41d9b0-2e6a-4f83-b5d7-90e1a2b3c4d5","accountType":"atlassian","publicName":"Ines","isExternalCollaborator":true,"externalCollaborator":true,"isGuest":true}"#;
 
 /// All shapes, taken in turn.
-const SHAPES: &[fn(&mut Parts)] = &[
+const SHAPES: &[fn(&mut ConfluenceParts)] = &[
     |parts| {
         parts.author = Some(SYSTEM.to_owned());
         parts.remote_address = Some("\"\"".to_owned());
@@ -58,6 +58,6 @@ const SHAPES: &[fn(&mut Parts)] = &[
 ];
 
 /// Gives a record shape `number`, counted around.
-pub fn distort(parts: &mut Parts, number: usize) {
+pub fn distort(parts: &mut ConfluenceParts, number: usize) {
     SHAPES[number % SHAPES.len()](parts);
 }

@@ -1,13 +1,13 @@
 //! The irregular shapes of Data Center audit events.
 
-use super::datacenter_event::{Parts, attribute, object};
+use super::datacenter_event::{DatacenterParts, attribute, object};
 use crate::sandbox::json_text::array;
 
 const SYSTEM: &str = r#"{"name":"System","type":"system","id":"-1","uri":"","avatarUri":""}"#;
 const ANONYMOUS: &str = r#"{"name":"Anonymous","type":"user","id":"-2"}"#;
 
 /// All shapes, taken in turn.
-const SHAPES: &[fn(&mut Parts)] = &[
+const SHAPES: &[fn(&mut DatacenterParts)] = &[
     |parts| {
         parts.author = Some(SYSTEM.to_owned());
         parts.source = None;
@@ -62,6 +62,6 @@ const SHAPES: &[fn(&mut Parts)] = &[
 ];
 
 /// Gives an event shape `number`, counted around.
-pub fn distort(parts: &mut Parts, number: usize) {
+pub fn distort(parts: &mut DatacenterParts, number: usize) {
     SHAPES[number % SHAPES.len()](parts);
 }

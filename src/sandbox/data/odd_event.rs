@@ -2,13 +2,13 @@
 
 use fastrand::Rng;
 
-use super::{draft::Draft, people};
-use crate::sandbox::json_text::{Object, quoted};
+use super::{draft::EventDraft, people};
+use crate::sandbox::json_text::{JsonObject, quoted};
 
-type Distortion = fn(&mut Draft, &mut Rng);
+type EventDistortion = fn(&mut EventDraft, &mut Rng);
 
 /// All shapes, taken in turn so that a history of some hundred events has each.
-const SHAPES: &[Distortion] = &[
+const SHAPES: &[EventDistortion] = &[
     system_actor,
     |draft, _| draft.actor = Some("null".to_owned()),
     |draft, _| draft.actor = None,
@@ -44,13 +44,13 @@ const SHAPES: &[Distortion] = &[
 ];
 
 /// Gives `draft` shape `number`, counted around.
-pub fn distort(draft: &mut Draft, number: usize, rng: &mut Rng) {
+pub fn distort(draft: &mut EventDraft, number: usize, rng: &mut Rng) {
     SHAPES[number % SHAPES.len()](draft, rng);
 }
 
 /// elastic/integrations, test-system-app-actor: a literal id, and an email that is no address.
-fn system_actor(draft: &mut Draft, _: &mut Rng) {
-    let actor = Object::new()
+fn system_actor(draft: &mut EventDraft, _: &mut Rng) {
+    let actor = JsonObject::new()
         .text("id", "confluence")
         .text("name", "Confluence")
         .text("email", "Atlassian app")
@@ -61,42 +61,42 @@ fn system_actor(draft: &mut Draft, _: &mut Rng) {
 }
 
 fn old_account(id: &str) -> String {
-    Object::new()
+    JsonObject::new()
         .text("id", id)
         .text("name", "Old Account")
         .raw("links", "{}")
         .finish()
 }
 
-fn context_item_without_id(draft: &mut Draft, _: &mut Rng) {
+fn context_item_without_id(draft: &mut EventDraft, _: &mut Rng) {
     let items = draft.context.get_or_insert_default();
     items.push(
         r#"{"type":"sites","attributes":{"siteName":"lindenfell-example"},"links":{}}"#.to_owned(),
     );
 }
 
-fn empty_strings_in_location(draft: &mut Draft, _: &mut Rng) {
-    let location = Object::new()
+fn empty_strings_in_location(draft: &mut EventDraft, _: &mut Rng) {
+    let location = JsonObject::new()
         .text("ip", "198.51.100.77")
         .text("geo", "")
         .text("countryName", "");
     draft.location = Some(location.text("regionName", "").text("city", "").finish());
 }
 
-fn partial_location(draft: &mut Draft, _: &mut Rng) {
+fn partial_location(draft: &mut EventDraft, _: &mut Rng) {
     draft.location = Some(r#"{"ip":"2001:db8::17","countryName":"Portugal"}"#.to_owned());
 }
 
-fn unknown_keys(draft: &mut Draft, _: &mut Rng) {
+fn unknown_keys(draft: &mut EventDraft, _: &mut Rng) {
     draft
         .more_attributes
         .push(("riskScore", r#"{"value":0.50,"scale":[0,1]}"#.to_owned()));
     draft.more.push(("schemaVersion", "\"2027-01\"".to_owned()));
 }
 
-fn unknown_auth_type(draft: &mut Draft, rng: &mut Rng) {
+fn unknown_auth_type(draft: &mut EventDraft, rng: &mut Rng) {
     let person = people::anyone(rng);
-    let auth = people::Auth {
+    let auth = people::SampleAuth {
         kind: "passkey-handover",
         token_id: None,
         label: "",
@@ -104,13 +104,13 @@ fn unknown_auth_type(draft: &mut Draft, rng: &mut Rng) {
     draft.actor = Some(people::actor(person, &auth));
 }
 
-fn on_behalf_of(draft: &mut Draft, rng: &mut Rng) {
+fn on_behalf_of(draft: &mut EventDraft, rng: &mut Rng) {
     let (service, person) = (people::a_service(rng), people::anyone(rng));
-    let principal = Object::new()
+    let principal = JsonObject::new()
         .text("id", person.account_id)
         .text("name", person.name)
         .text("email", person.email);
-    let actor = Object::new()
+    let actor = JsonObject::new()
         .text("id", service.account_id)
         .text("name", service.name)
         .raw("auth", r#"{"authType":"auth-token-for-3LO"}"#)
@@ -119,10 +119,10 @@ fn on_behalf_of(draft: &mut Draft, rng: &mut Rng) {
     draft.actor = Some(actor.finish());
 }
 
-fn actor_app(draft: &mut Draft, rng: &mut Rng) {
+fn actor_app(draft: &mut EventDraft, rng: &mut Rng) {
     let person = people::anyone(rng);
     let app = r#"{"id":"ari:cloud:ecosystem::app/31c0","type":"forge","attributes":{"name":"Time Ledger","beta":true}}"#;
-    let actor = Object::new()
+    let actor = JsonObject::new()
         .text("id", person.account_id)
         .text("name", person.name)
         .raw("app", app)
@@ -130,20 +130,20 @@ fn actor_app(draft: &mut Draft, rng: &mut Rng) {
     draft.actor = Some(actor.finish());
 }
 
-fn big_numbers(draft: &mut Draft, _: &mut Rng) {
+fn big_numbers(draft: &mut EventDraft, _: &mut Rng) {
     let numbers = r#"{"serial":12345678901234567890123,"ratio":1.10,"tiny":1E-400,"minus":-0}"#;
     draft.more_attributes.push(("metrics", numbers.to_owned()));
 }
 
-fn repeated_keys(draft: &mut Draft, _: &mut Rng) {
+fn repeated_keys(draft: &mut EventDraft, _: &mut Rng) {
     draft.more_attributes.push(("hint", "\"first\"".to_owned()));
     draft
         .more_attributes
         .push(("hint", "\"second\"".to_owned()));
 }
 
-fn right_to_left_name(draft: &mut Draft, _: &mut Rng) {
-    let actor = Object::new()
+fn right_to_left_name(draft: &mut EventDraft, _: &mut Rng) {
+    let actor = JsonObject::new()
         .text("id", "712020:f7a42c60-d93e-48b5-b24c-5ce6d8f91a23")
         .text("name", "نادية \u{202e}حداد")
         .text("email", "nadia@lindenfell.example")
@@ -151,11 +151,11 @@ fn right_to_left_name(draft: &mut Draft, _: &mut Rng) {
     draft.actor = Some(actor.finish());
 }
 
-fn emoji_names(draft: &mut Draft, _: &mut Rng) {
-    let attributes = Object::new()
+fn emoji_names(draft: &mut EventDraft, _: &mut Rng) {
+    let attributes = JsonObject::new()
         .text("name", "🔭 optics 日本語 team")
         .text("groupName", "👩🏽‍🔬");
-    let item = Object::new()
+    let item = JsonObject::new()
         .text("id", "g-17")
         .text("type", "groups")
         .raw("attributes", &attributes.finish());
@@ -163,19 +163,19 @@ fn emoji_names(draft: &mut Draft, _: &mut Rng) {
     draft.message = Some(quoted("Joined the 🔭 optics 日本語 team"));
 }
 
-fn host_with_scheme(draft: &mut Draft, _: &mut Rng) {
+fn host_with_scheme(draft: &mut EventDraft, _: &mut Rng) {
     let site = r#"{"id":"s-1","type":"sites","attributes":{"siteName":"lindenfell-example","siteHostName":"https://lindenfell-example.atlassian.net"},"links":null}"#;
     draft.container = Some(vec![site.to_owned()]);
 }
 
-fn null_members(draft: &mut Draft, _: &mut Rng) {
+fn null_members(draft: &mut EventDraft, _: &mut Rng) {
     draft.actor =
         Some(r#"{"id":"unknown","name":null,"email":null,"auth":null,"links":null}"#.to_owned());
     draft.location = Some("null".to_owned());
     draft.container = Some(vec!["null".to_owned()]);
 }
 
-fn many_context_items(draft: &mut Draft, _: &mut Rng) {
+fn many_context_items(draft: &mut EventDraft, _: &mut Rng) {
     let users = people::PEOPLE.iter().take(7).map(super::context::user);
     draft.context = Some(users.collect());
 }

@@ -1,9 +1,9 @@
 //! The irregular shapes of Jira audit records.
 
-use super::jira_record::Parts;
+use super::jira_record::JiraParts;
 
 /// All shapes, taken in turn.
-const SHAPES: &[fn(&mut Parts)] = &[
+const SHAPES: &[fn(&mut JiraParts)] = &[
     |parts| parts.author_account_id = None,
     |parts| parts.remote_address = None,
     |parts| parts.event_source = Some("\"Time Ledger for Jira\"".to_owned()),
@@ -45,6 +45,6 @@ const SHAPES: &[fn(&mut Parts)] = &[
 ];
 
 /// Gives a record shape `number`, counted around.
-pub fn distort(parts: &mut Parts, number: usize) {
+pub fn distort(parts: &mut JiraParts, number: usize) {
     SHAPES[number % SHAPES.len()](parts);
 }

@@ -3,11 +3,11 @@
 use fastrand::Rng;
 
 use super::{
-    actions::{self, Kind, Who},
+    actions::{self, ActionKind, ActorRole},
     context,
-    draft::Draft,
+    draft::EventDraft,
     odd_event,
-    people::{self, Auth, Person},
+    people::{self, SampleAuth, SamplePerson},
 };
 use crate::sandbox::{json_text::quoted, org::OrgEvent};
 
@@ -73,37 +73,37 @@ impl OrgComposer {
         )
     }
 
-    fn actor(&mut self, kind: &Kind) -> (&'static Person, Auth) {
+    fn actor(&mut self, kind: &ActionKind) -> (&'static SamplePerson, SampleAuth) {
         let person = match kind.who {
-            Who::Anyone => people::anyone(&mut self.rng),
-            Who::Admin => people::an_admin(&mut self.rng),
-            Who::Service => people::a_service(&mut self.rng),
+            ActorRole::Anyone => people::anyone(&mut self.rng),
+            ActorRole::Admin => people::an_admin(&mut self.rng),
+            ActorRole::Service => people::a_service(&mut self.rng),
         };
-        let by_token = kind.who == Who::Service || self.rng.u8(..) < 12;
+        let by_token = kind.who == ActorRole::Service || self.rng.u8(..) < 12;
         (
             person,
             if by_token {
-                Auth::token(person)
+                SampleAuth::token(person)
             } else {
-                Auth::SESSION
+                SampleAuth::SESSION
             },
         )
     }
 
     fn draft(
         &mut self,
-        kind: &Kind,
-        actor: &'static Person,
-        auth: &Auth,
+        kind: &ActionKind,
+        actor: &'static SamplePerson,
+        auth: &SampleAuth,
         processed_ms: i64,
-    ) -> Draft {
+    ) -> EventDraft {
         let subject = context::subject(kind.about, actor, &mut self.rng);
         let message = kind
             .says
             .replace("{a}", actor.name)
             .replace("{1}", subject.words[0])
             .replace("{2}", subject.words[1]);
-        Draft {
+        EventDraft {
             id: self.uuid(),
             time_ms: self.moment_before(processed_ms),
             processed_ms,

@@ -2,11 +2,11 @@
 
 use fastrand::Rng;
 
-use crate::sandbox::{ORG_ID, json_text::Object};
+use crate::sandbox::{ORG_ID, json_text::JsonObject};
 
 /// A place, as a location spells it.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct SampleLocation {
     /// `countryName`
     pub country: &'static str,
     /// `regionName`
@@ -22,8 +22,8 @@ const fn place(
     region: &'static str,
     city: &'static str,
     geo: &'static str,
-) -> Place {
-    Place {
+) -> SampleLocation {
+    SampleLocation {
         country,
         region,
         city,
@@ -31,14 +31,14 @@ const fn place(
     }
 }
 
-const UTRECHT: Place = place("Netherlands", "Utrecht", "Utrecht", "52.09,5.12");
-const PORTO: Place = place("Portugal", "Porto", "Porto", "41.15,-8.61");
-const LEEDS: Place = place("United Kingdom", "England", "Leeds", "53.80,-1.55");
-const GRAZ: Place = place("Austria", "Styria", "Graz", "47.07,15.44");
+const UTRECHT: SampleLocation = place("Netherlands", "Utrecht", "Utrecht", "52.09,5.12");
+const PORTO: SampleLocation = place("Portugal", "Porto", "Porto", "41.15,-8.61");
+const LEEDS: SampleLocation = place("United Kingdom", "England", "Leeds", "53.80,-1.55");
+const GRAZ: SampleLocation = place("Austria", "Styria", "Graz", "47.07,15.44");
 
 /// Somebody, or something, that acts.
 #[derive(Clone, Copy, Debug)]
-pub struct Person {
+pub struct SamplePerson {
     /// Display name.
     pub name: &'static str,
     /// Address at the company's made-up domain.
@@ -48,7 +48,7 @@ pub struct Person {
     /// Where requests come from.
     pub ip: &'static str,
     /// Where that is.
-    pub place: Place,
+    pub place: SampleLocation,
 }
 
 const fn person(
@@ -56,9 +56,9 @@ const fn person(
     email: &'static str,
     account_id: &'static str,
     ip: &'static str,
-    place: Place,
-) -> Person {
-    Person {
+    place: SampleLocation,
+) -> SamplePerson {
+    SamplePerson {
         name,
         email,
         account_id,
@@ -67,7 +67,7 @@ const fn person(
     }
 }
 
-impl Person {
+impl SamplePerson {
     /// The name to sign in with at a Data Center product: the address before the `@`.
     pub fn user_name(&self) -> &'static str {
         self.email
@@ -88,7 +88,7 @@ impl Person {
 
 /// The people. The first three administer the organization.
 #[rustfmt::skip] // a table reads as a table
-pub const PEOPLE: [Person; 12] = [
+pub const PEOPLE: [SamplePerson; 12] = [
     person("Marta Oliveira", "marta.oliveira@lindenfell.example", "712020:0f2b6a31-7d4c-4a5e-9b1f-3c8d5e7a9021", "198.51.100.11", PORTO),
     person("Henk Dijkstra", "henk.dijkstra@lindenfell.example", "712020:1c9e4d72-0b3a-4f68-8e27-5a1d6c4b3f90", "203.0.113.21", UTRECHT),
     person("Priya Raman", "priya.raman@lindenfell.example", "712020:2ad75f83-6c1e-49b0-a3d4-7e2f8b9c1045", "198.51.100.42", LEEDS),
@@ -108,7 +108,7 @@ pub const ADMINS: usize = 3;
 
 /// Accounts of machines; they use API tokens.
 #[rustfmt::skip] // a table reads as a table
-pub const SERVICE_ACCOUNTS: [Person; 3] = [
+pub const SERVICE_ACCOUNTS: [SamplePerson; 3] = [
     person("ci-deploy", "ci-deploy@svc.lindenfell.example", "712020:c471f93d-a60b-4582-8f19-29b3a5c6e7f0", "203.0.113.201", UTRECHT),
     person("nightly-backup", "nightly-backup@svc.lindenfell.example", "712020:d5820a4e-b71c-4693-902a-3ac4b6d7f801", "203.0.113.202", UTRECHT),
     person("scim-sync", "scim-sync@svc.lindenfell.example", "712020:e6931b5f-c82d-47a4-a13b-4bd5c7e80912", "203.0.113.203", UTRECHT),
@@ -116,7 +116,7 @@ pub const SERVICE_ACCOUNTS: [Person; 3] = [
 
 /// How somebody proved who they are: `actor.auth`.
 #[derive(Clone, Debug)]
-pub struct Auth {
+pub struct SampleAuth {
     /// `authType`; an open set.
     pub kind: &'static str,
     /// `tokenId`, where a token was used.
@@ -125,7 +125,7 @@ pub struct Auth {
     pub label: &'static str,
 }
 
-impl Auth {
+impl SampleAuth {
     /// A browser session.
     pub const SESSION: Self = Self {
         kind: "session",
@@ -134,7 +134,7 @@ impl Auth {
     };
 
     /// An API token, the same for the same person.
-    pub fn token(person: &Person) -> Self {
+    pub fn token(person: &SamplePerson) -> Self {
         let tail: String = person.account_id.chars().rev().take(6).collect();
         Self {
             kind: "api-token",
@@ -144,7 +144,7 @@ impl Auth {
     }
 
     fn json(&self) -> String {
-        let mut auth = Object::new().text("authType", self.kind);
+        let mut auth = JsonObject::new().text("authType", self.kind);
         if let Some(id) = &self.token_id {
             auth = auth.text("tokenId", id).text("tokenLabel", self.label);
         }
@@ -153,8 +153,8 @@ impl Auth {
 }
 
 /// `actor` of an event.
-pub fn actor(person: &Person, auth: &Auth) -> String {
-    Object::new()
+pub fn actor(person: &SamplePerson, auth: &SampleAuth) -> String {
+    JsonObject::new()
         .text("id", person.account_id)
         .text("name", person.name)
         .text("email", person.email)
@@ -166,12 +166,12 @@ pub fn actor(person: &Person, auth: &Auth) -> String {
 /// `links` of a user.
 fn user_links(account_id: &str) -> String {
     let link = format!("https://api.atlassian.com/admin/v1/orgs/{ORG_ID}/users/{account_id}");
-    Object::new().text("self", &link).finish()
+    JsonObject::new().text("self", &link).finish()
 }
 
 /// `location` of an event.
-pub fn location(ip: &str, place: &Place) -> String {
-    Object::new()
+pub fn location(ip: &str, place: &SampleLocation) -> String {
+    JsonObject::new()
         .text("ip", ip)
         .text("geo", place.geo)
         .text("countryName", place.country)
@@ -181,16 +181,16 @@ pub fn location(ip: &str, place: &Place) -> String {
 }
 
 /// One of the people.
-pub fn anyone(rng: &mut Rng) -> &'static Person {
+pub fn anyone(rng: &mut Rng) -> &'static SamplePerson {
     &PEOPLE[rng.usize(..PEOPLE.len())]
 }
 
 /// One of the administrators.
-pub fn an_admin(rng: &mut Rng) -> &'static Person {
+pub fn an_admin(rng: &mut Rng) -> &'static SamplePerson {
     &PEOPLE[rng.usize(..ADMINS)]
 }
 
 /// One of the service accounts.
-pub fn a_service(rng: &mut Rng) -> &'static Person {
+pub fn a_service(rng: &mut Rng) -> &'static SamplePerson {
     &SERVICE_ACCOUNTS[rng.usize(..SERVICE_ACCOUNTS.len())]
 }

@@ -8,16 +8,16 @@ pub use page::events;
 use super::{
     Behaviour, DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
     DATACENTER_USER_NOT_ADMIN, base64,
-    exchange::{Ask, plain},
-    json_text::Object,
-    reply::Reply,
+    exchange::{ParsedRequest, plain},
+    json_text::JsonObject,
+    reply::ApiReply,
 };
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
 const NOT_ADMIN: &str = "You need to be a system administrator to see the audit log.";
 
 /// The 401 or 403 for a credential that is not enough for the log.
-pub fn refusal(ask: &Ask) -> Option<Reply> {
+pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
     match user(ask) {
         Some(DATACENTER_USER) => None,
         Some(_) => Some(error(403, NOT_ADMIN)),
@@ -27,7 +27,7 @@ pub fn refusal(ask: &Ask) -> Option<Reply> {
 
 /// The refusal of an account that is locked until somebody solves a CAPTCHA at the login page, whatever the
 /// credential (developer.atlassian.com/server/jira/platform/basic-authentication).
-pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<Reply> {
+pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<ApiReply> {
     let reason = format!("CAPTCHA_CHALLENGE; login-url={base_url}/dc/login.jsp?os_destination=%2F");
     let reply = error(
         behaviour.datacenter_captcha?,
@@ -41,7 +41,7 @@ pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<Reply> {
 }
 
 /// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
-pub fn whoami(ask: &Ask) -> Reply {
+pub fn whoami(ask: &ParsedRequest) -> ApiReply {
     plain(
         200,
         "text/plain;charset=UTF-8",
@@ -50,7 +50,7 @@ pub fn whoami(ask: &Ask) -> Reply {
 }
 
 /// Whose credential it is. A personal access token needs no account beside it.
-fn user(ask: &Ask) -> Option<&'static str> {
+fn user(ask: &ParsedRequest) -> Option<&'static str> {
     let given = ask.authorization.as_deref()?;
     let password = format!("{DATACENTER_USER}:{DATACENTER_PASSWORD}");
     let basic = format!("Basic {}", base64::encode(password.as_bytes()));
@@ -65,9 +65,9 @@ fn user(ask: &Ask) -> Option<&'static str> {
 }
 
 /// An error in Data Center's shape: `{message, status-code}`.
-pub fn error(status: u16, message: &str) -> Reply {
-    let body = Object::new()
+pub fn error(status: u16, message: &str) -> ApiReply {
+    let body = JsonObject::new()
         .text("message", message)
         .raw("status-code", &status.to_string());
-    Reply::json(status, body.finish())
+    ApiReply::json(status, body.finish())
 }

@@ -3,12 +3,12 @@
 use super::error;
 use crate::sandbox::{
     DATACENTER_USER, Fault, NextPageOffset,
-    dates::{self, Date},
-    exchange::Ask,
-    json_text::{Object, array},
-    records::{Found, Position, Search},
-    reply::Reply,
-    world::World,
+    dates::{self, ParsedDate},
+    exchange::ParsedRequest,
+    json_text::{JsonObject, array},
+    records::{RecordPage, RecordPosition, RecordQuery},
+    reply::ApiReply,
+    world::ServerState,
 };
 
 /// Events on a page, when nothing is asked.
@@ -17,7 +17,7 @@ const DEFAULT_LIMIT: usize = 200;
 const MOST_EVENTS: usize = 100_000;
 
 /// `GET /rest/auditing/1.0/events`
-pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
+pub fn events(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     let has_cursor = ask.param("pageCursor").is_some();
     let lacks_offset = has_cursor && ask.param("offset").is_none();
     if lacks_offset && world.behaviour.datacenter_requires_offset {
@@ -40,7 +40,7 @@ pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
     let limit = search.limit;
     let paging = match (fault, ask.param("pageCursor")) {
         (Fault::EmptyPageWithCursor, used) => {
-            found = Found::default();
+            found = RecordPage::default();
             let again = used.map_or_else(|| everything(world), str::to_owned);
             paging(world, ask, limit, 0, Some((0, &again)))
         }
@@ -57,7 +57,7 @@ pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
             paging(world, ask, limit, found.texts.len(), next)
         }
     };
-    let body = Object::new()
+    let body = JsonObject::new()
         .raw("entities", &array(&found.texts))
         .raw("pagingInfo", &paging)
         .finish();
@@ -68,11 +68,11 @@ pub fn events(world: &mut World, ask: &Ask, fault: &Fault) -> Reply {
             .search_performed(now, DATACENTER_USER);
         world.datacenter.add(read);
     }
-    Reply::json(200, body)
+    ApiReply::json(200, body)
 }
 
 /// What is asked; else what is wrong with it.
-fn search(world: &World, ask: &Ask) -> Result<Search, &'static str> {
+fn search(world: &ServerState, ask: &ParsedRequest) -> Result<RecordQuery, &'static str> {
     let limit = ask
         .number("limit", DEFAULT_LIMIT)
         .filter(|limit| (1..=MOST_EVENTS).contains(limit))
@@ -85,18 +85,18 @@ fn search(world: &World, ask: &Ask) -> Result<Search, &'static str> {
     let has_offset = ask.param("offset").is_some();
     let is_cursor_ignored =
         has_offset && world.behaviour.datacenter_offset == NextPageOffset::FromNewest;
-    Ok(Search {
+    Ok(RecordQuery {
         before: before.flatten().filter(|_| !is_cursor_ignored),
         offset,
         limit,
         from: date(world, ask, "from")?,
         to: date(world, ask, "to")?,
-        ..Search::default()
+        ..RecordQuery::default()
     })
 }
 
 /// A date, which must have its zone.
-fn date(world: &World, ask: &Ask, name: &str) -> Result<Option<i64>, &'static str> {
+fn date(world: &ServerState, ask: &ParsedRequest, name: &str) -> Result<Option<i64>, &'static str> {
     let Some(text) = ask.param(name) else {
         return Ok(None);
     };
@@ -104,20 +104,20 @@ fn date(world: &World, ask: &Ask, name: &str) -> Result<Option<i64>, &'static st
         return Err("from and to must be ISO 8601 dates of whole seconds.");
     }
     match dates::read(text) {
-        Date::At(at) => Ok(Some(at)),
-        Date::Zoneless(_) | Date::Unreadable => Err("from and to must be ISO 8601 dates."),
+        ParsedDate::At(at) => Ok(Some(at)),
+        ParsedDate::Zoneless(_) | ParsedDate::Unreadable => Err("from and to must be ISO 8601 dates."),
     }
 }
 
 /// `pagingInfo`: on the last page nothing but `lastPage` and `size`.
 fn paging(
-    world: &World,
-    ask: &Ask,
+    world: &ServerState,
+    ask: &ParsedRequest,
     limit: usize,
     size: usize,
     next: Option<(usize, &str)>,
 ) -> String {
-    let paging = Object::new();
+    let paging = JsonObject::new();
     let paging = match next {
         Some((offset, cursor)) => paging
             .number("nextPageOffset", offset)
@@ -130,7 +130,7 @@ fn paging(
 }
 
 /// Where the next page is, with the dates as they were asked.
-fn link(world: &World, ask: &Ask, limit: usize, (offset, cursor): (usize, &str)) -> String {
+fn link(world: &ServerState, ask: &ParsedRequest, limit: usize, (offset, cursor): (usize, &str)) -> String {
     let mut link = format!(
         "{}{}?offset={offset}&limit={limit}&pageCursor={cursor}",
         world.base_url, ask.path
@@ -145,7 +145,7 @@ fn link(world: &World, ask: &Ask, limit: usize, (offset, cursor): (usize, &str))
 }
 
 /// The offset and the cursor of the page after one of `events` events that ends with `last`.
-fn next_page(world: &World, search: &Search, last: Position, events: usize) -> (usize, String) {
+fn next_page(world: &ServerState, search: &RecordQuery, last: RecordPosition, events: usize) -> (usize, String) {
     match world.behaviour.datacenter_offset {
         NextPageOffset::Zero => (0, cursor(last)),
         NextPageOffset::FromCursor(back) => {
@@ -161,22 +161,22 @@ fn next_page(world: &World, search: &Search, last: Position, events: usize) -> (
 }
 
 /// `epochMillis,ID`: the page behind it holds what is older.
-fn cursor(place: Position) -> String {
+fn cursor(place: RecordPosition) -> String {
     format!("{},{}", place.created_ms, place.number)
 }
 
-fn place(cursor: &str) -> Option<Position> {
+fn place(cursor: &str) -> Option<RecordPosition> {
     let (created_ms, number) = cursor.split_once(',')?;
-    Some(Position {
+    Some(RecordPosition {
         created_ms: created_ms.parse().ok()?,
         number: number.parse().ok()?,
     })
 }
 
 /// The cursor behind which all events lie.
-fn everything(world: &World) -> String {
+fn everything(world: &ServerState) -> String {
     let newest = world.datacenter.last_created_ms().unwrap_or_default();
-    cursor(Position {
+    cursor(RecordPosition {
         created_ms: newest.saturating_add(1),
         number: 0,
     })

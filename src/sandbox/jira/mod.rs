@@ -7,10 +7,10 @@ pub use page::records;
 pub use users::bulk;
 
 use super::{
-    access::{self, Who},
-    exchange::Ask,
-    reply::{Reply, jira_error},
-    route::Way,
+    access::{self, SitePermission},
+    exchange::ParsedRequest,
+    reply::{ApiReply, jira_error},
+    route::SiteAccess,
 };
 
 const NOT_ADMIN: &str =
@@ -19,17 +19,17 @@ const NOT_ADMIN: &str =
 const FREE_PLAN: &str = "Audit logs aren't available for this site as all of its Jira Cloud products are on Free plans.";
 
 /// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another site.
-pub fn refusal(ask: &Ask, way: &Way, free_plan: bool) -> Option<Reply> {
+pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(Who::AdminWithoutScope) => Some(access::scope_does_not_match()),
-        Ok(Who::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
-        Ok(Who::Admin) if free_plan => Some(jira_error(403, FREE_PLAN)),
-        Ok(Who::Admin) => access::unknown_site(way),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(SitePermission::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
+        Ok(SitePermission::Admin) if free_plan => Some(jira_error(403, FREE_PLAN)),
+        Ok(SitePermission::Admin) => access::unknown_site(way),
     }
 }
 
 /// The 429, in Jira's shape with its reason header.
-pub fn rate_limited() -> Reply {
+pub fn rate_limited() -> ApiReply {
     jira_error(429, "Rate limit exceeded.").header("ratelimit-reason", "jira-burst-based")
 }

@@ -2,18 +2,18 @@
 
 use crate::sandbox::{
     Behaviour, Fault, RangeEnd,
-    data::Compose as _,
-    dates::{self, Date},
-    exchange::Ask,
-    json_text::{Object, array},
-    records::Search,
-    reply::{Reply, jira_error},
-    route::Way,
-    world::World,
+    data::RecordComposer as _,
+    dates::{self, ParsedDate},
+    exchange::ParsedRequest,
+    json_text::{JsonObject, array},
+    records::RecordQuery,
+    reply::{ApiReply, jira_error},
+    route::SiteAccess,
+    world::ServerState,
 };
 
 /// `GET /rest/api/3/auditing/record`
-pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply {
+pub fn records(world: &mut ServerState, ask: &ParsedRequest, way: &SiteAccess, fault: &Fault) -> ApiReply {
     let (offset, limit) = match (ask.number("offset", 0), ask.number("limit", 1000)) {
         (Some(offset), Some(limit)) => {
             let limit = limit.min(world.behaviour.jira_max_limit);
@@ -34,21 +34,21 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
         ask.param("to").map(dates::read),
     );
     let dates = [from, to];
-    if dates.contains(&Some(Date::Unreadable)) {
+    if dates.contains(&Some(ParsedDate::Unreadable)) {
         return jira_error(400, "from and to must be dates.");
     }
     let zoneless = dates
         .iter()
-        .any(|date| matches!(date, Some(Date::Zoneless(_))));
-    let through_gateway = matches!(way, Way::Gateway(_));
+        .any(|date| matches!(date, Some(ParsedDate::Zoneless(_))));
+    let through_gateway = matches!(way, SiteAccess::Gateway(_));
     let ignored = zoneless && (through_gateway || world.behaviour.zoneless_empty_everywhere);
-    let search = Search {
+    let search = RecordQuery {
         offset,
         limit,
         from: from.and_then(instant),
         to: to.and_then(instant),
         terms: terms(ask),
-        ..Search::default()
+        ..RecordQuery::default()
     };
     let past_end = search.offset >= world.jira.count(search.from, search.to).max(1);
     if world.behaviour.jira_refuses_past_end && past_end {
@@ -63,7 +63,7 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
         world.jira.page(&search).texts
     };
     let some = !texts.is_empty();
-    let body = Object::new()
+    let body = JsonObject::new()
         .number("offset", offset)
         .number("limit", limit)
         .number("total", world.jira.len())
@@ -72,11 +72,11 @@ pub fn records(world: &mut World, ask: &Ask, way: &Way, fault: &Fault) -> Reply 
     if some {
         record_meanwhile(world, search.to);
     }
-    Reply::json(200, body)
+    ApiReply::json(200, body)
 }
 
 /// The page that is given in truth for `search`; nothing where it fails.
-fn played(behaviour: &Behaviour, search: Search) -> Option<Search> {
+fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
     let offset = match behaviour.jira_ignores_offset {
         true => 0,
         false => search.offset,
@@ -84,7 +84,7 @@ fn played(behaviour: &Behaviour, search: Search) -> Option<Search> {
     let is_failing = behaviour.jira_fails_from.is_some_and(|from| offset >= from);
     let limit = behaviour.jira_unstated_limit.unwrap_or(usize::MAX);
     let until_empty = behaviour.jira_empty_from.unwrap_or(usize::MAX);
-    (!is_failing).then(|| Search {
+    (!is_failing).then(|| RecordQuery {
         offset,
         limit: search
             .limit
@@ -100,7 +100,7 @@ fn played(behaviour: &Behaviour, search: Search) -> Option<Search> {
 }
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets shift.
-fn record_meanwhile(world: &mut World, to: Option<i64>) {
+fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
     if world.behaviour.insert_on_jira_page == 0 || world.behaviour.insert_on_jira_pages == 0 {
         return;
     }
@@ -113,14 +113,14 @@ fn record_meanwhile(world: &mut World, to: Option<i64>) {
     }
 }
 
-fn instant(date: Date) -> Option<i64> {
+fn instant(date: ParsedDate) -> Option<i64> {
     match date {
-        Date::At(at) | Date::Zoneless(at) => Some(at),
-        Date::Unreadable => None,
+        ParsedDate::At(at) | ParsedDate::Zoneless(at) => Some(at),
+        ParsedDate::Unreadable => None,
     }
 }
 
-fn terms(ask: &Ask) -> Vec<String> {
+fn terms(ask: &ParsedRequest) -> Vec<String> {
     let filter = ask.param("filter").unwrap_or_default();
     filter.split_whitespace().map(str::to_lowercase).collect()
 }

@@ -4,11 +4,11 @@
 
 use crate::sandbox::{
     access,
-    data::people::{PEOPLE, Person, SERVICE_ACCOUNTS},
-    exchange::Ask,
-    json_text::{Object, array},
-    reply::{Reply, jira_error},
-    route::Way,
+    data::people::{PEOPLE, SamplePerson, SERVICE_ACCOUNTS},
+    exchange::ParsedRequest,
+    json_text::{JsonObject, array},
+    reply::{ApiReply, jira_error},
+    route::SiteAccess,
 };
 
 /// Users on a page, when nothing is asked.
@@ -17,7 +17,7 @@ const DEFAULT_USERS: usize = 10;
 const MOST_USERS: usize = 200;
 
 /// The users whose ids are asked for, in the order of the ids; an id that nobody has is left out.
-pub fn bulk(ask: &Ask, way: &Way) -> Reply {
+pub fn bulk(ask: &ParsedRequest, way: &SiteAccess) -> ApiReply {
     let refused = access::who(ask, way).err();
     if let Some(reply) = refused.or_else(|| access::unknown_site(way)) {
         return reply;
@@ -34,9 +34,9 @@ pub fn bulk(ask: &Ask, way: &Way) -> Reply {
         return jira_error(400, "accountId is required.");
     }
     let most = most.min(MOST_USERS);
-    let known: Vec<&Person> = ids.into_iter().filter_map(known).collect();
+    let known: Vec<&SamplePerson> = ids.into_iter().filter_map(known).collect();
     let page = known.iter().skip(start).take(most).map(|user| json(user));
-    let body = Object::new()
+    let body = JsonObject::new()
         .number("maxResults", most)
         .number("startAt", start)
         .number("total", known.len())
@@ -49,21 +49,21 @@ pub fn bulk(ask: &Ask, way: &Way) -> Reply {
             },
         )
         .raw("values", &array(page));
-    Reply::json(200, body.finish())
+    ApiReply::json(200, body.finish())
 }
 
-fn known(account_id: &str) -> Option<&'static Person> {
+fn known(account_id: &str) -> Option<&'static SamplePerson> {
     let everybody = PEOPLE.iter().chain(&SERVICE_ACCOUNTS);
     everybody
         .into_iter()
         .find(|person| person.account_id == account_id)
 }
 
-fn json(person: &Person) -> String {
+fn json(person: &SamplePerson) -> String {
     let is_service = SERVICE_ACCOUNTS
         .iter()
         .any(|service| service.account_id == person.account_id);
-    let user = Object::new()
+    let user = JsonObject::new()
         .text("accountId", person.account_id)
         .text("displayName", person.name);
     let user = match person.hides_email() {

@@ -4,7 +4,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use super::log::Position;
+use super::log::EventPosition;
 use crate::sandbox::base64;
 
 /// Makes the text unreadable, and full of `+` and `/`.
@@ -12,9 +12,9 @@ const MASK: u8 = 0xA7;
 
 /// What a cursor says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub struct OrgCursor {
     /// The last event served; None before the first.
-    pub after: Option<Position>,
+    pub after: Option<EventPosition>,
     /// Lower bound, epoch milliseconds, inclusive.
     pub from: Option<i64>,
     /// Upper bound, epoch milliseconds, inclusive.
@@ -29,7 +29,7 @@ pub struct Cursor {
     pub arrived: Option<u64>,
 }
 
-impl Cursor {
+impl OrgCursor {
     /// The text sent to clients.
     pub fn encode(&self) -> String {
         let plain = format!(
@@ -71,7 +71,7 @@ impl Cursor {
         };
         let after = match (*processed, *sequence) {
             ("-", "-") => None,
-            (processed, sequence) => Some(Position {
+            (processed, sequence) => Some(EventPosition {
                 processed_ms: processed.parse().ok()?,
                 sequence: sequence.parse().ok()?,
             }),
@@ -108,12 +108,12 @@ mod tests {
     fn a_cursor_survives_its_text_form() {
         for after in [
             None,
-            Some(Position {
+            Some(EventPosition {
                 processed_ms: 1_795_158_000_000,
                 sequence: 41,
             }),
         ] {
-            let cursor = Cursor {
+            let cursor = OrgCursor {
                 after,
                 from: Some(-5),
                 to: None,
@@ -122,14 +122,14 @@ mod tests {
                 issued: Duration::from_micros(1200),
                 arrived: after.map(|_| 7),
             };
-            assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
+            assert_eq!(OrgCursor::decode(&cursor.encode()), Some(cursor));
         }
     }
 
     #[test]
     fn foreign_text_is_no_cursor() {
         for text in ["", "c2ltLTI=", "not base64", "AAAA"] {
-            assert_eq!(Cursor::decode(text), None, "{text:?}");
+            assert_eq!(OrgCursor::decode(text), None, "{text:?}");
         }
     }
 }

@@ -7,17 +7,17 @@ use chrono::{DateTime, TimeDelta};
 
 use super::errors;
 use crate::sandbox::{
-    Envelope, ORG_ID, access,
-    exchange::Ask,
-    json_text::Object,
-    reply::{Reply, gateway_body},
-    world::World,
+    ErrorEnvelope, ORG_ID, access,
+    exchange::ParsedRequest,
+    json_text::JsonObject,
+    reply::{ApiReply, gateway_body},
+    world::ServerState,
 };
 
 /// The page that the cursor asks for; a key without `read:keys:admin` is refused as for any missing scope.
-pub fn api_keys(world: &World, ask: &Ask, id: &str) -> Reply {
+pub fn api_keys(world: &ServerState, ask: &ParsedRequest, id: &str) -> ApiReply {
     if id != ORG_ID {
-        return errors::UNKNOWN_ORG.reply(Envelope::Errors, &ask.path);
+        return errors::UNKNOWN_ORG.reply(ErrorEnvelope::Errors, &ask.path);
     }
     if !world.behaviour.lists_keys {
         return access::scope_does_not_match();
@@ -29,27 +29,27 @@ pub fn api_keys(world: &World, ask: &Ask, id: &str) -> Reply {
             .and_then(|number| number.parse().ok()),
     };
     match page.map(|page: usize| (page, world.behaviour.key_pages.get(page))) {
-        Some((_, Some(text))) => Reply::json(200, text.clone()),
-        Some((0, None)) => Reply::json(200, only_key(world)),
-        _ => Reply::json(400, gateway_body(400, "Unknown cursor")),
+        Some((_, Some(text))) => ApiReply::json(200, text.clone()),
+        Some((0, None)) => ApiReply::json(200, only_key(world)),
+        _ => ApiReply::json(400, gateway_body(400, "Unknown cursor")),
     }
 }
 
 /// One key, made two months ago for a year.
-fn only_key(world: &World) -> String {
+fn only_key(world: &ServerState) -> String {
     let day = |days: i64| {
         let now = DateTime::from_timestamp_millis(world.now_ms()).unwrap_or_default();
         let time = now + TimeDelta::try_days(days).unwrap_or_default();
         time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     };
-    let key = Object::new()
+    let key = JsonObject::new()
         .text("id", "0d3f6a52-77c1-4b8e-9a40-5e2b1c9d8f36")
         .text("name", "audit collector")
         .text("createdAt", &day(-60))
         .text("expiresAt", &day(305))
         .text("lastActiveAt", &day(0))
         .finish();
-    Object::new()
+    JsonObject::new()
         .raw("data", &format!("[{key}]"))
         .raw("links", "{}")
         .finish()

@@ -45,7 +45,7 @@ impl OrgEvent {
 
 /// The place of an event: processing time, then order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct EventPosition {
     /// `attributes.processedAt`, epoch milliseconds.
     pub processed_ms: i64,
     /// Number of arrival.
@@ -54,9 +54,9 @@ pub struct Position {
 
 /// What a page is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Search {
+pub struct EventQuery {
     /// The last event served before.
-    pub after: Option<Position>,
+    pub after: Option<EventPosition>,
     /// Lower bound, inclusive.
     pub from: Option<i64>,
     /// Upper bound, inclusive.
@@ -75,13 +75,13 @@ pub struct Search {
 
 /// A page of events.
 #[derive(Debug)]
-pub struct Found {
+pub struct EventPage {
     /// Their JSON texts, with a comma between each two.
     pub texts: Bytes,
     /// How many they are.
     pub count: usize,
     /// The place of the last one.
-    pub last: Option<Position>,
+    pub last: Option<EventPosition>,
     /// Whether there are more behind it.
     pub more: bool,
 }
@@ -89,7 +89,7 @@ pub struct Found {
 /// The log.
 #[derive(Debug, Default)]
 pub struct OrgLog {
-    kept: Vec<Kept>,
+    kept: Vec<StoredEvent>,
     arrived: u64,
     /// The texts of the history, in order, with a comma between each two.
     laid_out: Bytes,
@@ -97,16 +97,16 @@ pub struct OrgLog {
 
 /// An event in its place.
 #[derive(Debug)]
-struct Kept {
-    position: Position,
+struct StoredEvent {
+    position: EventPosition,
     time_ms: i64,
     id: String,
-    text: Text,
+    text: StoredText,
 }
 
 /// Where an event's text is.
 #[derive(Debug)]
-enum Text {
+enum StoredText {
     LaidOut(Range<usize>),
     Own(String),
 }
@@ -116,19 +116,19 @@ impl OrgLog {
     pub fn add(&mut self, event: OrgEvent) {
         let position = self.arrival(event.processed_ms);
         let place = self.kept.partition_point(|kept| kept.position < position);
-        let kept = Kept {
+        let kept = StoredEvent {
             position,
             time_ms: event.time_ms,
             id: event.id,
-            text: Text::Own(event.text),
+            text: StoredText::Own(event.text),
         };
         self.kept.insert(place, kept);
     }
 
-    fn arrival(&mut self, processed_ms: i64) -> Position {
+    fn arrival(&mut self, processed_ms: i64) -> EventPosition {
         let sequence = self.arrived;
         self.arrived += 1;
-        Position {
+        EventPosition {
             processed_ms,
             sequence,
         }
@@ -156,17 +156,17 @@ impl OrgLog {
     }
 
     /// The place that lies `events` before `from`; nothing when that is before the first one.
-    pub fn back(&self, from: Position, events: usize) -> Option<Position> {
+    pub fn back(&self, from: EventPosition, events: usize) -> Option<EventPosition> {
         let passed = self.kept.partition_point(|kept| kept.position <= from);
         let last = passed.checked_sub(events)?.checked_sub(1)?;
         self.kept.get(last).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for.
-    pub fn page(&self, search: &Search) -> Found {
+    pub fn page(&self, search: &EventQuery) -> EventPage {
         let range = self.range(search);
         let candidates = self.kept.get(range).unwrap_or_default().iter();
-        let matching = |kept: &&Kept| {
+        let matching = |kept: &&StoredEvent| {
             let inside = match search.clock {
                 FilterClock::ProcessedAt => true, // the range is exact
                 FilterClock::Time => within(search, kept.time_ms),
@@ -174,14 +174,14 @@ impl OrgLog {
             inside && is_visible(search, kept.position)
         };
         let wanted = search.limit.saturating_add(1);
-        let mut hits: Vec<&Kept> = if search.descending {
+        let mut hits: Vec<&StoredEvent> = if search.descending {
             candidates.rev().filter(matching).take(wanted).collect()
         } else {
             candidates.filter(matching).take(wanted).collect()
         };
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
-        Found {
+        EventPage {
             texts: self.joined(&hits),
             count: hits.len(),
             last: hits.last().map(|kept| kept.position),
@@ -190,7 +190,7 @@ impl OrgLog {
     }
 
     /// The texts of `hits`: a slice where they lie side by side in the history, a copy elsewhere.
-    fn joined(&self, hits: &[&Kept]) -> Bytes {
+    fn joined(&self, hits: &[&StoredEvent]) -> Bytes {
         match stretch(hits) {
             Some(stretch) => self.laid_out.slice(stretch),
             None => {
@@ -200,15 +200,15 @@ impl OrgLog {
         }
     }
 
-    fn text<'a>(&'a self, kept: &'a Kept) -> &'a [u8] {
+    fn text<'a>(&'a self, kept: &'a StoredEvent) -> &'a [u8] {
         match &kept.text {
-            Text::LaidOut(place) => self.laid_out.get(place.clone()).unwrap_or_default(),
-            Text::Own(text) => text.as_bytes(),
+            StoredText::LaidOut(place) => self.laid_out.get(place.clone()).unwrap_or_default(),
+            StoredText::Own(text) => text.as_bytes(),
         }
     }
 
     /// The stretch of the log that can match.
-    fn range(&self, search: &Search) -> Range<usize> {
+    fn range(&self, search: &EventQuery) -> Range<usize> {
         let (mut start, mut end) = (0, self.kept.len());
         if search.clock == FilterClock::ProcessedAt {
             if let Some(from) = search.from {
@@ -250,11 +250,11 @@ impl FromIterator<OrgEvent> for OrgLog {
             }
             let start = laid_out.len();
             laid_out.push_str(&event.text);
-            let kept = Kept {
+            let kept = StoredEvent {
                 position: log.arrival(event.processed_ms),
                 time_ms: event.time_ms,
                 id: event.id,
-                text: Text::LaidOut(start..laid_out.len()),
+                text: StoredText::LaidOut(start..laid_out.len()),
             };
             log.kept.push(kept);
         }
@@ -265,10 +265,10 @@ impl FromIterator<OrgEvent> for OrgLog {
 }
 
 /// The stretch of the laid out text that holds `hits` and nothing else.
-fn stretch(hits: &[&Kept]) -> Option<Range<usize>> {
+fn stretch(hits: &[&StoredEvent]) -> Option<Range<usize>> {
     let mut places = hits.iter().map(|kept| match &kept.text {
-        Text::LaidOut(place) => Some(place),
-        Text::Own(_) => None,
+        StoredText::LaidOut(place) => Some(place),
+        StoredText::Own(_) => None,
     });
     let mut stretch = places.next()??.clone();
     for place in places {
@@ -281,14 +281,14 @@ fn stretch(hits: &[&Kept]) -> Option<Range<usize>> {
     Some(stretch)
 }
 
-fn is_visible(search: &Search, position: Position) -> bool {
+fn is_visible(search: &EventQuery, position: EventPosition) -> bool {
     let is_late = position.sequence % 7 == 3;
     let is_hidden = |since| is_late && position.processed_ms > since;
     search.arrived.is_none_or(|end| position.sequence < end)
         && !search.hidden_since.is_some_and(is_hidden)
 }
 
-fn within(search: &Search, at: i64) -> bool {
+fn within(search: &EventQuery, at: i64) -> bool {
     search.from.is_none_or(|from| at >= from) && search.to.is_none_or(|to| at <= to)
 }
 
@@ -312,8 +312,8 @@ mod tests {
             .collect()
     }
 
-    fn search(limit: usize) -> Search {
-        Search {
+    fn search(limit: usize) -> EventQuery {
+        EventQuery {
             after: None,
             from: None,
             to: None,
@@ -325,7 +325,7 @@ mod tests {
         }
     }
 
-    fn words(found: &Found) -> &str {
+    fn words(found: &EventPage) -> &str {
         std::str::from_utf8(&found.texts).unwrap()
     }
 
@@ -334,7 +334,7 @@ mod tests {
         let log = log(&[(5, 5), (7, 7), (7, 1), (7, 7), (9, 9)]);
         let first = log.page(&search(2));
         assert_eq!((words(&first), first.count, first.more), ("0,1", 2, true));
-        let second = log.page(&Search {
+        let second = log.page(&EventQuery {
             after: first.last,
             ..search(9)
         });
@@ -347,23 +347,23 @@ mod tests {
     #[test]
     fn bounds_are_inclusive_on_either_clock() {
         let log = log(&[(5, 4), (6, 2), (7, 7), (8, 1)]);
-        let bounded = Search {
+        let bounded = EventQuery {
             from: Some(2),
             to: Some(7),
             ..search(9)
         };
         assert_eq!(words(&log.page(&bounded)), "0,1,2");
-        let by_time = Search {
+        let by_time = EventQuery {
             clock: FilterClock::Time,
             ..bounded
         };
         assert_eq!(words(&log.page(&by_time)), "0,1,2");
-        let narrow = Search {
+        let narrow = EventQuery {
             from: Some(5),
             ..by_time
         };
         assert_eq!(words(&log.page(&narrow)), "2");
-        let nowhere = Search {
+        let nowhere = EventQuery {
             from: Some(9),
             to: Some(3),
             ..search(9)
@@ -374,13 +374,13 @@ mod tests {
     #[test]
     fn newest_first_walks_down() {
         let log = log(&[(5, 5), (7, 7), (7, 7)]);
-        let down = Search {
+        let down = EventQuery {
             descending: true,
             ..search(2)
         };
         let first = log.page(&down);
         assert_eq!(words(&first), "2,1");
-        let second = log.page(&Search {
+        let second = log.page(&EventQuery {
             after: first.last,
             ..down
         });
@@ -409,7 +409,7 @@ mod tests {
         for clock in [FilterClock::ProcessedAt, FilterClock::Time] {
             for (from, to) in [(None, None), (Some(3), None), (Some(2), Some(5))] {
                 for (descending, limit) in [(false, 7), (false, 99), (true, 7)] {
-                    let search = Search {
+                    let search = EventQuery {
                         from,
                         to,
                         clock,
@@ -427,7 +427,7 @@ mod tests {
     #[test]
     fn a_page_of_the_history_is_not_copied() {
         let mut log = log(&[(5, 5), (7, 7), (9, 9)]);
-        let inside = |log: &OrgLog, found: &Found| {
+        let inside = |log: &OrgLog, found: &EventPage| {
             log.laid_out.as_ptr_range().contains(&found.texts.as_ptr())
         };
         assert!(inside(&log, &log.page(&search(2))));

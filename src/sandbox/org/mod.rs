@@ -11,17 +11,17 @@ pub use log::{OrgEvent, OrgLog};
 pub use page::events;
 
 use super::{
-    API_KEY, API_KEY_NO_SCOPE, Envelope, ORG_ID, ORG_NAME, access,
-    exchange::Ask,
-    json_text::Object,
-    reply::{Reply, gateway_body},
-    world::World,
+    API_KEY, API_KEY_NO_SCOPE, ErrorEnvelope, ORG_ID, ORG_NAME, access,
+    exchange::ParsedRequest,
+    json_text::JsonObject,
+    reply::{ApiReply, gateway_body},
+    world::ServerState,
 };
 
 /// The 401 for a credential that is no good, in the gateway's shape.
 ///
 /// A missing scope is a 401 too.
-pub fn refusal(ask: &Ask) -> Option<Reply> {
+pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
     let key = ask
         .authorization
         .as_deref()
@@ -30,24 +30,24 @@ pub fn refusal(ask: &Ask) -> Option<Reply> {
         Some(API_KEY) => None,
         Some(API_KEY_NO_SCOPE) if ask.route.api().is_none() => None,
         Some(API_KEY_NO_SCOPE) => Some(access::scope_does_not_match()),
-        _ => Some(Reply::json(401, gateway_body(401, "Unauthorized"))),
+        _ => Some(ApiReply::json(401, gateway_body(401, "Unauthorized"))),
     }
 }
 
 /// `GET /orgs`: nothing for a scoped key.
-pub fn list(world: &World) -> Reply {
+pub fn list(world: &ServerState) -> ApiReply {
     let link = format!("{}/admin/v1/orgs", world.base_url);
     let (data, links) = if world.behaviour.scoped_key {
         ("[]".to_owned(), "{}".to_owned())
     } else {
         (
             format!("[{}]", org()),
-            Object::new().text("self", &link).finish(),
+            JsonObject::new().text("self", &link).finish(),
         )
     };
-    Reply::json(
+    ApiReply::json(
         200,
-        Object::new()
+        JsonObject::new()
             .raw("data", &data)
             .raw("links", &links)
             .finish(),
@@ -55,16 +55,16 @@ pub fn list(world: &World) -> Reply {
 }
 
 /// `GET /orgs/{org_id}`
-pub fn one(id: &str, path: &str) -> Reply {
+pub fn one(id: &str, path: &str) -> ApiReply {
     if id != ORG_ID {
-        return errors::UNKNOWN_ORG.reply(Envelope::Errors, path);
+        return errors::UNKNOWN_ORG.reply(ErrorEnvelope::Errors, path);
     }
-    Reply::json(200, Object::new().raw("data", &org()).finish())
+    ApiReply::json(200, JsonObject::new().raw("data", &org()).finish())
 }
 
 fn org() -> String {
-    let attributes = Object::new().text("name", ORG_NAME).finish();
-    Object::new()
+    let attributes = JsonObject::new().text("name", ORG_NAME).finish();
+    JsonObject::new()
         .text("id", ORG_ID)
         .text("type", "orgs")
         .raw("attributes", &attributes)

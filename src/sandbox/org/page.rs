@@ -3,34 +3,34 @@
 use bytes::Bytes;
 
 use super::{
-    cursor::Cursor,
+    cursor::OrgCursor,
     errors,
-    log::{Found, Position, Search},
+    log::{EventPage, EventPosition, EventQuery},
 };
 use crate::sandbox::{
-    Behaviour, CursorBounds, CursorPlace, EndOfStream, Envelope, Fault, ORG_ID, OrgRetention,
+    Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, Fault, ORG_ID, OrgRetention,
     OverLimit,
-    exchange::Ask,
-    json_text::{Object, quoted},
-    pieces::Pieces,
-    reply::{AdminError, Reply},
-    world::World,
+    exchange::ParsedRequest,
+    json_text::{JsonObject, quoted},
+    pieces::BodyChunks,
+    reply::{AdminError, ApiReply},
+    world::ServerState,
 };
 
 /// How long organization events are kept: 180 days.
 const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs/{org_id}/events-stream`
-pub fn events(world: &World, ask: &Ask, org_id: &str, fault: &Fault) -> Reply {
+pub fn events(world: &ServerState, ask: &ParsedRequest, org_id: &str, fault: &Fault) -> ApiReply {
     let page = if org_id == ORG_ID {
         page(world, ask, fault)
     } else {
         Err(errors::UNKNOWN_ORG)
     };
-    page.unwrap_or_else(|error| error.reply(Envelope::Errors, &ask.path))
+    page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &ask.path))
 }
 
-fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
+fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiReply, AdminError> {
     let behaviour = &world.behaviour;
     let limit = limit(behaviour, ask.param("limit"))?;
     let used = ask.param("cursor");
@@ -42,7 +42,7 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
     if let Fault::Overlap(events) = fault {
         walk.after = walk.after.and_then(|after| world.org.back(after, *events));
     }
-    let mut found = world.org.page(&Search {
+    let mut found = world.org.page(&EventQuery {
         after: walk.after,
         from: walk.from,
         to: walk.to,
@@ -56,7 +56,7 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
         limit,
     });
     if *fault == Fault::EmptyPageWithCursor {
-        found = Found {
+        found = EventPage {
             texts: Bytes::new(),
             count: 0,
             last: None,
@@ -67,7 +67,7 @@ fn page(world: &World, ask: &Ask, fault: &Fault) -> Result<Reply, AdminError> {
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(Reply::json(200, body(world, ask, found, next.as_deref())))
+    Ok(ApiReply::json(200, body(world, ask, found, next.as_deref())))
 }
 
 fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
@@ -85,13 +85,13 @@ fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError
 }
 
 /// A walk that begins with this request.
-fn fresh(world: &World, ask: &Ask) -> Result<Cursor, AdminError> {
+fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminError> {
     let descending = match ask.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
         Some(_) => return Err(errors::INVALID_SYNTAX),
     };
-    Ok(Cursor {
+    Ok(OrgCursor {
         after: None,
         from: kept_from(world, bound(ask, "from")?)?,
         to: bound(ask, "to")?,
@@ -103,7 +103,7 @@ fn fresh(world: &World, ask: &Ask) -> Result<Cursor, AdminError> {
 }
 
 /// `from` as far as the log reaches back.
-fn kept_from(world: &World, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+fn kept_from(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
     let earliest = world.now_ms() - RETENTION_MS;
     match (world.behaviour.org_retention, from) {
         (OrgRetention::ShowsAll, from) => Ok(from),
@@ -113,13 +113,13 @@ fn kept_from(world: &World, from: Option<i64>) -> Result<Option<i64>, AdminError
 }
 
 /// A walk that goes on from a cursor.
-fn resumed(world: &World, ask: &Ask, text: &str) -> Result<Cursor, AdminError> {
+fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCursor, AdminError> {
     let behaviour = &world.behaviour;
     let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
         return Err(errors::INVALID_SYNTAX);
     }
-    let mut walk = Cursor::decode(text).ok_or(errors::INVALID_CURSOR)?;
+    let mut walk = OrgCursor::decode(text).ok_or(errors::INVALID_CURSOR)?;
     let age = world.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
     if too_old || walk.generation != world.cursor_generation {
@@ -137,15 +137,15 @@ fn resumed(world: &World, ask: &Ask, text: &str) -> Result<Cursor, AdminError> {
     Ok(walk)
 }
 
-fn bound(ask: &Ask, name: &str) -> Result<Option<i64>, AdminError> {
+fn bound(ask: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
     let parse = |text: &str| text.parse().map_err(|_| errors::INVALID_TIME);
     ask.param(name).map(parse).transpose()
 }
 
 /// `meta.next`
-fn next(behaviour: &Behaviour, walk: &Cursor, found: &Found, used: Option<&str>) -> Option<String> {
-    let at = |last: Option<Position>| {
-        let cursor = Cursor {
+fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option<&str>) -> Option<String> {
+    let at = |last: Option<EventPosition>| {
+        let cursor = OrgCursor {
             after: last.or(walk.after),
             ..walk.clone()
         };
@@ -171,13 +171,13 @@ fn next(behaviour: &Behaviour, walk: &Cursor, found: &Found, used: Option<&str>)
     }
 }
 
-fn body(world: &World, ask: &Ask, found: Found, next: Option<&str>) -> Pieces {
+fn body(world: &ServerState, ask: &ParsedRequest, found: EventPage, next: Option<&str>) -> BodyChunks {
     let place = world.behaviour.cursor_place;
     let in_links = next.filter(|_| place != CursorPlace::Meta);
     let next = next.filter(|_| place != CursorPlace::Links);
-    let links = in_links.map_or_else(Object::new, |cursor| {
+    let links = in_links.map_or_else(JsonObject::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-        Object::new().text(
+        JsonObject::new().text(
             "next",
             &format!("{}{}?cursor={cursor}", world.base_url, ask.path),
         )
@@ -189,7 +189,7 @@ fn body(world: &World, ask: &Ask, found: Found, next: Option<&str>) -> Pieces {
     } else {
         count
     };
-    let meta = Object::new()
+    let meta = JsonObject::new()
         .raw("attributes", "null")
         .raw("next", &next.map_or_else(|| "null".to_owned(), quoted))
         .raw("prev", "null")
@@ -201,7 +201,7 @@ fn body(world: &World, ask: &Ask, found: Found, next: Option<&str>) -> Pieces {
         .finish();
     // Written here and not as an `Object`, so that the events are sent from where they are kept.
     let end = format!("],\"links\":{},\"meta\":{meta}}}", links.finish());
-    Pieces::from_iter([
+    BodyChunks::from_iter([
         Bytes::from_static(b"{\"data\":["),
         found.texts,
         Bytes::from(end),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// All records by `start`, fifty at a time.
-async fn walk(bench: &Bench, more: &str) -> Vec<Value> {
+async fn walk(bench: &SmokeTest, more: &str) -> Vec<Value> {
     let mut records = Vec::new();
     loop {
         let query = format!("limit=50&start={}{more}", records.len());
@@ -23,7 +23,7 @@ fn values(texts: &[String]) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_confluence_record_is_served_newest_first_and_equal_ones_as_often_as_they_are() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let all = walk(&bench, "").await;
     assert_eq!(all, values(&bench.control.confluence_texts()));
     assert_eq!(all.len(), 300);
@@ -43,7 +43,7 @@ async fn every_confluence_record_is_served_newest_first_and_equal_ones_as_often_
 
 #[tokio::test]
 async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let page = bench.confluence_page("limit=40&start=80").await;
     let (base, size) = (&page["_links"]["base"], &page["size"]);
     assert_eq!((&page["start"], &page["limit"]), (&80.into(), &40.into()));
@@ -79,7 +79,7 @@ async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
 
 #[tokio::test]
 async fn faults_of_confluences_pages() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let script = |fault| bench.control.script(Api::ConfluenceAudit, fault);
     let page = bench.confluence_page("limit=20&start=20").await;
     script(Fault::Overlap(3));
@@ -108,7 +108,7 @@ async fn faults_of_confluences_pages() {
 
 #[tokio::test]
 async fn tokens_with_scopes_are_good_at_the_gateway_only() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     for (product, path) in [
         ("jira", "/rest/api/3/auditing/record"),
@@ -143,7 +143,7 @@ async fn tokens_with_scopes_are_good_at_the_gateway_only() {
 
 #[tokio::test]
 async fn confluence_refuses_in_its_own_words() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let url = format!("{}/wiki/rest/api/audit", bench.sandbox.base_url());
     let nobody = bench.client.get(&url).send().await.unwrap();
     assert_eq!(nobody.status(), 401);
@@ -164,7 +164,7 @@ async fn confluence_refuses_in_its_own_words() {
 
 #[tokio::test]
 async fn users_are_told_by_their_ids() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     let users = async |prefix: &str, query: &str| {
         let url = format!("{base}{prefix}/rest/api/3/user/bulk?{query}");

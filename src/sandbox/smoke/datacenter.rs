@@ -8,7 +8,7 @@ fn values(texts: &[String]) -> Vec<Value> {
 }
 
 /// All events by `nextPageLink`.
-async fn walk(bench: &Bench, query: &str) -> Vec<Value> {
+async fn walk(bench: &SmokeTest, query: &str) -> Vec<Value> {
     let mut page = bench.datacenter_page(query).await;
     let mut events = Vec::new();
     loop {
@@ -28,7 +28,7 @@ async fn walk(bench: &Bench, query: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn every_datacenter_event_is_served_newest_first_by_cursor() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let all = values(&bench.control.datacenter_texts());
     assert_eq!(all.len(), 300);
     assert_eq!(walk(&bench, "limit=50").await, all);
@@ -59,7 +59,7 @@ async fn every_datacenter_event_is_served_newest_first_by_cursor() {
 
 #[tokio::test]
 async fn dates_and_cursors_that_cannot_be_read_are_refused() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let status = async |query: &str| bench.datacenter(query).send().await.unwrap().status();
     for bad in [
         "from=yesterday",
@@ -82,7 +82,7 @@ async fn dates_and_cursors_that_cannot_be_read_are_refused() {
 
 #[tokio::test]
 async fn reading_the_log_is_logged_where_it_is_switched_on() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     bench.datacenter_page("").await;
     assert_eq!(bench.control.datacenter_texts().len(), 300);
     bench
@@ -101,7 +101,7 @@ async fn reading_the_log_is_logged_where_it_is_switched_on() {
 
 #[tokio::test]
 async fn datacenter_knows_tokens_and_passwords() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     for prefix in ["", "/dc"] {
         let get = |path: &str| bench.client.get(format!("{base}{prefix}{path}"));
@@ -136,7 +136,7 @@ async fn datacenter_knows_tokens_and_passwords() {
 
 #[tokio::test]
 async fn faults_and_limits_of_datacenters_pages() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let script = |fault| bench.control.script(Api::DatacenterAudit, fault);
     let first = bench.datacenter_page("limit=20").await;
     let used = first["pagingInfo"]["nextPageCursor"].as_str().unwrap();
@@ -176,7 +176,7 @@ async fn faults_and_limits_of_datacenters_pages() {
 
 #[tokio::test]
 async fn added_records_are_the_newest() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let control = &bench.control;
     control.add_confluence_records(60);
     control.add_datacenter_events(60);

@@ -6,7 +6,7 @@ use super::*;
 
 #[tokio::test]
 async fn faults_that_break_the_connection() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     for fault in [Fault::CloseBeforeResponse, Fault::ResetBeforeResponse] {
         bench.control.script(Api::OrgEvents, fault.clone());
         assert!(bench.org("").send().await.is_err(), "{fault:?}");
@@ -46,7 +46,7 @@ async fn faults_that_break_the_connection() {
 
 #[tokio::test]
 async fn faults_within_a_whole_answer() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let first = bench
         .org("limit=20")
         .send()
@@ -101,7 +101,7 @@ async fn faults_within_a_whole_answer() {
 
 #[tokio::test]
 async fn faults_that_replace_the_answer() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let script = |fault| bench.control.script(Api::OrgEvents, fault);
     script(Fault::Html);
     let html = bench.org("").send().await.unwrap();
@@ -126,7 +126,7 @@ async fn faults_that_replace_the_answer() {
 }
 
 /// A page of twenty events, which must be compressed.
-async fn unpacked(bench: &Bench) -> Vec<u8> {
+async fn unpacked(bench: &SmokeTest) -> Vec<u8> {
     let request = bench.org("limit=20").header("accept-encoding", "gzip");
     let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");
@@ -139,7 +139,7 @@ async fn unpacked(bench: &Bench) -> Vec<u8> {
 
 #[tokio::test]
 async fn faults_of_the_page_itself() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     bench.control.script(Api::OrgEvents, Fault::Pass);
     bench.control.script(Api::OrgEvents, Fault::SameCursor);
     bench

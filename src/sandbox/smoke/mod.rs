@@ -15,15 +15,15 @@ mod walks;
 
 const SHORT: Duration = Duration::from_millis(300);
 
-struct Bench {
+struct SmokeTest {
     sandbox: Sandbox,
-    control: Control,
+    control: SandboxControl,
     client: Client,
 }
 
-impl Bench {
+impl SmokeTest {
     async fn start(data: DataOptions, behaviour: Behaviour) -> Self {
-        let sandbox = Sandbox::start(Options {
+        let sandbox = Sandbox::start(SandboxOptions {
             port: 0,
             data,
             behaviour,

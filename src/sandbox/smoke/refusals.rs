@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn admin_credentials_are_judged_as_documented() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     let org = format!("{base}/admin/v1/orgs/{ORG_ID}/events-stream");
     let get = |url: &str| bench.client.get(url);
@@ -48,7 +48,7 @@ async fn admin_credentials_are_judged_as_documented() {
 
 #[tokio::test]
 async fn jira_credentials_are_judged_as_documented() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     let get = |url: &str| bench.client.get(url);
     let site = format!("{base}/rest/api/3/auditing/record");
@@ -92,14 +92,14 @@ async fn jira_credentials_are_judged_as_documented() {
 
 #[tokio::test]
 async fn cursors_expire_and_limits_are_kept() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let kept = cursor(&bench.org_page("limit=10").await);
     bench.control.expire_cursors();
     let expired = bench.org(&format!("cursor={kept}")).send().await.unwrap();
     assert_eq!(expired.status(), 400);
     assert_eq!(json(expired).await["errors"][0]["code"], "ADMIN-400-1");
     bench.control.set_behaviour(|behaviour| {
-        let window = Window::Rolling;
+        let window = RateWindow::Rolling;
         let limit = RateLimit::new(2, Duration::from_millis(400));
         behaviour.org_rate_limit = Some(RateLimit {
             window,
@@ -140,7 +140,7 @@ async fn cursors_expire_and_limits_are_kept() {
 
 #[tokio::test]
 async fn strictness_is_a_switch() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let kept = cursor(&bench.org_page("limit=10").await);
     let status = async |query: &str| bench.org(query).send().await.unwrap().status().as_u16();
     let beside = format!("cursor={kept}&from=5&limit=501");

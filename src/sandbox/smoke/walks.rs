@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn every_org_event_is_served_once_in_order() {
-    let bench = Bench::start(DataOptions::default(), Behaviour::default()).await;
+    let bench = SmokeTest::start(DataOptions::default(), Behaviour::default()).await;
     assert_eq!(bench.walk_org("").await, bench.control.org_ids());
     assert_eq!(bench.control.request_count(Api::OrgEvents), 13); // unbounded: an empty page ends it
     bench.control.forget_requests();
@@ -24,7 +24,7 @@ async fn every_org_event_is_served_once_in_order() {
 
 #[tokio::test]
 async fn a_page_that_is_not_copied_has_the_bytes_and_headers_of_one_that_is() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let now = bench.control.now().timestamp_millis();
     let fetch = async || {
         let query = format!("limit=200&to={now}");
@@ -63,7 +63,7 @@ async fn a_page_that_is_not_copied_has_the_bytes_and_headers_of_one_that_is() {
 
 #[tokio::test]
 async fn a_last_cursor_finds_what_comes_later() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let page = bench.org_page("limit=500").await;
     let kept = cursor(&page);
     let empty = bench.org_page(&format!("cursor={kept}")).await;
@@ -107,7 +107,7 @@ async fn a_last_cursor_finds_what_comes_later() {
 
 #[tokio::test]
 async fn every_jira_record_is_served_once_newest_first() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let mut ids = Vec::new();
     loop {
         let page = json(
@@ -171,11 +171,11 @@ async fn every_jira_record_is_served_once_newest_first() {
 
 #[tokio::test]
 async fn a_dropped_sandbox_answers_no_more() {
-    let Bench {
+    let SmokeTest {
         sandbox,
         control,
         client,
-    } = Bench::small().await;
+    } = SmokeTest::small().await;
     let url = format!("{}/_edge/tenant_info", sandbox.base_url());
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
     drop(sandbox);
@@ -186,7 +186,7 @@ async fn a_dropped_sandbox_answers_no_more() {
 
 #[tokio::test]
 async fn the_end_of_the_stream_has_four_faces() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let now = bench.control.now().timestamp_millis();
     let next = async |end: EndOfStream, trailing: bool, query: String| {
         bench.control.set_behaviour(|behaviour| {
@@ -220,7 +220,7 @@ async fn the_end_of_the_stream_has_four_faces() {
 
 #[tokio::test]
 async fn the_filter_clock_decides_about_late_events() {
-    let bench = Bench::small().await;
+    let bench = SmokeTest::small().await;
     let late = r#"{"id":"late","attributes":{"time":"2020-01-01T00:00:00Z"}}"#;
     bench
         .control

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use atlaudit::sandbox::{RateLimit, Window};
+use atlaudit::sandbox::{RateLimit, RateWindow};
 
 use super::{Case, SOURCES, site, words};
 use crate::support::{Site, small};
@@ -91,7 +91,7 @@ fn slow_site(seed: u64) -> Site {
         behaviour.confluence_latency = latency;
         behaviour.datacenter_latency = latency;
         behaviour.org_rate_limit = Some(RateLimit {
-            window: Window::Rolling,
+            window: RateWindow::Rolling,
             retry_after: true,
             ..RateLimit::new(30, Duration::from_secs(1))
         });

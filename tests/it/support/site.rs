@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use atlaudit::sandbox::{
-    API_KEY, Behaviour, Control, DATACENTER_TOKEN, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN,
-    ORG_ID, Options, Sandbox,
+    API_KEY, Behaviour, SandboxControl, DATACENTER_TOKEN, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN,
+    ORG_ID, SandboxOptions, Sandbox,
 };
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use toml::{Table, Value};
@@ -16,7 +16,7 @@ use super::Run;
 /// A sandbox of a test's own, and a HOME with a configuration of its two APIs: `acme` and `acme-jira`.
 pub struct Site {
     /// Scripts the sandbox.
-    pub control: Control,
+    pub control: SandboxControl,
     config: Table,
     env: Vec<(String, String)>,
     base_url: String,
@@ -27,8 +27,8 @@ pub struct Site {
 
 /// So much data of every odd shape, a free port, the default behaviour. Confluence and Data Center have what they
 /// have by default.
-pub fn small(org_events: usize, jira_records: usize) -> Options {
-    Options {
+pub fn small(org_events: usize, jira_records: usize) -> SandboxOptions {
+    SandboxOptions {
         port: 0,
         data: DataOptions {
             org_events,
@@ -41,7 +41,7 @@ pub fn small(org_events: usize, jira_records: usize) -> Options {
 
 impl Site {
     /// A site with the data and the behaviour of `options`.
-    pub fn new(options: Options) -> Site {
+    pub fn new(options: SandboxOptions) -> Site {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
