@@ -16,7 +16,7 @@ use crate::telemetry::console::{Console, Level, Message};
 /// # Errors
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<Console>) -> Result<(), AppError> {
-    let mut stop = stop::requested();
+    let mut stop = stop::watch_signals();
     let server = demo::start(Options {
         port: request.port,
         data: DataOptions {

@@ -86,7 +86,7 @@ impl<R: Read> Read for Summing<R> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn of_file(path: &Path) -> io::Result<Summed> {
+pub fn digest_file(path: &Path) -> io::Result<Summed> {
     Summing::new(File::open(path)?).finish()
 }
 

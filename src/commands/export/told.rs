@@ -37,7 +37,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Tells that nothing was left to do.
-pub fn complete_already(console: &Console, path: &Path) {
+pub fn report_already_complete(console: &Console, path: &Path) {
     let shown = path.display();
     let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
     console.say(Level::Notice, &Message::new(text));

@@ -15,7 +15,7 @@ use crate::evidence::against::{Named, Since};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, Finding, Place, Signature, Verdict};
 use crate::exit::Exit;
-use crate::model::number::{counted, grouped};
+use crate::model::number::{counted, group_digits};
 use crate::sink::stdout;
 use crate::telemetry::console::{Console, Level, Message};
 
@@ -64,7 +64,7 @@ pub async fn run(
             error.iter().for_each(|error| error.tell(console));
             Err(match verdict.is_unfinished {
                 true => unfinished(),
-                false => different(findings),
+                false => differences_error(findings),
             })
         }
     }
@@ -100,8 +100,8 @@ fn since(compared: &Compared, console: &Console) -> Option<AppError> {
     let what = format!(
         "the export is not what {sources} would say now: {} appeared, {} vanished, {} changed",
         counted(count(Since::Appeared), "event"),
-        grouped(count(Since::Vanished)),
-        grouped(count(Since::Changed)),
+        group_digits(count(Since::Vanished)),
+        group_digits(count(Since::Changed)),
     );
     let hint = "events may appear days late, and vanish when their time of keeping ends; what changed was changed at the source";
     Some(AppError::new(Exit::Different, what).hint(hint))
@@ -139,7 +139,7 @@ fn unfinished() -> AppError {
 }
 
 /// The end of a check that found something.
-fn different(findings: &[Finding]) -> AppError {
+fn differences_error(findings: &[Finding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
     files.dedup();
     let what = format!(
@@ -202,14 +202,14 @@ fn summary(verdict: &Verdict) -> String {
         "checked {} of {}, {} bytes: {}, {}",
         counted(tally.files, "file"),
         counted(tally.sources, "source"),
-        grouped(tally.bytes),
+        group_digits(tally.bytes),
         counted(tally.events, "event"),
         counted(tally.pages, "answer"),
     );
     if tally.bodies > 0 {
         let bodies = match tally.bodies {
             1 => "1 body".to_owned(),
-            count => format!("{} bodies", grouped(count)),
+            count => format!("{} bodies", group_digits(count)),
         };
         line.push_str(&format!(", {bodies}"));
     }

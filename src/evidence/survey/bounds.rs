@@ -35,7 +35,7 @@ impl Bounds {
     }
 
     /// What is told of a file that has more.
-    pub fn exceeded(self) -> What {
+    pub fn exceeded_problem(self) -> What {
         let (lines, text_bytes) = self.0.unwrap_or_default();
         What::TooMuch { lines, text_bytes }
     }

@@ -137,7 +137,7 @@ impl<'a> Surveyor<'a> {
     pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> EventsSurvey {
         let is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.ends_the_file());
+            .is_some_and(|trouble| trouble.what.stops_reading());
         if let Some(Trouble { line, what }) = broken {
             self.troubles.add(line, what);
         }

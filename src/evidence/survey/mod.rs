@@ -40,7 +40,7 @@ pub fn events(
 ) -> io::Result<EventsSurvey> {
     let mut survey = events::Surveyor::new(asked, source);
     let file = File::of(Kind::Events, &source.name, bounds);
-    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(line, number))?;
+    let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(line, number))?;
     Ok(survey.end(entry, broken))
 }
 
@@ -56,7 +56,7 @@ pub fn pages(
 ) -> io::Result<PagesSurvey> {
     let mut survey = pages::Surveyor::new(said);
     let file = File::of(Kind::Pages, &source.name, bounds);
-    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(&line, number))?;
+    let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(&line, number))?;
     Ok(survey.end(entry, broken))
 }
 
@@ -87,7 +87,7 @@ impl File {
     }
 
     /// Shows each line to `see`, and tells what the file is; and why it could not be read to its end.
-    fn each_line(
+    fn survey_lines(
         self,
         dir: &Path,
         see: &mut dyn FnMut(Bytes, u64),
@@ -105,11 +105,11 @@ impl File {
         let mut lines = PackedLines::open(&path)?;
         let mut chain = Chain::new(self.kind);
         let what = loop {
-            lines.stop_at(self.bounds.text_bytes());
+            lines.limit_text(self.bounds.text_bytes());
             let next = chain.lines() + 1;
             match lines.next() {
                 Ok(Some(_)) if !self.bounds.has_room(chain.lines()) => {
-                    break Some((next, self.bounds.exceeded()));
+                    break Some((next, self.bounds.exceeded_problem()));
                 }
                 Ok(Some(line)) => {
                     chain.push(&line);
@@ -119,7 +119,7 @@ impl File {
                 Ok(None) => break None,
                 Err(Broken::Torn(why)) => break Some((next, What::Torn(why))),
                 Err(Broken::TooLong(limit)) => break Some((next, What::TooLong(limit))),
-                Err(Broken::TooMuch) => break Some((next, self.bounds.exceeded())),
+                Err(Broken::TooMuch) => break Some((next, self.bounds.exceeded_problem())),
             }
         };
         let text_bytes = lines.text_bytes();

@@ -171,7 +171,7 @@ impl<'a> Surveyor<'a> {
     pub fn end(mut self, entry: LinesEntry, broken: Option<Trouble>) -> PagesSurvey {
         self.survey.is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.ends_the_file());
+            .is_some_and(|trouble| trouble.what.stops_reading());
         if let Some(Trouble { line, what }) = broken {
             self.survey.troubles.add(line, what);
         }

@@ -38,7 +38,7 @@ pub enum What {
 
 impl What {
     /// Whether nothing is known of what follows.
-    pub fn ends_the_file(&self) -> bool {
+    pub fn stops_reading(&self) -> bool {
         matches!(
             self,
             What::Torn(_) | What::TooLong(_) | What::TooMuch { .. }
@@ -47,7 +47,7 @@ impl What {
 
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
-        self.ends_the_file() || matches!(self, What::Unended | What::Unreadable(_))
+        self.stops_reading() || matches!(self, What::Unended | What::Unreadable(_))
     }
 
     fn kind(&self) -> &'static str {

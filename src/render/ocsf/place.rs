@@ -73,7 +73,7 @@ impl Place {
     pub fn of(plan: &Plan<'_>, index: usize, target: &Target<'_>) -> Place {
         let kind = Kind::of(target);
         let at = |place: Option<usize>| place == Some(index);
-        let is_privilege = || plan.privileges.is_some_and(|from| from.are(kind));
+        let is_privilege = || plan.privileges.is_some_and(|from| from.includes(kind));
         match plan.class {
             _ if !Kind::is_named(target) => Place::Nowhere,
             _ if at(plan.at.user) => Place::User,
@@ -85,7 +85,7 @@ impl Place {
                 Place::Privilege
             }
             _ if at(plan.at.resource) => Place::Resource,
-            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.are_of(kind)) => {
+            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
                 Place::Resource
             }
             OcsfClass::WebResources if kind == Kind::Thing || at(plan.at.whole) => {
@@ -139,7 +139,7 @@ impl Privileges {
     }
 
     /// Whether targets of this kind are the privileges.
-    fn are(self, kind: Kind) -> bool {
+    fn includes(self, kind: Kind) -> bool {
         match self {
             Privileges::Targets => kind == Kind::Privilege,
             Privileges::Products => kind == Kind::Product,
@@ -148,8 +148,8 @@ impl Privileges {
     }
 
     /// Whether targets of this kind are what the privileges give access to.
-    pub fn are_of(self, kind: Kind) -> bool {
-        !matches!(kind, Kind::User | Kind::Group) && !self.are(kind)
+    pub fn grants_access_to(self, kind: Kind) -> bool {
+        !matches!(kind, Kind::User | Kind::Group) && !self.includes(kind)
     }
 
     /// The privileges of `plan`.

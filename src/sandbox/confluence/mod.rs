@@ -20,7 +20,7 @@ const FREE_PLAN: &str = "Cannot make this request because you are on Free editio
 pub fn refusal(ask: &Ask, way: &Way, free_plan: bool) -> Option<Reply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(Who::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(Who::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(Who::NotAdmin) => Some(error(403, NOT_ADMIN)),
         Ok(Who::Admin) if free_plan => Some(error(403, FREE_PLAN)),
         Ok(Who::Admin) => access::unknown_site(way),

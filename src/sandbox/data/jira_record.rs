@@ -67,7 +67,7 @@ impl JiraComposer {
     }
 
     fn parts(&mut self, kind: &Kind) -> Parts {
-        let author = people::an_admin(&mut self.rng);
+        let author = people::random_admin(&mut self.rng);
         let key = author.account_id.chars().rev().take(8).collect::<String>();
         Parts {
             summary: json(kind.summary),
@@ -95,7 +95,7 @@ impl JiraComposer {
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
         let item = match names {
             [] => {
-                let person: &Person = people::anyone(&mut self.rng);
+                let person: &Person = people::random_person(&mut self.rng);
                 Object::new()
                     .text("id", person.account_id)
                     .text("name", person.name)

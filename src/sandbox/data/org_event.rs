@@ -75,9 +75,9 @@ impl OrgComposer {
 
     fn actor(&mut self, kind: &Kind) -> (&'static Person, Auth) {
         let person = match kind.who {
-            Who::Anyone => people::anyone(&mut self.rng),
-            Who::Admin => people::an_admin(&mut self.rng),
-            Who::Service => people::a_service(&mut self.rng),
+            Who::Anyone => people::random_person(&mut self.rng),
+            Who::Admin => people::random_admin(&mut self.rng),
+            Who::Service => people::random_service(&mut self.rng),
         };
         let by_token = kind.who == Who::Service || self.rng.u8(..) < 12;
         (

@@ -22,7 +22,7 @@ const FREE_PLAN: &str = "Audit logs aren't available for this site as all of its
 pub fn refusal(ask: &Ask, way: &Way, free_plan: bool) -> Option<Reply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(Who::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(Who::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(Who::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
         Ok(Who::Admin) if free_plan => Some(jira_error(403, FREE_PLAN)),
         Ok(Who::Admin) => access::unknown_site(way),

@@ -20,7 +20,7 @@ pub fn api_keys(world: &World, ask: &Ask, id: &str) -> Reply {
         return errors::UNKNOWN_ORG.reply(Envelope::Errors, &ask.path);
     }
     if !world.behaviour.lists_keys {
-        return access::scope_does_not_match();
+        return access::scope_mismatch();
     }
     let page = match ask.param("cursor") {
         None => Some(0),
@@ -30,13 +30,13 @@ pub fn api_keys(world: &World, ask: &Ask, id: &str) -> Reply {
     };
     match page.map(|page: usize| (page, world.behaviour.key_pages.get(page))) {
         Some((_, Some(text))) => Reply::json(200, text.clone()),
-        Some((0, None)) => Reply::json(200, only_key(world)),
+        Some((0, None)) => Reply::json(200, default_key_list(world)),
         _ => Reply::json(400, gateway_body(400, "Unknown cursor")),
     }
 }
 
 /// One key, made two months ago for a year.
-fn only_key(world: &World) -> String {
+fn default_key_list(world: &World) -> String {
     let day = |days: i64| {
         let now = DateTime::from_timestamp_millis(world.now_ms()).unwrap_or_default();
         let time = now + TimeDelta::try_days(days).unwrap_or_default();
