@@ -63,7 +63,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
         Ok(action) => runtime().and_then(|runtime| {
             let result = runtime.block_on(async {
-                survive_size_limits();
+                ignore_size_limit_signal();
                 act(action, &reread, &env, &console).await
             });
             // A thread that a keyring or a file system holds must not hold the program.
@@ -173,7 +173,7 @@ async fn act(
 
 /// Lets a write beyond `ulimit -f` fail, and be told like one to a full disk. Left to the system,
 /// the signal that comes with it ends the program.
-fn survive_size_limits() {
+fn ignore_size_limit_signal() {
     // Once listened to, the signal stays harmless. Where it cannot be, the next run mends what it leaves.
     let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
 }

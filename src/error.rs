@@ -78,7 +78,7 @@ impl AppError {
     }
 
     /// The same, where that source is known: a refused key has to be put right where it is kept.
-    pub fn of_settings(mut self, source: &SourceSettings) -> AppError {
+    pub fn for_settings(mut self, source: &SourceSettings) -> AppError {
         if self.is_refused_key
             && let Some(hint) = &mut self.message.hint
         {
@@ -89,7 +89,7 @@ impl AppError {
     }
 
     /// Says what it means here, before what failed.
-    pub fn preceded_by(mut self, what: &str) -> AppError {
+    pub fn with_context(mut self, what: &str) -> AppError {
         self.message.text = format!("{what}: {}", self.message.text);
         self
     }

@@ -95,7 +95,7 @@ mod tests {
     use super::Exit;
 
     #[test]
-    fn incomplete_outranks_done_and_nothing_else() {
+    fn incomplete_outranks_success_only() {
         assert_eq!(Exit::Done.worst(Exit::Incomplete), Exit::Incomplete);
         assert_eq!(Exit::Incomplete.worst(Exit::Credential), Exit::Credential);
         assert_eq!(Exit::Output.worst(Exit::Incomplete), Exit::Output);

@@ -158,7 +158,7 @@ pub struct FollowArgs {
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
     /// Wait between the end of a pull and the next one
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(field::some_duration))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(field::nonzero_duration))]
     pub every: Duration,
     /// Output format: normalized, raw, ecs or ocsf
     #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
@@ -218,7 +218,7 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
     /// Exit with code 3 if a source is behind by more than this, for monitoring
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::some_duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::nonzero_duration))]
     pub max_lag: Option<Duration>,
 }
 
@@ -351,7 +351,7 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
     pub jira_latency: Option<Duration>,
     /// Interval at which each API gets a new event, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::some_duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::nonzero_duration))]
     pub new_event_every: Option<Duration>,
     /// Play another reading of an API; may be given several times
     #[arg(long, value_name = "NAME", value_parser = values::quirk())]

@@ -24,8 +24,8 @@ pub fn request(
     outside: &HostAccess<'_>,
 ) -> Result<ConvertRequest, ResolveError> {
     let output = output_settings(&typed)?;
-    output::refuse_misnamed([&output])?;
-    output::refuse_packed_terminal([&output], env.stdout_is_terminal)?;
+    output::reject_misnamed_files([&output])?;
+    output::reject_compressed_terminal_output([&output], env.stdout_is_terminal)?;
     if let OutputPath::File(_) = output.path {
         let mut paths = CommandPaths::reserved_if_configured(global, env, now, outside);
         paths.add_output(PathRole::ConvertedOutput, &output);
@@ -44,7 +44,7 @@ pub fn request(
         }
         None => flags,
     };
-    refuse_alien_flags(&raw)?;
+    reject_inapplicable_flags(&raw)?;
     Ok(ConvertRequest {
         inputs: inputs(typed.files),
         raw,
@@ -125,7 +125,7 @@ fn over(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveError> {
     })
 }
 
-fn refuse_alien_flags(raw: &RawLines) -> Result<(), ResolveError> {
+fn reject_inapplicable_flags(raw: &RawLines) -> Result<(), ResolveError> {
     let alien = match raw.kind {
         Some(SourceKind::OrgEvents) => raw.site.as_ref().map(|_| "`--site`"),
         Some(_) => raw.org_id.as_ref().map(|_| "`--org-id`"),

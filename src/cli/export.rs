@@ -19,7 +19,7 @@ pub fn action(
     now: Timestamp,
     outside: &HostAccess<'_>,
 ) -> Result<CommandRequest, ResolveError> {
-    refuse_no_window(&typed, now)?;
+    reject_empty_window(&typed, now)?;
     let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
     let place = |name: &SourceName| {
@@ -48,7 +48,7 @@ pub fn action(
 }
 
 /// A window must not be empty, nor end in the future: nobody can hold what has not happened yet.
-fn refuse_no_window(typed: &ExportArgs, now: Timestamp) -> Result<(), ResolveError> {
+fn reject_empty_window(typed: &ExportArgs, now: Timestamp) -> Result<(), ResolveError> {
     let since = typed.since.resolve(now);
     let until = typed.until.map_or(now, |until| until.resolve(now));
     if until > now {

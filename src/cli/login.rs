@@ -64,7 +64,7 @@ pub fn request(
         check_store()?;
     }
     match &known {
-        Some(known) => refuse_another_log(&typed, known)?,
+        Some(known) => reject_other_source(&typed, known)?,
         None if may_ask => ask(&mut typed, outside)?,
         None => {}
     }
@@ -182,7 +182,7 @@ fn ask(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(), ResolveErr
 }
 
 /// A source that reads another log has another history: its checkpoint and its ids would be wrong.
-fn refuse_another_log(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
+fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
     let configured = match &known.target {
         SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
         target => target.site(),

@@ -155,7 +155,7 @@ enum PathClash {
 impl PathClaim {
     fn clash(&self, other: &PathClaim) -> Option<PathClash> {
         let (one, two) = (&self.role, &other.role);
-        // Outputs of one run are compared by `refuse_shared_files`; those of two runs may take turns in a file.
+        // Outputs of one run are compared by `reject_shared_files`; those of two runs may take turns in a file.
         let may_overlap = !(one.is_written() || two.is_written())
             || (one.is_output() && two.is_output())
             || (one.is_config_file() && two.is_config_file())

@@ -43,7 +43,7 @@ impl<'a> CommandPaths<'a> {
         if let Some(place) = places::config_file(global.config.as_deref(), env) {
             paths.add(PathRole::ConfigFile, &place.path);
         }
-        for folder in places::quota_folders(env) {
+        for folder in places::quota_dirs(env) {
             paths.add(PathRole::QuotaFolder, &folder);
         }
         let state = places::state_dir(global.state_dir.as_deref(), env).ok();

@@ -43,12 +43,12 @@ pub fn request(
         flags.apply(&mut source.output, &source.name);
     }
     if flags.path.is_none() {
-        output::refuse_rotating_stdout(&sources)?;
+        output::reject_rotating_stdout(&sources)?;
     }
     let outputs = sources.iter().map(|source| &source.output);
-    output::refuse_packed_terminal(outputs, env.stdout_is_terminal)?;
-    output::refuse_misnamed(sources.iter().map(|source| &source.output))?;
-    output::refuse_shared_files(&sources, env.cwd())?;
+    output::reject_compressed_terminal_output(outputs, env.stdout_is_terminal)?;
+    output::reject_misnamed_files(sources.iter().map(|source| &source.output))?;
+    output::reject_shared_files(&sources, env.cwd())?;
     let prints_events = sources.iter().any(prints_events);
     let report = report_target(typed.report, prints_events)?;
     let mut paths = CommandPaths::reserved(global, env, now, outside, &settings.sources);

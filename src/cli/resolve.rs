@@ -260,7 +260,7 @@ pub(super) fn load_at(
     match (outside.read)(path) {
         Ok(text) => ConfigFile::parse(path, text),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
-            Ok(ConfigFile::none_at(path))
+            Ok(ConfigFile::absent_at(path))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
             "the configuration file does not exist",
@@ -301,7 +301,7 @@ pub(super) fn pull_settings(
     let file = load(global, env, outside)?;
     let settings = settings(&file, global, env, typed, outside)?;
     if file.tables.sources.0.is_empty() && typed.is_empty() {
-        implied::refuse_several(&settings)?;
+        implied::reject_ambiguous_keyring(&settings)?;
     }
     Ok(settings)
 }

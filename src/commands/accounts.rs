@@ -92,7 +92,7 @@ pub struct PullActivity {
 
 impl RunRegistry {
     /// From now on the sources are these: of new ones the ledger in the state folder is read.
-    pub fn know(&self, sources: &[SourceSettings], state_dir: &Path) {
+    pub fn set_sources(&self, sources: &[SourceSettings], state_dir: &Path) {
         let ledgers = RunHistoryStore::new(state_dir);
         let mut known = self.sources();
         known.retain(|name, _| sources.iter().any(|source| source.name == *name));
@@ -118,7 +118,7 @@ impl RunRegistry {
 
     /// A source begins to be pulled, and counts with `meter`.
     pub fn starts(&self, name: &SourceName, meter: Arc<SourceMeter>) {
-        self.beat();
+        self.note_progress();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = Some(ActiveRun::On(meter));
         }
@@ -136,7 +136,7 @@ impl RunRegistry {
 
     /// The end of a source's run was noted.
     pub fn ended(&self, name: &SourceName, noted: RecordOutcome) {
-        self.beat();
+        self.note_progress();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = None;
             match noted {
@@ -149,7 +149,7 @@ impl RunRegistry {
     }
 
     /// Something has moved.
-    pub fn beat(&self) {
+    pub fn note_progress(&self) {
         self.beats.add(1);
     }
 
@@ -183,7 +183,7 @@ impl RunRegistry {
             mark = counted
                 .into_iter()
                 .fold(mark, |mark, count| mark.wrapping_add(count.get()));
-            let wait = meter.waiting_for();
+            let wait = meter.current_wait();
             is_waiting |= wait.is_some_and(|(_, until)| now < until + GRACE);
         }
         PullActivity { mark, is_waiting }

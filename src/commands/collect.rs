@@ -25,7 +25,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, RunOutcome, SourceRun};
-use crate::pipeline::stop::{StopRequest, unless_asked};
+use crate::pipeline::stop::{StopRequest, unless_stopped};
 use crate::sink::storage::is_stored;
 use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
@@ -151,7 +151,7 @@ impl<'c> SourceCollector<'c> {
                 let task = tokio::spawn(pulling.instrument(span));
                 self.running.spawn(async move {
                     let ended = task.await.unwrap_or_else(|died| {
-                        CollectedSource::unstarted(
+                        CollectedSource::not_started(
                             place,
                             name.as_str(),
                             kind,
@@ -162,7 +162,7 @@ impl<'c> SourceCollector<'c> {
                 });
             }
             Err(error) => {
-                let ended = CollectedSource::unstarted(place, name.as_str(), kind, error);
+                let ended = CollectedSource::not_started(place, name.as_str(), kind, error);
                 self.settle(&recorder, ended);
             }
         }
@@ -252,7 +252,7 @@ impl<'c> SourceCollector<'c> {
     }
 
     /// How many sources have ended because of how they are configured.
-    pub fn misconfigured(&self) -> usize {
+    pub fn count_misconfigured(&self) -> usize {
         let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
         exits.filter(|error| error.exit() == Exit::Config).count()
     }
@@ -311,7 +311,7 @@ impl SourceJob {
                     .await?,
             ))
         };
-        let ready = unless_asked(&self.stop, begun).await;
+        let ready = unless_stopped(&self.stop, begun).await;
         let (_turn, (origin, fetcher)) = match ready.map_err(AppError::from).flatten() {
             Ok(ready) => ready,
             Err(error) => {
@@ -323,8 +323,8 @@ impl SourceJob {
                 };
                 let kept = block_in_place(|| self.course.keep_vain(whose));
                 let error = kept.err().map_or(error, AppError::from);
-                let error = error.of_settings(&self.settings);
-                return CollectedSource::unstarted(self.place, name.as_str(), kind.as_str(), error);
+                let error = error.for_settings(&self.settings);
+                return CollectedSource::not_started(self.place, name.as_str(), kind.as_str(), error);
             }
         };
         let settings = self.settings.clone();
@@ -359,7 +359,7 @@ impl SourceJob {
 
 impl CollectedSource {
     /// A source of which nothing could be asked for.
-    fn unstarted(place: usize, name: &str, kind: &'static str, error: AppError) -> CollectedSource {
+    fn not_started(place: usize, name: &str, kind: &'static str, error: AppError) -> CollectedSource {
         CollectedSource {
             place,
             report: SourceReport::new(name, kind),
@@ -370,7 +370,7 @@ impl CollectedSource {
 
     fn of(place: usize, outcome: RunOutcome, settings: &SourceSettings) -> CollectedSource {
         let error = outcome.result.err().map(AppError::from);
-        let error = error.map(|error| error.of_settings(settings));
+        let error = error.map(|error| error.for_settings(settings));
         CollectedSource {
             place,
             report: outcome.report,

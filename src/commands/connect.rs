@@ -100,7 +100,7 @@ impl SourceConnector {
             user_limits: settings
                 .target
                 .resolves_users()
-                .then(|| self.limits_of(Endpoint::JiraUsers, settings, credential)),
+                .then(|| self.limits_for(Endpoint::JiraUsers, settings, credential)),
         })
     }
 
@@ -140,10 +140,10 @@ impl SourceConnector {
         settings: &SourceSettings,
         credential: &Credential,
     ) -> Arc<RequestLimiter> {
-        self.limits_of(endpoint(&settings.target), settings, credential)
+        self.limits_for(endpoint(&settings.target), settings, credential)
     }
 
-    fn limits_of(
+    fn limits_for(
         &mut self,
         endpoint: Endpoint,
         settings: &SourceSettings,
@@ -208,7 +208,7 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
 
 /// Where the limits are shared with the user's other processes.
 pub fn sharing(env: &ProcessEnv) -> QuotaDir {
-    QuotaDir::in_first_of(&places::quota_folders(env), env.user)
+    QuotaDir::first_usable(&places::quota_dirs(env), env.user)
 }
 
 fn fingerprint(credential: &Credential) -> Fingerprint {

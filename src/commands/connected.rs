@@ -10,7 +10,7 @@ use crate::crash;
 use crate::error::AppError;
 use crate::http::client::HttpClient;
 use crate::http::error::UnreadableBody;
-use crate::http::exchange::witnessed;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
@@ -121,7 +121,7 @@ impl PreparedSource {
         let asking = (transport, limits, self.asking.meter.clone());
         let (base_url, origin) = (users_url(base_url), self.origin.clone());
         let directory = UserDirectory::new(asking, base_url, origin, lookups.clone());
-        Some(directory.taken_down(self.asking.transcript.clone()))
+        Some(directory.with_attempt_recorder(self.asking.transcript.clone()))
     }
 
     /// What stands before the paths of the API.
@@ -148,7 +148,7 @@ impl PreparedSource {
         let request = lookup::cloud_id_request(&gateway.site_url);
         let id = self
             .asking
-            .ask_through(client, &request, lookup::read_cloud_id)
+            .request_through(client, &request, lookup::read_cloud_id)
             .await?;
         let told = CachedValue::new((server, id.clone()), now);
         lookups.change(&site.site, |facts| facts.cloud_id = Some(told));
@@ -202,16 +202,16 @@ impl ApiClient {
         request: &Request,
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
-        self.ask_through(&self.transport, request, read).await
+        self.request_through(&self.transport, request, read).await
     }
 
-    async fn ask_through<P>(
+    async fn request_through<P>(
         &self,
         transport: &HttpClient,
         request: &Request,
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, Failure> {
-        witnessed(
+        send_with_retries(
             transport,
             &self.limits,
             &self.patience,

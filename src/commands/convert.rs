@@ -38,7 +38,7 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let stop = stop::requested();
+    let stop = stop::watch_signals();
     let began = Instant::now();
     if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
         let text = "reading lines from the terminal; Ctrl-D ends them";
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_counts_what_was_lost() {
+    fn the_summary_counts_unreadable_lines_and_files() {
         let mut tally = ConvertCounts {
             events: 2_980,
             ..ConvertCounts::default()

@@ -73,7 +73,7 @@ pub async fn run(
         start: chrono::Utc::now(),
         max_events: None,
         trust_idle_cursor: Duration::ZERO,
-        stop: stop::requested(),
+        stop: stop::watch_signals(),
         console: console.clone(),
         shows_progress: may_show_progress(sources.iter().map(|(settings, _)| &settings.output)),
         accounts: Arc::new(RunRegistry::default()),

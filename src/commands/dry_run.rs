@@ -8,7 +8,7 @@ use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, Source
 use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::pipeline::checkpoint_writer;
 use crate::pipeline::plan::{self, ReadPlan};
@@ -31,7 +31,7 @@ pub async fn run(request: &PullRequest, env: &ProcessEnv, console: &StderrConsol
         match plan(settings, request, &store, env).await {
             Ok(text) => console.show(&text),
             Err(error) => {
-                let error = error.of_settings(settings);
+                let error = error.for_settings(settings);
                 error.tell(console);
                 exit = exit.worst(error.exit());
             }
@@ -167,13 +167,13 @@ fn expected(
         .requests_per_minute
         .or(connect::endpoint(&settings.target).per_minute());
     let limit = quota.map_or(String::new(), |quota| {
-        format!(", at most {} a minute", grouped(quota.into()))
+        format!(", at most {} a minute", group_digits(quota.into()))
     });
-    let size = grouped(settings.page_size.into());
+    let size = group_digits(settings.page_size.into());
     match checkpoint.and_then(|checkpoint| pages(plan, checkpoint, settings.page_size, now)) {
         Some(pages) => format!(
             "about {}, each for up to {size} events{limit}",
-            grouped(pages)
+            group_digits(pages)
         ),
         None => format!("one for every {size} events, at least 1{limit}"),
     }

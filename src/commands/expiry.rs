@@ -77,7 +77,7 @@ pub async fn look_up(
         match page.next {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
             _ => {
-                return Ok(api_keys::in_use(
+                return Ok(api_keys::find_key_in_use(
                     keys,
                     source.key_name.as_deref(),
                     server_now,
@@ -109,7 +109,7 @@ pub fn end(
 }
 
 /// Why the list of keys does not tell, where it was read.
-pub fn why_untold(found: Option<&KeyMatch>) -> String {
+pub fn unknown_reason(found: Option<&KeyMatch>) -> String {
     match found {
         Some(KeyMatch::Several(count)) => format!(
             ": the organization lists {count} keys, and `key_name` does not say which one it is"
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_from_thirty_days_before() {
+    fn an_expiry_is_reported_from_thirty_days_before() {
         let source = source("expires_on = '2027-06-30'");
         let of = credential(None, None);
         for (now, want) in [
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_one_is_told_after_six_months() {
+    fn an_old_credential_is_reported_after_six_months() {
         let of = credential(Some("2026-08-31T10:00:00Z"), None);
         assert!(told(&source(""), &of, "2027-02-28T09:59:59Z").is_empty());
         assert_eq!(
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_knows_best_then_the_user_then_the_login() {
+    fn the_key_list_wins_over_the_configuration_and_the_login() {
         let kept = credential(None, Some("2027-01-01"));
         let mut page = api_keys::read(&crate::http::message::Response {
             status: 200,

@@ -239,7 +239,7 @@ impl MetricsFile {
 /// The figures of all sources as Prometheus text.
 fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = MetricsText::default();
-    of_the_process(&mut text, started, is_up);
+    add_process_metrics(&mut text, started, is_up);
     for (name, help, count) in COUNTERS {
         let samples = sources.iter();
         let samples = samples.map(|facts| (labels(facts), count(&facts.totals.counts) as f64));
@@ -267,7 +267,7 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
 }
 
 /// What is said of the process, whatever its sources.
-fn of_the_process(text: &mut MetricsText, started: Timestamp, is_up: bool) {
+fn add_process_metrics(text: &mut MetricsText, started: Timestamp, is_up: bool) {
     let (name, help) = BUILD;
     let version = vec![("version", env!("CARGO_PKG_VERSION"))];
     text.family(name, MetricKind::Gauge, help, [(version, 1.0)]);

@@ -8,7 +8,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::written::OutputFileState;
-use crate::pipeline::run::file_of;
+use crate::pipeline::run::current_output_file;
 use crate::sink::identity::is_same;
 use crate::sink::location::{real_path, unfinished};
 use crate::state::store::StateStore;
@@ -24,7 +24,7 @@ pub fn refuse_owned(request: &PullRequest) -> Result<(), AppError> {
     let store = StateStore::new(&request.state_dir);
     let owned = store.outputs()?;
     for settings in &request.sources {
-        let Some(path) = file_of(&settings.output)? else {
+        let Some(path) = current_output_file(&settings.output)? else {
             continue;
         };
         if let Some(owner) = owner(&path, owned) {

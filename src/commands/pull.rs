@@ -23,7 +23,7 @@ use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::report::{RunReport, SourceReport};
 use crate::pipeline::run::RunMode;
-use crate::pipeline::stop::{StopRequest, unless_asked};
+use crate::pipeline::stop::{StopRequest, unless_stopped};
 use crate::sink::stdout;
 use crate::state::lookups::LookupCache;
 use crate::state::notices::NoticeStore;
@@ -47,7 +47,7 @@ pub async fn run(
     let metrics = match &request.metrics_file {
         None => None,
         Some(path) => {
-            accounts.know(&request.sources, &request.state_dir);
+            accounts.set_sources(&request.sources, &request.state_dir);
             let mode = request.file_mode;
             Some(MetricsFile::open(path, mode, accounts.clone())?)
         }
@@ -58,7 +58,7 @@ pub async fn run(
         start: request.now,
         max_events: request.max_events,
         trust_idle_cursor: Duration::ZERO,
-        stop: stop::requested(),
+        stop: stop::watch_signals(),
         console: console.clone(),
         shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
         accounts,
@@ -111,7 +111,7 @@ pub(super) async fn credentials(
         let known = credential.as_ref().ok();
         expiry::warn_daily(settings, known, &notices, terms.start, &terms.console);
         credentials.push(credential);
-        terms.accounts.beat();
+        terms.accounts.note_progress();
     }
     credentials
 }
@@ -143,7 +143,7 @@ async fn credential(
     env: &ProcessEnv,
     stop: &watch::Receiver<StopRequest>,
 ) -> Result<Credential, AppError> {
-    Ok(unless_asked(stop, credentials::load(settings, env)).await??)
+    Ok(unless_stopped(stop, credentials::load(settings, env)).await??)
 }
 
 /// Where the report of the run goes.
@@ -161,7 +161,7 @@ impl ReportOutput<'_> {
             ReportTarget::File(path) => path,
         };
         let file = create_with_mode(path, mode.unwrap_or(0o600))
-            .map_err(|error| report_fails(path, &error).hint("check the path of `--report`"))?;
+            .map_err(|error| report_error(path, &error).hint("check the path of `--report`"))?;
         Ok(ReportOutput::File(path, file))
     }
 
@@ -170,7 +170,7 @@ impl ReportOutput<'_> {
             ReportOutput::Stdout => Ok(stdout::print(text)?),
             ReportOutput::File(path, mut file) => {
                 file.write_all(text.as_bytes()).map_err(|error| {
-                    report_fails(path, &error)
+                    report_error(path, &error)
                         .hint("the run itself is over; what it wrote and its checkpoint stand")
                 })
             }
@@ -195,7 +195,7 @@ fn create_with_mode(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-fn report_fails(path: &Path, error: &io::Error) -> AppError {
+fn report_error(path: &Path, error: &io::Error) -> AppError {
     let what = format!("cannot write the report `{}`", path.display());
     AppError::new(Exit::Output, what).because(error)
 }

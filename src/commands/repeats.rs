@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_goes_on_is_told_once_an_hour_and_a_change_at_once() {
+    async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
         let repeats = MessageThrottle::default();
         assert!(is_told(&repeats, "no answer after 3 attempts in 60.1 s"));
         assert!(!is_told(&repeats, "no answer after 12 attempts in 9 s"));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_of_trouble_is_news_once_and_the_next_trouble_is_news_again() {
+    fn a_recovery_is_reported_once_and_the_next_failure_again() {
         let repeats = MessageThrottle::default();
         let news = |error| repeats.news("a", &[], error);
         assert!(!news(None).recovered);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn warnings_and_sources_are_told_apart() {
+    fn warnings_and_sources_are_throttled_separately() {
         let repeats = MessageThrottle::default();
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
         assert_eq!(repeats.news("a", &both, None).warnings, [true, true]);

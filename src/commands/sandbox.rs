@@ -16,7 +16,7 @@ use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 /// # Errors
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Result<(), AppError> {
-    let mut stop = stop::requested();
+    let mut stop = stop::watch_signals();
     let server = demo::start(SandboxOptions {
         port: request.port,
         data: DataOptions {

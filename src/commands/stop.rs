@@ -20,7 +20,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
 /// one at once. From its return on, no signal is missed.
-pub fn requested() -> watch::Receiver<StopRequest> {
+pub fn watch_signals() -> watch::Receiver<StopRequest> {
     listening(|_, _| {
         let mut signals = ends()?;
         if !is_hangup_ignored() {
@@ -32,7 +32,7 @@ pub fn requested() -> watch::Receiver<StopRequest> {
 
 /// The same for a program that SIGHUP does not end: how often it came is told apart. One that was
 /// started by a person ends with the terminal all the same.
-pub fn requested_or_reload(
+pub fn watch_signals_and_reload(
     is_on_terminal: bool,
 ) -> (watch::Receiver<StopRequest>, watch::Receiver<u64>) {
     let (sender, reloads) = watch::channel(0);
@@ -69,15 +69,15 @@ fn listening(
         Ok((runtime, signals)) => {
             let work = move || runtime.block_on(tell(signals, &sender));
             if let Err(error) = thread::Builder::new().spawn(work) {
-                warn_of_deafness(&error);
+                warn_not_listening(&error);
             }
         }
-        Err(error) => warn_of_deafness(&error),
+        Err(error) => warn_not_listening(&error),
     }
     receiver
 }
 
-fn warn_of_deafness(error: &io::Error) {
+fn warn_not_listening(error: &io::Error) {
     tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
 }
 

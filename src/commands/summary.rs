@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::exit::Exit;
-use crate::model::number::{counted, grouped};
+use crate::model::number::{counted, group_digits};
 use crate::model::text::printable;
 use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
@@ -18,11 +18,11 @@ const NAMED_FILES: usize = 3;
 
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
 pub fn tell(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
-    tell_as(Level::Notice, console, reports, elapsed);
+    report_at(Level::Notice, console, reports, elapsed);
 }
 
 /// The same, as something of `level`.
-pub fn tell_as(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
+pub fn report_at(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     if reports.iter().any(|report| !report.reader_left) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
@@ -58,7 +58,7 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
 
 /// Where the events of a source went and when they happened: `, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl`.
 /// Nothing where there are none, and no files where they went to standard output.
-fn whereabouts(report: &SourceReport, cwd: &Path) -> String {
+fn time_range_and_files(report: &SourceReport, cwd: &Path) -> String {
     let mut text = String::new();
     if let (Some(first), Some(last)) = (&report.first_event, &report.last_event) {
         let (first, last) = (minute(first), minute(last));
@@ -137,7 +137,7 @@ fn each(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
         let plural = if others == 1 { "" } else { "s" };
-        let text = format!("and {} other{plural} without news", grouped(others));
+        let text = format!("and {} other{plural} without news", group_digits(others));
         lines.push(ConsoleMessage::new(text).fact("sources", others));
     }
     lines
@@ -150,7 +150,7 @@ fn one(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
         "{}: {}{}, {}, {}",
         report.source,
         counted(report.events, "event"),
-        whereabouts(report, cwd),
+        time_range_and_files(report, cwd),
         counted(report.requests, "request"),
         seconds(report.took),
     );
@@ -192,7 +192,7 @@ fn reason(report: &SourceReport) -> Option<String> {
 fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let from = match reports {
-        [report] => format!("{}{}", report.source, whereabouts(report, cwd)),
+        [report] => format!("{}{}", report.source, time_range_and_files(report, cwd)),
         several => counted(several.len() as u64, "source"),
     };
     // What was said of the files must not run into the time that it took.
@@ -220,7 +220,7 @@ fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
         (sum(|report| report.id_clashes), "with a repeated id"),
     ];
     for (count, what) in odd.into_iter().filter(|(count, _)| *count > 0) {
-        line.push_str(&format!(", {} {what}", grouped(count)));
+        line.push_str(&format!(", {} {what}", group_digits(count)));
     }
     let failed = reports.iter().filter(|report| has_failed(report));
     let (open, failed): (Vec<_>, Vec<_>) = failed.partition(|report| reason(report).is_none());
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_what_was_written_and_what_was_odd() {
+    fn the_summary_counts_events_and_anomalies() {
         let report = |source: &str, events| {
             let mut report = SourceReport::new(source, "org-events");
             report.events = events;
@@ -340,11 +340,11 @@ mod tests {
         report.last_event = report.first_event.clone();
         report.files = (1..4).map(|n| format!("/x/{n}\n")).collect();
         assert_eq!(
-            whereabouts(&report, Path::new("/w")),
+            time_range_and_files(&report, Path::new("/w")),
             ", 2026-11-21 14:03Z, to /x/1, /x/2, /x/3"
         );
         report.omitted_files = 1_000;
-        let many = whereabouts(&report, Path::new("/w"));
+        let many = time_range_and_files(&report, Path::new("/w"));
         assert!(
             many.ends_with(", to 1,003 files, the last of them /x/3"),
             "{many}"

@@ -54,7 +54,7 @@ mod tests {
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
-    async fn one_begins_when_another_ends_or_after_a_while() {
+    async fn a_source_starts_when_another_ends_or_after_the_delay() {
         let (turns, began) = (StartLimiter::default(), Instant::now());
         let mut first = Vec::new();
         for _ in 0..AT_ONCE {

@@ -47,7 +47,7 @@ pub fn until<T>(
             Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
         }
     }
-    Err(unanswered())
+    Err(no_valid_answer())
 }
 
 /// The same, where an empty answer means none.
@@ -81,7 +81,7 @@ pub fn secret<T>(
             Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
         }
     }
-    Err(unanswered())
+    Err(no_valid_answer())
 }
 
 /// Whether the answer is yes; an empty one is no.
@@ -98,7 +98,7 @@ pub fn yes(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
     })
 }
 
-fn unanswered() -> io::Error {
+fn no_valid_answer() -> io::Error {
     io::Error::other("no answer that is of use")
 }
 

@@ -20,7 +20,7 @@ const SECRET_KEYS: [&str; 8] = [
 ];
 
 /// What `error` says about `text`, the content of the file at `path`.
-pub fn explain(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError {
+pub fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigError {
     let line = error.span().map(|span| line_of(text, span.start));
     match unknown_key(error.message()) {
         Some((key, known)) => {

@@ -9,7 +9,7 @@ use toml::Spanned;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::field;
-use crate::config::file::{ConfigFile, SourceTable, SpannedText, from_elsewhere};
+use crate::config::file::{ConfigFile, SourceTable, SpannedText, without_span};
 use crate::config::nearest::nearest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
@@ -24,13 +24,13 @@ pub(super) const NOWHERE: Range<usize> = 0..0;
 /// Checks the whole file, with the environment over it.
 pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Result<Settings, ConfigError> {
     let below = global_output(file)?;
-    let overridden = only_organization(file);
+    let overridden = only_organization_source(file);
     let mut sources = Vec::new();
     for (typed, table) in &file.tables.sources.0 {
         let name = source_name(file, typed.get_ref(), &typed.span())?;
         let mut table = table.clone();
         if overridden == Some(typed.get_ref().as_str()) {
-            override_with(&mut table, env)?;
+            apply_environment(&mut table, env)?;
         }
         let at = ErrorLocation {
             file,
@@ -38,7 +38,7 @@ pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Resu
         };
         sources.push(source::check(&at, &name, &typed.span(), &table, &below)?);
     }
-    output::refuse_shared_files(&sources, env.cwd()).map_err(|error| match &file.path {
+    output::reject_shared_files(&sources, env.cwd()).map_err(|error| match &file.path {
         Some(path) => error.in_file(path, None),
         None => error,
     })?;
@@ -86,12 +86,12 @@ pub fn login_source(
     let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
     let lay = |key: &mut SpannedText, flag: &Option<String>| {
         if let Some(text) = flag {
-            *key = from_elsewhere(text.as_str());
+            *key = without_span(text.as_str());
         }
     };
     match flags.kind {
-        Some(kind) => table.kind = from_elsewhere(kind.as_str()),
-        None if known.is_none() => table.kind = from_elsewhere(SourceKind::OrgEvents.as_str()),
+        Some(kind) => table.kind = without_span(kind.as_str()),
+        None if known.is_none() => table.kind = without_span(SourceKind::OrgEvents.as_str()),
         None => {}
     }
     lay(&mut table.org_id, &flags.org_id);
@@ -167,7 +167,7 @@ fn source_name(file: &ConfigFile, typed: &str, span: &Range<usize>) -> Result<So
 }
 
 /// The one organization source of the file: with two, nobody could tell which one the environment means.
-fn only_organization(file: &ConfigFile) -> Option<&str> {
+fn only_organization_source(file: &ConfigFile) -> Option<&str> {
     let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
         let kind = table
             .kind
@@ -182,16 +182,16 @@ fn only_organization(file: &ConfigFile) -> Option<&str> {
 }
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
-pub(super) fn override_with(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
+pub(super) fn apply_environment(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
     if let Some(id) = env.text(env::ORG_ID) {
         let id = field::org_id(id).map_err(|refusal| HintedError {
             what: format!("{}: {}", env::ORG_ID, refusal.what),
             ..refusal
         })?;
-        table.org_id = from_elsewhere(id);
+        table.org_id = without_span(id);
     }
     if env.os(env::API_KEY).is_some() {
-        table.credential = from_elsewhere(format!("env:{}", env::API_KEY));
+        table.credential = without_span(format!("env:{}", env::API_KEY));
     }
     Ok(())
 }

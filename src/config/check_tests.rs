@@ -27,7 +27,7 @@ fn refuse(text: &str) -> ConfigError {
 }
 
 #[test]
-fn defaults_fill_what_is_not_said() {
+fn defaults_fill_missing_keys() {
     let settings = ok(
         "[sources.acme]\ntype = 'org-events'\n[sources.j]\ntype = 'jira-audit'\nsite = 'https://A.atlassian.net/'",
     );

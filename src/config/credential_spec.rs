@@ -61,7 +61,7 @@ pub fn store(text: &str) -> Result<CredentialSpec, HintedError> {
 pub fn absolute_file(path: &Path, env: &ProcessEnv) -> Result<PathBuf, HintedError> {
     let whole = "write the whole path";
     let path = match path.strip_prefix("~") {
-        Ok(rest) => match env.absolute("HOME") {
+        Ok(rest) => match env.absolute_path("HOME") {
             Some(home) => home.join(rest),
             None => return Err(HintedError::new("`~`: HOME is not set").hint(whole)),
         },

@@ -87,7 +87,7 @@ impl ProcessEnv {
     }
 
     /// A variable that holds an absolute path; the XDG specification ignores relative ones.
-    pub fn absolute(&self, name: &str) -> Option<&Path> {
+    pub fn absolute_path(&self, name: &str) -> Option<&Path> {
         self.os(name)
             .map(Path::new)
             .filter(|path| path.is_absolute())
@@ -123,7 +123,7 @@ mod tests {
         let env = ProcessEnv::with([("A", ""), ("B", "x")], "/work");
         assert_eq!(env.text("A"), None);
         assert_eq!(env.text("B"), Some("x"));
-        assert_eq!(env.absolute("B"), None);
+        assert_eq!(env.absolute_path("B"), None);
         assert_eq!(env.at_cwd(Path::new("c")), Path::new("/work/c"));
         assert_eq!(env.at_cwd(Path::new("/c")), Path::new("/c"));
     }

@@ -32,7 +32,7 @@ pub fn duration(text: &str) -> Result<Duration, HintedError> {
 }
 
 /// A span of time that is not zero.
-pub fn some_duration(text: &str) -> Result<Duration, HintedError> {
+pub fn nonzero_duration(text: &str) -> Result<Duration, HintedError> {
     let span = duration(text)?;
     if span.is_zero() {
         return Err(HintedError::new("must be longer than zero").hint("write it like `30s` or `5m`"));
@@ -43,7 +43,7 @@ pub fn some_duration(text: &str) -> Result<Duration, HintedError> {
 /// How far back a first pull reads: at most as long as Atlassian keeps an organization's events.
 pub fn lookback(text: &str) -> Result<Duration, HintedError> {
     let most = LogRetention::ORGANIZATION;
-    let span = some_duration(text)?;
+    let span = nonzero_duration(text)?;
     if span > most.span() {
         let days = most.days();
         return Err(HintedError::new(

@@ -17,7 +17,7 @@ fn spans_of_time() {
     assert_eq!(duration("0s"), Ok(Duration::ZERO));
     assert_eq!(duration("15m"), Ok(Duration::from_secs(900)));
     assert!(duration("soon").is_err() && duration("7").is_err() && duration("-1h").is_err());
-    assert!(some_duration("0s").is_err());
+    assert!(nonzero_duration("0s").is_err());
     assert!(lookback("180d").is_ok());
     assert!(lookback("181d").unwrap_err().hint.unwrap().contains("180d"));
 }

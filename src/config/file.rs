@@ -41,7 +41,7 @@ impl ConfigFile {
     }
 
     /// The same, where it was looked for at `path`.
-    pub fn none_at(path: &Path) -> ConfigFile {
+    pub fn absent_at(path: &Path) -> ConfigFile {
         ConfigFile {
             place: Some(path.to_path_buf()),
             ..ConfigFile::none()
@@ -50,7 +50,7 @@ impl ConfigFile {
 
     /// Reads `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
-        let tables = toml::from_str(&text).map_err(|error| blame::explain(&error, path, &text))?;
+        let tables = toml::from_str(&text).map_err(|error| blame::config_error(&error, path, &text))?;
         Ok(ConfigFile {
             path: Some(path.to_path_buf()),
             place: None,
@@ -137,7 +137,7 @@ pub struct SourceTable {
 pub type SpannedFlag = Option<Spanned<bool>>;
 
 /// A value that stands nowhere in the file: it came from a flag or the environment.
-pub fn from_elsewhere(text: impl Into<String>) -> SpannedText {
+pub fn without_span(text: impl Into<String>) -> SpannedText {
     Some(Spanned::new(0..0, text.into()))
 }
 
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_from_elsewhere_does_not_blame_the_file() {
+    fn a_value_without_a_span_names_no_file() {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");

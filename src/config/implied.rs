@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::config::check::{self, NOWHERE};
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
-use crate::config::file::{ConfigFile, SourceTable, from_elsewhere};
+use crate::config::file::{ConfigFile, SourceTable, without_span};
 use crate::config::settings::Settings;
 use crate::config::source::{self, ErrorLocation};
 use crate::model::name::{SourceKind, SourceName};
@@ -29,12 +29,12 @@ pub fn settings(
     let mut sources = Vec::new();
     for name in names(file, env, typed, in_keyring)? {
         let mut table = SourceTable {
-            kind: from_elsewhere(SourceKind::OrgEvents.as_str()),
+            kind: without_span(SourceKind::OrgEvents.as_str()),
             ..SourceTable::default()
         };
         // The environment describes one organization: with several names typed it is not theirs.
         if typed.len() <= 1 {
-            check::override_with(&mut table, env)?;
+            check::apply_environment(&mut table, env)?;
         }
         let at = ErrorLocation {
             file,
@@ -95,7 +95,7 @@ fn nothing(file: &ConfigFile) -> ConfigError {
 }
 
 /// Refuses to guess between several entries of the keyring.
-pub fn refuse_several(settings: &Settings) -> Result<(), ConfigError> {
+pub fn reject_ambiguous_keyring(settings: &Settings) -> Result<(), ConfigError> {
     if settings.sources.len() < 2 {
         return Ok(());
     }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn else_the_keyring_does() {
+    fn the_keyring_describes_sources_otherwise() {
         let env = ProcessEnv::default();
         assert_eq!(names_of(&implied(&env, &[], &["acme"])), ["acme"]);
         assert_eq!(names_of(&implied(&env, &["x"], &["acme"])), ["x"]);
@@ -159,7 +159,7 @@ mod tests {
         let none = implied(&env, &[], &[]);
         assert_eq!(names_of(&none), [DEFAULT_SOURCE]);
         assert_eq!(none.sources[0].credential, CredentialSpec::Keyring);
-        assert!(refuse_several(&none).is_ok());
+        assert!(reject_ambiguous_keyring(&none).is_ok());
     }
 
     #[test]
@@ -174,8 +174,8 @@ mod tests {
     }
 
     #[test]
-    fn several_entries_are_not_guessed_between() {
-        let error = refuse_several(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"])).unwrap_err();
+    fn several_keyring_entries_are_rejected() {
+        let error = reject_ambiguous_keyring(&implied(&ProcessEnv::default(), &[], &["b", "a", "b"])).unwrap_err();
         assert!(error.to_string().contains("`a`, `b`"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_amiss_a_part_or_nothing() {
+    fn close_words_and_substrings_are_suggested() {
         let known = ["page_size", "output", "acme-jira", "ecs"];
         for (typed, meant) in [
             ("pagesize", Some("page_size")),

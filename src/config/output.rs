@@ -135,7 +135,7 @@ impl OutputLayer {
 
 /// Refuses two sources that would write into one file: each cuts a file back to the length that it
 /// committed itself, and so would cut away the other's events.
-pub fn refuse_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
+pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(), ConfigError> {
     let mut writers: HashMap<PathBuf, &SourceName> = HashMap::new();
     for source in sources {
         let OutputPath::File(path) = &source.output.path else {
@@ -154,7 +154,7 @@ pub fn refuse_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
 }
 
 /// Refuses a rotation of standard output. Not to be asked where a flag put it there for once.
-pub fn refuse_rotating_stdout(sources: &[SourceSettings]) -> Result<(), ConfigError> {
+pub fn reject_rotating_stdout(sources: &[SourceSettings]) -> Result<(), ConfigError> {
     let rotates = |source: &&SourceSettings| {
         source.output.path == OutputPath::Stdout && source.output.rotation != Rotation::Never
     };
@@ -175,7 +175,7 @@ fn packing(name: &str) -> Option<Compression> {
 }
 
 /// Refuses a file whose name says that it is packed otherwise than it is: no tool would read it.
-pub fn refuse_misnamed<'a>(
+pub fn reject_misnamed_files<'a>(
     outputs: impl IntoIterator<Item = &'a OutputSettings>,
 ) -> Result<(), ConfigError> {
     for output in outputs {
@@ -196,7 +196,7 @@ pub fn refuse_misnamed<'a>(
 }
 
 /// Refuses to send packed bytes to a terminal.
-pub fn refuse_packed_terminal<'a>(
+pub fn reject_compressed_terminal_output<'a>(
     outputs: impl IntoIterator<Item = &'a OutputSettings>,
     stdout_is_terminal: bool,
 ) -> Result<(), ConfigError> {

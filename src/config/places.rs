@@ -25,9 +25,9 @@ pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> 
         });
     }
     let folder = env
-        .absolute("XDG_CONFIG_HOME")
+        .absolute_path("XDG_CONFIG_HOME")
         .map(Path::to_path_buf)
-        .or_else(|| env.absolute("HOME").map(|home| home.join(".config")))?;
+        .or_else(|| env.absolute_path("HOME").map(|home| home.join(".config")))?;
     Some(ConfigPath {
         path: folder.join("atlaudit/config.toml"),
         named: false,
@@ -40,10 +40,10 @@ pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, Confi
     if let Some(path) = flag.or_else(|| env.os(env::STATE_DIR).map(Path::new)) {
         return Ok(env.at_cwd(path));
     }
-    env.absolute("XDG_STATE_HOME")
+    env.absolute_path("XDG_STATE_HOME")
         .map(|state| state.join("atlaudit"))
         .or_else(|| {
-            env.absolute("HOME")
+            env.absolute_path("HOME")
                 .map(|home| home.join(".local/state/atlaudit"))
         })
         .ok_or_else(|| {
@@ -56,7 +56,7 @@ pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, Confi
 
 /// Where the limits may be shared with the user's other processes, the best place first. It depends on
 /// the user alone: what runs from cron and what runs in a shell have to meet there.
-pub fn quota_folders(env: &ProcessEnv) -> Vec<PathBuf> {
+pub fn quota_dirs(env: &ProcessEnv) -> Vec<PathBuf> {
     if let Some(path) = env.os(env::QUOTA_DIR) {
         return vec![env.at_cwd(Path::new(path))];
     }
@@ -76,9 +76,9 @@ mod tests {
         let mut env = ProcessEnv::with([("HOME", "/h"), ("TMPDIR", "/t")], "/work");
         env.user = 7;
         let shared = ["/dev/shm/atlaudit-7", "/tmp/atlaudit-7"].map(PathBuf::from);
-        assert_eq!(quota_folders(&env), shared);
+        assert_eq!(quota_dirs(&env), shared);
         let named = ProcessEnv::with([("ATLAUDIT_QUOTA_DIR", "q")], "/work");
-        assert_eq!(quota_folders(&named), [PathBuf::from("/work/q")]);
+        assert_eq!(quota_dirs(&named), [PathBuf::from("/work/q")]);
     }
 
     #[test]

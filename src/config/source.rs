@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most records that a page may ask for, and what is asked for by default: fewer requests for
 /// the same events. events-stream takes 500 at most (Organizations REST API), Jira and Confluence 1000;
 /// Data Center would take 100,000, but a page is held in memory.
-pub fn most_per_page(kind: SourceKind) -> u32 {
+pub fn max_page_size(kind: SourceKind) -> u32 {
     match kind {
         SourceKind::OrgEvents => 500,
         SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => 1000,
@@ -89,7 +89,7 @@ pub(super) fn check(
         .take("type", &table.kind, |text| words::source_kind(text))?
         .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
     let target = target::check(at, table, kind)?.map_err(missing)?;
-    let most = most_per_page(kind);
+    let most = max_page_size(kind);
     let page_size = at.take("page_size", &table.page_size, |n| {
         field::number(*n, 1..=most)
     })?;
@@ -134,7 +134,7 @@ fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, HintedError> {
 }
 
 fn connection(at: &ErrorLocation<'_>, table: &SourceTable) -> Result<ConnectionSettings, ConfigError> {
-    let timeout = at.take("timeout", &table.timeout, |text| field::some_duration(text))?;
+    let timeout = at.take("timeout", &table.timeout, |text| field::nonzero_duration(text))?;
     let retry_for = at.take("retry_for", &table.retry_for, |text| field::duration(text))?;
     let max_wait = at.take("max_wait", &table.max_wait, |text| field::duration(text))?;
     Ok(ConnectionSettings {

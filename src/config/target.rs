@@ -20,7 +20,7 @@ pub(super) fn check(
     table: &SourceTable,
     kind: SourceKind,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
-    refuse_alien_keys(at, table, kind)?;
+    reject_inapplicable_keys(at, table, kind)?;
     let base_url = at.take("base_url", &table.base_url, |text| field::base_url(text))?;
     Ok(match kind {
         SourceKind::OrgEvents => Ok(SourceTarget::OrgEvents {
@@ -80,7 +80,7 @@ fn site(
 }
 
 /// A key that would do nothing is refused: most often it is the `type` that is wrong.
-fn refuse_alien_keys(
+fn reject_inapplicable_keys(
     at: &ErrorLocation<'_>,
     table: &SourceTable,
     kind: SourceKind,

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 
 use crate::config::request::ConvertInput;
-use crate::sink::pack::{MARK, packing_by, unpack};
+use crate::sink::pack::{MARK, detect_compression, unpack};
 
 /// The bytes of `input`, unpacked. Their end within a member or frame is an error when it is read.
 ///
@@ -19,7 +19,7 @@ pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
         ConvertInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
     };
     let first = first_bytes(&mut file)?;
-    let packing = packing_by(&first);
+    let packing = detect_compression(&first);
     unpack(packing, Cursor::new(first).chain(file))
 }
 

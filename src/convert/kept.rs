@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shape_tells_raw_lines_apart() {
+    fn the_type_of_raw_lines_is_detected() {
         for (line, kind) in [
             (r#"{"id":"1","attributes":{}}"#, SourceKind::OrgEvents),
             (r#"{"summary":"User created"}"#, SourceKind::JiraAudit),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_user_says_what_has_no_shape_and_contradicts_none() {
+    fn the_user_sets_the_type_but_cannot_contradict_the_shape() {
         let said = Some(SourceKind::OrgEvents);
         for line in ["{}", "null", r#"{"id":1}"#] {
             assert_eq!(read(said, line).unwrap().0, SourceKind::OrgEvents);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_itself_where_it_comes_from() {
+    fn an_event_contains_its_origin() {
         for raw in [r#"{"summary":"any"}"#, "null", r#"{"raw":1}"#] {
             let line = EVENT.replace("RAW", raw);
             for said in [None, Some(SourceKind::JiraAudit)] {
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_in_turn_are_told_apart() {
+    fn alternating_sources_are_distinguished() {
         let mut reader = reader(None);
         for name in ["acme", "acme", "other", "acme"] {
             let line = EVENT.replace("RAW", "{}").replace("acme", name);
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_its_parts_is_none() {
+    fn an_incomplete_event_is_rejected() {
         let whole = EVENT.replace("RAW", "{}");
         for (part, without, why) in [
             (r#""id":"org:1~ab","#, "", UnusableLine::Without("id")),

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_lies_whole_in_a_piece_is_no_copy() {
+    fn a_line_within_one_chunk_is_not_copied() {
         let mut lines = LineSplitter::default();
         lines.fill(&mut &b"{\"a\":1}\n{\"b\":2}\n{"[..]).unwrap();
         let first = lines.next().unwrap().text.unwrap();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_told_once_and_is_not_kept() {
+    fn an_endless_line_is_reported_once_and_not_stored() {
         let mut lines = LineSplitter::with(16, 64);
         let text = [&b"x".repeat(1_000)[..], b"\n{}\n"].concat();
         let mut input = &text[..];

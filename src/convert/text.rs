@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf_8_are_mended_inside_a_string() {
+    fn invalid_utf8_in_a_string_is_replaced() {
         let it = check(b"{\"a\":\"x\xffy\"}").unwrap();
         assert!(it.is_mended);
         assert_eq!(it.doc.text(), "{\"a\":\"x\u{fffd}y\"}".as_bytes());

@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// there is no such file.
 pub fn read(path: &Path, if_missing: &str) -> Result<SecretString, HintedError> {
     let file = open(path, if_missing)?;
-    refuse_open_to_others(&file, path)?;
+    reject_shared_access(&file, path)?;
     content(file, path)
 }
 
@@ -55,7 +55,7 @@ fn open(path: &Path, if_missing: &str) -> Result<File, HintedError> {
 }
 
 /// Refuses a file that others can read or change, with a hint that this user can follow.
-fn refuse_open_to_others(file: &File, path: &Path) -> Result<(), HintedError> {
+fn reject_shared_access(file: &File, path: &Path) -> Result<(), HintedError> {
     use std::os::unix::fs::MetadataExt as _;
 
     let cannot = |error: io::Error| HintedError::new(format!("file {}: {error}", path.display()));

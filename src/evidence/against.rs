@@ -65,14 +65,14 @@ pub fn compare(
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
     each(before, most, &mut |id, event| {
-        let raw = raw_of(event);
+        let raw = raw_fingerprint(event);
         let is_seen = false;
         known.insert(id, ExportedEvent { raw, is_seen });
     })?;
     each(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
         None => tell(EventDifferenceKind::Appeared, named(event)),
         Some(known) => {
-            if known.raw != raw_of(event) && !known.is_seen {
+            if known.raw != raw_fingerprint(event) && !known.is_seen {
                 tell(EventDifferenceKind::Changed, named(event));
             }
             known.is_seen = true;
@@ -98,7 +98,7 @@ fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> i
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         lines => lines?,
     };
-    lines.stop_at(most);
+    lines.limit_text(most);
     let broken = |broken| match broken {
         PackedLineError::Torn(why) => io::Error::other(why),
         PackedLineError::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
@@ -116,7 +116,7 @@ fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> i
     Ok(())
 }
 
-fn raw_of(event: Node<'_>) -> Fingerprint {
+fn raw_fingerprint(event: Node<'_>) -> Fingerprint {
     let raw = event.get("raw").map_or("", Node::raw);
     Fingerprint::of(raw.as_bytes())
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_appeared_vanished_or_changed_is_told() {
+    fn appeared_vanished_and_changed_events_are_reported() {
         let before = [(1, 1), (2, 2), (3, 3), (4, 4)];
         let now = [(0, 0), (1, 1), (3, 9), (4, 4), (5, 5)];
         let told = ["e0 appeared", "e3 changed", "e5 appeared", "e2 vanished"];
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_has_more_than_is_said_is_not_compared() {
+    fn a_file_longer_than_its_manifest_entry_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("before");
         std::fs::write(&path, pack(b"{\"id\":\"1\"}\n")).unwrap();

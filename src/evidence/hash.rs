@@ -86,7 +86,7 @@ impl<R: Read> Read for HashingReader<R> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn of_file(path: &Path) -> io::Result<FileDigest> {
+pub fn digest_file(path: &Path) -> io::Result<FileDigest> {
     HashingReader::new(File::open(path)?).finish()
 }
 

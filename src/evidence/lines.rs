@@ -69,7 +69,7 @@ impl PackedLines {
     }
 
     /// Reads no more text than so many bytes.
-    pub fn stop_at(&mut self, text_bytes: u64) {
+    pub fn limit_text(&mut self, text_bytes: u64) {
         self.most = text_bytes;
     }
 
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_torn_or_alien_is_said_and_summed() {
+    fn corrupt_input_is_reported_and_hashed() {
         let frame = pack(b"a\nb\n");
         let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
         let alien = [frame, b"not zstd".to_vec()].concat();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_does_not_eat_the_memory() {
+    fn an_endless_line_uses_bounded_memory() {
         let bomb = pack(&vec![b'x'; 10_000_000]);
         assert_eq!(read(&bomb, 1000).1, Some(PackedLineError::TooLong(1000)));
         let (lines, broken, ..) = read(&pack(&[vec![b'x'; 1000], vec![b'\n']].concat()), 1000);
@@ -222,7 +222,7 @@ mod tests {
         std::fs::write(file.path(), pack(b"one\ntwo\nthree\n")).unwrap();
         for (most, count) in [(0, 0), (3, 0), (4, 1), (7, 1), (8, 2), (13, 2), (14, 3)] {
             let mut lines = PackedLines::open(file.path()).unwrap();
-            lines.stop_at(most);
+            lines.limit_text(most);
             let read = std::iter::from_fn(|| match lines.next() {
                 Err(broken) => {
                     assert_eq!(broken, PackedLineError::TooMuch);

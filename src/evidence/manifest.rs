@@ -103,7 +103,7 @@ pub struct SourceEntry {
 impl SourceEntry {
     /// The limit of what its source could still show, unless an event of it disproves that limit.
     pub fn retention(&self) -> Option<RetentionLimit> {
-        let is_valid = |limit: &RetentionLimit| !limit.is_disproved_by(self.first);
+        let is_valid = |limit: &RetentionLimit| !limit.is_contradicted_by(self.first);
         self.facts.retention.filter(is_valid)
     }
 

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_incomplete_export_has_a_state_to_tell_of() {
+    fn only_an_incomplete_export_mentions_its_state() {
         let mut export = TestExport::unsealed(60);
         export.seal();
         let text = |export: &TestExport| String::from_utf8(export.read("README.txt")).unwrap();
@@ -265,7 +265,7 @@ mod tests {
     /// Needs sha256sum, zstd, jq and python3.
     #[test]
     #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
-    fn what_it_tells_a_person_to_do_works() {
+    fn the_described_commands_work() {
         let export = TestExport::sealed(2_100);
         said(&run(
             &export,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::facts::{ExportParameters, RunEntry};
-use crate::model::time::{Timestamp, TypedTime, whole_millis};
+use crate::model::time::{Timestamp, TypedTime, truncate_to_millis};
 
 /// The format of what is remembered.
 const SCHEMA: &str = "atlaudit/export/1";
@@ -30,11 +30,11 @@ impl ExportSpec {
     fn asked(&self, now: Timestamp) -> ExportParameters {
         let at = |typed: TypedTime| match typed {
             TypedTime::At(time) => time,
-            TypedTime::Ago(_) => whole_millis(typed.resolve(now)),
+            TypedTime::Ago(_) => truncate_to_millis(typed.resolve(now)),
         };
         ExportParameters {
             since: at(self.since),
-            until: self.until.map_or(whole_millis(now), at),
+            until: self.until.map_or(truncate_to_millis(now), at),
             sources: self.sources.clone(),
             keep_bodies: self.keep_bodies,
         }
@@ -115,7 +115,7 @@ impl SavedExportRequest {
     /// A run begins. Should it never say how it ended, it was killed.
     pub fn run_begins(&mut self, now: Timestamp) {
         self.runs.push(RunEntry {
-            started: whole_millis(now),
+            started: truncate_to_millis(now),
             finished: None,
             ended: KILLED.to_owned(),
         });
@@ -124,7 +124,7 @@ impl SavedExportRequest {
     /// The run that began last is over.
     pub fn run_ends(&mut self, now: Timestamp, ended: &str) {
         if let Some(run) = self.runs.last_mut() {
-            run.finished = Some(whole_millis(now));
+            run.finished = Some(truncate_to_millis(now));
             ended.clone_into(&mut run.ended);
         }
     }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn another_request_is_told_by_what_differs() {
+    fn a_different_request_names_the_difference() {
         let begun = begun("7d", Some("1d"));
         let differs = |wanted: &ExportSpec| begun.differs(wanted).unwrap();
         let since = differs(&wanted("8d", Some("1d")));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_says_nothing_was_killed() {
+    fn a_run_without_an_end_was_killed() {
         let mut request = begun("7d", None);
         request.run_begins(now());
         request.run_begins(now());
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_this_format_is_nothing() {
+    fn an_unknown_format_is_not_read() {
         let other = String::from_utf8(begun("7d", None).text()).unwrap();
         let other = other.replace("atlaudit/export/1", "atlaudit/export/2");
         for text in ["", "{", "{}", "[]", &other] {

@@ -42,7 +42,7 @@ pub fn seal(
     whole::write(dir, REPORT, |mut out| {
         report::write(dir, &manifest, &mut out).map_err(|ReportError::Write(error)| error)
     })?;
-    let sums = sums_of(dir, &manifest)?;
+    let sums = checksum_text(dir, &manifest)?;
     if let Some(key) = key {
         let signature = key
             .sign(sums.as_bytes(), manifest.finished)
@@ -102,7 +102,7 @@ fn files(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceE
             });
         }
         let path = dir.join(file);
-        let summed = hash::of_file(&path).map_err(failed("read", &path))?;
+        let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
         Ok(FileEntry {
             file: file.clone(),
             bytes: summed.bytes,
@@ -113,14 +113,14 @@ fn files(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceE
 }
 
 /// The text of SHA256SUMS.
-fn sums_of(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
+fn checksum_text(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceError> {
     let known = manifest.files.iter();
     let mut all: Vec<_> = known
         .map(|entry| (entry.file.clone(), entry.sha256.clone()))
         .collect();
     for made in [MANIFEST, README, REPORT] {
         let path = dir.join(made);
-        let summed = hash::of_file(&path).map_err(failed("read", &path))?;
+        let summed = hash::digest_file(&path).map_err(failed("read", &path))?;
         all.push((made.to_owned(), summed.sha256));
     }
     all.sort();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_sealed_is_refused_and_has_no_sums() {
+    fn a_damaged_export_is_not_sealed() {
         let refused = |change: &dyn Fn(&TestExport)| {
             let export = TestExport::sealed(60);
             change(&export);

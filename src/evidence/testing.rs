@@ -117,7 +117,7 @@ impl TestExport {
     }
 
     /// Adjusts the line of `file` in SHA256SUMS.
-    pub fn sum_again(&self, file: &str) {
+    pub fn update_sum(&self, file: &str) {
         let hash = sha256(&self.read(file));
         let sums = String::from_utf8(self.read("SHA256SUMS")).unwrap();
         let lines = sums

@@ -65,9 +65,9 @@ pub(super) fn log_wait(endpoint: Endpoint, wait: Duration, reason: WaitReason, m
     };
     let (endpoint, wait_ms) = (endpoint.name(), millis(wait));
     let text = format!("waiting {} s {why}", wait_ms.div_ceil(1000));
-    if wait > LONG_WAIT && meter.announce_wait() {
+    if wait > LONG_WAIT && meter.claim_wait_notice() {
         tracing::info!(target: WAIT_NOTICE, endpoint, reason = word, wait_ms, "{text}");
-    } else if wait >= SHORT_WAIT && !meter.waits_for(reason) {
+    } else if wait >= SHORT_WAIT && !meter.is_waiting_for(reason) {
         tracing::info!(endpoint, reason = word, wait_ms, "{text}");
     } else {
         tracing::debug!(endpoint, reason = word, wait_ms, "{text}");

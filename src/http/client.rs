@@ -170,7 +170,7 @@ impl HttpClient {
         let status = response.status().as_u16();
         let mut headers = readable(response.headers());
         let coding = ContentCoding::of(&headers);
-        coding.restate(&mut headers);
+        coding.update_headers(&mut headers);
         // Not before the head: a server that takes its time keeps nothing from the others.
         let share = self.room.take(1).await;
         let response = Response {

@@ -37,7 +37,7 @@ impl<C: Clock> CredentialLimit<C> {
             requests_per_minute.map_or(CREDENTIAL_PER_MINUTE, |own| own.max(CREDENTIAL_PER_MINUTE));
         CredentialLimit {
             per_minute,
-            limiter: RateLimiter::direct_with_clock(overall_quota(per_minute), clock),
+            limiter: RateLimiter::direct_with_clock(governor_quota(per_minute), clock),
         }
     }
 
@@ -48,7 +48,7 @@ impl<C: Clock> CredentialLimit<C> {
 
     /// The time from one request to the next when all of the rate is used.
     pub(super) fn interval(&self) -> Duration {
-        overall_quota(self.per_minute).replenish_interval()
+        governor_quota(self.per_minute).replenish_interval()
     }
 
     /// Takes a token, or says how long until the next one.
@@ -63,7 +63,7 @@ impl<C: Clock> CredentialLimit<C> {
 /// a second for what may delay one on its way (`window` takes half of it).
 ///
 /// `Quota::per_minute(1000)` alone would let 1999 through: its burst is as large as its rate.
-fn overall_quota(per_minute: u32) -> Quota {
+fn governor_quota(per_minute: u32) -> Quota {
     let refill = u64::from(per_minute.saturating_sub(CREDENTIAL_BURST)) * 60 / 61;
     let refill = u32::try_from(refill).ok().and_then(NonZeroU32::new);
     let burst = NonZeroU32::new(CREDENTIAL_BURST).unwrap_or(NonZeroU32::MIN);

@@ -45,7 +45,7 @@ impl ContentCoding {
     }
 
     /// Makes `headers` those of the decoded body; where it stays encoded, `content-encoding` names the coding.
-    pub(super) fn restate(&self, headers: &mut Vec<(String, String)>) {
+    pub(super) fn update_headers(&self, headers: &mut Vec<(String, String)>) {
         match self {
             ContentCoding::Identity => headers.retain(|(name, _)| name != HEADER),
             // The length is that of the compressed body.

@@ -118,7 +118,7 @@ pub(super) fn words(value: &Value) -> String {
     }
     found.extend(strings(value.get("errorMessages")));
     match value.get("errors") {
-        Some(Value::Array(errors)) => found.extend(errors.iter().take(5).map(one_error)),
+        Some(Value::Array(errors)) => found.extend(errors.iter().take(5).map(error_object_text)),
         Some(Value::Object(fields)) => found.extend(
             fields
                 .iter()
@@ -129,17 +129,17 @@ pub(super) fn words(value: &Value) -> String {
         _ => {}
     }
     if let Some(error @ Value::Object(_)) = value.get("error") {
-        found.push(one_error(error));
+        found.push(error_object_text(error));
     }
     if found.iter().all(String::is_empty) {
-        found.push(one_error(value));
+        found.push(error_object_text(value));
     }
     found.retain(|text| !text.trim().is_empty());
     found.join("; ")
 }
 
 /// One error object: its headline and its detail, when they differ.
-fn one_error(value: &Value) -> String {
+fn error_object_text(value: &Value) -> String {
     if let Some(text) = value.as_str() {
         return text.to_owned();
     }

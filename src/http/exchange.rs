@@ -42,7 +42,7 @@ pub async fn exchange<T: Transport, P>(
     request: &Request,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
 ) -> Result<P, Failure> {
-    witnessed(
+    send_with_retries(
         transport,
         limits,
         patience,
@@ -58,7 +58,7 @@ pub async fn exchange<T: Transport, P>(
 ///
 /// # Errors
 /// As with [`exchange`].
-pub async fn witnessed<T: Transport, P>(
+pub async fn send_with_retries<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
     patience: &RetryBudget,
@@ -106,7 +106,7 @@ pub async fn witnessed<T: Transport, P>(
                 if pause_endpoint {
                     if delay >= NOTICED {
                         // It has just been logged.
-                        meter.announce_wait();
+                        meter.claim_wait_notice();
                     }
                     // Waited for in `admit`, together with every other task.
                     limits.pause(delay).await;

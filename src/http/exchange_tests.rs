@@ -126,7 +126,7 @@ async fn passing_faults_are_outlived() {
     assert_eq!(run.meter.requests.get(), 4);
     assert_eq!(run.meter.retries.get(), 3);
     assert!(run.meter.waited_ms() >= 300);
-    assert_eq!(run.meter.waiting_for(), None);
+    assert_eq!(run.meter.current_wait(), None);
 }
 
 /// The attempt, the status, what was wrong, the wait, what was made of it.
@@ -168,7 +168,7 @@ async fn a_witness_sees_every_attempt() {
     ]);
     let (limits, request) = (limits(), request());
     let ask = || {
-        witnessed(
+        send_with_retries(
             &script, &limits, &PATIENCE, &meter, &request, number, &notes,
         )
     };
@@ -204,7 +204,7 @@ async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
     }
     let (notes, meter, limits) = (NotingObserver::default(), SourceMeter::default(), limits());
     let request = request();
-    let asking = witnessed(
+    let asking = send_with_retries(
         &SilentTransport,
         &limits,
         &PATIENCE,

@@ -68,7 +68,7 @@ impl RequestLimiter {
     /// The time from one request to the next where requests are sent as fast as the quotas allow for
     /// long. Between two of them, a page that takes no longer costs nothing.
     pub fn interval(&self) -> Duration {
-        let own = self.with_ledger(|ledger| ledger.window.as_ref().map(RollingWindow::interval));
+        let own = self.with_state(|ledger| ledger.window.as_ref().map(RollingWindow::interval));
         own.unwrap_or_default().max(self.credential.interval())
     }
 
@@ -92,8 +92,8 @@ impl RequestLimiter {
     /// Holds back every task's next attempt for `pause`, here and in other processes. A longer pause
     /// already on stays.
     pub async fn pause(&self, pause: Duration) {
-        self.with_ledger(|ledger| ledger.gate.pause(Instant::now(), pause));
-        while let Err(held) = self.with_ledger(|ledger| ledger.shared.pause(pause)) {
+        self.with_state(|ledger| ledger.gate.pause(Instant::now(), pause));
+        while let Err(held) = self.with_state(|ledger| ledger.shared.pause(pause)) {
             tokio::time::sleep(held.wait).await;
         }
     }
@@ -101,7 +101,7 @@ impl RequestLimiter {
     /// Pause, windows and rate are asked in one step, and counted only when all agree: a token held
     /// across a wait would be spent in a minute other than the one it was counted in.
     fn try_admit(&self) -> Result<(), ThrottledRequest> {
-        self.with_ledger(|ledger| {
+        self.with_state(|ledger| {
             let now = Instant::now();
             if let Some(wait) = ledger.gate.remaining(now) {
                 return Err(ThrottledRequest::by_server(wait));
@@ -118,7 +118,7 @@ impl RequestLimiter {
         })
     }
 
-    fn with_ledger<T>(&self, act: impl FnOnce(&mut LimiterState) -> T) -> T {
+    fn with_state<T>(&self, act: impl FnOnce(&mut LimiterState) -> T) -> T {
         // Every change to the ledger is a single push or assignment: a panic leaves it whole.
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut ledger)

@@ -27,7 +27,7 @@ async fn an_endpoint_lets_its_quota_go_at_once_and_then_waits() {
     limits.admit(MINUTE, &meter).await.unwrap();
     assert_eq!(start.elapsed().as_millis(), 60_500);
     assert_eq!(meter.waited_ms() / 100, 605);
-    assert_eq!(meter.waiting_for(), None);
+    assert_eq!(meter.current_wait(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +121,7 @@ async fn a_dropped_wait_is_over() {
             .await
             .is_err()
     );
-    assert_eq!(meter.waiting_for(), None);
+    assert_eq!(meter.current_wait(), None);
     assert_eq!(meter.waited_ms() / 1000, 1);
 }
 

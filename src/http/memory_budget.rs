@@ -92,7 +92,7 @@ impl MemoryBudget {
     }
 
     /// Whether more may be packed.
-    pub fn has_room_packed(&self) -> bool {
+    pub fn has_compressed_space(&self) -> bool {
         self.0.packed.load(Ordering::Relaxed) < PACKED_BYTES
     }
 
@@ -126,7 +126,7 @@ impl MemoryBudget {
         while let Some(oldest) = taken.front() {
             match oldest.upgrade() {
                 Some(share) if share.until > now => return,
-                Some(share) => share.give_back(),
+                Some(share) => share.release(),
                 None => {}
             }
             taken.pop_front();
@@ -148,7 +148,7 @@ impl MemoryPermit {
         })
     }
 
-    fn give_back(&self) {
+    fn release(&self) {
         if !self.is_back.swap(true, Ordering::Relaxed) {
             self.room.0.free.add_permits(self.answers as usize);
         }
@@ -157,7 +157,7 @@ impl MemoryPermit {
 
 impl Drop for MemoryPermit {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }
 

@@ -46,7 +46,7 @@ pub fn reported<'a>(
     for (name, text) in members {
         let value = parse(text);
         // Of two members of one name the one that says something counts.
-        if !is_nothing(&value) {
+        if !is_empty_or_success(&value) {
             envelope.insert(name.to_owned(), value);
         }
     }
@@ -94,7 +94,7 @@ fn stated(value: &Value) -> Option<bool> {
 }
 
 /// Whether a member says nothing: absent in all but name, or a word of success.
-fn is_nothing(value: &Value) -> bool {
+fn is_empty_or_success(value: &Value) -> bool {
     let is_blank = |value: &Value| match value {
         Value::Null => true,
         Value::String(text) => text.trim().is_empty(),

@@ -41,17 +41,17 @@ pub fn between(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -> 
         return HostPort::of(proxy.expose());
     }
     // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
-    if env.os("REQUEST_METHOD").is_some() || is_excepted(url, env) {
+    if env.os("REQUEST_METHOD").is_some() || is_in_no_proxy(url, env) {
         return None;
     }
     let of_scheme = match url.scheme() {
         "https" => ["HTTPS_PROXY", "https_proxy"],
         _ => ["HTTP_PROXY", "http_proxy"],
     };
-    proxy_of(&of_scheme, env).or_else(|| proxy_of(&["ALL_PROXY", "all_proxy"], env))
+    proxy_from_env(&of_scheme, env).or_else(|| proxy_from_env(&["ALL_PROXY", "all_proxy"], env))
 }
 
-fn proxy_of(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
+fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
     let text = names.iter().find_map(|name| env.text(name))?;
     let text = match text.contains("://") {
         true => text.to_owned(),
@@ -63,7 +63,7 @@ fn proxy_of(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
 }
 
 /// Whether `NO_PROXY` names the host of `url`.
-fn is_excepted(url: &Url, env: &ProcessEnv) -> bool {
+fn is_in_no_proxy(url: &Url, env: &ProcessEnv) -> bool {
     let list = ["NO_PROXY", "no_proxy"]
         .iter()
         .find_map(|name| env.text(name));

@@ -25,7 +25,7 @@ impl QuotaDir {
 
     /// Shares in the first of `folders` that is safe for `user` to use. Where none is, it warns:
     /// that is no reason to collect nothing.
-    pub fn in_first_of(folders: &[PathBuf], user: u32) -> Self {
+    pub fn first_usable(folders: &[PathBuf], user: u32) -> Self {
         let mut refused = Vec::new();
         for folder in folders {
             match prepare(folder, user) {
@@ -100,7 +100,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let (missing, own) = (base.path().join("no/where"), base.path().join("own"));
         for _ in 0..2 {
-            let sharing = QuotaDir::in_first_of(&[missing.clone(), own.clone()], me());
+            let sharing = QuotaDir::first_usable(&[missing.clone(), own.clone()], me());
             assert_eq!(sharing.folder.as_deref(), Some(own.as_path()));
         }
         let mode = fs::metadata(&own).unwrap().permissions().mode();
@@ -138,7 +138,7 @@ mod tests {
     fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
         let base = tempfile::tempdir().unwrap();
         let folder = base.path().join("own");
-        let sharing = QuotaDir::in_first_of(std::slice::from_ref(&folder), me());
+        let sharing = QuotaDir::first_usable(std::slice::from_ref(&folder), me());
         for (endpoint, account) in [
             ("acme", Some("ada@acme.example")),
             ("acme", None),

@@ -51,11 +51,11 @@ impl QuotaFile {
     /// Holds the file until the answer is dropped; `None` when another process holds it now. It is
     /// never waited for here: whoever holds it may be stopped.
     pub(super) fn lock(&mut self) -> io::Result<Option<LockedQuotaFile<'_>>> {
-        let mut facts = hold(&self.file)?;
+        let mut facts = lock_with_metadata(&self.file)?;
         // Some systems empty these folders when a user logs out: nobody else sees this file then.
         if facts.as_ref().is_some_and(|facts| facts.nlink() == 0) {
             self.file = open(&self.path)?;
-            facts = hold(&self.file)?;
+            facts = lock_with_metadata(&self.file)?;
         }
         let locked = facts.map(|facts| LockedQuotaFile::new(&self.file, facts.len()));
         locked.transpose()
@@ -82,7 +82,7 @@ impl<'a> LockedQuotaFile<'a> {
         quota: u32,
         now: u64,
     ) -> io::Result<Result<(), ThrottledRequest>> {
-        let last = self.last_but(0)?;
+        let last = self.nth_last(0)?;
         let paused = Duration::from_nanos(self.read(0)?.saturating_sub(now));
         // A pause follows a request: when that is of an earlier start, so is the pause.
         if paused > LONGEST || last > Some(now) {
@@ -90,10 +90,10 @@ impl<'a> LockedQuotaFile<'a> {
         } else if !paused.is_zero() {
             return Ok(Err(ThrottledRequest::by_server(paused)));
         }
-        let mut oldest = self.last_but(u64::from(quota.max(1)) - 1)?;
-        if last > Some(now) || oldest > last || self.is_overgrown(now)? {
+        let mut oldest = self.nth_last(u64::from(quota.max(1)) - 1)?;
+        if last > Some(now) || oldest > last || self.needs_compaction(now)? {
             self.keep_what_counts(now)?;
-            oldest = self.last_but(u64::from(quota.max(1)) - 1)?;
+            oldest = self.nth_last(u64::from(quota.max(1)) - 1)?;
         }
         let wait = oldest.map(|at| nanos(SPAN).saturating_sub(now.saturating_sub(at)));
         Ok(match wait.filter(|&wait| wait > 0) {
@@ -121,7 +121,7 @@ impl<'a> LockedQuotaFile<'a> {
     }
 
     /// The time of the last request but `n`, if there were so many.
-    fn last_but(&self, n: u64) -> io::Result<Option<u64>> {
+    fn nth_last(&self, n: u64) -> io::Result<Option<u64>> {
         let place = n
             .checked_add(1)
             .and_then(|back| self.length.checked_sub(back.checked_mul(TIME)?))
@@ -130,11 +130,11 @@ impl<'a> LockedQuotaFile<'a> {
     }
 
     /// Whether the file is long, and its older half past.
-    fn is_overgrown(&self, now: u64) -> io::Result<bool> {
+    fn needs_compaction(&self, now: u64) -> io::Result<bool> {
         let half = self.length / TIME / 2;
         Ok(self.length > OVERGROWN
             && self
-                .last_but(half)?
+                .nth_last(half)?
                 .is_some_and(|at| at.saturating_add(nanos(SPAN)) <= now))
     }
 
@@ -186,7 +186,7 @@ impl Drop for LockedQuotaFile<'_> {
 }
 
 /// Locks `file` and looks at it, unless another process holds it.
-fn hold(file: &File) -> io::Result<Option<Metadata>> {
+fn lock_with_metadata(file: &File) -> io::Result<Option<Metadata>> {
     match file.try_lock() {
         Ok(()) => file.metadata().map(Some),
         Err(TryLockError::WouldBlock) => Ok(None),

@@ -224,7 +224,7 @@ fn ask() -> impl Strategy<Value = QuotaFileStep> {
     (0usize..3, later).prop_map(|(process, later_ms)| QuotaFileStep::Ask { process, later_ms })
 }
 
-fn anything() -> impl Strategy<Value = QuotaFileStep> {
+fn any_step() -> impl Strategy<Value = QuotaFileStep> {
     prop_oneof![
         8 => ask(),
         1 => any::<u16>().prop_map(QuotaFileStep::Truncate),
@@ -266,7 +266,7 @@ proptest! {
     #[test]
     fn no_damage_stops_anybody_for_longer_than_a_minute_or_a_pause(
         quota in 1u32..10,
-        steps in prop::collection::vec(anything(), 1..100),
+        steps in prop::collection::vec(any_step(), 1..100),
     ) {
         let (_folder, path) = folder();
         let mut processes = [window(&path), window(&path), window(&path)];

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::client::Transport;
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
-use super::retry_after::http_date;
+use super::retry_after::parse_http_date;
 use crate::model::time::Timestamp;
 
 /// Sends through another transport, and remembers.
@@ -93,7 +93,7 @@ impl AttemptStats {
     /// By how much the server's clock is ahead of ours, as little as its words allow: it tells whole seconds, and
     /// wrote them at some time between the two ends of the attempt. `None` where it does not tell.
     pub fn server_ahead(&self) -> Option<TimeDelta> {
-        let date = http_date(self.head()?.header("date")?)?;
+        let date = parse_http_date(self.head()?.header("date")?)?;
         let least = date - self.received;
         let most = date + TimeDelta::seconds(1) - self.sent;
         Some(if least > TimeDelta::zero() {

@@ -154,12 +154,12 @@ pub fn decide(
             StatusClass::Transient(kind) if asked_wait.is_some() => {
                 limited(kind, asked_wait, history, patience, roll)
             }
-            StatusClass::Transient(kind) => failing(kind, history, patience, roll),
+            StatusClass::Transient(kind) => decide_backoff(kind, history, patience, roll),
         },
-        AttemptOutcome::ErrorInPage => failing(FailureKind::ErrorInPage, history, patience, roll),
-        AttemptOutcome::Unreadable => failing(FailureKind::Unreadable, history, patience, roll),
+        AttemptOutcome::ErrorInPage => decide_backoff(FailureKind::ErrorInPage, history, patience, roll),
+        AttemptOutcome::Unreadable => decide_backoff(FailureKind::Unreadable, history, patience, roll),
         AttemptOutcome::Failed(kind) => match failed(kind) {
-            (kind, true) => failing(kind, history, patience, roll),
+            (kind, true) => decide_backoff(kind, history, patience, roll),
             (kind, false) => RetryDecision::GiveUp(kind),
         },
     }
@@ -184,7 +184,7 @@ fn verdict(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
         (401 | 403, RefusalKind::Scope) => FailureKind::ScopeMissing,
         (403, RefusalKind::FreePlan) => FailureKind::FreePlan,
         (401 | 403, RefusalKind::Captcha) => FailureKind::CaptchaRequired,
-        (403 | 404, RefusalKind::Cdn) => return StatusClass::Transient(through_cdn(status, html)),
+        (403 | 404, RefusalKind::Cdn) => return StatusClass::Transient(cdn_failure_kind(status, html)),
         (401, _) => FailureKind::CredentialRefused,
         (403, _) => FailureKind::Forbidden,
         (404 | 410, _) => FailureKind::NotFound,
@@ -197,7 +197,7 @@ fn verdict(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
 }
 
 /// What a lasting refusal is called that came through the CDN: a page for people is the CDN's own, all else the API's.
-fn through_cdn(status: u16, html: bool) -> FailureKind {
+fn cdn_failure_kind(status: u16, html: bool) -> FailureKind {
     match (html, status) {
         (true, _) => FailureKind::CdnRefused,
         (false, 403) => FailureKind::Forbidden,
@@ -225,13 +225,13 @@ fn failed(kind: TransportErrorKind) -> (FailureKind, bool) {
 
 /// Exponential back-off with full jitter, while `retry_for` lasts; one retry is always made, or else
 /// a first attempt that took long to fail would leave none.
-fn failing(
+fn decide_backoff(
     kind: FailureKind,
     history: &RetryHistory,
     patience: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
-    let span = doubled(BACKOFF_BASE, history.failures, BACKOFF_CAP);
+    let span = exponential(BACKOFF_BASE, history.failures, BACKOFF_CAP);
     let delay = span.mul_f64(roll.clamp(0.0, 1.0)).max(BACKOFF_FLOOR);
     let first = history.failures == 0 && !patience.retry_for.is_zero();
     if first || history.failing_for.saturating_add(delay) <= patience.retry_for {
@@ -254,7 +254,7 @@ fn limited(
     patience: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
-    let own = doubled(LIMITED_BASE, history.limits, LIMITED_CAP);
+    let own = exponential(LIMITED_BASE, history.limits, LIMITED_CAP);
     let least = match asked {
         Some(asked) if asked > patience.max_wait => {
             return RetryDecision::GiveUp(FailureKind::RateLimited);
@@ -276,7 +276,7 @@ fn limited(
     }
 }
 
-fn doubled(base: Duration, times: u32, cap: Duration) -> Duration {
+fn exponential(base: Duration, times: u32, cap: Duration) -> Duration {
     base.saturating_mul(1u32.checked_shl(times).unwrap_or(u32::MAX))
         .min(cap)
 }

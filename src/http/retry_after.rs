@@ -17,7 +17,7 @@ use crate::model::time::{Timestamp, parse_api_time};
 pub(super) fn asked_wait(response: &Response, local_now: Timestamp) -> Option<Duration> {
     let now = response
         .header("date")
-        .and_then(http_date)
+        .and_then(parse_http_date)
         .unwrap_or(local_now);
     let retry_after = response
         .header("retry-after")
@@ -50,7 +50,7 @@ fn wait_until(text: &str, now: Timestamp, rounding: TimeDelta) -> Option<Duratio
     if let Some(number) = plain_number(text) {
         return Some(epoch_or_delta(number, now));
     }
-    let time = http_date(text).or_else(|| parse_api_time(text));
+    let time = parse_http_date(text).or_else(|| parse_api_time(text));
     Some(until(time.or_else(|| iso_time(text, rounding))?, now))
 }
 
@@ -106,7 +106,7 @@ fn until(time: Timestamp, now: Timestamp) -> Duration {
 }
 
 /// RFC 9110, section 5.6.7: IMF-fixdate, and the two obsolete forms that a recipient must accept.
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(time) = DateTime::parse_from_rfc2822(text) {
         return Some(time.with_timezone(&Utc));

@@ -23,10 +23,10 @@ fn answer(status: u16, asked: Option<u64>) -> AttemptOutcome {
 }
 
 /// After `failures` failed and `limits` limited attempts, each sort in trouble for so many seconds.
-fn history(failures: u32, failing: u64, limits: u32, limited: u64) -> RetryHistory {
+fn history(failures: u32, decide_backoff: u64, limits: u32, limited: u64) -> RetryHistory {
     RetryHistory {
         failures,
-        failing_for: secs(failing),
+        failing_for: secs(decide_backoff),
         limits,
         limited_for: secs(limited),
     }
@@ -229,7 +229,7 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
         name(decide(&outcome, &history, &PATIENCE, 0.5))
     };
     let (fresh, worn) = (history(0, 0, 0, 0), history(9, 60, 0, 0));
-    for (status, html, lasting) in [
+    for (status, html, permanent_cases) in [
         (403, true, "give up: CdnRefused"),
         (404, true, "give up: CdnRefused"),
         (403, false, "give up: Forbidden"),
@@ -237,7 +237,7 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     ] {
         let first = refused(status, html, RefusalKind::Cdn, fresh);
         assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
-        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), lasting);
+        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), permanent_cases);
     }
     let credential = refused(401, false, RefusalKind::Cdn, fresh);
     assert_eq!(credential, "give up: CredentialRefused");
@@ -357,10 +357,10 @@ proptest! {
         status in 200u16..600,
         asked in prop::option::of(1u64..100_000),
         (failures, limits) in (0u32..u32::MAX, 0u32..u32::MAX),
-        (failing, limited) in (0u64..10_000, 0u64..10_000),
+        (decide_backoff, limited) in (0u64..10_000, 0u64..10_000),
         roll in 0.0f64..1.0,
     ) {
-        let history = history(failures, failing, limits, limited);
+        let history = history(failures, decide_backoff, limits, limited);
         if let Some(delay) = delay(answer(status, asked), history, roll) {
             prop_assert!(delay >= BACKOFF_FLOOR);
             prop_assert!(delay <= PATIENCE.max_wait);

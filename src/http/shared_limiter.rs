@@ -56,7 +56,7 @@ impl SharedLimiter {
         SharedLimiter {
             files: Vec::new(),
             busy_since: None,
-            clock: since_start,
+            clock: monotonic_nanos,
         }
     }
 
@@ -168,7 +168,7 @@ fn lock(file: &mut QuotaFile) -> Result<LockedQuotaFile<'_>, AdmissionDenied> {
 }
 
 /// Nanoseconds since the machine started, the same for all its processes.
-fn since_start() -> u64 {
+fn monotonic_nanos() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     let nanos = u64::try_from(now.tv_nsec).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Owns how numbers are written for people.
 
 /// `1234567` as `1,234,567`.
-pub fn grouped(number: u64) -> String {
+pub fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -16,7 +16,7 @@ pub fn grouped(number: u64) -> String {
 /// `2,401 events`, `1 event`.
 pub fn counted(number: u64, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(number))
+    format!("{} {what}{plural}", group_digits(number))
 }
 
 #[cfg(test)]
@@ -31,12 +31,12 @@ mod tests {
             (1000, "1,000"),
             (1_234_567, "1,234,567"),
         ] {
-            assert_eq!(grouped(number), text);
+            assert_eq!(group_digits(number), text);
         }
     }
 
     #[test]
-    fn one_is_one_and_all_others_are_many() {
+    fn only_one_is_singular() {
         assert_eq!(counted(0, "event"), "0 events");
         assert_eq!(counted(1, "event"), "1 event");
         assert_eq!(counted(2401, "event"), "2,401 events");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::name::SourceKind;
-use crate::model::time::{Timestamp, after, before, format_millis, whole_millis};
+use crate::model::time::{Timestamp, after, before, format_millis, truncate_to_millis};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -56,7 +56,7 @@ impl LogRetention {
 
     /// The earliest time that the log can hold at `now`.
     pub fn earliest(self, now: Timestamp) -> Timestamp {
-        whole_millis(before(now, self.span()))
+        truncate_to_millis(before(now, self.span()))
     }
 
     /// The earliest time that a server which refuses older ones surely accepts at `now`.
@@ -85,7 +85,7 @@ pub struct RetentionLimit {
 
 impl RetentionLimit {
     /// Whether an event of the time `first` proves the documented number wrong.
-    pub fn is_disproved_by(&self, first: Option<Timestamp>) -> bool {
+    pub fn is_contradicted_by(&self, first: Option<Timestamp>) -> bool {
         first.is_some_and(|first| first < self.earliest)
     }
 
@@ -93,7 +93,7 @@ impl RetentionLimit {
     pub fn describe(&self, since: Timestamp, first: Option<Timestamp>) -> String {
         let (since, earliest) = (format_millis(since), format_millis(self.earliest));
         let days = self.days;
-        match self.is_disproved_by(first) {
+        match self.is_contradicted_by(first) {
             false => format!(
                 "asked from {since}; this source keeps at most {days} days, so nothing before {earliest} can be in it"
             ),

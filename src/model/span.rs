@@ -104,7 +104,7 @@ mod tests {
     proptest! {
         /// Whatever is typed, nothing breaks; and without a unit of the calendar it is what humantime reads.
         #[test]
-        fn everything_else_is_what_humantime_reads(
+        fn other_units_agree_with_humantime(
             parts in prop::collection::vec((0_u64..1_000_000, "ns|us|ms|s|sec|m|min|h|hr|d|days|w"), 1..4),
             junk in "\\PC{0,12}",
         ) {

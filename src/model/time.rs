@@ -127,7 +127,7 @@ pub fn format_millis(time: Timestamp) -> String {
 }
 
 /// `time` cut to whole milliseconds, the grain of every API and of our own outputs.
-pub fn whole_millis(time: Timestamp) -> Timestamp {
+pub fn truncate_to_millis(time: Timestamp) -> Timestamp {
     DateTime::from_timestamp_millis(time.timestamp_millis()).unwrap_or(time)
 }
 

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn people_apps_systems_and_nobody() {
+    fn actors_are_classified_by_id_and_email() {
         use ActorKind::{Anonymous, App, System, User};
         let cases = [
             (
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_an_app_tells_an_app() {
+    fn an_app_token_means_an_app() {
         let id = Some("712020:3f0d");
         let with = |auth| {
             kind(&ActorHints {

@@ -68,7 +68,7 @@ impl<'t> AddressList<'t> {
         let entries = text.split(|c: char| matches!(c, ',' | ';') || c.is_whitespace());
         let entries = entries.filter(|entry| !entry.is_empty());
         for (index, entry) in entries.enumerate() {
-            let address = NetworkAddress::parse(unwrapped(entry));
+            let address = NetworkAddress::parse(strip_forwarded_syntax(entry));
             list.has_more |= address.is_none_or(|address| address.ip.len() < entry.len());
             match address {
                 _ if index == 0 => list.client = address,
@@ -87,7 +87,7 @@ impl<'t> AddressList<'t> {
 }
 
 /// `entry` without `for=` and quotes.
-fn unwrapped(entry: &str) -> &str {
+fn strip_forwarded_syntax(entry: &str) -> &str {
     let value = match entry.split_at_checked(4) {
         Some((key, value)) if key.eq_ignore_ascii_case("for=") => value,
         _ => entry,

@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn confluences_category_counts_where_it_tells_more() {
+    fn the_more_specific_category_wins() {
         let category = |summary: &str, category: &str| {
             let text = format!(r#"{{"summary":"{summary}","category":"{category}"}}"#);
             event(&text)["category"].clone()

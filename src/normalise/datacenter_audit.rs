@@ -73,7 +73,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
     event.targets = targets.filter(|target| !target.is_empty()).collect();
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
-    let is_trace = kind.is_audit_search() && is_by(origin.reader.as_deref(), author);
+    let is_trace = kind.is_audit_search() && is_author(origin.reader.as_deref(), author);
     event.message = sentence(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
@@ -139,11 +139,11 @@ fn product<'a>(kind: &ActionType<'_>, system: Option<&str>) -> Option<EventText<
     let found = [action, category, system]
         .into_iter()
         .flatten()
-        .find_map(only_product);
+        .find_map(product_in);
     found.map(EventText::Borrowed)
 }
 
-fn only_product(text: &str) -> Option<&'static str> {
+fn product_in(text: &str) -> Option<&'static str> {
     let is_in = |name: &str| {
         text.split(|c: char| !c.is_alphanumeric())
             .any(|word| word.eq_ignore_ascii_case(name))
@@ -186,7 +186,7 @@ fn actor_kind(kind: Option<&str>, id: Option<&str>, name: Option<&str>) -> Optio
 
 /// Whether `author` is the account that reads the log: by name or id, or by the account's name at the end of
 /// the address of its profile, since Confluence's `name` is the full one.
-fn is_by(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
+fn is_author(reader: Option<&str>, author: Option<Node<'_>>) -> bool {
     let (Some(reader), Some(author)) = (reader, author) else {
         return false;
     };

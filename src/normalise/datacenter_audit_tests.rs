@@ -100,7 +100,7 @@ fn authors_of_every_kind() {
 }
 
 #[test]
-fn the_product_is_told_surely_or_not_at_all() {
+fn an_ambiguous_product_is_absent() {
     let product = |key: &str, system: &str| {
         let text = format!(r#"{{"type":{{"actionI18nKey":"{key}"}},"system":"{system}"}}"#);
         part(&text, "product")

@@ -37,7 +37,7 @@ mod tests {
     use Category::*;
 
     #[test]
-    fn the_more_telling_wins_and_else_the_source() {
+    fn the_more_specific_category_wins_else_the_source() {
         let table = [
             ("users", Account),
             ("permissions", Permission),

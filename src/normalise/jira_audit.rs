@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_without_a_letter_is_none() {
+    fn a_type_without_letters_is_absent() {
         let event = event(r#"{"objectItem":{"name":"x","typeName":"$"}}"#);
         assert_eq!(event["targets"], json!([{"name": "x"}]));
     }
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn jiras_category_counts_but_a_login_is_a_login() {
+    fn jiras_category_never_overrides_authentication() {
         let category = |summary: &str, category: &str| {
             event(&format!(
                 r#"{{"summary":"{summary}","category":"{category}"}}"#

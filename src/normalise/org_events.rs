@@ -56,7 +56,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         .collect();
     event.product = product(&event.action, &event.actor, &event.targets);
     if let Some(location) = location {
-        locate(event, location);
+        fill_client(event, location);
     }
 }
 
@@ -181,7 +181,7 @@ fn product<'a>(action: &str, actor: &EventActor<'a>, targets: &[EventTarget<'a>]
 }
 
 /// Where the actor was.
-fn locate<'a>(event: &mut Event<'a>, location: Node<'a>) {
+fn fill_client<'a>(event: &mut Event<'a>, location: Node<'a>) {
     let [ip, country, region, city, geo] = location
         .fields(["ip", "countryName", "regionName", "city", "geo"])
         .map(|field| field.and_then(Node::text));

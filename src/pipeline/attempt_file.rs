@@ -38,7 +38,7 @@ impl AttemptFile {
     }
 
     /// Whether there is nothing to commit.
-    pub fn is_idle(&self) -> bool {
+    pub fn has_nothing_to_commit(&self) -> bool {
         self.transcript.is_empty()
     }
 
@@ -57,7 +57,7 @@ impl AttemptFile {
     /// # Errors
     /// Nothing of what is not durable is told of by [`AttemptFile::kept`].
     pub fn commit(&mut self) -> Result<(), RunError> {
-        self.end_with(|sink| sink.commit())
+        self.commit_with(|sink| sink.commit())
     }
 
     /// The last commit.
@@ -65,7 +65,7 @@ impl AttemptFile {
     /// # Errors
     /// As with [`AttemptFile::commit`].
     pub fn finish(&mut self) -> Result<(), RunError> {
-        self.end_with(|sink| sink.finish())
+        self.commit_with(|sink| sink.finish())
     }
 
     /// What is durable, together with what the run left out by `tally`.
@@ -75,7 +75,7 @@ impl AttemptFile {
         self.kept.clone()
     }
 
-    fn end_with(
+    fn commit_with(
         &mut self,
         end: impl FnOnce(&mut dyn LineSink) -> Result<Vec<OutputFileState>, SinkError>,
     ) -> Result<(), RunError> {

@@ -12,7 +12,7 @@ use crate::evidence::page::{RequestedSpan, BodyDigest, PageLine, PageRequest};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
 use crate::model::safe_url::SafeUrl;
-use crate::model::time::{Window, whole_millis};
+use crate::model::time::{Window, truncate_to_millis};
 use crate::sink::SinkError;
 use crate::sink::bodies::ResponseBodyStore;
 use crate::source::{Page, PageLocator};
@@ -77,7 +77,7 @@ impl AttemptRecorder {
     }
 
     /// What takes down the attempts to get a page of `window`.
-    pub fn of_window<'a>(&'a self, window: &'a Window) -> WindowAttemptObserver<'a> {
+    pub fn for_window<'a>(&'a self, window: &'a Window) -> WindowAttemptObserver<'a> {
         WindowAttemptObserver {
             transcript: self,
             window,
@@ -128,7 +128,7 @@ impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
                 to: self.window.to,
             }),
             records: page.map(|page| page.records.len() as u64),
-            next: page.and_then(|page| page.next.as_ref()).map(worded),
+            next: page.and_then(|page| page.next.as_ref()).map(describe_locator),
             ..line(attempt)
         };
         self.transcript.note(line, body(attempt));
@@ -146,11 +146,11 @@ fn line(attempt: &RequestAttempt<'_>) -> PageLine {
         request: asked(attempt.request),
         span: None,
         status: response.map(|response| response.status),
-        headers: response.map(relevant).unwrap_or_default(),
-        received: whole_millis(attempt.ended),
+        headers: response.map(recorded_headers).unwrap_or_default(),
+        received: truncate_to_millis(attempt.ended),
         took_ms: millis(attempt.took),
         attempt: attempt.number,
-        body: response.map(|response| hashed(&response.body)),
+        body: response.map(|response| digest_body(&response.body)),
         records: None,
         next: None,
         error: attempt.error.map(str::to_owned),
@@ -166,7 +166,7 @@ fn asked(request: &Request) -> PageRequest {
     }
 }
 
-fn relevant(response: &Response) -> Vec<(String, String)> {
+fn recorded_headers(response: &Response) -> Vec<(String, String)> {
     let is_relevant = |name: &str| {
         let like = HEADERS_LIKE.iter().any(|like| name.starts_with(like));
         like || HEADERS.contains(&name) || TRACES.contains(&name)
@@ -178,7 +178,7 @@ fn relevant(response: &Response) -> Vec<(String, String)> {
         .collect()
 }
 
-fn hashed(body: &Bytes) -> BodyDigest {
+fn digest_body(body: &Bytes) -> BodyDigest {
     let hash = Sha256::digest(body);
     BodyDigest {
         bytes: body.len() as u64,
@@ -187,7 +187,7 @@ fn hashed(body: &Bytes) -> BodyDigest {
 }
 
 /// Where the next page lies, as the API's requests word it.
-fn worded(place: &PageLocator) -> String {
+fn describe_locator(place: &PageLocator) -> String {
     match place {
         PageLocator::Start => "0".to_owned(),
         PageLocator::Cursor(cursor) | PageLocator::CountedCursor { cursor, .. } => cursor.clone(),
@@ -260,7 +260,7 @@ mod tests {
             to: None,
         };
         let seen = attempt(&request, Some(&response));
-        transcript.of_window(&window).saw(&seen, Some(&(page, ())));
+        transcript.for_window(&window).saw(&seen, Some(&(page, ())));
         let later = RequestAttempt {
             ended: seen.ended + chrono::TimeDelta::seconds(1),
             ..attempt(&request, None)

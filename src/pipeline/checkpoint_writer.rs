@@ -70,18 +70,18 @@ pub fn peek(
     scope: &str,
 ) -> Result<Option<Checkpoint>, RunError> {
     let found = store.load(name)?;
-    let Some(found) = found.filter(|found| !is_unused(found, scope)) else {
+    let Some(found) = found.filter(|found| !is_unstarted_other_scope(found, scope)) else {
         return Ok(None);
     };
-    refuse_other_scope(&found, name, scope).map(|()| Some(found))
+    check_scope(&found, name, scope).map(|()| Some(found))
 }
 
 /// Whether nothing was ever read by a checkpoint of another scope.
-fn is_unused(found: &Checkpoint, scope: &str) -> bool {
-    found.scope != scope && found.is_vain()
+fn is_unstarted_other_scope(found: &Checkpoint, scope: &str) -> bool {
+    found.scope != scope && found.has_no_progress()
 }
 
-fn refuse_other_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Result<(), RunError> {
+fn check_scope(found: &Checkpoint, name: &SourceName, scope: &str) -> Result<(), RunError> {
     match found.scope == scope {
         true => Ok(()),
         false => Err(RunError::OtherScope {
@@ -109,14 +109,14 @@ impl LockedSource {
         for output in held.outputs() {
             mend(output, name, &others)?;
         }
-        held.without_vain(scope).of(scope)
+        held.discard_if_unstarted(scope).of(scope)
     }
 
     /// The same for an export, whose files `events` and `pages` nobody else writes.
     ///
     /// # Errors
     /// As with [`LockedSource::take`], and what was committed to a file is gone.
-    pub fn take_export(
+    pub fn lock_export(
         store: &StateStore,
         name: &SourceName,
         scope: &str,
@@ -146,8 +146,8 @@ impl LockedSource {
 
     /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
     /// puts the id right begins anew, with the same files.
-    fn without_vain(mut self, scope: &str) -> LockedSource {
-        self.vain = self.checkpoint.take_if(|found| is_unused(found, scope));
+    fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
+        self.vain = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
         self
     }
 
@@ -158,7 +158,7 @@ impl LockedSource {
 
     fn of(self, scope: &str) -> Result<LockedSource, RunError> {
         match &self.checkpoint {
-            Some(found) => refuse_other_scope(found, &self.name, scope).map(|()| self),
+            Some(found) => check_scope(found, &self.name, scope).map(|()| self),
             None => Ok(self),
         }
     }
@@ -245,7 +245,7 @@ impl CheckpointWriter {
 
     /// Notes that this run reads from `from` on, and nothing before. A history that already holds an
     /// event began earlier.
-    pub fn begins_at(&mut self, from: Timestamp) {
+    pub fn set_start(&mut self, from: Timestamp) {
         self.from = from;
         if self.checkpoint.watermark.is_none() {
             self.checkpoint.since = from;

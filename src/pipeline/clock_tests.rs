@@ -127,7 +127,7 @@ impl SimulatedSource {
         let plan = incremental(self.order, &REACH, held.checkpoint.as_ref(), start);
         let mut journal = held.begin(&plan, &mut step, "scope", start);
         if plan.rereads {
-            step.rereading();
+            step.start_reread();
         }
         let windows = plan.windows.iter().enumerate().filter(|_| run.answers);
         for (index, open) in windows {

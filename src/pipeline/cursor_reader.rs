@@ -162,19 +162,19 @@ impl<T: Transport + 'static> CursorReader<T> {
     async fn next_page(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
         let (window, place) = (self.open.window(), self.walk.next_page().clone());
         if !self.reader.can_request(&window, &place) {
-            self.fall_back("it is too long to be sent").await;
+            self.restart_by_time("it is too long to be sent").await;
             return Ok(None);
         }
         match self.reader.page(&window, &place).await {
             Ok(page) => match self.take(ReceivedPage::now(place, page)).await {
                 Err(FetchError::PagingLoop(circle)) if self.may_doubt_cursor() => {
-                    self.fall_back(&circle.to_string()).await;
+                    self.restart_by_time(&circle.to_string()).await;
                     Ok(None)
                 }
                 taken => taken,
             },
             Err(failure) if self.may_fall_back(&failure) => {
-                self.fall_back(&failure.message).await;
+                self.restart_by_time(&failure.message).await;
                 Ok(None)
             }
             Err(failure) if self.refuses_start(&failure) => self.shorten(failure).await,
@@ -337,7 +337,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         } else {
             // Nothing says that events which come later will show up after the cursor that led to
             // this page; a published mock of the API never shows them there. So the next run reads
-            // by time, and from further back once an hour: see `plan::by_time_again`.
+            // by time, and from further back once an hour: see `plan::prepare_reread`.
             self.open.from = self.overlap_start();
             self.open.cursor = None;
             self.open.read_by_time.get_or_insert(now);
@@ -376,7 +376,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     }
 
     /// Goes on by time where the cursor is of no use, which `reason` explains.
-    async fn fall_back(&mut self, reason: &str) {
+    async fn restart_by_time(&mut self, reason: &str) {
         let from = match self.watermark {
             Some(watermark) => self.not_before_history(before(watermark, CURSOR_FALLBACK)),
             None => self.open.from,
@@ -480,27 +480,27 @@ fn empty_pages(open: &OpenWindow) -> u32 {
 #[derive(Debug, Default)]
 struct CursorFallbacks {
     /// The newest place seen, as the records say: ours, held to the present, moves with the clock.
-    furthest: Option<Timestamp>,
-    at_last: Option<Timestamp>,
-    in_vain: u32,
+    newest_position: Option<Timestamp>,
+    newest_at_last_fallback: Option<Timestamp>,
+    without_progress: u32,
 }
 
 impl CursorFallbacks {
     fn saw(&mut self, records: &[Record]) {
         let positions = records.iter().filter_map(|record| record.position);
-        self.furthest = self.furthest.max(positions.max());
+        self.newest_position = self.newest_position.max(positions.max());
     }
 
     fn may_help(&self) -> bool {
-        self.furthest != self.at_last || self.in_vain < VAIN_FALL_BACKS
+        self.newest_position != self.newest_at_last_fallback || self.without_progress < VAIN_FALL_BACKS
     }
 
     fn note(&mut self) {
-        self.in_vain = match self.furthest == self.at_last {
-            true => self.in_vain + 1,
+        self.without_progress = match self.newest_position == self.newest_at_last_fallback {
+            true => self.without_progress + 1,
             false => 1,
         };
-        self.at_last = self.furthest;
+        self.newest_at_last_fallback = self.newest_position;
     }
 }
 

@@ -150,14 +150,14 @@ mod tests {
         }
     }
 
-    fn planned(order: DeliveryOrder, checkpoint: Option<&Checkpoint>, now: &str) -> ReadPlan {
+    fn export_plan_at(order: DeliveryOrder, checkpoint: Option<&Checkpoint>, now: &str) -> ReadPlan {
         plan(order, &REACH, window(), checkpoint, at(now))
     }
 
     #[test]
     fn a_first_run_reads_what_a_one_off_pull_would() {
         for order in [DeliveryOrder::Ascending, DeliveryOrder::NewestFirst] {
-            let first = planned(order, None, "20");
+            let first = export_plan_at(order, None, "20");
             assert_eq!(first, plan::one_off(order, &REACH, window(), at("20")));
             assert!(!first.rereads);
         }
@@ -167,7 +167,7 @@ mod tests {
     fn a_later_run_goes_on_whatever_the_clock_says() {
         let stream = checkpoint(vec![open("01", Some("c"))], Some("03"));
         for now in ["04", "20"] {
-            let plan = planned(DeliveryOrder::Ascending, Some(&stream), now);
+            let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), now);
             assert_eq!(plan.windows, [open("01", Some("c"))]);
             assert!(!plan.rereads);
             assert_eq!(plan.keep, Some(window()));
@@ -178,10 +178,10 @@ mod tests {
             ..open(from, None)
         };
         let stream = checkpoint(vec![open("01", None)], None);
-        let plan = planned(DeliveryOrder::Ascending, Some(&stream), "20");
+        let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("01")], true));
         let slices = checkpoint(vec![open("04", None)], Some("03"));
-        let plan = planned(DeliveryOrder::NewestFirst, Some(&slices), "20");
+        let plan = export_plan_at(DeliveryOrder::NewestFirst, Some(&slices), "20");
         assert_eq!((plan.windows, plan.rereads), (vec![again("04")], true));
     }
 
@@ -189,10 +189,10 @@ mod tests {
     fn what_was_read_to_its_end_is_read_no_more() {
         let mut done = checkpoint(vec![open("01", Some("c"))], Some("03"));
         done.complete_until = Some(at("20"));
-        let plan = planned(DeliveryOrder::Ascending, Some(&done), "21");
+        let plan = export_plan_at(DeliveryOrder::Ascending, Some(&done), "21");
         assert!(plan.windows.is_empty() && !plan.rereads);
         let slices = checkpoint(Vec::new(), Some("03"));
-        let plan = planned(DeliveryOrder::NewestFirst, Some(&slices), "21");
+        let plan = export_plan_at(DeliveryOrder::NewestFirst, Some(&slices), "21");
         assert!(plan.windows.is_empty());
     }
 

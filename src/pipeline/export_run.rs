@@ -13,7 +13,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::export_plan;
 use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
-use crate::pipeline::run::{file_of, reach, scope};
+use crate::pipeline::run::{current_output_file, reach, scope};
 use crate::pipeline::writer::EventWriter;
 use crate::sink;
 use crate::source::DeliveryOrder;
@@ -62,9 +62,9 @@ impl ExportRun {
             start,
         } = whose;
         let scope = scope(origin);
-        let events = file_of(&settings.output)?.unwrap_or_default();
-        let pages = file_of(&self.pages)?.unwrap_or_default();
-        let held = LockedSource::take_export(store, &settings.name, &scope, (&events, &pages))?;
+        let events = current_output_file(&settings.output)?.unwrap_or_default();
+        let pages = current_output_file(&self.pages)?.unwrap_or_default();
+        let held = LockedSource::lock_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
         let order = DeliveryOrder::of(origin.kind);
         let plan = export_plan::plan(order, &reach(settings), self.window, found, start);

@@ -16,7 +16,7 @@ pub struct PagingFacts {
 #[derive(Debug, Default)]
 struct PagingFactsState {
     /// Pages after so many records fail, and how.
-    failing_from: Option<(usize, Failure)>,
+    first_failure: Option<(usize, Failure)>,
     offsets: OffsetUse,
     cursor_use: Option<CursorUse>,
 }
@@ -46,37 +46,37 @@ pub enum CursorUse {
 
 impl PagingFacts {
     /// Pages after `records` records cannot be read.
-    pub fn note_failure(&self, records: usize, failure: &Failure) {
+    pub fn record_failure(&self, records: usize, failure: &Failure) {
         let mut facts = self.lock();
         let is_nearer = facts
-            .failing_from
+            .first_failure
             .as_ref()
             .is_none_or(|(known, _)| records < *known);
         if is_nearer {
-            facts.failing_from = Some((records, failure.clone()));
+            facts.first_failure = Some((records, failure.clone()));
         }
     }
 
     /// Why the page after `records` records is known to fail, if it is.
     pub fn failure_after(&self, records: usize) -> Option<Failure> {
         let facts = self.lock();
-        let (known, failure) = facts.failing_from.as_ref()?;
+        let (known, failure) = facts.first_failure.as_ref()?;
         (records >= *known).then(|| failure.clone())
     }
 
     /// Why a window's paging failed first, in the place of `failure` at a first page: such a failure
     /// after a paging failure says that the server is down.
-    pub fn original(&self, failure: Failure) -> Failure {
-        match &self.lock().failing_from {
-            Some((_, original)) if is_of_one_page(failure.kind) => original.clone(),
+    pub fn original_failure(&self, failure: Failure) -> Failure {
+        match &self.lock().first_failure {
+            Some((_, original_failure)) if is_page_specific(failure.kind) => original_failure.clone(),
             _ => failure,
         }
     }
 
     /// Records that one slice should hold: `most`, or as many as can be paged through.
-    pub fn most_records(&self, most: usize) -> usize {
+    pub fn max_records(&self, most: usize) -> usize {
         let facts = self.lock();
-        let known = facts.failing_from.as_ref().map(|(records, _)| *records);
+        let known = facts.first_failure.as_ref().map(|(records, _)| *records);
         known.map_or(most, |records| records.min(most))
     }
 
@@ -86,7 +86,7 @@ impl PagingFacts {
     }
 
     /// The server obeys offsets, or does not.
-    pub fn note_offsets(&self, offsets: OffsetUse) {
+    pub fn record_offset_use(&self, offsets: OffsetUse) {
         self.lock().offsets = offsets;
     }
 
@@ -96,7 +96,7 @@ impl PagingFacts {
     }
 
     /// Its cursors are to be used like this.
-    pub fn note_cursor_use(&self, cursor_use: CursorUse) {
+    pub fn record_cursor_use(&self, cursor_use: CursorUse) {
         self.lock().cursor_use = Some(cursor_use);
     }
 
@@ -108,7 +108,7 @@ impl PagingFacts {
 
 /// Whether a request that was given up like this may fail for the one page alone. A refused credential, a quota
 /// and a host that cannot be reached concern every page.
-pub fn is_of_one_page(kind: FailureKind) -> bool {
+pub fn is_page_specific(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Unavailable
         | FailureKind::BadRequest
@@ -202,7 +202,7 @@ pub fn cursor_use(
     if let Some((repeated, rest)) = repeated
         && !repeated.is_empty()
         && previous.records.ends_with(repeated)
-        && agree(rest, &with_offset.records)
+        && is_common_prefix(rest, &with_offset.records)
         // A page of equal events looks like one that repeats it.
         && (repeated.len() < previous.records.len() || previous.has_many_instants)
     {
@@ -215,7 +215,7 @@ pub fn cursor_use(
 }
 
 /// Whether one begins with the other.
-fn agree(one: &[u64], other: &[u64]) -> bool {
+fn is_common_prefix(one: &[u64], other: &[u64]) -> bool {
     one.iter().zip(other).all(|(one, other)| one == other)
 }
 
@@ -248,14 +248,14 @@ mod tests {
     #[test]
     fn the_nearest_failing_page_counts_and_slices_stay_below_it() {
         let facts = PagingFacts::default();
-        assert_eq!(facts.most_records(3_000), 3_000);
-        facts.note_failure(1_000, &failure(FailureKind::Unavailable));
-        facts.note_failure(2_000, &failure(FailureKind::TimedOut));
+        assert_eq!(facts.max_records(3_000), 3_000);
+        facts.record_failure(1_000, &failure(FailureKind::Unavailable));
+        facts.record_failure(2_000, &failure(FailureKind::TimedOut));
         assert_eq!(facts.failure_after(999), None);
         let known = facts.failure_after(1_000).unwrap();
         assert_eq!(known.kind, FailureKind::Unavailable);
         assert_eq!(
-            (facts.most_records(3_000), facts.most_records(50)),
+            (facts.max_records(3_000), facts.max_records(50)),
             (1_000, 50)
         );
     }
@@ -264,11 +264,11 @@ mod tests {
     fn a_server_that_is_down_fails_with_what_failed_first() {
         let facts = PagingFacts::default();
         let down = || failure(FailureKind::TimedOut);
-        assert_eq!(facts.original(down()).kind, FailureKind::TimedOut);
-        facts.note_failure(10, &failure(FailureKind::Unavailable));
-        assert_eq!(facts.original(down()).kind, FailureKind::Unavailable);
+        assert_eq!(facts.original_failure(down()).kind, FailureKind::TimedOut);
+        facts.record_failure(10, &failure(FailureKind::Unavailable));
+        assert_eq!(facts.original_failure(down()).kind, FailureKind::Unavailable);
         let refused = failure(FailureKind::CredentialRefused);
-        assert_eq!(facts.original(refused).kind, FailureKind::CredentialRefused);
+        assert_eq!(facts.original_failure(refused).kind, FailureKind::CredentialRefused);
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn regular(kind: SourceKind, records: i64, step: i64, paging: PagingBehavior) ->
     }
 }
 
-fn reads_whole(server: &PagingServer, page_size: u32, most: usize) -> usize {
+fn assert_reads_all(server: &PagingServer, page_size: u32, most: usize) -> usize {
     let seen = read(server, page_size, most, Duration::from_millis(1));
     assert!(
         matches!(seen.result, Ok(FetchOutcome::Complete)),
@@ -103,7 +103,7 @@ fn short_pages_of_an_odd_size_are_no_end() {
                 caps,
                 ..PagingBehavior::default()
             };
-            reads_whole(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
+            assert_reads_all(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
         }
     }
 }
@@ -112,7 +112,7 @@ fn short_pages_of_an_odd_size_are_no_end() {
 fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
     for kind in KINDS {
         let asked = |records| {
-            reads_whole(
+            assert_reads_all(
                 &regular(kind, records, 5_000, PagingBehavior::default()),
                 1_000,
                 3_000,
@@ -135,7 +135,7 @@ fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
         caps: vec![11],
         ..PagingBehavior::default()
     };
-    reads_whole(
+    assert_reads_all(
         &regular(SourceKind::ConfluenceAudit, 300, 5_000, paging),
         1_000,
         3_000,
@@ -150,7 +150,7 @@ fn a_server_that_fails_from_an_offset_on_is_read_by_narrower_windows() {
             ..PagingBehavior::default()
         };
         let server = regular(kind, 1_000, 700, paging);
-        let asked = reads_whole(&server, 10, 200);
+        let asked = assert_reads_all(&server, 10, 200);
         assert!(asked < 400, "{kind:?}: {asked} requests for 100 pages");
     }
 }
@@ -255,7 +255,7 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
             ..PagingBehavior::default()
         };
         for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
-            let asked = reads_whole(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
+            let asked = assert_reads_all(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
             assert!(
                 asked < 60,
                 "{kind:?}: {asked} requests for {records} records"
@@ -297,10 +297,10 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
             };
             for step in [100, 5_000] {
                 let server = regular(SourceKind::DatacenterAudit, 100, step, paging.clone());
-                reads_whole(&server, 7, 3_000);
+                assert_reads_all(&server, 7, 3_000);
             }
             // Issue 17: seven events.
-            reads_whole(
+            assert_reads_all(
                 &regular(SourceKind::DatacenterAudit, 7, 5_000, paging),
                 3,
                 3_000,
@@ -311,7 +311,7 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
         requires_offset: true,
         ..PagingBehavior::default()
     };
-    reads_whole(
+    assert_reads_all(
         &regular(SourceKind::DatacenterAudit, 100, 50, paging),
         7,
         3_000,
@@ -347,7 +347,7 @@ fn equal_records_on_two_pages_are_read_as_often_as_they_are() {
             records,
             ..regular(kind, 0, 1, PagingBehavior::default())
         };
-        reads_whole(&server, 5, 3_000);
+        assert_reads_all(&server, 5, 3_000);
     }
 }
 
@@ -386,8 +386,8 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
 }
 
 /// Reads all of a server, and says how many requests it takes.
-fn reads_odd(kind: SourceKind, records: i64, paging: PagingBehavior) -> usize {
-    reads_whole(&regular(kind, records, 5_000, paging), 100, 3_000)
+fn assert_reads_odd(kind: SourceKind, records: i64, paging: PagingBehavior) -> usize {
+    assert_reads_all(&regular(kind, records, 5_000, paging), 100, 3_000)
 }
 
 #[test]
@@ -398,7 +398,7 @@ fn empty_pages_beyond_an_offset_are_no_end() {
                 empty_from: Some(empty_from),
                 ..PagingBehavior::default()
             };
-            reads_odd(kind, records, paging);
+            assert_reads_odd(kind, records, paging);
         }
     }
 }
@@ -411,7 +411,7 @@ fn a_refusal_of_the_page_after_the_last_is_an_end() {
                 refuses_past_end: true,
                 ..PagingBehavior::default()
             };
-            let asked = reads_odd(kind, records, paging);
+            let asked = assert_reads_odd(kind, records, paging);
             assert!(
                 records > 100 || asked <= 4,
                 "{kind:?}: {asked} for {records}"
@@ -428,7 +428,7 @@ fn an_end_that_is_not_part_of_the_window_loses_nothing() {
             ..PagingBehavior::default()
         };
         let server = regular(kind, 500, 7, paging);
-        reads_whole(&server, 10, 30);
+        assert_reads_all(&server, 10, 30);
     }
 }
 
@@ -439,7 +439,7 @@ fn an_empty_page_with_a_link_is_followed() {
             hole_at: Some(hole),
             ..PagingBehavior::default()
         };
-        reads_odd(SourceKind::ConfluenceAudit, 350, paging);
+        assert_reads_odd(SourceKind::ConfluenceAudit, 350, paging);
     }
 }
 
@@ -450,7 +450,7 @@ fn a_data_center_that_states_no_end_is_read_to_its_end() {
             never_last: true,
             ..PagingBehavior::default()
         };
-        let asked = reads_odd(SourceKind::DatacenterAudit, records, paging);
+        let asked = assert_reads_odd(SourceKind::DatacenterAudit, records, paging);
         assert!(records > 100 || asked <= 2, "{asked} for {records}");
     }
 }
@@ -487,10 +487,10 @@ fn pages_that_always_overlap_are_read_whole() {
         overlaps_each: true,
         ..PagingBehavior::default()
     };
-    reads_odd(SourceKind::JiraAudit, 350, paging);
+    assert_reads_odd(SourceKind::JiraAudit, 350, paging);
 }
 
-fn pagings() -> impl Strategy<Value = PagingBehavior> {
+fn any_paging() -> impl Strategy<Value = PagingBehavior> {
     let offset = prop_oneof![
         Just(OffsetFrom::Nothing),
         (0_usize..4).prop_map(OffsetFrom::Cursor),
@@ -548,7 +548,7 @@ proptest! {
     fn however_a_server_pages_each_record_is_read_once_or_the_run_says_so(
         kind in prop::sample::select(&KINDS[..]),
         gaps in prop::collection::vec((prop_oneof![3 => Just(0_i64), 2 => 0_i64..3, 5 => 0_i64..5_000_000], 0_u32..3), 0..200),
-        paging in pagings(),
+        paging in any_paging(),
         page_size in prop_oneof![1_u32..30, Just(1_000)],
         most in 1_usize..120,
         is_slow in any::<bool>(),

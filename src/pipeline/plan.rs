@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::retention::LogRetention;
-use crate::model::time::{Timestamp, Window, after, before, whole_millis};
+use crate::model::time::{Timestamp, Window, after, before, truncate_to_millis};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 
@@ -85,7 +85,7 @@ pub fn incremental(
     checkpoint: Option<&Checkpoint>,
     now: Timestamp,
 ) -> ReadPlan {
-    let now = whole_millis(now);
+    let now = truncate_to_millis(now);
     let first = OpenWindow {
         from: before(now, reach.initial_lookback),
         to: (order == DeliveryOrder::NewestFirst).then_some(now),
@@ -146,7 +146,7 @@ fn goes_on(
             };
         }
         if window.cursor.is_none() {
-            by_time_again(window, checkpoint.since, watermark, now);
+            prepare_reread(window, checkpoint.since, watermark, now);
             if watermark.is_none() {
                 window.from = window.from.min(first.from);
             }
@@ -161,7 +161,7 @@ fn goes_on(
 /// Prepares a stream that ended without a cursor: it is read from an overlap before its last record,
 /// and once an hour from [`CURSOR_FALLBACK`] before it, since `from` may look at the time of an event
 /// and would then leave out what was processed late.
-fn by_time_again(
+fn prepare_reread(
     window: &mut OpenWindow,
     since: Timestamp,
     watermark: Option<Timestamp>,
@@ -213,13 +213,13 @@ pub fn one_off(
     window: Window,
     now: Timestamp,
 ) -> ReadPlan {
-    let now = whole_millis(now);
+    let now = truncate_to_millis(now);
     let until = window.to.unwrap_or(now);
     let asked = match order {
         DeliveryOrder::Ascending => after(until, reach.late_margin).min(now),
         DeliveryOrder::NewestFirst => ceil_millis(until),
     };
-    let from = whole_millis(window.from);
+    let from = truncate_to_millis(window.from);
     ReadPlan {
         windows: (from < asked)
             .then_some(OpenWindow {
@@ -239,7 +239,7 @@ pub fn one_off(
 }
 
 fn ceil_millis(time: Timestamp) -> Timestamp {
-    match whole_millis(time) {
+    match truncate_to_millis(time) {
         whole if whole < time => after(whole, Duration::from_millis(1)),
         whole => whole,
     }

@@ -65,7 +65,7 @@ fn a_server_that_takes_from_for_something_coarser_is_no_circle() {
     for grain in [1_000, 60_000, 1_800_000, 86_400_000, i64::MAX / 4] {
         let log = SimulatedLog::regular(500, 300_000);
         let answer = log.clone();
-        let seen = read_from(move |_, query| coarse(&answer, grain, query));
+        let seen = read_from(move |_, query| coarse_page(&answer, grain, query));
         assert!(
             matches!(seen.result, Ok(FetchOutcome::Complete)),
             "{grain}: {:?}",
@@ -76,7 +76,7 @@ fn a_server_that_takes_from_for_something_coarser_is_no_circle() {
 }
 
 /// The log's page; the cursor is the number of the record behind it.
-fn coarse(log: &SimulatedLog, grain: i64, query: &RequestQuery) -> (u16, String) {
+fn coarse_page(log: &SimulatedLog, grain: i64, query: &RequestQuery) -> (u16, String) {
     let first = match query.get("cursor") {
         Some(cursor) => cursor.parse().unwrap(),
         None => {
@@ -215,7 +215,7 @@ struct OddServer {
     keeps_cursor: bool,
 }
 
-fn micro(us: i64) -> String {
+fn format_micros(us: i64) -> String {
     let at = open(None).from + TimeDelta::microseconds(us);
     at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
@@ -271,20 +271,20 @@ impl OddServer {
         };
         let data: Vec<_> = page
             .into_iter()
-            .map(|(n, event)| json_of(n, event))
+            .map(|(n, event)| record_json(n, event))
             .collect();
         let body = json!({"data": data, "meta": {"next": next}});
         (200, body.to_string())
     }
 }
 
-fn json_of(n: usize, (at, late, says, odd): &(i64, Option<i64>, bool, i64)) -> Value {
+fn record_json(n: usize, (at, late, says, odd): &(i64, Option<i64>, bool, i64)) -> Value {
     let mut attributes = json!({"n": n});
     if let Some(late) = late {
-        attributes["time"] = json!(micro(at - late));
+        attributes["time"] = json!(format_micros(at - late));
     }
     if *says {
-        attributes["processedAt"] = json!(micro(at + odd));
+        attributes["processedAt"] = json!(format_micros(at + odd));
     }
     json!({"id": n.to_string(), "attributes": attributes})
 }

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::client::Transport;
 use crate::http::error::UnreadableBody;
-use crate::http::exchange::witnessed;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{MemoryBudget, MemoryPermit};
@@ -74,14 +74,14 @@ impl<T: Transport> PageReader<T> {
         window: &Window,
         place: &PageLocator,
     ) -> Result<(Page, Bytes), Failure> {
-        self.page_of_at_most(window, place, None).await
+        self.page_with_limit(window, place, None).await
     }
 
     /// The same, of at most `limit` records, where that is given.
     ///
     /// # Errors
     /// Why it was given up.
-    pub async fn page_of_at_most(
+    pub async fn page_with_limit(
         &self,
         window: &Window,
         place: &PageLocator,
@@ -106,8 +106,8 @@ impl<T: Transport> PageReader<T> {
             }
         };
         let transcript = self.transcript.as_ref();
-        let witness = PageObserver(transcript.map(|transcript| transcript.of_window(window)));
-        let (page, body) = witnessed(
+        let witness = PageObserver(transcript.map(|transcript| transcript.for_window(window)));
+        let (page, body) = send_with_retries(
             &self.transport,
             &self.limits,
             &self.patience,
@@ -119,7 +119,7 @@ impl<T: Transport> PageReader<T> {
         .await?;
         self.meter.pages.add(1);
         if page.is_mended {
-            self.note_mended();
+            self.warn_of_invalid_utf8();
         }
         if let Some(newest) = places(&page.records).max() {
             self.meter.reached(newest);
@@ -137,7 +137,7 @@ impl<T: Transport> PageReader<T> {
     ///
     /// # Errors
     /// [`FetchError::TaskDied`], which for a page that could be read before is a lack of memory.
-    pub fn page_of(
+    pub fn decompress_page(
         &self,
         packed: CompressedPage,
         share: &Arc<MemoryPermit>,
@@ -154,7 +154,7 @@ impl<T: Transport> PageReader<T> {
 
     /// Returns when none of its tasks is left: those that were aborted end a moment later, and only then have
     /// told what became of their requests.
-    pub async fn no_task_is_left(&self) {
+    pub async fn wait_for_tasks(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -173,8 +173,8 @@ impl<T: Transport> PageReader<T> {
     }
 
     /// How many requests must be under way at once to use all of the quota.
-    pub fn needed_at_once(&self) -> usize {
-        let latency = self.meter.quickest_answer().unwrap_or_default();
+    pub fn needed_concurrency(&self) -> usize {
+        let latency = self.meter.quickest_response().unwrap_or_default();
         let interval = self.limits.interval().max(Duration::from_micros(1));
         let needed = latency.as_micros().div_ceil(interval.as_micros());
         usize::try_from(needed).unwrap_or(usize::MAX)
@@ -183,12 +183,12 @@ impl<T: Transport> PageReader<T> {
     /// Whether reading several parts of a window at once pays: the server takes its time, and longer
     /// than the quota makes us wait for the next request anyway.
     pub fn is_slow(&self) -> bool {
-        let quickest = self.meter.quickest_answer();
+        let quickest = self.meter.quickest_response();
         quickest.is_some_and(|quickest| quickest >= SLOW.max(self.limits.interval()))
     }
 
     /// Tells the first page with bytes that are no UTF-8; the report has their count.
-    fn note_mended(&self) {
+    fn warn_of_invalid_utf8(&self) {
         if self.meter.mended_pages.get() == 0 {
             tracing::warn!(
                 "an answer holds bytes that are no UTF-8; U+FFFD stands for them in what is written"

@@ -101,14 +101,14 @@ impl RecordProcessor {
 
     /// The reading that the last run began goes on, with what it knew then: the memory has grown since
     /// with what it brought.
-    pub fn rereading_goes_on(&mut self) {
-        self.seen.begin_reading();
+    pub fn resume_reread(&mut self) {
+        self.seen.start_reading();
     }
 
     /// From now on records come that may have been written by an earlier reading: what lies before
     /// the remembered ones was.
-    pub fn rereading(&mut self) {
-        self.seen.begin_reading();
+    pub fn start_reread(&mut self) {
+        self.seen.start_reading();
         self.written_before = self.seen.complete_from();
     }
 
@@ -135,7 +135,7 @@ impl RecordProcessor {
             if self.is_full() {
                 return (tally, taken);
             }
-            self.take_one(record, received, lines, &mut tally);
+            self.process_one(record, received, lines, &mut tally);
         }
         (tally, records.len())
     }
@@ -149,10 +149,10 @@ impl RecordProcessor {
             .map(|mark| before(newest(mark), self.overlap));
         // Without a watermark only the number remembered is held down.
         self.seen
-            .forget_before(keep_from.unwrap_or(Timestamp::MIN_UTC));
+            .prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
 
-    fn take_one(
+    fn process_one(
         &mut self,
         record: &Record,
         received: Timestamp,
@@ -303,7 +303,7 @@ mod tests {
         // Without a rereading, what comes is new, however old its time: the server's order says so.
         let (written, _) = take(&mut step, &[record("stray", "08:00:00")]);
         assert_eq!(written, ["org:stray"]);
-        step.rereading();
+        step.start_reread();
         let records = [
             record("old", "09:00:00"),
             record("late", "10:55:00"),
@@ -324,7 +324,7 @@ mod tests {
         };
         let mut step = step();
         take(&mut step, &[with("first")]);
-        step.rereading();
+        step.start_reread();
         let (_, tally) = take(&mut step, &[with("renamed")]);
         assert_eq!((tally.events, tally.repeats), (0, 1));
         // The second comes before the first: both are there, so neither is the other renamed.
@@ -336,7 +336,7 @@ mod tests {
     fn a_rereading_that_goes_on_knows_what_it_knew_when_it_began() {
         let mut step = step();
         take(&mut step, &[record("old", "09:00:00")]);
-        step.rereading();
+        step.start_reread();
         // News that the interrupted run wrote push the memory's beginning on.
         let news: Vec<_> = (0..2_500)
             .map(|n| record(&format!("n{n}"), &format!("10:{:02}:{:02}", n / 60, n % 60)))
@@ -345,7 +345,7 @@ mod tests {
         step.passed(None);
         let floor = step.written_before;
         assert!(step.seen.complete_from() > floor);
-        step.rereading_goes_on();
+        step.resume_reread();
         assert_eq!(step.written_before, floor);
         let (written, _) = take(&mut step, &[record("stray", "10:00:00")]);
         assert_eq!(written, ["org:stray"]);

@@ -190,7 +190,7 @@ impl SourceReport {
     }
 
     /// Fills in where the events went. A run that committed none has written no file.
-    pub fn list_files(&mut self, written: &WrittenFiles) {
+    pub fn set_files(&mut self, written: &WrittenFiles) {
         if self.events > 0 {
             let paths = written.paths().map(|path| path.display().to_string());
             self.files = paths.collect();
@@ -200,7 +200,7 @@ impl SourceReport {
 
     /// Warns where a one-off `window` begins before what sources of type `kind` keep. To be called once
     /// the events are counted. (An export says so in its manifest.)
-    pub fn warn_of_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
+    pub fn warn_about_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
         let retention = LogRetention::of(kind);
         self.retention = retention.and_then(|kept| kept.limit(window.from, start));
         if let Some(limit) = self.retention {

@@ -24,9 +24,9 @@ use crate::pipeline::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::SourceSilence;
-use crate::pipeline::stop::{StopRequest, asked, in_time, unless_asked};
+use crate::pipeline::stop::{StopRequest, asked, within_grace_period, unless_stopped};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::lock::is_busy;
+use crate::sink::lock::is_locked;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
 use crate::source::DeliveryOrder;
@@ -189,12 +189,12 @@ async fn pull_into<T: Transport + 'static>(
         overlap: run.settings.overlap,
         when_idle: run.trust_idle_cursor,
     };
-    let writer = unless_asked(&run.stop, opened(writer)).await??;
+    let writer = unless_stopped(&run.stop, opened(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
     // In a task of its own, and on a thread of its own only while it writes.
-    let writing = tokio::spawn(drain(writer, receiver, stop).in_current_span());
+    let writing = tokio::spawn(write_messages(writer, receiver, stop).in_current_span());
     let fetching = async {
         let listener = sender.clone();
         tokio::select! {
@@ -206,19 +206,19 @@ async fn pull_into<T: Transport + 'static>(
     let ended = async {
         let (fetched, written) = tokio::join!(fetching, writing);
         // Only then has every request told what became of it.
-        run.fetcher.reader.no_task_is_left().await;
+        run.fetcher.reader.wait_for_tasks().await;
         let (writer, written) = written?;
         finished(writer, fetched, written, run.start).await
     };
-    let ended = in_time(&run.stop, ended).await??;
+    let ended = within_grace_period(&run.stop, ended).await??;
     report.count(ended.writer.committed(), &run.fetcher.reader.meter);
-    report.list_files(&ended.writer.written_files());
+    report.set_files(&ended.writer.written_files());
     if let RunMode::OneOff(window) = run.course {
-        report.warn_of_retention(run.origin.kind, window, run.start);
+        report.warn_about_retention(run.origin.kind, window, run.start);
     }
     report.complete = ended.is_all;
     if report.complete {
-        tell_of_silence(run, &ended.writer, report);
+        report_silence(run, &ended.writer, report);
     }
     *left = ended.writer.leave();
     // First what may have been lost: whatever else ended the run, it says that what was written is sound.
@@ -232,10 +232,10 @@ async fn pull_into<T: Transport + 'static>(
 }
 
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
-fn tell_of_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
+fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.course {
         RunMode::OneOff(window) => {
-            (report.events == 0).then(|| SourceSilence::in_window(Some(window), newest_known(run)))
+            (report.events == 0).then(|| SourceSilence::in_window(Some(window), newest_known_event(run)))
         }
         RunMode::Export(_) => {
             (writer.events() == 0).then(|| SourceSilence::in_window(run.course.window(), None))
@@ -254,7 +254,7 @@ fn tell_of_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut Sou
 }
 
 /// The newest event that the incremental pulls of the source know of, if there is one.
-fn newest_known<T>(run: &SourceRun<T>) -> Option<Timestamp> {
+fn newest_known_event<T>(run: &SourceRun<T>) -> Option<Timestamp> {
     // A window needs no checkpoint: one that cannot be read is left to the next pull.
     let found = run.store.load(&run.settings.name).ok()??;
     let is_own = found.scope == scope(&run.origin) && found.events > 0;
@@ -335,10 +335,10 @@ fn prepare<T: Transport>(
     };
     refuse_unfinished(settings, &run.store)?;
     step.keep = plan.keep;
-    let is_amid = plan.windows.iter().any(OpenWindow::is_amid_rereading);
+    let is_amid = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_amid) {
-        (true, true) => step.rereading_goes_on(),
-        (true, false) => step.rereading(),
+        (true, true) => step.resume_reread(),
+        (true, false) => step.start_reread(),
         (false, _) => step.written_before = None,
     }
     let account = journal.as_ref().and_then(CheckpointWriter::output).cloned();
@@ -353,13 +353,13 @@ fn prepare<T: Transport>(
 /// # Errors
 /// It is such a file, or is being written; the state folder cannot be read.
 pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Result<(), RunError> {
-    let Some(path) = file_of(&settings.output)? else {
+    let Some(path) = current_output_file(&settings.output)? else {
         return Ok(());
     };
     let mut others = store.outputs_of_others(&settings.name)?;
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
-        Some(_) if is_busy(&path) => Err(SinkError::Busy { path }.into()),
+        Some(_) if is_locked(&path) => Err(SinkError::Busy { path }.into()),
         Some((other, _)) => Err(RunError::Unfinished {
             path,
             other: other.clone(),
@@ -371,7 +371,7 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
 ///
 /// # Errors
 /// The working directory is gone.
-pub fn file_of(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
+pub fn current_output_file(output: &OutputSettings) -> Result<Option<PathBuf>, SinkError> {
     match &output.path {
         OutputPath::File(template) => {
             path_at(template, output.compression, chrono::Utc::now()).map(Some)
@@ -389,7 +389,7 @@ enum WriterEvent {
 }
 
 /// Writes what is delivered until the end, and commits in time, also while nothing comes.
-async fn drain(
+async fn write_messages(
     mut writer: EventWriter,
     mut deliveries: mpsc::Receiver<FetchMessage>,
     mut stop: watch::Receiver<StopRequest>,

@@ -20,7 +20,7 @@ use crate::pipeline::compressed_page::CompressedPage;
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::pagination::PagingLoop;
 use crate::pipeline::paging_facts::{
-    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_of_one_page,
+    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
 };
 use crate::pipeline::reader::PageReader;
 use crate::pipeline::segment_queue::TimeRange;
@@ -230,7 +230,7 @@ impl<T: Transport> SlicePager<T> {
                     return self.ended(so_far, is_stated, progress).await;
                 }
             };
-            if so_far.collected.is_over(self.most_now(&so_far))
+            if so_far.collected.is_over(self.current_max_records(&so_far))
                 && let Some(at) = so_far.collected.cut(&self.span)?
             {
                 return Ok(so_far.cut(at));
@@ -257,17 +257,17 @@ impl<T: Transport> SlicePager<T> {
         };
         match asked {
             Ok(NextPage::Came(place, page, _))
-                if self.is_ignored(&place, &page, so_far).await? =>
+                if self.is_offset_ignored(&place, &page, so_far).await? =>
             {
                 Ok(NextPage::Stopped(PagingStop::OffsetIgnored))
             }
             Ok(next) => Ok(next),
-            Err(failure) if is_first => Err(self.facts.original(failure).into()),
+            Err(failure) if is_first => Err(self.facts.original_failure(failure).into()),
             // After a cursor, the server said that there is a page.
             Err(failure) if is_offset && is_refusal(&failure) => {
                 Ok(NextPage::Stopped(PagingStop::Refused(failure)))
             }
-            Err(failure) if is_of_one_page(failure.kind) => {
+            Err(failure) if is_page_specific(failure.kind) => {
                 Ok(NextPage::Stopped(PagingStop::Failed(failure)))
             }
             Err(failure) => Err(failure.into()),
@@ -287,7 +287,7 @@ impl<T: Transport> SlicePager<T> {
 
     async fn page_at(&self, place: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
         let window = self.span.window();
-        let (page, body) = self.reader.page_of_at_most(&window, &place, limit).await?;
+        let (page, body) = self.reader.page_with_limit(&window, &place, limit).await?;
         Ok(NextPage::Came(place, page, body))
     }
 
@@ -312,7 +312,7 @@ impl<T: Transport> SlicePager<T> {
         let first = match self.page_at(alone, so_far.limit).await {
             Err(refused) if is_refusal(&refused) => {
                 let page = self.page_at(with_offset, so_far.limit).await?;
-                self.facts.note_cursor_use(CursorUse::WithOffset);
+                self.facts.record_cursor_use(CursorUse::WithOffset);
                 return Ok(page);
             }
             first => first?,
@@ -322,14 +322,14 @@ impl<T: Transport> SlicePager<T> {
         }
         let second = match self.page_at(with_offset, so_far.limit).await {
             Err(refused) if is_refusal(&refused) => {
-                self.facts.note_cursor_use(CursorUse::Alone);
+                self.facts.record_cursor_use(CursorUse::Alone);
                 return Ok(first);
             }
             second => second?,
         };
         let used = cursor_use(&so_far.last, offset, &first.digest(), &second.digest());
         if let Some(used) = used {
-            self.facts.note_cursor_use(used);
+            self.facts.record_cursor_use(used);
         }
         Ok(match used {
             // Not known yet: the cursor alone may repeat events, which is noticed, but skips none.
@@ -341,7 +341,7 @@ impl<T: Transport> SlicePager<T> {
 
     /// Whether the page at `place` is the last one again because the server ignores offsets. Equal records may fill
     /// two pages, and a cache may repeat one: a far offset tells.
-    async fn is_ignored(
+    async fn is_offset_ignored(
         &self,
         place: &PageLocator,
         page: &Page,
@@ -359,15 +359,15 @@ impl<T: Transport> SlicePager<T> {
         let far = PageLocator::Offset(FAR_OFFSET);
         let far = self
             .reader
-            .page_of_at_most(&window, &far, so_far.limit)
+            .page_with_limit(&window, &far, so_far.limit)
             .await;
         let offsets = match far {
             Ok((far, _)) if PageDigest::of(&far.records) == digest => OffsetUse::Ignored,
             Ok(_) => OffsetUse::Obeyed,
-            Err(failure) if is_of_one_page(failure.kind) => OffsetUse::Obeyed,
+            Err(failure) if is_page_specific(failure.kind) => OffsetUse::Obeyed,
             Err(failure) => return Err(failure.into()),
         };
-        self.facts.note_offsets(offsets);
+        self.facts.record_offset_use(offsets);
         Ok(offsets == OffsetUse::Ignored)
     }
 
@@ -410,11 +410,11 @@ impl<T: Transport> SlicePager<T> {
         .window();
         let asked = self
             .reader
-            .page_of_at_most(&older, &PageLocator::Start, so_far.limit);
+            .page_with_limit(&older, &PageLocator::Start, so_far.limit);
         let (page, _) = asked
             .await
-            .map_err(|failure| self.facts.original(failure))?;
-        if !so_far.collected.knows_all(&page.records) {
+            .map_err(|failure| self.facts.original_failure(failure))?;
+        if !so_far.collected.contains_all(&page.records) {
             return Ok(EndCheck::MoreBefore(at));
         }
         Ok(match page.records.len() < so_far.largest_page {
@@ -447,7 +447,7 @@ impl<T: Transport> SlicePager<T> {
             }
         }
         if let PagingStop::Failed(failure) | PagingStop::Refused(failure) = &stop {
-            self.facts.note_failure(so_far.served, failure);
+            self.facts.record_failure(so_far.served, failure);
         }
         let cut = match stop {
             // No window helps, be it narrow.
@@ -503,7 +503,7 @@ impl<T: Transport> SlicePager<T> {
 
     /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
     /// one there is most often nothing, and the next request says so.
-    fn most_now(&self, so_far: &SliceProgress) -> usize {
+    fn current_max_records(&self, so_far: &SliceProgress) -> usize {
         let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size(so_far);
         match self.is_probe && !is_short && self.reader.is_slow() {
             true => 0,
@@ -567,7 +567,7 @@ impl SliceProgress {
         let is_new = self.collected.records > known;
         let is_repeated = added.is_err() || (self.identity == RecordIdentity::Own && !is_new);
         if is_offset && is_repeated && self.last.ends_like(&self.last_new) {
-            self.collected.leave_open();
+            self.collected.mark_incomplete();
             return Ok(true);
         }
         added?;

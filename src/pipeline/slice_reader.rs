@@ -16,7 +16,7 @@ use crate::pipeline::paging_facts::PagingFacts;
 use crate::pipeline::reader::PageReader;
 use crate::pipeline::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
 use crate::pipeline::slice_pages::{SliceContents, SlicePager, SliceResult};
-use crate::pipeline::slice_scan::{gathered, oldest_first};
+use crate::pipeline::slice_scan::{gathered, sort_oldest_first};
 use crate::pipeline::task::BackgroundTask;
 use crate::source::{DuplicateNumbering, RecordIdentity};
 use crate::state::checkpoint::OpenWindow;
@@ -118,9 +118,9 @@ impl<T: Transport + 'static> SliceReader<T> {
             let has_failed = parts
                 .started()
                 .any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
-            let may = active < self.at_once() && self.reader.room.has_room_packed() && !has_failed;
+            let may = active < self.at_once() && self.reader.room.has_compressed_space() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
-            let most = self.facts.most_records(self.most);
+            let most = self.facts.max_records(self.most);
             let width = self.density.span_of(most.saturating_mul(3) / 4);
             if !parts.start_next(may, width, |span| self.ask(span)) {
                 return;
@@ -152,7 +152,7 @@ impl<T: Transport + 'static> SliceReader<T> {
                 let (from, to) = (cut.at, cut.at);
                 let older = QueuedSegment::Unread(TimeRange { to, ..span });
                 let newer = TimeRange { from, ..span };
-                let newer = match cut.newest.filter(|_| self.reader.room.has_room_packed()) {
+                let newer = match cut.newest.filter(|_| self.reader.room.has_compressed_space()) {
                     Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
                     None => QueuedSegment::Unread(newer),
                 };
@@ -201,12 +201,12 @@ impl<T: Transport + 'static> SliceReader<T> {
         let received = read.pages.last().map(|page| page.at);
         let share = self.reader.room.take(read.pages.len()).await;
         let pages = read.pages.into_iter();
-        let pages = pages.map(|page| Ok(self.reader.page_of(page, &share)?.records));
+        let pages = pages.map(|page| Ok(self.reader.decompress_page(page, &share)?.records));
         let pages = pages.collect::<Result<_, FetchError>>()?;
         let identity = self.reader.source.identity();
         let is_each_one = identity == RecordIdentity::Content && read.is_steady;
         let records = gathered(pages, read.since, identity, is_each_one);
-        let mut records = oldest_first(records, &span);
+        let mut records = sort_oldest_first(records, &span);
         if identity == RecordIdentity::Content {
             let mut numbering = DuplicateNumbering::default();
             records

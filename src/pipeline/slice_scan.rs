@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::TimeDelta;
 
 use crate::model::record::{Fingerprint, Record};
-use crate::model::time::{Timestamp, floor, whole_millis};
+use crate::model::time::{Timestamp, floor, truncate_to_millis};
 use crate::pipeline::fetch::FetchError;
 use crate::pipeline::pagination::PagingLoop;
 use crate::pipeline::segment_queue::TimeRange;
@@ -109,12 +109,12 @@ impl SliceScan {
         self.is_newer |= span.to + SLACK < place;
         if place >= span.from {
             let oldest = self.oldest.unwrap_or(place).min(place);
-            self.oldest = Some(whole_millis(oldest));
+            self.oldest = Some(truncate_to_millis(oldest));
         }
     }
 
     /// The slice was left before an empty page came, so that the number of equal records is not known.
-    pub fn leave_open(&mut self) {
+    pub fn mark_incomplete(&mut self) {
         self.is_left_open = true;
     }
 
@@ -148,7 +148,7 @@ impl SliceScan {
     }
 
     /// Whether all of `page` has come already, as often, on whatever pages.
-    pub fn knows_all(&self, page: &[Record]) -> bool {
+    pub fn contains_all(&self, page: &[Record]) -> bool {
         let mut keys = PageKeys::new(self.identity);
         page.iter().all(|record| {
             let key = keys.of(record);
@@ -278,7 +278,7 @@ impl PageKeys {
 
 /// A slice's records by (place, id), each with a place: one that has none stands where it was found,
 /// beside the record before it.
-pub fn oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
+pub fn sort_oldest_first(mut newest_first: Vec<Record>, span: &TimeRange) -> Vec<Record> {
     let mut place = newest_first
         .iter()
         .find_map(|record| record.position)
@@ -330,7 +330,7 @@ mod tests {
             record("9", Some("09:00:02")),
             record("1", Some("09:00:01")),
         ];
-        let sorted = oldest_first(newest_first, &span());
+        let sorted = sort_oldest_first(newest_first, &span());
         let ids: Vec<_> = sorted
             .iter()
             .filter_map(|record| record.id.as_deref())

@@ -24,7 +24,7 @@ pub enum StopRequest {
 ///
 /// # Errors
 /// [`RunError::Interrupted`]
-pub async fn in_time<R>(
+pub async fn within_grace_period<R>(
     stop: &watch::Receiver<StopRequest>,
     work: impl Future<Output = R>,
 ) -> Result<R, RunError> {
@@ -44,7 +44,7 @@ pub async fn in_time<R>(
 ///
 /// # Errors
 /// [`RunError::Interrupted`]
-pub async fn unless_asked<R>(
+pub async fn unless_stopped<R>(
     stop: &watch::Receiver<StopRequest>,
     work: impl Future<Output = R>,
 ) -> Result<R, RunError> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::http::client::Transport;
-use crate::http::exchange::witnessed;
+use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
@@ -67,7 +67,7 @@ impl<T: Transport> UserDirectory<T> {
     }
 
     /// The same, whose every attempt is taken down in `transcript`.
-    pub fn taken_down(mut self, transcript: Option<AttemptRecorder>) -> UserDirectory<T> {
+    pub fn with_attempt_recorder(mut self, transcript: Option<AttemptRecorder>) -> UserDirectory<T> {
         self.transcript = transcript;
         self
     }
@@ -117,7 +117,7 @@ impl<T: Transport> UserDirectory<T> {
     async fn ask(&self, ids: &[String]) -> Result<Vec<(String, UserProfile)>, Failure> {
         let request = users::request(&self.base_url, ids);
         let patience = RetryBudget::none();
-        witnessed(
+        send_with_retries(
             &self.transport,
             &self.limits,
             &patience,

@@ -165,10 +165,10 @@ impl EventWriter {
     /// Nothing of what is not committed moves the checkpoint.
     pub fn write(&mut self, delivery: FetchMessage) -> Result<WriteFlow, RunError> {
         match delivery {
-            FetchMessage::RereadStarted => self.step.rereading(),
+            FetchMessage::RereadStarted => self.step.start_reread(),
             FetchMessage::WindowShortened { from } => {
                 if let Some(journal) = &mut self.journal {
-                    journal.begins_at(from);
+                    journal.set_start(from);
                 }
             }
             FetchMessage::Records {
@@ -211,7 +211,7 @@ impl EventWriter {
     /// The checkpoint has not moved.
     pub fn commit(&mut self) -> Result<(), RunError> {
         if let Some(pages) = &mut self.pages {
-            if self.oldest_uncommitted.is_none() && pages.is_idle() {
+            if self.oldest_uncommitted.is_none() && pages.has_nothing_to_commit() {
                 return Ok(());
             }
             pages.commit()?;
@@ -238,7 +238,7 @@ impl EventWriter {
                 journal.keeps(pages.kept(&self.tally));
             }
             journal.record(&mut self.step, self.uncommitted_events, outputs)?;
-            self.meter.checkpointed(chrono::Utc::now());
+            self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);
         self.committed = self.tally.clone();

@@ -206,7 +206,7 @@ fn words(schema: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn the_words_are_those_that_are_written() {
+fn the_enums_list_the_written_words() {
     let schema: Value = serde_json::from_str(SCHEMA_TEXT).unwrap();
     let schema = &schema["properties"];
     let categories = [
@@ -238,7 +238,7 @@ fn the_words_are_those_that_are_written() {
 }
 
 #[test]
-fn what_no_event_may_be_is_refused() {
+fn invalid_events_are_rejected() {
     let schema = serde_json::from_str(SCHEMA_TEXT).unwrap();
     jsonschema::meta::validate(&schema).unwrap();
     let validator = jsonschema::draft202012::new(&schema).unwrap();

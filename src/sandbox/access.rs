@@ -27,16 +27,16 @@ pub enum SitePermission {
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
 pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
-    if bears(ask, JIRA_EMAIL, JIRA_TOKEN) {
+    if has_token(ask, JIRA_EMAIL, JIRA_TOKEN) {
         return Ok(SitePermission::Admin);
     }
-    if bears(ask, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
+    if has_token(ask, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
         return Ok(SitePermission::NotAdmin);
     }
-    if through_gateway && bears(ask, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
+    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
         return Ok(SitePermission::Admin);
     }
-    if through_gateway && bears(ask, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
+    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
         return Ok(SitePermission::AdminWithoutScope);
     }
     if through_gateway {
@@ -50,14 +50,14 @@ pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiR
 }
 
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
-pub fn bears(ask: &ParsedRequest, account: &str, token: &str) -> bool {
+pub fn has_token(ask: &ParsedRequest, account: &str, token: &str) -> bool {
     let given = ask.authorization.as_deref().unwrap_or_default();
     let basic = base64::encode(format!("{account}:{token}").as_bytes());
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }
 
 /// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on `api.atlassian.com/ex`).
-pub fn scope_does_not_match() -> ApiReply {
+pub fn scope_mismatch() -> ApiReply {
     let body = gateway_body(401, "Unauthorized; scope does not match");
     ApiReply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")
 }

@@ -31,7 +31,7 @@ impl SandboxControl {
         let world = &mut *self.shared.world();
         let now = world.now_ms();
         let start = start_after(world.org.last_processed_ms(), now, n);
-        for (position, at) in spread(start, n) {
+        for (position, at) in spread_times(start, n) {
             // One in a dozen was late, like in the history.
             let event = world.org_composer.compose(at, position % 12 == 11);
             world.org.add(event);
@@ -148,11 +148,11 @@ impl SandboxControl {
 
     /// The next request to `api` that no earlier script hits gets this fault.
     pub fn script(&self, api: Api, fault: Fault) {
-        self.script_times(api, fault, 1);
+        self.inject_times(api, fault, 1);
     }
 
     /// The next `n` such requests get it.
-    pub fn script_times(&self, api: Api, fault: Fault, n: usize) {
+    pub fn inject_times(&self, api: Api, fault: Fault, n: usize) {
         self.shared.world().scripts.of(api).push(fault, Some(n));
     }
 
@@ -196,7 +196,7 @@ impl SandboxControl {
 /// Composes `n` more records of a log.
 fn add(log: &mut RecordLog, composer: &mut impl RecordComposer, now: i64, n: usize) {
     let start = start_after(log.last_created_ms(), now, n);
-    for (_, at) in spread(start, n) {
+    for (_, at) in spread_times(start, n) {
         log.add(composer.compose(at));
     }
 }
@@ -207,7 +207,7 @@ fn start_after(last: Option<i64>, now: i64, n: usize) -> i64 {
     last.map_or(i64::MIN, |last| last + 1).max(now - needed)
 }
 
-fn spread(start: i64, n: usize) -> impl Iterator<Item = (usize, i64)> {
+fn spread_times(start: i64, n: usize) -> impl Iterator<Item = (usize, i64)> {
     (0..n).map(move |position| {
         let offset = i64::try_from(position / ADDED_PER_MILLISECOND).unwrap_or_default();
         (position, start + offset)
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(start_after(None, 1000, 1), 1000);
         assert_eq!(start_after(Some(100), 1000, 101), 998);
         assert_eq!(start_after(Some(1000), 1000, 1), 1001);
-        let times: Vec<i64> = spread(998, 101).map(|(_, at)| at).collect();
+        let times: Vec<i64> = spread_times(998, 101).map(|(_, at)| at).collect();
         assert_eq!(
             (times[0], times[49], times[50], times[100]),
             (998, 998, 999, 1000)

@@ -48,9 +48,9 @@ impl ParsedRequest {
 pub fn answer(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault) {
     let api = ask.route.api();
     let fault = api.map_or(Fault::Pass, |api| world.scripts.of(api).take());
-    let reply = match replacement(world, ask, &fault) {
+    let reply = match fault_reply(world, ask, &fault) {
         Some(reply) => reply,
-        None => normal(world, ask, &fault),
+        None => regular_reply(world, ask, &fault),
     };
     if let (Some(api), 200, false) = (api, reply.status, reply.body.is_empty()) {
         *world.last_pages.of(api) = Some(reply.body.clone());
@@ -59,14 +59,14 @@ pub fn answer(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault)
 }
 
 /// The reply of a fault that needs no endpoint.
-fn replacement(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<ApiReply> {
+fn fault_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<ApiReply> {
     let json = |body: &str| Some(ApiReply::json(200, body.to_owned()));
     match fault {
         Fault::Status {
             status,
             headers,
             body,
-        } => Some(scripted(*status, headers, body)),
+        } => Some(scripted_reply(*status, headers, body)),
         Fault::Html => Some(plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
         Fault::Redirect(location) => {
             Some(plain(302, "text/html;charset=UTF-8", "").header("location", location))
@@ -105,7 +105,7 @@ fn replacement(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> O
     }
 }
 
-fn normal(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
+fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     if !ask.is_get {
         return org::errors::METHOD_NOT_ALLOWED.reply(ErrorEnvelope::Errors, &ask.path);
     }
@@ -205,7 +205,7 @@ pub fn plain(status: u16, content_type: &str, body: &str) -> ApiReply {
     }
 }
 
-fn scripted(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {
+fn scripted_reply(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {
     let mut headers = headers.to_vec();
     let typed = headers
         .iter()

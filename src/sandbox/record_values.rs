@@ -31,13 +31,13 @@ pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<B
     wanted.peek()?;
     let whole = String::from_utf8_lossy(&page.whole()).into_owned();
     let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
-        with_values(&page, key, rewrite)
+        rewrite_values(&page, key, rewrite)
     });
     Some(rewritten.into())
 }
 
 /// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.
-fn with_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
+fn rewrite_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
     let mark = format!("\"{key}\":");
     let mut out = String::with_capacity(json.len() + json.len() / 8);
     let mut rest = json;

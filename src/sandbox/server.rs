@@ -78,7 +78,7 @@ async fn handle(
     request: Request,
 ) -> Response {
     let arrived = Instant::now();
-    let ask = understand(&request);
+    let ask = parse_request(&request);
     let (reply, fault, latency, terms) = {
         let mut world = shared.world();
         let entry = entry(arrived, &ask, request.headers());
@@ -101,7 +101,7 @@ async fn handle(
     delivery::deliver(&shared, &line, reply, fault, &terms).await
 }
 
-fn understand(request: &Request) -> ParsedRequest {
+fn parse_request(request: &Request) -> ParsedRequest {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     ParsedRequest {

@@ -116,7 +116,7 @@ impl DirectWriter {
     /// # Errors
     /// It could not be written.
     pub fn flush(&mut self) -> io::Result<Vec<u8>> {
-        let rest = self.filling.cut_to_blocks();
+        let rest = self.filling.split_partial_block();
         if self.filling.length > 0 {
             self.hand_on()?;
         }
@@ -161,7 +161,7 @@ fn gone() -> io::Error {
 
 impl DirectWriteSlot {
     fn take() -> Option<DirectWriteSlot> {
-        let more = |busy| (busy < AT_ONCE).then(|| busy + 1);
+        let more = |locked_error| (locked_error < AT_ONCE).then(|| locked_error + 1);
         let taken = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         // Only made where it was taken: dropped, it is given back.
         taken.is_ok().then(|| DirectWriteSlot)
@@ -199,7 +199,7 @@ impl AlignedBuffer {
     }
 
     /// Cuts off what fills no block.
-    fn cut_to_blocks(&mut self) -> Vec<u8> {
+    fn split_partial_block(&mut self) -> Vec<u8> {
         let whole = self.length / BLOCK * BLOCK;
         let rest = self.bytes()[whole..].to_vec();
         self.length = whole;
@@ -265,7 +265,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_fills_no_block_is_left_and_nothing_is_lost() {
+    fn partial_blocks_are_returned_and_nothing_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f");
         fs::write(&path, "").unwrap();
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_written_at_once_than_there_is_memory_for() {
+    fn direct_files_are_limited() {
         // Other tests may hold some.
         let held: Vec<DirectWriteSlot> = (0..3 * AT_ONCE)
             .filter_map(|_| DirectWriteSlot::take())
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gap_leads_to_the_next_block() {
+    fn bytes_to_boundary_reach_the_next_block() {
         let gaps = [0, 1, 4095, 4096, 4097].map(DirectWriter::gap);
         assert_eq!(gaps, [0, 4095, 1, 0, 4095]);
     }

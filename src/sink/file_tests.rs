@@ -64,7 +64,7 @@ fn texts(folder: &tempfile::TempDir) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_commit_tells_the_length_and_the_file_is_the_owners() {
+fn a_commit_returns_the_length_and_the_file_is_private() {
     let folder = folder();
     let path = folder.path().join("new/out.jsonl");
     let mut sink = plain(&path);
@@ -169,7 +169,7 @@ fn the_hour_changes_the_file_only_between_commits() {
 }
 
 #[test]
-fn a_finished_file_says_when_it_was_begun() {
+fn a_finished_name_contains_the_begin_time() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut sink = sink(&path, Compression::Gzip, Rotation::Hourly);
@@ -256,7 +256,7 @@ fn a_full_file_asks_for_a_commit() {
 }
 
 #[test]
-fn what_other_programs_do_to_the_file_is_taken_as_it_is() {
+fn changes_by_other_programs_are_accepted() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut sink = plain(&path);
@@ -308,7 +308,7 @@ fn a_file_that_is_removed_within_a_commit_commits_nothing() {
 }
 
 #[test]
-fn what_others_did_between_two_commits_is_told_before_lines_follow() {
+fn external_changes_between_commits_are_reported_before_appending() {
     let folder = folder();
     let path = folder.path().join("out.jsonl");
     let mut sink = plain(&path);
@@ -326,7 +326,7 @@ fn what_others_did_between_two_commits_is_told_before_lines_follow() {
 }
 
 #[test]
-fn only_our_own_file_is_removed_where_nothing_came() {
+fn only_our_own_empty_file_is_removed() {
     let folder = folder();
     let path = folder.path().join("out.jsonl.gz");
     let mut first = sink(&path, Compression::Gzip, Rotation::Never);

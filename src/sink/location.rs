@@ -90,7 +90,7 @@ fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
 pub fn is_written_by(template: &Path, path: &Path) -> bool {
     let matches = |path: &Path| {
         let (template, path) = (template.as_os_str(), path.as_os_str());
-        fits_template(template.as_bytes(), path.as_bytes())
+        matches_template(template.as_bytes(), path.as_bytes())
     };
     matches(path) || unfinished(path).is_some_and(|path| matches(&path))
 }
@@ -107,7 +107,7 @@ pub fn unfinished(path: &Path) -> Option<PathBuf> {
 }
 
 /// Whether `path` is `template` with digits in the place of `%Y %m %d %H`.
-fn fits_template(template: &[u8], path: &[u8]) -> bool {
+fn matches_template(template: &[u8], path: &[u8]) -> bool {
     let (mut template, mut path) = (template, path);
     while let [first, more @ ..] = template {
         let (length, wanted): (usize, Option<u8>) = match (first, more) {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_sees_through_links() {
+    fn an_identity_follows_links() {
         let folder = tempfile::tempdir().unwrap();
         let [file, hard, soft, new] =
             ["file", "hard", "soft", "new"].map(|name| folder.path().join(name));

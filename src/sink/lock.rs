@@ -17,7 +17,7 @@ pub fn lock(file: &File, path: &Path) -> Result<(), SinkError> {
 }
 
 /// Whether a run that is alive writes to `path`.
-pub fn is_busy(path: &Path) -> bool {
+pub fn is_locked(path: &Path) -> bool {
     let lock = File::open(path).map(|file| file.try_lock_shared());
     matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }

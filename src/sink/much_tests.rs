@@ -13,7 +13,7 @@ fn many_lines(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
 }
 
 #[test]
-fn much_is_written_byte_for_byte_wherever_it_is_committed() {
+fn large_writes_are_exact_wherever_they_are_committed() {
     for seed in 0..8 {
         let mut random = fastrand::Rng::with_seed(seed);
         let folder = folder();
@@ -41,13 +41,13 @@ fn append_each(sink: &mut FileSink, lines: &[u8]) {
     lines.for_each(|line| sink.append(line).unwrap());
 }
 
-fn append_theirs(path: &Path) {
+fn append_foreign_line(path: &Path) {
     let mut other = fs::OpenOptions::new().append(true).open(path).unwrap();
     other.write_all(b"theirs\n").unwrap();
 }
 
 #[test]
-fn much_is_rotated() {
+fn large_files_are_rotated() {
     let folder = folder();
     let path = folder.path().join("f.jsonl");
     let lines = many_lines(&mut fastrand::Rng::with_seed(7), 3_000_000);
@@ -62,21 +62,21 @@ fn much_is_rotated() {
 }
 
 #[test]
-fn others_append_between_the_lines_of_a_file_that_was_there() {
+fn others_may_append_to_an_existing_file() {
     let folder = folder();
     let path = folder.path().join("f.jsonl");
     fs::write(&path, "").unwrap();
     let lines = many_lines(&mut fastrand::Rng::with_seed(9), 3_000_000);
     let mut sink = plain(&path);
     append_each(&mut sink, &lines);
-    append_theirs(&path);
+    append_foreign_line(&path);
     append_each(&mut sink, &lines);
     commit(&mut sink);
     assert!(fs::read(&path).unwrap() == [&lines[..], b"theirs\n", &lines].concat());
 }
 
 #[test]
-fn others_that_append_to_a_new_file_amid_much_are_told_of_and_lose_nothing() {
+fn appends_by_others_during_large_writes_are_reported_and_kept() {
     let folder = folder();
     let path = folder.path().join("f.jsonl");
     let lines = many_lines(&mut fastrand::Rng::with_seed(9), 3_000_000);
@@ -84,7 +84,7 @@ fn others_that_append_to_a_new_file_amid_much_are_told_of_and_lose_nothing() {
     append_each(&mut sink, &lines);
     commit(&mut sink);
     append_each(&mut sink, &lines);
-    append_theirs(&path);
+    append_foreign_line(&path);
     append_each(&mut sink, &lines);
     let shared = sink.commit();
     assert!(
@@ -103,7 +103,7 @@ fn others_that_append_to_a_new_file_amid_much_are_told_of_and_lose_nothing() {
 }
 
 #[test]
-fn much_that_is_cut_by_others_is_told() {
+fn external_truncation_during_large_writes_is_reported() {
     let folder = folder();
     let path = folder.path().join("f.jsonl");
     let lines = many_lines(&mut fastrand::Rng::with_seed(8), 1_500_000);

@@ -16,9 +16,9 @@ use crate::model::written::OutputFileState;
 use crate::sink::bulk::DirectWriter;
 use crate::sink::identity::{identity, is_same, tail};
 use crate::sink::mend::move_aside;
-use crate::sink::opening::{examine, opened, reader};
+use crate::sink::opening::{check_before_append, opened, reader};
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::{create_folder, finished, just_after, newest_finished, sync_folder};
+use crate::sink::path::{create_folder, finished, next_stamp, newest_finished_time, sync_folder};
 use crate::sink::{SinkError, failed, truncate};
 
 /// Bytes between two commits from which on a file is written in bulk.
@@ -97,7 +97,7 @@ impl OutputFile {
             sync_folder(&path).map_err(failed("create"))?;
         }
         if is_regular && length > 0 {
-            lacks_newline = examine(&path, settings.compression, known.is_some())?;
+            lacks_newline = check_before_append(&path, settings.compression, known.is_some())?;
             length = file.metadata().map_err(failed("open"))?.len();
         }
         crash::point(CrashPoint::OutputOpened);
@@ -196,7 +196,7 @@ impl OutputFile {
         }
         self.lacks_newline = match facts.len() {
             0 => false,
-            _ => examine(&self.path, self.compression, true)?,
+            _ => check_before_append(&self.path, self.compression, true)?,
         };
         let now = self.file.metadata();
         self.length = now
@@ -404,8 +404,8 @@ impl OutputFile {
     /// It cannot be renamed.
     pub fn finish(self) -> Result<PathBuf, SinkError> {
         let failed = |source| failed("finish", &self.path, source);
-        let newest = newest_finished(&self.path).map_err(failed)?;
-        let stamp = newest.map(just_after).max(Some(self.begun));
+        let newest = newest_finished_time(&self.path).map_err(failed)?;
+        let stamp = newest.map(next_stamp).max(Some(self.begun));
         let name = finished(&self.path, stamp.unwrap_or(self.begun));
         // Never over another: a name that no time sorts behind may stand in the folder.
         if fs::symlink_metadata(&name).is_ok() {

@@ -9,7 +9,7 @@ use crate::config::settings::Compression;
 use crate::sink::identity::identity;
 use crate::sink::lock::lock;
 use crate::sink::mend::mend_last_line;
-use crate::sink::pack::{packing_of, unpack};
+use crate::sink::pack::{detect_file_compression, unpack};
 use crate::sink::{SinkError, failed};
 
 /// Times that a file is opened because it was finished meanwhile.
@@ -28,7 +28,7 @@ pub fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let file = created_or_found(path, mode).map_err(failed)?;
+        let file = create_or_open(path, mode).map_err(failed)?;
         let facts = file.metadata().map_err(failed)?;
         if !facts.is_file() {
             return Ok((file, facts));
@@ -48,7 +48,7 @@ pub fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
 
 /// Opens `path` for appending. One that is made gets just this mode, whatever the process's mask takes away:
 /// a shipper's group waits for its bit. One that is there keeps its own.
-fn created_or_found(path: &Path, mode: u32) -> io::Result<File> {
+fn create_or_open(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).mode(mode);
     match options.clone().create_new(true).open(path) {
@@ -65,9 +65,9 @@ fn created_or_found(path: &Path, mode: u32) -> io::Result<File> {
 
 /// Looks at what a file holds that lines are to be appended to. Returns whether its last line lacks
 /// its newline.
-pub fn examine(path: &Path, compression: Compression, is_known: bool) -> Result<bool, SinkError> {
+pub fn check_before_append(path: &Path, compression: Compression, is_known: bool) -> Result<bool, SinkError> {
     let failed = |error| failed("read", path, error);
-    let found = match packing_of(path) {
+    let found = match detect_file_compression(path) {
         // Whoever may only append to it cannot be told.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
         found => found.map_err(failed)?,
@@ -80,13 +80,13 @@ pub fn examine(path: &Path, compression: Compression, is_known: bool) -> Result<
     match compression {
         Compression::None => mend_last_line(path),
         _ if is_known => Ok(false),
-        _ => unpacks(path, compression).map(|()| false),
+        _ => check_decodes(path, compression).map(|()| false),
     }
 }
 
 /// Reads a packed file that nobody vouches for: behind an unfinished member or frame, ours would be
 /// lost to every reader.
-fn unpacks(path: &Path, compression: Compression) -> Result<(), SinkError> {
+fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError> {
     File::open(path)
         .and_then(|file| unpack(compression, io::BufReader::new(file)))
         .and_then(|mut text| io::copy(&mut text, &mut io::sink()))

@@ -137,12 +137,12 @@ pub fn unpack_member<'a>(
 ///
 /// # Errors
 /// It cannot be read.
-pub fn packing_of(path: &Path) -> io::Result<Compression> {
+pub fn detect_file_compression(path: &Path) -> io::Result<Compression> {
     let mut first = Vec::new();
     File::open(path)?
         .take(MARK as u64)
         .read_to_end(&mut first)?;
-    Ok(packing_by(&first))
+    Ok(detect_compression(&first))
 }
 
 /// Bytes at the beginning that tell how something is packed.
@@ -168,7 +168,7 @@ pub fn starts_alike(one: &[u8], other: &[u8]) -> bool {
 }
 
 /// How something that begins with `first`, its first [`MARK`] bytes, is packed.
-pub fn packing_by(first: &[u8]) -> Compression {
+pub fn detect_compression(first: &[u8]) -> Compression {
     let packings = [Compression::Gzip, Compression::Zstd];
     let found = packings
         .into_iter()
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_up_to_any_commit_unpacks_and_up_to_nowhere_else() {
+    fn a_file_decodes_up_to_each_commit_only() {
         for compression in [Compression::Gzip, Compression::Zstd] {
             let mut packer = LineEncoder::new(compression, &no_terminal());
             let (mut file, mut text) = (Vec::new(), String::new());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_packed_into_nothing() {
+    fn no_input_gives_no_output() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let mut packer = LineEncoder::new(compression, &no_terminal());
             assert_eq!(packer.end().unwrap(), b"");

@@ -81,7 +81,7 @@ pub fn finished(path: &Path, begun: Timestamp) -> PathBuf {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn newest_finished(path: &Path) -> io::Result<Option<Timestamp>> {
+pub fn newest_finished_time(path: &Path) -> io::Result<Option<Timestamp>> {
     let (stem, ends) = split(path);
     let mut newest = None;
     for entry in fs::read_dir(folder_of(path))? {
@@ -97,7 +97,7 @@ pub fn newest_finished(path: &Path) -> io::Result<Option<Timestamp>> {
 }
 
 /// The next moment that a name can tell from `time`.
-pub fn just_after(time: Timestamp) -> Timestamp {
+pub fn next_stamp(time: Timestamp) -> Timestamp {
     time.checked_add_signed(TimeDelta::milliseconds(1))
         .unwrap_or(time)
 }
@@ -193,7 +193,7 @@ mod tests {
     fn only_our_own_finished_files_are_siblings() {
         let folder = tempfile::tempdir().unwrap();
         let current = folder.path().join("acme.jsonl");
-        assert_eq!(newest_finished(&current).unwrap(), None);
+        assert_eq!(newest_finished_time(&current).unwrap(), None);
         for name in [
             "acme.jsonl",
             "acme-20261120T100000.000Z.jsonl",
@@ -204,7 +204,7 @@ mod tests {
         ] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let newest = newest_finished(&current).unwrap();
+        let newest = newest_finished_time(&current).unwrap();
         assert_eq!(newest, Some(at("2026-11-20T10:00:00.001Z")));
     }
 }

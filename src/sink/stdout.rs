@@ -7,7 +7,7 @@ use std::os::fd::AsFd as _;
 use crate::config::settings::Compression;
 use crate::model::written::OutputFileState;
 use crate::sink::pack::LineEncoder;
-use crate::sink::storage::stores;
+use crate::sink::storage::is_storage;
 use crate::sink::{LineSink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
@@ -72,7 +72,7 @@ pub fn print(text: &str) -> Result<(), SinkError> {
 pub fn is_stored() -> bool {
     let descriptor = io::stdout().as_fd().try_clone_to_owned();
     let facts = descriptor.and_then(|descriptor| File::from(descriptor).metadata());
-    facts.is_ok_and(|facts| stores(&facts))
+    facts.is_ok_and(|facts| is_storage(&facts))
 }
 
 /// Writes all of `bytes` under one lock, so that another source's lines never land inside ours.

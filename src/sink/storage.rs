@@ -15,13 +15,13 @@ pub fn is_stored(output: &OutputSettings) -> bool {
         OutputPath::File(template) => {
             let path = path_at(template, output.compression, chrono::Utc::now());
             // A file that is not there yet will be a regular one.
-            path.is_ok_and(|path| fs::metadata(path).map_or(true, |facts| stores(&facts)))
+            path.is_ok_and(|path| fs::metadata(path).map_or(true, |facts| is_storage(&facts)))
         }
     }
 }
 
 /// Whether `facts` are those of a regular file or of /dev/null.
-pub(super) fn stores(facts: &Metadata) -> bool {
+pub(super) fn is_storage(facts: &Metadata) -> bool {
     let is_null_device = || {
         let null = fs::metadata("/dev/null");
         facts.file_type().is_char_device() && null.is_ok_and(|null| null.rdev() == facts.rdev())

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use crate::config::settings::Compression;
 use crate::model::name::SourceName;
 use crate::sink::own_lines::{is_own_fragment, source_of};
-use crate::sink::pack::{magic, packing_of, starts_alike, unpack_member};
+use crate::sink::pack::{magic, detect_file_compression, starts_alike, unpack_member};
 
 /// A longer line is treated as another program's.
 const LONGEST_LINE: u64 = 128 * 1024 * 1024;
@@ -73,7 +73,7 @@ impl TailContents {
     /// # Errors
     /// The file cannot be read.
     pub fn read(path: &Path, from: u64, source: &SourceName) -> io::Result<TailContents> {
-        let compression = packing_of(path)?;
+        let compression = detect_file_compression(path)?;
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(from))?;
         TailContents::of(compression, BufReader::new(file), source)

@@ -9,7 +9,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
 use crate::config::settings::{OutputPath, OutputSettings, Rotation};
 use crate::model::time::Timestamp;
-use crate::sink::pack::packing_of;
+use crate::sink::pack::detect_file_compression;
 use crate::sink::path::{folder_of, path_at};
 use crate::sink::stdout::StdoutSink;
 use crate::sink::{LineSink as _, SinkError, failed};
@@ -35,7 +35,7 @@ pub struct WritableOutput {
 ///
 /// # Errors
 /// It could not be written.
-pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<WritableOutput, SinkError> {
+pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<WritableOutput, SinkError> {
     let template = match &settings.path {
         OutputPath::Stdout => {
             StdoutSink::new(settings.compression).prepare()?;
@@ -56,7 +56,7 @@ pub fn try_out(settings: &OutputSettings, now: Timestamp) -> Result<WritableOutp
     let (note, folder) = match &facts {
         None => (Some("not there yet"), absent(&path)?),
         Some(facts) if facts.is_file() => {
-            present(&path, settings, facts)?;
+            check_existing_file(&path, settings, facts)?;
             (None, folder_of(&path).to_owned())
         }
         Some(facts) => return special(path, facts),
@@ -78,13 +78,13 @@ pub fn folder(folder: &Path) -> Result<Option<u64>, SinkError> {
 }
 
 /// A file that is there: opened for appending, which changes nothing.
-fn present(path: &Path, settings: &OutputSettings, facts: &Metadata) -> Result<(), SinkError> {
+fn check_existing_file(path: &Path, settings: &OutputSettings, facts: &Metadata) -> Result<(), SinkError> {
     OpenOptions::new()
         .append(true)
         .open(path)
         .map_err(|error| failed("open", path, error))?;
     if facts.len() > 0 {
-        match packing_of(path) {
+        match detect_file_compression(path) {
             Ok(found) if found != settings.compression => {
                 return Err(SinkError::OtherPacking {
                     path: path.to_owned(),
@@ -201,7 +201,7 @@ mod tests {
             mode: 0o600,
         };
         change(&mut settings);
-        try_out(&settings, chrono::Utc::now()).map_err(|error| {
+        check_writable(&settings, chrono::Utc::now()).map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             format!("{error}: {}", cause.unwrap_or_default())
         })
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_leaves_nothing_and_changes_nothing() {
+    fn a_preflight_check_changes_nothing() {
         let base = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(base.path()).unwrap();
         let file = base.join("acme.jsonl");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_written_is_refused() {
+    fn unwritable_outputs_are_rejected() {
         let base = tempfile::tempdir().unwrap();
         let base = base.path();
         fs::write(base.join("plain"), "{}\n").unwrap();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_others_is_refused_where_the_system_refuses_it() {
+    fn a_read_only_folder_is_rejected() {
         let base = tempfile::tempdir().unwrap();
         let closed = base.path().join("closed");
         fs::create_dir(&closed).unwrap();

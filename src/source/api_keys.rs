@@ -103,16 +103,16 @@ pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
 }
 
 /// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by `now` is not.
-pub fn in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
+pub fn find_key_in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
     let has_ended = |key: &ListedKey| key.ends.is_some_and(|end| end <= now);
-    let mut alive: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
+    let mut ping_watchdog: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
     if let Some(named) = named {
-        alive.retain(|key| key.is_called(named.trim()));
-        if alive.is_empty() {
+        ping_watchdog.retain(|key| key.is_called(named.trim()));
+        if ping_watchdog.is_empty() {
             return KeyMatch::NotNamed;
         }
     }
-    match (alive.pop(), alive.len()) {
+    match (ping_watchdog.pop(), ping_watchdog.len()) {
         (None, _) => KeyMatch::Nothing,
         (Some(only), 0) => KeyMatch::Key(only),
         (Some(_), others) => KeyMatch::Several(others + 1),
@@ -256,7 +256,7 @@ mod tests {
             key("b", "2027-02-01T00:00:00Z"),
         );
         let told = |keys: &[&ListedKey], named| {
-            in_use(keys.iter().map(|&key| key.clone()).collect(), named, now)
+            find_key_in_use(keys.iter().map(|&key| key.clone()).collect(), named, now)
         };
         assert_eq!(told(&[&old, &a], None), KeyMatch::Key(a.clone()));
         assert_eq!(told(&[&a, &b], None), KeyMatch::Several(2));

@@ -75,7 +75,7 @@ impl Source for OrgEvents {
             Some(cursor) => Some(cursor),
             None => next_in_links(body.beside("links")?)?,
         };
-        if next.is_none() && meta.is_some_and(says_more) {
+        if next.is_none() && meta.is_some_and(has_more_flag) {
             return Err(UnreadableBody::new(
                 "the answer's `meta` says that there is more, but names no cursor",
             ));
@@ -108,7 +108,7 @@ fn next_in_meta(meta: Option<Node<'_>>) -> Result<Option<String>, UnreadableBody
 }
 
 /// Whether `meta` says in one of the usual words that there is a further page. None has been seen.
-fn says_more(meta: Node<'_>) -> bool {
+fn has_more_flag(meta: Node<'_>) -> bool {
     let words = meta.fields(["hasMore", "has_more", "hasNext", "hasNextPage"]);
     words.iter().flatten().any(|word| word.raw() == "true")
 }

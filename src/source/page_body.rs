@@ -47,7 +47,7 @@ impl PageBody {
         if let Some(error) = body.server_error() {
             return Err(error);
         }
-        match body.what_is_wrong() {
+        match body.find_defect() {
             None => Ok(body),
             Some(why) => Err(not_a_page(&why)),
         }
@@ -61,7 +61,7 @@ impl PageBody {
         page_error::reported(members)
     }
 
-    fn what_is_wrong(&self) -> Option<String> {
+    fn find_defect(&self) -> Option<String> {
         let root = self.page.root();
         if !root.is_object() {
             return Some("not an object".to_owned());
@@ -76,21 +76,21 @@ impl PageBody {
         if records > MAX_RECORDS {
             return Some(format!("more than {MAX_RECORDS} records in one answer"));
         }
-        if self.is_mended && !self.only_records_are_mended() {
+        if self.is_mended && !self.has_replacements_only_in_records() {
             return Some("it holds bytes that are no UTF-8 outside of its records".to_owned());
         }
         None
     }
 
-    fn only_records_are_mended(&self) -> bool {
+    fn has_replacements_only_in_records(&self) -> bool {
         let marks = |node: Node<'_>| node.raw().matches(char::REPLACEMENT_CHARACTER).count();
-        let inside: usize = self.nodes().map(marks).sum();
+        let inside: usize = self.record_nodes().map(marks).sum();
         marks(self.page.root()) == inside
     }
 
     /// The records, in the order of the answer.
     pub fn records(&self) -> impl Iterator<Item = Document> {
-        self.nodes().map(|node| self.page.part(node))
+        self.record_nodes().map(|node| self.page.part(node))
     }
 
     /// What stands beside the list of records at `key`; nothing where that is null.
@@ -107,7 +107,7 @@ impl PageBody {
         }
     }
 
-    fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
+    fn record_nodes(&self) -> impl Iterator<Item = Node<'_>> {
         let list = self.page.root().get(self.list);
         list.into_iter().flat_map(Node::items)
     }

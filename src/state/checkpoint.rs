@@ -114,7 +114,7 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// Whether no run that it is of has read or written anything: at most one opened an output file.
-    pub fn is_vain(&self) -> bool {
+    pub fn has_no_progress(&self) -> bool {
         self.events == 0
             && self.complete_until.is_none()
             && self.watermark.is_none()
@@ -159,7 +159,7 @@ pub struct OpenWindow {
 
 impl OpenWindow {
     /// Whether an earlier run began to read it again and came some way.
-    pub fn is_amid_rereading(&self) -> bool {
+    pub fn is_reread_in_progress(&self) -> bool {
         self.rereads && self.cursor.is_some()
     }
 

@@ -196,9 +196,9 @@ mod tests {
         #[test]
         fn the_usual_gap_is_the_median_of_the_longest_of_the_last_days(
             places in prop::collection::vec(0..40 * DAY, 0..200),
-            coarse in prop_oneof![Just(1), Just(HOUR), Just(DAY)],
+            coarse_page in prop_oneof![Just(1), Just(HOUR), Just(DAY)],
         ) {
-            let places: Vec<i64> = places.into_iter().map(|place| place / coarse * coarse).collect();
+            let places: Vec<i64> = places.into_iter().map(|place| place / coarse_page * coarse_page).collect();
             let rhythm = after(places.iter().copied());
             prop_assert!(rhythm.days.len() <= DAYS);
             let ups: Vec<(i64, i64)> = (1..places.len())

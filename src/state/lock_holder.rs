@@ -34,7 +34,7 @@ pub fn holder(state: &Path, source: &SourceName) -> Option<LockHolder> {
     let holder = read(&text)?;
     let is_held = match fs::read_to_string("/proc/locks") {
         Ok(locks) => is_listed(&locks, holder.process, facts.ino()),
-        Err(_) => is_alive(holder.process),
+        Err(_) => is_process_alive(holder.process),
     };
     is_held.then_some(holder)
 }
@@ -66,7 +66,7 @@ fn is_listed(locks: &str, process: u32, inode: u64) -> bool {
     })
 }
 
-fn is_alive(process: u32) -> bool {
+fn is_process_alive(process: u32) -> bool {
     let process = i32::try_from(process).ok();
     let process = process.and_then(rustix::process::Pid::from_raw);
     process.is_some_and(|process| rustix::process::test_kill_process(process).is_ok())

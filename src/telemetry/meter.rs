@@ -46,7 +46,7 @@ pub struct SourceMeter {
     quickest_us: AtomicU64,
     waits: Mutex<AllWaits>,
     has_announced_wait: AtomicBool,
-    reached_ms: AtomicI64,
+    newest_record_ms: AtomicI64,
     checkpointed_ms: AtomicI64,
     waiting: AtomicU8,
     waiting_until_ms: AtomicI64,
@@ -91,20 +91,20 @@ impl MonotonicCounter {
 impl SourceMeter {
     /// Notes the time of the newest record read.
     pub fn reached(&self, time: Timestamp) {
-        self.reached_ms
+        self.newest_record_ms
             .fetch_max(time.timestamp_millis(), Ordering::Relaxed);
     }
 
     /// The time of the newest record read, if there was one.
-    pub fn reached_time(&self) -> Option<Timestamp> {
-        match self.reached_ms.load(Ordering::Relaxed) {
+    pub fn newest_record_time(&self) -> Option<Timestamp> {
+        match self.newest_record_ms.load(Ordering::Relaxed) {
             0 => None,
             ms => Timestamp::from_timestamp_millis(ms),
         }
     }
 
     /// Notes that a checkpoint was written at `time`.
-    pub fn checkpointed(&self, time: Timestamp) {
+    pub fn record_checkpoint(&self, time: Timestamp) {
         self.checkpointed_ms
             .store(time.timestamp_millis(), Ordering::Relaxed);
     }
@@ -128,7 +128,7 @@ impl SourceMeter {
     }
 
     /// The quickest answer so far.
-    pub fn quickest_answer(&self) -> Option<Duration> {
+    pub fn quickest_response(&self) -> Option<Duration> {
         let known = self.quickest_us.load(Ordering::Relaxed);
         known.checked_sub(1).map(Duration::from_micros)
     }
@@ -146,12 +146,12 @@ impl SourceMeter {
     }
 
     /// Whether a long wait may be announced: true for the first one.
-    pub fn announce_wait(&self) -> bool {
+    pub fn claim_wait_notice(&self) -> bool {
         !self.has_announced_wait.swap(true, Ordering::Relaxed)
     }
 
     /// Whether a task waits for `reason` now.
-    pub fn waits_for(&self, reason: WaitReason) -> bool {
+    pub fn is_waiting_for(&self, reason: WaitReason) -> bool {
         self.waits().of(reason).now > 0
     }
 
@@ -171,7 +171,7 @@ impl SourceMeter {
     }
 
     /// Why and until when the run stands still, if it does.
-    pub fn waiting_for(&self) -> Option<(WaitReason, Timestamp)> {
+    pub fn current_wait(&self) -> Option<(WaitReason, Timestamp)> {
         let reason = decode(self.waiting.load(Ordering::Relaxed))?;
         let until = self.waiting_until_ms.load(Ordering::Relaxed);
         Some((reason, Timestamp::from_timestamp_millis(until)?))
@@ -247,11 +247,11 @@ mod tests {
     async fn a_wait_is_seen_until_it_ends() {
         let meter = SourceMeter::default();
         let until = Timestamp::from_timestamp_millis(1_795_167_000_000).unwrap();
-        assert_eq!(meter.waiting_for(), None);
+        assert_eq!(meter.current_wait(), None);
         let waiting = meter.waiting(WaitReason::Server, until);
-        assert_eq!(meter.waiting_for(), Some((WaitReason::Server, until)));
+        assert_eq!(meter.current_wait(), Some((WaitReason::Server, until)));
         drop(waiting);
-        assert_eq!(meter.waiting_for(), None);
+        assert_eq!(meter.current_wait(), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -264,12 +264,12 @@ mod tests {
         let second = meter.waiting(WaitReason::Quota, until);
         pass().await;
         drop(first);
-        assert!(meter.waiting_for().is_some());
+        assert!(meter.current_wait().is_some());
         assert_eq!(meter.waited_ms(), 2_000);
         pass().await;
         drop(second);
         pass().await;
-        assert_eq!((meter.waiting_for(), meter.waited_ms()), (None, 3_000));
+        assert_eq!((meter.current_wait(), meter.waited_ms()), (None, 3_000));
     }
 
     #[tokio::test(start_paused = true)]
@@ -292,10 +292,10 @@ mod tests {
     #[test]
     fn the_quickest_answer_is_kept() {
         let meter = SourceMeter::default();
-        assert_eq!(meter.quickest_answer(), None);
+        assert_eq!(meter.quickest_response(), None);
         for ms in [30, 10, 20] {
             meter.answered(Duration::from_millis(ms));
         }
-        assert_eq!(meter.quickest_answer(), Some(Duration::from_millis(10)));
+        assert_eq!(meter.quickest_response(), Some(Duration::from_millis(10)));
     }
 }

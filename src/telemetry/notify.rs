@@ -61,7 +61,7 @@ impl ServiceManager {
     }
 
     /// It gets on.
-    pub fn alive(&self) {
+    pub fn ping_watchdog(&self) {
         self.tell("WATCHDOG=1");
     }
 
@@ -148,7 +148,7 @@ mod tests {
             .strip_prefix("RELOADING=1\nMONOTONIC_USEC=")
             .unwrap();
         assert!(us.parse::<u64>().unwrap() > 0);
-        service.alive();
+        service.ping_watchdog();
         assert_eq!(heard(), "WATCHDOG=1");
         // One that went away is no trouble.
         drop(manager);
@@ -164,7 +164,7 @@ mod tests {
         let manager = UnixDatagram::bind_addr(&address).unwrap();
         let socket = format!("@{name}");
         let service = ServiceManager::of(&ProcessEnv::with([("NOTIFY_SOCKET", socket)], "/"));
-        service.alive();
+        service.ping_watchdog();
         let mut bytes = [0; 50];
         let length = manager.recv(&mut bytes).unwrap();
         assert_eq!(&bytes[..length], b"WATCHDOG=1");

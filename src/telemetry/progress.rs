@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::model::number::{counted, grouped};
+use crate::model::number::{counted, group_digits};
 use crate::model::time::format_millis;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
@@ -59,16 +59,16 @@ fn line(meter: &SourceMeter, elapsed: Duration) -> String {
         "{}  {}  {}/s",
         counted(events, "event"),
         counted(meter.pages.get(), "page"),
-        grouped(rate)
+        group_digits(rate)
     );
-    if let Some(reached) = meter.reached_time() {
+    if let Some(reached) = meter.newest_record_time() {
         let text = format_millis(reached);
         line.push_str(&format!(
             "  up to {}Z",
             text.get(..16).unwrap_or(&text).replace('T', " ")
         ));
     }
-    if let Some((reason, until)) = meter.waiting_for() {
+    if let Some((reason, until)) = meter.current_wait() {
         let left = (until - chrono::Utc::now()).num_seconds().max(0) + 1;
         line.push_str(&match reason {
             WaitReason::Quota => format!("  waiting {left} s for the rate limit"),

@@ -70,7 +70,7 @@ fn a_slow_server_is_asked_for_several_parts_at_once() {
 }
 
 #[test]
-fn a_run_that_dies_ahead_of_itself_loses_and_repeats_nothing() {
+fn a_crash_while_prefetching_loses_and_repeats_nothing() {
     for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
         let mut site = site();
         site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "20000");
@@ -89,7 +89,7 @@ fn a_run_that_dies_ahead_of_itself_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn a_server_that_filters_by_the_time_of_an_event_is_not_read_ahead() {
+fn a_server_that_filters_by_event_time_disables_prefetching() {
     let site = site();
     site.control
         .set_behaviour(|behaviour| behaviour.filter_clock = FilterClock::Time);
@@ -98,7 +98,7 @@ fn a_server_that_filters_by_the_time_of_an_event_is_not_read_ahead() {
 }
 
 #[test]
-fn one_at_a_time_is_one_at_a_time() {
+fn concurrency_one_sends_one_request_at_a_time() {
     let mut site = site();
     site.set("acme-jira", "concurrency", 1);
     let begun = Instant::now();

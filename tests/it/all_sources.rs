@@ -2,7 +2,7 @@
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Site, every_line_is_valid, small, status, whole};
+use crate::support::{Site, assert_lines_valid, small, status, whole};
 
 const SOURCES: [&str; 5] = [
     "acme",
@@ -27,11 +27,11 @@ fn site() -> Site {
 
 fn is_whole(site: &Site, source: &str) {
     whole(source, site, source, &site.read(source));
-    every_line_is_valid(&site.read(source));
+    assert_lines_valid(&site.read(source));
 }
 
 #[test]
-fn all_are_pulled_whole_and_go_on_from_there() {
+fn all_sources_are_pulled_completely_and_resume() {
     let site = site();
     for _ in 0..2 {
         site.ok(&["pull"]);
@@ -46,7 +46,7 @@ fn all_are_pulled_whole_and_go_on_from_there() {
 }
 
 #[test]
-fn one_that_fails_holds_no_other_back() {
+fn a_failing_source_does_not_delay_the_others() {
     let site = site();
     let refusal = status(500, None, "");
     site.control.script_forever(Api::ConfluenceAudit, refusal);

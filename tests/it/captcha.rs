@@ -12,7 +12,7 @@ fn site(status: u16) -> Site {
 }
 
 /// The error names the CAPTCHA, and what to do about it.
-fn names_the_captcha(site: &Site, run: &Run) {
+fn assert_names_captcha(site: &Site, run: &Run) {
     let text = format!("{}{}", run.stderr, String::from_utf8_lossy(&run.stdout));
     assert_eq!(run.code, 4, "{text}");
     assert!(text.contains("CAPTCHA"), "{text}");
@@ -26,7 +26,7 @@ fn names_the_captcha(site: &Site, run: &Run) {
 }
 
 #[test]
-fn a_locked_account_is_met_once_and_named() {
+fn a_locked_account_makes_one_request_and_is_reported() {
     for status in [401, 403] {
         let mut site = site(status);
         // The second one has the same credential, and a quota of its own.
@@ -35,7 +35,7 @@ fn a_locked_account_is_met_once_and_named() {
         site.set("acme-dc-2", "base_url", root);
         site.set("acme-dc-2", "concurrency", 1);
         let run = site.run(&["pull", "acme-dc", "acme-dc-2", "-o", "{source}"]);
-        names_the_captcha(&site, &run);
+        assert_names_captcha(&site, &run);
         assert_eq!(
             run.stderr.matches("demands a CAPTCHA").count(),
             2,
@@ -61,7 +61,7 @@ fn one_source_makes_one_request() {
     ] {
         let site = site(403);
         let run = site.run(args);
-        names_the_captcha(&site, &run);
+        assert_names_captcha(&site, &run);
         assert_eq!(site.control.requests().len(), 1, "{args:?}");
     }
 }
@@ -71,7 +71,7 @@ fn two_checked_sources_of_one_credential_make_one_request() {
     let mut site = site(403);
     site.add("acme-dc-2", "acme-dc");
     let run = site.run(&["check", "acme-dc", "acme-dc-2"]);
-    names_the_captcha(&site, &run);
+    assert_names_captcha(&site, &run);
     assert_eq!(site.control.requests().len(), 1);
 }
 

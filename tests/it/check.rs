@@ -46,7 +46,7 @@ fn step<'a>(object: &'a Value, name: &str) -> &'a Value {
 
 /// It failed at `step` with `code` and a message or hint that says `words`; the steps before it went well, those after it
 /// were not tried. Standard error does not repeat what standard output says.
-fn fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
+fn assert_fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
     let object = object(run);
     assert_eq!(run.code, code, "{object}");
     assert_eq!(
@@ -234,7 +234,7 @@ fn a_failure_stands_in_its_place_with_what_to_do() {
 fn what_is_wrong_here_fails_before_anything_is_asked() {
     let mut site = site();
     site.unset_env("ACME_KEY");
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "credential",
         4,
@@ -244,7 +244,7 @@ fn what_is_wrong_here_fails_before_anything_is_asked() {
     let secure = site.base_url().replace("http://", "https://");
     site.set("acme-jira", "base_url", secure);
     site.set("acme-jira", "ca_file", "/nowhere/ca.pem");
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme-jira"),
         "configuration",
         6,
@@ -252,7 +252,7 @@ fn what_is_wrong_here_fails_before_anything_is_asked() {
     );
     site.set("acme", "credential", "command:echo k");
     site.unset("acme", "org_id");
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "credential",
         6,
@@ -267,7 +267,7 @@ fn what_is_wrong_here_fails_before_anything_is_asked() {
 fn each_refusal_fails_at_its_own_step() {
     let mut site = site();
     site.set_env("ACME_KEY", API_KEY_NO_SCOPE);
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "permitted",
         4,
@@ -275,14 +275,14 @@ fn each_refusal_fails_at_its_own_step() {
     );
     site.set_env("JIRA_KEY", JIRA_TOKEN_NOT_ADMIN);
     site.set("acme-jira", "email", JIRA_EMAIL_NOT_ADMIN);
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme-jira"),
         "permitted",
         4,
         &["403", "Administer Jira"],
     );
     site.set("acme-confluence", "email", "nobody@lindenfell.example");
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme-confluence"),
         "authorised",
         4,
@@ -290,7 +290,7 @@ fn each_refusal_fails_at_its_own_step() {
     );
     site.set_env("ACME_KEY", atlaudit::sandbox::API_KEY);
     site.set("acme", "org_id", "00000000-0000-4000-8000-000000000000");
-    fails_at(&check(&site, "acme"), "permitted", 4, &["404", "org_id"]);
+    assert_fails_at(&check(&site, "acme"), "permitted", 4, &["404", "org_id"]);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn what_the_server_does_wrong_fails_at_the_step_that_it_spoils() {
         let site = site();
         site.control.script_forever(Api::OrgEvents, fault.clone());
         let run = check(&site, "acme");
-        fails_at(&run, name, code, &[words]);
+        assert_fails_at(&run, name, code, &[words]);
         assert_eq!(site.control.request_count(Api::OrgEvents), 1, "{fault:?}");
     }
 }
@@ -331,14 +331,14 @@ fn a_server_that_is_not_there() {
         .local_addr()
         .unwrap();
     site.set("acme", "base_url", format!("http://{gone}"));
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "connected",
         3,
         &["Connection refused", "firewall"],
     );
     site.set("acme", "base_url", "https://nothing.atlaudit.invalid");
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "dns",
         3,
@@ -346,7 +346,7 @@ fn a_server_that_is_not_there() {
     );
     site.control.script_forever(Api::JiraAudit, Fault::Hang);
     site.set("acme-jira", "timeout", "300ms");
-    fails_at(&check(&site, "acme-jira"), "answered", 3, &["timed out"]);
+    assert_fails_at(&check(&site, "acme-jira"), "answered", 3, &["timed out"]);
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_server_without_tls() {
     let mut site = site();
     let base_url = site.base_url().replace("http://", "https://");
     site.set("acme", "base_url", base_url);
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "tls",
         3,
@@ -373,7 +373,7 @@ fn a_proxy_is_named_and_reached_instead() {
     site.set("acme", "base_url", "https://api.atlaudit.invalid");
     site.set("acme", "proxy", format!("http://{gone}"));
     let run = check(&site, "acme");
-    fails_at(
+    assert_fails_at(
         &run,
         "connected",
         3,
@@ -388,7 +388,7 @@ fn a_proxy_is_named_and_reached_instead() {
     assert_eq!(dns["is_proxy"], true);
     site.unset("acme", "proxy");
     site.set_env("HTTPS_PROXY", &format!("http://{gone}"));
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "connected",
         3,
@@ -397,7 +397,7 @@ fn a_proxy_is_named_and_reached_instead() {
     // A proxy that is there, and leads nowhere.
     site.set_env("HTTPS_PROXY", site.base_url().to_owned().as_str());
     let run = check(&site, "acme");
-    fails_at(&run, "answered", 3, &["tunnel", "proxy"]);
+    assert_fails_at(&run, "answered", 3, &["tunnel", "proxy"]);
 }
 
 #[test]
@@ -405,14 +405,14 @@ fn an_output_or_a_state_that_cannot_be_written() {
     let mut site = site();
     std::fs::write(site.path("plain"), "").unwrap();
     site.set("acme", "output", toml::toml! { path = "plain/acme.jsonl" });
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "output_writable",
         8,
         &["plain/acme.jsonl", "folder"],
     );
     let args = ["check", "acme", "--json", "--state-dir", "plain/state"];
-    fails_at(
+    assert_fails_at(
         &site.run(&args),
         "state_writable",
         7,
@@ -420,7 +420,7 @@ fn an_output_or_a_state_that_cannot_be_written() {
     );
     std::fs::create_dir_all(site.state()).unwrap();
     std::fs::write(site.state().join("acme.json"), "{").unwrap();
-    fails_at(
+    assert_fails_at(
         &check(&site, "acme"),
         "state_writable",
         7,

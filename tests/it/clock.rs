@@ -6,7 +6,7 @@ use std::fs;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::support::{Site, file_is_whole, small};
+use crate::support::{Site, assert_file_complete, small};
 
 fn site(events: usize, records: usize) -> Site {
     let mut site = Site::new(small(events, records));
@@ -55,8 +55,8 @@ fn a_first_pull_that_found_nothing_under_any_clock() {
         site.control.add_jira_records(30);
         for _ in 0..2 {
             site.ok(&["pull"]);
-            file_is_whole(&site, "acme");
-            file_is_whole(&site, "acme-jira");
+            assert_file_complete(&site, "acme");
+            assert_file_complete(&site, "acme-jira");
         }
     }
 }
@@ -77,8 +77,8 @@ fn a_first_pull_that_failed_under_a_clock_that_was_ahead() {
         site.set(source, "base_url", base_url.clone());
     }
     site.ok(&["pull"]);
-    file_is_whole(&site, "acme");
-    file_is_whole(&site, "acme-jira");
+    assert_file_complete(&site, "acme");
+    assert_file_complete(&site, "acme-jira");
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn a_watermark_that_a_wrong_clock_left() {
         site.control.add_jira_records(30);
         for _ in 0..2 {
             site.ok(&["pull"]);
-            file_is_whole(&site, "acme");
-            file_is_whole(&site, "acme-jira");
+            assert_file_complete(&site, "acme");
+            assert_file_complete(&site, "acme-jira");
         }
     }
 }

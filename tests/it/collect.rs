@@ -6,7 +6,7 @@ use atlaudit::sandbox::Api;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::support::{Run, Site, each_once, every_line_is_valid, jira_ids, keys, org_ids, small};
+use crate::support::{Run, Site, each_once, assert_lines_valid, jira_ids, keys, org_ids, small};
 
 /// Section 4 of the contract: the keys of an event, and of its parts, in their order.
 const KEYS: [(&str, &[&str]); 5] = [
@@ -56,8 +56,8 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
     assert_eq!(org.ids(), org_ids(&site.control.org_ids()));
     each_once(&jira.ids(), &jira_ids(&site.control.jira_ids()));
     assert!(times(&jira).is_sorted(), "Jira records ascend");
-    every_line_is_valid(&org);
-    every_line_is_valid(&jira);
+    assert_lines_valid(&org);
+    assert_lines_valid(&jira);
 
     site.control.forget_requests();
     site.ok(&["pull"]);

@@ -32,7 +32,7 @@ fn with(name: &str, content: impl AsRef<[u8]>) -> Site {
 }
 
 /// Runs it with `input` on standard input.
-fn fed(site: &Site, args: &[&str], input: &[u8]) -> Run {
+fn run_with_input(site: &Site, args: &[&str], input: &[u8]) -> Run {
     let mut command = site.command(args);
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -128,7 +128,7 @@ fn what_cannot_be_made_again_is_kept() {
     let raw = site.ok(&["convert", "acme.norm", "--format", "raw"]);
     assert_eq!(raw.lines()[2..], ["null", "[1]"]);
     assert!(!raw.stderr.contains("unparsed"), "{}", raw.stderr);
-    let again = fed(&site, &["convert", "--source", "acme"], &raw.stdout);
+    let again = run_with_input(&site, &["convert", "--source", "acme"], &raw.stdout);
     assert_eq!(
         (again.code, again.lines().len()),
         (0, 4),
@@ -164,11 +164,11 @@ fn packed_or_plain_from_files_or_standard_input() {
         fs::write(site.path("in"), &packed).unwrap();
         assert!(site.ok(&["convert", "in"]).stdout == text, "{what}");
         for args in [&["convert"][..], &["convert", "-"]] {
-            let run = fed(&site, args, &packed);
+            let run = run_with_input(&site, args, &packed);
             assert!(run.code == 0 && run.stdout == text, "{what}: {args:?}");
         }
     }
-    let run = fed(&site, &["convert", "acme.norm", "-", "in"], &gzip(first));
+    let run = run_with_input(&site, &["convert", "acme.norm", "-", "in"], &gzip(first));
     let wanted = [&text[..], first, &text].concat();
     assert!(run.stdout == wanted, "{}", run.stderr);
 }
@@ -284,7 +284,7 @@ fn inputs_that_cannot_be_read_do_not_stop_the_others() {
 #[test]
 fn a_line_without_an_end() {
     let long = format!("{RAW}\n\"{}\"\n{RAW}\n", "x".repeat(70 << 20));
-    let run = fed(&with("x", ""), &["convert"], long.as_bytes());
+    let run = run_with_input(&with("x", ""), &["convert"], long.as_bytes());
     assert_eq!((run.code, run.ids().len()), (3, 2), "{}", run.stderr);
     assert_eq!(told(&run), [2]);
     assert!(run.stderr.contains("longer than 64 MiB"), "{}", run.stderr);
@@ -352,7 +352,7 @@ fn an_output_file_is_its_owners_and_never_written_over() {
 }
 
 #[test]
-fn a_full_disk_leaves_nothing_half() {
+fn a_full_disk_leaves_no_partial_file() {
     let site = with("in", format!("{RAW}\n").repeat(5_000));
     let script = r#"ulimit -f 100; exec "$PROGRAM" convert in -o out"#;
     let run = Run::from(site.shell(script).output().unwrap());
@@ -371,7 +371,7 @@ fn a_reader_that_leaves_is_no_fault() {
 }
 
 #[test]
-fn what_has_come_is_written_before_more_comes() {
+fn available_lines_are_written_before_reading_more() {
     let site = Site::new(small(0, 0));
     let mut command = site.command(&["convert"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -48,7 +48,7 @@ fn site(source: &str, compression: &str, rotate: &str) -> Site {
 
 /// Runs until it dies at `turn`, a passage or the first of a point. The point that it died at, if it
 /// came so far.
-fn die(site: &mut Site, source: &str, turn: &str) -> Option<String> {
+fn crash_at(site: &mut Site, source: &str, turn: &str) -> Option<String> {
     let trace = site.path("trace");
     let _ = fs::remove_file(&trace);
     site.set_env("ATLAUDIT_CRASH_TRACE", trace.to_str().unwrap());
@@ -64,17 +64,17 @@ fn die(site: &mut Site, source: &str, turn: &str) -> Option<String> {
 }
 
 /// First runs that die, each a passage later in a site of its own; the next run mends it.
-fn first_runs_die(source: &str, compression: &str, rotate: &str) {
+fn crash_first_runs(source: &str, compression: &str, rotate: &str) {
     for passage in 1.. {
         let mut site = site(source, compression, rotate);
         let mut outputs = Outputs::new(site.path("out"), source);
-        let Some(point) = die(&mut site, source, &passage.to_string()) else {
+        let Some(point) = crash_at(&mut site, source, &passage.to_string()) else {
             assert!(passage > POINTS.len(), "it died too seldom: {passage}");
             return;
         };
-        outputs.finished_stay();
+        outputs.assert_finished_unchanged();
         site.ok(&["pull", source]);
-        outputs.finished_stay();
+        outputs.assert_finished_unchanged();
         let what = format!("{source} {compression} {rotate}: passage {passage}, {point}");
         whole(&what, &site, source, &outputs.read());
     }
@@ -82,11 +82,11 @@ fn first_runs_die(source: &str, compression: &str, rotate: &str) {
 
 /// Runs that die one after the other, each at another point, each mending what the ones before left
 /// and finding news.
-fn later_runs_die(source: &str, compression: &str, rotate: &str) {
+fn crash_later_runs(source: &str, compression: &str, rotate: &str) {
     let mut site = site(source, compression, rotate);
     let mut outputs = Outputs::new(site.path("out"), source);
     let die_at = |site: &mut Site, point: &str| {
-        let died = die(site, source, point);
+        let died = crash_at(site, source, point);
         assert_eq!(
             died.as_deref(),
             Some(point),
@@ -114,10 +114,10 @@ fn later_runs_die(source: &str, compression: &str, rotate: &str) {
             die_at(&mut site, before);
         }
         die_at(&mut site, point);
-        outputs.finished_stay();
+        outputs.assert_finished_unchanged();
     }
     site.ok(&["pull", source]);
-    outputs.finished_stay();
+    outputs.assert_finished_unchanged();
     let what = format!("{source} {compression} {rotate}");
     let mut written = Outputs::new(site.path("before"), source).read();
     written.stdout.append(&mut outputs.read().stdout);
@@ -125,38 +125,38 @@ fn later_runs_die(source: &str, compression: &str, rotate: &str) {
 }
 
 #[test]
-fn an_organizations_first_run_dies_at_every_passage() {
-    first_runs_die("acme", "none", "never");
-    first_runs_die("acme", "none", "2KiB");
-    first_runs_die("acme", "gzip", "2KiB");
+fn an_organizations_first_run_survives_a_crash_at_every_point() {
+    crash_first_runs("acme", "none", "never");
+    crash_first_runs("acme", "none", "2KiB");
+    crash_first_runs("acme", "gzip", "2KiB");
 }
 
 #[test]
-fn jiras_first_run_dies_at_every_passage() {
-    first_runs_die("acme-jira", "none", "never");
-    first_runs_die("acme-jira", "zstd", "2KiB");
+fn jiras_first_run_survives_a_crash_at_every_point() {
+    crash_first_runs("acme-jira", "none", "never");
+    crash_first_runs("acme-jira", "zstd", "2KiB");
 }
 
 #[test]
-fn later_runs_die_at_every_point_whatever_the_files() {
+fn later_runs_survive_a_crash_at_every_point() {
     for source in ["acme", "acme-jira"] {
         for compression in ["none", "gzip", "zstd"] {
             for rotate in ["never", "2KiB"] {
-                later_runs_die(source, compression, rotate);
+                crash_later_runs(source, compression, rotate);
             }
         }
     }
 }
 
 #[test]
-fn what_others_left_torn_is_moved_aside_once_also_by_a_run_that_dies_over_it() {
+fn a_torn_tail_is_quarantined_once_even_when_the_run_crashes() {
     let mut site = site("acme", "none", "never");
     site.ok(&["pull", "acme"]);
     let path = site.path("out/acme.jsonl");
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"torn").unwrap();
     assert_eq!(
-        die(&mut site, "acme", "SetAside").as_deref(),
+        crash_at(&mut site, "acme", "SetAside").as_deref(),
         Some("SetAside")
     );
     site.control.add_org_events(EVENTS);

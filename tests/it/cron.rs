@@ -77,8 +77,8 @@ fn keep(folder: &Path, name: &str, key: &str) {
 /// A folder of both keys, for their owner alone.
 fn keys(site: &Site, folder: &str) -> String {
     let folder = site.path(folder);
-    let mut private = fs::DirBuilder::new();
-    private.recursive(true).mode(0o700).create(&folder).unwrap();
+    let mut create_private = fs::DirBuilder::new();
+    create_private.recursive(true).mode(0o700).create(&folder).unwrap();
     keep(&folder, "acme", API_KEY);
     keep(&folder, "acme-jira", JIRA_TOKEN);
     folder.to_str().unwrap().to_owned()

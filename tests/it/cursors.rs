@@ -91,7 +91,7 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     let second = "org:second".to_owned();
     assert!(!site.read("acme").ids().contains(&second));
     site.control.add_org_events(3);
-    site.last_check_was(TimeDelta::minutes(11));
+    site.set_last_check(TimeDelta::minutes(11));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
 }
@@ -106,7 +106,7 @@ fn an_event_that_became_visible_after_the_last_check_is_found_however_long_ago()
     let text = org_event("hidden", hidden, hidden);
     site.control.add_org_event_json(text, hidden);
     site.control.add_org_events(3);
-    site.last_check_was(TimeDelta::minutes(45));
+    site.set_last_check(TimeDelta::minutes(45));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
 }
@@ -136,11 +136,11 @@ fn a_late_event_is_found_within_the_hour_where_no_cursor_is_left_and_from_looks_
     let now = Utc::now();
     let late = org_event("late", now - TimeDelta::hours(20), now);
     site.control.add_org_event_json(late, now);
-    site.last_check_was(TimeDelta::minutes(61));
+    site.set_last_check(TimeDelta::minutes(61));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
     site.control.add_org_events(20);
-    site.last_check_was(TimeDelta::minutes(61));
+    site.set_last_check(TimeDelta::minutes(61));
     site.ok(&["pull", "acme"]);
     holds_each(&site);
 }
@@ -154,7 +154,7 @@ fn follow_checks_an_idle_cursor_every_ten_minutes() {
     site.ok(&["pull", "acme"]);
     site.control.add_org_events(5);
     for (ago, found) in [(9, 60), (11, 65)] {
-        site.last_check_was(TimeDelta::minutes(ago));
+        site.set_last_check(TimeDelta::minutes(ago));
         site.control.forget_requests();
         let mut running = site.start(&["follow", "acme", "--every", "1s"]);
         crate::support::eventually("two rounds", || {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atlaudit::sandbox::{API_KEY, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Run, Site, blank, every_line_is_valid, small};
+use crate::support::{Run, Site, blank, assert_lines_valid, small};
 
 /// A HOME and a TMPDIR, both empty, and the program in them.
 fn bare() -> (tempfile::TempDir, tempfile::TempDir, Command) {
@@ -36,7 +36,7 @@ fn demo_prints_all_events_at_once_and_leaves_nothing() {
     assert!(is_empty(&home) && is_empty(&tmp), "something is left");
     let actions: HashSet<String> = run.events().into_iter().map(|event| event.action).collect();
     assert!(actions.len() >= 40, "{} kinds", actions.len());
-    every_line_is_valid(&run);
+    assert_lines_valid(&run);
 }
 
 #[test]
@@ -110,7 +110,7 @@ impl Drop for Server {
 }
 
 #[test]
-fn a_taken_port_is_said() {
+fn a_port_in_use_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (_home, _tmp, mut command) = bare();
@@ -119,7 +119,7 @@ fn a_taken_port_is_said() {
 }
 
 #[test]
-fn a_reader_of_help_who_has_seen_enough_is_told_nothing() {
+fn help_into_a_closed_pipe_is_silent() {
     let (_home, _tmp, mut command) = bare();
     command.args(["help", "auth", "login"]);
     // Closed at once: whatever is written finds nobody.
@@ -150,7 +150,7 @@ fn a_wrong_argument_is_told_as_json_where_that_is_asked_for() {
 }
 
 #[test]
-fn the_schema_is_one() {
+fn the_schema_is_valid() {
     let (_home, _tmp, mut command) = bare();
     let run = Run::from(command.arg("schema").output().unwrap());
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
@@ -172,7 +172,7 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
-fn without_a_configuration_that_is_said() {
+fn a_missing_configuration_is_reported() {
     let (home, _tmp, mut command) = bare();
     let run = Run::from(command.arg("pull").output().unwrap());
     run.refused(6, &["nothing is configured yet", "keyring"]);

@@ -6,7 +6,7 @@ use std::fs;
 use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Run, Site, file_is_whole, org_ids, small};
+use crate::support::{Run, Site, assert_file_complete, org_ids, small};
 
 /// Some 400 KiB of events into the file `acme`, ten a page.
 fn site() -> Site {
@@ -35,7 +35,7 @@ fn is_whole(site: &Site) {
 }
 
 #[test]
-fn the_output_in_the_first_pull_of_all() {
+fn a_full_disk_in_the_first_pull() {
     let site = site();
     let mut told = 0;
     for _ in 0..3 {
@@ -53,7 +53,7 @@ fn the_output_in_the_first_pull_of_all() {
 }
 
 #[test]
-fn the_output_between_commits_is_told_once() {
+fn a_full_disk_between_commits_is_reported_once() {
     let mut site = site();
     // Three pages or so a commit.
     site.set("acme", "page_size", 5);
@@ -119,7 +119,7 @@ fn the_end_of_another_program_where_a_full_disk_truncates_nothing() {
 }
 
 #[test]
-fn the_output_while_much_is_written() {
+fn a_full_disk_during_a_large_write() {
     let mut site = site();
     site.set_env("ATLAUDIT_CRASH_MUCH", "1");
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "60000");
@@ -138,7 +138,7 @@ fn the_output_while_much_is_written() {
 }
 
 #[test]
-fn the_output_behind_a_commit() {
+fn a_full_disk_after_a_commit() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "15"]);
     let committed = site.read("acme").stdout;
@@ -151,7 +151,7 @@ fn the_output_behind_a_commit() {
 }
 
 #[test]
-fn the_output_of_a_one_off_run() {
+fn a_full_disk_in_a_one_off_run() {
     let site = site();
     limited(&site, 100, "--since 40d --output acme")
         .refused(8, &["`acme`", "write the output file"]);
@@ -162,17 +162,17 @@ fn the_output_of_a_one_off_run() {
 }
 
 #[test]
-fn of_one_source_while_the_other_goes_on() {
+fn a_full_disk_for_one_source_does_not_stop_the_other() {
     let mut site = Site::new(small(30, 200));
     site.set("acme", "output", output("/dev/full"));
     site.set("acme-jira", "output", output("acme-jira"));
     let run = site.run(&["pull"]);
     assert_eq!(run.code, 8, "{}", run.stderr);
-    file_is_whole(&site, "acme-jira");
+    assert_file_complete(&site, "acme-jira");
     site.set("acme", "output", output("acme"));
     site.ok(&["pull"]);
     is_whole(&site);
-    file_is_whole(&site, "acme-jira");
+    assert_file_complete(&site, "acme-jira");
 }
 
 fn output(path: &str) -> toml::Table {
@@ -180,7 +180,7 @@ fn output(path: &str) -> toml::Table {
 }
 
 #[test]
-fn a_file_behind_standard_output() {
+fn a_full_disk_for_redirected_standard_output() {
     let site = site();
     let run = limited(&site, 100, "--output - > out");
     assert_eq!(run.code, 8, "{}", run.stderr);
@@ -206,7 +206,7 @@ fn short(events: usize) -> Site {
 }
 
 #[test]
-fn the_state_after_the_output_was_written() {
+fn a_full_state_disk_after_the_output_was_written() {
     let site = short(1_500);
     for _ in 0..2 {
         limited(&site, 48, "--report report.json").refused(7, &["acme.json", "disk is not full"]);
@@ -222,7 +222,7 @@ fn the_state_after_the_output_was_written() {
 }
 
 #[test]
-fn the_state_before_anything_is_asked() {
+fn a_full_state_disk_before_any_request() {
     let site = site();
     for _ in 0..2 {
         limited(&site, 0, "").refused(7, &["`acme`", "disk is not full"]);
@@ -234,7 +234,7 @@ fn the_state_before_anything_is_asked() {
 }
 
 #[test]
-fn the_report() {
+fn a_full_disk_for_the_report() {
     let site = site();
     let run = site.run(&["pull", "acme", "--report", "/dev/full"]);
     assert_eq!(run.code, 8, "{}", run.stderr);
@@ -246,7 +246,7 @@ fn the_report() {
 }
 
 #[test]
-fn messages_that_find_no_room() {
+fn a_full_disk_for_messages() {
     for redirection in ["2>/dev/full", "2>&-", "<&-", ">&-", "<&- >&- 2>&-"] {
         let mut site = Site::new(small(50, 0));
         site.set_output("path", "{source}");
@@ -258,7 +258,7 @@ fn messages_that_find_no_room() {
 }
 
 #[test]
-fn places_that_take_no_file_at_all() {
+fn unwritable_folders_are_reported() {
     // Not even from root, to whom permissions mean nothing.
     let site = site();
     site.run(&["pull", "acme", "--output", "/proc/atlaudit/acme"])

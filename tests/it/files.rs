@@ -151,7 +151,7 @@ fn standard_output_is_not_rotated() {
 }
 
 /// A run of `acme` that has committed some events and waits for the next page.
-fn half_way(site: &mut Site) -> Running {
+fn start_and_wait_for_output(site: &mut Site) -> Running {
     site.set("acme", "page_size", 10);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.control
@@ -176,7 +176,7 @@ fn current(site: &Site) -> PathBuf {
 fn a_file_that_is_renamed_under_a_run_is_let_go() {
     for compression in ["none", "gzip"] {
         let mut site = site(compression, "never");
-        let running = half_way(&mut site);
+        let running = start_and_wait_for_output(&mut site);
         let path = current(&site);
         // Sorts before the current one, as the finished ones of our own do.
         let suffix = if compression == "gzip" { ".gz" } else { "" };
@@ -194,7 +194,7 @@ fn a_file_that_is_renamed_under_a_run_is_let_go() {
 fn a_file_that_was_renamed_under_a_killed_run_is_cut_back_where_it_is() {
     for compression in ["none", "gzip"] {
         let mut site = site(compression, "never");
-        let mut running = half_way(&mut site);
+        let mut running = start_and_wait_for_output(&mut site);
         running.child().kill().unwrap();
         running.end();
         let path = current(&site);

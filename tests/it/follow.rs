@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{API_KEY, Api, Fault};
 
-use crate::support::{Run, Running, Samples, Site, eventually, file_is_whole, small, status};
+use crate::support::{Run, Running, Samples, Site, eventually, assert_file_complete, small, status};
 
 const ORG: [&str; 2] = ["acme", "org-events"];
 
@@ -65,7 +65,7 @@ fn metrics(site: &Site) -> Samples {
 }
 
 #[test]
-fn what_comes_is_written_once_until_a_signal() {
+fn new_events_are_written_once_until_a_signal() {
     for signal in ["TERM", "INT"] {
         let site = site();
         let mut running = follow(&site, "");
@@ -82,7 +82,7 @@ fn what_comes_is_written_once_until_a_signal() {
         let run = running.end();
         assert_eq!(run.code, 0, "{}", run.stderr);
         for name in ["acme", "acme-jira"] {
-            file_is_whole(&site, name);
+            assert_file_complete(&site, name);
         }
         // Pulls that bring nothing are no news.
         let told = run
@@ -150,11 +150,11 @@ fn a_signal_cuts_no_commit_short_and_is_no_failure() {
     assert_eq!(errors(&run), [""; 0], "{}", run.stderr);
     site.control.clear(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
-    file_is_whole(&site, "acme");
+    assert_file_complete(&site, "acme");
 }
 
 #[test]
-fn what_no_wait_mends_ends_it_at_the_start() {
+fn a_permanent_error_ends_it_at_the_start() {
     let mut site = site();
     fs::write(site.path("wrong.toml"), "[sources").unwrap();
     assert_eq!(site.run(&["follow", "--config", "wrong.toml"]).code, 6);
@@ -202,7 +202,7 @@ fn a_key_may_come_or_change_later() {
     pulls(&site, 3);
     let run = ends(running);
     assert_eq!(errors(&run).len(), 3, "{}", run.stderr);
-    file_is_whole(&site, "acme");
+    assert_file_complete(&site, "acme");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
         "{}",
         run.stderr
     );
-    file_is_whole(&site, "acme");
+    assert_file_complete(&site, "acme");
 }
 
 #[test]
@@ -435,13 +435,13 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
             pulls(&site, 1);
             site.control.add_org_events(1);
             let now = metrics(&site);
-            now.go_on_from(&last);
+            now.assert_continues(&last);
             last = now;
         }
         assert_eq!(last.get("atlaudit_up", ""), Some(1.0));
         ends(running);
         let now = metrics(&site);
-        now.go_on_from(&last);
+        now.assert_continues(&last);
         last = now;
         assert_eq!(last.get("atlaudit_up", ""), Some(0.0), "{round}");
     }
@@ -449,7 +449,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     let run = site.run(&["pull", "--metrics-file", "x.prom"]);
     assert_eq!(run.code, 3);
     let now = metrics(&site);
-    now.go_on_from(&last);
+    now.assert_continues(&last);
     let acme = |name: &str| now.of(name, ORG[0], ORG[1]);
     assert_eq!(acme("atlaudit_events_total"), Some(90.0));
     assert_eq!(acme("atlaudit_last_run_exit_code"), Some(0.0));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use atlaudit::sandbox::PROXY;
 use serde_json::Value;
 
-use crate::support::{Site, every_line_is_valid, small};
+use crate::support::{Site, assert_lines_valid, small};
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
@@ -33,7 +33,7 @@ fn the_first_address_is_the_client_in_every_format() {
             site.ok(&args)
         };
         let normalized = pull("normalized");
-        every_line_is_valid(&normalized);
+        assert_lines_valid(&normalized);
         let normalized = normalized.trees();
         let (ecs, ocsf) = (pull("ecs").trees(), pull("ocsf").trees());
         let mut seen = 0;
@@ -75,7 +75,7 @@ fn what_is_no_address_is_a_label() {
         site.ok(&[&args[..], &["odd.raw"]].concat())
     };
     let normalized = convert("normalized");
-    every_line_is_valid(&normalized);
+    assert_lines_valid(&normalized);
     let (normalized, ecs) = (normalized.trees(), convert("ecs").trees());
     let ocsf = convert("ocsf").trees();
     for (at, address) in addresses.into_iter().enumerate() {

@@ -42,7 +42,7 @@ fn no_429_in_120_pages_of_two_programs_at_once() {
         assert_eq!(run.code, 0, "{}", run.stderr);
         assert_eq!(site.read(name).ids(), org_ids(&site.control.org_ids()));
     }
-    never_refused(&site);
+    assert_no_429(&site);
 }
 
 fn pull_120_pages(window: RateWindow) {
@@ -56,19 +56,19 @@ fn pull_120_pages(window: RateWindow) {
     site.set("acme", "page_size", 10);
     let run = site.ok(&["pull", "acme"]);
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
-    never_refused(&site);
+    assert_no_429(&site);
 }
 
 #[test]
 #[ignore = "takes six minutes"]
-fn three_hundred_pages_of_three_seconds_take_what_the_limit_makes_them_take() {
+fn three_hundred_slow_pages_take_as_long_as_the_limit() {
     let took = pull_slow_pages(300, Duration::from_secs(3));
     assert!(took < MINUTE * 6 * 105 / 100, "{took:?}");
 }
 
 #[test]
 #[ignore = "takes nine minutes"]
-fn pages_of_five_seconds_use_the_limit_all_the_same() {
+fn pages_of_five_seconds_still_use_the_full_limit() {
     let took = pull_slow_pages(400, Duration::from_secs(5));
     // One after the other: 33 minutes.
     assert!(took < MINUTE * 10, "{took:?}");
@@ -89,7 +89,7 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     let run = site.ok(&["pull", "acme"]);
     let took = begun.elapsed();
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
-    never_refused(&site);
+    assert_no_429(&site);
     let asked = site.control.requests();
     // But for the last minute, in which there is no more to ask for, at least 98 % of what is allowed.
     let full = asked.len() / 50 - 1;
@@ -99,7 +99,7 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     took
 }
 
-fn never_refused(site: &Site) {
+fn assert_no_429(site: &Site) {
     let asked = site.control.requests();
     assert!(asked.len() >= 120, "{} requests", asked.len());
     assert!(asked.iter().all(|request| request.status == 200));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use atlaudit::sandbox::Api;
 
-use crate::support::{Site, eventually, file_is_whole, org_ids, small};
+use crate::support::{Site, eventually, assert_file_complete, org_ids, small};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
@@ -17,7 +17,7 @@ fn site(events: usize, records: usize) -> Site {
 
 fn holds_each(site: &Site) {
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
-    file_is_whole(site, "acme-jira");
+    assert_file_complete(site, "acme-jira");
 }
 
 fn slow_down(site: &Site, latency: Duration) {
@@ -154,7 +154,7 @@ fn max_events_inside_a_group_of_ties_and_a_refused_cursor() {
 }
 
 #[test]
-fn what_a_signals_commit_cannot_keep_is_told() {
+fn a_failed_commit_after_a_signal_is_reported() {
     let site = site(100, 0);
     slow_down(&site, Duration::from_millis(700));
     let mut running = site.start(&["pull", "acme"]);

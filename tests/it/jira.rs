@@ -3,7 +3,7 @@
 use atlaudit::sandbox::{Api, CLOUD_ID, Fault};
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, file_is_whole, jira_ids, small};
+use crate::support::{Site, assert_file_complete, jira_ids, small};
 
 /// `acme-jira` alone, into a file, `page` records a page.
 fn site(records: usize, page: i64) -> Site {
@@ -13,7 +13,7 @@ fn site(records: usize, page: i64) -> Site {
     site
 }
 
-fn ascends(site: &Site) {
+fn assert_ascending(site: &Site) {
     let times: Vec<String> = site
         .read("acme-jira")
         .trees()
@@ -24,16 +24,16 @@ fn ascends(site: &Site) {
 }
 
 #[test]
-fn many_slices_ascend_and_tile_the_window() {
+fn many_slices_cover_the_window_in_order() {
     // Five pages fit into a slice: these take dozens.
     let site = site(1_200, 7);
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-    ascends(&site);
+    assert_file_complete(&site, "acme-jira");
+    assert_ascending(&site);
     site.control.add_jira_records(120);
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-    ascends(&site);
+    assert_file_complete(&site, "acme-jira");
+    assert_ascending(&site);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn more_records_in_a_millisecond_than_a_slice_holds() {
     let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     assert_eq!(site.read("acme-jira").ids(), jira_ids(&ids));
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
+    assert_file_complete(&site, "acme-jira");
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_the_end() {
     site.control
         .set_behaviour(|behaviour| behaviour.jira_max_limit = 20);
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-    ascends(&site);
+    assert_file_complete(&site, "acme-jira");
+    assert_ascending(&site);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_record_that_appears_inside_the_overlap_comes_through() {
         let text = format!(r#"{{"id":"{id}","summary":"User created","created":"{created}"}}"#);
         site.control.add_jira_record_json(text, at);
         site.ok(&["pull", "acme-jira"]);
-        file_is_whole(&site, "acme-jira");
+        assert_file_complete(&site, "acme-jira");
     }
 }
 
@@ -98,7 +98,7 @@ fn a_server_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     let mut site = site(12_000, 1_000);
     site.set("acme-jira", "retry_for", "0s");
     // Four pages are too much for a slice; the first of those that fit has three.
-    site.control.script_times(Api::JiraAudit, Fault::Pass, 9);
+    site.control.inject_times(Api::JiraAudit, Fault::Pass, 9);
     site.control
         .script_forever(Api::JiraAudit, Fault::TruncatedJson);
     let run = site.run(&["pull", "acme-jira"]);
@@ -107,8 +107,8 @@ fn a_server_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     assert!(0 < part && part < 12_000, "{part}");
     site.control.clear(Api::JiraAudit);
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
-    ascends(&site);
+    assert_file_complete(&site, "acme-jira");
+    assert_ascending(&site);
 }
 
 #[test]
@@ -118,5 +118,5 @@ fn the_gateway_with_a_bearer_token() {
     let gateway = format!("{}/ex/jira/{CLOUD_ID}", site.base_url());
     site.set("acme-jira", "base_url", gateway);
     site.ok(&["pull", "acme-jira"]);
-    file_is_whole(&site, "acme-jira");
+    assert_file_complete(&site, "acme-jira");
 }

@@ -256,7 +256,7 @@ fn a_key_moves_into_a_file_and_back() {
 /// A site whose configuration names no source yet: login adds it.
 fn site() -> Site {
     let mut site = Site::new(small(40, 40));
-    site.forget_sources();
+    site.remove_sources();
     for name in SESSION {
         let value = std::env::var(name).unwrap_or_default();
         if name == "HOME" {

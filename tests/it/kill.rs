@@ -73,14 +73,14 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
     let site = site(seed, files);
     let mut outputs = SOURCES.map(|source| Outputs::new(site.path("out"), source));
-    let mut alive = 0;
+    let mut ping_watchdog = 0;
     for _ in 0..kills {
         let life = if random.u8(..4) == 0 { SHORT } else { LONG };
         let mut running = site.start(&["-q", "pull"]);
         std::thread::sleep(Duration::from_millis(random.u64(life)));
         running.child().kill().unwrap();
-        alive += u64::from(running.end().code == 128 + 9);
-        outputs.iter_mut().for_each(Outputs::finished_stay);
+        ping_watchdog += u64::from(running.end().code == 128 + 9);
+        outputs.iter_mut().for_each(Outputs::assert_finished_unchanged);
         site.control.add_org_events(random.usize(NEWS));
         site.control.add_jira_records(random.usize(NEWS));
         site.control.add_confluence_records(random.usize(NEWS));
@@ -90,11 +90,11 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
     std::thread::sleep(Duration::from_millis(5));
     site.ok(&["pull"]);
     for (source, outputs) in SOURCES.iter().zip(&mut outputs) {
-        outputs.finished_stay();
+        outputs.assert_finished_unchanged();
         let what = format!("seed {seed}, {kills} kills, {files:?}");
         whole(&what, &site, source, &outputs.read());
     }
-    alive
+    ping_watchdog
 }
 
 #[test]
@@ -104,14 +104,14 @@ fn random_kills_lose_nothing_and_repeat_nothing() {
     let seed = number("ATLAUDIT_KILL_SEED").unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
     eprintln!("ATLAUDIT_KILLS={all} ATLAUDIT_KILL_SEED={seed}");
     let kinds = FILES.len() as u64;
-    let mut alive = 0;
+    let mut ping_watchdog = 0;
     for (kind, files) in (0..kinds).zip(FILES) {
         let share = all / kinds + u64::from(kind < all % kinds);
-        alive += kills(share, seed + kind, files);
+        ping_watchdog += kills(share, seed + kind, files);
     }
-    eprintln!("{alive} of {all} runs were killed before their end");
+    eprintln!("{ping_watchdog} of {all} runs were killed before their end");
     assert!(
-        alive * 2 >= all,
-        "too many runs came to their end: {alive} of {all}"
+        ping_watchdog * 2 >= all,
+        "too many runs came to their end: {ping_watchdog} of {all}"
     );
 }

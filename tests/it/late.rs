@@ -3,7 +3,7 @@
 use atlaudit::sandbox::{Api, Fault, FilterClock};
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, eventually, file_is_whole, org_event, org_ids, small, status};
+use crate::support::{Site, eventually, assert_file_complete, org_event, org_ids, small, status};
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
@@ -31,10 +31,10 @@ fn late_events_come_through_after_a_refused_cursor() {
         site.control.add_org_event_json(behind, earlier);
         site.control.expire_cursors();
         site.ok(&["pull", "acme"]);
-        file_is_whole(&site, "acme");
+        assert_file_complete(&site, "acme");
         site.control.expire_cursors();
         site.ok(&["pull", "acme"]);
-        file_is_whole(&site, "acme");
+        assert_file_complete(&site, "acme");
     }
 }
 
@@ -49,7 +49,7 @@ fn a_date_far_ahead_takes_nothing_of_the_following_day_away() {
     site.control.add_org_events(20);
     site.control.expire_cursors();
     site.ok(&["pull", "acme"]);
-    file_is_whole(&site, "acme");
+    assert_file_complete(&site, "acme");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     }
     for before in [2, 3] {
         site.control
-            .script_times(Api::OrgEvents, Fault::Pass, before);
+            .inject_times(Api::OrgEvents, Fault::Pass, before);
         site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
     }
     site.ok(&["pull", "acme"]);
@@ -75,7 +75,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
 
 /// Nine events and the first of an id, then its second, which says something else, and nine more; all
 /// of one millisecond, ten a page.
-fn two_of_an_id() -> Site {
+fn site_with_duplicate_id() -> Site {
     let site = site(0, 10);
     let at = Utc::now() - TimeDelta::hours(1);
     let middle = ["twin", "twin"].map(str::to_owned);
@@ -90,7 +90,7 @@ fn two_of_an_id() -> Site {
     site
 }
 
-fn holds_both(site: &Site) {
+fn assert_holds_both(site: &Site) {
     let ids = site.read("acme").ids();
     let twins: Vec<_> = ids.iter().filter(|id| id.contains("twin")).collect();
     assert_eq!((ids.len(), twins.len()), (20, 2), "{twins:?}");
@@ -98,23 +98,23 @@ fn holds_both(site: &Site) {
 
 #[test]
 fn a_second_record_of_an_id_is_not_lost_where_a_run_ends_between_the_two() {
-    let mut site = two_of_an_id();
+    let mut site = site_with_duplicate_id();
     site.set("acme", "retry_for", "0s");
     site.control.script(Api::OrgEvents, Fault::Pass);
     site.control.script(Api::OrgEvents, status(503, None, ""));
     assert_eq!(site.run(&["pull", "acme"]).code, 3);
     assert_eq!(site.read("acme").ids().len(), 10);
     site.ok(&["pull", "acme"]);
-    holds_both(&site);
-    site = two_of_an_id();
+    assert_holds_both(&site);
+    site = site_with_duplicate_id();
     site.ok(&["pull", "acme", "--max-events", "10"]);
     site.ok(&["pull", "acme"]);
-    holds_both(&site);
+    assert_holds_both(&site);
 }
 
 #[test]
 fn a_second_record_of_an_id_is_not_lost_where_a_run_is_killed_between_the_two() {
-    let mut site = two_of_an_id();
+    let mut site = site_with_duplicate_id();
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.control.script(Api::OrgEvents, Fault::Pass);
     site.control.script(Api::OrgEvents, Fault::Hang);
@@ -126,5 +126,5 @@ fn a_second_record_of_an_id_is_not_lost_where_a_run_is_killed_between_the_two() 
     running.signal("KILL");
     running.end();
     site.ok(&["pull", "acme"]);
-    holds_both(&site);
+    assert_holds_both(&site);
 }

@@ -137,7 +137,7 @@ fn judge(import: &Import) -> Option<String> {
 }
 
 #[test]
-fn arrows_point_down() {
+fn imports_follow_the_layers() {
     let mut wrong = Vec::new();
     let mut count = 0;
     for (file, text) in source() {
@@ -158,7 +158,7 @@ fn arrows_point_down() {
 }
 
 #[test]
-fn a_forbidden_arrow_is_detected() {
+fn a_forbidden_import_is_detected() {
     let verdict = |from: &str, code: &str| {
         let judged = imports(from, code).into_iter().filter_map(|to| {
             let file = format!("{from}.rs");

@@ -12,7 +12,7 @@ fn site() -> Site {
     Site::new(small(30, 30))
 }
 
-fn nothing_was_asked(site: &Site) {
+fn assert_no_requests(site: &Site) {
     assert!(site.control.requests().is_empty());
 }
 
@@ -29,7 +29,7 @@ fn an_unknown_key_is_named_with_its_line() {
         .unwrap()
         + 1;
     run.refused(6, &["`page_sise`", &format!("config.toml:{line}")]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }
 
 #[test]
@@ -51,13 +51,13 @@ fn an_unknown_source() {
     let site = site();
     site.run(&["pull", "acmee"])
         .refused(6, &["`acmee`", "acme"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }
 
 #[test]
 fn nothing_is_configured_yet() {
     let mut site = site();
-    site.forget_sources();
+    site.remove_sources();
     for args in [
         &["pull"][..],
         &["check"],
@@ -84,7 +84,7 @@ fn nothing_is_configured_yet() {
     site.set_env("ATLAUDIT_ORG_ID", "o1");
     site.run(&["pull"])
         .refused(4, &["`org`", "ATLAUDIT_API_KEY"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn two_sources_into_one_file() {
     let site = site();
     site.run(&["pull", "--output", "one"])
         .refused(6, &["`acme`", "`acme-jira`", "{source}"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
     assert!(!site.path("one").exists());
 }
 
@@ -131,7 +131,7 @@ fn a_missing_variable_of_a_credential() {
     site.unset_env("ACME_KEY");
     site.run(&["pull", "acme"])
         .refused(4, &["`acme`", "variable ACME_KEY", "set ACME_KEY"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_missing_keyring_names_the_other_ways() {
     site.set("acme", "credential", "keyring");
     site.run(&["pull", "acme"])
         .refused(4, &["`acme`", "keyring", "env:", "file:"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_file_with_a_key_that_others_can_read() {
         site.run(&["pull", "acme"])
             .refused(4, &["`acme`", "others", "chmod 600"]);
     }
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 30);
 }
@@ -169,7 +169,7 @@ fn an_output_that_cannot_be_written() {
     fs::create_dir(site.path("folder")).unwrap();
     site.run(&["pull", "acme", "--output", "folder"])
         .refused(8, &["`acme`", "folder"]);
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
     assert_eq!(site.ok(&["pull", "acme"]).ids().len(), 30);
 }
 
@@ -225,5 +225,5 @@ fn usage_errors_exit_2() {
         assert_eq!(run.code, 2, "{args:?}: {}", run.stderr);
         assert!(run.stdout.is_empty());
     }
-    nothing_was_asked(&site);
+    assert_no_requests(&site);
 }

@@ -38,7 +38,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 fn site() -> Site {
     let mut site = Site::new(small(40, 40));
-    site.forget_sources();
+    site.remove_sources();
     site
 }
 

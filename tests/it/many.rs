@@ -9,7 +9,7 @@ use crate::support::{Running, Site, small};
 const PEAK: u64 = 96 * 1024;
 
 /// A site with 100 sources of each kind beside its own two; each writes to a file of its own.
-fn crowd(options: atlaudit::sandbox::SandboxOptions) -> Site {
+fn site_with_many_sources(options: atlaudit::sandbox::SandboxOptions) -> Site {
     let mut site = Site::new(options);
     for n in 0..100 {
         site.add(&format!("org{n}"), "acme");
@@ -35,7 +35,7 @@ fn peak(running: &mut Running) -> u64 {
 
 #[test]
 fn two_hundred_sources_take_little_memory() {
-    let site = crowd(small(1_500, 300));
+    let site = site_with_many_sources(small(1_500, 300));
     let mut run = site.start(&["-q", "pull"]);
     let peak = peak(&mut run);
     let ended = run.end();

@@ -84,7 +84,7 @@ fn add(site: &Site, what: &str, at: DateTime<Utc>) {
 }
 
 #[test]
-fn an_equal_record_of_the_same_millisecond_is_another() {
+fn an_equal_record_in_the_same_millisecond_is_distinct() {
     let site = site();
     let at = Utc::now() - TimeDelta::seconds(2);
     for count in 1..4 {

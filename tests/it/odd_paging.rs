@@ -41,7 +41,7 @@ fn play(site: &Site, quirk: &str) {
 }
 
 /// Pulls `source` twice, with new records between, and its file holds each record once.
-fn is_read_whole(site: &Site, what: &str, source: &str) {
+fn assert_complete(site: &Site, what: &str, source: &str) {
     for _ in 0..2 {
         site.ok(&["pull", source]);
         whole(what, site, source, &site.read(source));
@@ -63,7 +63,7 @@ fn short_pages_of_an_odd_size_are_no_end() {
             site.set(source, "page_size", 60);
         }
         play(&site, quirk);
-        is_read_whole(&site, quirk, source);
+        assert_complete(&site, quirk, source);
     }
 }
 
@@ -93,7 +93,7 @@ fn a_server_that_ignores_offsets_is_read_whole() {
             let mut site = site(350);
             site.set(source, "page_size", page_size);
             play(&site, quirk);
-            is_read_whole(&site, quirk, source);
+            assert_complete(&site, quirk, source);
         }
     }
 }
@@ -135,7 +135,7 @@ fn the_end_of_a_log_is_found_however_a_server_shows_it() {
             site.set(source, "page_size", 100);
         }
         play(&site, quirk);
-        is_read_whole(&site, quirk, source);
+        assert_complete(&site, quirk, source);
     }
 }
 
@@ -216,7 +216,7 @@ fn each_reading_of_the_offset_beside_a_cursor_brings_each_event_once() {
         let mut site = self::site(300);
         site.set("acme-dc", "page_size", 20);
         play(&site, quirk);
-        is_read_whole(&site, quirk, "acme-dc");
+        assert_complete(&site, quirk, "acme-dc");
     }
 }
 

@@ -20,7 +20,7 @@ fn login(site: &Site) -> Run {
 #[test]
 fn a_key_with_scopes_does_not_tell_its_organization() {
     let mut site = Site::new(small(10, 0));
-    site.forget_sources();
+    site.remove_sources();
     site.control
         .set_behaviour(|behaviour| behaviour.scoped_key = true);
     login(&site).refused(2, &["`acme`", "scopes", "--org-id"]);
@@ -29,7 +29,7 @@ fn a_key_with_scopes_does_not_tell_its_organization() {
 #[test]
 fn a_key_without_scopes_does() {
     let mut site = Site::new(small(10, 0));
-    site.forget_sources();
+    site.remove_sources();
     // The key was tested with what it told.
     let run = login(&site);
     assert_eq!(run.code, 0, "{}", run.stderr);

@@ -158,7 +158,7 @@ fn messages_as_json_are_one_object_a_line() {
 }
 
 #[test]
-fn the_report_is_the_account_of_the_run() {
+fn the_report_describes_the_run() {
     let mut site = site();
     site.set("acme", "page_size", 25);
     site.set_env("JIRA_KEY", "wrong");
@@ -264,7 +264,7 @@ fn a_dry_run_refuses_what_a_pull_refuses() {
 }
 
 #[test]
-fn a_first_run_with_a_wrong_id_is_nobodys_history_for_a_dry_run_either() {
+fn a_dry_run_ignores_a_first_run_with_a_wrong_id() {
     let mut site = site();
     site.set_output("path", "{source}.jsonl");
     site.set("acme", "org_id", "6f1b2c3d-0000-4000-8000-000000000000");
@@ -367,7 +367,7 @@ fn files_that_were_finished_meanwhile_are_named_as_they_are_called_now() {
 }
 
 #[test]
-fn a_typed_name_says_how_the_file_is_packed() {
+fn a_file_suffix_selects_the_compression() {
     let mut site = site();
     for name in ["one.jsonl.gz", "one.jsonl.zst"] {
         site.ok(&["pull", "acme", "--since", "31d", "-o", name]);

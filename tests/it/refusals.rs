@@ -114,7 +114,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn what_is_no_page_is_never_an_empty_success() {
+fn an_invalid_page_is_never_an_empty_success() {
     let bodies = [
         "{}",
         "[]",

@@ -66,7 +66,7 @@ fn a_cursor_refused_at_the_start_loses_and_repeats_nothing() {
             site.control.expire_cursors();
             if end == EndOfStream::Null {
                 // It is read from far back once an hour.
-                site.last_check_was(TimeDelta::minutes(61));
+                site.set_last_check(TimeDelta::minutes(61));
             }
             let run = site.ok(&["pull", "acme"]);
             // Where the stream ended without a cursor, none was kept that could be refused.
@@ -87,7 +87,7 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
             site.control
                 .set_behaviour(|behaviour| behaviour.filter_clock = clock);
             site.control
-                .script_times(Api::OrgEvents, Fault::Pass, before);
+                .inject_times(Api::OrgEvents, Fault::Pass, before);
             site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
@@ -125,7 +125,7 @@ fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
     // The refused cursor and two pages, then two pages behind the new cursor.
     for answered in [3, 2] {
         site.control
-            .script_times(Api::OrgEvents, Fault::Pass, answered);
+            .inject_times(Api::OrgEvents, Fault::Pass, answered);
         site.control.script(Api::OrgEvents, status(503, None, ""));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{}", run.stderr);

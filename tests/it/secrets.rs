@@ -20,7 +20,7 @@ fn forms() -> Vec<Vec<u8>> {
         .into()
 }
 
-fn holds_none(what: &str, bytes: &[u8]) {
+fn assert_no_secrets(what: &str, bytes: &[u8]) {
     for form in forms() {
         let found = bytes.windows(form.len()).any(|part| part == form);
         assert!(!found, "{} in {what}", String::from_utf8_lossy(&form));
@@ -28,15 +28,15 @@ fn holds_none(what: &str, bytes: &[u8]) {
 }
 
 fn is_clean(site: &Site, run: &Run) {
-    holds_none("stdout", &run.stdout);
-    holds_none("stderr", run.stderr.as_bytes());
+    assert_no_secrets("stdout", &run.stdout);
+    assert_no_secrets("stderr", run.stderr.as_bytes());
     for name in ["home", "out", "tmp"] {
         for (file, content) in files(&site.path(name)) {
-            holds_none(&file, &content);
+            assert_no_secrets(&file, &content);
         }
     }
     for name in ["report.json", "stdout"] {
-        holds_none(name, &fs::read(site.path(name)).unwrap_or_default());
+        assert_no_secrets(name, &fs::read(site.path(name)).unwrap_or_default());
     }
 }
 
@@ -55,7 +55,7 @@ const ARGS: [&[&str]; 4] = [
 ];
 
 #[test]
-fn of_a_run_that_succeeds() {
+fn a_successful_run_leaks_no_secret() {
     let mut site = Site::new(small(100, 50));
     site.set("acme", "page_size", 20);
     for args in ARGS {
@@ -67,7 +67,7 @@ fn of_a_run_that_succeeds() {
 }
 
 #[test]
-fn of_a_run_that_fails() {
+fn a_failed_run_leaks_no_secret() {
     let faults = [
         status(401, None, "{}"),
         status(500, None, "{}"),
@@ -109,7 +109,7 @@ fn of_a_credential_that_cannot_be_used() {
         site.set("acme", "credential", credential.as_str());
         let run = site.run(&["pull", "acme", "-vv"]);
         assert_eq!(run.code, 4, "{credential}: {}", run.stderr);
-        holds_none("stdout", &run.stdout);
-        holds_none("stderr", run.stderr.as_bytes());
+        assert_no_secrets("stdout", &run.stdout);
+        assert_no_secrets("stderr", run.stderr.as_bytes());
     }
 }

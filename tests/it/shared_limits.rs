@@ -113,7 +113,7 @@ fn a_pause_that_the_server_asks_of_one_holds_the_other() {
 }
 
 #[test]
-fn programs_that_are_killed_hurt_nobody() {
+fn killed_programs_do_not_block_others() {
     let mut site = site(3_000);
     site.set("acme", "page_size", 10);
     let whole = start(&mut site, "whole");
@@ -169,7 +169,7 @@ fn a_folder_that_others_may_use_is_left_alone_with_one_warning() {
 }
 
 #[test]
-fn a_file_of_rubbish_is_mended() {
+fn a_corrupt_quota_file_is_recreated() {
     let site = site(60);
     site.ok(&["pull", "acme"]);
     let file = the_file(&site);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Running, Site, eventually, file_is_whole, org_ids, small, status};
+use crate::support::{Running, Site, eventually, assert_file_complete, org_ids, small, status};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
@@ -26,7 +26,7 @@ fn lines(site: &Site) -> usize {
 }
 
 /// Waits until the pages are written that come before a request which gets no good answer.
-fn stuck_behind(site: &Site, pages: usize) {
+fn wait_until_stuck_after(site: &Site, pages: usize) {
     eventually("the pages before", || {
         lines(site) == pages * 10 && site.control.request_count(Api::OrgEvents) > pages
     });
@@ -53,7 +53,7 @@ fn goes_on(site: &Site) {
 }
 
 #[test]
-fn between_pages() {
+fn signal_between_pages() {
     for signal in ["TERM", "INT"] {
         let site = site(300, 100);
         let latency = |latency| {
@@ -78,12 +78,12 @@ fn between_pages() {
         let asked = site.control.request_count(Api::OrgEvents);
         assert!(asked <= rest, "{asked} requests for {rest} pages");
         site.ok(&["pull"]);
-        file_is_whole(&site, "acme-jira");
+        assert_file_complete(&site, "acme-jira");
     }
 }
 
 #[test]
-fn while_the_credentials_command_takes_its_time() {
+fn signal_while_the_credential_command_runs() {
     for signal in ["TERM", "INT"] {
         let mut site = site(30, 0);
         fs::write(site.path("ask"), "touch asked; exec sleep 30").unwrap();
@@ -101,7 +101,7 @@ fn while_the_credentials_command_takes_its_time() {
 }
 
 #[test]
-fn while_connecting() {
+fn signal_while_connecting() {
     let mut site = site(30, 0);
     // Takes the connection, and says nothing to the greeting of TLS.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -129,7 +129,7 @@ fn while_an_answer_does_not_come_or_stops_half_way() {
             }
             site.control.script(Api::OrgEvents, fault.clone());
             let running = site.start(&["pull", "acme"]);
-            stuck_behind(&site, pages);
+            wait_until_stuck_after(&site, pages);
             ends(running, "TERM");
             assert_eq!(site.read("acme").ids().len(), pages * 10);
             goes_on(&site);
@@ -158,7 +158,7 @@ fn while_waiting_to_try_again() {
         site.control.script(Api::OrgEvents, Fault::Pass);
         site.control.script_forever(Api::OrgEvents, fault);
         let running = site.start(&["pull", "acme"]);
-        stuck_behind(&site, 1);
+        wait_until_stuck_after(&site, 1);
         ends(running, "INT");
         assert_eq!(site.read("acme").ids().len(), 10);
         goes_on(&site);
@@ -222,7 +222,7 @@ fn a_terminal_that_closes_is_like_sigterm() {
     site.control.script(Api::OrgEvents, Fault::Pass);
     site.control.script(Api::OrgEvents, Fault::Hang);
     let running = unignored(&site);
-    stuck_behind(&site, 1);
+    wait_until_stuck_after(&site, 1);
     ends(running, "HUP");
     goes_on(&site);
 }
@@ -234,7 +234,7 @@ fn sigquit_is_left_to_the_system_and_costs_nothing() {
     site.control.script(Api::OrgEvents, Fault::Pass);
     site.control.script(Api::OrgEvents, Fault::Hang);
     let mut running = unignored(&site);
-    stuck_behind(&site, 1);
+    wait_until_stuck_after(&site, 1);
     running.signal("QUIT");
     assert_eq!(running.end().code, 128 + 3);
     goes_on(&site);
@@ -304,7 +304,7 @@ fn a_second_signal_ends_a_program_whose_messages_nobody_reads() {
     command.stdin(Stdio::null()).stdout(Stdio::null());
     command.stderr(writer);
     let mut running = Running::as_it_is(command);
-    stuck_behind(&site, 1);
+    wait_until_stuck_after(&site, 1);
     running.signal("TERM");
     std::thread::sleep(Duration::from_millis(300));
     assert!(!running.has_ended(), "the pipe was not full");

@@ -58,7 +58,7 @@ fn warnings(run: &Run) -> Vec<&str> {
 }
 
 #[test]
-fn a_history_without_an_event_is_told_again_and_again_until_one_comes() {
+fn an_empty_history_warns_on_every_run_until_an_event_comes() {
     let site = quiet_site();
     for _ in 0..2 {
         let (run, sources) = pull(&site, &[]);
@@ -87,7 +87,7 @@ fn a_history_without_an_event_is_told_again_and_again_until_one_comes() {
 }
 
 #[test]
-fn a_window_without_an_event_is_told_and_leaves_the_history_out_of_it() {
+fn an_empty_window_warns_and_does_not_change_the_history() {
     let site = steady_site(9);
     let (run, sources) = pull(&site, &["--since", "2h"]);
     assert_eq!(warnings(&run).len(), 2, "{}", run.stderr);
@@ -118,7 +118,7 @@ fn a_quiet_window_of_a_source_that_works_is_no_warning() {
 }
 
 #[test]
-fn one_burst_of_events_is_no_rhythm() {
+fn one_burst_of_events_sets_no_usual_gap() {
     let site = quiet_site();
     for n in 0..20 {
         let at = Utc::now() - TimeDelta::days(3) + TimeDelta::milliseconds(n * 50);
@@ -139,7 +139,7 @@ fn one_burst_of_events_is_no_rhythm() {
 }
 
 #[test]
-fn a_source_that_has_fallen_silent_is_told_until_it_speaks_again() {
+fn a_silent_source_warns_until_events_resume() {
     let site = steady_site(9);
     for _ in 0..2 {
         let (run, sources) = pull(&site, &[]);
@@ -166,7 +166,7 @@ fn a_usual_gap_is_no_silence() {
 }
 
 #[test]
-fn a_pull_that_did_not_reach_the_end_does_not_judge() {
+fn an_incomplete_pull_does_not_warn_of_silence() {
     let site = steady_site(9);
     let (run, sources) = pull(&site, &["--max-events", "20"]);
     assert_eq!(warnings(&run), [""; 0]);

@@ -94,7 +94,7 @@ fn a_newer_or_damaged_state_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn what_lies_in_the_place_of_a_state_is_refused_and_left_as_it_is() {
+fn an_unexpected_file_in_place_of_a_state_is_refused_and_kept() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "20"]);
     let (file, kept) = (site.state().join("acme.json"), site.state().join("kept"));
@@ -178,7 +178,7 @@ fn another_organization_under_the_same_name_is_refused() {
 
 /// Nothing was ever read of the wrong one: it binds neither the source nor its file.
 #[test]
-fn a_wrong_organization_that_answered_nothing_can_be_put_right() {
+fn a_wrong_organization_without_events_can_be_corrected() {
     for output in ["-", "{source}.jsonl", "{source}.jsonl.gz"] {
         let mut site = site();
         site.set_output("path", output);
@@ -216,7 +216,7 @@ fn each_state_directory_has_a_history_of_its_own() {
 }
 
 #[test]
-fn the_checkpoint_says_where_the_source_stands() {
+fn the_checkpoint_holds_the_position_of_the_source() {
     let site = site();
     site.ok(&["pull", "acme", "--output", "acme.jsonl"]);
     let text = fs::read(site.state().join("acme.json")).unwrap();

@@ -221,7 +221,7 @@ fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
 }
 
 #[test]
-fn windows_and_plans_leave_no_account() {
+fn windows_and_dry_runs_leave_no_run_history() {
     let site = site();
     site.ok(&["pull", "--since", "2d", "--output", "{source}.once"]);
     site.ok(&["pull", "--dry-run"]);
@@ -233,7 +233,7 @@ fn windows_and_plans_leave_no_account() {
 }
 
 #[test]
-fn a_damaged_ledger_stops_no_pull_and_is_begun_anew_from_the_checkpoint() {
+fn a_damaged_run_history_is_recreated_from_the_checkpoint() {
     let site = site();
     site.ok(&["pull"]);
     let path = site.state().join("ledgers/acme.json");
@@ -344,7 +344,7 @@ fn an_empty_hint_is_not_printed() {
 }
 
 #[test]
-fn a_monitor_is_told_who_is_behind() {
+fn max_lag_reports_sources_that_lag() {
     let site = site();
     let run = site.run(&["status", "--max-lag", "1h"]);
     assert_eq!(run.code, 3, "{}", run.stderr);

@@ -21,7 +21,7 @@ fn a_standard_output_that_cannot_be_written_loses_nothing() {
 }
 
 #[test]
-fn what_goes_to_dev_null_is_the_users_wish() {
+fn output_to_dev_null_is_allowed() {
     let site = Site::new(small(50, 0));
     let run = Run::from(
         site.shell(r#"exec "$PROGRAM" pull acme >/dev/null"#)
@@ -33,7 +33,7 @@ fn what_goes_to_dev_null_is_the_users_wish() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_cannot_hold_the_program() {
+fn a_stalled_reader_does_not_block_shutdown() {
     let site = Site::new(small(2_000, 0));
     let mut running = site.start(&["pull", "acme"]);
     eventually("a page", || site.control.request_count(Api::OrgEvents) > 0);

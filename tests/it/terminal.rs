@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Screen, Site, blank, files, on_terminal, small};
+use crate::support::{Screen, Site, blank, files, run_on_terminal, small};
 
 /// The first characters of every event, also of one that is cut to fit on the screen.
 const EVENT: &str = r#"{"schema":"#;
@@ -21,11 +21,11 @@ fn slow() -> Site {
 }
 
 fn run(site: &Site, script: &str) -> Screen {
-    on_terminal(&site.shell(script))
+    run_on_terminal(&site.shell(script))
 }
 
 /// As many events on the screen as went through the pipe, which are `count`.
-fn shows_all(site: &Site, script: &str, count: usize) {
+fn assert_shows_all(site: &Site, script: &str, count: usize) {
     let screen = run(site, script);
     let piped = site.read("pipe").lines().len();
     assert_eq!(piped, count, "{script}: {}", screen.text());
@@ -43,7 +43,7 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
     shell.current_dir(home.path());
     let program = env!("CARGO_BIN_EXE_atlaudit");
     shell.args(["-c", &format!("{program} demo | {SHOW}")]);
-    let screen = on_terminal(&shell);
+    let screen = run_on_terminal(&shell);
     assert_eq!(screen.count(EVENT), 3_600, "{}", screen.text());
     assert!(screen.text().contains("3,600 events from 4 sources"));
     assert!(!screen.text().contains("first pull"), "nobody pulls again");
@@ -53,7 +53,7 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
         real.get_envs()
             .filter_map(|(key, value)| Some((key, value?))),
     );
-    let screen = on_terminal(&shell);
+    let screen = run_on_terminal(&shell);
     assert!(
         screen.text().contains("demo-org: 2,400 events, "),
         "{}",
@@ -66,17 +66,17 @@ fn no_event_of_the_demo_disappears_from_the_screen() {
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn no_event_disappears_from_the_screen_behind_a_pipe() {
     let site = slow();
-    shows_all(
+    assert_shows_all(
         &site,
         &format!("\"$PROGRAM\" pull --since 40d | {SHOW}"),
         160,
     );
     let follow = format!("timeout --foreground -s INT 4 \"$PROGRAM\" follow | {SHOW}");
-    shows_all(&site, &follow, 160);
+    assert_shows_all(&site, &follow, 160);
     let named = format!(
         "mkfifo events; {{ {SHOW} < events; }} & \"$PROGRAM\" pull acme --since 40d -o events; wait"
     );
-    shows_all(&site, &named, 120);
+    assert_shows_all(&site, &named, 120);
 }
 
 #[test]

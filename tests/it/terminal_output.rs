@@ -36,7 +36,7 @@ fn has_name(line: &str) -> bool {
 }
 
 #[test]
-fn no_format_shows_them_on_a_terminal() {
+fn no_format_shows_control_characters_on_a_terminal() {
     let site = site();
     site.ok(&["pull", "--since", "40d", "--output", "{source}.norm"]);
     for format in FORMATS {
@@ -71,7 +71,7 @@ fn no_format_shows_them_on_a_terminal() {
 }
 
 #[test]
-fn in_a_pipe_only_raw_keeps_them() {
+fn in_a_pipe_only_raw_keeps_control_characters() {
     let site = site();
     for source in ["acme", "acme-jira"] {
         for format in FORMATS {
@@ -95,7 +95,7 @@ fn in_a_pipe_only_raw_keeps_them() {
 }
 
 #[test]
-fn the_demo_shows_none() {
+fn the_demo_shows_no_control_characters() {
     let (home, tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut command = blank(home.path(), tmp.path());
     command.arg("demo");

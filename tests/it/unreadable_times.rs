@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::support::{Run, Site, every_line_is_valid, small};
+use crate::support::{Run, Site, assert_lines_valid, small};
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
@@ -41,7 +41,7 @@ fn a_run_warns_once_a_source_and_counts_them() {
         );
         let report: Value = serde_json::from_slice(&site.read(&report).stdout).unwrap();
         assert_eq!(report["sources"][0]["unreadable_times"], 20);
-        every_line_is_valid(&run);
+        assert_lines_valid(&run);
         for event in run.trees() {
             assert_eq!(event.get("time"), None);
             let mark = event["labels"]["time_unreadable"].as_str().unwrap();

@@ -58,7 +58,7 @@ fn a_public_key_is_one_or_a_file_that_holds_one() {
 }
 
 #[test]
-fn an_unfinished_export_has_one_instruction() {
+fn an_unfinished_export_reports_one_next_step() {
     let site = Site::new(small(0, 0));
     fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
     let run = verify(&site, &["export", "--json"]);

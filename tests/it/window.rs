@@ -39,7 +39,7 @@ fn typed(time: DateTime<Utc>) -> String {
 }
 
 /// Pulls the window, and both sources give what happened in it.
-fn gives_the_window(site: &Site, since: DateTime<Utc>, until: DateTime<Utc>) {
+fn assert_window(site: &Site, since: DateTime<Utc>, until: DateTime<Utc>) {
     let run = site.ok(&["pull", "--since", &typed(since), "--until", &typed(until)]);
     let org = org_ids(&inside(&site.control.org_texts(), since, until));
     assert_eq!(run.ids_of("org:"), org);
@@ -62,9 +62,9 @@ fn a_window_is_half_open_whichever_clock_the_server_filters_by() {
         let org = times(&site.control.org_texts());
         let jira = times(&site.control.jira_texts());
         // Bounds that are times of events: the first is inside, the last is not.
-        gives_the_window(&site, org[150].1, org[420].1);
-        gives_the_window(&site, jira[200].1, jira[60].1);
-        gives_the_window(&site, org[300].1, org[300].1 + TimeDelta::milliseconds(1));
+        assert_window(&site, org[150].1, org[420].1);
+        assert_window(&site, jira[200].1, jira[60].1);
+        assert_window(&site, org[300].1, org[300].1 + TimeDelta::milliseconds(1));
     }
 }
 

@@ -62,7 +62,7 @@ impl PreparedConfigFile {
     /// It cannot be put there.
     pub fn put(self) -> Result<(), AppError> {
         let path = self.path.clone();
-        self.try_put().map_err(|error| {
+        self.try_commit().map_err(|error| {
             let what = format!(
                 "the key is kept, but `{}` cannot be written",
                 path.display()
@@ -73,7 +73,7 @@ impl PreparedConfigFile {
         })
     }
 
-    fn try_put(self) -> io::Result<()> {
+    fn try_commit(self) -> io::Result<()> {
         if !self.stays_the_same_file {
             return self
                 .file
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_file_is_its_owners_only_and_one_given_up_is_not_there() {
+    fn a_new_file_is_private_and_an_abandoned_one_is_removed() {
         let base = tempfile::tempdir().unwrap();
         let file = base.path().join("a/b/config.toml");
         drop(prepare(&file, append).unwrap());
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_is_told_before_anything_is_kept() {
+    fn an_unchangeable_file_is_reported_before_anything_is_stored() {
         let base = tempfile::tempdir().unwrap();
         let error = prepare(base.path(), append).unwrap_err();
         assert_eq!(error.exit(), Exit::Config);

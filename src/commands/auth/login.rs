@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::auth::{answers, config_file, impatient, place_of};
+use crate::commands::auth::{answers, config_file, without_retries, place_of};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{expiry, organization};
 use crate::config::ask::{self, UserPrompt};
@@ -41,7 +41,7 @@ pub async fn login(
 ) -> Result<(), AppError> {
     let mut person = match request.with_key || !env.stdin_is_terminal {
         true => None,
-        false => Some(Terminal::open().map_err(|error| unasked(&error))?),
+        false => Some(Terminal::open().map_err(|error| prompt_error(&error))?),
     };
     let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
@@ -105,7 +105,7 @@ async fn accepted_key(
             Some(person) if tries_left > 0 && error.may_accept_other_key() => {
                 let hint = error.hint_text().unwrap_or_default();
                 let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person.tell(&refused).map_err(|error| unasked(&error))?;
+                person.tell(&refused).map_err(|error| prompt_error(&error))?;
                 // The organization was the refused key's.
                 request.source = source.clone();
             }
@@ -159,7 +159,7 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            ask::until(person, &question, field::org_uuid).map_err(|error| unasked(&error))?
+            ask::until(person, &question, field::org_uuid).map_err(|error| prompt_error(&error))?
         }
         (Err(error), _) => return Err(error),
     };
@@ -196,7 +196,7 @@ async fn test(
         console.say(Level::Warning, &ConsoleMessage::new(text));
         return Ok(());
     }
-    let error = error.preceded_by(match (is_untested, has_old) {
+    let error = error.with_context(match (is_untested, has_old) {
         (true, true) => "the new key could not be tested, so the old one stays",
         (true, false) => "the key could not be tested, so it is not stored",
         (false, true) => "the new key does not work, so the old one stays",
@@ -217,7 +217,7 @@ async fn expiry_of(
     credential: &Credential,
     person: Option<&mut (dyn UserPrompt + '_)>,
 ) -> Option<NaiveDate> {
-    let source = impatient(&request.source);
+    let source = without_retries(&request.source);
     if let Some(org_id) = &credential.org_id
         && let Ok(asking) = connector.asking(&source, credential)
         && let Ok(KeyMatch::Key(key)) = expiry::look_up(&asking, &source, org_id, Utc::now()).await
@@ -389,7 +389,7 @@ fn read_key(
             } => format!("Password of `{user}` (not shown): "),
             _ => format!("Key of `{}` (not shown): ", request.name),
         };
-        return ask::secret(person, &question, check_key).map_err(|error| unasked(&error));
+        return ask::secret(person, &question, check_key).map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
         return Err(
@@ -414,7 +414,7 @@ fn read_key(
     })
 }
 
-fn unasked(error: &io::Error) -> AppError {
+fn prompt_error(error: &io::Error) -> AppError {
     AppError::new(Exit::Usage, "what is missing could not be asked for")
         .because(error)
         .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")

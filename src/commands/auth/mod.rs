@@ -28,7 +28,7 @@ async fn answers(
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<(), AppError> {
-    let source = impatient(source);
+    let source = without_retries(source);
     let connected = connector.connect(&source, credential)?;
     let asking = async {
         let (_, fetcher) = connected.ready(lookups, None).await?;
@@ -39,7 +39,7 @@ async fn answers(
 }
 
 /// `source`, for whoever waits for the answer: what fails once has failed.
-fn impatient(source: &SourceSettings) -> SourceSettings {
+fn without_retries(source: &SourceSettings) -> SourceSettings {
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
     source.connection.max_wait = Duration::ZERO;

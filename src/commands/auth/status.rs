@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use crate::commands::auth::{answers, impatient};
+use crate::commands::auth::{answers, without_retries};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::expiry::{self, CredentialExpiry};
 use crate::config::env::ProcessEnv;
@@ -59,7 +59,7 @@ pub async fn status(settings: &Settings, env: &ProcessEnv, console: &StderrConso
         }
         if let Err(error) = tested {
             worst = worst.worst(error.exit());
-            told.push(Ok(error.of_settings(source)));
+            told.push(Ok(error.for_settings(source)));
         }
     }
     // Behind the table, which they would tear.
@@ -79,7 +79,7 @@ async fn listed(
     credential: &Credential,
     now: Timestamp,
 ) -> Option<KeyMatch> {
-    let source = impatient(source);
+    let source = without_retries(source);
     let org_id = credential.org_id.as_deref()?;
     source.target.site().is_none().then_some(())?;
     let asking = connector.asking(&source, credential).ok()?;

@@ -102,7 +102,7 @@ impl CheckReport {
                 };
                 self.say(&format!("OK{but}  {time}\n"));
             }
-            Some(error) => self.say_failure(error, &time),
+            Some(error) => self.print_failure(error, &time),
         }
         if self.is_json {
             self.print_object(failed, time)?;
@@ -110,9 +110,9 @@ impl CheckReport {
         self.unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn say_failure(&mut self, error: &AppError, time: &str) {
+    fn print_failure(&mut self, error: &AppError, time: &str) {
         let message = error.message();
-        let mut step = CheckStep::ok(self.at, self.without_name(&message.text));
+        let mut step = CheckStep::ok(self.at, self.strip_source_name(&message.text));
         step.state = StepState::Failed;
         let mut lines = line(&step);
         for cause in &message.causes {
@@ -129,7 +129,7 @@ impl CheckReport {
     }
 
     /// The account is of one source, and says so above.
-    fn without_name<'t>(&self, text: &'t str) -> &'t str {
+    fn strip_source_name<'t>(&self, text: &'t str) -> &'t str {
         let named = format!("source `{}`: ", self.name);
         text.strip_prefix(named.as_str()).unwrap_or(text)
     }
@@ -147,7 +147,7 @@ impl CheckReport {
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
         let mut steps = std::mem::take(&mut self.steps);
         if let Some(error) = failed {
-            let mut step = CheckStep::ok(self.at, self.without_name(error.text()));
+            let mut step = CheckStep::ok(self.at, self.strip_source_name(error.text()));
             step.state = StepState::Failed;
             steps.push(step);
             steps.extend(self.left().map(CheckStep::not_tried));
@@ -162,7 +162,7 @@ impl CheckReport {
             exit_code: failed.map_or(0, |error| error.exit().code()),
             error: failed.map(|error| CheckErrorJson {
                 step: self.at,
-                message: self.without_name(error.text()),
+                message: self.strip_source_name(error.text()),
                 causes: &error.message().causes,
                 hint: error.message().hint.as_deref(),
             }),

@@ -61,7 +61,7 @@ impl ApiCheck {
         let page = self.page(SPANS[0]).await;
         let reached = match &page {
             Ok(_) => StepName::PageRead,
-            Err(failure) => self.step_of(failure),
+            Err(failure) => self.failed_step(failure),
         };
         let passed = |step: StepName| place_of(step) < place_of(reached);
         if passed(StepName::Tls) {
@@ -86,7 +86,7 @@ impl ApiCheck {
     }
 
     /// The step that a failure is of.
-    fn step_of(&self, failure: &Failure) -> StepName {
+    fn failed_step(&self, failure: &Failure) -> StepName {
         let last = self.transport.last().map(|seen| seen.outcome);
         match (last, failure.kind) {
             (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
@@ -139,7 +139,7 @@ impl ApiCheck {
     }
 
     /// Tells when the newest event happened, of those that a few requests bring.
-    pub async fn tell_newest(&self, account: &mut CheckReport, first: Page) {
+    pub async fn check_newest_event(&self, account: &mut CheckReport, first: Page) {
         account.at(StepName::NewestEvent);
         let is_skewed = self.ahead().is_some_and(|ahead| ahead.abs() > SKEWED);
         let mut page = first;
@@ -153,7 +153,7 @@ impl ApiCheck {
             span = *wider;
             page = match self.page(span).await {
                 Ok(page) => page,
-                Err(failure) => return account.done(untold_newest(&failure)),
+                Err(failure) => return account.done(unknown_newest_step(&failure)),
             };
         }
         let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
@@ -171,7 +171,7 @@ impl ApiCheck {
     }
 
     /// Tells how far the server's clock is from ours.
-    pub fn tell_clock(&self, account: &mut CheckReport) {
+    pub fn check_clock(&self, account: &mut CheckReport) {
         let Some(ahead) = self.ahead() else {
             let step = CheckStep::untold(StepName::ClockSkew, "the server does not tell its time");
             return account.done(step);
@@ -195,7 +195,7 @@ impl ApiCheck {
     }
 
     /// Tells what is left of the server's limit.
-    pub fn tell_limit(&self, account: &mut CheckReport) {
+    pub fn check_rate_limit(&self, account: &mut CheckReport) {
         let quota = self.transport.last().and_then(|seen| seen.quota());
         let Some(quota) = quota else {
             let step = CheckStep::untold(StepName::LimitLeft, "the server does not tell");
@@ -231,7 +231,7 @@ impl ApiCheck {
     }
 
     /// Tells when the credential ends, by whoever knows.
-    pub async fn tell_end(
+    pub async fn check_key_expiry(
         &self,
         account: &mut CheckReport,
         settings: &SourceSettings,
@@ -247,9 +247,9 @@ impl ApiCheck {
         let end = expiry::end(settings, Some(credential), listed);
         let cautions = expiry::cautions(settings, Some(credential), end.as_ref(), now);
         let detail = match (&end, expiry::age_in_days(credential, now)) {
-            (Some(end), _) => end_in_words(end, now),
+            (Some(end), _) => format_expiry(end, now),
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
-            (None, None) => format!("nobody tells{}", expiry::why_untold(listed)),
+            (None, None) => format!("nobody tells{}", expiry::unknown_reason(listed)),
         };
         let hint = cautions
             .into_iter()
@@ -306,7 +306,7 @@ fn newest(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
-fn untold_newest(failure: &Failure) -> CheckStep {
+fn unknown_newest_step(failure: &Failure) -> CheckStep {
     CheckStep::untold(
         StepName::NewestEvent,
         format!("a further request failed: {failure}"),
@@ -335,7 +335,7 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
     .fact("newer_follow", more)
 }
 
-fn end_in_words(end: &CredentialExpiry, now: Timestamp) -> String {
+fn format_expiry(end: &CredentialExpiry, now: Timestamp) -> String {
     let by = match &end.by {
         ExpirySource::List(Some(name)) => format!("key `{name}` in the list of keys"),
         ExpirySource::List(None) => "from the list of keys".to_owned(),

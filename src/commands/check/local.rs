@@ -41,7 +41,7 @@ pub fn state(
         None => "not pulled yet",
     };
     let detail = format!("{}, {how}", folder.display());
-    account.done(with_room(StepName::StateWritable, detail, free).took(began.elapsed()));
+    account.done(disk_space_step(StepName::StateWritable, detail, free).took(began.elapsed()));
     Ok(())
 }
 
@@ -52,10 +52,10 @@ pub fn state(
 pub fn output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
     account.at(StepName::OutputWritable);
     let began = Instant::now();
-    let found = trial::try_out(&source.output, Utc::now())?;
+    let found = trial::check_writable(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
     let detail = format!("{}{}", found.place, note.unwrap_or_default());
-    let step = with_room(StepName::OutputWritable, detail, found.free)
+    let step = disk_space_step(StepName::OutputWritable, detail, found.free)
         .took(began.elapsed())
         .fact("path", found.place);
     account.done(step);
@@ -63,7 +63,7 @@ pub fn output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), 
 }
 
 /// The step, with a warning where little room is left.
-fn with_room(name: StepName, detail: String, free: Option<u64>) -> CheckStep {
+fn disk_space_step(name: StepName, detail: String, free: Option<u64>) -> CheckStep {
     let Some(free) = free else {
         return CheckStep::ok(name, detail);
     };
@@ -93,13 +93,13 @@ mod tests {
     use crate::commands::check::step::StepState;
 
     #[test]
-    fn little_room_is_a_warning() {
-        let step = with_room(StepName::OutputWritable, "x".to_owned(), Some(1_500_000));
+    fn low_disk_space_is_a_warning() {
+        let step = disk_space_step(StepName::OutputWritable, "x".to_owned(), Some(1_500_000));
         assert_eq!(
             (step.state, step.detail.as_str()),
             (StepState::Warning, "x, 1.5 MB free")
         );
-        let step = with_room(
+        let step = disk_space_step(
             StepName::OutputWritable,
             "x".to_owned(),
             Some(2_340_000_000_000),
@@ -109,7 +109,7 @@ mod tests {
             (StepState::Ok, "x, 2.3 TB free")
         );
         assert_eq!(
-            with_room(StepName::OutputWritable, "x".to_owned(), None).detail,
+            disk_space_step(StepName::OutputWritable, "x".to_owned(), None).detail,
             "x"
         );
         assert_eq!(size(999), "1.0 kB");

@@ -31,11 +31,11 @@ pub async fn run(request: &CheckRequest, env: &ProcessEnv, console: &StderrConso
         let mut account = CheckReport::new(source, request.json, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
         let failed = SourceCheck::new(request, source, env, &mut connector, &mut account)
-            .all_steps()
+            .run_steps()
             .instrument(span)
             .await
             .err();
-        let failed = failed.map(|error| error.of_settings(source));
+        let failed = failed.map(|error| error.for_settings(source));
         account.end(failed.as_ref())?;
         if let Some(error) = failed {
             if stdout::is_stored() {

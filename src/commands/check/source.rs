@@ -60,7 +60,7 @@ impl<'a> SourceCheck<'a> {
     ///
     /// # Errors
     /// What is wrong with the first one that fails; the account knows which one it is.
-    pub async fn all_steps(mut self) -> Result<(), AppError> {
+    pub async fn run_steps(mut self) -> Result<(), AppError> {
         self.configuration()?;
         let (credential, connected) = self.credential().await?;
         let target = self.source.target.base_url().clone();
@@ -68,11 +68,11 @@ impl<'a> SourceCheck<'a> {
         let base_url = self.cloud_id(&connected).await?;
         let asked = ApiCheck::new(&self.source, connected, &base_url);
         let read = asked.first_page(self.account).await?;
-        asked.tell_newest(self.account, read).await;
-        asked.tell_clock(self.account);
-        asked.tell_limit(self.account);
+        asked.check_newest_event(self.account, read).await;
+        asked.check_clock(self.account);
+        asked.check_rate_limit(self.account);
         asked
-            .tell_end(self.account, &self.source, &credential)
+            .check_key_expiry(self.account, &self.source, &credential)
             .await;
         local::state(self.account, &self.source, &self.request.state_dir)?;
         local::output(self.account, &self.source)
@@ -108,7 +108,7 @@ impl<'a> SourceCheck<'a> {
         let since = since.unwrap_or_default();
         let mut step = CheckStep::ok(StepName::Credential, format!("{}{since}", credential.origin))
             .took(began.elapsed())
-            .fact("found_in", spec_word(&self.source.credential));
+            .fact("found_in", credential_kind(&self.source.credential));
         if let Some(stored) = credential.stored {
             step = step.fact("stored", format_millis(stored));
         }
@@ -130,7 +130,7 @@ impl<'a> SourceCheck<'a> {
         };
         let began = Instant::now();
         let found = probe::resolve(&spot, limit).await;
-        let addresses = found.map_err(|error| unreached(&spot, whose, &error))?;
+        let addresses = found.map_err(|error| connection_error(&spot, whose, &error))?;
         let shown: Vec<_> = addresses.iter().map(|a| a.ip().to_string()).collect();
         let others = match whose {
             "" => String::new(),
@@ -155,7 +155,7 @@ impl<'a> SourceCheck<'a> {
         self.account.at(StepName::Connected);
         let began = Instant::now();
         let reached = probe::connect(&addresses, limit).await;
-        let address = reached.map_err(|error| unreached(&spot, whose, &error))?;
+        let address = reached.map_err(|error| connection_error(&spot, whose, &error))?;
         let detail = format!("{whose}{address} takes TCP connections");
         let step = CheckStep::ok(StepName::Connected, detail)
             .took(began.elapsed())
@@ -183,7 +183,7 @@ impl<'a> SourceCheck<'a> {
 }
 
 /// `env` of `env:NAME`.
-fn spec_word(spec: &CredentialSpec) -> &'static str {
+fn credential_kind(spec: &CredentialSpec) -> &'static str {
     match spec {
         CredentialSpec::Keyring => "keyring",
         CredentialSpec::Env(_) => "env",
@@ -193,7 +193,7 @@ fn spec_word(spec: &CredentialSpec) -> &'static str {
     }
 }
 
-fn unreached(spot: &HostPort, whose: &str, error: &TransportError) -> AppError {
+fn connection_error(spot: &HostPort, whose: &str, error: &TransportError) -> AppError {
     let host = &spot.host;
     let hint = match (error.kind(), whose) {
         (TransportErrorKind::Dns, "") => {

@@ -23,7 +23,7 @@ pub fn folder(path: &Path, settings: &SourceSettings) -> PathBuf {
 ///
 /// # Errors
 /// A file cannot be read or removed.
-pub fn forget_unnamed(sources: &[SourceSettings], path: &Path) -> Result<(), AppError> {
+pub fn remove_unreferenced(sources: &[SourceSettings], path: &Path) -> Result<(), AppError> {
     for settings in sources {
         let pages = path
             .join("pages")

@@ -322,7 +322,7 @@ fn locked(path: &Path) -> Result<File, AppError> {
         .map_err(fails)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(busy(path)),
+        Err(TryLockError::WouldBlock) => return Err(locked_error(path)),
         Err(TryLockError::Error(error)) => return Err(fails(error)),
     }
     // A run that came to its end meanwhile has removed it.
@@ -332,7 +332,7 @@ fn locked(path: &Path) -> Result<File, AppError> {
         .is_some_and(|(named, held)| named.ino() == held.ino());
     match is_there {
         true => Ok(file),
-        false => Err(busy(path)),
+        false => Err(locked_error(path)),
     }
 }
 
@@ -354,7 +354,7 @@ fn fails(doing: &str, path: &Path, error: &io::Error) -> AppError {
         .hint("check that this user may write there, and that the disk is not full")
 }
 
-fn busy(path: &Path) -> AppError {
+fn locked_error(path: &Path) -> AppError {
     let what = format!("another run writes the export `{}`", path.display());
     AppError::new(Exit::State, what).hint("wait for it to end, or name another folder")
 }

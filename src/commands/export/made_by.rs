@@ -24,8 +24,8 @@ pub fn made_by(env: &ProcessEnv) -> MadeBy {
         user: user(env),
         time_zone: env
             .text("TZ")
-            .map(zone_of_variable)
-            .or_else(|| zone_of_link(&fs::read_link(LOCAL_TIME).ok()?)),
+            .map(zone_from_env)
+            .or_else(|| zone_from_path(&fs::read_link(LOCAL_TIME).ok()?)),
     }
 }
 
@@ -60,13 +60,13 @@ fn user(env: &ProcessEnv) -> Option<String> {
 }
 
 /// `TZ` may begin with a colon, and may be a path.
-fn zone_of_variable(text: &str) -> String {
+fn zone_from_env(text: &str) -> String {
     let text = text.strip_prefix(':').unwrap_or(text);
-    zone_of_link(Path::new(text)).unwrap_or_else(|| printable(text))
+    zone_from_path(Path::new(text)).unwrap_or_else(|| printable(text))
 }
 
 /// `Europe/Berlin` of `/usr/share/zoneinfo/Europe/Berlin`.
-fn zone_of_link(path: &Path) -> Option<String> {
+fn zone_from_path(path: &Path) -> Option<String> {
     let (_, zone) = path.to_str()?.split_once("zoneinfo/")?;
     Some(printable(zone)).filter(|zone| !zone.is_empty())
 }
@@ -77,15 +77,15 @@ mod tests {
 
     #[test]
     fn a_time_zone_in_every_form() {
-        let of_link = |path: &str| zone_of_link(Path::new(path));
+        let of_link = |path: &str| zone_from_path(Path::new(path));
         let link = of_link("/usr/share/zoneinfo/Europe/Berlin");
         assert_eq!(link.as_deref(), Some("Europe/Berlin"));
         let mac = of_link("/var/db/timezone/zoneinfo/America/New_York");
         assert_eq!(mac.as_deref(), Some("America/New_York"));
         assert_eq!(of_link("/etc/other"), None);
         assert_eq!(of_link("/usr/share/zoneinfo/"), None);
-        assert_eq!(zone_of_variable(":/usr/share/zoneinfo/UTC"), "UTC");
-        assert_eq!(zone_of_variable("CET-1CEST"), "CET-1CEST");
+        assert_eq!(zone_from_env(":/usr/share/zoneinfo/UTC"), "UTC");
+        assert_eq!(zone_from_env("CET-1CEST"), "CET-1CEST");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::evidence::facts::{ExportFacts, SourceFacts};
 use crate::evidence::manifest::Manifest;
 use crate::evidence::request::ExportSpec;
 use crate::exit::Exit;
-use crate::model::time::{TypedTime, Window, whole_millis};
+use crate::model::time::{TypedTime, Window, truncate_to_millis};
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
@@ -54,7 +54,7 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let Some((manifest, exit, took)) = make(&request, env, console).await? else {
-        told::complete_already(console, &request.folder);
+        told::report_already_complete(console, &request.folder);
         return Ok(Exit::Done);
     };
     told::tell(console, &request.folder, &manifest, took);
@@ -83,7 +83,7 @@ pub async fn make(
     folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
     // An answer that came while the run ended was kept, and is told of by no line.
     if request.keep_bodies {
-        bodies::forget_unnamed(&request.sources, folder.path())?;
+        bodies::remove_unreferenced(&request.sources, folder.path())?;
     }
     let facts = ExportFacts {
         asked: folder.request.asked.clone(),
@@ -112,7 +112,7 @@ fn wanted(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
     // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
     let whole = |typed: TypedTime| match typed {
-        TypedTime::At(time) => TypedTime::At(whole_millis(time)),
+        TypedTime::At(time) => TypedTime::At(truncate_to_millis(time)),
         ago => ago,
     };
     ExportSpec {
@@ -137,7 +137,7 @@ async fn read(
         start: request.now,
         max_events: None,
         trust_idle_cursor: Duration::ZERO,
-        stop: stop::requested(),
+        stop: stop::watch_signals(),
         console: console.clone(),
         // The events go to files of the folder.
         shows_progress: true,
@@ -225,7 +225,7 @@ fn facts(
     let first = folder.request.runs.first();
     let started = first.map_or(request.now, |run| run.started);
     let known = request.sources.iter().map(|settings| {
-        let _held = store.lock(&settings.name).map_err(still_written)?;
+        let _held = store.lock(&settings.name).map_err(still_writing_error)?;
         let checkpoint = store.load(&settings.name)?;
         let report = reports
             .iter()
@@ -246,7 +246,7 @@ fn facts(
     Ok(known)
 }
 
-fn still_written(error: StateError) -> AppError {
+fn still_writing_error(error: StateError) -> AppError {
     match error {
         StateError::Locked { .. } => AppError::new(
             Exit::Incomplete,

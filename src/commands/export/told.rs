@@ -37,7 +37,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Tells that nothing was left to do.
-pub fn complete_already(console: &StderrConsole, path: &Path) {
+pub fn report_already_complete(console: &StderrConsole, path: &Path) {
     let shown = path.display();
     let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
     console.say(Level::Notice, &ConsoleMessage::new(text));

@@ -42,9 +42,9 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let (stop, hangups) = stop::requested_or_reload(env.stdin_is_terminal);
+    let (stop, hangups) = stop::watch_signals_and_reload(env.stdin_is_terminal);
     let accounts = Arc::new(RunRegistry::default());
-    accounts.know(&request.pull.sources, &request.pull.state_dir);
+    accounts.set_sources(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
     let metrics =
         metrics.map(|path| MetricsFile::open(path, request.pull.file_mode, accounts.clone()));
@@ -67,7 +67,7 @@ pub async fn run(
         },
         rounds: PullSeries::new(env, console, accounts),
     };
-    console.say(Level::Notice, &ConsoleMessage::new(following(count, every)));
+    console.say(Level::Notice, &ConsoleMessage::new(start_message(count, every)));
     let exit = follower.go_on().await;
     if let Some(metrics) = &follower.beside.metrics {
         metrics.close()?;
@@ -79,7 +79,7 @@ pub async fn run(
     Ok(exit)
 }
 
-fn following(count: usize, every: Duration) -> String {
+fn start_message(count: usize, every: Duration) -> String {
     let sources = counted(count as u64, "source");
     let every = humantime::format_duration(every);
     format!("follows {sources}, every {every}, until SIGINT (Ctrl-C) or SIGTERM")
@@ -139,17 +139,17 @@ impl FollowLoop<'_> {
         beside.has_reread = false;
         let mut pull = beside.request.pull.clone();
         pull.now = chrono::Utc::now();
-        beside.accounts.know(&pull.sources, &pull.state_dir);
+        beside.accounts.set_sources(&pull.sources, &pull.state_dir);
         let count = pull.sources.len();
         let stop = beside.stop.clone();
-        let round = beside.during(rounds.begin(pull, stop)).await;
+        let round = beside.run_alongside(rounds.begin(pull, stop)).await;
         // Now it is known that the credentials could be looked for and the settings are of use.
         if !is_first {
             beside.service.status(&format!("pulls {count} sources"));
         } else if !round.is_hopeless() {
             beside.service.ready(&format!("pulls {count} sources"));
         }
-        let ended = beside.during(round.finish()).await;
+        let ended = beside.run_alongside(round.finish()).await;
         if let Some(metrics) = &beside.metrics {
             metrics.refresh();
         }
@@ -164,7 +164,7 @@ impl FollowLoop<'_> {
 
 impl FollowHousekeeping<'_> {
     /// Does what is due beside `work` until that is done.
-    async fn during<R>(&mut self, work: impl Future<Output = R>) -> R {
+    async fn run_alongside<R>(&mut self, work: impl Future<Output = R>) -> R {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
@@ -242,7 +242,7 @@ impl FollowHousekeeping<'_> {
             && now >= self.next_ping
         {
             if self.pulse.beats(patience(&self.request.pull.sources)) {
-                self.service.alive();
+                self.service.ping_watchdog();
             }
             self.next_ping = now + limit / 2;
         }

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_move_stops_beating_and_what_moves_again_beats_again() {
+    async fn the_heartbeat_stops_without_progress_and_resumes_with_it() {
         let mut pulse = PullHeartbeat::new();
         pulse.feel(still(7));
         pass(59).await;
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_for_a_known_time_is_no_standstill() {
+    async fn an_announced_wait_counts_as_progress() {
         let mut pulse = PullHeartbeat::new();
         for _ in 0..60 {
             pass(30).await;

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lookback_that_no_pull_will_obey_is_said_to_have_no_effect() {
+    fn a_lookback_without_effect_is_reported() {
         let source = |name: &str, lookback: &str| {
             format!(
                 "[sources.{name}]\ntype = 'org-events'\norg_id = 'o1'\ninitial_lookback = '{lookback}'\n"

@@ -87,7 +87,7 @@ impl<'a> PullSeries<'a> {
             repeats: Some(self.repeats.clone()),
         };
         let credentials = pull::credentials(&request.sources, self.env, &terms).await;
-        self.renew(&request.sources, &credentials);
+        self.reset_connector_if_changed(&request.sources, &credentials);
         let collection = SourceCollector::new(terms, &mut self.connector);
         let collection = pull::start(collection, &request, credentials);
         StartedPull {
@@ -97,7 +97,7 @@ impl<'a> PullSeries<'a> {
     }
 
     /// Begins connections and limits anew where a source or its key is another one: they would pile up.
-    fn renew(&mut self, sources: &[SourceSettings], credentials: &[Result<Credential, AppError>]) {
+    fn reset_connector_if_changed(&mut self, sources: &[SourceSettings], credentials: &[Result<Credential, AppError>]) {
         let keys = credentials
             .iter()
             .map(|credential| credential.as_ref().ok().map(key));
@@ -116,7 +116,7 @@ impl<'a> PullSeries<'a> {
     pub fn tell(&self, ended: &FinishedPull) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
-        summary::tell_as(level, &self.console, &ended.reports, ended.took);
+        summary::report_at(level, &self.console, &ended.reports, ended.took);
     }
 }
 
@@ -127,7 +127,7 @@ fn key(credential: &Credential) -> Fingerprint {
 impl StartedPull<'_> {
     /// Whether no source can be used as it is configured.
     pub fn is_hopeless(&self) -> bool {
-        self.collection.misconfigured() == self.count
+        self.collection.count_misconfigured() == self.count
     }
 
     /// Waits for its end.

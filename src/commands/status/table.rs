@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::commands::status::standing::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::SourceSilence;
@@ -67,7 +67,7 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
         plain(standing.name.clone()),
         until.map_or_else(none, |until| plain(second(until))),
         standing.lag.map_or_else(none, |lag| plain(short(lag))),
-        history.map_or_else(none, |history| plain(grouped(history.events))),
+        history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
         history
@@ -134,7 +134,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let count = standing.ledger.failures_in_a_row;
         let times = match count {
             0 | 1 => String::new(),
-            _ => format!(", {} times in a row", grouped(count)),
+            _ => format!(", {} times in a row", group_digits(count)),
         };
         let error = run.error.as_deref().unwrap_or("no reason is known");
         let prefix = format!("source `{name}`: ");
@@ -156,7 +156,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     };
     if request.is_verbose {
         notes.extend(history.covered.iter().map(|span| {
-            let events = grouped(span.events);
+            let events = group_digits(span.events);
             let (from, to) = (second(span.from), second(span.to));
             format!("{name}: read {from} to {to}, {events} events")
         }));
@@ -180,7 +180,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();
     if older > 0 {
-        notes.push(format!("{name}: and {} older holes", grouped(older)));
+        notes.push(format!("{name}: and {} older holes", group_digits(older)));
     }
     notes
 }
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_steers_no_terminal() {
+    fn a_note_contains_no_control_characters() {
         assert_eq!(harmless("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
     }
 }

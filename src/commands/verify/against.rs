@@ -85,7 +85,7 @@ pub async fn compare(
         if let Some(before) = before.find(|before| before.facts.name == source.facts.name) {
             is_same(&before.facts, &source.facts)?;
             one(dir, &again.folder, before, &source.facts, &mut compared)?;
-            tell_incomplete(console, &before.facts, &source.facts);
+            warn_incomplete(console, &before.facts, &source.facts);
         }
     }
     Ok(compared)
@@ -181,7 +181,7 @@ fn one(
     })
 }
 
-fn tell_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFacts) {
+fn warn_incomplete(console: &StderrConsole, before: &SourceFacts, now: &SourceFacts) {
     let name = &now.name;
     if !before.complete {
         let what = "was not read to its end for the export: what that lacks counts as appeared";

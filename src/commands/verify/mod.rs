@@ -15,7 +15,7 @@ use crate::evidence::against::{EventSummary, EventDifferenceKind};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
 use crate::exit::Exit;
-use crate::model::number::{counted, grouped};
+use crate::model::number::{counted, group_digits};
 use crate::sink::stdout;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
@@ -64,7 +64,7 @@ pub async fn run(
             error.iter().for_each(|error| error.tell(console));
             Err(match verdict.is_unfinished {
                 true => unfinished(),
-                false => different(findings),
+                false => differences_error(findings),
             })
         }
     }
@@ -100,8 +100,8 @@ fn since(compared: &SourceComparison, console: &StderrConsole) -> Option<AppErro
     let what = format!(
         "the export is not what {sources} would say now: {} appeared, {} vanished, {} changed",
         counted(count(EventDifferenceKind::Appeared), "event"),
-        grouped(count(EventDifferenceKind::Vanished)),
-        grouped(count(EventDifferenceKind::Changed)),
+        group_digits(count(EventDifferenceKind::Vanished)),
+        group_digits(count(EventDifferenceKind::Changed)),
     );
     let hint = "events may appear days late, and vanish when their time of keeping ends; what changed was changed at the source";
     Some(AppError::new(Exit::Different, what).hint(hint))
@@ -139,7 +139,7 @@ fn unfinished() -> AppError {
 }
 
 /// The end of a check that found something.
-fn different(findings: &[VerifyFinding]) -> AppError {
+fn differences_error(findings: &[VerifyFinding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
     files.dedup();
     let what = format!(
@@ -202,14 +202,14 @@ fn summary(verdict: &VerifyResult) -> String {
         "checked {} of {}, {} bytes: {}, {}",
         counted(tally.files, "file"),
         counted(tally.sources, "source"),
-        grouped(tally.bytes),
+        group_digits(tally.bytes),
         counted(tally.events, "event"),
         counted(tally.pages, "answer"),
     );
     if tally.bodies > 0 {
         let bodies = match tally.bodies {
             1 => "1 body".to_owned(),
-            count => format!("{} bodies", grouped(count)),
+            count => format!("{} bodies", group_digits(count)),
         };
         line.push_str(&format!(", {bodies}"));
     }

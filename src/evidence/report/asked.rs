@@ -24,7 +24,7 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
         &[
             &words::moment(manifest.started),
             &words::moment(manifest.finished),
-            &maker(manifest),
+            &describe_author(manifest),
             &made_by.program,
             &made_by.version,
             &made_by.build,
@@ -51,7 +51,7 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("</section>")
 }
 
-fn maker(manifest: &Manifest) -> String {
+fn describe_author(manifest: &Manifest) -> String {
     let made_by = &manifest.made_by;
     match (&made_by.user, &made_by.host) {
         (Some(user), Some(host)) => format!("The account {user} on the machine {host}"),

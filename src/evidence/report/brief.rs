@@ -1,6 +1,6 @@
 //! Owns short forms of texts of any length: what the page shows of them, and counts them by.
 
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -70,14 +70,14 @@ impl TruncatedText {
 impl HtmlDisplay for TruncatedText {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         write_text(&self.text, out)?;
-        self.show_cut(out)
+        self.write_truncation(out)
     }
 }
 
 impl TruncatedText {
-    fn show_cut(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_truncation(&self, out: &mut dyn Write) -> io::Result<()> {
         let Some(cut) = &self.cut else { return Ok(()) };
-        write!(out, "<small class=cut>… {} characters", grouped(cut.chars))?;
+        write!(out, "<small class=cut>… {} characters", group_digits(cut.chars))?;
         if let Some(hash) = &cut.hash {
             write!(out, ", SHA-256 {hash}…")?;
         }
@@ -119,7 +119,7 @@ impl HtmlDisplay for WrappableText<'_> {
                 out.write_all(b"<wbr>")?;
             }
         }
-        self.0.show_cut(out)
+        self.0.write_truncation(out)
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn long_ones_that_begin_alike_stay_apart() {
+    fn long_texts_with_equal_beginnings_stay_distinct() {
         let long = |end: &str| TruncatedText::name(&format!("{}{end}", "x".repeat(10_000)));
         assert_ne!(long("a"), long("b"));
         let shown = shown(&long("a"));

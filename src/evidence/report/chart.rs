@@ -8,7 +8,7 @@ use super::html::{HtmlPage, DrawingUnits};
 use super::ticks::ticks;
 use super::words;
 use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 
 /// Where bars end, from the top of the drawing.
 const TOP: f64 = 18.0;
@@ -62,7 +62,7 @@ pub fn write(page: &mut HtmlPage<'_>, buckets: &TimeBuckets, manifest: &Manifest
     numbers(page, &scale)?;
     labels(page, buckets)?;
     page.put("</svg><figcaption>{}</figcaption></figure>", &[&text])?;
-    as_table(page, buckets)?;
+    write_table(page, buckets)?;
     page.raw("</section>")
 }
 
@@ -77,7 +77,7 @@ fn summary(buckets: &TimeBuckets, has_gaps: bool) -> String {
         _ => format!(
             "{}, {} of them failed.",
             words::events(events),
-            grouped(failed)
+            group_digits(failed)
         ),
     };
     if events > 0 {
@@ -402,7 +402,7 @@ fn labels(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
 }
 
 /// Show as table: runs of empty bars are one line.
-fn as_table(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
+fn write_table(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
     page.raw(
         "<details><summary>Show as table</summary><table class=plain><thead><tr><th>From (UTC)<th>To (UTC)\
          <th class=n>Events<th class=n>Failed</thead><tbody>",

@@ -5,7 +5,7 @@ use std::io;
 use super::html::HtmlPage;
 use super::words;
 use crate::evidence::manifest::{ExportCounts, Manifest, RetryEntry, SourceEntry};
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 
 /// Attempts that are listed of one source.
 const RETRIES: usize = 20;
@@ -46,13 +46,13 @@ fn of_source(page: &mut HtmlPage<'_>, source: &SourceEntry) -> io::Result<()> {
     )?;
     let unparsed = match counts.unparsed {
         0 => "all parsed".to_owned(),
-        count => format!("{} not understood: kept as raw text", grouped(count)),
+        count => format!("{} not understood: kept as raw text", group_digits(count)),
     };
     page.put("<div class=also>{}</div></div>", &[&unparsed])?;
     if !adds_up(counts) {
         page.raw("<p class=warning>These numbers do not add up.</p>")?;
     }
-    page.put("<p class=fine>{}</p>", &[&effort(source)])?;
+    page.put("<p class=fine>{}</p>", &[&describe_requests(source)])?;
     retries(page, &source.retries)?;
     page.raw("</div>")
 }
@@ -68,7 +68,7 @@ fn adds_up(counts: &ExportCounts) -> bool {
     sum == Some(counts.served)
 }
 
-fn effort(source: &SourceEntry) -> String {
+fn describe_requests(source: &SourceEntry) -> String {
     let counts = &source.counts;
     let mut text = format!(
         "{}, {} of records.",

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use chrono::Timelike as _;
 
 use super::visible::write_text;
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 use crate::model::time::Timestamp;
 
 /// What can be put into the page.
@@ -57,7 +57,7 @@ impl HtmlDisplay for str {
             return write_text(self, out);
         };
         write_text(self.get(..end).unwrap_or_default(), out)?;
-        let chars = grouped(self.chars().count() as u64);
+        let chars = group_digits(self.chars().count() as u64);
         write!(out, "… ({chars} characters)")
     }
 }
@@ -87,7 +87,7 @@ impl<T: HtmlDisplay> HtmlDisplay for Option<T> {
 /// `1,234,567`.
 impl HtmlDisplay for u64 {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(grouped(*self).as_bytes())
+        out.write_all(group_digits(*self).as_bytes())
     }
 }
 

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told() {
+    fn unreadable_files_are_reported() {
         let dir = tempfile::tempdir().unwrap();
         let count = |file: &str| {
             let mut count = 0;

@@ -9,7 +9,7 @@ use super::tables::{self, ValueTableText, TOP};
 use super::{asked, chart, flow, proof, verdict, words};
 use crate::evidence::manifest::Manifest;
 use crate::model::event::Category;
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 
 /// The page.
 pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
@@ -182,7 +182,7 @@ fn events(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str])
         events if events == kept => format!("All {}, the oldest first.", words::events(events)),
         events => format!(
             "The first {} of {}, the oldest first.",
-            grouped(kept),
+            group_digits(kept),
             words::events(events)
         ),
     };

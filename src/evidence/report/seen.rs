@@ -82,7 +82,7 @@ impl ReportEvent {
     }
 
     /// Which of [`ADMINISTRATIVE`] it is of.
-    pub fn administrative(&self) -> Option<usize> {
+    pub fn administrative_category(&self) -> Option<usize> {
         let text = self.doc.root().text_of("category")?;
         ADMINISTRATIVE
             .iter()
@@ -184,7 +184,7 @@ mod tests {
             let row = seen.row(0);
             assert_eq!((row.time, row.outcome), (None, Outcome::Unknown), "{line}");
             assert!(row.actor.is_none() && row.target.is_none() && row.address.is_none());
-            assert_eq!(seen.administrative(), None);
+            assert_eq!(seen.administrative_category(), None);
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
             assert!(ReportEvent::read(line.as_bytes()).is_none(), "{line}");
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_actor_is_who_has_the_id() {
+    fn an_actor_is_identified_by_its_id() {
         let actor = |line: &str, realm| ReportEvent::read(line.as_bytes()).unwrap().actor(realm).unwrap();
         let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
         let renamed = actor(

@@ -128,7 +128,7 @@ impl EventStatistics {
         if failed {
             self.failures.offer(place, || seen.row(source));
             count(&mut self.failed_actions, action.as_ref(), sight);
-        } else if let Some(kind) = seen.administrative() {
+        } else if let Some(kind) = seen.administrative_category() {
             if let Some(count) = self.changes_by_kind.get_mut(kind) {
                 *count += 1;
             }

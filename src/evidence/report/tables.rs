@@ -9,7 +9,7 @@ use super::seen::EventRow;
 use super::tally::{ValueCount, TopValues};
 use super::words;
 use crate::model::event::Outcome;
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 
 /// Values in a table of the most frequent.
 pub const TOP: usize = 10;
@@ -86,9 +86,9 @@ fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
         None => parts.push(format!(
             "There are more than {} different {}, too many to count each: a count may be too low, by {} at most, and a \
              first time too late.",
-            grouped(top.room),
+            group_digits(top.room),
             about.many,
-            grouped(top.lost)
+            group_digits(top.lost)
         )),
     }
     if top.without > 0 {

@@ -132,7 +132,7 @@ fn nothing_is_loaded_and_nothing_runs() {
 }
 
 #[test]
-fn what_is_missing_is_told() {
+fn missing_parts_are_reported() {
     let lines = [event("Mei", "success")];
     let (dir, mut manifest) = export(&[("acme", &lines), ("beta", &[])]);
     assert!(page(dir.path(), &manifest).contains("This export is complete"));
@@ -206,7 +206,7 @@ fn a_manifest_that_makes_no_sense_makes_a_page() {
 }
 
 #[test]
-fn too_many_values_to_count_each_are_told() {
+fn inexact_counts_are_reported() {
     let often = (0..50).map(|_| event("often", "success"));
     let once = (0..10_500).map(|at| event(&format!("actor {at}"), "success"));
     let lines = once.chain(often).collect::<Vec<_>>();

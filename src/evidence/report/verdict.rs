@@ -8,7 +8,7 @@ use super::statistics::EventStatistics;
 use super::words;
 use crate::evidence::facts::GapEntry;
 use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 
 /// Gaps that are listed.
 const GAPS: usize = 100;
@@ -134,7 +134,7 @@ fn incomplete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSt
         manifest.sources.iter().filter(is_short).count() as u64 + unknown(manifest).len() as u64;
     let text = format!(
         "{} of {} could not be read to the end. What was read is here, {} in all; what is listed below is missing.",
-        grouped(short),
+        group_digits(short),
         words::number(manifest.asked.sources.len() as u64, "source", "sources"),
         words::events(statistics.events)
     );

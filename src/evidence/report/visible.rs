@@ -15,7 +15,7 @@ pub fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
     while let Some((at, c)) = chars.next() {
         let mut is_hidden = |c, before| {
             marks = if is_mark(c) { marks + 1 } else { 0 };
-            marks > MARKS_ON_A_LETTER || hides(c, before)
+            marks > MARKS_ON_A_LETTER || is_invisible(c, before)
         };
         let escaped = escape(c);
         let hidden = is_hidden(c, before);
@@ -68,7 +68,7 @@ fn write_hidden(c: char, count: u64, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Whether `c` would not be seen, or would make what is seen lie.
-fn hides(c: char, before: Option<char>) -> bool {
+fn is_invisible(c: char, before: Option<char>) -> bool {
     match c {
         // Emoji are joined by it; letters are made to look alike with it.
         '\u{200d}' | '\u{fe0e}' | '\u{fe0f}' => !before.is_some_and(is_picture),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_is_shown_by_its_number() {
+    fn invisible_characters_are_shown_as_code_points() {
         let hid = |number: &str| format!("<span class=hid>{number}</span>");
         assert_eq!(
             shown("a\u{202e}b\0c"),

@@ -2,13 +2,13 @@
 
 use chrono::{TimeDelta, Timelike as _};
 
-use crate::model::number::grouped;
+use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, in_words};
 
 /// `1 event`, `3,600 events`.
 pub fn number(count: u64, one: &str, many: &str) -> String {
     let word = if count == 1 { one } else { many };
-    format!("{} {word}", grouped(count))
+    format!("{} {word}", group_digits(count))
 }
 
 /// `3,600 events`.

@@ -35,7 +35,7 @@ impl SurveyLimits {
     }
 
     /// What is told of a file that has more.
-    pub fn exceeded(self) -> LineProblem {
+    pub fn exceeded_problem(self) -> LineProblem {
         let (lines, text_bytes) = self.0.unwrap_or_default();
         LineProblem::TooMuch { lines, text_bytes }
     }

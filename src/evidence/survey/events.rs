@@ -137,7 +137,7 @@ impl<'a> EventSurveyor<'a> {
     pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> EventsSurvey {
         let is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.ends_the_file());
+            .is_some_and(|trouble| trouble.what.stops_reading());
         if let Some(NumberedProblem { line, what }) = broken {
             self.troubles.add(line, what);
         }

@@ -40,7 +40,7 @@ pub fn events(
 ) -> io::Result<EventsSurvey> {
     let mut survey = events::EventSurveyor::new(asked, source);
     let file = SurveyedFile::of(ChainKind::Events, &source.name, bounds);
-    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(line, number))?;
+    let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(line, number))?;
     Ok(survey.end(entry, broken))
 }
 
@@ -56,7 +56,7 @@ pub fn pages(
 ) -> io::Result<PagesSurvey> {
     let mut survey = pages::PageSurveyor::new(said);
     let file = SurveyedFile::of(ChainKind::Pages, &source.name, bounds);
-    let (entry, broken) = file.each_line(dir, &mut |line, number| survey.line(&line, number))?;
+    let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(&line, number))?;
     Ok(survey.end(entry, broken))
 }
 
@@ -87,7 +87,7 @@ impl SurveyedFile {
     }
 
     /// Shows each line to `see`, and tells what the file is; and why it could not be read to its end.
-    fn each_line(
+    fn survey_lines(
         self,
         dir: &Path,
         see: &mut dyn FnMut(Bytes, u64),
@@ -105,11 +105,11 @@ impl SurveyedFile {
         let mut lines = PackedLines::open(&path)?;
         let mut chain = HashChain::new(self.kind);
         let what = loop {
-            lines.stop_at(self.bounds.text_bytes());
+            lines.limit_text(self.bounds.text_bytes());
             let next = chain.lines() + 1;
             match lines.next() {
                 Ok(Some(_)) if !self.bounds.has_room(chain.lines()) => {
-                    break Some((next, self.bounds.exceeded()));
+                    break Some((next, self.bounds.exceeded_problem()));
                 }
                 Ok(Some(line)) => {
                     chain.push(&line);
@@ -119,7 +119,7 @@ impl SurveyedFile {
                 Ok(None) => break None,
                 Err(PackedLineError::Torn(why)) => break Some((next, LineProblem::Torn(why))),
                 Err(PackedLineError::TooLong(limit)) => break Some((next, LineProblem::TooLong(limit))),
-                Err(PackedLineError::TooMuch) => break Some((next, self.bounds.exceeded())),
+                Err(PackedLineError::TooMuch) => break Some((next, self.bounds.exceeded_problem())),
             }
         };
         let text_bytes = lines.text_bytes();

@@ -171,7 +171,7 @@ impl<'a> PageSurveyor<'a> {
     pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> PagesSurvey {
         self.survey.is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.ends_the_file());
+            .is_some_and(|trouble| trouble.what.stops_reading());
         if let Some(NumberedProblem { line, what }) = broken {
             self.survey.troubles.add(line, what);
         }

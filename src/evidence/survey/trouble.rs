@@ -38,7 +38,7 @@ pub enum LineProblem {
 
 impl LineProblem {
     /// Whether nothing is known of what follows.
-    pub fn ends_the_file(&self) -> bool {
+    pub fn stops_reading(&self) -> bool {
         matches!(
             self,
             LineProblem::Torn(_) | LineProblem::TooLong(_) | LineProblem::TooMuch { .. }
@@ -47,7 +47,7 @@ impl LineProblem {
 
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
-        self.ends_the_file() || matches!(self, LineProblem::Unended | LineProblem::Unreadable(_))
+        self.stops_reading() || matches!(self, LineProblem::Unended | LineProblem::Unreadable(_))
     }
 
     fn kind(&self) -> &'static str {

@@ -88,12 +88,12 @@ impl ExportCheck<'_> {
             }
         }
         if are_events_same && are_pages_same {
-            self.balance(name, &made.counts);
+            self.check_balance(name, &made.counts);
         }
     }
 
     /// What was served was written or dropped, and nothing else.
-    fn balance(&mut self, name: &str, counts: &ExportCounts) {
+    fn check_balance(&mut self, name: &str, counts: &ExportCounts) {
         let parts = [
             counts.written,
             counts.repeats,

@@ -23,7 +23,7 @@ impl ExportCheck<'_> {
             let name = &said.facts.name;
             let Some(SourceSurvey { pages, .. }) = found else {
                 // Its answers cannot be read, and its bodies not compared.
-                self.not_checked_bodies(name);
+                self.report_unchecked_bodies(name);
                 continue;
             };
             // Where the answers were changed it is they that a body does not fit.
@@ -43,7 +43,7 @@ impl ExportCheck<'_> {
             self.tally.bodies += 1;
             match wanted.get(file) {
                 Some((sha256, body)) => self.body(file, sha256, body),
-                None if self.is_of_changed(file, manifest, found) => {}
+                None if self.belongs_to_changed_pages(file, manifest, found) => {}
                 None => self.findings.file(file, "belongs to no answer"),
             }
         }
@@ -62,7 +62,7 @@ impl ExportCheck<'_> {
         }
     }
 
-    fn not_checked_bodies(&mut self, source: &str) {
+    fn report_unchecked_bodies(&mut self, source: &str) {
         let prefix = format!("bodies/{source}/");
         if self
             .listing
@@ -76,7 +76,7 @@ impl ExportCheck<'_> {
     }
 
     /// Whether the answers that `file` may belong to were changed or cannot be read: that was told.
-    fn is_of_changed(&self, file: &str, manifest: &Manifest, found: &[Option<SourceSurvey>]) -> bool {
+    fn belongs_to_changed_pages(&self, file: &str, manifest: &Manifest, found: &[Option<SourceSurvey>]) -> bool {
         let mut sources = manifest.sources.iter().zip(found);
         sources.any(|(said, found)| {
             let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));

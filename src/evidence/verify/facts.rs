@@ -136,7 +136,7 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
         true if is_open => {
             Some("is said to be complete, and has a gap, an open window or an error".to_owned())
         }
-        true => uncovered(facts, since, until).map(|from| {
+        true => first_uncovered(facts, since, until).map(|from| {
             format!(
                 "is said to be complete, and no window covers {}",
                 format_millis(from)
@@ -164,7 +164,7 @@ fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) 
 }
 
 /// The first instant that no window covers. What the source no longer kept, none has to.
-fn uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
+fn first_uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
     let kept = facts.retention.map_or(since, |limit| limit.earliest);
     let asked = facts.windows.iter().map(|window| window.from).min();
     let since = since.max(asked.map_or(since, |asked| asked.min(kept)));

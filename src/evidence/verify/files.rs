@@ -47,7 +47,7 @@ impl ExportCheck<'_> {
         let mut blames = Vec::new();
         for file in &all {
             let is_there = self.listing.files.contains(file);
-            let is_own = matches!(file.as_str(), SUMS | SIGNATURE) && self.sum_of(file).is_none();
+            let is_own = matches!(file.as_str(), SUMS | SIGNATURE) && self.expected_hash(file).is_none();
             // What cannot be read was told.
             if is_own || is_there && self.actual(file).is_none() {
                 continue;
@@ -55,13 +55,13 @@ impl ExportCheck<'_> {
             let views = FileClaims {
                 file,
                 actual: self.actual(file),
-                summed: self.sum_of(file),
+                summed: self.expected_hash(file),
                 listed: listed.get(file.as_str()).copied(),
             };
             let blame = match file.as_str() {
-                MANIFEST | README | REPORT => self.of_made(&views),
+                MANIFEST | README | REPORT => self.judge_derived_file(&views),
                 SUMS | SIGNATURE => ChangedPart::Sums(format!("names `{file}`, which it cannot cover")),
-                _ => self.of_listed(&views, manifest.is_some()),
+                _ => self.judge_listed_file(&views, manifest.is_some()),
             };
             blames.push((file.clone(), blame));
         }
@@ -87,12 +87,12 @@ impl ExportCheck<'_> {
     }
 
     /// Of a file that the manifest names.
-    fn of_listed(&self, views: &FileClaims<'_>, has_manifest: bool) -> ChangedPart {
+    fn judge_listed_file(&self, views: &FileClaims<'_>, has_manifest: bool) -> ChangedPart {
         let FileClaims { file, .. } = views;
         let in_sums = views.summed.is_some() || self.sums.is_none();
         let in_manifest = views.listed.is_some() || !has_manifest;
         match (views.actual.is_some(), in_sums, in_manifest) {
-            (true, true, true) => self.of_hashes(views),
+            (true, true, true) => self.judge_hashes(views),
             (true, false, true) if views.listed.is_some() => {
                 ChangedPart::Sums(format!("has no line for `{file}`"))
             }
@@ -123,7 +123,7 @@ impl ExportCheck<'_> {
     }
 
     /// Of a file that is there, and that both name or one cannot name.
-    fn of_hashes(&self, views: &FileClaims<'_>) -> ChangedPart {
+    fn judge_hashes(&self, views: &FileClaims<'_>) -> ChangedPart {
         let FileClaims { file, actual, .. } = views;
         let is_as_summed = views.summed.map(|summed| Some(summed) == *actual);
         let bytes = self.actual.get(*file).map(|actual| actual.bytes);
@@ -146,7 +146,7 @@ impl ExportCheck<'_> {
     }
 
     /// Of the manifest and what is made from it, which the manifest cannot name. What they hold is compared elsewhere.
-    fn of_made(&self, views: &FileClaims<'_>) -> ChangedPart {
+    fn judge_derived_file(&self, views: &FileClaims<'_>) -> ChangedPart {
         let FileClaims { file, actual, .. } = views;
         match (actual, views.summed) {
             // Of the manifest that was told already.
@@ -155,12 +155,12 @@ impl ExportCheck<'_> {
             (Some(_), None) if self.sums.is_some() => {
                 ChangedPart::Sums(format!("has no line for `{file}`"))
             }
-            (Some(actual), Some(summed)) if *actual != summed => self.of_changed(file),
+            (Some(actual), Some(summed)) if *actual != summed => self.judge_changed_derived_file(file),
             _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
                 ChangedPart::Nobody
             }
             // Where README.txt has another hash in the sums, it is the one.
-            _ if *file == MANIFEST && self.sum_of(README) != self.actual(README) => ChangedPart::Nobody,
+            _ if *file == MANIFEST && self.expected_hash(README) != self.actual(README) => ChangedPart::Nobody,
             _ if *file == MANIFEST => {
                 ChangedPart::File("is not what README.txt was made from: one of the two was changed")
             }
@@ -169,7 +169,7 @@ impl ExportCheck<'_> {
     }
 
     /// Of those, where the sums have another hash. A third file tells which of the two was changed.
-    fn of_changed(&self, file: &str) -> ChangedPart {
+    fn judge_changed_derived_file(&self, file: &str) -> ChangedPart {
         match self.made.is_right(file) {
             Some(true) => ChangedPart::Sums(format!(
                 "has another hash for `{file}`, which is as the other files say"

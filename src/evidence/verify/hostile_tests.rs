@@ -42,7 +42,7 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
                 ];
                 fs::write(export.path(&file), bytes.concat()).unwrap();
                 if is_summed {
-                    export.sum_again(&file);
+                    export.update_sum(&file);
                 }
                 let verdict = check(&export);
                 let lines = told(&verdict);
@@ -122,7 +122,7 @@ fn bodies_that_are_nowhere_are_counted() {
 }
 
 #[test]
-fn what_is_no_hash_is_not_said_again() {
+fn an_invalid_hash_is_not_quoted() {
     let export = TestExport::sealed(60);
     let file = "pages/acme.jsonl.zst";
     let mut lines = export.lines(file);
@@ -139,7 +139,7 @@ fn what_is_no_hash_is_not_said_again() {
 }
 
 #[test]
-fn other_retries_are_told_however_many() {
+fn many_different_retries_are_reported_once() {
     let export = TestExport::sealed(120);
     let file = "pages/acme.jsonl.zst";
     let text = String::from_utf8(export.read(MANIFEST)).unwrap();
@@ -149,7 +149,7 @@ fn other_retries_are_told_however_many() {
         1,
     );
     fs::write(export.path(MANIFEST), short).unwrap();
-    export.sum_again(MANIFEST);
+    export.update_sum(MANIFEST);
     let lines = told(&check(&export));
     let wanted = "`retries` is not what the answers make";
     assert!(lines.iter().any(|line| line.contains(wanted)), "{lines:#?}");
@@ -196,13 +196,13 @@ fn sums_of_files_that_are_nowhere_are_counted() {
 }
 
 #[test]
-fn a_source_that_is_described_often_is_looked_at_once() {
+fn a_repeated_source_is_surveyed_once() {
     let export = TestExport::sealed(60);
     let mut manifest = manifest(export.dir()).unwrap();
     let one = manifest.sources[0].clone();
     manifest.sources.extend(vec![one; 3_000]);
     fs::write(export.path(MANIFEST), manifest.text()).unwrap();
-    export.sum_again(MANIFEST);
+    export.update_sum(MANIFEST);
     let verdict = check(&export);
     assert_eq!(verdict.tally.sources, 2);
     let wanted = "says that other sources were asked for than those it describes";

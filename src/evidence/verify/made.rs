@@ -59,15 +59,15 @@ impl DerivedFileCheck {
         made.readme = readme.map(|text| text == readme::text(manifest, &sha256).as_bytes());
         // What unpacks to more than is said is not unpacked once more.
         let is_whole = |found: &SourceSurvey| !found.events.is_broken;
-        if found.iter().flatten().all(is_whole) && is_report_of(check, manifest) {
-            made.report = is_report(check.dir, manifest);
+        if found.iter().flatten().all(is_whole) && can_recreate_report(check, manifest) {
+            made.report = is_report_correct(check.dir, manifest);
         }
         made
     }
 }
 
 /// Whether report.html can be made again. It shows the events: where these are others, or cannot be read, it is another too.
-fn is_report_of(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
+fn can_recreate_report(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
     let listing = check.listing;
     let mut sources = manifest.sources.iter();
     let are_as_listed = sources.all(|source| {
@@ -82,7 +82,7 @@ fn is_report_of(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
 }
 
 /// Whether report.html is what the manifest and the events make; nothing where it cannot be read or made.
-fn is_report(dir: &Path, manifest: &Manifest) -> Option<bool> {
+fn is_report_correct(dir: &Path, manifest: &Manifest) -> Option<bool> {
     let file = File::open(dir.join(REPORT)).ok()?;
     let mut same = ComparingWriter {
         with: BufReader::new(file),

@@ -107,8 +107,8 @@ fn edit(export: &TestExport, from: &str, to: &str) {
     fs::write(export.path(MANIFEST), after).unwrap();
     let readme = String::from_utf8(export.read(README)).unwrap();
     fs::write(export.path(README), readme.replace(&old, &new)).unwrap();
-    export.sum_again(MANIFEST);
-    export.sum_again(README);
+    export.update_sum(MANIFEST);
+    export.update_sum(README);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
 }
 
 #[test]
-fn a_manifest_that_says_too_little_of_a_file_is_the_one_that_is_named() {
+fn a_manifest_with_too_small_counts_is_reported() {
     for (from, to, says) in [
         ("\"lines\": 2400", "\"lines\": 24", "has 24 lines, of "),
         (

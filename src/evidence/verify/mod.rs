@@ -83,8 +83,8 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<VerifyResult, Evide
         .as_ref()
         .map(|manifest| check.survey(manifest))
         .unwrap_or_default();
-    check.hash_the_rest();
-    check.doubt_the_manifest();
+    check.hash_other_files();
+    check.compare_manifest_hash();
     check.made = DerivedFileCheck::of(&mut check, manifest.as_ref(), &found);
     check.folders(manifest.as_ref());
     check.files(manifest.as_ref());
@@ -124,12 +124,12 @@ impl ExportCheck<'_> {
     }
 
     /// Hashes what no survey has read.
-    fn hash_the_rest(&mut self) {
+    fn hash_other_files(&mut self) {
         for file in &self.listing.files {
             if self.actual.contains_key(file) {
                 continue;
             }
-            match hash::of_file(&self.dir.join(file)) {
+            match hash::digest_file(&self.dir.join(file)) {
                 Ok(summed) => self.saw(file, summed),
                 Err(error) => self.findings.file(file, format!("cannot be read: {error}")),
             }
@@ -144,7 +144,7 @@ impl ExportCheck<'_> {
     }
 
     /// What SHA256SUMS says of `file`.
-    fn sum_of(&self, file: &str) -> Option<&str> {
+    fn expected_hash(&self, file: &str) -> Option<&str> {
         self.sums.as_ref()?.hashes.get(file).map(String::as_str)
     }
 
@@ -153,8 +153,8 @@ impl ExportCheck<'_> {
         self.actual.get(file).map(|summed| summed.sha256.as_str())
     }
 
-    fn doubt_the_manifest(&mut self) {
-        let (said, actual) = (self.sum_of(MANIFEST), self.actual(MANIFEST));
+    fn compare_manifest_hash(&mut self) {
+        let (said, actual) = (self.expected_hash(MANIFEST), self.actual(MANIFEST));
         self.is_manifest_doubtful = said.is_some() && said != actual;
     }
 

@@ -37,7 +37,7 @@ fn packed(rng: &mut fastrand::Rng, export: &TestExport) -> String {
 }
 
 /// Rewrites the lines of a file, packed or not.
-fn relined(
+fn rewrite_lines(
     rng: &mut fastrand::Rng,
     export: &TestExport,
     change: impl FnOnce(&mut fastrand::Rng, &mut Vec<String>),
@@ -108,12 +108,12 @@ const CHANGES: [(&str, ExportChange); 10] = [
         }
     }),
     ("remove a line", |rng, export| {
-        relined(rng, export, |rng, lines| {
+        rewrite_lines(rng, export, |rng, lines| {
             drop(lines.remove(rng.usize(..lines.len())))
         })
     }),
     ("swap two lines", |rng, export| {
-        relined(rng, export, |rng, lines| {
+        rewrite_lines(rng, export, |rng, lines| {
             loop {
                 let (one, other) = (rng.usize(..lines.len()), rng.usize(..lines.len()));
                 if lines[one] != lines[other] {
@@ -123,7 +123,7 @@ const CHANGES: [(&str, ExportChange); 10] = [
         })
     }),
     ("repeat a line", |rng, export| {
-        relined(rng, export, |rng, lines| {
+        rewrite_lines(rng, export, |rng, lines| {
             let at = rng.usize(..lines.len());
             lines.insert(at, lines[at].clone());
         })
@@ -199,7 +199,7 @@ fn every_one_of_500_random_changes_is_found_and_its_file_named() {
 }
 
 /// Makes SHA256SUMS anew, as someone would who wants a change to go unseen.
-fn sum_all_again(export: &TestExport) {
+fn update_all_sums(export: &TestExport) {
     let listing = FolderListing::of(export.dir()).unwrap();
     let lines = listing.summed().map(|file| {
         let sha256 = hash::sha256(&export.read(file));
@@ -209,7 +209,7 @@ fn sum_all_again(export: &TestExport) {
 }
 
 #[test]
-fn every_random_change_is_found_where_the_sums_are_made_anew_too() {
+fn random_changes_are_found_even_with_recomputed_sums() {
     let export = TestExport::sealed(60);
     let whole = content(&export);
     let mut rng = fastrand::Rng::with_seed(11);
@@ -217,7 +217,7 @@ fn every_random_change_is_found_where_the_sums_are_made_anew_too() {
     for turn in 0..250 {
         let (name, change) = CHANGES[turn % CHANGES.len()];
         let changed = change(&mut rng, &export);
-        sum_all_again(&export);
+        update_all_sums(&export);
         // A change of the sums alone is undone by that.
         if content(&export) != whole {
             let verdict = verify(export.dir(), None).unwrap();

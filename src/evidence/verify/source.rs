@@ -32,7 +32,7 @@ impl ExportCheck<'_> {
         let has_body = |sha256: &str| {
             let file = path_of(&source.name, sha256);
             self.listing.files.contains(&file)
-                || self.sum_of(&file).is_some()
+                || self.expected_hash(&file).is_some()
                 || bodies.contains(file.as_str())
         };
         let beside = ManifestClaims {
@@ -90,7 +90,7 @@ impl ExportCheck<'_> {
             self.findings.file(MANIFEST, what);
         } else {
             let mut kept = troubles.kept().iter();
-            let is_broken = kept.any(|trouble| trouble.what.ends_the_file());
+            let is_broken = kept.any(|trouble| trouble.what.stops_reading());
             self.entry(said, found, is_broken);
         }
         for trouble in troubles.kept() {
@@ -116,9 +116,9 @@ impl ExportCheck<'_> {
             return self.findings.file(MANIFEST, what);
         }
         if said.sha256 == found.sha256 {
-            return self.wrongly_said(said, found);
+            return self.report_wrong_entry(said, found);
         }
-        let is_as_summed = self.sum_of(file).is_some_and(|sum| sum == found.sha256);
+        let is_as_summed = self.expected_hash(file).is_some_and(|sum| sum == found.sha256);
         if is_as_summed && self.is_manifest_doubtful {
             let what = format!("says another hash of `{file}`, which is as SHA256SUMS says");
             return self.findings.file(MANIFEST, what);
@@ -129,7 +129,7 @@ impl ExportCheck<'_> {
     }
 
     /// The file is as its hash says; so what else is said of it was changed.
-    fn wrongly_said(&mut self, said: &LinesEntry, found: &LinesEntry) {
+    fn report_wrong_entry(&mut self, said: &LinesEntry, found: &LinesEntry) {
         let file = &found.file;
         let numbers = [
             ("lines", said.lines, found.lines),

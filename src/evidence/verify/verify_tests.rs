@@ -105,7 +105,7 @@ fn a_changed_file_is_named_and_what_changed_in_it() {
     for is_summed in [false, true] {
         let again = |export: &TestExport| {
             if is_summed {
-                export.sum_again(events);
+                export.update_sum(events);
             }
         };
         for (what, change) in LINES {
@@ -252,7 +252,7 @@ fn what_is_no_part_of_an_export_is_named() {
 }
 
 #[test]
-fn a_body_that_is_another_is_named() {
+fn a_replaced_body_is_reported() {
     let body = |export: &TestExport| {
         let files = FolderListing::of(export.dir()).unwrap().files;
         files
@@ -291,7 +291,7 @@ fn a_line_is_found_within_a_thousand() {
     let mut lines = export.lines(events);
     lines[1_700] = lines[1_700].replace("user_login", "user_logout");
     export.repack(events, &lines);
-    export.sum_again(events);
+    export.update_sum(events);
     let lines = told(&check(&export));
     assert!(
         lines
@@ -359,12 +359,12 @@ fn what_is_no_export_is_an_error_and_what_was_one_is_different() {
 }
 
 #[test]
-fn another_version_may_word_what_is_made_for_people_otherwise() {
+fn files_worded_by_another_version_are_not_compared() {
     let mut export = TestExport::unsealed(30);
     export.facts.made_by.version = "9.9.9".to_owned();
     export.seal();
     fs::write(export.path(REPORT), "another page").unwrap();
-    export.sum_again(REPORT);
+    export.update_sum(REPORT);
     let verdict = check(&export);
     assert_eq!(told(&verdict), [""; 0]);
     assert!(

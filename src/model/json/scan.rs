@@ -267,13 +267,13 @@ impl JsonScanner<'_> {
     fn token(&mut self) -> Option<u8> {
         match self.bytes.get(self.at) {
             Some(&byte) if byte > b' ' => Some(byte),
-            Some(_) => self.past_gap(),
+            Some(_) => self.skip_whitespace(),
             None => None,
         }
     }
 
     /// Leaves whitespace out of the compact text.
-    fn past_gap(&mut self) -> Option<u8> {
+    fn skip_whitespace(&mut self) -> Option<u8> {
         let start = self.at;
         while self.skip(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {}
         if self.at > start {

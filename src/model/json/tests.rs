@@ -152,7 +152,7 @@ fn tree(node: Node<'_>) -> serde_json::Value {
 }
 
 /// Whether we and serde_json say the same of `text`, which may be no JSON.
-fn same_verdict(text: &str) -> Result<(), TestCaseError> {
+fn assert_same_validity(text: &str) -> Result<(), TestCaseError> {
     let theirs = serde_json::from_str::<&RawValue>(text);
     let ours = Document::parse(text.to_owned().into());
     prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{}", text);
@@ -247,19 +247,19 @@ const ODD_TEXTS: &[&str] = &[
 ];
 
 #[test]
-fn what_is_json_is_what_serde_json_takes_for_it() {
+fn validity_agrees_with_serde_json() {
     for text in ODD_TEXTS {
-        same_verdict(text).unwrap();
+        assert_same_validity(text).unwrap();
     }
     let deep = "[".repeat(5_000);
-    same_verdict(&deep).unwrap();
-    same_verdict(&format!("{deep}{}", "]".repeat(5_000))).unwrap();
+    assert_same_validity(&deep).unwrap();
+    assert_same_validity(&format!("{deep}{}", "]".repeat(5_000))).unwrap();
 }
 
 proptest! {
     #[test]
     fn any_text_has_the_same_verdict(text in r#"([\[\]{}:, "\\\t\n0-9eE+.u-]|null|true|false|"a":|\\u00e9|"é"|.){0,24}"#) {
-        same_verdict(&text)?;
+        assert_same_validity(&text)?;
     }
 
     #[test]
@@ -268,9 +268,9 @@ proptest! {
         let places: Vec<usize> = pretty.char_indices().map(|(place, _)| place).collect();
         let at = places[at.index(places.len())];
         let next = pretty[at..].chars().next().map_or(at, |c| at + c.len_utf8());
-        same_verdict(&format!("{}{odd}{}", &pretty[..at], &pretty[at..]))?;
-        same_verdict(&format!("{}{odd}{}", &pretty[..at], &pretty[next..]))?;
-        same_verdict(&pretty[..at])?;
+        assert_same_validity(&format!("{}{odd}{}", &pretty[..at], &pretty[at..]))?;
+        assert_same_validity(&format!("{}{odd}{}", &pretty[..at], &pretty[next..]))?;
+        assert_same_validity(&pretty[..at])?;
     }
 
     #[test]

@@ -58,9 +58,9 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
         return (row.meaning, row.outcome);
     }
     if let Some(row) = index::pattern(action) {
-        return by_words(row, action);
+        return infer_meaning(row, action);
     }
-    let outcome = if words::says_failed(action) {
+    let outcome = if words::indicates_failure(action) {
         Outcome::Failure
     } else {
         Outcome::Unknown
@@ -69,7 +69,7 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
 }
 
 /// What an action of a known kind means, by the words of its name.
-fn by_words(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
+fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
     let told = words::told(action);
     let told_deed = told.verb.map(|verb| verb.deed(row.class));
     let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);

@@ -22,7 +22,7 @@ fn hundreds_of_actions_are_known_by_name() {
 }
 
 #[test]
-fn no_row_is_there_twice_and_each_is_spelled_as_actions_are() {
+fn rows_are_unique_and_in_snake_case() {
     let mut seen = HashSet::new();
     for text in names()
         .map(|row| row.name)
@@ -48,7 +48,7 @@ fn example(row: &ActionPattern) -> String {
 }
 
 #[test]
-fn every_pattern_is_reached_and_the_order_of_rows_is_nothing() {
+fn every_pattern_is_reachable_and_row_order_does_not_matter() {
     let forward: Vec<&'static ActionPattern> = patterns().collect();
     let backward = PatternIndex::of(forward.iter().rev().copied());
     let mut shuffled = forward.clone();
@@ -94,8 +94,8 @@ fn every_pattern_is_reached_and_the_order_of_rows_is_nothing() {
 }
 
 #[test]
-fn every_name_ends_as_its_words_say() {
-    for row in names().filter(|row| words::says_failed(row.name)) {
+fn outcomes_match_the_words_of_the_name() {
+    for row in names().filter(|row| words::indicates_failure(row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
     let otherwise = names().filter(|row| row.outcome != words::told(row.name).outcome);
@@ -211,7 +211,7 @@ fn every_deed_is_an_activity_of_its_class_or_written_out() {
 }
 
 #[test]
-fn the_sandbox_does_nothing_that_has_no_name() {
+fn every_sandbox_action_has_a_named_row() {
     let tables = [
         include_str!("../../sandbox/data/actions.rs"),
         include_str!("../../sandbox/data/jira_kinds.rs"),

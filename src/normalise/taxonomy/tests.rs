@@ -130,7 +130,7 @@ const SCHEMAS: &[(&str, &str, OcsfClass, Deed)] = &[
 ];
 
 #[test]
-fn what_actions_are_to_ecs_and_ocsf() {
+fn actions_map_to_ecs_and_ocsf() {
     for (action, ecs, class, deed) in SCHEMAS {
         let want = ((*ecs).to_owned(), *class, *deed);
         assert_eq!(schemas(action), want, "{action}");
@@ -177,7 +177,7 @@ proptest! {
         for kind in told.ecs.types {
             prop_assert!(kinds.iter().any(|kind_of| ecs::allowed(*kind_of).contains(kind)));
         }
-        if words::says_failed(&action) {
+        if words::indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
         if index::name(&action).is_none() && index::pattern(&action).is_none() {

@@ -239,7 +239,7 @@ pub fn told(action: &str) -> InferredAction {
 }
 
 /// Whether a word of `action` says that it failed.
-pub fn says_failed(action: &str) -> bool {
+pub fn indicates_failure(action: &str) -> bool {
     words(action).any(|word| FAILED.contains(&word))
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 
 use crate::model::record::{Fingerprint, Record};
-use crate::model::time::{Timestamp, whole_millis};
+use crate::model::time::{Timestamp, truncate_to_millis};
 
 /// What tells one record from all others.
 pub type RecordKey = (Fingerprint, u64);
@@ -91,12 +91,12 @@ impl LastPage {
 /// A seam at the record that was processed the longest after it happened: the nearer the two, the more
 /// ways of a server to round would find it by either.
 fn find_clock_probe(records: &[Record]) -> Option<SegmentBoundary> {
-    let late = |record: &Record| Some(whole_millis(record.position?) - record.time?);
+    let late = |record: &Record| Some(truncate_to_millis(record.position?) - record.time?);
     let late = records
         .iter()
         .filter_map(|record| Some((late(record)?, record)));
     let (lag, record) = late.max_by_key(|(lag, _)| *lag)?;
-    let seam = SegmentBoundary::new(whole_millis(record.position?), records);
+    let seam = SegmentBoundary::new(truncate_to_millis(record.position?), records);
     // On a page that is not sorted, it may stand before what is shared.
     (lag > TimeDelta::zero() && seam.shared_records.contains(&record_key(record))).then_some(seam)
 }

@@ -89,7 +89,7 @@ impl<T: Transport + 'static> CursorReader<T> {
             // Nothing tells them apart; the next page may.
             (_, None) => return Ok(None),
         };
-        let at_once = self.concurrency.min(self.reader.needed_at_once());
+        let at_once = self.concurrency.min(self.reader.needed_concurrency());
         let from = seam.as_ref().map_or(last.last, |seam| seam.at);
         let reading = PrefetchQueue {
             segments: SegmentQueue::new(from, horizon, self.reader.source.grain()),
@@ -175,7 +175,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     async fn decompress(&self, packed: CompressedPage) -> Result<ReceivedPage, FetchError> {
         let (place, at) = (packed.locator.clone(), packed.at);
         let share = self.reader.room.take(1).await;
-        let page = self.reader.page_of(packed, &share)?;
+        let page = self.reader.decompress_page(packed, &share)?;
         Ok(ReceivedPage::at(place, page, at))
     }
 
@@ -195,7 +195,7 @@ impl<T: Transport + 'static> CursorReader<T> {
                 .segments
                 .started()
                 .any(|(_, piece)| piece.has_failed());
-            let has_room = self.reader.room.has_room_packed();
+            let has_room = self.reader.room.has_compressed_space();
             if active >= reading.max_active || !has_room || has_failed {
                 return;
             }

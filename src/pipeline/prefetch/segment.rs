@@ -217,7 +217,7 @@ impl<T: Transport> SegmentReader<T> {
                 end,
                 &page.records,
             ))),
-            None if self.reader.room.has_room_packed() => Ok(next),
+            None if self.reader.room.has_compressed_space() => Ok(next),
             None => Err(SegmentEnd::MemoryFull),
         }
     }

@@ -160,7 +160,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
     )
 }
 
-/// The normalized event, made again from a document; `original` aside.
+/// The normalized event, made again from a document; `original_failure` aside.
 fn normalized(ecs: &Value) -> Value {
     let rest = &ecs["atlassian"];
     let mut made = Map::new();
@@ -250,7 +250,7 @@ fn nothing_empty(value: &Value) -> bool {
 
 proptest! {
     #[test]
-    fn any_event_is_whole_and_says_nothing_odd(event in any_event()) {
+    fn any_event_is_complete_and_valid(event in any_event()) {
         let line = line(&event);
         prop_assert!(!line.contains(&b'\n'));
         let got: Value = serde_json::from_slice(&line).unwrap();

@@ -1,7 +1,7 @@
 //! Owns the form of a line in Elastic Common Schema 9.4.0: <https://www.elastic.co/docs/reference/ecs>.
 //!
 //! What the schema has a field for stands there; all else that a normalized event says stands below `atlassian`,
-//! and the source's record is whole in `event.original`. What is left to those who bring the lines in:
+//! and the source's record is whole in `event.original_failure`. What is left to those who bring the lines in:
 //! `agent` (what shipped them) and `data_stream` (where they go).
 
 mod related;

@@ -223,7 +223,7 @@ fn lost(event: &Event<'_>, line: &Value) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn any_event_is_right_and_nothing_of_it_is_lost(event in event(), raw in any::<String>()) {
+    fn any_event_is_valid_and_complete(event in event(), raw in any::<String>()) {
         let raw = serde_json::to_string(&raw).unwrap();
         let line = line(&event, &raw);
         prop_assert!(!line.contains(['\n', '\r']));

@@ -91,7 +91,7 @@ impl<'e> RenderPlan<'e> {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
             OcsfClass::AccountChange if self.find_account() => wanted,
-            OcsfClass::Authentication if self.find_who_signs_in() => wanted,
+            OcsfClass::Authentication if self.find_login_user() => wanted,
             OcsfClass::UserAccess if self.find_user() && self.find_privileges() => wanted,
             OcsfClass::UserAccess if self.find_group() && self.find_privileges() => {
                 OcsfClass::GroupManagement
@@ -123,7 +123,7 @@ impl<'e> RenderPlan<'e> {
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
                     let is_resource = |target: &EventTarget<'_>| {
-                        TargetKind::is_named(target) && privileges.are_of(TargetKind::of(target))
+                        TargetKind::is_named(target) && privileges.grants_access_to(TargetKind::of(target))
                     };
                     self.at.resource = self.event.targets.iter().position(is_resource);
                 }
@@ -144,23 +144,23 @@ impl<'e> RenderPlan<'e> {
             Deed::PasswordChange | Deed::PasswordReset | Deed::MfaEnable | Deed::MfaDisable
         );
         let is_person = self.event.actor.kind == Some(ActorKind::User);
-        self.find_user() || is_of_oneself && is_person && self.take_actor()
+        self.find_user() || is_of_oneself && is_person && self.use_actor_as_user()
     }
 
     /// Who signed in or out: the actor who did; for all else, and where no person or app acted, the target.
-    fn find_who_signs_in(&mut self) -> bool {
+    fn find_login_user(&mut self) -> bool {
         let is_own = self.event.meaning.deed == Deed::Logon;
         let can_sign_in = !matches!(
             self.event.actor.kind,
             Some(ActorKind::System | ActorKind::Anonymous)
         );
-        if is_own && can_sign_in && self.take_actor() {
+        if is_own && can_sign_in && self.use_actor_as_user() {
             return true;
         }
-        self.find_user() || can_sign_in && self.take_actor()
+        self.find_user() || can_sign_in && self.use_actor_as_user()
     }
 
-    fn take_actor(&mut self) -> bool {
+    fn use_actor_as_user(&mut self) -> bool {
         let (actor, targets) = (&self.event.actor, &self.event.targets);
         // Many sources name them twice.
         let is_same = |target: &EventTarget<'_>| {

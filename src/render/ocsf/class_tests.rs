@@ -161,7 +161,7 @@ fn an_authentication_has_the_user_who_signs_in() {
 }
 
 #[test]
-fn the_actor_who_is_named_twice_is_written_once_more_only() {
+fn a_target_equal_to_the_actor_is_not_repeated() {
     let mut event = bare(OcsfClass::Authentication, Deed::Logon);
     event.actor = actor(ActorKind::User);
     event.targets = vec![target("user", "712020:a1", "Ada")];

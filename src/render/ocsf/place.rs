@@ -73,7 +73,7 @@ impl TargetAttribute {
     pub fn of(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> TargetAttribute {
         let kind = TargetKind::of(target);
         let at = |place: Option<usize>| place == Some(index);
-        let is_privilege = || plan.privileges.is_some_and(|from| from.are(kind));
+        let is_privilege = || plan.privileges.is_some_and(|from| from.includes(kind));
         match plan.class {
             _ if !TargetKind::is_named(target) => TargetAttribute::Nowhere,
             _ if at(plan.at.user) => TargetAttribute::User,
@@ -85,7 +85,7 @@ impl TargetAttribute {
                 TargetAttribute::Privilege
             }
             _ if at(plan.at.resource) => TargetAttribute::Resource,
-            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.are_of(kind)) => {
+            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
                 TargetAttribute::Resource
             }
             OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.at.whole) => {
@@ -139,7 +139,7 @@ impl PrivilegeSource {
     }
 
     /// Whether targets of this kind are the privileges.
-    fn are(self, kind: TargetKind) -> bool {
+    fn includes(self, kind: TargetKind) -> bool {
         match self {
             PrivilegeSource::Targets => kind == TargetKind::Privilege,
             PrivilegeSource::Products => kind == TargetKind::Product,
@@ -148,8 +148,8 @@ impl PrivilegeSource {
     }
 
     /// Whether targets of this kind are what the privileges give access to.
-    pub fn are_of(self, kind: TargetKind) -> bool {
-        !matches!(kind, TargetKind::User | TargetKind::Group) && !self.are(kind)
+    pub fn grants_access_to(self, kind: TargetKind) -> bool {
+        !matches!(kind, TargetKind::User | TargetKind::Group) && !self.includes(kind)
     }
 
     /// The privileges of `plan`.

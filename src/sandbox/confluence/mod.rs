@@ -20,7 +20,7 @@ const FREE_PLAN: &str = "Cannot make this request because you are on Free editio
 pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(SitePermission::NotAdmin) => Some(error(403, NOT_ADMIN)),
         Ok(SitePermission::Admin) if free_plan => Some(error(403, FREE_PLAN)),
         Ok(SitePermission::Admin) => access::unknown_site(way),

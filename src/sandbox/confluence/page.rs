@@ -26,7 +26,7 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> A
     if fails_from.is_some_and(|from| search.offset >= from) {
         return error(500, "Internal server error");
     }
-    let is_hidden = *fault == Fault::EmptyPageWithCursor || hides(world, ask, &search);
+    let is_hidden = *fault == Fault::EmptyPageWithCursor || is_invisible(world, ask, &search);
     let texts = match is_hidden {
         true => Vec::new(),
         false => {
@@ -56,7 +56,7 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> A
 }
 
 /// Whether the page is first empty, and links to its records.
-fn hides(world: &ServerState, ask: &ParsedRequest, search: &RecordQuery) -> bool {
+fn is_invisible(world: &ServerState, ask: &ParsedRequest, search: &RecordQuery) -> bool {
     let is_there = world.behaviour.confluence_hidden_page == Some(search.offset);
     is_there && ask.param("shown").is_none()
 }
@@ -118,7 +118,7 @@ fn links(
             )
         }
         (true, false) => {
-            let shown = if hides(world, ask, search) {
+            let shown = if is_invisible(world, ask, search) {
                 "&shown=true"
             } else {
                 ""

@@ -64,8 +64,8 @@ impl ConfluenceComposer {
 
     fn parts(&mut self, kind: &RecordKind) -> ConfluenceParts {
         let by = match ANYBODYS.contains(&kind.category) {
-            true => people::anyone(&mut self.rng),
-            false => people::an_admin(&mut self.rng),
+            true => people::random_person(&mut self.rng),
+            false => people::random_admin(&mut self.rng),
         };
         let affected = self.object(kind.object, kind.names);
         let associated = match kind.associated {
@@ -90,7 +90,7 @@ impl ConfluenceComposer {
 
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
         let name = match names {
-            [] => people::anyone(&mut self.rng).name,
+            [] => people::random_person(&mut self.rng).name,
             names => names[self.rng.usize(..names.len())],
         };
         object(name, kind)

@@ -128,7 +128,7 @@ fn item(id: &str, kind: &str, attributes: &str, links: &str) -> String {
 
 fn another(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
     loop {
-        let other = people::anyone(rng);
+        let other = people::random_person(rng);
         if other.account_id != actor.account_id {
             return other;
         }

@@ -73,8 +73,8 @@ impl DatacenterComposer {
 
     fn parts(&mut self, kind: &RecordKind) -> DatacenterParts {
         let by = match kind.category {
-            END_USER => people::anyone(&mut self.rng),
-            _ => people::an_admin(&mut self.rng),
+            END_USER => people::random_person(&mut self.rng),
+            _ => people::random_admin(&mut self.rng),
         };
         let affected = self.object(kind.object, kind.names);
         let associated = match kind.associated {
@@ -101,7 +101,7 @@ impl DatacenterComposer {
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
         match names {
             [] => {
-                let person = people::anyone(&mut self.rng);
+                let person = people::random_person(&mut self.rng);
                 let name = person.user_name();
                 let id = user_id(person);
                 object(name, kind, &profile(name), &id)
@@ -146,7 +146,7 @@ impl RecordComposer for DatacenterComposer {
         if self.composed.is_multiple_of(SEARCH_EVERY) {
             let user = match self.rng.bool() {
                 true => DATACENTER_USER,
-                false => people::an_admin(&mut self.rng).user_name(),
+                false => people::random_admin(&mut self.rng).user_name(),
             };
             let found = self.rng.u32(..200).to_string();
             return finished(searched(user, "203.0.113.60", &found), created_ms);

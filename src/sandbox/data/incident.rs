@@ -51,7 +51,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 /// The incident's events, in order, within the window from `start` to `end`.
 pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<OrgEvent> {
-    let begin = beginning(start, end);
+    let begin = start_time(start, end);
     let (victim, second) = (&PEOPLE[1], &PEOPLE[7]);
     STEPS
         .iter()
@@ -109,7 +109,7 @@ fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String,
 
 /// 02:47 UTC of the history's last night that was over an hour before the end; in a short history,
 /// three hours before the end.
-fn beginning(start: i64, end: i64) -> i64 {
+fn start_time(start: i64, end: i64) -> i64 {
     let night = |days_back: u64| {
         let day = Utc.timestamp_millis_opt(end).single()?.date_naive();
         let day = day.checked_sub_days(chrono::Days::new(days_back))?;
@@ -157,7 +157,7 @@ mod tests {
         let day = 24 * HOUR_MS;
         for end in (0..48).map(|hour| 20_000 * day + hour * HOUR_MS / 2) {
             for days in [1, 30] {
-                let (start, at) = (end - days * day, beginning(end - days * day, end));
+                let (start, at) = (end - days * day, start_time(end - days * day, end));
                 assert!(at > start && at + HOUR_MS / 2 < end, "{start} {at} {end}");
             }
         }

@@ -67,7 +67,7 @@ impl JiraComposer {
     }
 
     fn parts(&mut self, kind: &RecordKind) -> JiraParts {
-        let author = people::an_admin(&mut self.rng);
+        let author = people::random_admin(&mut self.rng);
         let key = author.account_id.chars().rev().take(8).collect::<String>();
         JiraParts {
             summary: json(kind.summary),
@@ -95,7 +95,7 @@ impl JiraComposer {
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
         let item = match names {
             [] => {
-                let person: &SamplePerson = people::anyone(&mut self.rng);
+                let person: &SamplePerson = people::random_person(&mut self.rng);
                 JsonObject::new()
                     .text("id", person.account_id)
                     .text("name", person.name)

@@ -61,7 +61,7 @@ where
         options.org_events - incident_size,
     );
     if !options.clean {
-        tie(&mut times);
+        share_milliseconds(&mut times);
     }
     let incident = if with_incident {
         incident::compose(&mut composer, start, end)
@@ -127,7 +127,7 @@ fn times(composer: &mut impl RecordComposer, options: &DataOptions, count: usize
     let (start, end) = clock::window(options);
     let mut times = clock::draw(composer.rng(), start, end, count);
     if !options.clean {
-        tie(&mut times);
+        share_milliseconds(&mut times);
     }
     times
 }
@@ -165,7 +165,7 @@ pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
     newest_first.map(|record| record.text).collect()
 }
 
-fn tie(times: &mut [i64]) {
+fn share_milliseconds(times: &mut [i64]) {
     for edge in (TIE_EVERY..times.len()).step_by(TIE_EVERY) {
         let first = edge - TIE_REACH;
         let at = times[first];

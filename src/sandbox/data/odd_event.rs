@@ -95,7 +95,7 @@ fn unknown_keys(draft: &mut EventDraft, _: &mut Rng) {
 }
 
 fn unknown_auth_type(draft: &mut EventDraft, rng: &mut Rng) {
-    let person = people::anyone(rng);
+    let person = people::random_person(rng);
     let auth = people::SampleAuth {
         kind: "passkey-handover",
         token_id: None,
@@ -105,7 +105,7 @@ fn unknown_auth_type(draft: &mut EventDraft, rng: &mut Rng) {
 }
 
 fn on_behalf_of(draft: &mut EventDraft, rng: &mut Rng) {
-    let (service, person) = (people::a_service(rng), people::anyone(rng));
+    let (service, person) = (people::random_service(rng), people::random_person(rng));
     let principal = JsonObject::new()
         .text("id", person.account_id)
         .text("name", person.name)
@@ -120,7 +120,7 @@ fn on_behalf_of(draft: &mut EventDraft, rng: &mut Rng) {
 }
 
 fn actor_app(draft: &mut EventDraft, rng: &mut Rng) {
-    let person = people::anyone(rng);
+    let person = people::random_person(rng);
     let app = r#"{"id":"ari:cloud:ecosystem::app/31c0","type":"forge","attributes":{"name":"Time Ledger","beta":true}}"#;
     let actor = JsonObject::new()
         .text("id", person.account_id)

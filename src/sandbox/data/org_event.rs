@@ -75,9 +75,9 @@ impl OrgComposer {
 
     fn actor(&mut self, kind: &ActionKind) -> (&'static SamplePerson, SampleAuth) {
         let person = match kind.who {
-            ActorRole::Anyone => people::anyone(&mut self.rng),
-            ActorRole::Admin => people::an_admin(&mut self.rng),
-            ActorRole::Service => people::a_service(&mut self.rng),
+            ActorRole::Anyone => people::random_person(&mut self.rng),
+            ActorRole::Admin => people::random_admin(&mut self.rng),
+            ActorRole::Service => people::random_service(&mut self.rng),
         };
         let by_token = kind.who == ActorRole::Service || self.rng.u8(..) < 12;
         (

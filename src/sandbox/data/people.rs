@@ -81,7 +81,7 @@ impl SamplePerson {
     }
 
     /// Whether the account is deactivated.
-    pub fn has_left(&self) -> bool {
+    pub fn is_deactivated(&self) -> bool {
         self.name == "Dario Greco"
     }
 }
@@ -181,16 +181,16 @@ pub fn location(ip: &str, place: &SampleLocation) -> String {
 }
 
 /// One of the people.
-pub fn anyone(rng: &mut Rng) -> &'static SamplePerson {
+pub fn random_person(rng: &mut Rng) -> &'static SamplePerson {
     &PEOPLE[rng.usize(..PEOPLE.len())]
 }
 
 /// One of the administrators.
-pub fn an_admin(rng: &mut Rng) -> &'static SamplePerson {
+pub fn random_admin(rng: &mut Rng) -> &'static SamplePerson {
     &PEOPLE[rng.usize(..ADMINS)]
 }
 
 /// One of the service accounts.
-pub fn a_service(rng: &mut Rng) -> &'static SamplePerson {
+pub fn random_service(rng: &mut Rng) -> &'static SamplePerson {
     &SERVICE_ACCOUNTS[rng.usize(..SERVICE_ACCOUNTS.len())]
 }

@@ -41,7 +41,7 @@ pub fn events(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Ap
     let paging = match (fault, ask.param("pageCursor")) {
         (Fault::EmptyPageWithCursor, used) => {
             found = RecordPage::default();
-            let again = used.map_or_else(|| everything(world), str::to_owned);
+            let again = used.map_or_else(|| start_cursor(world), str::to_owned);
             paging(world, ask, limit, 0, Some((0, &again)))
         }
         (Fault::SameCursor, Some(used)) => {
@@ -151,7 +151,7 @@ fn next_page(world: &ServerState, search: &RecordQuery, last: RecordPosition, ev
         NextPageOffset::FromCursor(back) => {
             let back = back.min(events);
             let newer = world.datacenter.newer(last, back);
-            (back, newer.map_or_else(|| everything(world), cursor))
+            (back, newer.map_or_else(|| start_cursor(world), cursor))
         }
         NextPageOffset::FromNewest | NextPageOffset::Skipping => {
             let so_far = world.datacenter.before(search).saturating_add(events);
@@ -174,7 +174,7 @@ fn place(cursor: &str) -> Option<RecordPosition> {
 }
 
 /// The cursor behind which all events lie.
-fn everything(world: &ServerState) -> String {
+fn start_cursor(world: &ServerState) -> String {
     let newest = world.datacenter.last_created_ms().unwrap_or_default();
     cursor(RecordPosition {
         created_ms: newest.saturating_add(1),

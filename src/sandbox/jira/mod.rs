@@ -22,7 +22,7 @@ const FREE_PLAN: &str = "Audit logs aren't available for this site as all of its
 pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
     match access::who(ask, way) {
         Err(refused) => Some(refused),
-        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_does_not_match()),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(SitePermission::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
         Ok(SitePermission::Admin) if free_plan => Some(jira_error(403, FREE_PLAN)),
         Ok(SitePermission::Admin) => access::unknown_site(way),

@@ -70,7 +70,7 @@ fn json(person: &SamplePerson) -> String {
         true => user,
         false => user.text("emailAddress", person.email),
     };
-    user.raw("active", if person.has_left() { "false" } else { "true" })
+    user.raw("active", if person.is_deactivated() { "false" } else { "true" })
         .text("accountType", if is_service { "app" } else { "atlassian" })
         .finish()
 }

@@ -20,7 +20,7 @@ pub fn api_keys(world: &ServerState, ask: &ParsedRequest, id: &str) -> ApiReply 
         return errors::UNKNOWN_ORG.reply(ErrorEnvelope::Errors, &ask.path);
     }
     if !world.behaviour.lists_keys {
-        return access::scope_does_not_match();
+        return access::scope_mismatch();
     }
     let page = match ask.param("cursor") {
         None => Some(0),
@@ -30,13 +30,13 @@ pub fn api_keys(world: &ServerState, ask: &ParsedRequest, id: &str) -> ApiReply 
     };
     match page.map(|page: usize| (page, world.behaviour.key_pages.get(page))) {
         Some((_, Some(text))) => ApiReply::json(200, text.clone()),
-        Some((0, None)) => ApiReply::json(200, only_key(world)),
+        Some((0, None)) => ApiReply::json(200, default_key_list(world)),
         _ => ApiReply::json(400, gateway_body(400, "Unknown cursor")),
     }
 }
 
 /// One key, made two months ago for a year.
-fn only_key(world: &ServerState) -> String {
+fn default_key_list(world: &ServerState) -> String {
     let day = |days: i64| {
         let now = DateTime::from_timestamp_millis(world.now_ms()).unwrap_or_default();
         let time = now + TimeDelta::try_days(days).unwrap_or_default();

@@ -191,8 +191,8 @@ impl OrgLog {
 
     /// The texts of `hits`: a slice where they lie side by side in the history, a copy elsewhere.
     fn joined(&self, hits: &[&StoredEvent]) -> Bytes {
-        match stretch(hits) {
-            Some(stretch) => self.laid_out.slice(stretch),
+        match contiguous_range(hits) {
+            Some(contiguous_range) => self.laid_out.slice(contiguous_range),
             None => {
                 let texts: Vec<&[u8]> = hits.iter().map(|kept| self.text(kept)).collect();
                 Bytes::from(texts.join(&b','))
@@ -265,20 +265,20 @@ impl FromIterator<OrgEvent> for OrgLog {
 }
 
 /// The stretch of the laid out text that holds `hits` and nothing else.
-fn stretch(hits: &[&StoredEvent]) -> Option<Range<usize>> {
+fn contiguous_range(hits: &[&StoredEvent]) -> Option<Range<usize>> {
     let mut places = hits.iter().map(|kept| match &kept.text {
         StoredText::LaidOut(place) => Some(place),
         StoredText::Own(_) => None,
     });
-    let mut stretch = places.next()??.clone();
+    let mut contiguous_range = places.next()??.clone();
     for place in places {
         let place = place?;
-        if place.start != stretch.end + 1 {
+        if place.start != contiguous_range.end + 1 {
             return None;
         }
-        stretch.end = place.end;
+        contiguous_range.end = place.end;
     }
-    Some(stretch)
+    Some(contiguous_range)
 }
 
 fn is_visible(search: &EventQuery, position: EventPosition) -> bool {

@@ -29,7 +29,7 @@ pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
     match key {
         Some(API_KEY) => None,
         Some(API_KEY_NO_SCOPE) if ask.route.api().is_none() => None,
-        Some(API_KEY_NO_SCOPE) => Some(access::scope_does_not_match()),
+        Some(API_KEY_NO_SCOPE) => Some(access::scope_mismatch()),
         _ => Some(ApiReply::json(401, gateway_body(401, "Unauthorized"))),
     }
 }

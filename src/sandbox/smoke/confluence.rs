@@ -22,7 +22,7 @@ fn values(texts: &[String]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn every_confluence_record_is_served_newest_first_and_equal_ones_as_often_as_they_are() {
+async fn every_confluence_record_is_served_newest_first_with_duplicates() {
     let bench = SmokeTest::small().await;
     let all = walk(&bench, "").await;
     assert_eq!(all, values(&bench.control.confluence_texts()));
@@ -163,7 +163,7 @@ async fn confluence_refuses_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn users_are_told_by_their_ids() {
+async fn users_are_looked_up_by_id() {
     let bench = SmokeTest::small().await;
     let base = bench.sandbox.base_url();
     let users = async |prefix: &str, query: &str| {

@@ -45,7 +45,7 @@ async fn faults_that_break_the_connection() {
 }
 
 #[tokio::test]
-async fn faults_within_a_whole_answer() {
+async fn faults_in_a_complete_response() {
     let bench = SmokeTest::small().await;
     let first = bench
         .org("limit=20")
@@ -138,7 +138,7 @@ async fn unpacked(bench: &SmokeTest) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn faults_of_the_page_itself() {
+async fn faults_that_change_the_page() {
     let bench = SmokeTest::small().await;
     bench.control.script(Api::OrgEvents, Fault::Pass);
     bench.control.script(Api::OrgEvents, Fault::SameCursor);

@@ -23,7 +23,7 @@ async fn every_org_event_is_served_once_in_order() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_not_copied_has_the_bytes_and_headers_of_one_that_is() {
+async fn shared_and_copied_pages_are_identical() {
     let bench = SmokeTest::small().await;
     let now = bench.control.now().timestamp_millis();
     let fetch = async || {
@@ -185,7 +185,7 @@ async fn a_dropped_sandbox_answers_no_more() {
 }
 
 #[tokio::test]
-async fn the_end_of_the_stream_has_four_faces() {
+async fn each_end_of_stream_variant_is_served() {
     let bench = SmokeTest::small().await;
     let now = bench.control.now().timestamp_millis();
     let next = async |end: EndOfStream, trailing: bool, query: String| {

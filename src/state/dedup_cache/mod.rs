@@ -50,9 +50,9 @@ impl DedupCache {
     /// differs: names inside it may have been changed since.
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> DedupResult {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
-        let verdict = match self.records.knows(entry.identity) {
-            true if self.recognise(entry, record) => return DedupResult::Repeat,
-            true if self.records.was_at(entry.identity, ms, self.reading) => {
+        let verdict = match self.records.contains_identity(entry.identity) {
+            true if self.touch(entry, record) => return DedupResult::Repeat,
+            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
                 return DedupResult::Repeat;
             }
             true => DedupResult::Clash,
@@ -68,7 +68,7 @@ impl DedupCache {
         // In the first reading, all that is known was brought by it.
         if self.reading > 0 {
             for record in records {
-                self.recognise(entry_of(record), record);
+                self.touch(entry_of(record), record);
             }
         }
     }
@@ -80,17 +80,17 @@ impl DedupCache {
 
     /// The place of the newest record remembered that lies not behind `end`.
     pub fn newest_until(&self, end: Timestamp) -> Option<Timestamp> {
-        let ms = self.records.last_until(end.timestamp_millis())?;
+        let ms = self.records.last_position_until(end.timestamp_millis())?;
         Timestamp::from_timestamp_millis(ms)
     }
 
     /// Forgets what lies before `keep_from` but for the newest [`AT_LEAST`], and more where there is
     /// too much of it.
-    pub fn forget_before(&mut self, keep_from: Timestamp) {
+    pub fn prune(&mut self, keep_from: Timestamp) {
         let keep_from = keep_from.timestamp_millis();
         let mut left = self.records.len();
         let mut end = None;
-        for (ms, there) in self.records.by_place() {
+        for (ms, there) in self.records.by_position() {
             let there = there.len();
             let is_old = ms < keep_from && left > AT_LEAST;
             let is_newest = left == there;
@@ -105,20 +105,20 @@ impl DedupCache {
     }
 
     /// A reading begins: what is remembered so far was written by an earlier one.
-    pub fn begin_reading(&mut self) {
+    pub fn start_reading(&mut self) {
         self.reading += 1;
     }
 
     /// Whether `entry`, which is `record`'s, is known; if so, the present reading has brought it.
-    fn recognise(&mut self, entry: CacheEntry, record: &Record) -> bool {
-        if self.records.bring(&entry, self.reading) {
+    fn touch(&mut self, entry: CacheEntry, record: &Record) -> bool {
+        if self.records.touch(&entry, self.reading) {
             return true;
         }
         let first = || CacheEntry {
             content: EntryHash::First(record.doc.first_content_hash()),
             ..entry
         };
-        self.records.has_first() && self.records.bring(&first(), self.reading)
+        self.records.has_legacy() && self.records.touch(&first(), self.reading)
     }
 }
 
@@ -132,7 +132,7 @@ fn entry_of(record: &Record) -> CacheEntry {
 impl PartialEq for DedupCache {
     fn eq(&self, other: &DedupCache) -> bool {
         let all = |seen: &DedupCache| -> Vec<_> {
-            let places = seen.records.by_place();
+            let places = seen.records.by_position();
             places
                 .map(|(ms, there)| (ms, there.collect::<Vec<_>>()))
                 .collect()
@@ -186,7 +186,7 @@ mod tests {
     fn a_record_that_was_renamed_since_is_a_repeat_only_when_it_is_read_again() {
         let mut seen = DedupCache::default();
         seen.remember(&record(r#"{"id":1,"name":"old"}"#), at(10));
-        seen.begin_reading();
+        seen.start_reading();
         let renamed = record(r#"{"id":1,"name":"new"}"#);
         assert_eq!(seen.remember(&renamed, at(10)), DedupResult::Repeat);
         assert_eq!(seen.remember(&renamed, at(11)), DedupResult::Clash);
@@ -201,7 +201,7 @@ mod tests {
         let mut seen = DedupCache::default();
         let (first, second) = (record(r#"{"id":1,"n":1}"#), record(r#"{"id":1,"n":2}"#));
         seen.remember(&first, at(10));
-        seen.begin_reading();
+        seen.start_reading();
         assert_eq!(seen.remember(&first, at(10)), DedupResult::Repeat);
         assert_eq!(seen.remember(&second, at(10)), DedupResult::Clash);
     }
@@ -215,7 +215,7 @@ mod tests {
         let load = || serde_json::from_str::<DedupCache>(&text).unwrap();
         assert_eq!(load().remember(&second, at(10)), DedupResult::Clash);
         let mut read_again = load();
-        read_again.begin_reading();
+        read_again.start_reading();
         assert_eq!(read_again.remember(&second, at(10)), DedupResult::Repeat);
     }
 
@@ -234,12 +234,12 @@ mod tests {
         // A server that sends a page again behind the same cursor.
         assert_eq!(seen.remember(&known, at(10)), DedupResult::Repeat);
         assert_eq!(seen.remember(&record("other"), at(10)), DedupResult::Clash);
-        seen.begin_reading();
+        seen.start_reading();
         seen.brought(&[known.clone(), record("other")]);
         assert_eq!(seen.remember(&record("third"), at(10)), DedupResult::Clash);
         insert(&mut seen, AT_LEAST, 20);
-        seen.forget_before(at(15));
-        assert!(!seen.records.has_first());
+        seen.prune(at(15));
+        assert!(!seen.records.has_legacy());
         assert_eq!(seen.remember(&known, at(30)), DedupResult::New);
     }
 
@@ -249,7 +249,7 @@ mod tests {
         seen.remember(&record(r#"{"id":1}"#), at(10));
         seen.remember(&record(r#"{"id":2}"#), at(20));
         insert(&mut seen, AT_LEAST - 1, 30);
-        seen.forget_before(at(15));
+        seen.prune(at(15));
         assert_eq!(seen.complete_from(), Some(at(11)));
         assert_eq!(
             seen.remember(&record(r#"{"id":2}"#), at(20)),
@@ -265,7 +265,7 @@ mod tests {
     fn a_few_are_remembered_however_old() {
         let mut seen = DedupCache::default();
         insert(&mut seen, AT_LEAST, 10);
-        seen.forget_before(at(1000));
+        seen.prune(at(1000));
         assert_eq!(seen.records.len(), AT_LEAST);
         assert_eq!(seen.complete_from(), None);
     }
@@ -275,12 +275,12 @@ mod tests {
         let mut seen = DedupCache::default();
         insert(&mut seen, 10, 1);
         insert(&mut seen, CAPACITY, 2);
-        seen.forget_before(at(0));
+        seen.prune(at(0));
         assert_eq!(seen.records.len(), CAPACITY);
         assert_eq!(seen.complete_from(), Some(at(2)));
         // One millisecond is never torn, however much it holds.
         insert(&mut seen, CAPACITY * 2, 2);
-        seen.forget_before(at(0));
+        seen.prune(at(0));
         assert!(seen.records.len() > CAPACITY);
         assert_eq!(seen.complete_from(), Some(at(2)));
     }
@@ -290,7 +290,7 @@ mod tests {
         let mut seen = DedupCache::default();
         seen.remember(&record(r#"{"id":1}"#), at(10));
         seen.remember(&record(r#"{"id":1,"x":2}"#), at(10));
-        seen.forget_before(at(3));
+        seen.prune(at(3));
         let text = serde_json::to_string(&seen).unwrap();
         let read = serde_json::from_str::<DedupCache>(&text).unwrap();
         assert_eq!(read, seen);

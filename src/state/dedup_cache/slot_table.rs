@@ -38,7 +38,7 @@ pub struct SlotTable {
     heads: Vec<u32>,
     /// Slots by place, and as they came where it is the same.
     order: Vec<u32>,
-    of_first: usize,
+    legacy_count: usize,
 }
 
 /// A record remembered. Forty bytes: keep it small.
@@ -73,14 +73,14 @@ impl CacheSlot {
         let [upper, lower] = self.identity.map(u128::from);
         CacheEntry {
             identity: Fingerprint((upper << 64) | lower),
-            content: match self.is_of_first() {
+            content: match self.is_legacy() {
                 true => EntryHash::First(self.content),
                 false => EntryHash::Now(self.content),
             },
         }
     }
 
-    fn is_of_first(&self) -> bool {
+    fn is_legacy(&self) -> bool {
         self.reading & FIRST != 0
     }
 }
@@ -96,17 +96,17 @@ impl SlotTable {
     }
 
     /// Whether some are of [`EntryHash::First`].
-    pub fn has_first(&self) -> bool {
-        self.of_first > 0
+    pub fn has_legacy(&self) -> bool {
+        self.legacy_count > 0
     }
 
     /// Whether there is one of this identity.
-    pub fn knows(&self, identity: Fingerprint) -> bool {
+    pub fn contains_identity(&self, identity: Fingerprint) -> bool {
         self.chain(identity).next().is_some()
     }
 
     /// Whether `entry` is there; if so, `reading` has brought it.
-    pub fn bring(&mut self, entry: &CacheEntry, reading: u32) -> bool {
+    pub fn touch(&mut self, entry: &CacheEntry, reading: u32) -> bool {
         let is_it = |&at: &usize| self.slots[at].entry().content == entry.content;
         let Some(at) = self.chain(entry.identity).find(is_it) else {
             return false;
@@ -117,7 +117,7 @@ impl SlotTable {
     }
 
     /// Whether there is one of this identity and place that another reading than `reading` brought last.
-    pub fn was_at(&self, identity: Fingerprint, ms: i64, reading: u32) -> bool {
+    pub fn was_read_earlier_at(&self, identity: Fingerprint, ms: i64, reading: u32) -> bool {
         self.chain(identity).any(|at| {
             let slot = &self.slots[at];
             slot.ms == ms && slot.reading & !FIRST != reading
@@ -127,7 +127,7 @@ impl SlotTable {
     /// Adds `entry`, which `reading` brought.
     pub fn insert(&mut self, entry: CacheEntry, ms: i64, reading: u32) {
         let slot = CacheSlot::new(entry, ms, reading);
-        self.of_first += usize::from(slot.is_of_first());
+        self.legacy_count += usize::from(slot.is_legacy());
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = slot;
@@ -152,19 +152,19 @@ impl SlotTable {
         for number in 0..count {
             let at = self.order[number];
             self.unlink(at);
-            self.of_first -= usize::from(self.slots[at as usize].is_of_first());
+            self.legacy_count -= usize::from(self.slots[at as usize].is_legacy());
         }
         self.free.extend(self.order.drain(..count));
     }
 
     /// The last place that lies not behind `end`.
-    pub fn last_until(&self, end: i64) -> Option<i64> {
+    pub fn last_position_until(&self, end: i64) -> Option<i64> {
         let until = self.order.partition_point(|&at| self.ms(at) <= end);
         Some(self.ms(*self.order.get(until.checked_sub(1)?)?))
     }
 
     /// All, by place.
-    pub fn by_place(
+    pub fn by_position(
         &self,
     ) -> impl Iterator<Item = (i64, impl ExactSizeIterator<Item = CacheEntry> + Clone)> {
         let same = |&one: &u32, &other: &u32| self.ms(one) == self.ms(other);

@@ -148,7 +148,7 @@ impl RunHistoryStore {
             .create(&self.folder)?;
         // One name for it, so that a run that dies here leaves one file and not one each time.
         let new = self.folder.join(format!(".{source}~"));
-        let mut file = private(&new)?;
+        let mut file = create_private(&new)?;
         let text = serde_json::to_vec(&VersionedRunHistory {
             version: VERSION,
             source: source.as_str(),
@@ -167,7 +167,7 @@ impl RunHistoryStore {
 }
 
 /// An empty file for its owner only. What lies there is removed first: it may be a link.
-fn private(path: &Path) -> io::Result<fs::File> {
+fn create_private(path: &Path) -> io::Result<fs::File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -24,7 +24,7 @@ fn told(run: &Run) -> Vec<&str> {
 }
 
 #[test]
-fn sources_that_say_the_same_differ_in_nothing() {
+fn unchanged_sources_have_no_differences() {
     let site = exported();
     for (more, count) in [(&[][..], "4 sources"), (&["acme-dc"], "1 source")] {
         let run = verify(&site, more);
@@ -40,7 +40,7 @@ fn sources_that_say_the_same_differ_in_nothing() {
 }
 
 #[test]
-fn what_appeared_since_is_named() {
+fn new_events_are_reported() {
     let site = exported();
     let day = Utc::now() - TimeDelta::days(3);
     let time = day.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
@@ -65,7 +65,7 @@ fn what_appeared_since_is_named() {
 }
 
 #[test]
-fn what_vanished_or_changed_is_named_beside_what_is_wrong_with_the_export() {
+fn missing_and_changed_events_are_reported_with_other_findings() {
     let site = exported();
     let path = site.path("case/events/acme.jsonl.zst");
     let text = zstd::decode_all(&*fs::read(&path).unwrap()).unwrap();

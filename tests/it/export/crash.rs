@@ -9,13 +9,13 @@ use super::{Case, SOURCES, site, words};
 use crate::support::{Site, small};
 
 /// Small commits, so that there are many.
-fn commits_often(site: &mut Site) {
+fn set_small_commits(site: &mut Site) {
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
 }
 
 /// Exports into `case` until it is complete, each run but the last dying at one of `turns`. How many died.
-fn dies(site: &mut Site, source: &str, out: &str, turns: &[u64]) -> usize {
+fn export_with_crashes(site: &mut Site, source: &str, out: &str, turns: &[u64]) -> usize {
     let mut died = 0;
     for turn in turns {
         site.set_env("ATLAUDIT_CRASH_AT", &turn.to_string());
@@ -40,19 +40,19 @@ fn dies(site: &mut Site, source: &str, out: &str, turns: &[u64]) -> usize {
 }
 
 /// Dies at every passage of a first run, and at another one of the second.
-fn dies_at_every_passage(source: &str) {
+fn crash_at_every_point(source: &str) {
     let mut options = small(10, 10);
     options.data.confluence_records = 10;
     let mut site = Site::new(options).with_all_sources();
     site.set(source, "page_size", 4);
-    commits_often(&mut site);
-    dies(&mut site, source, "unbroken", &[]);
+    set_small_commits(&mut site);
+    export_with_crashes(&mut site, source, "unbroken", &[]);
     let unbroken = Case::read(site.path("unbroken")).lines(source);
     assert_eq!(unbroken.len(), 10);
     for passage in 1.. {
         let out = format!("case-{passage}");
         let second = passage * 7 % 23 + 1;
-        let died = dies(&mut site, source, &out, &[passage, second]);
+        let died = export_with_crashes(&mut site, source, &out, &[passage, second]);
         let what = format!("{source}: passages {passage} and {second}");
         let case = Case::read(site.path(&out));
         assert!(case.is_complete(), "{what}");
@@ -70,13 +70,13 @@ fn dies_at_every_passage(source: &str) {
 }
 
 #[test]
-fn an_organizations_export_dies_at_every_passage() {
-    dies_at_every_passage("acme");
+fn an_organization_export_survives_a_crash_at_every_point() {
+    crash_at_every_point("acme");
 }
 
 #[test]
-fn confluences_export_dies_at_every_passage() {
-    dies_at_every_passage("acme-confluence");
+fn a_confluence_export_survives_a_crash_at_every_point() {
+    crash_at_every_point("acme-confluence");
 }
 
 /// Many pages from a slow server with a limit.

@@ -48,7 +48,7 @@ fn a_complete_export_is_not_written_again() {
 }
 
 #[test]
-fn another_request_does_not_go_on_with_it() {
+fn a_different_request_does_not_resume_it() {
     let site = broken();
     let run = site.run(&words(&["acme"], "case", &[]));
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -105,7 +105,7 @@ fn what_others_did_to_an_unfinished_export_is_told() {
 }
 
 #[test]
-fn two_runs_do_not_meet() {
+fn two_runs_exclude_each_other() {
     let mut site = site(300);
     site.set("acme", "page_size", 10);
     site.control
@@ -148,7 +148,7 @@ fn manifest(site: &Site, from: &str, to: &str) -> String {
 }
 
 /// A folder `name` with this manifest, and a `.atlaudit` that somebody keeps other things in.
-fn of_somebody(site: &Site, name: &str, manifest: &str) {
+fn create_foreign_export(site: &Site, name: &str, manifest: &str) {
     let state = site.path(name).join(".atlaudit");
     fs::create_dir_all(state.join("sources/deep")).unwrap();
     fs::write(state.join("sources/deep/letter"), "of somebody").unwrap();
@@ -157,7 +157,7 @@ fn of_somebody(site: &Site, name: &str, manifest: &str) {
 }
 
 #[test]
-fn nothing_of_a_strangers_is_removed() {
+fn foreign_files_are_not_removed() {
     let site = site(5);
     site.ok(&words(&["acme"], "whole", &[]));
     let ours = manifest(&site, "", "");
@@ -177,7 +177,7 @@ fn nothing_of_a_strangers_is_removed() {
     ];
     for (at, (manifest, code, says)) in cases.into_iter().enumerate() {
         let out = format!("case-{at}");
-        of_somebody(&site, &out, manifest);
+        create_foreign_export(&site, &out, manifest);
         let before = files(&site.path(&out));
         assert_eq!(before.len(), 3);
         let run = site.run(&words(&["acme"], &out, &[]));
@@ -267,7 +267,7 @@ fn a_manifest_of_any_size_is_not_read_whole() {
 }
 
 #[test]
-fn an_unfinished_export_without_its_memory_is_damaged() {
+fn an_unfinished_export_without_its_state_is_damaged() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
     site.control.clear(Api::OrgEvents);

@@ -99,7 +99,7 @@ impl Case {
             let taken = self.lines(name).len() as u64 + dropped("repeats") + dropped("outside");
             assert!(taken <= served, "{what}: {name}: {taken} of {served}");
             if self.manifest["asked"]["keep_bodies"] == true {
-                self.bodies_are_sound(name, &pages);
+                self.assert_bodies_sound(name, &pages);
             }
         }
         let mut verify = blank(Path::new("/nonexistent"), Path::new("/nonexistent"));
@@ -109,7 +109,7 @@ impl Case {
         assert_eq!(state.exists(), !self.is_complete(), "{what}");
     }
 
-    fn bodies_are_sound(&self, name: &str, pages: &[Value]) {
+    fn assert_bodies_sound(&self, name: &str, pages: &[Value]) {
         let kept: HashMap<String, Vec<u8>> = files(&self.path.join("bodies").join(name))
             .into_iter()
             .map(|(path, packed)| {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Case, SOURCES, site, without_observed_time, words};
-use crate::support::{every_line_is_valid, files, whole};
+use crate::support::{assert_lines_valid, files, whole};
 
 fn typed(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -30,7 +30,7 @@ fn an_export_holds_what_is_served_and_every_answer() {
     for source in SOURCES {
         let events = case.events(source);
         whole("undisturbed", &site, source, &events);
-        every_line_is_valid(&events);
+        assert_lines_valid(&events);
         let told = case.source(source);
         assert_eq!(
             (&told["complete"], &told["gaps"]),
@@ -63,7 +63,7 @@ fn an_export_holds_what_is_served_and_every_answer() {
 }
 
 #[test]
-fn it_is_its_owners_alone_and_touches_no_state() {
+fn an_export_is_private_and_touches_no_state() {
     let site = site(20);
     site.ok(&words(&SOURCES, "deep/in/case", &["--keep-bodies"]));
     let mode =
@@ -142,7 +142,7 @@ fn a_slow_server_is_read_in_several_parts_at_once_and_each_is_told() {
 }
 
 #[test]
-fn whom_records_mean_is_asked_for_and_told_too() {
+fn user_lookups_are_recorded_too() {
     let mut site = site(40);
     site.set("acme-jira", "resolve_users", true);
     site.ok(&words(&["acme-jira"], "case", &[]));
@@ -185,7 +185,7 @@ fn a_window_without_an_event_is_complete_and_says_so() {
 }
 
 #[test]
-fn a_name_with_the_signs_of_a_template_is_a_name() {
+fn a_name_with_placeholder_characters_is_literal() {
     let site = site(5);
     site.ok(&words(&["acme"], "%Y {source}", &[]));
     let case = Case::read(site.path("%Y {source}"));

@@ -29,7 +29,7 @@ fn case(name: &'static str, fault: Fault, says: &'static [&'static str]) -> Case
 }
 
 /// What is tried again.
-fn passing() -> Vec<Case> {
+fn transient_cases() -> Vec<Case> {
     let answer = |code, body| status(code, None, body);
     vec![
         case(
@@ -84,7 +84,7 @@ fn passing() -> Vec<Case> {
 }
 
 /// What would be the same again.
-fn lasting() -> Vec<Case> {
+fn permanent_cases() -> Vec<Case> {
     let bomb = Fault::GzipBomb(80 * 1024 * 1024);
     vec![
         case(
@@ -98,7 +98,7 @@ fn lasting() -> Vec<Case> {
 }
 
 /// What never comes is not waited for as long as usual.
-fn be_impatient(bench: &mut Bench, fault: &Fault) {
+fn shorten_timeouts(bench: &mut Bench, fault: &Fault) {
     if matches!(fault, Fault::Hang | Fault::StallMidBody) {
         bench.set("timeout", "600ms");
     }
@@ -106,10 +106,10 @@ fn be_impatient(bench: &mut Bench, fault: &Fault) {
 
 #[test]
 fn a_fault_that_stays_ends_the_run_and_what_was_read_is_kept() {
-    let mut cases = passing();
-    cases.extend(lasting());
+    let mut cases = transient_cases();
+    cases.extend(permanent_cases());
     each(&BOTH, &cases, |mut bench, broken| {
-        be_impatient(&mut bench, &broken.fault);
+        shorten_timeouts(&mut bench, &broken.fault);
         bench.script_forever(broken.fault.clone());
         bench.pull(&fails(3, broken.says));
         let first_page = match bench.api {
@@ -123,8 +123,8 @@ fn a_fault_that_stays_ends_the_run_and_what_was_read_is_kept() {
 
 #[test]
 fn a_fault_that_passes_is_tried_again() {
-    each(&BOTH, &passing(), |mut bench, broken| {
-        be_impatient(&mut bench, &broken.fault);
+    each(&BOTH, &transient_cases(), |mut bench, broken| {
+        shorten_timeouts(&mut bench, &broken.fault);
         bench.set("retry_for", "20s");
         bench.script(broken.fault.clone(), 1);
         bench.pull(&WHOLE);

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use super::{BOTH, Bench, End, WHOLE, each, fails};
 
 /// An empty bench with these records, a second apart.
-fn holding(api: Api, texts: &[String]) -> Bench {
+fn bench_with_records(api: Api, texts: &[String]) -> Bench {
     let bench = Bench::new(api, 0);
     for (n, text) in (0..).zip(texts) {
         let at = Utc::now() - TimeDelta::hours(1) + TimeDelta::seconds(n);
@@ -31,7 +31,7 @@ fn keeps(bench: &Bench, texts: &[String]) {
 }
 
 #[test]
-fn whatever_stands_in_a_record_is_kept() {
+fn any_record_content_is_preserved() {
     let nested = |open: &str, inner: &str, close: &str| {
         let (open, close) = (open.repeat(10_000), close.repeat(10_000));
         format!(
@@ -81,7 +81,7 @@ fn whatever_stands_in_a_record_is_kept() {
         ),
     ];
     each(&BOTH, &cases, |bench, texts| {
-        keeps(&holding(bench.api, texts), texts);
+        keeps(&bench_with_records(bench.api, texts), texts);
     });
 }
 
@@ -94,7 +94,7 @@ fn an_id_with_two_contents_gives_two_events_and_is_told() {
     ]
     .map(str::to_owned);
     each(&BOTH, &[("x twice", ())], |bench, ()| {
-        let bench = holding(bench.api, &texts);
+        let bench = bench_with_records(bench.api, &texts);
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("both are written"), "{}", run.stderr);
         assert!(

@@ -25,7 +25,7 @@ fn in_seconds(now: DateTime<Utc>, seconds: i64, form: &str) -> String {
     (now + TimeDelta::seconds(seconds)).format(form).to_string()
 }
 
-fn http_date(now: DateTime<Utc>, seconds: i64) -> String {
+fn parse_http_date(now: DateTime<Utc>, seconds: i64) -> String {
     in_seconds(now, seconds, "%a, %d %b %Y %H:%M:%S GMT")
 }
 
@@ -113,8 +113,8 @@ fn every_form_of_the_wait_is_understood() {
         ("seconds", (|_| retry(7), 7.0..=7.8)),
         ("zero seconds", (|_| retry(0), OWN)),
         ("less than nothing", (|_| retry(-5), OWN)),
-        ("an HTTP date", (|now| retry(http_date(now, 30)), THIRTY)),
-        ("a past HTTP date", (|now| retry(http_date(now, -30)), OWN)),
+        ("an HTTP date", (|now| retry(parse_http_date(now, 30)), THIRTY)),
+        ("a past HTTP date", (|now| retry(parse_http_date(now, -30)), OWN)),
         ("a word", (|_| retry("soon"), OWN)),
         ("a reset", (|now| reset(iso(now, 30)), THIRTY)),
         ("an epoch", (|now| reset(now.timestamp() + 30), THIRTY)),
@@ -128,7 +128,7 @@ fn every_form_of_the_wait_is_understood() {
         ),
         (
             "a reset as an HTTP date",
-            (|now| reset(http_date(now, 30)), THIRTY),
+            (|now| reset(parse_http_date(now, 30)), THIRTY),
         ),
         (
             "a reset without a zone",
@@ -184,7 +184,7 @@ fn a_server_whose_clock_is_an_hour_off_is_waited_for_by_its_own() {
     for skew in [3600, -3600] {
         let cases: [(&str, Says); 3] = [
             ("a reset", |now| reset(iso(now, 30))),
-            ("a date", |now| retry(http_date(now, 30))),
+            ("a date", |now| retry(parse_http_date(now, 30))),
             ("an epoch", |now| reset(now.timestamp() + 30)),
         ];
         each(&BOTH, &cases, |bench, says| {
@@ -194,7 +194,7 @@ fn a_server_whose_clock_is_an_hour_off_is_waited_for_by_its_own() {
 }
 
 #[test]
-fn a_wait_past_all_patience_is_not_begun() {
+fn a_wait_beyond_the_retry_budget_is_not_started() {
     let cases: [(&str, Says); 4] = [
         ("an hour", |_| retry("3600")),
         ("longer than any clock", |_| {

@@ -105,7 +105,7 @@ impl Bench {
     /// The first page comes, then `fault` for `times` requests.
     fn script(&self, fault: Fault, times: usize) {
         self.site.control.script(self.api, Fault::Pass);
-        self.site.control.script_times(self.api, fault, times);
+        self.site.control.inject_times(self.api, fault, times);
     }
 
     /// The first page comes, then nothing but `fault`.

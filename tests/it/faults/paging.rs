@@ -50,7 +50,7 @@ fn a_repeated_page_is_not_written_twice() {
 }
 
 #[test]
-fn a_page_for_ever_is_a_circle_though_each_time_its_cursor_is_new() {
+fn an_endlessly_repeated_page_is_a_loop_even_with_new_cursors() {
     each(&ORG, &[("ten events", ())], |bench, ()| {
         let data = bench.site.control.org_texts()[..10].join(",");
         let pages = |numbers: std::ops::Range<usize>| {
@@ -117,7 +117,7 @@ fn empty_pages_with_a_cursor_are_no_end() {
 }
 
 #[test]
-fn a_bounded_read_sees_the_end_or_fails() {
+fn a_bounded_read_reaches_the_end_or_fails() {
     let window = ["--since", "40d", "--output", "acme"];
     each(&ORG, &[("ninety empty pages", 90)], |bench, times| {
         bench.script(Fault::EmptyPageWithCursor, *times);
@@ -160,7 +160,7 @@ fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
 }
 
 #[test]
-fn a_cursor_refused_on_the_way_or_at_the_start_is_made_up_for() {
+fn a_refused_cursor_is_replaced_by_a_read_by_time() {
     each(&ORG, &[("an expired cursor", ())], |bench, ()| {
         bench.script(Fault::ExpiredCursor, 1);
         let run = bench.pull(&WHOLE);
@@ -215,7 +215,7 @@ fn records_that_arrive_while_paging_shift_nothing_away() {
 }
 
 #[test]
-fn a_log_that_never_stands_still_is_written_and_never_called_complete() {
+fn a_constantly_changing_log_is_written_but_not_complete() {
     let stays = fails(3, &["kept arriving", "once more"]);
     each(&JIRA, &[("a record a page", ())], |bench, ()| {
         let insert = |records| {

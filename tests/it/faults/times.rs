@@ -49,7 +49,7 @@ fn a_server_whose_clock_is_an_hour_off_loses_nothing() {
 }
 
 #[test]
-fn a_wrong_date_takes_nothing_unread_away() {
+fn a_wrong_date_skips_no_unread_records() {
     // A date of today on a record of three weeks ago, and the run ends behind it. The first is inside
     // what a server's clock may be ahead.
     let cases = [
@@ -91,7 +91,7 @@ fn a_wrong_date_takes_nothing_unread_away() {
                     bench
                         .site
                         .control
-                        .script_times(bench.api, Fault::Pass, passes);
+                        .inject_times(bench.api, Fault::Pass, passes);
                     bench
                         .site
                         .control
@@ -161,7 +161,7 @@ fn a_fault_among_five_thousand_records_of_one_millisecond() {
     let bench = crowded(Api::OrgEvents);
     for pages in [4, 6] {
         let control = &bench.site.control;
-        control.script_times(bench.api, Fault::Pass, pages);
+        control.inject_times(bench.api, Fault::Pass, pages);
         control.script(bench.api, Fault::ExpiredCursor);
     }
     bench.pull(&WHOLE);
@@ -171,8 +171,8 @@ fn a_fault_among_five_thousand_records_of_one_millisecond() {
     for (times, end) in [(1, WHOLE), (1_000, fails(3, &["cannot be read"]))] {
         let bench = crowded(Api::JiraAudit);
         let control = &bench.site.control;
-        control.script_times(bench.api, Fault::Pass, 15);
-        control.script_times(bench.api, Fault::TruncatedJson, times);
+        control.inject_times(bench.api, Fault::Pass, 15);
+        control.inject_times(bench.api, Fault::TruncatedJson, times);
         bench.pull(&end);
         bench.recovers();
     }

@@ -10,7 +10,7 @@ mod terminal;
 pub use output::{Outputs, unpacked};
 pub use prometheus::Samples;
 pub use run::{Run, keys};
-pub use screen::{Screen, on_terminal};
+pub use screen::{Screen, run_on_terminal};
 pub use site::{Running, Site, blank, small};
 pub use terminal::stdout_on_terminal;
 
@@ -48,11 +48,11 @@ pub fn jira_ids(own: &[String]) -> Vec<String> {
 pub fn each_once(got: &[String], want: &[String]) {
     let (known, wanted): (HashSet<_>, HashSet<_>) = (got.iter().collect(), want.iter().collect());
     let missing: Vec<_> = wanted.difference(&known).take(3).collect();
-    let unasked: Vec<_> = known.difference(&wanted).take(3).collect();
+    let prompt_error: Vec<_> = known.difference(&wanted).take(3).collect();
     let counts = (got.len(), want.len());
     assert!(
-        missing.is_empty() && unasked.is_empty() && counts.0 == counts.1,
-        "got and wanted: {counts:?}; missing: {missing:?}; unasked: {unasked:?}"
+        missing.is_empty() && prompt_error.is_empty() && counts.0 == counts.1,
+        "got and wanted: {counts:?}; missing: {missing:?}; unasked: {prompt_error:?}"
     );
 }
 
@@ -68,8 +68,8 @@ pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
         return;
     }
     match name {
-        "acme-confluence" => each_under_its_own_id(written, site.control.confluence_texts()),
-        "acme-dc" => each_under_its_own_id(written, site.control.datacenter_texts()),
+        "acme-confluence" => assert_distinct_ids(written, site.control.confluence_texts()),
+        "acme-dc" => assert_distinct_ids(written, site.control.datacenter_texts()),
         _ => each_once(&ids, &jira_ids(&site.control.jira_ids())),
     }
     let trees = written.trees();
@@ -78,7 +78,7 @@ pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
 }
 
 /// `written` holds the records `served`, which have no ids and may be equal, as often as they are served.
-pub fn each_under_its_own_id(written: &Run, mut served: Vec<String>) {
+pub fn assert_distinct_ids(written: &Run, mut served: Vec<String>) {
     let ids = written.ids();
     let distinct: HashSet<_> = ids.iter().collect();
     assert_eq!(distinct.len(), ids.len(), "an id comes twice");
@@ -91,7 +91,7 @@ pub fn each_under_its_own_id(written: &Run, mut served: Vec<String>) {
 }
 
 /// The file `acme` holds each event that the sandbox serves, `acme-jira` each record.
-pub fn file_is_whole(site: &Site, name: &str) {
+pub fn assert_file_complete(site: &Site, name: &str) {
     let served = match name {
         "acme" => org_ids(&site.control.org_ids()),
         _ => jira_ids(&site.control.jira_ids()),
@@ -100,7 +100,7 @@ pub fn file_is_whole(site: &Site, name: &str) {
 }
 
 /// Each line is what `atlaudit schema` says of an event.
-pub fn every_line_is_valid(run: &Run) {
+pub fn assert_lines_valid(run: &Run) {
     let mut program = Command::new(env!("CARGO_BIN_EXE_atlaudit"));
     let schema = Run::from(program.arg("schema").output().unwrap());
     let schema = serde_json::from_slice(&schema.stdout).unwrap();

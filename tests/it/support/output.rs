@@ -25,7 +25,7 @@ impl Outputs {
     }
 
     /// Looks at the finished files: none that was seen before may have changed.
-    pub fn finished_stay(&mut self) {
+    pub fn assert_finished_unchanged(&mut self) {
         let paths = self.paths();
         for path in paths.iter().filter(|path| is_finished(path)) {
             let now = fs::read(path).unwrap();

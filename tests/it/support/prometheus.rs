@@ -57,7 +57,7 @@ impl Samples {
     }
 
     /// No counter of `earlier` has fallen.
-    pub fn go_on_from(&self, earlier: &Samples) {
+    pub fn assert_continues(&self, earlier: &Samples) {
         for (key, before) in &earlier.values {
             let name = key.split('{').next().unwrap();
             if earlier.kinds[name] == "counter" {
@@ -86,7 +86,7 @@ fn sample(line: &str) -> (String, f64) {
         loop {
             let (label, quoted) = rest.split_once("=\"").expect("a label without a value");
             assert!(is_name(label), "{line}");
-            let end = closing(quoted);
+            let end = closing_quote(quoted);
             labels.push(format!("{label}=\"{}\"", &quoted[..end]));
             rest = &quoted[end + 1..];
             match rest.split_at(1) {
@@ -106,7 +106,7 @@ fn sample(line: &str) -> (String, f64) {
 }
 
 /// Where the quoted value ends; every backslash stands before `\`, `"` or `n`.
-fn closing(quoted: &str) -> usize {
+fn closing_quote(quoted: &str) -> usize {
     let mut chars = quoted.char_indices();
     while let Some((at, c)) = chars.next() {
         match c {

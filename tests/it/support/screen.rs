@@ -48,7 +48,7 @@ impl Screen {
 }
 
 /// Runs `command`, which must name its program by a path, on a terminal that all its streams share.
-pub fn on_terminal(command: &Command) -> Screen {
+pub fn run_on_terminal(command: &Command) -> Screen {
     let mut python = Command::new("python3");
     python.env_clear().args(["-c", TERMINAL]);
     python.arg(command.get_program()).args(command.get_args());
@@ -63,14 +63,14 @@ pub fn on_terminal(command: &Command) -> Screen {
     let written = String::from_utf8_lossy(&run.stdout).into_owned();
     Screen {
         code: run.code,
-        lines: replayed(&written),
+        lines: replay(&written),
         written,
     }
 }
 
 /// The lines that are left of `written`. It knows what the program's progress display uses: the cursor goes up, down and
 /// to the first column, and lines are erased.
-fn replayed(written: &str) -> Vec<String> {
+fn replay(written: &str) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
     let mut rest = written;
     while let Some(c) = rest.chars().next() {
@@ -112,6 +112,6 @@ fn replayed(written: &str) -> Vec<String> {
 #[test]
 fn what_is_erased_is_not_on_the_screen() {
     let lines =
-        replayed("one\r\nspin\r\u{1b}[2Ktwo\r\nthree\r\n\u{1b}[1A\u{1b}[2K\u{1b}[31mred\u{1b}[0m");
+        replay("one\r\nspin\r\u{1b}[2Ktwo\r\nthree\r\n\u{1b}[1A\u{1b}[2K\u{1b}[31mred\u{1b}[0m");
     assert_eq!(lines, ["one", "two", "red", ""]);
 }

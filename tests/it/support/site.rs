@@ -115,7 +115,7 @@ impl Site {
     }
 
     /// A configuration without a source.
-    pub fn forget_sources(&mut self) {
+    pub fn remove_sources(&mut self) {
         self.config.remove("sources");
     }
 
@@ -158,7 +158,7 @@ impl Site {
     }
 
     /// Moves the instant at which `acme` was last read by time, as its checkpoint knows it.
-    pub fn last_check_was(&self, ago: TimeDelta) {
+    pub fn set_last_check(&self, ago: TimeDelta) {
         let path = self.state().join("acme.json");
         let text = std::fs::read(&path).unwrap();
         let mut state: serde_json::Value = serde_json::from_slice(&text).unwrap();
