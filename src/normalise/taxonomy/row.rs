@@ -81,10 +81,10 @@ pub mod column {
 /// A table of exact names: action, category, outcome, ECS categories and types, OCSF class, deed.
 macro_rules! names {
     ($($name:literal $category:ident $outcome:ident [$($($ecs:ident)+: $($kind:ident)+)?] $class:ident $deed:ident;)*) => {
-        &[$($crate::normalise::taxonomy::row::Name {
+        &[$($crate::normalise::taxonomy::row::NamedAction {
             name: $name,
             outcome: $crate::normalise::taxonomy::row::column::$outcome,
-            meaning: $crate::model::meaning::Meaning {
+            meaning: $crate::model::meaning::ActionMeaning {
                 category: $crate::model::event::Category::$category,
                 ecs: $crate::model::meaning::EcsKind {
                     categories: &[$($($crate::model::meaning::EcsCategory::$ecs,)+)?],
@@ -103,7 +103,7 @@ macro_rules! patterns {
     (@one) => { None };
     (@one $kind:ident $value:ident) => { Some($crate::model::meaning::$kind::$value) };
     ($($pattern:literal $category:ident [$($ecs:ident $(: $of:ident)?)?] $class:ident $deed:ident;)*) => {
-        &[$($crate::normalise::taxonomy::row::Pattern {
+        &[$($crate::normalise::taxonomy::row::ActionPattern {
             pattern: $pattern,
             category: $crate::model::event::Category::$category,
             ecs: patterns!(@one $(EcsCategory $ecs)?),

@@ -19,7 +19,7 @@ struct ObservablePath {
 
 macro_rules! spot {
     ($type_id:literal, $($path:literal),+) => {
-        Spot {
+        ObservablePath {
             type_id: $type_id,
             fields: concat!(r#""type_id":"#, $type_id, r#","name":""#, $($path),+, r#"""#),
         }
