@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use url::Url;
 
 use crate::config::settings::OutputFormat;
-use crate::config::words;
+use crate::config::keywords;
 use crate::http::message::Response;
 use crate::model::json::Document;
 use crate::model::name::SourceKind;
@@ -63,7 +63,7 @@ impl Load {
                 site: Some("acme.example".to_owned()),
                 reader: None,
             },
-            format: words::format(format).ok()?,
+            format: keywords::format(format).ok()?,
             count: texts.len(),
             lines: Bytes::from(texts.join("\n")),
             pages,

@@ -10,11 +10,11 @@ use clap_complete::Shell;
 use url::Url;
 
 use crate::cli::values;
-use crate::config::field;
+use crate::config::validate;
 use crate::config::output::{self, PathTemplate};
 use crate::config::settings::{Compression, OutputFormat};
 use crate::config::telemetry::{ColorMode, LogFormat};
-use crate::config::words;
+use crate::config::keywords;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::TypedTime;
 
@@ -129,13 +129,13 @@ pub struct PullArgs {
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
     /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
     pub compression: Option<Compression>,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -158,16 +158,16 @@ pub struct FollowArgs {
     #[arg(value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub names: Vec<SourceName>,
     /// Wait between the end of a pull and the next one
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(field::nonzero_duration))]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(validate::nonzero_duration))]
     pub every: Duration,
     /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
     pub compression: Option<Compression>,
     /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
@@ -187,13 +187,13 @@ pub struct ExportArgs {
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
     /// Folder to create, or an unfinished export of the same request to resume
-    #[arg(long, short, value_name = "DIR", value_parser = values::checked(field::path))]
+    #[arg(long, short, value_name = "DIR", value_parser = values::checked(validate::path))]
     pub output: PathBuf,
     /// Keep the body of every response, as it was received
     #[arg(long)]
     pub keep_bodies: bool,
     /// Sign it with the minisign key in this file; its password is read from the terminal or ATLAUDIT_SIGN_PASSWORD
-    #[arg(long, value_name = "KEYFILE", value_parser = values::checked(field::path))]
+    #[arg(long, value_name = "KEYFILE", value_parser = values::checked(validate::path))]
     pub sign: Option<PathBuf>,
 }
 
@@ -218,7 +218,7 @@ pub struct StatusArgs {
     #[arg(long)]
     pub json: bool,
     /// Exit with code 3 if a source is behind by more than this, for monitoring
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::nonzero_duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::nonzero_duration))]
     pub max_lag: Option<Duration>,
 }
 
@@ -229,25 +229,25 @@ pub struct ConvertArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC) [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing [default: none]
-    #[arg(long, value_name = "KIND", value_parser = values::checked(words::compression))]
+    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
     pub compression: Option<Compression>,
     /// The configured source that raw lines were pulled from: its name, type, org_id and site
     #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub source: Option<SourceName>,
     /// Type of raw lines: org-events, jira-audit, ... [default: detected]
-    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(keywords::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
-    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_id))]
+    #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_id))]
     pub org_id: Option<String>,
     /// The site of raw records of other types, such as acme.atlassian.net; their ids need it
-    #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
+    #[arg(long, value_name = "HOST", value_parser = values::checked(validate::site))]
     pub site: Option<String>,
 }
 
@@ -284,28 +284,28 @@ pub struct LoginArgs {
     #[arg(long)]
     pub untested: bool,
     /// The day the key expires, if Atlassian does not report it
-    #[arg(long, value_name = "DATE", value_parser = values::checked(field::date))]
+    #[arg(long, value_name = "DATE", value_parser = values::checked(validate::date))]
     pub expires_on: Option<NaiveDate>,
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
-    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(words::source_kind))]
+    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(keywords::source_kind))]
     pub kind: Option<SourceKind>,
     /// Organization id, as in https://admin.atlassian.com/o/ID
-    #[arg(long, value_name = "ID", value_parser = values::checked(field::org_uuid))]
+    #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_uuid))]
     pub org_id: Option<String>,
     /// The Jira or Confluence site, such as acme.atlassian.net
-    #[arg(long, value_name = "HOST", value_parser = values::checked(field::site))]
+    #[arg(long, value_name = "HOST", value_parser = values::checked(validate::site))]
     pub site: Option<String>,
     /// The account that owns the API token (Jira, Confluence)
-    #[arg(long, value_name = "ADDRESS", value_parser = values::checked(field::email))]
+    #[arg(long, value_name = "ADDRESS", value_parser = values::checked(validate::email))]
     pub email: Option<String>,
     /// Use Atlassian's gateway: for tokens with scopes and service accounts (Jira, Confluence)
     #[arg(long)]
     pub gateway: bool,
     /// User name for a password (Data Center); not needed for a personal access token
-    #[arg(long, value_name = "NAME", value_parser = values::checked(field::username))]
+    #[arg(long, value_name = "NAME", value_parser = values::checked(validate::username))]
     pub username: Option<String>,
     /// URL of a Data Center; or of a test server, a proxy, the government cloud
-    #[arg(long, value_name = "URL", value_parser = values::checked(field::base_url))]
+    #[arg(long, value_name = "URL", value_parser = values::checked(validate::base_url))]
     pub base_url: Option<Url>,
 }
 
@@ -313,7 +313,7 @@ pub struct LoginArgs {
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(words::format))]
+    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
     pub format: Option<OutputFormat>,
 }
 
@@ -342,16 +342,16 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate_limit: Option<u32>,
     /// Delay before each page, such as 300ms or 3s
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
     pub latency: Option<Duration>,
     /// The same for organization events only
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
     pub org_latency: Option<Duration>,
     /// The same for Jira records only
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::duration))]
     pub jira_latency: Option<Duration>,
     /// Interval at which each API gets a new event, such as 10s
-    #[arg(long, value_name = "DURATION", value_parser = values::checked(field::nonzero_duration))]
+    #[arg(long, value_name = "DURATION", value_parser = values::checked(validate::nonzero_duration))]
     pub new_event_every: Option<Duration>,
     /// Play another reading of an API; may be given several times
     #[arg(long, value_name = "NAME", value_parser = values::quirk())]

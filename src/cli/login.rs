@@ -11,7 +11,7 @@ use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::{ConfigFile, SourceTable};
-use crate::config::places;
+use crate::config::config_paths;
 use crate::config::request::{KeyLocation, LoginRequest};
 use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
 use crate::model::name::{SourceKind, SourceName};
@@ -25,13 +25,13 @@ pub fn request(
     now: Timestamp,
     outside: &HostAccess<'_>,
 ) -> Result<LoginRequest, ResolveError> {
-    let place = places::config_file(global.config.as_deref(), env).ok_or_else(|| {
+    let place = config_paths::config_file(global.config.as_deref(), env).ok_or_else(|| {
         ConfigError::new(
             "there is no place for the configuration: neither HOME nor XDG_CONFIG_HOME is set",
         )
         .hint("name a file with `--config FILE`")
     })?;
-    let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
+    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
     let file = resolve::load_at(&place.path, false, outside)?;
     let configured = paths::known_sources(&file, global, env);
     let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);

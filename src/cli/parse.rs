@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::Args;
 use crate::cli::help;
-use crate::config::field;
+use crate::config::validate;
 
 /// Reads the process's arguments, the first being the program's name. A `clap::Error` knows its exit
 /// code (0 for help and version, else 2) and its stream.
@@ -68,7 +68,7 @@ fn holds_key(argument: &OsString) -> bool {
     argument
         .to_string_lossy()
         .split(['=', ':'])
-        .any(field::looks_like_key)
+        .any(validate::looks_like_key)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::places;
+use crate::config::config_paths;
 use crate::config::settings::{CredentialSpec, OutputPath, OutputSettings, SourceSettings};
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
@@ -40,13 +40,13 @@ impl<'a> CommandPaths<'a> {
             outside,
         };
         // Where there is no place for them there is nothing to protect.
-        if let Some(place) = places::config_file(global.config.as_deref(), env) {
+        if let Some(place) = config_paths::config_file(global.config.as_deref(), env) {
             paths.add(PathRole::ConfigFile, &place.path);
         }
-        for folder in places::quota_dirs(env) {
+        for folder in config_paths::quota_dirs(env) {
             paths.add(PathRole::QuotaFolder, &folder);
         }
-        let state = places::state_dir(global.state_dir.as_deref(), env).ok();
+        let state = config_paths::state_dir(global.state_dir.as_deref(), env).ok();
         if let Some(folder) = &state {
             paths.add(PathRole::StateFolder, folder);
         }
@@ -141,7 +141,7 @@ impl<'a> CommandPaths<'a> {
 
 /// The sources of a configuration that can be used.
 pub fn known_sources(file: &ConfigFile, global: &GlobalArgs, env: &ProcessEnv) -> Vec<SourceSettings> {
-    let state = places::state_dir(global.state_dir.as_deref(), env);
+    let state = config_paths::state_dir(global.state_dir.as_deref(), env);
     let settings = state.and_then(|state| check::settings(file, env, state));
     settings.map_or(Vec::new(), |settings| settings.sources)
 }

@@ -3,10 +3,10 @@
 use std::io;
 
 use crate::cli::args::LoginArgs;
-use crate::config::ask::{self, UserPrompt};
+use crate::config::prompt::{self, UserPrompt};
 use crate::config::error::HintedError;
-use crate::config::field;
-use crate::config::words;
+use crate::config::validate;
+use crate::config::keywords;
 use crate::model::name::SourceKind;
 
 const KINDS: &str = "\
@@ -40,7 +40,7 @@ pub fn complete(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Resul
         Some(kind) => kind,
         None => {
             person.tell(&format!("`{}` is a new source. {KINDS}", typed.name))?;
-            ask::until(person, "Type [1]: ", kind_of)?
+            prompt::until(person, "Type [1]: ", kind_of)?
         }
     };
     // Only now: a type that was typed may contradict the other flags, and is refused with them later.
@@ -59,36 +59,36 @@ fn kind_of(answer: &str) -> Result<SourceKind, HintedError> {
         "2" => Ok(SourceKind::JiraAudit),
         "3" => Ok(SourceKind::ConfluenceAudit),
         "4" => Ok(SourceKind::DatacenterAudit),
-        word if field::looks_like_key(word) => {
+        word if validate::looks_like_key(word) => {
             Err(HintedError::new("that is a key; it is asked for later").hint("answer 1, 2, 3 or 4"))
         }
-        word => words::source_kind(word),
+        word => keywords::source_kind(word),
     }
 }
 
 fn organization(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     if typed.org_id.is_none() {
         let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
-        typed.org_id = ask::optional(person, question, field::org_uuid)?;
+        typed.org_id = prompt::optional(person, question, validate::org_uuid)?;
     }
     Ok(())
 }
 
 fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.site.is_none() {
-        typed.site = Some(ask::until(
+        typed.site = Some(prompt::until(
             person,
             "Site, such as acme.atlassian.net: ",
-            field::site,
+            validate::site,
         )?);
     }
     if typed.email.is_none() {
         let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
-        typed.email = ask::optional(person, question, field::email)?;
+        typed.email = prompt::optional(person, question, validate::email)?;
     }
     if asks_all && !typed.gateway {
         let question = "Scoped token or service account? [y/N] ";
-        typed.gateway = ask::yes(person, question)?;
+        typed.gateway = prompt::yes(person, question)?;
     }
     Ok(())
 }
@@ -96,12 +96,12 @@ fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> i
 fn datacenter(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
-        typed.base_url = Some(ask::until(person, question, field::base_url)?);
+        typed.base_url = Some(prompt::until(person, question, validate::base_url)?);
     }
     // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
-    if asks_all && typed.username.is_none() && ask::until(person, SIGN_IN, has_password)? {
+    if asks_all && typed.username.is_none() && prompt::until(person, SIGN_IN, has_password)? {
         let question = "User name: ";
-        typed.username = Some(ask::until(person, question, field::username)?);
+        typed.username = Some(prompt::until(person, question, validate::username)?);
     }
     Ok(())
 }
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::cli::args::{AuthCommand, Command};
     use crate::cli::parse::parse;
-    use crate::config::ask::script::ScriptedUser;
+    use crate::config::prompt::script::ScriptedUser;
 
     const ORG_ID: &str = "6f1b2c3d-0000-4000-8000-000000000000";
 

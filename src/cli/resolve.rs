@@ -12,13 +12,13 @@ use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
 use crate::cli::{convert, export, generate, login, pull};
-use crate::config::ask::UserPrompt;
+use crate::config::prompt::UserPrompt;
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
 use crate::config::file::ConfigFile;
-use crate::config::implied;
-use crate::config::places;
+use crate::config::implied_settings;
+use crate::config::config_paths;
 use crate::config::request::{
     CommandRequest, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, KeyLocation, LogoutRequest,
     SandboxRequest, StatusRequest, VerifyRequest,
@@ -213,7 +213,7 @@ fn configured(global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -
     if file.tables.sources.0.is_empty() {
         return None;
     }
-    let state_dir = places::state_dir(global.state_dir.as_deref(), env).ok()?;
+    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env).ok()?;
     check::settings(&file, env, state_dir).ok()
 }
 
@@ -245,7 +245,7 @@ pub(super) fn load(
     env: &ProcessEnv,
     outside: &HostAccess<'_>,
 ) -> Result<ConfigFile, ConfigError> {
-    match places::config_file(global.config.as_deref(), env) {
+    match config_paths::config_file(global.config.as_deref(), env) {
         None => Ok(ConfigFile::none()),
         Some(place) => load_at(&place.path, place.named, outside),
     }
@@ -283,9 +283,9 @@ fn settings(
     typed: &[SourceName],
     outside: &HostAccess<'_>,
 ) -> Result<Settings, ConfigError> {
-    let state_dir = places::state_dir(global.state_dir.as_deref(), env)?;
+    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
     if file.tables.sources.0.is_empty() {
-        implied::settings(file, env, state_dir, typed, outside.in_keyring)
+        implied_settings::settings(file, env, state_dir, typed, outside.in_keyring)
     } else {
         check::settings(file, env, state_dir)
     }
@@ -301,7 +301,7 @@ pub(super) fn pull_settings(
     let file = load(global, env, outside)?;
     let settings = settings(&file, global, env, typed, outside)?;
     if file.tables.sources.0.is_empty() && typed.is_empty() {
-        implied::reject_ambiguous_keyring(&settings)?;
+        implied_settings::reject_ambiguous_keyring(&settings)?;
     }
     Ok(settings)
 }

@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 use tracing::Instrument as _;
 
-use crate::commands::accounts::{RecordOutcome, RunRegistry};
+use crate::commands::run_registry::{RecordOutcome, RunRegistry};
 use crate::commands::connect::SourceConnector;
-use crate::commands::connected::PreparedSource;
+use crate::commands::api_client::PreparedSource;
 use crate::commands::expiry;
-use crate::commands::record::RunRecorder;
-use crate::commands::repeats::MessageThrottle;
-use crate::commands::turns::StartLimiter;
+use crate::commands::run_recorder::RunRecorder;
+use crate::commands::message_throttle::MessageThrottle;
+use crate::commands::start_limiter::StartLimiter;
 use crate::config::settings::{OutputSettings, SourceSettings};
 use crate::credentials::Credential;
 use crate::error::AppError;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use crate::commands::connected::{ApiClient, PreparedSource, RequiredLookup};
+use crate::commands::api_client::{ApiClient, PreparedSource, RequiredLookup};
 use crate::config::env::ProcessEnv;
-use crate::config::places;
+use crate::config::config_paths;
 use crate::config::settings::{ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget};
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -208,7 +208,7 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
 
 /// Where the limits are shared with the user's other processes.
 pub fn sharing(env: &ProcessEnv) -> QuotaDir {
-    QuotaDir::first_usable(&places::quota_dirs(env), env.user)
+    QuotaDir::first_usable(&config_paths::quota_dirs(env), env.user)
 }
 
 fn fingerprint(credential: &Credential) -> Fingerprint {

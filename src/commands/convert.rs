@@ -17,7 +17,7 @@ use crate::model::name::SourceKind;
 use crate::model::number::counted;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
-use crate::sink::{LineSink, whole};
+use crate::sink::{LineSink, atomic_create};
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// How long the line at hand may take after a signal: a read or a write may wait for ever.
@@ -45,7 +45,7 @@ pub async fn run(
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     warn_of_no_org_id(&request.raw, console);
-    let (sink, unnamed) = whole::begin(&request.output, request.now)?;
+    let (sink, unnamed) = atomic_create::begin(&request.output, request.now)?;
     let working = start(request, sink, stop.clone(), console.clone());
     let tally = ended(working, stop).await?;
     // Of inputs that are not there, not even an empty file is left.

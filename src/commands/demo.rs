@@ -9,7 +9,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::commands::accounts::RunRegistry;
+use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
 use crate::commands::connect::SourceConnector;
 use crate::commands::{stop, summary};

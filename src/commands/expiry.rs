@@ -2,7 +2,7 @@
 
 use chrono::{Months, NaiveDate};
 
-use crate::commands::connected::ApiClient;
+use crate::commands::api_client::ApiClient;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::Credential;
 use crate::http::failure::Failure;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime};
 
-use crate::commands::accounts::{RunRegistry, SourceSnapshot};
+use crate::commands::run_registry::{RunRegistry, SourceSnapshot};
 use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;

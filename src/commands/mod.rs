@@ -1,11 +1,11 @@
 //! Owns the commands: one file each, from a resolved request to an exit code.
 
-mod accounts;
+mod run_registry;
 pub mod auth;
 pub mod check;
 pub mod collect;
 mod connect;
-mod connected;
+mod api_client;
 pub mod convert;
 pub mod demo;
 pub mod dry_run;
@@ -17,13 +17,13 @@ mod metrics;
 mod organization;
 mod output_owner;
 pub mod pull;
-mod record;
-mod repeats;
+mod run_recorder;
+mod message_throttle;
 pub mod sandbox;
 pub mod schema;
 mod signing;
 pub mod status;
 mod stop;
 mod summary;
-mod turns;
+mod start_limiter;
 pub mod verify;

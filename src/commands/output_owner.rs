@@ -7,7 +7,7 @@ use crate::config::request::PullRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::run::current_output_file;
 use crate::sink::identity::is_same;
 use crate::sink::location::{real_path, unfinished};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::commands::accounts::RunRegistry;
+use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::metrics::MetricsFile;

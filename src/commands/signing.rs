@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::ask::UserPrompt;
+use crate::config::prompt::UserPrompt;
 use crate::config::env::{ProcessEnv, SIGN_PASSWORD};
 use crate::config::error::HintedError;
 use crate::credentials;

@@ -8,13 +8,13 @@ use toml::Spanned;
 
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::field;
+use crate::config::validate;
 use crate::config::file::{ConfigFile, SourceTable, SpannedText, without_span};
-use crate::config::nearest::nearest;
+use crate::config::suggestions::nearest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source::{self, ErrorLocation};
-use crate::config::words;
+use crate::config::keywords;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::text::printable;
 
@@ -172,7 +172,7 @@ fn only_organization_source(file: &ConfigFile) -> Option<&str> {
         let kind = table
             .kind
             .as_ref()
-            .map(|text| words::source_kind(text.get_ref()));
+            .map(|text| keywords::source_kind(text.get_ref()));
         matches!(kind, Some(Ok(SourceKind::OrgEvents)))
     });
     match (organizations.next(), organizations.next()) {
@@ -184,7 +184,7 @@ fn only_organization_source(file: &ConfigFile) -> Option<&str> {
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
 pub(super) fn apply_environment(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
     if let Some(id) = env.text(env::ORG_ID) {
-        let id = field::org_id(id).map_err(|refusal| HintedError {
+        let id = validate::org_id(id).map_err(|refusal| HintedError {
             what: format!("{}: {}", env::ORG_ID, refusal.what),
             ..refusal
         })?;

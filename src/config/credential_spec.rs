@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::field;
+use crate::config::validate;
 use crate::config::settings::CredentialSpec;
 
 const KINDS: &str =
@@ -21,12 +21,12 @@ pub fn parse(text: &str) -> Result<CredentialSpec, HintedError> {
         return Err(unknown());
     };
     let rest = rest.trim();
-    if rest.split([' ', '=', ':', '/']).any(field::looks_like_key) {
+    if rest.split([' ', '=', ':', '/']).any(validate::looks_like_key) {
         return Err(unknown());
     }
     match kind {
         "env" => variable(rest).map(CredentialSpec::Env),
-        "file" => field::path(rest).map(CredentialSpec::File),
+        "file" => validate::path(rest).map(CredentialSpec::File),
         "command" => command(rest).map(CredentialSpec::Command),
         "systemd" => unit_credential(rest).map(CredentialSpec::Systemd),
         _ => Err(unknown()),
@@ -47,7 +47,7 @@ pub fn store(text: &str) -> Result<CredentialSpec, HintedError> {
         Some(path) if path.ends_with('/') => {
             Err(HintedError::new("names a folder").hint("name the file too: `file:FOLDER/NAME`"))
         }
-        Some(path) if !path.split(['=', ':', '/']).any(field::looks_like_key) => {
+        Some(path) if !path.split(['=', ':', '/']).any(validate::looks_like_key) => {
             Ok(CredentialSpec::File(PathBuf::from(path)))
         }
         _ => Err(HintedError::new(

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
-use crate::config::blame;
+use crate::config::error_location;
 use crate::config::error::ConfigError;
 
 /// A text value and its place. Without `Debug` on the tables: a misplaced secret may sit in any value.
@@ -50,7 +50,7 @@ impl ConfigFile {
 
     /// Reads `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
-        let tables = toml::from_str(&text).map_err(|error| blame::config_error(&error, path, &text))?;
+        let tables = toml::from_str(&text).map_err(|error| error_location::config_error(&error, path, &text))?;
         Ok(ConfigFile {
             path: Some(path.to_path_buf()),
             place: None,
@@ -64,7 +64,7 @@ impl ConfigFile {
     pub fn blame(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
         match &self.path {
             Some(path) if !span.is_empty() => {
-                let line = blame::line_of(&self.text, span.start);
+                let line = error_location::line_of(&self.text, span.start);
                 error.in_file(path, Some(line))
             }
             _ => error,

@@ -1,21 +1,21 @@
 //! Owns what the user wants: the file as typed, the environment as captured, the settings as checked.
 
-pub mod ask;
-pub mod blame;
+pub mod prompt;
+pub mod error_location;
 pub mod check;
 pub mod credential_spec;
 pub mod edit;
 pub mod env;
 pub mod error;
-pub mod field;
+pub mod validate;
 pub mod file;
-pub mod implied;
-pub mod nearest;
+pub mod implied_settings;
+pub mod suggestions;
 pub mod output;
-pub mod places;
+pub mod config_paths;
 pub mod request;
 pub mod settings;
 pub mod source;
 mod target;
 pub mod telemetry;
-pub mod words;
+pub mod keywords;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::field;
+use crate::config::validate;
 use crate::config::settings::{
     Compression, OutputFormat, OutputPath, OutputSettings, Rotation, SourceSettings,
 };
@@ -21,7 +21,7 @@ pub struct PathTemplate(String);
 
 /// Reads an `output.path` or `--output`.
 pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
-    field::path(text)?;
+    validate::path(text)?;
     if text.ends_with('/') {
         return Err(HintedError::new("names a folder")
             .hint("name a file in it, such as `events/{source}.jsonl`"));

@@ -6,12 +6,12 @@ use toml::Spanned;
 
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::field;
+use crate::config::validate;
 use crate::config::file::{ConfigFile, OutputTable, SourceTable};
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{ConnectionSettings, CredentialSpec, SourceSettings};
 use crate::config::target;
-use crate::config::words;
+use crate::config::keywords;
 use crate::model::name::{SourceKind, SourceName};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -86,25 +86,25 @@ pub(super) fn check(
         at.file.blame(error, place)
     };
     let kind = at
-        .take("type", &table.kind, |text| words::source_kind(text))?
+        .take("type", &table.kind, |text| keywords::source_kind(text))?
         .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
     let target = target::check(at, table, kind)?.map_err(missing)?;
     let most = max_page_size(kind);
     let page_size = at.take("page_size", &table.page_size, |n| {
-        field::number(*n, 1..=most)
+        validate::number(*n, 1..=most)
     })?;
     let concurrency = at.take("concurrency", &table.concurrency, |n| {
-        field::number(*n, 1..=64)
+        validate::number(*n, 1..=64)
     })?;
     let credential = at.take("credential", &table.credential, |text| {
         credential_spec::parse(text)
     })?;
-    let overlap = at.take("overlap", &table.overlap, |text| field::duration(text))?;
+    let overlap = at.take("overlap", &table.overlap, |text| validate::duration(text))?;
     let late_margin = at.take("late_margin", &table.late_margin, |text| {
-        field::duration(text)
+        validate::duration(text)
     })?;
     let lookback = at.take("initial_lookback", &table.initial_lookback, |text| {
-        field::lookback(text)
+        validate::lookback(text)
     })?;
     Ok(SourceSettings {
         name: name.clone(),
@@ -113,7 +113,7 @@ pub(super) fn check(
         initial_lookback: lookback.unwrap_or(7 * DAY),
         overlap: overlap.unwrap_or(10 * MINUTE),
         late_margin: late_margin.unwrap_or(DAY),
-        key_name: at.take("key_name", &table.key_name, |text| field::key_name(text))?,
+        key_name: at.take("key_name", &table.key_name, |text| validate::key_name(text))?,
         expires_on: at.take("expires_on", &table.expires_on, expiry)?,
         page_size: page_size.unwrap_or(most),
         concurrency: concurrency.unwrap_or(default_concurrency(kind)),
@@ -127,25 +127,25 @@ pub(super) fn check(
 /// TOML has dates of its own; a string is read the same way.
 fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, HintedError> {
     match value {
-        toml::Value::String(text) => field::date(text),
-        toml::Value::Datetime(day) => field::date(&day.to_string()),
-        _ => field::date(""),
+        toml::Value::String(text) => validate::date(text),
+        toml::Value::Datetime(day) => validate::date(&day.to_string()),
+        _ => validate::date(""),
     }
 }
 
 fn connection(at: &ErrorLocation<'_>, table: &SourceTable) -> Result<ConnectionSettings, ConfigError> {
-    let timeout = at.take("timeout", &table.timeout, |text| field::nonzero_duration(text))?;
-    let retry_for = at.take("retry_for", &table.retry_for, |text| field::duration(text))?;
-    let max_wait = at.take("max_wait", &table.max_wait, |text| field::duration(text))?;
+    let timeout = at.take("timeout", &table.timeout, |text| validate::nonzero_duration(text))?;
+    let retry_for = at.take("retry_for", &table.retry_for, |text| validate::duration(text))?;
+    let max_wait = at.take("max_wait", &table.max_wait, |text| validate::duration(text))?;
     Ok(ConnectionSettings {
         requests_per_minute: at.take("requests_per_minute", &table.requests_per_minute, |n| {
-            field::number(*n, 1..=u32::MAX)
+            validate::number(*n, 1..=u32::MAX)
         })?,
         timeout: timeout.unwrap_or(Duration::from_secs(30)),
         retry_for: retry_for.unwrap_or(MINUTE),
         max_wait: max_wait.unwrap_or(15 * MINUTE),
-        ca_file: at.take("ca_file", &table.ca_file, |text| field::path(text))?,
-        proxy: at.take("proxy", &table.proxy, |text| field::proxy(text))?,
+        ca_file: at.take("ca_file", &table.ca_file, |text| validate::path(text))?,
+        proxy: at.take("proxy", &table.proxy, |text| validate::proxy(text))?,
     })
 }
 
@@ -160,11 +160,11 @@ pub(super) fn output_layer(
         path: at.take(&key("path"), &table.path, |text| {
             output::path_template(text)
         })?,
-        format: at.take(&key("format"), &table.format, |text| words::format(text))?,
+        format: at.take(&key("format"), &table.format, |text| keywords::format(text))?,
         compression: at.take(&key("compression"), &table.compression, |text| {
-            words::compression(text)
+            keywords::compression(text)
         })?,
-        rotation: at.take(&key("rotate"), &table.rotate, |text| words::rotate(text))?,
-        mode: at.take(&key("mode"), &table.mode, |text| field::mode(text))?,
+        rotation: at.take(&key("rotate"), &table.rotate, |text| keywords::rotate(text))?,
+        mode: at.take(&key("mode"), &table.mode, |text| validate::mode(text))?,
     })
 }

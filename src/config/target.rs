@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::field;
+use crate::config::validate;
 use crate::config::file::{SourceTable, SpannedText};
 use crate::config::settings::{GatewayRoute, Product, SiteRoute, SiteTarget, SourceTarget};
 use crate::config::source::ErrorLocation;
@@ -21,16 +21,16 @@ pub(super) fn check(
     kind: SourceKind,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     reject_inapplicable_keys(at, table, kind)?;
-    let base_url = at.take("base_url", &table.base_url, |text| field::base_url(text))?;
+    let base_url = at.take("base_url", &table.base_url, |text| validate::base_url(text))?;
     Ok(match kind {
         SourceKind::OrgEvents => Ok(SourceTarget::OrgEvents {
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
-            org_id: at.take("org_id", &table.org_id, |text| field::org_id(text))?,
+            org_id: at.take("org_id", &table.org_id, |text| validate::org_id(text))?,
         }),
         SourceKind::JiraAudit => site(at, table, Product::Jira, base_url)?,
         SourceKind::ConfluenceAudit => site(at, table, Product::Confluence, base_url)?,
         SourceKind::DatacenterAudit => {
-            let username = at.take("username", &table.username, |text| field::username(text))?;
+            let username = at.take("username", &table.username, |text| validate::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
             base_url
                 .map(|base_url| SourceTarget::Datacenter { base_url, username })
@@ -45,11 +45,11 @@ fn site(
     product: Product,
     base_url: Option<Url>,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
-    let Some(site) = at.take("site", &table.site, |text| field::site(text))? else {
+    let Some(site) = at.take("site", &table.site, |text| validate::site(text))? else {
         return Ok(Err(("site", "add `site = \"acme.atlassian.net\"`")));
     };
-    let email = at.take("email", &table.email, |text| field::email(text))?;
-    let cloud_id = at.take("cloud_id", &table.cloud_id, |text| field::cloud_id(text))?;
+    let email = at.take("email", &table.email, |text| validate::email(text))?;
+    let cloud_id = at.take("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
     let gateway =
         at.take("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
             (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
@@ -63,7 +63,7 @@ fn site(
         (true, base_url) => SiteRoute::Gateway(GatewayRoute {
             // A server on this machine stands in for all of Atlassian's; another gateway is no site.
             site_url: match &base_url {
-                Some(url) if field::is_loopback(url) => url.clone(),
+                Some(url) if validate::is_loopback(url) => url.clone(),
                 _ => https(&site)?,
             },
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
@@ -122,7 +122,7 @@ fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), HintedError> {
 }
 
 fn https(host: &str) -> Result<Url, ConfigError> {
-    field::base_url(&format!("https://{host}")).map_err(ConfigError::from)
+    validate::base_url(&format!("https://{host}")).map_err(ConfigError::from)
 }
 
 #[cfg(test)]

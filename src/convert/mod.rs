@@ -6,9 +6,9 @@
 //! Nothing here asks the network or a state; one thread does it all.
 
 mod input;
-mod kept;
+mod saved_line;
 mod lines;
 mod run;
-mod text;
+mod json_line;
 
 pub use run::{ConvertContext, ConvertCounts, ConvertError, ConvertIssue, run};

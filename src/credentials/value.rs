@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::config::error::HintedError;
-use crate::config::field;
+use crate::config::validate;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
 /// A key and what is kept beside it.
@@ -84,13 +84,13 @@ pub(super) fn parse(text: &SecretString, place: &str) -> Result<StoredSecret, Hi
     let text = |value: &Option<serde_json::Value>| value.as_ref()?.as_str().map(str::to_owned);
     Ok(StoredSecret {
         stored: text(&object.stored).and_then(|time| parse_api_time(&time)),
-        expires: text(&object.expires).and_then(|day| field::date(&day).ok()),
+        expires: text(&object.expires).and_then(|day| validate::date(&day).ok()),
         api_key: key(&object.api_key, place)?,
         org_id: org_id
-            .map(|id| beside("org_id", field::org_id(&id)))
+            .map(|id| beside("org_id", validate::org_id(&id)))
             .transpose()?,
         email: email
-            .map(|email| beside("email", field::email(&email)))
+            .map(|email| beside("email", validate::email(&email)))
             .transpose()?,
     })
 }
@@ -148,7 +148,7 @@ mod tests {
             org_id: Some("o-1".to_owned()),
             email: None,
             stored: parse_api_time("2026-11-20T09:30:00Z"),
-            expires: field::date("2027-06-30").ok(),
+            expires: validate::date("2027-06-30").ok(),
         };
         let text = kept.to_text().unwrap();
         assert_eq!(

@@ -1,14 +1,14 @@
 //! Owns what makes an export evidence: the chains over its lines, its manifest, its sums and signature,
 //! its page for people, and their checking.
 
-pub mod against;
+pub mod event_comparison;
 mod assemble;
 pub mod chain;
 pub mod error;
 pub mod facts;
 pub mod folder;
 mod hash;
-mod lines;
+mod packed_lines;
 pub mod manifest;
 pub mod page;
 mod readme;
@@ -21,4 +21,4 @@ pub mod survey;
 #[cfg(test)]
 mod testing;
 pub mod verify;
-mod whole;
+mod atomic_file;

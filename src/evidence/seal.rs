@@ -13,7 +13,7 @@ use super::manifest::{FileEntry, Manifest};
 use super::report::ReportError;
 use super::sign::SigningKey;
 use super::survey::{self, SurveyLimits, ProblemList};
-use super::{readme, report, sums, whole};
+use super::{readme, report, sums, atomic_file};
 
 /// Seals the export at `dir`, in the place of what an earlier seal wrote.
 ///
@@ -26,7 +26,7 @@ pub fn seal(
     key: Option<&SigningKey>,
 ) -> Result<Manifest, EvidenceError> {
     // First of all: old sums would call what follows a forgery.
-    whole::clear(dir, &[SIGNATURE, SUMS])?;
+    atomic_file::clear(dir, &[SIGNATURE, SUMS])?;
     let found = facts
         .sources
         .iter()
@@ -36,10 +36,10 @@ pub fn seal(
     let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
         .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
-    whole::write(dir, MANIFEST, |out| out.write_all(&text))?;
+    atomic_file::write(dir, MANIFEST, |out| out.write_all(&text))?;
     let readme = readme::text(&manifest, &hash::sha256(&text));
-    whole::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
-    whole::write(dir, REPORT, |mut out| {
+    atomic_file::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
+    atomic_file::write(dir, REPORT, |mut out| {
         report::write(dir, &manifest, &mut out).map_err(|ReportError::Write(error)| error)
     })?;
     let sums = checksum_text(dir, &manifest)?;
@@ -47,9 +47,9 @@ pub fn seal(
         let signature = key
             .sign(sums.as_bytes(), manifest.finished)
             .map_err(|error| EvidenceError::Sign(error.to_string()))?;
-        whole::write(dir, SIGNATURE, |out| out.write_all(signature.as_bytes()))?;
+        atomic_file::write(dir, SIGNATURE, |out| out.write_all(signature.as_bytes()))?;
     }
-    whole::write(dir, SUMS, |out| out.write_all(sums.as_bytes()))?;
+    atomic_file::write(dir, SUMS, |out| out.write_all(sums.as_bytes()))?;
     Ok(manifest)
 }
 

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::config::env::ProcessEnv;
-use crate::config::field::is_loopback;
+use crate::config::validate::is_loopback;
 use crate::config::settings::ConnectionSettings;
 
 /// A host and its port.

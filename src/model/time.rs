@@ -8,7 +8,7 @@ use chrono::{
     Timelike as _, Utc,
 };
 
-use crate::model::span::parse_span;
+use crate::model::duration::parse_span;
 
 /// A point in time, UTC.
 pub type Timestamp = DateTime<Utc>;

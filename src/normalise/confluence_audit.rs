@@ -3,7 +3,7 @@
 use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{client_address, filed, sentence, taxonomy};
+use crate::normalise::{client_address, category_choice, sentence, taxonomy};
 
 /// Confluence's own categories and ours.
 const CATEGORIES: [(&str, Category); 13] = [
@@ -58,7 +58,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
     let associated = associated.into_iter().flat_map(Node::items);

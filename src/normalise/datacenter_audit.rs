@@ -3,7 +3,7 @@
 use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, filed, sentence, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, category_choice, sentence, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -62,7 +62,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = filed::category(
+    event.category = category_choice::category(
         event.meaning.category,
         kind.category.as_deref(),
         &CATEGORIES,

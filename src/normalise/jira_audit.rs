@@ -4,7 +4,7 @@ use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, T
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, ActorHints};
-use crate::normalise::{client_address, filed, sentence, taxonomy};
+use crate::normalise::{client_address, category_choice, sentence, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -51,7 +51,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);

@@ -8,12 +8,12 @@ mod actor;
 mod client_address;
 mod confluence_audit;
 mod datacenter_audit;
-mod filed;
+mod category_choice;
 mod jira_audit;
 mod org_events;
 pub mod people;
 mod taxonomy;
-mod time_mark;
+mod unreadable_time;
 
 use crate::model::event::{
     EventActor, Category, EventClient, Event, Outcome, SCHEMA, EventSource, EventText, UNPARSED,
@@ -50,7 +50,7 @@ pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Tim
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
-    time_mark::add(&mut event, origin.kind, record);
+    unreadable_time::add(&mut event, origin.kind, record);
     event
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::model::event::{Event, EventTarget, EventText};
-use crate::model::people::UserProfile;
+use crate::model::user_profiles::UserProfile;
 use crate::normalise::actor::is_account_id;
 
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.

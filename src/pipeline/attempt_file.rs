@@ -5,7 +5,7 @@
 
 use crate::config::settings::OutputSettings;
 use crate::crash::{self, CrashPoint};
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;

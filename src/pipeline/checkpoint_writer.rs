@@ -4,13 +4,13 @@ use std::path::Path;
 
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::error::RunError;
 use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::exact::cut_back;
-use crate::sink::mend::mend;
+use crate::sink::truncation::cut_back;
+use crate::sink::recovery::mend;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
-use crate::model::people::UserProfiles;
+use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
 use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
-use crate::model::people::UserProfiles;
+use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::pipeline::cursor_reader::{CursorReader, CursorReaderOptions, EMPTY_PAGES_BOUNDED};

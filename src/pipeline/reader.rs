@@ -15,7 +15,7 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
 use crate::http::retry::RetryBudget;
-use crate::model::people::UserProfiles;
+use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::attempt_record::{AttemptRecorder, WindowAttemptObserver};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::settings::OutputFormat;
 use crate::model::event::{EventText, UNPARSED};
-use crate::model::people::UserProfiles;
+use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
 use crate::normalise::{self, RecordOrigin};

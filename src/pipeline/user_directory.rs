@@ -13,7 +13,7 @@ use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
-use crate::model::people::{UserProfiles, UserProfile};
+use crate::model::user_profiles::{UserProfiles, UserProfile};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
 use crate::normalise::{self, RecordOrigin};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::crash;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::attempt_file::AttemptFile;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;

@@ -9,7 +9,7 @@ use super::{
     data::RecordComposer,
     org::OrgEvent,
     records::{SandboxRecord, RecordLog},
-    world::{SharedServerState, ServerState},
+    server_state::{SharedServerState, ServerState},
 };
 
 /// Added events share a processing millisecond in groups of this size.

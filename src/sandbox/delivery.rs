@@ -10,10 +10,10 @@ use chrono::{TimeDelta, Utc};
 
 use super::{
     Fault,
-    body::{ScriptedBody, BodyAction, gzip, gzip_bomb},
-    line::ConnectionHandle,
+    scripted_body::{ScriptedBody, BodyAction, gzip, gzip_bomb},
+    connection::ConnectionHandle,
     reply::ApiReply,
-    world::SharedServerState,
+    server_state::SharedServerState,
 };
 
 /// What delivery needs to know beside the reply.

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 
 use super::{
     Api, ErrorEnvelope, Fault, access, confluence, datacenter, jira, json_text, org, page_error,
-    pieces::BodyChunks, record_values, reply::ApiReply, route::ApiRoute, throttle, world::ServerState,
+    body_chunks::BodyChunks, record_values, reply::ApiReply, route::ApiRoute, throttle, server_state::ServerState,
 };
 
 const CLOUDFRONT_PAGE: &str = "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD>\

@@ -20,7 +20,7 @@
 mod access;
 mod base64;
 mod behaviour;
-mod body;
+mod scripted_body;
 mod confluence;
 mod control;
 mod data;
@@ -31,12 +31,12 @@ mod exchange;
 mod fault;
 mod jira;
 mod json_text;
-mod ledger;
-mod line;
+mod request_log;
+mod connection;
 mod options;
 mod org;
 mod page_error;
-mod pieces;
+mod body_chunks;
 mod quirk;
 mod record_values;
 mod records;
@@ -44,10 +44,10 @@ mod reply;
 mod route;
 mod server;
 mod throttle;
-mod world;
+mod server_state;
 
 #[cfg(test)]
-mod smoke;
+mod smoke_tests;
 
 pub use behaviour::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, FilterClock, NextPageOffset,
@@ -56,7 +56,7 @@ pub use behaviour::{
 pub use control::SandboxControl;
 pub use data::{history, incident};
 pub use fault::Fault;
-pub use ledger::LoggedRequest;
+pub use request_log::LoggedRequest;
 pub use options::{DataOptions, SandboxOptions};
 pub use quirk::{ApiQuirk, QUIRKS};
 pub use record_values::{CONTROLS, PROXY};

@@ -6,9 +6,9 @@ use super::{
     Api, PageError,
     exchange::ParsedRequest,
     json_text::{JsonObject, array, quoted},
-    pieces::BodyChunks,
+    body_chunks::BodyChunks,
     reply::ApiReply,
-    world::ServerState,
+    server_state::ServerState,
 };
 
 const TEXT: &str = "The index of the audit log is being rebuilt.";

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use super::{Api, Behaviour, pieces::BodyChunks};
+use super::{Api, Behaviour, body_chunks::BodyChunks};
 
 /// The proxy that [`Behaviour::forwarded_addresses`] adds to each address of a client.
 pub const PROXY: &str = "203.0.113.80";

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{ErrorEnvelope, json_text::JsonObject, pieces::BodyChunks};
+use super::{ErrorEnvelope, json_text::JsonObject, body_chunks::BodyChunks};
 
 /// Status, headers and body.
 #[derive(Clone, Debug)]

@@ -18,10 +18,10 @@ use super::{
     SandboxControl, SandboxOptions,
     delivery::{self, DeliveryOptions},
     exchange::{self, ParsedRequest},
-    ledger,
-    line::{ConnectionHandle, SeverableListener},
+    request_log,
+    connection::{ConnectionHandle, SeverableListener},
     route::ApiRoute,
-    world::{SharedServerState, ServerState},
+    server_state::{SharedServerState, ServerState},
 };
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
@@ -118,8 +118,8 @@ fn parse_request(request: &Request) -> ParsedRequest {
     }
 }
 
-fn entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> ledger::LoggedRequest {
-    ledger::LoggedRequest {
+fn entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
+    request_log::LoggedRequest {
         at,
         api: ask.route.api(),
         path: ask.path.clone(),

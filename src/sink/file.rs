@@ -2,8 +2,8 @@
 
 use crate::config::settings::OutputSettings;
 use crate::model::time::Timestamp;
-use crate::model::written::OutputFileState;
-use crate::sink::open::{ExternalChange, OutputFile};
+use crate::model::output_file_state::OutputFileState;
+use crate::sink::output_file::{ExternalChange, OutputFile};
 use crate::sink::path::path_at;
 use crate::sink::written_files::WrittenFiles;
 use crate::sink::{LineSink, SinkError, rotation};

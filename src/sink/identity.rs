@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use crate::model::record::Fingerprint;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 
 /// Bytes before the committed end that stand for all before it: some line's time and id are among them.
 const TAIL: u64 = 512;

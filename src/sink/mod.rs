@@ -4,15 +4,15 @@
 //! A sink is used from a thread that may block.
 
 pub mod bodies;
-mod bulk;
-pub mod exact;
+mod direct_writer;
+pub mod truncation;
 pub mod file;
 pub mod identity;
 pub mod location;
 pub mod lock;
-pub mod mend;
-mod open;
-mod opening;
+pub mod recovery;
+mod output_file;
+mod file_opening;
 mod own_lines;
 pub mod pack;
 pub mod path;
@@ -20,8 +20,8 @@ mod rotation;
 pub mod stdout;
 pub mod storage;
 mod tail_contents;
-pub mod trial;
-pub mod whole;
+pub mod preflight;
+pub mod atomic_create;
 pub mod written_files;
 
 use std::fs::File;
@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, Fault};
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
 
 use crate::config::settings::Compression;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::sink::pack::LineEncoder;
 use crate::sink::storage::is_storage;
 use crate::sink::{LineSink, SinkError};

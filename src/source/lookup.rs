@@ -7,7 +7,7 @@
 
 use url::Url;
 
-use crate::config::field;
+use crate::config::validate;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
@@ -46,7 +46,7 @@ pub fn read_organizations(response: &Response) -> Result<Vec<OrganizationInfo>, 
         let [id, attributes] = doc.root().fields(["id", "attributes"]);
         let name = attributes.and_then(|of| of.text_of("name"));
         Some(OrganizationInfo {
-            id: field::org_id(&id?.text()?).ok()?,
+            id: validate::org_id(&id?.text()?).ok()?,
             name: name.map(|name| printable(&name)),
         })
     });
@@ -69,7 +69,7 @@ pub fn read_cloud_id(response: &Response) -> Result<String, UnreadableBody> {
     let none = || UnreadableBody::new("the answer holds no cloud id");
     let doc = Document::parse(text_of(&response.body).0).map_err(|_| none())?;
     let id = doc.root().get("cloudId").and_then(Node::text);
-    field::cloud_id(&id.ok_or_else(none)?).map_err(|_| none())
+    validate::cloud_id(&id.ok_or_else(none)?).map_err(|_| none())
 }
 
 /// The request for the account of a Data Center's credential.

@@ -9,7 +9,7 @@ use url::Url;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::Node;
-use crate::model::people::UserProfile;
+use crate::model::user_profiles::UserProfile;
 use crate::source::endpoint_url;
 use crate::source::page_body::PageBody;
 

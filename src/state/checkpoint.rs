@@ -5,7 +5,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 use crate::model::time::{Timestamp, Window};
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::state::dedup_cache::DedupCache;
 use crate::state::event_gaps::EventGaps;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::people::UserProfile;
+use crate::model::user_profiles::UserProfile;
 use crate::model::time::{Timestamp, before};
 use crate::state::permissions::read_replaceable;
 

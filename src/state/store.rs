@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::state::StateError;
 use crate::state::checkpoint::{self, Checkpoint, CheckpointError, VERSION};
 use crate::state::permissions;

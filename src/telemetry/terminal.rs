@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use secrecy::SecretString;
 
-use crate::config::ask::UserPrompt;
+use crate::config::prompt::UserPrompt;
 
 /// The longest answer that is read. The kernel's own lines end at 4096 bytes.
 const LONGEST: usize = 64 * 1024;

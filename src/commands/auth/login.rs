@@ -8,11 +8,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::commands::auth::{answers, config_file, without_retries, place_of};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{expiry, organization};
-use crate::config::ask::{self, UserPrompt};
+use crate::config::prompt::{self, UserPrompt};
 use crate::config::edit::{self, ConfigValue};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::field;
+use crate::config::validate;
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
 use crate::credentials::{self, Credential, StoredSecret, check_key};
@@ -159,7 +159,7 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            ask::until(person, &question, field::org_uuid).map_err(|error| prompt_error(&error))?
+            prompt::until(person, &question, validate::org_uuid).map_err(|error| prompt_error(&error))?
         }
         (Err(error), _) => return Err(error),
     };
@@ -227,11 +227,11 @@ async fn expiry_of(
     }
     let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
     // Whoever does not answer has a key that works all the same.
-    ask::optional(person?, question, day_ahead).ok()?
+    prompt::optional(person?, question, day_ahead).ok()?
 }
 
 fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
-    let day = field::date(text)?;
+    let day = validate::date(text)?;
     match day < Utc::now().date_naive() {
         true => Err(HintedError::new("that day is past, and the key works")),
         false => Ok(day),
@@ -389,7 +389,7 @@ fn read_key(
             } => format!("Password of `{user}` (not shown): "),
             _ => format!("Key of `{}` (not shown): ", request.name),
         };
-        return ask::secret(person, &question, check_key).map_err(|error| prompt_error(&error));
+        return prompt::secret(person, &question, check_key).map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
         return Err(

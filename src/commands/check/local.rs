@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use chrono::Utc;
 
-use crate::commands::check::account::CheckReport;
-use crate::commands::check::step::{StepName, CheckStep};
+use crate::commands::check::check_report::CheckReport;
+use crate::commands::check::check_step::{StepName, CheckStep};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::sink::trial;
+use crate::sink::preflight;
 use crate::state::store::StateStore;
 
 /// Less room than this is soon used up.
@@ -28,7 +28,7 @@ pub fn state(
     account.at(StepName::StateWritable);
     let began = Instant::now();
     let checkpoint = StateStore::new(folder).load(&source.name)?;
-    let free = trial::folder(folder).map_err(|error| {
+    let free = preflight::folder(folder).map_err(|error| {
         let told = AppError::from(error);
         let what = format!("the state cannot be kept in `{}`", folder.display());
         let mut refused = AppError::new(Exit::State, what)
@@ -52,7 +52,7 @@ pub fn state(
 pub fn output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
     account.at(StepName::OutputWritable);
     let began = Instant::now();
-    let found = trial::check_writable(&source.output, Utc::now())?;
+    let found = preflight::check_writable(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
     let detail = format!("{}{}", found.place, note.unwrap_or_default());
     let step = disk_space_step(StepName::OutputWritable, detail, found.free)
@@ -90,7 +90,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::check::step::StepState;
+    use crate::commands::check::check_step::StepState;
 
     #[test]
     fn low_disk_space_is_a_warning() {

@@ -1,14 +1,14 @@
 //! Owns `check`: each source tested end to end, step by step.
 
-mod account;
-mod asked;
+mod check_report;
+mod api_check;
 mod local;
 mod source;
-mod step;
+mod check_step;
 
 use tracing::Instrument as _;
 
-use crate::commands::check::account::CheckReport;
+use crate::commands::check::check_report::CheckReport;
 use crate::commands::check::source::SourceCheck;
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::config::env::ProcessEnv;

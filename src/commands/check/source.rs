@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::commands::check::account::CheckReport;
-use crate::commands::check::asked::ApiCheck;
+use crate::commands::check::check_report::CheckReport;
+use crate::commands::check::api_check::ApiCheck;
 use crate::commands::check::local;
-use crate::commands::check::step::{StepName, CheckStep};
+use crate::commands::check::check_step::{StepName, CheckStep};
 use crate::commands::connect::SourceConnector;
-use crate::commands::connected::{PreparedSource, RequiredLookup};
+use crate::commands::api_client::{PreparedSource, RequiredLookup};
 use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::config::settings::{CredentialSpec, SourceSettings};

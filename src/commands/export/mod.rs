@@ -5,13 +5,13 @@ mod facts;
 mod folder;
 mod made_by;
 mod sealing;
-mod told;
+mod export_messages;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commands::accounts::RunRegistry;
+use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector};
 use crate::commands::connect::{SourceConnector, sharing};
 use crate::commands::{pull, stop};
@@ -54,10 +54,10 @@ pub async fn run(
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let Some((manifest, exit, took)) = make(&request, env, console).await? else {
-        told::report_already_complete(console, &request.folder);
+        export_messages::report_already_complete(console, &request.folder);
         return Ok(Exit::Done);
     };
-    told::tell(console, &request.folder, &manifest, took);
+    export_messages::tell(console, &request.folder, &manifest, took);
     Ok(exit)
 }
 

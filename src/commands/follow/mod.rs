@@ -1,8 +1,8 @@
 //! Owns `follow`: pull, wait, pull, until it is stopped.
 
-mod pulse;
+mod heartbeat;
 mod reload;
-mod round;
+mod pull_series;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
-use crate::commands::accounts::RunRegistry;
-use crate::commands::follow::pulse::{PullHeartbeat, patience};
-use crate::commands::follow::round::{FinishedPull, PullSeries};
+use crate::commands::run_registry::RunRegistry;
+use crate::commands::follow::heartbeat::{PullHeartbeat, patience};
+use crate::commands::follow::pull_series::{FinishedPull, PullSeries};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::stop;
 use crate::config::env::ProcessEnv;

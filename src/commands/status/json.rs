@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::status::standing::{ReadHistory, SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::{Timestamp, format_millis};

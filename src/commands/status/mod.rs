@@ -1,12 +1,12 @@
 //! Owns `status`: how far each source has been read, and how its last run ended.
 
 mod json;
-mod standing;
+mod source_status;
 mod table;
 
 use std::time::Duration;
 
-use crate::commands::status::standing::{SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
 use crate::error::AppError;
 use crate::exit::Exit;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::status::standing::{ReadHistory, SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;

@@ -1,6 +1,6 @@
 //! Owns `verify`: checks an export, and tells each difference, what was checked, and what was not.
 
-mod against;
+mod comparison;
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::config::env::ProcessEnv;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
-use crate::evidence::against::{EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{EventSummary, EventDifferenceKind};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ use crate::model::number::{counted, group_digits};
 use crate::sink::stdout;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
-use against::{SourceComparison, EventDifference};
+use comparison::{SourceComparison, EventDifference};
 
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
@@ -45,7 +45,7 @@ pub async fn run(
     // What the check found is printed also where the sources cannot be asked.
     let (compared, failed) = match &request.against {
         None => (None, None),
-        Some(against) => match against::compare(&request.dir, against, env, console).await {
+        Some(against) => match comparison::compare(&request.dir, against, env, console).await {
             Ok(compared) => (Some(compared), None),
             Err(error) => (None, Some(error)),
         },

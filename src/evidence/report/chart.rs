@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::buckets::{ChartBar, TimeBuckets};
 use super::html::{HtmlPage, DrawingUnits};
 use super::ticks::ticks;
-use super::words;
+use super::report_texts;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::group_digits;
 
@@ -73,10 +73,10 @@ fn summary(buckets: &TimeBuckets, has_gaps: bool) -> String {
     let failed = bars.iter().map(|bar| bar.failed).sum::<u64>();
     let mut text = match events {
         0 => "No event has a time in this window.".to_owned(),
-        _ if failed == 0 => format!("{}, no failure.", words::events(events)),
+        _ if failed == 0 => format!("{}, no failure.", report_texts::events(events)),
         _ => format!(
             "{}, {} of them failed.",
-            words::events(events),
+            report_texts::events(events),
             group_digits(failed)
         ),
     };
@@ -91,7 +91,7 @@ fn summary(buckets: &TimeBuckets, has_gaps: bool) -> String {
         (buckets.outside(), "outside of the window"),
     ] {
         if count > 0 {
-            text.push_str(&format!(" Not shown: {} {what}.", words::events(count)));
+            text.push_str(&format!(" Not shown: {} {what}.", report_texts::events(count)));
         }
     }
     text
@@ -104,8 +104,8 @@ fn retention_note(manifest: &Manifest, has_removed: bool) -> String {
     if asked < shown {
         text.push_str(&format!(
             " The picture begins at {}. Events from {} until then are not available: the source had removed them.",
-            words::moment(shown),
-            words::moment(asked)
+            report_texts::moment(shown),
+            report_texts::moment(asked)
         ));
     }
     if has_removed {
@@ -122,7 +122,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
         let span = spelled(&buckets.span(at..at + 1));
         text.push_str(&format!(
             " The highest bar is {}, {span}.",
-            words::events(bar.events)
+            report_texts::events(bar.events)
         ));
     }
     let length = |run: &Range<usize>| {
@@ -130,7 +130,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
         span.end - span.start
     };
     if let Some(run) = buckets.empty_runs().into_iter().rev().max_by_key(length) {
-        let length = words::length(length(&run));
+        let length = report_texts::length(length(&run));
         let span = spelled(&buckets.span(run));
         text.push_str(&format!(
             " The longest span of empty bars is {length}, {span}."
@@ -140,7 +140,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
 }
 
 fn spelled(span: &Range<i64>) -> String {
-    let (from, to) = (words::minute(span.start), words::minute(span.end));
+    let (from, to) = (report_texts::minute(span.start), report_texts::minute(span.end));
     match (from.split_once(' '), to.split_once(' ')) {
         (Some((day, _)), Some((same, time))) if day == same => format!("from {from} to {time} UTC"),
         _ => format!("from {from} to {to} UTC"),
@@ -287,7 +287,7 @@ fn draw_bar(
         "<g class=b><title>{}: {}, {} failed</title><rect x=\"{}%\" y=0 width=\"{}%\" height={} class=hit></rect>",
         &[
             &spelled(&span),
-            &words::events(bar.events),
+            &report_texts::events(bar.events),
             &bar.failed,
             &DrawingUnits(left),
             &DrawingUnits(right - left),
@@ -417,8 +417,8 @@ fn write_table(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()>
         page.put(
             "<tr><td>{}<td>{}<td class=n>{}<td class=n>{}",
             &[
-                &words::minute(span.start),
-                &words::minute(span.end),
+                &report_texts::minute(span.start),
+                &report_texts::minute(span.end),
                 &bar.events,
                 &bar.failed,
             ],

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::html::HtmlPage;
-use super::words;
+use super::report_texts;
 use crate::evidence::manifest::{ExportCounts, Manifest, RetryEntry, SourceEntry};
 use crate::model::number::group_digits;
 
@@ -72,25 +72,25 @@ fn describe_requests(source: &SourceEntry) -> String {
     let counts = &source.counts;
     let mut text = format!(
         "{}, {} of records.",
-        words::number(counts.responses, "request", "requests"),
-        words::number(counts.pages, "page", "pages")
+        report_texts::number(counts.responses, "request", "requests"),
+        report_texts::number(counts.pages, "page", "pages")
     );
     let failed = source.retries.len() as u64;
     if failed > 0 {
         text.push_str(&format!(
             " {} failed.",
-            words::number(failed, "attempt", "attempts")
+            report_texts::number(failed, "attempt", "attempts")
         ));
     }
     if source.waited_ms > 0 {
         let waited = i64::try_from(source.waited_ms).unwrap_or(i64::MAX);
         text.push_str(&format!(
             " Waited on the server's behalf: {}.",
-            words::length(waited)
+            report_texts::length(waited)
         ));
     }
     if let (Some(first), Some(last)) = (source.first, source.last) {
-        let [first, last] = [first, last].map(|time| words::minute(time.timestamp_millis()));
+        let [first, last] = [first, last].map(|time| report_texts::minute(time.timestamp_millis()));
         text.push_str(&format!(" Events from {first} to {last} UTC."));
     }
     text
@@ -115,7 +115,7 @@ fn retries(page: &mut HtmlPage<'_>, retries: &[RetryEntry]) -> io::Result<()> {
                 &retry.at,
                 &retry.line,
                 &status,
-                &super::brief::TruncatedText::sentence(&retry.error),
+                &super::truncated_text::TruncatedText::sentence(&retry.error),
                 &waited,
             ],
         )?;

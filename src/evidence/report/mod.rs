@@ -3,24 +3,24 @@
 //! It holds no script and asks nothing of the network, and a policy in it forbids both. The same manifest and
 //! events make the same bytes, so that the page can be made again and compared.
 
-mod asked;
-mod brief;
+mod arguments;
+mod truncated_text;
 mod buckets;
 mod chart;
-mod earliest;
+mod first_n;
 mod flow;
 mod html;
-mod lines;
-mod page;
+mod event_lines;
+mod page_layout;
 mod proof;
-mod seen;
+mod report_event;
 mod statistics;
 mod tables;
-mod tally;
+mod frequency;
 mod ticks;
 mod verdict;
 mod visible;
-mod words;
+mod report_texts;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +47,6 @@ pub enum ReportError {
 pub fn write(dir: &Path, manifest: &Manifest, out: &mut impl Write) -> Result<(), ReportError> {
     let statistics = EventStatistics::of(dir, manifest);
     let mut out = BufWriter::new(out);
-    page::write(&mut HtmlPage::new(&mut out), manifest, &statistics)?;
+    page_layout::write(&mut HtmlPage::new(&mut out), manifest, &statistics)?;
     Ok(out.flush()?)
 }

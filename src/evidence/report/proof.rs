@@ -3,7 +3,7 @@
 use std::io;
 
 use super::html::HtmlPage;
-use super::words;
+use super::report_texts;
 use crate::evidence::manifest::{FileEntry, LinesEntry, Manifest};
 
 /// Files that are listed.
@@ -54,7 +54,7 @@ fn files(page: &mut HtmlPage<'_>, files: &[FileEntry]) -> io::Result<()> {
             .fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
         page.put(
             "<p class=rest>And {} of answers under <code>bodies/</code>, {} in all, by hash in <code>manifest.json</code>.</p>",
-            &[&words::number(bodies.len() as u64, "body", "bodies"), &words::size(bytes)],
+            &[&report_texts::number(bodies.len() as u64, "body", "bodies"), &report_texts::size(bytes)],
         )?;
     }
     page.raw(

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::brief::{TruncatedText, EntityLabel};
+use super::truncated_text::{TruncatedText, EntityLabel};
 use super::buckets::TimeBuckets;
-use super::earliest::{FirstN, RowPosition};
-use super::lines::{self, EventFileProblem};
-use super::seen::{ADMINISTRATIVE, EventRow, ReportEvent, ReportActor};
-use super::tally::{EventSample, FrequencyCounter};
+use super::first_n::{FirstN, RowPosition};
+use super::event_lines::{self, EventFileProblem};
+use super::report_event::{ADMINISTRATIVE, EventRow, ReportEvent, ReportActor};
+use super::frequency::{EventSample, FrequencyCounter};
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::event::Outcome;
 use crate::model::name::SourceKind;
@@ -96,7 +96,7 @@ impl EventStatistics {
         let mut read = SourceReadCounts::default();
         let is_own_realm = source.facts.kind == SourceKind::DatacenterAudit.as_str();
         let realm = is_own_realm.then_some(source.facts.name.as_str());
-        let result = lines::read(dir, &source.events.file, |line| {
+        let result = event_lines::read(dir, &source.events.file, |line| {
             read.lines += 1;
             match line.and_then(ReportEvent::read) {
                 Some(seen) => self.add(&seen, at, read.lines, realm),

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::brief::WrappableText;
-use super::earliest::FirstN;
+use super::truncated_text::WrappableText;
+use super::first_n::FirstN;
 use super::html::{HtmlPage, HtmlDisplay, DrawingUnits};
-use super::seen::EventRow;
-use super::tally::{ValueCount, TopValues};
-use super::words;
+use super::report_event::EventRow;
+use super::frequency::{ValueCount, TopValues};
+use super::report_texts;
 use crate::model::event::Outcome;
 use crate::model::number::group_digits;
 
@@ -80,8 +80,8 @@ fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
         Some(0) => {}
         Some(others) => {
             let [one, many] = [about.one, about.many].map(|word| ["other ", word].concat());
-            let others = words::number(others, &one, &many);
-            parts.push(format!("{others} in {}.", words::events(top.other_events)));
+            let others = report_texts::number(others, &one, &many);
+            parts.push(format!("{others} in {}.", report_texts::events(top.other_events)));
         }
         None => parts.push(format!(
             "There are more than {} different {}, too many to count each: a count may be too low, by {} at most, and a \
@@ -92,7 +92,7 @@ fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
         )),
     }
     if top.without > 0 {
-        parts.push(format!("{} {}.", words::events(top.without), about.without));
+        parts.push(format!("{} {}.", report_texts::events(top.without), about.without));
     }
     parts.join(" ")
 }

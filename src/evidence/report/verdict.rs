@@ -3,9 +3,9 @@
 use std::io;
 
 use super::html::HtmlPage;
-use super::lines::EventFileProblem;
+use super::event_lines::EventFileProblem;
 use super::statistics::EventStatistics;
-use super::words;
+use super::report_texts;
 use crate::evidence::facts::GapEntry;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::group_digits;
@@ -44,10 +44,10 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSta
         "<header><p class=eyebrow>Atlassian audit log export</p><h1>{}</h1>\
          <p class=window>{} <span class=to>to</span> {} <span class=span>{}</span></p></header>",
         &[
-            &words::list(&names),
-            &words::moment(asked.since),
-            &words::moment(asked.until),
-            &words::between(asked.since, asked.until),
+            &report_texts::list(&names),
+            &report_texts::moment(asked.since),
+            &report_texts::moment(asked.until),
+            &report_texts::between(asked.since, asked.until),
         ],
     )?;
     match is_complete(manifest) {
@@ -89,8 +89,8 @@ fn complete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStat
     };
     let text = format!(
         "{whole} that {} served was read to its end and written: {}.",
-        words::number(count, "source", "sources"),
-        words::events(statistics.events)
+        report_texts::number(count, "source", "sources"),
+        report_texts::events(statistics.events)
     );
     page.put(
         "<section class=\"verdict {}\"><svg class=sign viewBox=\"0 0 24 24\" width=28 height=28 aria-hidden=true><circle cx=12 cy=12 r=11></circle>\
@@ -135,8 +135,8 @@ fn incomplete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSt
     let text = format!(
         "{} of {} could not be read to the end. What was read is here, {} in all; what is listed below is missing.",
         group_digits(short),
-        words::number(manifest.asked.sources.len() as u64, "source", "sources"),
-        words::events(statistics.events)
+        report_texts::number(manifest.asked.sources.len() as u64, "source", "sources"),
+        report_texts::events(statistics.events)
     );
     page.put(
         "<section class=\"verdict bad\"><svg class=sign viewBox=\"0 0 24 24\" width=28 height=28 aria-hidden=true><circle cx=12 cy=12 r=11></circle>\
@@ -207,7 +207,7 @@ fn missing(page: &mut HtmlPage<'_>, name: &str, gap: &GapEntry) -> io::Result<()
             &name,
             &gap.from,
             &gap.to,
-            &words::between(gap.from, gap.to),
+            &report_texts::between(gap.from, gap.to),
             &gap.why,
         ],
     )
@@ -240,7 +240,7 @@ fn warnings(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStat
             )?;
         }
         if read.broken > 0 {
-            let lines = words::number(read.broken, "line", "lines");
+            let lines = report_texts::number(read.broken, "line", "lines");
             page.put(
                 "<p class=warning><code>{}</code>: {} cannot be read as an event, and none of what this page counts is of \
                  them.</p>",

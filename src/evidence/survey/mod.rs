@@ -1,26 +1,26 @@
 //! Owns the survey of an export's files of lines: one pass over each, which tells all that the manifest says of it and all
 //! that is odd about it. `export` fills the manifest from it, `verify` compares with it.
 
-mod bounds;
-mod events;
-mod pages;
-mod spans;
-mod trouble;
+mod limits;
+mod event_survey;
+mod page_survey;
+mod merged_spans;
+mod problems;
 
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
 
-pub use bounds::SurveyLimits;
-pub use events::EventsSurvey;
-pub use pages::{KeptBody, PagesSurvey, ManifestClaims};
-pub use spans::MergedSpans;
-pub use trouble::{NumberedProblem, ProblemList, LineProblem};
+pub use limits::SurveyLimits;
+pub use event_survey::EventsSurvey;
+pub use page_survey::{KeptBody, PagesSurvey, ManifestClaims};
+pub use merged_spans::MergedSpans;
+pub use problems::{NumberedProblem, ProblemList, LineProblem};
 
 use super::chain::{HashChain, ChainKind};
 use super::facts::{ExportParameters, SourceFacts};
-use super::lines::{PackedLineError, PackedLines};
+use super::packed_lines::{PackedLineError, PackedLines};
 use super::manifest::LinesEntry;
 
 /// The path of a source's file of lines within an export.
@@ -38,7 +38,7 @@ pub fn events(
     source: &SourceFacts,
     bounds: SurveyLimits,
 ) -> io::Result<EventsSurvey> {
-    let mut survey = events::EventSurveyor::new(asked, source);
+    let mut survey = event_survey::EventSurveyor::new(asked, source);
     let file = SurveyedFile::of(ChainKind::Events, &source.name, bounds);
     let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(line, number))?;
     Ok(survey.end(entry, broken))
@@ -54,7 +54,7 @@ pub fn pages(
     bounds: SurveyLimits,
     said: Option<ManifestClaims<'_>>,
 ) -> io::Result<PagesSurvey> {
-    let mut survey = pages::PageSurveyor::new(said);
+    let mut survey = page_survey::PageSurveyor::new(said);
     let file = SurveyedFile::of(ChainKind::Pages, &source.name, bounds);
     let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(&line, number))?;
     Ok(survey.end(entry, broken))

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{ExportCheck, SourceSurvey, Manifest, FindingLocation};
 use crate::evidence::hash::{FileDigest, HashingReader};
-use crate::evidence::lines::{plain, reason, unpack};
+use crate::evidence::packed_lines::{plain, reason, unpack};
 use crate::evidence::page::LARGEST_BODY;
 use crate::evidence::survey::{KeptBody, PagesSurvey};
 

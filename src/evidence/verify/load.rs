@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{ExportCheck, MANIFEST, Manifest, FindingLocation, SUMS};
-use crate::evidence::lines::plain;
+use crate::evidence::packed_lines::plain;
 use crate::evidence::manifest::SCHEMA;
 use crate::evidence::sums::{self, ChecksumLine};
 use crate::model::text::printable;

@@ -1,13 +1,13 @@
 //! Owns the checking of an export: everything that can be computed is computed anew, without the network, and every
 //! difference is named by its file.
 
-mod again;
+mod manifest_check;
 mod bodies;
 mod facts;
 mod files;
 mod finding;
 mod load;
-mod made;
+mod derived_files;
 mod signature;
 mod source;
 
@@ -27,7 +27,7 @@ use super::manifest::{Manifest, SourceEntry};
 use super::sign::PublicKey;
 use finding::FindingList;
 use load::ChecksumTable;
-use made::DerivedFileCheck;
+use derived_files::DerivedFileCheck;
 
 /// What is gathered while checking.
 struct ExportCheck<'a> {

@@ -23,7 +23,7 @@ mod row;
 mod sign_in;
 mod system;
 mod tokens;
-mod words;
+mod action_words;
 
 use crate::model::event::{Category, Outcome};
 use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN};
@@ -60,7 +60,7 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     if let Some(row) = index::pattern(action) {
         return infer_meaning(row, action);
     }
-    let outcome = if words::indicates_failure(action) {
+    let outcome = if action_words::indicates_failure(action) {
         Outcome::Failure
     } else {
         Outcome::Unknown
@@ -70,11 +70,11 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
 
 /// What an action of a known kind means, by the words of its name.
 fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let told = words::told(action);
+    let told = action_words::told(action);
     let told_deed = told.verb.map(|verb| verb.deed(row.class));
     let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);
     let ecs = row.ecs.as_slice();
-    let types = ecs::types(row.ecs, row.of, words::ecs_type(deed));
+    let types = ecs::types(row.ecs, row.of, action_words::ecs_type(deed));
     let mut meaning = ActionMeaning {
         category: row.category,
         ecs: EcsKind {

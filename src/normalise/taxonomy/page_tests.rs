@@ -41,7 +41,7 @@ fn page() -> String {
          A pattern's outcome is told by words of the action: a participle proves success, unless a word such as `requested` or\n\
          `started` leaves it open. So is, where the table says *by its words*, what was done: `created`, `viewed`, `deleted`, ...;\n\
          an exported thing is then a `data_export`. An OCSF class without such an activity gets 99, with the word as its label.\n",
-        words::FAILED
+        action_words::FAILED
             .iter()
             .map(|word| format!("`{word}`"))
             .collect::<Vec<_>>()
@@ -79,7 +79,7 @@ fn patterned(row: &ActionPattern) -> [String; 7] {
     let of = row.of.map(|of| format!("{}, ", of.as_str()));
     let types = match row.deed {
         Some(deed) => list(
-            ecs::types(row.ecs, row.of, words::ecs_type(deed)),
+            ecs::types(row.ecs, row.of, action_words::ecs_type(deed)),
             EcsType::as_str,
         ),
         None => of.unwrap_or_default() + TOLD,

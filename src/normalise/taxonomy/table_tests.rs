@@ -95,10 +95,10 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
 
 #[test]
 fn outcomes_match_the_words_of_the_name() {
-    for row in names().filter(|row| words::indicates_failure(row.name)) {
+    for row in names().filter(|row| action_words::indicates_failure(row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
-    let otherwise = names().filter(|row| row.outcome != words::told(row.name).outcome);
+    let otherwise = names().filter(|row| row.outcome != action_words::told(row.name).outcome);
     let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
     assert_eq!(otherwise, OTHERWISE);

@@ -158,7 +158,7 @@ fn action() -> impl Strategy<Value = String> {
     });
     let all: Vec<&'static str> = row.collect();
     let mut parts: Vec<&'static str> = all.iter().flat_map(|text| text.split('_')).collect();
-    parts.extend(words::FAILED);
+    parts.extend(action_words::FAILED);
     parts.extend(["hat", "é", "", " ", "*"]);
     let made = prop::collection::vec(prop::sample::select(parts), 0..7);
     prop_oneof![
@@ -177,7 +177,7 @@ proptest! {
         for kind in told.ecs.types {
             prop_assert!(kinds.iter().any(|kind_of| ecs::allowed(*kind_of).contains(kind)));
         }
-        if words::indicates_failure(&action) {
+        if action_words::indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
         if index::name(&action).is_none() && index::pattern(&action).is_none() {

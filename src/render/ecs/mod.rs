@@ -5,7 +5,7 @@
 //! `agent` (what shipped them) and `data_stream` (where they go).
 
 mod related;
-mod rest;
+mod atlassian_fields;
 mod source;
 mod user;
 
@@ -44,7 +44,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         });
         out.object("observer", |out| source::append_observer(event, out));
         out.object("related", |out| related::append(event, &user, out));
-        out.object("atlassian", |out| rest::append(event, out));
+        out.object("atlassian", |out| atlassian_fields::append(event, out));
     });
 }
 

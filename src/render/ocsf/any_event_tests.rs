@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use super::composed::{bare, line, text};
+use super::test_events::{bare, line, text};
 use super::rules::faults;
 use super::{country, metadata};
 use crate::model::event::{

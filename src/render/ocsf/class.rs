@@ -7,7 +7,7 @@ use crate::model::time::Timestamp;
 use crate::render::ocsf::actor::ActorFields;
 use crate::render::ocsf::endpoint::{SrcEndpoint, DstEndpoint};
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::place::{TargetKind, PrivilegeSource};
+use crate::render::ocsf::target_attribute::{TargetKind, PrivilegeSource};
 
 /// An event and all that is decided about it before it is written.
 #[derive(Debug)]

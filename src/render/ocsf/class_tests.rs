@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::activity::{class_fields, class_uid, number};
-use super::composed::{actor, bare, change, client, rendered, target, text};
+use super::test_events::{actor, bare, change, client, rendered, target, text};
 use super::rules::{caption, faults};
 use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};

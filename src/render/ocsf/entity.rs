@@ -4,7 +4,7 @@ use crate::model::event::EventTarget;
 use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::place::TargetKind;
+use crate::render::ocsf::target_attribute::TargetKind;
 
 /// Writes the object: the first target that can be named; else the organization, else the site, else the source as its
 /// configuration names it, for something of those it was.

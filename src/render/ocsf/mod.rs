@@ -15,8 +15,8 @@ mod entity;
 mod metadata;
 mod observables;
 mod people;
-mod place;
-mod subject;
+mod target_attribute;
+mod class_attributes;
 mod unmapped;
 
 use crate::model::event::{Event, Outcome};
@@ -34,7 +34,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         metadata::write(event, record, out);
         out.object("actor", |out| plan.actor.write(out));
         out.object("src_endpoint", |out| plan.from.write(out));
-        subject::write(&plan, out);
+        class_attributes::write(&plan, out);
         observables::write(&plan, out);
         out.object("unmapped", |out| unmapped::write(&plan, out));
         out.json_as_text("raw_data", record.doc.text());
@@ -69,7 +69,7 @@ mod any_event_tests;
 #[cfg(test)]
 mod class_tests;
 #[cfg(test)]
-mod composed;
+mod test_events;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]

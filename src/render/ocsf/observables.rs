@@ -5,7 +5,7 @@ use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
 use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::place::{TargetKind, TargetAttribute, standing};
+use crate::render::ocsf::target_attribute::{TargetKind, TargetAttribute, standing};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MOST: usize = 32;

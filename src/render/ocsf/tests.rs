@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::class_tests::right;
-use super::composed::{actor, bare, client, line, target, text};
+use super::test_events::{actor, bare, client, line, target, text};
 use super::rules::faults;
 use crate::model::event::{ActorKind, ActorAuth, EventClient, Outcome, TargetParent, RelatedPerson, EventTarget, EventText};
 use crate::model::meaning::{Deed, OcsfClass};

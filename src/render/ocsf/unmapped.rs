@@ -5,7 +5,7 @@ use crate::model::event::{ActorKind, EventClient, Event, TargetParent, EventTarg
 use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::actor::APP_LABEL;
 use crate::render::ocsf::class::RenderPlan;
-use crate::render::ocsf::place::TargetAttribute;
+use crate::render::ocsf::target_attribute::TargetAttribute;
 
 /// Writes its fields.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {

@@ -8,7 +8,7 @@ use crate::sandbox::{
     json_text::{JsonObject, array},
     records::RecordQuery,
     reply::ApiReply,
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// Records on a page, when nothing is asked.

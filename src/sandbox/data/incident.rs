@@ -15,7 +15,7 @@ use chrono::{NaiveTime, TimeZone, Utc};
 
 use super::{
     OrgComposer, context,
-    draft::EventDraft,
+    event_draft::EventDraft,
     people::{self, SampleAuth, PEOPLE, SamplePerson, SampleLocation},
 };
 use crate::sandbox::{json_text::quoted, org::OrgEvent};

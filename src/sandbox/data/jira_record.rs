@@ -7,7 +7,7 @@ use super::{
     RecordComposer,
     jira_kinds::KINDS,
     kinds::{self, RecordKind},
-    odd_record,
+    odd_jira,
     people::{self, SamplePerson},
 };
 use crate::sandbox::{
@@ -148,7 +148,7 @@ impl RecordComposer for JiraComposer {
         let found = kinds::drawn(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_record::distort(&mut parts, self.composed / ODD_EVERY);
+            odd_jira::distort(&mut parts, self.composed / ODD_EVERY);
         }
         SandboxRecord {
             id: id.to_string(),

@@ -10,7 +10,7 @@ mod confluence_record;
 mod context;
 mod datacenter_event;
 mod datacenter_kinds;
-mod draft;
+mod event_draft;
 pub mod incident;
 mod jira_kinds;
 mod jira_record;
@@ -18,7 +18,7 @@ mod kinds;
 mod odd_confluence;
 mod odd_datacenter;
 mod odd_event;
-mod odd_record;
+mod odd_jira;
 mod org_event;
 pub mod people;
 

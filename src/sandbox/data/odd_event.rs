@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::{draft::EventDraft, people};
+use super::{event_draft::EventDraft, people};
 use crate::sandbox::json_text::{JsonObject, quoted};
 
 type EventDistortion = fn(&mut EventDraft, &mut Rng);

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::{
     actions::{self, ActionKind, ActorRole},
     context,
-    draft::EventDraft,
+    event_draft::EventDraft,
     odd_event,
     people::{self, SampleAuth, SamplePerson},
 };

@@ -8,7 +8,7 @@ use crate::sandbox::{
     json_text::{JsonObject, array},
     records::{RecordPage, RecordPosition, RecordQuery},
     reply::ApiReply,
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// Events on a page, when nothing is asked.

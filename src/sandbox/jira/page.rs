@@ -9,7 +9,7 @@ use crate::sandbox::{
     records::RecordQuery,
     reply::{ApiReply, jira_error},
     route::SiteAccess,
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// `GET /rest/api/3/auditing/record`

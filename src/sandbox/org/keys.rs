@@ -11,7 +11,7 @@ use crate::sandbox::{
     exchange::ParsedRequest,
     json_text::JsonObject,
     reply::{ApiReply, gateway_body},
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// The page that the cursor asks for; a key without `read:keys:admin` is refused as for any missing scope.

@@ -15,7 +15,7 @@ use super::{
     exchange::ParsedRequest,
     json_text::JsonObject,
     reply::{ApiReply, gateway_body},
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// The 401 for a credential that is no good, in the gateway's shape.

@@ -12,9 +12,9 @@ use crate::sandbox::{
     OverLimit,
     exchange::ParsedRequest,
     json_text::{JsonObject, quoted},
-    pieces::BodyChunks,
+    body_chunks::BodyChunks,
     reply::{AdminError, ApiReply},
-    world::ServerState,
+    server_state::ServerState,
 };
 
 /// How long organization events are kept: 180 days.

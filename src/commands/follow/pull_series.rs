@@ -7,10 +7,10 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
-use crate::commands::accounts::RunRegistry;
+use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
 use crate::commands::connect::{SourceConnector, sharing};
-use crate::commands::repeats::MessageThrottle;
+use crate::commands::message_throttle::MessageThrottle;
 use crate::commands::{pull, summary};
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::trouble::{NumberedProblem, ProblemList, LineProblem};
+use super::problems::{NumberedProblem, ProblemList, LineProblem};
 use crate::evidence::facts::{ExportParameters, SourceFacts};
 use crate::evidence::manifest::LinesEntry;
 use crate::model::event::{SCHEMA, UNPARSED};

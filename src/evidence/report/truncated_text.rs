@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::html::HtmlDisplay;
-use super::tally::ValueLabel;
+use super::frequency::ValueLabel;
 use super::visible::write_text;
 
 /// The longest name that is shown whole, in characters.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
-use super::spans::MergedSpans;
-use super::trouble::{NumberedProblem, ProblemList, LineProblem};
+use super::merged_spans::MergedSpans;
+use super::problems::{NumberedProblem, ProblemList, LineProblem};
 use crate::evidence::chain::ChainKind;
 use crate::evidence::manifest::{ClockComparison, LinesEntry, RetryEntry};
 use crate::evidence::page::{BodyDigest, PageLine};

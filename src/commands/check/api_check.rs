@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, Utc};
 use url::Url;
 
-use crate::commands::check::account::CheckReport;
-use crate::commands::check::step::{StepName, CheckStep};
-use crate::commands::connected::{ApiClient, PreparedSource};
+use crate::commands::check::check_report::CheckReport;
+use crate::commands::check::check_step::{StepName, CheckStep};
+use crate::commands::api_client::{ApiClient, PreparedSource};
 use crate::commands::expiry::{self, CredentialExpiry, ExpirySource};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::sink::identity::{fits, identity, is_same};
 use crate::sink::lock::lock;
 use crate::sink::path::{folder_of, sync_folder};
@@ -286,5 +286,5 @@ fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
 }
 
 #[cfg(test)]
-#[path = "mend_tests.rs"]
+#[path = "recovery_tests.rs"]
 mod tests;

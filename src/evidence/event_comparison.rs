@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytestring::ByteString;
 
-use super::lines::{PackedLineError, PackedLines};
+use super::packed_lines::{PackedLineError, PackedLines};
 use crate::model::hashing::QuickMap;
 use crate::model::json::{Document, Node};
 use crate::model::record::Fingerprint;

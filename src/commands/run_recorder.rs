@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::commands::accounts::{RecordOutcome, RunRegistry};
+use crate::commands::run_registry::{RecordOutcome, RunRegistry};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;

@@ -13,7 +13,7 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 use futures_core::Stream;
 use tokio::time::Sleep;
 
-use super::line::ConnectionHandle;
+use super::connection::ConnectionHandle;
 
 /// Long enough for what was written before to leave the machine's buffers as a packet of its own.
 const SETTLE: Duration = Duration::from_millis(20);

@@ -6,7 +6,7 @@ use crate::model::meaning::OcsfClass;
 use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::entity::{self, named, of_kind};
 use crate::render::ocsf::metadata::product;
-use crate::render::ocsf::place::{TargetAttribute, PrivilegeSource, standing};
+use crate::render::ocsf::target_attribute::{TargetAttribute, PrivilegeSource, standing};
 
 /// Writes them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {

@@ -9,7 +9,7 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{AgainstRequest, ExportRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
-use crate::evidence::against::{self, EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{self, EventSummary, EventDifferenceKind};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::evidence::survey::SurveyLimits;
@@ -171,7 +171,7 @@ fn one(
     };
     let (path, again) = (dir.join(&file), again.join(&file));
     let said = SurveyLimits::of(&before.events).text_bytes();
-    against::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
+    event_comparison::compare(&path, said, &again, now.complete, &mut add).map_err(|error| {
         AppError::new(
             Exit::Different,
             format!("cannot compare `{file}` with its source"),

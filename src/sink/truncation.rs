@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::crash::{self, CrashPoint};
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::sink::identity::tail;
 use crate::sink::path::sync_folder;
 use crate::sink::{SinkError, failed, truncate};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::html::{HtmlPage, HtmlDisplay};
-use super::words;
+use super::report_texts;
 use crate::evidence::facts::RunEntry;
 use crate::evidence::manifest::{ClockComparison, Manifest, SourceEntry};
 
@@ -17,13 +17,13 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("<section id=asked><h2>What was asked</h2><dl class=facts>")?;
     page.put(
         "<dt>Window</dt><dd>Events that happened from {} on, up to but not including {}</dd>",
-        &[&words::moment(asked.since), &words::moment(asked.until)],
+        &[&report_texts::moment(asked.since), &report_texts::moment(asked.until)],
     )?;
     page.put(
         "<dt>Made</dt><dd>Begun {}, ended {}</dd><dt>By</dt><dd class=d>{}</dd><dt>With</dt><dd class=d>{} {} ({})</dd>",
         &[
-            &words::moment(manifest.started),
-            &words::moment(manifest.finished),
+            &report_texts::moment(manifest.started),
+            &report_texts::moment(manifest.finished),
             &describe_author(manifest),
             &made_by.program,
             &made_by.version,
@@ -97,9 +97,9 @@ fn clock(clock: Option<&ClockComparison>) -> String {
     format!(
         "The machine's clock was {} {direction} the server's: {} here, {} there. Times of events are the servers'; times of \
          runs and answers are the machine's.",
-        words::length(i64::try_from(size).unwrap_or(i64::MAX)),
-        words::moment(clock.at),
-        words::moment(clock.server)
+        report_texts::length(i64::try_from(size).unwrap_or(i64::MAX)),
+        report_texts::moment(clock.at),
+        report_texts::moment(clock.server)
     )
 }
 
@@ -158,7 +158,7 @@ fn runs(page: &mut HtmlPage<'_>, runs: &[RunEntry]) -> io::Result<()> {
     page.put(
         "<h3>Runs</h3><p>The program was started {} for this export; each start went on where the one before had ended.</p>\
          <table class=plain><thead><tr><th>Begun (UTC)<th>Ended (UTC)<th>How it ended</thead><tbody>",
-        &[&words::number(runs.len() as u64, "time", "times")],
+        &[&report_texts::number(runs.len() as u64, "time", "times")],
     )?;
     for run in runs.iter().take(RUNS) {
         page.put(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::commands::accounts::PullActivity;
+use crate::commands::run_registry::PullActivity;
 use crate::config::settings::SourceSettings;
 use crate::crash;
 

@@ -9,7 +9,7 @@ use tempfile::TempPath;
 
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::model::time::Timestamp;
-use crate::model::written::OutputFileState;
+use crate::model::output_file_state::OutputFileState;
 use crate::sink::pack::LineEncoder;
 use crate::sink::path::{create_folder, folder_of, path_at, sync_folder};
 use crate::sink::stdout::StdoutSink;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::brief::{TruncatedText, EntityLabel};
+use super::truncated_text::{TruncatedText, EntityLabel};
 use crate::model::event::{Category, Outcome};
 use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};

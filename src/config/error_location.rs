@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::config::error::ConfigError;
-use crate::config::nearest::nearest;
+use crate::config::suggestions::nearest;
 use crate::model::text::printable;
 
 /// Keys that people try to keep a secret under.

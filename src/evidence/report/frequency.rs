@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::brief::TruncatedText;
+use super::truncated_text::TruncatedText;
 use crate::model::time::Timestamp;
 
 /// Values that are told apart.

@@ -1,6 +1,6 @@
 //! Owns how much of a file of lines is looked at: a few bytes can be packed that unpack to any number of lines.
 
-use super::trouble::LineProblem;
+use super::problems::LineProblem;
 use crate::evidence::manifest::LinesEntry;
 
 /// Lines beyond those that are said: of a small change the exact place is told.

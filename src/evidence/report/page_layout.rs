@@ -3,10 +3,10 @@
 use std::io;
 
 use super::html::HtmlPage;
-use super::seen::ADMINISTRATIVE;
+use super::report_event::ADMINISTRATIVE;
 use super::statistics::EventStatistics;
 use super::tables::{self, ValueTableText, TOP};
-use super::{asked, chart, flow, proof, verdict, words};
+use super::{arguments, chart, flow, proof, verdict, report_texts};
 use crate::evidence::manifest::Manifest;
 use crate::model::event::Category;
 use crate::model::number::group_digits;
@@ -30,7 +30,7 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSta
     most(page, statistics)?;
     failures(page, statistics, &names)?;
     changes(page, statistics, &names)?;
-    asked::write(page, manifest)?;
+    arguments::write(page, manifest)?;
     flow::write(page, manifest)?;
     proof::write(page, manifest)?;
     events(page, statistics, &names)?;
@@ -49,7 +49,7 @@ fn head(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
          form-action 'none'\"><meta name=viewport content=\"width=device-width, initial-scale=1\">\
          <meta name=color-scheme content=\"light dark\"><meta name=referrer content=no-referrer>\
          <meta name=robots content=noindex><title>Audit log export: {}</title>\n<style>\n",
-        &[&words::list(&names.collect::<Vec<_>>())],
+        &[&report_texts::list(&names.collect::<Vec<_>>())],
     )?;
     page.raw(include_str!("style.css"))?;
     page.raw("</style></head>\n<body><main>")
@@ -98,7 +98,7 @@ fn failures(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str
     page.put(
         "<p>{} recorded as a failure: what was tried and refused, or did not succeed. Not every source says how an event \
          ended.</p>",
-        &[&words::number(count, "event is", "events are")],
+        &[&report_texts::number(count, "event is", "events are")],
     )?;
     let about = ValueTableText {
         title: "What failed",
@@ -130,7 +130,7 @@ fn changes(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]
     page.put(
         "<p>{} of accounts, groups, permissions, tokens, apps, policies or configuration, or took data out. Attempts that \
          failed are not among them.</p><ul class=kinds>",
-        &[&words::number(count, "event is a change", "events are changes")],
+        &[&report_texts::number(count, "event is a change", "events are changes")],
     )?;
     for (category, count) in ADMINISTRATIVE.iter().zip(statistics.changes_by_kind) {
         if count > 0 {
@@ -179,11 +179,11 @@ fn events(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str])
     }
     let text = match statistics.events {
         1 => "One event.".to_owned(),
-        events if events == kept => format!("All {}, the oldest first.", words::events(events)),
+        events if events == kept => format!("All {}, the oldest first.", report_texts::events(events)),
         events => format!(
             "The first {} of {}, the oldest first.",
             group_digits(kept),
-            words::events(events)
+            report_texts::events(events)
         ),
     };
     page.put(

@@ -152,12 +152,12 @@ pub mod script {
 mod tests {
     use super::script::ScriptedUser;
     use super::*;
-    use crate::config::field;
+    use crate::config::validate;
 
     #[test]
     fn a_wrong_answer_is_told_why_and_asked_again() {
         let mut person = ScriptedUser::new(&["acme", " https://Acme.atlassian.net/ "]);
-        let site = until(&mut person, "Site: ", field::site).unwrap();
+        let site = until(&mut person, "Site: ", validate::site).unwrap();
         assert_eq!(site, "acme.atlassian.net");
         assert_eq!(
             person.seen,
@@ -168,16 +168,16 @@ mod tests {
     #[test]
     fn it_is_not_asked_for_ever() {
         let mut person = ScriptedUser::new(&["x"; 9]);
-        assert!(until(&mut person, "?", field::site).is_err());
+        assert!(until(&mut person, "?", validate::site).is_err());
         assert_eq!(person.answers.len(), 9 - TRIES);
-        assert!(until(&mut ScriptedUser::new(&[]), "?", field::site).is_err());
-        assert!(secret(&mut ScriptedUser::new(&[]), "?", field::site).is_err());
+        assert!(until(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
+        assert!(secret(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
     }
 
     #[test]
     fn a_key_at_the_wrong_place_is_not_shown() {
         let mut person = ScriptedUser::new(&["ATCTT3xSECRET", ""]);
-        assert_eq!(optional(&mut person, "?", field::org_id).unwrap(), None);
+        assert_eq!(optional(&mut person, "?", validate::org_id).unwrap(), None);
         assert!(!person.seen.contains("SECRET"), "{}", person.seen);
     }
 

@@ -11,7 +11,7 @@ use url::{Host, Url};
 use crate::config::error::HintedError;
 use crate::model::retention::LogRetention;
 use crate::model::safe_url::SafeUrl;
-use crate::model::span::parse_span;
+use crate::model::duration::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
 ///
@@ -274,5 +274,5 @@ pub fn date(text: &str) -> Result<NaiveDate, HintedError> {
 }
 
 #[cfg(test)]
-#[path = "field_tests.rs"]
+#[path = "validate_tests.rs"]
 mod tests;

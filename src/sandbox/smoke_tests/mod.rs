@@ -11,7 +11,7 @@ mod confluence;
 mod datacenter;
 mod faults;
 mod refusals;
-mod walks;
+mod paging;
 
 const SHORT: Duration = Duration::from_millis(300);
 

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, ledger::RequestLog, org::OrgLog, pieces::BodyChunks,
+    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, request_log::RequestLog, org::OrgLog, body_chunks::BodyChunks,
     records::RecordLog, throttle::ThrottleState,
 };
 

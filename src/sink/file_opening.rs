@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::config::settings::Compression;
 use crate::sink::identity::identity;
 use crate::sink::lock::lock;
-use crate::sink::mend::mend_last_line;
+use crate::sink::recovery::mend_last_line;
 use crate::sink::pack::{detect_file_compression, unpack};
 use crate::sink::{SinkError, failed};
 

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use serde::Serialize;
 
-use crate::commands::check::step::{StepState, StepName, CheckStep};
+use crate::commands::check::check_step::{StepState, StepName, CheckStep};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
