@@ -64,16 +64,16 @@ pub fn compare(
     tell: &mut dyn FnMut(Since, Named),
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
-    each(before, most, &mut |id, event| {
+    for_each_event(before, most, &mut |id, event| {
         let raw = raw_fingerprint(event);
         let is_seen = false;
         known.insert(id, Known { raw, is_seen });
     })?;
-    each(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
-        None => tell(Since::Appeared, named(event)),
+    for_each_event(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
+        None => tell(Since::Appeared, summarize(event)),
         Some(known) => {
             if known.raw != raw_fingerprint(event) && !known.is_seen {
-                tell(Since::Changed, named(event));
+                tell(Since::Changed, summarize(event));
             }
             known.is_seen = true;
         }
@@ -81,18 +81,18 @@ pub fn compare(
     if !is_whole || known.values().all(|known| known.is_seen) {
         return Ok(());
     }
-    each(before, most, &mut |id, event| {
+    for_each_event(before, most, &mut |id, event| {
         if let Some(known) = known.get_mut(&id)
             && !known.is_seen
         {
             known.is_seen = true;
-            tell(Since::Vanished, named(event));
+            tell(Since::Vanished, summarize(event));
         }
     })
 }
 
 /// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to name.
-fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
+fn for_each_event(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
     let mut lines = match PackedLines::open(path) {
         // Nothing was ever read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -121,7 +121,7 @@ fn raw_fingerprint(event: Node<'_>) -> Fingerprint {
     Fingerprint::of(raw.as_bytes())
 }
 
-fn named(event: Node<'_>) -> Named {
+fn summarize(event: Node<'_>) -> Named {
     let [id, time, action] = event.fields(["id", "time", "action"]);
     let text = |node: Option<Node<'_>>| node?.text().map(|text| printable(&text));
     Named {

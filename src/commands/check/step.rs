@@ -65,7 +65,7 @@ impl Name {
     ];
 
     /// The words for it.
-    pub fn words(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Name::Configuration => "configuration",
             Name::Credential => "credential",
@@ -105,7 +105,7 @@ pub enum Mark {
 
 impl Mark {
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Mark::Ok => "ok",
             Mark::Warning => "warn",
@@ -150,7 +150,7 @@ impl Step {
     }
 
     /// One of which nobody tells anything.
-    pub fn untold(step: Name, detail: impl Into<String>) -> Step {
+    pub fn unknown(step: Name, detail: impl Into<String>) -> Step {
         Step {
             state: Mark::Untold,
             ..Step::ok(step, detail)
@@ -175,14 +175,14 @@ impl Step {
     }
 
     /// Adds what it took.
-    pub fn took(mut self, span: Duration) -> Step {
+    pub fn with_duration(mut self, span: Duration) -> Step {
         // Tenths are all that is worth telling.
         self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
         self
     }
 
     /// Adds a fact.
-    pub fn fact(mut self, key: &str, value: impl Into<Value>) -> Step {
+    pub fn with_fact(mut self, key: &str, value: impl Into<Value>) -> Step {
         self.facts.insert(key.to_owned(), value.into());
         self
     }
