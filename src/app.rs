@@ -40,11 +40,11 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
     ));
     log::start(console.clone());
     let outside = HostAccess {
-        read: &|path: &Path| std::fs::read_to_string(path),
-        in_keyring: &keyring::names,
+        read_file: &|path: &Path| std::fs::read_to_string(path),
+        keyring_names: &keyring::names,
         check_store: &|place| credentials::check_store(place, &env),
         identify: &FileIdentity::of,
-        person: &|| Some(Box::new(Terminal::open().ok()?)),
+        open_prompt: &|| Some(Box::new(Terminal::open().ok()?)),
     };
     let reread = || {
         let args = cli::parse(typed.clone())
@@ -80,7 +80,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
 
 /// Prints what clap answers: help, the version, or what is wrong with the arguments.
 fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
-    if let Some((what, hint)) = cli::parse::in_words(told, typed) {
+    if let Some((what, hint)) = cli::parse::describe_error(told, typed) {
         let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
         message.hint = hint;
         let settings = TelemetrySettings {

@@ -191,7 +191,7 @@ impl From<RunError> for AppError {
                 ..AppError::new(Exit::Incomplete, error.to_string())
                     .hint("what was written is sound; run it again to go on from here")
             },
-            RunError::Died(_) | RunError::Fetch(FetchError::TaskDied) => {
+            RunError::TaskDied(_) | RunError::Fetch(FetchError::TaskDied) => {
                 AppError::new(Exit::Unexpected, "a bug in atlaudit")
                     .because(&error)
                     .hint("please report it with this message; nothing written is lost")
@@ -248,7 +248,7 @@ impl From<SinkError> for AppError {
     fn from(error: SinkError) -> AppError {
         let named;
         let hint = match &error {
-            SinkError::ReaderGone => "",
+            SinkError::ReaderClosed => "",
             SinkError::Stdout(_) => "check what standard output is connected to",
             SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
                 let path = path.display().to_string();
@@ -264,28 +264,28 @@ impl From<SinkError> for AppError {
             SinkError::NotTruncated { .. } => {
                 "free disk space, and run it again: the next run mends the end of the file before it writes"
             }
-            SinkError::Busy { .. } => "wait for that run, or write to another file",
-            SinkError::Broken { .. } => {
+            SinkError::LockedByOtherRun { .. } => "wait for that run, or write to another file",
+            SinkError::CorruptArchive { .. } => {
                 "move it away, or write to another file: what is appended to it could not be read back"
             }
-            SinkError::OtherPacking { .. } => {
+            SinkError::CompressionMismatch { .. } => {
                 "move it away, or write to another file: no tool reads a file that is packed in part"
             }
-            SinkError::Exists { .. } => {
+            SinkError::AlreadyExists { .. } => {
                 "move it away, or write to another file: nothing is converted over a file that holds something"
             }
-            SinkError::Gone { .. } => {
+            SinkError::RemovedWhileOpen { .. } => {
                 "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"
             }
-            SinkError::Lost { .. } => "put it back as it was, or begin once more in another folder",
-            SinkError::Shared { .. } => {
+            SinkError::CommittedDataMissing { .. } => "put it back as it was, or begin once more in another folder",
+            SinkError::ConcurrentAppend { .. } => {
                 "run it again: its lines are read again; what lay behind the last commit is in a file beside it. Let that program write to a file of its own"
             }
-            SinkError::Cut { .. } => {
+            SinkError::TruncatedExternally { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }
         };
-        let is_quiet = matches!(error, SinkError::ReaderGone);
+        let is_quiet = matches!(error, SinkError::ReaderClosed);
         let mut told = AppError::new(Exit::Output, error.to_string()).hint(hint);
         told.is_quiet = is_quiet;
         match error.source() {
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn an_empty_hint_is_not_printed() {
-        let error = AppError::from(SinkError::ReaderGone);
+        let error = AppError::from(SinkError::ReaderClosed);
         assert_eq!((error.exit(), error.hint_text()), (Exit::Output, None));
         let error = AppError::new(Exit::Usage, "no").hint("");
         assert_eq!(error.hint_text(), None);

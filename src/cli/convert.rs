@@ -39,8 +39,8 @@ pub fn request(
     };
     let raw = match typed.source {
         Some(name) => {
-            let known = configured(&name, global, env, outside)?;
-            over(flags, known)?
+            let known = configured_source(&name, global, env, outside)?;
+            merge_flags(flags, known)?
         }
         None => flags,
     };
@@ -85,7 +85,7 @@ fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, ResolveError> 
 }
 
 /// What the configuration says of the source `name`.
-fn configured(
+fn configured_source(
     name: &SourceName,
     global: &GlobalArgs,
     env: &ProcessEnv,
@@ -108,7 +108,7 @@ fn configured(
 }
 
 /// The flags, and what the configuration says beside them.
-fn over(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveError> {
+fn merge_flags(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveError> {
     if let (Some(name), Some(configured), Some(flag)) = (&known.name, known.kind, flags.kind)
         && configured != flag
     {

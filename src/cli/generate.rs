@@ -16,21 +16,21 @@ pub fn completions(shell: Shell) -> String {
 
 /// The manual page of the program.
 pub fn man() -> String {
-    page(help::command())
+    render_manual(help::command())
 }
 
 /// A manual page for each command, with its file's name: `atlaudit.1`, `atlaudit-pull.1`, `atlaudit-auth-login.1`.
 pub fn pages() -> Vec<(PathBuf, String)> {
     let mut pages = Vec::new();
-    each("atlaudit", &help::command(), &mut |name, command| {
+    for_each_command("atlaudit", &help::command(), &mut |name, command| {
         let file = format!("{}.1", name.replace(' ', "-"));
         let command = command.clone().display_name(name.replace(' ', "-"));
-        pages.push((file.into(), page(command)));
+        pages.push((file.into(), render_manual(command)));
     });
     pages
 }
 
-fn page(command: Command) -> String {
+fn render_manual(command: Command) -> String {
     let mut text = Vec::new();
     // A page knows no words before the flags.
     let words = [command.get_before_help(), command.get_after_help()];
@@ -46,11 +46,11 @@ fn page(command: Command) -> String {
 }
 
 /// Calls `see` with every command but `help`, and what is typed to call it.
-fn each(name: &str, command: &Command, see: &mut dyn FnMut(&str, &Command)) {
+fn for_each_command(name: &str, command: &Command, see: &mut dyn FnMut(&str, &Command)) {
     see(name, command);
     for inner in command.get_subcommands() {
         if inner.get_name() != "help" {
-            each(&format!("{name} {}", inner.get_name()), inner, see);
+            for_each_command(&format!("{name} {}", inner.get_name()), inner, see);
         }
     }
 }
@@ -64,7 +64,7 @@ mod tests {
         let mut text = String::from(
             "# Commands\n\nWhat `--help` says, of every command. Generated: a test compares it with the program.\n",
         );
-        each("atlaudit", &help::command(), &mut |name, command| {
+        for_each_command("atlaudit", &help::command(), &mut |name, command| {
             let help = command.clone().term_width(100).render_long_help();
             let help = help.to_string();
             let lines: Vec<_> = help.lines().map(str::trim_end).collect();

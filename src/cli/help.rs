@@ -12,10 +12,10 @@ const TEMPLATE: &str =
 struct CommandHelp {
     path: &'static [&'static str],
     examples: &'static str,
-    more: &'static str,
+    notes: &'static str,
 }
 
-const WORDS: &[CommandHelp] = &[
+const COMMAND_HELP: &[CommandHelp] = &[
     CommandHelp {
         path: &[],
         examples: "\
@@ -26,7 +26,7 @@ const WORDS: &[CommandHelp] = &[
   atlaudit pull -o '{source}.jsonl'        everything since the last pull, into files
   atlaudit export acme --since 7d -o x     the same as evidence, in a new folder
   atlaudit convert --format ecs x.jsonl    saved events in another format",
-        more: "\
+        notes: "\
 Exit codes:
   0  done
   1  unexpected failure (a bug)
@@ -47,7 +47,7 @@ Exit codes:
   atlaudit pull acme --output 'events/{source}-%Y-%m-%d.jsonl'
   atlaudit pull acme --since 2026-11-01 --until 2026-11-08 --format raw > week.jsonl
   atlaudit pull --dry-run",
-        more: "\
+        notes: "\
 Without --since and --until a pull continues where the last one ended. Typed at
 a terminal without an output, it only shows what it would read, and exits with
 code 2: printed events would be marked as read. `--output -` prints them.
@@ -64,7 +64,7 @@ midnight UTC) or a duration ago (36h, 7d; M is 30 days, y is 365).",
   atlaudit follow --output '{source}.jsonl'
   atlaudit follow acme --every 30s | vector --config vector.toml
   atlaudit follow --output '/var/log/atlaudit/{source}.jsonl' --metrics-file atlaudit.prom",
-        more: "\
+        notes: "\
 A source that fails is retried with the next pull; a failure that persists is
 repeated once an hour. SIGINT and SIGTERM end it after the current commit, with
 exit code 0. SIGHUP reloads the configuration. Supports sd_notify: READY,
@@ -76,7 +76,7 @@ STATUS, and WATCHDOG while pulls make progress.",
   atlaudit export acme --since 30d --output case-4711
   atlaudit export acme acme-jira --since 2026-11-01 --until 2026-11-08 --output week --keep-bodies
   atlaudit export acme --since 7d --output evidence --sign minisign.key",
-        more: "\
+        notes: "\
 The folder contains the events, a line for each request and response, and a
 manifest: what was requested, what was read, what was not, and a hash of every
 file. `atlaudit verify DIR` checks all of it, `sha256sum -c SHA256SUMS` the
@@ -96,7 +96,7 @@ is 365).",
         examples: "\
   atlaudit check
   atlaudit check acme --json | jq '.steps[] | select(.state != \"ok\")'",
-        more: "\
+        notes: "\
 Prints each step with its duration: configuration, credential, DNS, connection,
 TLS, response, authorised, permitted, a page, the newest event, clocks, rate
 limit, the key's expiry, state, output. The first step that fails shows the
@@ -108,7 +108,7 @@ cause and what to do. Nothing is written or stored.",
   atlaudit status -v
   atlaudit status --json | jq 'select(.failures_in_a_row > 0)'
   atlaudit status --max-lag 2h > /dev/null",
-        more: "\
+        notes: "\
 Reads only the state folder, without network access, and does not block a
 running pull. READ UP TO is the time up to which everything was read, QUIET FOR
 the time since the newest event. Exits with code 0 even if the last run of a
@@ -121,7 +121,7 @@ is behind by more than that, whatever the reason.",
   atlaudit convert --format ecs events.jsonl.gz > ecs.jsonl
   atlaudit convert --source acme week.jsonl --output week-normalized.jsonl
   zcat old/*.gz | atlaudit convert --site acme.atlassian.net | jq -c '[.time,.action]'",
-        more: "\
+        notes: "\
 Each line is a normalized event or a raw record; files may be plain, gzip or
 zstd, whatever their names. A normalized event keeps its id, source and
 observed_time; everything else is recomputed from its raw object. A raw record
@@ -136,7 +136,7 @@ converted, and the exit code is 3.",
   atlaudit verify incident-42 --public-key incident.pub
   atlaudit verify incident-42 --json | jq -r '.differences[].file'
   atlaudit verify incident-42 --against-source acme",
-        more: "\
+        notes: "\
 Reads every file of an export, without the network, and recomputes everything
 that can be computed: hashes, lines, chains, order, ids, times, counts, time
 ranges, bodies, README.txt, report.html and, with --public-key, the signature.
@@ -164,7 +164,7 @@ at the source since; the exit code is 9 then.",
         examples: "\
   atlaudit auth login acme
   atlaudit auth status",
-        more: "",
+        notes: "",
     },
     CommandHelp {
         path: &["auth", "login"],
@@ -174,7 +174,7 @@ at the source since; the exit code is 9 then.",
   atlaudit auth login acme-jira --site acme.atlassian.net --email auditor@acme.example
   atlaudit auth login acme --store file:~/.config/atlaudit/keys/acme
   pass show atlassian/acme | atlaudit auth login acme --with-key",
-        more: "\
+        notes: "\
 Missing values are requested on a terminal; without a terminal, use the flags.
 The key is tested before it is stored, and the old key stays until the new one
 works. If the server refuses a key, you can enter another, three times in all.
@@ -191,14 +191,14 @@ are refused.",
         examples: "\
   atlaudit auth status
   atlaudit -q auth status > /dev/null      only what is wrong, and an exit code",
-        more: "\
+        notes: "\
 Requests one page of each source. Warns of a key that expires within 30 days or
 was stored more than six months ago.",
     },
     CommandHelp {
         path: &["auth", "logout"],
         examples: "  atlaudit auth logout acme",
-        more: "\
+        notes: "\
 The source stays in the configuration, and the key stays valid until it is
 revoked at Atlassian. With `credential = \"file:PATH\"` the file is removed, if
 it holds a key and nothing else.",
@@ -209,7 +209,7 @@ it holds a key and nothing else.",
   atlaudit demo
   atlaudit demo | jq -c '[.time,.action,.actor.name]' | less
   atlaudit demo --format ocsf | jq 'select(.class_uid == 3002)'",
-        more: "",
+        notes: "",
     },
     CommandHelp {
         path: &["sandbox"],
@@ -217,12 +217,12 @@ it holds a key and nothing else.",
   atlaudit sandbox > sandbox.toml          serve, and print a configuration for it
   atlaudit --config sandbox.toml pull      in another terminal
   atlaudit sandbox --quirk org-null-at-end > sandbox.toml",
-        more: "Stops on SIGINT or SIGTERM.",
+        notes: "Stops on SIGINT or SIGTERM.",
     },
     CommandHelp {
         path: &["schema"],
         examples: "  atlaudit schema > event.schema.json",
-        more: "",
+        notes: "",
     },
     CommandHelp {
         path: &["completions"],
@@ -231,21 +231,21 @@ it holds a key and nothing else.",
   atlaudit completions zsh > ~/.zfunc/_atlaudit
   atlaudit completions fish > ~/.config/fish/completions/atlaudit.fish
   atlaudit completions powershell | Out-String | Invoke-Expression",
-        more: "",
+        notes: "",
     },
     CommandHelp {
         path: &["man"],
         examples: "\
   atlaudit man | man -l -
   atlaudit man --dir /usr/local/share/man/man1",
-        more: "",
+        notes: "",
     },
 ];
 
 /// The definition of the command line, with all that its help says.
 pub fn command() -> Command {
-    let mut command = WORDS.iter().fold(Args::command(), |command, words| {
-        at(command, words.path, &|command| with_words(command, words))
+    let mut command = COMMAND_HELP.iter().fold(Args::command(), |command, words| {
+        change_subcommand(command, words.path, &|command| with_words(command, words))
     });
     // What clap adds by itself (`help`) must be there before anything is generated from it.
     command.build();
@@ -256,14 +256,14 @@ fn with_words(command: Command, words: &CommandHelp) -> Command {
     command
         .help_template(TEMPLATE)
         .before_help(format!("Examples:\n  {}", words.examples.trim_start()))
-        .after_help(words.more)
+        .after_help(words.notes)
 }
 
 /// `command` with its subcommand at `path` changed.
-fn at(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> Command {
+fn change_subcommand(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> Command {
     match path {
         [] => change(command),
-        [name, rest @ ..] => command.mut_subcommand(name, |command| at(command, rest, change)),
+        [name, rest @ ..] => command.mut_subcommand(name, |command| change_subcommand(command, rest, change)),
     }
 }
 
@@ -291,7 +291,7 @@ mod tests {
             assert!(examples.is_some() && examples < usage, "{path:?}\n{help}");
             assert!(help.lines().all(|line| line.len() <= 110), "{help}");
         });
-        for words in WORDS {
+        for words in COMMAND_HELP {
             for line in words.examples.lines() {
                 parses(line);
             }
@@ -313,11 +313,11 @@ mod tests {
 
     #[test]
     fn a_terminal_of_eighty_columns_breaks_no_line_of_ours() {
-        for words in WORDS {
+        for words in COMMAND_HELP {
             assert!(
-                words.more.lines().all(|line| line.len() < 80),
+                words.notes.lines().all(|line| line.len() < 80),
                 "{}",
-                words.more
+                words.notes
             );
         }
     }

@@ -65,7 +65,7 @@ pub fn request(
     }
     match &known {
         Some(known) => reject_other_source(&typed, known)?,
-        None if may_ask => ask(&mut typed, outside)?,
+        None if may_ask => prompt_missing(&mut typed, outside)?,
         None => {}
     }
     let kind = kind(&typed, known.as_ref())?;
@@ -169,11 +169,11 @@ fn add_key_files(
 }
 
 /// Asks for what is missing, where somebody can be asked.
-fn ask(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(), ResolveError> {
-    let Some(mut person) = (outside.person)() else {
+fn prompt_missing(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(), ResolveError> {
+    let Some(mut person) = (outside.open_prompt)() else {
         return Ok(());
     };
-    questions::complete(typed, &mut *person).map_err(|error| {
+    questions::prompt_missing(typed, &mut *person).map_err(|error| {
         ResolveError::usage(
             format!("what is missing could not be asked for: {error}"),
             "give it with flags: see `atlaudit auth login --help`",
@@ -227,7 +227,7 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
         (None, None) => SourceKind::OrgEvents,
     };
     let kind = configured.or(typed.kind).unwrap_or(told);
-    if let Some(flag) = alien_flag(typed, kind) {
+    if let Some(flag) = inapplicable_flag(typed, kind) {
         return Err(ResolveError::usage(
             format!("{flag} does not belong to a source of type `{kind}`"),
             "`--org-id` is for org-events; `--site` and `--email` for jira-audit and confluence-audit; `--username` for datacenter-audit",
@@ -249,7 +249,7 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
     Ok(kind)
 }
 
-fn alien_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
+fn inapplicable_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
     let is_org = kind == SourceKind::OrgEvents;
     let is_datacenter = kind == SourceKind::DatacenterAudit;
     let is_site = !is_org && !is_datacenter;

@@ -25,11 +25,11 @@ fn login_at_terminal(line: &str, answers: &[&'static str]) -> Result<LoginReques
     let read = |_: &Path| Ok(FILE.to_owned());
     let person = || Some(Box::new(ScriptedUser::new(answers)) as Box<dyn UserPrompt>);
     let outside = HostAccess {
-        read: &read,
-        in_keyring: &Vec::new,
+        read_file: &read,
+        keyring_names: &Vec::new,
         check_store: &|_| Ok(()),
         identify: &FileIdentity::missing,
-        person: &person,
+        open_prompt: &person,
     };
     match resolve(args, &env, now, &outside)? {
         CommandRequest::AuthLogin(request) => Ok(*request),
@@ -107,13 +107,13 @@ fn a_place_for_the_key_is_checked_before_the_first_question() {
         Err(CredentialError::new(place.name, refusal))
     };
     let outside = HostAccess {
-        read: &|_| {
+        read_file: &|_| {
             Ok("[sources.acme]\ntype = 'org-events'\ncredential = 'file:/keys/acme'\n".to_owned())
         },
-        in_keyring: &Vec::new,
+        keyring_names: &Vec::new,
         check_store: &refuse,
         identify: &FileIdentity::missing,
-        person: &|| panic!("somebody is asked"),
+        open_prompt: &|| panic!("somebody is asked"),
     };
     let error = resolve(args().unwrap(), &env, now, &outside).unwrap_err();
     assert_eq!(

@@ -28,7 +28,7 @@ pub fn parse(typed: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Er
 
 /// What is wrong with the arguments and what to do, where messages are wanted as JSON; nothing where clap says it itself. Flags are
 /// looked for by their words: nothing could be read of the line as a whole.
-pub fn in_words(told: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
+pub fn describe_error(told: &clap::Error, typed: &[OsString]) -> Option<(String, Option<String>)> {
     let is_json = typed.iter().zip(typed.iter().skip(1)).any(|(flag, value)| {
         (flag.as_os_str(), value.as_os_str()) == (OsStr::new("--log-format"), OsStr::new("json"))
     }) || typed.iter().any(|flag| flag == "--log-format=json");

@@ -165,7 +165,7 @@ impl PathClaim {
         if may_overlap || self.identity.is_special || other.identity.is_special {
             return None;
         }
-        if self.is_same_file(other) || self.wrote(other) || other.wrote(self) {
+        if self.is_same_file(other) || self.names_file(other) || other.names_file(self) {
             return Some(PathClash::SameFile);
         }
         self.is_in(other).then_some(PathClash::InFolder)
@@ -178,7 +178,7 @@ impl PathClaim {
     }
 
     /// Whether `other` is a file that this output's template named earlier, or will name.
-    fn wrote(&self, other: &PathClaim) -> bool {
+    fn names_file(&self, other: &PathClaim) -> bool {
         let template = self.template.as_ref();
         template.is_some_and(|template| is_written_by(template, &other.identity.path))
     }

@@ -28,7 +28,7 @@ Sign in with [1]: ";
 ///
 /// # Errors
 /// There is no terminal any more, or no answer that is of use.
-pub fn complete(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
+pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     let told = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
         (Some(kind), ..) => Some(*kind),
         (None, Some(_), ..) => Some(SourceKind::OrgEvents),
@@ -40,7 +40,7 @@ pub fn complete(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Resul
         Some(kind) => kind,
         None => {
             person.tell(&format!("`{}` is a new source. {KINDS}", typed.name))?;
-            prompt::until(person, "Type [1]: ", kind_of)?
+            prompt::until(person, "Type [1]: ", parse_kind)?
         }
     };
     // Only now: a type that was typed may contradict the other flags, and is refused with them later.
@@ -53,7 +53,7 @@ pub fn complete(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Resul
     }
 }
 
-fn kind_of(answer: &str) -> Result<SourceKind, HintedError> {
+fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
     match answer {
         "" | "1" => Ok(SourceKind::OrgEvents),
         "2" => Ok(SourceKind::JiraAudit),
@@ -137,7 +137,7 @@ mod tests {
             panic!("no login");
         };
         let mut person = ScriptedUser::new(answers);
-        complete(&mut typed, &mut person).unwrap();
+        prompt_missing(&mut typed, &mut person).unwrap();
         assert!(person.answers.is_empty(), "not asked: {:?}", person.answers);
         (*typed, person)
     }

@@ -33,16 +33,16 @@ use crate::sink::location::FileIdentity;
 /// What the resolution may look at beside its arguments.
 pub struct HostAccess<'a> {
     /// Reads a text file.
-    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
     /// the environment names a source.
-    pub in_keyring: &'a dyn Fn() -> Vec<SourceName>,
+    pub keyring_names: &'a dyn Fn() -> Vec<SourceName>,
     /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
     pub check_store: &'a dyn Fn(&KeyLocation<'_>) -> Result<(), CredentialError>,
     /// Finds the file that a path leads to.
     pub identify: &'a dyn Fn(&Path) -> FileIdentity,
     /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
-    pub person: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
+    pub open_prompt: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
 }
 
 /// How messages are written; known before anything can fail.
@@ -183,7 +183,7 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &Hos
         also_read_by: Vec::new(),
         otherwise: None,
     };
-    let Some(settings) = configured(global, env, outside) else {
+    let Some(settings) = configured_settings(global, env, outside) else {
         return CommandRequest::AuthLogout(request);
     };
     let name = request.name.clone();
@@ -208,7 +208,7 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &Hos
 }
 
 /// The settings of the configuration file, if it can be read and names a source.
-fn configured(global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> Option<Settings> {
+fn configured_settings(global: &GlobalArgs, env: &ProcessEnv, outside: &HostAccess<'_>) -> Option<Settings> {
     let file = load(global, env, outside).ok()?;
     if file.tables.sources.0.is_empty() {
         return None;
@@ -257,7 +257,7 @@ pub(super) fn load_at(
     must_exist: bool,
     outside: &HostAccess<'_>,
 ) -> Result<ConfigFile, ConfigError> {
-    match (outside.read)(path) {
+    match (outside.read_file)(path) {
         Ok(text) => ConfigFile::parse(path, text),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
             Ok(ConfigFile::absent_at(path))
@@ -285,7 +285,7 @@ fn settings(
 ) -> Result<Settings, ConfigError> {
     let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
     if file.tables.sources.0.is_empty() {
-        implied_settings::settings(file, env, state_dir, typed, outside.in_keyring)
+        implied_settings::settings(file, env, state_dir, typed, outside.keyring_names)
     } else {
         check::settings(file, env, state_dir)
     }

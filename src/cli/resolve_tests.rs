@@ -31,11 +31,11 @@ fn run_in(
         env,
         now,
         &HostAccess {
-            read: &read,
-            in_keyring: &in_keyring,
+            read_file: &read,
+            keyring_names: &in_keyring,
             check_store: &|_| Ok(()),
             identify: &FileIdentity::missing,
-            person: &|| None,
+            open_prompt: &|| None,
         },
     )
 }

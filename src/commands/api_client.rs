@@ -30,7 +30,7 @@ pub struct PreparedSource {
     pub(super) target: SourceTarget,
     pub(super) page_size: u32,
     pub(super) concurrency: usize,
-    pub(super) asking: ApiClient,
+    pub(super) api: ApiClient,
     pub(super) origin: RecordOrigin,
     pub(super) lookup: Option<RequiredLookup>,
     /// The limits of looking users up, where that is wanted.
@@ -41,11 +41,11 @@ pub struct PreparedSource {
 pub struct ApiClient {
     pub(super) transport: HttpClient,
     pub(super) limits: Arc<RequestLimiter>,
-    pub(super) patience: RetryBudget,
-    pub(super) room: MemoryBudget,
+    pub(super) retry_budget: RetryBudget,
+    pub(super) memory_budget: MemoryBudget,
     pub(super) meter: Arc<SourceMeter>,
     /// Takes down every attempt, where that is wanted.
-    pub(super) transcript: Option<AttemptRecorder>,
+    pub(super) attempt_log: Option<AttemptRecorder>,
 }
 
 /// What must be looked up, where it is not known from an earlier run.
@@ -53,48 +53,48 @@ pub enum RequiredLookup {
     /// The site's cloud id, of the site itself.
     CloudId(HttpClient),
     /// The account of a Data Center's token.
-    Whoami,
+    TokenAccount,
 }
 
 impl PreparedSource {
     /// Counts what happens.
     pub fn meter(&self) -> &Arc<SourceMeter> {
-        &self.asking.meter
+        &self.api.meter
     }
 
     /// What reads the source, and what its events say of it, after what had to be looked up.
     ///
     /// # Errors
     /// The site's cloud id cannot be had, or the account is locked.
-    pub async fn ready(
+    pub async fn into_fetcher(
         mut self,
         lookups: &LookupCache,
         transcript: Option<&AttemptRecorder>,
     ) -> Result<(RecordOrigin, Fetcher<HttpClient>), AppError> {
-        self.asking.transcript = transcript.cloned();
+        self.api.attempt_log = transcript.cloned();
         let base_url = self.product_url(lookups).await?;
-        if let Some(RequiredLookup::Whoami) = self.lookup {
-            self.origin.reader = self.account(lookups).await?;
+        if let Some(RequiredLookup::TokenAccount) = self.lookup {
+            self.origin.reader = self.token_account(lookups).await?;
         }
         let directory = self.directory(&base_url, lookups);
         let org_id = self.origin.org_id.as_deref();
         let ApiClient {
             transport,
             limits,
-            patience,
-            room,
+            retry_budget: patience,
+            memory_budget: room,
             meter,
-            transcript,
-        } = self.asking;
+            attempt_log: transcript,
+        } = self.api;
         let reader = PageReader {
-            directory,
+            user_directory: directory,
             source: source::of(&self.target, &base_url, org_id, self.page_size),
             transport,
-            limits,
-            patience,
-            room,
+            limiter: limits,
+            retry_budget: patience,
+            memory_budget: room,
             meter,
-            transcript,
+            attempt_recorder: transcript,
             tasks: TaskTracker::new(),
         };
         let fetcher = Fetcher {
@@ -114,14 +114,14 @@ impl PreparedSource {
         let limits = self.user_limits.clone()?;
         // With room of its own: records that wait for names have theirs already.
         let transport = self
-            .asking
+            .api
             .transport
             .clone()
-            .within(MemoryBudget::default());
-        let asking = (transport, limits, self.asking.meter.clone());
+            .with_memory_budget(MemoryBudget::default());
+        let asking = (transport, limits, self.api.meter.clone());
         let (base_url, origin) = (users_url(base_url), self.origin.clone());
         let directory = UserDirectory::new(asking, base_url, origin, lookups.clone());
-        Some(directory.with_attempt_recorder(self.asking.transcript.clone()))
+        Some(directory.with_attempt_recorder(self.api.attempt_log.clone()))
     }
 
     /// What stands before the paths of the API.
@@ -136,7 +136,7 @@ impl PreparedSource {
         let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
         let known = || {
             let told = lookups.read(&site.site).cloud_id?;
-            let (teller, id) = told.fresh(now)?;
+            let (teller, id) = told.if_fresh(now)?;
             (*teller == server).then(|| id.clone())
         };
         if let Some(id) = gateway.cloud_id.clone().or_else(known) {
@@ -147,11 +147,11 @@ impl PreparedSource {
         };
         let request = lookup::cloud_id_request(&gateway.site_url);
         let id = self
-            .asking
+            .api
             .request_through(client, &request, lookup::read_cloud_id)
             .await?;
         let told = CachedValue::new((server, id.clone()), now);
-        lookups.change(&site.site, |facts| facts.cloud_id = Some(told));
+        lookups.update(&site.site, |facts| facts.cloud_id = Some(told));
         Ok(gateway.product_url(site.product, &id))
     }
 
@@ -160,17 +160,17 @@ impl PreparedSource {
     ///
     /// # Errors
     /// The account is locked: a request for a page would be one more failed login.
-    async fn account(&self, lookups: &LookupCache) -> Result<Option<String>, Failure> {
+    async fn token_account(&self, lookups: &LookupCache) -> Result<Option<String>, Failure> {
         let site = self.origin.site.as_deref().unwrap_or_default();
         let (name, now) = (&self.origin.name, chrono::Utc::now());
         if let Some(told) = lookups.read(site).accounts.get(name)
-            && let Some(account) = told.fresh(now)
+            && let Some(account) = told.if_fresh(now)
         {
             return Ok(account.clone());
         }
         let request = lookup::whoami_request(self.target.base_url());
-        let quickly = self.asking.quickly();
-        let told = quickly.ask(&request, lookup::read_whoami).await;
+        let quickly = self.api.without_retries();
+        let told = quickly.request(&request, lookup::read_whoami).await;
         let account = match told {
             Ok(account) => account,
             Err(failure) if failure.kind == FailureKind::CaptchaRequired => return Err(failure),
@@ -180,7 +180,7 @@ impl PreparedSource {
             }
         };
         let told = CachedValue::new(account.clone(), now);
-        lookups.change(site, |facts| {
+        lookups.update(site, |facts| {
             facts.accounts.insert(name.clone(), told);
         });
         Ok(account)
@@ -197,7 +197,7 @@ fn users_url(base_url: &Url) -> Url {
 
 impl ApiClient {
     /// Asks for something small, with the credential.
-    pub(super) async fn ask<P>(
+    pub(super) async fn request<P>(
         &self,
         request: &Request,
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
@@ -214,24 +214,24 @@ impl ApiClient {
         send_with_retries(
             transport,
             &self.limits,
-            &self.patience,
+            &self.retry_budget,
             &self.meter,
             request,
             read,
-            &self.transcript,
+            &self.attempt_log,
         )
         .await
     }
 
     /// The same, for what is not worth a second attempt.
-    pub(super) fn quickly(&self) -> ApiClient {
+    pub(super) fn without_retries(&self) -> ApiClient {
         ApiClient {
             transport: self.transport.clone(),
             limits: self.limits.clone(),
-            patience: RetryBudget::none(),
-            room: self.room.clone(),
+            retry_budget: RetryBudget::none(),
+            memory_budget: self.memory_budget.clone(),
             meter: self.meter.clone(),
-            transcript: self.transcript.clone(),
+            attempt_log: self.attempt_log.clone(),
         }
     }
 }

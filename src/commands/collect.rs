@@ -51,9 +51,9 @@ pub struct CollectOptions {
     /// Whether a person may watch the progress of each source; see [`may_show_progress`].
     pub shows_progress: bool,
     /// What others are told of the sources, while they run.
-    pub accounts: Arc<RunRegistry>,
+    pub registry: Arc<RunRegistry>,
     /// What was told before, where sources are pulled again and again.
-    pub repeats: Option<Arc<MessageThrottle>>,
+    pub throttle: Option<Arc<MessageThrottle>>,
 }
 
 /// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from the cursor: where
@@ -67,20 +67,20 @@ pub struct SourceCollector<'c> {
     terms: CollectOptions,
     connector: &'c mut SourceConnector,
     store: StateStore,
-    turns: StartLimiter,
+    start_limiter: StartLimiter,
     running: JoinSet<(Arc<RunRecorder>, CollectedSource)>,
-    ended: Vec<CollectedSource>,
+    finished: Vec<CollectedSource>,
     began: Instant,
 }
 
 /// How one source ended.
 struct CollectedSource {
     /// Its place among the sources asked for.
-    place: usize,
+    index: usize,
     report: SourceReport,
     error: Option<AppError>,
     /// What was noted of it, once that was tried.
-    noted: Option<RecordOutcome>,
+    recorded: Option<RecordOutcome>,
 }
 
 impl<'c> SourceCollector<'c> {
@@ -89,19 +89,19 @@ impl<'c> SourceCollector<'c> {
         connector.forget_lockouts();
         SourceCollector {
             store: StateStore::new(&terms.state_dir),
-            turns: StartLimiter::default(),
+            start_limiter: StartLimiter::default(),
             connector,
             terms,
             running: JoinSet::new(),
-            ended: Vec::new(),
+            finished: Vec::new(),
             began: Instant::now(),
         }
     }
 
     /// Takes note of a source that will be started: the sources of one key share the largest of
     /// their rates.
-    pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
-        self.connector.allow(settings, credential);
+    pub fn register_rate(&mut self, settings: &SourceSettings, credential: &Credential) {
+        self.connector.register_rate(settings, credential);
     }
 
     /// Starts to pull `settings` with `credential`; `course` says what is read.
@@ -112,10 +112,10 @@ impl<'c> SourceCollector<'c> {
         credential: Result<Credential, AppError>,
         course: RunMode,
     ) {
-        let place = self.running.len() + self.ended.len();
+        let place = self.running.len() + self.finished.len();
         let name = settings.name.clone();
         let kind = settings.target.kind().as_str();
-        let end = expiry::end(&settings, credential.as_ref().ok(), None);
+        let end = expiry::find_expiry(&settings, credential.as_ref().ok(), None);
         let connected = credential.and_then(|key| self.connector.connect(&settings, &key));
         let meter = connected
             .as_ref()
@@ -123,27 +123,27 @@ impl<'c> SourceCollector<'c> {
         let recorder = Arc::new(RunRecorder {
             name: name.clone(),
             meter: meter.unwrap_or_default(),
-            accounts: self.terms.accounts.clone(),
+            registry: self.terms.registry.clone(),
             is_one_off: course.window().is_some(),
             state_dir: self.terms.state_dir.clone(),
             store: self.store.clone(),
             start: self.terms.start,
-            credential_ends: end.map(|end| end.on),
+            credential_ends: end.map(|end| end.day),
         });
         match connected {
             Ok(connected) => {
                 let bars = self.terms.console.bars();
                 let bars = bars.filter(|_| self.terms.shows_progress);
                 let meter = recorder.meter.clone();
-                self.terms.accounts.starts(&name, meter.clone());
+                self.terms.registry.run_started(&name, meter.clone());
                 let progress = bars.map(|bars| ProgressLine::start(bars, name.as_str(), meter));
                 let span = tracing::error_span!("pull", source = name.as_str());
-                let source = self.source(place, settings, connected, course);
+                let source = self.job(place, settings, connected, course);
                 let own = recorder.clone();
                 let pulling = async move {
                     let began = Instant::now();
                     let mut ended = source.pull(&own).await;
-                    ended.report.took = began.elapsed();
+                    ended.report.duration = began.elapsed();
                     drop(progress);
                     ended
                 };
@@ -155,7 +155,7 @@ impl<'c> SourceCollector<'c> {
                             place,
                             name.as_str(),
                             kind,
-                            RunError::Died(died).into(),
+                            RunError::TaskDied(died).into(),
                         )
                     });
                     (recorder, ended)
@@ -163,12 +163,12 @@ impl<'c> SourceCollector<'c> {
             }
             Err(error) => {
                 let ended = CollectedSource::not_started(place, name.as_str(), kind, error);
-                self.settle(&recorder, ended);
+                self.finish_source(&recorder, ended);
             }
         }
     }
 
-    fn source(
+    fn job(
         &self,
         place: usize,
         settings: SourceSettings,
@@ -179,7 +179,7 @@ impl<'c> SourceCollector<'c> {
             place,
             settings,
             connected,
-            turns: self.turns.clone(),
+            turns: self.start_limiter.clone(),
             lookups: self.terms.lookups.clone(),
             store: self.store.clone(),
             course,
@@ -196,27 +196,27 @@ impl<'c> SourceCollector<'c> {
         while let Some(joined) = self.running.join_next().await {
             // These tasks only wait for others; none of them can die.
             if let Ok((recorder, ended)) = joined {
-                self.settle(&recorder, ended);
+                self.finish_source(&recorder, ended);
             }
         }
-        let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
+        let exits = self.finished.iter().filter_map(|ended| ended.error.as_ref());
         let exit = exits.map(AppError::exit).fold(Exit::Done, Exit::worst);
         (self.reports(), exit, self.began.elapsed())
     }
 
     /// Tells how a source ended, and takes note of it where its task did not.
-    fn settle(&mut self, recorder: &RunRecorder, mut ended: CollectedSource) {
-        self.tell(&ended);
-        let noted = ended.noted.take();
+    fn finish_source(&mut self, recorder: &RunRecorder, mut ended: CollectedSource) {
+        self.report_end(&ended);
+        let noted = ended.recorded.take();
         let noted = noted.unwrap_or_else(|| recorder.record(ended.error.as_ref(), None));
-        self.terms.accounts.ended(&recorder.name, noted);
-        self.ended.push(ended);
+        self.terms.registry.run_recorded(&recorder.name, noted);
+        self.finished.push(ended);
     }
 
-    fn tell(&self, ended: &CollectedSource) {
+    fn report_end(&self, ended: &CollectedSource) {
         let (console, report) = (&self.terms.console, &ended.report);
         let error = ended.error.as_ref();
-        let Some(repeats) = &self.terms.repeats else {
+        let Some(repeats) = &self.terms.throttle else {
             report
                 .warnings
                 .iter()
@@ -232,7 +232,7 @@ impl<'c> SourceCollector<'c> {
             // Who asked for the end knows.
             return;
         }
-        let news = repeats.news(&report.source, &report.warnings, error.map(AppError::text));
+        let news = repeats.select_new(&report.source, &report.warnings, error.map(AppError::text));
         for (text, is_new) in report.warnings.iter().zip(news.warnings) {
             match is_new {
                 true => warn(console, report, text),
@@ -253,13 +253,13 @@ impl<'c> SourceCollector<'c> {
 
     /// How many sources have ended because of how they are configured.
     pub fn count_misconfigured(&self) -> usize {
-        let exits = self.ended.iter().filter_map(|ended| ended.error.as_ref());
+        let exits = self.finished.iter().filter_map(|ended| ended.error.as_ref());
         exits.filter(|error| error.exit() == Exit::Config).count()
     }
 
     fn reports(&mut self) -> Vec<SourceReport> {
-        self.ended.sort_by_key(|ended| ended.place);
-        self.ended
+        self.finished.sort_by_key(|ended| ended.index);
+        self.finished
             .drain(..)
             .map(|ended| SourceReport {
                 exit_code: ended
@@ -268,7 +268,7 @@ impl<'c> SourceCollector<'c> {
                     .map_or(Exit::Done, AppError::exit)
                     .code(),
                 interrupted: ended.error.as_ref().is_some_and(AppError::is_interruption),
-                reader_left: ended.error.as_ref().is_some_and(AppError::is_quiet),
+                output_closed: ended.error.as_ref().is_some_and(AppError::is_quiet),
                 error: ended.error.as_ref().map(|error| error.text().to_owned()),
                 ..ended.report
             })
@@ -303,11 +303,11 @@ impl SourceJob {
         let (name, kind) = (self.settings.name.clone(), self.settings.target.kind());
         let origin = self.connected.origin.clone();
         let begun = async {
-            let turn = self.turns.wait().await;
+            let turn = self.turns.acquire().await;
             Ok::<_, AppError>((
                 turn,
                 self.connected
-                    .ready(&self.lookups, self.course.transcript())
+                    .into_fetcher(&self.lookups, self.course.attempt_recorder())
                     .await?,
             ))
         };
@@ -321,7 +321,7 @@ impl SourceJob {
                     store: &self.store,
                     start: self.start,
                 };
-                let kept = block_in_place(|| self.course.keep_vain(whose));
+                let kept = block_in_place(|| self.course.persist_failed_start(whose));
                 let error = kept.err().map_or(error, AppError::from);
                 let error = error.for_settings(&self.settings);
                 return CollectedSource::not_started(self.place, name.as_str(), kind.as_str(), error);
@@ -335,23 +335,23 @@ impl SourceJob {
             origin,
             fetcher,
             store: self.store,
-            course: self.course,
+            mode: self.course,
             max_events: self.max_events,
             trust_idle_cursor: self.trust_idle_cursor,
             start: self.start,
             stop: self.stop,
         });
         let mut outcome = outcome.await;
-        let left = outcome.left.take();
-        let mut ended = CollectedSource::of(self.place, outcome, &settings);
+        let left = outcome.released.take();
+        let mut ended = CollectedSource::from_outcome(self.place, outcome, &settings);
         // Within its turn, on the thread that has just written the checkpoint: no more wait for the disk at once.
-        ended.noted = Some(block_in_place(|| {
+        ended.recorded = Some(block_in_place(|| {
             recorder.record(ended.error.as_ref(), left)
         }));
         let exit = ended.error.as_ref().map(AppError::exit);
         if let (Some(site), Some(Exit::Credential)) = (site, exit) {
             // It may have been made anew since its cloud id was told.
-            self.lookups.change(&site, |facts| facts.cloud_id = None);
+            self.lookups.update(&site, |facts| facts.cloud_id = None);
         }
         ended
     }
@@ -361,21 +361,21 @@ impl CollectedSource {
     /// A source of which nothing could be asked for.
     fn not_started(place: usize, name: &str, kind: &'static str, error: AppError) -> CollectedSource {
         CollectedSource {
-            place,
+            index: place,
             report: SourceReport::new(name, kind),
             error: Some(error.of_source(name)),
-            noted: None,
+            recorded: None,
         }
     }
 
-    fn of(place: usize, outcome: RunOutcome, settings: &SourceSettings) -> CollectedSource {
+    fn from_outcome(place: usize, outcome: RunOutcome, settings: &SourceSettings) -> CollectedSource {
         let error = outcome.result.err().map(AppError::from);
         let error = error.map(|error| error.for_settings(settings));
         CollectedSource {
-            place,
+            index: place,
             report: outcome.report,
             error,
-            noted: None,
+            recorded: None,
         }
     }
 }

@@ -30,9 +30,9 @@ use crate::telemetry::meter::SourceMeter;
 /// Connects sources; those that are reached the same way share connections, those that use one key
 /// share its overall limit, those that ask one path share its quota, also with other processes.
 pub struct SourceConnector {
-    sharing: QuotaDir,
+    quota_dir: QuotaDir,
     clients: ClientPool,
-    room: MemoryBudget,
+    memory_budget: MemoryBudget,
     rates: HashMap<Fingerprint, u32>,
     credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
     endpoint_limits: HashMap<String, Arc<RequestLimiter>>,
@@ -42,9 +42,9 @@ impl SourceConnector {
     /// A connector that has connected nothing yet.
     pub fn new(sharing: QuotaDir) -> Self {
         SourceConnector {
-            sharing,
+            quota_dir,
             clients: ClientPool::default(),
-            room: MemoryBudget::default(),
+            memory_budget: MemoryBudget::default(),
             rates: HashMap::new(),
             credential_limits: HashMap::new(),
             endpoint_limits: HashMap::new(),
@@ -58,7 +58,7 @@ impl SourceConnector {
 
     /// Takes note of a source's `requests_per_minute`: the largest of the sources that use one key
     /// counts for the key. To be called for all of them before the first is connected.
-    pub fn allow(&mut self, settings: &SourceSettings, credential: &Credential) {
+    pub fn register_rate(&mut self, settings: &SourceSettings, credential: &Credential) {
         if let Some(rate) = settings.connection.requests_per_minute {
             let known = self.rates.entry(fingerprint(credential)).or_default();
             *known = rate.max(*known);
@@ -86,7 +86,7 @@ impl SourceConnector {
                 Some(RequiredLookup::CloudId(client))
             }
             SourceTarget::Datacenter { .. } if credential.account.is_none() => {
-                Some(RequiredLookup::Whoami)
+                Some(RequiredLookup::TokenAccount)
             }
             _ => None,
         };
@@ -94,7 +94,7 @@ impl SourceConnector {
             target: settings.target.clone(),
             page_size: settings.page_size,
             concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
-            asking: self.asking(settings, credential)?,
+            api: self.api_client(settings, credential)?,
             origin,
             lookup,
             user_limits: settings
@@ -108,7 +108,7 @@ impl SourceConnector {
     ///
     /// # Errors
     /// The connection's settings are of no use.
-    pub fn asking(
+    pub fn api_client(
         &mut self,
         settings: &SourceSettings,
         credential: &Credential,
@@ -124,12 +124,12 @@ impl SourceConnector {
         )?;
         let meter = Arc::new(SourceMeter::default());
         Ok(ApiClient {
-            transport: transport.within(self.room.clone()).counted(meter.clone()),
-            room: self.room.clone(),
+            transport: transport.with_memory_budget(self.memory_budget.clone()).with_meter(meter.clone()),
+            memory_budget: self.memory_budget.clone(),
             limits: self.limits(settings, credential),
-            patience: RetryBudget::from(connection),
+            retry_budget: RetryBudget::from(connection),
             meter,
-            transcript: None,
+            attempt_log: None,
         })
     }
 
@@ -153,7 +153,7 @@ impl SourceConnector {
         if let Some(limits) = self.endpoint_limits.get(&name) {
             return limits.clone();
         }
-        self.allow(settings, credential);
+        self.register_rate(settings, credential);
         let key = fingerprint(credential);
         let rate = self.rates.get(&key).copied();
         let overall = self
@@ -164,7 +164,7 @@ impl SourceConnector {
             endpoint,
             settings.connection.requests_per_minute,
             overall.clone(),
-            self.sharing.open(&name, credential.account.as_deref()),
+            self.quota_dir.open(&name, credential.account.as_deref()),
         ));
         self.endpoint_limits.insert(name, limits.clone());
         limits
@@ -207,7 +207,7 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
 }
 
 /// Where the limits are shared with the user's other processes.
-pub fn sharing(env: &ProcessEnv) -> QuotaDir {
+pub fn quota_dir(env: &ProcessEnv) -> QuotaDir {
     QuotaDir::first_usable(&config_paths::quota_dirs(env), env.user)
 }
 

@@ -21,13 +21,13 @@ use crate::sink::{LineSink, atomic_create};
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// How long the line at hand may take after a signal: a read or a write may wait for ever.
-const LAST_LINE: Duration = Duration::from_millis(250);
+const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Lines that are told each; of a file that is no log at all, the others are told with `-v`.
-const TOLD_EACH: u64 = 20;
+const MAX_LINE_ERRORS: u64 = 20;
 
 /// What is said with the first line that cannot be read.
-const FORMS: &str = "`convert` reads lines that were written as normalized or raw, one JSON object a line; ecs and ocsf lead to no other form";
+const CONVERTIBLE_FORMATS: &str = "`convert` reads lines that were written as normalized or raw, one JSON object a line; ecs and ocsf lead to no other form";
 
 /// Converts, and returns whether all of it could be read.
 ///
@@ -45,12 +45,12 @@ pub async fn run(
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
     warn_of_no_org_id(&request.raw, console);
-    let (sink, unnamed) = atomic_create::begin(&request.output, request.now)?;
+    let (sink, unnamed) = atomic_create::create(&request.output, request.now)?;
     let working = start(request, sink, stop.clone(), console.clone());
-    let tally = ended(working, stop).await?;
+    let tally = wait_for_task(working, stop).await?;
     // Of inputs that are not there, not even an empty file is left.
     if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
-        unnamed.name()?;
+        unnamed.publish()?;
     }
     console.say(
         Level::Notice,
@@ -86,34 +86,34 @@ fn start(
         convert::run(ConvertContext {
             request: &request,
             sink: sink.as_mut(),
-            tell: &mut |trouble| teller.tell(&trouble),
-            is_stopped: &|| *stop.borrow() != StopRequest::No,
+            report: &mut |trouble| teller.report(&trouble),
+            is_stopped: &|| *stop.borrow() != StopRequest::NotRequested,
         })
     })
 }
 
 /// Waits for the end of the work; after a signal not for long.
-async fn ended(
+async fn wait_for_task(
     mut working: ConvertTask,
     mut stop: watch::Receiver<StopRequest>,
 ) -> Result<ConvertCounts, AppError> {
     let result = tokio::select! {
         result = &mut working => result,
-        Ok(_) = stop.wait_for(|&stop| stop != StopRequest::No) => {
-            match tokio::time::timeout(LAST_LINE, working).await {
+        Ok(_) = stop.wait_for(|&stop| stop != StopRequest::NotRequested) => {
+            match tokio::time::timeout(STOP_TIMEOUT, working).await {
                 Ok(result) => result,
                 Err(_) => Ok(Err(ConvertError::Interrupted)),
             }
         }
     };
-    Ok(result.map_err(RunError::Died)??)
+    Ok(result.map_err(RunError::TaskDied)??)
 }
 
 /// Tells a person what cannot be read.
 struct IssueReporter<'a> {
     console: &'a StderrConsole,
     lines: u64,
-    mended: u64,
+    invalid_utf8: u64,
     unparsed: u64,
     unreadable_times: u64,
 }
@@ -123,21 +123,21 @@ impl<'a> IssueReporter<'a> {
         IssueReporter {
             console,
             lines: 0,
-            mended: 0,
+            invalid_utf8: 0,
             unparsed: 0,
             unreadable_times: 0,
         }
     }
 
-    fn tell(&mut self, trouble: &ConvertIssue<'_>) {
+    fn report(&mut self, trouble: &ConvertIssue<'_>) {
         match trouble {
-            ConvertIssue::Input(input, why) => {
+            ConvertIssue::UnreadableInput(input, why) => {
                 let mut message = ConsoleMessage::new(format!("cannot read {input}"));
                 message.causes.push(why.to_string());
                 message.hint = Some("check the name, and that this user may read it".to_owned());
                 self.console.say(Level::Error, &message);
             }
-            ConvertIssue::Rest(input, number, why) => {
+            ConvertIssue::UnreadableRest(input, number, why) => {
                 let what = format!("cannot read {input} from line {number} on");
                 let mut message = ConsoleMessage::new(what);
                 message.causes.push(why.clone());
@@ -145,46 +145,46 @@ impl<'a> IssueReporter<'a> {
                 message.hint = Some(hint.to_owned());
                 self.console.say(Level::Error, &message);
             }
-            ConvertIssue::Line(input, number, why) => self.line(input, *number, why),
-            ConvertIssue::Mended(input, number) => {
+            ConvertIssue::UnreadableLine(input, number, why) => self.report_line(input, *number, why),
+            ConvertIssue::InvalidUtf8(input, number) => {
                 let what =
                     "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";
                 let text = format!("line {number} of {input} {what}");
-                self.mended = self.warn(self.mended, text);
+                self.invalid_utf8 = self.report_first(self.invalid_utf8, text);
             }
             ConvertIssue::Unparsed(input, number) => {
                 let what =
                     "could not be understood; it is written as `unparsed`, with its raw text";
                 let text = format!("the record in line {number} of {input} {what}");
-                self.unparsed = self.warn(self.unparsed, text);
+                self.unparsed = self.report_first(self.unparsed, text);
             }
             ConvertIssue::UnreadableTime(input, number) => {
                 let what = "has a time that cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote";
                 let text = format!("the record in line {number} of {input} {what}");
-                self.unreadable_times = self.warn(self.unreadable_times, text);
+                self.unreadable_times = self.report_first(self.unreadable_times, text);
             }
         }
     }
 
-    fn line(&mut self, input: &ConvertInput, number: u64, why: &str) {
+    fn report_line(&mut self, input: &ConvertInput, number: u64, why: &str) {
         let mut message = ConsoleMessage::new(format!("cannot read line {number} of {input}"));
         message.causes.push(why.to_owned());
         if self.lines == 0 {
-            message.hint = Some(FORMS.to_owned());
+            message.hint = Some(CONVERTIBLE_FORMATS.to_owned());
         }
         self.lines += 1;
-        match self.lines <= TOLD_EACH {
+        match self.lines <= MAX_LINE_ERRORS {
             true => self.console.say(Level::Error, &message),
             false => self.console.say(Level::Info, &message),
         }
-        if self.lines == TOLD_EACH + 1 {
+        if self.lines == MAX_LINE_ERRORS + 1 {
             let text = "more lines cannot be read; `-v` tells each, the summary has their count";
             self.console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }
 
     /// Warns of the first of a kind, tells the others with `-v`; gives how many there were.
-    fn warn(&self, before: u64, text: String) -> u64 {
+    fn report_first(&self, before: u64, text: String) -> u64 {
         let level = match before {
             0 => Level::Warning,
             _ => Level::Info,

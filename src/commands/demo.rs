@@ -76,25 +76,25 @@ pub async fn run(
         stop: stop::watch_signals(),
         console: console.clone(),
         shows_progress: may_show_progress(sources.iter().map(|(settings, _)| &settings.output)),
-        accounts: Arc::new(RunRegistry::default()),
-        repeats: None,
+        registry: Arc::new(RunRegistry::default()),
+        throttle: None,
     };
     // Nobody else asks this sandbox.
     let mut connector = SourceConnector::new(QuotaDir::off());
     let mut collection = SourceCollector::new(terms, &mut connector);
     for (settings, credential) in sources {
-        collection.start(settings, Ok(credential), RunMode::GoesOn);
+        collection.start(settings, Ok(credential), RunMode::Incremental);
     }
     let (mut reports, exit, elapsed) = collection.finish().await;
     if is_watched {
-        show(folder.path())?;
+        print_events(folder.path())?;
     }
     for report in &mut reports {
         // Nobody is going to pull again, and the files are gone in a moment.
         report.first_pull = None;
         report.files.clear();
     }
-    summary::tell(console, &reports, elapsed);
+    summary::report(console, &reports, elapsed);
     Ok(exit)
 }
 
@@ -186,7 +186,7 @@ fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> 
 }
 
 /// Prints a readable few of the events in `folder` and how to see the rest.
-fn show(folder: &Path) -> Result<(), AppError> {
+fn print_events(folder: &Path) -> Result<(), AppError> {
     let mut events = Vec::new();
     for name in NAMES {
         let text = fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap_or_default();
@@ -195,10 +195,10 @@ fn show(folder: &Path) -> Result<(), AppError> {
                 .filter_map(|line| serde_json::from_str::<Value>(line).ok()),
         );
     }
-    events.sort_by_cached_key(|event| word(event, "/time"));
+    events.sort_by_cached_key(|event| text_at(event, "/time"));
     let mut out = String::new();
     for event in events.iter().rev().take(SHOWN).rev() {
-        out.push_str(&readable(event));
+        out.push_str(&format_event(event));
     }
     out.push_str(&format!(
         "\nThese are the last {SHOWN} of {} events. All of them, as JSON lines:  atlaudit demo | jq .\n",
@@ -208,24 +208,24 @@ fn show(folder: &Path) -> Result<(), AppError> {
 }
 
 /// `2026-11-20 09:30:00  failure  user_login_failed  Ada  198.51.100.7`
-fn readable(event: &Value) -> String {
-    let time = word(event, "/time").replace('T', " ");
+fn format_event(event: &Value) -> String {
+    let time = text_at(event, "/time").replace('T', " ");
     let who = ["/actor/name", "/actor/email", "/actor/id"]
         .into_iter()
-        .map(|path| word(event, path))
+        .map(|path| text_at(event, path))
         .find(|text| !text.is_empty())
         .unwrap_or_default();
     format!(
         "{}  {:<8}{:<36}{:<24}{}\n",
         time.get(..19).unwrap_or(&time),
-        word(event, "/outcome"),
-        word(event, "/action"),
+        text_at(event, "/outcome"),
+        text_at(event, "/action"),
         who,
-        word(event, "/client/ip"),
+        text_at(event, "/client/ip"),
     )
 }
 
-fn word(event: &Value, path: &str) -> String {
+fn text_at(event: &Value, path: &str) -> String {
     let text = event.pointer(path).and_then(Value::as_str);
     printable(text.unwrap_or_default())
 }

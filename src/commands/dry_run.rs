@@ -12,7 +12,7 @@ use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::pipeline::checkpoint_writer;
 use crate::pipeline::plan::{self, ReadPlan};
-use crate::pipeline::run::{reach, refuse_unfinished, scope_of};
+use crate::pipeline::run::{lookback_settings, refuse_unfinished, scope_of};
 use crate::source::{self, DeliveryOrder};
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::StateStore;
@@ -74,7 +74,7 @@ async fn plan(
     let (plan, checkpoint) = match request.one_off {
         Some(one_off) => {
             let window = one_off.window(settings, now);
-            let plan = plan::one_off(order, &reach(settings), window, now);
+            let plan = plan::one_off(order, &lookback_settings(settings), window, now);
             // Only an estimate is made from it, for which any trouble with it is none.
             let found = store.load(&settings.name).ok().flatten();
             let is_own = |found: &Checkpoint| scope.as_ref().is_none_or(|own| *own == found.scope);
@@ -85,12 +85,12 @@ async fn plan(
                 Some(scope) => checkpoint_writer::peek(store, &settings.name, scope)?,
                 None => store.load(&settings.name)?,
             };
-            let plan = plan::incremental(order, &reach(settings), found.as_ref(), now);
+            let plan = plan::incremental(order, &lookback_settings(settings), found.as_ref(), now);
             (plan, found)
         }
     };
     refuse_unfinished(settings, store)?;
-    let expected = expected(&plan, settings, checkpoint.as_ref(), now);
+    let expected = describe_requests(&plan, settings, checkpoint.as_ref(), now);
     let is_first = request.one_off.is_none() && checkpoint.is_none();
     Ok(describe(settings, order, &plan, is_first, &expected))
 }
@@ -156,7 +156,7 @@ fn describe(
 }
 
 /// How many requests to expect: from the density of what earlier pulls wrote, where there were any.
-fn expected(
+fn describe_requests(
     plan: &ReadPlan,
     settings: &SourceSettings,
     checkpoint: Option<&Checkpoint>,
@@ -170,7 +170,7 @@ fn expected(
         format!(", at most {} a minute", group_digits(quota.into()))
     });
     let size = group_digits(settings.page_size.into());
-    match checkpoint.and_then(|checkpoint| pages(plan, checkpoint, settings.page_size, now)) {
+    match checkpoint.and_then(|checkpoint| estimate_pages(plan, checkpoint, settings.page_size, now)) {
         Some(pages) => format!(
             "about {}, each for up to {size} events{limit}",
             group_digits(pages)
@@ -179,7 +179,7 @@ fn expected(
     }
 }
 
-fn pages(plan: &ReadPlan, checkpoint: &Checkpoint, page_size: u32, now: Timestamp) -> Option<u64> {
+fn estimate_pages(plan: &ReadPlan, checkpoint: &Checkpoint, page_size: u32, now: Timestamp) -> Option<u64> {
     let watermark = checkpoint.watermark?;
     let covered = (watermark - checkpoint.since).num_milliseconds();
     let ahead: i64 = plan

@@ -21,16 +21,16 @@ const OLD_MONTHS: u32 = 6;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialExpiry {
     /// The day, UTC.
-    pub on: NaiveDate,
+    pub day: NaiveDate,
     /// Who says so.
-    pub by: ExpirySource,
+    pub source: ExpirySource,
 }
 
 /// Who tells when a credential ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpirySource {
     /// The organization's list of keys, and what it calls this one.
-    List(Option<String>),
+    KeyList(Option<String>),
     /// `expires_on`.
     Config,
     /// What `auth login` was told.
@@ -39,9 +39,9 @@ pub enum ExpirySource {
 
 impl ExpirySource {
     /// The word for it.
-    pub fn word(&self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
-            ExpirySource::List(_) => "list",
+            ExpirySource::KeyList(_) => "list",
             ExpirySource::Config => "config",
             ExpirySource::Login => "login",
         }
@@ -61,18 +61,18 @@ pub struct ExpiryWarning {
 ///
 /// # Errors
 /// The key may not list keys, or the list cannot be read.
-pub async fn look_up(
+pub async fn look_up_key(
     asking: &ApiClient,
     source: &SourceSettings,
     org_id: &str,
     server_now: Timestamp,
 ) -> Result<KeyMatch, Failure> {
-    let asking = asking.quickly();
+    let asking = asking.without_retries();
     let mut keys = Vec::new();
     let mut cursor: Option<String> = None;
-    for _ in 0..api_keys::PAGES {
+    for _ in 0..api_keys::MAX_PAGES {
         let request = api_keys::request(source.target.base_url(), org_id, cursor.as_deref());
-        let page = asking.ask(&request, api_keys::read).await?;
+        let page = asking.request(&request, api_keys::read).await?;
         keys.extend(page.keys);
         match page.next {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
@@ -90,19 +90,19 @@ pub async fn look_up(
 }
 
 /// When `credential` ends, by whoever knows it best.
-pub fn end(
+pub fn find_expiry(
     source: &SourceSettings,
     credential: Option<&Credential>,
     found: Option<&KeyMatch>,
 ) -> Option<CredentialExpiry> {
     let listed = match found {
-        Some(KeyMatch::Key(key)) => key.ends.map(|end| CredentialExpiry {
-            on: end.date_naive(),
-            by: ExpirySource::List(key.name()),
+        Some(KeyMatch::Key(key)) => key.expires_at.map(|end| CredentialExpiry {
+            day: find_expiry.date_naive(),
+            source: ExpirySource::KeyList(key.name()),
         }),
         _ => None,
     };
-    let by = |by: ExpirySource| move |on| CredentialExpiry { on, by };
+    let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
     listed
         .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
         .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
@@ -114,9 +114,9 @@ pub fn unknown_reason(found: Option<&KeyMatch>) -> String {
         Some(KeyMatch::Several(count)) => format!(
             ": the organization lists {count} keys, and `key_name` does not say which one it is"
         ),
-        Some(KeyMatch::NotNamed) => ": the list of keys has none of that `key_name`".to_owned(),
+        Some(KeyMatch::NameNotFound) => ": the list of keys has none of that `key_name`".to_owned(),
         Some(KeyMatch::Key(_)) => ": the list of keys has it without an end".to_owned(),
-        Some(KeyMatch::Nothing) | None => "; set `expires_on` to be warned".to_owned(),
+        Some(KeyMatch::NoActiveKey) | None => "; set `expires_on` to be warned".to_owned(),
     }
 }
 
@@ -127,7 +127,7 @@ pub fn age_in_days(credential: &Credential, now: Timestamp) -> Option<i64> {
 }
 
 /// `in 12 days`, `today`, `12 days ago`.
-pub fn distance(on: NaiveDate, today: NaiveDate) -> String {
+pub fn relative_day(on: NaiveDate, today: NaiveDate) -> String {
     match (on - today).num_days() {
         0 => "today".to_owned(),
         1 => "tomorrow".to_owned(),
@@ -138,7 +138,7 @@ pub fn distance(on: NaiveDate, today: NaiveDate) -> String {
 }
 
 /// What to warn of at `now`.
-pub fn cautions(
+pub fn warnings(
     source: &SourceSettings,
     credential: Option<&Credential>,
     end: Option<&CredentialExpiry>,
@@ -146,8 +146,8 @@ pub fn cautions(
 ) -> Vec<ExpiryWarning> {
     let today = now.date_naive();
     let mut cautions = Vec::new();
-    if let Some(CredentialExpiry { on, .. }) =
-        end.filter(|end| (end.on - today).num_days() <= END_NOTICE_DAYS)
+    if let Some(CredentialExpiry { day: on, .. }) =
+        find_expiry.filter(|end| (find_expiry.day - today).num_days() <= END_NOTICE_DAYS)
     {
         let when = match (*on - today).num_days() {
             ..0 => format!("expired on {on}"),
@@ -155,7 +155,7 @@ pub fn cautions(
             1 => "expires tomorrow".to_owned(),
             days => format!("expires in {days} days, on {on}"),
         };
-        cautions.push(caution(source, "end", &when));
+        warnings.push(warning(source, "end", &when));
     }
     let is_old = |stored: Timestamp| {
         let limit = stored.checked_add_months(Months::new(OLD_MONTHS));
@@ -166,12 +166,12 @@ pub fn cautions(
     {
         let days = (now - stored).num_days();
         let what = format!("is {days} days old, of {}", stored.date_naive());
-        cautions.push(caution(source, "age", &what));
+        warnings.push(warning(source, "age", &what));
     }
-    cautions
+    warnings
 }
 
-fn caution(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
+fn warning(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
     let name = &source.name;
     let mut message = ConsoleMessage::new(format!("source `{name}`: the credential {what}"));
     let day = match source.expires_on {
@@ -195,8 +195,8 @@ pub fn warn_daily(
     now: Timestamp,
     console: &StderrConsole,
 ) {
-    let end = end(source, credential, None);
-    for caution in cautions(source, credential, end.as_ref(), now) {
+    let end = find_expiry(source, credential, None);
+    for caution in warnings(source, credential, find_expiry.as_ref(), now) {
         if notices.first_today(&source.name, caution.kind, now.date_naive()) {
             console.say(Level::Warning, &caution.message);
         }
@@ -235,9 +235,9 @@ mod tests {
         }
     }
 
-    fn told(source: &SourceSettings, credential: &Credential, now: &str) -> Vec<String> {
-        let end = end(source, Some(credential), None);
-        cautions(source, Some(credential), end.as_ref(), at(now))
+    fn warning_texts(source: &SourceSettings, credential: &Credential, now: &str) -> Vec<String> {
+        let end = find_expiry(source, Some(credential), None);
+        warnings(source, Some(credential), find_expiry.as_ref(), at(now))
             .into_iter()
             .map(|caution| caution.message.text)
             .collect()
@@ -261,22 +261,22 @@ mod tests {
                 .map(|words| format!("source `acme`: the credential {words}"))
                 .into_iter()
                 .collect();
-            assert_eq!(told(&source, &of, now), want, "{now}");
+            assert_eq!(warning_texts(&source, &of, now), want, "{now}");
         }
     }
 
     #[test]
     fn an_old_credential_is_reported_after_six_months() {
         let of = credential(Some("2026-08-31T10:00:00Z"), None);
-        assert!(told(&source(""), &of, "2027-02-28T09:59:59Z").is_empty());
+        assert!(warning_texts(&source(""), &of, "2027-02-28T09:59:59Z").is_empty());
         assert_eq!(
-            told(&source(""), &of, "2027-02-28T10:00:00Z"),
+            warning_texts(&source(""), &of, "2027-02-28T10:00:00Z"),
             ["source `acme`: the credential is 181 days old, of 2026-08-31"]
         );
         assert_eq!(age_in_days(&of, at("2026-09-02T10:00:00Z")), Some(2));
         // Of a clock that went back.
         assert_eq!(age_in_days(&of, at("2026-08-01T10:00:00Z")), Some(0));
-        assert!(told(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty());
+        assert!(warning_texts(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty());
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         let found = KeyMatch::Key(page.keys.remove(0));
         let configured = source("expires_on = '2027-02-02'");
         let on = |source: &SourceSettings, found: Option<&KeyMatch>| {
-            end(source, Some(&kept), found).map(|end| end.on.to_string())
+            find_expiry(source, Some(&kept), found).map(|end| find_expiry.day.to_string())
         };
         assert_eq!(on(&configured, Some(&found)).as_deref(), Some("2027-03-03"));
         assert_eq!(
@@ -299,9 +299,9 @@ mod tests {
             Some("2027-02-02")
         );
         assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
-        assert_eq!(end(&source(""), None, Some(&KeyMatch::Nothing)), None);
-        assert_eq!(distance(day("2027-01-03"), day("2027-01-01")), "in 2 days");
-        assert_eq!(distance(day("2027-01-01"), day("2027-01-03")), "2 days ago");
+        assert_eq!(find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)), None);
+        assert_eq!(relative_day(day("2027-01-03"), day("2027-01-01")), "in 2 days");
+        assert_eq!(relative_day(day("2027-01-01"), day("2027-01-03")), "2 days ago");
     }
 
     fn day(text: &str) -> NaiveDate {
@@ -312,9 +312,9 @@ mod tests {
     fn the_hint_names_the_place() {
         let of = credential(None, Some("2027-01-01"));
         let hint = |source: &SourceSettings| {
-            let end = end(source, Some(&of), None);
-            let cautions = cautions(source, Some(&of), end.as_ref(), at("2027-01-01T00:00:00Z"));
-            cautions[0].message.hint.clone().unwrap()
+            let end = find_expiry(source, Some(&of), None);
+            let cautions = warnings(source, Some(&of), find_expiry.as_ref(), at("2027-01-01T00:00:00Z"));
+            warnings[0].message.hint.clone().unwrap()
         };
         assert!(hint(&source("")).contains("`atlaudit auth login acme`"));
         assert!(hint(&source("credential = 'env:K'")).contains("(env:K)"));

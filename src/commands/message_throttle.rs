@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a thing that goes on is not told again.
-const QUIET: Duration = Duration::from_secs(3600);
+const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// What was told of each source when it was last pulled.
 #[derive(Debug, Default)]
@@ -36,21 +36,21 @@ pub struct NewMessages {
 
 impl MessageThrottle {
     /// Which of `warnings` and `error` are news of `source`, which has just been pulled.
-    pub fn news(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
+    pub fn select_new(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sources.remove(source).unwrap_or_default();
         let (mut told, mut news) = (ReportedMessages::default(), Vec::new());
         for warning in warnings {
-            let key = key(warning);
+            let key = without_numbers(warning);
             let last = before.warnings.get(&key).copied();
-            let (at, is_new) = again(last);
+            let (at, is_new) = report_time(last);
             told.warnings.insert(key, at);
             news.push(is_new);
         }
         let mut is_new_error = false;
-        if let Some(error) = error.map(key) {
+        if let Some(error) = error.map(without_numbers) {
             let last = before.error.as_ref().filter(|(known, _)| *known == error);
-            let (at, is_new) = again(last.map(|(_, at)| *at));
+            let (at, is_new) = report_time(last.map(|(_, at)| *at));
             is_new_error = is_new;
             told.error = Some((error, at));
         }
@@ -64,22 +64,22 @@ impl MessageThrottle {
     }
 
     /// Forgets all sources but `names`.
-    pub fn keep<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) {
+    pub fn retain_sources<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         sources.retain(|source, _| names.clone().any(|name| name == source));
     }
 }
 
 /// When it counts as told, and whether it is told now.
-fn again(last: Option<Instant>) -> (Instant, bool) {
+fn report_time(last: Option<Instant>) -> (Instant, bool) {
     match last {
-        Some(last) if last.elapsed() < QUIET => (last, false),
+        Some(last) if last.elapsed() < REPEAT_INTERVAL => (last, false),
         _ => (Instant::now(), true),
     }
 }
 
 /// What stays the same of a text that counts seconds and attempts.
-fn key(text: &str) -> String {
+fn without_numbers(text: &str) -> String {
     let parts = text.split(|c: char| c.is_ascii_digit());
     let parts: Vec<_> = parts
         .filter(|part| !matches!(*part, "" | "." | "," | ":"))
@@ -91,27 +91,27 @@ fn key(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn is_told(repeats: &MessageThrottle, error: &str) -> bool {
-        repeats.news("a", &[], Some(error)).error
+    fn is_reported(repeats: &MessageThrottle, error: &str) -> bool {
+        repeats.select_new("a", &[], Some(error)).error
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
         let repeats = MessageThrottle::default();
-        assert!(is_told(&repeats, "no answer after 3 attempts in 60.1 s"));
-        assert!(!is_told(&repeats, "no answer after 12 attempts in 9 s"));
-        assert!(is_told(&repeats, "the key was refused"));
-        tokio::time::advance(QUIET / 2).await;
-        assert!(!is_told(&repeats, "the key was refused"));
-        tokio::time::advance(QUIET / 2).await;
-        assert!(is_told(&repeats, "the key was refused"));
-        assert!(!is_told(&repeats, "the key was refused"));
+        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
+        assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
+        assert!(is_reported(&repeats, "the key was refused"));
+        tokio::time::advance(REPEAT_INTERVAL / 2).await;
+        assert!(!is_reported(&repeats, "the key was refused"));
+        tokio::time::advance(REPEAT_INTERVAL / 2).await;
+        assert!(is_reported(&repeats, "the key was refused"));
+        assert!(!is_reported(&repeats, "the key was refused"));
     }
 
     #[test]
     fn a_recovery_is_reported_once_and_the_next_failure_again() {
         let repeats = MessageThrottle::default();
-        let news = |error| repeats.news("a", &[], error);
+        let news = |error| repeats.select_new("a", &[], error);
         assert!(!news(None).recovered);
         assert!(news(Some("x")).error);
         assert!(news(None).recovered);
@@ -123,11 +123,11 @@ mod tests {
     fn warnings_and_sources_are_throttled_separately() {
         let repeats = MessageThrottle::default();
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
-        assert_eq!(repeats.news("a", &both, None).warnings, [true, true]);
+        assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
         let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
-        assert_eq!(repeats.news("a", &later, None).warnings, [false, true]);
-        assert_eq!(repeats.news("b", &later, None).warnings, [true, true]);
-        repeats.keep(["a"].into_iter());
-        assert_eq!(repeats.news("b", &later, None).warnings, [true, true]);
+        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
+        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
+        repeats.retain_sources(["a"].into_iter());
+        assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
     }
 }

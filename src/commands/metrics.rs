@@ -17,7 +17,7 @@ use crate::state::run_history::{CheckpointPosition, RunCounts};
 use crate::telemetry::prometheus::{MetricsText, MetricKind, replace};
 
 /// How often the figures are written while something runs, in milliseconds.
-const EVERY_MS: usize = 15_000;
+const INTERVAL_MS: usize = 15_000;
 
 /// The metrics say nothing secret, and the node exporter that reads them runs as another user.
 const DEFAULT_MODE: u32 = 0o644;
@@ -27,10 +27,10 @@ const DEFAULT_MODE: u32 = 0o644;
 pub struct MetricsFile {
     path: PathBuf,
     mode: u32,
-    accounts: Arc<RunRegistry>,
+    registry: Arc<RunRegistry>,
     started: Timestamp,
     /// Whether the last writing failed.
-    fails: AtomicBool,
+    is_failing: AtomicBool,
 }
 
 /// A counter's name, its help, and its place in the account.
@@ -136,7 +136,7 @@ const GAUGES: [GaugeDefinition; 12] = [
     (
         "atlaudit_credential_expiry_timestamp_seconds",
         "The end of the last day of the source's credential, where it is known.",
-        |facts, _| facts.expires_on.and_then(end_of).map(seconds),
+        |facts, _| facts.expires_on.and_then(end_of_day).map(seconds),
     ),
 ];
 
@@ -176,9 +176,9 @@ impl MetricsFile {
         let file = MetricsFile {
             path: path.to_owned(),
             mode: mode.unwrap_or(DEFAULT_MODE),
-            accounts,
+            registry: accounts,
             started: chrono::Utc::now(),
-            fails: AtomicBool::new(false),
+            is_failing: AtomicBool::new(false),
         };
         file.write(true)
             .map_err(|error| error.hint("check the path of `--metrics-file`"))?;
@@ -186,15 +186,15 @@ impl MetricsFile {
     }
 
     /// How often the figures are to be written.
-    pub fn every() -> Duration {
-        let ms = crash::limit("METRICS_MS", EVERY_MS);
+    pub fn interval() -> Duration {
+        let ms = crash::limit("METRICS_MS", INTERVAL_MS);
         Duration::from_millis(ms.try_into().unwrap_or(u64::MAX))
     }
 
     /// Writes the figures again and again, for as long as it is waited for.
-    pub async fn keep(&self) -> Infallible {
+    pub async fn refresh_periodically(&self) -> Infallible {
         loop {
-            tokio::time::sleep(MetricsFile::every()).await;
+            tokio::time::sleep(MetricsFile::interval()).await;
             self.refresh();
         }
     }
@@ -202,8 +202,8 @@ impl MetricsFile {
     /// Writes the figures. What fails is told once, until it works again: it stops no pull.
     pub fn refresh(&self) {
         match self.write(true) {
-            Ok(()) => self.fails.store(false, Ordering::Relaxed),
-            Err(_) if self.fails.swap(true, Ordering::Relaxed) => {}
+            Ok(()) => self.is_failing.store(false, Ordering::Relaxed),
+            Err(_) if self.is_failing.swap(true, Ordering::Relaxed) => {}
             Err(error) => tracing::warn!("{}: {}", error.text(), error.causes().join(": ")),
         }
     }
@@ -224,7 +224,7 @@ impl MetricsFile {
     /// The file cannot be written.
     pub fn write(&self, is_up: bool) -> Result<(), AppError> {
         let text = text(
-            &self.accounts.facts(),
+            &self.registry.snapshots(),
             self.started,
             is_up,
             chrono::Utc::now(),
@@ -246,9 +246,9 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
         text.family(name, MetricKind::Counter, help, samples);
     }
     let (name, help) = WAITS;
-    let samples = sources.iter().flat_map(waits);
+    let samples = sources.iter().flat_map(wait_seconds);
     text.family(name, MetricKind::Counter, help, samples);
-    let ends: Vec<_> = sources.iter().map(ends).collect();
+    let ends: Vec<_> = sources.iter().map(runs_by_exit_code).collect();
     let samples = sources.iter().zip(&ends).flat_map(|(facts, ends)| {
         ends.iter().map(move |(code, count)| {
             let mut labels = labels(facts);
@@ -282,7 +282,7 @@ fn labels(facts: &SourceSnapshot) -> Vec<(&str, &str)> {
     vec![("source", &facts.name), ("type", facts.kind)]
 }
 
-fn waits(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
+fn wait_seconds(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
     let counts = &facts.totals.counts;
     [
         ("quota", counts.quota_wait_ms),
@@ -297,7 +297,7 @@ fn waits(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
 }
 
 /// How often each code ended a run. A success is told from the beginning, so that the first is a step.
-fn ends(facts: &SourceSnapshot) -> Vec<(String, u64)> {
+fn runs_by_exit_code(facts: &SourceSnapshot) -> Vec<(String, u64)> {
     let mut ends = facts.totals.ends.clone();
     ends.entry(0).or_default();
     ends.into_iter()
@@ -317,6 +317,6 @@ fn seconds(time: Timestamp) -> f64 {
     time.timestamp_millis() as f64 / 1000.0
 }
 
-fn end_of(day: NaiveDate) -> Option<Timestamp> {
+fn end_of_day(day: NaiveDate) -> Option<Timestamp> {
     Some(day.succ_opt()?.and_time(NaiveTime::MIN).and_utc())
 }

@@ -18,9 +18,9 @@ pub async fn find(
     source: &SourceSettings,
     credential: &Credential,
 ) -> Result<String, AppError> {
-    let asking = connector.asking(source, credential)?;
+    let asking = connector.api_client(source, credential)?;
     let request = lookup::organizations_request(source.target.base_url());
-    let found = asking.ask(&request, lookup::read_organizations).await?;
+    let found = asking.request(&request, lookup::read_organizations).await?;
     match found.as_slice() {
         [one] => Ok(one.id.clone()),
         [] => Err(
@@ -29,14 +29,14 @@ pub async fn find(
             )),
         ),
         several => {
-            let names: Vec<String> = several.iter().map(named).collect();
+            let names: Vec<String> = several.iter().map(describe).collect();
             let what = format!("the key is of several organizations: {}", names.join(", "));
             Err(AppError::new(Exit::Usage, what).hint("choose one with `--org-id ID`"))
         }
     }
 }
 
-fn named(organization: &OrganizationInfo) -> String {
+fn describe(organization: &OrganizationInfo) -> String {
     match &organization.name {
         Some(name) => format!("{} ({name})", organization.id),
         None => organization.id.clone(),

@@ -9,8 +9,8 @@ use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::run::current_output_file;
-use crate::sink::identity::is_same;
-use crate::sink::location::{real_path, unfinished};
+use crate::sink::identity::is_same_file;
+use crate::sink::location::{real_path, path_before_rotation};
 use crate::state::store::StateStore;
 
 /// Refuses a pull of a time range that would repeat events in the file of an ordinary pull.
@@ -37,12 +37,12 @@ pub fn refuse_owned(request: &PullRequest) -> Result<(), AppError> {
 /// The source whose pulls write to `path`, or have written to it under this or another name.
 fn owner<'a>(path: &Path, owned: &'a [(SourceName, OutputFileState)]) -> Option<&'a SourceName> {
     let path = real_path(path);
-    let before_rotation = unfinished(&path);
+    let before_rotation = path_before_rotation(&path);
     let facts = fs::metadata(&path).ok().filter(Metadata::is_file);
     let is_it = |output: &OutputFileState| {
         output.path == path
             || before_rotation.as_ref() == Some(&output.path)
-            || facts.as_ref().is_some_and(|facts| is_same(output, facts))
+            || facts.as_ref().is_some_and(|facts| is_same_file(output, facts))
     };
     let found = owned.iter().find(|(_, output)| is_it(output));
     found.map(|(name, _)| name)

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::{expiry, output_owner, stop, summary};
 use crate::config::env::ProcessEnv;
@@ -61,11 +61,11 @@ pub async fn run(
         stop: stop::watch_signals(),
         console: console.clone(),
         shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
-        accounts,
-        repeats: None,
+        registry: accounts,
+        throttle: None,
     };
     let pulling = async {
-        let mut connector = SourceConnector::new(sharing(env));
+        let mut connector = SourceConnector::new(quota_dir(env));
         let credentials = credentials(&request.sources, env, &terms).await;
         let collection = SourceCollector::new(terms, &mut connector);
         start(collection, &request, credentials).finish().await
@@ -74,10 +74,10 @@ pub async fn run(
         None => pulling.await,
         Some(metrics) => tokio::select! {
             ended = pulling => ended,
-            never = metrics.keep() => match never {},
+            never = metrics.refresh_periodically() => match never {},
         },
     };
-    summary::tell(console, &reports, elapsed);
+    summary::report(console, &reports, elapsed);
     let exit = match metrics.map(|metrics| metrics.close()) {
         Some(Err(error)) => {
             error.tell(console);
@@ -111,7 +111,7 @@ pub(super) async fn credentials(
         let known = credential.as_ref().ok();
         expiry::warn_daily(settings, known, &notices, terms.start, &terms.console);
         credentials.push(credential);
-        terms.accounts.note_progress();
+        terms.registry.note_progress();
     }
     credentials
 }
@@ -124,13 +124,13 @@ pub(super) fn start<'c>(
 ) -> SourceCollector<'c> {
     for (settings, credential) in request.sources.iter().zip(&credentials) {
         if let Ok(credential) = credential {
-            collection.allow(settings, credential);
+            collection.register_rate(settings, credential);
         }
     }
     for (settings, credential) in request.sources.iter().zip(credentials) {
         let course = match request.one_off {
-            Some(one_off) => RunMode::OneOff(one_off.window(settings, request.now)),
-            None => RunMode::GoesOn,
+            Some(one_off) => RunMode::Window(one_off.window(settings, request.now)),
+            None => RunMode::Incremental,
         };
         collection.start(settings.clone(), credential, course);
     }

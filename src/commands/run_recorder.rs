@@ -23,7 +23,7 @@ pub struct RunRecorder {
     /// What counts in the run.
     pub meter: Arc<SourceMeter>,
     /// Who tells of it meanwhile.
-    pub accounts: Arc<RunRegistry>,
+    pub registry: Arc<RunRegistry>,
     /// A one-off run is no part of the source's history.
     pub is_one_off: bool,
     /// Where ledgers live.
@@ -42,7 +42,7 @@ impl RunRecorder {
     /// recorded too, in a new state folder: else `status` would take it for one that never was. Blocks.
     pub fn record(&self, error: Option<&AppError>, left: Option<ReleasedSource>) -> RecordOutcome {
         if self.is_one_off {
-            return RecordOutcome::Nothing;
+            return RecordOutcome::NotTracked;
         }
         let run = RunRecord {
             started: self.start,
@@ -53,17 +53,17 @@ impl RunRecorder {
             hint: error.and_then(AppError::hint_text).map(str::to_owned),
             interrupted: error.is_some_and(AppError::is_interruption),
             credential_ends: self.credential_ends,
-            counts: self.accounts.ends(&self.name, &self.meter),
+            counts: self.registry.run_finished(&self.name, &self.meter),
         };
         let (progress, lock) = match left {
             Some(left) => (left.progress, Some(left.lock)),
             None => (None, self.store.lock(&self.name).ok()),
         };
         if lock.is_none() {
-            return RecordOutcome::Unwritten(run);
+            return RecordOutcome::NotRecorded(run);
         }
         let ledgers = RunHistoryStore::new(&self.state_dir);
         let ledger = ledgers.change(&self.name, |ledger| ledger.record(run, progress));
-        RecordOutcome::Written(Box::new(ledger))
+        RecordOutcome::Recorded(Box::new(ledger))
     }
 }

@@ -16,13 +16,13 @@ use crate::state::run_history::{
 use crate::telemetry::meter::{MonotonicCounter, SourceMeter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
-const GRACE: TimeDelta = TimeDelta::seconds(30);
+const WAIT_GRACE: TimeDelta = TimeDelta::seconds(30);
 
 /// All sources of a pull, or of pull after pull.
 #[derive(Debug, Default)]
 pub struct RunRegistry {
     sources: Mutex<BTreeMap<SourceName, RegistryEntry>>,
-    beats: MonotonicCounter,
+    progress_count: MonotonicCounter,
 }
 
 #[derive(Debug)]
@@ -33,27 +33,27 @@ struct RegistryEntry {
     ledger: RunHistory,
     running: Option<ActiveRun>,
     /// What was told last: a counter that fell would pass for one that began anew.
-    told: RunTotals,
+    last_reported: RunTotals,
 }
 
 /// What the run that is not in the ledger yet takes and brings.
 #[derive(Debug)]
 enum ActiveRun {
     /// It goes on, and counts.
-    On(Arc<SourceMeter>),
+    Counting(Arc<SourceMeter>),
     /// It is over, and being noted: a count that went on would be told and not noted.
-    Over(RunCounts),
+    Finished(RunCounts),
 }
 
 /// What was noted of a run's end.
 #[derive(Debug)]
 pub enum RecordOutcome {
     /// It is in the ledger.
-    Written(Box<RunHistory>),
+    Recorded(Box<RunHistory>),
     /// It could not be written.
-    Unwritten(RunRecord),
+    NotRecorded(RunRecord),
     /// It is no part of the source's history.
-    Nothing,
+    NotTracked,
 }
 
 /// What is known of one source now.
@@ -85,7 +85,7 @@ pub struct SourceSnapshot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PullActivity {
     /// Another number whenever something has moved.
-    pub mark: u64,
+    pub progress_mark: u64,
     /// Whether a source waits for a time that is known and not long past.
     pub is_waiting: bool,
 }
@@ -109,7 +109,7 @@ impl RunRegistry {
                         .flatten()
                         .unwrap_or_default(),
                     running: None,
-                    told: RunTotals::default(),
+                    last_reported: RunTotals::default(),
                 });
             account.kind = source.target.kind();
             account.expires_on = source.expires_on;
@@ -117,48 +117,48 @@ impl RunRegistry {
     }
 
     /// A source begins to be pulled, and counts with `meter`.
-    pub fn starts(&self, name: &SourceName, meter: Arc<SourceMeter>) {
+    pub fn run_started(&self, name: &SourceName, meter: Arc<SourceMeter>) {
         self.note_progress();
         if let Some(account) = self.sources().get_mut(name) {
-            account.running = Some(ActiveRun::On(meter));
+            account.running = Some(ActiveRun::Counting(meter));
         }
     }
 
     /// A source has been pulled; what its run, which counted with `meter`, took and brought in the end.
-    pub fn ends(&self, name: &SourceName, meter: &SourceMeter) -> RunCounts {
+    pub fn run_finished(&self, name: &SourceName, meter: &SourceMeter) -> RunCounts {
         let mut sources = self.sources();
-        let counts = counts(meter);
+        let counts = read_counts(meter);
         if let Some(account) = sources.get_mut(name) {
-            account.running = Some(ActiveRun::Over(counts));
+            account.running = Some(ActiveRun::Finished(read_counts));
         }
-        counts
+        read_counts
     }
 
     /// The end of a source's run was noted.
-    pub fn ended(&self, name: &SourceName, noted: RecordOutcome) {
+    pub fn run_recorded(&self, name: &SourceName, noted: RecordOutcome) {
         self.note_progress();
         if let Some(account) = self.sources().get_mut(name) {
             account.running = None;
             match noted {
-                RecordOutcome::Written(ledger) => account.ledger = *ledger,
+                RecordOutcome::Recorded(ledger) => account.ledger = *ledger,
                 // Not counted: the next process could not go on from there, and its counters would fall.
-                RecordOutcome::Unwritten(run) => account.ledger.ended(run),
-                RecordOutcome::Nothing => {}
+                RecordOutcome::NotRecorded(run) => account.ledger.ended(run),
+                RecordOutcome::NotTracked => {}
             }
         }
     }
 
     /// Something has moved.
     pub fn note_progress(&self) {
-        self.beats.add(1);
+        self.progress_count.add(1);
     }
 
     /// What is known of each source now, by name.
-    pub fn facts(&self) -> Vec<SourceSnapshot> {
+    pub fn snapshots(&self) -> Vec<SourceSnapshot> {
         let mut sources = self.sources();
         sources
             .iter_mut()
-            .map(|(name, account)| account.facts(name))
+            .map(|(name, account)| account.snapshot(name))
             .collect()
     }
 
@@ -168,10 +168,10 @@ impl RunRegistry {
         let meters = sources
             .values()
             .filter_map(|account| match &account.running {
-                Some(ActiveRun::On(meter)) => Some(meter),
-                Some(ActiveRun::Over(_)) | None => None,
+                Some(ActiveRun::Counting(meter)) => Some(meter),
+                Some(ActiveRun::Finished(_)) | None => None,
             });
-        let (mut mark, mut is_waiting) = (self.beats.get(), false);
+        let (mut mark, mut is_waiting) = (self.progress_count.get(), false);
         for meter in meters {
             let counted = [
                 &meter.requests,
@@ -184,9 +184,9 @@ impl RunRegistry {
                 .into_iter()
                 .fold(mark, |mark, count| mark.wrapping_add(count.get()));
             let wait = meter.current_wait();
-            is_waiting |= wait.is_some_and(|(_, until)| now < until + GRACE);
+            is_waiting |= wait.is_some_and(|(_, until)| now < until + WAIT_GRACE);
         }
-        PullActivity { mark, is_waiting }
+        PullActivity { progress_mark: mark, is_waiting }
     }
 
     fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, RegistryEntry>> {
@@ -196,22 +196,22 @@ impl RunRegistry {
 }
 
 impl RegistryEntry {
-    fn facts(&mut self, name: &SourceName) -> SourceSnapshot {
+    fn snapshot(&mut self, name: &SourceName) -> SourceSnapshot {
         let ledger = &self.ledger;
         let mut totals = ledger.totals.clone();
         let mut position = ledger.position.clone();
         match &self.running {
-            Some(ActiveRun::On(meter)) => {
-                totals.counts.add(&counts(meter));
+            Some(ActiveRun::Counting(meter)) => {
+                totals.counts.add(&read_counts(meter));
                 if let (Some(position), Some(time)) = (&mut position, meter.checkpoint_time()) {
                     position.updated = time;
                 }
             }
-            Some(ActiveRun::Over(counts)) => totals.counts.add(counts),
+            Some(ActiveRun::Finished(counts)) => totals.counts.add(read_counts),
             None => {}
         }
-        totals.at_least(&self.told);
-        self.told = totals.clone();
+        totals.at_least(&self.last_reported);
+        self.last_reported = totals.clone();
         let scope = position.as_ref().map(|position| position.scope.as_str());
         let holes = scope.map_or(0, |scope| ledger.coverage.count_holes(scope));
         SourceSnapshot {
@@ -230,7 +230,7 @@ impl RegistryEntry {
 }
 
 /// What the run of a source that counts with `meter` has taken and brought so far.
-pub fn counts(meter: &SourceMeter) -> RunCounts {
+pub fn read_counts(meter: &SourceMeter) -> RunCounts {
     RunCounts {
         events: meter.committed.get(),
         pages: meter.pages.get(),

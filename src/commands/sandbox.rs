@@ -44,14 +44,14 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
     let control = server.control();
     tokio::select! {
         () = server.run_until_stopped() => {}
-        () = grow(&control, request.new_event_every) => {}
-        _ = stop.wait_for(|&stop| stop != StopRequest::No) => {}
+        () = add_events_periodically(&control, request.new_event_every) => {}
+        _ = stop.wait_for(|&stop| stop != StopRequest::NotRequested) => {}
     }
     Ok(())
 }
 
 /// Adds an event to each API every so often; never returns.
-async fn grow(control: &SandboxControl, every: Option<Duration>) {
+async fn add_events_periodically(control: &SandboxControl, every: Option<Duration>) {
     let Some(every) = every else {
         return std::future::pending().await;
     };

@@ -17,7 +17,7 @@ use crate::telemetry::terminal::Terminal;
 ///
 /// # Errors
 /// It cannot be read, is no key, or its password is wrong or not to be had.
-pub fn key(path: &Path, env: &ProcessEnv) -> Result<SigningKey, AppError> {
+pub fn load_key(path: &Path, env: &ProcessEnv) -> Result<SigningKey, AppError> {
     let mut terminal = || Some(Box::new(Terminal::open().ok()?) as Box<dyn UserPrompt>);
     open(&env.at_cwd(path), env, &mut terminal)
 }
@@ -27,12 +27,12 @@ fn open(
     env: &ProcessEnv,
     person: &mut dyn FnMut() -> Option<Box<dyn UserPrompt>>,
 ) -> Result<SigningKey, AppError> {
-    let text = credentials::guarded_file(path).map_err(refused)?;
+    let text = credentials::guarded_file(path).map_err(credential_error)?;
     let password = match sign::is_encrypted(text.expose_secret()) {
         true => Some(password(path, env, person)?),
         false => {
             // Whoever can read it can sign.
-            credentials::private_file(path, "check the path").map_err(refused)?;
+            credentials::private_file(path, "check the path").map_err(credential_error)?;
             None
         }
     };
@@ -43,7 +43,7 @@ fn open(
     })
 }
 
-fn refused(refusal: HintedError) -> AppError {
+fn credential_error(refusal: HintedError) -> AppError {
     let told = AppError::new(Exit::Credential, format!("cannot sign: {}", refusal.what));
     match refusal.hint {
         Some(hint) => told.hint(hint),

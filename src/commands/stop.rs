@@ -16,13 +16,13 @@ use crate::exit::Exit;
 use crate::pipeline::stop::StopRequest;
 
 /// How long the orderly way may take after a second signal: enough for the summary and the report.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const FORCED_EXIT_DELAY: Duration = Duration::from_secs(1);
 
 /// Tells what signals have asked for: the first for an end after the current commit, the second for
 /// one at once. From its return on, no signal is missed.
 pub fn watch_signals() -> watch::Receiver<StopRequest> {
-    listening(|_, _| {
-        let mut signals = ends()?;
+    listen(|_, _| {
+        let mut signals = stop_signals()?;
         if !is_hangup_ignored() {
             signals.push(signal(SignalKind::hangup())?);
         }
@@ -36,27 +36,27 @@ pub fn watch_signals_and_reload(
     is_on_terminal: bool,
 ) -> (watch::Receiver<StopRequest>, watch::Receiver<u64>) {
     let (sender, reloads) = watch::channel(0);
-    let stop = listening(|runtime, asked| {
+    let stop = listen(|runtime, asked| {
         if !is_hangup_ignored() {
             let mut hangup = signal(SignalKind::hangup())?;
             runtime.spawn(async move {
                 while hangup.recv().await.is_some() {
                     match is_on_terminal && !io::stdin().is_terminal() {
-                        true => drop(asked.send_replace(StopRequest::Soon)),
+                        true => drop(asked.send_replace(StopRequest::AfterCommit)),
                         false => sender.send_modify(|count| *count += 1),
                     }
                 }
             });
         }
-        ends()
+        stop_signals()
     });
     (stop, reloads)
 }
 
-fn listening(
+fn listen(
     signals: impl FnOnce(&Runtime, watch::Sender<StopRequest>) -> io::Result<Vec<Signal>>,
 ) -> watch::Receiver<StopRequest> {
-    let (sender, receiver) = watch::channel(StopRequest::No);
+    let (sender, receiver) = watch::channel(StopRequest::NotRequested);
     let listen = || {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
@@ -67,7 +67,7 @@ fn listening(
     match listen() {
         // On a thread of its own: a standard error that nobody reads may hold all others.
         Ok((runtime, signals)) => {
-            let work = move || runtime.block_on(tell(signals, &sender));
+            let work = move || runtime.block_on(forward_signals(signals, &sender));
             if let Err(error) = thread::Builder::new().spawn(work) {
                 warn_not_listening(&error);
             }
@@ -81,7 +81,7 @@ fn warn_not_listening(error: &io::Error) {
     tracing::warn!(%error, "cannot listen for signals; a signal ends the run at once");
 }
 
-fn ends() -> io::Result<Vec<Signal>> {
+fn stop_signals() -> io::Result<Vec<Signal>> {
     Ok(vec![
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
@@ -92,16 +92,16 @@ fn ends() -> io::Result<Vec<Signal>> {
     clippy::exit,
     reason = "whatever holds the other threads must not hold the program"
 )]
-async fn tell(mut signals: Vec<Signal>, asked: &watch::Sender<StopRequest>) {
-    for stop in [StopRequest::Soon, StopRequest::Now] {
-        any(&mut signals).await;
+async fn forward_signals(mut signals: Vec<Signal>, asked: &watch::Sender<StopRequest>) {
+    for stop in [StopRequest::AfterCommit, StopRequest::Immediately] {
+        wait_for_any(&mut signals).await;
         asked.send_replace(stop);
     }
-    tokio::time::sleep(LAST_WORDS).await;
+    tokio::time::sleep(FORCED_EXIT_DELAY).await;
     std::process::exit(Exit::Incomplete.code().into());
 }
 
-async fn any(signals: &mut [Signal]) {
+async fn wait_for_any(signals: &mut [Signal]) {
     std::future::poll_fn(|context| {
         let mut polled = signals.iter_mut().map(|signal| signal.poll_recv(context));
         match polled.any(|polled| polled.is_ready()) {

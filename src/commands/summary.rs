@@ -11,25 +11,25 @@ use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Sources that are told one by one, whatever they brought.
-const EACH: usize = 20;
+const MAX_SOURCE_LINES: usize = 20;
 
 /// Files that are named one by one.
 const NAMED_FILES: usize = 3;
 
 /// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
-pub fn tell(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
+pub fn report(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     report_at(Level::Notice, console, reports, elapsed);
 }
 
 /// The same, as something of `level`.
 pub fn report_at(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
-    if reports.iter().any(|report| !report.reader_left) {
+    if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
-        for message in firsts.chain(each(reports, &cwd)) {
+        for message in firsts.chain(source_messages(reports, &cwd)) {
             console.say(level, &message);
         }
-        console.say(level, &all(reports, elapsed, &cwd));
+        console.say(level, &total_message(reports, elapsed, &cwd));
     }
 }
 
@@ -47,7 +47,7 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
             )
         })
         .collect();
-    if lines.len() > EACH {
+    if lines.len() > MAX_SOURCE_LINES {
         let count = counted(lines.len() as u64, "source");
         lines = vec![format!(
             "first pull of {count}: each begins `initial_lookback` ago, and no later pull reads older events"
@@ -96,13 +96,13 @@ fn minute(time: &str) -> String {
 }
 
 /// The line of the whole run, and its figures for programs; those of a single source carry its name.
-fn all(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
+fn total_message(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
-    let message = ConsoleMessage::new(line(reports, elapsed, cwd))
+    let message = ConsoleMessage::new(total_line(reports, elapsed, cwd))
         .fact("sources", reports.len())
         .fact("events", sum(|report| report.events))
         .fact("requests", sum(|report| report.requests))
-        .fact("exit_code", worst(reports))
+        .fact("exit_code", worst_exit_code(reports))
         .fact("waited_ms", sum(|report| report.waited_ms))
         .fact("duration_ms", millis(elapsed));
     match reports {
@@ -112,7 +112,7 @@ fn all(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessag
 }
 
 /// The exit code of the worst source.
-fn worst(reports: &[SourceReport]) -> u8 {
+fn worst_exit_code(reports: &[SourceReport]) -> u8 {
     let exits = reports
         .iter()
         .filter_map(|report| Exit::of_code(report.exit_code));
@@ -124,16 +124,16 @@ fn millis(span: Duration) -> u64 {
 }
 
 /// A line for each source where there are several; of many, only of those with events or trouble.
-fn each(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
+fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
     if reports.len() < 2 {
         return Vec::new();
     }
     let is_told = |report: &&SourceReport| {
         let is_news = report.events > 0 || report.error.is_some() || !report.warnings.is_empty();
-        reports.len() <= EACH || is_news
+        reports.len() <= MAX_SOURCE_LINES || is_news
     };
     let named = reports.iter().filter(is_told);
-    let mut lines: Vec<_> = named.map(|report| one(report, cwd)).collect();
+    let mut lines: Vec<_> = named.map(|report| source_message(report, cwd)).collect();
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
         let plural = if others == 1 { "" } else { "s" };
@@ -145,14 +145,14 @@ fn each(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
 
 /// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`, and the exit code that
 /// a failure alone would give.
-fn one(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
+fn source_message(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
     let mut line = format!(
         "{}: {}{}, {}, {}",
         report.source,
         counted(report.events, "event"),
         time_range_and_files(report, cwd),
         counted(report.requests, "request"),
-        seconds(report.took),
+        seconds(report.duration),
     );
     if has_failed(report) {
         line.push_str(&match reason(report) {
@@ -166,11 +166,11 @@ fn one(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
         .fact("requests", report.requests)
         .fact("exit_code", report.exit_code)
         .fact("waited_ms", report.waited_ms)
-        .fact("duration_ms", millis(report.took))
+        .fact("duration_ms", millis(report.duration))
 }
 
 fn has_failed(report: &SourceReport) -> bool {
-    report.error.is_some() && !report.reader_left
+    report.error.is_some() && !report.output_closed
 }
 
 /// Why a source could not be read, `credentials (exit 4)`; `None` if it was read, though not to its end.
@@ -189,7 +189,7 @@ fn reason(report: &SourceReport) -> Option<String> {
 }
 
 /// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd. A single source is named, with its files.
-fn line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
+fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let from = match reports {
         [report] => format!("{}{}", report.source, time_range_and_files(report, cwd)),
@@ -255,7 +255,7 @@ mod tests {
     use crate::pipeline::report::FirstPull;
 
     fn texts(reports: &[SourceReport]) -> Vec<String> {
-        each(reports, Path::new("/w"))
+        source_messages(reports, Path::new("/w"))
             .into_iter()
             .map(|message| message.text)
             .collect()
@@ -271,7 +271,7 @@ mod tests {
         };
         let mut reports = vec![report("acme", 2400), report("jira", 1)];
         assert_eq!(
-            line(&reports, Duration::from_millis(1340), Path::new("/w")),
+            total_line(&reports, Duration::from_millis(1340), Path::new("/w")),
             "2,401 events from 2 sources in 1.3s, 8 requests"
         );
         assert_eq!(
@@ -286,25 +286,25 @@ mod tests {
         reports[0].unparsed = 1;
         reports[0].error = Some("no".to_owned());
         assert_eq!(
-            line(&reports, Duration::from_secs(125), Path::new("/w")),
+            total_line(&reports, Duration::from_secs(125), Path::new("/w")),
             "1 event from acme in 2m 5s, 4 requests, 1 unparsed; incomplete: 1 source"
         );
         assert!(texts(&reports).is_empty());
         reports[0].exit_code = 4;
-        let told = line(&reports, Duration::ZERO, Path::new("/w"));
+        let told = total_line(&reports, Duration::ZERO, Path::new("/w"));
         assert!(told.ends_with("; failed: credentials (exit 4)"), "{told}");
         let mut other = report("jira", 0);
         other.error = Some("no".to_owned());
         other.exit_code = 3;
         reports.push(other);
-        let told = line(&reports, Duration::ZERO, Path::new("/w"));
+        let told = total_line(&reports, Duration::ZERO, Path::new("/w"));
         let end = "; incomplete: 1 source; failed: 1 source";
         assert!(told.ends_with(end), "{told}");
     }
 
     #[test]
     fn of_many_sources_those_with_news_are_listed() {
-        let mut reports: Vec<_> = (0..EACH + 3)
+        let mut reports: Vec<_> = (0..MAX_SOURCE_LINES + 3)
             .map(|n| SourceReport::new(&format!("s{n}"), "org-events"))
             .collect();
         reports[4].events = 1;
@@ -318,7 +318,7 @@ mod tests {
                 "and 21 others without news"
             ]
         );
-        assert_eq!(texts(&reports[..EACH]).len(), EACH);
+        assert_eq!(texts(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         report.files = vec!["/w/acme.jsonl".to_owned()];
         let said = |report: &SourceReport| {
             let report = std::slice::from_ref(report);
-            line(report, Duration::from_secs(1), Path::new("/w"))
+            total_line(report, Duration::from_secs(1), Path::new("/w"))
         };
         assert_eq!(
             said(&report),
@@ -350,7 +350,7 @@ mod tests {
             "{many}"
         );
         assert_eq!(
-            one(&report, Path::new("/w")).text,
+            source_message(&report, Path::new("/w")).text,
             format!("acme: 2,400 events{many}, 5 requests, 0.0s")
         );
     }
@@ -362,7 +362,7 @@ mod tests {
             from: "2026-11-21T14:03:25Z".parse().unwrap(),
             initial_lookback: Duration::from_secs(7 * 86_400),
         });
-        let reports = vec![report; EACH + 1];
+        let reports = vec![report; MAX_SOURCE_LINES + 1];
         assert!(first_pulls(&reports).is_empty(), "nothing was read");
         let reports: Vec<_> = reports
             .into_iter()
@@ -374,7 +374,7 @@ mod tests {
                 "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is 7 days), and no later pull reads older events"
             ]
         );
-        assert_eq!(first_pulls(&reports[..EACH]).len(), EACH);
+        assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
         let many = first_pulls(&reports);
         assert!(
             many.len() == 1 && many[0].contains("21 sources"),

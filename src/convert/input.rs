@@ -6,7 +6,7 @@ use std::io::{self, Cursor, ErrorKind, Read};
 use std::os::fd::AsFd as _;
 
 use crate::config::request::ConvertInput;
-use crate::sink::pack::{MARK, detect_compression, unpack};
+use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
 /// The bytes of `input`, unpacked. Their end within a member or frame is an error when it is read.
 ///
@@ -25,13 +25,13 @@ pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
 
 /// The first bytes, fewer where there are not so many.
 fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
-    let mut first = Vec::with_capacity(MARK);
-    file.take(MARK as u64).read_to_end(&mut first)?;
+    let mut first = Vec::with_capacity(MAGIC_LENGTH);
+    file.take(MAGIC_LENGTH as u64).read_to_end(&mut first)?;
     Ok(first)
 }
 
 /// Why an input could not be read to its end, in words for those who do not know the library's.
-pub fn reason(error: &io::Error) -> String {
+pub fn describe_read_error(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
         _ => error.to_string(),

@@ -11,20 +11,20 @@ pub struct JsonLine {
     /// What it says.
     pub doc: Document,
     /// Whether U+FFFD was put in the place of bytes that are no UTF-8, as in a pull.
-    pub is_mended: bool,
+    pub has_invalid_utf8: bool,
 }
 
 /// `line`, when it is one JSON value and nothing else. Depth costs no stack.
 ///
 /// # Errors
 /// Why it is none, without a word of its content.
-pub fn checked(line: Bytes) -> Result<JsonLine, String> {
+pub fn parse_json_line(line: Bytes) -> Result<JsonLine, String> {
     let (text, is_mended) = match ByteString::try_from(line.clone()) {
         Ok(text) => (text, false),
         Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
     };
     let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
-    Ok(JsonLine { doc, is_mended })
+    Ok(JsonLine { doc, has_invalid_utf8: is_mended })
 }
 
 #[cfg(test)]
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     fn check(line: &[u8]) -> Result<JsonLine, String> {
-        checked(Bytes::copy_from_slice(line))
+        parse_json_line(Bytes::copy_from_slice(line))
     }
 
     #[test]
@@ -43,7 +43,7 @@ mod tests {
             b"null",
             b"\"\x7f\"",
         ] {
-            assert!(check(good).is_ok_and(|it| !it.is_mended));
+            assert!(check(good).is_ok_and(|it| !it.has_invalid_utf8));
         }
         for bad in [
             &b"{}{}"[..],
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn invalid_utf8_in_a_string_is_replaced() {
         let it = check(b"{\"a\":\"x\xffy\"}").unwrap();
-        assert!(it.is_mended);
+        assert!(it.has_invalid_utf8);
         assert_eq!(it.doc.text(), "{\"a\":\"x\u{fffd}y\"}".as_bytes());
     }
 

@@ -7,10 +7,10 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::{memchr, memrchr};
 
 /// Bytes asked for at once.
-const PIECE: usize = 256 * 1024;
+const CHUNK_SIZE: usize = 256 * 1024;
 
 /// The longest line: a page of records, which may be one large record, is refused beyond it as well.
-const LONGEST: usize = 64 * 1024 * 1024;
+const MAX_LINE: usize = 64 * 1024 * 1024;
 
 /// What some programs write at the beginning of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -25,11 +25,11 @@ pub struct LineSplitter {
     /// That line is too long, and was not given yet.
     is_too_long: bool,
     /// What comes before the next newline belongs to a line that is too long.
-    is_passing: bool,
+    is_skipping: bool,
     /// Lines given or passed over so far.
     count: u64,
-    piece: usize,
-    longest: usize,
+    chunk_size: usize,
+    max_line: usize,
 }
 
 /// One line that is not blank.
@@ -50,20 +50,20 @@ pub struct TooLong {
 
 impl Default for LineSplitter {
     fn default() -> LineSplitter {
-        LineSplitter::with(PIECE, LONGEST)
+        LineSplitter::with_limits(CHUNK_SIZE, MAX_LINE)
     }
 }
 
 impl LineSplitter {
-    fn with(piece: usize, longest: usize) -> LineSplitter {
+    fn with_limits(piece: usize, longest: usize) -> LineSplitter {
         LineSplitter {
             whole: Bytes::new(),
             rest: BytesMut::new(),
             is_too_long: false,
-            is_passing: false,
+            is_skipping: false,
             count: 0,
-            piece,
-            longest,
+            chunk_size: piece,
+            max_line: longest,
         }
     }
 
@@ -75,7 +75,7 @@ impl LineSplitter {
     pub fn fill(&mut self, input: &mut dyn Read) -> io::Result<usize> {
         self.whole = Bytes::new();
         let known = self.rest.len();
-        self.rest.resize(known + self.piece, 0);
+        self.rest.resize(known + self.chunk_size, 0);
         let read = read(input, self.rest.get_mut(known..).unwrap_or_default());
         let count = *read.as_ref().unwrap_or(&0);
         self.rest.truncate(known + count);
@@ -88,7 +88,7 @@ impl LineSplitter {
         while let Some(end) = memchr(b'\n', &self.whole) {
             let mut text = self.whole.split_to(end + 1);
             text.truncate(end);
-            if let Some(line) = self.line(text) {
+            if let Some(line) = self.finish_line(text) {
                 return Some(line);
             }
         }
@@ -105,7 +105,7 @@ impl LineSplitter {
             true => None,
             false => {
                 let text = self.rest.split().freeze();
-                self.line(text)
+                self.finish_line(text)
             }
         }
     }
@@ -117,27 +117,27 @@ impl LineSplitter {
 
     /// Takes the whole lines off the rest, whose first `known` bytes hold no newline.
     fn split(&mut self, known: usize) {
-        if self.is_passing {
+        if self.is_skipping {
             match memchr(b'\n', &self.rest) {
                 None => return self.rest.clear(),
                 Some(end) => self.rest.advance(end + 1),
             }
-            self.is_passing = false;
+            self.is_skipping = false;
         }
         let fresh = self.rest.get(known..).unwrap_or_default();
         if let Some(end) = memrchr(b'\n', fresh) {
             self.whole = self.rest.split_to(known + end + 1).freeze();
         }
-        if self.rest.len() > self.longest {
+        if self.rest.len() > self.max_line {
             self.is_too_long = true;
-            self.is_passing = true;
+            self.is_skipping = true;
             self.rest = BytesMut::new();
         }
     }
 
-    fn line(&mut self, mut text: Bytes) -> Option<NumberedLine> {
+    fn finish_line(&mut self, mut text: Bytes) -> Option<NumberedLine> {
         self.count += 1;
-        if text.len() > self.longest {
+        if text.len() > self.max_line {
             return Some(self.too_long());
         }
         if self.count == 1 && text.starts_with(BYTE_ORDER_MARK) {
@@ -158,7 +158,7 @@ impl LineSplitter {
         NumberedLine {
             number: self.count,
             text: Err(TooLong {
-                limit: self.longest,
+                limit: self.max_line,
             }),
         }
     }
@@ -195,7 +195,7 @@ mod tests {
 
     fn split(text: &[u8], pieces: &[usize], piece: usize, longest: usize) -> Vec<NumberedLine> {
         let mut input = ChunkedReader(text, pieces.to_vec(), 0);
-        let mut lines = LineSplitter::with(piece, longest);
+        let mut lines = LineSplitter::with_limits(piece, longest);
         let mut found = Vec::new();
         loop {
             let count = lines.fill(&mut input).unwrap();
@@ -266,14 +266,14 @@ mod tests {
         let mut lines = LineSplitter::default();
         while lines.fill(&mut input).unwrap() > 0 {
             while lines.next().is_some() {}
-            assert!(lines.rest.capacity() <= 4 * PIECE);
+            assert!(lines.rest.capacity() <= 4 * CHUNK_SIZE);
         }
         assert_eq!(lines.count, 200_000);
     }
 
     #[test]
     fn an_endless_line_is_reported_once_and_not_stored() {
-        let mut lines = LineSplitter::with(16, 64);
+        let mut lines = LineSplitter::with_limits(16, 64);
         let text = [&b"x".repeat(1_000)[..], b"\n{}\n"].concat();
         let mut input = &text[..];
         let mut numbers = Vec::new();

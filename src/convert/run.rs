@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use crate::config::request::{ConvertRequest, ConvertInput};
 use crate::config::settings::OutputFormat;
-use crate::convert::input::{open, reason};
+use crate::convert::input::{open, describe_read_error};
 use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::convert::lines::{LineSplitter, NumberedLine};
-use crate::convert::json_line::checked;
+use crate::convert::json_line::parse_json_line;
 use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
@@ -20,11 +20,11 @@ use crate::sink::{LineSink, SinkError};
 use crate::source::{DuplicateNumbering, RecordIdentity};
 
 /// Rendered bytes that are handed on at once, at the latest.
-const BATCH: usize = 256 * 1024;
+const BATCH_BYTES: usize = 256 * 1024;
 
 /// Records that are read before they are rendered. The code of one step fills the processor's nearest memory: many
 /// records through one step, and then the next, do not drive each other's code out.
-const AT_ONCE: usize = 16;
+const RECORDS_PER_BATCH: usize = 16;
 
 /// What a conversion is told, and whom it tells.
 pub struct ConvertContext<'a> {
@@ -33,7 +33,7 @@ pub struct ConvertContext<'a> {
     /// Where the lines go.
     pub sink: &'a mut dyn LineSink,
     /// Hears of what cannot be read, when it happens.
-    pub tell: &'a mut dyn FnMut(ConvertIssue<'_>),
+    pub report: &'a mut dyn FnMut(ConvertIssue<'_>),
     /// Whether the conversion shall end now.
     pub is_stopped: &'a dyn Fn() -> bool,
 }
@@ -42,13 +42,13 @@ pub struct ConvertContext<'a> {
 #[derive(Debug)]
 pub enum ConvertIssue<'a> {
     /// An input cannot be opened.
-    Input(&'a ConvertInput, io::Error),
+    UnreadableInput(&'a ConvertInput, io::Error),
     /// A line cannot be read: of which input, its number, and why.
-    Line(&'a ConvertInput, u64, String),
+    UnreadableLine(&'a ConvertInput, u64, String),
     /// An input cannot be read from the line of this number on, and why.
-    Rest(&'a ConvertInput, u64, String),
+    UnreadableRest(&'a ConvertInput, u64, String),
     /// A line holds bytes that are no UTF-8.
-    Mended(&'a ConvertInput, u64),
+    InvalidUtf8(&'a ConvertInput, u64),
     /// A record could not be understood.
     Unparsed(&'a ConvertInput, u64),
     /// A record has a time that cannot be read.
@@ -105,26 +105,26 @@ pub fn run(terms: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
         format: request.output.format,
         now: request.now,
         terms,
-        waiting: Vec::with_capacity(AT_ONCE),
-        waiting_bytes: 0,
+        pending: Vec::with_capacity(RECORDS_PER_BATCH),
+        pending_bytes: 0,
         out: Vec::new(),
         uncommitted: 0,
-        tally: ConvertCounts::default(),
+        counts: ConvertCounts::default(),
     };
     run.terms.sink.prepare()?;
     for input in &request.inputs {
-        run.input(input)?;
+        run.convert_input(input)?;
     }
-    run.hand_on()?;
+    run.flush()?;
     run.terms.sink.finish()?;
-    Ok(run.tally)
+    Ok(run.counts)
 }
 
 /// A record on its way.
 struct ParsedLine {
     /// Of which line.
     number: u64,
-    is_mended: bool,
+    has_invalid_utf8: bool,
     kept: SavedRecord,
 }
 
@@ -135,33 +135,33 @@ struct ConvertRun<'a> {
     format: OutputFormat,
     now: Timestamp,
     /// What was read and is not rendered yet.
-    waiting: Vec<ParsedLine>,
+    pending: Vec<ParsedLine>,
     /// The bytes of its records: a line may be huge.
-    waiting_bytes: usize,
+    pending_bytes: usize,
     /// Rendered lines on their way out; kept for its allocation.
     out: Vec<u8>,
     uncommitted: usize,
-    tally: ConvertCounts,
+    counts: ConvertCounts,
 }
 
 impl ConvertRun<'_> {
-    fn input(&mut self, input: &ConvertInput) -> Result<(), ConvertError> {
+    fn convert_input(&mut self, input: &ConvertInput) -> Result<(), ConvertError> {
         let mut reader = match open(input) {
             Ok(reader) => reader,
             Err(error) => {
-                self.tally.inputs_lost += 1;
-                (self.terms.tell)(ConvertIssue::Input(input, error));
+                self.counts.inputs_lost += 1;
+                (self.terms.report)(ConvertIssue::UnreadableInput(input, error));
                 return Ok(());
             }
         };
-        self.tally.opened += 1;
+        self.counts.opened += 1;
         let mut lines = LineSplitter::default();
-        while self.piece(input, &mut reader, &mut lines)? {}
+        while self.convert_chunk(input, &mut reader, &mut lines)? {}
         Ok(())
     }
 
     /// Converts what one read brings; gives whether more may come.
-    fn piece(
+    fn convert_chunk(
         &mut self,
         input: &ConvertInput,
         reader: &mut dyn Read,
@@ -172,64 +172,64 @@ impl ConvertRun<'_> {
             return Err(ConvertError::Interrupted);
         }
         while let Some(line) = lines.next() {
-            self.line(input, line)?;
-            if self.out.len() >= BATCH {
-                self.hand_on()?;
+            self.convert_line(input, line)?;
+            if self.out.len() >= BATCH_BYTES {
+                self.flush()?;
             }
         }
-        self.render(input);
+        self.render_pending(input);
         match read {
             Ok(0) => {
                 if let Some(line) = lines.last() {
-                    self.line(input, line)?;
-                    self.render(input);
+                    self.convert_line(input, line)?;
+                    self.render_pending(input);
                 }
                 return Ok(false);
             }
             Ok(_) => {}
             Err(error) => {
                 // The line that it breaks off in is not known to be whole, so it is not taken for one.
-                self.tally.inputs_lost += 1;
+                self.counts.inputs_lost += 1;
                 let number = lines.next_number();
-                (self.terms.tell)(ConvertIssue::Rest(input, number, reason(&error)));
+                (self.terms.report)(ConvertIssue::UnreadableRest(input, number, describe_read_error(&error)));
                 return Ok(false);
             }
         }
         // Whoever reads along sees what has come so far.
-        self.hand_on()?;
+        self.flush()?;
         Ok(true)
     }
 
-    fn line(&mut self, input: &ConvertInput, line: NumberedLine) -> Result<(), ConvertError> {
+    fn convert_line(&mut self, input: &ConvertInput, line: NumberedLine) -> Result<(), ConvertError> {
         let number = line.number;
         let read = match line.text {
-            Ok(text) => self.read(input, number, text),
+            Ok(text) => self.parse_line(input, number, text),
             Err(too_long) => Ok(Err(format!(
                 "it is longer than {} MiB",
                 too_long.limit >> 20
             ))),
         };
-        let has_room = self.waiting.len() < AT_ONCE && self.waiting_bytes < BATCH;
+        let has_room = self.pending.len() < RECORDS_PER_BATCH && self.pending_bytes < BATCH_BYTES;
         if matches!(read, Ok(Ok(()))) && has_room {
             return Ok(());
         }
         // What came before a line that is told of is told and written before it.
-        self.render(input);
+        self.render_pending(input);
         if let Err(why) = read? {
-            self.tally.lines_lost += 1;
-            (self.terms.tell)(ConvertIssue::Line(input, number, why));
+            self.counts.lines_lost += 1;
+            (self.terms.report)(ConvertIssue::UnreadableLine(input, number, why));
         }
         Ok(())
     }
 
     /// Reads one line; the inner error is why it cannot be read.
-    fn read(
+    fn parse_line(
         &mut self,
         input: &ConvertInput,
         number: u64,
         text: Bytes,
     ) -> Result<Result<(), String>, ConvertError> {
-        let line = match checked(text) {
+        let line = match parse_json_line(text) {
             Ok(line) => line,
             Err(why) => return Ok(Err(format!("it is not JSON: {why}"))),
         };
@@ -243,54 +243,54 @@ impl ConvertRun<'_> {
             return Err(ConvertError::NoSite { input, number });
         }
         if kept.event.is_none() && RecordIdentity::of(kept.origin.kind) == RecordIdentity::Content {
-            self.numbering.number(&mut kept.record);
+            self.numbering.number_duplicate(&mut kept.record);
         }
-        self.waiting_bytes += kept.record.doc.text().len();
-        self.waiting.push(ParsedLine {
+        self.pending_bytes += kept.record.doc.text().len();
+        self.pending.push(ParsedLine {
             number,
-            is_mended: line.is_mended,
+            has_invalid_utf8: line.has_invalid_utf8,
             kept,
         });
         Ok(Ok(()))
     }
 
     /// Renders all that waits.
-    fn render(&mut self, input: &ConvertInput) {
+    fn render_pending(&mut self, input: &ConvertInput) {
         let events: Vec<Event<'_>> = self
-            .waiting
+            .pending
             .iter()
-            .map(|waiting| event(&waiting.kept, self.now))
+            .map(|waiting| to_event(&waiting.kept, self.now))
             .collect();
-        for (waiting, event) in self.waiting.iter().zip(&events) {
-            if waiting.is_mended {
-                (self.terms.tell)(ConvertIssue::Mended(input, waiting.number));
+        for (waiting, event) in self.pending.iter().zip(&events) {
+            if waiting.has_invalid_utf8 {
+                (self.terms.report)(ConvertIssue::InvalidUtf8(input, waiting.number));
             }
             render::line(self.format, event, &waiting.kept.record, &mut self.out);
             // A raw line says no more than its record.
             let is_event = self.format != OutputFormat::Raw;
             if is_event && event.action == EventText::Borrowed(UNPARSED) {
-                self.tally.unparsed += 1;
-                (self.terms.tell)(ConvertIssue::Unparsed(input, waiting.number));
+                self.counts.unparsed += 1;
+                (self.terms.report)(ConvertIssue::Unparsed(input, waiting.number));
             }
             if is_event && event.has_unreadable_time() {
-                self.tally.unreadable_times += 1;
-                (self.terms.tell)(ConvertIssue::UnreadableTime(input, waiting.number));
+                self.counts.unreadable_times += 1;
+                (self.terms.report)(ConvertIssue::UnreadableTime(input, waiting.number));
             }
-            self.tally.events += 1;
+            self.counts.events += 1;
         }
         drop(events);
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        self.pending.clear();
+        self.pending_bytes = 0;
     }
 
-    fn hand_on(&mut self) -> Result<(), SinkError> {
+    fn flush(&mut self) -> Result<(), SinkError> {
         if self.out.is_empty() {
             return Ok(());
         }
         self.terms.sink.append(&self.out)?;
         self.uncommitted += self.out.len();
         self.out.clear();
-        if self.uncommitted >= self.terms.sink.batch() {
+        if self.uncommitted >= self.terms.sink.commit_threshold() {
             self.terms.sink.commit()?;
             self.uncommitted = 0;
         }
@@ -299,7 +299,7 @@ impl ConvertRun<'_> {
 }
 
 /// The event of what was kept.
-fn event(kept: &SavedRecord, now: Timestamp) -> Event<'_> {
+fn to_event(kept: &SavedRecord, now: Timestamp) -> Event<'_> {
     let observed = kept.event.as_ref().map_or(now, |(_, observed)| *observed);
     let mut event = normalise::normalise(&kept.origin, &kept.record, observed);
     if let Some((id, _)) = &kept.event {

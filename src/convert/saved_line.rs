@@ -56,22 +56,22 @@ pub struct SavedRecord {
 pub enum UnusableLine {
     /// Another version's event, or no event at all.
     #[error("its schema is `{0}`, and this version reads `{SCHEMA}`")]
-    Schema(String),
+    UnsupportedSchema(String),
     /// A normalized event without a part that each has.
     #[error("it is a normalized event without a readable `{0}`")]
-    Without(&'static str),
+    MissingField(&'static str),
     /// Its source is of a type that this version does not know.
     #[error("its source is of type `{0}`, which this version does not know")]
-    Type(String),
+    UnknownType(String),
     /// Neither its shape nor the user tells what it is.
     #[error("it is neither a normalized event nor a record of a known shape")]
-    Unknown,
+    UnknownShape,
     /// A line that was rendered in a form which does not tell all of it again.
     #[error("it is an event as `{0}`, from which no other form can be made")]
-    Rendered(&'static str),
+    RenderedFormat(&'static str),
     /// Its shape says otherwise than the user.
     #[error("it has the shape of a record of type `{shape}`, and is said to be `{said}`")]
-    OtherType {
+    TypeMismatch {
         /// What it looks like.
         shape: SourceKind,
         /// What the user says.
@@ -111,48 +111,48 @@ impl SavedLineReader {
         let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
         let shape = match attributes.is_some_and(Node::is_object) {
             true => Some(SourceKind::OrgEvents),
-            false => shape(doc.root()),
+            false => detect_kind(doc.root()),
         };
         let schema = schema.and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
-            None => self.raw(doc, shape),
-            Some(schema) if schema == SCHEMA => self.event(&doc),
-            Some(schema) => Err(UnusableLine::Schema(printable(&schema))),
+            None => self.read_raw(doc, shape),
+            Some(schema) if schema == SCHEMA => self.read_event(&doc),
+            Some(schema) => Err(UnusableLine::UnsupportedSchema(printable(&schema))),
         }
     }
 
     /// What a raw line is that looks like a record of the type `shape`.
-    fn raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<SavedRecord, UnusableLine> {
+    fn read_raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<SavedRecord, UnusableLine> {
         let kind = match (shape, self.kind) {
             (Some(shape), Some(said)) if shape != said => {
-                return Err(UnusableLine::OtherType { shape, said });
+                return Err(UnusableLine::TypeMismatch { shape, said });
             }
             // Whatever a source sent is its record, also what has no shape at all.
-            (None, None) => return Err(rendered(doc.root())),
-            (shape, said) => said.or(shape).ok_or(UnusableLine::Unknown)?,
+            (None, None) => return Err(classify_unknown(doc.root())),
+            (shape, said) => said.or(shape).ok_or(UnusableLine::UnknownShape)?,
         };
         let origin = self.origins.iter().find(|origin| origin.kind == kind);
         Ok(SavedRecord {
             record: source::record_of(kind, doc),
-            origin: Rc::clone(origin.ok_or(UnusableLine::Unknown)?),
+            origin: Rc::clone(origin.ok_or(UnusableLine::UnknownShape)?),
             event: None,
         })
     }
 
-    fn event(&mut self, doc: &Document) -> Result<SavedRecord, UnusableLine> {
+    fn read_event(&mut self, doc: &Document) -> Result<SavedRecord, UnusableLine> {
         let root = doc.root();
         let id = root
             .text_of("id")
-            .ok_or(UnusableLine::Without("id"))?
+            .ok_or(UnusableLine::MissingField("id"))?
             .into_owned();
         let observed = root
             .text_of("observed_time")
             .and_then(|text| parse_api_time(&text))
-            .ok_or(UnusableLine::Without("observed_time"))?;
-        let raw = doc.part(value(root, "raw").ok_or(UnusableLine::Without("raw"))?);
-        let source = root.get("source").ok_or(UnusableLine::Without("source"))?;
+            .ok_or(UnusableLine::MissingField("observed_time"))?;
+        let raw = doc.part(last_value(root, "raw").ok_or(UnusableLine::MissingField("raw"))?);
+        let source = root.get("source").ok_or(UnusableLine::MissingField("source"))?;
         if self.last.0 != source.raw() {
-            self.last = (source.raw().to_owned(), Rc::new(origin(source)?));
+            self.last = (source.raw().to_owned(), Rc::new(read_origin(source)?));
         }
         let origin = Rc::clone(&self.last.1);
         Ok(SavedRecord {
@@ -164,16 +164,16 @@ impl SavedLineReader {
 }
 
 /// What a line of no known shape may be.
-fn rendered(line: Node<'_>) -> UnusableLine {
+fn classify_unknown(line: Node<'_>) -> UnusableLine {
     match line.fields(["ecs", "class_uid", "metadata"]) {
-        [Some(_), ..] => UnusableLine::Rendered("ecs"),
-        [_, Some(_), Some(_)] => UnusableLine::Rendered("ocsf"),
-        _ => UnusableLine::Unknown,
+        [Some(_), ..] => UnusableLine::RenderedFormat("ecs"),
+        [_, Some(_), Some(_)] => UnusableLine::RenderedFormat("ocsf"),
+        _ => UnusableLine::UnknownShape,
     }
 }
 
 /// The type whose keys the record has. Some keys are of several types: the most telling come first.
-fn shape(record: Node<'_>) -> Option<SourceKind> {
+fn detect_kind(record: Node<'_>) -> Option<SourceKind> {
     let has = |wanted: &[&str]| {
         let mut keys = record.entries().filter(|(_, value)| !value.is_null());
         keys.any(|(key, _)| wanted.iter().any(|wanted| key.is(wanted)))
@@ -189,19 +189,19 @@ fn shape(record: Node<'_>) -> Option<SourceKind> {
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.
-fn value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
+fn last_value<'a>(object: Node<'a>, key: &str) -> Option<Node<'a>> {
     let named = |(name, value): (Node<'a>, Node<'a>)| (name.text()? == key).then_some(value);
     object.entries().filter_map(named).last()
 }
 
-fn origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
+fn read_origin(source: Node<'_>) -> Result<RecordOrigin, UnusableLine> {
     let text = |key| source.text_of(key).map(|text| text.into_owned());
-    let kind = text("type").ok_or(UnusableLine::Without("source.type"))?;
+    let kind = text("type").ok_or(UnusableLine::MissingField("source.type"))?;
     Ok(RecordOrigin {
-        name: text("name").ok_or(UnusableLine::Without("source.name"))?,
+        name: text("name").ok_or(UnusableLine::MissingField("source.name"))?,
         kind: kind
             .parse()
-            .map_err(|_| UnusableLine::Type(printable(&kind)))?,
+            .map_err(|_| UnusableLine::UnknownType(printable(&kind)))?,
         org_id: text("org_id"),
         site: text("site"),
         reader: None,
@@ -256,7 +256,7 @@ mod tests {
             r#"{"attributes":[]}"#,
             r#"{"schema":"x"}"#,
         ] {
-            assert_eq!(read(None, line), Err(UnusableLine::Unknown), "{line}");
+            assert_eq!(read(None, line), Err(UnusableLine::UnknownShape), "{line}");
         }
     }
 
@@ -268,7 +268,7 @@ mod tests {
         }
         assert!(matches!(
             read(said, r#"{"summary":"x"}"#),
-            Err(UnusableLine::OtherType { .. })
+            Err(UnusableLine::TypeMismatch { .. })
         ));
     }
 
@@ -302,32 +302,32 @@ mod tests {
     fn an_incomplete_event_is_rejected() {
         let whole = EVENT.replace("RAW", "{}");
         for (part, without, why) in [
-            (r#""id":"org:1~ab","#, "", UnusableLine::Without("id")),
-            (r#","raw":{}"#, "", UnusableLine::Without("raw")),
+            (r#""id":"org:1~ab","#, "", UnusableLine::MissingField("id")),
+            (r#","raw":{}"#, "", UnusableLine::MissingField("raw")),
             (
                 r#""name":"acme","#,
                 "",
-                UnusableLine::Without("source.name"),
+                UnusableLine::MissingField("source.name"),
             ),
             (
                 r#""type":"org-events","#,
                 "",
-                UnusableLine::Without("source.type"),
+                UnusableLine::MissingField("source.type"),
             ),
             (
                 "2026-11",
                 "yesterday",
-                UnusableLine::Without("observed_time"),
+                UnusableLine::MissingField("observed_time"),
             ),
             (
                 "org-events",
                 "dc-audit",
-                UnusableLine::Type("dc-audit".to_owned()),
+                UnusableLine::UnknownType("dc-audit".to_owned()),
             ),
             (
                 "atlaudit/1",
                 "atlaudit/2",
-                UnusableLine::Schema("atlaudit/2".to_owned()),
+                UnusableLine::UnsupportedSchema("atlaudit/2".to_owned()),
             ),
         ] {
             let line = whole.replace(part, without);

@@ -26,8 +26,8 @@ pub fn manifest(facts: &ExportFacts, found: &[&SourceSurvey], files: Vec<FileEnt
         finished: last.finished.unwrap_or(last.started),
         runs: facts.runs.clone(),
         made_by: facts.made_by.clone(),
-        clock: clock(found),
-        sources: entries.map(|(facts, found)| source(facts, found)).collect(),
+        clock: first_clock(found),
+        sources: entries.map(|(facts, found)| source_entry(facts, found)).collect(),
         files,
     })
 }
@@ -53,12 +53,12 @@ fn is_complete(facts: &ExportFacts) -> bool {
 }
 
 /// That of the first answer of all.
-fn clock(found: &[&SourceSurvey]) -> Option<ClockComparison> {
+fn first_clock(found: &[&SourceSurvey]) -> Option<ClockComparison> {
     let clocks = found.iter().filter_map(|found| found.pages.clock.clone());
     clocks.min_by_key(|clock| clock.at)
 }
 
-fn source(facts: &SourceFacts, found: &SourceSurvey) -> SourceEntry {
+fn source_entry(facts: &SourceFacts, found: &SourceSurvey) -> SourceEntry {
     let SourceSurvey { events, pages } = found;
     let dropped = facts.dropped;
     let written = events.entry.lines;

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::hash::{Sha256Bytes, hex};
 
 /// Lines between two marks.
-pub const BLOCK: u64 = 1000;
+pub const LINES_PER_MARK: u64 = 1000;
 
 /// What begins the member of an event's line that says when it was received.
 const OBSERVED: &[u8] = b"\"observed_time\":\"";
@@ -67,7 +67,7 @@ impl HashChain {
         link.update(entry.finalize());
         self.head = link.finalize().into();
         self.lines += 1;
-        if self.lines.is_multiple_of(BLOCK) {
+        if self.lines.is_multiple_of(LINES_PER_MARK) {
             self.marks.push(self.head);
         }
     }

@@ -64,16 +64,16 @@ pub fn compare(
     tell: &mut dyn FnMut(EventDifferenceKind, EventSummary),
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
-    each(before, most, &mut |id, event| {
+    for_each_event(before, most, &mut |id, event| {
         let raw = raw_fingerprint(event);
         let is_seen = false;
         known.insert(id, ExportedEvent { raw, is_seen });
     })?;
-    each(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
-        None => tell(EventDifferenceKind::Appeared, named(event)),
+    for_each_event(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
+        None => tell(EventDifferenceKind::Appeared, summarize(event)),
         Some(known) => {
             if known.raw != raw_fingerprint(event) && !known.is_seen {
-                tell(EventDifferenceKind::Changed, named(event));
+                tell(EventDifferenceKind::Changed, summarize(event));
             }
             known.is_seen = true;
         }
@@ -81,18 +81,18 @@ pub fn compare(
     if !is_whole || known.values().all(|known| known.is_seen) {
         return Ok(());
     }
-    each(before, most, &mut |id, event| {
+    for_each_event(before, most, &mut |id, event| {
         if let Some(known) = known.get_mut(&id)
             && !known.is_seen
         {
             known.is_seen = true;
-            tell(EventDifferenceKind::Vanished, named(event));
+            tell(EventDifferenceKind::Vanished, summarize(event));
         }
     })
 }
 
 /// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to name.
-fn each(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
+fn for_each_event(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
     let mut lines = match PackedLines::open(path) {
         // Nothing was ever read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -121,7 +121,7 @@ fn raw_fingerprint(event: Node<'_>) -> Fingerprint {
     Fingerprint::of(raw.as_bytes())
 }
 
-fn named(event: Node<'_>) -> EventSummary {
+fn summarize(event: Node<'_>) -> EventSummary {
     let [id, time, action] = event.fields(["id", "time", "action"]);
     let text = |node: Option<Node<'_>>| node?.text().map(|text| printable(&text));
     EventSummary {

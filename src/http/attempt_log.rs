@@ -13,7 +13,7 @@ const LONG_WAIT: Duration = Duration::from_secs(10);
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 
 /// Headers of a response that `-vv` shows: what explains how it was treated, and no cookie.
-const HEADERS: [&str; 8] = [
+const LOGGED_HEADERS: [&str; 8] = [
     "content-type",
     "content-encoding",
     "retry-after",
@@ -41,15 +41,15 @@ pub(super) fn log_attempt(attempt: &RequestAttempt<'_>, records: Option<usize>) 
         tracing::debug!(
             endpoint = attempt.request.endpoint.name(),
             host = attempt.request.url.host_str(),
-            headers = shown(response),
+            headers = format_headers(response),
             "response"
         );
     }
 }
 
-fn shown(response: &Response) -> String {
+fn format_headers(response: &Response) -> String {
     let headers = response.headers.iter();
-    let shown = headers.filter(|(name, _)| HEADERS.contains(&name.as_str()));
+    let shown = headers.filter(|(name, _)| LOGGED_HEADERS.contains(&name.as_str()));
     let lines: Vec<_> = shown
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();

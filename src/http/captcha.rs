@@ -13,7 +13,7 @@ use url::Url;
 use super::message::Response;
 use crate::model::text::printable;
 
-const REASON: &str = "x-authentication-denied-reason";
+const DENIED_REASON_HEADER: &str = "x-authentication-denied-reason";
 
 /// Whether `response` says that the account is locked until a CAPTCHA is solved.
 pub(super) fn is_demanded(response: &Response) -> bool {
@@ -22,14 +22,14 @@ pub(super) fn is_demanded(response: &Response) -> bool {
         value.to_ascii_uppercase().contains(word)
     };
     matches!(response.status, 401 | 403)
-        && (has_word(REASON, "CAPTCHA_CHALLENGE")
+        && (has_word(DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE")
             || has_word("x-seraph-loginreason", "AUTHENTICATION_DENIED"))
 }
 
 /// The page at which to log in, if it is of the host that was asked: another one may want to catch a password. Its
 /// query is left out, since it may hold a token.
 pub(super) fn login_page(response: &Response, asked: &Url) -> Option<String> {
-    let reason = response.header(REASON)?;
+    let reason = response.header(DENIED_REASON_HEADER)?;
     let at = reason.to_ascii_lowercase().find("login-url=")?;
     let text = reason.get(at + "login-url=".len()..)?;
     let text = text.split([';', ',', ' ']).next()?.trim_matches('"');
@@ -75,15 +75,15 @@ mod tests {
         for (status, name, value, want) in [
             (
                 403,
-                REASON,
+                DENIED_REASON_HEADER,
                 "CAPTCHA_CHALLENGE; login-url=https://a/login.jsp",
                 true,
             ),
-            (401, REASON, "captcha_challenge", true),
+            (401, DENIED_REASON_HEADER, "captcha_challenge", true),
             (401, "x-seraph-loginreason", "AUTHENTICATION_DENIED", true),
             (401, "x-seraph-loginreason", "AUTHENTICATED_FAILED", false),
-            (401, REASON, "PASSWORD_EXPIRED", false),
-            (200, REASON, "CAPTCHA_CHALLENGE", false),
+            (401, DENIED_REASON_HEADER, "PASSWORD_EXPIRED", false),
+            (200, DENIED_REASON_HEADER, "CAPTCHA_CHALLENGE", false),
             (403, "x-other", "CAPTCHA_CHALLENGE", false),
         ] {
             assert_eq!(
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_login_page_is_shown_only_of_the_same_host_and_without_its_query() {
         let asked: Url = "https://dc.example:8443/jira/rest/x?y=z".parse().unwrap();
-        let page = |value: &str| login_page(&response(403, REASON, value), &asked);
+        let page = |value: &str| login_page(&response(403, DENIED_REASON_HEADER, value), &asked);
         for (value, want) in [
             (
                 "CAPTCHA_CHALLENGE; login-url=https://DC.example/jira/login.jsp?token=t#x",

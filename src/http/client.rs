@@ -20,10 +20,10 @@ use crate::telemetry::meter::SourceMeter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
 /// that a few at once fit into a small machine.
-const BODY_LIMIT: usize = 64 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// The largest length of a body that is believed before it comes; a longer one grows as it does.
-const STATED_LENGTH: usize = 4 * 1024 * 1024;
+const MAX_PREALLOCATED_BYTES: usize = 4 * 1024 * 1024;
 
 /// What sends one attempt.
 pub trait Transport: Send + Sync {
@@ -80,7 +80,7 @@ pub struct HttpClient {
     headers: HeaderMap,
     lockout: Arc<CredentialLockout>,
     body_limit: usize,
-    room: MemoryBudget,
+    memory_budget: MemoryBudget,
     meter: Arc<SourceMeter>,
 }
 
@@ -111,20 +111,20 @@ impl HttpClient {
             origin: base_url.origin(),
             headers,
             lockout,
-            body_limit: BODY_LIMIT,
-            room: MemoryBudget::default(),
+            body_limit: MAX_BODY_BYTES,
+            memory_budget: MemoryBudget::default(),
             meter: Arc::default(),
         }
     }
 
     /// Its answers take their room from `room`.
-    pub fn within(mut self, room: MemoryBudget) -> Self {
-        self.room = room;
+    pub fn with_memory_budget(mut self, room: MemoryBudget) -> Self {
+        self.memory_budget = room;
         self
     }
 
     /// What it receives is counted by `meter`, as it comes.
-    pub fn counted(mut self, meter: Arc<SourceMeter>) -> Self {
+    pub fn with_meter(mut self, meter: Arc<SourceMeter>) -> Self {
         self.meter = meter;
         self
     }
@@ -138,7 +138,7 @@ impl HttpClient {
 
     /// A server names the next page's URL itself: the last check that it cannot lead the credential
     /// elsewhere, or onto a wire in the clear.
-    fn check(&self, url: &Url) -> Result<(), TransportError> {
+    fn check_url(&self, url: &Url) -> Result<(), TransportError> {
         let refuse = |why: &str| Err(TransportError::new(TransportErrorKind::Invalid, why));
         if url.origin() != self.origin {
             return refuse("the URL leaves the host that the credential is for");
@@ -151,7 +151,7 @@ impl HttpClient {
     }
 
     async fn attempt(&self, request: &Request) -> Result<Response, TransportError> {
-        self.check(&request.url)?;
+        self.check_url(&request.url)?;
         if self.lockout.is_closed() {
             let why = "an earlier request of this run met the CAPTCHA";
             return Err(TransportError::new(
@@ -168,15 +168,15 @@ impl HttpClient {
             .await
             .map_err(|error| diagnose(error, AttemptPhase::Sending))?;
         let status = response.status().as_u16();
-        let mut headers = readable(response.headers());
+        let mut headers = text_headers(response.headers());
         let coding = ContentCoding::of(&headers);
         coding.update_headers(&mut headers);
         // Not before the head: a server that takes its time keeps nothing from the others.
-        let share = self.room.take(1).await;
+        let share = self.memory_budget.take(1).await;
         let response = Response {
             status,
             headers,
-            body: share.keep(self.body(response, &coding).await?),
+            body: share.keep(self.read_body(response, &coding).await?),
         };
         if captcha::is_demanded(&response) {
             self.lockout.close();
@@ -184,14 +184,14 @@ impl HttpClient {
         Ok(response)
     }
 
-    async fn body(
+    async fn read_body(
         &self,
         mut response: reqwest::Response,
         coding: &ContentCoding,
     ) -> Result<Bytes, TransportError> {
         let stated = response.content_length().unwrap_or_default();
         let stated = usize::try_from(stated).unwrap_or(usize::MAX);
-        let mut decoder = BodyDecoder::new(coding, stated.min(STATED_LENGTH), self.body_limit);
+        let mut decoder = BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
         let mut received = 0_usize;
         while let Some(chunk) = response
             .chunk()
@@ -212,7 +212,7 @@ impl Transport for HttpClient {
     }
 }
 
-fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
+fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .filter_map(|(name, value)| {

@@ -47,7 +47,7 @@ async fn serve_bytes(bytes: impl Into<Vec<u8>>) -> (Url, JoinHandle<String>) {
 const SOON: Duration = Duration::from_millis(200);
 
 /// Long enough for a busy machine.
-const LATE: Duration = Duration::from_secs(20);
+const LONG_TIMEOUT: Duration = Duration::from_secs(20);
 
 fn connection(timeout: Duration) -> ConnectionSettings {
     ConnectionSettings {
@@ -61,7 +61,7 @@ fn connection(timeout: Duration) -> ConnectionSettings {
 }
 
 fn client(url: &Url) -> HttpClient {
-    patient_client(url, LATE)
+    patient_client(url, LONG_TIMEOUT)
 }
 
 fn patient_client(url: &Url, timeout: Duration) -> HttpClient {
@@ -128,7 +128,7 @@ async fn basic_is_encoded_and_no_debug_shows_a_credential() {
     };
     let url = "http://127.0.0.1:1/".parse().unwrap();
     let mut pool = ClientPool::default();
-    let client = pool.connect(&connection(LATE), &url, Some(&basic)).unwrap();
+    let client = pool.connect(&connection(LONG_TIMEOUT), &url, Some(&basic)).unwrap();
     let header = client.headers.get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     assert_eq!(header, "Basic YWRhQGV4YW1wbGUuY29tOmh1bnRlcjI=");
@@ -329,7 +329,7 @@ async fn a_credential_leaves_neither_its_host_nor_encryption() {
 #[tokio::test]
 async fn this_machine_is_never_reached_through_a_proxy() {
     let (url, head) = serve_bytes("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
-    let mut connection = connection(LATE);
+    let mut connection = connection(LONG_TIMEOUT);
     // Nobody listens there: going through it would fail.
     let proxy = "http://user:hunter2@127.0.0.1:1/".parse().unwrap();
     connection.proxy = Some(SafeUrl::new(proxy));

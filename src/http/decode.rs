@@ -9,7 +9,7 @@ use flate2::write::MultiGzDecoder;
 
 use super::error::{TransportError, TransportErrorKind};
 
-const HEADER: &str = "content-encoding";
+const CONTENT_ENCODING: &str = "content-encoding";
 
 /// How a body was encoded on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum ContentCoding {
 impl ContentCoding {
     /// The coding that `headers` (with lower-case names) state, over all headers of that name.
     pub(super) fn of(headers: &[(String, String)]) -> ContentCoding {
-        let values = headers.iter().filter(|(name, _)| name == HEADER);
+        let values = headers.iter().filter(|(name, _)| name == CONTENT_ENCODING);
         let codings: Vec<&str> = values
             .flat_map(|(_, value)| value.split(','))
             .map(str::trim)
@@ -47,14 +47,14 @@ impl ContentCoding {
     /// Makes `headers` those of the decoded body; where it stays encoded, `content-encoding` names the coding.
     pub(super) fn update_headers(&self, headers: &mut Vec<(String, String)>) {
         match self {
-            ContentCoding::Identity => headers.retain(|(name, _)| name != HEADER),
+            ContentCoding::Identity => headers.retain(|(name, _)| name != CONTENT_ENCODING),
             // The length is that of the compressed body.
             ContentCoding::Gzip => {
-                headers.retain(|(name, _)| name != HEADER && name != "content-length");
+                headers.retain(|(name, _)| name != CONTENT_ENCODING && name != "content-length");
             }
             ContentCoding::Unsupported(coding) => {
-                headers.retain(|(name, _)| name != HEADER);
-                headers.push((HEADER.to_owned(), coding.clone()));
+                headers.retain(|(name, _)| name != CONTENT_ENCODING);
+                headers.push((CONTENT_ENCODING.to_owned(), coding.clone()));
             }
         }
     }
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     fn coding(values: &[&str]) -> ContentCoding {
-        let header = |value: &&str| (HEADER.to_owned(), (*value).to_owned());
+        let header = |value: &&str| (CONTENT_ENCODING.to_owned(), (*value).to_owned());
         ContentCoding::of(&values.iter().map(header).collect::<Vec<_>>())
     }
 

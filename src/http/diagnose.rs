@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use super::error::{TransportError, TransportErrorKind, chain, flatten};
+use super::error::{TransportError, TransportErrorKind, error_chain, flatten};
 
 /// How far an attempt had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,10 +17,10 @@ pub(super) enum AttemptPhase {
 /// reqwest's error in our words. The URL is dropped, for its query may hold a cursor.
 pub(super) fn diagnose(error: reqwest::Error, phase: AttemptPhase) -> TransportError {
     let error = error.without_url();
-    TransportError::new(kind(&error, phase), &flatten(&error))
+    TransportError::new(error_kind(&error, phase), &flatten(&error))
 }
 
-fn kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
+fn error_kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
     if error.is_builder() {
         TransportErrorKind::Invalid
     } else if error.is_dns() {
@@ -49,7 +49,7 @@ fn connect_kind(error: &reqwest::Error) -> TransportErrorKind {
 }
 
 fn has_io_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
-    chain(error)
+    error_chain(error)
         .filter_map(|error| error.downcast_ref::<io::Error>())
         .any(|error| error.kind() == kind)
 }

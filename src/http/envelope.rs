@@ -13,10 +13,10 @@ use crate::http::retry::RefusalKind;
 use crate::model::text::printable;
 
 /// A body larger than this is no error envelope, and not worth parsing to quote one line of it.
-const LARGEST: usize = 2 * 1024 * 1024;
+const MAX_PARSED_BYTES: usize = 2 * 1024 * 1024;
 
 /// The longest code that is believed to be one.
-const LONGEST_CODE: usize = 64;
+const MAX_CODE_LENGTH: usize = 64;
 
 /// The server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,17 +41,17 @@ pub(super) fn is_html(response: &Response) -> bool {
 }
 
 /// What the server says in an answer that is no page of records.
-pub(super) fn read(response: &Response) -> ServerMessage {
+pub(super) fn read_message(response: &Response) -> ServerMessage {
     let (code, words) = if let Some(coding) = response.header("content-encoding") {
         (
             None,
             format!("a body in the content coding `{}`", printable(coding)),
         )
     } else if is_html(response) {
-        (None, html(&response.body))
+        (None, describe_html(&response.body))
     } else if response.body.trim_ascii().is_empty() {
         (None, "an empty body".to_owned())
-    } else if response.body.len() > LARGEST {
+    } else if response.body.len() > MAX_PARSED_BYTES {
         (None, format!("a body of {} bytes", response.body.len()))
     } else {
         text_or_json(&response.body)
@@ -63,14 +63,14 @@ pub(super) fn read(response: &Response) -> ServerMessage {
     ServerMessage {
         code: code.map(|code| printable(&code)),
         message,
-        refusal: refusal(response, &words),
+        refusal: refusal_kind(response, &words),
     }
 }
 
 /// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
 /// words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront adds its
 /// `x-cache` to the errors of the server behind it as well as to its own.
-fn refusal(response: &Response, words: &str) -> RefusalKind {
+fn refusal_kind(response: &Response, words: &str) -> RefusalKind {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
     let cache = response.header("x-cache").unwrap_or_default();
@@ -91,7 +91,7 @@ fn refusal(response: &Response, words: &str) -> RefusalKind {
 
 fn text_or_json(body: &[u8]) -> (Option<String>, String) {
     match serde_json::from_slice::<Value>(body) {
-        Ok(value) => (code(&value), words(&value)),
+        Ok(value) => (error_code(&value), error_text(&value)),
         // Enough for one printable line, whatever the characters' width.
         Err(_) => (
             None,
@@ -101,17 +101,17 @@ fn text_or_json(body: &[u8]) -> (Option<String>, String) {
 }
 
 /// The code of the error that `value` holds.
-pub(super) fn code(value: &Value) -> Option<String> {
+pub(super) fn error_code(value: &Value) -> Option<String> {
     let places = ["/errors/0/code", "/error/code", "/code"];
     let found = places.into_iter().filter_map(|place| value.pointer(place));
     found
         .filter_map(Value::as_str)
         .map(str::to_owned)
-        .find(|code| !code.is_empty() && code.len() <= LONGEST_CODE)
+        .find(|code| !code.is_empty() && code.len() <= MAX_CODE_LENGTH)
 }
 
 /// The most telling strings of an envelope, joined: at most a handful, for one line.
-pub(super) fn words(value: &Value) -> String {
+pub(super) fn error_text(value: &Value) -> String {
     let mut found: Vec<String> = Vec::new();
     if let Value::String(text) = value {
         found.push(text.clone());
@@ -166,7 +166,7 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 }
 
 /// "an HTML page", with its title when it has one: it often names the proxy or the login page.
-fn html(body: &[u8]) -> String {
+fn describe_html(body: &[u8]) -> String {
     let head = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
     let lower = head.to_ascii_lowercase();
     let title = lower.find("<title").and_then(|tag| {

@@ -15,8 +15,8 @@ fn response(headers: &[(&str, &str)], body: &str) -> Response {
     }
 }
 
-fn said(body: &str) -> ServerMessage {
-    read(&response(&[], body))
+fn message_of(body: &str) -> ServerMessage {
+    read_message(&response(&[], body))
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn every_shape_seen() {
         ),
     ];
     for (body, code, message) in cases {
-        let said = said(body);
+        let said = message_of(body);
         assert_eq!(
             (said.code.as_deref(), said.message.as_str()),
             (code, message),
@@ -82,17 +82,17 @@ fn every_shape_seen() {
 #[test]
 fn refusals_are_told_apart_by_their_words() {
     let scope = r#"{"code":401,"message":"Unauthorized; scope does not match"}"#;
-    assert_eq!(said(scope).refusal, RefusalKind::Scope);
+    assert_eq!(message_of(scope).refusal, RefusalKind::Scope);
     let category = response(&[("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")], "");
-    assert_eq!(read(&category).refusal, RefusalKind::Scope);
+    assert_eq!(read_message(&category).refusal, RefusalKind::Scope);
     for free in [
         r#"{"errorMessages":["Audit logs aren't available for this site as all of its Jira Cloud products are on Free plans."],"errors":{}}"#,
         r#"{"statusCode":403,"message":"Cannot make this request because you are on Free edition. Please upgrade to standard or premium."}"#,
     ] {
-        assert_eq!(said(free).refusal, RefusalKind::FreePlan, "{free}");
+        assert_eq!(message_of(free).refusal, RefusalKind::FreePlan, "{free}");
     }
     let plain = r#"{"code":401,"message":"Unauthorized"}"#;
-    assert_eq!(said(plain).refusal, RefusalKind::Plain);
+    assert_eq!(message_of(plain).refusal, RefusalKind::Plain);
 }
 
 #[test]
@@ -105,14 +105,14 @@ fn wrong_types_never_break_it() {
         "null",
         "12",
     ] {
-        let said = said(body);
+        let said = message_of(body);
         assert_eq!(
             (said.code, said.message.as_str()),
             (None, "a body without a message"),
             "{body}"
         );
     }
-    let mixed = said(r#"{"errors":["plain words",{"message":"and an object"}]}"#);
+    let mixed = message_of(r#"{"errors":["plain words",{"message":"and an object"}]}"#);
     assert_eq!(mixed.message, "plain words; and an object");
 }
 
@@ -121,16 +121,16 @@ fn hostile_bodies_end_as_one_short_printable_line() {
     let long = format!(r#"{{"message":"{}"}}"#, "x".repeat(1 << 20));
     let escape = r#"{"errors":[{"code":"\u001b[31mX","title":"\u001b]0;owned\u0007","detail":"a\r\nb\u202ec"}]}"#;
     let deep = "[".repeat(100_000);
-    let huge = "x".repeat(LARGEST + 1);
+    let huge = "x".repeat(MAX_PARSED_BYTES + 1);
     let title = format!("<title>\u{1b}[2J{}</title>", "y".repeat(5000));
     let wide = "é\u{85}".repeat(5000);
     for body in [&long, escape, &deep, &huge, &title, &wide] {
-        let said = said(body);
+        let said = message_of(body);
         let line = format!("{:?} {}", said.code, said.message);
         assert!(line.chars().count() < 450, "{}", line.len());
         assert!(!line.chars().any(char::is_control), "{line:?}");
     }
-    let said = said(escape);
+    let said = message_of(escape);
     assert_eq!(said.code.as_deref(), Some("[31mX"));
     assert_eq!(said.message, "]0;owned : a b c");
 }
@@ -139,7 +139,7 @@ fn hostile_bodies_end_as_one_short_printable_line() {
 fn bytes_that_are_not_text_are_let_pass() {
     let mut odd = response(&[], "");
     odd.body = Bytes::from_static(b"\xff\xfe\x00 broken");
-    assert!(read(&odd).message.ends_with("broken"));
+    assert!(read_message(&odd).message.ends_with("broken"));
 }
 
 #[test]

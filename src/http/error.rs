@@ -149,7 +149,7 @@ const WRAPPERS: [&str; 11] = [
 /// The causes of `error` as one line: wrappers and repetitions dropped, outermost first.
 pub fn flatten(error: &(dyn Error + 'static)) -> String {
     let mut lines: Vec<String> = Vec::new();
-    for text in chain(error).map(ToString::to_string) {
+    for text in error_chain(error).map(ToString::to_string) {
         let wrapper = WRAPPERS.contains(&text.as_str());
         if !wrapper && !text.is_empty() && !lines.iter().any(|line| line.contains(&text)) {
             // An outer error that quotes the inner one in full says nothing more.
@@ -162,7 +162,7 @@ pub fn flatten(error: &(dyn Error + 'static)) -> String {
 
 /// `error` and its causes. An I/O error that wraps another error names as its source not that error
 /// but the next one (TLS verdicts hide there), so the wrapped one is stepped into.
-pub(super) fn chain<'a>(
+pub(super) fn error_chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn an_error_inside_an_io_error_is_seen() {
         let hidden = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, "bad"));
-        let kinds = chain(&hidden).filter_map(|error| error.downcast_ref::<io::Error>());
+        let kinds = error_chain(&hidden).filter_map(|error| error.downcast_ref::<io::Error>());
         assert!(
             kinds
                 .map(io::Error::kind)

@@ -21,10 +21,10 @@ use crate::model::time::Timestamp;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
 
 /// A wait from which a person at a terminal wonders what is going on.
-const NOTICED: Duration = Duration::from_secs(5);
+const NOTICEABLE_WAIT: Duration = Duration::from_secs(5);
 
 /// Earlier attempts that a failure quotes.
-const CAUSES: usize = 4;
+const MAX_CAUSES: usize = 4;
 
 /// Sends `request` until `read` makes something of the answer, or no further attempt would help.
 ///
@@ -72,16 +72,16 @@ pub async fn send_with_retries<T: Transport, P>(
     let mut waited: Option<(WaitReason, Duration)> = None;
     loop {
         if let Err(paused) = limits.admit(patience.max_wait, meter).await {
-            return Err(trail.paused(paused));
+            return Err(trail.into_paused_failure(paused));
         }
         let sent = Instant::now();
         let pending = InFlight::begin(witness, request, trail.attempts.saturating_add(1));
-        let answer = trail.attempt(transport, meter).await;
+        let answer = trail.send_once(transport, meter).await;
         pending.over();
         let trouble = match answer.read(request, &read) {
             Ok(page) => {
-                log_attempt(&trail.told(&answer), witness.records(&page));
-                witness.saw(&trail.told(&answer), Some(&page));
+                log_attempt(&trail.attempt_for(&answer), witness.records(&page));
+                witness.saw(&trail.attempt_for(&answer), Some(&page));
                 return Ok(page);
             }
             Err(trouble) => trouble,
@@ -91,7 +91,7 @@ pub async fn send_with_retries<T: Transport, P>(
             history.add(reason, delay.saturating_add(sent.elapsed()));
         }
         let decision = decide(&trouble.outcome, &history, patience, fastrand::f64());
-        let attempt = trouble.told(&decision, trail.told(&answer));
+        let attempt = trouble.annotate(&decision, trail.attempt_for(&answer));
         log_attempt(&attempt, None);
         witness.saw(&attempt, None);
         drop(answer);
@@ -101,10 +101,10 @@ pub async fn send_with_retries<T: Transport, P>(
                 pause_endpoint,
                 reason,
             } => {
-                trail.again(&trouble, delay);
+                trail.log_retry(&trouble, delay);
                 waited = Some((reason, delay));
                 if pause_endpoint {
-                    if delay >= NOTICED {
+                    if delay >= NOTICEABLE_WAIT {
                         // It has just been logged.
                         meter.claim_wait_notice();
                     }
@@ -119,32 +119,32 @@ pub async fn send_with_retries<T: Transport, P>(
             // A page was returned above; a decision that calls trouble done is a bug.
             RetryDecision::Done => FailureKind::Unexpected,
         };
-        if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.asked_wait()) {
+        if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.requested_wait()) {
             // Too long for us, but to be obeyed all the same by whoever comes next.
             limits.pause(asked).await;
         }
-        return Err(trail.failure(kind, trouble));
+        return Err(trail.into_failure(kind, trouble));
     }
 }
 
 /// What `read` makes of a good answer to `request`, or what is wrong with the answer.
-fn page<P>(
+fn read_page<P>(
     request: &Request,
     response: &Response,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
 ) -> Result<P, FailedAttempt> {
     let html = envelope::is_html(response);
     if !(200..300).contains(&response.status) || html {
-        return Err(FailedAttempt::answer(request, response, html));
+        return Err(FailedAttempt::from_response(request, response, html));
     }
     if let Some(coding) = response.header("content-encoding") {
         let what = format!("the body is in the content coding `{coding}`, only gzip was requested");
-        return Err(FailedAttempt::unreadable(
+        return Err(FailedAttempt::from_unreadable(
             response,
             &UnreadableBody::new(&what),
         ));
     }
-    read(response).map_err(|error| FailedAttempt::unreadable(response, &error))
+    read(response).map_err(|error| FailedAttempt::from_unreadable(response, &error))
 }
 
 /// What is decided about a first answer that brings no page, and how it would be told.
@@ -154,7 +154,7 @@ pub fn judged(
     response: &Response,
     patience: &RetryBudget,
 ) -> Option<(RetryDecision, Failure)> {
-    let trouble = page(request, response, |_| Ok(())).err()?;
+    let trouble = read_page(request, response, |_| Ok(())).err()?;
     let decision = decide(&trouble.outcome, &RetryHistory::default(), patience, 0.5);
     let kind = match decision {
         RetryDecision::GiveUp(kind) => kind,
@@ -162,7 +162,7 @@ pub fn judged(
     };
     Some((
         decision,
-        AttemptHistory::new(request).failure(kind, trouble),
+        AttemptHistory::new(request).into_failure(kind, trouble),
     ))
 }
 
@@ -180,8 +180,8 @@ impl AttemptResult {
         read: impl Fn(&Response) -> Result<P, UnreadableBody>,
     ) -> Result<P, FailedAttempt> {
         match &self.result {
-            Ok(response) => page(request, response, read),
-            Err(error) => Err(FailedAttempt::transport(error)),
+            Ok(response) => read_page(request, response, read),
+            Err(error) => Err(FailedAttempt::from_transport_error(error)),
         }
     }
 }
@@ -196,7 +196,7 @@ struct FailedAttempt {
 
 impl FailedAttempt {
     /// A 2xx that is not the page it should be.
-    fn unreadable(response: &Response, error: &UnreadableBody) -> Self {
+    fn from_unreadable(response: &Response, error: &UnreadableBody) -> Self {
         FailedAttempt {
             outcome: match error.is_server_error() {
                 true => AttemptOutcome::ErrorInPage,
@@ -208,7 +208,7 @@ impl FailedAttempt {
         }
     }
 
-    fn transport(error: &TransportError) -> Self {
+    fn from_transport_error(error: &TransportError) -> Self {
         FailedAttempt {
             outcome: AttemptOutcome::Failed(error.kind()),
             status: None,
@@ -217,8 +217,8 @@ impl FailedAttempt {
         }
     }
 
-    fn answer(request: &Request, response: &Response, html: bool) -> Self {
-        let mut said = redirect(response).unwrap_or_else(|| envelope::read(response));
+    fn from_response(request: &Request, response: &Response, html: bool) -> Self {
+        let mut said = redirect_message(response).unwrap_or_else(|| envelope::read_message(response));
         if said.refusal == RefusalKind::Cdn && matches!(response.status, 403 | 404) && !html {
             said.message.push_str("; passed on by the CDN (CloudFront)");
         }
@@ -229,11 +229,11 @@ impl FailedAttempt {
                 .push_str(&format!("; the login page is {page}"));
         }
         FailedAttempt {
-            outcome: AttemptOutcome::Answer {
+            outcome: AttemptOutcome::Response {
                 status: response.status,
                 html,
                 refusal: said.refusal,
-                asked_wait: asked_wait(response, Utc::now()),
+                requested_wait: asked_wait(response, Utc::now()),
             },
             status: Some(response.status),
             code: said.code,
@@ -241,7 +241,7 @@ impl FailedAttempt {
         }
     }
 
-    fn line(&self) -> String {
+    fn describe(&self) -> String {
         match self.status {
             Some(status) => format!("{status}: {}", self.message),
             None => self.message.clone(),
@@ -249,7 +249,7 @@ impl FailedAttempt {
     }
 
     /// `attempt`, with what was wrong and what was decided about it.
-    fn told<'b>(
+    fn annotate<'b>(
         &'b self,
         decision: &RetryDecision,
         attempt: RequestAttempt<'b>,
@@ -264,16 +264,16 @@ impl FailedAttempt {
         }
     }
 
-    fn asked_wait(&self) -> Option<Duration> {
+    fn requested_wait(&self) -> Option<Duration> {
         match self.outcome {
-            AttemptOutcome::Answer { asked_wait, .. } => asked_wait,
+            AttemptOutcome::Response { requested_wait: asked_wait, .. } => asked_wait,
             _ => None,
         }
     }
 }
 
 /// Where a redirect points: only the host, because the rest may carry a token of a login.
-fn redirect(response: &Response) -> Option<ServerMessage> {
+fn redirect_message(response: &Response) -> Option<ServerMessage> {
     let location = response
         .header("location")
         .filter(|_| (300..400).contains(&response.status))?;
@@ -310,7 +310,7 @@ impl<'a> AttemptHistory<'a> {
         }
     }
 
-    async fn attempt<T: Transport>(&mut self, transport: &T, meter: &SourceMeter) -> AttemptResult {
+    async fn send_once<T: Transport>(&mut self, transport: &T, meter: &SourceMeter) -> AttemptResult {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);
@@ -329,7 +329,7 @@ impl<'a> AttemptHistory<'a> {
     }
 
     /// What a witness is told of the attempt that ended with `answer`.
-    fn told<'b>(&'b self, answer: &'b AttemptResult) -> RequestAttempt<'b> {
+    fn attempt_for<'b>(&'b self, answer: &'b AttemptResult) -> RequestAttempt<'b> {
         RequestAttempt {
             request: self.request,
             number: self.attempts,
@@ -342,25 +342,25 @@ impl<'a> AttemptHistory<'a> {
     }
 
     /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.
-    fn again(&mut self, trouble: &FailedAttempt, delay: Duration) {
-        let line = trouble.line();
+    fn log_retry(&mut self, trouble: &FailedAttempt, delay: Duration) {
+        let line = trouble.describe();
         let text = format!(
             "{}: {line}; trying again in {:.1} s",
             self.host,
             delay.as_secs_f32()
         );
         // A hiccup is nobody's business; a wait that a person notices wants a word.
-        match delay < NOTICED {
+        match delay < NOTICEABLE_WAIT {
             true => tracing::info!(attempt = self.attempts, "{text}"),
             false => tracing::warn!(attempt = self.attempts, "{text}"),
         }
-        if self.causes.len() < CAUSES && !self.causes.contains(&line) {
+        if self.causes.len() < MAX_CAUSES && !self.causes.contains(&line) {
             self.causes.push(line);
         }
     }
 
-    fn failure(mut self, kind: FailureKind, trouble: FailedAttempt) -> Failure {
-        let last = trouble.line();
+    fn into_failure(mut self, kind: FailureKind, trouble: FailedAttempt) -> Failure {
+        let last = trouble.describe();
         self.causes.retain(|cause| *cause != last);
         Failure {
             kind,
@@ -375,7 +375,7 @@ impl<'a> AttemptHistory<'a> {
         }
     }
 
-    fn paused(self, paused: PausedTooLong) -> Failure {
+    fn into_paused_failure(self, paused: PausedTooLong) -> Failure {
         Failure {
             kind: FailureKind::RateLimited,
             endpoint: self.request.endpoint,

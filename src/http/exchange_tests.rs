@@ -16,14 +16,14 @@ type ScriptedReply = Result<Response, TransportError>;
 /// Answers with its steps in turn, and notes when it was asked.
 struct ScriptedTransport {
     steps: Mutex<VecDeque<ScriptedReply>>,
-    asked_at: Mutex<Vec<u64>>,
+    requested_at: Mutex<Vec<u64>>,
     start: Instant,
 }
 
 impl Transport for ScriptedTransport {
     async fn send(&self, _: &Request) -> ScriptedReply {
         let at = self.start.elapsed().as_secs();
-        self.asked_at.lock().unwrap().push(at);
+        self.requested_at.lock().unwrap().push(at);
         self.steps.lock().unwrap().pop_front().expect("a step")
     }
 }
@@ -39,7 +39,7 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> ScriptedReply {
     })
 }
 
-fn lost() -> ScriptedReply {
+fn lost_connection() -> ScriptedReply {
     Err(TransportError::new(
         TransportErrorKind::ConnectionLost,
         "reset",
@@ -70,13 +70,13 @@ fn request() -> Request {
     }
 }
 
-const PATIENCE: RetryBudget = RetryBudget {
+const RETRY_BUDGET: RetryBudget = RetryBudget {
     retry_for: Duration::from_secs(60),
     max_wait: Duration::from_secs(900),
 };
 
 /// A page is a number.
-fn number(response: &Response) -> Result<u32, UnreadableBody> {
+fn read_number(response: &Response) -> Result<u32, UnreadableBody> {
     let text = String::from_utf8_lossy(&response.body);
     text.parse()
         .map_err(|_| UnreadableBody::new("not a number"))
@@ -92,8 +92,8 @@ async fn run_within(
 ) -> ExchangeRun {
     let script = script(steps);
     let meter = SourceMeter::default();
-    let result = exchange(&script, &limits, &PATIENCE, &meter, &request(), number).await;
-    let asked_at = script.asked_at.into_inner().unwrap();
+    let result = exchange(&script, &limits, &RETRY_BUDGET, &meter, &request(), read_number).await;
+    let asked_at = script.requested_at.into_inner().unwrap();
     ExchangeRun {
         result,
         asked_at,
@@ -116,7 +116,7 @@ async fn a_good_answer_is_read_once_and_nothing_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn passing_faults_are_outlived() {
     let run = run([
-        lost(),
+        lost_connection(),
         answer(502, &[], "<html>"),
         answer(200, &[], "{\"cut"),
         answer(200, &[], "7"),
@@ -151,7 +151,7 @@ impl AttemptObserver<u32> for NotingObserver {
 fn script(steps: impl IntoIterator<Item = ScriptedReply>) -> ScriptedTransport {
     ScriptedTransport {
         steps: Mutex::new(steps.into_iter().collect()),
-        asked_at: Mutex::default(),
+        requested_at: Mutex::default(),
         start: Instant::now(),
     }
 }
@@ -160,7 +160,7 @@ fn script(steps: impl IntoIterator<Item = ScriptedReply>) -> ScriptedTransport {
 async fn a_witness_sees_every_attempt() {
     let (notes, meter) = (NotingObserver::default(), SourceMeter::default());
     let script = script([
-        lost(),
+        lost_connection(),
         answer(429, &[("retry-after", "30")], "slowly"),
         answer(200, &[], "{\"cut"),
         answer(200, &[], "7"),
@@ -169,7 +169,7 @@ async fn a_witness_sees_every_attempt() {
     let (limits, request) = (limits(), request());
     let ask = || {
         send_with_retries(
-            &script, &limits, &PATIENCE, &meter, &request, number, &notes,
+            &script, &limits, &RETRY_BUDGET, &meter, &request, read_number, &notes,
         )
     };
     assert_eq!(ask().await, Ok(7));
@@ -207,10 +207,10 @@ async fn a_witness_sees_an_attempt_that_nobody_waits_for_any_more() {
     let asking = send_with_retries(
         &SilentTransport,
         &limits,
-        &PATIENCE,
+        &RETRY_BUDGET,
         &meter,
         &request,
-        number,
+        read_number,
         &notes,
     );
     let waited = tokio::time::timeout(Duration::from_secs(3), asking).await;
@@ -284,7 +284,7 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
         &[],
         r#"{"errors":[{"code":"ADMIN-500-1","title":"Internal error"}]}"#,
     );
-    let run = run(std::iter::once(first).chain((0..2000).map(|_| lost()))).await;
+    let run = run(std::iter::once(first).chain((0..2000).map(|_| lost_connection()))).await;
     let failure = run.result.unwrap_err();
     assert_eq!(failure.kind, FailureKind::ConnectionLost);
     assert!(*run.asked_at.last().unwrap() <= 61, "{:?}", run.asked_at);
@@ -303,7 +303,7 @@ async fn waiting_for_our_own_quota_is_not_failing() {
         credential,
         SharedLimiter::nothing(),
     );
-    let steps = [lost(), lost(), lost(), answer(200, &[], "7")];
+    let steps = [lost_connection(), lost_connection(), lost_connection(), answer(200, &[], "7")];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));
     assert_eq!(run.asked_at, [0, 60, 121, 181]);

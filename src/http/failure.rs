@@ -77,7 +77,7 @@ pub struct Failure {
 impl fmt::Display for Failure {
     /// What failed, in one line: `acme.atlassian.net refuses the credential (401): Unauthorized`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.host, what(self.kind))?;
+        write!(f, "{} {}", self.host, describe(self.kind))?;
         match (self.status, &self.code) {
             (Some(status), Some(code)) => write!(f, " ({status}, {code})")?,
             (Some(status), None) => write!(f, " ({status})")?,
@@ -99,17 +99,17 @@ impl Failure {
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            FailureKind::CredentialRefused => refused(self.endpoint, self.is_through_gateway),
-            FailureKind::ScopeMissing => scope(self.endpoint),
-            FailureKind::Forbidden => permission(self.endpoint),
-            FailureKind::NotFound => address(self.endpoint, self.is_through_gateway),
-            FailureKind::Tls => untrusted(&self.message),
-            kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general(kind)),
+            FailureKind::CredentialRefused => credential_hint(self.endpoint, self.is_through_gateway),
+            FailureKind::ScopeMissing => scope_hint(self.endpoint),
+            FailureKind::Forbidden => permission_hint(self.endpoint),
+            FailureKind::NotFound => address_hint(self.endpoint, self.is_through_gateway),
+            FailureKind::Tls => tls_hint(&self.message),
+            kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general_hint(kind)),
         }
     }
 }
 
-fn what(kind: FailureKind) -> &'static str {
+fn describe(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::CredentialRefused => "refuses the credential",
         FailureKind::ScopeMissing => "says that the credential lacks a scope",
@@ -134,14 +134,14 @@ fn what(kind: FailureKind) -> &'static str {
     }
 }
 
-const ORGANIZATION_UNTOLD: &str = "the key may read events all the same: add `--org-id ID`; it is in the URL of admin.atlassian.com, after /o/";
+const ORGANIZATION_ID_HINT: &str = "the key may read events all the same: add `--org-id ID`; it is in the URL of admin.atlassian.com, after /o/";
 
-const KEYS_UNTOLD: &str =
+const KEY_EXPIRY_HINT: &str =
     "only a key with the scope `read:keys:admin` tells when it ends; else set `expires_on`";
 
 const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `cloud_id`, as an administrator reads it at https://SITE/_edge/tenant_info";
 
-fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
+fn credential_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::EventsStream | Endpoint::Organizations | Endpoint::ApiKeys => {
             "check that the key has neither expired nor been revoked, and that it is an organization API key (Atlassian Administration > Organization settings > API keys): a personal API token does not work here"
@@ -159,10 +159,10 @@ fn refused(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     }
 }
 
-fn scope(endpoint: Endpoint) -> &'static str {
+fn scope_hint(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Organizations => ORGANIZATION_UNTOLD,
-        Endpoint::ApiKeys => KEYS_UNTOLD,
+        Endpoint::Organizations => ORGANIZATION_ID_HINT,
+        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
         Endpoint::EventsStream => {
             "create an API key with the scope `read:events:admin`, or one without scopes"
         }
@@ -176,10 +176,10 @@ fn scope(endpoint: Endpoint) -> &'static str {
     }
 }
 
-fn permission(endpoint: Endpoint) -> &'static str {
+fn permission_hint(endpoint: Endpoint) -> &'static str {
     match endpoint {
-        Endpoint::Organizations => ORGANIZATION_UNTOLD,
-        Endpoint::ApiKeys => KEYS_UNTOLD,
+        Endpoint::Organizations => ORGANIZATION_ID_HINT,
+        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::JiraUsers => {
             "give the account the global permission `Browse users and groups`, or take `resolve_users` out"
@@ -199,10 +199,10 @@ fn permission(endpoint: Endpoint) -> &'static str {
     }
 }
 
-fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
+fn address_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
-        Endpoint::Organizations => ORGANIZATION_UNTOLD,
-        Endpoint::ApiKeys => KEYS_UNTOLD,
+        Endpoint::Organizations => ORGANIZATION_ID_HINT,
+        Endpoint::ApiKeys => KEY_EXPIRY_HINT,
         Endpoint::JiraUsers => "take `resolve_users` out: the site has no Jira",
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
         Endpoint::DatacenterEvents => {
@@ -215,7 +215,7 @@ fn address(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
 }
 
 /// The TLS library words its verdicts in English only, and each asks for something else.
-fn untrusted(message: &str) -> &'static str {
+fn tls_hint(message: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&[
         "UnknownIssuer",
@@ -237,7 +237,7 @@ fn untrusted(message: &str) -> &'static str {
     }
 }
 
-fn general(kind: FailureKind) -> &'static str {
+fn general_hint(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::FreePlan => {
             "an audit log needs a Standard plan or better; remove the source or upgrade the site"

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::envelope::{code, words};
+use super::envelope::{error_code, error_text};
 use super::error::UnreadableBody;
 
 /// The members that an envelope may have, over all shapes that `envelope` reads.
@@ -24,22 +24,22 @@ pub const MEMBERS: [&str; 11] = [
 ];
 
 /// Members that say by being there that something failed.
-const FAILURES: [&str; 3] = ["errors", "errorMessages", "error"];
+const ERROR_MEMBERS: [&str; 3] = ["errors", "errorMessages", "error"];
 
 /// Members that state an HTTP status, or one in words.
-const STATUSES: [&str; 3] = ["statusCode", "status-code", "status"];
+const STATUS_MEMBERS: [&str; 3] = ["statusCode", "status-code", "status"];
 
 /// Members that mean an error where no status says that there is none.
-const WORDS: [&str; 3] = ["code", "message", "detail"];
+const MESSAGE_MEMBERS: [&str; 3] = ["code", "message", "detail"];
 
 /// Texts that say that nothing is wrong.
-const HARMLESS: [&str; 3] = ["ok", "success", "none"];
+const SUCCESS_TEXTS: [&str; 3] = ["ok", "success", "none"];
 
 /// A larger member is quoted from its beginning, and not parsed.
-const LARGEST: usize = 64 * 1024;
+const MAX_PARSED_BYTES: usize = 64 * 1024;
 
 /// The error that `members` report: names out of [`MEMBERS`], and their values as JSON text.
-pub fn reported<'a>(
+pub fn find_error<'a>(
     members: impl Iterator<Item = (&'static str, &'a str)>,
 ) -> Option<UnreadableBody> {
     let mut envelope = Map::new();
@@ -51,34 +51,34 @@ pub fn reported<'a>(
         }
     }
     let has = |name: &&str| envelope.contains_key(*name);
-    let stated = STATUSES
+    let stated = STATUS_MEMBERS
         .iter()
-        .filter_map(|name| stated(envelope.get(*name)?));
+        .filter_map(|name| status_is_failure(envelope.get(*name)?));
     let (failed, fine): (Vec<_>, Vec<_>) = stated.partition(|is_failure| *is_failure);
     let is_error = !failed.is_empty()
-        || FAILURES.iter().any(has)
-        || (fine.is_empty() && WORDS.iter().any(has));
+        || ERROR_MEMBERS.iter().any(has)
+        || (fine.is_empty() && MESSAGE_MEMBERS.iter().any(has));
     if !is_error {
         return None;
     }
     let envelope = Value::Object(envelope);
-    let message = match words(&envelope) {
+    let message = match error_text(&envelope) {
         empty if empty.trim().is_empty() => envelope.to_string(),
         message => message,
     };
-    Some(UnreadableBody::server_error(code(&envelope), &message))
+    Some(UnreadableBody::server_error(error_code(&envelope), &message))
 }
 
 fn parse(text: &str) -> Value {
-    let quoted = || Value::String(text.chars().take(LARGEST).collect());
+    let quoted = || Value::String(text.chars().take(MAX_PARSED_BYTES).collect());
     match text.len() {
-        0..=LARGEST => serde_json::from_str(text).unwrap_or_else(|_| quoted()),
+        0..=MAX_PARSED_BYTES => serde_json::from_str(text).unwrap_or_else(|_| quoted()),
         _ => quoted(),
     }
 }
 
 /// Whether a status is one of a failure; nothing where it states none.
-fn stated(value: &Value) -> Option<bool> {
+fn status_is_failure(value: &Value) -> Option<bool> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => match text.trim().parse::<f64>() {
@@ -106,7 +106,7 @@ fn is_empty_or_success(value: &Value) -> bool {
         Value::Array(items) => items.iter().all(is_blank),
         Value::Object(fields) => fields.values().all(is_blank),
         Value::String(text) => {
-            is_blank(value) || HARMLESS.contains(&text.trim().to_ascii_lowercase().as_str())
+            is_blank(value) || SUCCESS_TEXTS.contains(&text.trim().to_ascii_lowercase().as_str())
         }
         Value::Null => true,
     }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// The message, and the code.
-    fn of(envelope: &str) -> Option<(String, Option<String>)> {
+    fn read_error(envelope: &str) -> Option<(String, Option<String>)> {
         let object: Map<String, Value> = serde_json::from_str(envelope).unwrap();
         let texts: Vec<_> = object
             .iter()
@@ -127,7 +127,7 @@ mod tests {
             let name = MEMBERS.into_iter().find(|known| known == name)?;
             Some((name, text.as_str()))
         });
-        let error = reported(members)?;
+        let error = find_error(members)?;
         let code = error.reported_code().map(str::to_owned);
         Some((error.message, code))
     }
@@ -187,7 +187,7 @@ mod tests {
             (r#"{"detail":"Broken","title":"No"}"#, "No: Broken", None),
         ] {
             let want = Some((message.to_owned(), code.map(str::to_owned)));
-            assert_eq!(of(envelope), want, "{envelope}");
+            assert_eq!(read_error(envelope), want, "{envelope}");
         }
     }
 
@@ -205,22 +205,22 @@ mod tests {
             r#"{"title":"Audit log"}"#,
             r#"{"status":"complete"}"#,
         ] {
-            assert_eq!(of(envelope), None, "{envelope}");
+            assert_eq!(read_error(envelope), None, "{envelope}");
         }
     }
 
     #[test]
     fn a_second_member_of_one_name_hides_no_error() {
         let twice = [("errors", r#"["Broken"]"#), ("errors", "[]")];
-        assert_eq!(reported(twice.into_iter()).unwrap().message, "Broken");
+        assert_eq!(find_error(twice.into_iter()).unwrap().message, "Broken");
     }
 
     #[test]
     fn a_huge_or_deep_member_is_quoted_and_not_parsed() {
-        let huge = format!(r#"["{}"]"#, "x".repeat(LARGEST));
+        let huge = format!(r#"["{}"]"#, "x".repeat(MAX_PARSED_BYTES));
         let deep = "[".repeat(5_000) + &"]".repeat(5_000);
         for text in [huge, deep] {
-            let error = reported([("errors", text.as_str())].into_iter()).unwrap();
+            let error = find_error([("errors", text.as_str())].into_iter()).unwrap();
             assert!(error.message.chars().count() <= 301);
         }
     }

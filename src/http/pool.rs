@@ -99,7 +99,7 @@ struct ClientKey {
     /// To this machine: no proxy, whatever the settings or the environment say.
     direct: bool,
     /// Without TLS, so that the sandbox also runs where no CA certificates are installed.
-    plain: bool,
+    without_tls: bool,
 }
 
 impl ClientPool {
@@ -119,7 +119,7 @@ impl ClientPool {
             ca_file: connection.ca_file.clone(),
             proxy: connection.proxy.clone().filter(|_| !direct),
             direct,
-            plain: direct && base_url.scheme() == "http",
+            without_tls: direct && base_url.scheme() == "http",
         })?;
         let header = authorization
             .map(|authorization| {
@@ -162,13 +162,13 @@ impl ClientPool {
         if let Some((_, client)) = self.clients.iter().find(|(known, _)| *known == route) {
             return Ok(client.clone());
         }
-        let client = build(&route)?;
+        let client = build_client(&route)?;
         self.clients.push((route, client.clone()));
         Ok(client)
     }
 }
 
-fn build(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
+fn build_client(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
     // reqwest panics without one. Whoever was first has installed the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
@@ -197,7 +197,7 @@ fn build(route: &ClientKey) -> Result<reqwest::Client, ConnectError> {
         })?;
         builder = builder.proxy(proxy);
     }
-    if route.plain {
+    if route.without_tls {
         builder = builder.tls_certs_only([]);
     } else if let Some(path) = &route.ca_file {
         builder = builder.tls_certs_merge(certificates(path)?);

@@ -21,7 +21,7 @@ pub struct HostPort {
 
 impl HostPort {
     /// Where `url` leads.
-    pub fn of(url: &Url) -> Option<HostPort> {
+    pub fn from_url(url: &Url) -> Option<HostPort> {
         let host = match url.host()? {
             Host::Domain(name) => name.to_owned(),
             Host::Ipv4(address) => address.to_string(),
@@ -33,12 +33,12 @@ impl HostPort {
 }
 
 /// The proxy between us and `url`, if there is one.
-pub fn between(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -> Option<HostPort> {
+pub fn proxy_for(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -> Option<HostPort> {
     if is_loopback(url) {
         return None;
     }
     if let Some(proxy) = &connection.proxy {
-        return HostPort::of(proxy.expose());
+        return HostPort::from_url(proxy.expose());
     }
     // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
     if env.os("REQUEST_METHOD").is_some() || is_in_no_proxy(url, env) {
@@ -59,7 +59,7 @@ fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
     };
     let url = Url::parse(&text).ok()?;
     matches!(url.scheme(), "http" | "https").then_some(())?;
-    HostPort::of(&url)
+    HostPort::from_url(&url)
 }
 
 /// Whether `NO_PROXY` names the host of `url`.
@@ -67,13 +67,13 @@ fn is_in_no_proxy(url: &Url, env: &ProcessEnv) -> bool {
     let list = ["NO_PROXY", "no_proxy"]
         .iter()
         .find_map(|name| env.text(name));
-    let Some(spot) = HostPort::of(url) else {
+    let Some(spot) = HostPort::from_url(url) else {
         return false;
     };
     let entries = list.unwrap_or_default().split(',').map(str::trim);
     let mut entries = entries.filter(|entry| !entry.is_empty());
     match spot.host.parse::<IpAddr>() {
-        Ok(address) => entries.any(|entry| entry == "*" || holds(entry, address)),
+        Ok(address) => entries.any(|entry| entry == "*" || network_contains(entry, address)),
         Err(_) => entries.any(|entry| is_within(&spot.host, entry)),
     }
 }
@@ -89,7 +89,7 @@ fn is_within(host: &str, domain: &str) -> bool {
 }
 
 /// Whether `entry`, an address or a network such as `10.0.0.0/8`, holds `address`.
-fn holds(entry: &str, address: IpAddr) -> bool {
+fn network_contains(entry: &str, address: IpAddr) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, bits.parse::<u32>().ok()),
         None => (entry, Some(128)),
@@ -129,9 +129,9 @@ mod tests {
         }
     }
 
-    fn told(proxy: Option<&str>, url: &str, env: &[(&str, &str)]) -> Option<String> {
+    fn proxy_text(proxy: Option<&str>, url: &str, env: &[(&str, &str)]) -> Option<String> {
         let env = ProcessEnv::with(env.iter().copied(), "/");
-        let spot = between(&connection(proxy), &url.parse().unwrap(), &env)?;
+        let spot = proxy_for(&connection(proxy), &url.parse().unwrap(), &env)?;
         Some(format!("{}:{}", spot.host, spot.port))
     }
 
@@ -140,14 +140,14 @@ mod tests {
         let env = [("HTTPS_PROXY", "env.example:3128")];
         let url = "https://api.example/";
         assert_eq!(
-            told(Some("http://u:p@own.example:8080"), url, &env).as_deref(),
+            proxy_text(Some("http://u:p@own.example:8080"), url, &env).as_deref(),
             Some("own.example:8080")
         );
-        assert_eq!(told(None, url, &env).as_deref(), Some("env.example:3128"));
-        assert_eq!(told(None, url, &[]), None);
+        assert_eq!(proxy_text(None, url, &env).as_deref(), Some("env.example:3128"));
+        assert_eq!(proxy_text(None, url, &[]), None);
         for local in ["http://127.0.0.1:1/", "https://localhost/", "http://[::1]/"] {
             assert_eq!(
-                told(Some("http://own.example"), local, &env),
+                proxy_text(Some("http://own.example"), local, &env),
                 None,
                 "{local}"
             );
@@ -170,14 +170,14 @@ mod tests {
                 None,
             ),
         ] {
-            assert_eq!(told(None, url, env).as_deref(), proxy, "{env:?}");
+            assert_eq!(proxy_text(None, url, env).as_deref(), proxy, "{env:?}");
         }
     }
 
     #[test]
     fn hosts_may_be_excepted() {
         let is_direct = |url: &str, list: &str| {
-            told(
+            proxy_text(
                 None,
                 url,
                 &[("HTTPS_PROXY", "p.example"), ("NO_PROXY", list)],

@@ -15,11 +15,11 @@ const BACKOFF_CAP: Duration = Duration::from_secs(30);
 /// Full jitter may roll nothing; no attempt follows the last one sooner than this.
 const BACKOFF_FLOOR: Duration = Duration::from_millis(100);
 /// The back-off of a 429 that does not say how long: its counter runs by the minute.
-const LIMITED_BASE: Duration = Duration::from_secs(2);
+const RATE_LIMIT_BASE: Duration = Duration::from_secs(2);
 /// And grows no further: a minute empties every quota known.
-const LIMITED_CAP: Duration = Duration::from_secs(60);
+const RATE_LIMIT_CAP: Duration = Duration::from_secs(60);
 /// Jitter on top of a wait that the server asked for, a tenth of it but no more than this.
-const ASKED_JITTER_CAP: Duration = Duration::from_secs(10);
+const REQUESTED_WAIT_JITTER_CAP: Duration = Duration::from_secs(10);
 
 /// What a refusal's own words add to its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +41,7 @@ pub enum RefusalKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
     /// An answer came, whole.
-    Answer {
+    Response {
         /// Its HTTP status.
         status: u16,
         /// Whether its body is a page for people.
@@ -49,7 +49,7 @@ pub enum AttemptOutcome {
         /// What kind of refusal its words name.
         refusal: RefusalKind,
         /// How long the server asks to be left alone; never zero.
-        asked_wait: Option<Duration>,
+        requested_wait: Option<Duration>,
     },
     /// A 2xx whose body cannot be decoded: cut short on its way, perhaps.
     Unreadable,
@@ -136,15 +136,15 @@ pub fn decide(
     roll: f64,
 ) -> RetryDecision {
     match *outcome {
-        AttemptOutcome::Answer {
+        AttemptOutcome::Response {
             status,
             html,
             refusal,
-            asked_wait,
-        } => match verdict(status, html, refusal) {
+            requested_wait: asked_wait,
+        } => match classify_status(status, html, refusal) {
             StatusClass::Done => RetryDecision::Done,
-            StatusClass::Final(kind) => RetryDecision::GiveUp(kind),
-            StatusClass::Limited => limited(
+            StatusClass::Permanent(kind) => RetryDecision::GiveUp(kind),
+            StatusClass::Limited => decide_rate_limit(
                 FailureKind::RateLimited,
                 asked_wait,
                 history,
@@ -152,13 +152,13 @@ pub fn decide(
                 roll,
             ),
             StatusClass::Transient(kind) if asked_wait.is_some() => {
-                limited(kind, asked_wait, history, patience, roll)
+                decide_rate_limit(kind, asked_wait, history, patience, roll)
             }
             StatusClass::Transient(kind) => decide_backoff(kind, history, patience, roll),
         },
         AttemptOutcome::ErrorInPage => decide_backoff(FailureKind::ErrorInPage, history, patience, roll),
         AttemptOutcome::Unreadable => decide_backoff(FailureKind::Unreadable, history, patience, roll),
-        AttemptOutcome::Failed(kind) => match failed(kind) {
+        AttemptOutcome::Failed(kind) => match classify_transport_error(kind) {
             (kind, true) => decide_backoff(kind, history, patience, roll),
             (kind, false) => RetryDecision::GiveUp(kind),
         },
@@ -167,14 +167,14 @@ pub fn decide(
 
 enum StatusClass {
     Done,
-    Final(FailureKind),
+    Permanent(FailureKind),
     Limited,
     /// It may pass; what it is called when it does not.
     Transient(FailureKind),
 }
 
-fn verdict(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
-    StatusClass::Final(match (status, refusal) {
+fn classify_status(status: u16, html: bool, refusal: RefusalKind) -> StatusClass {
+    StatusClass::Permanent(match (status, refusal) {
         (200..=299, _) if html => FailureKind::HtmlInstead,
         (200..=299, _) => return StatusClass::Done,
         (300..=399, _) => FailureKind::Redirected,
@@ -206,7 +206,7 @@ fn cdn_failure_kind(status: u16, html: bool) -> FailureKind {
 }
 
 /// What an attempt without an answer is called in the end, and whether another may fare better.
-fn failed(kind: TransportErrorKind) -> (FailureKind, bool) {
+fn classify_transport_error(kind: TransportErrorKind) -> (FailureKind, bool) {
     match kind {
         TransportErrorKind::Dns | TransportErrorKind::Connect => (FailureKind::Unreachable, true),
         TransportErrorKind::ConnectTimeout | TransportErrorKind::ReadTimeout => {
@@ -247,14 +247,14 @@ fn decide_backoff(
 
 /// The wait the server asks for; when it does not say, or its word did not help the last time, at
 /// least a back-off of our own. `kind` is what it is called when the waits in sum grow too long.
-fn limited(
+fn decide_rate_limit(
     kind: FailureKind,
     asked: Option<Duration>,
     history: &RetryHistory,
     patience: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
-    let own = exponential(LIMITED_BASE, history.limits, LIMITED_CAP);
+    let own = exponential(RATE_LIMIT_BASE, history.limits, RATE_LIMIT_CAP);
     let least = match asked {
         Some(asked) if asked > patience.max_wait => {
             return RetryDecision::GiveUp(FailureKind::RateLimited);
@@ -266,7 +266,7 @@ fn limited(
     if history.limited_for.saturating_add(least) > patience.max_wait {
         return RetryDecision::GiveUp(kind);
     }
-    let jitter = least.div_f64(10.0).min(ASKED_JITTER_CAP);
+    let jitter = least.div_f64(10.0).min(REQUESTED_WAIT_JITTER_CAP);
     let delay = least.saturating_add(jitter.mul_f64(roll.clamp(0.0, 1.0)));
     RetryDecision::Wait {
         // Jitter must not make a wait longer than allowed out of one that just was not.

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const PATIENCE: RetryBudget = RetryBudget {
+const RETRY_BUDGET: RetryBudget = RetryBudget {
     retry_for: Duration::from_secs(60),
     max_wait: Duration::from_secs(900),
 };
@@ -14,11 +14,11 @@ fn secs(seconds: u64) -> Duration {
 }
 
 fn answer(status: u16, asked: Option<u64>) -> AttemptOutcome {
-    AttemptOutcome::Answer {
+    AttemptOutcome::Response {
         status,
         html: false,
         refusal: RefusalKind::Plain,
-        asked_wait: asked.map(secs),
+        requested_wait: asked.map(secs),
     }
 }
 
@@ -33,13 +33,13 @@ fn history(failures: u32, decide_backoff: u64, limits: u32, limited: u64) -> Ret
 }
 
 fn delay(outcome: AttemptOutcome, history: RetryHistory, roll: f64) -> Option<Duration> {
-    match decide(&outcome, &history, &PATIENCE, roll) {
+    match decide(&outcome, &history, &RETRY_BUDGET, roll) {
         RetryDecision::Wait { delay, .. } => Some(delay),
         _ => None,
     }
 }
 
-fn name(decision: RetryDecision) -> String {
+fn describe_decision(decision: RetryDecision) -> String {
     match decision {
         RetryDecision::Done => "done".to_owned(),
         RetryDecision::GiveUp(kind) => format!("give up: {kind:?}"),
@@ -58,10 +58,10 @@ fn name(decision: RetryDecision) -> String {
 fn table(outcome: impl Fn(u16) -> AttemptOutcome) -> String {
     let mut rows: Vec<(u16, u16, String)> = Vec::new();
     for status in 200..=599 {
-        let name = name(decide(
+        let name = describe_decision(decide(
             &outcome(status),
             &RetryHistory::default(),
-            &PATIENCE,
+            &RETRY_BUDGET,
             0.5,
         ));
         match rows.last_mut() {
@@ -131,11 +131,11 @@ fn every_status_with_a_wait_asked_for() {
 
 #[test]
 fn every_status_with_a_page_for_people_that_names_a_scope() {
-    let outcome = |status| AttemptOutcome::Answer {
+    let outcome = |status| AttemptOutcome::Response {
         status,
         html: true,
         refusal: RefusalKind::Scope,
-        asked_wait: None,
+        requested_wait: None,
     };
     insta::assert_snapshot!(table(outcome), @r"
     200-299 give up: HtmlInstead
@@ -183,10 +183,10 @@ fn every_attempt_without_an_answer() {
         .into_iter()
         .map(|kind| {
             let decide = |history| {
-                name(decide(
+                describe_decision(decide(
                     &AttemptOutcome::Failed(kind),
                     &history,
-                    &PATIENCE,
+                    &RETRY_BUDGET,
                     0.5,
                 ))
             };
@@ -198,7 +198,7 @@ fn every_attempt_without_an_answer() {
         })
         .collect();
     for outcome in [AttemptOutcome::Unreadable, AttemptOutcome::ErrorInPage] {
-        lines.push(name(decide(&outcome, &worn, &PATIENCE, 0.5)));
+        lines.push(describe_decision(decide(&outcome, &worn, &RETRY_BUDGET, 0.5)));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
@@ -220,13 +220,13 @@ fn every_attempt_without_an_answer() {
 #[test]
 fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     let refused = |status, html, refusal, history| {
-        let outcome = AttemptOutcome::Answer {
+        let outcome = AttemptOutcome::Response {
             status,
             html,
             refusal,
-            asked_wait: None,
+            requested_wait: None,
         };
-        name(decide(&outcome, &history, &PATIENCE, 0.5))
+        describe_decision(decide(&outcome, &history, &RETRY_BUDGET, 0.5))
     };
     let (fresh, worn) = (history(0, 0, 0, 0), history(9, 60, 0, 0));
     for (status, html, permanent_cases) in [
@@ -249,13 +249,13 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
 
 #[test]
 fn a_free_plan_is_told_from_a_missing_permission() {
-    let outcome = AttemptOutcome::Answer {
+    let outcome = AttemptOutcome::Response {
         status: 403,
         html: false,
         refusal: RefusalKind::FreePlan,
-        asked_wait: None,
+        requested_wait: None,
     };
-    let decision = decide(&outcome, &RetryHistory::default(), &PATIENCE, 0.5);
+    let decision = decide(&outcome, &RetryHistory::default(), &RETRY_BUDGET, 0.5);
     assert_eq!(decision, RetryDecision::GiveUp(FailureKind::FreePlan));
 }
 
@@ -277,7 +277,7 @@ fn retry_for_bounds_the_failing_but_leaves_one_retry() {
     let short = |retry_for, failures| {
         let patience = RetryBudget {
             retry_for,
-            ..PATIENCE
+            ..RETRY_BUDGET
         };
         let history = history(failures, 0, 0, 0);
         decide(&unavailable, &history, &patience, 0.99)
@@ -322,7 +322,7 @@ fn a_wait_asked_for_is_obeyed_and_never_shortened() {
 #[test]
 fn max_wait_bounds_one_wait_and_all_of_them() {
     let limited = RetryDecision::GiveUp(FailureKind::RateLimited);
-    let decide = |outcome, history| decide(&outcome, &history, &PATIENCE, 0.99);
+    let decide = |outcome, history| decide(&outcome, &history, &RETRY_BUDGET, 0.99);
     assert_eq!(
         decide(answer(429, Some(901)), RetryHistory::default()),
         limited
@@ -347,7 +347,7 @@ fn max_wait_bounds_one_wait_and_all_of_them() {
     );
     assert_eq!(
         delay(answer(429, Some(900)), RetryHistory::default(), 0.99),
-        Some(PATIENCE.max_wait)
+        Some(RETRY_BUDGET.max_wait)
     );
 }
 
@@ -363,7 +363,7 @@ proptest! {
         let history = history(failures, decide_backoff, limits, limited);
         if let Some(delay) = delay(answer(status, asked), history, roll) {
             prop_assert!(delay >= BACKOFF_FLOOR);
-            prop_assert!(delay <= PATIENCE.max_wait);
+            prop_assert!(delay <= RETRY_BUDGET.max_wait);
             prop_assert!(asked.is_none_or(|asked| delay >= secs(asked)));
         }
     }

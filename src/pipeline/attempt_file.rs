@@ -31,7 +31,7 @@ impl AttemptFile {
     ) -> AttemptFile {
         AttemptFile {
             transcript,
-            sink: sink::of(settings, kept.pages.clone()),
+            sink: sink::from_settings(settings, kept.pages.clone()),
             before: (kept.repeats, kept.outside),
             kept,
         }

@@ -88,7 +88,7 @@ impl AttemptRecorder {
         let keep = || match (&self.bodies, &line.body, body) {
             (Some(bodies), Some(named), Some(body)) => {
                 // Its own thread's work waits for a disk.
-                block_in_place(|| bodies.keep(&named.sha256, body))
+                block_in_place(|| bodies.store(&named.sha256, body))
             }
             _ => Ok(()),
         };
@@ -253,7 +253,7 @@ mod tests {
         let page = Page {
             records: Vec::new(),
             next: Some(PageLocator::Offset(500)),
-            is_mended: false,
+            has_replaced_bytes: false,
         };
         let window = Window {
             from: parse_api_time("2026-11-01T00:00:00Z").unwrap(),

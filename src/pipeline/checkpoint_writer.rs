@@ -223,7 +223,7 @@ impl CheckpointWriter {
 
     /// The silence of the source at `now`, as far as its history makes it one.
     pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
-        SourceSilence::of(&self.checkpoint, now)
+        SourceSilence::from_checkpoint(&self.checkpoint, now)
     }
 
     /// Events that all runs have committed.

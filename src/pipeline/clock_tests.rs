@@ -45,7 +45,7 @@ struct SimulatedSource {
 /// One run: how many records came before it and in how many minutes, and its clock.
 #[derive(Debug, Clone)]
 struct SimulatedRun {
-    grown: usize,
+    new_records: usize,
     minutes: i64,
     starts_wrong_by: i64,
     receives_wrong_by: i64,
@@ -119,7 +119,7 @@ impl SimulatedSource {
     }
 
     fn run(&mut self, run: &SimulatedRun) {
-        self.grow(run.grown, run.minutes);
+        self.grow(run.new_records, run.minutes);
         let start = self.clock(run.starts_wrong_by);
         let name: SourceName = "acme".parse().unwrap();
         let mut step = RecordProcessor::new(origin(), OutputFormat::Raw, REACH.overlap, start);
@@ -148,7 +148,7 @@ impl SimulatedSource {
         journal.record(&mut step, 0, Vec::new()).unwrap();
     }
 
-    fn each_once(&self) -> Result<(), TestCaseError> {
+    fn assert_each_written_once(&self) -> Result<(), TestCaseError> {
         for (at, id) in &self.records {
             let times = self.written.get(&text(*id));
             prop_assert_eq!(times, Some(&1), "record {} of {}", id, at);
@@ -180,9 +180,9 @@ fn origin() -> RecordOrigin {
     }
 }
 
-fn right(grown: usize) -> SimulatedRun {
+fn run_with_right_clock(grown: usize) -> SimulatedRun {
     SimulatedRun {
-        grown,
+        new_records: grown,
         minutes: 20,
         starts_wrong_by: 0,
         receives_wrong_by: 0,
@@ -194,7 +194,7 @@ fn any_run() -> impl Strategy<Value = SimulatedRun> {
     let clock = || prop::sample::select(&WRONG_BY[..]);
     (0_usize..12, 1_i64..50, clock(), clock(), any::<bool>()).prop_map(
         |(grown, minutes, starts_wrong_by, receives_wrong_by, answers)| SimulatedRun {
-            grown,
+            new_records: grown,
             minutes,
             starts_wrong_by,
             receives_wrong_by,
@@ -217,9 +217,9 @@ proptest! {
         for run in &runs {
             world.run(run);
         }
-        world.run(&right(3));
-        world.run(&right(0));
-        world.each_once()?;
+        world.run(&run_with_right_clock(3));
+        world.run(&run_with_right_clock(0));
+        world.assert_each_written_once()?;
     }
 }
 
@@ -233,15 +233,15 @@ fn one_run_with_each_wrong_clock_first_or_later() {
             for before in [0, 2] {
                 let mut world = SimulatedSource::new(order, keeps_cursor);
                 for _ in 0..before {
-                    world.run(&right(4));
+                    world.run(&run_with_right_clock(4));
                 }
                 world.run(&SimulatedRun {
                     starts_wrong_by: wrong_by,
                     receives_wrong_by: wrong_by,
-                    ..right(4)
+                    ..run_with_right_clock(4)
                 });
-                world.run(&right(4));
-                let sound = world.each_once();
+                world.run(&run_with_right_clock(4));
+                let sound = world.assert_each_written_once();
                 assert!(
                     sound.is_ok(),
                     "{order:?}, wrong by {wrong_by} h after {before}: {sound:?}"

@@ -1,7 +1,7 @@
 //! Tests how a stream doubts the cursor that an earlier run kept.
 
 use super::tests::{
-    CHECK, RequestQuery, ScriptedServer, at, fetcher, open, page, plan_of, read, refused, stream,
+    CHECK, RequestQuery, ScriptedServer, at, fetcher, open, page, plan_of, read, refused_cursor, org_events_source,
     unchecked,
 };
 use super::*;
@@ -11,7 +11,7 @@ use crate::pipeline::plan::CursorCheck;
 const POSITION: &str = "2026-11-20T00:00:00Z";
 
 fn requests<F>(fetcher: &Fetcher<ScriptedServer<F>>) -> Vec<String> {
-    fetcher.reader.transport.asked.lock().unwrap().clone()
+    fetcher.reader.transport.requests.lock().unwrap().clone()
 }
 
 fn from(text: &str) -> String {
@@ -20,7 +20,7 @@ fn from(text: &str) -> String {
 
 #[tokio::test]
 async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
         Some("kept") => page(&[], Some("kept")),
         _ => page(&["known"], Some("fresh")),
     });
@@ -38,7 +38,7 @@ async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
 #[tokio::test]
 async fn a_check_that_shows_more_goes_on_to_the_end() {
     let later = r#"{"data":[{"id":"new","attributes":{"processedAt":"2026-11-20T00:00:01Z"}}],"meta":{"next":"c1"}}"#;
-    let fetcher = fetcher(stream(), move |_, query| {
+    let fetcher = fetcher(org_events_source(), move |_, query| {
         match query.get("cursor").as_deref() {
             Some("kept") => page(&[], Some("kept")),
             Some("c1") => page(&["newer"], Some("c2")),
@@ -60,7 +60,7 @@ async fn a_cursor_that_was_checked_lately_is_trusted() {
         Some("kept") => page(&["new"], Some("c1")),
         _ => page(&[], Some("c1")),
     };
-    let checked = fetcher(stream(), answer);
+    let checked = fetcher(org_events_source(), answer);
     read(&checked, open(Some("kept")), None).await.1.unwrap();
     assert_eq!(requests(&checked).len(), 2);
     // A cursor that brings records is checked once an overlap.
@@ -68,14 +68,14 @@ async fn a_cursor_that_was_checked_lately_is_trusted() {
         read_by_time: Some(chrono::Utc::now() - chrono::TimeDelta::minutes(61)),
         ..open(Some("kept"))
     };
-    let due = fetcher(stream(), answer);
+    let due = fetcher(org_events_source(), answer);
     read(&due, old, None).await.1.unwrap();
     assert_eq!(requests(&due).len(), 3);
 }
 
 #[tokio::test]
 async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
         None => page(&["a"], Some("c1")),
         _ => page(&["b"], None),
     });
@@ -98,7 +98,7 @@ async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothin
             None => page(&[known], Some("fresh")),
         }
     };
-    let same = fetcher(stream(), answer("known"));
+    let same = fetcher(org_events_source(), answer("known"));
     let (handed, result) = read(&same, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::EmptyPages)), "{result:?}");
     assert_eq!(handed.last().map(String::as_str), Some("@e3"), "{handed:?}");
@@ -108,7 +108,7 @@ async fn a_cursor_that_leads_to_empty_pages_is_kept_where_the_check_shows_nothin
 async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
     let error = r#"{"data":[],"errors":[{"title":"Invalid page cursor"}]}"#;
     for (status, body) in [(500, "{}"), (503, "{}"), (200, "[]"), (200, error)] {
-        let fetcher = fetcher(stream(), move |_, query| {
+        let fetcher = fetcher(org_events_source(), move |_, query| {
             match query.get("cursor").as_deref() {
                 Some("kept") => (status, body.to_owned()),
                 Some(_) => page(&[], Some("c1")),
@@ -120,7 +120,7 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
         assert_eq!(handed, ["REREAD", "a", "@c1", "@c1"]);
     }
     // A server that fails at everything is asked once more, and no more.
-    let down = fetcher(stream(), |_, _| (500, "{}".to_owned()));
+    let down = fetcher(org_events_source(), |_, _| (500, "{}".to_owned()));
     let (_, result) = read(&down, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Err(FetchError::Failed(_))));
     assert_eq!(requests(&down).len(), 2);
@@ -128,7 +128,7 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
 
 #[tokio::test]
 async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
         Some("kept") => page(&["a"], Some("kept")),
         Some(_) => page(&[], Some("c1")),
         None => page(&["a", "b"], Some("c1")),
@@ -145,12 +145,12 @@ async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
 async fn a_cursor_that_no_url_takes_is_neither_kept_nor_sent() {
     let long = "\u{e9}".repeat(20_000);
     let next = long.clone();
-    let sends_one = fetcher(stream(), move |_, _| page(&["a"], Some(&next)));
+    let sends_one = fetcher(org_events_source(), move |_, _| page(&["a"], Some(&next)));
     let (handed, result) = read(&sends_one, open(None), None).await;
     assert!(matches!(result, Err(FetchError::Failed(_))), "{result:?}");
     assert!(handed.is_empty());
-    let kept = fetcher(stream(), |_, query| match query.get("cursor") {
-        Some(_) => refused(),
+    let kept = fetcher(org_events_source(), |_, query| match query.get("cursor") {
+        Some(_) => refused_cursor(),
         None => page(&["a"], None),
     });
     let (handed, result) = read(&kept, unchecked(&long), Some(at(POSITION))).await;

@@ -16,7 +16,7 @@ use crate::pipeline::pagination::{PageAdvance, Pagination};
 use crate::pipeline::plan::{CURSOR_FALLBACK, CursorCheck};
 use crate::pipeline::prefetch::PrefetchState;
 use crate::pipeline::prefetch::boundary::{LastPage, RecordKey, record_key};
-use crate::pipeline::reader::{PageReader, places};
+use crate::pipeline::reader::{PageReader, watermark_positions};
 use crate::source::{Page, PageLocator};
 use crate::state::checkpoint::OpenWindow;
 
@@ -294,14 +294,14 @@ impl<T: Transport + 'static> CursorReader<T> {
         self.origin == PaginationOrigin::KeptCursor
             && !self.cursor_brought
             && records.len() >= RESTART_RECORDS
-            && places(records).all(|place| place < remembered)
+            && watermark_positions(records).all(|place| place < remembered)
     }
 
     /// Updates what is known of the walk from the records of its next page.
     fn note_records(&mut self, records: &[Record]) {
         // The smallest: a wrong date ahead must not lead a fall-back past what is unread.
-        self.watermark = places(records).min().or(self.watermark);
-        self.position = places(records).last().or(self.position);
+        self.watermark = watermark_positions(records).min().or(self.watermark);
+        self.position = watermark_positions(records).last().or(self.position);
         self.cursor_brought |= self.origin == PaginationOrigin::KeptCursor && !records.is_empty();
         self.fall_backs.saw(records);
         self.last = match self.may_prefetch() {
@@ -356,7 +356,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         let PaginationOrigin::CheckTo(known) = self.origin else {
             return None;
         };
-        match places(records).last() {
+        match watermark_positions(records).last() {
             None if records.is_empty() => Some(CheckOutcome::NothingNew),
             last if last > known => Some(CheckOutcome::More),
             last => (last == known && known.is_some()).then_some(CheckOutcome::NothingNew),

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 /// The largest step by which the guess widens at once: a quiet night says little of the morning.
-const WIDEST_STEP: f64 = 4.0;
+const MAX_WIDENING: f64 = 4.0;
 
 /// How dense the records lie, as far as they were read.
 #[derive(Debug, Default)]
@@ -13,17 +13,17 @@ pub struct RecordDensity {
 
 impl RecordDensity {
     /// A span of this length held so many records.
-    pub fn saw(&mut self, records: usize, span: TimeDelta) {
+    pub fn observe(&mut self, records: usize, span: TimeDelta) {
         let ms = span.num_milliseconds().max(1) as f64;
         self.ms_per_record = Some(match (self.ms_per_record, records) {
-            (Some(known), 0) => known * WIDEST_STEP,
-            (Some(known), _) => (ms / records as f64).min(known * WIDEST_STEP),
+            (Some(known), 0) => known * MAX_WIDENING,
+            (Some(known), _) => (ms / records as f64).min(known * MAX_WIDENING),
             (None, _) => ms / records.max(1) as f64,
         });
     }
 
     /// The length of a span that holds about so many records; nothing while none was read.
-    pub fn span_of(&self, records: usize) -> Option<TimeDelta> {
+    pub fn span_for(&self, records: usize) -> Option<TimeDelta> {
         let ms = self.ms_per_record? * records.max(1) as f64;
         // A cast stops at the largest number; a thousand years are long enough.
         TimeDelta::try_milliseconds((ms as i64).clamp(1, 1_000 * 365 * 86_400_000))
@@ -37,9 +37,9 @@ mod tests {
     fn span_of(seen: &[(usize, i64)], records: usize) -> Option<i64> {
         let mut density = RecordDensity::default();
         for &(records, ms) in seen {
-            density.saw(records, TimeDelta::milliseconds(ms));
+            density.observe(records, TimeDelta::milliseconds(ms));
         }
-        Some(density.span_of(records)?.num_milliseconds())
+        Some(density.span_for(records)?.num_milliseconds())
     }
 
     #[test]

@@ -44,5 +44,5 @@ pub enum RunError {
     Interrupted,
     /// A task of ours died.
     #[error("a task of the run died")]
-    Died(#[from] tokio::task::JoinError),
+    TaskDied(#[from] tokio::task::JoinError),
 }

@@ -24,7 +24,7 @@ pub fn plan(
     ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
-        keep: first.keep,
+        event_filter: first.event_filter,
         watermark: checkpoint.watermark,
         since: first.since,
     }
@@ -170,7 +170,7 @@ mod tests {
             let plan = export_plan_at(DeliveryOrder::Ascending, Some(&stream), now);
             assert_eq!(plan.windows, [open("01", Some("c"))]);
             assert!(!plan.rereads);
-            assert_eq!(plan.keep, Some(window()));
+            assert_eq!(plan.event_filter, Some(window()));
             assert_eq!(plan.watermark, Some(at("03")));
         }
         let again = |from| OpenWindow {

@@ -13,7 +13,7 @@ use crate::pipeline::error::RunError;
 use crate::pipeline::export_plan;
 use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
-use crate::pipeline::run::{current_output_file, reach, scope};
+use crate::pipeline::run::{current_output_file, lookback_settings, scope};
 use crate::pipeline::writer::EventWriter;
 use crate::sink;
 use crate::source::DeliveryOrder;
@@ -67,7 +67,7 @@ impl ExportRun {
         let held = LockedSource::lock_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
         let order = DeliveryOrder::of(origin.kind);
-        let plan = export_plan::plan(order, &reach(settings), self.window, found, start);
+        let plan = export_plan::plan(order, &lookback_settings(settings), self.window, found, start);
         let kept = found.and_then(|found| found.kept.clone());
         let pages = self.pages(kept, &plan, start);
         let journal = held.begin(&plan, step, &scope, start);
@@ -105,9 +105,9 @@ impl ExportRun {
         let mut step =
             RecordProcessor::new(whose.origin.clone(), output.format, overlap, whose.start);
         let (_, journal, pages) = self.begin(whose, &mut step)?;
-        let sink = sink::of(output, journal.output().cloned());
+        let sink = sink::from_settings(output, journal.output().cloned());
         let writer = EventWriter::new(sink, step, Some(journal), Arc::default());
-        let mut writer = writer.with_pages(Some(pages));
+        let mut writer = writer.with_attempt_file(Some(pages));
         writer.open()?;
         writer.finish()
     }

@@ -22,13 +22,13 @@ use crate::source::org_events::OrgEvents;
 pub(super) struct ScriptedServer<F> {
     answer: F,
     latency: Duration,
-    pub(super) asked: Mutex<Vec<String>>,
+    pub(super) requests: Mutex<Vec<String>>,
 }
 
 impl<F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync> Transport for ScriptedServer<F> {
     async fn send(&self, request: &Request) -> Result<Response, TransportError> {
         let (status, body) = {
-            let mut asked = self.asked.lock().unwrap();
+            let mut asked = self.requests.lock().unwrap();
             let query = request.url.query().unwrap_or_default();
             asked.push(query.to_owned());
             (self.answer)(asked.len() - 1, &RequestQuery(request))
@@ -79,25 +79,25 @@ where
 {
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
     let reader = PageReader {
-        room: MemoryBudget::default(),
+        memory_budget: MemoryBudget::default(),
         source,
         transport: ScriptedServer {
             answer,
             latency,
-            asked: Mutex::default(),
+            requests: Mutex::default(),
         },
-        limits: Arc::new(RequestLimiter::new(
+        limiter: Arc::new(RequestLimiter::new(
             Endpoint::EventsStream,
             Some(1_000_000),
             credential,
             SharedLimiter::nothing(),
         )),
-        patience: RetryBudget {
+        retry_budget: RetryBudget {
             retry_for: Duration::ZERO,
             max_wait: Duration::ZERO,
         },
-        directory: None,
-        transcript: None,
+        user_directory: None,
+        attempt_recorder: None,
         tasks: TaskTracker::new(),
         meter: Arc::default(),
     };
@@ -108,7 +108,7 @@ where
     }
 }
 
-pub(super) fn stream() -> Box<dyn Source> {
+pub(super) fn org_events_source() -> Box<dyn Source> {
     Box::new(OrgEvents::new(
         &"https://api.example".parse().unwrap(),
         "o1",
@@ -144,7 +144,7 @@ pub(super) fn plan_of(window: OpenWindow, watermark: Option<Timestamp>) -> ReadP
     ReadPlan {
         since: window.from,
         windows: vec![window],
-        keep: None,
+        event_filter: None,
         rereads: false,
         watermark,
     }
@@ -197,7 +197,7 @@ pub(super) fn page(ids: &[&str], next: Option<&str>) -> (u16, String) {
     (200, body.to_string())
 }
 
-pub(super) fn refused() -> (u16, String) {
+pub(super) fn refused_cursor() -> (u16, String) {
     (
         400,
         r#"{"errors":[{"code":"ADMIN-400-1","title":"Invalid page cursor"}]}"#.to_owned(),
@@ -206,7 +206,7 @@ pub(super) fn refused() -> (u16, String) {
 
 #[tokio::test]
 async fn it_follows_cursors_and_keeps_the_last() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
         None => page(&["a"], Some("c1")),
         Some("c1") => page(&["b"], Some("c2")),
         _ => page(&["c"], None),
@@ -219,8 +219,8 @@ async fn it_follows_cursors_and_keeps_the_last() {
 
 #[tokio::test]
 async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
-        Some(_) => refused(),
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor") {
+        Some(_) => refused_cursor(),
         None => page(&["a"], None),
     });
     let (handed, result) = read(
@@ -231,7 +231,7 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
     .await;
     assert!(result.is_ok());
     assert_eq!(handed, ["REREAD", "a"]);
-    let asked = fetcher.reader.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.requests.lock().unwrap();
     let from = at("2026-11-19T12:00:00Z").timestamp_millis();
     assert!(
         asked[1].starts_with(&format!("from={from}&sortOrder=asc")),
@@ -241,8 +241,8 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
 
 #[tokio::test]
 async fn a_reading_again_is_one_until_it_comes_to_its_end() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
-        Some("old") => refused(),
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
+        Some("old") => refused_cursor(),
         None => page(&["a"], Some("c1")),
         Some("c1") => page(&["b"], Some("c2")),
         _ => page(&[], Some("c2")),
@@ -269,10 +269,10 @@ async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
         r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"2026-10-20T12:00:00Z"}}}},
             {{"id":"b","attributes":{{"processedAt":"{now}"}}}}],"meta":{{"next":"c"}}}}"#
     );
-    let fetcher = fetcher(stream(), move |asked, query| {
+    let fetcher = fetcher(org_events_source(), move |asked, query| {
         match (asked, query.get("cursor")) {
             (0, _) => (200, body.clone()),
-            (_, Some(_)) => refused(),
+            (_, Some(_)) => refused_cursor(),
             (_, None) => page(&[], None),
         }
     });
@@ -281,27 +281,27 @@ async fn a_wrong_date_on_the_last_page_leads_no_fall_back_astray() {
         ..open(None)
     };
     read(&fetcher, window, None).await.1.unwrap();
-    let asked = fetcher.reader.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.requests.lock().unwrap();
     let from = at("2026-10-19T12:00:00Z").timestamp_millis();
     assert!(asked[2].starts_with(&format!("from={from}&")), "{asked:?}");
 }
 
 #[tokio::test]
 async fn without_a_watermark_it_reads_the_window_again() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
-        Some(_) => refused(),
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor") {
+        Some(_) => refused_cursor(),
         None => page(&[], None),
     });
     read(&fetcher, open(Some("old")), None).await.1.unwrap();
-    let asked = fetcher.reader.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.requests.lock().unwrap();
     let from = open(None).from.timestamp_millis();
     assert!(asked[1].starts_with(&format!("from={from}&")), "{asked:?}");
 }
 
 #[tokio::test]
 async fn a_server_that_refuses_its_own_cursors_is_given_up() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor") {
-        Some(_) => refused(),
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor") {
+        Some(_) => refused_cursor(),
         None => page(&["a"], Some("new")),
     });
     let (handed, result) = read(
@@ -321,8 +321,8 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
         let body = format!(
             r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"{date}"}}}}],"meta":{{"next":"c"}}}}"#
         );
-        let fetcher = fetcher(stream(), move |_, query| match query.get("cursor") {
-            Some(_) => refused(),
+        let fetcher = fetcher(org_events_source(), move |_, query| match query.get("cursor") {
+            Some(_) => refused_cursor(),
             None => (200, body.clone()),
         });
         let (_, result) = read(&fetcher, open(None), None).await;
@@ -332,7 +332,7 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
 
 #[tokio::test]
 async fn a_circle_hands_on_its_records_and_fails() {
-    let fetcher = fetcher(stream(), |_, query| match query.get("cursor").as_deref() {
+    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
         Some("c1") => page(&["b"], Some("c1")),
         _ => page(&["a"], Some("c1")),
     });
@@ -343,14 +343,14 @@ async fn a_circle_hands_on_its_records_and_fails() {
 
 #[tokio::test]
 async fn it_stops_when_nobody_listens() {
-    let fetcher = fetcher(stream(), |asked, _| {
+    let fetcher = fetcher(org_events_source(), |asked, _| {
         page(&["a"], Some(&format!("c{asked}")))
     });
     let (sender, receiver) = mpsc::channel(1);
     drop(receiver);
     let plan = plan_of(open(None), None);
     fetcher.run(&plan, CHECK, sender).await.unwrap();
-    assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), 1);
+    assert_eq!(fetcher.reader.transport.requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -358,13 +358,13 @@ async fn empty_pages_without_end_are_no_end() {
     let (unbounded, bounded) = (open(None), jira_window());
     for (window, asks) in [(unbounded, 1 + 3), (bounded, 1 + 100)] {
         let is_bounded = window.to.is_some();
-        let fetcher = fetcher(stream(), |asked, _| page(&[], Some(&format!("c{asked}"))));
+        let fetcher = fetcher(org_events_source(), |asked, _| page(&[], Some(&format!("c{asked}"))));
         let (_, result) = read(&fetcher, window, None).await;
         match is_bounded {
             true => assert!(matches!(result, Err(FetchError::EndlessEmptyPages))),
             false => assert!(matches!(result, Ok(FetchOutcome::EmptyPages))),
         }
-        assert_eq!(fetcher.reader.transport.asked.lock().unwrap().len(), asks);
+        assert_eq!(fetcher.reader.transport.requests.lock().unwrap().len(), asks);
     }
 }
 
@@ -411,7 +411,7 @@ async fn slices_come_oldest_first_and_whole() {
     handed.dedup();
     assert_eq!(handed, expected);
     // Once to find the cuts, once to read.
-    let asked = fetcher.reader.transport.asked.lock().unwrap().len();
+    let asked = fetcher.reader.transport.requests.lock().unwrap().len();
     assert!(asked < 250, "{asked} requests for 100 pages");
 }
 
@@ -424,7 +424,7 @@ async fn a_log_that_grows_while_it_is_paged_is_read_again() {
     });
     let (handed, _) = read(&fetcher, jira_window(), None).await;
     assert_eq!(handed.len(), 12);
-    let asked = fetcher.reader.transport.asked.lock().unwrap();
+    let asked = fetcher.reader.transport.requests.lock().unwrap();
     assert_eq!(asked.len(), 8, "{asked:?}");
 }
 
@@ -461,7 +461,7 @@ async fn evidence_has_no_span_that_never_stood_still() {
         jira(query, 30 + i64::try_from(asked).unwrap(), 7)
     });
     let reader = Arc::get_mut(&mut fetcher.reader).unwrap();
-    reader.transcript = Some(AttemptRecorder::new(None));
+    reader.attempt_recorder = Some(AttemptRecorder::new(None));
     let (sender, mut receiver) = mpsc::channel(10);
     let plan = plan_of(jira_window(), None);
     let result = fetcher.run(&plan, CHECK, sender).await;

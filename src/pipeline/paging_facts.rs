@@ -81,7 +81,7 @@ impl PagingFacts {
     }
 
     /// Whether the server obeys offsets, as far as it is known.
-    pub fn offsets(&self) -> OffsetUse {
+    pub fn offset_use(&self) -> OffsetUse {
         self.lock().offsets
     }
 
@@ -142,7 +142,7 @@ pub struct PageDigest {
 
 impl PageDigest {
     /// That of a page with these records.
-    pub fn of(records: &[Record]) -> PageDigest {
+    pub fn from_records(records: &[Record]) -> PageDigest {
         let first = records.first().and_then(|record| record.position);
         PageDigest {
             has_many_instants: records.iter().any(|record| record.position != first),

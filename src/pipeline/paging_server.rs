@@ -16,7 +16,7 @@ use crate::source::{DuplicateNumbering, RecordIdentity, Source, record_of};
 #[derive(Debug, Clone, Default)]
 pub(super) struct PagingBehavior {
     /// The largest pages that it gives, one request after the other, and again from the first.
-    pub(super) caps: Vec<usize>,
+    pub(super) page_caps: Vec<usize>,
     /// Requests after which a record arrives.
     pub(super) grows_at: Vec<usize>,
     /// Pages after so many records fail.
@@ -188,7 +188,7 @@ impl PagingServer {
         }
         let total = matching.len();
         matching.truncate(self.paging.empty_from.unwrap_or(total));
-        let caps = &self.paging.caps;
+        let caps = &self.paging.page_caps;
         let cap = match caps.len() {
             0 => usize::MAX,
             count => caps[request % count],
@@ -255,14 +255,14 @@ impl PagingServer {
             let text = self.text(number, record);
             let mut record = record_of(self.kind, Document::new(text.into()));
             if RecordIdentity::of(self.kind) == RecordIdentity::Content {
-                numbering.number(&mut record);
+                numbering.number_duplicate(&mut record);
             }
             record.id.unwrap()
         });
         ids.collect()
     }
 
-    pub(super) fn arrived(&self) -> BTreeSet<String> {
+    pub(super) fn ids_with_arrivals(&self) -> BTreeSet<String> {
         let newest = self.records.last().map_or(0, |record| record.0);
         let new = (0..self.paging.grows_at.len()).map(|n| (newest, 1_000 + n as u32));
         let all: Vec<_> = self.records.iter().copied().chain(new).collect();

@@ -16,7 +16,7 @@ use crate::model::name::SourceKind;
 struct PagingResult {
     ids: BTreeSet<String>,
     result: Result<FetchOutcome, FetchError>,
-    asked: usize,
+    requests: usize,
 }
 
 /// Reads all of `server`, in pages of this size and slices of at most so many records.
@@ -65,8 +65,8 @@ where
         ids
     };
     let (result, ids) = tokio::join!(reading, taking);
-    let asked = fetcher.reader.transport.asked.lock().unwrap().len();
-    PagingResult { ids, result, asked }
+    let asked = fetcher.reader.transport.requests.lock().unwrap().len();
+    PagingResult { ids, result, requests: asked }
 }
 
 const KINDS: [SourceKind; 3] = [
@@ -92,7 +92,7 @@ fn assert_reads_all(server: &PagingServer, page_size: u32, most: usize) -> usize
         seen.result
     );
     assert_eq!(seen.ids, server.ids(&server.records), "{server:?}");
-    seen.asked
+    seen.requests
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn short_pages_of_an_odd_size_are_no_end() {
     for kind in KINDS {
         for caps in [vec![73], vec![1], vec![90, 40, 7, 1], vec![49, 50, 51]] {
             let paging = PagingBehavior {
-                caps,
+                page_caps: caps,
                 ..PagingBehavior::default()
             };
             assert_reads_all(&regular(kind, 350, 5_000, paging), 1_000, 3_000);
@@ -132,7 +132,7 @@ fn an_idle_window_costs_two_requests_and_an_empty_one_costs_one() {
 fn a_confluence_cursor_whose_page_has_no_link_is_followed_by_count() {
     let paging = PagingBehavior {
         has_links: true,
-        caps: vec![11],
+        page_caps: vec![11],
         ..PagingBehavior::default()
     };
     assert_reads_all(
@@ -242,7 +242,7 @@ fn a_server_that_is_down_after_its_first_page_costs_one_failure_more() {
         let Err(FetchError::Failed(failure)) = seen.result else {
             panic!("{kind:?}: {:?}", seen.result);
         };
-        assert_eq!((failure.status, seen.asked), (Some(500), 3), "{kind:?}");
+        assert_eq!((failure.status, seen.requests), (Some(500), 3), "{kind:?}");
     }
 }
 
@@ -251,7 +251,7 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
     for kind in [SourceKind::JiraAudit, SourceKind::ConfluenceAudit] {
         let ignoring = |caps: &[usize]| PagingBehavior {
             ignores_offset: true,
-            caps: caps.to_vec(),
+            page_caps: caps.to_vec(),
             ..PagingBehavior::default()
         };
         for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
@@ -379,7 +379,7 @@ fn an_overlap_inside_equal_records_is_never_written_as_one_more() {
                 seen.result.is_err() || seen.ids == ids,
                 "{:?} {:?} {server:?}",
                 seen.ids.len(),
-                seen.asked
+                seen.requests
             );
         }
     }
@@ -470,10 +470,10 @@ fn a_server_that_ignores_the_end_of_a_window_is_an_error() {
         );
         let seen = read(&server, 100, 300, Duration::from_millis(1));
         assert!(
-            seen.result.is_err() && seen.asked < 400,
+            seen.result.is_err() && seen.requests < 400,
             "{:?} {}",
             seen.result,
-            seen.asked
+            seen.requests
         );
         assert!(seen.ids.is_subset(&server.ids(&server.records)));
     }
@@ -508,7 +508,7 @@ fn any_paging() -> impl Strategy<Value = PagingBehavior> {
             |(caps, grows_at, oddity, has_links, offset)| PagingBehavior {
                 // A server whose pages hold now more and now less, and which does not give what lies further,
                 // shows nothing of its end.
-                caps: match oddity {
+                page_caps: match oddity {
                     PagingBehavior {
                         fails_from: None,
                         ignores_offset: false,
@@ -565,7 +565,7 @@ proptest! {
         let latency = Duration::from_millis(if is_slow { 300 } else { 1 });
         let seen = read(&server, page_size, most, latency);
         // Nothing that is not there, which a record written twice would be.
-        prop_assert!(seen.ids.is_subset(&server.arrived()), "written twice");
+        prop_assert!(seen.ids.is_subset(&server.ids_with_arrivals()), "written twice");
         if seen.result.is_ok() {
             prop_assert!(server.ids(&server.records).is_subset(&seen.ids), "lost");
         }

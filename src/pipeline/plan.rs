@@ -12,7 +12,7 @@ use crate::state::checkpoint::{Checkpoint, OpenWindow};
 pub const CURSOR_FALLBACK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How often a stream that ended without a cursor is read from [`CURSOR_FALLBACK`] back.
-const LONG_REREAD: Duration = Duration::from_secs(60 * 60);
+const LONG_REREAD_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 /// When a source with a cursor is also read by time, and how far back.
 ///
@@ -43,12 +43,12 @@ impl CursorCheck {
 }
 
 /// How far ahead of ours a server's clock may be. What is dated further ahead is a wrong date.
-const SKEW: Duration = Duration::from_secs(2 * 60 * 60);
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Where the watermark may move for a record at `position` that was received at `received`: never
 /// past the present, and not at all for a wrong date, or what lies between would be skipped.
 pub fn watermark_of(position: Timestamp, received: Timestamp) -> Option<Timestamp> {
-    (position <= after(received, SKEW)).then(|| position.min(received))
+    (position <= after(received, MAX_CLOCK_SKEW)).then(|| position.min(received))
 }
 
 /// How far a source reaches back and ahead, from its settings.
@@ -68,7 +68,7 @@ pub struct ReadPlan {
     /// The windows, oldest first.
     pub windows: Vec<OpenWindow>,
     /// Only events that happened in here are written.
-    pub keep: Option<Window>,
+    pub event_filter: Option<Window>,
     /// Whether the plan reads again what was written before: what lies before the remembered ids
     /// is then known to be written.
     pub rereads: bool,
@@ -97,15 +97,15 @@ pub fn incremental(
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
-        (Some(checkpoint), DeliveryOrder::Ascending) => goes_on(checkpoint, watermark, &first, now),
+        (Some(checkpoint), DeliveryOrder::Ascending) => resume_windows(checkpoint, watermark, &first, now),
         (Some(checkpoint), DeliveryOrder::NewestFirst) => {
-            vec![by_time(checkpoint, watermark, reach, &first, now)]
+            vec![window_by_time(checkpoint, watermark, reach, &first, now)]
         }
     };
     ReadPlan {
         rereads: windows.iter().any(|window| window.rereads),
         windows,
-        keep: None,
+        event_filter: None,
         watermark,
         since,
     }
@@ -116,7 +116,7 @@ pub fn incremental(
 /// in for it. To read too early costs only time, for what was written is known.
 fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Timestamp> {
     let watermark = checkpoint.watermark?;
-    if watermark <= after(now, SKEW) {
+    if watermark <= after(now, MAX_CLOCK_SKEW) {
         return Some(watermark);
     }
     checkpoint.seen.newest_until(now).or(Some(watermark))
@@ -124,7 +124,7 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
 
 /// The open windows of the checkpoint, each behind its cursor. One without a cursor is read from its
 /// start, and a reading again that did not come to its end stays one.
-fn goes_on(
+fn resume_windows(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
     first: &OpenWindow,
@@ -170,7 +170,7 @@ fn prepare_reread(
     let (Some(watermark), Some(last)) = (watermark, window.read_by_time) else {
         return;
     };
-    if last > now || last <= before(now, LONG_REREAD) {
+    if last > now || last <= before(now, LONG_REREAD_INTERVAL) {
         let from = before(watermark, CURSOR_FALLBACK).max(since);
         window.from = window.from.min(from);
         window.read_by_time = None;
@@ -179,7 +179,7 @@ fn prepare_reread(
 
 /// From behind the last record until now, and never from behind what is unread. Where nothing was
 /// ever found, from the beginning, as far as it is not known to be empty.
-fn by_time(
+fn window_by_time(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
     reach: &LookbackSettings,
@@ -231,7 +231,7 @@ pub fn one_off(
             })
             .into_iter()
             .collect(),
-        keep: Some(window),
+        event_filter: Some(window),
         rereads: false,
         watermark: None,
         since: from,
@@ -279,7 +279,7 @@ mod tests {
     }
 
     /// A window that is read by time where something may have been written before.
-    fn again(from: &str, to: Option<&str>) -> OpenWindow {
+    fn reread_window(from: &str, to: Option<&str>) -> OpenWindow {
         OpenWindow {
             rereads: true,
             ..open(from, to, None)
@@ -330,7 +330,7 @@ mod tests {
         let no_cursor_yet = vec![open("2026-10-01T00:00:00Z", None, None)];
         let checkpoint = self::checkpoint(Some("2026-11-19T00:00:00Z"), no_cursor_yet);
         let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
-        assert_eq!(plan.windows, [again("2026-10-01T00:00:00Z", None)]);
+        assert_eq!(plan.windows, [reread_window("2026-10-01T00:00:00Z", None)]);
         assert!(plan.rereads);
     }
 
@@ -338,7 +338,7 @@ mod tests {
     fn a_reading_again_that_was_interrupted_stays_one_behind_its_new_cursor() {
         let windows = vec![OpenWindow {
             cursor: Some("new".to_owned()),
-            ..again("2026-11-18T00:00:00Z", None)
+            ..reread_window("2026-11-18T00:00:00Z", None)
         }];
         let checkpoint = checkpoint(Some("2026-11-18T09:00:00Z"), windows.clone());
         let plan = incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now());
@@ -355,16 +355,16 @@ mod tests {
         let until = Some("2026-11-20T12:00:00Z");
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), Vec::new()),
-            [again("2026-11-18T23:50:00Z", until)]
+            [reread_window("2026-11-18T23:50:00Z", until)]
         );
         assert_eq!(
             plan(None, Vec::new()),
-            [again("2026-10-01T00:00:00Z", until)]
+            [reread_window("2026-10-01T00:00:00Z", until)]
         );
         let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
         assert_eq!(
             plan(None, vec![unread]),
-            [again("2026-11-02T00:00:00Z", until)]
+            [reread_window("2026-11-02T00:00:00Z", until)]
         );
         // The last record's date runs ahead of what is unread, or the unread is behind it.
         for (watermark, from) in [
@@ -372,12 +372,12 @@ mod tests {
             ("2026-11-01T00:00:00Z", "2026-10-31T23:50:00Z"),
         ] {
             let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
-            assert_eq!(plan(Some(watermark), vec![unread]), [again(from, until)]);
+            assert_eq!(plan(Some(watermark), vec![unread]), [reread_window(from, until)]);
         }
         // The clock was set back behind the newest record.
         assert_eq!(
             plan(Some("2026-11-21T00:00:00Z"), Vec::new()),
-            [again(
+            [reread_window(
                 "2026-11-20T23:50:00Z",
                 Some("2026-11-21T00:00:00.001Z")
             )]
@@ -392,11 +392,11 @@ mod tests {
             incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now())
         };
         let nothing_found = plan(None, ahead());
-        assert_eq!(nothing_found.windows, [again("2026-11-13T12:00:00Z", None)]);
+        assert_eq!(nothing_found.windows, [reread_window("2026-11-13T12:00:00Z", None)]);
         assert!(nothing_found.rereads);
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), ahead()).windows,
-            [again("2026-11-18T00:00:00Z", None)]
+            [reread_window("2026-11-18T00:00:00Z", None)]
         );
         // Here it is the present clock that is wrong.
         assert_eq!(plan(Some("2099-06-01T00:00:00Z"), ahead()).windows, ahead());
@@ -419,7 +419,7 @@ mod tests {
         }
         let plan = incremental(DeliveryOrder::NewestFirst, &REACH, Some(&checkpoint), now());
         let until = Some("2026-11-20T12:00:00Z");
-        assert_eq!(plan.windows, [again("2026-11-20T10:50:00Z", until)]);
+        assert_eq!(plan.windows, [reread_window("2026-11-20T10:50:00Z", until)]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::prefetch_tests::{
     LATENCY, ReadTrace, SimulatedLog, base, bounded, is_whole, moment, read, read_log,
 };
-use super::tests::{RequestQuery, jira_source, open, slow_fetcher, stream};
+use super::tests::{RequestQuery, jira_source, open, slow_fetcher, org_events_source};
 use super::*;
 use crate::model::time::format_millis;
 
@@ -18,7 +18,7 @@ fn read_from<F>(answer: F) -> ReadTrace
 where
     F: Fn(usize, &RequestQuery) -> (u16, String) + Send + Sync + 'static,
 {
-    let mut fetcher = slow_fetcher(LATENCY, stream(), answer);
+    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), answer);
     fetcher.concurrency = 5;
     read(fetcher, bounded())
 }
@@ -315,7 +315,7 @@ proptest! {
         let odd = OddServer { events, sizes, by, is_random, empty_every, keeps_cursor };
         let read_with = |concurrency| {
             let odd = odd.clone();
-            let mut fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| odd.answer(asked, query));
+            let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| odd.answer(asked, query));
             fetcher.concurrency = concurrency;
             read(fetcher, bounded())
         };

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::tests::{
-    CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, plan_of, slow_fetcher, stream,
+    CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, plan_of, slow_fetcher, org_events_source,
 };
 use super::*;
 use crate::http::credential_limit::CredentialLimit;
@@ -125,7 +125,7 @@ where
         let (result, ids) = tokio::join!(reading, collecting);
         ReadTrace {
             ids,
-            queries: fetcher.reader.transport.asked.lock().unwrap().clone(),
+            queries: fetcher.reader.transport.requests.lock().unwrap().clone(),
             took: begun.elapsed(),
             result,
         }
@@ -134,7 +134,7 @@ where
 
 pub(super) fn read_log(log: &SimulatedLog, concurrency: usize) -> ReadTrace {
     let log = log.clone();
-    let mut fetcher = slow_fetcher(LATENCY, stream(), move |_, query| log.answer(query));
+    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |_, query| log.answer(query));
     fetcher.concurrency = concurrency;
     read(fetcher, bounded())
 }
@@ -194,7 +194,7 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
     assert_eq!(read_log(&log, 5).queries.len(), 3);
     let log = SimulatedLog::regular(2_000, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(Duration::from_millis(50), stream(), move |_, query| {
+    let fetcher = slow_fetcher(Duration::from_millis(50), org_events_source(), move |_, query| {
         answer.answer(query)
     });
     let seen = read(fetcher, bounded());
@@ -206,7 +206,7 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
 fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
     let log = SimulatedLog::regular(500, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| {
+    let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| {
         match query.get("cursor") {
             Some(_) if asked == 12 => (400, r#"{"errors":[{"code":"ADMIN-400-1"}]}"#.to_owned()),
             _ => answer.answer(query),
@@ -220,7 +220,7 @@ fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
 #[test]
 fn a_failure_ends_it_behind_what_is_sound() {
     let log = SimulatedLog::regular(500, 300_000);
-    let fetcher = slow_fetcher(LATENCY, stream(), move |asked, query| match asked {
+    let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| match asked {
         12.. => (403, String::new()),
         _ => log.answer(query),
     });
@@ -315,7 +315,7 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> R
         keeps_cursor: false,
     };
     let answer = log.clone();
-    let mut fetcher = slow_fetcher(latency, stream(), move |_, query| answer.answer(query));
+    let mut fetcher = slow_fetcher(latency, org_events_source(), move |_, query| answer.answer(query));
     fetcher.concurrency = 5;
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
     let limits = RequestLimiter::new(
@@ -324,7 +324,7 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> R
         credential,
         SharedLimiter::nothing(),
     );
-    Arc::get_mut(&mut fetcher.reader).unwrap().limits = Arc::new(limits);
+    Arc::get_mut(&mut fetcher.reader).unwrap().limiter = Arc::new(limits);
     let window = OpenWindow {
         to: Some(open(None).from + TimeDelta::days(days)),
         ..open(None)

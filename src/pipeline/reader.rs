@@ -28,10 +28,10 @@ use crate::telemetry::meter::SourceMeter;
 
 /// What the quickest answer of a server must take before several are asked for at once. Below it, one
 /// page after the other keeps up with whatever is done with them.
-const SLOW: Duration = Duration::from_millis(100);
+const SLOW_RESPONSE: Duration = Duration::from_millis(100);
 
 /// The longest URL that the HTTP library sends (`http::Uri`).
-const LONGEST_URL: usize = 65_534;
+const MAX_URL_LENGTH: usize = 65_534;
 
 /// Asks for pages; shared by the tasks that read a source.
 pub struct PageReader<T> {
@@ -40,17 +40,17 @@ pub struct PageReader<T> {
     /// Sends requests.
     pub transport: T,
     /// What requests must wait for.
-    pub limits: Arc<RequestLimiter>,
+    pub limiter: Arc<RequestLimiter>,
     /// How long failures are borne.
-    pub patience: RetryBudget,
+    pub retry_budget: RetryBudget,
     /// Where answers wait.
-    pub room: MemoryBudget,
+    pub memory_budget: MemoryBudget,
     /// Counts what happens.
     pub meter: Arc<SourceMeter>,
     /// Looks up whom its records mean, where that is wanted.
-    pub directory: Option<UserDirectory<T>>,
+    pub user_directory: Option<UserDirectory<T>>,
     /// Takes down every attempt, where that is wanted.
-    pub transcript: Option<AttemptRecorder>,
+    pub attempt_recorder: Option<AttemptRecorder>,
     /// The tasks that ask for pages on its behalf.
     pub tasks: TaskTracker,
 }
@@ -105,12 +105,12 @@ impl<T: Transport> PageReader<T> {
                 )),
             }
         };
-        let transcript = self.transcript.as_ref();
+        let transcript = self.attempt_recorder.as_ref();
         let witness = PageObserver(transcript.map(|transcript| transcript.for_window(window)));
         let (page, body) = send_with_retries(
             &self.transport,
-            &self.limits,
-            &self.patience,
+            &self.limiter,
+            &self.retry_budget,
             &self.meter,
             &request,
             read,
@@ -118,10 +118,10 @@ impl<T: Transport> PageReader<T> {
         )
         .await?;
         self.meter.pages.add(1);
-        if page.is_mended {
+        if page.has_replaced_bytes {
             self.warn_of_invalid_utf8();
         }
-        if let Some(newest) = places(&page.records).max() {
+        if let Some(newest) = watermark_positions(&page.records).max() {
             self.meter.reached(newest);
         }
         Ok((page, body))
@@ -130,7 +130,7 @@ impl<T: Transport> PageReader<T> {
     /// Whether the page at `place` of `window` can be requested at all.
     pub fn can_request(&self, window: &Window, place: &PageLocator) -> bool {
         let request = self.source.request(window, place);
-        request.url.as_str().len() <= LONGEST_URL
+        request.url.as_str().len() <= MAX_URL_LENGTH
     }
 
     /// The page that was packed, now in the room of `share`.
@@ -160,8 +160,8 @@ impl<T: Transport> PageReader<T> {
     }
 
     /// Whom `records` may mean, as far as that is known or wanted.
-    pub async fn people_of(&self, records: &[Record]) -> UserProfiles {
-        match &self.directory {
+    pub async fn users_of(&self, records: &[Record]) -> UserProfiles {
+        match &self.user_directory {
             Some(directory) => directory.people_of(records).await,
             None => UserProfiles::default(),
         }
@@ -169,13 +169,13 @@ impl<T: Transport> PageReader<T> {
 
     /// Whether what it reads is to prove itself.
     pub fn is_evidence(&self) -> bool {
-        self.transcript.is_some()
+        self.attempt_recorder.is_some()
     }
 
     /// How many requests must be under way at once to use all of the quota.
     pub fn needed_concurrency(&self) -> usize {
         let latency = self.meter.quickest_response().unwrap_or_default();
-        let interval = self.limits.interval().max(Duration::from_micros(1));
+        let interval = self.limiter.interval().max(Duration::from_micros(1));
         let needed = latency.as_micros().div_ceil(interval.as_micros());
         usize::try_from(needed).unwrap_or(usize::MAX)
     }
@@ -184,7 +184,7 @@ impl<T: Transport> PageReader<T> {
     /// than the quota makes us wait for the next request anyway.
     pub fn is_slow(&self) -> bool {
         let quickest = self.meter.quickest_response();
-        quickest.is_some_and(|quickest| quickest >= SLOW.max(self.limits.interval()))
+        quickest.is_some_and(|quickest| quickest >= SLOW_RESPONSE.max(self.limiter.interval()))
     }
 
     /// Tells the first page with bytes that are no UTF-8; the report has their count.
@@ -212,7 +212,7 @@ impl AttemptObserver<(Page, Bytes)> for PageObserver<'_> {
 }
 
 /// Where the watermark would move with each of `records`, received just now.
-pub fn places(records: &[Record]) -> impl Iterator<Item = Timestamp> {
+pub fn watermark_positions(records: &[Record]) -> impl Iterator<Item = Timestamp> {
     let now = chrono::Utc::now();
     let positions = records.iter().filter_map(|record| record.position);
     positions.filter_map(move |position| watermark_of(position, now))

@@ -49,10 +49,10 @@ pub struct SourceReport {
     pub interrupted: bool,
     /// Whether the run ended because nobody reads its output any more, as `| head` does.
     #[serde(skip)]
-    pub reader_left: bool,
+    pub output_closed: bool,
     /// How long it took.
     #[serde(skip)]
-    pub took: Duration,
+    pub duration: Duration,
     /// What looks wrong without being an error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -160,8 +160,8 @@ impl SourceReport {
             exit_code: 0,
             error: None,
             interrupted: false,
-            reader_left: false,
-            took: Duration::ZERO,
+            output_closed: false,
+            duration: Duration::ZERO,
             warnings: Vec::new(),
             notices: Vec::new(),
             retention: None,
@@ -210,7 +210,7 @@ impl SourceReport {
     }
 
     /// Fills in what was written and what it took.
-    pub fn count(&mut self, tally: &RecordCounts, meter: &SourceMeter) {
+    pub fn set_counts(&mut self, tally: &RecordCounts, meter: &SourceMeter) {
         let text = |time: Option<Timestamp>| time.map(format_millis);
         self.events = tally.events;
         self.repeats = tally.repeats;

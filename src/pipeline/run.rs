@@ -24,7 +24,7 @@ use crate::pipeline::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::SourceSilence;
-use crate::pipeline::stop::{StopRequest, asked, within_grace_period, unless_stopped};
+use crate::pipeline::stop::{StopRequest, wait_for_stop, within_grace_period, unless_stopped};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::lock::is_locked;
 use crate::sink::path::path_at;
@@ -38,10 +38,10 @@ const PAGES_AHEAD: usize = 2;
 
 /// How long a writer stays on its thread for the next delivery: one that came to another thread with each page
 /// would leave in each what the C library keeps of freed memory; hundreds that stayed would keep hundreds of threads.
-const STAY: Duration = Duration::from_millis(20);
+const WRITER_LINGER: Duration = Duration::from_millis(20);
 
 /// What a run says that ended on empty pages: none of them says that it is the last.
-const EMPTY_PAGES: &str = "the server gave only empty pages at the end, each with a new cursor; whether there is more behind them is not known, and the next pull goes on there";
+const EMPTY_PAGES_WARNING: &str = "the server gave only empty pages at the end, each with a new cursor; whether there is more behind them is not known, and the next pull goes on there";
 
 /// Everything that the run of one source needs.
 pub struct SourceRun<T> {
@@ -54,7 +54,7 @@ pub struct SourceRun<T> {
     /// Where its checkpoint lives.
     pub store: StateStore,
     /// What it reads.
-    pub course: RunMode,
+    pub mode: RunMode,
     /// Stop after so many events.
     pub max_events: Option<u64>,
     /// For how long a cursor that brings nothing is trusted alone.
@@ -69,9 +69,9 @@ pub struct SourceRun<T> {
 #[derive(Debug, Clone)]
 pub enum RunMode {
     /// On from the checkpoint, which it moves.
-    GoesOn,
+    Incremental,
     /// A window; it neither reads nor moves the checkpoint.
-    OneOff(Window),
+    Window(Window),
     /// A window of an export, whose checkpoint is its own.
     Export(ExportRun),
 }
@@ -80,8 +80,8 @@ impl RunMode {
     /// The window, where it has one of its own.
     pub fn window(&self) -> Option<Window> {
         match self {
-            RunMode::GoesOn => None,
-            RunMode::OneOff(window) => Some(*window),
+            RunMode::Incremental => None,
+            RunMode::Window(window) => Some(*window),
             RunMode::Export(export) => Some(export.window),
         }
     }
@@ -90,18 +90,18 @@ impl RunMode {
     ///
     /// # Errors
     /// It cannot be kept.
-    pub fn keep_vain(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
+    pub fn persist_failed_start(&self, whose: SourceContext<'_>) -> Result<(), RunError> {
         match self {
             RunMode::Export(export) => export.keep_vain(whose),
-            RunMode::GoesOn | RunMode::OneOff(_) => Ok(()),
+            RunMode::Incremental | RunMode::Window(_) => Ok(()),
         }
     }
 
     /// What takes down the run's requests, if anything does.
-    pub fn transcript(&self) -> Option<&AttemptRecorder> {
+    pub fn attempt_recorder(&self) -> Option<&AttemptRecorder> {
         match self {
             RunMode::Export(export) => Some(&export.transcript),
-            RunMode::GoesOn | RunMode::OneOff(_) => None,
+            RunMode::Incremental | RunMode::Window(_) => None,
         }
     }
 }
@@ -112,7 +112,7 @@ pub struct RunOutcome {
     /// Its account, without the error.
     pub report: SourceReport,
     /// The source, still held, where the run got to hold it.
-    pub left: Option<ReleasedSource>,
+    pub released: Option<ReleasedSource>,
     /// Whether it reached its end.
     pub result: Result<(), RunError>,
 }
@@ -123,7 +123,7 @@ enum WriteEnd {
     /// All that the fetcher had was written.
     All,
     /// `--max-events` was reached.
-    Enough,
+    LimitReached,
 }
 
 /// A run behind its last commit.
@@ -136,11 +136,11 @@ struct FinishedRun {
     /// Whether what was written is durable.
     committed: Result<(), RunError>,
     /// Whether everything there was is.
-    is_all: bool,
+    is_complete: bool,
 }
 
 /// How far the source reaches back and ahead.
-pub fn reach(settings: &SourceSettings) -> LookbackSettings {
+pub fn lookback_settings(settings: &SourceSettings) -> LookbackSettings {
     LookbackSettings {
         initial_lookback: settings.initial_lookback,
         overlap: settings.overlap,
@@ -168,7 +168,7 @@ pub async fn pull<T: Transport + 'static>(run: SourceRun<T>) -> RunOutcome {
     let result = pull_into(&run, &mut report, &mut left).await;
     RunOutcome {
         report,
-        left,
+        released: left,
         result,
     }
 }
@@ -189,7 +189,7 @@ async fn pull_into<T: Transport + 'static>(
         overlap: run.settings.overlap,
         when_idle: run.trust_idle_cursor,
     };
-    let writer = unless_stopped(&run.stop, opened(writer)).await??;
+    let writer = unless_stopped(&run.stop, open_output(writer)).await??;
 
     let (sender, receiver) = mpsc::channel(PAGES_AHEAD);
     let stop = run.stop.clone();
@@ -208,43 +208,43 @@ async fn pull_into<T: Transport + 'static>(
         // Only then has every request told what became of it.
         run.fetcher.reader.wait_for_tasks().await;
         let (writer, written) = written?;
-        finished(writer, fetched, written, run.start).await
+        finish_run(writer, fetched, written, run.start).await
     };
     let ended = within_grace_period(&run.stop, ended).await??;
-    report.count(ended.writer.committed(), &run.fetcher.reader.meter);
+    report.set_counts(ended.writer.committed_counts(), &run.fetcher.reader.meter);
     report.set_files(&ended.writer.written_files());
-    if let RunMode::OneOff(window) = run.course {
+    if let RunMode::Window(window) = run.mode {
         report.warn_about_retention(run.origin.kind, window, run.start);
     }
-    report.complete = ended.is_all;
+    report.complete = ended.is_complete;
     if report.complete {
         report_silence(run, &ended.writer, report);
     }
-    *left = ended.writer.leave();
+    *left = ended.writer.release();
     // First what may have been lost: whatever else ended the run, it says that what was written is sound.
     ended.committed?;
     let end = ended.written?;
     let reached = ended.fetched?;
     if (reached, end) == (FetchOutcome::EmptyPages, WriteEnd::All) {
-        report.warnings.push(EMPTY_PAGES.to_owned());
+        report.warnings.push(EMPTY_PAGES_WARNING.to_owned());
     }
     Ok(())
 }
 
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
 fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
-    let silence = match run.course {
-        RunMode::OneOff(window) => {
+    let silence = match run.mode {
+        RunMode::Window(window) => {
             (report.events == 0).then(|| SourceSilence::in_window(Some(window), newest_known_event(run)))
         }
         RunMode::Export(_) => {
-            (writer.events() == 0).then(|| SourceSilence::in_window(run.course.window(), None))
+            (writer.total_events() == 0).then(|| SourceSilence::in_window(run.mode.window(), None))
         }
-        RunMode::GoesOn => writer.silence(run.start),
+        RunMode::Incremental => writer.silence(run.start),
     };
     let lookback = run.settings.initial_lookback;
     if let Some(silence) = &silence {
-        let text = silence.text(&run.origin, lookback, run.course.window());
+        let text = silence.describe(&run.origin, lookback, run.mode.window());
         match silence.is_expected() {
             true => report.notices.push(text),
             false => report.warnings.push(text),
@@ -262,12 +262,12 @@ fn newest_known_event<T>(run: &SourceRun<T>) -> Option<Timestamp> {
 }
 
 /// Opens the output on a thread that may block: a named pipe waits for its reader.
-async fn opened(mut writer: EventWriter) -> Result<EventWriter, RunError> {
+async fn open_output(mut writer: EventWriter) -> Result<EventWriter, RunError> {
     tokio::task::spawn_blocking(move || writer.open().map(|()| writer)).await?
 }
 
 /// Commits for the last time, on a thread that may block; not where the output has failed.
-async fn finished(
+async fn finish_run(
     mut writer: EventWriter,
     fetched: Result<FetchOutcome, FetchError>,
     written: Result<WriteEnd, RunError>,
@@ -279,7 +279,7 @@ async fn finished(
             (Ok(FetchOutcome::Complete), Ok(WriteEnd::All))
         );
         if is_all {
-            writer.complete(start);
+            writer.mark_complete(start);
         }
         let committed = match &written {
             Ok(_) | Err(RunError::Interrupted) => writer.finish(),
@@ -289,7 +289,7 @@ async fn finished(
             writer,
             fetched,
             written,
-            is_all: is_all && committed.is_ok(),
+            is_complete: is_all && committed.is_ok(),
             committed,
         }
     };
@@ -303,16 +303,16 @@ fn prepare<T: Transport>(
     report: &mut SourceReport,
 ) -> Result<(ReadPlan, EventWriter), RunError> {
     let settings = &run.settings;
-    let reach = reach(settings);
+    let reach = lookback_settings(settings);
     let format = settings.output.format;
     let mut step = RecordProcessor::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
-    let (plan, journal, pages) = match &run.course {
-        RunMode::OneOff(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
-        RunMode::GoesOn => {
+    let (plan, journal, pages) = match &run.mode {
+        RunMode::Window(window) => (plan::one_off(order, &lookback_settings, *window, run.start), None, None),
+        RunMode::Incremental => {
             let scope = scope(&run.origin);
             let held = LockedSource::take(&run.store, &settings.name, &scope)?;
-            let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
+            let plan = plan::incremental(order, &lookback_settings, held.checkpoint.as_ref(), run.start);
             let first = plan.windows.first();
             let first = first.filter(|_| held.checkpoint.is_none());
             report.first_pull = first.map(|window| FirstPull {
@@ -334,7 +334,7 @@ fn prepare<T: Transport>(
         }
     };
     refuse_unfinished(settings, &run.store)?;
-    step.keep = plan.keep;
+    step.keep = plan.event_filter;
     let is_amid = plan.windows.iter().any(OpenWindow::is_reread_in_progress);
     match (plan.rereads, is_amid) {
         (true, true) => step.resume_reread(),
@@ -342,9 +342,9 @@ fn prepare<T: Transport>(
         (false, _) => step.written_before = None,
     }
     let account = journal.as_ref().and_then(CheckpointWriter::output).cloned();
-    let sink = sink::of(&settings.output, account);
+    let sink = sink::from_settings(&settings.output, account);
     let writer = EventWriter::new(sink, step, journal, run.fetcher.reader.meter.clone());
-    Ok((plan, writer.with_pages(pages)))
+    Ok((plan, writer.with_attempt_file(pages)))
 }
 
 /// Refuses a file that another source's run died on: its next run cuts off what lies behind its last
@@ -359,7 +359,7 @@ pub fn refuse_unfinished(settings: &SourceSettings, store: &StateStore) -> Resul
     let mut others = store.outputs_of_others(&settings.name)?;
     match others.find(|(_, output)| output.is_open && output.path == path) {
         None => Ok(()),
-        Some(_) if is_locked(&path) => Err(SinkError::Busy { path }.into()),
+        Some(_) if is_locked(&path) => Err(SinkError::LockedByOtherRun { path }.into()),
         Some((other, _)) => Err(RunError::Unfinished {
             path,
             other: other.clone(),
@@ -382,7 +382,7 @@ pub fn current_output_file(output: &OutputSettings) -> Result<Option<PathBuf>, S
 
 /// What the writer waits for.
 enum WriterEvent {
-    Delivery(FetchMessage),
+    Message(FetchMessage),
     CommitDue,
     Stop,
     End,
@@ -396,14 +396,14 @@ async fn write_messages(
 ) -> (EventWriter, Result<WriteEnd, RunError>) {
     let runtime = Handle::current();
     loop {
-        let mut coming = next(&mut deliveries, &mut stop, writer.commit_due()).await;
+        let mut coming = next_event(&mut deliveries, &mut stop, writer.commit_due()).await;
         let ended = block_in_place(|| {
             loop {
-                if let ControlFlow::Break(result) = act(&mut writer, coming) {
+                if let ControlFlow::Break(result) = handle_event(&mut writer, coming) {
                     return Some(result);
                 }
-                let more = next(&mut deliveries, &mut stop, writer.commit_due());
-                coming = runtime.block_on(async { timeout(STAY, more).await }).ok()?;
+                let more = next_event(&mut deliveries, &mut stop, writer.commit_due());
+                coming = runtime.block_on(async { timeout(WRITER_LINGER, more).await }).ok()?;
             }
         });
         if let Some(result) = ended {
@@ -413,21 +413,21 @@ async fn write_messages(
 }
 
 /// Does what has come up; how it ends, if it does.
-fn act(writer: &mut EventWriter, coming: WriterEvent) -> ControlFlow<Result<WriteEnd, RunError>> {
+fn handle_event(writer: &mut EventWriter, coming: WriterEvent) -> ControlFlow<Result<WriteEnd, RunError>> {
     let step = match coming {
-        WriterEvent::Delivery(delivery) => writer.write(delivery),
-        WriterEvent::CommitDue => writer.commit().map(|()| WriteFlow::GoOn),
+        WriterEvent::Message(delivery) => writer.write(delivery),
+        WriterEvent::CommitDue => writer.commit().map(|()| WriteFlow::Continue),
         WriterEvent::Stop => return ControlFlow::Break(Err(RunError::Interrupted)),
         WriterEvent::End => return ControlFlow::Break(Ok(WriteEnd::All)),
     };
     match step {
-        Ok(WriteFlow::GoOn) => ControlFlow::Continue(()),
-        Ok(WriteFlow::Enough) => ControlFlow::Break(Ok(WriteEnd::Enough)),
+        Ok(WriteFlow::Continue) => ControlFlow::Continue(()),
+        Ok(WriteFlow::LimitReached) => ControlFlow::Break(Ok(WriteEnd::LimitReached)),
         Err(error) => ControlFlow::Break(Err(error)),
     }
 }
 
-async fn next(
+async fn next_event(
     deliveries: &mut mpsc::Receiver<FetchMessage>,
     stop: &mut watch::Receiver<StopRequest>,
     due: Option<Duration>,
@@ -440,8 +440,8 @@ async fn next(
     };
     tokio::select! {
         biased;
-        () = asked(stop, StopRequest::Soon) => WriterEvent::Stop,
+        () = wait_for_stop(stop, StopRequest::AfterCommit) => WriterEvent::Stop,
         () = commit => WriterEvent::CommitDue,
-        delivery = deliveries.recv() => delivery.map_or(WriterEvent::End, WriterEvent::Delivery),
+        delivery = deliveries.recv() => delivery.map_or(WriterEvent::End, WriterEvent::Message),
     }
 }

@@ -11,10 +11,10 @@ use crate::state::checkpoint::Checkpoint;
 use crate::state::event_gaps::EventGaps;
 
 /// How many times the usual gap is unusual: a week where there is an event every day.
-const UNUSUAL: u32 = 7;
+const UNUSUAL_FACTOR: u32 = 7;
 
 /// A silence up to this long is none, however busy the source.
-const SHORT: Duration = Duration::from_secs(600);
+const MIN_SILENCE: Duration = Duration::from_secs(600);
 
 /// A silence that someone should know of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ pub enum SourceSilence {
 
 impl SourceSilence {
     /// The silence of a source at `now`, as far as its history makes it one.
-    pub fn of(history: &Checkpoint, now: Timestamp) -> Option<SourceSilence> {
+    pub fn from_checkpoint(history: &Checkpoint, now: Timestamp) -> Option<SourceSilence> {
         match (history.events, history.watermark) {
             (0, _) => Some(SourceSilence::NothingEver {
                 since: history.since,
@@ -82,7 +82,7 @@ impl SourceSilence {
         let usual_gap = rhythm.usual_gap()?;
         // Negative where a clock was set back: that says nothing.
         let silent = (now - newest).to_std().ok()?;
-        let longest = usual_gap.saturating_mul(UNUSUAL).max(SHORT);
+        let longest = usual_gap.saturating_mul(UNUSUAL_FACTOR).max(MIN_SILENCE);
         (silent > longest).then_some(SourceSilence::Unusual {
             since: newest,
             silent,
@@ -91,7 +91,7 @@ impl SourceSilence {
     }
 
     /// What a person is told: the figures, and what to check. `window` is the one-off's.
-    pub fn text(&self, origin: &RecordOrigin, lookback: Duration, window: Option<Window>) -> String {
+    pub fn describe(&self, origin: &RecordOrigin, lookback: Duration, window: Option<Window>) -> String {
         let what = match self {
             SourceSilence::NothingEver { since } => format!(
                 "no event has come since {}, where its history begins",
@@ -115,7 +115,7 @@ impl SourceSilence {
             ),
         };
         let dates = match (self, window) {
-            (SourceSilence::NothingInWindow { .. }, Some(window)) => asked(window),
+            (SourceSilence::NothingInWindow { .. }, Some(window)) => window_dates(window),
             (SourceSilence::NothingEver { .. }, _) => format!(
                 "the dates (this machine's clock, and whether `initial_lookback`, {}, reaches far enough back)",
                 in_words(lookback)
@@ -124,13 +124,13 @@ impl SourceSilence {
         };
         format!(
             "{what}; if that surprises you, check {}, and {dates}",
-            access(origin)
+            access_checks(origin)
         )
     }
 }
 
 /// What an empty answer may be owed to, where a server does not say so.
-fn access(origin: &RecordOrigin) -> String {
+fn access_checks(origin: &RecordOrigin) -> String {
     match origin.kind {
         SourceKind::OrgEvents => format!(
             "the plan (audit logging needs Atlassian Guard: without it the log stays empty), the role of the key's owner (organization admin), the key's scope (`read:events:admin`) and expiry, the organization id ({})",
@@ -151,7 +151,7 @@ fn access(origin: &RecordOrigin) -> String {
     }
 }
 
-fn asked(window: Window) -> String {
+fn window_dates(window: Window) -> String {
     let until = window.to.map_or("now".to_owned(), format_millis);
     format!(
         "the dates (from {} until {until}, in UTC)",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     /// An event every `gap`, for a little more than two days; the newest.
-    fn steady(gap: Duration) -> (Timestamp, EventGaps) {
+    fn steady_gaps(gap: Duration) -> (Timestamp, EventGaps) {
         let mut rhythm = EventGaps::default();
         let mut newest = at("2026-11-01T08:00:00Z");
         while newest < at("2026-11-03T09:00:00Z") {
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn seven_times_the_usual_gap_is_still_usual_and_more_is_not() {
-        let (newest, rhythm) = steady(HOUR);
+        let (newest, rhythm) = steady_gaps(HOUR);
         let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
         assert_eq!(after_all(7 * HOUR), None);
         let silent = 7 * HOUR + Duration::from_millis(1);
@@ -223,15 +223,15 @@ mod tests {
 
     #[test]
     fn ten_minutes_are_no_silence_however_busy_the_source() {
-        let (newest, rhythm) = steady(Duration::from_secs(2));
+        let (newest, rhythm) = steady_gaps(Duration::from_secs(2));
         let after_all = |span| SourceSilence::unusual(newest, &rhythm, after(newest, span));
-        assert_eq!(after_all(SHORT), None);
-        assert!(after_all(SHORT + Duration::from_millis(1)).is_some());
+        assert_eq!(after_all(MIN_SILENCE), None);
+        assert!(after_all(MIN_SILENCE + Duration::from_millis(1)).is_some());
     }
 
     #[test]
     fn a_clock_set_back_behind_the_newest_event_hears_no_silence() {
-        let (newest, rhythm) = steady(HOUR);
+        let (newest, rhythm) = steady_gaps(HOUR);
         let earlier = at("2025-01-01T00:00:00Z");
         assert_eq!(SourceSilence::unusual(newest, &rhythm, earlier), None);
     }
@@ -285,7 +285,7 @@ mod tests {
         ];
         for (kind, own) in own {
             for silence in &silences {
-                let text = silence.text(&origin(kind), 168 * HOUR, Some(window));
+                let text = silence.describe(&origin(kind), 168 * HOUR, Some(window));
                 let all = ["plan", "role", "scope", "expiry", "audit logging", "dates"];
                 for word in all.iter().chain(&own) {
                     assert!(text.contains(word), "`{word}` in: {text}");
@@ -293,7 +293,7 @@ mod tests {
             }
         }
         let [ever, in_window, unusual] = silences
-            .map(|silence| silence.text(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window)));
+            .map(|silence| silence.describe(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window)));
         assert!(ever.starts_with("no event has come since 2026-11-13T12:00:00.000Z"));
         assert!(ever.contains("`initial_lookback`, 7 days"), "{ever}");
         assert!(in_window.contains("from 2026-11-01T00:00:00.000Z until now, in UTC"));
@@ -309,7 +309,7 @@ mod tests {
             to: Some(at("2026-11-20T17:00:00Z")),
         };
         let text = |silence: &SourceSilence| {
-            silence.text(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
+            silence.describe(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
         };
         let earlier = SourceSilence::in_window(Some(window), Some(at("2026-11-20T15:24:00Z")));
         assert!(earlier.is_expected());

@@ -54,7 +54,7 @@ pub enum SliceResult {
     /// All of it.
     Whole(SliceContents),
     /// More than fits.
-    TooMuch(SliceCut),
+    TooLarge(SliceCut),
 }
 
 /// Where a slice is cut.
@@ -77,7 +77,7 @@ pub struct SlicePager<T> {
     /// The slice.
     pub span: TimeRange,
     /// Records that a slice may hold.
-    pub most: usize,
+    pub max_records: usize,
     /// The density of the records is not known yet.
     pub is_probe: bool,
 }
@@ -85,7 +85,7 @@ pub struct SlicePager<T> {
 /// The pages of a slice so far.
 struct SliceProgress {
     identity: RecordIdentity,
-    collected: SliceScan,
+    scan: SliceScan,
     /// Records that a page may hold, where it is less than usual.
     limit: Option<u32>,
     pages: Vec<CompressedPage>,
@@ -94,7 +94,7 @@ struct SliceProgress {
     /// Records on the largest page.
     largest_page: usize,
     /// Records served, repeats included: what an offset counts.
-    served: usize,
+    served_records: usize,
     last: PageDigest,
     /// The last page that held a new record.
     last_new: PageDigest,
@@ -106,7 +106,7 @@ struct SlicePass {
     /// Records on its first page.
     first_page: usize,
     is_second_page_new: bool,
-    may_hold_equal_ones: bool,
+    may_hold_equal_records: bool,
     is_left_open: bool,
 }
 
@@ -144,7 +144,7 @@ impl ReadingDigest {
 
 /// The result of requesting the next page.
 enum NextPage {
-    Came(PageLocator, Page, Bytes),
+    Received(PageLocator, Page, Bytes),
     Stopped(PagingStop),
 }
 
@@ -178,20 +178,20 @@ impl<T: Transport> SlicePager<T> {
     /// A log that brings the same twice did not change, and repeats itself. Where records have no id of their own, two
     /// equal ones on two pages may be two: they are, if the slice reads the same in smaller pages, and a reading
     /// shows that pages do not overlap.
-    pub async fn steady(&self) -> Result<SliceResult, FetchError> {
+    pub async fn read_steady(&self) -> Result<SliceResult, FetchError> {
         let is_content = self.reader.source.identity() == RecordIdentity::Content;
         let (mut limit, mut largest) = (None, 0);
         let mut last: Option<ReadingDigest> = None;
         let mut reads = 1;
         loop {
-            let once = self.once(limit).await?;
+            let once = self.read_once(limit).await?;
             let mut found = once.found;
             let SliceResult::Whole(read) = &mut found else {
                 return Ok(found);
             };
             let digest = ReadingDigest::of(read, limit, once.is_second_page_new);
             if let Some(last) = &last {
-                let has_equal = once.may_hold_equal_ones && digest.shows_equal_records(last);
+                let has_equal = once.may_hold_equal_records && digest.shows_equal_records(last);
                 read.is_steady |= match is_content {
                     true => has_equal,
                     false => !once.is_left_open && digest.is_same(last),
@@ -211,29 +211,29 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// Reads until the slice is whole, or is to be cut; at most `limit` records a page, where that is given.
-    async fn once(&self, limit: Option<u32>) -> Result<SlicePass, FetchError> {
+    async fn read_once(&self, limit: Option<u32>) -> Result<SlicePass, FetchError> {
         let source = &self.reader.source;
         let mut so_far = SliceProgress::new(source.identity(), source.grain(), limit);
         let mut next = PageLocator::Start;
         loop {
             let (place, page, body) = match self.next_page(next, &so_far).await? {
-                NextPage::Came(place, page, body) => (place, page, body),
-                NextPage::Stopped(stop) => return self.stopped(so_far, stop).await,
+                NextPage::Received(place, page, body) => (place, page, body),
+                NextPage::Stopped(stop) => return self.finish_after_stop(so_far, stop).await,
             };
             let is_end = is_end(&place, &page);
-            let packed = CompressedPage::new(place, &body, &self.reader.room);
+            let packed = CompressedPage::new(place, &body, &self.reader.memory_budget);
             let progress = so_far.add(packed, &page, &self.span);
             next = match (page.next, progress) {
                 (Some(place), Ok(false)) if !is_end => place,
                 (_, progress) => {
                     let is_stated = !page.records.is_empty() && is_end;
-                    return self.ended(so_far, is_stated, progress).await;
+                    return self.finish(so_far, is_stated, progress).await;
                 }
             };
-            if so_far.collected.is_over(self.current_max_records(&so_far))
-                && let Some(at) = so_far.collected.cut(&self.span)?
+            if so_far.scan.is_over(self.current_max_records(&so_far))
+                && let Some(at) = so_far.scan.cut(&self.span)?
             {
-                return Ok(so_far.cut(at));
+                return Ok(so_far.into_cut(at));
             }
         }
     }
@@ -256,7 +256,7 @@ impl<T: Transport> SlicePager<T> {
             place => self.page_at(place, so_far.limit).await,
         };
         match asked {
-            Ok(NextPage::Came(place, page, _))
+            Ok(NextPage::Received(place, page, _))
                 if self.is_offset_ignored(&place, &page, so_far).await? =>
             {
                 Ok(NextPage::Stopped(PagingStop::OffsetIgnored))
@@ -277,18 +277,18 @@ impl<T: Transport> SlicePager<T> {
     /// Why the page at `place` need not be asked for: another slice's was not to be had, and this one can be cut.
     fn known_stop(&self, place: &PageLocator, so_far: &SliceProgress) -> Option<PagingStop> {
         let is_offset = matches!(place, PageLocator::Offset(_));
-        if is_offset && self.facts.offsets() == OffsetUse::Ignored {
+        if is_offset && self.facts.offset_use() == OffsetUse::Ignored {
             return Some(PagingStop::OffsetIgnored);
         }
-        let failure = self.facts.failure_after(so_far.served)?;
-        let can_cut = matches!(so_far.collected.cut(&self.span), Ok(Some(_)));
+        let failure = self.facts.failure_after(so_far.served_records)?;
+        let can_cut = matches!(so_far.scan.cut(&self.span), Ok(Some(_)));
         can_cut.then_some(PagingStop::KnownFailure(failure))
     }
 
     async fn page_at(&self, place: PageLocator, limit: Option<u32>) -> Result<NextPage, Failure> {
         let window = self.span.window();
         let (page, body) = self.reader.page_with_limit(&window, &place, limit).await?;
-        Ok(NextPage::Came(place, page, body))
+        Ok(NextPage::Received(place, page, body))
     }
 
     /// The page after a cursor beside which the server named an offset. What that is counted from is
@@ -347,11 +347,11 @@ impl<T: Transport> SlicePager<T> {
         page: &Page,
         so_far: &SliceProgress,
     ) -> Result<bool, FetchError> {
-        let digest = PageDigest::of(&page.records);
+        let digest = PageDigest::from_records(&page.records);
         let is_suspicious = matches!(place, PageLocator::Offset(_))
             && !digest.is_empty()
             && digest == so_far.last
-            && self.facts.offsets() == OffsetUse::Unknown;
+            && self.facts.offset_use() == OffsetUse::Unknown;
         if !is_suspicious {
             return Ok(false);
         }
@@ -362,7 +362,7 @@ impl<T: Transport> SlicePager<T> {
             .page_with_limit(&window, &far, so_far.limit)
             .await;
         let offsets = match far {
-            Ok((far, _)) if PageDigest::of(&far.records) == digest => OffsetUse::Ignored,
+            Ok((far, _)) if PageDigest::from_records(&far.records) == digest => OffsetUse::Ignored,
             Ok(_) => OffsetUse::Obeyed,
             Err(failure) if is_page_specific(failure.kind) => OffsetUse::Obeyed,
             Err(failure) => return Err(failure.into()),
@@ -372,33 +372,33 @@ impl<T: Transport> SlicePager<T> {
     }
 
     /// Decides what a slice is that the server ended, or whose last page brought nothing new (`progress`).
-    async fn ended(
+    async fn finish(
         &self,
         so_far: SliceProgress,
         is_stated: bool,
         progress: Result<bool, PagingLoop>,
     ) -> Result<SlicePass, FetchError> {
         let is_one_short_page =
-            so_far.served == so_far.first_page.len() && so_far.served < self.page_size(&so_far);
+            so_far.served_records == so_far.first_page.len() && so_far.served_records < self.page_size(&so_far);
         if progress.is_ok() && (is_stated || is_one_short_page) {
-            return Ok(so_far.whole());
+            return Ok(so_far.into_whole());
         }
         match self.check_end(&so_far).await? {
-            EndCheck::MoreBefore(at) => return Ok(so_far.cut(at)),
+            EndCheck::MoreBefore(at) => return Ok(so_far.into_cut(at)),
             // Pages that repeat, instead of being empty, may go on repeating.
             EndCheck::Confirmed if so_far.last.is_empty() => {}
             EndCheck::Confirmed | EndCheck::Unclear | EndCheck::OneInstant => {
                 progress?;
             }
         }
-        Ok(so_far.whole())
+        Ok(so_far.into_whole())
     }
 
     /// Requests what is as old as the oldest record, or older.
     async fn check_end(&self, so_far: &SliceProgress) -> Result<EndCheck, FetchError> {
-        let cut = match so_far.collected.ignores_dates() {
+        let cut = match so_far.scan.ignores_dates() {
             true => None,
-            false => so_far.collected.cut(&self.span)?,
+            false => so_far.scan.cut(&self.span)?,
         };
         let Some(at) = cut else {
             return Ok(EndCheck::OneInstant);
@@ -414,7 +414,7 @@ impl<T: Transport> SlicePager<T> {
         let (page, _) = asked
             .await
             .map_err(|failure| self.facts.original_failure(failure))?;
-        if !so_far.collected.contains_all(&page.records) {
+        if !so_far.scan.contains_all(&page.records) {
             return Ok(EndCheck::MoreBefore(at));
         }
         Ok(match page.records.len() < so_far.largest_page {
@@ -425,12 +425,12 @@ impl<T: Transport> SlicePager<T> {
 
     /// Decides what a slice is that cannot be paged any further: whole if nothing is left, else it is cut, if that is
     /// possible.
-    async fn stopped(
+    async fn finish_after_stop(
         &self,
         so_far: SliceProgress,
         stop: PagingStop,
     ) -> Result<SlicePass, FetchError> {
-        let is_short = so_far.served < self.page_size(&so_far);
+        let is_short = so_far.served_records < self.page_size(&so_far);
         let may_be_end = match &stop {
             PagingStop::Refused(_) => true,
             PagingStop::Failed(_) | PagingStop::OffsetIgnored => is_short,
@@ -438,26 +438,26 @@ impl<T: Transport> SlicePager<T> {
         };
         if may_be_end {
             match self.check_end(&so_far).await? {
-                EndCheck::Confirmed => return Ok(so_far.whole()),
+                EndCheck::Confirmed => return Ok(so_far.into_whole()),
                 // It has no page after the last record; or it has one page, with fewer than were requested.
                 EndCheck::Unclear if stop.may_follow_last_page() => {
-                    return Ok(so_far.whole());
+                    return Ok(so_far.into_whole());
                 }
                 EndCheck::MoreBefore(_) | EndCheck::Unclear | EndCheck::OneInstant => {}
             }
         }
         if let PagingStop::Failed(failure) | PagingStop::Refused(failure) = &stop {
-            self.facts.record_failure(so_far.served, failure);
+            self.facts.record_failure(so_far.served_records, failure);
         }
         let cut = match stop {
             // No window helps, be it narrow.
-            PagingStop::OffsetIgnored if so_far.collected.ignores_dates() => Ok(None),
-            _ => so_far.collected.cut(&self.span),
+            PagingStop::OffsetIgnored if so_far.scan.ignores_dates() => Ok(None),
+            _ => so_far.scan.cut(&self.span),
         };
         match (stop, cut) {
-            (_, Ok(Some(at))) => Ok(so_far.cut(at)),
+            (_, Ok(Some(at))) => Ok(so_far.into_cut(at)),
             // Nothing more can be requested, and less came than was requested.
-            (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.whole()),
+            (PagingStop::OffsetIgnored, _) if is_short => Ok(so_far.into_whole()),
             (_, Err(error)) => Err(error),
             (PagingStop::OffsetIgnored, Ok(None)) => Err(PagingLoop.into()),
             (
@@ -465,7 +465,7 @@ impl<T: Transport> SlicePager<T> {
                 | PagingStop::Refused(failure)
                 | PagingStop::KnownFailure(failure),
                 Ok(None),
-            ) => Err(match self.instant(&so_far) {
+            ) => Err(match self.describe_instant(&so_far) {
                 Some(at) => FetchError::InstantTooLarge {
                     at,
                     failure: Box::new(failure),
@@ -474,7 +474,7 @@ impl<T: Transport> SlicePager<T> {
             }),
             (PagingStop::UnclearCursor, Ok(None)) => {
                 let at = self
-                    .instant(&so_far)
+                    .describe_instant(&so_far)
                     .unwrap_or_else(|| format_millis(self.span.from));
                 Err(FetchError::UnclearPaging { at })
             }
@@ -489,12 +489,12 @@ impl<T: Transport> SlicePager<T> {
 
     /// The instant that cannot be paged through, as the API's dates show it; nothing where the slice is longer. It is
     /// that of the oldest record read: the end of the slice may be in it.
-    fn instant(&self, so_far: &SliceProgress) -> Option<String> {
+    fn describe_instant(&self, so_far: &SliceProgress) -> Option<String> {
         let grain = self.reader.source.grain();
         if floor(self.span.from, grain) + grain < self.span.to {
             return None;
         }
-        let at = floor(so_far.collected.oldest().unwrap_or(self.span.from), grain);
+        let at = floor(so_far.scan.oldest().unwrap_or(self.span.from), grain);
         Some(match grain < TimeDelta::seconds(1) {
             true => format!("the millisecond {}", format_millis(at)),
             false => format!("the second {}", at.format("%Y-%m-%dT%H:%M:%SZ")),
@@ -504,10 +504,10 @@ impl<T: Transport> SlicePager<T> {
     /// Where several tasks can share the work, one page is enough to see how it lies; but behind a short
     /// one there is most often nothing, and the next request says so.
     fn current_max_records(&self, so_far: &SliceProgress) -> usize {
-        let is_short = so_far.pages.len() == 1 && so_far.served < self.page_size(so_far);
+        let is_short = so_far.pages.len() == 1 && so_far.served_records < self.page_size(so_far);
         match self.is_probe && !is_short && self.reader.is_slow() {
             true => 0,
-            false => self.most,
+            false => self.max_records,
         }
     }
 }
@@ -522,7 +522,7 @@ impl PagingStop {
 impl NextPage {
     fn digest(&self) -> PageDigest {
         match self {
-            NextPage::Came(_, page, _) => PageDigest::of(&page.records),
+            NextPage::Received(_, page, _) => PageDigest::from_records(&page.records),
             NextPage::Stopped(_) => PageDigest::default(),
         }
     }
@@ -532,13 +532,13 @@ impl SliceProgress {
     fn new(identity: RecordIdentity, grain: TimeDelta, limit: Option<u32>) -> SliceProgress {
         SliceProgress {
             identity,
-            collected: SliceScan::new(identity, grain),
+            scan: SliceScan::new(identity, grain),
             limit,
             pages: Vec::new(),
             first_page: PageDigest::default(),
             is_second_page_new: false,
             largest_page: 0,
-            served: 0,
+            served_records: 0,
             last: PageDigest::default(),
             last_new: PageDigest::default(),
         }
@@ -552,9 +552,9 @@ impl SliceProgress {
         page: &Page,
         span: &TimeRange,
     ) -> Result<bool, PagingLoop> {
-        let known = self.collected.records;
+        let known = self.scan.records;
         let is_offset = matches!(packed.locator, PageLocator::Offset(_));
-        self.last = PageDigest::of(&page.records);
+        self.last = PageDigest::from_records(&page.records);
         match self.pages.len() {
             0 => self.first_page = self.last.clone(),
             1 => self.is_second_page_new = self.last.begins_with_new_record(&self.first_page),
@@ -562,12 +562,12 @@ impl SliceProgress {
         }
         self.pages.push(packed);
         self.largest_page = self.largest_page.max(page.records.len());
-        self.served = self.served.saturating_add(page.records.len());
-        let added = self.collected.add(&page.records, span);
-        let is_new = self.collected.records > known;
-        let is_repeated = added.is_err() || (self.identity == RecordIdentity::Own && !is_new);
+        self.served_records = self.served_records.saturating_add(page.records.len());
+        let added = self.scan.add(&page.records, span);
+        let is_new = self.scan.records > known;
+        let is_repeated = added.is_err() || (self.identity == RecordIdentity::ApiId && !is_new);
         if is_offset && is_repeated && self.last.ends_like(&self.last_new) {
-            self.collected.mark_incomplete();
+            self.scan.mark_incomplete();
             return Ok(true);
         }
         added?;
@@ -577,36 +577,36 @@ impl SliceProgress {
         Ok(false)
     }
 
-    fn whole(self) -> SlicePass {
-        self.found(|so_far| SliceResult::Whole(so_far.read(None)))
+    fn into_whole(self) -> SlicePass {
+        self.into_pass(|so_far| SliceResult::Whole(so_far.into_contents(None)))
     }
 
-    fn cut(self, at: Timestamp) -> SlicePass {
-        self.found(|so_far| {
-            let newer = so_far.collected.records;
-            let is_all = so_far.collected.holds_all_since(at);
-            let newest = is_all.then(|| so_far.read(Some(at)));
-            SliceResult::TooMuch(SliceCut { at, newer, newest })
+    fn into_cut(self, at: Timestamp) -> SlicePass {
+        self.into_pass(|so_far| {
+            let newer = so_far.scan.records;
+            let is_all = so_far.scan.holds_all_since(at);
+            let newest = is_all.then(|| so_far.into_contents(Some(at)));
+            SliceResult::TooLarge(SliceCut { at, newer, newest })
         })
     }
 
-    fn found(self, found: impl FnOnce(SliceProgress) -> SliceResult) -> SlicePass {
+    fn into_pass(self, found: impl FnOnce(SliceProgress) -> SliceResult) -> SlicePass {
         SlicePass {
             first_page: self.first_page.len(),
             is_second_page_new: self.is_second_page_new,
-            may_hold_equal_ones: self.collected.may_hold_equal_ones(),
-            is_left_open: self.collected.is_left_open(),
+            may_hold_equal_records: self.scan.may_hold_equal_ones(),
+            is_left_open: self.scan.is_left_open(),
             found: found(self),
         }
     }
 
-    fn read(self, since: Option<Timestamp>) -> SliceContents {
+    fn into_contents(self, since: Option<Timestamp>) -> SliceContents {
         SliceContents {
             pages: self.pages,
             since,
-            records: self.collected.records,
-            is_steady: self.collected.is_steady(),
-            digest: self.collected.digest(),
+            records: self.scan.records,
+            is_steady: self.scan.is_steady(),
+            digest: self.scan.digest(),
         }
     }
 }

@@ -118,10 +118,10 @@ impl<T: Transport + 'static> SliceReader<T> {
             let has_failed = parts
                 .started()
                 .any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
-            let may = active < self.at_once() && self.reader.room.has_compressed_space() && !has_failed;
+            let may = active < self.at_once() && self.reader.memory_budget.has_compressed_space() && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let most = self.facts.max_records(self.most);
-            let width = self.density.span_of(most.saturating_mul(3) / 4);
+            let width = self.density.span_for(most.saturating_mul(3) / 4);
             if !parts.start_next(may, width, |span| self.ask(span)) {
                 return;
             }
@@ -135,24 +135,24 @@ impl<T: Transport + 'static> SliceReader<T> {
             SliceState::Asked(span, task) if task.is_done() => (span, task),
             other => return [Some(QueuedSegment::Started(other)), None],
         };
-        match task.result().unwrap_or(Err(FetchError::TaskDied)) {
+        match task.into_result().unwrap_or(Err(FetchError::TaskDied)) {
             Err(error) => [
                 Some(QueuedSegment::Started(SliceState::Failed(error))),
                 None,
             ],
             Ok(SliceResult::Whole(read)) => {
-                self.density.saw(read.records, span.width());
+                self.density.observe(read.records, span.width());
                 [
                     Some(QueuedSegment::Started(SliceState::Held(span, read))),
                     None,
                 ]
             }
-            Ok(SliceResult::TooMuch(cut)) => {
-                self.density.saw(cut.newer, span.to - cut.at);
+            Ok(SliceResult::TooLarge(cut)) => {
+                self.density.observe(cut.newer, span.to - cut.at);
                 let (from, to) = (cut.at, cut.at);
                 let older = QueuedSegment::Unread(TimeRange { to, ..span });
                 let newer = TimeRange { from, ..span };
-                let newer = match cut.newest.filter(|_| self.reader.room.has_compressed_space()) {
+                let newer = match cut.newest.filter(|_| self.reader.memory_budget.has_compressed_space()) {
                     Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
                     None => QueuedSegment::Unread(newer),
                 };
@@ -173,10 +173,10 @@ impl<T: Transport + 'static> SliceReader<T> {
             reader: self.reader.clone(),
             facts: self.facts.clone(),
             span,
-            most: self.most,
-            is_probe: self.density.span_of(1).is_none(),
+            max_records: self.most,
+            is_probe: self.density.span_for(1).is_none(),
         };
-        let work = async move { reading.steady().await };
+        let work = async move { reading.read_steady().await };
         SliceState::Asked(
             span,
             BackgroundTask::start(&self.reader.tasks, &self.done, work),
@@ -199,7 +199,7 @@ impl<T: Transport + 'static> SliceReader<T> {
             return Ok(false);
         };
         let received = read.pages.last().map(|page| page.at);
-        let share = self.reader.room.take(read.pages.len()).await;
+        let share = self.reader.memory_budget.take(read.pages.len()).await;
         let pages = read.pages.into_iter();
         let pages = pages.map(|page| Ok(self.reader.decompress_page(page, &share)?.records));
         let pages = pages.collect::<Result<_, FetchError>>()?;
@@ -211,10 +211,10 @@ impl<T: Transport + 'static> SliceReader<T> {
             let mut numbering = DuplicateNumbering::default();
             records
                 .iter_mut()
-                .for_each(|record| numbering.number(record));
+                .for_each(|record| numbering.number_duplicate(record));
         }
         let delivery = FetchMessage::Records {
-            users: self.reader.people_of(&records).await,
+            users: self.reader.users_of(&records).await,
             records,
             received: received.unwrap_or_else(chrono::Utc::now),
             window: self.index,

@@ -261,7 +261,7 @@ impl PageKeys {
     fn of(&mut self, record: &Record) -> SliceKey {
         let identity = record.identity();
         let place = match self.identity {
-            RecordIdentity::Own => 0,
+            RecordIdentity::ApiId => 0,
             RecordIdentity::Content => {
                 let count = self.counts.entry(identity).or_default();
                 *count += 1;
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_same_page_again_and_again_is_a_circle() {
-        let mut collected = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
+        let mut collected = SliceScan::new(RecordIdentity::ApiId, TimeDelta::milliseconds(1));
         let mut add = || collected.add(&[record("a", None), record("b", None)], &span());
         assert_eq!([add(), add(), add(), add()], [Ok(()); 4]);
         assert_eq!(add(), Err(PagingLoop));
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn a_record_twice_on_a_page_is_no_change_of_the_log_and_one_on_two_pages_is() {
         let pages = [vec!["a", "b", "a"], vec!["c"], vec!["b"]];
-        let mut scan = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
+        let mut scan = SliceScan::new(RecordIdentity::ApiId, TimeDelta::milliseconds(1));
         let mut is_steady = Vec::new();
         for page in pages {
             let page: Vec<_> = page.into_iter().map(|id| record(id, None)).collect();
@@ -368,7 +368,7 @@ mod tests {
     }
 
     fn collected(places: &[Option<&str>], span: &TimeRange) -> SliceScan {
-        let mut collected = SliceScan::new(RecordIdentity::Own, TimeDelta::milliseconds(1));
+        let mut collected = SliceScan::new(RecordIdentity::ApiId, TimeDelta::milliseconds(1));
         collected.add(&page(places), span).unwrap();
         collected
     }
@@ -393,7 +393,7 @@ mod tests {
         let kept = gathered(
             vec![page(&places[..3]), page(&places)],
             at,
-            RecordIdentity::Own,
+            RecordIdentity::ApiId,
             false,
         );
         let kept: Vec<_> = kept.into_iter().filter_map(|record| record.id).collect();

@@ -7,20 +7,20 @@ use tokio::sync::watch;
 use crate::pipeline::error::RunError;
 
 /// How long an output may take to end after a signal: one that nobody reads takes nothing for ever.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// What signals have asked a run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StopRequest {
     /// Nothing.
-    No,
+    NotRequested,
     /// An end after the current commit.
-    Soon,
+    AfterCommit,
     /// An end at once.
-    Now,
+    Immediately,
 }
 
-/// What `work` gives, unless it goes on for longer than [`GRACE`] after a signal, or until a second one.
+/// What `work` gives, unless it goes on for longer than [`GRACE_PERIOD`] after a signal, or until a second one.
 ///
 /// # Errors
 /// [`RunError::Interrupted`]
@@ -30,9 +30,9 @@ pub async fn within_grace_period<R>(
 ) -> Result<R, RunError> {
     let mut stop = stop.clone();
     let overdue = async {
-        asked(&mut stop, StopRequest::Soon).await;
+        wait_for_stop(&mut stop, StopRequest::AfterCommit).await;
         // A commit that is under way ends well before.
-        let _ = tokio::time::timeout(GRACE, asked(&mut stop, StopRequest::Now)).await;
+        let _ = tokio::time::timeout(GRACE_PERIOD, wait_for_stop(&mut stop, StopRequest::Immediately)).await;
     };
     tokio::select! {
         result = work => Ok(result),
@@ -51,13 +51,13 @@ pub async fn unless_stopped<R>(
     let mut stop = stop.clone();
     tokio::select! {
         biased;
-        () = asked(&mut stop, StopRequest::Soon) => Err(RunError::Interrupted),
+        () = wait_for_stop(&mut stop, StopRequest::AfterCommit) => Err(RunError::Interrupted),
         result = work => Ok(result),
     }
 }
 
 /// Returns when signals have asked for `least`; never when nobody can ask any more.
-pub async fn asked(stop: &mut watch::Receiver<StopRequest>, least: StopRequest) {
+pub async fn wait_for_stop(stop: &mut watch::Receiver<StopRequest>, least: StopRequest) {
     if stop.wait_for(|&stop| stop >= least).await.is_err() {
         std::future::pending::<()>().await;
     }

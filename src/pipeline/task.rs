@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 #[derive(Debug)]
 pub struct BackgroundTask<R> {
     handle: AbortHandle,
-    shared: Arc<TaskState<R>>,
+    state: Arc<TaskState<R>>,
 }
 
 #[derive(Debug)]
@@ -46,27 +46,27 @@ impl<R: Send + 'static> BackgroundTask<R> {
         let telling = CompletionSignal(shared.clone(), done.clone());
         let work = async move {
             let result = work.await;
-            *telling.0.slot() = Some(result);
+            *telling.0.lock_result() = Some(result);
         };
         BackgroundTask {
             handle: tasks.spawn(work.in_current_span()).abort_handle(),
-            shared,
+            state: shared,
         }
     }
 
     /// Whether its work is at its end.
     pub fn is_done(&self) -> bool {
-        self.shared.is_done.load(Ordering::Acquire)
+        self.state.is_done.load(Ordering::Acquire)
     }
 
     /// What its work brought; nothing before the end, and where it panicked.
-    pub fn result(self) -> Option<R> {
-        self.shared.slot().take()
+    pub fn into_result(self) -> Option<R> {
+        self.state.lock_result().take()
     }
 }
 
 impl<R> TaskState<R> {
-    fn slot(&self) -> std::sync::MutexGuard<'_, Option<R>> {
+    fn lock_result(&self) -> std::sync::MutexGuard<'_, Option<R>> {
         // One assignment: a panic elsewhere leaves it whole.
         self.result.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,11 +89,11 @@ mod tests {
         let good = BackgroundTask::start(&tasks, &done, async { 7 });
         done.notified().await;
         assert!(good.is_done());
-        assert_eq!(good.result(), Some(7));
+        assert_eq!(good.into_result(), Some(7));
         let bad = BackgroundTask::<u8>::start(&tasks, &done, async { panic!("for a test") });
         done.notified().await;
         assert!(bad.is_done());
-        assert_eq!(bad.result(), None);
+        assert_eq!(bad.into_result(), None);
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ impl<T: Transport> UserDirectory<T> {
         let now = chrono::Utc::now();
         let kept = lookups.read(origin.site.as_deref().unwrap_or_default());
         let fresh = kept.users.into_iter().filter_map(|(id, told)| {
-            let user = told.fresh(now)?.clone();
+            let user = told.if_fresh(now)?.clone();
             Some((id, user))
         });
         let known: HashMap<String, UserProfile> = fresh.collect();
@@ -93,7 +93,7 @@ impl<T: Transport> UserDirectory<T> {
         ids: &[String],
         told: &mut HashMap<String, UserProfile>,
     ) -> Result<(), Failure> {
-        for batch in ids.chunks(users::AT_ONCE) {
+        for batch in ids.chunks(users::MAX_IDS) {
             let found = self.ask(batch).await?;
             told.extend(batch.iter().map(|id| (id.clone(), UserProfile::default())));
             told.extend(found);
@@ -136,8 +136,8 @@ impl<T: Transport> UserDirectory<T> {
         }
         let site = self.origin.site.as_deref().unwrap_or_default();
         let now = chrono::Utc::now();
-        self.lookups.change(site, |facts| {
-            facts.users.retain(|_, user| user.fresh(now).is_some());
+        self.lookups.update(site, |facts| {
+            facts.users.retain(|_, user| user.if_fresh(now).is_some());
             let told = told.iter();
             let told = told.map(|(id, user)| (id.clone(), CachedValue::new(user.clone(), now)));
             facts.users.extend(told);

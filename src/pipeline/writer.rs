@@ -20,33 +20,33 @@ use crate::sink::written_files::WrittenFiles;
 use crate::telemetry::meter::SourceMeter;
 
 /// Records that are rendered before their lines are written: their lines are twice as long as they are.
-const AT_ONCE: usize = 64;
+const RENDER_BATCH: usize = 64;
 
 /// The longest that a line stays uncommitted.
-const COMMIT_AFTER: Duration = Duration::from_secs(2);
+const COMMIT_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Whether the run goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteFlow {
     /// More may come.
-    GoOn,
+    Continue,
     /// `--max-events` is reached.
-    Enough,
+    LimitReached,
 }
 
 /// Writes one source's records.
 pub struct EventWriter {
     sink: Box<dyn LineSink>,
-    step: RecordProcessor,
-    journal: Option<CheckpointWriter>,
+    processor: RecordProcessor,
+    checkpoint: Option<CheckpointWriter>,
     /// What an export keeps of the answers.
-    pages: Option<AttemptFile>,
+    attempt_file: Option<AttemptFile>,
     /// A file that was opened and is not recorded yet.
-    opened: Option<OutputFileState>,
+    unrecorded_file: Option<OutputFileState>,
     meter: Arc<SourceMeter>,
-    tally: RecordCounts,
+    counts: RecordCounts,
     /// The tally as of the last commit.
-    committed: RecordCounts,
+    committed_counts: RecordCounts,
     uncommitted_bytes: usize,
     uncommitted_events: u64,
     oldest_uncommitted: Option<Instant>,
@@ -62,13 +62,13 @@ impl EventWriter {
     ) -> EventWriter {
         EventWriter {
             sink,
-            step,
-            journal,
-            pages: None,
-            opened: None,
+            processor: step,
+            checkpoint: journal,
+            attempt_file: None,
+            unrecorded_file: None,
             meter,
-            tally: RecordCounts::default(),
-            committed: RecordCounts::default(),
+            counts: RecordCounts::default(),
+            committed_counts: RecordCounts::default(),
             uncommitted_bytes: 0,
             uncommitted_events: 0,
             oldest_uncommitted: None,
@@ -76,19 +76,19 @@ impl EventWriter {
     }
 
     /// The same, which commits `pages` before the events.
-    pub fn with_pages(mut self, pages: Option<AttemptFile>) -> EventWriter {
-        self.pages = pages;
+    pub fn with_attempt_file(mut self, pages: Option<AttemptFile>) -> EventWriter {
+        self.attempt_file = pages;
         self
     }
 
     /// Events that all runs have committed, as far as they are remembered.
-    pub fn events(&self) -> u64 {
-        self.journal.as_ref().map_or(0, CheckpointWriter::events)
+    pub fn total_events(&self) -> u64 {
+        self.checkpoint.as_ref().map_or(0, CheckpointWriter::events)
     }
 
     /// What has been written and committed so far: the rest will come again.
-    pub fn committed(&self) -> &RecordCounts {
-        &self.committed
+    pub fn committed_counts(&self) -> &RecordCounts {
+        &self.committed_counts
     }
 
     /// The files that lines were appended to.
@@ -97,8 +97,8 @@ impl EventWriter {
     }
 
     /// Notes that everything there was until `start` has been read; the next commit says so.
-    pub fn complete(&mut self, start: Timestamp) {
-        if let Some(journal) = &mut self.journal {
+    pub fn mark_complete(&mut self, start: Timestamp) {
+        if let Some(journal) = &mut self.checkpoint {
             journal.complete(start);
         }
     }
@@ -107,23 +107,23 @@ impl EventWriter {
     pub fn commit_due(&self) -> Option<Duration> {
         let Some(oldest) = self.oldest_uncommitted else {
             // Answers come also where no event does.
-            return self.pages.as_ref().map(|_| COMMIT_AFTER);
+            return self.attempt_file.as_ref().map(|_| COMMIT_INTERVAL);
         };
-        let batch = crash::limit("COMMIT_BYTES", self.sink.batch());
+        let batch = crash::limit("COMMIT_BYTES", self.sink.commit_threshold());
         Some(match self.uncommitted_bytes >= batch {
             true => Duration::ZERO,
-            false => COMMIT_AFTER.saturating_sub(oldest.elapsed()),
+            false => COMMIT_INTERVAL.saturating_sub(oldest.elapsed()),
         })
     }
 
     /// The silence of the source at `now`, by what is committed.
     pub fn silence(&self, now: Timestamp) -> Option<SourceSilence> {
-        self.journal.as_ref()?.silence(now)
+        self.checkpoint.as_ref()?.silence(now)
     }
 
     /// Lets go of the source, if it is held.
-    pub fn leave(self) -> Option<ReleasedSource> {
-        self.journal.map(CheckpointWriter::leave)
+    pub fn release(self) -> Option<ReleasedSource> {
+        self.checkpoint.map(CheckpointWriter::leave)
     }
 
     /// Opens the output, so that one that cannot be written is known before anything is asked for. An
@@ -132,12 +132,12 @@ impl EventWriter {
     /// # Errors
     /// It cannot be opened.
     pub fn open(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.pages {
+        if let Some(pages) = &mut self.attempt_file {
             pages.open()?;
         }
         if let Some(file) = self.sink.prepare()? {
             let is_empty = file.committed == 0;
-            self.opened = Some(file);
+            self.unrecorded_file = Some(file);
             if is_empty {
                 self.record_opened()?;
             }
@@ -147,14 +147,14 @@ impl EventWriter {
 
     /// Records the file that is about to be written. To be called before records are taken: they
     /// must not be remembered before they are written.
-    fn announce(&mut self) -> Result<(), RunError> {
+    fn announce_output(&mut self) -> Result<(), RunError> {
         self.open()?;
         self.record_opened()
     }
 
     fn record_opened(&mut self) -> Result<(), RunError> {
-        match (&mut self.journal, self.opened.take()) {
-            (Some(journal), Some(file)) => Ok(journal.record(&mut self.step, 0, vec![file])?),
+        match (&mut self.checkpoint, self.unrecorded_file.take()) {
+            (Some(journal), Some(file)) => Ok(journal.record(&mut self.processor, 0, vec![file])?),
             _ => Ok(()),
         }
     }
@@ -165,9 +165,9 @@ impl EventWriter {
     /// Nothing of what is not committed moves the checkpoint.
     pub fn write(&mut self, delivery: FetchMessage) -> Result<WriteFlow, RunError> {
         match delivery {
-            FetchMessage::RereadStarted => self.step.start_reread(),
+            FetchMessage::RereadStarted => self.processor.start_reread(),
             FetchMessage::WindowShortened { from } => {
-                if let Some(journal) = &mut self.journal {
+                if let Some(journal) = &mut self.checkpoint {
                     journal.set_start(from);
                 }
             }
@@ -180,18 +180,18 @@ impl EventWriter {
                 advances: passed,
             } => {
                 if !records.is_empty() {
-                    self.announce()?;
+                    self.announce_output()?;
                 }
-                self.step.people = people;
-                if !self.take(&records, received)? {
+                self.processor.people = people;
+                if !self.write_records(&records, received)? {
                     // The window stays: the page is asked for again, and what was taken is known.
-                    return Ok(WriteFlow::Enough);
+                    return Ok(WriteFlow::LimitReached);
                 }
                 if passed {
                     let checked = then.as_ref().and_then(|open| open.read_by_time);
-                    self.step.passed(checked);
+                    self.processor.passed(checked);
                 }
-                if let Some(journal) = &mut self.journal {
+                if let Some(journal) = &mut self.checkpoint {
                     journal.stands(window, then);
                 }
             }
@@ -199,9 +199,9 @@ impl EventWriter {
         if self.sink.is_full() || self.commit_due() == Some(Duration::ZERO) {
             self.commit()?;
         }
-        Ok(match self.step.is_full() {
-            true => WriteFlow::Enough,
-            false => WriteFlow::GoOn,
+        Ok(match self.processor.is_full() {
+            true => WriteFlow::LimitReached,
+            false => WriteFlow::Continue,
         })
     }
 
@@ -210,14 +210,14 @@ impl EventWriter {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn commit(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.pages {
+        if let Some(pages) = &mut self.attempt_file {
             if self.oldest_uncommitted.is_none() && pages.has_nothing_to_commit() {
                 return Ok(());
             }
             pages.commit()?;
         }
         let outputs = self.sink.commit()?;
-        self.record(outputs)
+        self.save_checkpoint(outputs)
     }
 
     /// The last commit: from now on the output files may grow by other hands.
@@ -225,23 +225,23 @@ impl EventWriter {
     /// # Errors
     /// The checkpoint has not moved.
     pub fn finish(&mut self) -> Result<(), RunError> {
-        if let Some(pages) = &mut self.pages {
+        if let Some(pages) = &mut self.attempt_file {
             pages.finish()?;
         }
         let outputs = self.sink.finish()?;
-        self.record(outputs)
+        self.save_checkpoint(outputs)
     }
 
-    fn record(&mut self, outputs: Vec<OutputFileState>) -> Result<(), RunError> {
-        if let Some(journal) = &mut self.journal {
-            if let Some(pages) = &mut self.pages {
-                journal.keeps(pages.kept(&self.tally));
+    fn save_checkpoint(&mut self, outputs: Vec<OutputFileState>) -> Result<(), RunError> {
+        if let Some(journal) = &mut self.checkpoint {
+            if let Some(pages) = &mut self.attempt_file {
+                journal.keeps(pages.kept(&self.counts));
             }
-            journal.record(&mut self.step, self.uncommitted_events, outputs)?;
+            journal.record(&mut self.processor, self.uncommitted_events, outputs)?;
             self.meter.record_checkpoint(chrono::Utc::now());
         }
         self.meter.committed.add(self.uncommitted_events);
-        self.committed = self.tally.clone();
+        self.committed_counts = self.counts.clone();
         self.uncommitted_bytes = 0;
         self.uncommitted_events = 0;
         self.oldest_uncommitted = None;
@@ -249,13 +249,13 @@ impl EventWriter {
     }
 
     /// Writes the lines of `records`; whether of all of them.
-    fn take(&mut self, records: &[Record], received: Timestamp) -> Result<bool, RunError> {
-        self.step.brought(records);
+    fn write_records(&mut self, records: &[Record], received: Timestamp) -> Result<bool, RunError> {
+        self.processor.brought(records);
         // Not kept until the next delivery: hundreds of sources may wait for theirs.
         let mut lines = Vec::new();
-        for some in records.chunks(AT_ONCE) {
+        for some in records.chunks(RENDER_BATCH) {
             lines.clear();
-            let (tally, taken) = self.step.take(some, received, &mut lines);
+            let (tally, taken) = self.processor.take(some, received, &mut lines);
             self.append(&tally, &lines)?;
             if taken < some.len() {
                 return Ok(false);
@@ -271,8 +271,8 @@ impl EventWriter {
             self.uncommitted_events += tally.events;
             self.oldest_uncommitted.get_or_insert_with(Instant::now);
         }
-        warn_once(&self.tally, tally);
-        self.tally.add(tally);
+        warn_once(&self.counts, tally);
+        self.counts.add(tally);
         self.meter.events.add(tally.events);
         Ok(())
     }

@@ -28,7 +28,7 @@ pub struct PendingFile {
 ///
 /// # Errors
 /// The file cannot be created, or its name is taken by one that holds something.
-pub fn begin(
+pub fn create(
     settings: &OutputSettings,
     now: Timestamp,
 ) -> Result<(Box<dyn LineSink>, Option<PendingFile>), SinkError> {
@@ -37,14 +37,14 @@ pub fn begin(
         OutputPath::File(template) => template,
     };
     let path = path_at(template, settings.compression, now)?;
-    let (file, unnamed) = match taken(&path)? {
+    let (file, unnamed) = match inspect_target(&path)? {
         TargetState::Special => (
-            special(&path).map_err(|error| failed("open", &path, error))?,
+            open_special(&path).map_err(|error| failed("open", &path, error))?,
             None,
         ),
         free => {
             let (file, temporary) =
-                beside(&path).map_err(|error| failed("create", &path, error))?;
+                create_temp_file(&path).map_err(|error| failed("create", &path, error))?;
             let unnamed = PendingFile {
                 temporary,
                 path: path.clone(),
@@ -67,20 +67,20 @@ impl PendingFile {
     ///
     /// # Errors
     /// The name was taken meanwhile, or the system refuses.
-    pub fn name(self) -> Result<(), SinkError> {
+    pub fn publish(self) -> Result<(), SinkError> {
         let PendingFile {
             temporary,
             path,
             replaces_empty,
         } = self;
-        let is_still_empty = || matches!(taken(&path), Ok(TargetState::Empty));
+        let is_still_empty = || matches!(inspect_target(&path), Ok(TargetState::Empty));
         let named = match replaces_empty && is_still_empty() {
             true => temporary.persist(&path),
             false => temporary.persist_noclobber(&path),
         };
         match named.map_err(|refused| refused.error) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(SinkError::Exists { path })
+                Err(SinkError::AlreadyExists { path })
             }
             Err(error) => Err(failed("name", &path, error)),
             Ok(()) => sync_folder(&path).map_err(|error| failed("sync", &path, error)),
@@ -91,14 +91,14 @@ impl PendingFile {
 /// What lies in the place of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum TargetState {
-    Not,
+    Missing,
     Empty,
     /// A device or a pipe, which is written as it is.
     Special,
 }
 
-fn taken(path: &Path) -> Result<TargetState, SinkError> {
-    let exists = || SinkError::Exists {
+fn inspect_target(path: &Path) -> Result<TargetState, SinkError> {
+    let exists = || SinkError::AlreadyExists {
         path: path.to_owned(),
     };
     match fs::metadata(path) {
@@ -111,12 +111,12 @@ fn taken(path: &Path) -> Result<TargetState, SinkError> {
         Ok(_) => Err(exists()),
         // A link that leads nowhere.
         Err(_) if fs::symlink_metadata(path).is_ok() => Err(exists()),
-        Err(_) => Ok(TargetState::Not),
+        Err(_) => Ok(TargetState::Missing),
     }
 }
 
 /// A new file in the folder of `path`, for its owner only.
-fn beside(path: &Path) -> io::Result<(File, TempPath)> {
+fn create_temp_file(path: &Path) -> io::Result<(File, TempPath)> {
     create_folder(path)?;
     let file = tempfile::Builder::new()
         .prefix(".atlaudit-")
@@ -125,7 +125,7 @@ fn beside(path: &Path) -> io::Result<(File, TempPath)> {
     Ok(file.into_parts())
 }
 
-fn special(path: &Path) -> io::Result<File> {
+fn open_special(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).open(path)
 }
 
@@ -140,7 +140,7 @@ struct AtomicFileSink {
 impl AtomicFileSink {
     fn failed(&self, doing: &'static str, error: io::Error) -> SinkError {
         match (self.is_special, error.kind()) {
-            (true, ErrorKind::BrokenPipe) => SinkError::ReaderGone,
+            (true, ErrorKind::BrokenPipe) => SinkError::ReaderClosed,
             _ => failed(doing, &self.path, error),
         }
     }
@@ -152,7 +152,7 @@ impl LineSink for AtomicFileSink {
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        let packed = self.packer.push(lines);
+        let packed = self.packer.encode(lines);
         packed
             .and_then(|packed| self.file.write_all(packed))
             .map_err(|error| self.failed("write", error))
@@ -165,7 +165,7 @@ impl LineSink for AtomicFileSink {
     }
 
     fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
-        let end = self.packer.end();
+        let end = self.packer.finish_frame();
         end.and_then(|end| self.file.write_all(end))
             .map_err(|error| self.failed("write", error))?;
         if !self.is_special {

@@ -17,7 +17,7 @@ const SUFFIX: &str = ".json.zst";
 const UNNAMED: &str = ".body-";
 
 /// As with lines: zstd's own default.
-const LEVEL: i32 = 3;
+const ZSTD_LEVEL: i32 = 3;
 
 /// The folder of one source's bodies.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl ResponseBodyStore {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn keep(&self, sha256: &str, body: &[u8]) -> Result<(), SinkError> {
+    pub fn store(&self, sha256: &str, body: &[u8]) -> Result<(), SinkError> {
         let path = self.folder.join(format!("{sha256}{SUFFIX}"));
         if path.exists() {
             return Ok(());
@@ -45,7 +45,7 @@ impl ResponseBodyStore {
             let mut file = tempfile::Builder::new()
                 .prefix(UNNAMED)
                 .tempfile_in(&self.folder)?;
-            file.write_all(&zstd::bulk::compress(body, LEVEL)?)?;
+            file.write_all(&zstd::bulk::compress(body, ZSTD_LEVEL)?)?;
             file.as_file().sync_all()?;
             crash::point(CrashPoint::BodyWritten);
             file.persist(&path).map_err(|error| error.error)?;
@@ -72,7 +72,7 @@ impl ResponseBodyStore {
     ///
     /// # Errors
     /// The folder cannot be read, or a file not removed.
-    pub fn retain(&self, named: &HashSet<String>) -> Result<(), SinkError> {
+    pub fn remove_unreferenced(&self, named: &HashSet<String>) -> Result<(), SinkError> {
         let retain = || -> io::Result<()> {
             for entry in fs::read_dir(&self.folder)? {
                 let entry = entry?;
@@ -115,13 +115,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let bodies = ResponseBodyStore::new(folder.path().join("bodies/acme"));
         bodies.commit().unwrap();
-        bodies.retain(&HashSet::new()).unwrap();
-        bodies.keep("aa", b"{}").unwrap();
-        bodies.keep("aa", b"{}").unwrap();
-        bodies.keep("bb", b"[]").unwrap();
+        bodies.remove_unreferenced(&HashSet::new()).unwrap();
+        bodies.store("aa", b"{}").unwrap();
+        bodies.store("aa", b"{}").unwrap();
+        bodies.store("bb", b"[]").unwrap();
         bodies.commit().unwrap();
         fs::write(bodies.folder.join(format!("{UNNAMED}x")), "half").unwrap();
-        bodies.retain(&HashSet::from(["aa".to_owned()])).unwrap();
+        bodies.remove_unreferenced(&HashSet::from(["aa".to_owned()])).unwrap();
         let left: Vec<_> = fs::read_dir(&bodies.folder).unwrap().collect();
         assert_eq!(left.len(), 1);
         let packed = fs::read(bodies.folder.join("aa.json.zst")).unwrap();

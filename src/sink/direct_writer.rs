@@ -15,16 +15,16 @@ use std::thread::{self, JoinHandle};
 use crate::crash::{self, CrashPoint};
 
 /// What every disk takes: memory, place in the file and length are multiples of it.
-const BLOCK: usize = 4096;
+const BLOCK_SIZE: usize = 4096;
 
 /// Bytes that are written at once.
-const CHUNK: usize = 1024 * 1024;
+const BUFFER_SIZE: usize = 1024 * 1024;
 
 /// Files of this process that may be written like this at once: each takes the memory of two chunks.
-const AT_ONCE: usize = 4;
+const MAX_DIRECT_FILES: usize = 4;
 
 /// Files that are.
-static BUSY: AtomicUsize = AtomicUsize::new(0);
+static DIRECT_FILES: AtomicUsize = AtomicUsize::new(0);
 
 /// A file while much is written to it.
 pub struct DirectWriter {
@@ -37,10 +37,10 @@ pub struct DirectWriter {
     /// The other chunk, while it is not under way.
     spare: Option<AlignedBuffer>,
     thread: Option<JoinHandle<()>>,
-    _turn: DirectWriteSlot,
+    _slot: DirectWriteSlot,
 }
 
-/// One of the [`AT_ONCE`]; given back when dropped.
+/// One of the [`MAX_DIRECT_FILES`]; given back when dropped.
 struct DirectWriteSlot;
 
 /// Bytes that begin where a block may.
@@ -52,17 +52,17 @@ struct AlignedBuffer {
 
 /// The file, by both ways.
 struct FileHandles {
-    past_cache: File,
-    usual: File,
+    direct: File,
+    buffered: File,
 }
 
 impl DirectWriter {
     /// The same file as `usual`, which is appended to; nothing where it cannot be written like this, or too many are.
-    pub fn begin(usual: &File) -> Option<DirectWriter> {
-        let turn = DirectWriteSlot::take()?;
+    pub fn start(usual: &File) -> Option<DirectWriter> {
+        let turn = DirectWriteSlot::acquire()?;
         let ways = FileHandles {
-            past_cache: past_cache(usual)?,
-            usual: usual.try_clone().ok()?,
+            direct: past_cache(usual)?,
+            buffered: usual.try_clone().ok()?,
         };
         let (jobs, asked) = sync_channel::<AlignedBuffer>(1);
         let (told, done) = sync_channel(1);
@@ -82,14 +82,14 @@ impl DirectWriter {
             done,
             spare: Some(AlignedBuffer::new()),
             thread: Some(thread.spawn(work).ok()?),
-            _turn: turn,
+            _slot: turn,
         })
     }
 
     /// How many bytes must go the usual way before a file of `length` bytes has only whole blocks.
-    pub fn gap(length: u64) -> usize {
-        let over = usize::try_from(length % BLOCK as u64).unwrap_or(0);
-        (BLOCK - over) % BLOCK
+    pub fn bytes_to_boundary(length: u64) -> usize {
+        let over = usize::try_from(length % BLOCK_SIZE as u64).unwrap_or(0);
+        (BLOCK_SIZE - over) % BLOCK_SIZE
     }
 
     /// Whether everything taken was written.
@@ -101,11 +101,11 @@ impl DirectWriter {
     ///
     /// # Errors
     /// An earlier chunk could not be written.
-    pub fn take(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            bytes = self.filling.take(bytes);
-            if self.filling.length == CHUNK {
-                self.hand_on()?;
+            bytes = self.filling.fill(bytes);
+            if self.filling.length == BUFFER_SIZE {
+                self.submit_buffer()?;
             }
         }
         Ok(())
@@ -118,25 +118,25 @@ impl DirectWriter {
     pub fn flush(&mut self) -> io::Result<Vec<u8>> {
         let rest = self.filling.split_partial_block();
         if self.filling.length > 0 {
-            self.hand_on()?;
+            self.submit_buffer()?;
         }
-        self.wait()?;
+        self.wait_for_thread()?;
         Ok(rest)
     }
 
-    fn hand_on(&mut self) -> io::Result<()> {
-        self.wait()?;
+    fn submit_buffer(&mut self) -> io::Result<()> {
+        self.wait_for_thread()?;
         if let (Some(spare), Some(jobs)) = (self.spare.take(), &self.jobs) {
             let full = std::mem::replace(&mut self.filling, spare);
-            jobs.send(full).map_err(|_| gone())?;
+            jobs.send(full).map_err(|_| thread_died())?;
         }
         Ok(())
     }
 
     /// Waits for the chunk that is under way.
-    fn wait(&mut self) -> io::Result<()> {
+    fn wait_for_thread(&mut self) -> io::Result<()> {
         if self.spare.is_none() {
-            let (chunk, written) = self.done.recv().map_err(|_| gone())?;
+            let (chunk, written) = self.done.recv().map_err(|_| thread_died())?;
             self.spare = Some(chunk);
             written?;
         }
@@ -148,21 +148,21 @@ impl Drop for DirectWriter {
     /// Nothing is written any more when it is gone: the file may be cut then.
     fn drop(&mut self) {
         self.jobs = None;
-        let _ = self.wait();
+        let _ = self.wait_for_thread();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn gone() -> io::Error {
+fn thread_died() -> io::Error {
     io::Error::other("the thread that writes the file has died")
 }
 
 impl DirectWriteSlot {
-    fn take() -> Option<DirectWriteSlot> {
-        let more = |locked_error| (locked_error < AT_ONCE).then(|| locked_error + 1);
-        let taken = BUSY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    fn acquire() -> Option<DirectWriteSlot> {
+        let more = |locked_error| (locked_error < MAX_DIRECT_FILES).then(|| locked_error + 1);
+        let taken = DIRECT_FILES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
         // Only made where it was taken: dropped, it is given back.
         taken.is_ok().then(|| DirectWriteSlot)
     }
@@ -170,16 +170,16 @@ impl DirectWriteSlot {
 
 impl Drop for DirectWriteSlot {
     fn drop(&mut self) {
-        BUSY.fetch_sub(1, Ordering::Relaxed);
+        DIRECT_FILES.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl AlignedBuffer {
     fn new() -> AlignedBuffer {
-        let memory = vec![0; CHUNK + BLOCK];
+        let memory = vec![0; BUFFER_SIZE + BLOCK_SIZE];
         AlignedBuffer {
             // Never moved or grown: the memory stays where it is.
-            start: memory.as_ptr().align_offset(BLOCK).min(BLOCK),
+            start: memory.as_ptr().align_offset(BLOCK_SIZE).min(BLOCK_SIZE),
             length: 0,
             memory,
         }
@@ -190,8 +190,8 @@ impl AlignedBuffer {
     }
 
     /// Takes what there is room for; what there is not is given back.
-    fn take<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let (now, later) = bytes.split_at(bytes.len().min(CHUNK - self.length));
+    fn fill<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (now, later) = bytes.split_at(bytes.len().min(BUFFER_SIZE - self.length));
         let free = self.start + self.length;
         self.memory[free..free + now.len()].copy_from_slice(now);
         self.length += now.len();
@@ -200,7 +200,7 @@ impl AlignedBuffer {
 
     /// Cuts off what fills no block.
     fn split_partial_block(&mut self) -> Vec<u8> {
-        let whole = self.length / BLOCK * BLOCK;
+        let whole = self.length / BLOCK_SIZE * BLOCK_SIZE;
         let rest = self.bytes()[whole..].to_vec();
         self.length = whole;
         rest
@@ -211,7 +211,7 @@ impl FileHandles {
     /// In two halves where a test may want to die between them.
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         let half = match cfg!(feature = "crash-points") {
-            true => bytes.len() / 2 / BLOCK * BLOCK,
+            true => bytes.len() / 2 / BLOCK_SIZE * BLOCK_SIZE,
             false => 0,
         };
         let (first, rest) = bytes.split_at(half);
@@ -222,17 +222,17 @@ impl FileHandles {
 
     fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            match (&self.past_cache).write(bytes) {
+            match (&self.direct).write(bytes) {
                 // Behind the end of a block all must go the usual way.
-                Ok(written) if written % BLOCK != 0 => {
-                    return (&self.usual).write_all(&bytes[written..]);
+                Ok(written) if written % BLOCK_SIZE != 0 => {
+                    return (&self.buffered).write_all(&bytes[written..]);
                 }
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // Not by this file system, not behind what another program appended, or a fault: that, the usual way
                 // has too, and tells it.
-                Err(_) => return (&self.usual).write_all(bytes),
+                Err(_) => return (&self.buffered).write_all(bytes),
             }
         }
         Ok(())
@@ -271,18 +271,18 @@ mod tests {
         fs::write(&path, "").unwrap();
         let mut file = File::options().append(true).open(&path).unwrap();
         // Not every file system takes it.
-        let Some(mut bulk) = DirectWriter::begin(&file) else {
+        let Some(mut bulk) = DirectWriter::start(&file) else {
             return;
         };
-        let bytes: Vec<u8> = (0..2 * CHUNK + BLOCK + 7).map(|at| at as u8).collect();
-        bulk.take(&bytes).unwrap();
+        let bytes: Vec<u8> = (0..2 * BUFFER_SIZE + BLOCK_SIZE + 7).map(|at| at as u8).collect();
+        bulk.write(&bytes).unwrap();
         let rest = bulk.flush().unwrap();
         assert_eq!(rest.len(), 7);
         assert!(bulk.is_empty());
         file.write_all(&rest).unwrap();
         assert!(fs::read(&path).unwrap() == bytes);
         // Behind an odd end all goes the usual way.
-        bulk.take(&bytes).unwrap();
+        bulk.write(&bytes).unwrap();
         file.write_all(&bulk.flush().unwrap()).unwrap();
         drop(bulk);
         assert!(fs::read(&path).unwrap() == [&bytes[..], &bytes].concat());
@@ -291,18 +291,18 @@ mod tests {
     #[test]
     fn direct_files_are_limited() {
         // Other tests may hold some.
-        let held: Vec<DirectWriteSlot> = (0..3 * AT_ONCE)
-            .filter_map(|_| DirectWriteSlot::take())
+        let held: Vec<DirectWriteSlot> = (0..3 * MAX_DIRECT_FILES)
+            .filter_map(|_| DirectWriteSlot::acquire())
             .collect();
-        assert!(held.len() <= AT_ONCE);
-        assert!(DirectWriteSlot::take().is_none() || held.len() < AT_ONCE);
+        assert!(held.len() <= MAX_DIRECT_FILES);
+        assert!(DirectWriteSlot::acquire().is_none() || held.len() < MAX_DIRECT_FILES);
         drop(held);
-        assert!(BUSY.load(Ordering::Relaxed) <= AT_ONCE);
+        assert!(DIRECT_FILES.load(Ordering::Relaxed) <= MAX_DIRECT_FILES);
     }
 
     #[test]
     fn bytes_to_boundary_reach_the_next_block() {
-        let gaps = [0, 1, 4095, 4096, 4097].map(DirectWriter::gap);
+        let gaps = [0, 1, 4095, 4096, 4097].map(DirectWriter::bytes_to_boundary);
         assert_eq!(gaps, [0, 4095, 1, 0, 4095]);
     }
 }

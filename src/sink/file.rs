@@ -13,7 +13,7 @@ pub struct FileSink {
     template: String,
     settings: OutputSettings,
     /// What the state knows of the file written last.
-    account: Option<OutputFileState>,
+    last_file: Option<OutputFileState>,
     current: Option<OutputFile>,
     written: WrittenFiles,
     clock: fn() -> Timestamp,
@@ -25,7 +25,7 @@ impl FileSink {
         FileSink {
             template: template.to_owned(),
             settings: settings.clone(),
-            account,
+            last_file: account,
             current: None,
             written: WrittenFiles::default(),
             clock: chrono::Utc::now,
@@ -33,7 +33,7 @@ impl FileSink {
     }
 
     /// Finishes the current file where its time has come. Gives it back where it goes on.
-    fn going_on(
+    fn rotate_if_due(
         &mut self,
         open: OutputFile,
         now: Timestamp,
@@ -48,14 +48,14 @@ impl FileSink {
     }
 
     /// The current file, where lines may still go to it, and whether others changed it.
-    fn current(&mut self, now: Timestamp) -> Result<Option<(OutputFile, bool)>, SinkError> {
+    fn take_current(&mut self, now: Timestamp) -> Result<Option<(OutputFile, bool)>, SinkError> {
         let path = path_at(&self.template, self.settings.compression, now)?;
         let Some(mut open) = self.current.take().filter(|open| open.path() == path) else {
             return Ok(None);
         };
         match open.look()? {
-            ExternalChange::Same => Ok(self.going_on(open, now)?.map(|open| (open, false))),
-            ExternalChange::Changed => Ok(self.going_on(open, now)?.map(|open| (open, true))),
+            ExternalChange::Same => Ok(self.rotate_if_due(open, now)?.map(|open| (open, false))),
+            ExternalChange::Changed => Ok(self.rotate_if_due(open, now)?.map(|open| (open, true))),
             ExternalChange::Moved => {
                 tracing::info!(path = %path.display(), "the output file was moved away; a new one is begun");
                 Ok(None)
@@ -63,9 +63,9 @@ impl FileSink {
         }
     }
 
-    fn opened(&self, now: Timestamp) -> Result<OutputFile, SinkError> {
+    fn open_file(&self, now: Timestamp) -> Result<OutputFile, SinkError> {
         let path = path_at(&self.template, self.settings.compression, now)?;
-        OutputFile::new(path, &self.settings, self.account.as_ref(), now)
+        OutputFile::new(path, &self.settings, self.last_file.as_ref(), now)
     }
 }
 
@@ -80,15 +80,15 @@ impl LineSink for FileSink {
             return Ok(None);
         }
         let now = (self.clock)();
-        if let Some((open, is_changed)) = self.current(now)? {
+        if let Some((open, is_changed)) = self.take_current(now)? {
             let open = self.current.insert(open);
             // A crash must not cut it at an end that it has no more.
             return Ok(open.account().filter(|_| is_changed));
         }
-        let open = self.opened(now)?;
-        let open = match self.going_on(open, now)? {
+        let open = self.open_file(now)?;
+        let open = match self.rotate_if_due(open, now)? {
             Some(open) => open,
-            None => self.opened(now)?,
+            None => self.open_file(now)?,
         };
         Ok(self.current.insert(open).account())
     }
@@ -129,7 +129,7 @@ impl LineSink for FileSink {
     }
 
     /// A commit costs two syncs, and a file is cut back.
-    fn batch(&self) -> usize {
+    fn commit_threshold(&self) -> usize {
         match self.current.as_ref().is_some_and(OutputFile::is_regular) {
             true => 32 * 1024 * 1024,
             false => 8 * 1024 * 1024,

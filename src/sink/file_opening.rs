@@ -13,17 +13,17 @@ use crate::sink::pack::{detect_file_compression, unpack};
 use crate::sink::{SinkError, failed};
 
 /// Times that a file is opened because it was finished meanwhile.
-const OPENINGS: u32 = 3;
+const MAX_OPEN_ATTEMPTS: u32 = 3;
 
 /// The file of `facts` for reading, where we may and it is still at `path`.
-pub fn reader(path: &Path, facts: &Metadata) -> Option<File> {
+pub fn open_reader(path: &Path, facts: &Metadata) -> Option<File> {
     let file = File::open(path).ok()?;
     let found = file.metadata().ok()?;
     (identity(&found) == identity(facts)).then_some(file)
 }
 
 /// Opens `path` for appending, and locks it where it is a regular file.
-pub fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
+pub fn open_locked(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
     let failed = |error| failed("open", path, error);
     let mut tries = 0;
     loop {
@@ -38,7 +38,7 @@ pub fn opened(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
         match fs::metadata(path) {
             Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
             // A file system that tells no file from another in two ways is taken at its first word.
-            Ok(_) if tries == OPENINGS => return Ok((file, facts)),
+            Ok(_) if tries == MAX_OPEN_ATTEMPTS => return Ok((file, facts)),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -73,7 +73,7 @@ pub fn check_before_append(path: &Path, compression: Compression, is_known: bool
         found => found.map_err(failed)?,
     };
     if found != compression {
-        return Err(SinkError::OtherPacking {
+        return Err(SinkError::CompressionMismatch {
             path: path.to_owned(),
         });
     }
@@ -91,7 +91,7 @@ fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError>
         .and_then(|file| unpack(compression, io::BufReader::new(file)))
         .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
         .map(|_| ())
-        .map_err(|source| SinkError::Broken {
+        .map_err(|source| SinkError::CorruptArchive {
             path: path.to_owned(),
             source,
         })

@@ -29,12 +29,12 @@ fn plain(path: &Path) -> FileSink {
 }
 
 /// Path, length and whether it is open.
-fn brief(account: Option<&OutputFileState>) -> Option<(PathBuf, u64, bool)> {
+fn summarize(account: Option<&OutputFileState>) -> Option<(PathBuf, u64, bool)> {
     account.map(|account| (account.path.clone(), account.committed, account.is_open))
 }
 
 fn commit(sink: &mut FileSink) -> Option<(PathBuf, u64, bool)> {
-    brief(sink.commit().unwrap().first())
+    summarize(sink.commit().unwrap().first())
 }
 
 fn write(sink: &mut FileSink, line: &str) {
@@ -69,7 +69,7 @@ fn a_commit_returns_the_length_and_the_file_is_private() {
     let path = folder.path().join("new/out.jsonl");
     let mut sink = plain(&path);
     let opened = sink.prepare().unwrap();
-    assert_eq!(brief(opened.as_ref()), Some((path.clone(), 0, true)));
+    assert_eq!(summarize(opened.as_ref()), Some((path.clone(), 0, true)));
     sink.append(b"one\n").unwrap();
     sink.append(b"two\n").unwrap();
     assert_eq!(commit(&mut sink), Some((path.clone(), 8, true)));
@@ -119,7 +119,7 @@ fn packed_lines_are_never_appended_to_what_does_not_unpack() {
         let mut file = fs::OpenOptions::new().append(true).open(&packed).unwrap();
         file.write_all(b"no end").unwrap();
         let refused = sink(&path, compression, Rotation::Never).prepare();
-        assert!(matches!(refused, Err(SinkError::Broken { .. })));
+        assert!(matches!(refused, Err(SinkError::CorruptArchive { .. })));
     }
 }
 
@@ -140,7 +140,7 @@ fn a_file_is_packed_in_one_way() {
             let before = fs::read(&path).unwrap();
             let refused = sink(&path, then, Rotation::Never).prepare();
             assert!(
-                matches!(refused, Err(SinkError::OtherPacking { .. })),
+                matches!(refused, Err(SinkError::CompressionMismatch { .. })),
                 "{first:?} {then:?}"
             );
             assert_eq!(fs::read(&path).unwrap(), before);
@@ -199,7 +199,7 @@ fn the_next_run_finishes_what_the_last_one_left_full() {
     let account = first.commit().unwrap().pop();
     drop(first);
     let mut next = sink(&path, Compression::None, Rotation::Hourly);
-    next.account = account;
+    next.last_file = account;
     next.clock = || parse_api_time("2026-11-20T11:00:00Z").unwrap();
     assert_eq!(next.prepare().unwrap().unwrap().committed, 0);
     let names: Vec<_> = texts(&folder).into_iter().map(|(name, _)| name).collect();
@@ -293,7 +293,7 @@ fn a_file_that_is_cut_within_a_commit_commits_nothing() {
         .set_len(0)
         .unwrap();
     sink.append(b"2\n").unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::Cut { .. })));
+    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
     assert_eq!(fs::read(&path).unwrap(), b"");
 }
 
@@ -304,7 +304,7 @@ fn a_file_that_is_removed_within_a_commit_commits_nothing() {
     let mut sink = plain(&path);
     sink.append(b"1\n").unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::Gone { .. })));
+    assert!(matches!(sink.commit(), Err(SinkError::RemovedWhileOpen { .. })));
 }
 
 #[test]
@@ -317,10 +317,10 @@ fn external_changes_between_commits_are_reported_before_appending() {
     theirs.write_all(b"theirs\n{\"torn").unwrap();
     // Half a line is moved aside.
     let news = sink.prepare().unwrap();
-    assert_eq!(brief(news.as_ref()), Some((path.clone(), 10, true)));
+    assert_eq!(summarize(news.as_ref()), Some((path.clone(), 10, true)));
     theirs.set_len(0).unwrap();
     let news = sink.prepare().unwrap();
-    assert_eq!(brief(news.as_ref()), Some((path.clone(), 0, true)));
+    assert_eq!(summarize(news.as_ref()), Some((path.clone(), 0, true)));
     write(&mut sink, "2\n");
     assert_eq!(fs::read(&path).unwrap(), b"2\n");
 }
@@ -351,7 +351,7 @@ fn a_second_writer_is_refused() {
     let mut first = plain(&path);
     first.append(b"x\n").unwrap();
     let refused = plain(&path).prepare();
-    assert!(matches!(refused, Err(SinkError::Busy { .. })));
+    assert!(matches!(refused, Err(SinkError::LockedByOtherRun { .. })));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub fn tail(file: &File, end: u64) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn fits(known: &OutputFileState, path: &Path, facts: &Metadata) -> io::Result<bool> {
+pub fn matches_committed(known: &OutputFileState, path: &Path, facts: &Metadata) -> io::Result<bool> {
     if !facts.is_file() || facts.len() < known.committed {
         return Ok(false);
     }
@@ -43,15 +43,15 @@ pub fn fits(known: &OutputFileState, path: &Path, facts: &Metadata) -> io::Resul
         Some(_) => match File::open(path) {
             // Whoever may only append to it must go by the other.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Ok(is_same(known, facts))
+                Ok(is_same_file(known, facts))
             }
             file => Ok(tail(&file?, known.committed)? == known.tail),
         },
-        None => Ok(is_same(known, facts)),
+        None => Ok(is_same_file(known, facts)),
     }
 }
 
 /// Whether a file of these `facts` is the very one, whatever was done to it.
-pub fn is_same(known: &OutputFileState, facts: &Metadata) -> bool {
+pub fn is_same_file(known: &OutputFileState, facts: &Metadata) -> bool {
     known.identity.as_ref() == Some(&identity(facts))
 }

@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use crate::sink::path::{STAMP, folder_of};
 
 /// Most links that are followed to a file that does not exist yet, as the kernel does (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// The length of a time in the name of a finished file.
 const STAMP_LENGTH: usize = "20261121T130000.000Z".len();
@@ -51,7 +51,7 @@ impl FileIdentity {
 /// The absolute path without links that opening `path` would lead to, whether or not it exists.
 pub fn real_path(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
-    for _ in 0..MOST_LINKS {
+    for _ in 0..MAX_LINKS {
         let Ok(target) = fs::read_link(&path) else {
             break;
         };
@@ -92,11 +92,11 @@ pub fn is_written_by(template: &Path, path: &Path) -> bool {
         let (template, path) = (template.as_os_str(), path.as_os_str());
         matches_template(template.as_bytes(), path.as_bytes())
     };
-    matches(path) || unfinished(path).is_some_and(|path| matches(&path))
+    matches(path) || path_before_rotation(path).is_some_and(|path| matches(&path))
 }
 
 /// The path that a file had before rotation finished it, if `path` is such a file's.
-pub fn unfinished(path: &Path) -> Option<PathBuf> {
+pub fn path_before_rotation(path: &Path) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     name.match_indices('-').find_map(|(start, _)| {
         let (stem, rest) = name.split_at_checked(start)?;
@@ -136,7 +136,7 @@ fn matches_template(template: &[u8], path: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
-    use crate::sink::path::finished;
+    use crate::sink::path::finished_path;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -215,8 +215,8 @@ mod tests {
             "/x/a-",
         ] {
             let path = Path::new(path);
-            assert_eq!(unfinished(&finished(path, begun)).as_deref(), Some(path));
-            assert_eq!(unfinished(path), None);
+            assert_eq!(path_before_rotation(&finished_path(path, begun)).as_deref(), Some(path));
+            assert_eq!(path_before_rotation(path), None);
         }
     }
 }

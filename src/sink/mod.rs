@@ -34,7 +34,7 @@ use crate::model::output_file_state::OutputFileState;
 use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.
-pub fn of(settings: &OutputSettings, account: Option<OutputFileState>) -> Box<dyn LineSink> {
+pub fn from_settings(settings: &OutputSettings, account: Option<OutputFileState>) -> Box<dyn LineSink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
         OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
@@ -82,7 +82,7 @@ pub trait LineSink: Send {
 
     /// Bytes that make a commit due. What is not committed is fetched again after a crash; an output that cannot be cut
     /// back gets it a second time.
-    fn batch(&self) -> usize {
+    fn commit_threshold(&self) -> usize {
         8 * 1024 * 1024
     }
 
@@ -97,7 +97,7 @@ pub trait LineSink: Send {
 pub enum SinkError {
     /// Whoever read our standard output closed it. Not a fault: `| head` does it.
     #[error("the reader of the output went away")]
-    ReaderGone,
+    ReaderClosed,
     /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Stdout(#[source] io::Error),
@@ -125,13 +125,13 @@ pub enum SinkError {
     },
     /// Another run writes the same file.
     #[error("the output file `{path}` is being written by another run", path = path.display())]
-    Busy {
+    LockedByOtherRun {
         /// The file.
         path: PathBuf,
     },
     /// Lines would be appended to what no tool can unpack.
     #[error("the output file `{path}` does not unpack to its end", path = path.display())]
-    Broken {
+    CorruptArchive {
         /// The file.
         path: PathBuf,
         /// What the unpacking says.
@@ -140,37 +140,37 @@ pub enum SinkError {
     },
     /// What is in the file is packed otherwise than the lines that would follow.
     #[error("the output file `{path}` is not packed as the configuration says", path = path.display())]
-    OtherPacking {
+    CompressionMismatch {
         /// The file.
         path: PathBuf,
     },
     /// The file that would be written is there already.
     #[error("the output file `{path}` exists already", path = path.display())]
-    Exists {
+    AlreadyExists {
         /// The file.
         path: PathBuf,
     },
     /// The file was removed while lines were written to it.
     #[error("the output file `{path}` was removed while lines were written to it", path = path.display())]
-    Gone {
+    RemovedWhileOpen {
         /// The file.
         path: PathBuf,
     },
     /// What was committed to the file is no longer in it.
     #[error("the output file `{path}` no longer holds what was written to it", path = path.display())]
-    Lost {
+    CommittedDataMissing {
         /// The file.
         path: PathBuf,
     },
     /// Another program appended to a file that we had just made, in the middle of a commit.
     #[error("another program wrote to the output file `{path}` while many lines were written to it at once", path = path.display())]
-    Shared {
+    ConcurrentAppend {
         /// The file.
         path: PathBuf,
     },
     /// Another program cut the file between two commits.
     #[error("the output file `{path}` was cut by another program while lines were written to it", path = path.display())]
-    Cut {
+    TruncatedExternally {
         /// The file.
         path: PathBuf,
     },

@@ -88,7 +88,7 @@ fn appends_by_others_during_large_writes_are_reported_and_kept() {
     append_each(&mut sink, &lines);
     let shared = sink.commit();
     assert!(
-        matches!(shared, Err(SinkError::Shared { .. })),
+        matches!(shared, Err(SinkError::ConcurrentAppend { .. })),
         "{shared:?}"
     );
     drop(sink);
@@ -118,5 +118,5 @@ fn external_truncation_during_large_writes_is_reported() {
         .set_len(0)
         .unwrap();
     sink.append(&lines).unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::Cut { .. })));
+    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
 }

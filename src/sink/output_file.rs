@@ -14,11 +14,11 @@ use crate::crash::{self, CrashPoint};
 use crate::model::time::Timestamp;
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::direct_writer::DirectWriter;
-use crate::sink::identity::{identity, is_same, tail};
+use crate::sink::identity::{identity, is_same_file, tail};
 use crate::sink::recovery::move_aside;
-use crate::sink::file_opening::{check_before_append, opened, reader};
+use crate::sink::file_opening::{check_before_append, open_locked, open_reader};
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::{create_folder, finished, next_stamp, newest_finished_time, sync_folder};
+use crate::sink::path::{create_folder, finished_path, next_stamp, newest_finished_time, sync_folder};
 use crate::sink::{SinkError, failed, truncate};
 
 /// Bytes between two commits from which on a file is written in bulk.
@@ -88,9 +88,9 @@ impl OutputFile {
         };
         create_folder(&path).map_err(failed("create the folder of"))?;
         let is_new = !path.exists();
-        let (file, facts) = opened(&path, settings.mode)?;
+        let (file, facts) = open_locked(&path, settings.mode)?;
         let (is_regular, identity) = (facts.is_file(), identity(&facts));
-        let known = account.filter(|account| is_same(account, &facts));
+        let known = account.filter(|account| is_same_file(account, &facts));
         let (mut length, mut lacks_newline) = (facts.len(), false);
         if is_new && is_regular {
             crash::point(CrashPoint::OutputCreated);
@@ -110,7 +110,7 @@ impl OutputFile {
             may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
             much: crash::limit("MUCH", MUCH) as u64,
             compression: settings.compression,
-            reader: is_regular.then(|| reader(&path, &facts)).flatten(),
+            reader: is_regular.then(|| open_reader(&path, &facts)).flatten(),
             is_ours: is_new || known.is_some(),
             has_uncommitted: false,
             path,
@@ -146,7 +146,7 @@ impl OutputFile {
 
     fn tail(&self) -> Option<String> {
         let reader = self.reader.as_ref()?;
-        tail(reader, self.committed).ok().flatten()
+        tail(open_reader, self.committed).ok().flatten()
     }
 
     /// Whether it is a file, and no pipe or device.
@@ -225,12 +225,12 @@ impl OutputFile {
             return Ok(());
         };
         let gap = match bulk.is_empty() {
-            true => DirectWriter::gap(self.length),
+            true => DirectWriter::bytes_to_boundary(self.length),
             false => 0,
         };
         let (first, rest) = lines.split_at(gap.min(lines.len()));
         write(&mut self.file, &mut self.length, first, &self.path)?;
-        let taken = bulk.take(rest);
+        let taken = bulk.write(rest);
         taken.map_err(|error| failed("write", &self.path, error))?;
         self.length += rest.len() as u64;
         Ok(())
@@ -240,7 +240,7 @@ impl OutputFile {
     fn is_in_bulk(&mut self) -> bool {
         let is_much = self.length - self.committed >= self.much;
         if self.bulk.is_none() && is_much && self.may_be_bulk {
-            self.bulk = DirectWriter::begin(&self.file);
+            self.bulk = DirectWriter::start(&self.file);
             self.may_be_bulk = self.bulk.is_some();
         }
         self.bulk.is_some()
@@ -271,7 +271,7 @@ impl OutputFile {
             crash::point(CrashPoint::Appended);
             return Ok(());
         }
-        let packed = self.packer.push(lines);
+        let packed = self.packer.encode(lines);
         let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
         let from = self.length;
         write(&mut self.file, &mut self.length, packed, &self.path)?;
@@ -302,7 +302,7 @@ impl OutputFile {
     }
 
     fn end_packing(&mut self) -> Result<(), SinkError> {
-        let end = self.packer.end();
+        let end = self.packer.finish_frame();
         let end = end.map_err(|error| failed("pack", &self.path, error))?;
         write(&mut self.file, &mut self.length, end, &self.path)
     }
@@ -334,7 +334,7 @@ impl OutputFile {
         let facts = facts.map_err(|error| failed("sync", &self.path, error))?;
         if facts.nlink() == 0 {
             // Whoever took the file may have been done with it before these lines came.
-            return Err(SinkError::Gone {
+            return Err(SinkError::RemovedWhileOpen {
                 path: self.path.clone(),
             });
         }
@@ -361,7 +361,7 @@ impl OutputFile {
         if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
             return error;
         }
-        SinkError::Cut {
+        SinkError::TruncatedExternally {
             path: self.path.clone(),
         }
     }
@@ -371,7 +371,7 @@ impl OutputFile {
     fn shared(&mut self) -> SinkError {
         self.bulk = None;
         match move_aside(&self.path, &self.identity, self.committed) {
-            Ok(()) => SinkError::Shared {
+            Ok(()) => SinkError::ConcurrentAppend {
                 path: self.path.clone(),
             },
             Err(error) => error,
@@ -406,7 +406,7 @@ impl OutputFile {
         let failed = |source| failed("finish", &self.path, source);
         let newest = newest_finished_time(&self.path).map_err(failed)?;
         let stamp = newest.map(next_stamp).max(Some(self.begun));
-        let name = finished(&self.path, stamp.unwrap_or(self.begun));
+        let name = finished_path(&self.path, stamp.unwrap_or(self.begun));
         // Never over another: a name that no time sorts behind may stand in the folder.
         if fs::symlink_metadata(&name).is_ok() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
@@ -435,7 +435,7 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
             *length += bytes.len() as u64;
             Ok(())
         }
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderGone),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderClosed),
         Err(error) => Err(failed("write", path, error)),
     }
 }

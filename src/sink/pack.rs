@@ -18,7 +18,7 @@ const ZSTD_LEVEL: i32 = 3;
 pub struct LineEncoder {
     compression: Compression,
     is_terminal: bool,
-    member: Option<EncoderFrame>,
+    frame: Option<EncoderFrame>,
     /// Packed bytes on their way out; kept for its allocation.
     packed: Vec<u8>,
 }
@@ -35,7 +35,7 @@ impl LineEncoder {
         LineEncoder {
             compression,
             is_terminal: output.is_terminal(),
-            member: None,
+            frame: None,
             packed: Vec::new(),
         }
     }
@@ -44,7 +44,7 @@ impl LineEncoder {
     ///
     /// # Errors
     /// zstd's, which for writing to memory is a lack of it.
-    pub fn push<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
+    pub fn encode<'a>(&'a mut self, lines: &'a [u8]) -> io::Result<&'a [u8]> {
         match (self.compression, self.is_terminal) {
             (Compression::None, false) => return Ok(lines),
             // A source's own object (`raw`) may hold anything.
@@ -55,7 +55,7 @@ impl LineEncoder {
             _ => {}
         }
         self.packed.clear();
-        let member = match &mut self.member {
+        let member = match &mut self.frame {
             Some(member) => member,
             none => none.insert(EncoderFrame::begin(self.compression)?),
         };
@@ -75,9 +75,9 @@ impl LineEncoder {
     /// Ends the member or frame; gives what is left of it to be written.
     ///
     /// # Errors
-    /// As with [`LineEncoder::push`].
-    pub fn end(&mut self) -> io::Result<&[u8]> {
-        self.packed = match self.member.take() {
+    /// As with [`LineEncoder::encode`].
+    pub fn finish_frame(&mut self) -> io::Result<&[u8]> {
+        self.packed = match self.frame.take() {
             None => Vec::new(),
             Some(EncoderFrame::Gzip(encoder)) => encoder.finish()?,
             Some(EncoderFrame::Zstd(encoder)) => encoder.finish()?,
@@ -140,13 +140,13 @@ pub fn unpack_member<'a>(
 pub fn detect_file_compression(path: &Path) -> io::Result<Compression> {
     let mut first = Vec::new();
     File::open(path)?
-        .take(MARK as u64)
+        .take(MAGIC_LENGTH as u64)
         .read_to_end(&mut first)?;
     Ok(detect_compression(&first))
 }
 
 /// Bytes at the beginning that tell how something is packed.
-pub const MARK: usize = 4;
+pub const MAGIC_LENGTH: usize = 4;
 
 /// The first bytes of a gzip member.
 pub const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -167,7 +167,7 @@ pub fn starts_alike(one: &[u8], other: &[u8]) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-/// How something that begins with `first`, its first [`MARK`] bytes, is packed.
+/// How something that begins with `first`, its first [`MAGIC_LENGTH`] bytes, is packed.
 pub fn detect_compression(first: &[u8]) -> Compression {
     let packings = [Compression::Gzip, Compression::Zstd];
     let found = packings
@@ -184,7 +184,7 @@ mod tests {
         File::open("/dev/null").unwrap()
     }
 
-    fn unpacked(compression: Compression, packed: &[u8]) -> io::Result<String> {
+    fn decode(compression: Compression, packed: &[u8]) -> io::Result<String> {
         let mut text = String::new();
         unpack(compression, packed)?.read_to_string(&mut text)?;
         Ok(text)
@@ -199,15 +199,15 @@ mod tests {
             for commit in 0..3 {
                 for line in 0..200 {
                     let line = format!("{{\"commit\":{commit},\"line\":{line}}}\n");
-                    file.extend_from_slice(packer.push(line.as_bytes()).unwrap());
+                    file.extend_from_slice(packer.encode(line.as_bytes()).unwrap());
                     text.push_str(&line);
                 }
-                file.extend_from_slice(packer.end().unwrap());
+                file.extend_from_slice(packer.finish_frame().unwrap());
                 commits.push(file.len());
-                assert_eq!(unpacked(compression, &file).unwrap(), text);
+                assert_eq!(decode(compression, &file).unwrap(), text);
             }
             for cut in 1..file.len() {
-                let is_whole = unpacked(compression, &file[..cut]).is_ok();
+                let is_whole = decode(compression, &file[..cut]).is_ok();
                 assert_eq!(is_whole, commits.contains(&cut), "{compression:?} {cut}");
             }
         }
@@ -217,7 +217,7 @@ mod tests {
     fn no_input_gives_no_output() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let mut packer = LineEncoder::new(compression, &no_terminal());
-            assert_eq!(packer.end().unwrap(), b"");
+            assert_eq!(packer.finish_frame().unwrap(), b"");
         }
     }
 }

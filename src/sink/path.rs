@@ -72,8 +72,8 @@ pub fn expand(template: &str, now: Timestamp) -> String {
 
 /// The name that `path` gets when it is finished: `acme.jsonl.gz`, begun at some time, becomes
 /// `acme-20261121T130000.000Z.jsonl.gz`. Finished names sort by that time, and before the plain one.
-pub fn finished(path: &Path, begun: Timestamp) -> PathBuf {
-    let (stem, ends) = split(path);
+pub fn finished_path(path: &Path, begun: Timestamp) -> PathBuf {
+    let (stem, ends) = split_extensions(path);
     path.with_file_name(format!("{stem}-{}{ends}", begun.format(STAMP)))
 }
 
@@ -82,7 +82,7 @@ pub fn finished(path: &Path, begun: Timestamp) -> PathBuf {
 /// # Errors
 /// The folder cannot be read.
 pub fn newest_finished_time(path: &Path) -> io::Result<Option<Timestamp>> {
-    let (stem, ends) = split(path);
+    let (stem, ends) = split_extensions(path);
     let mut newest = None;
     for entry in fs::read_dir(folder_of(path))? {
         let name = entry?.file_name();
@@ -104,7 +104,7 @@ pub fn next_stamp(time: Timestamp) -> Timestamp {
 
 /// The name before its first extension, and all that follow. Text: a path that is none was refused
 /// with the configuration.
-fn split(path: &Path) -> (String, String) {
+fn split_extensions(path: &Path) -> (String, String) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // A leading dot hides a file and begins no extension.
     let dot = name.char_indices().skip(1).find(|(_, c)| *c == '.');
@@ -178,14 +178,14 @@ mod tests {
     fn finished_names_sort_by_time_and_before_the_current_one() {
         let current = Path::new("/x/acme.jsonl.gz");
         let names = [
-            finished(current, at("2026-11-20T09:59:59.999Z")),
-            finished(current, at("2026-11-20T10:00:00Z")),
-            finished(current, at("2027-01-01T00:00:00.5Z")),
+            finished_path(current, at("2026-11-20T09:59:59.999Z")),
+            finished_path(current, at("2026-11-20T10:00:00Z")),
+            finished_path(current, at("2027-01-01T00:00:00.5Z")),
             current.to_owned(),
         ];
         assert!(names.is_sorted(), "{names:?}");
         assert_eq!(names[0], Path::new("/x/acme-20261120T095959.999Z.jsonl.gz"));
-        let bare = finished(Path::new("/x/.acme"), at("2026-11-20T10:00:00Z"));
+        let bare = finished_path(Path::new("/x/.acme"), at("2026-11-20T10:00:00Z"));
         assert_eq!(bare, Path::new("/x/.acme-20261120T100000.000Z"));
     }
 

@@ -15,16 +15,16 @@ use crate::sink::stdout::StdoutSink;
 use crate::sink::{LineSink as _, SinkError, failed};
 
 /// Bytes that must find room beside the file: less than a commit of a busy source takes.
-const PROBE: usize = 64 * 1024;
+const TEST_WRITE_BYTES: usize = 64 * 1024;
 
 /// Links from a name to its file that are followed; the system follows no more.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// An output that can be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WritableOutput {
     /// Where lines go.
-    pub place: String,
+    pub location: String,
     /// What there is to know of it, in a few words.
     pub note: Option<&'static str>,
     /// Bytes that this user may still write there; nothing for a pipe or a device.
@@ -40,7 +40,7 @@ pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<Writa
         OutputPath::Stdout => {
             StdoutSink::new(settings.compression).prepare()?;
             return Ok(WritableOutput {
-                place: "standard output".to_owned(),
+                location: "standard output".to_owned(),
                 note: None,
                 free: None,
             });
@@ -54,16 +54,16 @@ pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<Writa
         Err(error) => return Err(failed("find", &path, error)),
     };
     let (note, folder) = match &facts {
-        None => (Some("not there yet"), absent(&path)?),
+        None => (Some("not there yet"), check_missing_file(&path)?),
         Some(facts) if facts.is_file() => {
             check_existing_file(&path, settings, facts)?;
             (None, folder_of(&path).to_owned())
         }
-        Some(facts) => return special(path, facts),
+        Some(facts) => return check_special_file(path, facts),
     };
     Ok(WritableOutput {
-        free: free(&folder),
-        place: path.display().to_string(),
+        free: free_bytes(&check_folder_writable),
+        location: path.display().to_string(),
         note,
     })
 }
@@ -72,9 +72,9 @@ pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<Writa
 ///
 /// # Errors
 /// They could not.
-pub fn folder(folder: &Path) -> Result<Option<u64>, SinkError> {
-    let found = absent(&folder.join("x"))?;
-    Ok(free(&found))
+pub fn check_folder_writable(folder: &Path) -> Result<Option<u64>, SinkError> {
+    let found = check_missing_file(&check_folder_writable.join("x"))?;
+    Ok(free_bytes(&found))
 }
 
 /// A file that is there: opened for appending, which changes nothing.
@@ -86,7 +86,7 @@ fn check_existing_file(path: &Path, settings: &OutputSettings, facts: &Metadata)
     if facts.len() > 0 {
         match detect_file_compression(path) {
             Ok(found) if found != settings.compression => {
-                return Err(SinkError::OtherPacking {
+                return Err(SinkError::CompressionMismatch {
                     path: path.to_owned(),
                 });
             }
@@ -113,11 +113,11 @@ fn check_existing_file(path: &Path, settings: &OutputSettings, facts: &Metadata)
 }
 
 /// A file that is not there: the folder that it, or its folders, will be created in.
-fn absent(path: &Path) -> Result<PathBuf, SinkError> {
+fn check_missing_file(path: &Path) -> Result<PathBuf, SinkError> {
     let fails = |error| failed("create", path, error);
     // A link that leads nowhere is followed by whoever creates the file.
     let mut target = path.to_owned();
-    for _ in 0..LINKS {
+    for _ in 0..MAX_LINKS {
         match fs::read_link(&target) {
             Ok(next) => target = folder_of(&target).join(next),
             Err(_) => break,
@@ -126,17 +126,17 @@ fn absent(path: &Path) -> Result<PathBuf, SinkError> {
     let mut folder = folder_of(&target).to_owned();
     let mut names = vec![target.file_name().unwrap_or_default().len()];
     let found = loop {
-        match fs::metadata(&folder) {
-            Ok(facts) if facts.is_dir() => break folder,
+        match fs::metadata(&check_folder_writable) {
+            Ok(facts) if facts.is_dir() => break check_folder_writable,
             Ok(_) => return Err(fails(ErrorKind::NotADirectory.into())),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(fails(error)),
             Err(error) => {
-                names.push(folder.file_name().unwrap_or_default().len());
-                let above = folder_of(&folder).to_owned();
-                if above == folder {
+                names.push(check_folder_writable.file_name().unwrap_or_default().len());
+                let above = folder_of(&check_folder_writable).to_owned();
+                if above == check_folder_writable {
                     return Err(fails(error));
                 }
-                folder = above;
+                check_folder_writable = above;
             }
         }
     };
@@ -150,13 +150,13 @@ fn absent(path: &Path) -> Result<PathBuf, SinkError> {
 
 /// Writes a file without a name into `folder`; it is gone with its last handle.
 fn create_unnamed(folder: &Path) -> io::Result<()> {
-    let mut file: File = tempfile::tempfile_in(folder)?;
-    file.write_all(&[0; PROBE])?;
+    let mut file: File = tempfile::tempfile_in(check_folder_writable)?;
+    file.write_all(&[0; TEST_WRITE_BYTES])?;
     file.sync_data()
 }
 
 /// A pipe or a device. To open a pipe would wait for its reader, or steal it from a run.
-fn special(path: PathBuf, facts: &Metadata) -> Result<WritableOutput, SinkError> {
+fn check_special_file(path: PathBuf, facts: &Metadata) -> Result<WritableOutput, SinkError> {
     let kind = facts.file_type();
     if facts.is_dir() {
         return Err(failed("open", &path, ErrorKind::IsADirectory.into()));
@@ -168,7 +168,7 @@ fn special(path: PathBuf, facts: &Metadata) -> Result<WritableOutput, SinkError>
     accessat(CWD, &path, Access::WRITE_OK, AtFlags::EACCESS)
         .map_err(|error| failed("open", &path, error.into()))?;
     Ok(WritableOutput {
-        place: path.display().to_string(),
+        location: path.display().to_string(),
         note: Some(match kind.is_fifo() {
             true => "a named pipe: a pull waits until somebody reads it",
             false => "a device",
@@ -177,8 +177,8 @@ fn special(path: PathBuf, facts: &Metadata) -> Result<WritableOutput, SinkError>
     })
 }
 
-fn free(folder: &Path) -> Option<u64> {
-    let facts = statvfs(folder).ok()?;
+fn free_bytes(folder: &Path) -> Option<u64> {
+    let facts = statvfs(check_folder_writable).ok()?;
     facts.f_bavail.checked_mul(facts.f_frsize)
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::config::settings::{Compression, OutputFormat};
 
-    fn tried(
+    fn check(
         path: &Path,
         change: impl FnOnce(&mut OutputSettings),
     ) -> Result<WritableOutput, String> {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
+        let entries = fs::read_dir(check_folder_writable).unwrap();
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -221,14 +221,14 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(base.path()).unwrap();
         let file = base.join("acme.jsonl");
-        let found = tried(&base.join("new/deep/acme.jsonl"), |_| {}).unwrap();
+        let found = check(&base.join("new/deep/acme.jsonl"), |_| {}).unwrap();
         assert_eq!(found.note, Some("not there yet"));
-        assert!(found.free.unwrap() > 0 && found.place.ends_with("new/deep/acme.jsonl"));
+        assert!(found.free.unwrap() > 0 && found.location.ends_with("new/deep/acme.jsonl"));
         assert_eq!(names(&base), [""; 0]);
         fs::write(&file, "{}\n").unwrap();
         let before = fs::metadata(&file).unwrap().modified().unwrap();
-        assert_eq!(tried(&file, |_| {}).unwrap().note, None);
-        assert!(tried(&file, |settings| settings.rotation = Rotation::Daily).is_ok());
+        assert_eq!(check(&file, |_| {}).unwrap().note, None);
+        assert!(check(&file, |settings| settings.rotation = Rotation::Daily).is_ok());
         assert_eq!(names(&base), ["acme.jsonl"]);
         assert_eq!(fs::read(&file).unwrap(), b"{}\n");
         assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), before);
@@ -248,11 +248,11 @@ mod tests {
             (&"x".repeat(300), "name"),
             (&format!("new/{}", "x".repeat(300)), "name"),
         ] {
-            let error = tried(&base.join(name), |_| {}).unwrap_err();
+            let error = check(&base.join(name), |_| {}).unwrap_err();
             assert!(error.contains(why), "{name}: {error}");
         }
-        assert!(tried(&base.join("link"), |_| {}).is_ok());
-        let error = tried(&base.join("plain"), |settings| {
+        assert!(check(&base.join("link"), |_| {}).is_ok());
+        let error = check(&base.join("plain"), |settings| {
             settings.compression = Compression::Gzip;
             settings.path = OutputPath::File(base.join("plain.gz").display().to_string());
             fs::copy(base.join("plain"), base.join("plain.gz")).unwrap();
@@ -260,12 +260,12 @@ mod tests {
         assert!(error.unwrap_err().contains("not packed"));
         let listener = std::os::unix::net::UnixListener::bind(base.join("socket"));
         assert!(
-            tried(&base.join("socket"), |_| {})
+            check(&base.join("socket"), |_| {})
                 .unwrap_err()
                 .contains("socket")
         );
         drop(listener);
-        assert!(tried(Path::new("/proc/acme"), |_| {}).is_err());
+        assert!(check(Path::new("/proc/acme"), |_| {}).is_err());
     }
 
     #[test]
@@ -281,8 +281,8 @@ mod tests {
         )
         .unwrap();
         // Nobody reads it: to open it would wait for ever.
-        assert!(tried(&pipe, |_| {}).unwrap().note.unwrap().contains("pipe"));
-        let null = tried(Path::new("/dev/null"), |_| {}).unwrap();
+        assert!(check(&pipe, |_| {}).unwrap().note.unwrap().contains("pipe"));
+        let null = check(Path::new("/dev/null"), |_| {}).unwrap();
         assert_eq!((null.note, null.free), (Some("a device"), None));
     }
 
@@ -293,14 +293,14 @@ mod tests {
         fs::create_dir(&closed).unwrap();
         fs::write(closed.join("acme"), "").unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o500)).unwrap();
-        let is_refused = tried(&closed.join("new"), |_| {}).is_err();
+        let is_refused = check(&closed.join("new"), |_| {}).is_err();
         // Whoever runs the tests as root may write everywhere.
         assert_eq!(is_refused, !rustix::process::geteuid().is_root());
-        assert!(tried(&closed.join("acme"), |_| {}).is_ok());
-        let rotated = tried(&closed.join("acme"), |settings| {
+        assert!(check(&closed.join("acme"), |_| {}).is_ok());
+        let rotated = check(&closed.join("acme"), |settings| {
             settings.rotation = Rotation::Hourly;
         });
         assert_eq!(rotated.is_err(), is_refused);
-        assert!(folder(&base.path().join("a/b")).unwrap().is_some());
+        assert!(check_folder_writable(&base.path().join("a/b")).unwrap().is_some());
     }
 }

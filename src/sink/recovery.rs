@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use crate::crash::{self, CrashPoint};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::identity::{fits, identity, is_same};
+use crate::sink::identity::{matches_committed, identity, is_same_file};
 use crate::sink::lock::lock;
 use crate::sink::path::{folder_of, sync_folder};
 use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
@@ -54,13 +54,13 @@ fn bring_back(
     let path = place.path.as_path();
     let failed = |doing| move |error| failed(doing, path, error);
     let facts = fs::metadata(path).map_err(failed("find"))?;
-    let sharers = others.iter().filter(|other| is_same(other, &facts));
+    let sharers = others.iter().filter(|other| is_same_file(other, &facts));
     if !known.is_open && sharers.clone().any(|other| other.is_open) {
         // That source's own pull mends it first.
         return Ok(());
     }
     // Not one whose lines were cut away since.
-    let fitting = sharers.filter(|other| fits(other, path, &facts).unwrap_or(false));
+    let fitting = sharers.filter(|other| matches_committed(other, path, &facts).unwrap_or(false));
     let vouched = fitting.map(|other| other.committed).max();
     let from = vouched.unwrap_or_default().max(place.from);
     if facts.len() <= from {
@@ -185,10 +185,10 @@ fn find(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     let mut found = Vec::new();
     if let Some(facts) = &facts {
         warn_if_shorter(known, facts);
-        if fits(known, &known.path, facts)? {
+        if matches_committed(known, &known.path, facts)? {
             return Ok(vec![committed(&known.path)]);
         }
-        if known.is_open && facts.is_file() && is_same(known, facts) {
+        if known.is_open && facts.is_file() && is_same_file(known, facts) {
             found.push(RecoveryTarget {
                 from: 0,
                 was_cut: true,
@@ -213,7 +213,7 @@ fn find(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
 /// A file that lost what was committed to it: `copytruncate` does that, and a disk that lied.
 fn warn_if_shorter(known: &OutputFileState, facts: &Metadata) {
     let (length, committed) = (facts.len(), known.committed);
-    if facts.is_file() && length < committed && is_same(known, facts) {
+    if facts.is_file() && length < committed && is_same_file(known, facts) {
         tracing::warn!(
             path = %known.path.display(),
             "the output file has {length} bytes, and {committed} were committed to it: another program truncated it (as logrotate's `copytruncate` does), or the disk lost data; what is missing is not read again",
@@ -235,10 +235,10 @@ fn find_elsewhere(known: &OutputFileState) -> io::Result<Option<PathBuf>> {
         let Ok(facts) = fs::symlink_metadata(&path) else {
             continue;
         };
-        if path == known.path || !fits(known, &path, &facts).unwrap_or(false) {
+        if path == known.path || !matches_committed(known, &path, &facts).unwrap_or(false) {
             continue;
         }
-        if is_same(known, &facts) {
+        if is_same_file(known, &facts) {
             return Ok(Some(path));
         }
         copy.get_or_insert(path);

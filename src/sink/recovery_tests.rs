@@ -38,8 +38,8 @@ fn own(n: u32) -> String {
 /// The text as one commit writes it.
 fn packed(compression: Compression, text: &str) -> Vec<u8> {
     let mut packer = LineEncoder::new(compression, &File::open("/dev/null").unwrap());
-    let mut packed = packer.push(text.as_bytes()).unwrap().to_vec();
-    packed.extend_from_slice(packer.end().unwrap());
+    let mut packed = packer.encode(text.as_bytes()).unwrap().to_vec();
+    packed.extend_from_slice(packer.finish_frame().unwrap());
     packed
 }
 

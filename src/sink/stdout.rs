@@ -15,7 +15,7 @@ pub struct StdoutSink {
     compression: Compression,
     packer: LineEncoder,
     /// A packed commit until it is whole: another source's must not land inside it.
-    held: Vec<u8>,
+    pending_commit: Vec<u8>,
 }
 
 impl StdoutSink {
@@ -25,7 +25,7 @@ impl StdoutSink {
         StdoutSink {
             compression,
             packer: LineEncoder::new(compression, &io::stdout()),
-            held: Vec::new(),
+            pending_commit: Vec::new(),
         }
     }
 }
@@ -37,20 +37,20 @@ impl LineSink for StdoutSink {
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        let packed = self.packer.push(lines).map_err(failed)?;
+        let packed = self.packer.encode(lines).map_err(failed)?;
         if self.compression == Compression::None {
             return write(packed);
         }
-        self.held.extend_from_slice(packed);
+        self.pending_commit.extend_from_slice(packed);
         Ok(())
     }
 
     fn commit(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
-        let end = self.packer.end().map_err(failed)?;
-        self.held.extend_from_slice(end);
-        if !self.held.is_empty() {
-            write(&self.held)?;
-            self.held.clear();
+        let end = self.packer.finish_frame().map_err(failed)?;
+        self.pending_commit.extend_from_slice(end);
+        if !self.pending_commit.is_empty() {
+            write(&self.pending_commit)?;
+            self.pending_commit.clear();
         }
         Ok(Vec::new())
     }
@@ -95,7 +95,7 @@ fn write(bytes: &[u8]) -> Result<(), SinkError> {
 
 fn failed(error: io::Error) -> SinkError {
     match error.kind() {
-        ErrorKind::BrokenPipe => SinkError::ReaderGone,
+        ErrorKind::BrokenPipe => SinkError::ReaderClosed,
         _ => SinkError::Stdout(error),
     }
 }

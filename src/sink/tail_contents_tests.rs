@@ -94,8 +94,8 @@ fn own_member(compression: Compression) -> Vec<u8> {
     let lines: String = (0..200)
         .map(|n: u32| OURS.replace('x', &n.wrapping_mul(2_654_435_761).to_string()))
         .collect();
-    let mut member = packer.push(lines.as_bytes()).unwrap().to_vec();
-    member.extend_from_slice(packer.end().unwrap());
+    let mut member = packer.encode(lines.as_bytes()).unwrap().to_vec();
+    member.extend_from_slice(packer.finish_frame().unwrap());
     member
 }
 

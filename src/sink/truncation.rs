@@ -17,7 +17,7 @@ use crate::sink::{SinkError, failed, truncate};
 /// What was committed is no longer there, or the system refuses.
 pub fn cut_back(path: &Path, known: Option<&OutputFileState>) -> Result<(), SinkError> {
     let failed = |error| failed("cut back", path, error);
-    let lost = || SinkError::Lost {
+    let lost = || SinkError::CommittedDataMissing {
         path: path.to_owned(),
     };
     let committed = known.map_or(0, |known| known.committed);
@@ -82,13 +82,13 @@ mod tests {
         for other in ["commit", "Xommitted", ""] {
             fs::write(&path, other).unwrap();
             let refused = cut_back(&path, Some(&known));
-            assert!(matches!(refused, Err(SinkError::Lost { .. })), "{other}");
+            assert!(matches!(refused, Err(SinkError::CommittedDataMissing { .. })), "{other}");
             assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
         }
         cut_back(&path, None).unwrap();
         assert!(!path.exists());
         cut_back(&path, None).unwrap();
         let gone = cut_back(&path, Some(&known));
-        assert!(matches!(gone, Err(SinkError::Lost { .. })));
+        assert!(matches!(gone, Err(SinkError::CommittedDataMissing { .. })));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 /// Names that are kept; of older files only the number is.
-const KEPT: usize = 1000;
+const MAX_LISTED_FILES: usize = 1000;
 
 /// The files that lines were appended to, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl WrittenFiles {
         if self.newest.back().is_some_and(|last| last == path) {
             return;
         }
-        if self.newest.len() == KEPT {
+        if self.newest.len() == MAX_LISTED_FILES {
             self.newest.pop_front();
             self.omitted += 1;
         }
@@ -66,10 +66,10 @@ mod tests {
     #[test]
     fn the_list_is_bounded() {
         let mut files = WrittenFiles::default();
-        for number in 0..KEPT + 5 {
+        for number in 0..MAX_LISTED_FILES + 5 {
             files.add(Path::new(&number.to_string()));
         }
-        assert_eq!((files.newest.len(), files.omitted()), (KEPT, 5));
+        assert_eq!((files.newest.len(), files.omitted()), (MAX_LISTED_FILES, 5));
         assert_eq!(names(&files).last().copied(), Some("1004"));
     }
 }

@@ -15,12 +15,12 @@ use crate::model::time::{Timestamp, parse_api_time};
 use crate::source::endpoint_url;
 
 /// Pages that are read at most: more keys than that are nobody's only one.
-pub const PAGES: usize = 10;
+pub const MAX_PAGES: usize = 10;
 
 /// What the fields may be called.
-const LISTS: [&str; 6] = ["data", "apiKeys", "keys", "values", "items", "results"];
-const NAMES: [&str; 4] = ["name", "label", "displayName", "title"];
-const ENDS: [&str; 7] = [
+const LIST_FIELDS: [&str; 6] = ["data", "apiKeys", "keys", "values", "items", "results"];
+const NAME_FIELDS: [&str; 4] = ["name", "label", "displayName", "title"];
+const EXPIRY_FIELDS: [&str; 7] = [
     "expiresAt",
     "expires_at",
     "expiresOn",
@@ -36,7 +36,7 @@ pub struct ListedKey {
     id: Option<String>,
     names: Vec<String>,
     /// When it ends, where that can be read.
-    pub ends: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 /// One page of the list.
@@ -56,9 +56,9 @@ pub enum KeyMatch {
     /// It may be any of so many.
     Several(usize),
     /// None is called so.
-    NotNamed,
+    NameNotFound,
     /// The list has none that still works.
-    Nothing,
+    NoActiveKey,
 }
 
 impl ListedKey {
@@ -68,7 +68,7 @@ impl ListedKey {
         name.map(|name| printable(name))
     }
 
-    fn is_called(&self, wanted: &str) -> bool {
+    fn has_name(&self, wanted: &str) -> bool {
         self.id.as_deref() == Some(wanted) || self.names.iter().any(|name| name.trim() == wanted)
     }
 }
@@ -95,48 +95,48 @@ pub fn read(response: &Response) -> Result<KeyPage, UnreadableBody> {
     let body: Value = serde_json::from_slice(&response.body).map_err(|_| none())?;
     let listed = body
         .as_array()
-        .or_else(|| LISTS.iter().find_map(|name| body.get(name)?.as_array()));
+        .or_else(|| LIST_FIELDS.iter().find_map(|name| body.get(name)?.as_array()));
     Ok(KeyPage {
-        keys: listed.ok_or_else(none)?.iter().map(key).collect(),
-        next: next(&body),
+        keys: listed.ok_or_else(none)?.iter().map(read_key).collect(),
+        next: next_cursor(&body),
     })
 }
 
 /// Which of all `keys` is in use, being called `named` where the user says so. One that has ended by `now` is not.
 pub fn find_key_in_use(keys: Vec<ListedKey>, named: Option<&str>, now: Timestamp) -> KeyMatch {
-    let has_ended = |key: &ListedKey| key.ends.is_some_and(|end| end <= now);
+    let has_ended = |key: &ListedKey| key.expires_at.is_some_and(|end| end <= now);
     let mut ping_watchdog: Vec<_> = keys.into_iter().filter(|key| !has_ended(key)).collect();
     if let Some(named) = named {
-        ping_watchdog.retain(|key| key.is_called(named.trim()));
+        ping_watchdog.retain(|key| key.has_name(named.trim()));
         if ping_watchdog.is_empty() {
-            return KeyMatch::NotNamed;
+            return KeyMatch::NameNotFound;
         }
     }
     match (ping_watchdog.pop(), ping_watchdog.len()) {
-        (None, _) => KeyMatch::Nothing,
+        (None, _) => KeyMatch::NoActiveKey,
         (Some(only), 0) => KeyMatch::Key(only),
         (Some(_), others) => KeyMatch::Several(others + 1),
     }
 }
 
-fn key(entry: &Value) -> ListedKey {
+fn read_key(entry: &Value) -> ListedKey {
     // Some of Atlassian's lists keep all but the id one level deeper.
     let within = [Some(entry), entry.get("attributes")];
     let field = |name: &str| within.into_iter().flatten().find_map(|of| of.get(name));
     let text = |name: &&str| Some(field(name)?.as_str()?.to_owned());
     ListedKey {
         id: text(&"id").filter(|id| !id.is_empty()),
-        names: NAMES
+        names: NAME_FIELDS
             .iter()
             .filter_map(text)
             .filter(|name| !name.trim().is_empty())
             .collect(),
-        ends: ENDS.iter().find_map(|name| time(field(name)?)),
+        expires_at: EXPIRY_FIELDS.iter().find_map(|name| read_time(field(name)?)),
     }
 }
 
 /// RFC 3339, a day (its beginning, to be sure), or seconds or milliseconds since 1970.
-fn time(value: &Value) -> Option<Timestamp> {
+fn read_time(value: &Value) -> Option<Timestamp> {
     if let Some(text) = value.as_str() {
         let day = || {
             let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok()?;
@@ -152,7 +152,7 @@ fn time(value: &Value) -> Option<Timestamp> {
 }
 
 /// The cursor of the next page: alone, or in a link's query.
-fn next(body: &Value) -> Option<String> {
+fn next_cursor(body: &Value) -> Option<String> {
     let places = [
         "/links/next",
         "/meta/next",
@@ -203,8 +203,8 @@ mod tests {
         ] {
             let page = page(body).unwrap();
             let key = &page.keys[0];
-            assert_eq!((key.ends, page.next), (Some(end), None), "{body}");
-            assert!(key.is_called("k") && key.is_called("audit") && !key.is_called("x"));
+            assert_eq!((key.expires_at, page.next), (Some(end), None), "{body}");
+            assert!(key.has_name("k") && key.has_name("audit") && !key.has_name("x"));
         }
     }
 
@@ -248,7 +248,7 @@ mod tests {
         let key = |name: &str, ends: &str| ListedKey {
             id: None,
             names: vec![name.to_owned()],
-            ends: Some(at(ends)),
+            expires_at: Some(at(ends)),
         };
         let (old, a, b) = (
             key("old", "2026-11-19T00:00:00Z"),
@@ -261,8 +261,8 @@ mod tests {
         assert_eq!(told(&[&old, &a], None), KeyMatch::Key(a.clone()));
         assert_eq!(told(&[&a, &b], None), KeyMatch::Several(2));
         assert_eq!(told(&[&a, &b], Some(" b ")), KeyMatch::Key(b.clone()));
-        assert_eq!(told(&[&a, &b], Some("c")), KeyMatch::NotNamed);
+        assert_eq!(told(&[&a, &b], Some("c")), KeyMatch::NameNotFound);
         assert_eq!(told(&[&a, &a], Some("a")), KeyMatch::Several(2));
-        assert_eq!(told(&[&old], None), KeyMatch::Nothing);
+        assert_eq!(told(&[&old], None), KeyMatch::NoActiveKey);
     }
 }

@@ -99,7 +99,7 @@ impl Source for ConfluenceAudit {
         Ok(Page {
             next: Self::next(place, records.len() as u64, &body)?,
             records,
-            is_mended: body.is_mended,
+            has_replaced_bytes: body.is_mended,
         })
     }
 }

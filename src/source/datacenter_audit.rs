@@ -87,7 +87,7 @@ impl Source for DatacenterAudit {
         Ok(Page {
             records,
             next,
-            is_mended: body.is_mended,
+            has_replaced_bytes: body.is_mended,
         })
     }
 }

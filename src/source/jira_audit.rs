@@ -67,7 +67,7 @@ impl Source for JiraAudit {
         Ok(Page {
             records,
             next,
-            is_mended: body.is_mended,
+            has_replaced_bytes: body.is_mended,
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::source::endpoint_url;
 use crate::source::page_body::{PageBody, text_of};
 
 /// A user name is not longer.
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_LENGTH: usize = 255;
 
 /// An organization that a key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn whoami_request(base_url: &Url) -> Request {
 pub fn read_whoami(response: &Response) -> Result<Option<String>, UnreadableBody> {
     let (text, _) = text_of(&response.body);
     let name = text.trim();
-    if name.len() > LONGEST_NAME || name.contains(char::is_control) {
+    if name.len() > MAX_NAME_LENGTH || name.contains(char::is_control) {
         return Err(UnreadableBody::new("the answer is no user name"));
     }
     Ok((!name.is_empty()).then(|| name.to_owned()))

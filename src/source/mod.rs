@@ -35,7 +35,7 @@ pub trait Source: Send + Sync {
 
     /// By what its records are told apart.
     fn identity(&self) -> RecordIdentity {
-        RecordIdentity::Own
+        RecordIdentity::ApiId
     }
 
     /// The grain of the dates in its requests: a window is cut at multiples of it.
@@ -67,7 +67,7 @@ pub trait Source: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordIdentity {
     /// An id of the API's own: what has it twice came twice.
-    Own,
+    ApiId,
     /// By what they say alone: two equal ones on one page are two.
     Content,
 }
@@ -76,7 +76,7 @@ impl RecordIdentity {
     /// By what the records of a source of type `kind` are told apart.
     pub fn of(kind: SourceKind) -> RecordIdentity {
         match kind {
-            SourceKind::OrgEvents | SourceKind::JiraAudit => RecordIdentity::Own,
+            SourceKind::OrgEvents | SourceKind::JiraAudit => RecordIdentity::ApiId,
             SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => RecordIdentity::Content,
         }
     }
@@ -148,7 +148,7 @@ pub struct Page {
     /// Where the answer says it goes on; nothing on the last page.
     pub next: Option<PageLocator>,
     /// Whether the answer held bytes that are no UTF-8, and U+FFFD stands in their place.
-    pub is_mended: bool,
+    pub has_replaced_bytes: bool,
 }
 
 /// The source that `target` describes, asked at `base_url` (for a site behind the gateway, its product's

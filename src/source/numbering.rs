@@ -15,21 +15,21 @@ pub fn content_id(doc: &Document) -> String {
 /// behind it. Whoever reads that instant again, whole, gives the same numbers.
 #[derive(Debug, Default)]
 pub struct DuplicateNumbering {
-    at: Option<Timestamp>,
+    current_time: Option<Timestamp>,
     counts: HashMap<String, u32>,
     /// Of records that do not say when they were.
-    timeless: HashMap<String, u32>,
+    counts_without_time: HashMap<String, u32>,
 }
 
 impl DuplicateNumbering {
     /// Numbers the next record; those of one instant must come one after the other.
-    pub fn number(&mut self, record: &mut Record) {
+    pub fn number_duplicate(&mut self, record: &mut Record) {
         let counts = match record.time {
-            None => &mut self.timeless,
+            None => &mut self.counts_without_time,
             Some(_) => {
-                if self.at != record.time {
+                if self.current_time != record.time {
                     self.counts.clear();
-                    self.at = record.time;
+                    self.current_time = record.time;
                 }
                 &mut self.counts
             }
@@ -69,7 +69,7 @@ mod tests {
         ];
         let mut numbering = DuplicateNumbering::default();
         for record in &mut records {
-            numbering.number(record);
+            numbering.number_duplicate(record);
         }
         let [first, second, other, third, later] = records.map(|record| record.id.unwrap());
         assert_eq!(second, format!("{first}.2"));

@@ -83,7 +83,7 @@ impl Source for OrgEvents {
         Ok(Page {
             records: body.records().map(record).collect(),
             next: next.map(PageLocator::Cursor),
-            is_mended: body.is_mended,
+            has_replaced_bytes: body.is_mended,
         })
     }
 }
@@ -251,10 +251,10 @@ mod tests {
             source().read(&PageLocator::Start, &response)
         };
         let page = read(b"{\"data\":[{\"id\":\"a\xff\xc3b\"}]}").unwrap();
-        assert!(page.is_mended);
+        assert!(page.has_replaced_bytes);
         let text = page.records[0].doc.text();
         assert_eq!(text, "{\"id\":\"a\u{fffd}\u{fffd}b\"}".as_bytes());
-        assert!(!read(br#"{"data":[]}"#).unwrap().is_mended);
+        assert!(!read(br#"{"data":[]}"#).unwrap().has_replaced_bytes);
         assert!(read(b"{\"data\":[\xff]}").is_err());
     }
 

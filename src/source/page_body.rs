@@ -58,7 +58,7 @@ impl PageBody {
             let name = page_error::MEMBERS.into_iter().find(|name| key.is(name))?;
             Some((name, value.raw()))
         });
-        page_error::reported(members)
+        page_error::find_error(members)
     }
 
     fn find_defect(&self) -> Option<String> {

@@ -14,13 +14,13 @@ use crate::source::endpoint_url;
 use crate::source::page_body::PageBody;
 
 /// Ids that one request names: the URL stays below four kilobytes, which every proxy lets through.
-pub const AT_ONCE: usize = 50;
+pub const MAX_IDS: usize = 50;
 
-/// The request for the users with these ids, [`AT_ONCE`] at most; `base_url` is what stands before `/rest`.
+/// The request for the users with these ids, [`MAX_IDS`] at most; `base_url` is what stands before `/rest`.
 pub fn request(base_url: &Url, ids: &[String]) -> Request {
     let mut url = endpoint_url(base_url, "/rest/api/3/user/bulk");
     let mut query = url.query_pairs_mut();
-    query.append_pair("maxResults", &AT_ONCE.to_string());
+    query.append_pair("maxResults", &MAX_IDS.to_string());
     query.extend_pairs(ids.iter().map(|id| ("accountId", id)));
     drop(query);
     Request {

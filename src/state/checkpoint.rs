@@ -43,7 +43,7 @@ pub enum CheckpointError {
 pub fn read(text: &[u8]) -> Result<Checkpoint, CheckpointError> {
     let damaged = |error: serde_json::Error| CheckpointError::Damaged(error.to_string());
     let probe: CheckpointVersion = serde_json::from_slice(text).map_err(damaged)?;
-    match number(&probe.version) {
+    match version_number(&probe.version) {
         Some(newer) if newer > VERSION => Err(CheckpointError::Newer(newer)),
         // Not as `Versioned`: serde would take all of it into memory first, to look for the version.
         Some(VERSION) => serde_json::from_slice(text).map_err(damaged),
@@ -71,7 +71,7 @@ pub fn write(checkpoint: &Checkpoint, out: &mut impl io::Write) -> io::Result<()
 }
 
 /// A version written as a number or, as serde tags it, as a text.
-fn number(version: &serde_json::Value) -> Option<u64> {
+fn version_number(version: &serde_json::Value) -> Option<u64> {
     version.as_u64().or_else(|| version.as_str()?.parse().ok())
 }
 

@@ -16,7 +16,7 @@ use crate::model::time::{Timestamp, before};
 use crate::state::permissions::read_replaceable;
 
 /// How long what was looked up is believed.
-const FRESH: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// The folder of lookups, one file a site.
 #[derive(Debug, Clone)]
@@ -50,8 +50,8 @@ impl<T> CachedValue<T> {
     }
 
     /// What was told, while it is believed.
-    pub fn fresh(&self, now: Timestamp) -> Option<&T> {
-        (self.at > before(now, FRESH)).then_some(&self.is)
+    pub fn if_fresh(&self, now: Timestamp) -> Option<&T> {
+        (self.at > before(now, MAX_AGE)).then_some(&self.is)
     }
 }
 
@@ -70,7 +70,7 @@ impl LookupCache {
     }
 
     /// Changes what is known of `site`. Of two runs that do so at once, one may look up again.
-    pub fn change(&self, site: &str, change: impl FnOnce(&mut SiteLookups)) {
+    pub fn update(&self, site: &str, change: impl FnOnce(&mut SiteLookups)) {
         let mut facts = self.read(site);
         change(&mut facts);
         if let Err(error) = self.write(site, &facts) {
@@ -110,7 +110,7 @@ mod tests {
         let lookups = LookupCache::new(folder.path());
         assert_eq!(lookups.read("a.example"), SiteLookups::default());
         let at = parse_api_time("2026-11-20T09:30:00Z").unwrap();
-        lookups.change("a.example", |facts| {
+        lookups.update("a.example", |facts| {
             let told = ("https://a.example/".to_owned(), "c-1".to_owned());
             facts.cloud_id = Some(CachedValue::new(told, at));
             let user = UserProfile {
@@ -121,20 +121,20 @@ mod tests {
                 .users
                 .insert("u1".to_owned(), CachedValue::new(user, at));
         });
-        lookups.change("a.example", |facts| {
+        lookups.update("a.example", |facts| {
             facts
                 .accounts
                 .insert("acme".to_owned(), CachedValue::new(None, at));
         });
         let facts = lookups.read("A.example");
-        assert_eq!(facts.cloud_id.unwrap().fresh(at).unwrap().1, "c-1");
+        assert_eq!(facts.cloud_id.unwrap().if_fresh(at).unwrap().1, "c-1");
         assert_eq!(
-            facts.users["u1"].fresh(at).unwrap().name.as_deref(),
+            facts.users["u1"].if_fresh(at).unwrap().name.as_deref(),
             Some("Ada")
         );
         let later = parse_api_time("2026-11-28T09:30:00Z").unwrap();
-        assert_eq!(facts.users["u1"].fresh(later), None);
-        assert_eq!(facts.accounts["acme"].fresh(at), Some(&None));
+        assert_eq!(facts.users["u1"].if_fresh(later), None);
+        assert_eq!(facts.accounts["acme"].if_fresh(at), Some(&None));
         assert_eq!(lookups.read("b.example:80/x"), SiteLookups::default());
         fs::write(lookups.path("a.example"), "{").unwrap();
         assert_eq!(lookups.read("a.example"), SiteLookups::default());

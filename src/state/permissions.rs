@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::state::StateError;
-use crate::state::store::failed;
+use crate::state::store::io_error;
 
 /// Write permission of the group and of all others.
-const OTHERS_WRITE: u32 = 0o022;
+const GROUP_OR_OTHER_WRITE: u32 = 0o022;
 
 /// A file or folder that others may write, or that belongs to another user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl fmt::Display for PermissionFault {
 /// # Errors
 /// Others may write it, or it cannot be looked at.
 pub fn check_folder(path: &Path) -> Result<(), StateError> {
-    let facts = fs::metadata(path).map_err(|error| failed("read", path, error))?;
+    let facts = fs::metadata(path).map_err(|error| io_error("read", path, error))?;
     check(path, &facts)
 }
 
@@ -56,7 +56,7 @@ pub fn check_file(path: &Path) -> Result<bool, StateError> {
     let facts = match fs::symlink_metadata(path) {
         Ok(facts) => facts,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(failed("read", path, error)),
+        Err(error) => return Err(io_error("read", path, error)),
     };
     if !facts.is_file() {
         return Err(StateError::Damaged {
@@ -119,19 +119,19 @@ fn fault(path: &Path, facts: &Metadata) -> Option<PermissionFault> {
     if user != 0 && facts.uid() != user && facts.uid() != 0 {
         return Some(fault(
             format!("it belongs to another user (uid {})", facts.uid()),
-            format!("chown {user} {}", quoted(path)),
+            format!("chown {user} {}", shell_quoted(path)),
         ));
     }
-    (facts.mode() & OTHERS_WRITE != 0).then(|| {
+    (facts.mode() & GROUP_OR_OTHER_WRITE != 0).then(|| {
         fault(
             format!("others may write it (mode {:04o})", facts.mode() & 0o7777),
-            format!("chmod go-w {}", quoted(path)),
+            format!("chmod go-w {}", shell_quoted(path)),
         )
     })
 }
 
 /// The path as a shell takes it.
-fn quoted(path: &Path) -> String {
+fn shell_quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
@@ -214,7 +214,7 @@ mod tests {
         StateKind {
             file: "lookups/a.example.json",
             write: |state| {
-                LookupCache::new(state).change("a.example", |facts| {
+                LookupCache::new(state).update("a.example", |facts| {
                     let told = CachedValue::new(None, chrono::DateTime::UNIX_EPOCH);
                     facts.accounts.insert("acme".to_owned(), told);
                 });

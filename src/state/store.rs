@@ -61,14 +61,14 @@ impl StateStore {
             // The file is truncated: a link in its place could name any other.
             .custom_flags(libc::O_NOFOLLOW)
             .open(&path)
-            .map_err(|error| failed("open", &path, error))?;
-        if !try_lock(&file).map_err(|error| failed("lock", &path, error))? {
+            .map_err(|error| io_error("open", &path, error))?;
+        if !try_lock(&file).map_err(|error| io_error("lock", &path, error))? {
             return Err(StateError::Locked {
                 source_name: source.to_string(),
                 holder: read_holder(&mut file),
             });
         }
-        write_holder(&mut file).map_err(|error| failed("write", &path, error))?;
+        write_holder(&mut file).map_err(|error| io_error("write", &path, error))?;
         crash::point(CrashPoint::Locked);
         Ok(SourceLock { _file: file })
     }
@@ -83,8 +83,8 @@ impl StateStore {
         if !permissions::check_file(&path)? {
             return Ok(None);
         }
-        let _turn = self.turn();
-        let text = fs::read(&path).map_err(|error| failed("read", &path, error))?;
+        let _turn = self.lock_reading();
+        let text = fs::read(&path).map_err(|error| io_error("read", &path, error))?;
         match checkpoint::read(&text) {
             Ok(checkpoint) => Ok(Some(checkpoint)),
             Err(CheckpointError::Damaged(what)) => Err(StateError::Damaged { path, what }),
@@ -114,7 +114,7 @@ impl StateStore {
     /// # Errors
     /// The folder cannot be read.
     pub fn outputs(&self) -> Result<&[(SourceName, OutputFileState)], StateError> {
-        let turn = self.turn();
+        let turn = self.lock_reading();
         let all = match self.outputs.get() {
             Some(all) => all,
             None => {
@@ -126,7 +126,7 @@ impl StateStore {
         Ok(all)
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
+    fn lock_reading(&self) -> MutexGuard<'_, ()> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,7 +134,7 @@ impl StateStore {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(failed("read", &self.folder, error)),
+            Err(error) => return Err(io_error("read", &self.folder, error)),
         };
         let outputs = entries.filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -182,7 +182,7 @@ impl StateStore {
             crash::point(CrashPoint::StateDurable);
             Ok(())
         };
-        write().map_err(|error| failed("write", &path, error))
+        write().map_err(|error| io_error("write", &path, error))
     }
 
     /// Removes what a run that died while saving left behind. To be called under the lock.
@@ -191,13 +191,13 @@ impl StateStore {
     /// The folder cannot be read, or a file not removed.
     pub fn remove_leftovers(&self, source: &SourceName) -> Result<(), StateError> {
         let prefix = temporary_prefix(source);
-        let read = |error| failed("read", &self.folder, error);
+        let read = |error| io_error("read", &self.folder, error);
         for entry in fs::read_dir(&self.folder).map_err(read)? {
             let entry = entry.map_err(read)?;
             let name = entry.file_name();
             if name.to_string_lossy().starts_with(&prefix) {
                 let path = entry.path();
-                fs::remove_file(&path).map_err(|error| failed("remove", &path, error))?;
+                fs::remove_file(&path).map_err(|error| io_error("remove", &path, error))?;
                 crash::point(CrashPoint::LeftoverRemoved);
             }
         }
@@ -213,7 +213,7 @@ impl StateStore {
             .recursive(true)
             .mode(0o700)
             .create(&self.folder)
-            .map_err(|error| failed("create", &self.folder, error))?;
+            .map_err(|error| io_error("create", &self.folder, error))?;
         permissions::check_folder(&self.folder)
     }
 }
@@ -223,7 +223,7 @@ fn temporary_prefix(source: &SourceName) -> String {
     format!(".{source}~")
 }
 
-pub(super) fn failed(doing: &'static str, path: &Path, source: io::Error) -> StateError {
+pub(super) fn io_error(doing: &'static str, path: &Path, source: io::Error) -> StateError {
     StateError::Io {
         doing,
         path: path.to_owned(),

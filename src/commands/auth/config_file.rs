@@ -17,7 +17,7 @@ pub struct PreparedConfigFile {
     path: PathBuf,
     file: NamedTempFile,
     /// Of another owner, or with several names: a new file in its place would take these away.
-    stays_the_same_file: bool,
+    must_keep_inode: bool,
 }
 
 /// Writes what `change` makes of the file at `path` beside it.
@@ -33,10 +33,10 @@ pub fn prepare(
     let facts = match fs::metadata(&real) {
         Ok(facts) => Some(facts),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(fails(path, &error)),
+        Err(error) => return Err(write_error(path, &error)),
     };
     let old = match &facts {
-        Some(_) => fs::read_to_string(&real).map_err(|error| fails(path, &error))?,
+        Some(_) => fs::read_to_string(&real).map_err(|error| write_error(path, &error))?,
         None => String::new(),
     };
     let new = change(&old).map_err(|refusal| {
@@ -46,10 +46,10 @@ pub fn prepare(
         )
     })?;
     let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
-    let file = beside(&real, &new, mode).map_err(|error| fails(path, &error))?;
+    let file = write_temp_file(&real, &new, mode).map_err(|error| write_error(path, &error))?;
     let user = rustix::process::geteuid().as_raw();
     Ok(PreparedConfigFile {
-        stays_the_same_file: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
+        must_keep_inode: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
         path: real,
         file,
     })
@@ -60,7 +60,7 @@ impl PreparedConfigFile {
     ///
     /// # Errors
     /// It cannot be put there.
-    pub fn put(self) -> Result<(), AppError> {
+    pub fn commit(self) -> Result<(), AppError> {
         let path = self.path.clone();
         self.try_commit().map_err(|error| {
             let what = format!(
@@ -74,7 +74,7 @@ impl PreparedConfigFile {
     }
 
     fn try_commit(self) -> io::Result<()> {
-        if !self.stays_the_same_file {
+        if !self.must_keep_inode {
             return self
                 .file
                 .persist(&self.path)
@@ -91,7 +91,7 @@ impl PreparedConfigFile {
     }
 }
 
-fn beside(path: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
+fn write_temp_file(path: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::DirBuilder::new()
         .recursive(true)
@@ -105,7 +105,7 @@ fn beside(path: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-fn fails(path: &Path, error: &io::Error) -> AppError {
+fn write_error(path: &Path, error: &io::Error) -> AppError {
     let what = format!("nothing was kept: `{}` cannot be written", path.display());
     AppError::new(Exit::Config, what)
         .because(error)
@@ -131,14 +131,14 @@ mod tests {
         symlink("real.toml", &link).unwrap();
         let prepared = prepare(&link, append).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "old\n");
-        prepared.put().unwrap();
+        prepared.commit().unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "old\nnew\n");
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 
         let other = base.path().join("other.toml");
         fs::hard_link(&file, &other).unwrap();
-        prepare(&file, append).unwrap().put().unwrap();
+        prepare(&file, append).unwrap().commit().unwrap();
         assert_eq!(fs::read_to_string(&other).unwrap(), "old\nnew\nnew\n");
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 3);
     }
@@ -149,7 +149,7 @@ mod tests {
         let file = base.path().join("a/b/config.toml");
         drop(prepare(&file, append).unwrap());
         assert!(!file.exists());
-        prepare(&file, append).unwrap().put().unwrap();
+        prepare(&file, append).unwrap().commit().unwrap();
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
     }
 

@@ -5,8 +5,8 @@ use std::io::{self, Read as _};
 use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::auth::{answers, config_file, without_retries, place_of};
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::auth::{test_credential, config_file, without_retries, describe_store};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::commands::{expiry, organization};
 use crate::config::prompt::{self, UserPrompt};
 use crate::config::edit::{self, ConfigValue};
@@ -46,7 +46,7 @@ pub async fn login(
     let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
-    let mut connector = SourceConnector::new(sharing(env));
+    let mut connector = SourceConnector::new(quota_dir(env));
     let tested = accepted_key(
         &mut connector,
         &mut request,
@@ -61,7 +61,7 @@ pub async fn login(
             .await
             .or(credential.expires),
     };
-    keep(&request, credential, old.as_ref(), env, console).await
+    store_key(&request, credential, old.as_ref(), env, console).await
 }
 
 /// The source as it reads its key until now.
@@ -94,7 +94,7 @@ async fn accepted_key(
             person.as_deref_mut(),
         );
         let tested = match found.await {
-            Ok(()) => test(connector, request, &credential, old.is_some(), console).await,
+            Ok(()) => test_key(connector, request, &credential, old.is_some(), console).await,
             Err(error) => Err(error),
         };
         let Err(error) = tested else {
@@ -179,7 +179,7 @@ fn account(target: &SourceTarget) -> Option<String> {
 }
 
 /// Asks for one page with the key. One that cannot be tested is kept only where that is asked for.
-async fn test(
+async fn test_key(
     connector: &mut SourceConnector,
     request: &LoginRequest,
     credential: &Credential,
@@ -187,7 +187,7 @@ async fn test(
     console: &StderrConsole,
 ) -> Result<(), AppError> {
     let lookups = LookupCache::new(&request.state_dir);
-    let Err(error) = answers(connector, &lookups, &request.source, credential).await else {
+    let Err(error) = test_credential(connector, &lookups, &request.source, credential).await else {
         return Ok(());
     };
     let is_untested = matches!(error.exit(), Exit::Incomplete | Exit::RateLimited);
@@ -219,9 +219,9 @@ async fn expiry_of(
 ) -> Option<NaiveDate> {
     let source = without_retries(&request.source);
     if let Some(org_id) = &credential.org_id
-        && let Ok(asking) = connector.asking(&source, credential)
-        && let Ok(KeyMatch::Key(key)) = expiry::look_up(&asking, &source, org_id, Utc::now()).await
-        && let Some(end) = key.ends
+        && let Ok(asking) = connector.api_client(&source, credential)
+        && let Ok(KeyMatch::Key(key)) = expiry::look_up_key(&asking, &source, org_id, Utc::now()).await
+        && let Some(end) = key.expires_at
     {
         return Some(end.date_naive());
     }
@@ -239,7 +239,7 @@ fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
 }
 
 /// Stores the key, then writes the configuration, which was made ready before.
-async fn keep(
+async fn store_key(
     request: &LoginRequest,
     credential: Credential,
     old: Option<&Credential>,
@@ -273,7 +273,7 @@ async fn keep(
     };
     credentials::store(&request.source, env, &secret).await?;
     if let Some(prepared) = prepared {
-        prepared.put()?;
+        prepared.commit()?;
     }
     forget_lookups(request);
     let mut done = outcome(request, old.is_some(), same);
@@ -310,7 +310,7 @@ fn is_moved(request: &LoginRequest) -> bool {
 /// What became of the key, as the start of a sentence.
 fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
     let name = &request.name;
-    let place = place_of(&request.source.credential);
+    let place = describe_store(&request.source.credential);
     match (has_old && !is_moved(request), same) {
         (false, _) => format!("stored the key of `{name}` in {place}"),
         (true, true) => format!("the key of `{name}` is the one that was stored before"),
@@ -338,7 +338,7 @@ fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &Stde
 /// Another token may be another account's, or of a site that was made anew.
 fn forget_lookups(request: &LoginRequest) {
     if let Some(site) = request.source.target.site() {
-        LookupCache::new(&request.state_dir).change(&site, |facts| {
+        LookupCache::new(&request.state_dir).update(&site, |facts| {
             facts.cloud_id = None;
             facts.accounts.remove(request.name.as_str());
         });

@@ -22,7 +22,7 @@ use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Asks for one page, once.
-async fn answers(
+async fn test_credential(
     connector: &mut SourceConnector,
     lookups: &LookupCache,
     source: &SourceSettings,
@@ -31,7 +31,7 @@ async fn answers(
     let source = without_retries(source);
     let connected = connector.connect(&source, credential)?;
     let asking = async {
-        let (_, fetcher) = connected.ready(lookups, None).await?;
+        let (_, fetcher) = connected.into_fetcher(lookups, None).await?;
         Ok(fetcher.probe(chrono::Utc::now()).await?)
     };
     let span = tracing::error_span!("auth", source = source.name.as_str());
@@ -52,7 +52,7 @@ fn without_retries(source: &SourceSettings) -> SourceSettings {
 /// It cannot be removed, or there is no such key.
 pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrConsole) -> Result<(), AppError> {
     let name = &request.name;
-    let place = place_of(&request.credential);
+    let place = describe_store(&request.credential);
     let removed = credentials::remove(name, &request.credential, env).await;
     if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.otherwise) {
         let error = AppError::new(Exit::Config, why.to_string());
@@ -78,7 +78,7 @@ pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrCo
 }
 
 /// A place that keys are stored in, in words.
-fn place_of(credential: &CredentialSpec) -> String {
+fn describe_store(credential: &CredentialSpec) -> String {
     match credential {
         CredentialSpec::File(path) => format!("file {}", path.display()),
         _ => "the OS keyring".to_owned(),

@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 
-use crate::commands::auth::{answers, without_retries};
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::auth::{test_credential, without_retries};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::commands::expiry::{self, CredentialExpiry};
 use crate::config::env::ProcessEnv;
 use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
@@ -24,22 +24,22 @@ use crate::telemetry::console::{StderrConsole, Level};
 pub async fn status(settings: &Settings, env: &ProcessEnv, console: &StderrConsole) -> Result<Exit, AppError> {
     let table = CredentialTable::of(&settings.sources);
     stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
-    let mut connector = SourceConnector::new(sharing(env));
+    let mut connector = SourceConnector::new(quota_dir(env));
     let lookups = LookupCache::new(&settings.state_dir);
     let (mut worst, now) = (Exit::Done, Utc::now());
     let mut told = Vec::new();
     for source in &settings.sources {
         let credential = credentials::load(source, env).await;
         let tested = match &credential {
-            Ok(credential) => answers(&mut connector, &lookups, source, credential).await,
+            Ok(credential) => test_credential(&mut connector, &lookups, source, credential).await,
             Err(error) => Err(error.clone().into()),
         };
         let credential = credential.ok();
         let found = match (&credential, &tested) {
-            (Some(credential), Ok(())) => listed(&mut connector, source, credential, now).await,
+            (Some(credential), Ok(())) => look_up_listed_key(&mut connector, source, credential, now).await,
             _ => None,
         };
-        let end = expiry::end(source, credential.as_ref(), found.as_ref());
+        let end = expiry::find_expiry(source, credential.as_ref(), found.as_ref());
         let age = credential
             .as_ref()
             .and_then(|of| expiry::age_in_days(of, now));
@@ -47,14 +47,14 @@ pub async fn status(settings: &Settings, env: &ProcessEnv, console: &StderrConso
             &table.line([
                 source.name.as_str(),
                 source.target.kind().as_str(),
-                &place(source),
+                &credential_location(source),
                 if tested.is_ok() { "yes" } else { "NO" },
                 &age.map_or("-".to_owned(), |days| format!("{days}d")),
                 &end.as_ref()
-                    .map_or("-".to_owned(), |end| in_words(end, now)),
+                    .map_or("-".to_owned(), |end| format_expiry(end, now)),
             ]),
         )?;
-        for caution in expiry::cautions(source, credential.as_ref(), end.as_ref(), now) {
+        for caution in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
             told.push(Err(caution.message));
         }
         if let Err(error) = tested {
@@ -73,7 +73,7 @@ pub async fn status(settings: &Settings, env: &ProcessEnv, console: &StderrConso
 }
 
 /// What the organization's list of keys says, where the key may read it.
-async fn listed(
+async fn look_up_listed_key(
     connector: &mut SourceConnector,
     source: &SourceSettings,
     credential: &Credential,
@@ -82,23 +82,23 @@ async fn listed(
     let source = without_retries(source);
     let org_id = credential.org_id.as_deref()?;
     source.target.site().is_none().then_some(())?;
-    let asking = connector.asking(&source, credential).ok()?;
-    expiry::look_up(&asking, &source, org_id, now).await.ok()
+    let asking = connector.api_client(&source, credential).ok()?;
+    expiry::look_up_key(&asking, &source, org_id, now).await.ok()
 }
 
 /// Where the credential is, in a word or two: the keyring's entry has the source's name.
-fn place(source: &SourceSettings) -> String {
+fn credential_location(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => "keyring".to_owned(),
         _ => credentials::origin(source),
     }
 }
 
-fn in_words(end: &CredentialExpiry, now: Timestamp) -> String {
+fn format_expiry(end: &CredentialExpiry, now: Timestamp) -> String {
     format!(
         "{} ({})",
-        end.on,
-        expiry::distance(end.on, now.date_naive())
+        end.day,
+        expiry::relative_day(end.day, now.date_naive())
     )
 }
 
@@ -115,7 +115,7 @@ impl CredentialTable {
         };
         let name = widest("NAME", &|source| source.name.as_str().len());
         let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
-        let place = widest("CREDENTIAL", &|source| place(source).chars().count());
+        let place = widest("CREDENTIAL", &|source| credential_location(source).chars().count());
         CredentialTable {
             widths: [name, kind, place, "WORKS".len(), "1000d".len(), 0],
         }

@@ -22,17 +22,17 @@ use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
 /// Spans that are asked for the newest event, one after the other until one holds any.
-const SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
+const NEWEST_EVENT_SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
 
 /// Where a page of the first span is full and oldest first, the newest event is looked for here.
-const NARROW: TimeDelta = TimeDelta::minutes(5);
+const NARROW_SPAN: TimeDelta = TimeDelta::minutes(5);
 
 /// Clocks that are further apart deserve a word. Certificates and cron jobs suffer first.
-const SKEWED: TimeDelta = TimeDelta::seconds(60);
+const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 
 /// A source that is asked.
 pub struct ApiCheck {
-    asking: ApiClient,
+    api: ApiClient,
     transport: RecordingTransport<HttpClient>,
     source: Box<dyn Source>,
     origin: RecordOrigin,
@@ -42,12 +42,12 @@ pub struct ApiCheck {
 impl ApiCheck {
     /// Asks through `connected`, whose API is at `base_url`.
     pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> ApiCheck {
-        let PreparedSource { asking, origin, .. } = connected;
+        let PreparedSource { api: asking, origin, .. } = connected;
         let org_id = origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
             transport: RecordingTransport::new(asking.transport.clone()),
-            asking,
+            api: asking,
             origin,
             is_secure: base_url.scheme() == "https",
         }
@@ -57,31 +57,31 @@ impl ApiCheck {
     ///
     /// # Errors
     /// Why there is no page.
-    pub async fn first_page(&self, account: &mut CheckReport) -> Result<Page, AppError> {
-        let page = self.page(SPANS[0]).await;
+    pub async fn check_first_page(&self, account: &mut CheckReport) -> Result<Page, AppError> {
+        let page = self.fetch_page(NEWEST_EVENT_SPANS[0]).await;
         let reached = match &page {
             Ok(_) => StepName::PageRead,
             Err(failure) => self.failed_step(failure),
         };
-        let passed = |step: StepName| place_of(step) < place_of(reached);
+        let passed = |step: StepName| step_index(step) < step_index(reached);
         if passed(StepName::Tls) {
-            account.done(self.tls());
+            account.finish_step(self.tls_step());
         }
         if passed(StepName::Answered) {
-            account.done(self.answered());
+            account.finish_step(self.response_step());
         }
         if passed(StepName::Authorised) {
-            account.done(CheckStep::ok(StepName::Authorised, "credential accepted"));
+            account.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
         }
         if passed(StepName::Permitted) {
-            account.done(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
+            account.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
         }
-        account.at(reached);
+        account.begin_step(reached);
         let page = page.map_err(AppError::from)?;
         let count = page.records.len();
         let plural = if count == 1 { "" } else { "s" };
         let detail = format!("{count} record{plural} of the last hour");
-        account.done(CheckStep::ok(StepName::PageRead, detail).fact("records", count));
+        account.finish_step(CheckStep::ok(StepName::PageRead, detail).with_fact("records", count));
         Ok(page)
     }
 
@@ -112,7 +112,7 @@ impl ApiCheck {
         }
     }
 
-    fn tls(&self) -> CheckStep {
+    fn tls_step(&self) -> CheckStep {
         match self.is_secure {
             true => CheckStep::ok(
                 StepName::Tls,
@@ -120,11 +120,11 @@ impl ApiCheck {
             ),
             false => CheckStep::ok(StepName::Tls, "not used: plain HTTP to this machine"),
         }
-        .fact("is_used", self.is_secure)
+        .with_fact("is_used", self.is_secure)
     }
 
     /// What took its time: to connect, to shake hands and to be answered.
-    fn answered(&self) -> CheckStep {
+    fn response_step(&self) -> CheckStep {
         let Some(seen) = self.transport.last() else {
             return CheckStep::ok(StepName::Answered, "");
         };
@@ -134,47 +134,47 @@ impl ApiCheck {
             false => "connection included",
         };
         CheckStep::ok(StepName::Answered, format!("{status}, {with}"))
-            .took(seen.took)
-            .fact("status", status)
+            .with_duration(seen.took)
+            .with_fact("status", status)
     }
 
     /// Tells when the newest event happened, of those that a few requests bring.
     pub async fn check_newest_event(&self, account: &mut CheckReport, first: Page) {
-        account.at(StepName::NewestEvent);
-        let is_skewed = self.ahead().is_some_and(|ahead| ahead.abs() > SKEWED);
+        account.begin_step(StepName::NewestEvent);
+        let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
-        let mut span = SPANS[0];
+        let mut span = NEWEST_EVENT_SPANS[0];
         // By the server's clock the last hour is another one.
-        let spans = if is_skewed { &SPANS[..] } else { &SPANS[1..] };
+        let spans = if is_skewed { &NEWEST_EVENT_SPANS[..] } else { &NEWEST_EVENT_SPANS[1..] };
         for wider in spans {
-            if newest(&page).is_some() {
+            if newest_time(&page).is_some() {
                 break;
             }
             span = *wider;
-            page = match self.page(span).await {
+            page = match self.fetch_page(span).await {
                 Ok(page) => page,
-                Err(failure) => return account.done(unknown_newest_step(&failure)),
+                Err(failure) => return account.finish_step(unknown_newest_step(&failure)),
             };
         }
         let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
         let mut more = is_oldest_first && page.next.is_some();
-        let mut found = newest(&page);
+        let mut found = newest_time(&page);
         if more
             && found.is_some()
-            && let Ok(last) = self.page(NARROW).await
-            && let Some(newer) = newest(&last)
+            && let Ok(last) = self.fetch_page(NARROW_SPAN).await
+            && let Some(newer) = newest_time(&last)
         {
             found = found.max(Some(newer));
             more = last.next.is_some();
         }
-        account.done(newest_step(found, more, span, self.server_now()));
+        account.finish_step(newest_step(found, more, span, self.server_now()));
     }
 
     /// Tells how far the server's clock is from ours.
     pub fn check_clock(&self, account: &mut CheckReport) {
-        let Some(ahead) = self.ahead() else {
-            let step = CheckStep::untold(StepName::ClockSkew, "the server does not tell its time");
-            return account.done(step);
+        let Some(ahead) = self.server_ahead() else {
+            let step = CheckStep::unknown(StepName::ClockSkew, "the server does not tell its time");
+            return account.finish_step(step);
         };
         let seconds = ahead.as_seconds_f64();
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
@@ -183,7 +183,7 @@ impl ApiCheck {
             1.. => format!("ours is {apart} behind the server's"),
             _ => format!("ours is {apart} ahead of the server's"),
         };
-        let step = match ahead.abs() > SKEWED {
+        let step = match ahead.abs() > MAX_SKEW {
             true => CheckStep::warning(
                 StepName::ClockSkew,
                 detail,
@@ -191,15 +191,15 @@ impl ApiCheck {
             ),
             false => CheckStep::ok(StepName::ClockSkew, detail),
         };
-        account.done(step.fact("server_ahead_seconds", seconds));
+        account.finish_step(step.with_fact("server_ahead_seconds", seconds));
     }
 
     /// Tells what is left of the server's limit.
     pub fn check_rate_limit(&self, account: &mut CheckReport) {
         let quota = self.transport.last().and_then(|seen| seen.quota());
         let Some(quota) = quota else {
-            let step = CheckStep::untold(StepName::LimitLeft, "the server does not tell");
-            return account.done(step);
+            let step = CheckStep::unknown(StepName::LimitLeft, "the server does not tell");
+            return account.finish_step(step);
         };
         let (remaining, reset) = (printable(&quota.remaining), quota.reset);
         let of = quota.limit.as_deref().map(printable);
@@ -224,10 +224,10 @@ impl ApiCheck {
             ("reset", reset),
         ] {
             if let Some(value) = value {
-                step = step.fact(key, value);
+                step = step.with_fact(key, value);
             }
         }
-        account.done(step);
+        account.finish_step(step);
     }
 
     /// Tells when the credential ends, by whoever knows.
@@ -237,15 +237,15 @@ impl ApiCheck {
         settings: &SourceSettings,
         credential: &Credential,
     ) {
-        account.at(StepName::KeyExpires);
+        account.begin_step(StepName::KeyExpires);
         let now = self.server_now();
         let found = match &self.origin.org_id {
-            Some(org_id) => Some(expiry::look_up(&self.asking, settings, org_id, now).await),
+            Some(org_id) => Some(expiry::look_up_key(&self.api, settings, org_id, now).await),
             None => None,
         };
         let listed = found.as_ref().and_then(|found| found.as_ref().ok());
-        let end = expiry::end(settings, Some(credential), listed);
-        let cautions = expiry::cautions(settings, Some(credential), end.as_ref(), now);
+        let end = expiry::find_expiry(settings, Some(credential), listed);
+        let cautions = expiry::warnings(settings, Some(credential), end.as_ref(), now);
         let detail = match (&end, expiry::age_in_days(credential, now)) {
             (Some(end), _) => format_expiry(end, now),
             (None, Some(days)) => format!("expiry unknown; stored {days} days ago"),
@@ -257,18 +257,18 @@ impl ApiCheck {
         let mut step = match (hint, &end) {
             (Some(hint), _) => CheckStep::warning(StepName::KeyExpires, detail, hint),
             (None, Some(_)) => CheckStep::ok(StepName::KeyExpires, detail),
-            (None, None) => CheckStep::untold(StepName::KeyExpires, detail),
+            (None, None) => CheckStep::unknown(StepName::KeyExpires, detail),
         };
         if let Some(end) = &end {
             step = step
-                .fact("expires_on", end.on.to_string())
-                .fact("told_by", end.by.word());
+                .with_fact("expires_on", end.day.to_string())
+                .with_fact("told_by", end.source.as_str());
         }
-        account.done(step);
+        account.finish_step(step);
     }
 
     /// The first page of the last `span`, by the server's clock as far as it is known.
-    async fn page(&self, span: TimeDelta) -> Result<Page, Failure> {
+    async fn fetch_page(&self, span: TimeDelta) -> Result<Page, Failure> {
         let now = self.server_now();
         let window = Window {
             from: now - span,
@@ -278,36 +278,36 @@ impl ApiCheck {
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
         let ApiClient {
             limits,
-            patience,
+            retry_budget: patience,
             meter,
             ..
-        } = &self.asking;
+        } = &self.api;
         exchange(&self.transport, limits, patience, meter, &request, read).await
     }
 
-    fn ahead(&self) -> Option<TimeDelta> {
+    fn server_ahead(&self) -> Option<TimeDelta> {
         self.transport.last()?.server_ahead()
     }
 
     fn server_now(&self) -> Timestamp {
-        let ahead = self.ahead().unwrap_or_default();
+        let ahead = self.server_ahead().unwrap_or_default();
         Utc::now()
             .checked_add_signed(ahead)
             .unwrap_or_else(Utc::now)
     }
 }
 
-fn place_of(step: StepName) -> usize {
+fn step_index(step: StepName) -> usize {
     let place = StepName::ALL.iter().position(|known| *known == step);
     place.unwrap_or(usize::MAX)
 }
 
-fn newest(page: &Page) -> Option<Timestamp> {
+fn newest_time(page: &Page) -> Option<Timestamp> {
     page.records.iter().filter_map(|record| record.time).max()
 }
 
 fn unknown_newest_step(failure: &Failure) -> CheckStep {
-    CheckStep::untold(
+    CheckStep::unknown(
         StepName::NewestEvent,
         format!("a further request failed: {failure}"),
     )
@@ -331,17 +331,17 @@ fn newest_step(found: Option<Timestamp>, more: bool, span: TimeDelta, now: Times
         StepName::NewestEvent,
         format!("{}, {ago}{at_least}", format_millis(time)),
     )
-    .fact("time", format_millis(time))
-    .fact("newer_follow", more)
+    .with_fact("time", format_millis(time))
+    .with_fact("newer_follow", more)
 }
 
 fn format_expiry(end: &CredentialExpiry, now: Timestamp) -> String {
-    let by = match &end.by {
-        ExpirySource::List(Some(name)) => format!("key `{name}` in the list of keys"),
-        ExpirySource::List(None) => "from the list of keys".to_owned(),
+    let by = match &end.source {
+        ExpirySource::KeyList(Some(name)) => format!("key `{name}` in the list of keys"),
+        ExpirySource::KeyList(None) => "from the list of keys".to_owned(),
         ExpirySource::Config => "says `expires_on`".to_owned(),
         ExpirySource::Login => "as `auth login` was told".to_owned(),
     };
-    let distance = expiry::distance(end.on, now.date_naive());
-    format!("{}, {distance}, {by}", end.on)
+    let distance = expiry::relative_day(end.day, now.date_naive());
+    format!("{}, {distance}, {by}", end.day)
 }

@@ -22,9 +22,9 @@ pub struct CheckReport {
     is_json: bool,
     steps: Vec<CheckStep>,
     /// The step that is being tried.
-    at: StepName,
+    current_step: StepName,
     /// Nobody reads any more; told at the end, for it is no fault of the source.
-    unreadable: Option<SinkError>,
+    output_error: Option<SinkError>,
 }
 
 /// The account as programs read it.
@@ -62,27 +62,27 @@ impl CheckReport {
             asks: source.target.base_url().to_string(),
             is_json,
             steps: Vec::new(),
-            at: StepName::Configuration,
-            unreadable: None,
+            current_step: StepName::Configuration,
+            output_error: None,
         };
         let gap = if is_first { "" } else { "\n" };
         let title = format!(
             "{gap}{} ({}) {}\n",
             account.name, account.kind, account.asks
         );
-        account.say(&title);
+        account.print(&title);
         account
     }
 
     /// Says which step is being tried, and so which one an error is of.
-    pub fn at(&mut self, step: StepName) {
-        self.at = step;
+    pub fn begin_step(&mut self, step: StepName) {
+        self.current_step = step;
     }
 
     /// Notes a step that is done.
-    pub fn done(&mut self, step: CheckStep) {
-        self.at = step.step;
-        self.say(&line(&step));
+    pub fn finish_step(&mut self, step: CheckStep) {
+        self.current_step = step.step;
+        self.print(&format_step(&step));
         self.steps.push(step);
     }
 
@@ -90,7 +90,7 @@ impl CheckReport {
     ///
     /// # Errors
     /// Standard output could not be written.
-    pub fn end(mut self, failed: Option<&AppError>) -> Result<(), AppError> {
+    pub fn finish(mut self, failed: Option<&AppError>) -> Result<(), AppError> {
         let time = format_millis(Utc::now());
         match failed {
             None => {
@@ -100,32 +100,32 @@ impl CheckReport {
                     1 => ", with 1 warning".to_owned(),
                     count => format!(", with {count} warnings"),
                 };
-                self.say(&format!("OK{but}  {time}\n"));
+                self.print(&format!("OK{but}  {time}\n"));
             }
             Some(error) => self.print_failure(error, &time),
         }
         if self.is_json {
             self.print_object(failed, time)?;
         }
-        self.unreadable.map_or(Ok(()), |error| Err(error.into()))
+        self.output_error.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn print_failure(&mut self, error: &AppError, time: &str) {
         let message = error.message();
-        let mut step = CheckStep::ok(self.at, self.strip_source_name(&message.text));
+        let mut step = CheckStep::ok(self.current_step, self.strip_source_name(&message.text));
         step.state = StepState::Failed;
-        let mut lines = line(&step);
+        let mut lines = format_step(&step);
         for cause in &message.causes {
             lines.push_str(&format!("         because: {}\n", one_line(cause)));
         }
         lines.push_str(&hint_line(error.hint_text()));
-        let left: Vec<_> = self.left().map(StepName::words).collect();
+        let left: Vec<_> = self.remaining_steps().map(StepName::label).collect();
         if !left.is_empty() {
             lines.push_str(&format!("  not tried: {}\n", left.join(", ")));
         }
-        let step = self.at.words();
+        let step = self.current_step.label();
         lines.push_str(&format!("Check failed at step `{step}`  {time}\n"));
-        self.say(&lines);
+        self.print(&lines);
     }
 
     /// The account is of one source, and says so above.
@@ -135,8 +135,8 @@ impl CheckReport {
     }
 
     /// The steps that would follow. A cloud id is not every source's concern.
-    fn left(&self) -> impl Iterator<Item = StepName> {
-        let at = self.at;
+    fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
+        let at = self.current_step;
         StepName::ALL
             .into_iter()
             .skip_while(move |step| *step != at)
@@ -147,10 +147,10 @@ impl CheckReport {
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
         let mut steps = std::mem::take(&mut self.steps);
         if let Some(error) = failed {
-            let mut step = CheckStep::ok(self.at, self.strip_source_name(error.text()));
+            let mut step = CheckStep::ok(self.current_step, self.strip_source_name(error.text()));
             step.state = StepState::Failed;
             steps.push(step);
-            steps.extend(self.left().map(CheckStep::not_tried));
+            steps.extend(self.remaining_steps().map(CheckStep::not_tried));
         }
         let object = CheckReportJson {
             schema: SCHEMA,
@@ -161,7 +161,7 @@ impl CheckReport {
             ok: failed.is_none(),
             exit_code: failed.map_or(0, |error| error.exit().code()),
             error: failed.map(|error| CheckErrorJson {
-                step: self.at,
+                step: self.current_step,
                 message: self.strip_source_name(error.text()),
                 causes: &error.message().causes,
                 hint: error.message().hint.as_deref(),
@@ -178,21 +178,21 @@ impl CheckReport {
     }
 
     /// Prints for people.
-    fn say(&mut self, lines: &str) {
-        if self.is_json || self.unreadable.is_some() {
+    fn print(&mut self, lines: &str) {
+        if self.is_json || self.output_error.is_some() {
             return;
         }
-        self.unreadable = stdout::print(lines).err();
+        self.output_error = stdout::print(lines).err();
     }
 }
 
 /// `  ok     DNS             12.3 ms  api.atlassian.com is 192.0.2.7`, and below it what to do.
-fn line(step: &CheckStep) -> String {
+fn format_step(step: &CheckStep) -> String {
     let ms = step.ms.map(|ms| format!("{ms:.1} ms"));
     let mut line = format!(
         "  {:<6} {:<13} {:>9}  {}",
-        step.state.word(),
-        step.step.words(),
+        step.state.label(),
+        step.step.label(),
         ms.unwrap_or_default(),
         one_line(&step.detail)
     );
@@ -225,25 +225,25 @@ mod tests {
     #[test]
     fn a_step_is_a_line_of_columns() {
         let step =
-            CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7").took(Duration::from_micros(12_340));
+            CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7").with_duration(Duration::from_micros(12_340));
         assert_eq!(
-            line(&step),
+            format_step(&step),
             "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"
         );
         let step = CheckStep::warning(StepName::ClockSkew, "an hour behind", "set it");
         assert_eq!(
-            line(&step),
+            format_step(&step),
             "  warn   clock                    an hour behind\n         hint: set it\n"
         );
         assert_eq!(
-            line(&CheckStep::untold(StepName::LimitLeft, "")),
+            format_step(&CheckStep::unknown(StepName::LimitLeft, "")),
             "  -      limit left\n"
         );
     }
 
     #[test]
     fn facts_stand_beside_the_other_keys() {
-        let step = CheckStep::ok(StepName::PageRead, "3 records").fact("records", 3);
+        let step = CheckStep::ok(StepName::PageRead, "3 records").with_fact("records", 3);
         assert_eq!(
             serde_json::to_string(&step).unwrap(),
             r#"{"step":"page_read","state":"ok","detail":"3 records","records":3}"#

@@ -65,7 +65,7 @@ impl StepName {
     ];
 
     /// The words for it.
-    pub fn words(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             StepName::Configuration => "configuration",
             StepName::Credential => "credential",
@@ -105,7 +105,7 @@ pub enum StepState {
 
 impl StepState {
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             StepState::Ok => "ok",
             StepState::Warning => "warn",
@@ -150,7 +150,7 @@ impl CheckStep {
     }
 
     /// One of which nobody tells anything.
-    pub fn untold(step: StepName, detail: impl Into<String>) -> CheckStep {
+    pub fn unknown(step: StepName, detail: impl Into<String>) -> CheckStep {
         CheckStep {
             state: StepState::Untold,
             ..CheckStep::ok(step, detail)
@@ -175,14 +175,14 @@ impl CheckStep {
     }
 
     /// Adds what it took.
-    pub fn took(mut self, span: Duration) -> CheckStep {
+    pub fn with_duration(mut self, span: Duration) -> CheckStep {
         // Tenths are all that is worth telling.
         self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
         self
     }
 
     /// Adds a fact.
-    pub fn fact(mut self, key: &str, value: impl Into<Value>) -> CheckStep {
+    pub fn with_fact(mut self, key: &str, value: impl Into<Value>) -> CheckStep {
         self.facts.insert(key.to_owned(), value.into());
         self
     }

@@ -14,21 +14,21 @@ use crate::sink::preflight;
 use crate::state::store::StateStore;
 
 /// Less room than this is soon used up.
-const SCARCE: u64 = 256 * 1024 * 1024;
+const LOW_DISK_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The checkpoint can be read, and its folder be written to.
 ///
 /// # Errors
 /// The state is damaged or of a newer version, or its folder cannot be written to.
-pub fn state(
+pub fn check_state(
     account: &mut CheckReport,
     source: &SourceSettings,
     folder: &Path,
 ) -> Result<(), AppError> {
-    account.at(StepName::StateWritable);
+    account.begin_step(StepName::StateWritable);
     let began = Instant::now();
     let checkpoint = StateStore::new(folder).load(&source.name)?;
-    let free = preflight::folder(folder).map_err(|error| {
+    let free = preflight::check_folder_writable(folder).map_err(|error| {
         let told = AppError::from(error);
         let what = format!("the state cannot be kept in `{}`", folder.display());
         let mut refused = AppError::new(Exit::State, what)
@@ -41,7 +41,7 @@ pub fn state(
         None => "not pulled yet",
     };
     let detail = format!("{}, {how}", folder.display());
-    account.done(disk_space_step(StepName::StateWritable, detail, free).took(began.elapsed()));
+    account.finish_step(disk_space_step(StepName::StateWritable, detail, free).with_duration(began.elapsed()));
     Ok(())
 }
 
@@ -49,16 +49,16 @@ pub fn state(
 ///
 /// # Errors
 /// It cannot.
-pub fn output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
-    account.at(StepName::OutputWritable);
+pub fn check_output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
+    account.begin_step(StepName::OutputWritable);
     let began = Instant::now();
     let found = preflight::check_writable(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
-    let detail = format!("{}{}", found.place, note.unwrap_or_default());
+    let detail = format!("{}{}", found.location, note.unwrap_or_default());
     let step = disk_space_step(StepName::OutputWritable, detail, found.free)
-        .took(began.elapsed())
-        .fact("path", found.place);
-    account.done(step);
+        .with_duration(began.elapsed())
+        .with_fact("path", found.location);
+    account.finish_step(step);
     Ok(())
 }
 
@@ -67,16 +67,16 @@ fn disk_space_step(name: StepName, detail: String, free: Option<u64>) -> CheckSt
     let Some(free) = free else {
         return CheckStep::ok(name, detail);
     };
-    let detail = format!("{detail}, {} free", size(free));
-    let step = match free < SCARCE {
+    let detail = format!("{detail}, {} free", format_size(free));
+    let step = match free < LOW_DISK_BYTES {
         true => CheckStep::warning(name, detail, "make room on that disk before it is full"),
         false => CheckStep::ok(name, detail),
     };
-    step.fact("free_bytes", free)
+    step.with_fact("free_bytes", free)
 }
 
 /// `1.2 GB`.
-fn size(bytes: u64) -> String {
+fn format_size(bytes: u64) -> String {
     let units = [
         (1_000_000_000_000, "TB"),
         (1_000_000_000, "GB"),
@@ -112,6 +112,6 @@ mod tests {
             disk_space_step(StepName::OutputWritable, "x".to_owned(), None).detail,
             "x"
         );
-        assert_eq!(size(999), "1.0 kB");
+        assert_eq!(format_size(999), "1.0 kB");
     }
 }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::commands::check::check_report::CheckReport;
 use crate::commands::check::source::SourceCheck;
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::config::env::ProcessEnv;
 use crate::config::request::CheckRequest;
 use crate::error::AppError;
@@ -26,7 +26,7 @@ use crate::telemetry::console::StderrConsole;
 pub async fn run(request: &CheckRequest, env: &ProcessEnv, console: &StderrConsole) -> Result<Exit, AppError> {
     let mut worst = Exit::Done;
     // One for all: sources of one credential share its limits, and a CAPTCHA that it met.
-    let mut connector = SourceConnector::new(sharing(env));
+    let mut connector = SourceConnector::new(quota_dir(env));
     for (place, source) in request.sources.iter().enumerate() {
         let mut account = CheckReport::new(source, request.json, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
@@ -36,7 +36,7 @@ pub async fn run(request: &CheckRequest, env: &ProcessEnv, console: &StderrConso
             .await
             .err();
         let failed = failed.map(|error| error.for_settings(source));
-        account.end(failed.as_ref())?;
+        account.finish(failed.as_ref())?;
         if let Some(error) = failed {
             if stdout::is_stored() {
                 error.tell(console);

@@ -24,7 +24,7 @@ use crate::model::time::format_millis;
 use crate::state::lookups::LookupCache;
 
 /// No step on the way may take longer, whatever the source's `timeout`.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_STEP_DURATION: Duration = Duration::from_secs(10);
 
 /// A source on its way through the steps.
 pub struct SourceCheck<'a> {
@@ -32,7 +32,7 @@ pub struct SourceCheck<'a> {
     pub(super) source: SourceSettings,
     pub(super) env: &'a ProcessEnv,
     pub(super) connector: &'a mut SourceConnector,
-    pub(super) account: &'a mut CheckReport,
+    pub(super) report: &'a mut CheckReport,
 }
 
 impl<'a> SourceCheck<'a> {
@@ -52,7 +52,7 @@ impl<'a> SourceCheck<'a> {
             source,
             env,
             connector,
-            account,
+            report: account,
         }
     }
 
@@ -61,26 +61,26 @@ impl<'a> SourceCheck<'a> {
     /// # Errors
     /// What is wrong with the first one that fails; the account knows which one it is.
     pub async fn run_steps(mut self) -> Result<(), AppError> {
-        self.configuration()?;
-        let (credential, connected) = self.credential().await?;
+        self.check_configuration()?;
+        let (credential, connected) = self.load_credential().await?;
         let target = self.source.target.base_url().clone();
-        self.reach(&target).await?;
-        let base_url = self.cloud_id(&connected).await?;
+        self.check_connection(&target).await?;
+        let base_url = self.resolve_base_url(&connected).await?;
         let asked = ApiCheck::new(&self.source, connected, &base_url);
-        let read = asked.first_page(self.account).await?;
-        asked.check_newest_event(self.account, read).await;
-        asked.check_clock(self.account);
-        asked.check_rate_limit(self.account);
+        let read = asked.check_first_page(self.report).await?;
+        asked.check_newest_event(self.report, read).await;
+        asked.check_clock(self.report);
+        asked.check_rate_limit(self.report);
         asked
-            .check_key_expiry(self.account, &self.source, &credential)
+            .check_key_expiry(self.report, &self.source, &credential)
             .await;
-        local::state(self.account, &self.source, &self.request.state_dir)?;
-        local::output(self.account, &self.source)
+        local::check_state(self.report, &self.source, &self.request.state_dir)?;
+        local::check_output(self.report, &self.source)
     }
 
     /// The settings were read before; what is left is to build a client from them.
-    fn configuration(&mut self) -> Result<(), AppError> {
-        self.account.at(StepName::Configuration);
+    fn check_configuration(&mut self) -> Result<(), AppError> {
+        self.report.begin_step(StepName::Configuration);
         let began = Instant::now();
         let connection = &self.source.connection;
         let url = self.source.target.base_url();
@@ -91,14 +91,14 @@ impl<'a> SourceCheck<'a> {
             Some(path) => path.display().to_string(),
             None => "no file: the environment and the keyring name the source".to_owned(),
         };
-        let step = CheckStep::ok(StepName::Configuration, place).took(began.elapsed());
-        self.account.done(step);
+        let step = CheckStep::ok(StepName::Configuration, place).with_duration(began.elapsed());
+        self.report.finish_step(step);
         Ok(())
     }
 
     /// Finds the credential, and what belongs to it.
-    async fn credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
-        self.account.at(StepName::Credential);
+    async fn load_credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
+        self.report.begin_step(StepName::Credential);
         let began = Instant::now();
         let credential = credentials::load(&self.source, self.env).await?;
         let connected = self.connector.connect(&self.source, &credential)?;
@@ -107,23 +107,23 @@ impl<'a> SourceCheck<'a> {
             .map(|stored| format!(", since {}", stored.date_naive()));
         let since = since.unwrap_or_default();
         let mut step = CheckStep::ok(StepName::Credential, format!("{}{since}", credential.origin))
-            .took(began.elapsed())
-            .fact("found_in", credential_kind(&self.source.credential));
+            .with_duration(began.elapsed())
+            .with_fact("found_in", credential_kind(&self.source.credential));
         if let Some(stored) = credential.stored {
-            step = step.fact("stored", format_millis(stored));
+            step = step.with_fact("stored", format_millis(stored));
         }
-        self.account.done(step);
+        self.report.finish_step(step);
         Ok((credential, connected))
     }
 
     /// The name and the connection, of the server or of the proxy in front of it.
-    async fn reach(&mut self, url: &Url) -> Result<(), AppError> {
-        self.account.at(StepName::Dns);
-        let limit = self.source.connection.timeout.min(LONGEST);
-        let proxy = proxy::between(&self.source.connection, url, self.env);
+    async fn check_connection(&mut self, url: &Url) -> Result<(), AppError> {
+        self.report.begin_step(StepName::Dns);
+        let limit = self.source.connection.timeout.min(MAX_STEP_DURATION);
+        let proxy = proxy::proxy_for(&self.source.connection, url, self.env);
         let unusable =
             || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
-        let server = HostPort::of(url).ok_or_else(unusable)?;
+        let server = HostPort::from_url(url).ok_or_else(unusable)?;
         let (spot, whose) = match proxy {
             Some(proxy) => (proxy, "the proxy "),
             None => (server.clone(), ""),
@@ -146,38 +146,38 @@ impl<'a> SourceCheck<'a> {
             false => format!("{whose}{} is {first}{more}{others}", spot.host),
         };
         let step = CheckStep::ok(StepName::Dns, detail)
-            .took(began.elapsed())
-            .fact("host", spot.host.as_str())
-            .fact("is_proxy", !whose.is_empty())
-            .fact("addresses", shown);
-        self.account.done(step);
+            .with_duration(began.elapsed())
+            .with_fact("host", spot.host.as_str())
+            .with_fact("is_proxy", !whose.is_empty())
+            .with_fact("addresses", shown);
+        self.report.finish_step(step);
 
-        self.account.at(StepName::Connected);
+        self.report.begin_step(StepName::Connected);
         let began = Instant::now();
         let reached = probe::connect(&addresses, limit).await;
         let address = reached.map_err(|error| connection_error(&spot, whose, &error))?;
         let detail = format!("{whose}{address} takes TCP connections");
         let step = CheckStep::ok(StepName::Connected, detail)
-            .took(began.elapsed())
-            .fact("address", address.to_string());
-        self.account.done(step);
+            .with_duration(began.elapsed())
+            .with_fact("address", address.to_string());
+        self.report.finish_step(step);
         Ok(())
     }
 
     /// Where the API is, which a site's own server must tell for the gateway.
-    async fn cloud_id(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
+    async fn resolve_base_url(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
         let lookups = LookupCache::new(&self.request.state_dir);
         if !matches!(connected.lookup, Some(RequiredLookup::CloudId(_))) {
             return connected.product_url(&lookups).await;
         }
-        self.account.at(StepName::CloudId);
+        self.report.begin_step(StepName::CloudId);
         let began = Instant::now();
         let url = connected.product_url(&lookups).await?;
         let id = url.path_segments().and_then(|mut parts| parts.next_back());
         let site = self.source.target.site().unwrap_or_default();
         let detail = format!("{} of {site}", id.unwrap_or_default());
-        let step = CheckStep::ok(StepName::CloudId, detail).took(began.elapsed());
-        self.account.done(step);
+        let step = CheckStep::ok(StepName::CloudId, detail).with_duration(began.elapsed());
+        self.report.finish_step(step);
         Ok(url)
     }
 }

@@ -15,7 +15,7 @@ use crate::sink::bodies::ResponseBodyStore;
 use crate::sink::pack::unpack;
 
 /// The folder of a source's bodies, in the export at `path`.
-pub fn folder(path: &Path, settings: &SourceSettings) -> PathBuf {
+pub fn body_folder(path: &Path, settings: &SourceSettings) -> PathBuf {
     path.join("bodies").join(settings.name.as_str())
 }
 
@@ -28,12 +28,12 @@ pub fn remove_unreferenced(sources: &[SourceSettings], path: &Path) -> Result<()
         let pages = path
             .join("pages")
             .join(format!("{}.jsonl.zst", settings.name));
-        let named = named(&pages).map_err(|error| {
+        let named = referenced_hashes(&pages).map_err(|error| {
             AppError::new(Exit::Output, format!("cannot read `{}`", pages.display()))
                 .because(&error)
                 .hint("begin the export once more in another folder")
         })?;
-        ResponseBodyStore::new(folder(path, settings)).retain(&named)?;
+        ResponseBodyStore::new(body_folder(path, settings)).remove_unreferenced(&named)?;
     }
     Ok(())
 }
@@ -50,7 +50,7 @@ struct BodyReference {
 }
 
 /// The hashes of the bodies that the file `pages` names.
-fn named(pages: &Path) -> io::Result<HashSet<String>> {
+fn referenced_hashes(pages: &Path) -> io::Result<HashSet<String>> {
     let file = match File::open(pages) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
         file => BufReader::new(file?),

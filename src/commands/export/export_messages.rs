@@ -13,9 +13,9 @@ use crate::model::time::format_millis;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
 /// Tells what the export at `path` holds by now, whichever run brought it, and what to do with it.
-pub fn tell(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
+pub fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
     for source in &manifest.sources {
-        console.say(Level::Notice, &ConsoleMessage::new(one(source)));
+        console.say(Level::Notice, &ConsoleMessage::new(source_line(source)));
     }
     for source in &manifest.sources {
         if let Some(retention) = source.retention_text(manifest.asked.since) {
@@ -23,7 +23,7 @@ pub fn tell(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Dur
             console.say(Level::Warning, &ConsoleMessage::new(text));
         }
     }
-    console.say(Level::Notice, &ConsoleMessage::new(all(path, manifest, took)));
+    console.say(Level::Notice, &ConsoleMessage::new(total_line(path, manifest, took)));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it tells this export from one that was made up later.
         let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
@@ -44,7 +44,7 @@ pub fn report_already_complete(console: &StderrConsole, path: &Path) {
 }
 
 /// `acme: 2,400 events, 6 requests`, and where it is not read to its end.
-fn one(source: &SourceEntry) -> String {
+fn source_line(source: &SourceEntry) -> String {
     let mut line = format!(
         "{}: {}, {}",
         source.facts.name,
@@ -58,7 +58,7 @@ fn one(source: &SourceEntry) -> String {
     line
 }
 
-fn all(path: &Path, manifest: &Manifest, took: Duration) -> String {
+fn total_line(path: &Path, manifest: &Manifest, took: Duration) -> String {
     let sources = &manifest.sources;
     let events = sources.iter().map(|source| source.counts.written).sum();
     let mut line = format!(

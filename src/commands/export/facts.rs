@@ -11,7 +11,7 @@ use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 
 /// What is known of the source of `settings`, whose last run ended with `error`, if with one.
-pub fn of_source(
+pub fn source_facts(
     settings: &SourceSettings,
     error: Option<String>,
     checkpoint: Option<&Checkpoint>,
@@ -31,7 +31,7 @@ pub fn of_source(
         name: settings.name.to_string(),
         kind: kind.as_str().to_owned(),
         org_id: match kind {
-            SourceKind::OrgEvents => checkpoint.and_then(owner),
+            SourceKind::OrgEvents => checkpoint.and_then(organization_of),
             _ => None,
         },
         site: settings.target.site(),
@@ -74,7 +74,7 @@ fn ordered_by(order: DeliveryOrder) -> &'static str {
 }
 
 /// The organization may be known only to the keyring; the checkpoint has it in its scope.
-fn owner(checkpoint: &Checkpoint) -> Option<String> {
+fn organization_of(checkpoint: &Checkpoint) -> Option<String> {
     let (_, owner) = checkpoint.scope.split_once(':')?;
     (!owner.is_empty()).then(|| owner.to_owned())
 }
@@ -84,20 +84,20 @@ fn windows(reached: &ExportCoverage) -> Vec<WindowEntry> {
     let ExportCoverage {
         from, until, to, ..
     } = *reached;
-    match amid(reached) {
+    match is_partly_read(reached) {
         true => vec![span(from, until, true), span(until, to, false)],
         false => vec![span(from, to, reached.is_complete)],
     }
 }
 
 /// Whether a part was read and a part was not.
-fn amid(reached: &ExportCoverage) -> bool {
+fn is_partly_read(reached: &ExportCoverage) -> bool {
     !reached.is_complete && reached.from < reached.until && reached.until < reached.to
 }
 
 fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<GapEntry> {
     (!reached.is_complete).then(|| GapEntry {
-        from: match amid(reached) {
+        from: match is_partly_read(reached) {
             true => reached.until,
             false => reached.from,
         },

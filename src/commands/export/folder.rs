@@ -29,10 +29,10 @@ const LOCK: &str = "lock";
 const SOURCES: &str = "sources";
 
 /// How the names of files on their way begin, in it.
-const UNNAMED: &str = ".tmp";
+const TEMP_PREFIX: &str = ".tmp";
 
 /// What a finished run leaves: it says nothing of what is there while the next one reads.
-const MADE: [&str; 5] = [
+const DERIVED_FILES: [&str; 5] = [
     "manifest.json",
     "SHA256SUMS",
     "SHA256SUMS.minisig",
@@ -53,15 +53,15 @@ enum FolderState {
     /// Nothing, or nothing of worth.
     Free,
     /// An export that is not complete.
-    Begun,
+    Unfinished,
     /// One that is.
     Complete,
     /// One that is, and what a run left of its state that died when all else was done.
-    Leftover,
+    CompleteWithState,
     /// An export that is not complete, without what it remembered of itself.
     Damaged,
     /// Something else.
-    Taken(&'static str),
+    Foreign(&'static str),
 }
 
 impl ExportFolder {
@@ -71,13 +71,13 @@ impl ExportFolder {
     /// # Errors
     /// Something else lies there, another request began it, another run holds it, or the system refuses.
     pub fn open(path: &Path, wanted: &ExportSpec, now: Timestamp) -> Result<Option<ExportFolder>, AppError> {
-        let look = || standing(path).map_err(|error| fails("use", path, &error));
+        let look = || inspect(path).map_err(|error| io_error("use", path, &error));
         match look()? {
-            FolderState::Free => create(path).map_err(|error| fails("use", path, &error))?,
-            FolderState::Begun | FolderState::Leftover => {}
-            other => return Err(refused(path, &other)),
+            FolderState::Free => create(path).map_err(|error| io_error("use", path, &error))?,
+            FolderState::Unfinished | FolderState::CompleteWithState => {}
+            other => return Err(state_error(path, &other)),
         }
-        let lock = locked(path)?;
+        let lock = lock_folder(path)?;
         // Another run may have been quicker, and be over: only now does it stay as it is.
         match look()? {
             FolderState::Free => Ok(Some(ExportFolder {
@@ -85,21 +85,21 @@ impl ExportFolder {
                 request: SavedExportRequest::new(wanted, now),
                 lock,
             })),
-            FolderState::Begun => ExportFolder::read(path, wanted, lock),
+            FolderState::Unfinished => ExportFolder::resume(path, wanted, lock),
             other => {
-                if let FolderState::Leftover = other {
+                if let FolderState::CompleteWithState = other {
                     let state = path.join(STATE);
-                    remove_state(&state, lock).map_err(|error| fails("remove", &state, &error))?;
+                    remove_state(&state, lock).map_err(|error| io_error("remove", &state, &error))?;
                 }
-                Err(refused(path, &other))
+                Err(state_error(path, &other))
             }
         }
     }
 
-    fn read(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
+    fn resume(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
         let text = verify::read(&place, verify::LARGEST);
-        let text = text.map_err(|error| fails("read", &place, &error))?;
+        let text = text.map_err(|error| io_error("read", &place, &error))?;
         let Some(request) = SavedExportRequest::read(&text) else {
             let what = format!("`{}` is damaged, or of another atlaudit", place.display());
             return Err(AppError::new(Exit::State, what)
@@ -112,9 +112,9 @@ impl ExportFolder {
         };
         match (folder.request.differs(wanted), folder.request.is_sealed) {
             (None, false) => Ok(Some(folder)),
-            (None, true) => folder.close().map(|()| None),
-            (Some(_), true) => Err(complete(path)),
-            (Some(what), false) => Err(another(path, &what)),
+            (None, true) => folder.remove_state_folder().map(|()| None),
+            (Some(_), true) => Err(already_complete_error(path)),
+            (Some(what), false) => Err(other_request_error(path, &what)),
         }
     }
 
@@ -132,41 +132,41 @@ impl ExportFolder {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn run_begins(&mut self, now: Timestamp) -> Result<(), AppError> {
+    pub fn begin_run(&mut self, now: Timestamp) -> Result<(), AppError> {
         self.request.run_begins(now);
-        self.remember()?;
-        for name in MADE {
+        self.save_request()?;
+        for name in DERIVED_FILES {
             let path = self.path.join(name);
-            removed(fs::remove_file(&path)).map_err(|error| fails("remove", &path, &error))?;
+            ignore_missing(fs::remove_file(&path)).map_err(|error| io_error("remove", &path, &error))?;
         }
-        sync(&self.path).map_err(|error| fails("sync", &self.path, &error))
+        sync(&self.path).map_err(|error| io_error("sync", &self.path, &error))
     }
 
     /// Takes note of its end.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn run_ends(&mut self, now: Timestamp, ended: &str) -> Result<(), AppError> {
+    pub fn end_run(&mut self, now: Timestamp, ended: &str) -> Result<(), AppError> {
         self.request.run_ends(now, ended);
-        self.remember()
+        self.save_request()
     }
 
     /// The export is complete and has its manifest: nothing of its state is needed any more.
     ///
     /// # Errors
     /// It cannot be removed; the next run of the same request does it.
-    pub fn completed(mut self) -> Result<(), AppError> {
+    pub fn finish_export(mut self) -> Result<(), AppError> {
         crash::point(CrashPoint::Sealed);
         self.request.is_sealed = true;
-        self.remember()?;
-        self.close()
+        self.save_request()?;
+        self.remove_state_folder()
     }
 
     /// Removes the state. Whatever else somebody put there is left to them.
-    fn close(self) -> Result<(), AppError> {
+    fn remove_state_folder(self) -> Result<(), AppError> {
         let state = self.path.join(STATE);
-        let fails = |error: io::Error| fails("remove", &state, &error);
-        if let Some(path) = alien(&state, is_ours).map_err(fails)? {
+        let fails = |error: io::Error| io_error("remove", &state, &error);
+        if let Some(path) = find_foreign(&state, is_ours).map_err(fails)? {
             let what = format!(
                 "the export is made, and `{}` is no part of it",
                 path.display()
@@ -178,7 +178,7 @@ impl ExportFolder {
         sync(&self.path).map_err(fails)
     }
 
-    fn remember(&self) -> Result<(), AppError> {
+    fn save_request(&self) -> Result<(), AppError> {
         let state = self.path.join(STATE);
         let write = || -> io::Result<()> {
             let mut file = tempfile::NamedTempFile::new_in(&state)?;
@@ -189,15 +189,15 @@ impl ExportFolder {
             crash::point(CrashPoint::RequestReplaced);
             sync(&state)
         };
-        write().map_err(|error| fails("write", &state.join(REQUEST), &error))
+        write().map_err(|error| io_error("write", &state.join(REQUEST), &error))
     }
 }
 
 /// Looks at what lies at `path`.
-fn standing(path: &Path) -> io::Result<FolderState> {
+fn inspect(path: &Path) -> io::Result<FolderState> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FolderState::Free),
-        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Taken("is no folder")),
+        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Foreign("is no folder")),
         Ok(_) => {}
         Err(error) => return Err(error),
     }
@@ -205,34 +205,34 @@ fn standing(path: &Path) -> io::Result<FolderState> {
     let has_state = match fs::symlink_metadata(&state) {
         Err(error) if error.kind() == ErrorKind::NotFound => false,
         // A link leads to what is not ours.
-        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Taken(ELSE)),
+        Ok(facts) if !facts.is_dir() => return Ok(FolderState::Foreign(FOREIGN_CONTENT)),
         facts => facts.map(|_| true)?,
     };
-    if has_state && is_plain(&state.join(REQUEST)) {
-        return Ok(FolderState::Begun);
+    if has_state && is_regular_file(&state.join(REQUEST)) {
+        return Ok(FolderState::Unfinished);
     }
     // What a run leaves that died before it had a request, or behind it.
     let is_bare =
-        !has_state || alien(&state, |entry| is_ours(entry) && !is(entry, SOURCES))?.is_none();
-    if alien(path, |entry| is(entry, STATE))?.is_none() {
+        !has_state || find_foreign(&state, |entry| is_ours(entry) && !has_name(entry, SOURCES))?.is_none();
+    if find_foreign(path, |entry| has_name(entry, STATE))?.is_none() {
         return Ok(match is_bare {
             true => FolderState::Free,
-            false => FolderState::Taken(ELSE),
+            false => FolderState::Foreign(FOREIGN_CONTENT),
         });
     }
     let ours = verify::manifest(path).filter(|manifest| manifest.schema == SCHEMA);
     Ok(match ours.map(|manifest| manifest.complete) {
         Some(true) if !has_state => FolderState::Complete,
-        Some(true) if is_bare => FolderState::Leftover,
+        Some(true) if is_bare => FolderState::CompleteWithState,
         Some(false) => FolderState::Damaged,
-        _ => FolderState::Taken(ELSE),
+        _ => FolderState::Foreign(FOREIGN_CONTENT),
     })
 }
 
 /// What is said of a folder that is somebody's.
-const ELSE: &str = "holds something else";
+const FOREIGN_CONTENT: &str = "holds something else";
 
-fn is(entry: &DirEntry, name: &str) -> bool {
+fn has_name(entry: &DirEntry, name: &str) -> bool {
     entry.file_name() == name
 }
 
@@ -244,15 +244,15 @@ fn is_ours(entry: &DirEntry) -> bool {
     let is_unnamed = entry
         .file_name()
         .as_encoded_bytes()
-        .starts_with(UNNAMED.as_bytes());
+        .starts_with(TEMP_PREFIX.as_bytes());
     match kind.is_dir() {
-        true => is(entry, SOURCES),
-        false => kind.is_file() && (is_unnamed || is(entry, LOCK) || is(entry, REQUEST)),
+        true => has_name(entry, SOURCES),
+        false => kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST)),
     }
 }
 
 /// The first thing in `folder` that is not `known`.
-fn alien(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<PathBuf>> {
+fn find_foreign(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if !known(&entry) {
@@ -267,7 +267,7 @@ fn alien(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<
 fn remove_state(state: &Path, lock: File) -> io::Result<()> {
     for entry in fs::read_dir(state)? {
         let entry = entry?;
-        if !is_ours(&entry) || is(&entry, REQUEST) || is(&entry, LOCK) {
+        if !is_ours(&entry) || has_name(&entry, REQUEST) || has_name(&entry, LOCK) {
             continue;
         }
         match entry.file_type()?.is_dir() {
@@ -277,7 +277,7 @@ fn remove_state(state: &Path, lock: File) -> io::Result<()> {
         crash::point(CrashPoint::StateRemoved);
     }
     for last in [REQUEST, LOCK] {
-        removed(fs::remove_file(state.join(last)))?;
+        ignore_missing(fs::remove_file(state.join(last)))?;
         crash::point(CrashPoint::StateRemoved);
     }
     match fs::remove_dir(state) {
@@ -290,7 +290,7 @@ fn remove_state(state: &Path, lock: File) -> io::Result<()> {
     }
 }
 
-fn is_plain(path: &Path) -> bool {
+fn is_regular_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
 }
 
@@ -308,9 +308,9 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// Holds the folder against other runs; let go when dropped, also when the process dies.
-fn locked(path: &Path) -> Result<File, AppError> {
+fn lock_folder(path: &Path) -> Result<File, AppError> {
     let place = path.join(STATE).join(LOCK);
-    let fails = |error: io::Error| fails("lock", &place, &error);
+    let fails = |error: io::Error| io_error("lock", &place, &error);
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -336,7 +336,7 @@ fn locked(path: &Path) -> Result<File, AppError> {
     }
 }
 
-fn removed(result: io::Result<()>) -> io::Result<()> {
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,
@@ -347,7 +347,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn fails(doing: &str, path: &Path, error: &io::Error) -> AppError {
+fn io_error(doing: &str, path: &Path, error: &io::Error) -> AppError {
     let what = format!("cannot {doing} `{}`", path.display());
     AppError::new(Exit::Output, what)
         .because(error)
@@ -359,7 +359,7 @@ fn locked_error(path: &Path) -> AppError {
     AppError::new(Exit::State, what).hint("wait for it to end, or name another folder")
 }
 
-fn complete(path: &Path) -> AppError {
+fn already_complete_error(path: &Path) -> AppError {
     let shown = path.display();
     AppError::new(
         Exit::Output,
@@ -371,15 +371,15 @@ fn complete(path: &Path) -> AppError {
 }
 
 /// Why nothing can be made where this stands.
-fn refused(path: &Path, standing: &FolderState) -> AppError {
+fn state_error(path: &Path, standing: &FolderState) -> AppError {
     match standing {
-        FolderState::Damaged => damaged(path),
-        FolderState::Taken(what) => taken(path, what),
-        _ => complete(path),
+        FolderState::Damaged => damaged_error(path),
+        FolderState::Foreign(what) => foreign_folder_error(path, what),
+        _ => already_complete_error(path),
     }
 }
 
-fn damaged(path: &Path) -> AppError {
+fn damaged_error(path: &Path) -> AppError {
     let place = path.join(STATE).join(REQUEST);
     let (shown, place) = (path.display(), place.display());
     let what =
@@ -388,13 +388,13 @@ fn damaged(path: &Path) -> AppError {
         .hint("put it back, or begin the export once more in another folder; nothing was touched")
 }
 
-fn taken(path: &Path, what: &str) -> AppError {
+fn foreign_folder_error(path: &Path, what: &str) -> AppError {
     let what = format!("`{}` {what}", path.display());
     AppError::new(Exit::Output, what)
         .hint("name a folder that does not exist yet: an export shares it with nothing")
 }
 
-fn another(path: &Path, what: &str) -> AppError {
+fn other_request_error(path: &Path, what: &str) -> AppError {
     let text = format!(
         "the export in `{}` was begun by another request: {what}",
         path.display()

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector};
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::commands::{pull, stop};
 use crate::config::env::ProcessEnv;
 use crate::config::request::ExportRequest;
@@ -57,7 +57,7 @@ pub async fn run(
         export_messages::report_already_complete(console, &request.folder);
         return Ok(Exit::Done);
     };
-    export_messages::tell(console, &request.folder, &manifest, took);
+    export_messages::report_export(console, &request.folder, &manifest, took);
     Ok(exit)
 }
 
@@ -71,16 +71,16 @@ pub async fn make(
     console: &Arc<StderrConsole>,
 ) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
     let key = sealing::key(request.sign.as_deref(), env)?;
-    let wanted = wanted(request);
+    let wanted = export_spec(request);
     let Some(mut folder) = ExportFolder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
     };
     // Whatever of it cannot be read is told before anything is touched.
-    let unread = unread(request, &folder)?;
-    folder.run_begins(request.now)?;
+    let unread = unread_sources(request, &folder)?;
+    folder.begin_run(request.now)?;
     let read = read(request, unread, &folder, env, console).await;
     let sources = facts(request, &folder, &read.reports)?;
-    folder.run_ends(chrono::Utc::now(), ended(&read.reports))?;
+    folder.end_run(chrono::Utc::now(), end_reason(&read.reports))?;
     // An answer that came while the run ended was kept, and is told of by no line.
     if request.keep_bodies {
         bodies::remove_unreferenced(&request.sources, folder.path())?;
@@ -103,12 +103,12 @@ pub async fn make(
 /// A complete export needs its state no more; another goes on from it.
 fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
     match manifest.complete {
-        true => folder.completed(),
+        true => folder.finish_export(),
         false => Ok(()),
     }
 }
 
-fn wanted(request: &ExportRequest) -> ExportSpec {
+fn export_spec(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
     // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
     let whole = |typed: TypedTime| match typed {
@@ -141,19 +141,19 @@ async fn read(
         console: console.clone(),
         // The events go to files of the folder.
         shows_progress: true,
-        accounts: Arc::new(RunRegistry::default()),
-        repeats: None,
+        registry: Arc::new(RunRegistry::default()),
+        throttle: None,
     };
-    let mut connector = SourceConnector::new(sharing(env));
+    let mut connector = SourceConnector::new(quota_dir(env));
     let credentials = pull::credentials(&sources, env, &terms).await;
     let mut collection = SourceCollector::new(terms, &mut connector);
     for (settings, credential) in sources.iter().zip(&credentials) {
         if let Ok(credential) = credential {
-            collection.allow(settings, credential);
+            collection.register_rate(settings, credential);
         }
     }
     for (settings, credential) in sources.iter().zip(credentials) {
-        let course = course(settings, request, folder);
+        let course = run_mode(settings, request, folder);
         let events = output(folder.path(), "events", settings);
         let settings = SourceSettings {
             output: events,
@@ -173,7 +173,7 @@ async fn read(
 ///
 /// # Errors
 /// A checkpoint cannot be read.
-fn unread(request: &ExportRequest, folder: &ExportFolder) -> Result<Vec<SourceSettings>, StateError> {
+fn unread_sources(request: &ExportRequest, folder: &ExportFolder) -> Result<Vec<SourceSettings>, StateError> {
     let store = StateStore::new(&folder.state_dir());
     let mut unread = Vec::new();
     for source in &request.sources {
@@ -185,11 +185,11 @@ fn unread(request: &ExportRequest, folder: &ExportFolder) -> Result<Vec<SourceSe
     Ok(unread)
 }
 
-fn course(settings: &SourceSettings, request: &ExportRequest, folder: &ExportFolder) -> RunMode {
+fn run_mode(settings: &SourceSettings, request: &ExportRequest, folder: &ExportFolder) -> RunMode {
     let asked = &folder.request.asked;
     let bodies = request
         .keep_bodies
-        .then(|| ResponseBodyStore::new(bodies::folder(folder.path(), settings)));
+        .then(|| ResponseBodyStore::new(bodies::body_folder(folder.path(), settings)));
     RunMode::Export(ExportRun {
         window: Window {
             from: asked.since,
@@ -231,7 +231,7 @@ fn facts(
             .iter()
             .find(|report| report.source == settings.name.as_str());
         let error = report.and_then(|report| report.error.clone());
-        Ok(facts::of_source(
+        Ok(facts::source_facts(
             settings,
             error,
             checkpoint.as_ref(),
@@ -258,7 +258,7 @@ fn still_writing_error(error: StateError) -> AppError {
 }
 
 /// How the run ended, for the manifest.
-fn ended(reports: &[SourceReport]) -> &str {
+fn end_reason(reports: &[SourceReport]) -> &str {
     let failed = reports
         .iter()
         .filter_map(|report| Some((report, report.error.as_deref()?)));

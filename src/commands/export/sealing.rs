@@ -15,7 +15,7 @@ use crate::evidence::sign::SigningKey;
 /// # Errors
 /// It is no key, or cannot be read.
 pub fn key(path: Option<&Path>, env: &ProcessEnv) -> Result<Option<SigningKey>, AppError> {
-    path.map(|path| signing::key(path, env)).transpose()
+    path.map(|path| signing::load_key(path, env)).transpose()
 }
 
 /// Makes the manifest and all that goes with it.

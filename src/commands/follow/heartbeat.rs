@@ -10,13 +10,13 @@ use crate::crash;
 
 /// How long nothing may move, beside what a server may be silent for, in milliseconds: a keyring that asks a person, a
 /// commit to a slow disk.
-const PATIENCE_MS: usize = 60_000;
+const STALL_TIMEOUT_MS: usize = 60_000;
 
 /// When something last moved.
 #[derive(Debug)]
 pub struct PullHeartbeat {
     mark: u64,
-    moved: Instant,
+    last_progress: Instant,
 }
 
 impl PullHeartbeat {
@@ -24,34 +24,34 @@ impl PullHeartbeat {
     pub fn new() -> PullHeartbeat {
         PullHeartbeat {
             mark: 0,
-            moved: Instant::now(),
+            last_progress: Instant::now(),
         }
     }
 
     /// Takes note of a look at the sources. To wait for a known time, as a server asks for, is to get on.
-    pub fn feel(&mut self, activity: PullActivity) {
-        if activity.mark != self.mark || activity.is_waiting {
-            self.mark = activity.mark;
-            self.moved = Instant::now();
+    pub fn observe(&mut self, activity: PullActivity) {
+        if activity.progress_mark != self.mark || activity.is_waiting {
+            self.mark = activity.progress_mark;
+            self.last_progress = Instant::now();
         }
     }
 
     /// Nothing is to be done now.
-    pub fn rest(&mut self) {
-        self.moved = Instant::now();
+    pub fn idle(&mut self) {
+        self.last_progress = Instant::now();
     }
 
     /// Whether something has moved lately.
-    pub fn beats(&self, patience: Duration) -> bool {
-        self.moved.elapsed() < patience
+    pub fn is_alive(&self, patience: Duration) -> bool {
+        self.last_progress.elapsed() < stall_timeout
     }
 }
 
 /// How long nothing may move while `sources` are pulled: a silent server is given up after `timeout`, once to
 /// connect and once to answer.
-pub fn patience(sources: &[SourceSettings]) -> Duration {
+pub fn stall_timeout(sources: &[SourceSettings]) -> Duration {
     let timeouts = sources.iter().map(|source| source.connection.timeout);
-    let ms = crash::limit("PATIENCE_MS", PATIENCE_MS);
+    let ms = crash::limit("PATIENCE_MS", STALL_TIMEOUT_MS);
     let own = Duration::from_millis(ms.try_into().unwrap_or(u64::MAX));
     (timeouts.max().unwrap_or_default() * 2).saturating_add(own)
 }
@@ -68,7 +68,7 @@ mod tests {
 
     fn still(mark: u64) -> PullActivity {
         PullActivity {
-            mark,
+            progress_mark: mark,
             is_waiting: false,
         }
     }
@@ -76,15 +76,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_heartbeat_stops_without_progress_and_resumes_with_it() {
         let mut pulse = PullHeartbeat::new();
-        pulse.feel(still(7));
+        pulse.observe(still(7));
         pass(59).await;
-        pulse.feel(still(7));
-        assert!(pulse.beats(PATIENCE));
+        pulse.observe(still(7));
+        assert!(pulse.is_alive(PATIENCE));
         pass(1).await;
-        pulse.feel(still(7));
-        assert!(!pulse.beats(PATIENCE));
-        pulse.feel(still(8));
-        assert!(pulse.beats(PATIENCE));
+        pulse.observe(still(7));
+        assert!(!pulse.is_alive(PATIENCE));
+        pulse.observe(still(8));
+        assert!(pulse.is_alive(PATIENCE));
     }
 
     #[tokio::test(start_paused = true)]
@@ -92,16 +92,16 @@ mod tests {
         let mut pulse = PullHeartbeat::new();
         for _ in 0..60 {
             pass(30).await;
-            pulse.feel(PullActivity {
-                mark: 0,
+            pulse.observe(PullActivity {
+                progress_mark: 0,
                 is_waiting: true,
             });
-            assert!(pulse.beats(PATIENCE));
+            assert!(pulse.is_alive(PATIENCE));
         }
         pass(60).await;
-        pulse.feel(still(0));
-        assert!(!pulse.beats(PATIENCE));
-        pulse.rest();
-        assert!(pulse.beats(PATIENCE));
+        pulse.observe(still(0));
+        assert!(!pulse.is_alive(PATIENCE));
+        pulse.idle();
+        assert!(pulse.is_alive(PATIENCE));
     }
 }

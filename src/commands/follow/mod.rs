@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
 use crate::commands::run_registry::RunRegistry;
-use crate::commands::follow::heartbeat::{PullHeartbeat, patience};
+use crate::commands::follow::heartbeat::{PullHeartbeat, stall_timeout};
 use crate::commands::follow::pull_series::{FinishedPull, PullSeries};
 use crate::commands::metrics::MetricsFile;
 use crate::commands::stop;
@@ -22,7 +22,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::counted;
-use crate::pipeline::stop::{StopRequest, asked};
+use crate::pipeline::stop::{StopRequest, wait_for_stop};
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 use crate::telemetry::notify::ServiceManager;
 
@@ -50,26 +50,26 @@ pub async fn run(
         metrics.map(|path| MetricsFile::open(path, request.pull.file_mode, accounts.clone()));
     let (count, every) = (request.pull.sources.len(), request.every);
     let mut follower = FollowLoop {
-        beside: FollowHousekeeping {
+        housekeeping: FollowHousekeeping {
             stop,
             hangups,
-            reread,
+            reload_config: reread,
             console: console.clone(),
             service: ServiceManager::of(env),
-            pulse: PullHeartbeat::new(),
-            next_metrics: Instant::now() + MetricsFile::every(),
+            heartbeat: PullHeartbeat::new(),
+            next_metrics: Instant::now() + MetricsFile::interval(),
             next_ping: Instant::now(),
             is_stopping: false,
-            has_reread: false,
+            has_reloaded: false,
             metrics: metrics.transpose()?,
-            accounts: accounts.clone(),
+            registry: accounts.clone(),
             request,
         },
-        rounds: PullSeries::new(env, console, accounts),
+        series: PullSeries::new(env, console, accounts),
     };
     console.say(Level::Notice, &ConsoleMessage::new(start_message(count, every)));
-    let exit = follower.go_on().await;
-    if let Some(metrics) = &follower.beside.metrics {
+    let exit = follower.run_until_stopped().await;
+    if let Some(metrics) = &follower.housekeeping.metrics {
         metrics.close()?;
     }
     if exit == Exit::Done {
@@ -87,44 +87,44 @@ fn start_message(count: usize, every: Duration) -> String {
 
 /// Pulls, and what is done beside.
 struct FollowLoop<'a> {
-    rounds: PullSeries<'a>,
-    beside: FollowHousekeeping<'a>,
+    series: PullSeries<'a>,
+    housekeeping: FollowHousekeeping<'a>,
 }
 
 /// What is done beside pulling and waiting: signals, metrics, the service manager.
 struct FollowHousekeeping<'a> {
     request: FollowRequest,
-    reread: ConfigReloader<'a>,
-    accounts: Arc<RunRegistry>,
+    reload_config: ConfigReloader<'a>,
+    registry: Arc<RunRegistry>,
     metrics: Option<MetricsFile>,
     service: ServiceManager,
     console: Arc<StderrConsole>,
     stop: watch::Receiver<StopRequest>,
     hangups: watch::Receiver<u64>,
-    pulse: PullHeartbeat,
+    heartbeat: PullHeartbeat,
     next_metrics: Instant,
     next_ping: Instant,
     is_stopping: bool,
     /// Whether the configuration was read again since the last pull began.
-    has_reread: bool,
+    has_reloaded: bool,
 }
 
 impl FollowLoop<'_> {
     /// Pulls until it is stopped, or until no further pull could bring anything.
-    async fn go_on(&mut self) -> Exit {
+    async fn run_until_stopped(&mut self) -> Exit {
         let mut is_first = true;
         loop {
             let Some(ended) = self.pull(is_first).await else {
                 return Exit::Done;
             };
-            if let Some(exit) = ended.is_hopeless(is_first) {
+            if let Some(exit) = ended.fatal_exit(is_first) {
                 return exit;
             }
             is_first = false;
-            let every = self.beside.request.every;
-            self.beside.service.status(&ended.status(every));
+            let every = self.housekeeping.request.every;
+            self.housekeeping.service.status(&ended.status(every));
             if self
-                .beside
+                .housekeeping
                 .wait(every.mul_f64(1.0 + JITTER * fastrand::f64()))
                 .await
             {
@@ -135,18 +135,18 @@ impl FollowLoop<'_> {
 
     /// One pull of all sources; nothing where a signal ended it.
     async fn pull(&mut self, is_first: bool) -> Option<FinishedPull> {
-        let (rounds, beside) = (&mut self.rounds, &mut self.beside);
-        beside.has_reread = false;
+        let (rounds, beside) = (&mut self.series, &mut self.housekeeping);
+        beside.has_reloaded = false;
         let mut pull = beside.request.pull.clone();
         pull.now = chrono::Utc::now();
-        beside.accounts.set_sources(&pull.sources, &pull.state_dir);
+        beside.registry.set_sources(&pull.sources, &pull.state_dir);
         let count = pull.sources.len();
         let stop = beside.stop.clone();
-        let round = beside.run_alongside(rounds.begin(pull, stop)).await;
+        let round = beside.run_alongside(rounds.start(pull, stop)).await;
         // Now it is known that the credentials could be looked for and the settings are of use.
         if !is_first {
             beside.service.status(&format!("pulls {count} sources"));
-        } else if !round.is_hopeless() {
+        } else if !round.is_misconfigured() {
             beside.service.ready(&format!("pulls {count} sources"));
         }
         let ended = beside.run_alongside(round.finish()).await;
@@ -154,9 +154,9 @@ impl FollowLoop<'_> {
             metrics.refresh();
         }
         // What a signal cut short is told by the next pull.
-        let is_asked = *beside.stop.borrow() > StopRequest::No;
+        let is_asked = *beside.stop.borrow() > StopRequest::NotRequested;
         (!is_asked).then(|| {
-            rounds.tell(&ended);
+            rounds.report(&ended);
             ended
         })
     }
@@ -170,10 +170,10 @@ impl FollowHousekeeping<'_> {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = self.due() => {}
+                () = self.wait_until_due() => {}
             }
-            self.pulse.feel(self.accounts.activity(chrono::Utc::now()));
-            self.act();
+            self.heartbeat.observe(self.registry.activity(chrono::Utc::now()));
+            self.perform_due_tasks();
         }
     }
 
@@ -183,27 +183,27 @@ impl FollowHousekeeping<'_> {
         loop {
             tokio::select! {
                 biased;
-                () = self.due() => {}
+                () = self.wait_until_due() => {}
                 () = sleep_until(until) => return false,
             }
-            self.pulse.rest();
-            self.act();
+            self.heartbeat.idle();
+            self.perform_due_tasks();
             if self.is_stopping {
                 return true;
             }
-            if self.has_reread {
+            if self.has_reloaded {
                 return false;
             }
         }
     }
 
     /// Returns when something is to be done.
-    async fn due(&mut self) {
+    async fn wait_until_due(&mut self) {
         let (stop, is_stopping) = (&mut self.stop, self.is_stopping);
         let stopped = async {
             match is_stopping {
                 true => std::future::pending().await,
-                false => asked(stop, StopRequest::Soon).await,
+                false => wait_for_stop(stop, StopRequest::AfterCommit).await,
             }
         };
         let hung_up = async {
@@ -224,24 +224,24 @@ impl FollowHousekeeping<'_> {
                 self.is_stopping = true;
                 self.service.stopping();
             }
-            () = hung_up => self.reread(),
+            () = hung_up => self.reload(),
             () = timer => {}
         }
     }
 
     /// Writes the figures and tells the watchdog, where it is time.
-    fn act(&mut self) {
+    fn perform_due_tasks(&mut self) {
         let now = Instant::now();
         if let Some(metrics) = &self.metrics
             && now >= self.next_metrics
         {
             metrics.refresh();
-            self.next_metrics = now + MetricsFile::every();
+            self.next_metrics = now + MetricsFile::interval();
         }
         if let Some(limit) = self.service.watchdog()
             && now >= self.next_ping
         {
-            if self.pulse.beats(patience(&self.request.pull.sources)) {
+            if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {
                 self.service.ping_watchdog();
             }
             self.next_ping = now + limit / 2;
@@ -249,11 +249,11 @@ impl FollowHousekeeping<'_> {
     }
 
     /// Reads the configuration again. What is wrong with it is told, and the old one stays.
-    fn reread(&mut self) {
+    fn reload(&mut self) {
         self.service.reloading();
-        match block_in_place(self.reread) {
+        match block_in_place(self.reload_config) {
             Ok(new) => {
-                let facts = self.accounts.facts();
+                let facts = self.registry.snapshots();
                 // As long as no event has come, each pull obeys `initial_lookback`.
                 let has_history = |name: &SourceName| {
                     let known = facts.iter().find(|known| known.name == name.as_str());
@@ -265,7 +265,7 @@ impl FollowHousekeeping<'_> {
                 let text = format!("the configuration was read again: {changes}");
                 self.console.say(Level::Notice, &ConsoleMessage::new(text));
                 self.request = new;
-                self.has_reread = true;
+                self.has_reloaded = true;
             }
             Err(error) => {
                 error.tell(&self.console);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::commands::run_registry::RunRegistry;
 use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::{SourceConnector, sharing};
+use crate::commands::connect::{SourceConnector, quota_dir};
 use crate::commands::message_throttle::MessageThrottle;
 use crate::commands::{pull, summary};
 use crate::config::env::ProcessEnv;
@@ -34,8 +34,8 @@ const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
 pub struct PullSeries<'a> {
     env: &'a ProcessEnv,
     console: Arc<StderrConsole>,
-    accounts: Arc<RunRegistry>,
-    repeats: Arc<MessageThrottle>,
+    registry: Arc<RunRegistry>,
+    throttle: Arc<MessageThrottle>,
     /// Connections and limits live on, as long as they are for the same settings and keys.
     connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
@@ -59,21 +59,21 @@ impl<'a> PullSeries<'a> {
         PullSeries {
             env,
             console: console.clone(),
-            accounts,
-            repeats: Arc::default(),
-            connector: SourceConnector::new(sharing(env)),
+            registry: accounts,
+            throttle: Arc::default(),
+            connector: SourceConnector::new(quota_dir(env)),
             connected: HashMap::new(),
         }
     }
 
     /// Looks up all credentials, which may be others than last time, and begins.
-    pub async fn begin(
+    pub async fn start(
         &mut self,
         request: PullRequest,
         stop: watch::Receiver<StopRequest>,
     ) -> StartedPull<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
-        self.repeats.keep(names);
+        self.throttle.retain_sources(names);
         let terms = CollectOptions {
             state_dir: request.state_dir.clone(),
             lookups: LookupCache::new(&request.state_dir),
@@ -83,8 +83,8 @@ impl<'a> PullSeries<'a> {
             stop,
             console: self.console.clone(),
             shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
-            accounts: self.accounts.clone(),
-            repeats: Some(self.repeats.clone()),
+            registry: self.registry.clone(),
+            throttle: Some(self.throttle.clone()),
         };
         let credentials = pull::credentials(&request.sources, self.env, &terms).await;
         self.reset_connector_if_changed(&request.sources, &credentials);
@@ -107,13 +107,13 @@ impl<'a> PullSeries<'a> {
             .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
             .collect();
         if now != self.connected {
-            self.connector = SourceConnector::new(sharing(self.env));
+            self.connector = SourceConnector::new(quota_dir(self.env));
             self.connected = now;
         }
     }
 
     /// Tells what a pull brought; one without news only to whoever wants to know everything.
-    pub fn tell(&self, ended: &FinishedPull) {
+    pub fn report(&self, ended: &FinishedPull) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
         summary::report_at(level, &self.console, &ended.reports, ended.took);
@@ -126,7 +126,7 @@ fn key(credential: &Credential) -> Fingerprint {
 
 impl StartedPull<'_> {
     /// Whether no source can be used as it is configured.
-    pub fn is_hopeless(&self) -> bool {
+    pub fn is_misconfigured(&self) -> bool {
         self.collection.count_misconfigured() == self.count
     }
 
@@ -141,11 +141,11 @@ impl FinishedPull {
     /// With which code to give up, because no wait would mend it: the reader of the output went away, or, at the
     /// start, no source could be used as it is configured. What a person may mend meanwhile (a key, a disk) is
     /// tried again.
-    pub fn is_hopeless(&self, is_first: bool) -> Option<Exit> {
+    pub fn fatal_exit(&self, is_first: bool) -> Option<Exit> {
         let is_misconfigured = |report: &SourceReport| {
             report.exit_code == Exit::Config.code() || report.exit_code == Exit::Usage.code()
         };
-        if self.reports.iter().any(|report| report.reader_left) {
+        if self.reports.iter().any(|report| report.output_closed) {
             return Some(Exit::Output);
         }
         (is_first && self.reports.iter().all(is_misconfigured)).then_some(Exit::Config)

@@ -25,7 +25,7 @@ pub fn changes(
         match find(old, source) {
             None => added.push(format!("`{}`", source.name)),
             Some(before) if before != *source => {
-                let mut parts = parts(&before, source);
+                let mut parts = changed_keys(&before, source);
                 if has_history(&source.name) {
                     let idle = parts.iter_mut().filter(|part| **part == INITIAL_LOOKBACK);
                     idle.for_each(|part| *part = WITHOUT_EFFECT);
@@ -48,7 +48,7 @@ pub fn changes(
 }
 
 /// The parts in which two settings of one source differ, as the configuration calls them.
-fn parts(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str> {
+fn changed_keys(old: &SourceSettings, new: &SourceSettings) -> Vec<&'static str> {
     let parts = [
         ("address", old.target != new.target),
         ("credential", old.credential != new.credential),

@@ -106,7 +106,7 @@ impl SourceStatus {
     }
 
     /// Whether the last run failed, as far as that is known.
-    pub fn fails(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         let run = self.ledger.last_run.as_ref();
         run.is_some_and(|run| run.exit_code != 0 && !run.interrupted)
     }
@@ -116,7 +116,7 @@ impl ReadHistory {
     fn of(checkpoint: Checkpoint, coverage: &ReadCoverage) -> ReadHistory {
         let silence = checkpoint
             .complete_until
-            .and_then(|until| SourceSilence::of(&checkpoint, until));
+            .and_then(|until| SourceSilence::from_checkpoint(&checkpoint, until));
         let mut covered: Vec<_> = coverage.of(&checkpoint.scope).cloned().collect();
         if covered.is_empty() {
             covered.extend(checkpoint.complete_until.map(|until| CoveredSpan {

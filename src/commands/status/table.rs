@@ -31,7 +31,7 @@ const EVENTS: usize = 3;
 enum CellStyle {
     Plain,
     Good,
-    Odd,
+    Notice,
     Bad,
 }
 
@@ -49,7 +49,7 @@ pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
         text.push('\n');
     }
     for line in below {
-        text.push_str(&harmless(&line));
+        text.push_str(&strip_control_chars(&line));
         text.push('\n');
     }
     text
@@ -65,8 +65,8 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
     let until = history.and_then(|history| history.complete_until);
     [
         plain(standing.name.clone()),
-        until.map_or_else(none, |until| plain(second(until))),
-        standing.lag.map_or_else(none, |lag| plain(short(lag))),
+        until.map_or_else(none, |until| plain(format_seconds(until))),
+        standing.lag.map_or_else(none, |lag| plain(short_duration(lag))),
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
@@ -92,12 +92,12 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
     match (&standing.state, &standing.ledger.last_run) {
         (CheckpointStatus::Unreadable(_), _) => ("state file damaged".to_owned(), CellStyle::Bad),
         (_, Some(run)) if run.exit_code == 0 => (told(run, "ok"), CellStyle::Good),
-        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), CellStyle::Odd),
+        (_, Some(run)) if run.interrupted => (told(run, "interrupted"), CellStyle::Notice),
         (_, Some(run)) => (
             told(run, &format!("FAILED (code {})", run.exit_code)),
             CellStyle::Bad,
         ),
-        (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Odd),
+        (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
         // An earlier atlaudit took no note of how it ended.
         (CheckpointStatus::Read(history), None) => (format!("{} ago", ago(history.updated, now)), CellStyle::Plain),
     }
@@ -107,19 +107,19 @@ fn expiry(standing: &SourceStatus) -> Option<TableCell> {
     let (day, days) = (standing.expires_on?, standing.expires_in?);
     Some(match days {
         ..0 => (format!("EXPIRED {day}"), CellStyle::Bad),
-        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), CellStyle::Odd),
+        0..=EXPIRY_NOTICE_DAYS => (format!("{day} (in {days}d)"), CellStyle::Notice),
         _ => (day.to_string(), CellStyle::Plain),
     })
 }
 
 fn silence(history: &ReadHistory) -> Option<TableCell> {
     let text = match history.silence.as_ref()? {
-        SourceSilence::Unusual { silent, .. } => short(*silent),
+        SourceSilence::Unusual { silent, .. } => short_duration(*silent),
         SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
             "no event ever".to_owned()
         }
     };
-    Some((text, CellStyle::Odd))
+    Some((text, CellStyle::Notice))
 }
 
 /// What needs a person, and what has been read.
@@ -129,7 +129,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         .ledger
         .last_run
         .as_ref()
-        .filter(|_| standing.fails())
+        .filter(|_| standing.has_failed())
     {
         let count = standing.ledger.failures_in_a_row;
         let times = match count {
@@ -141,7 +141,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let error = error.strip_prefix(&prefix).unwrap_or(error);
         notes.push(format!(
             "{name}: failed at {}{times}: {error}",
-            second(run.finished)
+            format_seconds(run.finished)
         ));
         notes.extend(run.causes.iter().map(|cause| format!("  because: {cause}")));
         notes.extend(run.hint().map(|hint| format!("  hint: {hint}")));
@@ -157,7 +157,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     if request.is_verbose {
         notes.extend(history.covered.iter().map(|span| {
             let events = group_digits(span.events);
-            let (from, to) = (second(span.from), second(span.to));
+            let (from, to) = (format_seconds(span.from), format_seconds(span.to));
             format!("{name}: read {from} to {to}, {events} events")
         }));
     }
@@ -166,8 +166,8 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
         let span = in_words((to - hole.from).to_std().unwrap_or_default());
         notes.push(format!(
             "{name}: NOT READ {} to {}, {span}{}",
-            second(hole.from),
-            second(to),
+            format_seconds(hole.from),
+            format_seconds(to),
             removed_since(hole.from, standing.retention, request.now)
         ));
     }
@@ -175,7 +175,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     if let Some(until) = history.complete_until {
         let removed = removed_since(until, standing.retention, request.now);
         if !removed.is_empty() {
-            notes.push(format!("{name}: read up to {}{removed}", second(until)));
+            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
         }
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();
@@ -191,7 +191,7 @@ fn removed_since(since: Timestamp, retention: Option<LogRetention>, now: Timesta
         Some(limit) => format!(
             "; this source keeps at most {} days, so nothing before {} can be read any more",
             limit.days,
-            second(limit.earliest)
+            format_seconds(limit.earliest)
         ),
         None => String::new(),
     }
@@ -228,23 +228,23 @@ fn coloured(cell: &str, look: CellStyle, is_coloured: bool) -> String {
         _ if !is_coloured => return cell.to_owned(),
         CellStyle::Plain => return cell.to_owned(),
         CellStyle::Good => 32,
-        CellStyle::Odd => 33,
+        CellStyle::Notice => 33,
         CellStyle::Bad => 31,
     };
     format!("\u{1b}[{colour}m{cell}\u{1b}[0m")
 }
 
 /// `2026-11-20 09:30:00Z`
-fn second(time: Timestamp) -> String {
+fn format_seconds(time: Timestamp) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 fn ago(time: Timestamp, now: Timestamp) -> String {
-    short((now - time).to_std().unwrap_or_default())
+    short_duration((now - time).to_std().unwrap_or_default())
 }
 
 /// `4s`, `12m 30s`, `3h 5m`, `12d 4h`.
-fn short(span: Duration) -> String {
+fn short_duration(span: Duration) -> String {
     let seconds = span.as_secs();
     let two = |large: u64, small: u64, units: [&str; 2]| match small {
         0 => format!("{large}{}", units[0]),
@@ -259,7 +259,7 @@ fn short(span: Duration) -> String {
 }
 
 /// What stands in a file may be anything, and nothing of it may steer a terminal.
-fn harmless(line: &str) -> String {
+fn strip_control_chars(line: &str) -> String {
     let is_unsafe = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn spans_are_short() {
-        let of = |seconds| short(Duration::from_secs(seconds));
+        let of = |seconds| short_duration(Duration::from_secs(seconds));
         assert_eq!(
             [of(0), of(59), of(60), of(750)],
             ["0s", "59s", "1m", "12m 30s"]
@@ -326,6 +326,6 @@ mod tests {
 
     #[test]
     fn a_note_contains_no_control_characters() {
-        assert_eq!(harmless("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
+        assert_eq!(strip_control_chars("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
     }
 }

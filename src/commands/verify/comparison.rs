@@ -23,7 +23,7 @@ pub struct EventDifference {
     /// The source's name.
     pub source: String,
     /// How it differs.
-    pub since: EventDifferenceKind,
+    pub kind: EventDifferenceKind,
     /// The event.
     pub event: EventSummary,
 }
@@ -83,8 +83,8 @@ pub async fn compare(
     for source in &now.sources {
         let mut before = manifest.sources.iter();
         if let Some(before) = before.find(|before| before.facts.name == source.facts.name) {
-            is_same(&before.facts, &source.facts)?;
-            one(dir, &again.folder, before, &source.facts, &mut compared)?;
+            check_same_source(&before.facts, &source.facts)?;
+            compare_source(dir, &again.folder, before, &source.facts, &mut compared)?;
             warn_incomplete(console, &before.facts, &source.facts);
         }
     }
@@ -129,7 +129,7 @@ fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSe
 }
 
 /// A source of the same name that is another one would only show differences.
-fn is_same(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
+fn check_same_source(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
     let of = |facts: &SourceFacts| {
         let parts = [
             Some(&facts.kind),
@@ -152,7 +152,7 @@ fn is_same(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
         .hint("name the configuration that the export was made with: `--config`"))
 }
 
-fn one(
+fn compare_source(
     dir: &Path,
     again: &Path,
     before: &SourceEntry,
@@ -165,7 +165,7 @@ fn one(
     let mut add = |since, event| {
         differences.push(EventDifference {
             source: before.facts.name.clone(),
-            since,
+            kind: since,
             event,
         });
     };

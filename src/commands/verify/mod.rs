@@ -39,7 +39,7 @@ pub async fn run(
     for finding in &verdict.findings {
         console.say(Level::Error, &ConsoleMessage::new(finding.to_string()));
     }
-    for (level, message) in told(&verdict) {
+    for (level, message) in messages(&verdict) {
         console.say(level, &message);
     }
     // What the check found is printed also where the sources cannot be asked.
@@ -52,18 +52,18 @@ pub async fn run(
     };
     if request.json {
         let is_comparable = failed.is_none();
-        stdout::print(&line(&verdict, compared.as_ref(), is_comparable))?;
+        stdout::print(&json_line(&verdict, compared.as_ref(), is_comparable))?;
     }
     let since = compared
         .as_ref()
-        .and_then(|compared| since(compared, console));
+        .and_then(|compared| report_differences(compared, console));
     match (verdict.findings.as_slice(), failed.or(since)) {
         ([], None) => Ok(compared.map_or(Exit::Done, |compared| compared.exit)),
         ([], Some(error)) => Err(error),
         (findings, error) => {
             error.iter().for_each(|error| error.tell(console));
             Err(match verdict.is_unfinished {
-                true => unfinished(),
+                true => unfinished_error(),
                 false => differences_error(findings),
             })
         }
@@ -71,10 +71,10 @@ pub async fn run(
 }
 
 /// Tells what the sources show otherwise by now; and that they do, if they do.
-fn since(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
+fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
     for EventDifference {
         source,
-        since,
+        kind: since,
         event,
     } in &compared.differences
     {
@@ -89,7 +89,7 @@ fn since(compared: &SourceComparison, console: &StderrConsole) -> Option<AppErro
     }
     let count = |wanted: EventDifferenceKind| {
         let differences = compared.differences.iter();
-        differences.filter(|one| one.since == wanted).count() as u64
+        differences.filter(|one| one.kind == wanted).count() as u64
     };
     let sources = counted(compared.sources as u64, "source");
     if compared.differences.is_empty() {
@@ -130,7 +130,7 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
 }
 
 /// The end of a check of an export that no run has finished: it has nothing yet that could be verified.
-fn unfinished() -> AppError {
+fn unfinished_error() -> AppError {
     AppError::new(
         Exit::Different,
         "the export is not finished, so it cannot be verified",
@@ -153,7 +153,7 @@ fn differences_error(findings: &[VerifyFinding]) -> AppError {
 }
 
 /// What is said besides the differences.
-fn told(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
+fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     let mut all = Vec::new();
     let mut say = |level, text: String| all.push((level, ConsoleMessage::new(text)));
     for what in &verdict.not_checked {
@@ -224,7 +224,7 @@ fn summary(verdict: &VerifyResult) -> String {
 /// `ok` is the overall result: the export is sound, and, where it was compared with its sources, all of
 /// them could be read (`is_comparable`) and none shows a difference. It agrees with the exit code, but for
 /// an export that says itself that it is incomplete: it may be sound.
-fn line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
+fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
     let difference = |finding: &VerifyFinding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.place {
@@ -258,7 +258,7 @@ fn line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparab
     if let Some(compared) = compared {
         let differences = compared.differences.iter().map(|one| {
             let EventSummary { id, time, action } = &one.event;
-            let since = one.since.as_str();
+            let since = one.kind.as_str();
             json!({ "source": one.source, "since": since, "id": id, "time": time, "action": action })
         });
         object["against_source"] = differences.collect();

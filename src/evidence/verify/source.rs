@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::bodies::path_of;
 use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest, FindingLocation};
-use crate::evidence::chain::{BLOCK, ChainKind};
+use crate::evidence::chain::{LINES_PER_MARK, ChainKind};
 use crate::evidence::facts::ExportParameters;
 use crate::evidence::hash::FileDigest;
 use crate::evidence::manifest::{LinesEntry, SourceEntry};
@@ -180,7 +180,7 @@ impl ExportCheck<'_> {
         }
         let marks = said.marks.iter().zip(&found.marks);
         let same = marks.take_while(|(said, found)| said == found).count() as u64;
-        let (first, last) = (same * BLOCK + 1, (same + 1) * BLOCK);
+        let (first, last) = (same * LINES_PER_MARK + 1, (same + 1) * LINES_PER_MARK);
         let last = last.min(said.lines.max(found.lines)).max(first);
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
         self.findings.at(file, FindingLocation::Lines(first, last), what);

@@ -174,7 +174,7 @@ impl<T: Transport + 'static> CursorReader<T> {
 
     async fn decompress(&self, packed: CompressedPage) -> Result<ReceivedPage, FetchError> {
         let (place, at) = (packed.locator.clone(), packed.at);
-        let share = self.reader.room.take(1).await;
+        let share = self.reader.memory_budget.take(1).await;
         let page = self.reader.decompress_page(packed, &share)?;
         Ok(ReceivedPage::at(place, page, at))
     }
@@ -195,7 +195,7 @@ impl<T: Transport + 'static> CursorReader<T> {
                 .segments
                 .started()
                 .any(|(_, piece)| piece.has_failed());
-            let has_room = self.reader.room.has_compressed_space();
+            let has_room = self.reader.memory_budget.has_compressed_space();
             if active >= reading.max_active || !has_room || has_failed {
                 return;
             }

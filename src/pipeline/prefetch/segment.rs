@@ -200,7 +200,7 @@ impl<T: Transport> SegmentReader<T> {
             .page_and_body(&self.window, place)
             .await
             .map_err(SegmentEnd::Failed)?;
-        let packed = CompressedPage::new(place.clone(), &body, &self.reader.room);
+        let packed = CompressedPage::new(place.clone(), &body, &self.reader.memory_budget);
         if self.out.send(SegmentItem::Page(packed)).is_err() {
             return Err(SegmentEnd::Unresolved);
         }
@@ -217,7 +217,7 @@ impl<T: Transport> SegmentReader<T> {
                 end,
                 &page.records,
             ))),
-            None if self.reader.room.has_compressed_space() => Ok(next),
+            None if self.reader.memory_budget.has_compressed_space() => Ok(next),
             None => Err(SegmentEnd::MemoryFull),
         }
     }

@@ -39,7 +39,7 @@ impl SegmentSizer {
     pub fn new(last: &LastPage, horizon: Timestamp, at_once: usize) -> SegmentSizer {
         let mut latest = RecordDensity::default();
         // Between so many records there is one gap less.
-        latest.saw(last.records.saturating_sub(1), last.last - last.first);
+        latest.observe(last.records.saturating_sub(1), last.last - last.first);
         SegmentSizer {
             range: TimeRange {
                 from: last.first,
@@ -59,7 +59,7 @@ impl SegmentSizer {
         if page.last > self.delivered_until {
             self.records_delivered += page.records;
             self.latest
-                .saw(page.records, page.last - self.delivered_until);
+                .observe(page.records, page.last - self.delivered_until);
             self.delivered_until = page.last;
         }
     }
@@ -73,8 +73,8 @@ impl SegmentSizer {
         let records = pages * self.page_size - self.page_size / 2;
         // What comes after a quiet night is not as quiet, and a busy hour is not all there is.
         let (latest, overall) = (
-            self.latest.span_of(records),
-            self.overall().span_of(records),
+            self.latest.span_for(records),
+            self.overall().span_for(records),
         );
         latest
             .max(overall.map(|span| span / 2))
@@ -107,7 +107,7 @@ impl SegmentSizer {
 
     /// The pages that `span` holds, as far as can be guessed.
     fn pages_in(&self, span: TimeRange) -> usize {
-        let page = self.overall().span_of(self.page_size);
+        let page = self.overall().span_for(self.page_size);
         let page = page.map_or(1, |page| page.num_milliseconds().max(1));
         let pages = span.width().num_milliseconds().max(0) / page;
         usize::try_from(pages).unwrap_or(usize::MAX)
@@ -115,7 +115,7 @@ impl SegmentSizer {
 
     fn overall(&self) -> RecordDensity {
         let mut overall = RecordDensity::default();
-        overall.saw(
+        overall.observe(
             self.records_delivered,
             self.delivered_until - self.range.from,
         );
