@@ -40,7 +40,7 @@ pub struct SourceConnector {
 
 impl SourceConnector {
     /// A connector that has connected nothing yet.
-    pub fn new(sharing: QuotaDir) -> Self {
+    pub fn new(quota_dir: QuotaDir) -> Self {
         SourceConnector {
             quota_dir,
             clients: ClientPool::default(),

@@ -95,15 +95,15 @@ pub fn find_expiry(
     credential: Option<&Credential>,
     found: Option<&KeyMatch>,
 ) -> Option<CredentialExpiry> {
-    let listed = match found {
+    let kept = match found {
         Some(KeyMatch::Key(key)) => key.expires_at.map(|end| CredentialExpiry {
-            day: find_expiry.date_naive(),
+            day: end.date_naive(),
             source: ExpirySource::KeyList(key.name()),
         }),
         _ => None,
     };
     let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
-    listed
+    kept
         .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
         .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
 }
@@ -147,7 +147,7 @@ pub fn warnings(
     let today = now.date_naive();
     let mut cautions = Vec::new();
     if let Some(CredentialExpiry { day: on, .. }) =
-        find_expiry.filter(|end| (find_expiry.day - today).num_days() <= END_NOTICE_DAYS)
+        end.filter(|end| (end.day - today).num_days() <= END_NOTICE_DAYS)
     {
         let when = match (*on - today).num_days() {
             ..0 => format!("expired on {on}"),
@@ -155,7 +155,7 @@ pub fn warnings(
             1 => "expires tomorrow".to_owned(),
             days => format!("expires in {days} days, on {on}"),
         };
-        warnings.push(warning(source, "end", &when));
+        cautions.push(warning(source, "end", &when));
     }
     let is_old = |stored: Timestamp| {
         let limit = stored.checked_add_months(Months::new(OLD_MONTHS));
@@ -166,9 +166,9 @@ pub fn warnings(
     {
         let days = (now - stored).num_days();
         let what = format!("is {days} days old, of {}", stored.date_naive());
-        warnings.push(warning(source, "age", &what));
+        cautions.push(warning(source, "age", &what));
     }
-    warnings
+    cautions
 }
 
 fn warning(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWarning {
@@ -196,7 +196,7 @@ pub fn warn_daily(
     console: &StderrConsole,
 ) {
     let end = find_expiry(source, credential, None);
-    for caution in warnings(source, credential, find_expiry.as_ref(), now) {
+    for caution in warnings(source, credential, end.as_ref(), now) {
         if notices.first_today(&source.name, caution.kind, now.date_naive()) {
             console.say(Level::Warning, &caution.message);
         }
@@ -237,7 +237,7 @@ mod tests {
 
     fn warning_texts(source: &SourceSettings, credential: &Credential, now: &str) -> Vec<String> {
         let end = find_expiry(source, Some(credential), None);
-        warnings(source, Some(credential), find_expiry.as_ref(), at(now))
+        warnings(source, Some(credential), end.as_ref(), at(now))
             .into_iter()
             .map(|caution| caution.message.text)
             .collect()
@@ -291,7 +291,7 @@ mod tests {
         let found = KeyMatch::Key(page.keys.remove(0));
         let configured = source("expires_on = '2027-02-02'");
         let on = |source: &SourceSettings, found: Option<&KeyMatch>| {
-            find_expiry(source, Some(&kept), found).map(|end| find_expiry.day.to_string())
+            find_expiry(source, Some(&kept), found).map(|end| end.day.to_string())
         };
         assert_eq!(on(&configured, Some(&found)).as_deref(), Some("2027-03-03"));
         assert_eq!(
@@ -313,8 +313,8 @@ mod tests {
         let of = credential(None, Some("2027-01-01"));
         let hint = |source: &SourceSettings| {
             let end = find_expiry(source, Some(&of), None);
-            let cautions = warnings(source, Some(&of), find_expiry.as_ref(), at("2027-01-01T00:00:00Z"));
-            warnings[0].message.hint.clone().unwrap()
+            let cautions = warnings(source, Some(&of), end.as_ref(), at("2027-01-01T00:00:00Z"));
+            cautions[0].message.hint.clone().unwrap()
         };
         assert!(hint(&source("")).contains("`atlaudit auth login acme`"));
         assert!(hint(&source("credential = 'env:K'")).contains("(env:K)"));

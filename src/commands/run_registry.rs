@@ -129,9 +129,9 @@ impl RunRegistry {
         let mut sources = self.sources();
         let counts = read_counts(meter);
         if let Some(account) = sources.get_mut(name) {
-            account.running = Some(ActiveRun::Finished(read_counts));
+            account.running = Some(ActiveRun::Finished(counts));
         }
-        read_counts
+        counts
     }
 
     /// The end of a source's run was noted.
@@ -207,7 +207,7 @@ impl RegistryEntry {
                     position.updated = time;
                 }
             }
-            Some(ActiveRun::Finished(counts)) => totals.counts.add(read_counts),
+            Some(ActiveRun::Finished(counts)) => totals.counts.add(counts),
             None => {}
         }
         totals.at_least(&self.last_reported);

@@ -308,11 +308,11 @@ fn prepare<T: Transport>(
     let mut step = RecordProcessor::new(run.origin.clone(), format, settings.overlap, run.start);
     step.remaining = run.max_events;
     let (plan, journal, pages) = match &run.mode {
-        RunMode::Window(window) => (plan::one_off(order, &lookback_settings, *window, run.start), None, None),
+        RunMode::Window(window) => (plan::one_off(order, &reach, *window, run.start), None, None),
         RunMode::Incremental => {
             let scope = scope(&run.origin);
             let held = LockedSource::take(&run.store, &settings.name, &scope)?;
-            let plan = plan::incremental(order, &lookback_settings, held.checkpoint.as_ref(), run.start);
+            let plan = plan::incremental(order, &reach, held.checkpoint.as_ref(), run.start);
             let first = plan.windows.first();
             let first = first.filter(|_| held.checkpoint.is_none());
             report.first_pull = first.map(|window| FirstPull {

@@ -146,7 +146,7 @@ impl OutputFile {
 
     fn tail(&self) -> Option<String> {
         let reader = self.reader.as_ref()?;
-        tail(open_reader, self.committed).ok().flatten()
+        tail(reader, self.committed).ok().flatten()
     }
 
     /// Whether it is a file, and no pipe or device.

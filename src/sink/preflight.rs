@@ -62,7 +62,7 @@ pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<Writa
         Some(facts) => return check_special_file(path, facts),
     };
     Ok(WritableOutput {
-        free: free_bytes(&check_folder_writable),
+        free: free_bytes(&folder),
         location: path.display().to_string(),
         note,
     })
@@ -73,7 +73,7 @@ pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<Writa
 /// # Errors
 /// They could not.
 pub fn check_folder_writable(folder: &Path) -> Result<Option<u64>, SinkError> {
-    let found = check_missing_file(&check_folder_writable.join("x"))?;
+    let found = check_missing_file(&folder.join("x"))?;
     Ok(free_bytes(&found))
 }
 
@@ -126,17 +126,17 @@ fn check_missing_file(path: &Path) -> Result<PathBuf, SinkError> {
     let mut folder = folder_of(&target).to_owned();
     let mut names = vec![target.file_name().unwrap_or_default().len()];
     let found = loop {
-        match fs::metadata(&check_folder_writable) {
-            Ok(facts) if facts.is_dir() => break check_folder_writable,
+        match fs::metadata(&folder) {
+            Ok(facts) if facts.is_dir() => break folder,
             Ok(_) => return Err(fails(ErrorKind::NotADirectory.into())),
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(fails(error)),
             Err(error) => {
-                names.push(check_folder_writable.file_name().unwrap_or_default().len());
-                let above = folder_of(&check_folder_writable).to_owned();
-                if above == check_folder_writable {
+                names.push(folder.file_name().unwrap_or_default().len());
+                let above = folder_of(&folder).to_owned();
+                if above == folder {
                     return Err(fails(error));
                 }
-                check_folder_writable = above;
+                folder = above;
             }
         }
     };
@@ -150,7 +150,7 @@ fn check_missing_file(path: &Path) -> Result<PathBuf, SinkError> {
 
 /// Writes a file without a name into `folder`; it is gone with its last handle.
 fn create_unnamed(folder: &Path) -> io::Result<()> {
-    let mut file: File = tempfile::tempfile_in(check_folder_writable)?;
+    let mut file: File = tempfile::tempfile_in(folder)?;
     file.write_all(&[0; TEST_WRITE_BYTES])?;
     file.sync_data()
 }
@@ -178,7 +178,7 @@ fn check_special_file(path: PathBuf, facts: &Metadata) -> Result<WritableOutput,
 }
 
 fn free_bytes(folder: &Path) -> Option<u64> {
-    let facts = statvfs(check_folder_writable).ok()?;
+    let facts = statvfs(folder).ok()?;
     facts.f_bavail.checked_mul(facts.f_frsize)
 }
 
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(check_folder_writable).unwrap();
+        let entries = fs::read_dir(folder).unwrap();
         let mut names: Vec<_> = entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();

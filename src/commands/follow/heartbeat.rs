@@ -43,7 +43,7 @@ impl PullHeartbeat {
 
     /// Whether something has moved lately.
     pub fn is_alive(&self, patience: Duration) -> bool {
-        self.last_progress.elapsed() < stall_timeout
+        self.last_progress.elapsed() < patience
     }
 }
 
