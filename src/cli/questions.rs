@@ -39,8 +39,8 @@ pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result
     let kind = match told {
         Some(kind) => kind,
         None => {
-            person.tell(&format!("`{}` is a new source. {KINDS}", typed.name))?;
-            ask::until(person, "Type [1]: ", parse_kind)?
+            person.show(&format!("`{}` is a new source. {KINDS}", typed.name))?;
+            ask::ask_until_valid(person, "Type [1]: ", parse_kind)?
         }
     };
     // Only now: a type that was typed may contradict the other flags, and is refused with them later.
@@ -69,14 +69,14 @@ fn parse_kind(answer: &str) -> Result<SourceKind, Refusal> {
 fn organization(typed: &mut LoginArgs, person: &mut dyn Ask) -> io::Result<()> {
     if typed.org_id.is_none() {
         let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
-        typed.org_id = ask::optional(person, question, field::org_uuid)?;
+        typed.org_id = ask::ask_optional(person, question, field::org_uuid)?;
     }
     Ok(())
 }
 
 fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
     if typed.site.is_none() {
-        typed.site = Some(ask::until(
+        typed.site = Some(ask::ask_until_valid(
             person,
             "Site, such as acme.atlassian.net: ",
             field::site,
@@ -84,11 +84,11 @@ fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Resu
     }
     if typed.email.is_none() {
         let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
-        typed.email = ask::optional(person, question, field::email)?;
+        typed.email = ask::ask_optional(person, question, field::email)?;
     }
     if asks_all && !typed.gateway {
         let question = "Scoped token or service account? [y/N] ";
-        typed.gateway = ask::yes(person, question)?;
+        typed.gateway = ask::confirm(person, question)?;
     }
     Ok(())
 }
@@ -96,12 +96,12 @@ fn site(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Resu
 fn datacenter(typed: &mut LoginArgs, person: &mut dyn Ask, asks_all: bool) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
-        typed.base_url = Some(ask::until(person, question, field::base_url)?);
+        typed.base_url = Some(ask::ask_until_valid(person, question, field::base_url)?);
     }
     // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
-    if asks_all && typed.username.is_none() && ask::until(person, SIGN_IN, has_password)? {
+    if asks_all && typed.username.is_none() && ask::ask_until_valid(person, SIGN_IN, has_password)? {
         let question = "User name: ";
-        typed.username = Some(ask::until(person, question, field::username)?);
+        typed.username = Some(ask::ask_until_valid(person, question, field::username)?);
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub struct Loaded {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
     /// Where it was looked for in vain.
-    pub place: Option<PathBuf>,
+    pub expected_path: Option<PathBuf>,
     text: String,
     /// Its tables.
     pub tables: Tables,
@@ -31,10 +31,10 @@ pub struct Loaded {
 
 impl Loaded {
     /// Stands for the file when there is none.
-    pub fn none() -> Loaded {
+    pub fn absent() -> Loaded {
         Loaded {
             path: None,
-            place: None,
+            expected_path: None,
             text: String::new(),
             tables: Tables::default(),
         }
@@ -43,8 +43,8 @@ impl Loaded {
     /// The same, where it was looked for at `path`.
     pub fn absent_at(path: &Path) -> Loaded {
         Loaded {
-            place: Some(path.to_path_buf()),
-            ..Loaded::none()
+            expected_path: Some(path.to_path_buf()),
+            ..Loaded::absent()
         }
     }
 
@@ -53,7 +53,7 @@ impl Loaded {
         let tables = toml::from_str(&text).map_err(|error| blame::config_error(&error, path, &text))?;
         Ok(Loaded {
             path: Some(path.to_path_buf()),
-            place: None,
+            expected_path: None,
             text,
             tables,
         })
@@ -61,7 +61,7 @@ impl Loaded {
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
     /// value that did not come from the file: then the file is not blamed.
-    pub fn blame(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
+    pub fn locate_error(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
         match &self.path {
             Some(path) if !span.is_empty() => {
                 let line = blame::line_of(&self.text, span.start);
@@ -201,7 +201,7 @@ mod tests {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");
-        assert_eq!(loaded.blame(error(), &span).to_string(), "/c.toml:2: no");
-        assert_eq!(loaded.blame(error(), &(0..0)).to_string(), "no");
+        assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
+        assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
     }
 }

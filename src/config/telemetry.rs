@@ -78,7 +78,7 @@ pub enum Color {
 impl Color {
     /// The flag if there is one; else `NO_COLOR` (no-color.org) and `TERM=dumb` switch colours off.
     pub fn choose(flag: Option<Color>, env: &Env) -> Color {
-        let off = env.os("NO_COLOR").is_some() || env.text("TERM") == Some("dumb");
+        let off = env.var_os("NO_COLOR").is_some() || env.var_text("TERM") == Some("dumb");
         flag.unwrap_or(if off { Color::Never } else { Color::Auto })
     }
 

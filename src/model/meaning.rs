@@ -19,7 +19,7 @@ pub struct Meaning {
 }
 
 /// What nothing is known of.
-pub const UNKNOWN: Meaning = Meaning {
+pub const UNKNOWN_MEANING: Meaning = Meaning {
     category: Category::Other,
     ecs: EcsKind {
         categories: &[],

@@ -3,7 +3,7 @@
 use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Target, Text};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{Origin, client_address, filed, sentence, taxonomy};
+use crate::normalise::{Origin, client_address, filed, join_message, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -62,7 +62,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = Text::Owned(action);
     }
-    event.category = filed::category(
+    event.category = filed::choose_category(
         event.meaning.category,
         kind.category.as_deref(),
         &CATEGORIES,
@@ -74,7 +74,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &Origin) {
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
     let is_trace = kind.is_audit_search() && is_author(origin.reader.as_deref(), author);
-    event.message = sentence(kind.text, extra.and_then(attributes));
+    event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
         ("method", method),

@@ -4,7 +4,7 @@ use crate::model::event::{Actor, ActorKind, Category, Change, Event, Parent, Tar
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, Clues};
-use crate::normalise::{client_address, filed, sentence, taxonomy};
+use crate::normalise::{client_address, filed, join_message, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -51,8 +51,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = Text::Owned(action);
     }
-    event.category = filed::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
-    event.message = sentence(summary, description);
+    event.category = filed::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.message = join_message(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
@@ -73,7 +73,7 @@ fn actor<'a>(account: Option<Text<'a>>, key: Option<Text<'a>>) -> Actor<'a> {
     let Some(id) = account.or(key) else {
         return Actor::default();
     };
-    let told = actor::kind(&Clues {
+    let told = actor::classify(&Clues {
         id: Some(&id),
         ..Clues::default()
     });

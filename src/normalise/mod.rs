@@ -18,7 +18,7 @@ mod time_mark;
 use crate::model::event::{
     Actor, Category, Client, Event, Outcome, SCHEMA, Source, Text, UNPARSED,
 };
-use crate::model::meaning::UNKNOWN;
+use crate::model::meaning::UNKNOWN_MEANING;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
@@ -43,19 +43,19 @@ pub struct Origin {
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
 pub fn normalise<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
-    let mut event = blank(origin, record, observed);
+    let mut event = empty_event(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
         SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
-    time_mark::add(&mut event, origin.kind, record);
+    time_mark::add_labels(&mut event, origin.kind, record);
     event
 }
 
 /// The event before its record is read.
-fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+fn empty_event<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Event<'a> {
     Event {
         schema: SCHEMA,
         id: event_id(origin, record),
@@ -71,7 +71,7 @@ fn blank<'a>(origin: &'a Origin, record: &'a Record, observed: Timestamp) -> Eve
         action: Text::Borrowed(UNPARSED),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: None,
         product: None,
         actor: Actor::default(),
@@ -101,7 +101,7 @@ fn event_id(origin: &Origin, record: &Record) -> String {
 }
 
 /// What happened, and the source's words about it behind that.
-fn sentence<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Text<'a>> {
+fn join_message<'a>(summary: Option<Text<'a>>, more: Option<Text<'a>>) -> Option<Text<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),

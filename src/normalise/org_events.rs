@@ -68,7 +68,7 @@ fn actor(node: Node<'_>) -> (Actor<'_>, Option<Text<'_>>) {
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind = actor::kind(&Clues {
+    let kind = actor::classify(&Clues {
         id: id.as_deref(),
         email: email.as_deref(),
         auth: auth.kind.as_deref(),

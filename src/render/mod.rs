@@ -11,7 +11,7 @@ use crate::model::event::Event;
 use crate::model::record::Record;
 
 /// Appends one line, its newline included, to `out`.
-pub fn line(format: Format, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+pub fn append_line(format: Format, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
         Format::Normalized => normalized::append(event, record, out),
         Format::Ecs => ecs::append(event, record, out),

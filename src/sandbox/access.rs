@@ -25,7 +25,7 @@ pub enum Who {
 /// Who asks; else the 401, which Jira and Confluence word alike.
 ///
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn who(ask: &Ask, way: &Way) -> Result<Who, Reply> {
+pub fn authenticate(ask: &Ask, way: &Way) -> Result<Who, Reply> {
     let through_gateway = matches!(way, Way::Gateway(_));
     if has_token(ask, JIRA_EMAIL, JIRA_TOKEN) {
         return Ok(Who::Admin);

@@ -27,7 +27,7 @@ pub enum Step {
     /// Waits.
     Pause(Duration),
     /// Sends these bytes again and again.
-    Forever(Bytes),
+    Repeat(Bytes),
     /// Sends nothing more, and keeps the connection open.
     Stall,
     /// Fails, which closes the connection.
@@ -82,7 +82,7 @@ impl Play {
         let spaces = Bytes::from(vec![b' '; 64 * 1024]);
         Self::new([
             Step::Send(Bytes::from_static(b"{\"data\":[")),
-            Step::Forever(spaces),
+            Step::Repeat(spaces),
         ])
     }
 }
@@ -98,7 +98,7 @@ impl Stream for Play {
             }
             match self.steps.front().cloned() {
                 None => return Poll::Ready(None),
-                Some(Step::Forever(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Step::Repeat(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 // No waker is kept: only the end of the connection ends this.
                 Some(Step::Stall) => return Poll::Pending,
                 Some(Step::Send(bytes)) => {

@@ -127,7 +127,7 @@ impl Shared {
     }
 
     /// The world. A panic elsewhere does not take it away.
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

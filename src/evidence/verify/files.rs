@@ -17,7 +17,7 @@ struct Views<'a> {
 
 /// What was changed.
 enum Blame {
-    Nobody,
+    Nothing,
     /// The file itself.
     File(&'static str),
     Sums(String),
@@ -26,7 +26,7 @@ enum Blame {
 
 impl Check<'_> {
     /// Compares every file that is there, or is named.
-    pub(super) fn files(&mut self, manifest: Option<&Manifest>) {
+    pub(super) fn check_files(&mut self, manifest: Option<&Manifest>) {
         let mut listed = BTreeMap::new();
         let mut twice = Vec::new();
         for entry in manifest.iter().flat_map(|manifest| &manifest.files) {
@@ -49,12 +49,12 @@ impl Check<'_> {
             let is_there = self.listing.files.contains(file);
             let is_own = matches!(file.as_str(), SUMS | SIGNATURE) && self.expected_hash(file).is_none();
             // What cannot be read was told.
-            if is_own || is_there && self.actual(file).is_none() {
+            if is_own || is_there && self.actual_hash(file).is_none() {
                 continue;
             }
             let views = Views {
                 file,
-                actual: self.actual(file),
+                actual: self.actual_hash(file),
                 summed: self.expected_hash(file),
                 listed: listed.get(file.as_str()).copied(),
             };
@@ -66,22 +66,22 @@ impl Check<'_> {
             blames.push((file.clone(), blame));
         }
         for what in twice {
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
         for (file, blame) in blames {
-            self.blame(&file, blame);
+            self.report_changed_part(&file, blame);
         }
     }
 
-    fn blame(&mut self, file: &str, blame: Blame) {
+    fn report_changed_part(&mut self, file: &str, blame: Blame) {
         match blame {
-            Blame::Nobody => {}
-            Blame::File(what) => self.findings.file(file, what),
-            Blame::Manifest(what) => self.findings.file(MANIFEST, what),
+            Blame::Nothing => {}
+            Blame::File(what) => self.findings.add(file, what),
+            Blame::Manifest(what) => self.findings.add(MANIFEST, what),
             Blame::Sums(what) => {
                 let line = self.sums.as_ref().and_then(|sums| sums.lines.get(file));
                 let place = line.map_or(Place::File, |line| Place::Line(*line));
-                self.findings.at(SUMS, place, what);
+                self.findings.add_at(SUMS, place, what);
             }
         }
     }
@@ -96,7 +96,7 @@ impl Check<'_> {
             (true, false, true) if views.listed.is_some() => {
                 Blame::Sums(format!("has no line for `{file}`"))
             }
-            (true, true, false) if views.summed.is_some() && self.is_manifest_doubtful => {
+            (true, true, false) if views.summed.is_some() && self.is_manifest_suspect => {
                 Blame::Manifest(format!("does not name `{file}`, which SHA256SUMS names"))
             }
             (true, true, false) if views.summed.is_some() => {
@@ -106,7 +106,7 @@ impl Check<'_> {
             (true, ..)
                 if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest =>
             {
-                Blame::Nobody
+                Blame::Nothing
             }
             (true, ..) => Blame::File("was added: neither SHA256SUMS nor manifest.json names it"),
             (false, ..) if views.summed.is_some() && views.listed.is_some() => {
@@ -115,7 +115,7 @@ impl Check<'_> {
             (false, ..) if views.summed.is_some() && has_manifest => Blame::Sums(format!(
                 "names `{file}`, which is not there, and not in manifest.json"
             )),
-            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => Blame::Manifest(
+            (false, ..) if views.listed.is_some() && self.is_manifest_suspect => Blame::Manifest(
                 format!("names `{file}`, which is not there, and not in SHA256SUMS"),
             ),
             (false, ..) => Blame::File("is missing"),
@@ -133,7 +133,7 @@ impl Check<'_> {
             (Some(false), Some(true)) => Blame::Sums(format!(
                 "has another hash for `{file}`, which is as manifest.json says"
             )),
-            (Some(true), Some(false)) if self.is_manifest_doubtful => Blame::Manifest(format!(
+            (Some(true), Some(false)) if self.is_manifest_suspect => Blame::Manifest(format!(
                 "has another hash for `{file}`, which is as SHA256SUMS says"
             )),
             (Some(true), Some(false)) => {
@@ -141,7 +141,7 @@ impl Check<'_> {
             }
             (Some(false), _) | (_, Some(false)) => Blame::File("modified: SHA-256 does not match"),
             _ if !is_long => Blame::Manifest(format!("has another length for `{file}`")),
-            _ => Blame::Nobody,
+            _ => Blame::Nothing,
         }
     }
 
@@ -150,17 +150,17 @@ impl Check<'_> {
         let Views { file, actual, .. } = views;
         match (actual, views.summed) {
             // Of the manifest that was told already.
-            (None, _) if *file == MANIFEST => Blame::Nobody,
+            (None, _) if *file == MANIFEST => Blame::Nothing,
             (None, _) => Blame::File("is missing"),
             (Some(_), None) if self.sums.is_some() => {
                 Blame::Sums(format!("has no line for `{file}`"))
             }
             (Some(actual), Some(summed)) if *actual != summed => self.judge_changed_derived_file(file),
-            _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
-                Blame::Nobody
+            _ if self.is_manifest_suspect || self.derived.is_correct(file) != Some(false) => {
+                Blame::Nothing
             }
             // Where README.txt has another hash in the sums, it is the one.
-            _ if *file == MANIFEST && self.expected_hash(README) != self.actual(README) => Blame::Nobody,
+            _ if *file == MANIFEST && self.expected_hash(README) != self.actual_hash(README) => Blame::Nothing,
             _ if *file == MANIFEST => {
                 Blame::File("is not what README.txt was made from: one of the two was changed")
             }
@@ -170,7 +170,7 @@ impl Check<'_> {
 
     /// Of those, where the sums have another hash. A third file tells which of the two was changed.
     fn judge_changed_derived_file(&self, file: &str) -> Blame {
-        match self.made.is_right(file) {
+        match self.derived.is_correct(file) {
             Some(true) => Blame::Sums(format!(
                 "has another hash for `{file}`, which is as the other files say"
             )),

@@ -5,7 +5,7 @@ use super::row::{Family, Name, Pattern, names, patterns};
 /// Trello, Loom, Compass, Guard Detect, Jira Service Management.
 pub const PRODUCTS: Family = Family {
     title: "Trello, Loom and others",
-    from: "From memory and after the features of the products: not confirmed.",
+    provenance: "From memory and after the features of the products: not confirmed.",
     names: PRODUCTS_NAMES,
     patterns: PRODUCTS_PATTERNS,
 };

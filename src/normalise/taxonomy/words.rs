@@ -213,13 +213,13 @@ pub struct Told {
 }
 
 /// What the words of `action` tell; of several that say what was done, the last counts.
-pub fn told(action: &str) -> Told {
+pub fn infer_action(action: &str) -> Told {
     let mut proof = Proof::Nothing;
     let mut verb = None;
     let mut before = "";
     for text in words(action) {
         if matches!(text, "to" | "from") {
-            verb = verb.map(Verb::elsewhere);
+            verb = verb.map(Verb::as_change);
         }
         // A pull request asks for nothing that an audit log waits for.
         let is_thing = (before, text) == ("pull", "request");
@@ -249,7 +249,7 @@ fn words(action: &str) -> impl Iterator<Item = &str> {
 
 impl Verb {
     /// What is added to something, or removed from it, changes that.
-    fn elsewhere(self) -> Verb {
+    fn as_change(self) -> Verb {
         match self {
             Verb::Added | Verb::Removed => Verb::Changed,
             other => other,

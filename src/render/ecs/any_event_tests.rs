@@ -13,7 +13,7 @@ use crate::model::event::{
     Actor, ActorKind, Auth, Change, Client, Event, Parent, Person, Source, Target, Text,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, Meaning, UNKNOWN};
+use crate::model::meaning::{Deed, Meaning, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -140,7 +140,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
             product: texts.1,
             meaning: Meaning {
                 deed: words.3,
-                ..UNKNOWN
+                ..UNKNOWN_MEANING
             },
             actor,
             targets: lists.0.collect(),

@@ -19,15 +19,15 @@ pub struct Plan<'e> {
     /// Who did it.
     pub actor: Doer<'e>,
     /// From where.
-    pub from: From<'e>,
+    pub src_endpoint: From<'e>,
     /// On which host, where the class has a place for that.
-    pub to: Option<To<'e>>,
+    pub dst_endpoint: Option<To<'e>>,
     /// The object `user`, where the class has it.
     pub user: Option<Principal<'e>>,
     /// The entity, where it is a user.
     pub entity_user: Option<Principal<'e>>,
     /// Where the targets stand of which a class has one.
-    pub at: Indices,
+    pub indices: Indices,
     /// Where the privileges are read.
     pub privileges: Option<Privileges>,
     /// When it happened, or else what comes closest.
@@ -48,7 +48,7 @@ pub struct Indices {
     /// What a group's privileges give access to.
     pub resource: Option<usize>,
     /// What stands for the content that is acted on where no content is named: a site, a product.
-    pub whole: Option<usize>,
+    pub container: Option<usize>,
 }
 
 impl<'e> Plan<'e> {
@@ -58,20 +58,20 @@ impl<'e> Plan<'e> {
             event,
             class: OcsfClass::EntityManagement,
             actor: Doer::of(event),
-            from: From::of(event),
-            to: None,
+            src_endpoint: From::of(event),
+            dst_endpoint: None,
             user: None,
             entity_user: None,
-            at: Indices::default(),
+            indices: Indices::default(),
             privileges: None,
             time: time(event),
         };
-        plan.class = plan.choose();
-        plan.settle();
+        plan.class = plan.choose_class();
+        plan.fill_class_fields();
         plan
     }
 
-    /// The target at one of [`Plan::at`].
+    /// The target at one of [`Plan::indices`].
     pub fn target(&self, at: Option<usize>) -> Option<&'e Target<'e>> {
         self.event.targets.get(at?)
     }
@@ -87,7 +87,7 @@ impl<'e> Plan<'e> {
     /// - API Activity, an actor, an operation and the address that the call came from: the operation is the action;
     /// - Entity Management, an entity: any target, else the organization, the site or the source itself, one of which
     ///   is always known. So it is the last resort of all others.
-    fn choose(&mut self) -> OcsfClass {
+    fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
             OcsfClass::AccountChange if self.find_account() => wanted,
@@ -102,10 +102,10 @@ impl<'e> Plan<'e> {
                 wanted
             }
             OcsfClass::WebResources if self.find_content() => wanted,
-            OcsfClass::Api if !self.actor.is_empty() && self.from.ip.is_some() => wanted,
+            OcsfClass::Api if !self.actor.is_empty() && self.src_endpoint.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
-                self.at = Indices {
+                self.indices = Indices {
                     entity: event.targets.iter().position(Kind::is_named),
                     ..Indices::default()
                 };
@@ -115,21 +115,21 @@ impl<'e> Plan<'e> {
     }
 
     /// What depends on the class.
-    fn settle(&mut self) {
+    fn fill_class_fields(&mut self) {
         match self.class {
             OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
-                self.to = To::of(self.event);
+                self.dst_endpoint = To::of(self.event);
             }
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
                     let is_resource = |target: &Target<'_>| {
                         Kind::is_named(target) && privileges.grants_access_to(Kind::of(target))
                     };
-                    self.at.resource = self.event.targets.iter().position(is_resource);
+                    self.indices.resource = self.event.targets.iter().position(is_resource);
                 }
             }
             OcsfClass::EntityManagement => {
-                let target = self.target(self.at.entity);
+                let target = self.target(self.indices.entity);
                 let user = target.filter(|target| Kind::of(target) == Kind::User);
                 self.entity_user = user.and_then(Principal::of_target);
             }
@@ -168,25 +168,25 @@ impl<'e> Plan<'e> {
                 && (&target.id, &target.name, &target.email)
                     == (&actor.id, &actor.name, &actor.email)
         };
-        self.at.user = targets.iter().position(is_same);
+        self.indices.user = targets.iter().position(is_same);
         self.user = self.actor.user;
         self.user.is_some()
     }
 
     fn find_user(&mut self) -> bool {
-        self.at.user = Kind::User.first(self.event, 0);
-        self.user = self.at.user.and_then(|at| Principal::at(self.event, at));
+        self.indices.user = Kind::User.first(self.event, 0);
+        self.user = self.indices.user.and_then(|at| Principal::at(self.event, at));
         self.user.is_some()
     }
 
     fn find_group(&mut self) -> bool {
-        self.at.group = Kind::Group.first(self.event, 0);
+        self.indices.group = Kind::Group.first(self.event, 0);
         if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
-            (self.at.group, self.event.meaning.deed)
+            (self.indices.group, self.event.meaning.deed)
         {
-            self.at.subgroup = Kind::Group.first(self.event, at + 1);
+            self.indices.subgroup = Kind::Group.first(self.event, at + 1);
         }
-        self.at.group.is_some()
+        self.indices.group.is_some()
     }
 
     fn find_privileges(&mut self) -> bool {
@@ -200,11 +200,11 @@ impl<'e> Plan<'e> {
             product.or_else(|| Kind::Site.first(self.event, 0))
         };
         let content = Kind::Thing.first(self.event, 0);
-        self.at.whole = match content {
+        self.indices.container = match content {
             Some(_) => None,
             None => whole(),
         };
-        content.or(self.at.whole).is_some()
+        content.or(self.indices.container).is_some()
     }
 }
 

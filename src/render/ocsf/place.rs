@@ -65,7 +65,7 @@ pub enum Place {
     /// In the list `web_resources`.
     WebResource,
     /// None.
-    Nowhere,
+    Unmapped,
 }
 
 impl Place {
@@ -75,30 +75,30 @@ impl Place {
         let at = |place: Option<usize>| place == Some(index);
         let is_privilege = || plan.privileges.is_some_and(|from| from.includes(kind));
         match plan.class {
-            _ if !Kind::is_named(target) => Place::Nowhere,
-            _ if at(plan.at.user) => Place::User,
-            _ if at(plan.at.group) => Place::Group,
-            _ if at(plan.at.subgroup) => Place::Subgroup,
-            _ if at(plan.at.entity) => Place::Entity,
+            _ if !Kind::is_named(target) => Place::Unmapped,
+            _ if at(plan.indices.user) => Place::User,
+            _ if at(plan.indices.group) => Place::Group,
+            _ if at(plan.indices.subgroup) => Place::Subgroup,
+            _ if at(plan.indices.entity) => Place::Entity,
             OcsfClass::AccountChange if kind == Kind::Policy => Place::Policy,
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
                 Place::Privilege
             }
-            _ if at(plan.at.resource) => Place::Resource,
+            _ if at(plan.indices.resource) => Place::Resource,
             OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
                 Place::Resource
             }
-            OcsfClass::WebResources if kind == Kind::Thing || at(plan.at.whole) => {
+            OcsfClass::WebResources if kind == Kind::Thing || at(plan.indices.container) => {
                 Place::WebResource
             }
             OcsfClass::Api if target.id.is_some() || target.name.is_some() => Place::Resource,
-            _ => Place::Nowhere,
+            _ => Place::Unmapped,
         }
     }
 }
 
 /// The targets of `plan` that stand at `place`.
-pub fn standing<'p>(
+pub fn targets_in<'p>(
     plan: &'p Plan<'_>,
     place: Place,
 ) -> impl Iterator<Item = &'p Target<'p>> + use<'p> {
@@ -129,7 +129,7 @@ impl Privileges {
             return None;
         }
         let has = |kind: Kind| kind.first(event, 0).is_some();
-        let changed = |change: &Change<'_>| changed(change, deed).is_some();
+        let changed = |change: &Change<'_>| changed_privilege(change, deed).is_some();
         match () {
             () if has(Kind::Privilege) => Some(Privileges::Targets),
             () if event.changes.iter().any(changed) => Some(Privileges::Changes),
@@ -160,15 +160,15 @@ impl Privileges {
             _ => &[],
         };
         let deed = plan.event.meaning.deed;
-        let changed = move |change| changed(change, deed);
-        standing(plan, Place::Privilege)
+        let changed = move |change| changed_privilege(change, deed);
+        targets_in(plan, Place::Privilege)
             .filter_map(named)
             .chain(changes.iter().filter_map(changed))
     }
 }
 
 /// The privilege that a change names: the one there is now, or for what was taken the one there was.
-fn changed<'c>(change: &'c Change<'_>, deed: Deed) -> Option<&'c str> {
+fn changed_privilege<'c>(change: &'c Change<'_>, deed: Deed) -> Option<&'c str> {
     const FIELDS: [&str; 7] = [
         "permission",
         "permissions",

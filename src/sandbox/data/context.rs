@@ -27,9 +27,9 @@ pub struct Subject {
 }
 
 /// Draws what an event of this kind is about.
-pub fn subject(about: About, actor: &'static Person, rng: &mut Rng) -> Subject {
+pub fn draw_subject(about: About, actor: &'static Person, rng: &mut Rng) -> Subject {
     match about {
-        About::Self_ => Subject {
+        About::ActorOnly => Subject {
             items: vec![user(actor)],
             words: [actor.name, ""],
         },
@@ -38,21 +38,21 @@ pub fn subject(about: About, actor: &'static Person, rng: &mut Rng) -> Subject {
             words: [ORG_NAME, ""],
         },
         About::User => {
-            let other = another(actor, rng);
+            let other = other_person(actor, rng);
             Subject {
                 items: vec![user(other)],
                 words: [other.name, ""],
             }
         }
         About::Membership => {
-            let (other, name) = (another(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
+            let (other, name) = (other_person(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
             Subject {
                 items: vec![user(other), thing("groups", name)],
                 words: [other.name, name],
             }
         }
         About::Access => {
-            let (other, name) = (another(actor, rng), PRODUCTS[rng.usize(..PRODUCTS.len())]);
+            let (other, name) = (other_person(actor, rng), PRODUCTS[rng.usize(..PRODUCTS.len())]);
             Subject {
                 items: vec![user(other), thing("products", name)],
                 words: [other.name, name],
@@ -126,7 +126,7 @@ fn item(id: &str, kind: &str, attributes: &str, links: &str) -> String {
         .finish()
 }
 
-fn another(actor: &Person, rng: &mut Rng) -> &'static Person {
+fn other_person(actor: &Person, rng: &mut Rng) -> &'static Person {
     loop {
         let other = people::random_person(rng);
         if other.account_id != actor.account_id {

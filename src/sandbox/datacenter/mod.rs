@@ -8,7 +8,7 @@ pub use page::events;
 use super::{
     Behaviour, DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
     DATACENTER_USER_NOT_ADMIN, base64,
-    exchange::{Ask, plain},
+    exchange::{Ask, non_json_reply},
     json_text::Object,
     reply::Reply,
 };
@@ -42,7 +42,7 @@ pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<Reply> {
 
 /// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
 pub fn whoami(ask: &Ask) -> Reply {
-    plain(
+    non_json_reply(
         200,
         "text/plain;charset=UTF-8",
         user(ask).unwrap_or_default(),

@@ -35,7 +35,7 @@ pub fn refusal(ask: &Ask) -> Option<Reply> {
 }
 
 /// `GET /orgs`: nothing for a scoped key.
-pub fn list(world: &World) -> Reply {
+pub fn organizations(world: &World) -> Reply {
     let link = format!("{}/admin/v1/orgs", world.base_url);
     let (data, links) = if world.behaviour.scoped_key {
         ("[]".to_owned(), "{}".to_owned())
@@ -55,7 +55,7 @@ pub fn list(world: &World) -> Reply {
 }
 
 /// `GET /orgs/{org_id}`
-pub fn one(id: &str, path: &str) -> Reply {
+pub fn organization(id: &str, path: &str) -> Reply {
     if id != ORG_ID {
         return errors::UNKNOWN_ORG.reply(Envelope::Errors, path);
     }
