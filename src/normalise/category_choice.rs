@@ -5,19 +5,19 @@ use crate::model::event::Category;
 
 /// The more telling of what the action `told` and of what the source's own category means, by `table`;
 /// that of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
-pub fn category(told: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
+pub fn choose_category(told: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
     let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
     table
         .iter()
         .find(|(word, _)| named(word))
-        .map(|(_, category)| *category)
-        .filter(|category| rank(*category) <= rank(told))
+        .map(|(_, category)| *choose_category)
+        .filter(|category| rank(*choose_category) <= rank(told))
         .unwrap_or(told)
 }
 
 /// How much a category tells, the most telling first. A setting of a page and a page of settings are even.
 fn rank(category: Category) -> u8 {
-    match category {
+    match choose_category {
         Category::DataExport => 0,
         Category::Authentication => 1,
         Category::Token => 2,
@@ -55,11 +55,11 @@ mod tests {
         ];
         for (told, filed, want) in cases {
             assert_eq!(
-                category(told, Some(filed), &table),
+                choose_category(told, Some(filed), &table),
                 want,
                 "{told:?} {filed}"
             );
         }
-        assert_eq!(category(Content, None, &table), Content);
+        assert_eq!(choose_category(Content, None, &table), Content);
     }
 }
