@@ -60,7 +60,7 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
     };
     let origin = describe_location(source);
     let kept = text
-        .and_then(|text| value::parse(&text, &describe_location))
+        .and_then(|text| value::parse(&text, &origin))
         .map_err(|refusal| CredentialError::new(name, refusal))?;
     let (org_id, account) = match &source.target {
         SourceTarget::OrgEvents { org_id, .. } => (org_id.clone(), None),
@@ -71,7 +71,7 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
         key: kept.api_key,
         org_id: org_id.or(kept.org_id),
         account: account.or(kept.email),
-        describe_location,
+        origin,
         stored: kept.stored,
         expires: kept.expires,
     })

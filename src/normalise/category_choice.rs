@@ -10,14 +10,14 @@ pub fn choose_category(told: Category, filed: Option<&str>, table: &[(&str, Cate
     table
         .iter()
         .find(|(word, _)| named(word))
-        .map(|(_, category)| *choose_category)
-        .filter(|category| rank(*choose_category) <= rank(told))
+        .map(|(_, category)| *category)
+        .filter(|category| rank(*category) <= rank(told))
         .unwrap_or(told)
 }
 
 /// How much a category tells, the most telling first. A setting of a page and a page of settings are even.
 fn rank(category: Category) -> u8 {
-    match choose_category {
+    match category {
         Category::DataExport => 0,
         Category::Authentication => 1,
         Category::Token => 2,

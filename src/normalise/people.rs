@@ -30,8 +30,8 @@ pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'
             let Some(user) = id.as_deref().and_then(&known) else {
                 return;
             };
-            if fill_details.is_none() {
-                *fill_details = user.name.as_deref().map(Cow::Borrowed);
+            if name.is_none() {
+                *name = user.name.as_deref().map(Cow::Borrowed);
             }
             if email.is_none() {
                 *email = user.email.as_deref().map(Cow::Borrowed);

@@ -33,7 +33,7 @@ pub fn rewrite_page(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Optio
     let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
         rewrite_values(&page, key, rewrite)
     });
-    Some(rewrite_page.into())
+    Some(rewritten.into())
 }
 
 /// `json`, in which each value of `key` that is a text or a number is what `rewrite` makes of it.

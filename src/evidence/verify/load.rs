@@ -109,7 +109,7 @@ impl ExportCheck<'_> {
         for (number, line) in (1..).zip(lines) {
             let line = std::str::from_utf8(line).ok();
             let read = line.and_then(|line| sums::parse_line(line.strip_suffix('\n')?));
-            if let Some(ChecksumLine { file, .. }) = &read_limited
+            if let Some(ChecksumLine { file, .. }) = &read
                 && !self.listing.files.contains(file)
                 && !listed.contains(file.as_str())
             {
@@ -118,7 +118,7 @@ impl ExportCheck<'_> {
                     continue;
                 }
             }
-            let what = match read_limited {
+            let what = match read {
                 None => "is no line of `sha256sum`, or has no end",
                 Some(ChecksumLine { sha256, file }) => {
                     let before = last.replace(file.clone());

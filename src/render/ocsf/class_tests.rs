@@ -19,7 +19,7 @@ pub fn render_valid(event: &Event<'_>) -> Value {
 /// Class and activity.
 fn kind(value: &Value) -> (u64, u64) {
     let number = |key: &str| value[key].as_u64().unwrap();
-    (activity_id("class_uid"), activity_id("activity_id"))
+    (number("class_uid"), number("activity_id"))
 }
 
 #[test]
