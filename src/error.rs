@@ -14,7 +14,7 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Endpoint;
 use crate::model::open_files;
 use crate::pipeline::error::RunError;
-use crate::pipeline::fetch::FetchError;
+use crate::fetch::types::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};

@@ -16,6 +16,7 @@
 //! cli   commands
 //! error
 //! convert   pipeline   sandbox
+//! fetch
 //! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
 //! credentials   http   telemetry
 //! config
@@ -36,6 +37,7 @@ mod credentials;
 mod error;
 mod evidence;
 mod exit;
+mod fetch;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;

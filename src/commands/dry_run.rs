@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::pipeline::checkpoint_writer;
-use crate::pipeline::plan::{self, ReadPlan};
+use crate::fetch::plan::{self, ReadPlan};
 use crate::pipeline::run::{lookback_settings, refuse_unfinished, scope_of};
 use crate::source::{self, DeliveryOrder};
 use crate::state::checkpoint::Checkpoint;

@@ -5,8 +5,8 @@
 
 use crate::config::settings::OutputSettings;
 use crate::crash::{self, CrashPoint};
+use crate::fetch::attempt_record::AttemptRecorder;
 use crate::model::output_file_state::OutputFileState;
-use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordCounts;
 use crate::sink::{self, LineSink, SinkError};

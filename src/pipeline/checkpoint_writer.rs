@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use crate::fetch::plan::ReadPlan;
 use crate::model::name::SourceName;
-use crate::model::time::Timestamp;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
-use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::truncation::cut_back;
 use crate::sink::recovery::mend;
+use crate::sink::truncation::cut_back;
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;
@@ -147,7 +147,9 @@ impl LockedSource {
     /// A wrong organization's or site's first run opens its output and reads nothing. That is no history: whoever
     /// puts the id right begins anew, with the same files.
     fn discard_if_unstarted(mut self, scope: &str) -> LockedSource {
-        self.vain = self.checkpoint.take_if(|found| is_unstarted_other_scope(found, scope));
+        self.vain = self
+            .checkpoint
+            .take_if(|found| is_unstarted_other_scope(found, scope));
         self
     }
 

@@ -1,4 +1,4 @@
-//! Owns the proof that a wrong clock costs nothing: runs whose clock jumps by hours, days and years,
+//! Property tests: a wrong clock costs nothing: runs whose clock jumps by hours, days and years,
 //! between them and in the middle of one, over sources that go on growing in true time.
 
 use std::collections::HashMap;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
-use super::{LookbackSettings, incremental, watermark_of};
 use crate::config::settings::OutputFormat;
+use crate::fetch::plan::{LookbackSettings, incremental, watermark_of};
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::fetch::types::FetchError;
 use crate::model::name::SourceName;
-use crate::pipeline::fetch::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
 

@@ -1,8 +1,8 @@
 //! Owns what a run of an export is going to read, and what its runs have read: pure functions of the checkpoint and the
 //! request. Its window has an end, and an interrupted run leaves it as it stands, whatever the clock says.
 
+use crate::fetch::plan::{self, LookbackSettings, ReadPlan};
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::plan::{self, LookbackSettings, ReadPlan};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::{Checkpoint, OpenWindow};
 
@@ -150,7 +150,11 @@ mod tests {
         }
     }
 
-    fn export_plan_at(order: DeliveryOrder, checkpoint: Option<&Checkpoint>, now: &str) -> ReadPlan {
+    fn export_plan_at(
+        order: DeliveryOrder,
+        checkpoint: Option<&Checkpoint>,
+        now: &str,
+    ) -> ReadPlan {
         plan(order, &REACH, window(), checkpoint, at(now))
     }
 

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use crate::config::settings::{OutputSettings, SourceSettings};
+use crate::fetch::attempt_record::AttemptRecorder;
+use crate::fetch::plan::ReadPlan;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::RecordOrigin;
 use crate::pipeline::attempt_file::AttemptFile;
-use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource};
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_plan;
-use crate::pipeline::plan::ReadPlan;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::run::{current_output_file, lookback_settings, scope};
 use crate::pipeline::writer::EventWriter;
@@ -67,7 +67,13 @@ impl ExportRun {
         let held = LockedSource::lock_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
         let order = DeliveryOrder::of(origin.kind);
-        let plan = export_plan::plan(order, &lookback_settings(settings), self.window, found, start);
+        let plan = export_plan::plan(
+            order,
+            &lookback_settings(settings),
+            self.window,
+            found,
+            start,
+        );
         let kept = found.and_then(|found| found.kept.clone());
         let pages = self.pages(kept, &plan, start);
         let journal = held.begin(&plan, step, &scope, start);

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use crate::config::settings::OutputFormat;
+use crate::fetch::plan::watermark_of;
 use crate::model::event::{EventText, UNPARSED};
-use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, before};
+use crate::model::user_profiles::UserProfiles;
 use crate::normalise::{self, RecordOrigin};
-use crate::pipeline::plan::watermark_of;
 use crate::render;
 use crate::state::dedup_cache::{DedupCache, DedupResult};
 use crate::state::event_gaps::EventGaps;
@@ -148,8 +148,7 @@ impl RecordProcessor {
             .watermark
             .map(|mark| before(newest(mark), self.overlap));
         // Without a watermark only the number remembered is held down.
-        self.seen
-            .prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
+        self.seen.prune(keep_from.unwrap_or(Timestamp::MIN_UTC));
     }
 
     fn process_one(

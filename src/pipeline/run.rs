@@ -11,20 +11,21 @@ use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use crate::config::settings::{OutputPath, OutputSettings, SourceSettings};
+use crate::fetch::Fetcher;
+use crate::fetch::attempt_record::AttemptRecorder;
+use crate::fetch::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
+use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, Window};
 use crate::normalise::RecordOrigin;
-use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, LockedSource, ReleasedSource};
 use crate::pipeline::error::RunError;
 use crate::pipeline::export_run::{ExportRun, SourceContext};
-use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome, Fetcher};
-use crate::pipeline::plan::{self, CursorCheck, LookbackSettings, ReadPlan};
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::SourceSilence;
-use crate::pipeline::stop::{StopRequest, wait_for_stop, within_grace_period, unless_stopped};
+use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
 use crate::sink::lock::is_locked;
 use crate::sink::path::path_at;
@@ -234,9 +235,8 @@ async fn pull_into<T: Transport + 'static>(
 /// An empty answer looks like success and often is not: an unusual silence is told, with what to check.
 fn report_silence<T>(run: &SourceRun<T>, writer: &EventWriter, report: &mut SourceReport) {
     let silence = match run.mode {
-        RunMode::Window(window) => {
-            (report.events == 0).then(|| SourceSilence::in_window(Some(window), newest_known_event(run)))
-        }
+        RunMode::Window(window) => (report.events == 0)
+            .then(|| SourceSilence::in_window(Some(window), newest_known_event(run))),
         RunMode::Export(_) => {
             (writer.total_events() == 0).then(|| SourceSilence::in_window(run.mode.window(), None))
         }
@@ -403,7 +403,9 @@ async fn write_messages(
                     return Some(result);
                 }
                 let more = next_event(&mut deliveries, &mut stop, writer.commit_due());
-                coming = runtime.block_on(async { timeout(WRITER_LINGER, more).await }).ok()?;
+                coming = runtime
+                    .block_on(async { timeout(WRITER_LINGER, more).await })
+                    .ok()?;
             }
         });
         if let Some(result) = ended {
@@ -413,7 +415,10 @@ async fn write_messages(
 }
 
 /// Does what has come up; how it ends, if it does.
-fn handle_event(writer: &mut EventWriter, coming: WriterEvent) -> ControlFlow<Result<WriteEnd, RunError>> {
+fn handle_event(
+    writer: &mut EventWriter,
+    coming: WriterEvent,
+) -> ControlFlow<Result<WriteEnd, RunError>> {
     let step = match coming {
         WriterEvent::Message(delivery) => writer.write(delivery),
         WriterEvent::CommitDue => writer.commit().map(|()| WriteFlow::Continue),

@@ -91,7 +91,12 @@ impl SourceSilence {
     }
 
     /// What a person is told: the figures, and what to check. `window` is the one-off's.
-    pub fn describe(&self, origin: &RecordOrigin, lookback: Duration, window: Option<Window>) -> String {
+    pub fn describe(
+        &self,
+        origin: &RecordOrigin,
+        lookback: Duration,
+        window: Option<Window>,
+    ) -> String {
         let what = match self {
             SourceSilence::NothingEver { since } => format!(
                 "no event has come since {}, where its history begins",
@@ -292,8 +297,9 @@ mod tests {
                 }
             }
         }
-        let [ever, in_window, unusual] = silences
-            .map(|silence| silence.describe(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window)));
+        let [ever, in_window, unusual] = silences.map(|silence| {
+            silence.describe(&origin(SourceKind::OrgEvents), 168 * HOUR, Some(window))
+        });
         assert!(ever.starts_with("no event has come since 2026-11-13T12:00:00.000Z"));
         assert!(ever.contains("`initial_lookback`, 7 days"), "{ever}");
         assert!(in_window.contains("from 2026-11-01T00:00:00.000Z until now, in UTC"));

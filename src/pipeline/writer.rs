@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::crash;
+use crate::fetch::types::FetchMessage;
+use crate::model::output_file_state::OutputFileState;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use crate::model::output_file_state::OutputFileState;
 use crate::pipeline::attempt_file::AttemptFile;
 use crate::pipeline::checkpoint_writer::{CheckpointWriter, ReleasedSource};
 use crate::pipeline::error::RunError;
-use crate::pipeline::fetch::FetchMessage;
 use crate::pipeline::record_processor::{RecordCounts, RecordProcessor};
 use crate::pipeline::silence::SourceSilence;
 use crate::sink::LineSink;
@@ -154,7 +154,9 @@ impl EventWriter {
 
     fn record_opened(&mut self) -> Result<(), RunError> {
         match (&mut self.checkpoint, self.unrecorded_file.take()) {
-            (Some(journal), Some(file)) => Ok(journal.record(&mut self.processor, 0, vec![file])?),
+            (Some(journal), Some(file)) => {
+                Ok(journal.record(&mut self.processor, 0, vec![file])?)
+            }
             _ => Ok(()),
         }
     }

@@ -19,6 +19,7 @@ const LINES: &[&[Room]] = &[
         ("pipeline", &["pipeline"]),
         ("sandbox", &["sandbox"]),
     ],
+    &[("fetch", &["fetch"])],
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),

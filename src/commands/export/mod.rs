@@ -26,7 +26,7 @@ use crate::evidence::manifest::Manifest;
 use crate::evidence::request::ExportSpec;
 use crate::exit::Exit;
 use crate::model::time::{TypedTime, Window, truncate_to_millis};
-use crate::pipeline::attempt_record::AttemptRecorder;
+use crate::fetch::attempt_record::AttemptRecorder;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::RunMode;

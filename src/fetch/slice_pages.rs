@@ -13,22 +13,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::TimeDelta;
 
+use crate::fetch::compressed_page::CompressedPage;
+use crate::fetch::page_reader::PageReader;
+use crate::fetch::pagination::PagingLoop;
+use crate::fetch::paging_facts::{
+    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
+};
+use crate::fetch::segment_queue::TimeRange;
+use crate::fetch::slice_scan::SliceScan;
+use crate::fetch::types::{FetchError, SLICE_READS};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
 use crate::model::time::{Timestamp, floor, format_millis};
-use crate::pipeline::compressed_page::CompressedPage;
-use crate::pipeline::fetch::FetchError;
-use crate::pipeline::pagination::PagingLoop;
-use crate::pipeline::paging_facts::{
-    CursorUse, OffsetUse, PageDigest, PagingFacts, cursor_use, is_page_specific,
-};
-use crate::pipeline::reader::PageReader;
-use crate::pipeline::segment_queue::TimeRange;
-use crate::pipeline::slice_scan::SliceScan;
 use crate::source::{Page, PageLocator, RecordIdentity};
-
-/// How often a slice is read because the log changes meanwhile, before the run ends there.
-pub const SLICE_READS: u32 = 4;
 
 /// An offset that no slice reaches: a server that gives records there ignores offsets.
 const FAR_OFFSET: u64 = 1_000_000;
@@ -378,8 +375,8 @@ impl<T: Transport> SlicePager<T> {
         is_stated: bool,
         progress: Result<bool, PagingLoop>,
     ) -> Result<SlicePass, FetchError> {
-        let is_one_short_page =
-            so_far.served_records == so_far.first_page.len() && so_far.served_records < self.page_size(&so_far);
+        let is_one_short_page = so_far.served_records == so_far.first_page.len()
+            && so_far.served_records < self.page_size(&so_far);
         if progress.is_ok() && (is_stated || is_one_short_page) {
             return Ok(so_far.into_whole());
         }

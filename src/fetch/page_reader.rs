@@ -1,11 +1,17 @@
-//! Owns asking one source for one page, by whichever task.
+//! Requests one page of a source, for any task that reads.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
+use crate::fetch::attempt_record::{AttemptRecorder, WindowAttemptObserver};
+use crate::fetch::compressed_page::CompressedPage;
+use crate::fetch::plan::watermark_of;
+use crate::fetch::types::{FetchError, RecordKey};
+use crate::fetch::user_directory::UserDirectory;
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::client::Transport;
 use crate::http::error::UnreadableBody;
@@ -15,14 +21,9 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::{MemoryBudget, MemoryPermit};
 use crate::http::message::Response;
 use crate::http::retry::RetryBudget;
-use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::attempt_record::{AttemptRecorder, WindowAttemptObserver};
-use crate::pipeline::compressed_page::CompressedPage;
-use crate::pipeline::fetch::FetchError;
-use crate::pipeline::plan::watermark_of;
-use crate::pipeline::user_directory::UserDirectory;
+use crate::model::user_profiles::UserProfiles;
 use crate::source::{Page, PageLocator, Source, with_limit};
 use crate::telemetry::meter::SourceMeter;
 
@@ -216,4 +217,34 @@ pub fn watermark_positions(records: &[Record]) -> impl Iterator<Item = Timestamp
     let now = chrono::Utc::now();
     let positions = records.iter().filter_map(|record| record.position);
     positions.filter_map(move |position| watermark_of(position, now))
+}
+
+/// A page as it was received.
+#[derive(Debug)]
+pub struct ReceivedPage {
+    pub place: PageLocator,
+    pub page: Page,
+    pub at: Timestamp,
+    /// Records on it that were taken with the page before.
+    pub known: HashSet<RecordKey>,
+}
+
+impl ReceivedPage {
+    pub fn now(place: PageLocator, page: Page) -> ReceivedPage {
+        ReceivedPage::at(place, page, chrono::Utc::now())
+    }
+
+    pub fn at(place: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
+        ReceivedPage {
+            place,
+            page,
+            at,
+            known: HashSet::new(),
+        }
+    }
+
+    /// The same, of which `known` was taken before.
+    pub fn without(self, known: HashSet<RecordKey>) -> ReceivedPage {
+        ReceivedPage { known, ..self }
+    }
 }

@@ -11,6 +11,7 @@ use super::paging_server::{OffsetFrom, PagingBehavior, PagingServer};
 use super::tests::{CHECK, RequestQuery, ScriptedServer, open, plan_of, slow_fetcher};
 use super::*;
 use crate::model::name::SourceKind;
+use crate::state::checkpoint::OpenWindow;
 
 /// What was handed on, the error if there was one, and how often each page was asked for.
 struct PagingResult {
@@ -66,7 +67,11 @@ where
     };
     let (result, ids) = tokio::join!(reading, taking);
     let asked = fetcher.reader.transport.requests.lock().unwrap().len();
-    PagingResult { ids, result, requests: asked }
+    PagingResult {
+        ids,
+        result,
+        requests: asked,
+    }
 }
 
 const KINDS: [SourceKind; 3] = [
@@ -255,7 +260,8 @@ fn a_server_that_ignores_offsets_is_read_by_narrower_windows() {
             ..PagingBehavior::default()
         };
         for (records, caps) in [(1, &[][..]), (12, &[]), (350, &[]), (350, &[73])] {
-            let asked = assert_reads_all(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
+            let asked =
+                assert_reads_all(&regular(kind, records, 5_000, ignoring(caps)), 100, 3_000);
             assert!(
                 asked < 60,
                 "{kind:?}: {asked} requests for {records} records"

@@ -97,7 +97,9 @@ pub fn incremental(
     let watermark = checkpoint.and_then(|checkpoint| believable_watermark(checkpoint, now));
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
-        (Some(checkpoint), DeliveryOrder::Ascending) => resume_windows(checkpoint, watermark, &first, now),
+        (Some(checkpoint), DeliveryOrder::Ascending) => {
+            resume_windows(checkpoint, watermark, &first, now)
+        }
         (Some(checkpoint), DeliveryOrder::NewestFirst) => {
             vec![window_by_time(checkpoint, watermark, reach, &first, now)]
         }
@@ -372,7 +374,10 @@ mod tests {
             ("2026-11-01T00:00:00Z", "2026-10-31T23:50:00Z"),
         ] {
             let unread = open("2026-11-02T00:00:00Z", Some("2026-11-05T00:00:00Z"), None);
-            assert_eq!(plan(Some(watermark), vec![unread]), [reread_window(from, until)]);
+            assert_eq!(
+                plan(Some(watermark), vec![unread]),
+                [reread_window(from, until)]
+            );
         }
         // The clock was set back behind the newest record.
         assert_eq!(
@@ -392,7 +397,10 @@ mod tests {
             incremental(DeliveryOrder::Ascending, &REACH, Some(&checkpoint), now())
         };
         let nothing_found = plan(None, ahead());
-        assert_eq!(nothing_found.windows, [reread_window("2026-11-13T12:00:00Z", None)]);
+        assert_eq!(
+            nothing_found.windows,
+            [reread_window("2026-11-13T12:00:00Z", None)]
+        );
         assert!(nothing_found.rereads);
         assert_eq!(
             plan(Some("2026-11-19T00:00:00Z"), ahead()).windows,
@@ -459,7 +467,3 @@ mod tests {
         assert_eq!(asked(DeliveryOrder::Ascending, future), []);
     }
 }
-
-#[cfg(test)]
-#[path = "clock_tests.rs"]
-mod clock_tests;

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::TimeDelta;
 
+use crate::fetch::pagination::PagingLoop;
+use crate::fetch::segment_queue::TimeRange;
+use crate::fetch::types::FetchError;
 use crate::model::record::{Fingerprint, Record};
 use crate::model::time::{Timestamp, floor, truncate_to_millis};
-use crate::pipeline::fetch::FetchError;
-use crate::pipeline::pagination::PagingLoop;
-use crate::pipeline::segment_queue::TimeRange;
 use crate::source::RecordIdentity;
 
 /// Full pages in a row without a new record that are followed.

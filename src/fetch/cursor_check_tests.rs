@@ -1,11 +1,12 @@
 //! Tests how a stream doubts the cursor that an earlier run kept.
 
 use super::tests::{
-    CHECK, RequestQuery, ScriptedServer, at, fetcher, open, page, plan_of, read, refused_cursor, org_events_source,
-    unchecked,
+    CHECK, RequestQuery, ScriptedServer, at, fetcher, open, org_events_source, page, plan_of, read,
+    refused_cursor, unchecked,
 };
 use super::*;
-use crate::pipeline::plan::CursorCheck;
+use crate::fetch::plan::CursorCheck;
+use crate::state::checkpoint::OpenWindow;
 
 /// The position of every record that `page` makes.
 const POSITION: &str = "2026-11-20T00:00:00Z";
@@ -20,9 +21,11 @@ fn from(text: &str) -> String {
 
 #[tokio::test]
 async fn a_cursor_that_brings_nothing_is_checked_by_time_with_one_request() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        Some("kept") => page(&[], Some("kept")),
-        _ => page(&["known"], Some("fresh")),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("kept") => page(&[], Some("kept")),
+            _ => page(&["known"], Some("fresh")),
+        }
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");
@@ -75,9 +78,11 @@ async fn a_cursor_that_was_checked_lately_is_trusted() {
 
 #[tokio::test]
 async fn a_stream_that_ends_without_a_cursor_is_read_by_time_by_the_next_run() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        None => page(&["a"], Some("c1")),
-        _ => page(&["b"], None),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            None => page(&["a"], Some("c1")),
+            _ => page(&["b"], None),
+        }
     });
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(open(None), None);
@@ -128,10 +133,12 @@ async fn a_kept_cursor_at_which_the_server_fails_is_left_for_a_read_by_time() {
 
 #[tokio::test]
 async fn a_kept_cursor_that_repeats_itself_is_left_for_a_read_by_time() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        Some("kept") => page(&["a"], Some("kept")),
-        Some(_) => page(&[], Some("c1")),
-        None => page(&["a", "b"], Some("c1")),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("kept") => page(&["a"], Some("kept")),
+            Some(_) => page(&[], Some("c1")),
+            None => page(&["a", "b"], Some("c1")),
+        }
     });
     let (handed, result) = read(&fetcher, unchecked("kept"), Some(at(POSITION))).await;
     assert!(matches!(result, Ok(FetchOutcome::Complete)), "{result:?}");

@@ -68,7 +68,9 @@ impl PagingFacts {
     /// after a paging failure says that the server is down.
     pub fn original_failure(&self, failure: Failure) -> Failure {
         match &self.lock().first_failure {
-            Some((_, original_failure)) if is_page_specific(failure.kind) => original_failure.clone(),
+            Some((_, original_failure)) if is_page_specific(failure.kind) => {
+                original_failure.clone()
+            }
             _ => failure,
         }
     }
@@ -266,9 +268,15 @@ mod tests {
         let down = || failure(FailureKind::TimedOut);
         assert_eq!(facts.original_failure(down()).kind, FailureKind::TimedOut);
         facts.record_failure(10, &failure(FailureKind::Unavailable));
-        assert_eq!(facts.original_failure(down()).kind, FailureKind::Unavailable);
+        assert_eq!(
+            facts.original_failure(down()).kind,
+            FailureKind::Unavailable
+        );
         let refused = failure(FailureKind::CredentialRefused);
-        assert_eq!(facts.original_failure(refused).kind, FailureKind::CredentialRefused);
+        assert_eq!(
+            facts.original_failure(refused).kind,
+            FailureKind::CredentialRefused
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::tests::{
-    CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, plan_of, slow_fetcher, org_events_source,
+    CHECK, RequestQuery, ScriptedServer, at, jira, jira_source, open, org_events_source, plan_of,
+    slow_fetcher,
 };
 use super::*;
 use crate::http::credential_limit::CredentialLimit;
@@ -16,6 +17,7 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::message::Endpoint;
 use crate::http::shared_limiter::SharedLimiter;
 use crate::model::time::format_millis;
+use crate::state::checkpoint::OpenWindow;
 
 pub(super) const LATENCY: Duration = Duration::from_secs(3);
 
@@ -134,7 +136,9 @@ where
 
 pub(super) fn read_log(log: &SimulatedLog, concurrency: usize) -> ReadTrace {
     let log = log.clone();
-    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |_, query| log.answer(query));
+    let mut fetcher = slow_fetcher(LATENCY, org_events_source(), move |_, query| {
+        log.answer(query)
+    });
     fetcher.concurrency = concurrency;
     read(fetcher, bounded())
 }
@@ -194,9 +198,11 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
     assert_eq!(read_log(&log, 5).queries.len(), 3);
     let log = SimulatedLog::regular(2_000, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(Duration::from_millis(50), org_events_source(), move |_, query| {
-        answer.answer(query)
-    });
+    let fetcher = slow_fetcher(
+        Duration::from_millis(50),
+        org_events_source(),
+        move |_, query| answer.answer(query),
+    );
     let seen = read(fetcher, bounded());
     is_whole(&seen, &log);
     assert_eq!(seen.queries.len(), 200);
@@ -206,12 +212,14 @@ fn a_short_window_and_a_quick_server_are_read_page_by_page() {
 fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
     let log = SimulatedLog::regular(500, 300_000);
     let answer = log.clone();
-    let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| {
-        match query.get("cursor") {
+    let fetcher = slow_fetcher(
+        LATENCY,
+        org_events_source(),
+        move |asked, query| match query.get("cursor") {
             Some(_) if asked == 12 => (400, r#"{"errors":[{"code":"ADMIN-400-1"}]}"#.to_owned()),
             _ => answer.answer(query),
-        }
-    });
+        },
+    );
     let seen = read(fetcher, bounded());
     assert!(matches!(seen.result, Ok(FetchOutcome::Complete)));
     assert_eq!(seen.ids.iter().collect::<HashSet<_>>().len(), 500);
@@ -220,10 +228,14 @@ fn a_refused_cursor_of_a_later_part_is_fallen_back_from() {
 #[test]
 fn a_failure_ends_it_behind_what_is_sound() {
     let log = SimulatedLog::regular(500, 300_000);
-    let fetcher = slow_fetcher(LATENCY, org_events_source(), move |asked, query| match asked {
-        12.. => (403, String::new()),
-        _ => log.answer(query),
-    });
+    let fetcher = slow_fetcher(
+        LATENCY,
+        org_events_source(),
+        move |asked, query| match asked {
+            12.. => (403, String::new()),
+            _ => log.answer(query),
+        },
+    );
     let seen = read(fetcher, bounded());
     assert!(matches!(seen.result, Err(FetchError::Failed(_))));
     assert_eq!(seen.ids, (0..seen.ids.len()).collect::<Vec<_>>());
@@ -315,7 +327,9 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> R
         keeps_cursor: false,
     };
     let answer = log.clone();
-    let mut fetcher = slow_fetcher(latency, org_events_source(), move |_, query| answer.answer(query));
+    let mut fetcher = slow_fetcher(latency, org_events_source(), move |_, query| {
+        answer.answer(query)
+    });
     fetcher.concurrency = 5;
     let credential = Arc::new(CredentialLimit::new(Some(1_000_000)));
     let limits = RequestLimiter::new(

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::fetch::attempt_record::AttemptRecorder;
 use crate::http::client::Transport;
 use crate::http::exchange::send_with_retries;
 use crate::http::failure::Failure;
 use crate::http::limiter::RequestLimiter;
 use crate::http::retry::RetryBudget;
-use crate::model::user_profiles::{UserProfiles, UserProfile};
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
+use crate::model::user_profiles::{UserProfile, UserProfiles};
 use crate::normalise::{self, RecordOrigin};
-use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::source::users;
 use crate::state::lookups::{CachedValue, LookupCache};
 use crate::telemetry::meter::SourceMeter;
@@ -67,7 +67,10 @@ impl<T: Transport> UserDirectory<T> {
     }
 
     /// The same, whose every attempt is taken down in `transcript`.
-    pub fn with_attempt_recorder(mut self, transcript: Option<AttemptRecorder>) -> UserDirectory<T> {
+    pub fn with_attempt_recorder(
+        mut self,
+        transcript: Option<AttemptRecorder>,
+    ) -> UserDirectory<T> {
         self.transcript = transcript;
         self
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::prefetch_tests::{
     LATENCY, ReadTrace, SimulatedLog, base, bounded, is_whole, moment, read, read_log,
 };
-use super::tests::{RequestQuery, jira_source, open, slow_fetcher, org_events_source};
+use super::tests::{RequestQuery, jira_source, open, org_events_source, slow_fetcher};
 use super::*;
 use crate::model::time::format_millis;
 

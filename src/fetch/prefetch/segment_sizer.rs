@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
+use crate::fetch::density::RecordDensity;
+use crate::fetch::prefetch::boundary::LastPage;
+use crate::fetch::prefetch::segment::SegmentRemainder;
+use crate::fetch::segment_queue::TimeRange;
 use crate::model::time::Timestamp;
-use crate::pipeline::density::RecordDensity;
-use crate::pipeline::prefetch::boundary::LastPage;
-use crate::pipeline::prefetch::segment::SegmentRemainder;
-use crate::pipeline::segment_queue::TimeRange;
 
 /// The pages of one part, at most: at each seam, half a page on average is read twice, and what lies
 /// ahead of the first part is lost when the run dies.

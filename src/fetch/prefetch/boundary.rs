@@ -1,20 +1,13 @@
-//! Owns the seams between the parts of a window that are read at once: what one page ends with and
-//! another must begin with. Pure.
+//! The boundaries between segments: what the last page of one ends with and the first page of the
+//! next must begin with. No I/O.
 
 use std::collections::HashSet;
 
 use chrono::TimeDelta;
 
-use crate::model::record::{Fingerprint, Record};
+use crate::fetch::types::{RecordKey, record_key};
+use crate::model::record::Record;
 use crate::model::time::{Timestamp, truncate_to_millis};
-
-/// What tells one record from all others.
-pub type RecordKey = (Fingerprint, u64);
-
-/// What tells `record`.
-pub fn record_key(record: &Record) -> RecordKey {
-    (record.identity(), record.doc.content_hash())
-}
 
 /// Where one part ends and the next begins, and the records at the end of the one that the other must
 /// begin with.

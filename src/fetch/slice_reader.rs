@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
+use crate::fetch::background_task::BackgroundTask;
+use crate::fetch::density::RecordDensity;
+use crate::fetch::page_reader::PageReader;
+use crate::fetch::paging_facts::PagingFacts;
+use crate::fetch::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
+use crate::fetch::slice_pages::{SliceContents, SlicePager, SliceResult};
+use crate::fetch::slice_scan::{gathered, sort_oldest_first};
+use crate::fetch::types::{FetchError, FetchMessage, FetchOutcome};
 use crate::http::client::Transport;
 use crate::model::time::Timestamp;
-use crate::pipeline::density::RecordDensity;
-use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
-use crate::pipeline::paging_facts::PagingFacts;
-use crate::pipeline::reader::PageReader;
-use crate::pipeline::segment_queue::{QueuedSegment, SegmentQueue, TimeRange};
-use crate::pipeline::slice_pages::{SliceContents, SlicePager, SliceResult};
-use crate::pipeline::slice_scan::{gathered, sort_oldest_first};
-use crate::pipeline::task::BackgroundTask;
 use crate::source::{DuplicateNumbering, RecordIdentity};
 use crate::state::checkpoint::OpenWindow;
 
@@ -118,7 +118,9 @@ impl<T: Transport + 'static> SliceReader<T> {
             let has_failed = parts
                 .started()
                 .any(|(_, slice)| matches!(slice, SliceState::Failed(_)));
-            let may = active < self.at_once() && self.reader.memory_budget.has_compressed_space() && !has_failed;
+            let may = active < self.at_once()
+                && self.reader.memory_budget.has_compressed_space()
+                && !has_failed;
             // The first is the whole window: most are small, and it tells how dense the records lie.
             let most = self.facts.max_records(self.most);
             let width = self.density.span_for(most.saturating_mul(3) / 4);
@@ -152,7 +154,10 @@ impl<T: Transport + 'static> SliceReader<T> {
                 let (from, to) = (cut.at, cut.at);
                 let older = QueuedSegment::Unread(TimeRange { to, ..span });
                 let newer = TimeRange { from, ..span };
-                let newer = match cut.newest.filter(|_| self.reader.memory_budget.has_compressed_space()) {
+                let newer = match cut
+                    .newest
+                    .filter(|_| self.reader.memory_budget.has_compressed_space())
+                {
                     Some(read) => QueuedSegment::Started(SliceState::Held(newer, read)),
                     None => QueuedSegment::Unread(newer),
                 };

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::*;
+use crate::fetch::attempt_record::AttemptRecorder;
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::error::TransportError;
 use crate::http::limiter::RequestLimiter;
@@ -13,10 +14,10 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::RetryBudget;
 use crate::http::shared_limiter::SharedLimiter;
 use crate::model::time::{format_millis, parse_api_time};
-use crate::pipeline::attempt_record::AttemptRecorder;
 use crate::source::Source;
 use crate::source::jira_audit::JiraAudit;
 use crate::source::org_events::OrgEvents;
+use crate::state::checkpoint::OpenWindow;
 
 /// Answers each query after a while; remembers what was asked.
 pub(super) struct ScriptedServer<F> {
@@ -206,10 +207,12 @@ pub(super) fn refused_cursor() -> (u16, String) {
 
 #[tokio::test]
 async fn it_follows_cursors_and_keeps_the_last() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        None => page(&["a"], Some("c1")),
-        Some("c1") => page(&["b"], Some("c2")),
-        _ => page(&["c"], None),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            None => page(&["a"], Some("c1")),
+            Some("c1") => page(&["b"], Some("c2")),
+            _ => page(&["c"], None),
+        }
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(result.is_ok());
@@ -241,11 +244,13 @@ async fn a_refused_cursor_reads_a_day_back_from_the_watermark() {
 
 #[tokio::test]
 async fn a_reading_again_is_one_until_it_comes_to_its_end() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        Some("old") => refused_cursor(),
-        None => page(&["a"], Some("c1")),
-        Some("c1") => page(&["b"], Some("c2")),
-        _ => page(&[], Some("c2")),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("old") => refused_cursor(),
+            None => page(&["a"], Some("c1")),
+            Some("c1") => page(&["b"], Some("c2")),
+            _ => page(&[], Some("c2")),
+        }
     });
     let (sender, mut receiver) = mpsc::channel(1000);
     let plan = plan_of(open(Some("old")), None);
@@ -321,9 +326,11 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
         let body = format!(
             r#"{{"data":[{{"id":"a","attributes":{{"processedAt":"{date}"}}}}],"meta":{{"next":"c"}}}}"#
         );
-        let fetcher = fetcher(org_events_source(), move |_, query| match query.get("cursor") {
-            Some(_) => refused_cursor(),
-            None => (200, body.clone()),
+        let fetcher = fetcher(org_events_source(), move |_, query| {
+            match query.get("cursor") {
+                Some(_) => refused_cursor(),
+                None => (200, body.clone()),
+            }
         });
         let (_, result) = read(&fetcher, open(None), None).await;
         assert!(matches!(result, Err(FetchError::Failed(_))));
@@ -332,9 +339,11 @@ async fn a_date_ahead_keeps_no_fall_back_going() {
 
 #[tokio::test]
 async fn a_circle_hands_on_its_records_and_fails() {
-    let fetcher = fetcher(org_events_source(), |_, query| match query.get("cursor").as_deref() {
-        Some("c1") => page(&["b"], Some("c1")),
-        _ => page(&["a"], Some("c1")),
+    let fetcher = fetcher(org_events_source(), |_, query| {
+        match query.get("cursor").as_deref() {
+            Some("c1") => page(&["b"], Some("c1")),
+            _ => page(&["a"], Some("c1")),
+        }
     });
     let (handed, result) = read(&fetcher, open(None), None).await;
     assert!(matches!(result, Err(FetchError::PagingLoop(_))));
@@ -358,13 +367,18 @@ async fn empty_pages_without_end_are_no_end() {
     let (unbounded, bounded) = (open(None), jira_window());
     for (window, asks) in [(unbounded, 1 + 3), (bounded, 1 + 100)] {
         let is_bounded = window.to.is_some();
-        let fetcher = fetcher(org_events_source(), |asked, _| page(&[], Some(&format!("c{asked}"))));
+        let fetcher = fetcher(org_events_source(), |asked, _| {
+            page(&[], Some(&format!("c{asked}")))
+        });
         let (_, result) = read(&fetcher, window, None).await;
         match is_bounded {
             true => assert!(matches!(result, Err(FetchError::EndlessEmptyPages))),
             false => assert!(matches!(result, Ok(FetchOutcome::EmptyPages))),
         }
-        assert_eq!(fetcher.reader.transport.requests.lock().unwrap().len(), asks);
+        assert_eq!(
+            fetcher.reader.transport.requests.lock().unwrap().len(),
+            asks
+        );
     }
 }
 

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use chrono::TimeDelta;
 use tokio::sync::{Notify, mpsc};
 
+use crate::fetch::background_task::BackgroundTask;
+use crate::fetch::compressed_page::CompressedPage;
+use crate::fetch::page_reader::PageReader;
+use crate::fetch::prefetch::boundary::SegmentBoundary;
+use crate::fetch::segment_queue::TimeRange;
 use crate::http::client::Transport;
 use crate::http::failure::Failure;
 use crate::model::time::{Timestamp, Window};
-use crate::pipeline::compressed_page::CompressedPage;
-use crate::pipeline::prefetch::boundary::SegmentBoundary;
-use crate::pipeline::reader::PageReader;
-use crate::pipeline::segment_queue::TimeRange;
-use crate::pipeline::task::BackgroundTask;
 use crate::source::PageLocator;
 
 /// The end of a part that has none.

@@ -6,27 +6,25 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use crate::fetch::page_reader::{PageReader, ReceivedPage, watermark_positions};
+use crate::fetch::pagination::{PageAdvance, Pagination};
+use crate::fetch::plan::{CURSOR_FALLBACK, CursorCheck};
+use crate::fetch::prefetch::boundary::LastPage;
+use crate::fetch::prefetch::{PrefetchStep, Prefetcher};
+use crate::fetch::types::{
+    EMPTY_PAGES_BOUNDED, FetchError, FetchMessage, FetchOutcome, RecordKey, record_key,
+};
 use crate::http::client::Transport;
 use crate::http::failure::{Failure, FailureKind};
-use crate::model::user_profiles::UserProfiles;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, before, format_millis};
-use crate::pipeline::fetch::{FetchError, FetchMessage, FetchOutcome};
-use crate::pipeline::pagination::{PageAdvance, Pagination};
-use crate::pipeline::plan::{CURSOR_FALLBACK, CursorCheck};
-use crate::pipeline::prefetch::PrefetchState;
-use crate::pipeline::prefetch::boundary::{LastPage, RecordKey, record_key};
-use crate::pipeline::reader::{PageReader, watermark_positions};
-use crate::source::{Page, PageLocator};
+use crate::model::user_profiles::UserProfiles;
+use crate::source::PageLocator;
 use crate::state::checkpoint::OpenWindow;
 
 /// Empty pages with a new cursor that a pull follows in a row: a stream that keeps its cursor at the
 /// end may give a few, and the next pull goes on from there.
 const EMPTY_PAGES: u32 = 3;
-
-/// The same where the window has an end that must be seen, for there is no next pull: two minutes of
-/// the quota.
-pub(super) const EMPTY_PAGES_BOUNDED: u32 = 100;
 
 /// Fall-backs from a refused cursor that may bring nothing newer, before the server is given up.
 const VAIN_FALL_BACKS: u32 = 3;
@@ -70,10 +68,10 @@ pub struct CursorReaderOptions {
 
 /// The reading of one window.
 pub struct CursorReader<T> {
-    pub(super) reader: Arc<PageReader<T>>,
+    reader: Arc<PageReader<T>>,
     index: usize,
-    pub(super) open: OpenWindow,
-    pub(super) walk: Pagination,
+    open: OpenWindow,
+    walk: Pagination,
     origin: PaginationOrigin,
     fall_backs: CursorFallbacks,
     since: Timestamp,
@@ -88,22 +86,10 @@ pub struct CursorReader<T> {
     is_shortened: bool,
     /// The smallest place on the last page: from here a fall-back reads.
     watermark: Option<Timestamp>,
-    /// Parts of the window that may be read at once.
-    pub(super) concurrency: usize,
-    pub(super) ahead: PrefetchState,
-    /// The page taken last, where reading ahead of it may pay.
-    pub(super) last: Option<LastPage>,
+    prefetcher: Prefetcher<T>,
+    /// The page taken last, if prefetching after it may pay.
+    last: Option<LastPage>,
     out: mpsc::Sender<FetchMessage>,
-}
-
-/// A page as it was received.
-#[derive(Debug)]
-pub(super) struct ReceivedPage {
-    pub(super) place: PageLocator,
-    pub(super) page: Page,
-    pub(super) at: Timestamp,
-    /// Records on it that were taken with the page before.
-    known: HashSet<RecordKey>,
 }
 
 impl<T: Transport + 'static> CursorReader<T> {
@@ -121,6 +107,7 @@ impl<T: Transport + 'static> CursorReader<T> {
                 true => PaginationOrigin::KeptCursor,
                 false => PaginationOrigin::Time,
             },
+            prefetcher: Prefetcher::new(reader.clone(), terms.concurrency),
             reader,
             index,
             open,
@@ -131,9 +118,7 @@ impl<T: Transport + 'static> CursorReader<T> {
             unfinished_cursor: None,
             position: terms.watermark,
             watermark: terms.watermark,
-            concurrency: terms.concurrency,
             is_shortened: false,
-            ahead: PrefetchState::default(),
             last: None,
             out,
         }
@@ -154,6 +139,35 @@ impl<T: Transport + 'static> CursorReader<T> {
                 Some(FetchOutcome::ReceiverClosed) => return Ok(FetchOutcome::ReceiverClosed),
                 Some(reached) if self.check_is_due() => self.begin_check(reached).await,
                 Some(reached) => return Ok(reached),
+            }
+        }
+    }
+
+    /// Prefetches after the last page where that pays, and hands on what it brings.
+    async fn prefetch(&mut self) -> Result<Option<FetchOutcome>, FetchError> {
+        let last = self.last.take();
+        let Some(mut queue) = last.and_then(|last| self.prefetcher.start(last, self.open.to))
+        else {
+            return Ok(None);
+        };
+        loop {
+            let place = self.walk.next_page();
+            match self.prefetcher.next(&mut queue, place).await? {
+                PrefetchStep::Page(page) => {
+                    if let Some(outcome) = self.take(page).await? {
+                        return Ok(Some(outcome));
+                    }
+                    if let Some(page) = &self.last {
+                        queue.observe(page);
+                    }
+                }
+                // Page by page, the refused cursor is requested again and handled.
+                PrefetchStep::Failed(failure) if is_refused_cursor(&failure, place) => {
+                    self.prefetcher.disable();
+                    return Ok(None);
+                }
+                PrefetchStep::Failed(failure) => return Err(failure.into()),
+                PrefetchStep::Ended => return Ok(None),
             }
         }
     }
@@ -219,10 +233,7 @@ impl<T: Transport + 'static> CursorReader<T> {
     }
 
     /// Hands a page on, and says how far that is where it is the end.
-    pub(super) async fn take(
-        &mut self,
-        received: ReceivedPage,
-    ) -> Result<Option<FetchOutcome>, FetchError> {
+    async fn take(&mut self, received: ReceivedPage) -> Result<Option<FetchOutcome>, FetchError> {
         let ReceivedPage {
             place,
             mut page,
@@ -304,7 +315,7 @@ impl<T: Transport + 'static> CursorReader<T> {
         self.position = watermark_positions(records).last().or(self.position);
         self.cursor_brought |= self.origin == PaginationOrigin::KeptCursor && !records.is_empty();
         self.fall_backs.saw(records);
-        self.last = match self.may_prefetch() {
+        self.last = match self.prefetcher.may_pay() {
             true => LastPage::from_records(records),
             false => None,
         };
@@ -438,26 +449,6 @@ impl<T: Transport + 'static> CursorReader<T> {
     }
 }
 
-impl ReceivedPage {
-    pub(super) fn now(place: PageLocator, page: Page) -> ReceivedPage {
-        ReceivedPage::at(place, page, chrono::Utc::now())
-    }
-
-    pub(super) fn at(place: PageLocator, page: Page, at: Timestamp) -> ReceivedPage {
-        ReceivedPage {
-            place,
-            page,
-            at,
-            known: HashSet::new(),
-        }
-    }
-
-    /// The same, of which `known` was taken before.
-    pub(super) fn without(self, known: HashSet<RecordKey>) -> ReceivedPage {
-        ReceivedPage { known, ..self }
-    }
-}
-
 /// Whether all of `records`, and there are some, were taken before.
 fn is_known(records: &[Record], known: &HashSet<RecordKey>) -> bool {
     let has_all = || {
@@ -492,7 +483,8 @@ impl CursorFallbacks {
     }
 
     fn may_help(&self) -> bool {
-        self.newest_position != self.newest_at_last_fallback || self.without_progress < VAIN_FALL_BACKS
+        self.newest_position != self.newest_at_last_fallback
+            || self.without_progress < VAIN_FALL_BACKS
     }
 
     fn note(&mut self) {
@@ -514,7 +506,7 @@ fn is_broken_cursor(failure: &Failure, place: &PageLocator) -> bool {
 }
 
 /// Whether the server refused the cursor that it was asked with.
-pub(super) fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
+fn is_refused_cursor(failure: &Failure, place: &PageLocator) -> bool {
     matches!(place, PageLocator::Cursor(_))
         && matches!(
             failure.kind,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::task::block_in_place;
 
-use crate::evidence::page::{RequestedSpan, BodyDigest, PageLine, PageRequest};
+use crate::evidence::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
 use crate::model::safe_url::SafeUrl;
@@ -128,7 +128,9 @@ impl<M> AttemptObserver<(Page, M)> for WindowAttemptObserver<'_> {
                 to: self.window.to,
             }),
             records: page.map(|page| page.records.len() as u64),
-            next: page.and_then(|page| page.next.as_ref()).map(describe_locator),
+            next: page
+                .and_then(|page| page.next.as_ref())
+                .map(describe_locator),
             ..line(attempt)
         };
         self.transcript.note(line, body(attempt));
