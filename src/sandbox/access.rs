@@ -1,12 +1,14 @@
-//! Whose credential a request to the Cloud site bears, and what it may do there and through the gateway.
+//! Whose credential a request to the Cloud site bears, and what it may do there and through the
+//! gateway.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
     CLOUD_ID, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
-    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED, base64,
-    exchange::ParsedRequest,
+    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
     json_text::JsonObject,
     reply::{ApiReply, gateway_body, jira_error},
-    route::SiteAccess,
+    request::{ParsedRequest, SiteAccess},
 };
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
@@ -52,11 +54,12 @@ pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiR
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
 pub fn has_token(ask: &ParsedRequest, account: &str, token: &str) -> bool {
     let given = ask.authorization.as_deref().unwrap_or_default();
-    let basic = base64::encode(format!("{account}:{token}").as_bytes());
+    let basic = BASE64_STANDARD.encode(format!("{account}:{token}"));
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }
 
-/// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on `api.atlassian.com/ex`).
+/// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on
+/// `api.atlassian.com/ex`).
 pub fn scope_mismatch() -> ApiReply {
     let body = gateway_body(401, "Unauthorized; scope does not match");
     ApiReply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")

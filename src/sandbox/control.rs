@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Api, Behaviour, Fault, LoggedRequest,
-    data::RecordComposer,
-    org::OrgEvent,
-    records::{SandboxRecord, RecordLog},
-    server_state::{SharedServerState, ServerState},
+    data::{OrgEvent, RecordComposer},
+    records::{RecordLog, SandboxRecord},
+    server_state::{ServerState, SharedServerState},
 };
 
 /// Added events share a processing millisecond in groups of this size.
@@ -40,8 +39,8 @@ impl SandboxControl {
 
     /// Adds an event whose JSON text is served as it is, byte for byte.
     ///
-    /// `time` is read from the text for the filters that need it; `processed_at` decides its place, and is
-    /// not written into it.
+    /// `time` is read from the text for the filters that need it; `processed_at` decides its place,
+    /// and is not written into it.
     pub fn add_org_event_json(&self, json: String, processed_at: DateTime<Utc>) {
         let event = OrgEvent::verbatim(json, processed_at.timestamp_millis());
         self.shared.world().org.add(event);
@@ -78,7 +77,8 @@ impl SandboxControl {
         );
     }
 
-    /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not written into it.
+    /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not
+    /// written into it.
     pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
         self.shared.world().jira.add(record);
@@ -201,7 +201,8 @@ fn add(log: &mut RecordLog, composer: &mut impl RecordComposer, now: i64, n: usi
     }
 }
 
-/// The first millisecond of `n` additions: after the last event, and ending no later than now where that is possible.
+/// The first millisecond of `n` additions: after the last event, and ending no later than now where
+/// that is possible.
 fn start_after(last: Option<i64>, now: i64, n: usize) -> i64 {
     let needed = i64::try_from(n.saturating_sub(1) / ADDED_PER_MILLISECOND).unwrap_or(i64::MAX);
     last.map_or(i64::MIN, |last| last + 1).max(now - needed)

@@ -1,10 +1,14 @@
-//! One request to one reply, as plain functions over the [`ServerState`]: fault, credential, rate limit, endpoint.
+//! One request to one reply, as plain functions over the [`ServerState`]: fault, credential, rate
+//! limit, endpoint.
 
 use chrono::{TimeDelta, Utc};
 
 use super::{
-    Api, ErrorEnvelope, Fault, access, confluence, datacenter, jira, json_text, org, page_error,
-    body_chunks::BodyChunks, record_values, reply::ApiReply, route::ApiRoute, throttle, server_state::ServerState,
+    Api, ErrorEnvelope, Fault, access, confluence, datacenter, jira, json_text, org, page_changes,
+    reply::{self, ApiReply, BodyChunks},
+    request::{ApiRoute, ParsedRequest},
+    server_state::ServerState,
+    throttle,
 };
 
 const CLOUDFRONT_PAGE: &str = "<HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD>\
@@ -12,37 +16,6 @@ const CLOUDFRONT_PAGE: &str = "<HTML><HEAD><TITLE>ERROR: The request could not b
 
 const LOGIN_PAGE: &str = "<!DOCTYPE html>\n<html><head><title>Log in to continue</title></head>\
     <body><form method=\"post\"><input name=\"username\"></form></body></html>\n";
-
-/// A request, understood.
-#[derive(Clone, Debug)]
-pub struct ParsedRequest {
-    /// Whether the method is GET.
-    pub is_get: bool,
-    /// The path as sent.
-    pub path: String,
-    /// The endpoint.
-    pub route: ApiRoute,
-    /// The query, percent-decoded, `+` read as a space.
-    pub query: Vec<(String, String)>,
-    /// The `authorization` header.
-    pub authorization: Option<String>,
-}
-
-impl ParsedRequest {
-    /// The first value of a query parameter.
-    pub fn param(&self, name: &str) -> Option<&str> {
-        self.query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// A query parameter that is a number; None when it is there and is none.
-    pub fn number(&self, name: &str, default: usize) -> Option<usize> {
-        self.param(name)
-            .map_or(Some(default), |text| text.parse().ok())
-    }
-}
 
 /// The reply, and the fault that its delivery must play out.
 pub fn answer(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault) {
@@ -67,15 +40,13 @@ fn fault_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> O
             headers,
             body,
         } => Some(scripted_reply(*status, headers, body)),
-        Fault::Html => Some(plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
+        Fault::Html => Some(ApiReply::plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
         Fault::Redirect(location) => {
-            Some(plain(302, "text/html;charset=UTF-8", "").header("location", location))
+            Some(ApiReply::plain(302, "text/html;charset=UTF-8", "").header("location", location))
         }
         Fault::NotJson => json("upstream connect error or disconnect before headers"),
         Fault::RawBody(text) => json(text),
-        Fault::ExpiredCursor => {
-            Some(org::errors::INVALID_CURSOR.reply(ErrorEnvelope::Errors, &ask.path))
-        }
+        Fault::ExpiredCursor => Some(reply::INVALID_CURSOR.reply(ErrorEnvelope::Errors, &ask.path)),
         Fault::RepeatPage => {
             let last = ask
                 .route
@@ -107,7 +78,7 @@ fn fault_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> O
 
 fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     if !ask.is_get {
-        return org::errors::METHOD_NOT_ALLOWED.reply(ErrorEnvelope::Errors, &ask.path);
+        return reply::METHOD_NOT_ALLOWED.reply(ErrorEnvelope::Errors, &ask.path);
     }
     if let Some(reply) = cdn_refusal(world, ask) {
         return reply;
@@ -118,7 +89,9 @@ fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) ->
         ApiRoute::ConfluenceAudit(way) => confluence::refusal(ask, way, world.behaviour.free_plan),
         ApiRoute::DatacenterEvents => captcha(world).or_else(|| datacenter::refusal(ask)),
         ApiRoute::DatacenterWhoami => captcha(world),
-        ApiRoute::Orgs | ApiRoute::Org(_) | ApiRoute::OrgEvents(_) | ApiRoute::ApiKeys(_) => org::refusal(ask),
+        ApiRoute::Orgs | ApiRoute::Org(_) | ApiRoute::OrgEvents(_) | ApiRoute::ApiKeys(_) => {
+            org::refusal(ask)
+        }
         ApiRoute::JiraUsers(_) | ApiRoute::TenantInfo | ApiRoute::Unknown => None,
     };
     if let Some(reply) = refused {
@@ -129,10 +102,10 @@ fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) ->
         Some(reply) => reply,
         None => endpoint(world, ask, fault),
     };
-    page_error::apply(world, ask, &mut reply);
+    page_changes::add_error(world, ask, &mut reply);
     reply.headers.extend(limit_headers);
     if let (Some(api), 200) = (ask.route.api(), reply.status)
-        && let Some(page) = record_values::rewritten(api, &world.behaviour, &reply.body)
+        && let Some(page) = page_changes::rewritten(api, &world.behaviour, &reply.body)
     {
         reply.body = page;
     }
@@ -155,7 +128,7 @@ fn endpoint(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiR
         ApiRoute::ConfluenceAudit(_) => confluence::records(world, ask, fault),
         ApiRoute::DatacenterEvents => datacenter::events(world, ask, fault),
         ApiRoute::DatacenterWhoami => datacenter::whoami(ask),
-        ApiRoute::Unknown => org::errors::UNKNOWN_RESOURCE.reply(ErrorEnvelope::Errors, &ask.path),
+        ApiRoute::Unknown => reply::UNKNOWN_RESOURCE.reply(ErrorEnvelope::Errors, &ask.path),
     }
 }
 
@@ -164,12 +137,15 @@ fn cdn_refusal(world: &mut ServerState, ask: &ParsedRequest) -> Option<ApiReply>
     ask.route.api()?;
     let left = world.behaviour.cdn_refusals.checked_sub(1)?;
     world.behaviour.cdn_refusals = left;
-    let reply = plain(world.behaviour.cdn_status, "text/html", CLOUDFRONT_PAGE);
+    let reply = ApiReply::plain(world.behaviour.cdn_status, "text/html", CLOUDFRONT_PAGE);
     Some(reply.header("x-cache", "Error from cloudfront"))
 }
 
 /// The rate limit's headers, and the 429 when the request is over it.
-fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, String)>, Option<ApiReply>) {
+fn throttled(
+    world: &mut ServerState,
+    ask: &ParsedRequest,
+) -> (Vec<(String, String)>, Option<ApiReply>) {
     let Some((api, limit)) = ask
         .route
         .api()
@@ -187,22 +163,12 @@ fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, Stri
         Api::DatacenterAudit => throttle::datacenter_headers(&limit, &verdict),
     };
     let refusal = (!verdict.passes).then(|| match api {
-        Api::OrgEvents => org::errors::RATE_LIMITED.reply(limit.envelope, &ask.path),
+        Api::OrgEvents => reply::RATE_LIMITED.reply(limit.envelope, &ask.path),
         Api::JiraAudit => jira::rate_limited(),
         Api::ConfluenceAudit => confluence::error(429, "Rate limit exceeded."),
         Api::DatacenterAudit => datacenter::error(429, "Rate limit exceeded."),
     });
     (headers, refusal)
-}
-
-/// A body that is no JSON.
-pub fn plain(status: u16, content_type: &str, body: &str) -> ApiReply {
-    let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-    ApiReply {
-        status,
-        headers,
-        body: body.to_owned().into(),
-    }
 }
 
 fn scripted_reply(status: u16, headers: &[(String, String)], body: &str) -> ApiReply {

@@ -1,7 +1,7 @@
 //! JSON as text: written key by key in a chosen order, and re-spaced without touching a token.
 //!
-//! Events are kept and served as text because a parsed value would lose what a collector must keep: long numbers,
-//! `1.10`, repeated keys, odd escapes.
+//! Events are kept and served as text because a parsed value would lose what a collector must keep:
+//! long numbers, `1.10`, repeated keys, odd escapes.
 
 use std::fmt::Write;
 
@@ -25,7 +25,7 @@ impl JsonObject {
     /// Adds a string member.
     pub fn text(mut self, key: &str, value: &str) -> Self {
         self.key(key);
-        quote(&mut self.text, value);
+        self.text.push_str(&quoted(value));
         self
     }
 
@@ -61,7 +61,7 @@ impl JsonObject {
         if self.text.len() > 1 {
             self.text.push(',');
         }
-        quote(&mut self.text, key);
+        self.text.push_str(&quoted(key));
         self.text.push(':');
     }
 }
@@ -85,33 +85,7 @@ where
 
 /// `value` as a JSON string.
 pub fn quoted(value: &str) -> String {
-    let mut text = String::with_capacity(value.len() + 2);
-    quote(&mut text, value);
-    text
-}
-
-fn quote(out: &mut String, value: &str) {
-    out.push('"');
-    let mut rest = value;
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
-    {
-        let (plain, from_odd) = rest.split_at(at);
-        out.push_str(plain);
-        let (odd, after) = from_odd.split_at(1);
-        match odd {
-            "\"" => out.push_str("\\\""),
-            "\\" => out.push_str("\\\\"),
-            "\n" => out.push_str("\\n"),
-            control => control.bytes().for_each(|byte| {
-                let _ = write!(out, "\\u{byte:04x}");
-            }),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out.push('"');
+    serde_json::Value::from(value).to_string()
 }
 
 /// The same tokens with newlines and two-space indentation between them.

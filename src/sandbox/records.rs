@@ -1,5 +1,5 @@
-//! A log that is served newest first: records kept as JSON text by creation time. All APIs but the organization's
-//! have one.
+//! A log that is served newest first: records kept as JSON text by creation time. All APIs but the
+//! organization's have one.
 
 use serde_json::Value;
 
@@ -53,7 +53,8 @@ pub struct RecordQuery {
     pub from: Option<i64>,
     /// Upper bound of the creation time, inclusive.
     pub to: Option<i64>,
-    /// Words, lower case, that must all occur in the record. (Jira looks in most fields; here it is the whole text.)
+    /// Words, lower case, that must all occur in the record. (Jira looks in most fields; here it is
+    /// the whole text.)
     pub terms: Vec<String>,
 }
 
@@ -102,7 +103,8 @@ impl RecordLog {
         StoredRecord { position, record }
     }
 
-    /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations 18106).
+    /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations
+    /// 18106).
     pub fn len(&self) -> usize {
         self.kept.len()
     }

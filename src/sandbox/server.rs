@@ -16,12 +16,12 @@ use tokio::net::TcpListener;
 
 use super::{
     SandboxControl, SandboxOptions,
-    delivery::{self, DeliveryOptions},
-    exchange::{self, ParsedRequest},
-    request_log,
     connection::{ConnectionHandle, SeverableListener},
-    route::ApiRoute,
-    server_state::{SharedServerState, ServerState},
+    delivery::{self, DeliveryOptions},
+    exchange,
+    request::{ApiRoute, ParsedRequest},
+    request_log,
+    server_state::{ServerState, SharedServerState},
 };
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
@@ -60,7 +60,8 @@ impl Sandbox {
         SandboxControl::new(Arc::clone(&self.shared))
     }
 
-    /// Serves until [`SandboxControl::stop`]. Signals are the caller's business: select on one beside this.
+    /// Serves until [`SandboxControl::stop`]. Signals are the caller's business: select on one
+    /// beside this.
     pub async fn run_until_stopped(self) {
         self.shared.stopped().await;
     }

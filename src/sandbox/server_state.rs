@@ -8,8 +8,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, request_log::RequestLog, org::OrgLog, body_chunks::BodyChunks,
-    records::RecordLog, throttle::ThrottleState,
+    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, org::OrgLog, records::RecordLog,
+    reply::BodyChunks, request_log::RequestLog, throttle::ThrottleState,
 };
 
 /// One value for each [`Api`].

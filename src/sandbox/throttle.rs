@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{RateLimit, ResetPrecision, RateWindow};
+use super::{RateLimit, RateWindow, ResetPrecision};
 
 /// The state of one API's rate limit.
 #[derive(Debug, Default)]
@@ -54,7 +54,11 @@ impl ThrottleState {
 }
 
 /// The `X-RateLimit-*` and `Retry-After` headers for `verdict`.
-pub fn headers(limit: &RateLimit, verdict: &ThrottleVerdict, now: DateTime<Utc>) -> Vec<(String, String)> {
+pub fn headers(
+    limit: &RateLimit,
+    verdict: &ThrottleVerdict,
+    now: DateTime<Utc>,
+) -> Vec<(String, String)> {
     let at = now + span(verdict.wait);
     let reset = match limit.reset_precision {
         ResetPrecision::Minute => at.format("%Y-%m-%dT%H:%MZ").to_string(),

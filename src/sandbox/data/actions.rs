@@ -1,4 +1,5 @@
-//! The kinds of organization events: how often each happens, who does it, what it is about and how it reads.
+//! The kinds of organization events: how often each happens, who does it, what it is about and how
+//! it reads.
 
 /// Who does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +60,8 @@ const fn kind(
     }
 }
 
-use SubjectKind::{Access, Membership, Org, Self_, Thing, User};
 use ActorRole::{Admin, Anyone, Service};
+use SubjectKind::{Access, Membership, Org, Self_, Thing, User};
 
 const GROUP: SubjectKind = Thing(
     "groups",

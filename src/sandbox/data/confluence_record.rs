@@ -1,13 +1,10 @@
-//! Composes Confluence audit records, one after the other, from a seed.
+//! Composes Confluence audit records from a seed: their kinds, regular shapes and irregular ones.
 
 use fastrand::Rng;
 
 use super::{
-    RecordComposer,
-    confluence_kinds::KINDS,
-    kinds::{self, RecordKind},
-    odd_confluence,
     people::{self, SamplePerson},
+    record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
     json_text::{JsonObject, array, quoted},
@@ -121,10 +118,10 @@ impl RecordComposer for ConfluenceComposer {
 
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = record_kind::drawn(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_confluence::distort(&mut parts, self.composed / ODD_EVERY);
+            parts.distort(self.composed / ODD_EVERY);
         }
         SandboxRecord {
             id: String::new(),
@@ -135,6 +132,11 @@ impl RecordComposer for ConfluenceComposer {
 }
 
 impl ConfluenceParts {
+    /// Takes on irregular shape `number`, counted around.
+    fn distort(&mut self, number: usize) {
+        ODD_SHAPES[number % ODD_SHAPES.len()](self);
+    }
+
     fn finish(self, created_ms: i64) -> String {
         let mut record = JsonObject::new()
             .maybe("author", self.author.as_deref())
@@ -171,7 +173,7 @@ fn author(person: &SamplePerson) -> String {
 }
 
 /// `affectedObject`, or one of `associatedObjects`.
-pub fn object(name: &str, kind: &str) -> String {
+fn object(name: &str, kind: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("objectType", kind)
@@ -179,7 +181,7 @@ pub fn object(name: &str, kind: &str) -> String {
 }
 
 /// One of `changedValues`.
-pub fn change(name: &str, old: &str, new: &str) -> String {
+fn change(name: &str, old: &str, new: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("oldValue", old)
@@ -188,3 +190,120 @@ pub fn change(name: &str, old: &str, new: &str) -> String {
         .text("hiddenNewValue", "")
         .finish()
 }
+
+const GROUPS: &[&str] = &[
+    "confluence-users",
+    "confluence-administrators",
+    "optics-team",
+    "finance",
+    "contractors",
+];
+const SPACES: &[&str] = &["Engineering", "Optics Lab", "People", "Finance", "Runbooks"];
+const PAGES: &[&str] = &[
+    "Release checklist",
+    "Onboarding",
+    "Calibration notes",
+    "On-call rota",
+    "Budget 2027",
+];
+const SPACE_GRANTS: &[&str] = &["View", "Add pages", "Delete pages", "Export", "Administer"];
+const GLOBAL_GRANTS: &[&str] = &["Can use", "Personal space", "Create space", "Administer"];
+const PEOPLE: &[&str] = &["Zoë Fjellström", "Dario Greco", "Samuel Okoro"];
+const VIEWERS: &[&str] = &["Everyone", "Only the author", "optics-team", "finance"];
+const APPS: &[&str] = &["Diagram Studio", "Release Notes Bot"];
+const VERSIONS: &[&str] = &["3.1.0", "3.2.4", "4.0.0"];
+const SWITCH: &[&str] = &["On", "Off"];
+
+/// All kinds. Those of spaces and pages are anybody's doing, the others an administrator's.
+#[rustfmt::skip] // a table reads as a table
+const KINDS: &[RecordKind] = &[
+    kind("User created", "Users and groups", 12, "User", &[], "Active", &["No", "Yes"], "Group"),
+    kind("User details updated", "Users and groups", 20, "User", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], ""),
+    kind("User deactivated", "Users and groups", 8, "User", &[], "Active", &["Yes", "No"], ""),
+    kind("User reactivated", "Users and groups", 3, "User", &[], "Active", &["No", "Yes"], ""),
+    kind("User deleted", "Users and groups", 2, "User", &[], "", &[], ""),
+    kind("Group created", "Users and groups", 5, "Group", GROUPS, "", &[], ""),
+    kind("Group removed", "Users and groups", 3, "Group", GROUPS, "", &[], ""),
+    kind("User added to group", "Users and groups", 30, "Group", GROUPS, "", &[], "User"),
+    kind("User removed from group", "Users and groups", 18, "Group", GROUPS, "", &[], "User"),
+    kind("Global permission added", "Permissions", 8, "Group", GROUPS, "Type", GLOBAL_GRANTS, ""),
+    kind("Global permission removed", "Permissions", 5, "Group", GROUPS, "Type", GLOBAL_GRANTS, ""),
+    kind("Space permission added", "Permissions", 22, "Space", SPACES, "Type", SPACE_GRANTS, "Group"),
+    kind("Space permission removed", "Permissions", 14, "Space", SPACES, "Type", SPACE_GRANTS, "User"),
+    kind("Default space permission added", "Permissions", 2, "Group", GROUPS, "Type", SPACE_GRANTS, ""),
+    kind("Anonymous access to space granted", "Permissions", 2, "Space", SPACES, "Anonymous access", SWITCH, ""),
+    kind("Space created", "Spaces", 5, "Space", SPACES, "Name", SPACES, ""),
+    kind("Space configuration updated", "Spaces", 10, "Space", SPACES, "Description", &["", "Of all", "Of the lab"], ""),
+    kind("Space archived", "Spaces", 2, "Space", SPACES, "Status", &["current", "archived"], ""),
+    kind("Space deleted", "Spaces", 1, "Space", SPACES, "", &[], ""),
+    kind("Space exported", "Import/export", 5, "Space", SPACES, "Format", &["PDF", "HTML", "XML"], ""),
+    kind("Page exported", "Import/export", 8, "Page", PAGES, "Format", &["PDF", "Word"], "Space"),
+    kind("Page restriction added", "Pages", 24, "Page", PAGES, "View restriction", VIEWERS, "Space"),
+    kind("Page restriction removed", "Pages", 14, "Page", PAGES, "View restriction", VIEWERS, "Space"),
+    kind("Page deleted", "Pages", 8, "Page", PAGES, "", &[], "Space"),
+    kind("Page moved", "Pages", 8, "Page", PAGES, "Space", SPACES, "Space"),
+    kind("Page owner changed", "Pages", 4, "Page", PAGES, "Owner", PEOPLE, "User"),
+    kind("Public link turned on", "Pages", 4, "Page", PAGES, "Public link", SWITCH, "Space"),
+    kind("App installed", "Apps", 4, "App", APPS, "Version", VERSIONS, ""),
+    kind("App uninstalled", "Apps", 2, "App", APPS, "", &[], ""),
+    kind("App updated", "Apps", 4, "App", APPS, "Version", VERSIONS, ""),
+    kind("Global settings changed", "Global administration", 6, "Global settings", &["General configuration"], "Time zone", &["UTC", "Europe/Amsterdam", "Europe/Lisbon"], ""),
+    kind("Security configuration updated", "Security", 4, "Global settings", &["Security configuration"], "Anonymous access to API", SWITCH, ""),
+    kind("Audit log retention changed", "Auditing", 2, "Global settings", &["Audit log"], "Retention", &["6 months", "12 months"], ""),
+    kind("Audit log exported", "Auditing", 2, "Global settings", &["Audit log"], "", &[], ""),
+];
+
+/// As recorded: no account, and a public name that says so (elastic/integrations,
+/// atlassian_confluence).
+const SYSTEM: &str = r#"{"type":"user","displayName":"System","operations":null,"accountType":"","publicName":"Unknown user","isExternalCollaborator":false,"externalCollaborator":false}"#;
+const OLD_USER: &str = r#"{"type":"user","displayName":"Ines Carvalho","operations":null,"username":"ines.carvalho","userKey":"ff8080814f3a1c20014f3a1d5e7a0003","accountId":"557058:7c41d9b0-2e6a-4f83-b5d7-90e1a2b3c4d5","accountType":"atlassian","publicName":"Ines","isExternalCollaborator":true,"externalCollaborator":true,"isGuest":true}"#;
+
+/// The irregular shapes, taken in turn.
+const ODD_SHAPES: &[fn(&mut ConfluenceParts)] = &[
+    |parts| {
+        parts.author = Some(SYSTEM.to_owned());
+        parts.remote_address = Some("\"\"".to_owned());
+    },
+    |parts| parts.author = Some("null".to_owned()),
+    |parts| parts.author = None,
+    |parts| parts.author = Some(OLD_USER.to_owned()),
+    |parts| {
+        parts.author = Some(
+            r#"{"type":"user","displayName":null,"accountId":null,"publicName":""}"#.to_owned(),
+        )
+    },
+    |parts| parts.remote_address = Some("null".to_owned()),
+    |parts| parts.remote_address = None,
+    |parts| parts.remote_address = Some("\"2001:db8::4a\"".to_owned()),
+    |parts| parts.remote_address = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
+    |parts| parts.description = Some("\"Requested in HELP-17.\\nSecond line\\u0007\"".to_owned()),
+    |parts| parts.description = Some("null".to_owned()),
+    |parts| parts.description = None,
+    |parts| parts.category = Some("\"\"".to_owned()),
+    |parts| parts.is_admin = Some("true".to_owned()),
+    |parts| parts.is_admin = None,
+    |parts| parts.affected_object = Some(object("", "")),
+    |parts| parts.affected_object = Some("null".to_owned()),
+    |parts| parts.affected_object = None,
+    |parts| parts.affected_object = Some(object("🔭 日本語 مجموعة \u{202e}", "Group")),
+    |parts| parts.changed_values = Some("null".to_owned()),
+    |parts| parts.changed_values = None,
+    |parts| {
+        parts.changed_values = Some(array([
+            change("Active", "Yes", "No"),
+            r#"{"name":"Email","oldValue":null,"newValue":"","hiddenOldValue":"","hiddenNewValue":"712020:0f2b"}"#
+                .to_owned(),
+        ]))
+    },
+    |parts| parts.associated_objects = Some("null".to_owned()),
+    |parts| parts.associated_objects = None,
+    |parts| {
+        parts.associated_objects = Some(array([object("", "User"), object("finance", "Group")]))
+    },
+    |parts| {
+        parts
+            .more
+            .push(("sequence", "12345678901234567890123".to_owned()))
+    },
+    |parts| parts.summary = r#""Space \u0070ermission added \/ changed""#.to_owned(),
+];

@@ -1,14 +1,11 @@
-//! Composes Data Center audit events, one after the other, from a seed.
+//! Composes Data Center audit events from a seed: their kinds, regular shapes and irregular ones.
 
 use chrono::{DateTime, SecondsFormat};
 use fastrand::Rng;
 
 use super::{
-    RecordComposer,
-    datacenter_kinds::{END_USER, KINDS},
-    kinds::{self, RecordKind},
-    odd_datacenter,
     people::{self, SamplePerson},
+    record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
     DATACENTER_USER,
@@ -151,12 +148,19 @@ impl RecordComposer for DatacenterComposer {
             let found = self.rng.u32(..200).to_string();
             return finished(searched(user, "203.0.113.60", &found), created_ms);
         }
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = record_kind::drawn(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_datacenter::distort(&mut parts, self.composed / ODD_EVERY);
+            parts.distort(self.composed / ODD_EVERY);
         }
         finished(parts, created_ms)
+    }
+}
+
+impl DatacenterParts {
+    /// Takes on irregular shape `number`, counted around.
+    fn distort(&mut self, number: usize) {
+        ODD_SHAPES[number % ODD_SHAPES.len()](self);
     }
 }
 
@@ -231,7 +235,7 @@ fn profile(name: &str) -> String {
 }
 
 /// `type` of an event.
-pub fn event_type(category: &str, action: &str) -> String {
+fn event_type(category: &str, action: &str) -> String {
     JsonObject::new()
         .text("categoryI18nKey", &key("category", category))
         .text("category", category)
@@ -241,7 +245,7 @@ pub fn event_type(category: &str, action: &str) -> String {
 }
 
 /// One of `affectedObjects`.
-pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
+fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("type", kind)
@@ -251,7 +255,7 @@ pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
 }
 
 /// One of `extraAttributes`.
-pub fn attribute(name: &str, value: &str) -> String {
+fn attribute(name: &str, value: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("nameI18nKey", &key("attribute", name))
@@ -264,3 +268,127 @@ fn key(what: &str, word: &str) -> String {
     let word = word.to_lowercase().replace(' ', ".");
     format!("lindenfell.audit.{what}.{word}")
 }
+
+const GROUPS: &[&str] = &[
+    "jira-administrators",
+    "optics-team",
+    "finance",
+    "contractors",
+];
+const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
+const REPOSITORIES: &[&str] = &["lens-firmware", "ops-tools", "website", "calibration"];
+const SCHEMES: &[&str] = &["Default permissions", "Lab permissions"];
+const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval"];
+const TOKENS: &[&str] = &[
+    "laptop script",
+    "report export",
+    "ci pipeline",
+    "calendar sync",
+];
+const GRANTS: &[&str] = &["Browse projects", "Administer projects", "Delete issues"];
+const ACCESS: &[&str] = &["REPO_READ", "REPO_WRITE", "REPO_ADMIN"];
+const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
+const ISSUES: &[&str] = &["LENS-204", "OPS-17", "HELP-301", "FIN-8"];
+const SWITCH: &[&str] = &["true", "false"];
+
+/// The category of what everybody does; the others are an administrator's.
+const END_USER: &str = "End user activity";
+
+/// All kinds.
+#[rustfmt::skip] // a table reads as a table
+const KINDS: &[RecordKind] = &[
+    kind("User created", "User management", 12, "USER", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], "GROUP"),
+    kind("User updated", "User management", 12, "USER", &[], "Full name", &["Zoë Fjellström", "Zoë Lindqvist"], ""),
+    kind("User deactivated", "User management", 6, "USER", &[], "Active", SWITCH, ""),
+    kind("User deleted", "User management", 2, "USER", &[], "", &[], ""),
+    kind("User's password changed", "User management", 5, "USER", &[], "", &[], ""),
+    kind("Group created", "Group management", 4, "GROUP", GROUPS, "", &[], ""),
+    kind("Group deleted", "Group management", 2, "GROUP", GROUPS, "", &[], ""),
+    kind("User added to group", "Group management", 26, "GROUP", GROUPS, "", &[], "USER"),
+    kind("User removed from group", "Group management", 16, "GROUP", GROUPS, "", &[], "USER"),
+    kind("Global permission added", "Permissions", 6, "GROUP", GROUPS, "Permission", &["Administer Jira", "Browse users", "Bulk change"], ""),
+    kind("Global permission deleted", "Permissions", 4, "GROUP", GROUPS, "Permission", &["Administer Jira", "Browse users", "Bulk change"], ""),
+    kind("Permission scheme updated", "Permissions", 12, "SCHEME", SCHEMES, "Permission", GRANTS, "GROUP"),
+    kind("Permission scheme added to project", "Permissions", 4, "SCHEME", SCHEMES, "", &[], "PROJECT"),
+    kind("Repository permission granted", "Permissions", 8, "REPOSITORY", REPOSITORIES, "Permission", ACCESS, "USER"),
+    kind("Repository permission revoked", "Permissions", 5, "REPOSITORY", REPOSITORIES, "Permission", ACCESS, "USER"),
+    kind("Personal access token created", "Security", 12, "TOKEN", TOKENS, "", &[], ""),
+    kind("Personal access token revoked", "Security", 8, "TOKEN", TOKENS, "", &[], ""),
+    kind("Login failed", "Security", 14, "USER", &[], "", &[], ""),
+    kind("Secure administrator session started", "Security", 8, "USER", &[], "", &[], ""),
+    kind("SSH key created", "Security", 4, "USER", &[], "", &[], ""),
+    kind("Project created", "Projects", 4, "PROJECT", PROJECTS, "Key", &["LENS", "OPS", "HELP", "FIN"], "USER"),
+    kind("Project updated", "Projects", 8, "PROJECT", PROJECTS, "Lead", &["marta.oliveira", "priya.raman"], ""),
+    kind("Project deleted", "Projects", 1, "PROJECT", PROJECTS, "", &[], ""),
+    kind("Repository created", "Repositories", 5, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+    kind("Repository deleted", "Repositories", 2, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+    kind("Branch restriction changed", "Repositories", 6, "REPOSITORY", REPOSITORIES, "Branch", &["main", "release/*"], ""),
+    kind("Workflow updated", "Workflows", 6, "WORKFLOW", WORKFLOWS, "Status", &["To do", "In review", "Done"], ""),
+    kind("Global settings updated", "System administration", 5, "SETTINGS", &["General configuration"], "Public sign-up", SWITCH, ""),
+    kind("App installed", "Apps", 3, "APP", APPS, "Version", &["1.4.0", "2.0.0"], ""),
+    kind("App uninstalled", "Apps", 2, "APP", APPS, "", &[], ""),
+    kind("Audit log configuration updated", "Auditing", 2, "SETTINGS", &["Audit log"], "Retention", &["1 year", "3 years"], ""),
+    kind("Issue viewed", END_USER, 24, "ISSUE", ISSUES, "", &[], "PROJECT"),
+    kind("Issue deleted", END_USER, 4, "ISSUE", ISSUES, "", &[], "PROJECT"),
+    kind("Issues exported", END_USER, 4, "PROJECT", PROJECTS, "", &[], ""),
+    kind("Repository cloned", END_USER, 12, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+];
+
+const SYSTEM_AUTHOR: &str =
+    r#"{"name":"System","type":"system","id":"-1","uri":"","avatarUri":""}"#;
+const ANONYMOUS: &str = r#"{"name":"Anonymous","type":"user","id":"-2"}"#;
+
+/// The irregular shapes, taken in turn.
+const ODD_SHAPES: &[fn(&mut DatacenterParts)] = &[
+    |parts| {
+        parts.author = Some(SYSTEM_AUTHOR.to_owned());
+        parts.source = None;
+        parts.method = Some("\"System\"".to_owned());
+    },
+    |parts| parts.author = Some(ANONYMOUS.to_owned()),
+    |parts| parts.author = Some("null".to_owned()),
+    |parts| parts.author = None,
+    |parts| parts.author = Some(r#"{"name":null,"type":"","id":10000}"#.to_owned()),
+    |parts| parts.source = Some("\"\"".to_owned()),
+    |parts| parts.source = Some("null".to_owned()),
+    |parts| parts.source = Some("\"2001:db8::4a\"".to_owned()),
+    // What a proxy adds.
+    |parts| parts.source = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
+    |parts| parts.node = None,
+    |parts| parts.method = Some("\"Unknown\"".to_owned()),
+    |parts| parts.method = None,
+    |parts| parts.system = Some("null".to_owned()),
+    |parts| parts.affected_objects = Some("null".to_owned()),
+    |parts| parts.affected_objects = None,
+    |parts| parts.affected_objects = Some(array([object("", "", "", "")])),
+    |parts| {
+        parts.affected_objects = Some(array([
+            r#"{"name":"🔭 日本語 مجموعة","type":"GROUP"}"#,
+            "null",
+        ]))
+    },
+    |parts| parts.changed_values = Some("null".to_owned()),
+    |parts| {
+        parts.changed_values = Some(
+            r#"[{"key":"Name","i18nKey":null,"from":null,"to":""},{"key":"Lead","to":"ada"}]"#
+                .to_owned(),
+        )
+    },
+    |parts| parts.extra_attributes = Some("null".to_owned()),
+    |parts| parts.extra_attributes = None,
+    |parts| {
+        parts.extra_attributes = Some(array([
+            attribute("Reason", "line one\nline two\u{7}"),
+            attribute("", ""),
+        ]))
+    },
+    |parts| {
+        parts
+            .more
+            .push(("sequence", "12345678901234567890123".to_owned()))
+    },
+    |parts| {
+        parts.kind =
+            r#"{"category":"Group management","action":"Group \u0063reated \/ renamed"}"#.to_owned()
+    },
+];

@@ -1,14 +1,11 @@
-//! Composes Jira audit records, one after the other, from a seed.
+//! Composes Jira audit records from a seed: their kinds, regular shapes and irregular ones.
 
 use chrono::DateTime;
 use fastrand::Rng;
 
 use super::{
-    RecordComposer,
-    jira_kinds::KINDS,
-    kinds::{self, RecordKind},
-    odd_jira,
     people::{self, SamplePerson},
+    record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
     json_text::{JsonObject, array},
@@ -17,7 +14,8 @@ use crate::sandbox::{
 
 /// One record in so many gets an odd shape.
 const ODD_EVERY: usize = 6;
-/// A prime: stepping through its residues gives ids that never repeat (below a million) and jump up and down.
+/// A prime: stepping through its residues gives ids that never repeat (below a million) and jump up
+/// and down.
 const ID_RANGE: usize = 1_000_003;
 const ID_STEP: usize = 48_271;
 
@@ -145,10 +143,10 @@ impl RecordComposer for JiraComposer {
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let id = 101 + self.composed * ID_STEP % ID_RANGE;
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = record_kind::drawn(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_jira::distort(&mut parts, self.composed / ODD_EVERY);
+            parts.distort(self.composed / ODD_EVERY);
         }
         SandboxRecord {
             id: id.to_string(),
@@ -159,6 +157,11 @@ impl RecordComposer for JiraComposer {
 }
 
 impl JiraParts {
+    /// Takes on irregular shape `number`, counted around.
+    fn distort(&mut self, number: usize) {
+        ODD_SHAPES[number % ODD_SHAPES.len()](self);
+    }
+
     fn finish(self, id: usize, created_ms: i64) -> String {
         let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
         let created = created.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
@@ -185,6 +188,102 @@ impl JiraParts {
 fn json(text: &str) -> String {
     crate::sandbox::json_text::quoted(text)
 }
+
+const GROUPS: &[&str] = &[
+    "jira-admins",
+    "optics-team",
+    "finance",
+    "contractors",
+    "support-desk",
+];
+const SCHEMES: &[&str] = &[
+    "Default permissions",
+    "Lab permissions",
+    "Service desk permissions",
+];
+const FIELDS: &[&str] = &["Responders", "Serial number", "Severity", "Lens batch"];
+const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval", "Incident workflow"];
+const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
+const ROLES: &[&str] = &["Administrators", "Developers", "Service Desk Team"];
+const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
+const GRANTS: &[&str] = &[
+    "Browse projects",
+    "Administer projects",
+    "Delete issues",
+    "Edit issues",
+];
+
+/// All kinds.
+#[rustfmt::skip] // a table reads as a table
+const KINDS: &[RecordKind] = &[
+    kind("User added to group", "group management", 60, "GROUP", GROUPS, "", &[], "USER"),
+    kind("User removed from group", "group management", 34, "GROUP", GROUPS, "", &[], "USER"),
+    kind("Group created", "group management", 8, "GROUP", GROUPS, "", &[], ""),
+    kind("Group deleted", "group management", 4, "GROUP", GROUPS, "", &[], ""),
+    kind("User created", "user management", 16, "USER", &[], "Active", &["Active", "Inactive"], "GROUP"),
+    kind("User updated", "user management", 20, "USER", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], ""),
+    kind("User deactivated", "user management", 8, "USER", &[], "Active", &["Active", "Inactive"], ""),
+    kind("Permission scheme created", "permissions", 5, "SCHEME", SCHEMES, "Description", &["", "For the lab", "For all"], ""),
+    kind("Permission scheme updated", "permissions", 24, "SCHEME", SCHEMES, "Permission", GRANTS, "GROUP"),
+    kind("Permission scheme added to project", "permissions", 8, "SCHEME", SCHEMES, "", &[], "PROJECT"),
+    kind("Global permission added", "permissions", 5, "PERMISSIONS", &["Global permissions"], "Permission", GRANTS, "GROUP"),
+    kind("Custom field created", "fields", 14, "CUSTOM_FIELD", FIELDS, "Name", FIELDS, ""),
+    kind("Custom field updated", "fields", 14, "CUSTOM_FIELD", FIELDS, "Name", FIELDS, ""),
+    kind("Custom field deleted", "fields", 4, "CUSTOM_FIELD", FIELDS, "", &[], ""),
+    kind("Workflow created", "workflows", 6, "WORKFLOW", WORKFLOWS, "Name", WORKFLOWS, ""),
+    kind("Workflow updated", "workflows", 20, "WORKFLOW", WORKFLOWS, "Status", &["To do", "In review", "Done"], ""),
+    kind("Workflow scheme added to project", "workflows", 6, "SCHEME", WORKFLOWS, "", &[], "PROJECT"),
+    kind("Project created", "projects", 6, "PROJECT", PROJECTS, "Key", &["LENS", "OPS", "HELP", "FIN"], "USER"),
+    kind("Project updated", "projects", 14, "PROJECT", PROJECTS, "Lead", &["Marta Oliveira", "Priya Raman", "Tomasz Wrona"], ""),
+    kind("Project roles changed", "projects", 18, "PROJECT_ROLE", ROLES, "Users", &["Zoë Fjellström", "Dario Greco", "Samuel Okoro"], "PROJECT"),
+    kind("Global settings changed", "system", 8, "GLOBAL_SETTINGS", &["General configuration"], "Time zone", &["UTC", "Europe/Amsterdam", "Europe/Lisbon"], ""),
+    kind("Audit log settings changed", "auditing", 2, "GLOBAL_SETTINGS", &["Audit log"], "Retention", &["6 months", "12 months"], ""),
+    kind("App installed", "apps", 5, "APP", APPS, "Version", &["1.4.0", "1.5.2", "2.0.0"], ""),
+    kind("App uninstalled", "apps", 2, "APP", APPS, "", &[], ""),
+    kind("Notification scheme updated", "notifications", 6, "SCHEME", &["Default notifications"], "Event", &["Issue created", "Issue assigned"], ""),
+];
+
+/// The irregular shapes, taken in turn.
+const ODD_SHAPES: &[fn(&mut JiraParts)] = &[
+    |parts| parts.author_account_id = None,
+    |parts| parts.remote_address = None,
+    |parts| parts.event_source = Some("\"Time Ledger for Jira\"".to_owned()),
+    |parts| parts.event_source = None,
+    |parts| parts.description = Some("\"Requested in HELP-17.\\nSecond line\\u0007\"".to_owned()),
+    |parts| parts.description = Some("null".to_owned()),
+    |parts| {
+        parts.changed_values = Some(r#"[{"fieldName":"Name","changedTo":"Responders"}]"#.to_owned())
+    },
+    |parts| {
+        parts.changed_values =
+            Some(r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#.to_owned())
+    },
+    |parts| parts.changed_values = Some("[]".to_owned()),
+    |parts| parts.associated_items = Some("[]".to_owned()),
+    |parts| parts.associated_items = Some("null".to_owned()),
+    |parts| parts.object_item = None,
+    |parts| parts.author_key = None,
+    |parts| parts.remote_address = Some("\"2001:db8::4a\"".to_owned()),
+    // Some sites write the whole forwarding chain.
+    |parts| parts.remote_address = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
+    |parts| {
+        parts
+            .more
+            .push(("sequence", "12345678901234567890123".to_owned()))
+    },
+    |parts| {
+        parts.object_item = Some(
+            r#"{"id":"g🔭","name":"🔭 日本語 مجموعة","typeName":"GROUP","parentId":null}"#
+                .to_owned(),
+        )
+    },
+    |parts| parts.summary = r#""Group \u0041dded \/ renamed""#.to_owned(),
+    |parts| {
+        parts.author_account_id = None;
+        parts.author_key = Some("\"\"".to_owned());
+        parts.remote_address = None;
+    },
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,47 +1,13 @@
 //! The organization's events, kept as JSON text in processing order.
 //!
-//! The history that the server starts with is laid out as one text, so that a page of it is a slice and not a copy.
-//! A client can then be measured against this server, and not together with it.
+//! The history that the server starts with is laid out as one text, so that a page of it is a slice
+//! and not a copy. A client can then be measured against this server, and not together with it.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use chrono::DateTime;
-use serde_json::Value;
 
-use crate::sandbox::FilterClock;
-
-/// An event before it has a place in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrgEvent {
-    /// Its id.
-    pub id: String,
-    /// `attributes.time`, epoch milliseconds.
-    pub time_ms: i64,
-    /// `attributes.processedAt`, epoch milliseconds.
-    pub processed_ms: i64,
-    /// The JSON text, served byte for byte.
-    pub text: String,
-}
-
-impl OrgEvent {
-    /// An event of somebody's own making. What cannot be read from it counts as absent.
-    pub fn verbatim(text: String, processed_ms: i64) -> Self {
-        let value: Value = serde_json::from_str(&text).unwrap_or_default();
-        let time = value["attributes"]["time"].as_str().and_then(|time| {
-            DateTime::parse_from_rfc3339(time)
-                .ok()
-                .map(|time| time.timestamp_millis())
-        });
-        let id = value["id"].as_str().unwrap_or_default().to_owned();
-        Self {
-            id,
-            time_ms: time.unwrap_or(processed_ms),
-            processed_ms,
-            text,
-        }
-    }
-}
+use crate::sandbox::{FilterClock, data::OrgEvent};
 
 /// The place of an event: processing time, then order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

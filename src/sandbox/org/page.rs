@@ -4,16 +4,14 @@ use bytes::Bytes;
 
 use super::{
     cursor::OrgCursor,
-    errors,
     log::{EventPage, EventPosition, EventQuery},
 };
 use crate::sandbox::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, Fault, ORG_ID, OrgRetention,
     OverLimit,
-    exchange::ParsedRequest,
     json_text::{JsonObject, quoted},
-    body_chunks::BodyChunks,
-    reply::{AdminError, ApiReply},
+    reply::{self, AdminError, ApiReply, BodyChunks},
+    request::ParsedRequest,
     server_state::ServerState,
 };
 
@@ -25,7 +23,7 @@ pub fn events(world: &ServerState, ask: &ParsedRequest, org_id: &str, fault: &Fa
     let page = if org_id == ORG_ID {
         page(world, ask, fault)
     } else {
-        Err(errors::UNKNOWN_ORG)
+        Err(reply::UNKNOWN_ORG)
     };
     page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &ask.path))
 }
@@ -67,7 +65,10 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(ApiReply::json(200, body(world, ask, found, next.as_deref())))
+    Ok(ApiReply::json(
+        200,
+        body(world, ask, found, next.as_deref()),
+    ))
 }
 
 fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
@@ -75,11 +76,11 @@ fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError
         return Ok(behaviour.org_default_limit);
     };
     match asked.parse() {
-        Ok(0) | Err(_) => Err(errors::INVALID_SYNTAX),
+        Ok(0) | Err(_) => Err(reply::INVALID_SYNTAX),
         Ok(limit) if limit <= behaviour.org_max_limit => Ok(limit),
         Ok(_) => match behaviour.over_limit {
             OverLimit::Clamp => Ok(behaviour.org_max_limit),
-            OverLimit::Reject => Err(errors::INVALID_SYNTAX),
+            OverLimit::Reject => Err(reply::INVALID_SYNTAX),
         },
     }
 }
@@ -89,7 +90,7 @@ fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminErr
     let descending = match ask.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
-        Some(_) => return Err(errors::INVALID_SYNTAX),
+        Some(_) => return Err(reply::INVALID_SYNTAX),
     };
     Ok(OrgCursor {
         after: None,
@@ -107,7 +108,7 @@ fn kept_from(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, Admi
     let earliest = world.now_ms() - RETENTION_MS;
     match (world.behaviour.org_retention, from) {
         (OrgRetention::ShowsAll, from) => Ok(from),
-        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(errors::INVALID_TIME),
+        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
         (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
     }
 }
@@ -117,17 +118,17 @@ fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCu
     let behaviour = &world.behaviour;
     let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
-        return Err(errors::INVALID_SYNTAX);
+        return Err(reply::INVALID_SYNTAX);
     }
-    let mut walk = OrgCursor::decode(text).ok_or(errors::INVALID_CURSOR)?;
+    let mut walk = OrgCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
     let age = world.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
     if too_old || walk.generation != world.cursor_generation {
         return match behaviour.expired_cursor_status {
             // It begins again, as if it had been asked for everything.
             200 => fresh(world, ask),
-            500 => Err(errors::INTERNAL),
-            _ => Err(errors::INVALID_CURSOR),
+            500 => Err(reply::INTERNAL),
+            _ => Err(reply::INVALID_CURSOR),
         };
     }
     if behaviour.cursor_bounds == CursorBounds::Replaced {
@@ -138,12 +139,17 @@ fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCu
 }
 
 fn bound(ask: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
-    let parse = |text: &str| text.parse().map_err(|_| errors::INVALID_TIME);
+    let parse = |text: &str| text.parse().map_err(|_| reply::INVALID_TIME);
     ask.param(name).map(parse).transpose()
 }
 
 /// `meta.next`
-fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option<&str>) -> Option<String> {
+fn next(
+    behaviour: &Behaviour,
+    walk: &OrgCursor,
+    found: &EventPage,
+    used: Option<&str>,
+) -> Option<String> {
     let at = |last: Option<EventPosition>| {
         let cursor = OrgCursor {
             after: last.or(walk.after),
@@ -171,7 +177,12 @@ fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option
     }
 }
 
-fn body(world: &ServerState, ask: &ParsedRequest, found: EventPage, next: Option<&str>) -> BodyChunks {
+fn body(
+    world: &ServerState,
+    ask: &ParsedRequest,
+    found: EventPage,
+    next: Option<&str>,
+) -> BodyChunks {
     let place = world.behaviour.cursor_place;
     let in_links = next.filter(|_| place != CursorPlace::Meta);
     let next = next.filter(|_| place != CursorPlace::Links);

@@ -1,4 +1,5 @@
-//! Confluence's audit records: walks, links, equal records, refusals, faults; and the ways to the site.
+//! Confluence's audit records: walks, links, equal records, refusals, faults; and the ways to the
+//! site.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! Data Center's audit events: walks by cursor, dates, the log that tells of its own reading, refusals.
+//! Data Center's audit events: walks by cursor, dates, the log that tells of its own reading,
+//! refusals.
 
 use super::*;
 

@@ -13,7 +13,8 @@ async fn every_org_event_is_served_once_in_order() {
         bench.walk_org(&format!("to={now}&limit=999")).await,
         bench.control.org_ids()
     );
-    assert_eq!(bench.control.request_count(Api::OrgEvents), 11); // clamped to 500, then 200: links.next names no limit
+    // Clamped to 500, then 200: links.next names no limit.
+    assert_eq!(bench.control.request_count(Api::OrgEvents), 11);
     let mut newest_first = bench.walk_org("sortOrder=desc&limit=77").await;
     newest_first.reverse();
     assert_eq!(newest_first, bench.control.org_ids());

@@ -1,19 +1,50 @@
-//! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
+//! The Jira platform API: audit records and users, at the site and through the gateway.
 
-use crate::sandbox::{
+use super::{
     Behaviour, Fault, RangeEnd,
-    data::RecordComposer as _,
+    access::{self, SitePermission},
+    data::{
+        RecordComposer as _,
+        people::{PEOPLE, SERVICE_ACCOUNTS, SamplePerson},
+    },
     dates::{self, ParsedDate},
-    exchange::ParsedRequest,
     json_text::{JsonObject, array},
     records::RecordQuery,
     reply::{ApiReply, jira_error},
-    route::SiteAccess,
+    request::{ParsedRequest, SiteAccess},
     server_state::ServerState,
 };
 
+const NOT_ADMIN: &str =
+    "You are not authorized to perform this operation. Administrator privileges are required.";
+/// "Free plan" is what tells this 403 from the other one (quoted in jira.js' live tests).
+const FREE_PLAN: &str = "Audit logs aren't available for this site as all of its Jira Cloud \
+    products are on Free plans.";
+
+/// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another
+/// site.
+pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
+    match access::who(ask, way) {
+        Err(refused) => Some(refused),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
+        Ok(SitePermission::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
+        Ok(SitePermission::Admin) if free_plan => Some(jira_error(403, FREE_PLAN)),
+        Ok(SitePermission::Admin) => access::unknown_site(way),
+    }
+}
+
+/// The 429, in Jira's shape with its reason header.
+pub fn rate_limited() -> ApiReply {
+    jira_error(429, "Rate limit exceeded.").header("ratelimit-reason", "jira-burst-based")
+}
+
 /// `GET /rest/api/3/auditing/record`
-pub fn records(world: &mut ServerState, ask: &ParsedRequest, way: &SiteAccess, fault: &Fault) -> ApiReply {
+pub fn records(
+    world: &mut ServerState,
+    ask: &ParsedRequest,
+    way: &SiteAccess,
+    fault: &Fault,
+) -> ApiReply {
     let (offset, limit) = match (ask.number("offset", 0), ask.number("limit", 1000)) {
         (Some(offset), Some(limit)) => {
             let limit = limit.min(world.behaviour.jira_max_limit);
@@ -99,7 +130,8 @@ fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
     })
 }
 
-/// The records that appear between two pages, at the newest end of the window, so that offsets shift.
+/// The records that appear between two pages, at the newest end of the window, so that offsets
+/// shift.
 fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
     if world.behaviour.insert_on_jira_page == 0 || world.behaviour.insert_on_jira_pages == 0 {
         return;
@@ -123,4 +155,75 @@ fn instant(date: ParsedDate) -> Option<i64> {
 fn terms(ask: &ParsedRequest) -> Vec<String> {
     let filter = ask.param("filter").unwrap_or_default();
     filter.split_whitespace().map(str::to_lowercase).collect()
+}
+
+/// Users on a page, when nothing is asked.
+const DEFAULT_USERS: usize = 10;
+/// Most users on a page.
+const MOST_USERS: usize = 200;
+
+/// The users whose ids are asked for, in the order of the ids; an id that nobody has is left out.
+pub fn bulk(ask: &ParsedRequest, way: &SiteAccess) -> ApiReply {
+    let refused = access::who(ask, way).err();
+    if let Some(reply) = refused.or_else(|| access::unknown_site(way)) {
+        return reply;
+    }
+    let (Some(start), Some(most)) = (
+        ask.number("startAt", 0),
+        ask.number("maxResults", DEFAULT_USERS),
+    ) else {
+        return jira_error(400, "startAt and maxResults must be numbers.");
+    };
+    let ids = ask.query.iter().filter(|(key, _)| key == "accountId");
+    let ids: Vec<&str> = ids.map(|(_, id)| id.as_str()).collect();
+    if ids.is_empty() {
+        return jira_error(400, "accountId is required.");
+    }
+    let most = most.min(MOST_USERS);
+    let known: Vec<&SamplePerson> = ids.into_iter().filter_map(known).collect();
+    let page = known.iter().skip(start).take(most).map(|user| json(user));
+    let body = JsonObject::new()
+        .number("maxResults", most)
+        .number("startAt", start)
+        .number("total", known.len())
+        .raw(
+            "isLast",
+            if start.saturating_add(most) >= known.len() {
+                "true"
+            } else {
+                "false"
+            },
+        )
+        .raw("values", &array(page));
+    ApiReply::json(200, body.finish())
+}
+
+fn known(account_id: &str) -> Option<&'static SamplePerson> {
+    let everybody = PEOPLE.iter().chain(&SERVICE_ACCOUNTS);
+    everybody
+        .into_iter()
+        .find(|person| person.account_id == account_id)
+}
+
+fn json(person: &SamplePerson) -> String {
+    let is_service = SERVICE_ACCOUNTS
+        .iter()
+        .any(|service| service.account_id == person.account_id);
+    let user = JsonObject::new()
+        .text("accountId", person.account_id)
+        .text("displayName", person.name);
+    let user = match person.hides_email() {
+        true => user,
+        false => user.text("emailAddress", person.email),
+    };
+    user.raw(
+        "active",
+        if person.is_deactivated() {
+            "false"
+        } else {
+            "true"
+        },
+    )
+    .text("accountType", if is_service { "app" } else { "atlassian" })
+    .finish()
 }

@@ -1,15 +1,48 @@
-//! One request for audit records: its parameters, its page, and what is recorded while somebody pages.
+//! The Confluence Cloud REST API v1: audit records, at the site and through the gateway.
 
-use super::error;
-use crate::sandbox::{
+use super::{
     Fault,
+    access::{self, SitePermission},
     data::RecordComposer as _,
-    exchange::ParsedRequest,
     json_text::{JsonObject, array},
     records::RecordQuery,
     reply::ApiReply,
+    request::{ParsedRequest, SiteAccess},
     server_state::ServerState,
 };
+
+const NOT_ADMIN: &str = "User is not permitted to perform this operation: Confluence \
+    administrator permission is required.";
+/// "Free edition" is what tells this 403 from the other one (airbytehq/airbyte 23862).
+const FREE_PLAN: &str = "Cannot make this request because you are on Free edition. Please upgrade \
+    to standard or premium.";
+
+/// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another
+/// site.
+pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
+    match access::who(ask, way) {
+        Err(refused) => Some(refused),
+        Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
+        Ok(SitePermission::NotAdmin) => Some(error(403, NOT_ADMIN)),
+        Ok(SitePermission::Admin) if free_plan => Some(error(403, FREE_PLAN)),
+        Ok(SitePermission::Admin) => access::unknown_site(way),
+    }
+}
+
+/// An error in Confluence's shape: `{statusCode, data, message}`.
+pub fn error(status: u16, message: &str) -> ApiReply {
+    let authorized = if status == 403 { "false" } else { "true" };
+    let data = JsonObject::new()
+        .raw("authorized", authorized)
+        .raw("valid", "true")
+        .raw("errors", "[]")
+        .raw("successful", "false");
+    let body = JsonObject::new()
+        .raw("statusCode", &status.to_string())
+        .raw("data", &data.finish())
+        .text("message", message);
+    ApiReply::json(status, body.finish())
+}
 
 /// Records on a page, when nothing is asked.
 const DEFAULT_LIMIT: usize = 1000;
@@ -19,7 +52,8 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> A
     let Some(search) = search(world, ask, fault) else {
         return error(
             400,
-            "startDate and endDate must be epoch milliseconds; start and limit must be numbers, limit at least 1.",
+            "startDate and endDate must be epoch milliseconds; start and limit must be numbers, \
+                limit at least 1.",
         );
     };
     let fails_from = world.behaviour.confluence_fails_from;
@@ -133,7 +167,8 @@ fn links(
     links.finish()
 }
 
-/// The records that appear between two pages, at the newest end of the window, so that offsets shift.
+/// The records that appear between two pages, at the newest end of the window, so that offsets
+/// shift.
 fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
     let behaviour = &mut world.behaviour;
     if behaviour.insert_on_confluence_page == 0 || behaviour.insert_on_confluence_pages == 0 {

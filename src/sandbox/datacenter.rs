@@ -1,15 +1,77 @@
-//! One request for audit events: its parameters, its cursor, its page, and the event that the reading itself is.
+//! The auditing REST API of a Data Center product, at the root and below the context path `/dc`,
+//! and the servlet that says whose a credential is.
 
-use super::error;
-use crate::sandbox::{
-    DATACENTER_USER, Fault, NextPageOffset,
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+use super::{
+    Behaviour, DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
+    DATACENTER_USER_NOT_ADMIN, Fault, NextPageOffset,
     dates::{self, ParsedDate},
-    exchange::ParsedRequest,
     json_text::{JsonObject, array},
     records::{RecordPage, RecordPosition, RecordQuery},
     reply::ApiReply,
+    request::ParsedRequest,
     server_state::ServerState,
 };
+
+const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
+const NOT_ADMIN: &str = "You need to be a system administrator to see the audit log.";
+
+/// The 401 or 403 for a credential that is not enough for the log.
+pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
+    match user(ask) {
+        Some(DATACENTER_USER) => None,
+        Some(_) => Some(error(403, NOT_ADMIN)),
+        None => Some(error(401, UNAUTHENTICATED)),
+    }
+}
+
+/// The refusal of an account that is locked until somebody solves a CAPTCHA at the login page,
+/// whatever the credential (developer.atlassian.com/server/jira/platform/basic-authentication).
+pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<ApiReply> {
+    let reason = format!("CAPTCHA_CHALLENGE; login-url={base_url}/dc/login.jsp?os_destination=%2F");
+    let reply = error(
+        behaviour.datacenter_captcha?,
+        "Basic Authentication Failure",
+    );
+    Some(
+        reply
+            .header("x-authentication-denied-reason", &reason)
+            .header("x-seraph-loginreason", "AUTHENTICATION_DENIED"),
+    )
+}
+
+/// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
+pub fn whoami(ask: &ParsedRequest) -> ApiReply {
+    ApiReply::plain(
+        200,
+        "text/plain;charset=UTF-8",
+        user(ask).unwrap_or_default(),
+    )
+}
+
+/// Whose credential it is. A personal access token needs no account beside it.
+fn user(ask: &ParsedRequest) -> Option<&'static str> {
+    let given = ask.authorization.as_deref()?;
+    let password = format!("{DATACENTER_USER}:{DATACENTER_PASSWORD}");
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(password));
+    if given == basic {
+        return Some(DATACENTER_USER);
+    }
+    match given.strip_prefix("Bearer ")? {
+        DATACENTER_TOKEN => Some(DATACENTER_USER),
+        DATACENTER_TOKEN_NOT_ADMIN => Some(DATACENTER_USER_NOT_ADMIN),
+        _ => None,
+    }
+}
+
+/// An error in Data Center's shape: `{message, status-code}`.
+pub fn error(status: u16, message: &str) -> ApiReply {
+    let body = JsonObject::new()
+        .text("message", message)
+        .raw("status-code", &status.to_string());
+    ApiReply::json(status, body.finish())
+}
 
 /// Events on a page, when nothing is asked.
 const DEFAULT_LIMIT: usize = 200;
@@ -105,7 +167,9 @@ fn date(world: &ServerState, ask: &ParsedRequest, name: &str) -> Result<Option<i
     }
     match dates::read(text) {
         ParsedDate::At(at) => Ok(Some(at)),
-        ParsedDate::Zoneless(_) | ParsedDate::Unreadable => Err("from and to must be ISO 8601 dates."),
+        ParsedDate::Zoneless(_) | ParsedDate::Unreadable => {
+            Err("from and to must be ISO 8601 dates.")
+        }
     }
 }
 
@@ -130,7 +194,12 @@ fn paging(
 }
 
 /// Where the next page is, with the dates as they were asked.
-fn link(world: &ServerState, ask: &ParsedRequest, limit: usize, (offset, cursor): (usize, &str)) -> String {
+fn link(
+    world: &ServerState,
+    ask: &ParsedRequest,
+    limit: usize,
+    (offset, cursor): (usize, &str),
+) -> String {
     let mut link = format!(
         "{}{}?offset={offset}&limit={limit}&pageCursor={cursor}",
         world.base_url, ask.path
@@ -145,7 +214,12 @@ fn link(world: &ServerState, ask: &ParsedRequest, limit: usize, (offset, cursor)
 }
 
 /// The offset and the cursor of the page after one of `events` events that ends with `last`.
-fn next_page(world: &ServerState, search: &RecordQuery, last: RecordPosition, events: usize) -> (usize, String) {
+fn next_page(
+    world: &ServerState,
+    search: &RecordQuery,
+    last: RecordPosition,
+    events: usize,
+) -> (usize, String) {
     match world.behaviour.datacenter_offset {
         NextPageOffset::Zero => (0, cursor(last)),
         NextPageOffset::FromCursor(back) => {
