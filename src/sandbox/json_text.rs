@@ -66,6 +66,41 @@ impl JsonObject {
     }
 }
 
+/// The members of an object that is not finished, so that an irregular shape can change any of them.
+#[derive(Debug, Default)]
+pub struct JsonMembers(Vec<(&'static str, String)>);
+
+impl JsonMembers {
+    /// Adds a member, already JSON text; one whose text is empty is left out of the object.
+    pub fn with(mut self, key: &'static str, json: impl Into<String>) -> Self {
+        self.0.push((key, json.into()));
+        self
+    }
+
+    /// Changes a member; one that is new comes last.
+    pub fn set(&mut self, key: &'static str, json: impl Into<String>) {
+        let json = json.into();
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) => *old = json,
+            None => self.0.push((key, json)),
+        }
+    }
+
+    /// Leaves a member out.
+    pub fn remove(&mut self, key: &'static str) {
+        self.set(key, "");
+    }
+
+    /// The finished text.
+    pub fn finish(&self) -> String {
+        let members = self.0.iter().filter(|(_, json)| !json.is_empty());
+        let object = members.fold(JsonObject::new(), |object, (key, json)| {
+            object.raw(key, json)
+        });
+        object.finish()
+    }
+}
+
 /// A JSON array of items that are JSON text already.
 pub fn array<I>(items: I) -> String
 where

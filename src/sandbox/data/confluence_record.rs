@@ -7,7 +7,7 @@ use super::{
     record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
-    json_text::{JsonObject, array, quoted},
+    json_text::{JsonMembers, JsonObject, array, quoted},
     records::SandboxRecord,
 };
 
@@ -15,31 +15,6 @@ use crate::sandbox::{
 const ODD_EVERY: usize = 6;
 /// What everybody does; the rest is an administrator's.
 const ANYBODYS: [&str; 3] = ["Spaces", "Pages", "Import/export"];
-
-/// A record in parts, all of them JSON text; None leaves the key out.
-#[derive(Clone, Debug)]
-pub struct ConfluenceParts {
-    /// `author`
-    pub author: Option<String>,
-    /// `remoteAddress`
-    pub remote_address: Option<String>,
-    /// `summary`
-    pub summary: String,
-    /// `description`
-    pub description: Option<String>,
-    /// `category`
-    pub category: Option<String>,
-    /// `sysAdmin` and `superAdmin`
-    pub is_admin: Option<String>,
-    /// `affectedObject`
-    pub affected_object: Option<String>,
-    /// `changedValues`
-    pub changed_values: Option<String>,
-    /// `associatedObjects`
-    pub associated_objects: Option<String>,
-    /// Further members.
-    pub more: Vec<(&'static str, String)>,
-}
 
 /// The composer.
 #[derive(Debug)]
@@ -59,7 +34,7 @@ impl ConfluenceComposer {
         }
     }
 
-    fn parts(&mut self, kind: &RecordKind) -> ConfluenceParts {
+    fn members(&mut self, kind: &RecordKind, created_ms: i64) -> JsonMembers {
         let by = match ANYBODYS.contains(&kind.category) {
             true => people::random_person(&mut self.rng),
             false => people::random_admin(&mut self.rng),
@@ -71,18 +46,18 @@ impl ConfluenceComposer {
             "Group" => Some(self.object("Group", &["optics-team", "finance"])),
             other => Some(self.object(other, &["Engineering", "Optics Lab", "Finance"])),
         };
-        ConfluenceParts {
-            author: Some(author(by)),
-            remote_address: Some(quoted(by.ip)),
-            summary: quoted(kind.summary),
-            description: Some(quoted("")),
-            category: Some(quoted(kind.category)),
-            is_admin: Some("false".to_owned()),
-            affected_object: Some(affected),
-            changed_values: Some(array(self.change(kind))),
-            associated_objects: Some(array(associated)),
-            more: Vec::new(),
-        }
+        JsonMembers::default()
+            .with("author", author(by))
+            .with("remoteAddress", quoted(by.ip))
+            .with("creationDate", created_ms.to_string())
+            .with("summary", quoted(kind.summary))
+            .with("description", quoted(""))
+            .with("category", quoted(kind.category))
+            .with("sysAdmin", "false")
+            .with("superAdmin", "false")
+            .with("affectedObject", affected)
+            .with("changedValues", array(self.change(kind)))
+            .with("associatedObjects", array(associated))
     }
 
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
@@ -119,41 +94,15 @@ impl RecordComposer for ConfluenceComposer {
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let found = record_kind::drawn(KINDS, &mut self.rng);
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        let mut members = self.members(found.unwrap_or(&KINDS[0]), created_ms);
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            parts.distort(self.composed / ODD_EVERY);
+            ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
         SandboxRecord {
             id: String::new(),
             created_ms,
-            text: parts.finish(created_ms),
+            text: members.finish(),
         }
-    }
-}
-
-impl ConfluenceParts {
-    /// Takes on irregular shape `number`, counted around.
-    fn distort(&mut self, number: usize) {
-        ODD_SHAPES[number % ODD_SHAPES.len()](self);
-    }
-
-    fn finish(self, created_ms: i64) -> String {
-        let mut record = JsonObject::new()
-            .maybe("author", self.author.as_deref())
-            .maybe("remoteAddress", self.remote_address.as_deref())
-            .raw("creationDate", &created_ms.to_string())
-            .raw("summary", &self.summary)
-            .maybe("description", self.description.as_deref())
-            .maybe("category", self.category.as_deref())
-            .maybe("sysAdmin", self.is_admin.as_deref())
-            .maybe("superAdmin", self.is_admin.as_deref())
-            .maybe("affectedObject", self.affected_object.as_deref())
-            .maybe("changedValues", self.changed_values.as_deref())
-            .maybe("associatedObjects", self.associated_objects.as_deref());
-        for (key, json) in &self.more {
-            record = record.raw(key, json);
-        }
-        record.finish()
     }
 }
 
@@ -259,51 +208,67 @@ const SYSTEM: &str = r#"{"type":"user","displayName":"System","operations":null,
 const OLD_USER: &str = r#"{"type":"user","displayName":"Ines Carvalho","operations":null,"username":"ines.carvalho","userKey":"ff8080814f3a1c20014f3a1d5e7a0003","accountId":"557058:7c41d9b0-2e6a-4f83-b5d7-90e1a2b3c4d5","accountType":"atlassian","publicName":"Ines","isExternalCollaborator":true,"externalCollaborator":true,"isGuest":true}"#;
 
 /// The irregular shapes, taken in turn.
-const ODD_SHAPES: &[fn(&mut ConfluenceParts)] = &[
-    |parts| {
-        parts.author = Some(SYSTEM.to_owned());
-        parts.remote_address = Some("\"\"".to_owned());
+const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
+    |members| {
+        members.set("author", SYSTEM);
+        members.set("remoteAddress", "\"\"");
     },
-    |parts| parts.author = Some("null".to_owned()),
-    |parts| parts.author = None,
-    |parts| parts.author = Some(OLD_USER.to_owned()),
-    |parts| {
-        parts.author = Some(
-            r#"{"type":"user","displayName":null,"accountId":null,"publicName":""}"#.to_owned(),
+    |members| members.set("author", "null"),
+    |members| members.remove("author"),
+    |members| members.set("author", OLD_USER),
+    |members| {
+        members.set(
+            "author",
+            r#"{"type":"user","displayName":null,"accountId":null,"publicName":""}"#,
         )
     },
-    |parts| parts.remote_address = Some("null".to_owned()),
-    |parts| parts.remote_address = None,
-    |parts| parts.remote_address = Some("\"2001:db8::4a\"".to_owned()),
-    |parts| parts.remote_address = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
-    |parts| parts.description = Some("\"Requested in HELP-17.\\nSecond line\\u0007\"".to_owned()),
-    |parts| parts.description = Some("null".to_owned()),
-    |parts| parts.description = None,
-    |parts| parts.category = Some("\"\"".to_owned()),
-    |parts| parts.is_admin = Some("true".to_owned()),
-    |parts| parts.is_admin = None,
-    |parts| parts.affected_object = Some(object("", "")),
-    |parts| parts.affected_object = Some("null".to_owned()),
-    |parts| parts.affected_object = None,
-    |parts| parts.affected_object = Some(object("🔭 日本語 مجموعة \u{202e}", "Group")),
-    |parts| parts.changed_values = Some("null".to_owned()),
-    |parts| parts.changed_values = None,
-    |parts| {
-        parts.changed_values = Some(array([
+    |members| members.set("remoteAddress", "null"),
+    |members| members.remove("remoteAddress"),
+    |members| members.set("remoteAddress", "\"2001:db8::4a\""),
+    |members| members.set("remoteAddress", "\"198.51.100.9, 203.0.113.80\""),
+    |members| {
+        members.set(
+            "description",
+            "\"Requested in HELP-17.\\nSecond line\\u0007\"",
+        )
+    },
+    |members| members.set("description", "null"),
+    |members| members.remove("description"),
+    |members| members.set("category", "\"\""),
+    |members| {
+        members.set("sysAdmin", "true");
+        members.set("superAdmin", "true");
+    },
+    |members| {
+        members.remove("sysAdmin");
+        members.remove("superAdmin");
+    },
+    |members| members.set("affectedObject", object("", "")),
+    |members| members.set("affectedObject", "null"),
+    |members| members.remove("affectedObject"),
+    |members| {
+        members.set(
+            "affectedObject",
+            object("🔭 日本語 مجموعة \u{202e}", "Group"),
+        )
+    },
+    |members| members.set("changedValues", "null"),
+    |members| members.remove("changedValues"),
+    |members| {
+        members.set("changedValues", array([
             change("Active", "Yes", "No"),
             r#"{"name":"Email","oldValue":null,"newValue":"","hiddenOldValue":"","hiddenNewValue":"712020:0f2b"}"#
                 .to_owned(),
         ]))
     },
-    |parts| parts.associated_objects = Some("null".to_owned()),
-    |parts| parts.associated_objects = None,
-    |parts| {
-        parts.associated_objects = Some(array([object("", "User"), object("finance", "Group")]))
+    |members| members.set("associatedObjects", "null"),
+    |members| members.remove("associatedObjects"),
+    |members| {
+        members.set(
+            "associatedObjects",
+            array([object("", "User"), object("finance", "Group")]),
+        )
     },
-    |parts| {
-        parts
-            .more
-            .push(("sequence", "12345678901234567890123".to_owned()))
-    },
-    |parts| parts.summary = r#""Space \u0070ermission added \/ changed""#.to_owned(),
+    |members| members.set("sequence", "12345678901234567890123"),
+    |members| members.set("summary", r#""Space \u0070ermission added \/ changed""#),
 ];

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::sandbox::{
     DATACENTER_USER,
-    json_text::{JsonObject, array, quoted},
+    json_text::{JsonMembers, JsonObject, array, quoted},
     records::SandboxRecord,
 };
 
@@ -19,31 +19,6 @@ const SYSTEM: &str = "https://jira.lindenfell.example";
 const ODD_EVERY: usize = 6;
 /// One event in so many is a look at the log itself.
 const SEARCH_EVERY: usize = 20;
-
-/// An event in parts, all of them JSON text; None leaves the key out.
-#[derive(Clone, Debug)]
-pub struct DatacenterParts {
-    /// `author`
-    pub author: Option<String>,
-    /// `type`
-    pub kind: String,
-    /// `affectedObjects`
-    pub affected_objects: Option<String>,
-    /// `changedValues`
-    pub changed_values: Option<String>,
-    /// `source`: an address.
-    pub source: Option<String>,
-    /// `system`
-    pub system: Option<String>,
-    /// `node`
-    pub node: Option<String>,
-    /// `method`
-    pub method: Option<String>,
-    /// `extraAttributes`
-    pub extra_attributes: Option<String>,
-    /// Further members.
-    pub more: Vec<(&'static str, String)>,
-}
 
 /// The composer.
 #[derive(Debug)]
@@ -65,10 +40,10 @@ impl DatacenterComposer {
 
     /// The event that a reading of the log by `user` is.
     pub fn search_performed(&mut self, created_ms: i64, user: &str) -> SandboxRecord {
-        finished(searched(user, "127.0.0.1", "200"), created_ms)
+        record(&searched(created_ms, user, "127.0.0.1", "200"), created_ms)
     }
 
-    fn parts(&mut self, kind: &RecordKind) -> DatacenterParts {
+    fn members(&mut self, kind: &RecordKind, created_ms: i64) -> JsonMembers {
         let by = match kind.category {
             END_USER => people::random_person(&mut self.rng),
             _ => people::random_admin(&mut self.rng),
@@ -81,18 +56,20 @@ impl DatacenterComposer {
             other => Some(self.object(other, &["Lens production", "Operations"])),
         };
         let token = (kind.object == "TOKEN").then(|| attribute("Token expiry", "365 days"));
-        DatacenterParts {
-            author: Some(author(by)),
-            kind: event_type(kind.category, kind.summary),
-            affected_objects: Some(array([affected].into_iter().chain(associated))),
-            changed_values: Some(array(self.change(kind))),
-            source: Some(quoted(by.ip)),
-            system: Some(quoted(SYSTEM)),
-            node: Some(quoted("node-1")),
-            method: Some(quoted("Browser")),
-            extra_attributes: Some(array(token)),
-            more: Vec::new(),
-        }
+        JsonMembers::default()
+            .with("timestamp", timestamp(created_ms))
+            .with("author", author(by))
+            .with("type", event_type(kind.category, kind.summary))
+            .with(
+                "affectedObjects",
+                array([affected].into_iter().chain(associated)),
+            )
+            .with("changedValues", array(self.change(kind)))
+            .with("source", quoted(by.ip))
+            .with("system", quoted(SYSTEM))
+            .with("node", quoted("node-1"))
+            .with("method", quoted("Browser"))
+            .with("extraAttributes", array(token))
     }
 
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
@@ -146,67 +123,47 @@ impl RecordComposer for DatacenterComposer {
                 false => people::random_admin(&mut self.rng).user_name(),
             };
             let found = self.rng.u32(..200).to_string();
-            return finished(searched(user, "203.0.113.60", &found), created_ms);
+            return record(
+                &searched(created_ms, user, "203.0.113.60", &found),
+                created_ms,
+            );
         }
         let found = record_kind::drawn(KINDS, &mut self.rng);
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        let mut members = self.members(found.unwrap_or(&KINDS[0]), created_ms);
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            parts.distort(self.composed / ODD_EVERY);
+            ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
-        finished(parts, created_ms)
+        record(&members, created_ms)
     }
 }
 
-impl DatacenterParts {
-    /// Takes on irregular shape `number`, counted around.
-    fn distort(&mut self, number: usize) {
-        ODD_SHAPES[number % ODD_SHAPES.len()](self);
-    }
-}
-
-fn finished(parts: DatacenterParts, created_ms: i64) -> SandboxRecord {
-    let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
-    let mut event = JsonObject::new()
-        .text(
-            "timestamp",
-            &at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        )
-        .maybe("author", parts.author.as_deref())
-        .raw("type", &parts.kind)
-        .maybe("affectedObjects", parts.affected_objects.as_deref())
-        .maybe("changedValues", parts.changed_values.as_deref())
-        .maybe("source", parts.source.as_deref())
-        .maybe("system", parts.system.as_deref())
-        .maybe("node", parts.node.as_deref())
-        .maybe("method", parts.method.as_deref())
-        .maybe("extraAttributes", parts.extra_attributes.as_deref());
-    for (key, json) in &parts.more {
-        event = event.raw(key, json);
-    }
+fn record(members: &JsonMembers, created_ms: i64) -> SandboxRecord {
     SandboxRecord {
         id: String::new(),
         created_ms,
-        text: event.finish(),
+        text: members.finish(),
     }
 }
 
-/// A look at the log, which the log tells as well.
-fn searched(user: &str, source: &str, found: &str) -> DatacenterParts {
-    DatacenterParts {
-        author: Some(author_named(user, "JIRAUSER10000")),
-        kind: event_type("Auditing", "Audit Log search performed"),
-        affected_objects: Some("[]".to_owned()),
-        changed_values: Some("[]".to_owned()),
-        source: Some(quoted(source)),
-        system: Some(quoted(SYSTEM)),
-        node: Some(quoted("node-1")),
-        method: Some(quoted("REST")),
-        extra_attributes: Some(array([
-            attribute("Query", ""),
-            attribute("Results returned", found),
-        ])),
-        more: Vec::new(),
-    }
+/// A search in the log, which the log holds as well.
+fn searched(created_ms: i64, user: &str, source: &str, found: &str) -> JsonMembers {
+    let attributes = [attribute("Query", ""), attribute("Results returned", found)];
+    JsonMembers::default()
+        .with("timestamp", timestamp(created_ms))
+        .with("author", author_named(user, "JIRAUSER10000"))
+        .with("type", event_type("Auditing", "Audit Log search performed"))
+        .with("affectedObjects", "[]")
+        .with("changedValues", "[]")
+        .with("source", quoted(source))
+        .with("system", quoted(SYSTEM))
+        .with("node", quoted("node-1"))
+        .with("method", quoted("REST"))
+        .with("extraAttributes", array(attributes))
+}
+
+fn timestamp(created_ms: i64) -> String {
+    let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
+    quoted(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 fn author(person: &SamplePerson) -> String {
@@ -339,56 +296,57 @@ const SYSTEM_AUTHOR: &str =
 const ANONYMOUS: &str = r#"{"name":"Anonymous","type":"user","id":"-2"}"#;
 
 /// The irregular shapes, taken in turn.
-const ODD_SHAPES: &[fn(&mut DatacenterParts)] = &[
-    |parts| {
-        parts.author = Some(SYSTEM_AUTHOR.to_owned());
-        parts.source = None;
-        parts.method = Some("\"System\"".to_owned());
+const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
+    |members| {
+        members.set("author", SYSTEM_AUTHOR);
+        members.remove("source");
+        members.set("method", "\"System\"");
     },
-    |parts| parts.author = Some(ANONYMOUS.to_owned()),
-    |parts| parts.author = Some("null".to_owned()),
-    |parts| parts.author = None,
-    |parts| parts.author = Some(r#"{"name":null,"type":"","id":10000}"#.to_owned()),
-    |parts| parts.source = Some("\"\"".to_owned()),
-    |parts| parts.source = Some("null".to_owned()),
-    |parts| parts.source = Some("\"2001:db8::4a\"".to_owned()),
+    |members| members.set("author", ANONYMOUS),
+    |members| members.set("author", "null"),
+    |members| members.remove("author"),
+    |members| members.set("author", r#"{"name":null,"type":"","id":10000}"#),
+    |members| members.set("source", "\"\""),
+    |members| members.set("source", "null"),
+    |members| members.set("source", "\"2001:db8::4a\""),
     // What a proxy adds.
-    |parts| parts.source = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
-    |parts| parts.node = None,
-    |parts| parts.method = Some("\"Unknown\"".to_owned()),
-    |parts| parts.method = None,
-    |parts| parts.system = Some("null".to_owned()),
-    |parts| parts.affected_objects = Some("null".to_owned()),
-    |parts| parts.affected_objects = None,
-    |parts| parts.affected_objects = Some(array([object("", "", "", "")])),
-    |parts| {
-        parts.affected_objects = Some(array([
-            r#"{"name":"🔭 日本語 مجموعة","type":"GROUP"}"#,
-            "null",
-        ]))
-    },
-    |parts| parts.changed_values = Some("null".to_owned()),
-    |parts| {
-        parts.changed_values = Some(
-            r#"[{"key":"Name","i18nKey":null,"from":null,"to":""},{"key":"Lead","to":"ada"}]"#
-                .to_owned(),
+    |members| members.set("source", "\"198.51.100.9, 203.0.113.80\""),
+    |members| members.remove("node"),
+    |members| members.set("method", "\"Unknown\""),
+    |members| members.remove("method"),
+    |members| members.set("system", "null"),
+    |members| members.set("affectedObjects", "null"),
+    |members| members.remove("affectedObjects"),
+    |members| members.set("affectedObjects", array([object("", "", "", "")])),
+    |members| {
+        members.set(
+            "affectedObjects",
+            array([r#"{"name":"🔭 日本語 مجموعة","type":"GROUP"}"#, "null"]),
         )
     },
-    |parts| parts.extra_attributes = Some("null".to_owned()),
-    |parts| parts.extra_attributes = None,
-    |parts| {
-        parts.extra_attributes = Some(array([
-            attribute("Reason", "line one\nline two\u{7}"),
-            attribute("", ""),
-        ]))
+    |members| members.set("changedValues", "null"),
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"key":"Name","i18nKey":null,"from":null,"to":""},{"key":"Lead","to":"ada"}]"#,
+        )
     },
-    |parts| {
-        parts
-            .more
-            .push(("sequence", "12345678901234567890123".to_owned()))
+    |members| members.set("extraAttributes", "null"),
+    |members| members.remove("extraAttributes"),
+    |members| {
+        members.set(
+            "extraAttributes",
+            array([
+                attribute("Reason", "line one\nline two\u{7}"),
+                attribute("", ""),
+            ]),
+        )
     },
-    |parts| {
-        parts.kind =
-            r#"{"category":"Group management","action":"Group \u0063reated \/ renamed"}"#.to_owned()
+    |members| members.set("sequence", "12345678901234567890123"),
+    |members| {
+        members.set(
+            "type",
+            r#"{"category":"Group management","action":"Group \u0063reated \/ renamed"}"#,
+        )
     },
 ];

@@ -8,7 +8,7 @@ use super::{
     record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
-    json_text::{JsonObject, array},
+    json_text::{JsonMembers, JsonObject, array, quoted},
     records::SandboxRecord,
 };
 
@@ -18,33 +18,6 @@ const ODD_EVERY: usize = 6;
 /// and down.
 const ID_RANGE: usize = 1_000_003;
 const ID_STEP: usize = 48_271;
-
-/// A record in parts; those that are JSON text are written as they are, None leaves the key out.
-#[derive(Clone, Debug)]
-pub struct JiraParts {
-    /// `summary`, JSON.
-    pub summary: String,
-    /// `remoteAddress`, JSON.
-    pub remote_address: Option<String>,
-    /// `authorKey`, JSON.
-    pub author_key: Option<String>,
-    /// `authorAccountId`, JSON.
-    pub author_account_id: Option<String>,
-    /// `category`
-    pub category: &'static str,
-    /// `eventSource`, JSON.
-    pub event_source: Option<String>,
-    /// `description`, JSON.
-    pub description: Option<String>,
-    /// `objectItem`, JSON.
-    pub object_item: Option<String>,
-    /// `changedValues`, JSON.
-    pub changed_values: Option<String>,
-    /// `associatedItems`, JSON.
-    pub associated_items: Option<String>,
-    /// Further members, JSON.
-    pub more: Vec<(&'static str, String)>,
-}
 
 /// The composer. The same seed and the same calls give the same records.
 #[derive(Debug)]
@@ -64,29 +37,34 @@ impl JiraComposer {
         }
     }
 
-    fn parts(&mut self, kind: &RecordKind) -> JiraParts {
+    fn members(&mut self, kind: &RecordKind, id: usize, created_ms: i64) -> JsonMembers {
+        let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
         let author = people::random_admin(&mut self.rng);
         let key = author.account_id.chars().rev().take(8).collect::<String>();
-        JiraParts {
-            summary: json(kind.summary),
-            remote_address: Some(json(author.ip)),
-            author_key: Some(json(&format!("ug:{key}"))),
-            author_account_id: Some(json(author.account_id)),
-            category: kind.category,
-            event_source: Some(json("")),
-            description: None,
-            object_item: Some(self.object(kind.object, kind.names)),
-            changed_values: self.change(kind),
-            associated_items: match kind.associated {
-                "" => None,
-                "USER" => Some(array([self.object("USER", &[])])),
-                "GROUP" => Some(array([self.object("GROUP", &["optics-team", "finance"])])),
-                other => Some(array([
-                    self.object(other, &["Lens production", "Operations"])
-                ])),
-            },
-            more: Vec::new(),
-        }
+        JsonMembers::default()
+            .with("id", id.to_string())
+            .with("summary", quoted(kind.summary))
+            .with("remoteAddress", quoted(author.ip))
+            .with("authorKey", quoted(&format!("ug:{key}")))
+            .with("authorAccountId", quoted(author.account_id))
+            .with(
+                "created",
+                format!("\"{}\"", created.format("%Y-%m-%dT%H:%M:%S%.3f+0000")),
+            )
+            .with("category", quoted(kind.category))
+            .with("eventSource", quoted(""))
+            .with("description", "")
+            .with("objectItem", self.object(kind.object, kind.names))
+            .with("changedValues", self.change(kind).unwrap_or_default())
+            .with(
+                "associatedItems",
+                match kind.associated {
+                    "" => String::new(),
+                    "USER" => array([self.object("USER", &[])]),
+                    "GROUP" => array([self.object("GROUP", &["optics-team", "finance"])]),
+                    other => array([self.object(other, &["Lens production", "Operations"])]),
+                },
+            )
     }
 
     /// `objectItem` or an associated item; groups and users have the directory as parent.
@@ -144,49 +122,16 @@ impl RecordComposer for JiraComposer {
         self.composed += 1;
         let id = 101 + self.composed * ID_STEP % ID_RANGE;
         let found = record_kind::drawn(KINDS, &mut self.rng);
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        let mut members = self.members(found.unwrap_or(&KINDS[0]), id, created_ms);
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            parts.distort(self.composed / ODD_EVERY);
+            ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
         SandboxRecord {
             id: id.to_string(),
             created_ms,
-            text: parts.finish(id, created_ms),
+            text: members.finish(),
         }
     }
-}
-
-impl JiraParts {
-    /// Takes on irregular shape `number`, counted around.
-    fn distort(&mut self, number: usize) {
-        ODD_SHAPES[number % ODD_SHAPES.len()](self);
-    }
-
-    fn finish(self, id: usize, created_ms: i64) -> String {
-        let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
-        let created = created.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
-        let mut record = JsonObject::new()
-            .number("id", id)
-            .raw("summary", &self.summary)
-            .maybe("remoteAddress", self.remote_address.as_deref())
-            .maybe("authorKey", self.author_key.as_deref())
-            .maybe("authorAccountId", self.author_account_id.as_deref())
-            .text("created", &created)
-            .text("category", self.category)
-            .maybe("eventSource", self.event_source.as_deref())
-            .maybe("description", self.description.as_deref())
-            .maybe("objectItem", self.object_item.as_deref())
-            .maybe("changedValues", self.changed_values.as_deref())
-            .maybe("associatedItems", self.associated_items.as_deref());
-        for (key, json) in &self.more {
-            record = record.raw(key, json);
-        }
-        record.finish()
-    }
-}
-
-fn json(text: &str) -> String {
-    crate::sandbox::json_text::quoted(text)
 }
 
 const GROUPS: &[&str] = &[
@@ -244,44 +189,50 @@ const KINDS: &[RecordKind] = &[
 ];
 
 /// The irregular shapes, taken in turn.
-const ODD_SHAPES: &[fn(&mut JiraParts)] = &[
-    |parts| parts.author_account_id = None,
-    |parts| parts.remote_address = None,
-    |parts| parts.event_source = Some("\"Time Ledger for Jira\"".to_owned()),
-    |parts| parts.event_source = None,
-    |parts| parts.description = Some("\"Requested in HELP-17.\\nSecond line\\u0007\"".to_owned()),
-    |parts| parts.description = Some("null".to_owned()),
-    |parts| {
-        parts.changed_values = Some(r#"[{"fieldName":"Name","changedTo":"Responders"}]"#.to_owned())
-    },
-    |parts| {
-        parts.changed_values =
-            Some(r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#.to_owned())
-    },
-    |parts| parts.changed_values = Some("[]".to_owned()),
-    |parts| parts.associated_items = Some("[]".to_owned()),
-    |parts| parts.associated_items = Some("null".to_owned()),
-    |parts| parts.object_item = None,
-    |parts| parts.author_key = None,
-    |parts| parts.remote_address = Some("\"2001:db8::4a\"".to_owned()),
-    // Some sites write the whole forwarding chain.
-    |parts| parts.remote_address = Some("\"198.51.100.9, 203.0.113.80\"".to_owned()),
-    |parts| {
-        parts
-            .more
-            .push(("sequence", "12345678901234567890123".to_owned()))
-    },
-    |parts| {
-        parts.object_item = Some(
-            r#"{"id":"g🔭","name":"🔭 日本語 مجموعة","typeName":"GROUP","parentId":null}"#
-                .to_owned(),
+const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
+    |members| members.remove("authorAccountId"),
+    |members| members.remove("remoteAddress"),
+    |members| members.set("eventSource", "\"Time Ledger for Jira\""),
+    |members| members.remove("eventSource"),
+    |members| {
+        members.set(
+            "description",
+            "\"Requested in HELP-17.\\nSecond line\\u0007\"",
         )
     },
-    |parts| parts.summary = r#""Group \u0041dded \/ renamed""#.to_owned(),
-    |parts| {
-        parts.author_account_id = None;
-        parts.author_key = Some("\"\"".to_owned());
-        parts.remote_address = None;
+    |members| members.set("description", "null"),
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"fieldName":"Name","changedTo":"Responders"}]"#,
+        )
+    },
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#,
+        )
+    },
+    |members| members.set("changedValues", "[]"),
+    |members| members.set("associatedItems", "[]"),
+    |members| members.set("associatedItems", "null"),
+    |members| members.remove("objectItem"),
+    |members| members.remove("authorKey"),
+    |members| members.set("remoteAddress", "\"2001:db8::4a\""),
+    // Some sites write the whole forwarding chain.
+    |members| members.set("remoteAddress", "\"198.51.100.9, 203.0.113.80\""),
+    |members| members.set("sequence", "12345678901234567890123"),
+    |members| {
+        members.set(
+            "objectItem",
+            r#"{"id":"g🔭","name":"🔭 日本語 مجموعة","typeName":"GROUP","parentId":null}"#,
+        )
+    },
+    |members| members.set("summary", r#""Group \u0041dded \/ renamed""#),
+    |members| {
+        members.remove("authorAccountId");
+        members.set("authorKey", "\"\"");
+        members.remove("remoteAddress");
     },
 ];
 
