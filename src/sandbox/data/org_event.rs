@@ -335,7 +335,7 @@ fn unknown_keys(draft: &mut EventDraft, _: &mut Rng) {
 
 fn unknown_auth_type(draft: &mut EventDraft, rng: &mut Rng) {
     let person = people::random_person(rng);
-    let auth = people::SampleAuth {
+    let auth = SampleAuth {
         kind: "passkey-handover",
         token_id: None,
         label: "",
