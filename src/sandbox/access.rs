@@ -13,7 +13,7 @@ use super::{
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
 
-/// Who asks, as far as the site lets them in.
+/// What the sender of a request may do at the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SitePermission {
     /// An administrator.
@@ -24,36 +24,36 @@ pub enum SitePermission {
     NotAdmin,
 }
 
-/// Who asks; else the 401, which Jira and Confluence word alike.
+/// What the sender may do; else the 401, which Jira and Confluence word alike.
 ///
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
+pub fn permission(request: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
-    if has_token(ask, JIRA_EMAIL, JIRA_TOKEN) {
+    if has_token(request, JIRA_EMAIL, JIRA_TOKEN) {
         return Ok(SitePermission::Admin);
     }
-    if has_token(ask, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
+    if has_token(request, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
         return Ok(SitePermission::NotAdmin);
     }
-    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
+    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
         return Ok(SitePermission::Admin);
     }
-    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
+    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
         return Ok(SitePermission::AdminWithoutScope);
     }
     if through_gateway {
         return Err(ApiReply::json(401, gateway_body(401, "Unauthorized")));
     }
     let reply = jira_error(401, UNAUTHENTICATED);
-    Err(match ask.authorization {
+    Err(match request.authorization {
         Some(_) => reply.header("x-seraph-loginreason", "AUTHENTICATED_FAILED"),
         None => reply,
     })
 }
 
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
-pub fn has_token(ask: &ParsedRequest, account: &str, token: &str) -> bool {
-    let given = ask.authorization.as_deref().unwrap_or_default();
+pub fn has_token(request: &ParsedRequest, account: &str, token: &str) -> bool {
+    let given = request.authorization.as_deref().unwrap_or_default();
     let basic = BASE64_STANDARD.encode(format!("{account}:{token}"));
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }

@@ -19,8 +19,8 @@ const FREE_PLAN: &str = "Cannot make this request because you are on Free editio
 
 /// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another
 /// site.
-pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
-    match access::who(ask, way) {
+pub fn refusal(request: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
+    match access::permission(request, way) {
         Err(refused) => Some(refused),
         Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(SitePermission::NotAdmin) => Some(error(403, NOT_ADMIN)),
@@ -48,32 +48,32 @@ pub fn error(status: u16, message: &str) -> ApiReply {
 const DEFAULT_LIMIT: usize = 1000;
 
 /// `GET /wiki/rest/api/audit`
-pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
-    let Some(search) = search(world, ask, fault) else {
+pub fn records(state: &mut ServerState, request: &ParsedRequest, fault: &Fault) -> ApiReply {
+    let Some(search) = search(state, request, fault) else {
         return error(
             400,
             "startDate and endDate must be epoch milliseconds; start and limit must be numbers, \
                 limit at least 1.",
         );
     };
-    let fails_from = world.behaviour.confluence_fails_from;
+    let fails_from = state.behaviour.confluence_fails_from;
     if fails_from.is_some_and(|from| search.offset >= from) {
         return error(500, "Internal server error");
     }
-    let is_hidden = *fault == Fault::EmptyPageWithCursor || is_invisible(world, ask, &search);
+    let is_hidden = *fault == Fault::EmptyPageWithCursor || is_invisible(state, request, &search);
     let texts = match is_hidden {
         true => Vec::new(),
         false => {
-            let limit = world.behaviour.confluence_unstated_limit;
+            let limit = state.behaviour.confluence_unstated_limit;
             let page = RecordQuery {
                 limit: search.limit.min(limit.unwrap_or(search.limit)),
                 ..search.clone()
             };
-            world.confluence.page(&page).texts
+            state.confluence.page(&page).texts
         }
     };
-    let matches = world.confluence.count(search.from, search.to);
-    let links = links(world, ask, fault, &search, texts.len(), matches);
+    let matches = state.confluence.count(search.from, search.to);
+    let links = links(state, request, fault, &search, texts.len(), matches);
     let some = !texts.is_empty();
     let body = JsonObject::new()
         .raw("results", &array(&texts))
@@ -84,37 +84,37 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> A
         .raw("_links", &links)
         .finish();
     if some {
-        record_meanwhile(world, search.to);
+        record_meanwhile(state, search.to);
     }
     ApiReply::json(200, body)
 }
 
 /// Whether the page is first empty, and links to its records.
-fn is_invisible(world: &ServerState, ask: &ParsedRequest, search: &RecordQuery) -> bool {
-    let is_there = world.behaviour.confluence_hidden_page == Some(search.offset);
-    is_there && ask.param("shown").is_none()
+fn is_invisible(state: &ServerState, request: &ParsedRequest, search: &RecordQuery) -> bool {
+    let is_there = state.behaviour.confluence_hidden_page == Some(search.offset);
+    is_there && request.param("shown").is_none()
 }
 
 /// What is asked; nothing where a parameter cannot be read.
-fn search(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<RecordQuery> {
+fn search(state: &ServerState, request: &ParsedRequest, fault: &Fault) -> Option<RecordQuery> {
     let offset = match (
-        ask.param("cursor"),
-        world.behaviour.confluence_ignores_offset,
+        request.param("cursor"),
+        state.behaviour.confluence_ignores_offset,
     ) {
         (_, true) => 0,
         (Some(cursor), false) => u64::from_str_radix(cursor, 36).ok()?.try_into().ok()?,
-        (None, false) => ask.number("start", 0)?,
+        (None, false) => request.number("start", 0)?,
     };
-    let limit = ask
+    let limit = request
         .number("limit", DEFAULT_LIMIT)
         .filter(|&most| most > 0)?;
-    let bound = |name| ask.param(name).map(str::parse).transpose().ok();
+    let bound = |name| request.param(name).map(str::parse).transpose().ok();
     Some(RecordQuery {
         offset: match fault {
             Fault::Overlap(records) => offset.saturating_sub(*records),
             _ => offset,
         },
-        limit: limit.min(world.behaviour.confluence_max_limit),
+        limit: limit.min(state.behaviour.confluence_max_limit),
         from: bound("startDate")?,
         to: bound("endDate")?,
         ..RecordQuery::default()
@@ -123,28 +123,28 @@ fn search(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Option<Rec
 
 /// `_links`. `next` is a path below `base`, and leaves the dates out.
 fn links(
-    world: &ServerState,
-    ask: &ParsedRequest,
+    state: &ServerState,
+    request: &ParsedRequest,
     fault: &Fault,
     search: &RecordQuery,
     count: usize,
     matches: usize,
 ) -> String {
-    let base = format!("{}/wiki", world.base_url);
+    let base = format!("{}/wiki", state.base_url);
     let end = search.offset.saturating_add(count);
     let links = JsonObject::new()
         .text("base", &base)
         .text("context", "/wiki")
         .text("self", &format!("{base}/rest/api/audit"));
     let start = match fault {
-        Fault::SameCursor if ask.param("start").is_some() => search.offset,
+        Fault::SameCursor if request.param("start").is_some() => search.offset,
         _ => end,
     };
     let limit = search.limit;
-    let is_opaque = world.behaviour.confluence_opaque_cursors;
-    let has_link = world.behaviour.confluence_links && end < matches;
+    let is_opaque = state.behaviour.confluence_opaque_cursors;
+    let has_link = state.behaviour.confluence_links && end < matches;
     let links = match (has_link, is_opaque) {
-        (true, true) if ask.param("cursor").is_none() => {
+        (true, true) if request.param("cursor").is_none() => {
             let cursor = base36(start);
             links.text(
                 "next",
@@ -152,7 +152,7 @@ fn links(
             )
         }
         (true, false) => {
-            let shown = if is_invisible(world, ask, search) {
+            let shown = if is_invisible(state, request, search) {
                 "&shown=true"
             } else {
                 ""
@@ -169,18 +169,18 @@ fn links(
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets
 /// shift.
-fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
-    let behaviour = &mut world.behaviour;
+fn record_meanwhile(state: &mut ServerState, to: Option<i64>) {
+    let behaviour = &mut state.behaviour;
     if behaviour.insert_on_confluence_page == 0 || behaviour.insert_on_confluence_pages == 0 {
         return;
     }
     behaviour.insert_on_confluence_pages -= 1;
     let new = behaviour.insert_on_confluence_page;
-    let now = world.now_ms();
+    let now = state.now_ms();
     let at = to.map_or(now, |to| to.min(now));
     for _ in 0..new {
-        let record = world.confluence_composer.compose(at);
-        world.confluence.add(record);
+        let record = state.confluence_composer.compose(at);
+        state.confluence.add(record);
     }
 }
 

@@ -23,8 +23,8 @@ const FREE_PLAN: &str = "Audit logs aren't available for this site as all of its
 
 /// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another
 /// site.
-pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
-    match access::who(ask, way) {
+pub fn refusal(request: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
+    match access::permission(request, way) {
         Err(refused) => Some(refused),
         Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(SitePermission::NotAdmin) => Some(jira_error(403, NOT_ADMIN)),
@@ -40,14 +40,14 @@ pub fn rate_limited() -> ApiReply {
 
 /// `GET /rest/api/3/auditing/record`
 pub fn records(
-    world: &mut ServerState,
-    ask: &ParsedRequest,
+    state: &mut ServerState,
+    request: &ParsedRequest,
     way: &SiteAccess,
     fault: &Fault,
 ) -> ApiReply {
-    let (offset, limit) = match (ask.number("offset", 0), ask.number("limit", 1000)) {
+    let (offset, limit) = match (request.number("offset", 0), request.number("limit", 1000)) {
         (Some(offset), Some(limit)) => {
-            let limit = limit.min(world.behaviour.jira_max_limit);
+            let limit = limit.min(state.behaviour.jira_max_limit);
             match fault {
                 Fault::Overlap(records) => (offset.saturating_sub(*records), limit),
                 _ => (offset, limit),
@@ -61,8 +61,8 @@ pub fn records(
         }
     };
     let (from, to) = (
-        ask.param("from").map(dates::read),
-        ask.param("to").map(dates::read),
+        request.param("from").map(dates::read),
+        request.param("to").map(dates::read),
     );
     let dates = [from, to];
     if dates.contains(&Some(ParsedDate::Unreadable)) {
@@ -72,36 +72,36 @@ pub fn records(
         .iter()
         .any(|date| matches!(date, Some(ParsedDate::Zoneless(_))));
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
-    let ignored = zoneless && (through_gateway || world.behaviour.zoneless_empty_everywhere);
+    let ignored = zoneless && (through_gateway || state.behaviour.zoneless_empty_everywhere);
     let search = RecordQuery {
         offset,
         limit,
         from: from.and_then(instant),
         to: to.and_then(instant),
-        terms: terms(ask),
+        terms: terms(request),
         ..RecordQuery::default()
     };
-    let past_end = search.offset >= world.jira.count(search.from, search.to).max(1);
-    if world.behaviour.jira_refuses_past_end && past_end {
+    let past_end = search.offset >= state.jira.count(search.from, search.to).max(1);
+    if state.behaviour.jira_refuses_past_end && past_end {
         return jira_error(404, "There is no such page.");
     }
-    let Some(search) = played(&world.behaviour, search) else {
+    let Some(search) = played(&state.behaviour, search) else {
         return jira_error(500, "Internal server error");
     };
     let texts = if ignored || *fault == Fault::EmptyPageWithCursor {
         Vec::new()
     } else {
-        world.jira.page(&search).texts
+        state.jira.page(&search).texts
     };
     let some = !texts.is_empty();
     let body = JsonObject::new()
         .number("offset", offset)
         .number("limit", limit)
-        .number("total", world.jira.len())
+        .number("total", state.jira.len())
         .raw("records", &array(&texts))
         .finish();
     if some {
-        record_meanwhile(world, search.to);
+        record_meanwhile(state, search.to);
     }
     ApiReply::json(200, body)
 }
@@ -132,16 +132,16 @@ fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets
 /// shift.
-fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
-    if world.behaviour.insert_on_jira_page == 0 || world.behaviour.insert_on_jira_pages == 0 {
+fn record_meanwhile(state: &mut ServerState, to: Option<i64>) {
+    if state.behaviour.insert_on_jira_page == 0 || state.behaviour.insert_on_jira_pages == 0 {
         return;
     }
-    world.behaviour.insert_on_jira_pages -= 1;
-    let now = world.now_ms();
+    state.behaviour.insert_on_jira_pages -= 1;
+    let now = state.now_ms();
     let at = to.map_or(now, |to| to.min(now));
-    for _ in 0..world.behaviour.insert_on_jira_page {
-        let record = world.jira_composer.compose(at);
-        world.jira.add(record);
+    for _ in 0..state.behaviour.insert_on_jira_page {
+        let record = state.jira_composer.compose(at);
+        state.jira.add(record);
     }
 }
 
@@ -152,8 +152,8 @@ fn instant(date: ParsedDate) -> Option<i64> {
     }
 }
 
-fn terms(ask: &ParsedRequest) -> Vec<String> {
-    let filter = ask.param("filter").unwrap_or_default();
+fn terms(request: &ParsedRequest) -> Vec<String> {
+    let filter = request.param("filter").unwrap_or_default();
     filter.split_whitespace().map(str::to_lowercase).collect()
 }
 
@@ -163,18 +163,18 @@ const DEFAULT_USERS: usize = 10;
 const MOST_USERS: usize = 200;
 
 /// The users whose ids are asked for, in the order of the ids; an id that nobody has is left out.
-pub fn bulk(ask: &ParsedRequest, way: &SiteAccess) -> ApiReply {
-    let refused = access::who(ask, way).err();
+pub fn bulk(request: &ParsedRequest, way: &SiteAccess) -> ApiReply {
+    let refused = access::permission(request, way).err();
     if let Some(reply) = refused.or_else(|| access::unknown_site(way)) {
         return reply;
     }
     let (Some(start), Some(most)) = (
-        ask.number("startAt", 0),
-        ask.number("maxResults", DEFAULT_USERS),
+        request.number("startAt", 0),
+        request.number("maxResults", DEFAULT_USERS),
     ) else {
         return jira_error(400, "startAt and maxResults must be numbers.");
     };
-    let ids = ask.query.iter().filter(|(key, _)| key == "accountId");
+    let ids = request.query.iter().filter(|(key, _)| key == "accountId");
     let ids: Vec<&str> = ids.map(|(_, id)| id.as_str()).collect();
     if ids.is_empty() {
         return jira_error(400, "accountId is required.");

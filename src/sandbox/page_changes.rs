@@ -16,15 +16,15 @@ const TEXT: &str = "The index of the audit log is being rebuilt.";
 
 /// Makes `reply` such a page, while [`Behaviour::page_errors`](super::Behaviour::page_errors)
 /// lasts.
-pub fn add_error(world: &mut ServerState, ask: &ParsedRequest, reply: &mut ApiReply) {
-    let kind = world.behaviour.page_error;
-    let (Some(api), 200) = (ask.route.api(), reply.status) else {
+pub fn add_error(state: &mut ServerState, request: &ParsedRequest, reply: &mut ApiReply) {
+    let kind = state.behaviour.page_error;
+    let (Some(api), 200) = (request.route.api(), reply.status) else {
         return;
     };
-    if kind == PageError::Never || world.behaviour.page_errors == 0 {
+    if kind == PageError::Never || state.behaviour.page_errors == 0 {
         return;
     }
-    world.behaviour.page_errors -= 1;
+    state.behaviour.page_errors -= 1;
     let page = match kind {
         PageError::BesideRecords => reply.body.whole().to_vec(),
         PageError::Never | PageError::InsteadOfRecords => empty_page(api).into_bytes(),

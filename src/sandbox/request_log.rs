@@ -1,4 +1,4 @@
-//! What was asked of the server, and when.
+//! The requests that the server got, and when.
 
 use std::{
     collections::VecDeque,
@@ -112,31 +112,25 @@ mod tests {
     #[test]
     fn the_busiest_window_is_found_wherever_it_starts() {
         let start = Instant::now();
-        let mut ledger = RequestLog::default();
+        let mut log = RequestLog::default();
         for millis in [0, 900, 950, 990, 1000, 1890, 3000] {
             let at = start + Duration::from_millis(millis);
-            ledger.arrive(request(at, Some(Api::OrgEvents)));
-            ledger.arrive(request(at, None));
+            log.arrive(request(at, Some(Api::OrgEvents)));
+            log.arrive(request(at, None));
         }
-        assert_eq!(ledger.count(Api::OrgEvents), 7);
-        assert_eq!(
-            ledger.max_in_window(Api::OrgEvents, Duration::from_secs(1)),
-            5
-        );
-        assert_eq!(
-            ledger.max_in_window(Api::JiraAudit, Duration::from_secs(1)),
-            0
-        );
+        assert_eq!(log.count(Api::OrgEvents), 7);
+        assert_eq!(log.max_in_window(Api::OrgEvents, Duration::from_secs(1)), 5);
+        assert_eq!(log.max_in_window(Api::JiraAudit, Duration::from_secs(1)), 0);
     }
 
     #[test]
     fn a_status_finds_its_request_after_a_clear() {
-        let mut ledger = RequestLog::default();
-        let old = ledger.arrive(request(Instant::now(), None));
-        ledger.clear();
-        let new = ledger.arrive(request(Instant::now(), None));
-        ledger.settle(old, 500);
-        ledger.settle(new, 200);
-        assert_eq!(ledger.requests()[0].status, 200);
+        let mut log = RequestLog::default();
+        let old = log.arrive(request(Instant::now(), None));
+        log.clear();
+        let new = log.arrive(request(Instant::now(), None));
+        log.settle(old, 500);
+        log.settle(new, 200);
+        assert_eq!(log.requests()[0].status, 200);
     }
 }

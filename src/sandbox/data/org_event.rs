@@ -437,7 +437,7 @@ mod tests {
             ..DataOptions::default()
         });
         for event in events {
-            let value: serde_json::Value = serde_json::from_str(&event.text)
+            let value: Value = serde_json::from_str(&event.text)
                 .unwrap_or_else(|error| panic!("{error}: {}", event.text));
             assert!(value["id"].is_string() && value["attributes"]["action"].is_string());
         }

@@ -21,23 +21,23 @@ use super::{
 /// The 401 for a credential that is no good, in the gateway's shape.
 ///
 /// A missing scope is a 401 too.
-pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
-    let key = ask
+pub fn refusal(request: &ParsedRequest) -> Option<ApiReply> {
+    let key = request
         .authorization
         .as_deref()
         .and_then(|value| value.strip_prefix("Bearer "));
     match key {
         Some(API_KEY) => None,
-        Some(API_KEY_NO_SCOPE) if ask.route.api().is_none() => None,
+        Some(API_KEY_NO_SCOPE) if request.route.api().is_none() => None,
         Some(API_KEY_NO_SCOPE) => Some(access::scope_mismatch()),
         _ => Some(ApiReply::json(401, gateway_body(401, "Unauthorized"))),
     }
 }
 
 /// `GET /orgs`: nothing for a scoped key.
-pub fn list(world: &ServerState) -> ApiReply {
-    let link = format!("{}/admin/v1/orgs", world.base_url);
-    let (data, links) = if world.behaviour.scoped_key {
+pub fn list(state: &ServerState) -> ApiReply {
+    let link = format!("{}/admin/v1/orgs", state.base_url);
+    let (data, links) = if state.behaviour.scoped_key {
         ("[]".to_owned(), "{}".to_owned())
     } else {
         (
@@ -76,30 +76,30 @@ fn org() -> String {
 /// Path, scope and parameters are documented, the fields of a response are not. By default they are
 /// named like those of the list of user tokens, and a test may serve any other text. A key without
 /// `read:keys:admin` is refused as for any missing scope.
-pub fn api_keys(world: &ServerState, ask: &ParsedRequest, id: &str) -> ApiReply {
+pub fn api_keys(state: &ServerState, request: &ParsedRequest, id: &str) -> ApiReply {
     if id != ORG_ID {
-        return UNKNOWN_ORG.reply(ErrorEnvelope::Errors, &ask.path);
+        return UNKNOWN_ORG.reply(ErrorEnvelope::Errors, &request.path);
     }
-    if !world.behaviour.lists_keys {
+    if !state.behaviour.lists_keys {
         return access::scope_mismatch();
     }
-    let page = match ask.param("cursor") {
+    let page = match request.param("cursor") {
         None => Some(0),
         Some(cursor) => cursor
             .strip_prefix("page-")
             .and_then(|number| number.parse().ok()),
     };
-    match page.map(|page: usize| (page, world.behaviour.key_pages.get(page))) {
+    match page.map(|page: usize| (page, state.behaviour.key_pages.get(page))) {
         Some((_, Some(text))) => ApiReply::json(200, text.clone()),
-        Some((0, None)) => ApiReply::json(200, default_key_list(world)),
+        Some((0, None)) => ApiReply::json(200, default_key_list(state)),
         _ => ApiReply::json(400, gateway_body(400, "Unknown cursor")),
     }
 }
 
 /// One key, made two months ago for a year.
-fn default_key_list(world: &ServerState) -> String {
+fn default_key_list(state: &ServerState) -> String {
     let day = |days: i64| {
-        let now = DateTime::from_timestamp_millis(world.now_ms()).unwrap_or_default();
+        let now = DateTime::from_timestamp_millis(state.now_ms()).unwrap_or_default();
         let time = now + TimeDelta::try_days(days).unwrap_or_default();
         time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
     };

@@ -19,28 +19,37 @@ use crate::sandbox::{
 const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs/{org_id}/events-stream`
-pub fn events(world: &ServerState, ask: &ParsedRequest, org_id: &str, fault: &Fault) -> ApiReply {
+pub fn events(
+    state: &ServerState,
+    request: &ParsedRequest,
+    org_id: &str,
+    fault: &Fault,
+) -> ApiReply {
     let page = if org_id == ORG_ID {
-        page(world, ask, fault)
+        page(state, request, fault)
     } else {
         Err(reply::UNKNOWN_ORG)
     };
-    page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &ask.path))
+    page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &request.path))
 }
 
-fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiReply, AdminError> {
-    let behaviour = &world.behaviour;
-    let limit = limit(behaviour, ask.param("limit"))?;
-    let used = ask.param("cursor");
+fn page(
+    state: &ServerState,
+    request: &ParsedRequest,
+    fault: &Fault,
+) -> Result<ApiReply, AdminError> {
+    let behaviour = &state.behaviour;
+    let limit = limit(behaviour, request.param("limit"))?;
+    let used = request.param("cursor");
     let mut walk = match used {
-        Some(text) => resumed(world, ask, text)?,
-        None => fresh(world, ask)?,
+        Some(text) => resumed(state, request, text)?,
+        None => fresh(state, request)?,
     };
-    walk.issued = world.uptime();
+    walk.issued = state.uptime();
     if let Fault::Overlap(events) = fault {
-        walk.after = walk.after.and_then(|after| world.org.back(after, *events));
+        walk.after = walk.after.and_then(|after| state.org.back(after, *events));
     }
-    let mut found = world.org.page(&EventQuery {
+    let mut found = state.org.page(&EventQuery {
         after: walk.after,
         from: walk.from,
         to: walk.to,
@@ -49,7 +58,7 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
         arrived: walk.arrived,
         hidden_since: behaviour.late_visibility.map(|delay| {
             let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-            world.now_ms().saturating_sub(delay)
+            state.now_ms().saturating_sub(delay)
         }),
         limit,
     });
@@ -67,7 +76,7 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
     };
     Ok(ApiReply::json(
         200,
-        body(world, ask, found, next.as_deref()),
+        body(state, request, found, next.as_deref()),
     ))
 }
 
@@ -86,27 +95,27 @@ fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError
 }
 
 /// A walk that begins with this request.
-fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminError> {
-    let descending = match ask.param("sortOrder") {
+fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<OrgCursor, AdminError> {
+    let descending = match request.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
         Some(_) => return Err(reply::INVALID_SYNTAX),
     };
     Ok(OrgCursor {
         after: None,
-        from: kept_from(world, bound(ask, "from")?)?,
-        to: bound(ask, "to")?,
+        from: kept_from(state, bound(request, "from")?)?,
+        to: bound(request, "to")?,
         descending,
-        generation: world.cursor_generation,
-        issued: world.uptime(),
-        arrived: (world.behaviour.snapshot_cursors).then(|| world.org.arrived()),
+        generation: state.cursor_generation,
+        issued: state.uptime(),
+        arrived: (state.behaviour.snapshot_cursors).then(|| state.org.arrived()),
     })
 }
 
 /// `from` as far as the log reaches back.
-fn kept_from(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
-    let earliest = world.now_ms() - RETENTION_MS;
-    match (world.behaviour.org_retention, from) {
+fn kept_from(state: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+    let earliest = state.now_ms() - RETENTION_MS;
+    match (state.behaviour.org_retention, from) {
         (OrgRetention::ShowsAll, from) => Ok(from),
         (OrgRetention::Refuses, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
         (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
@@ -114,19 +123,23 @@ fn kept_from(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, Admi
 }
 
 /// A walk that goes on from a cursor.
-fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCursor, AdminError> {
-    let behaviour = &world.behaviour;
-    let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
+fn resumed(
+    state: &ServerState,
+    request: &ParsedRequest,
+    text: &str,
+) -> Result<OrgCursor, AdminError> {
+    let behaviour = &state.behaviour;
+    let (from, to) = (bound(request, "from")?, bound(request, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
         return Err(reply::INVALID_SYNTAX);
     }
     let mut walk = OrgCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
-    let age = world.uptime().saturating_sub(walk.issued);
+    let age = state.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
-    if too_old || walk.generation != world.cursor_generation {
+    if too_old || walk.generation != state.cursor_generation {
         return match behaviour.expired_cursor_status {
             // It begins again, as if it had been asked for everything.
-            200 => fresh(world, ask),
+            200 => fresh(state, request),
             500 => Err(reply::INTERNAL),
             _ => Err(reply::INVALID_CURSOR),
         };
@@ -138,9 +151,9 @@ fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCu
     Ok(walk)
 }
 
-fn bound(ask: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
+fn bound(request: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
     let parse = |text: &str| text.parse().map_err(|_| reply::INVALID_TIME);
-    ask.param(name).map(parse).transpose()
+    request.param(name).map(parse).transpose()
 }
 
 /// `meta.next`
@@ -178,25 +191,25 @@ fn next(
 }
 
 fn body(
-    world: &ServerState,
-    ask: &ParsedRequest,
+    state: &ServerState,
+    request: &ParsedRequest,
     found: EventPage,
     next: Option<&str>,
 ) -> BodyChunks {
-    let place = world.behaviour.cursor_place;
+    let place = state.behaviour.cursor_place;
     let in_links = next.filter(|_| place != CursorPlace::Meta);
     let next = next.filter(|_| place != CursorPlace::Links);
     let links = in_links.map_or_else(JsonObject::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
         JsonObject::new().text(
             "next",
-            &format!("{}{}?cursor={cursor}", world.base_url, ask.path),
+            &format!("{}{}?cursor={cursor}", state.base_url, request.path),
         )
     });
     let count = found.count;
     // As recorded: the count of the page, but the default limit on an empty one.
     let page_size = if count == 0 {
-        world.behaviour.org_default_limit
+        state.behaviour.org_default_limit
     } else {
         count
     };
