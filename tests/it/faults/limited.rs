@@ -114,8 +114,14 @@ fn every_form_of_the_wait_is_understood() {
         ("seconds", (|_| retry(7), 7.0..=7.8)),
         ("zero seconds", (|_| retry(0), OWN)),
         ("less than nothing", (|_| retry(-5), OWN)),
-        ("an HTTP date", (|now| retry(parse_http_date(now, 30)), THIRTY)),
-        ("a past HTTP date", (|now| retry(parse_http_date(now, -30)), OWN)),
+        (
+            "an HTTP date",
+            (|now| retry(parse_http_date(now, 30)), THIRTY),
+        ),
+        (
+            "a past HTTP date",
+            (|now| retry(parse_http_date(now, -30)), OWN),
+        ),
         ("a word", (|_| retry("soon"), OWN)),
         ("a reset", (|now| reset(iso(now, 30)), THIRTY)),
         ("an epoch", (|now| reset(now.timestamp() + 30), THIRTY)),
