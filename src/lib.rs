@@ -8,8 +8,8 @@
 //!
 //! # The import rule
 //!
-//! A room imports only from the lines below its own; rooms on one line do not see each other.
-//! `tests/it/layers.rs` holds this table against the code.
+//! A room is a folder or file of `src`. It imports only from the lines below its own; rooms on one
+//! line do not see each other. `tests/it/layers.rs` reads this table and checks the code against it.
 //!
 //! ```text
 //! app   fuzz   bench
@@ -17,10 +17,10 @@
 //! error
 //! convert   pipeline   sandbox
 //! fetch
-//! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
-//! credentials   http   telemetry
+//! source   normalise   render   sink   state   evidence
+//! credentials   http
+//! telemetry
 //! config
-//! http::message   telemetry::meter
 //! model   exit   crash
 //! ```
 

@@ -1,17 +1,19 @@
-//! Whose credential a request to the Cloud site bears, and what it may do there and through the gateway.
+//! Whose credential a request to the Cloud site bears, and what it may do there and through the
+//! gateway.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::{
     CLOUD_ID, JIRA_EMAIL, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN, JIRA_TOKEN_NO_SCOPE,
-    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED, base64,
-    exchange::ParsedRequest,
+    JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
     json_text::JsonObject,
     reply::{ApiReply, gateway_body, jira_error},
-    route::SiteAccess,
+    request::{ParsedRequest, SiteAccess},
 };
 
 const UNAUTHENTICATED: &str = "Client must be authenticated to access this resource.";
 
-/// Who asks, as far as the site lets them in.
+/// What the sender of a request may do at the site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SitePermission {
     /// An administrator.
@@ -22,41 +24,42 @@ pub enum SitePermission {
     NotAdmin,
 }
 
-/// Who asks; else the 401, which Jira and Confluence word alike.
+/// What the sender may do; else the 401, which Jira and Confluence word alike.
 ///
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn authenticate(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
+pub fn permission(request: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
-    if has_token(ask, JIRA_EMAIL, JIRA_TOKEN) {
+    if has_token(request, JIRA_EMAIL, JIRA_TOKEN) {
         return Ok(SitePermission::Admin);
     }
-    if has_token(ask, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
+    if has_token(request, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN) {
         return Ok(SitePermission::NotAdmin);
     }
-    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
+    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_SCOPED) {
         return Ok(SitePermission::Admin);
     }
-    if through_gateway && has_token(ask, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
+    if through_gateway && has_token(request, JIRA_EMAIL, JIRA_TOKEN_NO_SCOPE) {
         return Ok(SitePermission::AdminWithoutScope);
     }
     if through_gateway {
         return Err(ApiReply::json(401, gateway_body(401, "Unauthorized")));
     }
     let reply = jira_error(401, UNAUTHENTICATED);
-    Err(match ask.authorization {
+    Err(match request.authorization {
         Some(_) => reply.header("x-seraph-loginreason", "AUTHENTICATED_FAILED"),
         None => reply,
     })
 }
 
 /// Whether the request bears this token: with the account (Basic) or alone (Bearer).
-pub fn has_token(ask: &ParsedRequest, account: &str, token: &str) -> bool {
-    let given = ask.authorization.as_deref().unwrap_or_default();
-    let basic = base64::encode(format!("{account}:{token}").as_bytes());
+pub fn has_token(request: &ParsedRequest, account: &str, token: &str) -> bool {
+    let given = request.authorization.as_deref().unwrap_or_default();
+    let basic = BASE64_STANDARD.encode(format!("{account}:{token}"));
     given == format!("Basic {basic}") || given == format!("Bearer {token}")
 }
 
-/// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on `api.atlassian.com/ex`).
+/// The gateway's 401 for a missing scope, told apart by its text and a header (recorded on
+/// `api.atlassian.com/ex`).
 pub fn scope_mismatch() -> ApiReply {
     let body = gateway_body(401, "Unauthorized; scope does not match");
     ApiReply::json(401, body).header("x-failure-category", "FAILURE_CLIENT_SCOPE_CHECK")

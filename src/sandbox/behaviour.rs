@@ -24,14 +24,15 @@ pub struct Behaviour {
     pub cursor_bounds: CursorBounds,
     /// A cursor older than this is a 400 `ADMIN-400-1`. None: cursors live until `expire_cursors`.
     pub cursor_ttl: Option<Duration>,
-    /// A cursor shows only events that had arrived when its walk began: what comes later is found by
-    /// `from` alone. A published mock of the 2026 API does so.
+    /// A cursor shows only events that had arrived when its walk began: what comes later is found
+    /// by `from` alone. A published mock of the 2026 API does so.
     pub snapshot_cursors: bool,
     /// Where a page of events-stream says how it goes on.
     pub cursor_place: CursorPlace,
     /// So many characters more in each cursor.
     pub cursor_padding: usize,
-    /// The status for an expired cursor: 400 `ADMIN-400-1`, 500 `ADMIN-500-1`, or 200 with the log from its start.
+    /// The status for an expired cursor: 400 `ADMIN-400-1`, 500 `ADMIN-500-1`, or 200 with the log
+    /// from its start.
     pub expired_cursor_status: u16,
     /// Every seventh event becomes visible only so long after it was processed, in its old place.
     pub late_visibility: Option<Duration>,
@@ -51,7 +52,8 @@ pub struct Behaviour {
     pub jira_rate_limit: Option<RateLimit>,
     /// Rate limit of Confluence's audit records.
     pub confluence_rate_limit: Option<RateLimit>,
-    /// Rate limit of Data Center's audit events, with headers of its own. Real: off, until an administrator sets it.
+    /// Rate limit of Data Center's audit events, with headers of its own. Real: off, until an
+    /// administrator sets it.
     pub datacenter_rate_limit: Option<RateLimit>,
     /// Wait before each answer of events-stream.
     pub org_latency: Duration,
@@ -67,31 +69,35 @@ pub struct Behaviour {
     pub pretty_json: bool,
     /// Bodies are gzipped for clients that accept it.
     pub gzip: bool,
-    /// What `Content-Encoding` says: of a gzipped body in place of `gzip`, of a plain one in place of nothing.
+    /// What `Content-Encoding` says: of a gzipped body in place of `gzip`, of a plain one in place
+    /// of nothing.
     pub content_encoding: Option<&'static str>,
     /// Which pages of the audited APIs are a 200 with the error envelope of their product.
     pub page_error: PageError,
     /// How many more pages `page_error` happens on; counts down.
     pub page_errors: usize,
-    /// How many more requests to the audited APIs are refused by CloudFront, in front of them; counts down.
+    /// How many more requests to the audited APIs are refused by CloudFront, in front of them;
+    /// counts down.
     pub cdn_refusals: usize,
     /// The status of those refusals.
     pub cdn_status: u16,
-    /// Data Center has locked the account until its owner solves a CAPTCHA: every request is refused with this
-    /// status.
+    /// Data Center has locked the account until its owner solves a CAPTCHA: every request is
+    /// refused with this status.
     pub datacenter_captcha: Option<u16>,
     /// The key is a scoped one: `GET /orgs` lists nothing (measured by jira.js' live test).
     pub scoped_key: bool,
     /// The key may list the organization's keys (`read:keys:admin`).
     pub lists_keys: bool,
-    /// The pages of that list, each as it is; the cursor of the second is `page-1`. Empty: one key of ours.
+    /// The pages of that list, each as it is; the cursor of the second is `page-1`. Empty: one key
+    /// of ours.
     pub key_pages: Vec<String>,
     /// All products of the site are on Free plans: 403, in Jira's words or in Confluence's.
     pub free_plan: bool,
     /// A Jira date without a zone gives an empty 200 at the site too, not only through the gateway
     /// (elastic/integrations 18138).
     pub zoneless_empty_everywhere: bool,
-    /// After each Jira page that holds records, this many new ones are recorded inside the asked window.
+    /// After each Jira page that holds records, this many new ones are recorded inside the asked
+    /// window.
     pub insert_on_jira_page: usize,
     /// How many more pages `insert_on_jira_page` happens on; counts down.
     pub insert_on_jira_pages: usize,
@@ -99,12 +105,14 @@ pub struct Behaviour {
     pub insert_on_confluence_page: usize,
     /// How many more pages `insert_on_confluence_page` happens on; counts down.
     pub insert_on_confluence_pages: usize,
-    /// Confluence's pages say where they go on (`_links.next`), as one collector follows it; another's fixture
-    /// has a full page without it (elastic/integrations, atlassian_confluence).
+    /// Confluence's pages say where they go on (`_links.next`), as one collector follows it;
+    /// another's fixture has a full page without it (elastic/integrations, atlassian_confluence).
     pub confluence_links: bool,
-    /// Confluence's `_links.next` holds a cursor and no `start`, and the page after such a cursor has no link.
+    /// Confluence's `_links.next` holds a cursor and no `start`, and the page after such a cursor
+    /// has no link.
     pub confluence_opaque_cursors: bool,
-    /// Jira's pages hold no more than this, whatever `limit` says in the request and in the response.
+    /// Jira's pages hold no more than this, whatever `limit` says in the request and in the
+    /// response.
     pub jira_unstated_limit: Option<usize>,
     /// The same for Confluence.
     pub confluence_unstated_limit: Option<usize>,
@@ -124,8 +132,8 @@ pub struct Behaviour {
     pub confluence_fails_from: Option<usize>,
     /// The same for Data Center, also where the page is asked for with a cursor.
     pub datacenter_fails_from: Option<usize>,
-    /// The Confluence page at this offset is first empty, with a link to its records, as where an account may not see
-    /// what is on a page.
+    /// The Confluence page at this offset is first empty, with a link to its records, as where an
+    /// account may not see what is on a page.
     pub confluence_hidden_page: Option<usize>,
     /// No page of Data Center's says that it is the last.
     pub datacenter_hides_end: bool,
@@ -135,10 +143,11 @@ pub struct Behaviour {
     pub datacenter_requires_offset: bool,
     /// Data Center reads only dates of whole seconds; a fraction is a 400.
     pub datacenter_whole_seconds: bool,
-    /// The times at which records happened have no zone, as Jira's `created` once had none (Confluence's are then dates
-    /// instead of milliseconds).
+    /// The times at which records happened have no zone, as Jira's `created` once had none
+    /// (Confluence's are then dates instead of milliseconds).
     pub zoneless_times: bool,
-    /// Each address of a client has a proxy's after it, as a server behind proxies writes `X-Forwarded-For`.
+    /// Each address of a client has a proxy's after it, as a server behind proxies writes
+    /// `X-Forwarded-For`.
     pub forwarded_addresses: bool,
     /// Each name begins with characters that a terminal obeys.
     pub terminal_controls: bool,
@@ -175,7 +184,7 @@ impl Default for Behaviour {
             end_of_stream: EndOfStream::NullWhenBounded,
             trailing_empty_page: false,
             filter_clock: FilterClock::ProcessedAt,
-            org_retention: OrgRetention::Unlimited,
+            org_retention: OrgRetention::ShowsAll,
             strict_cursor: false,
             cursor_bounds: CursorBounds::Kept,
             cursor_ttl: None,
@@ -245,9 +254,11 @@ impl Default for Behaviour {
 pub enum EndOfStream {
     /// Null, bounded or not (elastic/integrations' fixture).
     Null,
-    /// A cursor that stays good for polling; an empty page repeats the cursor it was asked with ("How to Harden").
+    /// A cursor that stays good for polling; an empty page repeats the cursor it was asked with
+    /// ("How to Harden").
     CursorAlways,
-    /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles both.
+    /// Null when the request was bounded by `to`, a cursor otherwise: the reading that reconciles
+    /// both.
     NullWhenBounded,
 }
 
@@ -278,11 +289,11 @@ pub enum CursorPlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrgRetention {
     /// They are shown like all others.
-    Unlimited,
+    ShowsAll,
     /// They are not shown, and no error says so.
-    Hidden,
+    Hides,
     /// A `from` that is older is a 400.
-    Rejected,
+    Refuses,
 }
 
 /// The clock that `from` and `to` of events-stream compare with.
@@ -314,8 +325,8 @@ pub enum PageError {
     BesideRecords,
 }
 
-/// What Data Center's `pagingInfo.nextPageOffset` is counted from, and what `offset` beside `pageCursor` does. The
-/// documentation has both in its links and says nothing of either.
+/// What Data Center's `pagingInfo.nextPageOffset` is counted from, and what `offset` beside
+/// `pageCursor` does. The documentation has both in its links and says nothing of either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextPageOffset {
     /// From the cursor, which lies at the end of the page: it is always 0.
@@ -324,7 +335,8 @@ pub enum NextPageOffset {
     FromCursor(usize),
     /// From the newest event; beside an `offset` the cursor is ignored.
     FromNewest,
-    /// From the newest event; yet an `offset` is counted from the cursor, so that both together skip events.
+    /// From the newest event; yet an `offset` is counted from the cursor, so that both together
+    /// skip events.
     Skipping,
 }
 
@@ -357,7 +369,8 @@ pub struct RateLimit {
 }
 
 impl RateLimit {
-    /// `requests` in a fixed window of `per`, as the documentation describes it: minute precision, no `Retry-After`.
+    /// `requests` in a fixed window of `per`, as the documentation describes it: minute precision,
+    /// no `Retry-After`.
     pub fn new(requests: u32, per: Duration) -> Self {
         Self {
             requests,

@@ -1,7 +1,7 @@
 //! The connection below HTTP: a listener whose connections a request handler can sever.
 //!
-//! hyper always sends an answer when a handler returns one. To close or reset a connection before the first byte,
-//! the handler marks the line, and the write that follows fails.
+//! hyper always sends an answer when a handler returns one. To close or reset a connection before
+//! the first byte, the handler marks the line, and the write that follows fails.
 
 use std::{
     io,

@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::{
     Api, Behaviour, Fault, LoggedRequest,
-    data::RecordComposer,
-    org::OrgEvent,
-    records::{SandboxRecord, RecordLog},
-    server_state::{SharedServerState, ServerState},
+    data::{OrgEvent, RecordComposer},
+    records::{RecordLog, SandboxRecord},
+    server_state::{ServerState, SharedServerState},
 };
 
 /// Added events share a processing millisecond in groups of this size.
@@ -28,39 +27,39 @@ impl SandboxControl {
 
     /// Composes `n` more organization events, processed now and after all others.
     pub fn add_org_events(&self, n: usize) {
-        let world = &mut *self.shared.lock();
-        let now = world.now_ms();
-        let start = start_after(world.org.last_processed_ms(), now, n);
+        let state = &mut *self.shared.state();
+        let now = state.now_ms();
+        let start = start_after(state.org.last_processed_ms(), now, n);
         for (position, at) in spread_times(start, n) {
             // One in a dozen was late, like in the history.
-            let event = world.org_composer.compose(at, position % 12 == 11);
-            world.org.add(event);
+            let event = state.org_composer.compose(at, position % 12 == 11);
+            state.org.add(event);
         }
     }
 
     /// Adds an event whose JSON text is served as it is, byte for byte.
     ///
-    /// `time` is read from the text for the filters that need it; `processed_at` decides its place, and is
-    /// not written into it.
+    /// `time` is read from the text for the filters that need it; `processed_at` decides its place,
+    /// and is not written into it.
     pub fn add_org_event_json(&self, json: String, processed_at: DateTime<Utc>) {
         let event = OrgEvent::verbatim(json, processed_at.timestamp_millis());
-        self.shared.lock().org.add(event);
+        self.shared.state().org.add(event);
     }
 
     /// Composes `n` more Jira records, created now and after all others.
     pub fn add_jira_records(&self, n: usize) {
-        let world = &mut *self.shared.lock();
-        let now = world.now_ms();
-        add(&mut world.jira, &mut world.jira_composer, now, n);
+        let state = &mut *self.shared.state();
+        let now = state.now_ms();
+        add(&mut state.jira, &mut state.jira_composer, now, n);
     }
 
     /// Composes `n` more Confluence records, created now and after all others.
     pub fn add_confluence_records(&self, n: usize) {
-        let world = &mut *self.shared.lock();
-        let now = world.now_ms();
+        let state = &mut *self.shared.state();
+        let now = state.now_ms();
         add(
-            &mut world.confluence,
-            &mut world.confluence_composer,
+            &mut state.confluence,
+            &mut state.confluence_composer,
             now,
             n,
         );
@@ -68,122 +67,123 @@ impl SandboxControl {
 
     /// Composes `n` more Data Center events, of now and after all others.
     pub fn add_datacenter_events(&self, n: usize) {
-        let world = &mut *self.shared.lock();
-        let now = world.now_ms();
+        let state = &mut *self.shared.state();
+        let now = state.now_ms();
         add(
-            &mut world.datacenter,
-            &mut world.datacenter_composer,
+            &mut state.datacenter,
+            &mut state.datacenter_composer,
             now,
             n,
         );
     }
 
-    /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not written into it.
+    /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not
+    /// written into it.
     pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.lock().jira.add(record);
+        self.shared.state().jira.add(record);
     }
 
     /// Adds a Confluence record in the same way.
     pub fn add_confluence_record_json(&self, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.lock().confluence.add(record);
+        self.shared.state().confluence.add(record);
     }
 
     /// Adds a Data Center event in the same way.
     pub fn add_datacenter_event_json(&self, json: String, at: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, at.timestamp_millis());
-        self.shared.lock().datacenter.add(record);
+        self.shared.state().datacenter.add(record);
     }
 
     /// The ids of all organization events, by processing time and then by order of arrival.
     pub fn org_ids(&self) -> Vec<String> {
-        self.shared.lock().org.ids()
+        self.shared.state().org.ids()
     }
 
     /// The ids of all Jira records, newest first, as served.
     pub fn jira_ids(&self) -> Vec<String> {
-        self.shared.lock().jira.ids()
+        self.shared.state().jira.ids()
     }
 
     /// The JSON text of all organization events, in the order of [`org_ids`](Self::org_ids).
     pub fn org_texts(&self) -> Vec<String> {
-        self.shared.lock().org.texts()
+        self.shared.state().org.texts()
     }
 
     /// The JSON text of all Jira records, in the order of [`jira_ids`](Self::jira_ids).
     pub fn jira_texts(&self) -> Vec<String> {
-        self.shared.lock().jira.texts()
+        self.shared.state().jira.texts()
     }
 
     /// The JSON text of all Confluence records, newest first, as served.
     pub fn confluence_texts(&self) -> Vec<String> {
-        self.shared.lock().confluence.texts()
+        self.shared.state().confluence.texts()
     }
 
     /// The JSON text of all Data Center events, newest first, as served.
     pub fn datacenter_texts(&self) -> Vec<String> {
-        self.shared.lock().datacenter.texts()
+        self.shared.state().datacenter.texts()
     }
 
     /// The requests so far, in order of arrival, those to unlisted paths included.
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.shared.lock().ledger.requests()
+        self.shared.state().request_log.requests()
     }
 
     /// How many requests `api` got, whatever the answer.
     pub fn request_count(&self, api: Api) -> usize {
-        self.shared.lock().ledger.count(api)
+        self.shared.state().request_log.count(api)
     }
 
     /// The largest number of requests to `api` in any rolling window of this length.
     pub fn max_in_window(&self, api: Api, window: Duration) -> usize {
-        self.shared.lock().ledger.max_in_window(api, window)
+        self.shared.state().request_log.max_in_window(api, window)
     }
 
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
-        self.shared.lock().ledger.clear();
+        self.shared.state().request_log.clear();
     }
 
     /// The next request to `api` that no earlier script hits gets this fault.
-    pub fn inject(&self, api: Api, fault: Fault) {
+    pub fn script(&self, api: Api, fault: Fault) {
         self.inject_times(api, fault, 1);
     }
 
     /// The next `n` such requests get it.
     pub fn inject_times(&self, api: Api, fault: Fault, n: usize) {
-        self.shared.lock().scripts.of(api).push(fault, Some(n));
+        self.shared.state().scripts.of(api).push(fault, Some(n));
     }
 
-    /// All such requests get it, until [`clear_faults`](Self::clear).
-    pub fn inject_always(&self, api: Api, fault: Fault) {
-        self.shared.lock().scripts.of(api).push(fault, None);
+    /// All such requests get it, until [`clear`](Self::clear).
+    pub fn script_forever(&self, api: Api, fault: Fault) {
+        self.shared.state().scripts.of(api).push(fault, None);
     }
 
     /// Takes back the scripts that are still waiting.
-    pub fn clear_faults(&self, api: Api) {
-        self.shared.lock().scripts.of(api).clear();
+    pub fn clear(&self, api: Api) {
+        self.shared.state().scripts.of(api).clear();
     }
 
     /// Every cursor given out so far is answered with 400 `ADMIN-400-1`.
     pub fn expire_cursors(&self) {
-        self.shared.lock().cursor_generation += 1;
+        self.shared.state().cursor_generation += 1;
     }
 
     /// Turns switches.
     pub fn set_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
-        change(&mut self.shared.lock().behaviour);
+        change(&mut self.shared.state().behaviour);
     }
 
     /// The switches as they are.
     pub fn behaviour(&self) -> Behaviour {
-        self.shared.lock().behaviour.clone()
+        self.shared.state().behaviour.clone()
     }
 
     /// The sandbox's clock: `DataOptions::now` and the time since the start.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = ServerState::now_ms(&self.shared.lock());
+        let now = ServerState::now_ms(&self.shared.state());
         DateTime::from_timestamp_millis(now).unwrap_or_default()
     }
 
@@ -201,7 +201,8 @@ fn add(log: &mut RecordLog, composer: &mut impl RecordComposer, now: i64, n: usi
     }
 }
 
-/// The first millisecond of `n` additions: after the last event, and ending no later than now where that is possible.
+/// The first millisecond of `n` additions: after the last event, and ending no later than now where
+/// that is possible.
 fn start_after(last: Option<i64>, now: i64, n: usize) -> i64 {
     let needed = i64::try_from(n.saturating_sub(1) / ADDED_PER_MILLISECOND).unwrap_or(i64::MAX);
     last.map_or(i64::MIN, |last| last + 1).max(now - needed)

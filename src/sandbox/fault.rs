@@ -56,15 +56,17 @@ pub enum Fault {
     },
     /// 200 whose body never ends: a JSON opening, then spaces, as fast as they are read.
     EndlessBody,
-    /// 200, `content-encoding: gzip`, a small body that unpacks to this many bytes (rounded up to MiB).
+    /// 200, `content-encoding: gzip`, a small body that unpacks to this many bytes (rounded up to
+    /// MiB).
     GzipBomb(u64),
     /// The last 200 answer of this API once more, byte for byte. Without one, the normal answer.
     RepeatPage,
-    /// The normal page, but it goes on where it was asked: events-stream's `meta.next`, Data Center's
-    /// `nextPageCursor` and Confluence's `_links.next` name the cursor or `start` of the request. Without one, and
-    /// for Jira, the normal answer.
+    /// The normal page, but it goes on where it was asked: events-stream's `meta.next`, Data
+    /// Center's `nextPageCursor` and Confluence's `_links.next` name the cursor or `start` of the
+    /// request. Without one, and for Jira, the normal answer.
     SameCursor,
-    /// The page begins this many events before its place, and those behind follow it: pages overlap.
+    /// The page begins this many events before its place, and those behind follow it: pages
+    /// overlap.
     Overlap(usize),
     /// No data, though there is some; all but Jira give a good cursor or link that has it.
     EmptyPageWithCursor,

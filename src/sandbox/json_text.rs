@@ -1,7 +1,7 @@
 //! JSON as text: written key by key in a chosen order, and re-spaced without touching a token.
 //!
-//! Events are kept and served as text because a parsed value would lose what a collector must keep: long numbers,
-//! `1.10`, repeated keys, odd escapes.
+//! Events are kept and served as text because a parsed value would lose what a collector must keep:
+//! long numbers, `1.10`, repeated keys, odd escapes.
 
 use std::fmt::Write;
 
@@ -25,7 +25,7 @@ impl JsonObject {
     /// Adds a string member.
     pub fn text(mut self, key: &str, value: &str) -> Self {
         self.key(key);
-        quote(&mut self.text, value);
+        self.text.push_str(&quoted(value));
         self
     }
 
@@ -44,7 +44,7 @@ impl JsonObject {
     }
 
     /// Adds a member when there is a value, already JSON text.
-    pub fn raw_if_some(self, key: &str, json: Option<&str>) -> Self {
+    pub fn maybe(self, key: &str, json: Option<&str>) -> Self {
         match json {
             Some(json) => self.raw(key, json),
             None => self,
@@ -61,8 +61,43 @@ impl JsonObject {
         if self.text.len() > 1 {
             self.text.push(',');
         }
-        quote(&mut self.text, key);
+        self.text.push_str(&quoted(key));
         self.text.push(':');
+    }
+}
+
+/// The members of an object that is not finished, so that an irregular shape can change any of them.
+#[derive(Debug, Default)]
+pub struct JsonMembers(Vec<(&'static str, String)>);
+
+impl JsonMembers {
+    /// Adds a member, already JSON text; one whose text is empty is left out of the object.
+    pub fn with(mut self, key: &'static str, json: impl Into<String>) -> Self {
+        self.0.push((key, json.into()));
+        self
+    }
+
+    /// Changes a member; one that is new comes last.
+    pub fn set(&mut self, key: &'static str, json: impl Into<String>) {
+        let json = json.into();
+        match self.0.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, old)) => *old = json,
+            None => self.0.push((key, json)),
+        }
+    }
+
+    /// Leaves a member out.
+    pub fn remove(&mut self, key: &'static str) {
+        self.set(key, "");
+    }
+
+    /// The finished text.
+    pub fn finish(&self) -> String {
+        let members = self.0.iter().filter(|(_, json)| !json.is_empty());
+        let object = members.fold(JsonObject::new(), |object, (key, json)| {
+            object.raw(key, json)
+        });
+        object.finish()
     }
 }
 
@@ -85,33 +120,7 @@ where
 
 /// `value` as a JSON string.
 pub fn quoted(value: &str) -> String {
-    let mut text = String::with_capacity(value.len() + 2);
-    quote(&mut text, value);
-    text
-}
-
-fn quote(out: &mut String, value: &str) {
-    out.push('"');
-    let mut rest = value;
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\'))
-    {
-        let (plain, from_odd) = rest.split_at(at);
-        out.push_str(plain);
-        let (odd, after) = from_odd.split_at(1);
-        match odd {
-            "\"" => out.push_str("\\\""),
-            "\\" => out.push_str("\\\\"),
-            "\n" => out.push_str("\\n"),
-            control => control.bytes().for_each(|byte| {
-                let _ = write!(out, "\\u{byte:04x}");
-            }),
-        }
-        rest = after;
-    }
-    out.push_str(rest);
-    out.push('"');
+    serde_json::Value::from(value).to_string()
 }
 
 /// The same tokens with newlines and two-space indentation between them.

@@ -1,27 +1,30 @@
-//! The sandbox: a server on loopback that speaks Atlassian's audit APIs with their quirks, over made-up data.
+//! The sandbox: a server on loopback that speaks Atlassian's audit APIs with their quirks, over
+//! made-up data.
 //!
-//! `atlaudit demo` and `atlaudit sandbox` run it for people, and the integration tests run it in-process with
-//! scripted faults. It imports nothing from the other rooms: a double that shared types with the code it
-//! stands against would agree with that code's mistakes.
+//! `atlaudit demo` and `atlaudit sandbox` run it for people, and the integration tests run it
+//! in-process with scripted faults. It imports nothing from the other rooms: a double that shared
+//! types with the code it stands against would agree with that code's mistakes.
 //!
 //! ```text
-//! server    accepts connections, and answers one request after the other        (the only async code)
-//!   exchange  fault -> credential -> rate limit -> endpoint -> reply
+//! server      accepts connections and answers their requests (the only async code)
+//!   exchange    fault -> credential -> rate limit -> endpoint -> reply
 //!     org, jira, confluence, datacenter   the APIs: how they page, how they refuse
-//!     access      whose credential it is on the Cloud site, records: a log that is served newest first
-//!     throttle    rate limits, fault: what was scripted, ledger: what was asked
-//!   delivery  a reply, in pieces that are not copied, becomes bytes on the wire: whole, slow, cut, endless
-//! data      composes the events: people at work for a month, and one incident
-//! control   the handle with which a test scripts all of this while it runs
+//!     access      whose credential it is on the Cloud site
+//!     records     a log that is served newest first
+//!     throttle    rate limits; fault: scripted faults; request_log: what was requested
+//!     page_changes  errors and values that a behaviour puts into a finished page
+//!   delivery    writes a reply to the connection: whole, slow, cut, endless
+//! data        composes the events: people at work for a month, and one incident
+//! control     the handle with which a test scripts all of this while it runs
 //! ```
 //!
-//! Every behaviour that Atlassian does not document, or that sources disagree about, is a switch in [`Behaviour`].
+//! Every behaviour that Atlassian does not document, or that sources disagree about, is a switch in
+//! [`Behaviour`].
 
 mod access;
-mod base64;
 mod behaviour;
-mod scripted_body;
 mod confluence;
+mod connection;
 mod control;
 mod data;
 mod datacenter;
@@ -31,36 +34,33 @@ mod exchange;
 mod fault;
 mod jira;
 mod json_text;
-mod request_log;
-mod connection;
 mod options;
 mod org;
-mod page_error;
-mod body_chunks;
+mod page_changes;
 mod quirk;
-mod record_values;
 mod records;
 mod reply;
-mod route;
+mod request;
+mod request_log;
 mod server;
-mod throttle;
 mod server_state;
+mod throttle;
 
 #[cfg(test)]
 mod smoke_tests;
 
 pub use behaviour::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, FilterClock, NextPageOffset,
-    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, ResetPrecision, RateWindow,
+    OrgRetention, OverLimit, PageError, RangeEnd, RateLimit, RateWindow, ResetPrecision,
 };
 pub use control::SandboxControl;
 pub use data::{history, incident};
 pub use fault::Fault;
-pub use request_log::LoggedRequest;
 pub use options::{DataOptions, SandboxOptions};
+pub use page_changes::{CONTROLS, PROXY};
 pub use quirk::{ApiQuirk, QUIRKS};
-pub use record_values::{CONTROLS, PROXY};
-pub use route::Api;
+pub use request::Api;
+pub use request_log::LoggedRequest;
 pub use server::Sandbox;
 
 /// The only organization that exists here.
@@ -71,9 +71,11 @@ pub const ORG_NAME: &str = "Lindenfell Instruments";
 pub const API_KEY: &str = "sandbox-org-api-key";
 /// A scoped key that lacks `read:events:admin`: 401 with a message of its own.
 pub const API_KEY_NO_SCOPE: &str = "sandbox-org-api-key-without-scope";
-/// The site whose Jira and Confluence are served. The server answers under its own address, whatever the `Host`.
+/// The site whose Jira and Confluence are served. The server answers under its own address,
+/// whatever the `Host`.
 pub const JIRA_SITE: &str = "lindenfell-example.atlassian.net";
-/// The site's cloud id, for the gateway paths `/ex/jira/{cloud_id}/...` and `/ex/confluence/{cloud_id}/...`.
+/// The site's cloud id, for the gateway paths `/ex/jira/{cloud_id}/...` and
+/// `/ex/confluence/{cloud_id}/...`.
 pub const CLOUD_ID: &str = "b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215";
 /// An administrator of Jira and Confluence, for Basic authentication with [`JIRA_TOKEN`].
 pub const JIRA_EMAIL: &str = "auditor@lindenfell.example";
@@ -83,9 +85,11 @@ pub const JIRA_TOKEN: &str = "sandbox-jira-token";
 pub const JIRA_EMAIL_NOT_ADMIN: &str = "reader@lindenfell.example";
 /// That user's API token; also accepted as a Bearer token.
 pub const JIRA_TOKEN_NOT_ADMIN: &str = "sandbox-jira-token-not-admin";
-/// The administrator's token with scopes: it works through the gateway, and is a 401 at the site itself.
+/// The administrator's token with scopes: it works through the gateway, and is a 401 at the site
+/// itself.
 pub const JIRA_TOKEN_SCOPED: &str = "sandbox-jira-token-scoped";
-/// One with scopes of which none is for audit logs: 401 at the gateway too, with a message of its own.
+/// One with scopes of which none is for audit logs: 401 at the gateway too, with a message of its
+/// own.
 pub const JIRA_TOKEN_NO_SCOPE: &str = "sandbox-jira-token-without-scope";
 /// An administrator of the Data Center product, which answers at the root and below `/dc`.
 pub const DATACENTER_USER: &str = "auditor";

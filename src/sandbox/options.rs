@@ -32,7 +32,8 @@ pub struct DataOptions {
     pub now: DateTime<Utc>,
     /// Length of the history in days; at least 1.
     pub days: u32,
-    /// Only regular shapes: no odd actors, no missing fields, no late events, no shared milliseconds.
+    /// Only regular shapes: no odd actors, no missing fields, no late events, no shared
+    /// milliseconds.
     pub clean: bool,
 }
 

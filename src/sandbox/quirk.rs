@@ -1,7 +1,7 @@
 //! The named readings of the APIs that `atlaudit sandbox --quirk NAME` plays.
 //!
-//! A quirk is a change of [`Behaviour`] with a name and a sentence, so that anybody can try the collector against
-//! a reading of the API that Atlassian's documentation leaves open.
+//! A quirk is a change of [`Behaviour`] with a name and a sentence, so that anybody can try the
+//! collector against a reading of the API that Atlassian's documentation leaves open.
 
 use std::time::Duration;
 
@@ -92,7 +92,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "org-late-visibility",
-        about: "every seventh event becomes visible a minute after it was processed, in its old place",
+        about: "every seventh event becomes visible a minute after it was processed, in its old \
+            place",
         apply: |behaviour| behaviour.late_visibility = Some(Duration::from_secs(60)),
     },
     ApiQuirk {
@@ -103,12 +104,12 @@ pub const QUIRKS: &[ApiQuirk] = &[
     ApiQuirk {
         name: "org-old-events-hidden",
         about: "events-stream shows no event older than 180 days, and says nothing of it",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Hidden,
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Hides,
     },
     ApiQuirk {
         name: "org-old-from-refused",
         about: "events-stream answers 400 to a `from` older than 180 days",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Rejected,
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Refuses,
     },
     ApiQuirk {
         name: "org-strict-cursor",
@@ -132,7 +133,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "confluence-opaque-cursor",
-        about: "Confluence's `_links.next` holds a cursor without a count, and every other page has no link",
+        about: "Confluence's `_links.next` holds a cursor without a count, and every other page \
+            has no link",
         apply: |behaviour| behaviour.confluence_opaque_cursors = true,
     },
     ApiQuirk {
@@ -142,7 +144,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "confluence-short-pages",
-        about: "Confluence's pages hold at most 73 records, without a link, though their `limit` says more",
+        about: "Confluence's pages hold at most 73 records, without a link, though their `limit` \
+            says more",
         apply: |behaviour| {
             behaviour.confluence_unstated_limit = Some(73);
             behaviour.confluence_links = false;
@@ -208,17 +211,20 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "datacenter-offset-from-cursor",
-        about: "Data Center's cursor lies two events before the end of the page, and `nextPageOffset` is 2",
+        about: "Data Center's cursor lies two events before the end of the page, and \
+            `nextPageOffset` is 2",
         apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromCursor(2),
     },
     ApiQuirk {
         name: "datacenter-offset-from-newest",
-        about: "Data Center counts `nextPageOffset` from the newest event, and ignores the cursor beside it",
+        about: "Data Center counts `nextPageOffset` from the newest event, and ignores the cursor \
+            beside it",
         apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::FromNewest,
     },
     ApiQuirk {
         name: "datacenter-offset-skips",
-        about: "Data Center counts `nextPageOffset` from the newest event, and `offset` from the cursor",
+        about: "Data Center counts `nextPageOffset` from the newest event, and `offset` from the \
+            cursor",
         apply: |behaviour| behaviour.datacenter_offset = NextPageOffset::Skipping,
     },
     ApiQuirk {
@@ -345,17 +351,20 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "reset-epoch",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
+            since 1970",
         apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochSeconds),
     },
     ApiQuirk {
         name: "reset-epoch-fraction",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds since 1970 with a fraction",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
+            since 1970 with a fraction",
         apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochFraction),
     },
     ApiQuirk {
         name: "reset-epoch-millis",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is milliseconds since 1970",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is \
+            milliseconds since 1970",
         apply: |behaviour| limit_org(behaviour, ResetPrecision::EpochMillis),
     },
     ApiQuirk {
@@ -365,7 +374,8 @@ pub const QUIRKS: &[ApiQuirk] = &[
     },
     ApiQuirk {
         name: "reset-seconds-from-now",
-        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds from now",
+        about: "events-stream allows 10 requests a minute, and `X-RateLimit-Reset` is seconds \
+            from now",
         apply: |behaviour| limit_org(behaviour, ResetPrecision::SecondsFromNow),
     },
 ];

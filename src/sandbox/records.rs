@@ -1,5 +1,5 @@
-//! A log that is served newest first: records kept as JSON text by creation time. All APIs but the organization's
-//! have one.
+//! A log that is served newest first: records kept as JSON text by creation time. All APIs but the
+//! organization's have one.
 
 use serde_json::Value;
 
@@ -53,7 +53,8 @@ pub struct RecordQuery {
     pub from: Option<i64>,
     /// Upper bound of the creation time, inclusive.
     pub to: Option<i64>,
-    /// Words, lower case, that must all occur in the record. (Jira looks in most fields; here it is the whole text.)
+    /// Words, lower case, that must all occur in the record. (Jira looks in most fields; here it is
+    /// the whole text.)
     pub terms: Vec<String>,
 }
 
@@ -65,14 +66,14 @@ pub struct RecordPage<'a> {
     /// The place of the last one.
     pub last: Option<RecordPosition>,
     /// Whether there are more behind it.
-    pub has_more: bool,
+    pub more: bool,
 }
 
 /// The log.
 #[derive(Debug, Default)]
 pub struct RecordLog {
     /// Oldest first; among equal times in order of arrival.
-    records: Vec<StoredRecord>,
+    kept: Vec<StoredRecord>,
     arrived: u64,
 }
 
@@ -86,14 +87,14 @@ struct StoredRecord {
 impl RecordLog {
     /// Gives a record its place; among equal times it is the newest.
     pub fn add(&mut self, record: SandboxRecord) {
-        let kept = self.assign_position(record);
+        let kept = self.arrival(record);
         let place = self
-            .records
+            .kept
             .partition_point(|old| old.position < kept.position);
-        self.records.insert(place, kept);
+        self.kept.insert(place, kept);
     }
 
-    fn assign_position(&mut self, record: SandboxRecord) -> StoredRecord {
+    fn arrival(&mut self, record: SandboxRecord) -> StoredRecord {
         self.arrived += 1;
         let position = RecordPosition {
             created_ms: record.created_ms,
@@ -102,9 +103,10 @@ impl RecordLog {
         StoredRecord { position, record }
     }
 
-    /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations 18106).
+    /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations
+    /// 18106).
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.kept.len()
     }
 
     /// How many records lie within the bounds, which are inclusive.
@@ -118,7 +120,7 @@ impl RecordLog {
     }
 
     /// How many records within the bounds of `search` come before its page.
-    pub fn count_before(&self, search: &RecordQuery) -> usize {
+    pub fn before(&self, search: &RecordQuery) -> usize {
         let all = self.count(search.from, search.to);
         let older = RecordQuery {
             from: search.from,
@@ -132,26 +134,26 @@ impl RecordLog {
 
     /// When the newest record was created.
     pub fn last_created_ms(&self) -> Option<i64> {
-        self.records.last().map(|kept| kept.position.created_ms)
+        self.kept.last().map(|kept| kept.position.created_ms)
     }
 
     /// All ids, newest first.
     pub fn ids(&self) -> Vec<String> {
-        let newest_first = self.records.iter().rev();
+        let newest_first = self.kept.iter().rev();
         newest_first.map(|kept| kept.record.id.clone()).collect()
     }
 
     /// All texts, newest first.
     pub fn texts(&self) -> Vec<String> {
-        let newest_first = self.records.iter().rev();
+        let newest_first = self.kept.iter().rev();
         newest_first.map(|kept| kept.record.text.clone()).collect()
     }
 
     /// The place that lies `records` newer than `place`; nothing when that is past the newest one.
-    pub fn position_newer_by(&self, place: RecordPosition, records: usize) -> Option<RecordPosition> {
-        let older = self.records.partition_point(|kept| kept.position < place);
+    pub fn newer(&self, place: RecordPosition, records: usize) -> Option<RecordPosition> {
+        let older = self.kept.partition_point(|kept| kept.position < place);
         let newer = older.saturating_add(records);
-        self.records.get(newer).map(|kept| kept.position)
+        self.kept.get(newer).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for, newest first.
@@ -170,7 +172,7 @@ impl RecordLog {
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
         RecordPage {
-            has_more: more,
+            more,
             last: hits.last().map(|kept| kept.position),
             texts: hits.iter().map(|kept| kept.record.text.as_str()).collect(),
         }
@@ -179,18 +181,18 @@ impl RecordLog {
     /// The records within the bounds, oldest first.
     fn range(&self, search: &RecordQuery) -> &[StoredRecord] {
         let until = |passes: &dyn Fn(&RecordPosition) -> bool| {
-            self.records.partition_point(|kept| passes(&kept.position))
+            self.kept.partition_point(|kept| passes(&kept.position))
         };
         let start = search
             .from
             .map_or(0, |from| until(&|at| at.created_ms < from));
         let to = search
             .to
-            .map_or(self.records.len(), |to| until(&|at| at.created_ms <= to));
+            .map_or(self.kept.len(), |to| until(&|at| at.created_ms <= to));
         let end = search
             .before
             .map_or(to, |before| until(&|at| *at < before).min(to));
-        self.records.get(start..end.max(start)).unwrap_or_default()
+        self.kept.get(start..end.max(start)).unwrap_or_default()
     }
 }
 
@@ -198,9 +200,9 @@ impl FromIterator<SandboxRecord> for RecordLog {
     fn from_iter<I: IntoIterator<Item = SandboxRecord>>(records: I) -> Self {
         let mut log = Self::default();
         let records = records.into_iter();
-        let kept = records.map(|record| log.assign_position(record)).collect();
-        log.records = kept;
-        log.records.sort_by_key(|kept| kept.position);
+        let kept = records.map(|record| log.arrival(record)).collect();
+        log.kept = kept;
+        log.kept.sort_by_key(|kept| kept.position);
         log
     }
 }
@@ -265,9 +267,9 @@ mod tests {
         };
         assert_eq!(log.page(&rest).texts, ["first", "old"]);
         assert_eq!(log.count(Some(5), Some(9)), 3);
-        let newer = log.position_newer_by(first.last.unwrap(), 1);
+        let newer = log.newer(first.last.unwrap(), 1);
         assert_eq!(newer.unwrap().created_ms, 9);
-        assert_eq!(log.position_newer_by(first.last.unwrap(), 2), None);
+        assert_eq!(log.newer(first.last.unwrap(), 2), None);
     }
 
     #[test]

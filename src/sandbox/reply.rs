@@ -1,8 +1,12 @@
-//! An answer before it is put on the wire: plain data, and the error shapes of both APIs.
+//! A response before it is put on the wire: plain data, and the error shapes of the APIs.
 
+use bytes::Bytes;
 use chrono::Utc;
 
-use super::{ErrorEnvelope, json_text::JsonObject, body_chunks::BodyChunks};
+use super::{
+    ErrorEnvelope,
+    json_text::{JsonObject, array, quoted},
+};
 
 /// Status, headers and body.
 #[derive(Clone, Debug)]
@@ -23,6 +27,17 @@ impl ApiReply {
             status,
             headers,
             body: body.into(),
+        }
+    }
+
+    /// A body of another type.
+    pub fn plain(status: u16, content_type: &str, body: &str) -> Self {
+        let headers = vec![("content-type".to_owned(), content_type.to_owned())];
+        let body = body.to_owned().into();
+        Self {
+            status,
+            headers,
+            body,
         }
     }
 
@@ -54,6 +69,20 @@ pub struct AdminError {
 }
 
 impl AdminError {
+    const fn new(
+        status: u16,
+        code: &'static str,
+        title: &'static str,
+        detail: &'static str,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail,
+        }
+    }
+
     /// The error in one of the three shapes.
     pub fn reply(self, envelope: ErrorEnvelope, path: &str) -> ApiReply {
         let status = self.status.to_string();
@@ -66,7 +95,9 @@ impl AdminError {
                     .text("title", self.title)
                     .text("detail", self.detail)
                     .finish();
-                JsonObject::new().raw("errors", &format!("[{error}]")).finish()
+                JsonObject::new()
+                    .raw("errors", &format!("[{error}]"))
+                    .finish()
             }
             ErrorEnvelope::Spring => JsonObject::new()
                 .text(
@@ -95,12 +126,118 @@ pub fn gateway_body(status: u16, message: &str) -> String {
 
 /// Jira's shape: `{errorMessages, errors}`.
 pub fn jira_error(status: u16, message: &str) -> ApiReply {
-    let messages = super::json_text::array([super::json_text::quoted(message)]);
+    let messages = array([quoted(message)]);
     let body = JsonObject::new()
         .raw("errorMessages", &messages)
         .raw("errors", "{}")
         .finish();
     ApiReply::json(status, body)
+}
+
+// The errors are from the code catalogue in jira.js' models; the sentences are composed.
+
+/// A cursor that is malformed or expired.
+pub const INVALID_CURSOR: AdminError = AdminError::new(
+    400,
+    "ADMIN-400-1",
+    "Invalid page cursor",
+    "The page cursor is not valid.",
+);
+/// The server fails, and says no more.
+pub const INTERNAL: AdminError = AdminError::new(
+    500,
+    "ADMIN-500-1",
+    "Internal error",
+    "Something went wrong.",
+);
+/// `from` or `to` is no number.
+pub const INVALID_TIME: AdminError = AdminError::new(
+    400,
+    "ADMIN-400-3",
+    "Invalid time date",
+    "Times are epoch milliseconds.",
+);
+/// Another parameter is wrong.
+pub const INVALID_SYNTAX: AdminError = AdminError::new(
+    400,
+    "ADMIN-400-19",
+    "Invalid request syntax",
+    "A query parameter is not valid.",
+);
+/// No such path.
+pub const UNKNOWN_RESOURCE: AdminError = AdminError::new(
+    404,
+    "ADMIN-404-1",
+    "Not found",
+    "There is nothing at this path.",
+);
+/// No such organization.
+pub const UNKNOWN_ORG: AdminError =
+    AdminError::new(404, "ADMIN-404-2", "Not found", "Organization not found.");
+/// Not a GET.
+pub const METHOD_NOT_ALLOWED: AdminError = AdminError::new(
+    405,
+    "ADMIN-405-1",
+    "Method not allowed",
+    "Only GET is served here.",
+);
+/// Too many requests.
+pub const RATE_LIMITED: AdminError = AdminError::new(
+    429,
+    "ADMIN-429-1",
+    "Rate limit exceeded",
+    "Too many requests for this path; wait for the limit to reset.",
+);
+
+/// The pieces, none of them empty. A clone shares them.
+#[derive(Clone, Debug, Default)]
+pub struct BodyChunks(Vec<Bytes>);
+
+impl BodyChunks {
+    /// Bytes of all together.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All in one, which copies when there are several.
+    pub fn whole(&self) -> Bytes {
+        match self.0.as_slice() {
+            [] => Bytes::new(),
+            [only] => only.clone(),
+            several => Bytes::from(several.concat()),
+        }
+    }
+}
+
+impl From<String> for BodyChunks {
+    fn from(text: String) -> Self {
+        Self::from_iter([Bytes::from(text)])
+    }
+}
+
+impl FromIterator<Bytes> for BodyChunks {
+    fn from_iter<I: IntoIterator<Item = Bytes>>(pieces: I) -> Self {
+        Self(
+            pieces
+                .into_iter()
+                .filter(|piece| !piece.is_empty())
+                .collect(),
+        )
+    }
+}
+
+impl IntoIterator for BodyChunks {
+    type Item = Bytes;
+    type IntoIter = std::vec::IntoIter<Bytes>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
 }
 
 #[cfg(test)]
@@ -117,9 +254,12 @@ mod tests {
         };
         let body = |envelope| {
             let reply = error.reply(envelope, "/p");
-            serde_json::from_slice::<serde_json::Value>(&reply.body.concat()).unwrap()
+            serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
         };
-        assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
+        assert_eq!(
+            body(ErrorEnvelope::Errors)["errors"][0]["code"],
+            "ADMIN-429-1"
+        );
         assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["status"], "429");
         assert_eq!(body(ErrorEnvelope::Spring)["path"], "/p");
         assert_eq!(body(ErrorEnvelope::Gateway)["code"], 429);
@@ -128,7 +268,7 @@ mod tests {
     #[test]
     fn jira_has_its_own() {
         assert_eq!(
-            jira_error(403, "No.").body.concat(),
+            jira_error(403, "No.").body.whole(),
             r#"{"errorMessages":["No."],"errors":{}}"#
         );
     }

@@ -1,4 +1,4 @@
-//! What was asked of the server, and when.
+//! The requests that the server got, and when.
 
 use std::{
     collections::VecDeque,
@@ -8,7 +8,7 @@ use std::{
 use super::Api;
 
 /// Requests remembered; older ones are forgotten, so that `atlaudit sandbox` can run for months.
-const MAX_LOGGED_REQUESTS: usize = 100_000;
+const REMEMBERED: usize = 100_000;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -33,23 +33,23 @@ pub struct LoggedRequest {
 #[derive(Debug, Default)]
 pub struct RequestLog {
     requests: VecDeque<LoggedRequest>,
-    dropped: usize,
+    forgotten: usize,
 }
 
 impl RequestLog {
-    /// Notes a request, and gives the number by which to [`set_status`](Self::settle) it.
-    pub fn push(&mut self, request: LoggedRequest) -> usize {
-        if self.requests.len() == MAX_LOGGED_REQUESTS {
+    /// Notes a request, and gives the number by which to [`settle`](Self::settle) it.
+    pub fn arrive(&mut self, request: LoggedRequest) -> usize {
+        if self.requests.len() == REMEMBERED {
             self.requests.pop_front();
-            self.dropped += 1;
+            self.forgotten += 1;
         }
         self.requests.push_back(request);
-        self.dropped + self.requests.len() - 1
+        self.forgotten + self.requests.len() - 1
     }
 
     /// Notes the status that request `number` got.
-    pub fn set_status(&mut self, number: usize, status: u16) {
-        let place = number.checked_sub(self.dropped);
+    pub fn settle(&mut self, number: usize, status: u16) {
+        let place = number.checked_sub(self.forgotten);
         if let Some(request) = place.and_then(|place| self.requests.get_mut(place)) {
             request.status = status;
         }
@@ -80,7 +80,7 @@ impl RequestLog {
 
     /// Forgets all requests.
     pub fn clear(&mut self) {
-        self.dropped += self.requests.len();
+        self.forgotten += self.requests.len();
         self.requests.clear();
     }
 
@@ -112,31 +112,25 @@ mod tests {
     #[test]
     fn the_busiest_window_is_found_wherever_it_starts() {
         let start = Instant::now();
-        let mut ledger = RequestLog::default();
+        let mut log = RequestLog::default();
         for millis in [0, 900, 950, 990, 1000, 1890, 3000] {
             let at = start + Duration::from_millis(millis);
-            ledger.push(request(at, Some(Api::OrgEvents)));
-            ledger.push(request(at, None));
+            log.arrive(request(at, Some(Api::OrgEvents)));
+            log.arrive(request(at, None));
         }
-        assert_eq!(ledger.count(Api::OrgEvents), 7);
-        assert_eq!(
-            ledger.max_in_window(Api::OrgEvents, Duration::from_secs(1)),
-            5
-        );
-        assert_eq!(
-            ledger.max_in_window(Api::JiraAudit, Duration::from_secs(1)),
-            0
-        );
+        assert_eq!(log.count(Api::OrgEvents), 7);
+        assert_eq!(log.max_in_window(Api::OrgEvents, Duration::from_secs(1)), 5);
+        assert_eq!(log.max_in_window(Api::JiraAudit, Duration::from_secs(1)), 0);
     }
 
     #[test]
     fn a_status_finds_its_request_after_a_clear() {
-        let mut ledger = RequestLog::default();
-        let old = ledger.push(request(Instant::now(), None));
-        ledger.clear();
-        let new = ledger.push(request(Instant::now(), None));
-        ledger.set_status(old, 500);
-        ledger.set_status(new, 200);
-        assert_eq!(ledger.requests()[0].status, 200);
+        let mut log = RequestLog::default();
+        let old = log.arrive(request(Instant::now(), None));
+        log.clear();
+        let new = log.arrive(request(Instant::now(), None));
+        log.settle(old, 500);
+        log.settle(new, 200);
+        assert_eq!(log.requests()[0].status, 200);
     }
 }

@@ -16,12 +16,12 @@ use tokio::net::TcpListener;
 
 use super::{
     SandboxControl, SandboxOptions,
-    delivery::{self, DeliveryOptions},
-    exchange::{self, ParsedRequest},
-    request_log,
     connection::{ConnectionHandle, SeverableListener},
-    route::ApiRoute,
-    server_state::{SharedServerState, ServerState},
+    delivery::{self, DeliveryOptions},
+    exchange,
+    request::{ApiRoute, ParsedRequest},
+    request_log,
+    server_state::{ServerState, SharedServerState},
 };
 
 /// A running server. Dropping it stops it: no new connection is accepted, idle ones are closed.
@@ -36,8 +36,8 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
         let address = listener.local_addr()?;
-        let world = ServerState::new(&options, format!("http://{address}"));
-        let shared = Arc::new(SharedServerState::new(world));
+        let state = ServerState::new(&options, format!("http://{address}"));
+        let shared = Arc::new(SharedServerState::new(state));
         let service = Router::new()
             .fallback(handle)
             .with_state(Arc::clone(&shared))
@@ -60,7 +60,8 @@ impl Sandbox {
         SandboxControl::new(Arc::clone(&self.shared))
     }
 
-    /// Serves until [`SandboxControl::stop`]. Signals are the caller's business: select on one beside this.
+    /// Serves until [`SandboxControl::stop`]. Signals are the caller's business: select on one
+    /// beside this.
     pub async fn run_until_stopped(self) {
         self.shared.stopped().await;
     }
@@ -78,21 +79,21 @@ async fn handle(
     request: Request,
 ) -> Response {
     let arrived = Instant::now();
-    let ask = parse_request(&request);
+    let parsed = parse_request(&request);
     let (reply, fault, latency, terms) = {
-        let mut world = shared.lock();
-        let entry = log_entry(arrived, &ask, request.headers());
-        let number = world.ledger.push(entry);
-        let (reply, fault) = exchange::handle_request(&mut world, &ask);
-        world.ledger.set_status(number, reply.status);
-        let behaviour = &world.behaviour;
+        let mut state = shared.state();
+        let entry = entry(arrived, &parsed, request.headers());
+        let number = state.request_log.arrive(entry);
+        let (reply, fault) = exchange::answer(&mut state, &parsed);
+        state.request_log.settle(number, reply.status);
+        let behaviour = &state.behaviour;
         let terms = DeliveryOptions {
             gzip: behaviour.gzip
                 && text(request.headers(), header::ACCEPT_ENCODING).contains("gzip"),
             content_encoding: behaviour.content_encoding,
             clock_skew: behaviour.clock_skew,
         };
-        let latency = ask.route.api().map(|api| behaviour.latency(api));
+        let latency = parsed.route.api().map(|api| behaviour.latency(api));
         (reply, fault, latency, terms)
     };
     if let Some(latency) = latency.filter(|latency| !latency.is_zero()) {
@@ -118,15 +119,15 @@ fn parse_request(request: &Request) -> ParsedRequest {
     }
 }
 
-fn log_entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
+fn entry(at: Instant, parsed: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
     request_log::LoggedRequest {
         at,
-        api: ask.route.api(),
-        path: ask.path.clone(),
-        query: ask.query.clone(),
+        api: parsed.route.api(),
+        path: parsed.path.clone(),
+        query: parsed.query.clone(),
         status: 0,
         user_agent: text(headers, header::USER_AGENT).to_owned(),
-        authorization_present: ask.authorization.is_some(),
+        authorization_present: parsed.authorization.is_some(),
     }
 }
 

@@ -8,8 +8,8 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, request_log::RequestLog, org::OrgLog, body_chunks::BodyChunks,
-    records::RecordLog, throttle::ThrottleState,
+    Api, Behaviour, SandboxOptions, data, fault::FaultQueue, org::OrgLog, records::RecordLog,
+    reply::BodyChunks, request_log::RequestLog, throttle::ThrottleState,
 };
 
 /// One value for each [`Api`].
@@ -61,7 +61,7 @@ pub struct ServerState {
     /// The last 200 body of each API, for a fault that repeats it.
     pub last_pages: PerApi<Option<BodyChunks>>,
     /// What was asked.
-    pub ledger: RequestLog,
+    pub request_log: RequestLog,
     /// Cursors of an earlier generation are expired.
     pub cursor_generation: u32,
     /// `http://127.0.0.1:PORT`
@@ -71,7 +71,7 @@ pub struct ServerState {
 }
 
 impl ServerState {
-    /// A world with its seeded history.
+    /// A state with its seeded history.
     pub fn new(options: &SandboxOptions, base_url: String) -> Self {
         let (org, org_composer) = data::org_history(&options.data);
         let (jira, jira_composer) = data::jira_history(&options.data);
@@ -90,7 +90,7 @@ impl ServerState {
             scripts: PerApi::default(),
             throttles: PerApi::default(),
             last_pages: PerApi::default(),
-            ledger: RequestLog::default(),
+            request_log: RequestLog::default(),
             cursor_generation: 0,
             base_url,
             started: Instant::now(),
@@ -113,22 +113,22 @@ impl ServerState {
 /// What the handlers, the [`super::Control`] and the [`super::Sandbox`] share.
 #[derive(Debug)]
 pub struct SharedServerState {
-    world: Mutex<ServerState>,
+    state: Mutex<ServerState>,
     stop: watch::Sender<bool>,
 }
 
 impl SharedServerState {
-    /// Shares a world.
-    pub fn new(world: ServerState) -> Self {
+    /// Shares a state.
+    pub fn new(state: ServerState) -> Self {
         Self {
-            world: Mutex::new(world),
+            state: Mutex::new(state),
             stop: watch::Sender::new(false),
         }
     }
 
-    /// The world. A panic elsewhere does not take it away.
-    pub fn lock(&self) -> MutexGuard<'_, ServerState> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state. A panic elsewhere does not take it away.
+    pub fn state(&self) -> MutexGuard<'_, ServerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the server to stop.

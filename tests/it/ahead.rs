@@ -1,5 +1,5 @@
-//! Reading ahead: a slow server's log comes whole, once and in order, in a part of the time that one
-//! page after the other would take.
+//! Reading ahead: a slow server's log comes whole, once and in order, in a part of the time that
+//! one page after the other would take.
 
 use std::time::{Duration, Instant};
 
@@ -51,8 +51,8 @@ fn a_slow_server_is_asked_for_several_parts_at_once() {
         site.ok(&["pull", source, "--output", source]);
         let took = begun.elapsed();
         is_whole(&site, source);
-        // What is read twice at the seams is little; each slice of two or three pages costs an empty one,
-        // and a look at what is older.
+        // What is read twice at the seams is little; each slice of two or three pages costs an
+        // empty one, and a look at what is older.
         let asked = site.control.request_count(api);
         let most = match api {
             Api::OrgEvents => PAGES + PAGES / 2,
@@ -61,7 +61,8 @@ fn a_slow_server_is_asked_for_several_parts_at_once() {
         assert!(asked < most, "{source}: {asked} requests");
         let alone = LATENCY * u32::try_from(asked).unwrap();
         assert!(took < alone / 2, "{source}: {took:?} of {alone:?}");
-        // With nothing new, two requests are enough: the cursor and a read by time, or a page and its end.
+        // With nothing new, two requests are enough: the cursor and a read by time, or a page and
+        // its end.
         site.ok(&["pull", source, "--output", source]);
         is_whole(&site, source);
         let idle = site.control.request_count(api) - asked;

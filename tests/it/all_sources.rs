@@ -2,7 +2,7 @@
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Site, assert_lines_valid, small, status, whole};
+use crate::support::{Site, assert_lines_valid, status, whole};
 
 const SOURCES: [&str; 5] = [
     "acme",
@@ -13,7 +13,7 @@ const SOURCES: [&str; 5] = [
 ];
 
 fn site() -> Site {
-    let mut site = Site::new(small(300, 200)).with_all_sources();
+    let mut site = Site::of(300, 200).with_all_sources();
     site.add("acme-gateway", "acme-jira");
     site.set("acme-gateway", "gateway", true);
     for source in SOURCES {

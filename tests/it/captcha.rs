@@ -1,14 +1,12 @@
 //! A Data Center account that is locked until its owner solves a CAPTCHA.
 
-use atlaudit::sandbox::Fault;
+use atlaudit::sandbox::{Behaviour, Fault};
 
-use crate::support::{Run, Site, small, whole};
+use crate::support::{Run, Site, whole};
 
 fn site(status: u16) -> Site {
-    let site = Site::new(small(10, 10)).with_all_sources();
-    site.control
-        .set_behaviour(|behaviour| behaviour.datacenter_captcha = Some(status));
-    site
+    let locked = |behaviour: &mut Behaviour| behaviour.datacenter_captcha = Some(status);
+    Site::of(10, 10).with_all_sources().behaving(locked)
 }
 
 /// The error names the CAPTCHA, and what to do about it.

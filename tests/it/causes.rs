@@ -5,12 +5,12 @@ use atlaudit::sandbox::{
     JIRA_TOKEN_NO_SCOPE, JIRA_TOKEN_NOT_ADMIN, JIRA_TOKEN_SCOPED,
 };
 
-use crate::support::{Site, small};
+use crate::support::Site;
 
 const CLOUD: [&str; 2] = ["acme-jira", "acme-confluence"];
 
 fn site() -> Site {
-    Site::new(small(10, 10)).with_all_sources()
+    Site::of(10, 10).with_all_sources()
 }
 
 #[test]

@@ -1,15 +1,14 @@
-//! Refusals by the CDN in front of the API: they pass within a minute, and are no word about the credential.
+//! Refusals by the CDN in front of the API: they pass within a minute, and are no word about the
+//! credential.
 
 use std::time::Duration;
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Site, each_once, jira_ids, small};
+use crate::support::{Site, each_once, jira_ids};
 
 fn site() -> Site {
-    let mut site = Site::new(small(0, 35));
-    site.set("acme-jira", "page_size", 10);
-    site
+    Site::of(0, 35).with("acme-jira", "page_size", 10)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use atlaudit::sandbox::{
 };
 use serde_json::Value;
 
-use crate::support::{Run, Site, files, small, status};
+use crate::support::{Run, Site, files, status};
 
 const STEPS: [&str; 15] = [
     "configuration",
@@ -29,7 +29,7 @@ const STEPS: [&str; 15] = [
 ];
 
 fn site() -> Site {
-    Site::new(small(60, 60)).with_all_sources()
+    Site::of(60, 60).with_all_sources()
 }
 
 fn object(run: &Run) -> Value {
@@ -44,8 +44,9 @@ fn step<'a>(object: &'a Value, name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("no {name}: {object}"))
 }
 
-/// It failed at `step` with `code` and a message or hint that says `words`; the steps before it went well, those after it
-/// were not tried. Standard error does not repeat what standard output says.
+/// It failed at `step` with `code` and a message or hint that says `words`; the steps before it
+/// went well, those after it were not tried. Standard error does not repeat what standard output
+/// says.
 fn assert_fails_at(run: &Run, name: &str, code: i32, words: &[&str]) {
     let object = object(run);
     assert_eq!(run.code, code, "{object}");
@@ -141,7 +142,7 @@ fn every_source_is_checked_step_by_step() {
 
 #[test]
 fn the_newest_event_is_the_newest_that_there_is() {
-    let site = Site::new(small(3_000, 60)).with_all_sources();
+    let site = Site::of(3_000, 60).with_all_sources();
     site.control.add_org_events(2_000);
     let newest = |source: &str| {
         let object = object(&check(&site, source));

@@ -1,20 +1,19 @@
-//! Runs whose clock was wrong. A clock cannot be set here, so the tests write into the state what a run
-//! under such a clock leaves there; the jumps themselves are tested beside the plan.
+//! Runs whose clock was wrong. A clock cannot be set here, so the tests write into the state what a
+//! run under such a clock leaves there; the jumps themselves are tested beside the plan.
 
 use std::fs;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::support::{Site, assert_file_complete, small};
+use crate::support::{Site, assert_file_complete};
 
 fn site(events: usize, records: usize) -> Site {
-    let mut site = Site::new(small(events, records));
-    site.set_output("path", "{source}");
-    site
+    Site::of(events, records).with_output("path", "{source}")
 }
 
-/// Moves what the checkpoints say of time by `by`, as if the runs so far had been under such a clock.
+/// Moves what the checkpoints say of time by `by`, as if the runs so far had been under such a
+/// clock.
 fn shift(site: &Site, by: TimeDelta) {
     let keys = ["since", "windows", "watermark", "complete_until", "updated"];
     shift_only(site, &keys, by);

@@ -1,4 +1,5 @@
-//! Completeness: what the sandbox serves is written, each once, in order, in the shape of the contract.
+//! Completeness: what the sandbox serves is written, each once, in order, in the shape of the
+//! contract.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,7 @@ use atlaudit::sandbox::Api;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::support::{Run, Site, each_once, assert_lines_valid, jira_ids, keys, org_ids, small};
+use crate::support::{Run, Site, assert_lines_valid, each_once, jira_ids, keys, org_ids};
 
 /// Section 4 of the contract: the keys of an event, and of its parts, in their order.
 const KEYS: [(&str, &[&str]); 5] = [
@@ -46,7 +47,7 @@ const KEYS: [(&str, &[&str]); 5] = [
 
 #[test]
 fn everything_once_in_order_then_nothing_then_just_what_is_new() {
-    let mut site = Site::new(small(10_000, 3_000));
+    let mut site = Site::of(10_000, 3_000);
     site.set_output("path", "out/{source}.jsonl");
     site.ok(&["pull"]);
     let (org, jira) = (
@@ -83,7 +84,7 @@ fn everything_once_in_order_then_nothing_then_just_what_is_new() {
 
 #[test]
 fn to_standard_output_the_same() {
-    let site = Site::new(small(600, 200));
+    let site = Site::of(600, 200);
     let run = site.ok(&["pull"]);
     assert_eq!(run.ids_of("org:"), org_ids(&site.control.org_ids()));
     let jira = run.ids_of("jira:");
@@ -104,7 +105,7 @@ fn to_standard_output_the_same() {
 
 #[test]
 fn the_server_is_really_asked_and_as_documented() {
-    let site = Site::new(small(600, 200));
+    let site = Site::of(600, 200);
     site.ok(&["pull"]);
     let requests = site.control.requests();
     let first = requests
@@ -144,7 +145,7 @@ fn the_server_is_really_asked_and_as_documented() {
 
 #[test]
 fn keys_stand_in_the_order_of_the_contract() {
-    let site = Site::new(small(600, 200));
+    let site = Site::of(600, 200);
     let run = site.ok(&["pull"]);
     for line in run.lines() {
         let event: BTreeMap<&str, &RawValue> = serde_json::from_str(line).unwrap();

@@ -1,14 +1,14 @@
-//! The names of content codings (RFC 9110, section 8.4.1): any case, aliases, and codings that were not requested.
+//! The names of content codings (RFC 9110, section 8.4.1): any case, aliases, and codings that were
+//! not requested.
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Site, org_ids, small};
+use crate::support::{Site, org_ids};
 
 fn site() -> Site {
-    let mut site = Site::new(small(35, 0));
-    site.set("acme", "page_size", 10);
-    site.set("acme", "retry_for", "0s");
-    site
+    Site::of(35, 0)
+        .with("acme", "page_size", 10)
+        .with("acme", "retry_for", "0s")
 }
 
 #[test]

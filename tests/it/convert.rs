@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 use atlaudit::sandbox::{JIRA_SITE, ORG_ID};
 use flate2::write::GzEncoder;
 
-use crate::support::{Run, Running, Site, eventually, small};
+use crate::support::{Run, Running, Site, eventually};
 
 /// A line of each kind that needs nothing to be known beside it.
 const RAW: &str =
     r#"{"id":"1","attributes":{"time":"2026-11-20T09:30:00Z","action":"user_login"}}"#;
 
-/// A site whose sources were pulled into `acme.norm`, `acme.raw`, `acme-jira.norm` and `acme-jira.raw`.
+/// A site whose sources were pulled into `acme.norm`, `acme.raw`, `acme-jira.norm` and
+/// `acme-jira.raw`.
 fn pulled(events: usize, records: usize) -> Site {
-    let site = Site::new(small(events, records));
+    let site = Site::of(events, records);
     site.ok(&["pull", "--since", "60d", "--output", "{source}.norm"]);
     let raw = ["--format", "raw", "--output", "{source}.raw"];
     site.ok(&[&["pull", "--since", "60d"], &raw[..]].concat());
@@ -26,7 +27,7 @@ fn pulled(events: usize, records: usize) -> Site {
 
 /// A site that serves nothing, with a file.
 fn with(name: &str, content: impl AsRef<[u8]>) -> Site {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     fs::write(site.path(name), content).unwrap();
     site
 }
@@ -109,7 +110,7 @@ fn normalized_lines_stay_as_they_are_and_give_the_raw_ones() {
 #[test]
 fn what_cannot_be_made_again_is_kept() {
     // Two records of one id, and one that is no object: `id~hash` and the record `null`.
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     let at = chrono::Utc::now() - chrono::TimeDelta::hours(1);
     for text in [
         RAW,
@@ -372,7 +373,7 @@ fn a_reader_that_leaves_is_no_fault() {
 
 #[test]
 fn available_lines_are_written_before_reading_more() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     let mut command = site.command(&["convert"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut running = Running::as_it_is(command);
@@ -387,7 +388,7 @@ fn available_lines_are_written_before_reading_more() {
 #[test]
 fn a_signal_ends_it_at_once_and_leaves_nothing() {
     for signal in ["INT", "TERM"] {
-        let site = Site::new(small(0, 0));
+        let site = Site::of(0, 0);
         let mut command = site.command(&["convert", "-o", "out"]);
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -428,7 +429,7 @@ fn nothing_but_the_lines_is_touched() {
 
 #[test]
 fn what_cannot_be_converted_is_told_with_what_can() {
-    let site = Site::new(small(5, 0));
+    let site = Site::of(5, 0);
     for format in ["ecs", "ocsf"] {
         site.ok(&[
             "pull", "acme", "--since", "31d", "--format", format, "-o", format,

@@ -1,5 +1,5 @@
-//! Jobs as cron starts them: the lines of `contrib/cron/crontab` in the environment that Debian's cron gives, which
-//! holds no session bus, no terminal and next to no variables.
+//! Jobs as cron starts them: the lines of `contrib/cron/crontab` in the environment that Debian's
+//! cron gives, which holds no session bus, no terminal and next to no variables.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,9 +9,10 @@ use std::process::{Command, Stdio};
 
 use atlaudit::sandbox::{API_KEY, JIRA_TOKEN};
 
-use crate::support::{Run, Site, org_ids, small};
+use crate::support::{Run, Site, org_ids};
 
-/// The command of the job whose line holds `what`; cron takes it to be what follows the five fields of the time.
+/// The command of the job whose line holds `what`; cron takes it to be what follows the five fields
+/// of the time.
 fn job(what: &str) -> String {
     let crontab = include_str!("../../contrib/cron/crontab");
     let line = crontab.lines().find(|line| line.contains(what)).unwrap();
@@ -20,7 +21,8 @@ fn job(what: &str) -> String {
     fields[5].replace("/usr/local/bin/atlaudit", env!("CARGO_BIN_EXE_atlaudit"))
 }
 
-/// Runs a job like Debian's cron: `/bin/sh -c`, at home, with these variables and an empty standard input.
+/// Runs a job like Debian's cron: `/bin/sh -c`, at home, with these variables and an empty standard
+/// input.
 fn run(site: &Site, job: &str) -> Run {
     // Written here, as `Site::command` writes the configuration.
     site.command(&[]);
@@ -60,7 +62,7 @@ fn five_runs(site: &Site, job: &str) {
 }
 
 fn site() -> Site {
-    let mut site = Site::new(small(40, 20));
+    let mut site = Site::of(40, 20);
     site.set_output("path", "events/{source}-%Y-%m-%d.jsonl");
     site.unset_env("ACME_KEY");
     site.unset_env("JIRA_KEY");
@@ -78,7 +80,11 @@ fn keep(folder: &Path, name: &str, key: &str) {
 fn keys(site: &Site, folder: &str) -> String {
     let folder = site.path(folder);
     let mut create_private = fs::DirBuilder::new();
-    create_private.recursive(true).mode(0o700).create(&folder).unwrap();
+    create_private
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .unwrap();
     keep(&folder, "acme", API_KEY);
     keep(&folder, "acme-jira", JIRA_TOKEN);
     folder.to_str().unwrap().to_owned()

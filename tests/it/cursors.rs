@@ -4,16 +4,15 @@ use atlaudit::sandbox::{Api, Behaviour, CursorPlace, EndOfStream, Fault, FilterC
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Site, each_once, org_event, org_ids, small, status};
+use crate::support::{Site, each_once, org_event, org_ids, status};
 
 /// `acme` alone, into a file, fifty events a page, no failure retried.
 fn site(events: usize, change: impl FnOnce(&mut Behaviour)) -> Site {
-    let mut site = Site::new(small(events, 0));
-    site.set("acme", "page_size", 50);
-    site.set("acme", "retry_for", "0s");
-    site.set_output("path", "{source}");
-    site.control.set_behaviour(change);
-    site
+    Site::of(events, 0)
+        .with("acme", "page_size", 50)
+        .with("acme", "retry_for", "0s")
+        .with_output("path", "{source}")
+        .behaving(change)
 }
 
 /// The file holds each event that the sandbox has, once.
@@ -96,7 +95,8 @@ fn an_event_that_becomes_visible_before_the_cursor_is_found() {
     holds_each(&site);
 }
 
-/// Between two pulls that are far apart: the check reads from before the last one, not only the last minutes.
+/// Between two pulls that are far apart: the check reads from before the last one, not only the
+/// last minutes.
 #[test]
 fn an_event_that_became_visible_after_the_last_check_is_found_however_long_ago() {
     let site = site(60, |_| {});

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use atlaudit::sandbox::{API_KEY, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Run, Site, blank, assert_lines_valid, small};
+use crate::support::{Run, Site, assert_lines_valid, blank};
 
 /// A HOME and a TMPDIR, both empty, and the program in them.
 fn bare() -> (tempfile::TempDir, tempfile::TempDir, Command) {
@@ -181,7 +181,7 @@ fn a_missing_configuration_is_reported() {
 
 #[test]
 fn the_environment_wins_over_the_only_organization_of_the_file() {
-    let mut site = Site::new(small(5, 0));
+    let mut site = Site::of(5, 0);
     site.unset("acme", "org_id");
     site.unset("acme", "credential");
     site.set_env("ATLAUDIT_ORG_ID", ORG_ID);

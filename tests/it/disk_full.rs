@@ -1,19 +1,18 @@
-//! Disks that take no more: of the output, of the state, of the report. `ulimit -f` makes one of any
-//! size for any file, and /dev/full one that takes nothing.
+//! Disks that take no more: of the output, of the state, of the report. `ulimit -f` makes one of
+//! any size for any file, and /dev/full one that takes nothing.
 
 use std::fs;
 
 use atlaudit::sandbox::Api;
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Run, Site, assert_file_complete, org_ids, small};
+use crate::support::{Run, Site, assert_file_complete, org_ids};
 
 /// Some 400 KiB of events into the file `acme`, ten a page.
 fn site() -> Site {
-    let mut site = Site::new(small(300, 0));
-    site.set("acme", "page_size", 10);
-    site.set_output("path", "{source}");
-    site
+    Site::of(300, 0)
+        .with("acme", "page_size", 10)
+        .with_output("path", "{source}")
 }
 
 /// A pull of `acme` that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
@@ -163,7 +162,7 @@ fn a_full_disk_in_a_one_off_run() {
 
 #[test]
 fn a_full_disk_for_one_source_does_not_stop_the_other() {
-    let mut site = Site::new(small(30, 200));
+    let mut site = Site::of(30, 200);
     site.set("acme", "output", output("/dev/full"));
     site.set("acme-jira", "output", output("acme-jira"));
     let run = site.run(&["pull"]);
@@ -192,7 +191,7 @@ fn a_full_disk_for_redirected_standard_output() {
 
 /// Events so short that the state, which remembers each, is larger than the output.
 fn short(events: usize) -> Site {
-    let mut site = Site::new(small(0, 0));
+    let mut site = Site::of(0, 0);
     site.set("acme", "page_size", 500);
     site.set_output("path", "{source}");
     site.set_output("format", "raw");
@@ -248,7 +247,7 @@ fn a_full_disk_for_the_report() {
 #[test]
 fn a_full_disk_for_messages() {
     for redirection in ["2>/dev/full", "2>&-", "<&-", ">&-", "<&- >&- 2>&-"] {
-        let mut site = Site::new(small(50, 0));
+        let mut site = Site::of(50, 0);
         site.set_output("path", "{source}");
         let script = format!(r#"exec "$PROGRAM" pull acme -vv {redirection}"#);
         let run = Run::from(site.shell(&script).output().unwrap());

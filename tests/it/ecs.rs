@@ -1,4 +1,5 @@
-//! `--format ecs`: documents of all sources, held against the normalized events of the same records.
+//! `--format ecs`: documents of all sources, held against the normalized events of the same
+//! records.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -6,7 +7,7 @@ use std::net::IpAddr;
 use atlaudit::sandbox::{JIRA_SITE, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
 /// Each source, with its dataset.
 const SOURCES: [(&str, &str); 4] = [
@@ -32,9 +33,10 @@ const FIELD_SETS: [&str; 12] = [
     "atlassian",
 ];
 
-/// A site whose four sources were pulled in three forms: `acme.normalized`, `acme.raw`, `acme.ecs` and so on.
+/// A site whose four sources were pulled in three forms: `acme.normalized`, `acme.raw`, `acme.ecs`
+/// and so on.
 fn pulled() -> Site {
-    let site = Site::new(small(300, 200)).with_all_sources();
+    let site = Site::of(300, 200).with_all_sources();
     for format in ["normalized", "raw", "ecs"] {
         let output = format!("{{source}}.{format}");
         site.ok(&["pull", "--since", "31d", "--format", format, "-o", &output]);
@@ -135,8 +137,8 @@ fn nothing_empty(value: &Value) {
     }
 }
 
-/// Documents without the times of receipt, which differ, and without the label that only a pull gives: it knows who reads
-/// a Data Center's log.
+/// Documents without the times of receipt, which differ, and without the label that only a pull
+/// gives: it knows who reads a Data Center's log.
 fn timeless(run: &Run) -> Vec<Value> {
     let mut documents = run.trees();
     for document in &mut documents {
@@ -195,7 +197,7 @@ fn odd_records_become_documents() {
         r#"{"id":"4","attributes":{"action":"\u0000\n\"\\","actor":{"id":"x","name":"x","email":"x@y"}}}"#,
         r#"{"id":"5","attributes":{},"n":1.10,"n":1E400,"t":"é\u00e9\ud83d"}"#,
     ];
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     std::fs::write(site.path("in"), odd.join("\n")).unwrap();
     let run = site.ok(&[
         "convert", "--format", "ecs", "--org-id", ORG_ID, "--site", JIRA_SITE, "in",

@@ -5,10 +5,10 @@ use std::fs;
 use atlaudit::sandbox::API_KEY;
 use chrono::Days;
 
-use crate::support::{Site, files, small};
+use crate::support::{Site, files};
 
 fn site(days: u64) -> Site {
-    let mut site = Site::new(small(20, 20)).with_all_sources();
+    let mut site = Site::of(20, 20).with_all_sources();
     let end = chrono::Utc::now().date_naive() + Days::new(days);
     site.set("acme", "expires_on", end.to_string());
     // Only what the user says is known.

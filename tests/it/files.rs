@@ -7,18 +7,17 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::support::{
-    Outputs, Run, Running, Site, each_once, eventually, jira_ids, org_ids, small, unpacked, whole,
+    Outputs, Run, Running, Site, each_once, eventually, jira_ids, org_ids, unpacked, whole,
 };
 
 const SOURCES: [&str; 2] = ["acme-jira", "acme"];
 
 /// A site that writes `out/<source>.jsonl`, packed and rotated like this.
 fn site(compression: &str, rotate: &str) -> Site {
-    let mut site = Site::new(small(120, 80));
-    site.set_output("path", "out/{source}.jsonl");
-    site.set_output("compression", compression);
-    site.set_output("rotate", rotate);
-    site
+    Site::of(120, 80)
+        .with_output("path", "out/{source}.jsonl")
+        .with_output("compression", compression)
+        .with_output("rotate", rotate)
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -66,7 +65,7 @@ fn a_run_without_news_leaves_no_file_that_does_not_unpack() {
 
 #[test]
 fn packed_standard_output_of_two_sources_unpacks() {
-    let site = Site::new(small(3_000, 1_000));
+    let site = Site::of(3_000, 1_000);
     let mut wanted = org_ids(&site.control.org_ids());
     wanted.extend(jira_ids(&site.control.jira_ids()));
     for compression in ["gzip", "zstd"] {
@@ -141,7 +140,7 @@ fn a_new_hour_finishes_the_file_of_the_last_one_also_without_news() {
 
 #[test]
 fn standard_output_is_not_rotated() {
-    let mut site = Site::new(small(10, 10));
+    let mut site = Site::of(10, 10);
     site.set_output("rotate", "daily");
     site.run(&["pull"])
         .refused(6, &["standard output", "output.path"]);

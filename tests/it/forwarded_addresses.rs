@@ -1,4 +1,5 @@
-//! The address of a client behind proxies: one address in `client.ip`, the proxies beside it, in every format.
+//! The address of a client behind proxies: one address in `client.ip`, the proxies beside it, in
+//! every format.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! Owns the proof against the real clock: a server that counts requests a minute never has to refuse
-//! one. Ignored, for it takes minutes: `cargo test --test it full_minutes -- --ignored`.
+//! Proof against the real clock: a server that counts requests a minute never has to
+//! refuse one. Ignored, for it takes minutes: `cargo test --test it full_minutes -- --ignored`.
 
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,8 @@ fn pull_slow_pages(pages: usize, latency: Duration) -> Duration {
     assert_eq!(run.ids(), org_ids(&site.control.org_ids()));
     assert_no_429(&site);
     let asked = site.control.requests();
-    // But for the last minute, in which there is no more to ask for, at least 98 % of what is allowed.
+    // But for the last minute, in which there is no more to ask for, at least 98 % of what is
+    // allowed.
     let full = asked.len() / 50 - 1;
     let used = asked[50 * full].at - asked[0].at;
     let allowed = MINUTE * u32::try_from(full).unwrap();

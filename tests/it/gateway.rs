@@ -2,16 +2,15 @@
 
 use atlaudit::sandbox::CLOUD_ID;
 
-use crate::support::{Site, each_once, jira_ids, small};
+use crate::support::{Site, each_once, jira_ids};
 
 const GATEWAY_PATH: &str =
     "/ex/jira/b1c7e0d4-52a9-4f1e-9c33-7d08e64fa215/rest/api/3/auditing/record";
 
 fn site() -> Site {
-    let mut site = Site::new(small(0, 30));
-    site.set("acme-jira", "gateway", true);
-    site.set("acme-jira", "retry_for", "0s");
-    site
+    Site::of(0, 30)
+        .with("acme-jira", "gateway", true)
+        .with("acme-jira", "retry_for", "0s")
 }
 
 /// The paths that were asked for; a source's pages are one.

@@ -1,4 +1,4 @@
-//! Owns the reading of the source for [`crate::layers`]: which module a file is, and what it imports.
+//! Reads the source for [`crate::layers`]: which module a file is, and what it imports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,19 +36,19 @@ pub fn imports(module: &str, code: &str) -> Vec<String> {
 }
 
 /// Where `word` begins a path.
-fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     code.match_indices(word).filter(|(at, _)| {
         let before = code[..*at].chars().next_back();
         before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':')
     })
 }
 
-fn parent(module: &str) -> &str {
+pub fn parent(module: &str) -> &str {
     module.rsplit_once("::").map_or("", |(parent, _)| parent)
 }
 
 /// The paths of a tree such as `a::{b, c::{d, e}}` or `a::b`, each behind `base`.
-fn leaves(base: &str, tree: &str) -> Vec<String> {
+pub fn leaves(base: &str, tree: &str) -> Vec<String> {
     let tree = tree.trim_start();
     if let Some(list) = tree.strip_prefix('{') {
         return parts(list)

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use atlaudit::sandbox::Api;
 
-use crate::support::{Site, eventually, assert_file_complete, org_ids, small};
+use crate::support::{Site, assert_file_complete, eventually, org_ids};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
-    let mut site = Site::new(small(events, records));
-    site.set("acme", "page_size", 10);
-    site.set("acme-jira", "page_size", 10);
-    site.set_output("path", "{source}");
-    site
+    Site::of(events, records)
+        .with("acme", "page_size", 10)
+        .with("acme-jira", "page_size", 10)
+        .with_output("path", "{source}")
 }
 
 fn holds_each(site: &Site) {

@@ -3,14 +3,13 @@
 use atlaudit::sandbox::{Api, CLOUD_ID, Fault};
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, assert_file_complete, jira_ids, small};
+use crate::support::{Site, assert_file_complete, jira_ids};
 
 /// `acme-jira` alone, into a file, `page` records a page.
 fn site(records: usize, page: i64) -> Site {
-    let mut site = Site::new(small(0, records));
-    site.set("acme-jira", "page_size", page);
-    site.set_output("path", "{source}");
-    site
+    Site::of(0, records)
+        .with("acme-jira", "page_size", page)
+        .with_output("path", "{source}")
 }
 
 fn assert_ascending(site: &Site) {

@@ -1,4 +1,5 @@
-//! `auth login --store file:PATH` and `auth logout`: keys in files, without a keyring and without a terminal.
+//! `auth login --store file:PATH` and `auth logout`: keys in files, without a keyring and without a
+//! terminal.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,11 +9,12 @@ use std::process::Stdio;
 
 use atlaudit::sandbox::{API_KEY, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, JIRA_TOKEN_SCOPED, ORG_ID};
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
-/// A site whose configuration lies where the program can change it and no other run of it writes it again.
+/// A site whose configuration lies where the program can change it and no other run of it writes it
+/// again.
 fn site() -> (Site, String) {
-    let mut site = Site::new(small(40, 40));
+    let mut site = Site::of(40, 40);
     let config = site.path("config/config.toml");
     site.set_env("ATLAUDIT_CONFIG", config.to_str().unwrap());
     let folder = config.parent().unwrap();
@@ -228,7 +230,7 @@ fn a_key_moves_from_a_variable_into_a_file() {
 
 #[test]
 fn a_source_without_a_key_is_told_what_its_own_type_takes() {
-    let mut site = Site::new(small(1, 1)).with_all_sources();
+    let mut site = Site::of(1, 1).with_all_sources();
     for name in ["acme", "acme-confluence", "acme-dc"] {
         site.set(name, "credential", "keyring");
         let run = site.run(&["pull", name]);
@@ -241,7 +243,7 @@ fn a_source_without_a_key_is_told_what_its_own_type_takes() {
 
 #[test]
 fn a_password_that_is_refused_is_not_told_to_set_its_user_name() {
-    let mut site = Site::new(small(1, 1)).with_all_sources();
+    let mut site = Site::of(1, 1).with_all_sources();
     site.set_env("DC_KEY", "wrong");
     site.set("acme-dc", "username", "ada");
     let run = site.run(&["pull", "acme-dc"]);
@@ -251,7 +253,7 @@ fn a_password_that_is_refused_is_not_told_to_set_its_user_name() {
 
 #[test]
 fn a_program_that_leaves_a_child_behind_does_not_delay_its_key() {
-    let mut site = Site::new(small(10, 0));
+    let mut site = Site::of(10, 0);
     let script = format!("#!/bin/sh\necho {API_KEY}\nsleep 60 &\necho $! > child\n");
     let program = site.path("agent");
     fs::write(&program, script).unwrap();
@@ -277,7 +279,7 @@ fn a_program_that_leaves_a_child_behind_does_not_delay_its_key() {
 #[test]
 #[ignore = "needs root, to mount and to be another user; .ci/run has it"]
 fn secrets_as_container_platforms_mount_them_are_read() {
-    let mut site = Site::new(small(10, 0));
+    let mut site = Site::of(10, 0);
     site.set("acme", "credential", "file:keys/acme");
     site.set_env("KEY", API_KEY);
     let program = site.path("atlaudit");

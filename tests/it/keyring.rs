@@ -1,5 +1,5 @@
-//! Owns the keyring, against a real Secret Service: ignored where there is none. `.ci/run` starts one
-//! in a session of its own and runs these tests in it.
+//! The keyring, against a real Secret Service: ignored where there is none. `.ci/run` starts
+//! one in a session of its own and runs these tests in it.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use atlaudit::sandbox::{
 };
 
 use crate::login::PTY;
-use crate::support::{Run, Site, small, status};
+use crate::support::{Run, Site, status};
 
 /// What the session tells the program about its bus.
 const SESSION: [&str; 4] = [
@@ -181,7 +181,8 @@ fn a_key_that_grows_old_is_warned_of_once_a_day() {
     site.ok(&["auth", "logout", "aged"]);
 }
 
-/// Writes a configuration with the source `rotated`, as a person would; returns where it is and its text.
+/// Writes a configuration with the source `rotated`, as a person would; returns where it is and its
+/// text.
 fn rotated(site: &Site) -> (PathBuf, String) {
     let config = site.path("config/atlaudit/config.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
@@ -255,7 +256,7 @@ fn a_key_moves_into_a_file_and_back() {
 
 /// A site whose configuration names no source yet: login adds it.
 fn site() -> Site {
-    let mut site = Site::new(small(40, 40));
+    let mut site = Site::of(40, 40);
     site.remove_sources();
     for name in SESSION {
         let value = std::env::var(name).unwrap_or_default();

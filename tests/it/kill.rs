@@ -1,14 +1,14 @@
 //! Kills the program with SIGKILL at random instants while a slow server with a limit feeds it.
 //!
-//! `ATLAUDIT_KILLS` says how often (20 where it is not set), `ATLAUDIT_KILL_SEED` from which seed: a
-//! failure prints the one that it came from.
+//! `ATLAUDIT_KILLS` is how often (20 where it is not set), `ATLAUDIT_KILL_SEED` the seed, which is
+//! printed: a number, or `random`.
 
 use std::ops::Range;
 use std::time::Duration;
 
 use atlaudit::sandbox::{RateLimit, RateWindow};
 
-use crate::support::{Outputs, Site, small, whole};
+use crate::support::{Outputs, Site, kill_seed, small, whole};
 
 const SOURCES: [&str; 4] = ["acme", "acme-jira", "acme-confluence", "acme-dc"];
 
@@ -67,20 +67,22 @@ fn site(seed: u64, files: (&str, &str, &str)) -> Site {
     site
 }
 
-/// Kills `kills` runs in one site, lets the last one come to its end, and looks at what there is. How
-/// many were not at their end yet when they were killed.
+/// Kills `kills` runs in one site, lets the last one come to its end, and looks at what there is.
+/// How many were not at their end yet when they were killed.
 fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
     let mut random = fastrand::Rng::with_seed(seed);
     let site = site(seed, files);
     let mut outputs = SOURCES.map(|source| Outputs::new(site.path("out"), source));
-    let mut ping_watchdog = 0;
+    let mut killed_early = 0;
     for _ in 0..kills {
         let life = if random.u8(..4) == 0 { SHORT } else { LONG };
         let mut running = site.start(&["-q", "pull"]);
         std::thread::sleep(Duration::from_millis(random.u64(life)));
         running.child().kill().unwrap();
-        ping_watchdog += u64::from(running.end().code == 128 + 9);
-        outputs.iter_mut().for_each(Outputs::assert_finished_unchanged);
+        killed_early += u64::from(running.end().code == 128 + 9);
+        outputs
+            .iter_mut()
+            .for_each(Outputs::assert_finished_unchanged);
         site.control.add_org_events(random.usize(NEWS));
         site.control.add_jira_records(random.usize(NEWS));
         site.control.add_confluence_records(random.usize(NEWS));
@@ -94,24 +96,24 @@ fn kills(kills: u64, seed: u64, files: (&str, &str, &str)) -> u64 {
         let what = format!("seed {seed}, {kills} kills, {files:?}");
         whole(&what, &site, source, &outputs.read());
     }
-    ping_watchdog
+    killed_early
 }
 
 #[test]
 #[expect(clippy::print_stderr, reason = "whoever sees it fail needs the seed")]
 fn random_kills_lose_nothing_and_repeat_nothing() {
     let all = number("ATLAUDIT_KILLS").unwrap_or(20);
-    let seed = number("ATLAUDIT_KILL_SEED").unwrap_or_else(|| fastrand::u64(..u64::from(u32::MAX)));
-    eprintln!("ATLAUDIT_KILLS={all} ATLAUDIT_KILL_SEED={seed}");
+    let seed = kill_seed();
+    eprintln!("ATLAUDIT_KILLS={all}");
     let kinds = FILES.len() as u64;
-    let mut ping_watchdog = 0;
+    let mut killed_early = 0;
     for (kind, files) in (0..kinds).zip(FILES) {
         let share = all / kinds + u64::from(kind < all % kinds);
-        ping_watchdog += kills(share, seed + kind, files);
+        killed_early += kills(share, seed + kind, files);
     }
-    eprintln!("{ping_watchdog} of {all} runs were killed before their end");
+    eprintln!("{killed_early} of {all} runs were killed before their end");
     assert!(
-        ping_watchdog * 2 >= all,
-        "too many runs came to their end: {ping_watchdog} of {all}"
+        killed_early * 2 >= all,
+        "too many runs came to their end: {killed_early} of {all}"
     );
 }

@@ -3,14 +3,13 @@
 use atlaudit::sandbox::{Api, Fault, FilterClock};
 use chrono::{TimeDelta, Utc};
 
-use crate::support::{Site, eventually, assert_file_complete, org_event, org_ids, small, status};
+use crate::support::{Site, assert_file_complete, eventually, org_event, org_ids, status};
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
-    let mut site = Site::new(small(events, 0));
-    site.set("acme", "page_size", page);
-    site.set_output("path", "{source}");
-    site
+    Site::of(events, 0)
+        .with("acme", "page_size", page)
+        .with_output("path", "{source}")
 }
 
 #[test]
@@ -73,8 +72,8 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
 }
 
-/// Nine events and the first of an id, then its second, which says something else, and nine more; all
-/// of one millisecond, ten a page.
+/// Nine events and the first of an id, then its second, which says something else, and nine more;
+/// all of one millisecond, ten a page.
 fn site_with_duplicate_id() -> Site {
     let site = site(0, 10);
     let at = Utc::now() - TimeDelta::hours(1);

@@ -1,4 +1,5 @@
-//! What is wrong on this side: configuration, credentials, output. Nothing is asked of the server then.
+//! What is wrong on this side: configuration, credentials, output. Nothing is asked of the server
+//! then.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
@@ -6,10 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use atlaudit::sandbox::API_KEY;
 
-use crate::support::{Run, Site, org_ids, small};
+use crate::support::{Run, Site, org_ids};
 
 fn site() -> Site {
-    Site::new(small(30, 30))
+    Site::of(30, 30)
 }
 
 fn assert_no_requests(site: &Site) {
@@ -186,7 +187,7 @@ fn a_full_disk_loses_nothing() {
 
 #[test]
 fn a_reader_that_goes_away_is_told_nothing_and_loses_nothing() {
-    let site = Site::new(small(2_000, 0));
+    let site = Site::of(2_000, 0);
     let mut running = site.start(&["pull", "acme"]);
     let mut reader = BufReader::new(running.child().stdout.take().unwrap());
     let mut first = String::new();
@@ -204,7 +205,7 @@ fn a_reader_that_goes_away_is_told_nothing_and_loses_nothing() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_said_before_anything_is_asked() {
-    let site = Site::new(small(30, 0));
+    let site = Site::of(30, 0);
     site.run(&["pull", "acme", "--report", "nowhere/report.json"])
         .refused(8, &["nowhere/report.json", "--report"]);
     assert!(site.control.requests().is_empty());

@@ -1,4 +1,5 @@
-//! `auth login` without a keyring: what is asked, what is tested, and that nothing is kept of what fails.
+//! `auth login` without a keyring: what is asked, what is tested, and that nothing is kept of what
+//! fails.
 
 use std::fs;
 use std::io::Write as _;
@@ -8,7 +9,7 @@ use atlaudit::sandbox::{
     API_KEY, Api, DATACENTER_TOKEN, Fault, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, ORG_ID,
 };
 
-use crate::support::{Run, Site, small, status};
+use crate::support::{Run, Site, status};
 
 /// Drives the program through a terminal of its own: an answer for each question.
 pub const PTY: &str = r#"
@@ -37,7 +38,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 "#;
 
 fn site() -> Site {
-    let mut site = Site::new(small(40, 40));
+    let mut site = Site::of(40, 40);
     site.remove_sources();
     site
 }
@@ -149,7 +150,7 @@ fn without_a_terminal_nothing_is_asked_and_the_flag_is_named() {
 
 #[test]
 fn a_known_source_keeps_its_log() {
-    let mut site = Site::new(small(10, 10)).with_all_sources();
+    let mut site = Site::of(10, 10).with_all_sources();
     for source in ["acme", "acme-jira", "acme-dc"] {
         site.set(source, "credential", "keyring");
     }
@@ -167,7 +168,7 @@ fn a_known_source_keeps_its_log() {
 
 #[test]
 fn what_cannot_be_an_organization_is_refused_before_anything_is_asked() {
-    let mut site = Site::new(small(10, 10));
+    let mut site = Site::of(10, 10);
     for id in ["YOUR-ORG-ID", "acme", &ORG_ID[1..]] {
         let run = login(&site, &["new", "--org-id", id], API_KEY);
         assert_eq!(run.code, 2, "{id}: {}", run.stderr);

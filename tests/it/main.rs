@@ -1,6 +1,7 @@
 //! The integration tests: the real program in a blank HOME, against the sandbox on loopback.
 //!
-//! One file a topic. [`support`] has what they share; [`layers`] reads the source instead of running it.
+//! One file a topic. [`support`] has what they share; [`layers`] reads the source instead of
+//! running it.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,6 +31,7 @@ mod ecs;
 mod expiry;
 mod export;
 mod faults;
+mod file_imports;
 mod files;
 mod follow;
 mod forwarded_addresses;

@@ -1,20 +1,21 @@
-//! Sources whose records have no id: Confluence's and Data Center's. Equal ones are told apart, and none is
-//! written twice.
+//! Sources whose records have no id: Confluence's and Data Center's. Equal ones are told apart, and
+//! none is written twice.
 
 use atlaudit::sandbox::{Api, DATACENTER_PASSWORD, DATACENTER_USER, Fault};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::support::{Site, small, whole};
+use crate::support::{Site, whole};
 
 const SOURCES: [&str; 2] = ["acme-confluence", "acme-dc"];
 
 fn site() -> Site {
-    let mut site = Site::new(small(0, 0)).with_all_sources();
-    site.set_output("path", "{source}");
-    site
+    Site::of(0, 0)
+        .with_all_sources()
+        .with_output("path", "{source}")
 }
 
-/// The file of `source` holds what is served, as often as it is served, oldest first, under ids of their own.
+/// The file of `source` holds what is served, as often as it is served, oldest first, under ids of
+/// their own.
 fn is_whole(site: &Site, source: &str) {
     whole(source, site, source, &site.read(source));
 }

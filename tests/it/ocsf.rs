@@ -1,11 +1,12 @@
-//! `--format ocsf`: whatever the sources say comes out right by the rules of OCSF, and holds its record.
+//! `--format ocsf`: whatever the sources say comes out right by the rules of OCSF, and holds its
+//! record.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
 #[path = "../../src/render/ocsf/rules.rs"]
 #[allow(dead_code, reason = "the unit tests use the rest")]
@@ -36,7 +37,7 @@ fn right(run: &Run) -> Vec<Value> {
 
 #[test]
 fn all_that_all_sources_say_is_right_and_holds_its_record() {
-    let site = Site::new(small(1_000, 400)).with_all_sources();
+    let site = Site::of(1_000, 400).with_all_sources();
     site.ok(&["pull", "--since", "60d", "--output", "{source}.norm"]);
     let ocsf = ["--format", "ocsf", "--output", "{source}.ocsf"];
     site.ok(&[&["pull", "--since", "60d"], &ocsf[..]].concat());
@@ -78,7 +79,7 @@ fn all_that_all_sources_say_is_right_and_holds_its_record() {
 
 #[test]
 fn odd_records_are_right_as_well() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     let many: Vec<String> = (0..1000)
         .map(|n| format!(r#"{{"type":"users","id":"u{n}","attributes":{{"name":"User {n}"}}}}"#))
         .collect();

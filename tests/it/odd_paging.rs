@@ -1,5 +1,5 @@
-//! Servers of newest-first sources that page in another way than documented: each event is written once, or the run
-//! says what is missing.
+//! Servers of newest-first sources that page in another way than documented: each event is written
+//! once, or the run says what is missing.
 
 use std::collections::HashSet;
 
@@ -184,7 +184,8 @@ fn add_jira(site: &Site, ids: std::ops::Range<u32>, at: DateTime<Utc>) {
     }
 }
 
-/// Seven events of Data Center, one a minute, in pages of three: a reading of `nextPageOffset` repeated two of them.
+/// Seven events of Data Center, one a minute, in pages of three: a reading of `nextPageOffset`
+/// repeated two of them.
 fn seven_events(quirk: &str) -> (Site, Run) {
     let mut site = site(0);
     site.set("acme-dc", "page_size", 3);

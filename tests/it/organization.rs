@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use atlaudit::sandbox::API_KEY;
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
 fn login(site: &Site) -> Run {
     let mut command = site.command(&["auth", "login", "acme", "--with-key"]);
@@ -19,7 +19,7 @@ fn login(site: &Site) -> Run {
 
 #[test]
 fn a_key_with_scopes_does_not_tell_its_organization() {
-    let mut site = Site::new(small(10, 0));
+    let mut site = Site::of(10, 0);
     site.remove_sources();
     site.control
         .set_behaviour(|behaviour| behaviour.scoped_key = true);
@@ -28,7 +28,7 @@ fn a_key_with_scopes_does_not_tell_its_organization() {
 
 #[test]
 fn a_key_without_scopes_does() {
-    let mut site = Site::new(small(10, 0));
+    let mut site = Site::of(10, 0);
     site.remove_sources();
     // The key was tested with what it told.
     let run = login(&site);

@@ -1,4 +1,5 @@
-//! Where lines and messages go: files and their modes, standard output, the log, the report, the plan.
+//! Where lines and messages go: files and their modes, standard output, the log, the report, the
+//! plan.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,10 +9,10 @@ use atlaudit::sandbox::{Api, ORG_ID};
 use chrono::Utc;
 use serde_json::Value;
 
-use crate::support::{Run, Site, files, org_ids, small, status, unpacked};
+use crate::support::{Run, Site, files, org_ids, status, unpacked};
 
 fn site() -> Site {
-    Site::new(small(60, 30))
+    Site::of(60, 30)
 }
 
 fn mode(path: &Path) -> u32 {
@@ -23,7 +24,8 @@ fn report(site: &Site) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// Runs it with the file mode mask that most systems have: without it a mode may be right by chance.
+/// Runs it with the file mode mask that most systems have: without it a mode may be right by
+/// chance.
 fn masked(site: &Site, mask: &str, args: &str) -> Run {
     let script = format!(r#"umask {mask}; exec "$PROGRAM" {args}"#);
     Run::from(site.shell(&script).output().unwrap())

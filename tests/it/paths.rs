@@ -5,11 +5,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::{Running, Site, eventually, files, org_ids, small};
+use crate::support::{Running, Site, eventually, files, org_ids};
 
-/// A site whose sources were pulled into `out/NAME.jsonl`, with a file of each kind that the program uses.
+/// A site whose sources were pulled into `out/NAME.jsonl`, with a file of each kind that the
+/// program uses.
 fn site() -> Site {
-    let mut site = Site::new(small(60, 20));
+    let mut site = Site::of(60, 20);
     site.set_output("path", "out/{source}.jsonl");
     fs::write(site.path("key"), "secret\n").unwrap();
     fs::write(site.path("ca.pem"), "no certificate\n").unwrap();
@@ -197,7 +198,7 @@ fn page(site: &Site) -> std::path::PathBuf {
 
 #[test]
 fn a_login_starts_no_configuration_in_a_place_of_the_state() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     let login = |config: &str| {
         let args = ["auth", "login", "new", "--with-key", "--config", config];
         site.run(&args)
@@ -232,7 +233,7 @@ fn what_only_one_thing_uses_is_written_as_before() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_configuration_that_is_read_again_is_checked_again() {
-    let mut site = Site::new(small(60, 20));
+    let mut site = Site::of(60, 20);
     site.set_output("path", "{source}");
     let script = r#"exec env --default-signal=HUP "$PROGRAM" follow --every 30ms --metrics-file x"#;
     let mut running = Running::of(site.shell(script));

@@ -10,9 +10,9 @@ fn site() -> Site {
     // So many that whoever there is stands in the last seven days of them.
     let mut options = small(0, 2_000);
     options.data.confluence_records = 2_000;
-    let mut site = Site::new(options).with_all_sources();
-    site.set_output("path", "{source}");
-    site
+    Site::new(options)
+        .with_all_sources()
+        .with_output("path", "{source}")
 }
 
 fn look_ups(site: &Site) -> usize {

@@ -5,13 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use atlaudit::sandbox::{API_KEY_NO_SCOPE, Api, Fault, JIRA_EMAIL_NOT_ADMIN, JIRA_TOKEN_NOT_ADMIN};
 
-use crate::support::{Run, Site, each_once, jira_ids, org_ids, small, status};
+use crate::support::{Run, Site, each_once, jira_ids, org_ids, status};
 
 fn site() -> Site {
-    let mut site = Site::new(small(30, 30));
-    site.set("acme", "retry_for", "0s");
-    site.set("acme-jira", "retry_for", "0s");
-    site
+    Site::of(30, 30)
+        .with("acme", "retry_for", "0s")
+        .with("acme-jira", "retry_for", "0s")
 }
 
 fn hit(api: Api, fault: Fault) -> Run {
@@ -105,7 +104,7 @@ fn a_free_plan() {
 
 #[test]
 fn a_redirect_is_not_followed() {
-    let elsewhere = Site::new(small(30, 30));
+    let elsewhere = Site::of(30, 30);
     let location = format!("{}/admin/v1/orgs?token=secret", elsewhere.base_url());
     let run = hit(Api::OrgEvents, Fault::Redirect(location));
     run.refused(3, &["302", "redirects elsewhere"]);

@@ -4,11 +4,12 @@ use atlaudit::sandbox::{Api, EndOfStream, Fault, FilterClock};
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
 
-use crate::support::{Site, org_ids, small, status};
+use crate::support::{Site, org_ids, status};
 
 const CLOCKS: [FilterClock; 2] = [FilterClock::ProcessedAt, FilterClock::Time];
 
-/// Every way in which the stream may end: what `meta.next` is, and whether a null has a page of its own.
+/// Every way in which the stream may end: what `meta.next` is, and whether a null has a page of its
+/// own.
 const ENDS: [(EndOfStream, bool); 5] = [
     (EndOfStream::Null, false),
     (EndOfStream::Null, true),
@@ -19,10 +20,9 @@ const ENDS: [(EndOfStream, bool); 5] = [
 
 /// `acme` alone, into a file, `page` events a page.
 fn site(events: usize, page: i64) -> Site {
-    let mut site = Site::new(small(events, 0));
-    site.set("acme", "page_size", page);
-    site.set_output("path", "{source}");
-    site
+    Site::of(events, 0)
+        .with("acme", "page_size", page)
+        .with_output("path", "{source}")
 }
 
 /// The file holds what the sandbox serves, in its order.
@@ -99,8 +99,8 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
     }
 }
 
-/// So many short events, spread over the last twenty hours: a fall-back reads all of them again, and
-/// more than are remembered.
+/// So many short events, spread over the last twenty hours: a fall-back reads all of them again,
+/// and more than are remembered.
 fn add_a_day(site: &Site, events: i32) {
     let span = TimeDelta::hours(20);
     let start = Utc::now() - span;

@@ -1,4 +1,5 @@
-//! Time ranges that begin before what a source keeps: nothing claims that they are complete since then.
+//! Time ranges that begin before what a source keeps: nothing claims that they are complete since
+//! then.
 
 use std::fs;
 
@@ -52,7 +53,8 @@ fn a_window_from_before_what_is_kept_is_read_and_says_so() {
         ];
         let run = site.ok(&args);
         assert_eq!(run.ids(), org_ids(&site.control.org_ids()), "{reading:?}");
-        let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at most 180 days, so nothing before ";
+        let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
+            most 180 days, so nothing before ";
         let told = warnings(&run);
         assert!(
             told.iter().any(|line| line.starts_with(claim)),
@@ -136,7 +138,8 @@ fn an_export_says_from_where_on_it_is_complete() {
             "case",
         ];
         let run = site.ok(&args);
-        let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at most 180 days";
+        let claim = "source `acme`: asked from 1999-01-01T00:00:00.000Z; this source keeps at \
+            most 180 days";
         assert!(
             warnings(&run).iter().any(|line| line.starts_with(claim)),
             "{}",
@@ -250,6 +253,7 @@ fn status_says_what_of_a_long_pause_can_no_longer_be_read() {
     state["complete_until"] = "2025-01-01T00:00:00Z".into();
     fs::write(&path, state.to_string()).unwrap();
     let told = status();
-    let claim = "acme: read up to 2025-01-01 00:00:00Z; this source keeps at most 180 days, so nothing before ";
+    let claim = "acme: read up to 2025-01-01 00:00:00Z; this source keeps at most 180 days, so \
+        nothing before ";
     assert!(told.contains(claim), "{told}");
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use atlaudit::sandbox::{API_KEY, Api, Fault, JIRA_EMAIL, JIRA_TOKEN};
 
-use crate::support::{Run, Site, files, small, status};
+use crate::support::{Run, Site, files, status};
 
 /// Every form in which the keys of a run might show.
 fn forms() -> Vec<Vec<u8>> {
@@ -56,7 +56,7 @@ const ARGS: [&[&str]; 4] = [
 
 #[test]
 fn a_successful_run_leaks_no_secret() {
-    let mut site = Site::new(small(100, 50));
+    let mut site = Site::of(100, 50);
     site.set("acme", "page_size", 20);
     for args in ARGS {
         let run = site.ok(args);
@@ -78,7 +78,7 @@ fn a_failed_run_leaks_no_secret() {
         Fault::GzipBomb(1024),
     ];
     for fault in faults {
-        let mut site = Site::new(small(20, 20));
+        let mut site = Site::of(20, 20);
         for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
             site.set(source, "retry_for", "0s");
             site.control.inject_always(api, fault.clone());
@@ -91,7 +91,7 @@ fn a_failed_run_leaks_no_secret() {
 
 #[test]
 fn of_a_credential_that_cannot_be_used() {
-    let mut site = Site::new(small(20, 20));
+    let mut site = Site::of(20, 20);
     site.set_env("JIRA_KEY", "wrong-secret-key");
     site.set_env("ACME_KEY", "wrong-secret-key\n\u{1}x");
     let run = site.run(&["pull", "-vv"]);

@@ -1,5 +1,5 @@
-//! rsyslogd itself, with `contrib/rsyslog/atlaudit.conf`, beside pulls that write, rotate and are killed: every event
-//! arrives once.
+//! rsyslogd itself, with `contrib/rsyslog/atlaudit.conf`, beside pulls that write, rotate and are
+//! killed: every event arrives once.
 //!
 //! `ATLAUDIT_SHIPPER_ROUNDS` says how many pulls there are (8 where it is not set).
 
@@ -115,7 +115,8 @@ fn stop(mut rsyslogd: Running) {
     assert_eq!(rsyslogd.end().code, 0);
 }
 
-/// A site of small files and slow answers, so that pulls finish several files and die in the middle of one.
+/// A site of small files and slow answers, so that pulls finish several files and die in the middle
+/// of one.
 fn site() -> Site {
     let mut options = small(400, 300);
     options.data.confluence_records = 200;

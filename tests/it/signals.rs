@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{Api, Fault};
 
-use crate::support::{Running, Site, eventually, assert_file_complete, org_ids, small, status};
+use crate::support::{Running, Site, assert_file_complete, eventually, org_ids, status};
 
 /// Both sources, into a file each, ten records a page.
 fn site(events: usize, records: usize) -> Site {
-    let mut site = Site::new(small(events, records));
-    site.set("acme", "page_size", 10);
-    site.set("acme-jira", "page_size", 10);
-    site.set_output("path", "{source}");
-    site
+    Site::of(events, records)
+        .with("acme", "page_size", 10)
+        .with("acme-jira", "page_size", 10)
+        .with_output("path", "{source}")
 }
 
 /// Lines in the file of `acme`, while it is being written.

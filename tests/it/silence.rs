@@ -5,13 +5,11 @@ use std::fs;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
 /// No event anywhere; both sources into files.
 fn quiet_site() -> Site {
-    let mut site = Site::new(small(0, 0));
-    site.set_output("path", "{source}");
-    site
+    Site::of(0, 0).with_output("path", "{source}")
 }
 
 fn text(at: DateTime<Utc>) -> String {

@@ -1,10 +1,11 @@
-//! A system that refuses files at the start: an exit code of its own, the cause, and what to do. Never a panic.
+//! A system that refuses files at the start: an exit code of its own, the cause, and what to do.
+//! Never a panic.
 
-use crate::support::{Run, Site, org_ids, small};
+use crate::support::{Run, Site, org_ids};
 
 #[test]
 fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
-    let site = Site::new(small(50, 0));
+    let site = Site::of(50, 0);
     let mut worked = false;
     // Below 5, the system cannot load the program.
     for limit in (5..40).rev().step_by(2) {
@@ -39,7 +40,7 @@ fn too_few_open_files_are_told_with_their_cause_and_never_as_a_bug() {
 
 #[test]
 fn commands_that_only_print_have_the_same_cause() {
-    let site = Site::new(small(1, 0));
+    let site = Site::of(1, 0);
     for command in ["schema", "demo", "sandbox --port 0", "status"] {
         let script = format!("ulimit -n 9; exec \"$PROGRAM\" {command}");
         let run = Run::from(site.shell(&script).output().unwrap());
@@ -49,7 +50,7 @@ fn commands_that_only_print_have_the_same_cause() {
 
 #[test]
 fn a_help_that_cannot_be_printed_is_a_fault_of_the_output() {
-    let site = Site::new(small(1, 0));
+    let site = Site::of(1, 0);
     for command in ["--help", "pull --help", "--version", "schema", "man"] {
         let script = format!("exec \"$PROGRAM\" {command} > /dev/full");
         let run = Run::from(site.shell(&script).output().unwrap());

@@ -8,10 +8,10 @@ use std::time::Duration;
 use atlaudit::sandbox::{Api, Fault, ORG_ID};
 use serde_json::Value;
 
-use crate::support::{Outputs, Site, eventually, files, org_ids, small};
+use crate::support::{Outputs, Site, eventually, files, org_ids};
 
 fn site() -> Site {
-    Site::new(small(60, 10))
+    Site::of(60, 10)
 }
 
 #[test]

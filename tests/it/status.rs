@@ -7,12 +7,10 @@ use atlaudit::sandbox::{Api, Fault};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::support::{Running, Site, eventually, files, small, status};
+use crate::support::{Running, Site, eventually, files, status};
 
 fn site() -> Site {
-    let mut site = Site::new(small(60, 20));
-    site.set_output("path", "{source}.jsonl");
-    site
+    Site::of(60, 20).with_output("path", "{source}.jsonl")
 }
 
 /// What `status --json` says of `name`.

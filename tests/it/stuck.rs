@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use atlaudit::sandbox::Api;
 
-use crate::support::{Run, Site, eventually, org_ids, small};
+use crate::support::{Run, Site, eventually, org_ids};
 
 #[test]
 fn a_standard_output_that_cannot_be_written_loses_nothing() {
-    let site = Site::new(small(50, 0));
+    let site = Site::of(50, 0);
     // Read-only. One that is closed cannot be told from /dev/null, which std puts in its place.
     let script = r#"exec "$PROGRAM" pull acme 1</dev/null"#;
     let run = Run::from(site.shell(script).output().unwrap());
@@ -22,7 +22,7 @@ fn a_standard_output_that_cannot_be_written_loses_nothing() {
 
 #[test]
 fn output_to_dev_null_is_allowed() {
-    let site = Site::new(small(50, 0));
+    let site = Site::of(50, 0);
     let run = Run::from(
         site.shell(r#"exec "$PROGRAM" pull acme >/dev/null"#)
             .output()
@@ -34,7 +34,7 @@ fn output_to_dev_null_is_allowed() {
 
 #[test]
 fn a_stalled_reader_does_not_block_shutdown() {
-    let site = Site::new(small(2_000, 0));
+    let site = Site::of(2_000, 0);
     let mut running = site.start(&["pull", "acme"]);
     eventually("a page", || site.control.request_count(Api::OrgEvents) > 0);
     // Time to fill the pipe; without it the run ends all the same.
@@ -49,7 +49,7 @@ fn a_stalled_reader_does_not_block_shutdown() {
 
 #[test]
 fn a_named_pipe_is_written_like_a_stream() {
-    let site = Site::new(small(200, 0));
+    let site = Site::of(200, 0);
     let made = Command::new("mkfifo").arg(site.path("pipe")).status();
     assert!(made.unwrap().success());
     let running = site.start(&["pull", "acme", "--output", "pipe"]);

@@ -1,9 +1,10 @@
-//! What a person sees at a terminal: no event disappears there, and looking at events does not mark them as read.
+//! What a person sees at a terminal: no event disappears there, and looking at events does not mark
+//! them as read.
 
 use std::process::Command;
 use std::time::Duration;
 
-use crate::support::{Screen, Site, blank, files, run_on_terminal, small};
+use crate::support::{Screen, Site, blank, files, run_on_terminal};
 
 /// The first characters of every event, also of one that is cut to fit on the screen.
 const EVENT: &str = r#"{"schema":"#;
@@ -13,7 +14,7 @@ const SHOW: &str = "cut -c1-80 | tee pipe";
 
 /// A site whose pages take as long as a person needs to see the progress.
 fn slow() -> Site {
-    let mut site = Site::new(small(120, 40));
+    let mut site = Site::of(120, 40);
     site.set("acme", "page_size", 20);
     site.control
         .set_behaviour(|behaviour| behaviour.org_latency = Duration::from_millis(100));
@@ -105,7 +106,7 @@ fn events_in_files_leave_the_screen_to_the_progress() {
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
-    let mut site = Site::new(small(60, 10));
+    let mut site = Site::of(60, 10);
     let before = files(&site.path("home"));
     for command in ["pull", "follow"] {
         let screen = run(&site, &format!("\"$PROGRAM\" {command} acme"));
@@ -154,7 +155,7 @@ fn a_pull_typed_at_a_terminal_shows_its_plan_and_moves_nothing() {
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
-    let site = Site::new(small(60, 10));
+    let site = Site::of(60, 10);
     for (script, count) in [
         ("\"$PROGRAM\" pull acme --since 40d | cut -c1-80", 60),
         ("\"$PROGRAM\" pull acme --since 40d --format raw", 0),
@@ -173,7 +174,7 @@ fn whoever_names_an_output_or_a_window_sees_events_at_a_terminal() {
 #[test]
 #[ignore = "needs python3 for a terminal; .ci/run has it"]
 fn a_check_reports_a_failure_on_standard_error_only_where_nobody_reads_the_rest() {
-    let mut site = Site::new(small(5, 5));
+    let mut site = Site::of(5, 5);
     site.unset_env("ACME_KEY");
     for (script, hints) in [
         ("\"$PROGRAM\" check acme", 1),

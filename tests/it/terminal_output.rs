@@ -1,4 +1,5 @@
-//! What a terminal obeys never reaches one, and leaves no field of ours; `raw` keeps it in files and pipes.
+//! What a terminal obeys never reaches one, and leaves no field of ours; `raw` keeps it in files
+//! and pipes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,8 @@ use crate::support::{Site, blank, small, stdout_on_terminal};
 
 const FORMATS: [&str; 4] = ["normalized", "ecs", "ocsf", "raw"];
 
-/// Whether a terminal obeys `c`, or shows a line in a different order for it. Lines themselves end with one.
+/// Whether a terminal obeys `c`, or shows a line in a different order for it. Lines themselves end
+/// with one.
 fn is_control(c: char) -> bool {
     let is_line = c == '\n';
     c.is_control() && !is_line || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,12 +1,14 @@
-//! Certificates that are not to be trusted, each with its own hint: ignored where there is no openssl.
+//! Certificates that are not to be trusted, each with its own hint: ignored where there is no
+//! openssl.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Site, small};
+use crate::support::Site;
 
-/// An authority, and certificates of its for this host, for another one, and one whose time is over.
+/// An authority, and certificates of its for this host, for another one, and one whose time is
+/// over.
 const MAKE: &str = r#"
 set -eu
 key="-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
@@ -57,7 +59,7 @@ impl Drop for Server {
 #[test]
 #[ignore = "needs openssl; .ci/run has it"]
 fn each_fault_of_a_certificate_has_its_own_hint() {
-    let mut site = Site::new(small(5, 5));
+    let mut site = Site::of(5, 5);
     let folder = site.path("tls");
     std::fs::create_dir(&folder).unwrap();
     let made = Command::new("bash")

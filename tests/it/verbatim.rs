@@ -90,7 +90,7 @@ fn odd_org_events_survive() {
 
 #[test]
 fn odd_records_become_valid_events() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     let at = Utc::now() - TimeDelta::hours(1);
     for text in odd_texts() {
         site.control.add_org_event_json(text.clone(), at);
@@ -114,7 +114,7 @@ fn odd_records_become_valid_events() {
 
 #[test]
 fn odd_jira_records_survive() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     for (n, text) in (0..).zip(odd_texts()) {
         let at = Utc::now() - TimeDelta::hours(1) + TimeDelta::seconds(n);
         site.control.add_jira_record_json(text, at);
@@ -126,7 +126,7 @@ fn odd_jira_records_survive() {
 
 #[test]
 fn what_is_no_object_is_written_as_unparsed_with_a_warning() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     for text in NO_OBJECTS {
         let at = Utc::now() - TimeDelta::hours(1);
         site.control.add_org_event_json(text.to_owned(), at);

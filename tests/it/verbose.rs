@@ -11,9 +11,7 @@ use crate::support::{Run, Site, small, status};
 fn site() -> Site {
     let mut options = small(35, 0);
     options.behaviour.end_of_stream = EndOfStream::Null;
-    let mut site = Site::new(options);
-    site.set("acme", "page_size", 10);
-    site
+    Site::new(options).with("acme", "page_size", 10)
 }
 
 /// The objects on standard error.

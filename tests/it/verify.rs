@@ -1,8 +1,9 @@
-//! `verify`: what is no export, what is none yet, and a key that is none. What is found in an export is tested beside its code.
+//! `verify`: what is no export, what is none yet, and a key that is none. What is found in an
+//! export is tested beside its code.
 
 use std::fs;
 
-use crate::support::{Run, Site, small};
+use crate::support::{Run, Site};
 
 /// A key that opens nothing.
 const PUBLIC: &str = "RWQVIWpc8Ygur8FKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZ";
@@ -13,7 +14,7 @@ fn verify(site: &Site, args: &[&str]) -> Run {
 
 #[test]
 fn what_is_no_export_is_a_mistake_of_usage() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     fs::create_dir(site.path("folder")).unwrap();
     fs::write(site.path("folder/letter.txt"), "x").unwrap();
     fs::write(site.path("file"), "x").unwrap();
@@ -39,7 +40,7 @@ fn what_is_no_export_is_a_mistake_of_usage() {
 
 #[test]
 fn a_public_key_is_one_or_a_file_that_holds_one() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
     fs::write(
         site.path("good.pub"),
@@ -59,7 +60,7 @@ fn a_public_key_is_one_or_a_file_that_holds_one() {
 
 #[test]
 fn an_unfinished_export_reports_one_next_step() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     fs::create_dir_all(site.path("export/.atlaudit")).unwrap();
     let run = verify(&site, &["export", "--json"]);
     assert_eq!(run.code, 9);
@@ -83,7 +84,7 @@ fn an_unfinished_export_reports_one_next_step() {
 
 #[test]
 fn each_difference_is_a_line_and_all_of_them_an_object() {
-    let site = Site::new(small(0, 0));
+    let site = Site::of(0, 0);
     fs::create_dir_all(site.path("export/events")).unwrap();
     fs::create_dir(site.path("export/pages")).unwrap();
     fs::write(

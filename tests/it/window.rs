@@ -70,7 +70,7 @@ fn a_window_is_half_open_whichever_clock_the_server_filters_by() {
 
 #[test]
 fn events_that_were_processed_late_are_in_their_window() {
-    let site = Site::new(small(600, 0));
+    let site = Site::of(600, 0);
     let texts = site.control.org_texts();
     let late: Vec<(DateTime<Utc>, DateTime<Utc>)> = texts
         .iter()
@@ -101,7 +101,7 @@ fn events_that_were_processed_late_are_in_their_window() {
 
 #[test]
 fn it_leaves_no_state_and_moves_none() {
-    let site = Site::new(small(300, 100));
+    let site = Site::of(300, 100);
     let all = site.ok(&["pull", "--since", "40d"]).ids().len();
     assert_eq!(all, 400);
     assert_eq!(files(&site.state()), []);
@@ -116,7 +116,7 @@ fn it_leaves_no_state_and_moves_none() {
 
 #[test]
 fn a_window_never_enters_the_files_of_the_collector() {
-    let mut site = Site::new(small(200, 100));
+    let mut site = Site::of(200, 100);
     site.set_output("path", "{source}.jsonl");
     site.set_output("rotate", "hourly");
     site.ok(&["pull"]);
@@ -161,7 +161,7 @@ fn a_window_never_enters_the_files_of_the_collector() {
 
 #[test]
 fn dates_and_spans_mean_what_they_say() {
-    let site = Site::new(small(400, 100));
+    let site = Site::of(400, 100);
     let now = Utc::now();
     let day = |days| (now - TimeDelta::days(days)).date_naive();
     let midnight = |days| day(days).and_hms_opt(0, 0, 0).unwrap().and_utc();
@@ -195,7 +195,7 @@ fn dates_and_spans_mean_what_they_say() {
 
 #[test]
 fn until_alone_begins_with_the_lookback() {
-    let site = Site::new(small(300, 0));
+    let site = Site::of(300, 0);
     let until = Utc::now() - TimeDelta::days(10);
     let run = site.ok(&["pull", "acme", "--until", &typed(until)]);
     let texts = site.control.org_texts();
@@ -205,7 +205,7 @@ fn until_alone_begins_with_the_lookback() {
 
 #[test]
 fn what_makes_no_window_is_refused() {
-    let site = Site::new(small(10, 10));
+    let site = Site::of(10, 10);
     let since = |time: &str| site.run(&["pull", "--since", time]);
     let swapped = site.run(&["pull", "--since", "2026-11-02", "--until", "2026-11-01"]);
     swapped.refused(2, &["--since", "not before"]);

@@ -1,18 +1,15 @@
-//! Composes Data Center audit events, one after the other, from a seed.
+//! Composes Data Center audit events from a seed: their kinds, regular shapes and irregular ones.
 
 use chrono::{DateTime, SecondsFormat};
 use fastrand::Rng;
 
 use super::{
-    RecordComposer,
-    datacenter_kinds::{END_USER, KINDS},
-    kinds::{self, RecordKind},
-    odd_datacenter,
     people::{self, SamplePerson},
+    record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
     DATACENTER_USER,
-    json_text::{JsonObject, array, quoted},
+    json_text::{JsonMembers, JsonObject, array, quoted},
     records::SandboxRecord,
 };
 
@@ -22,31 +19,6 @@ const SYSTEM: &str = "https://jira.lindenfell.example";
 const ODD_EVERY: usize = 6;
 /// One event in so many is a look at the log itself.
 const SEARCH_EVERY: usize = 20;
-
-/// An event in parts, all of them JSON text; None leaves the key out.
-#[derive(Clone, Debug)]
-pub struct DatacenterParts {
-    /// `author`
-    pub author: Option<String>,
-    /// `type`
-    pub kind: String,
-    /// `affectedObjects`
-    pub affected_objects: Option<String>,
-    /// `changedValues`
-    pub changed_values: Option<String>,
-    /// `source`: an address.
-    pub source: Option<String>,
-    /// `system`
-    pub system: Option<String>,
-    /// `node`
-    pub node: Option<String>,
-    /// `method`
-    pub method: Option<String>,
-    /// `extraAttributes`
-    pub extra_attributes: Option<String>,
-    /// Further members.
-    pub more: Vec<(&'static str, String)>,
-}
 
 /// The composer.
 #[derive(Debug)]
@@ -68,10 +40,10 @@ impl DatacenterComposer {
 
     /// The event that a reading of the log by `user` is.
     pub fn search_performed(&mut self, created_ms: i64, user: &str) -> SandboxRecord {
-        build_record(searched(user, "127.0.0.1", "200"), created_ms)
+        record(&searched(created_ms, user, "127.0.0.1", "200"), created_ms)
     }
 
-    fn parts(&mut self, kind: &RecordKind) -> DatacenterParts {
+    fn members(&mut self, kind: &RecordKind, created_ms: i64) -> JsonMembers {
         let by = match kind.category {
             END_USER => people::random_person(&mut self.rng),
             _ => people::random_admin(&mut self.rng),
@@ -84,18 +56,20 @@ impl DatacenterComposer {
             other => Some(self.object(other, &["Lens production", "Operations"])),
         };
         let token = (kind.object == "TOKEN").then(|| attribute("Token expiry", "365 days"));
-        DatacenterParts {
-            author: Some(author(by)),
-            kind: event_type(kind.category, kind.summary),
-            affected_objects: Some(array([affected].into_iter().chain(associated))),
-            changed_values: Some(array(self.change(kind))),
-            source: Some(quoted(by.ip)),
-            system: Some(quoted(SYSTEM)),
-            node: Some(quoted("node-1")),
-            method: Some(quoted("Browser")),
-            extra_attributes: Some(array(token)),
-            more: Vec::new(),
-        }
+        JsonMembers::default()
+            .with("timestamp", timestamp(created_ms))
+            .with("author", author(by))
+            .with("type", event_type(kind.category, kind.summary))
+            .with(
+                "affectedObjects",
+                array([affected].into_iter().chain(associated)),
+            )
+            .with("changedValues", array(self.change(kind)))
+            .with("source", quoted(by.ip))
+            .with("system", quoted(SYSTEM))
+            .with("node", quoted("node-1"))
+            .with("method", quoted("Browser"))
+            .with("extraAttributes", array(token))
     }
 
     fn object(&mut self, kind: &str, names: &[&str]) -> String {
@@ -149,60 +123,47 @@ impl RecordComposer for DatacenterComposer {
                 false => people::random_admin(&mut self.rng).user_name(),
             };
             let found = self.rng.u32(..200).to_string();
-            return build_record(searched(user, "203.0.113.60", &found), created_ms);
+            return record(
+                &searched(created_ms, user, "203.0.113.60", &found),
+                created_ms,
+            );
         }
-        let found = kinds::draw_kind(KINDS, &mut self.rng);
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        let found = record_kind::drawn(KINDS, &mut self.rng);
+        let mut members = self.members(found.unwrap_or(&KINDS[0]), created_ms);
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_datacenter::distort(&mut parts, self.composed / ODD_EVERY);
+            ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
-        build_record(parts, created_ms)
+        record(&members, created_ms)
     }
 }
 
-fn build_record(parts: DatacenterParts, created_ms: i64) -> SandboxRecord {
-    let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
-    let mut event = JsonObject::new()
-        .text(
-            "timestamp",
-            &at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        )
-        .raw_if_some("author", parts.author.as_deref())
-        .raw("type", &parts.kind)
-        .raw_if_some("affectedObjects", parts.affected_objects.as_deref())
-        .raw_if_some("changedValues", parts.changed_values.as_deref())
-        .raw_if_some("source", parts.source.as_deref())
-        .raw_if_some("system", parts.system.as_deref())
-        .raw_if_some("node", parts.node.as_deref())
-        .raw_if_some("method", parts.method.as_deref())
-        .raw_if_some("extraAttributes", parts.extra_attributes.as_deref());
-    for (key, json) in &parts.more {
-        event = event.raw(key, json);
-    }
+fn record(members: &JsonMembers, created_ms: i64) -> SandboxRecord {
     SandboxRecord {
         id: String::new(),
         created_ms,
-        text: event.finish(),
+        text: members.finish(),
     }
 }
 
-/// A look at the log, which the log tells as well.
-fn searched(user: &str, source: &str, found: &str) -> DatacenterParts {
-    DatacenterParts {
-        author: Some(author_named(user, "JIRAUSER10000")),
-        kind: event_type("Auditing", "Audit Log search performed"),
-        affected_objects: Some("[]".to_owned()),
-        changed_values: Some("[]".to_owned()),
-        source: Some(quoted(source)),
-        system: Some(quoted(SYSTEM)),
-        node: Some(quoted("node-1")),
-        method: Some(quoted("REST")),
-        extra_attributes: Some(array([
-            attribute("Query", ""),
-            attribute("Results returned", found),
-        ])),
-        more: Vec::new(),
-    }
+/// A search in the log, which the log holds as well.
+fn searched(created_ms: i64, user: &str, source: &str, found: &str) -> JsonMembers {
+    let attributes = [attribute("Query", ""), attribute("Results returned", found)];
+    JsonMembers::default()
+        .with("timestamp", timestamp(created_ms))
+        .with("author", author_named(user, "JIRAUSER10000"))
+        .with("type", event_type("Auditing", "Audit Log search performed"))
+        .with("affectedObjects", "[]")
+        .with("changedValues", "[]")
+        .with("source", quoted(source))
+        .with("system", quoted(SYSTEM))
+        .with("node", quoted("node-1"))
+        .with("method", quoted("REST"))
+        .with("extraAttributes", array(attributes))
+}
+
+fn timestamp(created_ms: i64) -> String {
+    let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
+    quoted(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 fn author(person: &SamplePerson) -> String {
@@ -231,7 +192,7 @@ fn profile(name: &str) -> String {
 }
 
 /// `type` of an event.
-pub fn event_type(category: &str, action: &str) -> String {
+fn event_type(category: &str, action: &str) -> String {
     JsonObject::new()
         .text("categoryI18nKey", &key("category", category))
         .text("category", category)
@@ -241,7 +202,7 @@ pub fn event_type(category: &str, action: &str) -> String {
 }
 
 /// One of `affectedObjects`.
-pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
+fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("type", kind)
@@ -251,7 +212,7 @@ pub fn object(name: &str, kind: &str, uri: &str, id: &str) -> String {
 }
 
 /// One of `extraAttributes`.
-pub fn attribute(name: &str, value: &str) -> String {
+fn attribute(name: &str, value: &str) -> String {
     JsonObject::new()
         .text("name", name)
         .text("nameI18nKey", &key("attribute", name))
@@ -264,3 +225,128 @@ fn key(what: &str, word: &str) -> String {
     let word = word.to_lowercase().replace(' ', ".");
     format!("lindenfell.audit.{what}.{word}")
 }
+
+const GROUPS: &[&str] = &[
+    "jira-administrators",
+    "optics-team",
+    "finance",
+    "contractors",
+];
+const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
+const REPOSITORIES: &[&str] = &["lens-firmware", "ops-tools", "website", "calibration"];
+const SCHEMES: &[&str] = &["Default permissions", "Lab permissions"];
+const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval"];
+const TOKENS: &[&str] = &[
+    "laptop script",
+    "report export",
+    "ci pipeline",
+    "calendar sync",
+];
+const GRANTS: &[&str] = &["Browse projects", "Administer projects", "Delete issues"];
+const ACCESS: &[&str] = &["REPO_READ", "REPO_WRITE", "REPO_ADMIN"];
+const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
+const ISSUES: &[&str] = &["LENS-204", "OPS-17", "HELP-301", "FIN-8"];
+const SWITCH: &[&str] = &["true", "false"];
+
+/// The category of what everybody does; the others are an administrator's.
+const END_USER: &str = "End user activity";
+
+/// All kinds.
+#[rustfmt::skip] // a table reads as a table
+const KINDS: &[RecordKind] = &[
+    kind("User created", "User management", 12, "USER", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], "GROUP"),
+    kind("User updated", "User management", 12, "USER", &[], "Full name", &["Zoë Fjellström", "Zoë Lindqvist"], ""),
+    kind("User deactivated", "User management", 6, "USER", &[], "Active", SWITCH, ""),
+    kind("User deleted", "User management", 2, "USER", &[], "", &[], ""),
+    kind("User's password changed", "User management", 5, "USER", &[], "", &[], ""),
+    kind("Group created", "Group management", 4, "GROUP", GROUPS, "", &[], ""),
+    kind("Group deleted", "Group management", 2, "GROUP", GROUPS, "", &[], ""),
+    kind("User added to group", "Group management", 26, "GROUP", GROUPS, "", &[], "USER"),
+    kind("User removed from group", "Group management", 16, "GROUP", GROUPS, "", &[], "USER"),
+    kind("Global permission added", "Permissions", 6, "GROUP", GROUPS, "Permission", &["Administer Jira", "Browse users", "Bulk change"], ""),
+    kind("Global permission deleted", "Permissions", 4, "GROUP", GROUPS, "Permission", &["Administer Jira", "Browse users", "Bulk change"], ""),
+    kind("Permission scheme updated", "Permissions", 12, "SCHEME", SCHEMES, "Permission", GRANTS, "GROUP"),
+    kind("Permission scheme added to project", "Permissions", 4, "SCHEME", SCHEMES, "", &[], "PROJECT"),
+    kind("Repository permission granted", "Permissions", 8, "REPOSITORY", REPOSITORIES, "Permission", ACCESS, "USER"),
+    kind("Repository permission revoked", "Permissions", 5, "REPOSITORY", REPOSITORIES, "Permission", ACCESS, "USER"),
+    kind("Personal access token created", "Security", 12, "TOKEN", TOKENS, "", &[], ""),
+    kind("Personal access token revoked", "Security", 8, "TOKEN", TOKENS, "", &[], ""),
+    kind("Login failed", "Security", 14, "USER", &[], "", &[], ""),
+    kind("Secure administrator session started", "Security", 8, "USER", &[], "", &[], ""),
+    kind("SSH key created", "Security", 4, "USER", &[], "", &[], ""),
+    kind("Project created", "Projects", 4, "PROJECT", PROJECTS, "Key", &["LENS", "OPS", "HELP", "FIN"], "USER"),
+    kind("Project updated", "Projects", 8, "PROJECT", PROJECTS, "Lead", &["marta.oliveira", "priya.raman"], ""),
+    kind("Project deleted", "Projects", 1, "PROJECT", PROJECTS, "", &[], ""),
+    kind("Repository created", "Repositories", 5, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+    kind("Repository deleted", "Repositories", 2, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+    kind("Branch restriction changed", "Repositories", 6, "REPOSITORY", REPOSITORIES, "Branch", &["main", "release/*"], ""),
+    kind("Workflow updated", "Workflows", 6, "WORKFLOW", WORKFLOWS, "Status", &["To do", "In review", "Done"], ""),
+    kind("Global settings updated", "System administration", 5, "SETTINGS", &["General configuration"], "Public sign-up", SWITCH, ""),
+    kind("App installed", "Apps", 3, "APP", APPS, "Version", &["1.4.0", "2.0.0"], ""),
+    kind("App uninstalled", "Apps", 2, "APP", APPS, "", &[], ""),
+    kind("Audit log configuration updated", "Auditing", 2, "SETTINGS", &["Audit log"], "Retention", &["1 year", "3 years"], ""),
+    kind("Issue viewed", END_USER, 24, "ISSUE", ISSUES, "", &[], "PROJECT"),
+    kind("Issue deleted", END_USER, 4, "ISSUE", ISSUES, "", &[], "PROJECT"),
+    kind("Issues exported", END_USER, 4, "PROJECT", PROJECTS, "", &[], ""),
+    kind("Repository cloned", END_USER, 12, "REPOSITORY", REPOSITORIES, "", &[], "PROJECT"),
+];
+
+const SYSTEM_AUTHOR: &str =
+    r#"{"name":"System","type":"system","id":"-1","uri":"","avatarUri":""}"#;
+const ANONYMOUS: &str = r#"{"name":"Anonymous","type":"user","id":"-2"}"#;
+
+/// The irregular shapes, taken in turn.
+const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
+    |members| {
+        members.set("author", SYSTEM_AUTHOR);
+        members.remove("source");
+        members.set("method", "\"System\"");
+    },
+    |members| members.set("author", ANONYMOUS),
+    |members| members.set("author", "null"),
+    |members| members.remove("author"),
+    |members| members.set("author", r#"{"name":null,"type":"","id":10000}"#),
+    |members| members.set("source", "\"\""),
+    |members| members.set("source", "null"),
+    |members| members.set("source", "\"2001:db8::4a\""),
+    // What a proxy adds.
+    |members| members.set("source", "\"198.51.100.9, 203.0.113.80\""),
+    |members| members.remove("node"),
+    |members| members.set("method", "\"Unknown\""),
+    |members| members.remove("method"),
+    |members| members.set("system", "null"),
+    |members| members.set("affectedObjects", "null"),
+    |members| members.remove("affectedObjects"),
+    |members| members.set("affectedObjects", array([object("", "", "", "")])),
+    |members| {
+        members.set(
+            "affectedObjects",
+            array([r#"{"name":"🔭 日本語 مجموعة","type":"GROUP"}"#, "null"]),
+        )
+    },
+    |members| members.set("changedValues", "null"),
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"key":"Name","i18nKey":null,"from":null,"to":""},{"key":"Lead","to":"ada"}]"#,
+        )
+    },
+    |members| members.set("extraAttributes", "null"),
+    |members| members.remove("extraAttributes"),
+    |members| {
+        members.set(
+            "extraAttributes",
+            array([
+                attribute("Reason", "line one\nline two\u{7}"),
+                attribute("", ""),
+            ]),
+        )
+    },
+    |members| members.set("sequence", "12345678901234567890123"),
+    |members| {
+        members.set(
+            "type",
+            r#"{"category":"Group management","action":"Group \u0063reated \/ renamed"}"#,
+        )
+    },
+];

@@ -1,7 +1,8 @@
 //! The one incident in the organization's history, for a reader to find.
 //!
-//! In the night before the history ends, somebody guesses the password of **Henk Dijkstra**, an organization admin who
-//! works from Utrecht. From [`IP`], an address in a country where nobody of the company works, come:
+//! In the night before the history ends, somebody guesses the password of **Henk Dijkstra**, an
+//! organization admin who works from Utrecht. From [`IP`], an address in a country where nobody of
+//! the company works, come:
 //!
 //! 1. 14 `user_login_failed` within nine minutes,
 //! 2. a `user_login` that succeeds,
@@ -9,16 +10,17 @@
 //! 4. `api_token_created`: a token "backup" that outlives the session,
 //! 5. `confluence_space_export` of the space Finance, and `org_audit_log_exported`, by that token.
 //!
-//! Nothing else in the history has that address. Histories of fewer than 100 events have no incident.
+//! Nothing else in the history has that address. Histories of fewer than 100 events have no
+//! incident.
 
 use chrono::{NaiveTime, TimeZone, Utc};
 
 use super::{
-    OrgComposer, context,
-    event_draft::EventDraft,
-    people::{self, SampleAuth, PEOPLE, SamplePerson, SampleLocation},
+    context,
+    org_event::{EventDraft, OrgComposer, OrgEvent},
+    people::{self, PEOPLE, SampleAuth, SampleLocation, SamplePerson},
 };
-use crate::sandbox::{json_text::quoted, org::OrgEvent};
+use crate::sandbox::json_text::quoted;
 
 /// The intruder's address.
 pub const IP: &str = "192.0.2.177";
@@ -38,7 +40,7 @@ pub const STEPS: [(i64, &str); 19] = [
     (1391, "org_audit_log_exported"),
 ];
 
-const INTRUDER_LOCATION: SampleLocation = SampleLocation {
+const ELSEWHERE: SampleLocation = SampleLocation {
     country: "Iceland",
     region: "Capital Region",
     city: "Reykjavik",
@@ -67,7 +69,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
             } else {
                 token
             };
-            let (item, says) = context_and_message(action, victim, second);
+            let (item, says) = about(action, victim, second);
             let draft = EventDraft {
                 id: composer.uuid(),
                 time_ms: processed_ms - composer.rng().i64(200..400),
@@ -76,7 +78,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
                 actor: Some(people::actor(victim, &auth)),
                 context: Some(vec![item]),
                 container: Some(context::container(action)),
-                location: Some(people::location(IP, &INTRUDER_LOCATION)),
+                location: Some(people::location(IP, &ELSEWHERE)),
                 message: Some(quoted(&says)),
                 more_attributes: Vec::new(),
                 more: Vec::new(),
@@ -86,7 +88,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
         .collect()
 }
 
-fn context_and_message(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
+fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
     let name = victim.name;
     match action {
         "user_logged_in_as_user" => (
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn the_incident_is_complete_and_alone_at_its_address() {
         let now: chrono::DateTime<Utc> = "2026-11-20T12:00:00Z".parse().unwrap();
-        let (events, _) = super::super::org_history::<Vec<_>>(&DataOptions {
+        let (events, _) = crate::sandbox::data::org_history::<Vec<_>>(&DataOptions {
             now,
             ..DataOptions::default()
         });

@@ -1,52 +1,23 @@
-//! Composes Jira audit records, one after the other, from a seed.
+//! Composes Jira audit records from a seed: their kinds, regular shapes and irregular ones.
 
 use chrono::DateTime;
 use fastrand::Rng;
 
 use super::{
-    RecordComposer,
-    jira_kinds::KINDS,
-    kinds::{self, RecordKind},
-    odd_jira,
     people::{self, SamplePerson},
+    record_kind::{self, RecordComposer, RecordKind, kind},
 };
 use crate::sandbox::{
-    json_text::{JsonObject, array},
+    json_text::{JsonMembers, JsonObject, array, quoted},
     records::SandboxRecord,
 };
 
 /// One record in so many gets an odd shape.
 const ODD_EVERY: usize = 6;
-/// A prime: stepping through its residues gives ids that never repeat (below a million) and jump up and down.
+/// A prime: stepping through its residues gives ids that never repeat (below a million) and jump up
+/// and down.
 const ID_RANGE: usize = 1_000_003;
 const ID_STEP: usize = 48_271;
-
-/// A record in parts; those that are JSON text are written as they are, None leaves the key out.
-#[derive(Clone, Debug)]
-pub struct JiraParts {
-    /// `summary`, JSON.
-    pub summary: String,
-    /// `remoteAddress`, JSON.
-    pub remote_address: Option<String>,
-    /// `authorKey`, JSON.
-    pub author_key: Option<String>,
-    /// `authorAccountId`, JSON.
-    pub author_account_id: Option<String>,
-    /// `category`
-    pub category: &'static str,
-    /// `eventSource`, JSON.
-    pub event_source: Option<String>,
-    /// `description`, JSON.
-    pub description: Option<String>,
-    /// `objectItem`, JSON.
-    pub object_item: Option<String>,
-    /// `changedValues`, JSON.
-    pub changed_values: Option<String>,
-    /// `associatedItems`, JSON.
-    pub associated_items: Option<String>,
-    /// Further members, JSON.
-    pub more: Vec<(&'static str, String)>,
-}
 
 /// The composer. The same seed and the same calls give the same records.
 #[derive(Debug)]
@@ -66,29 +37,34 @@ impl JiraComposer {
         }
     }
 
-    fn parts(&mut self, kind: &RecordKind) -> JiraParts {
+    fn members(&mut self, kind: &RecordKind, id: usize, created_ms: i64) -> JsonMembers {
+        let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
         let author = people::random_admin(&mut self.rng);
         let key = author.account_id.chars().rev().take(8).collect::<String>();
-        JiraParts {
-            summary: json(kind.summary),
-            remote_address: Some(json(author.ip)),
-            author_key: Some(json(&format!("ug:{key}"))),
-            author_account_id: Some(json(author.account_id)),
-            category: kind.category,
-            event_source: Some(json("")),
-            description: None,
-            object_item: Some(self.object(kind.object, kind.names)),
-            changed_values: self.change(kind),
-            associated_items: match kind.associated {
-                "" => None,
-                "USER" => Some(array([self.object("USER", &[])])),
-                "GROUP" => Some(array([self.object("GROUP", &["optics-team", "finance"])])),
-                other => Some(array([
-                    self.object(other, &["Lens production", "Operations"])
-                ])),
-            },
-            more: Vec::new(),
-        }
+        JsonMembers::default()
+            .with("id", id.to_string())
+            .with("summary", quoted(kind.summary))
+            .with("remoteAddress", quoted(author.ip))
+            .with("authorKey", quoted(&format!("ug:{key}")))
+            .with("authorAccountId", quoted(author.account_id))
+            .with(
+                "created",
+                format!("\"{}\"", created.format("%Y-%m-%dT%H:%M:%S%.3f+0000")),
+            )
+            .with("category", quoted(kind.category))
+            .with("eventSource", quoted(""))
+            .with("description", "")
+            .with("objectItem", self.object(kind.object, kind.names))
+            .with("changedValues", self.change(kind).unwrap_or_default())
+            .with(
+                "associatedItems",
+                match kind.associated {
+                    "" => String::new(),
+                    "USER" => array([self.object("USER", &[])]),
+                    "GROUP" => array([self.object("GROUP", &["optics-team", "finance"])]),
+                    other => array([self.object(other, &["Lens production", "Operations"])]),
+                },
+            )
     }
 
     /// `objectItem` or an associated item; groups and users have the directory as parent.
@@ -145,46 +121,120 @@ impl RecordComposer for JiraComposer {
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let id = 101 + self.composed * ID_STEP % ID_RANGE;
-        let found = kinds::draw_kind(KINDS, &mut self.rng);
-        let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
+        let found = record_kind::drawn(KINDS, &mut self.rng);
+        let mut members = self.members(found.unwrap_or(&KINDS[0]), id, created_ms);
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
-            odd_jira::distort(&mut parts, self.composed / ODD_EVERY);
+            ODD_SHAPES[self.composed / ODD_EVERY % ODD_SHAPES.len()](&mut members);
         }
         SandboxRecord {
             id: id.to_string(),
             created_ms,
-            text: parts.finish(id, created_ms),
+            text: members.finish(),
         }
     }
 }
 
-impl JiraParts {
-    fn finish(self, id: usize, created_ms: i64) -> String {
-        let created = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
-        let created = created.format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
-        let mut record = JsonObject::new()
-            .number("id", id)
-            .raw("summary", &self.summary)
-            .raw_if_some("remoteAddress", self.remote_address.as_deref())
-            .raw_if_some("authorKey", self.author_key.as_deref())
-            .raw_if_some("authorAccountId", self.author_account_id.as_deref())
-            .text("created", &created)
-            .text("category", self.category)
-            .raw_if_some("eventSource", self.event_source.as_deref())
-            .raw_if_some("description", self.description.as_deref())
-            .raw_if_some("objectItem", self.object_item.as_deref())
-            .raw_if_some("changedValues", self.changed_values.as_deref())
-            .raw_if_some("associatedItems", self.associated_items.as_deref());
-        for (key, json) in &self.more {
-            record = record.raw(key, json);
-        }
-        record.finish()
-    }
-}
+const GROUPS: &[&str] = &[
+    "jira-admins",
+    "optics-team",
+    "finance",
+    "contractors",
+    "support-desk",
+];
+const SCHEMES: &[&str] = &[
+    "Default permissions",
+    "Lab permissions",
+    "Service desk permissions",
+];
+const FIELDS: &[&str] = &["Responders", "Serial number", "Severity", "Lens batch"];
+const WORKFLOWS: &[&str] = &["Lab workflow", "Simple approval", "Incident workflow"];
+const PROJECTS: &[&str] = &["Lens production", "Operations", "Help desk", "Finance"];
+const ROLES: &[&str] = &["Administrators", "Developers", "Service Desk Team"];
+const APPS: &[&str] = &["Time Ledger", "Diagram Studio"];
+const GRANTS: &[&str] = &[
+    "Browse projects",
+    "Administer projects",
+    "Delete issues",
+    "Edit issues",
+];
 
-fn json(text: &str) -> String {
-    crate::sandbox::json_text::quoted(text)
-}
+/// All kinds.
+#[rustfmt::skip] // a table reads as a table
+const KINDS: &[RecordKind] = &[
+    kind("User added to group", "group management", 60, "GROUP", GROUPS, "", &[], "USER"),
+    kind("User removed from group", "group management", 34, "GROUP", GROUPS, "", &[], "USER"),
+    kind("Group created", "group management", 8, "GROUP", GROUPS, "", &[], ""),
+    kind("Group deleted", "group management", 4, "GROUP", GROUPS, "", &[], ""),
+    kind("User created", "user management", 16, "USER", &[], "Active", &["Active", "Inactive"], "GROUP"),
+    kind("User updated", "user management", 20, "USER", &[], "Email", &["old@lindenfell.example", "new@lindenfell.example"], ""),
+    kind("User deactivated", "user management", 8, "USER", &[], "Active", &["Active", "Inactive"], ""),
+    kind("Permission scheme created", "permissions", 5, "SCHEME", SCHEMES, "Description", &["", "For the lab", "For all"], ""),
+    kind("Permission scheme updated", "permissions", 24, "SCHEME", SCHEMES, "Permission", GRANTS, "GROUP"),
+    kind("Permission scheme added to project", "permissions", 8, "SCHEME", SCHEMES, "", &[], "PROJECT"),
+    kind("Global permission added", "permissions", 5, "PERMISSIONS", &["Global permissions"], "Permission", GRANTS, "GROUP"),
+    kind("Custom field created", "fields", 14, "CUSTOM_FIELD", FIELDS, "Name", FIELDS, ""),
+    kind("Custom field updated", "fields", 14, "CUSTOM_FIELD", FIELDS, "Name", FIELDS, ""),
+    kind("Custom field deleted", "fields", 4, "CUSTOM_FIELD", FIELDS, "", &[], ""),
+    kind("Workflow created", "workflows", 6, "WORKFLOW", WORKFLOWS, "Name", WORKFLOWS, ""),
+    kind("Workflow updated", "workflows", 20, "WORKFLOW", WORKFLOWS, "Status", &["To do", "In review", "Done"], ""),
+    kind("Workflow scheme added to project", "workflows", 6, "SCHEME", WORKFLOWS, "", &[], "PROJECT"),
+    kind("Project created", "projects", 6, "PROJECT", PROJECTS, "Key", &["LENS", "OPS", "HELP", "FIN"], "USER"),
+    kind("Project updated", "projects", 14, "PROJECT", PROJECTS, "Lead", &["Marta Oliveira", "Priya Raman", "Tomasz Wrona"], ""),
+    kind("Project roles changed", "projects", 18, "PROJECT_ROLE", ROLES, "Users", &["Zoë Fjellström", "Dario Greco", "Samuel Okoro"], "PROJECT"),
+    kind("Global settings changed", "system", 8, "GLOBAL_SETTINGS", &["General configuration"], "Time zone", &["UTC", "Europe/Amsterdam", "Europe/Lisbon"], ""),
+    kind("Audit log settings changed", "auditing", 2, "GLOBAL_SETTINGS", &["Audit log"], "Retention", &["6 months", "12 months"], ""),
+    kind("App installed", "apps", 5, "APP", APPS, "Version", &["1.4.0", "1.5.2", "2.0.0"], ""),
+    kind("App uninstalled", "apps", 2, "APP", APPS, "", &[], ""),
+    kind("Notification scheme updated", "notifications", 6, "SCHEME", &["Default notifications"], "Event", &["Issue created", "Issue assigned"], ""),
+];
+
+/// The irregular shapes, taken in turn.
+const ODD_SHAPES: &[fn(&mut JsonMembers)] = &[
+    |members| members.remove("authorAccountId"),
+    |members| members.remove("remoteAddress"),
+    |members| members.set("eventSource", "\"Time Ledger for Jira\""),
+    |members| members.remove("eventSource"),
+    |members| {
+        members.set(
+            "description",
+            "\"Requested in HELP-17.\\nSecond line\\u0007\"",
+        )
+    },
+    |members| members.set("description", "null"),
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"fieldName":"Name","changedTo":"Responders"}]"#,
+        )
+    },
+    |members| {
+        members.set(
+            "changedValues",
+            r#"[{"fieldName":"Name","changedFrom":"Responders"}]"#,
+        )
+    },
+    |members| members.set("changedValues", "[]"),
+    |members| members.set("associatedItems", "[]"),
+    |members| members.set("associatedItems", "null"),
+    |members| members.remove("objectItem"),
+    |members| members.remove("authorKey"),
+    |members| members.set("remoteAddress", "\"2001:db8::4a\""),
+    // Some sites write the whole forwarding chain.
+    |members| members.set("remoteAddress", "\"198.51.100.9, 203.0.113.80\""),
+    |members| members.set("sequence", "12345678901234567890123"),
+    |members| {
+        members.set(
+            "objectItem",
+            r#"{"id":"g🔭","name":"🔭 日本語 مجموعة","typeName":"GROUP","parentId":null}"#,
+        )
+    },
+    |members| members.set("summary", r#""Group \u0041dded \/ renamed""#),
+    |members| {
+        members.remove("authorAccountId");
+        members.set("authorKey", "\"\"");
+        members.remove("remoteAddress");
+    },
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,47 +1,40 @@
-//! The history: what a made-up company of a dozen people did for a month, drawn from a seed.
+//! The history is what an invented company of a dozen people did for a month, drawn from a seed.
 //!
-//! Every name, address and id is invented. The shapes are those that Atlassian's models and other collectors' fixtures
-//! show; the `odd_` modules hold the irregular ones, which `DataOptions::clean` leaves out.
+//! Every name, address and id is invented. The shapes are those that Atlassian's models and other
+//! collectors' fixtures show; `DataOptions::clean` leaves out the irregular ones (`ODD_SHAPES`).
 
 mod actions;
 mod clock;
-mod confluence_kinds;
 mod confluence_record;
 mod context;
 mod datacenter_event;
-mod datacenter_kinds;
-mod event_draft;
 pub mod incident;
-mod jira_kinds;
 mod jira_record;
-mod kinds;
-mod odd_confluence;
-mod odd_datacenter;
-mod odd_event;
-mod odd_jira;
 mod org_event;
 pub mod people;
+mod record_kind;
 
 pub use confluence_record::ConfluenceComposer;
 pub use datacenter_event::DatacenterComposer;
 pub use jira_record::JiraComposer;
-pub use org_event::OrgComposer;
+pub use org_event::{OrgComposer, OrgEvent};
+pub use record_kind::RecordComposer;
 
-use fastrand::Rng;
-
-use super::{Api, DataOptions, org::OrgEvent, records::SandboxRecord};
+use super::{Api, DataOptions, records::SandboxRecord};
 
 /// A history this small has no room for the incident.
 const SMALLEST_WITH_INCIDENT: usize = 100;
-/// Every so many events, several share a millisecond, across the point where a page of 50, 100, 200 or 500 ends.
+/// Every so many events, several share a millisecond, across the point where a page of 50, 100, 200
+/// or 500 ends.
 const TIE_EVERY: usize = 100;
 /// Events before and after that point that share it.
 const TIE_REACH: usize = 4;
-/// A record without id whose number is a multiple of one of these is its forerunner once more: in the middle of
-/// pages, and where one of 50, 100 or 200 ends.
+/// A record without id whose number is a multiple of one of these is its forerunner once more: in
+/// the middle of pages, and where one of 50, 100 or 200 ends.
 const REPEAT_EVERY: [usize; 2] = [47, TIE_EVERY];
 
-/// The organization's history, composed in processing order into an `L`, and the composer that goes on from it.
+/// The organization's history, composed in processing order into an `L`, and the composer that goes
+/// on from it.
 pub fn org_history<L>(options: &DataOptions) -> (L, OrgComposer)
 where
     L: FromIterator<OrgEvent>,
@@ -81,15 +74,6 @@ where
     (events.collect(), composer)
 }
 
-/// Composes the records of one log, one after the other. The same seed and the same calls give the same records.
-pub trait RecordComposer {
-    /// The generator, for what is drawn beside records.
-    fn rng(&mut self) -> &mut Rng;
-
-    /// The next record.
-    fn compose(&mut self, created_ms: i64) -> SandboxRecord;
-}
-
 /// Jira's history, composed oldest first into an `L`, and the composer that goes on from it.
 pub fn jira_history<L>(options: &DataOptions) -> (L, JiraComposer)
 where
@@ -101,7 +85,8 @@ where
     (records, composer)
 }
 
-/// The same for Confluence. Some records are there twice: without an id they are equal in every letter.
+/// The same for Confluence. Some records are there twice: without an id they are equal in every
+/// letter.
 pub fn confluence_history<L>(options: &DataOptions) -> (L, ConfluenceComposer)
 where
     L: FromIterator<SandboxRecord>,
@@ -132,7 +117,8 @@ fn times(composer: &mut impl RecordComposer, options: &DataOptions, count: usize
     times
 }
 
-/// Records of these times; now and then one is the one before it once more, also where a page may end between both.
+/// Records of these times; now and then one is the one before it once more, also where a page may
+/// end between both.
 fn with_repeats(
     composer: &mut impl RecordComposer,
     options: &DataOptions,
@@ -149,8 +135,8 @@ fn with_repeats(
     })
 }
 
-/// The texts of `api`'s history, in the order in which it delivers them: organization events as they were
-/// processed, all others newest first.
+/// The texts of `api`'s history, in the order in which it delivers them: organization events as
+/// they were processed, all others newest first.
 pub fn history(api: Api, options: &DataOptions) -> Vec<String> {
     let records: Vec<SandboxRecord> = match api {
         Api::OrgEvents => {

@@ -1,4 +1,5 @@
-//! The company: its people and service accounts, where they sit, and how they appear as actors and locations.
+//! The company: its people and service accounts, where they sit, and how they appear as actors and
+//! locations.
 
 use fastrand::Rng;
 

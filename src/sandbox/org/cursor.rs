@@ -1,11 +1,13 @@
-//! The opaque page cursor: a position in processing order, with the bounds and the direction of the walk.
+//! The opaque page cursor: a position in processing order, with the bounds and the direction of the
+//! walk.
 //!
 //! It names the last event served and not an index, so that events added later shift nothing.
 
 use std::{str::FromStr, time::Duration};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use super::log::EventPosition;
-use crate::sandbox::base64;
 
 /// Makes the text unreadable, and full of `+` and `/`.
 const MASK: u8 = 0xA7;
@@ -44,13 +46,16 @@ impl OrgCursor {
             optional(self.arrived),
         );
         let masked: Vec<u8> = plain.bytes().map(|byte| byte ^ MASK).collect();
-        base64::encode(&masked)
+        BASE64_STANDARD.encode(masked)
     }
 
-    /// The cursor in a text, or None when the server never gave it out. What follows a dot is padding.
+    /// The cursor in a text, or None when the server never gave it out. What follows a dot is
+    /// padding.
     pub fn decode(text: &str) -> Option<Self> {
         let text = text.split_once('.').map_or(text, |(text, _)| text);
-        let bytes = base64::decode(text)?
+        let bytes = BASE64_STANDARD
+            .decode(text)
+            .ok()?
             .into_iter()
             .map(|byte| byte ^ MASK)
             .collect();

@@ -4,16 +4,14 @@ use bytes::Bytes;
 
 use super::{
     cursor::OrgCursor,
-    errors,
     log::{EventPage, EventPosition, EventQuery},
 };
 use crate::sandbox::{
     Behaviour, CursorBounds, CursorPlace, EndOfStream, ErrorEnvelope, Fault, ORG_ID, OrgRetention,
     OverLimit,
-    exchange::ParsedRequest,
     json_text::{JsonObject, quoted},
-    body_chunks::BodyChunks,
-    reply::{AdminError, ApiReply},
+    reply::{self, AdminError, ApiReply, BodyChunks},
+    request::ParsedRequest,
     server_state::ServerState,
 };
 
@@ -21,28 +19,37 @@ use crate::sandbox::{
 const RETENTION_MS: i64 = 180 * 24 * 60 * 60 * 1000;
 
 /// `GET /orgs/{org_id}/events-stream`
-pub fn events(world: &ServerState, ask: &ParsedRequest, org_id: &str, fault: &Fault) -> ApiReply {
+pub fn events(
+    state: &ServerState,
+    request: &ParsedRequest,
+    org_id: &str,
+    fault: &Fault,
+) -> ApiReply {
     let page = if org_id == ORG_ID {
-        page(world, ask, fault)
+        page(state, request, fault)
     } else {
-        Err(errors::UNKNOWN_ORG)
+        Err(reply::UNKNOWN_ORG)
     };
-    page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &ask.path))
+    page.unwrap_or_else(|error| error.reply(ErrorEnvelope::Errors, &request.path))
 }
 
-fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiReply, AdminError> {
-    let behaviour = &world.behaviour;
-    let limit = limit(behaviour, ask.param("limit"))?;
-    let used = ask.param("cursor");
+fn page(
+    state: &ServerState,
+    request: &ParsedRequest,
+    fault: &Fault,
+) -> Result<ApiReply, AdminError> {
+    let behaviour = &state.behaviour;
+    let limit = limit(behaviour, request.param("limit"))?;
+    let used = request.param("cursor");
     let mut walk = match used {
-        Some(text) => resume_cursor(world, ask, text)?,
-        None => new_cursor(world, ask)?,
+        Some(text) => resumed(state, request, text)?,
+        None => fresh(state, request)?,
     };
-    walk.issued = world.uptime();
+    walk.issued = state.uptime();
     if let Fault::Overlap(events) = fault {
-        walk.after = walk.after.and_then(|after| world.org.position_before(after, *events));
+        walk.after = walk.after.and_then(|after| state.org.back(after, *events));
     }
-    let mut found = world.org.page(&EventQuery {
+    let mut found = state.org.page(&EventQuery {
         after: walk.after,
         from: walk.from,
         to: walk.to,
@@ -51,7 +58,7 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
         arrived: walk.arrived,
         hidden_since: behaviour.late_visibility.map(|delay| {
             let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
-            world.now_ms().saturating_sub(delay)
+            state.now_ms().saturating_sub(delay)
         }),
         limit,
     });
@@ -60,14 +67,17 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
             texts: Bytes::new(),
             count: 0,
             last: None,
-            has_more: true,
+            more: true,
         };
     }
     let next = match used {
         Some(used) if *fault == Fault::SameCursor => Some(used.to_owned()),
         _ => next(behaviour, &walk, &found, used),
     };
-    Ok(ApiReply::json(200, body(world, ask, found, next.as_deref())))
+    Ok(ApiReply::json(
+        200,
+        body(state, request, found, next.as_deref()),
+    ))
 }
 
 fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError> {
@@ -75,59 +85,63 @@ fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError
         return Ok(behaviour.org_default_limit);
     };
     match asked.parse() {
-        Ok(0) | Err(_) => Err(errors::INVALID_SYNTAX),
+        Ok(0) | Err(_) => Err(reply::INVALID_SYNTAX),
         Ok(limit) if limit <= behaviour.org_max_limit => Ok(limit),
         Ok(_) => match behaviour.over_limit {
             OverLimit::Clamp => Ok(behaviour.org_max_limit),
-            OverLimit::Reject => Err(errors::INVALID_SYNTAX),
+            OverLimit::Reject => Err(reply::INVALID_SYNTAX),
         },
     }
 }
 
 /// A walk that begins with this request.
-fn new_cursor(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminError> {
-    let descending = match ask.param("sortOrder") {
+fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<OrgCursor, AdminError> {
+    let descending = match request.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
-        Some(_) => return Err(errors::INVALID_SYNTAX),
+        Some(_) => return Err(reply::INVALID_SYNTAX),
     };
     Ok(OrgCursor {
         after: None,
-        from: clamp_to_retention(world, bound(ask, "from")?)?,
-        to: bound(ask, "to")?,
+        from: kept_from(state, bound(request, "from")?)?,
+        to: bound(request, "to")?,
         descending,
-        generation: world.cursor_generation,
-        issued: world.uptime(),
-        arrived: (world.behaviour.snapshot_cursors).then(|| world.org.arrived()),
+        generation: state.cursor_generation,
+        issued: state.uptime(),
+        arrived: (state.behaviour.snapshot_cursors).then(|| state.org.arrived()),
     })
 }
 
 /// `from` as far as the log reaches back.
-fn clamp_to_retention(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
-    let earliest = world.now_ms() - RETENTION_MS;
-    match (world.behaviour.org_retention, from) {
-        (OrgRetention::Unlimited, from) => Ok(from),
-        (OrgRetention::Rejected, Some(from)) if from < earliest => Err(errors::INVALID_TIME),
+fn kept_from(state: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+    let earliest = state.now_ms() - RETENTION_MS;
+    match (state.behaviour.org_retention, from) {
+        (OrgRetention::ShowsAll, from) => Ok(from),
+        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
         (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
     }
 }
 
 /// A walk that goes on from a cursor.
-fn resume_cursor(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCursor, AdminError> {
-    let behaviour = &world.behaviour;
-    let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
+fn resumed(
+    state: &ServerState,
+    request: &ParsedRequest,
+    text: &str,
+) -> Result<OrgCursor, AdminError> {
+    let behaviour = &state.behaviour;
+    let (from, to) = (bound(request, "from")?, bound(request, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
-        return Err(errors::INVALID_SYNTAX);
+        return Err(reply::INVALID_SYNTAX);
     }
-    let mut walk = OrgCursor::decode(text).ok_or(errors::INVALID_CURSOR)?;
-    let age = world.uptime().saturating_sub(walk.issued);
+    let mut walk = OrgCursor::decode(text).ok_or(reply::INVALID_CURSOR)?;
+    let age = state.uptime().saturating_sub(walk.issued);
     let too_old = behaviour.cursor_ttl.is_some_and(|ttl| age > ttl);
-    if too_old || walk.generation != world.cursor_generation {
+    if too_old || walk.generation != state.cursor_generation {
         return match behaviour.expired_cursor_status {
             // It begins again, as if it had been asked for everything.
-            200 => new_cursor(world, ask),
-            500 => Err(errors::INTERNAL),
-            _ => Err(errors::INVALID_CURSOR),
+            200 => fresh(state, request),
+            500 => Err(reply::INTERNAL),
+            _ => Err(reply::INVALID_CURSOR),
         };
     }
     if behaviour.cursor_bounds == CursorBounds::Replaced {
@@ -137,13 +151,18 @@ fn resume_cursor(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result
     Ok(walk)
 }
 
-fn bound(ask: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
-    let parse = |text: &str| text.parse().map_err(|_| errors::INVALID_TIME);
-    ask.param(name).map(parse).transpose()
+fn bound(request: &ParsedRequest, name: &str) -> Result<Option<i64>, AdminError> {
+    let parse = |text: &str| text.parse().map_err(|_| reply::INVALID_TIME);
+    request.param(name).map(parse).transpose()
 }
 
 /// `meta.next`
-fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option<&str>) -> Option<String> {
+fn next(
+    behaviour: &Behaviour,
+    walk: &OrgCursor,
+    found: &EventPage,
+    used: Option<&str>,
+) -> Option<String> {
     let at = |last: Option<EventPosition>| {
         let cursor = OrgCursor {
             after: last.or(walk.after),
@@ -155,7 +174,7 @@ fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option
         };
         Some(cursor.encode() + &padding)
     };
-    if found.has_more {
+    if found.more {
         return at(found.last);
     }
     let null = match behaviour.end_of_stream {
@@ -171,21 +190,26 @@ fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option
     }
 }
 
-fn body(world: &ServerState, ask: &ParsedRequest, found: EventPage, next: Option<&str>) -> BodyChunks {
-    let place = world.behaviour.cursor_place;
+fn body(
+    state: &ServerState,
+    request: &ParsedRequest,
+    found: EventPage,
+    next: Option<&str>,
+) -> BodyChunks {
+    let place = state.behaviour.cursor_place;
     let in_links = next.filter(|_| place != CursorPlace::Meta);
     let next = next.filter(|_| place != CursorPlace::Links);
     let links = in_links.map_or_else(JsonObject::new, |cursor| {
         let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
         JsonObject::new().text(
             "next",
-            &format!("{}{}?cursor={cursor}", world.base_url, ask.path),
+            &format!("{}{}?cursor={cursor}", state.base_url, request.path),
         )
     });
     let count = found.count;
     // As recorded: the count of the page, but the default limit on an empty one.
     let page_size = if count == 0 {
-        world.behaviour.org_default_limit
+        state.behaviour.org_default_limit
     } else {
         count
     };

@@ -1,4 +1,5 @@
-//! The room as a whole, over real connections: walks, refusals and every fault that happens on the wire.
+//! The room as a whole, over real connections: walks, refusals and every fault that happens on the
+//! wire.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use super::*;
 mod confluence;
 mod datacenter;
 mod faults;
-mod refusals;
 mod paging;
+mod refusals;
 
 const SHORT: Duration = Duration::from_millis(300);
 

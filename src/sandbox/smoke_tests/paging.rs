@@ -13,7 +13,8 @@ async fn every_org_event_is_served_once_in_order() {
         bench.walk_org(&format!("to={now}&limit=999")).await,
         bench.control.org_ids()
     );
-    assert_eq!(bench.control.request_count(Api::OrgEvents), 11); // clamped to 500, then 200: links.next names no limit
+    // Clamped to 500, then 200: links.next names no limit.
+    assert_eq!(bench.control.request_count(Api::OrgEvents), 11);
     let mut newest_first = bench.walk_org("sortOrder=desc&limit=77").await;
     newest_first.reverse();
     assert_eq!(newest_first, bench.control.org_ids());
@@ -38,7 +39,7 @@ async fn shared_and_copied_pages_are_identical() {
         chunk_bytes: usize::MAX,
         pause: Duration::ZERO,
     };
-    bench.control.inject(Api::OrgEvents, in_one);
+    bench.control.script(Api::OrgEvents, in_one);
     let (copied_headers, copied) = fetch().await;
     // The cursor, which is there twice, says when it was issued.
     let without_end = |body: &str| body[..body.find(r#","links":{"next""#).unwrap()].to_owned();

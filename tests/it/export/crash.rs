@@ -1,12 +1,12 @@
-//! Exports that die, at every point between two side effects and at random instants: the same command goes on, and
-//! what there is in the end is what an unbroken one has.
+//! Exports that die, at every point between two side effects and at random instants: the same
+//! command goes on, and what there is in the end is what an unbroken one has.
 
 use std::time::Duration;
 
 use atlaudit::sandbox::{RateLimit, RateWindow};
 
 use super::{Case, SOURCES, site, words};
-use crate::support::{Site, small};
+use crate::support::{Site, kill_seed, small};
 
 /// Small commits, so that there are many.
 fn set_small_commits(site: &mut Site) {
@@ -14,7 +14,8 @@ fn set_small_commits(site: &mut Site) {
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
 }
 
-/// Exports into `case` until it is complete, each run but the last dying at one of `turns`. How many died.
+/// Exports into `case` until it is complete, each run but the last dying at one of `turns`. How
+/// many died.
 fn export_with_crashes(site: &mut Site, source: &str, out: &str, turns: &[u64]) -> usize {
     let mut died = 0;
     for turn in turns {
@@ -100,14 +101,8 @@ fn slow_site(seed: u64) -> Site {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever sees it fail needs the seed")]
 fn ten_kills_at_random_change_no_event() {
-    let seed = std::env::var("ATLAUDIT_KILL_SEED").ok();
-    let seed = seed.map_or_else(
-        || fastrand::u64(..u64::from(u32::MAX)),
-        |seed| seed.parse().unwrap(),
-    );
-    eprintln!("ATLAUDIT_KILL_SEED={seed}");
+    let seed = kill_seed();
     let mut random = fastrand::Rng::with_seed(seed);
     let site = slow_site(seed);
     let all = words(&SOURCES, "case", &["--keep-bodies", "-q"]);

@@ -1,12 +1,13 @@
-//! Disks that take no more: of the events, of the checkpoints, of what seals an export. `ulimit -f` makes one of any
-//! size for any file.
+//! Disks that take no more: of the events, of the checkpoints, of what seals an export. `ulimit -f`
+//! makes one of any size for any file.
 
 use std::fs;
 
 use super::{Case, site, words};
 use crate::support::{Run, Site, org_ids};
 
-/// An export that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in another.
+/// An export that may write so many blocks to a file: of 512 bytes in one shell, of 1024 in
+/// another.
 fn limited(site: &Site, blocks: usize) -> Run {
     let script = format!(r#"ulimit -f {blocks}; exec "$PROGRAM" export acme --since 40d -o case"#);
     Run::from(site.shell(&script).output().unwrap())

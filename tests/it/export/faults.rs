@@ -1,4 +1,5 @@
-//! Servers that fail: every attempt is a line, what could not be read is a gap, and the same command goes on.
+//! Servers that fail: every attempt is a line, what could not be read is a gap, and the same
+//! command goes on.
 
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     let told = case.source("acme");
     assert_eq!(told["complete"], false);
     let gap = &told["gaps"][0];
-    // What is processed later may have happened at any time of the window: none of it is called read.
+    // What is processed later may have happened at any time of the window: none of it is called
+    // read.
     assert_eq!(gap["from"], told["windows"][0]["from"]);
     assert_eq!(told["windows"].as_array().unwrap().len(), 1);
     assert_eq!(told["windows"][0]["complete"], false);

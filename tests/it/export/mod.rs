@@ -80,8 +80,8 @@ impl Case {
         Outputs::new(self.path.join("pages"), name).read().trees()
     }
 
-    /// Its pages count without a gap and tell of all that was written, each body is what its page says, and nothing
-    /// is left of the state of an unfinished one.
+    /// Its pages count without a gap and tell of all that was written, each body is what its page
+    /// says, and nothing is left of the state of an unfinished one.
     fn is_sound(&self, what: &str) {
         for source in self.manifest["sources"].as_array().unwrap() {
             let name = source["name"].as_str().unwrap();

@@ -1,4 +1,5 @@
-//! Answers that fail on their way, or are no answers: refused, reset, cut short, garbled, endless, slow.
+//! Answers that fail on their way, or are no answers: refused, reset, cut short, garbled, endless,
+//! slow.
 
 use std::time::{Duration, Instant};
 

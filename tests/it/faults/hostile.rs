@@ -1,4 +1,5 @@
-//! Records that no server should send: torn text, endless nesting, ids that are missing or used twice.
+//! Records that no server should send: torn text, endless nesting, ids that are missing or used
+//! twice.
 
 use atlaudit::sandbox::{Api, Fault};
 use chrono::{TimeDelta, Utc};

@@ -89,7 +89,8 @@ fn both(seconds: impl ToString, at: impl ToString) -> Headers {
     [retry(seconds), reset(at)].concat()
 }
 
-/// All that Jira documents; the reset is the time of the request and `Retry-After`, cut to the minute.
+/// All that Jira documents; the reset is the time of the request and `Retry-After`, cut to the
+/// minute.
 fn jira(now: DateTime<Utc>) -> Headers {
     let mut headers = both(30, minute(now, 30));
     headers.push(("ratelimit-reason", "jira-burst-based".to_owned()));
@@ -113,8 +114,14 @@ fn every_form_of_the_wait_is_understood() {
         ("seconds", (|_| retry(7), 7.0..=7.8)),
         ("zero seconds", (|_| retry(0), OWN)),
         ("less than nothing", (|_| retry(-5), OWN)),
-        ("an HTTP date", (|now| retry(parse_http_date(now, 30)), THIRTY)),
-        ("a past HTTP date", (|now| retry(parse_http_date(now, -30)), OWN)),
+        (
+            "an HTTP date",
+            (|now| retry(parse_http_date(now, 30)), THIRTY),
+        ),
+        (
+            "a past HTTP date",
+            (|now| retry(parse_http_date(now, -30)), OWN),
+        ),
         ("a word", (|_| retry("soon"), OWN)),
         ("a reset", (|now| reset(iso(now, 30)), THIRTY)),
         ("an epoch", (|now| reset(now.timestamp() + 30), THIRTY)),
@@ -167,7 +174,8 @@ fn every_form_of_the_wait_is_understood() {
 fn a_reset_to_the_minute_is_rounded_up() {
     each(&BOTH, &[("two minutes ahead", ())], |bench, ()| {
         let now = Utc::now();
-        // The minute's cut takes up to 59 s away; a whole one is added, then jitter and the date's cut.
+        // The minute's cut takes up to 59 s away; a whole one is added, then jitter and the date's
+        // cut.
         let cut = now.timestamp() % 60;
         let least = f64::from(i32::try_from(120 - cut + 60).unwrap()) - 10.0;
         waits(

@@ -1,5 +1,5 @@
-//! Faults of a server. Each is met by one run, whose every word is checked, and followed by a run that
-//! meets a sound server: after it the file holds each event once and nothing else.
+//! Faults of a server. Each is met by one run, whose every word is checked, and followed by a run
+//! that meets a sound server: after it the file holds each event once and nothing else.
 
 mod broken;
 mod hostile;
@@ -130,8 +130,8 @@ impl Bench {
         ids
     }
 
-    /// Pulls, and everything that is said of it must be true: the code, standard error, the report, the
-    /// checkpoint.
+    /// Pulls, and everything that is said of it must be true: the code, standard error, the report,
+    /// the checkpoint.
     fn pull(&self, end: &End) -> Run {
         self.pull_with(&[], end)
     }

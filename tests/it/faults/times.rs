@@ -5,7 +5,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{BOTH, Bench, WHOLE, each, fails};
 
-/// A record of the bench's API that says that it happened at `time` and was processed at `processed`.
+/// A record of the bench's API that says that it happened at `time` and was processed at
+/// `processed`.
 fn text(bench: &Bench, id: usize, time: DateTime<Utc>, processed: DateTime<Utc>) -> String {
     let iso = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let (time, processed) = (iso(time), iso(processed));
@@ -27,7 +28,8 @@ fn a_server_whose_clock_is_an_hour_off_loses_nothing() {
         |bench, minutes| {
             for (run, ids) in [(1, 0..15), (2, 15..40)] {
                 for id in ids {
-                    // What the records say is off; Jira would not show what lies behind its own present.
+                    // What the records say is off; Jira would not show what lies behind its own
+                    // present.
                     let now =
                         Utc::now() - TimeDelta::seconds(60) + TimeDelta::milliseconds(10 * run);
                     let said = now + TimeDelta::minutes(*minutes);
@@ -50,8 +52,8 @@ fn a_server_whose_clock_is_an_hour_off_loses_nothing() {
 
 #[test]
 fn a_wrong_date_skips_no_unread_records() {
-    // A date of today on a record of three weeks ago, and the run ends behind it. The first is inside
-    // what a server's clock may be ahead.
+    // A date of today on a record of three weeks ago, and the run ends behind it. The first is
+    // inside what a server's clock may be ahead.
     let cases = [
         ("an hour ahead", 60),
         ("a minute ago", -1),
@@ -59,7 +61,8 @@ fn a_wrong_date_skips_no_unread_records() {
     ];
     each(&BOTH, &cases, |mut bench, minutes| {
         if bench.api == Api::JiraAudit {
-            // Where the slices end must not depend on the time of day, as the sandbox's own records do.
+            // Where the slices end must not depend on the time of day, as the sandbox's own records
+            // do.
             bench = Bench::new(bench.api, 0);
         }
         let place = Utc::now() - TimeDelta::days(28);
@@ -72,7 +75,8 @@ fn a_wrong_date_skips_no_unread_records() {
                 bench.pull(&WHOLE);
             }
             _ => {
-                // Four pages are too much for a slice; of what lies before them, a later slice fails.
+                // Four pages are too much for a slice; of what lies before them, a later slice
+                // fails.
                 for minutes in 1..=6_000 {
                     let at = place + TimeDelta::minutes(minutes);
                     let id = 2_000_000 + usize::try_from(minutes).unwrap();

@@ -1,4 +1,4 @@
-//! Owns what the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
+//! What the tests share: a [`Site`] to run the program against, and what a [`Run`] left behind.
 
 mod output;
 mod prometheus;
@@ -77,7 +77,8 @@ pub fn whole(what: &str, site: &Site, name: &str, written: &Run) {
     assert!(times.is_sorted(), "{what}: not in order");
 }
 
-/// `written` holds the records `served`, which have no ids and may be equal, as often as they are served.
+/// `written` holds the records `served`, which have no ids and may be equal, as often as they are
+/// served.
 pub fn assert_distinct_ids(written: &Run, mut served: Vec<String>) {
     let ids = written.ids();
     let distinct: HashSet<_> = ids.iter().collect();
@@ -120,6 +121,30 @@ pub fn status(status: u16, header: Option<(&str, &str)>, body: &str) -> Fault {
         headers: header.map(owned).into_iter().collect(),
         body: body.to_owned(),
     }
+}
+
+/// The names of all crash points, read from the enum that declares them.
+pub fn crash_points() -> Vec<&'static str> {
+    let source = include_str!("../../../src/crash/mod.rs");
+    let (_, variants) = source.split_once("pub enum CrashPoint {").unwrap();
+    let (variants, _) = variants.split_once("\n}").unwrap();
+    let names = variants
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(','));
+    names.filter(|line| !line.starts_with("//")).collect()
+}
+
+/// The seed of random kills: pinned, so that a run can be repeated, unless `ATLAUDIT_KILL_SEED` is
+/// a number or `random`. Printed, because a failure needs it.
+#[expect(clippy::print_stderr, reason = "whoever sees it fail needs the seed")]
+pub fn kill_seed() -> u64 {
+    let seed = match std::env::var("ATLAUDIT_KILL_SEED").as_deref() {
+        Ok("random") => fastrand::u64(..u64::from(u32::MAX)),
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => 1,
+    };
+    eprintln!("ATLAUDIT_KILL_SEED={seed}");
+    seed
 }
 
 /// Waits until `it_holds`, a few milliseconds at a time; panics when it never does.

@@ -1,4 +1,4 @@
-//! Owns reading output files back: unpacked, finished ones first.
+//! Reads output files back: unpacked, finished ones first.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! Owns reading Prometheus' text format as strictly as its documentation says: what a collector would refuse, panics.
+//! Reads the text format of Prometheus as strictly as its documentation describes it: what a
+//! collector would refuse, panics.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

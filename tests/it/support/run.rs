@@ -1,4 +1,4 @@
-//! Owns what a run of the program left: its code, its lines, its messages.
+//! What a run of the program left: its code, its lines, its messages.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
@@ -77,7 +77,8 @@ impl Run {
         ids.filter(|id| id.starts_with(prefix)).collect()
     }
 
-    /// It was refused with `code`: one error with a hint that says `words`, and not a byte of output.
+    /// It was refused with `code`: one error with a hint that says `words`, and not a byte of
+    /// output.
     pub fn refused(&self, code: i32, words: &[&str]) {
         let said = &self.stderr;
         assert_eq!(self.code, code, "{said}");

@@ -1,4 +1,5 @@
-//! Runs programs on a pseudo-terminal, and replays what they wrote to it: the lines that a person would read there.
+//! Runs programs on a pseudo-terminal, and replays what they wrote to it: the lines that a person
+//! would read there.
 
 use std::process::{Command, Stdio};
 
@@ -68,8 +69,8 @@ pub fn run_on_terminal(command: &Command) -> Screen {
     }
 }
 
-/// The lines that are left of `written`. It knows what the program's progress display uses: the cursor goes up, down and
-/// to the first column, and lines are erased.
+/// The lines that are left of `written`. It knows what the program's progress display uses: the
+/// cursor goes up, down and to the first column, and lines are erased.
 fn replay(written: &str) -> Vec<String> {
     let (mut lines, mut row, mut column) = (vec![Vec::new()], 0, 0);
     let mut rest = written;

@@ -1,19 +1,20 @@
-//! Owns the surroundings of a test: a sandbox, a blank HOME, a configuration, and the program in it.
+//! The surroundings of a test: a sandbox, a blank HOME, a configuration, and the program in it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use atlaudit::sandbox::{
-    API_KEY, Behaviour, SandboxControl, DATACENTER_TOKEN, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN,
-    ORG_ID, SandboxOptions, Sandbox,
+    API_KEY, Behaviour, DATACENTER_TOKEN, DataOptions, JIRA_EMAIL, JIRA_SITE, JIRA_TOKEN, ORG_ID,
+    Sandbox, SandboxControl, SandboxOptions,
 };
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use toml::{Table, Value};
 
 use super::Run;
 
-/// A sandbox of a test's own, and a HOME with a configuration of its two APIs: `acme` and `acme-jira`.
+/// A sandbox of a test's own, and a HOME with a configuration of its two APIs: `acme` and
+/// `acme-jira`.
 pub struct Site {
     /// Scripts the sandbox.
     pub control: SandboxControl,
@@ -25,8 +26,8 @@ pub struct Site {
     _runtime: tokio::runtime::Runtime,
 }
 
-/// So much data of every odd shape, a free port, the default behaviour. Confluence and Data Center have what they
-/// have by default.
+/// So much data of every odd shape, a free port, the default behaviour. Confluence and Data Center
+/// have what they have by default.
 pub fn small(org_events: usize, jira_records: usize) -> SandboxOptions {
     SandboxOptions {
         port: 0,
@@ -91,6 +92,29 @@ impl Site {
         let sources = self.config["sources"].as_table_mut().unwrap();
         sources.extend(more);
         self.set_env("DC_KEY", DATACENTER_TOKEN);
+        self
+    }
+
+    /// A site with so many events and records, and otherwise the default data.
+    pub fn of(org_events: usize, jira_records: usize) -> Site {
+        Site::new(small(org_events, jira_records))
+    }
+
+    /// The same with a key of a source.
+    pub fn with(mut self, source: &str, key: &str, value: impl Into<Value>) -> Site {
+        self.set(source, key, value);
+        self
+    }
+
+    /// The same with a key of `[output]`.
+    pub fn with_output(mut self, key: &str, value: impl Into<Value>) -> Site {
+        self.set_output(key, value);
+        self
+    }
+
+    /// The same with another behaviour of the sandbox.
+    pub fn behaving(self, change: impl FnOnce(&mut Behaviour)) -> Site {
+        self.control.set_behaviour(change);
         self
     }
 

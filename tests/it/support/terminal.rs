@@ -10,7 +10,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::Run;
 
-/// Runs `command`, which believes that a person reads its standard output. Standard error is a pipe.
+/// Runs `command`, which believes that a person reads its standard output. Standard error is a
+/// pipe.
 pub fn stdout_on_terminal(mut command: Command) -> Run {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();

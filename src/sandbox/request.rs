@@ -1,4 +1,4 @@
-//! Which endpoint a path is.
+//! A request as the server understands it: its endpoint, its parameters and its credential.
 
 /// The audited endpoints: faults, rate limits and counts are kept for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,9 @@ impl ApiRoute {
                 Self::ApiKeys((*org).to_owned())
             }
             ["_edge", "tenant_info"] => Self::TenantInfo,
-            ["ex", "jira", cloud, rest @ ..] => Self::jira(rest, SiteAccess::Gateway((*cloud).to_owned())),
+            ["ex", "jira", cloud, rest @ ..] => {
+                Self::jira(rest, SiteAccess::Gateway((*cloud).to_owned()))
+            }
             ["ex", "confluence", cloud, rest @ ..] => {
                 Self::confluence(rest, SiteAccess::Gateway((*cloud).to_owned()))
             }
@@ -113,6 +115,37 @@ impl ApiRoute {
     }
 }
 
+/// A request, understood.
+#[derive(Clone, Debug)]
+pub struct ParsedRequest {
+    /// Whether the method is GET.
+    pub is_get: bool,
+    /// The path as sent.
+    pub path: String,
+    /// The endpoint.
+    pub route: ApiRoute,
+    /// The query, percent-decoded, `+` read as a space.
+    pub query: Vec<(String, String)>,
+    /// The `authorization` header.
+    pub authorization: Option<String>,
+}
+
+impl ParsedRequest {
+    /// The first value of a query parameter.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// A query parameter that is a number; None when it is there and is none.
+    pub fn number(&self, name: &str, default: usize) -> Option<usize> {
+        self.param(name)
+            .map_or(Some(default), |text| text.parse().ok())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,17 +165,26 @@ mod tests {
                 ApiRoute::OrgEvents("x".into()),
             ),
             ("/admin/v1/orgs/x/events", ApiRoute::Unknown),
-            ("/rest/api/3/auditing/record", ApiRoute::JiraAudit(SiteAccess::Site)),
+            (
+                "/rest/api/3/auditing/record",
+                ApiRoute::JiraAudit(SiteAccess::Site),
+            ),
             (
                 "/ex/jira/c1/rest/api/3/auditing/record",
                 ApiRoute::JiraAudit(gateway()),
             ),
-            ("/rest/api/3/user/bulk", ApiRoute::JiraUsers(SiteAccess::Site)),
+            (
+                "/rest/api/3/user/bulk",
+                ApiRoute::JiraUsers(SiteAccess::Site),
+            ),
             (
                 "/ex/jira/c1/rest/api/3/user/bulk",
                 ApiRoute::JiraUsers(gateway()),
             ),
-            ("/wiki/rest/api/audit", ApiRoute::ConfluenceAudit(SiteAccess::Site)),
+            (
+                "/wiki/rest/api/audit",
+                ApiRoute::ConfluenceAudit(SiteAccess::Site),
+            ),
             (
                 "/ex/confluence/c1/wiki/rest/api/audit",
                 ApiRoute::ConfluenceAudit(gateway()),

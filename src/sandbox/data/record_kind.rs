@@ -1,6 +1,19 @@
-//! A kind of audit record, for the tables of Jira, Confluence and Data Center.
+//! What the composers of Jira, Confluence and Data Center share: the kinds of records, and how one
+//! is drawn.
 
 use fastrand::Rng;
+
+use crate::sandbox::records::SandboxRecord;
+
+/// Composes the records of one log, one after the other. The same seed and the same calls give the
+/// same records.
+pub trait RecordComposer {
+    /// The generator, for what is drawn beside records.
+    fn rng(&mut self) -> &mut Rng;
+
+    /// The next record.
+    fn compose(&mut self, created_ms: i64) -> SandboxRecord;
+}
 
 /// A kind of record.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +61,7 @@ pub const fn kind(
 }
 
 /// One of `kinds`, each as often as its weight says.
-pub fn draw_kind(kinds: &'static [RecordKind], rng: &mut Rng) -> Option<&'static RecordKind> {
+pub fn drawn(kinds: &'static [RecordKind], rng: &mut Rng) -> Option<&'static RecordKind> {
     let total: u32 = kinds.iter().map(|kind| kind.weight).sum();
     let mut draw = rng.u32(..total.max(1));
     kinds.iter().find(|kind| {

@@ -1,20 +1,79 @@
-//! Rewrites single values of the records on a page, for the switches that change what records say.
+//! Changes a finished page: adds the error envelope of its product, or rewrites single values of
+//! its records.
 
+use bytes::Bytes;
 use chrono::DateTime;
 
-use super::{Api, Behaviour, body_chunks::BodyChunks};
+use super::{
+    Api, Behaviour, PageError,
+    json_text::{JsonObject, array, quoted},
+    reply::{ApiReply, BodyChunks},
+    request::ParsedRequest,
+    server_state::ServerState,
+};
+
+const TEXT: &str = "The index of the audit log is being rebuilt.";
+
+/// Makes `reply` such a page, while [`Behaviour::page_errors`](super::Behaviour::page_errors)
+/// lasts.
+pub fn add_error(state: &mut ServerState, request: &ParsedRequest, reply: &mut ApiReply) {
+    let kind = state.behaviour.page_error;
+    let (Some(api), 200) = (request.route.api(), reply.status) else {
+        return;
+    };
+    if kind == PageError::Never || state.behaviour.page_errors == 0 {
+        return;
+    }
+    state.behaviour.page_errors -= 1;
+    let page = match kind {
+        PageError::BesideRecords => reply.body.whole().to_vec(),
+        PageError::Never | PageError::InsteadOfRecords => empty_page(api).into_bytes(),
+    };
+    // Both are JSON objects: the members of the page follow those of the envelope.
+    let mut body = envelope(api).trim_end_matches('}').as_bytes().to_vec();
+    body.push(b',');
+    body.extend_from_slice(page.strip_prefix(b"{").unwrap_or(&page));
+    *reply = ApiReply::json(200, BodyChunks::from_iter([Bytes::from(body)]));
+}
+
+fn envelope(api: Api) -> String {
+    let envelope = JsonObject::new();
+    match api {
+        Api::OrgEvents => {
+            let error = JsonObject::new()
+                .text("code", "ADMIN-500-1")
+                .text("title", TEXT);
+            envelope.raw("errors", &array([error.finish()]))
+        }
+        Api::JiraAudit => envelope.raw("errorMessages", &array([quoted(TEXT)])),
+        Api::ConfluenceAudit => envelope.raw("statusCode", "500").text("message", TEXT),
+        Api::DatacenterAudit => envelope.text("message", TEXT).raw("status-code", "500"),
+    }
+    .finish()
+}
+
+fn empty_page(api: Api) -> String {
+    match api {
+        Api::OrgEvents => r#"{"data":[],"links":{},"meta":{"next":null}}"#,
+        Api::JiraAudit => r#"{"offset":0,"limit":1000,"total":0,"records":[]}"#,
+        Api::ConfluenceAudit => r#"{"results":[],"start":0,"limit":1000,"size":0}"#,
+        Api::DatacenterAudit => r#"{"entities":[],"pagingInfo":{"lastPage":true,"size":0}}"#,
+    }
+    .to_owned()
+}
 
 /// The proxy that [`Behaviour::forwarded_addresses`] adds to each address of a client.
 pub const PROXY: &str = "203.0.113.80";
 
-/// What [`Behaviour::terminal_controls`] puts before each name: a right-to-left override, and red letters.
+/// What [`Behaviour::terminal_controls`] puts before each name: a right-to-left override, and red
+/// letters.
 pub const CONTROLS: &str = "\u{202e}\u{9b}31m";
 
 /// What becomes of a value, both as JSON.
 type ValueRewriter = fn(&str) -> String;
 
 /// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
-pub fn rewrite_page(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
+pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
     let (time, address) = match api {
         Api::OrgEvents => ("time", "ip"),
         Api::JiraAudit => ("created", "remoteAddress"),
@@ -23,13 +82,13 @@ pub fn rewrite_page(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Optio
     };
     let rewrites: [(bool, &str, ValueRewriter); 3] = [
         (behaviour.zoneless_times, time, without_zone),
-        (behaviour.forwarded_addresses, address, append_proxy),
+        (behaviour.forwarded_addresses, address, forwarded),
         (behaviour.terminal_controls, "name", with_controls),
     ];
     let mut wanted = rewrites.into_iter().filter(|(is_on, ..)| *is_on).peekable();
     // Most pages are large, and stay in pieces.
     wanted.peek()?;
-    let whole = String::from_utf8_lossy(&page.concat()).into_owned();
+    let whole = String::from_utf8_lossy(&page.whole()).into_owned();
     let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
         rewrite_values(&page, key, rewrite)
     });
@@ -52,7 +111,8 @@ fn rewrite_values(json: &str, key: &str, rewrite: ValueRewriter) -> String {
     out
 }
 
-/// The length of the text or the number that `json` starts with; zero where it starts with something else.
+/// The length of the text or the number that `json` starts with; zero where it starts with
+/// something else.
 fn value_length(json: &str) -> usize {
     let mut is_escaped = false;
     match json.strip_prefix('"') {
@@ -83,7 +143,7 @@ fn without_zone(value: &str) -> String {
 }
 
 /// An address, and the proxy after it.
-fn append_proxy(value: &str) -> String {
+fn forwarded(value: &str) -> String {
     match value.strip_suffix('"') {
         Some(text) if text.len() > 1 => format!("{text}, {PROXY}\""),
         _ => value.to_owned(),
@@ -101,6 +161,24 @@ fn with_controls(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_envelope_ends_before_the_members_of_the_page() {
+        for api in [
+            Api::OrgEvents,
+            Api::JiraAudit,
+            Api::ConfluenceAudit,
+            Api::DatacenterAudit,
+        ] {
+            let joined = format!(
+                "{},{}",
+                envelope(api).trim_end_matches('}'),
+                empty_page(api).trim_start_matches('{')
+            );
+            let page: Result<serde_json::Value, _> = serde_json::from_str(&joined);
+            assert!(page.is_ok(), "{joined}");
+        }
+    }
 
     #[test]
     fn values_are_rewritten_and_nothing_else() {
@@ -134,9 +212,9 @@ mod tests {
         ] {
             let want = want.replace("CONTROLS", CONTROLS);
             let page = BodyChunks::from(page.to_owned());
-            let got = rewrite_page(api, &all, &page).unwrap().concat();
+            let got = rewritten(api, &all, &page).unwrap().whole();
             assert_eq!(got, want.as_bytes());
-            assert!(rewrite_page(api, &Behaviour::default(), &page).is_none());
+            assert!(rewritten(api, &Behaviour::default(), &page).is_none());
         }
     }
 }
