@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, ResolveError, generate};
 use crate::commands::{
-    auth, check, convert, demo, dry_run, export, follow, man, pull, sandbox, schema, status, verify,
+    auth, check, convert, demo, export, follow, man, pull, sandbox, status, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -20,6 +20,7 @@ use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
@@ -143,13 +144,13 @@ async fn act(
 ) -> Result<Exit, AppError> {
     match action {
         CommandRequest::Pull(request) if request.dry_run => {
-            return Ok(dry_run::run(&request, env, console).await);
+            return Ok(pull::dry_run(&request, env, console).await);
         }
         CommandRequest::Pull(request) if request.prints_on_terminal => {
-            return Err(dry_run::refuse_terminal("pull", &request, env, console).await);
+            return Err(pull::refuse_terminal("pull", &request, env, console).await);
         }
         CommandRequest::Follow(request) if request.pull.prints_on_terminal => {
-            return Err(dry_run::refuse_terminal("follow", &request.pull, env, console).await);
+            return Err(pull::refuse_terminal("follow", &request.pull, env, console).await);
         }
         CommandRequest::Pull(request) => return pull::run(request, env, console).await,
         CommandRequest::Export(request) => return export::run(request, env, console).await,
@@ -159,7 +160,7 @@ async fn act(
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
         CommandRequest::Demo(request) => return demo::run(request, env, console).await,
         CommandRequest::Sandbox(request) => sandbox::run(request, console).await?,
-        CommandRequest::Schema => schema::run()?,
+        CommandRequest::Schema => stdout::print(SCHEMA_TEXT)?,
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,

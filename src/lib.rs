@@ -14,6 +14,7 @@
 //! ```text
 //! app   fuzz   bench
 //! cli   commands
+//! collect
 //! error
 //! convert   pipeline   sandbox
 //! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
@@ -28,6 +29,7 @@ mod app;
 #[doc(hidden)]
 pub mod bench;
 mod cli;
+mod collect;
 mod commands;
 mod config;
 mod convert;

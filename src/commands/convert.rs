@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::commands::stop;
-use crate::commands::summary::seconds;
+use crate::collect::signals;
+use crate::collect::summary::seconds;
 use crate::config::env::ProcessEnv;
-use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
+use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -18,7 +18,7 @@ use crate::model::number::counted;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::{LineSink, atomic_create};
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// How long the line at hand may take after a signal: a read or a write may wait for ever.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
@@ -38,7 +38,7 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let stop = stop::watch_signals();
+    let stop = signals::watch_signals();
     let began = Instant::now();
     if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
         let text = "reading lines from the terminal; Ctrl-D ends them";
@@ -145,7 +145,9 @@ impl<'a> IssueReporter<'a> {
                 message.hint = Some(hint.to_owned());
                 self.console.say(Level::Error, &message);
             }
-            ConvertIssue::UnreadableLine(input, number, why) => self.report_line(input, *number, why),
+            ConvertIssue::UnreadableLine(input, number, why) => {
+                self.report_line(input, *number, why)
+            }
             ConvertIssue::InvalidUtf8(input, number) => {
                 let what =
                     "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";

@@ -3,20 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commands::{demo, stop};
+use crate::collect::signals;
+use crate::commands::demo;
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
 use crate::pipeline::stop::StopRequest;
-use crate::sandbox::{self, ApiQuirk, Behaviour, SandboxControl, DataOptions, SandboxOptions, RateLimit};
+use crate::sandbox::{
+    self, ApiQuirk, Behaviour, DataOptions, RateLimit, SandboxControl, SandboxOptions,
+};
 use crate::sink::stdout;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Serves until SIGINT or SIGTERM. Prints a configuration for it to standard output.
 ///
 /// # Errors
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Result<(), AppError> {
-    let mut stop = stop::watch_signals();
+    let mut stop = signals::watch_signals();
     let server = demo::start(SandboxOptions {
         port: request.port,
         data: DataOptions {

@@ -13,6 +13,7 @@ const LINES: &[&[Room]] = &[
         ("bench", &["bench"]),
     ],
     &[("cli", &["cli"]), ("commands", &["commands"])],
+    &[("collect", &["collect"])],
     &[("error", &["error"])],
     &[
         ("convert", &["convert"]),
@@ -90,7 +91,7 @@ const LINES: &[&[Room]] = &[
 ];
 
 /// Rooms that only some may know, though they lie below others too.
-const KNOWN_TO: &[(&str, &[&str])] = &[("telemetry", &["error", "commands", "app"])];
+const KNOWN_TO: &[(&str, &[&str])] = &[("telemetry", &["error", "collect", "commands", "app"])];
 
 /// Rooms that know no other.
 const ALONE: &[&str] = &["sandbox", "model", "exit"];

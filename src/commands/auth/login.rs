@@ -5,22 +5,23 @@ use std::io::{self, Read as _};
 use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::auth::{test_credential, config_file, without_retries, describe_store};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::{expiry, organization};
-use crate::config::prompt::{self, UserPrompt};
+use crate::collect::connector::SourceConnector;
+use crate::collect::expiry;
+use crate::commands::auth::{config_file, describe_store, test_credential, without_retries};
 use crate::config::edit::{self, ConfigValue};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::validate;
+use crate::config::prompt::{self, UserPrompt};
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
+use crate::config::validate;
 use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::source::api_keys::KeyMatch;
+use crate::source::lookup::{self, OrganizationInfo};
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::terminal::Terminal;
 
 /// The longest key that is read: Atlassian's have a few hundred characters.
@@ -43,10 +44,12 @@ pub async fn login(
         true => None,
         false => Some(Terminal::open().map_err(|error| prompt_error(&error))?),
     };
-    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
+    let mut person = person
+        .as_mut()
+        .map(|terminal| terminal as &mut dyn UserPrompt);
     // What belongs to the old key belongs to the new one, unless somebody says otherwise.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
-    let mut connector = SourceConnector::new(quota_dir(env));
+    let mut connector = SourceConnector::of_process(env);
     let tested = accepted_key(
         &mut connector,
         &mut request,
@@ -105,7 +108,9 @@ async fn accepted_key(
             Some(person) if tries_left > 0 && error.may_accept_other_key() => {
                 let hint = error.hint_text().unwrap_or_default();
                 let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person.tell(&refused).map_err(|error| prompt_error(&error))?;
+                person
+                    .tell(&refused)
+                    .map_err(|error| prompt_error(&error))?;
                 // The organization was the refused key's.
                 request.source = source.clone();
             }
@@ -149,7 +154,7 @@ async fn organization_of(
         return Ok(());
     }
     let found = match (
-        organization::find(connector, source, credential).await,
+        find_organization(connector, source, credential).await,
         person,
     ) {
         (Ok(found), _) => found,
@@ -159,7 +164,8 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            prompt::until(person, &question, validate::org_uuid).map_err(|error| prompt_error(&error))?
+            prompt::until(person, &question, validate::org_uuid)
+                .map_err(|error| prompt_error(&error))?
         }
         (Err(error), _) => return Err(error),
     };
@@ -220,7 +226,8 @@ async fn expiry_of(
     let source = without_retries(&request.source);
     if let Some(org_id) = &credential.org_id
         && let Ok(asking) = connector.api_client(&source, credential)
-        && let Ok(KeyMatch::Key(key)) = expiry::look_up_key(&asking, &source, org_id, Utc::now()).await
+        && let Ok(KeyMatch::Key(key)) =
+            expiry::look_up_key(&asking, &source, org_id, Utc::now()).await
         && let Some(end) = key.expires_at
     {
         return Some(end.date_naive());
@@ -418,4 +425,37 @@ fn prompt_error(error: &io::Error) -> AppError {
     AppError::new(Exit::Usage, "what is missing could not be asked for")
         .because(error)
         .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")
+}
+
+const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
+
+/// The id of the only organization that `credential` lists.
+///
+/// # Errors
+/// The key is refused, or lists none or several.
+async fn find_organization(
+    connector: &mut SourceConnector,
+    source: &SourceSettings,
+    credential: &Credential,
+) -> Result<String, AppError> {
+    let client = connector.api_client(source, credential)?;
+    let request = lookup::organizations_request(source.target.base_url());
+    let found = client.request(&request, lookup::read_organizations).await?;
+    match found.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => Err(
+            AppError::new(Exit::Usage, "the key does not tell its organization").hint(format!(
+                "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
+            )),
+        ),
+        several => {
+            let describe = |organization: &OrganizationInfo| match &organization.name {
+                Some(name) => format!("{} ({name})", organization.id),
+                None => organization.id.clone(),
+            };
+            let names: Vec<String> = several.iter().map(describe).collect();
+            let what = format!("the key is of several organizations: {}", names.join(", "));
+            Err(AppError::new(Exit::Usage, what).hint("choose one with `--org-id ID`"))
+        }
+    }
 }

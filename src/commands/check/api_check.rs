@@ -3,10 +3,9 @@
 use chrono::{TimeDelta, Utc};
 use url::Url;
 
-use crate::commands::check::check_report::CheckReport;
-use crate::commands::check::check_step::{StepName, CheckStep};
-use crate::commands::api_client::{ApiClient, PreparedSource};
-use crate::commands::expiry::{self, CredentialExpiry, ExpirySource};
+use crate::collect::connector::{ApiClient, PreparedSource};
+use crate::collect::expiry::{self, CredentialExpiry, ExpirySource};
+use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -22,7 +21,8 @@ use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
 /// Spans that are asked for the newest event, one after the other until one holds any.
-const NEWEST_EVENT_SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
+const NEWEST_EVENT_SPANS: [TimeDelta; 3] =
+    [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
 
 /// Where a page of the first span is full and oldest first, the newest event is looked for here.
 const NARROW_SPAN: TimeDelta = TimeDelta::minutes(5);
@@ -42,13 +42,12 @@ pub struct ApiCheck {
 impl ApiCheck {
     /// Asks through `connected`, whose API is at `base_url`.
     pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> ApiCheck {
-        let PreparedSource { api: asking, origin, .. } = connected;
-        let org_id = origin.org_id.as_deref();
+        let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(asking.transport.clone()),
-            api: asking,
-            origin,
+            transport: RecordingTransport::new(connected.api.transport.clone()),
+            api: connected.api,
+            origin: connected.origin,
             is_secure: base_url.scheme() == "https",
         }
     }
@@ -74,7 +73,10 @@ impl ApiCheck {
             account.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
         }
         if passed(StepName::Permitted) {
-            account.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
+            account.finish_step(CheckStep::ok(
+                StepName::Permitted,
+                "allowed to read the audit log",
+            ));
         }
         account.begin_step(reached);
         let page = page.map_err(AppError::from)?;
@@ -90,7 +92,9 @@ impl ApiCheck {
         let last = self.transport.last().map(|seen| seen.outcome);
         match (last, failure.kind) {
             (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
-            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => StepName::Authorised,
+            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
+                StepName::Authorised
+            }
             (
                 _,
                 FailureKind::ScopeMissing
@@ -141,11 +145,17 @@ impl ApiCheck {
     /// Tells when the newest event happened, of those that a few requests bring.
     pub async fn check_newest_event(&self, account: &mut CheckReport, first: Page) {
         account.begin_step(StepName::NewestEvent);
-        let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
+        let is_skewed = self
+            .server_ahead()
+            .is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
         // By the server's clock the last hour is another one.
-        let spans = if is_skewed { &NEWEST_EVENT_SPANS[..] } else { &NEWEST_EVENT_SPANS[1..] };
+        let spans = if is_skewed {
+            &NEWEST_EVENT_SPANS[..]
+        } else {
+            &NEWEST_EVENT_SPANS[1..]
+        };
         for wider in spans {
             if newest_time(&page).is_some() {
                 break;
@@ -276,13 +286,16 @@ impl ApiCheck {
         };
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
-        let ApiClient {
-            limits,
-            retry_budget: patience,
-            meter,
-            ..
-        } = &self.api;
-        exchange(&self.transport, limits, patience, meter, &request, read).await
+        let api = &self.api;
+        exchange(
+            &self.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::crash::{self, CrashPoint};
 use crate::error::AppError;
 use crate::evidence::manifest::SCHEMA;
-use crate::evidence::request::{SavedExportRequest, ExportSpec};
+use crate::evidence::request::{ExportSpec, SavedExportRequest};
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
@@ -70,7 +70,11 @@ impl ExportFolder {
     ///
     /// # Errors
     /// Something else lies there, another request began it, another run holds it, or the system refuses.
-    pub fn open(path: &Path, wanted: &ExportSpec, now: Timestamp) -> Result<Option<ExportFolder>, AppError> {
+    pub fn open(
+        path: &Path,
+        wanted: &ExportSpec,
+        now: Timestamp,
+    ) -> Result<Option<ExportFolder>, AppError> {
         let look = || inspect(path).map_err(|error| io_error("use", path, &error));
         match look()? {
             FolderState::Free => create(path).map_err(|error| io_error("use", path, &error))?,
@@ -89,14 +93,19 @@ impl ExportFolder {
             other => {
                 if let FolderState::CompleteWithState = other {
                     let state = path.join(STATE);
-                    remove_state(&state, lock).map_err(|error| io_error("remove", &state, &error))?;
+                    remove_state(&state, lock)
+                        .map_err(|error| io_error("remove", &state, &error))?;
                 }
                 Err(state_error(path, &other))
             }
         }
     }
 
-    fn resume(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
+    fn resume(
+        path: &Path,
+        wanted: &ExportSpec,
+        lock: File,
+    ) -> Result<Option<ExportFolder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
         let text = verify::read(&place, verify::LARGEST);
         let text = text.map_err(|error| io_error("read", &place, &error))?;
@@ -137,7 +146,8 @@ impl ExportFolder {
         self.save_request()?;
         for name in DERIVED_FILES {
             let path = self.path.join(name);
-            ignore_missing(fs::remove_file(&path)).map_err(|error| io_error("remove", &path, &error))?;
+            ignore_missing(fs::remove_file(&path))
+                .map_err(|error| io_error("remove", &path, &error))?;
         }
         sync(&self.path).map_err(|error| io_error("sync", &self.path, &error))
     }
@@ -212,8 +222,8 @@ fn inspect(path: &Path) -> io::Result<FolderState> {
         return Ok(FolderState::Unfinished);
     }
     // What a run leaves that died before it had a request, or behind it.
-    let is_bare =
-        !has_state || find_foreign(&state, |entry| is_ours(entry) && !has_name(entry, SOURCES))?.is_none();
+    let is_bare = !has_state
+        || find_foreign(&state, |entry| is_ours(entry) && !has_name(entry, SOURCES))?.is_none();
     if find_foreign(path, |entry| has_name(entry, STATE))?.is_none() {
         return Ok(match is_bare {
             true => FolderState::Free,
@@ -247,7 +257,9 @@ fn is_ours(entry: &DirEntry) -> bool {
         .starts_with(TEMP_PREFIX.as_bytes());
     match kind.is_dir() {
         true => has_name(entry, SOURCES),
-        false => kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST)),
+        false => {
+            kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST))
+        }
     }
 }
 

@@ -1,8 +1,7 @@
-//! Owns `follow`: pull, wait, pull, until it is stopped.
+//! Runs `follow`: pulls, waits and pulls again, until it is stopped.
 
-mod heartbeat;
-mod reload;
 mod pull_series;
+mod reload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +10,20 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::follow::heartbeat::{PullHeartbeat, stall_timeout};
+use crate::collect::metrics::MetricsFile;
+use crate::collect::run_registry::{PullActivity, RunRegistry};
+use crate::collect::signals;
 use crate::commands::follow::pull_series::{FinishedPull, PullSeries};
-use crate::commands::metrics::MetricsFile;
-use crate::commands::stop;
 use crate::config::env::ProcessEnv;
 use crate::config::request::FollowRequest;
+use crate::config::settings::SourceSettings;
+use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::counted;
 use crate::pipeline::stop::{StopRequest, wait_for_stop};
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::notify::ServiceManager;
 
 /// What the wait may be longer by, as a share: what was started at once does not stay together.
@@ -42,7 +42,7 @@ pub async fn run(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let (stop, hangups) = stop::watch_signals_and_reload(env.stdin_is_terminal);
+    let (stop, hangups) = signals::watch_signals_and_reload(env.stdin_is_terminal);
     let accounts = Arc::new(RunRegistry::default());
     accounts.set_sources(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
@@ -67,7 +67,10 @@ pub async fn run(
         },
         series: PullSeries::new(env, console, accounts),
     };
-    console.say(Level::Notice, &ConsoleMessage::new(start_message(count, every)));
+    console.say(
+        Level::Notice,
+        &ConsoleMessage::new(start_message(count, every)),
+    );
     let exit = follower.run_until_stopped().await;
     if let Some(metrics) = &follower.housekeeping.metrics {
         metrics.close()?;
@@ -172,7 +175,8 @@ impl FollowHousekeeping<'_> {
                 done = &mut work => return done,
                 () = self.wait_until_due() => {}
             }
-            self.heartbeat.observe(self.registry.activity(chrono::Utc::now()));
+            self.heartbeat
+                .observe(self.registry.activity(chrono::Utc::now()));
             self.perform_due_tasks();
         }
     }
@@ -241,7 +245,10 @@ impl FollowHousekeeping<'_> {
         if let Some(limit) = self.service.watchdog()
             && now >= self.next_ping
         {
-            if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {
+            if self
+                .heartbeat
+                .is_alive(stall_timeout(&self.request.pull.sources))
+            {
                 self.service.ping_watchdog();
             }
             self.next_ping = now + limit / 2;
@@ -274,5 +281,103 @@ impl FollowHousekeeping<'_> {
             }
         }
         self.service.ready("the configuration was read again");
+    }
+}
+
+/// How long nothing may move, beside what a server may be silent for, in milliseconds: a keyring that asks a person, a
+/// commit to a slow disk.
+const STALL_TIMEOUT_MS: usize = 60_000;
+
+/// When something last moved.
+#[derive(Debug)]
+struct PullHeartbeat {
+    mark: u64,
+    last_progress: Instant,
+}
+
+impl PullHeartbeat {
+    /// One that beats now.
+    fn new() -> PullHeartbeat {
+        PullHeartbeat {
+            mark: 0,
+            last_progress: Instant::now(),
+        }
+    }
+
+    /// Takes note of a look at the sources. To wait for a known time, as a server asks for, is to get on.
+    fn observe(&mut self, activity: PullActivity) {
+        if activity.progress_mark != self.mark || activity.is_waiting {
+            self.mark = activity.progress_mark;
+            self.last_progress = Instant::now();
+        }
+    }
+
+    /// Nothing is to be done now.
+    fn idle(&mut self) {
+        self.last_progress = Instant::now();
+    }
+
+    /// Whether something has moved lately.
+    fn is_alive(&self, patience: Duration) -> bool {
+        self.last_progress.elapsed() < patience
+    }
+}
+
+/// How long nothing may move while `sources` are pulled: a silent server is given up after `timeout`, once to
+/// connect and once to answer.
+fn stall_timeout(sources: &[SourceSettings]) -> Duration {
+    let timeouts = sources.iter().map(|source| source.connection.timeout);
+    let ms = crash::limit("PATIENCE_MS", STALL_TIMEOUT_MS);
+    let own = Duration::from_millis(ms.try_into().unwrap_or(u64::MAX));
+    (timeouts.max().unwrap_or_default() * 2).saturating_add(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
+    fn still(mark: u64) -> PullActivity {
+        PullActivity {
+            progress_mark: mark,
+            is_waiting: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_heartbeat_stops_without_progress_and_resumes_with_it() {
+        let mut pulse = PullHeartbeat::new();
+        pulse.observe(still(7));
+        pass(59).await;
+        pulse.observe(still(7));
+        assert!(pulse.is_alive(PATIENCE));
+        pass(1).await;
+        pulse.observe(still(7));
+        assert!(!pulse.is_alive(PATIENCE));
+        pulse.observe(still(8));
+        assert!(pulse.is_alive(PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_announced_wait_counts_as_progress() {
+        let mut pulse = PullHeartbeat::new();
+        for _ in 0..60 {
+            pass(30).await;
+            pulse.observe(PullActivity {
+                progress_mark: 0,
+                is_waiting: true,
+            });
+            assert!(pulse.is_alive(PATIENCE));
+        }
+        pass(60).await;
+        pulse.observe(still(0));
+        assert!(!pulse.is_alive(PATIENCE));
+        pulse.idle();
+        assert!(pulse.is_alive(PATIENCE));
     }
 }

@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::message_throttle::MessageThrottle;
-use crate::commands::{pull, summary};
+use crate::collect::collector::{CollectOptions, SourceCollector};
+use crate::collect::connector::{SourceConnector, key_fingerprint};
+use crate::collect::message_throttle::MessageThrottle;
+use crate::collect::run_registry::RunRegistry;
+use crate::collect::summary;
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
@@ -23,8 +22,7 @@ use crate::model::number::counted;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
-use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{StderrConsole, Level};
+use crate::telemetry::console::{Level, StderrConsole};
 
 /// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
 /// every second request on the same events.
@@ -55,13 +53,17 @@ pub struct FinishedPull {
 
 impl<'a> PullSeries<'a> {
     /// None has begun yet.
-    pub fn new(env: &'a ProcessEnv, console: &Arc<StderrConsole>, accounts: Arc<RunRegistry>) -> PullSeries<'a> {
+    pub fn new(
+        env: &'a ProcessEnv,
+        console: &Arc<StderrConsole>,
+        accounts: Arc<RunRegistry>,
+    ) -> PullSeries<'a> {
         PullSeries {
             env,
             console: console.clone(),
             registry: accounts,
             throttle: Arc::default(),
-            connector: SourceConnector::new(quota_dir(env)),
+            connector: SourceConnector::of_process(env),
             connected: HashMap::new(),
         }
     }
@@ -74,22 +76,16 @@ impl<'a> PullSeries<'a> {
     ) -> StartedPull<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.throttle.retain_sources(names);
-        let terms = CollectOptions {
-            state_dir: request.state_dir.clone(),
-            lookups: LookupCache::new(&request.state_dir),
-            start: request.now,
-            max_events: request.max_events,
+        let options = CollectOptions {
             trust_idle_cursor: TRUST_IDLE_CURSOR,
-            stop,
-            console: self.console.clone(),
-            shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
+            ..CollectOptions::of_pull(&request, stop, &self.console)
         };
-        let credentials = pull::credentials(&request.sources, self.env, &terms).await;
+        let credentials = options.load_credentials(&request.sources, self.env).await;
         self.reset_connector_if_changed(&request.sources, &credentials);
-        let collection = SourceCollector::new(terms, &mut self.connector);
-        let collection = pull::start(collection, &request, credentials);
+        let connector = &mut self.connector;
+        let collection = SourceCollector::start_pull(options, connector, &request, credentials);
         StartedPull {
             count: request.sources.len(),
             collection,
@@ -97,17 +93,21 @@ impl<'a> PullSeries<'a> {
     }
 
     /// Begins connections and limits anew where a source or its key is another one: they would pile up.
-    fn reset_connector_if_changed(&mut self, sources: &[SourceSettings], credentials: &[Result<Credential, AppError>]) {
+    fn reset_connector_if_changed(
+        &mut self,
+        sources: &[SourceSettings],
+        credentials: &[Result<Credential, AppError>],
+    ) {
         let keys = credentials
             .iter()
-            .map(|credential| credential.as_ref().ok().map(key));
+            .map(|credential| credential.as_ref().ok().map(key_fingerprint));
         let now: HashMap<_, _> = sources
             .iter()
             .zip(keys)
             .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
             .collect();
         if now != self.connected {
-            self.connector = SourceConnector::new(quota_dir(self.env));
+            self.connector = SourceConnector::of_process(self.env);
             self.connected = now;
         }
     }
@@ -118,10 +118,6 @@ impl<'a> PullSeries<'a> {
         let level = if is_news { Level::Notice } else { Level::Info };
         summary::report_at(level, &self.console, &ended.reports, ended.took);
     }
-}
-
-fn key(credential: &Credential) -> Fingerprint {
-    Fingerprint::of(credential.key.expose_secret().as_bytes())
 }
 
 impl StartedPull<'_> {

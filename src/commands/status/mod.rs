@@ -1,12 +1,11 @@
 //! Owns `status`: how far each source has been read, and how its last run ended.
 
-mod json;
 mod source_status;
 mod table;
 
 use std::time::Duration;
 
-use crate::commands::status::source_status::{SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{CheckpointStatus, SourceStatus};
 use crate::config::request::StatusRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -24,7 +23,7 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
         .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
         .collect();
     let text = match request.json {
-        true => json::lines(&standings, request.now)?,
+        true => source_status::json_lines(&standings, request.now)?,
         false => table::text(&standings, request),
     };
     stdout::print(&text)?;

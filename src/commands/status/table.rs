@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::status::source_status::{ReadHistory, SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{CheckpointStatus, ReadHistory, SourceStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
@@ -66,7 +66,9 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
     [
         plain(standing.name.clone()),
         until.map_or_else(none, |until| plain(format_seconds(until))),
-        standing.lag.map_or_else(none, |lag| plain(short_duration(lag))),
+        standing
+            .lag
+            .map_or_else(none, |lag| plain(short_duration(lag))),
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
@@ -99,7 +101,10 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
         ),
         (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
         // An earlier atlaudit took no note of how it ended.
-        (CheckpointStatus::Read(history), None) => (format!("{} ago", ago(history.updated, now)), CellStyle::Plain),
+        (CheckpointStatus::Read(history), None) => (
+            format!("{} ago", ago(history.updated, now)),
+            CellStyle::Plain,
+        ),
     }
 }
 
@@ -175,7 +180,10 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     if let Some(until) = history.complete_until {
         let removed = removed_since(until, standing.retention, request.now);
         if !removed.is_empty() {
-            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
+            notes.push(format!(
+                "{name}: read up to {}{removed}",
+                format_seconds(until)
+            ));
         }
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();

@@ -9,14 +9,14 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{AgainstRequest, ExportRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
-use crate::evidence::event_comparison::{self, EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{self, EventDifferenceKind, EventSummary};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::evidence::survey::SurveyLimits;
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// An event that differs, and its source.
 pub struct EventDifference {

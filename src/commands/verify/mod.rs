@@ -11,15 +11,15 @@ use serde_json::json;
 use crate::config::env::ProcessEnv;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
-use crate::evidence::event_comparison::{EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{EventDifferenceKind, EventSummary};
 use crate::evidence::sign::PublicKey;
-use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
+use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::number::{counted, group_digits};
 use crate::sink::stdout;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-use comparison::{SourceComparison, EventDifference};
+use comparison::{EventDifference, SourceComparison};
 
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
@@ -224,7 +224,11 @@ fn summary(verdict: &VerifyResult) -> String {
 /// `ok` is the overall result: the export is sound, and, where it was compared with its sources, all of
 /// them could be read (`is_comparable`) and none shows a difference. It agrees with the exit code, but for
 /// an export that says itself that it is incomplete: it may be sound.
-fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
+fn json_line(
+    verdict: &VerifyResult,
+    compared: Option<&SourceComparison>,
+    is_comparable: bool,
+) -> String {
     let difference = |finding: &VerifyFinding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.place {

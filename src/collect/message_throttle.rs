@@ -36,7 +36,12 @@ pub struct NewMessages {
 
 impl MessageThrottle {
     /// Which of `warnings` and `error` are news of `source`, which has just been pulled.
-    pub fn select_new(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
+    pub fn select_new(
+        &self,
+        source: &str,
+        warnings: &[String],
+        error: Option<&str>,
+    ) -> NewMessages {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sources.remove(source).unwrap_or_default();
         let (mut told, mut news) = (ReportedMessages::default(), Vec::new());
@@ -98,7 +103,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
         let repeats = MessageThrottle::default();
-        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
+        assert!(is_reported(
+            &repeats,
+            "no answer after 3 attempts in 60.1 s"
+        ));
         assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
         assert!(is_reported(&repeats, "the key was refused"));
         tokio::time::advance(REPEAT_INTERVAL / 2).await;
@@ -125,7 +133,10 @@ mod tests {
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
         assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
         let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
-        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
+        assert_eq!(
+            repeats.select_new("a", &later, None).warnings,
+            [false, true]
+        );
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
         repeats.retain_sources(["a"].into_iter());
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);

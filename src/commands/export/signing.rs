@@ -4,9 +4,9 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::prompt::UserPrompt;
 use crate::config::env::{ProcessEnv, SIGN_PASSWORD};
 use crate::config::error::HintedError;
+use crate::config::prompt::UserPrompt;
 use crate::credentials;
 use crate::error::AppError;
 use crate::evidence::sign::{self, SigningKey};
@@ -139,9 +139,11 @@ mod tests {
                 assert!(!told.contains(secret), "{told}");
             }
         }
-        let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || {
-            None
-        });
+        let error = open(
+            kept(&encrypted, 0o600).path(),
+            &ProcessEnv::default(),
+            &mut || None,
+        );
         let error = error.unwrap_err();
         assert!(error.text().contains("no terminal"), "{error:?}");
     }

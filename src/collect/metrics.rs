@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime};
 
-use crate::commands::run_registry::{RunRegistry, SourceSnapshot};
+use crate::collect::run_registry::{RunRegistry, SourceSnapshot};
 use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::state::run_history::{CheckpointPosition, RunCounts};
-use crate::telemetry::prometheus::{MetricsText, MetricKind, replace};
+use crate::telemetry::prometheus::{MetricKind, MetricsText, replace};
 
 /// How often the figures are written while something runs, in milliseconds.
 const INTERVAL_MS: usize = 15_000;

@@ -2,14 +2,14 @@
 
 use chrono::{Months, NaiveDate};
 
-use crate::commands::api_client::ApiClient;
+use crate::collect::connector::ApiClient;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::Credential;
 use crate::http::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::source::api_keys::{self, KeyMatch};
 use crate::state::notices::NoticeStore;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Days before a credential's end from which it is warned of.
 const END_NOTICE_DAYS: i64 = 30;
@@ -102,9 +102,13 @@ pub fn find_expiry(
         }),
         _ => None,
     };
-    let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
-    kept
-        .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
+    let by = |by: ExpirySource| {
+        move |on| CredentialExpiry {
+            day: on,
+            source: by,
+        }
+    };
+    kept.or_else(|| source.expires_on.map(by(ExpirySource::Config)))
         .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
 }
 
@@ -276,7 +280,9 @@ mod tests {
         assert_eq!(age_in_days(&of, at("2026-09-02T10:00:00Z")), Some(2));
         // Of a clock that went back.
         assert_eq!(age_in_days(&of, at("2026-08-01T10:00:00Z")), Some(0));
-        assert!(warning_texts(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty());
+        assert!(
+            warning_texts(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty()
+        );
     }
 
     #[test]
@@ -299,9 +305,18 @@ mod tests {
             Some("2027-02-02")
         );
         assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
-        assert_eq!(find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)), None);
-        assert_eq!(relative_day(day("2027-01-03"), day("2027-01-01")), "in 2 days");
-        assert_eq!(relative_day(day("2027-01-01"), day("2027-01-03")), "2 days ago");
+        assert_eq!(
+            find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)),
+            None
+        );
+        assert_eq!(
+            relative_day(day("2027-01-03"), day("2027-01-01")),
+            "in 2 days"
+        );
+        assert_eq!(
+            relative_day(day("2027-01-01"), day("2027-01-03")),
+            "2 days ago"
+        );
     }
 
     fn day(text: &str) -> NaiveDate {

@@ -8,7 +8,7 @@ use crate::model::number::{counted, group_digits};
 use crate::model::text::printable;
 use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Sources that are told one by one, whatever they brought.
 const MAX_SOURCE_LINES: usize = 20;
@@ -22,7 +22,12 @@ pub fn report(console: &StderrConsole, reports: &[SourceReport], elapsed: Durati
 }
 
 /// The same, as something of `level`.
-pub fn report_at(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
+pub fn report_at(
+    level: Level,
+    console: &StderrConsole,
+    reports: &[SourceReport],
+    elapsed: Duration,
+) {
     if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
@@ -242,7 +247,7 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
 }
 
 /// `1.3s`, `2m 5s`.
-pub(super) fn seconds(elapsed: Duration) -> String {
+pub fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         whole => humantime::format_duration(Duration::from_secs(whole)).to_string(),
@@ -374,7 +379,10 @@ mod tests {
                 "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is 7 days), and no later pull reads older events"
             ]
         );
-        assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
+        assert_eq!(
+            first_pulls(&reports[..MAX_SOURCE_LINES]).len(),
+            MAX_SOURCE_LINES
+        );
         let many = first_pulls(&reports);
         assert!(
             many.len() == 1 && many[0].contains("21 sources"),
