@@ -61,7 +61,7 @@ pub async fn logout(
     let name = &request.name;
     let place = describe_store(&request.credential);
     let removed = credentials::remove(name, &request.credential, env).await;
-    if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.otherwise) {
+    if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.no_key_error) {
         let error = AppError::new(Exit::Config, why.to_string());
         return Err(error.hint(why.hint_text().unwrap_or_default()));
     }
@@ -174,7 +174,7 @@ async fn look_up_listed_key(
 fn credential_location(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => "keyring".to_owned(),
-        _ => credentials::origin(source),
+        _ => credentials::describe_location(source),
     }
 }
 
