@@ -1,5 +1,5 @@
-//! The connection of a source: its client and authorization, the limits that its requests share, and what
-//! must be looked up before the first page.
+//! The connection of a source: its client and authorization, the limits that its requests share,
+//! and what must be looked up before the first page.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,21 +47,29 @@ pub struct SourceConnector {
     clients: ClientPool,
     memory_budget: MemoryBudget,
     rates: HashMap<Fingerprint, u32>,
-    credential_limits: HashMap<Fingerprint, Arc<CredentialLimit>>,
-    endpoint_limits: HashMap<String, Arc<RequestLimiter>>,
+    limits: KnownLimits,
+    /// The limits before the last resets: what they have counted must not be forgotten.
+    earlier_limits: KnownLimits,
+}
+
+/// The limits of credentials, each with the rate that was configured for it, and of endpoints.
+#[derive(Default)]
+struct KnownLimits {
+    credentials: HashMap<Fingerprint, (Option<u32>, Arc<CredentialLimit>)>,
+    endpoints: HashMap<String, Arc<RequestLimiter>>,
 }
 
 impl SourceConnector {
-    /// A connector without any connection. Its limits are shared with the processes of the user that
-    /// use the same `quota_dir`.
+    /// A connector without any connection. Its limits are shared with the processes of the user
+    /// that use the same `quota_dir`.
     pub fn new(quota_dir: QuotaDir) -> Self {
         SourceConnector {
             quota_dir,
             clients: ClientPool::default(),
             memory_budget: MemoryBudget::default(),
             rates: HashMap::new(),
-            credential_limits: HashMap::new(),
-            endpoint_limits: HashMap::new(),
+            limits: KnownLimits::default(),
+            earlier_limits: KnownLimits::default(),
         }
     }
 
@@ -71,13 +79,26 @@ impl SourceConnector {
         SourceConnector::new(QuotaDir::first_usable(&folders, env.user))
     }
 
+    /// Drops all connections and configured rates, so that those of former settings and keys do not
+    /// pile up. Requests of the last minute and pauses of the servers still count.
+    pub fn reset(&mut self) {
+        self.clients = ClientPool::default();
+        self.rates.clear();
+        let KnownLimits {
+            credentials,
+            endpoints,
+        } = std::mem::take(&mut self.limits);
+        self.earlier_limits.credentials.extend(credentials);
+        self.earlier_limits.endpoints.extend(endpoints);
+    }
+
     /// Allows credentials that met a CAPTCHA in the last run to be tried again.
     pub fn forget_lockouts(&mut self) {
         self.clients.forget_lockouts();
     }
 
-    /// Registers a source's `requests_per_minute`: the largest value of the sources that use one key
-    /// counts for the key. All sources must be registered before the first is connected.
+    /// Registers a source's `requests_per_minute`: the largest value of the sources that use one
+    /// key counts for the key. All sources must be registered before the first is connected.
     pub fn register_rate(&mut self, settings: &SourceSettings, credential: &Credential) {
         if let Some(rate) = settings.connection.requests_per_minute {
             let known = self.rates.entry(key_fingerprint(credential)).or_default();
@@ -169,27 +190,35 @@ impl SourceConnector {
         credential: &Credential,
     ) -> Arc<RequestLimiter> {
         let name = endpoint_name(endpoint, &settings.target, credential);
-        if let Some(limits) = self.endpoint_limits.get(&name) {
+        if let Some(limits) = self.limits.endpoints.get(&name) {
             return limits.clone();
         }
         self.register_rate(settings, credential);
         let key = key_fingerprint(credential);
         let rate = self.rates.get(&key).copied();
-        let overall = self.credential_limits.entry(key);
-        let overall = overall.or_insert_with(|| Arc::new(CredentialLimit::new(rate)));
+        let earlier = self.earlier_limits.credentials.get(&key);
+        let earlier = earlier
+            .filter(|(known_rate, _)| *known_rate == rate)
+            .cloned();
+        let (_, overall) = self.limits.credentials.entry(key).or_insert_with(|| {
+            earlier.unwrap_or_else(|| (rate, Arc::new(CredentialLimit::new(rate))))
+        });
         let limits = Arc::new(RequestLimiter::new(
             endpoint,
             settings.connection.requests_per_minute,
             overall.clone(),
             self.quota_dir.open(&name, credential.account.as_deref()),
         ));
-        self.endpoint_limits.insert(name, limits.clone());
+        if let Some(earlier) = self.earlier_limits.endpoints.get(&name) {
+            limits.continue_from(earlier);
+        }
+        self.limits.endpoints.insert(name, limits.clone());
         limits
     }
 }
 
-/// Identifies an endpoint by its address and its owner: the organization in its path, or the account
-/// that a site counts by.
+/// Identifies an endpoint by its address and its owner: the organization in its path, or the
+/// account that a site counts by.
 fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credential) -> String {
     let whose = match target {
         SourceTarget::OrgEvents { .. } => &credential.org_id,
@@ -383,8 +412,8 @@ impl PreparedSource {
         Ok(gateway.product_url(site.product, &id))
     }
 
-    /// The account of a Data Center token. It only separates our own traces in the log from those of
-    /// others, so it is no failure if the server does not know it.
+    /// The account of a Data Center token. It only separates our own traces in the log from those
+    /// of others, so it is no failure if the server does not know it.
     ///
     /// # Errors
     /// The account is locked: a request for a page would be one more failed login.

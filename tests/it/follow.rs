@@ -271,18 +271,73 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert_file_complete(&site, "acme");
 }
 
+/// Whether the program, whose log goes to the file `log`, waits for its own rate limit.
+fn waits_for_rate_limit(site: &Site) -> bool {
+    let log = fs::read_to_string(site.path("log")).unwrap_or_default();
+    log.contains("for the rate limit")
+}
+
 #[test]
 fn limits_are_kept_from_one_pull_to_the_next_also_where_none_are_shared() {
     let mut site = site();
     site.set("acme", "requests_per_minute", 5);
     site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
-    let running = follow(&site, "acme");
-    eventually("all requests of the minute", || {
-        site.control.request_count(Api::OrgEvents) == 5
-    });
-    std::thread::sleep(Duration::from_millis(300));
+    let script = r#"exec "$PROGRAM" -v follow acme --every 30ms 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    eventually("a wait", || waits_for_rate_limit(&site));
     assert_eq!(site.control.request_count(Api::OrgEvents), 5);
-    ends(running);
+    running.signal("TERM");
+    assert_eq!(running.end().code, 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reload_forgets_no_request_of_the_last_minute() {
+    let mut site = site();
+    site.set("acme", "requests_per_minute", 4);
+    // No quota file: only the process itself can count.
+    site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
+    site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
+    let script = r#"exec env --default-signal=HUP "$PROGRAM" -v follow acme --every 1h \
+        --metrics-file x.prom 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    pulls(&site, 1);
+    let changes = [
+        ("page_size", 7),
+        ("requests_per_minute", 3),
+        ("page_size", 8),
+        ("page_size", 9),
+        ("requests_per_minute", 2),
+    ];
+    for (key, value) in changes {
+        let before = site.control.request_count(Api::OrgEvents);
+        site.set("acme", key, value);
+        drop(site.command(&[]));
+        running.signal("HUP");
+        eventually("a further pull, or a wait", || {
+            site.control.request_count(Api::OrgEvents) > before || waits_for_rate_limit(&site)
+        });
+    }
+    let count = site.control.request_count(Api::OrgEvents);
+    assert!(count <= 4, "{count} requests in a minute that allows 4");
+    assert!(waits_for_rate_limit(&site));
+    running.signal("TERM");
+    assert_eq!(running.end().code, 0);
+}
+
+#[test]
+fn the_sources_of_one_check_share_the_quota_of_their_organization() {
+    let mut site = site();
+    site.set("acme", "requests_per_minute", 3);
+    site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
+    site.add("acme-too", "acme");
+    site.add("acme-three", "acme");
+    let script = r#"exec "$PROGRAM" -v check acme acme-too acme-three 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    eventually("a wait", || waits_for_rate_limit(&site));
+    assert_eq!(site.control.requests().len(), 3);
+    running.signal("KILL");
+    running.end();
 }
 
 /// The service manager: a socket that messages come to.

@@ -34,7 +34,7 @@ pub struct PullSeries<'a> {
     console: Arc<StderrConsole>,
     registry: Arc<RunRegistry>,
     throttle: Arc<MessageThrottle>,
-    /// Connections and limits live on, as long as they are for the same settings and keys.
+    /// Its connections live as long as settings and keys stay the same; its limits survive changes.
     connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
 }
@@ -92,7 +92,7 @@ impl<'a> PullSeries<'a> {
         }
     }
 
-    /// Begins connections and limits anew where a source or its key is another one: they would pile up.
+    /// Drops the connections if a source or its key has changed: otherwise they would pile up.
     fn reset_connector_if_changed(
         &mut self,
         sources: &[SourceSettings],
@@ -107,7 +107,7 @@ impl<'a> PullSeries<'a> {
             .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
             .collect();
         if now != self.connected {
-            self.connector = SourceConnector::of_process(self.env);
+            self.connector.reset();
             self.connected = now;
         }
     }
