@@ -1,9 +1,9 @@
-//! Owns the exit codes: the only place where their numbers are written down.
+//! The exit codes.
 
 /// How a run ended. The numbers are a contract with scripts and schedulers; see the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Everything requested was done.
     Done,
     /// A bug in atlaudit.
     Unexpected,
@@ -13,7 +13,7 @@ pub enum Exit {
     Incomplete,
     /// A credential is missing, refused, expired or lacks a permission.
     Credential,
-    /// A server asked for a longer wait than is allowed.
+    /// A server demanded a longer wait than is allowed.
     RateLimited,
     /// The configuration is wrong.
     Config,
@@ -22,12 +22,12 @@ pub enum Exit {
     State,
     /// The output cannot be written, or its reader went away.
     Output,
-    /// An export is not what it says it is.
+    /// An export does not match its manifest, or its sources.
     Different,
 }
 
 impl Exit {
-    /// Every end.
+    /// All exit codes.
     const ALL: [Exit; 10] = [
         Exit::Done,
         Exit::Unexpected,
@@ -41,7 +41,7 @@ impl Exit {
         Exit::Different,
     ];
 
-    /// The end with this exit code.
+    /// The exit code with this number.
     pub fn of_code(code: u8) -> Option<Exit> {
         Exit::ALL.into_iter().find(|exit| exit.code() == code)
     }
@@ -62,7 +62,7 @@ impl Exit {
         }
     }
 
-    /// The graver of two ends, for a run over several sources.
+    /// The more severe of two exit codes, for a run over several sources.
     ///
     /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must
     /// mend (a refused key, a full disk) says more than one that the next run finishes by itself.

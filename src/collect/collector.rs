@@ -124,9 +124,9 @@ impl CollectOptions {
     }
 }
 
-/// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from the
-/// cursor. If events, or what another program makes of them, reach the same terminal, it would erase
-/// those.
+/// Whether progress may be drawn while events go to `outputs`. Drawing erases lines upwards from
+/// the cursor. If events, or what another program makes of them, reach the same terminal, it would
+/// erase those.
 pub fn may_show_progress<'a>(outputs: impl IntoIterator<Item = &'a OutputSettings>) -> bool {
     outputs.into_iter().all(is_stored)
 }
@@ -304,7 +304,7 @@ impl<'c> SourceCollector<'c> {
             warnings.for_each(|text| say(Level::Warning, text));
             let notices = report.notices.iter();
             notices.for_each(|text| say(Level::Notice, text));
-            error.into_iter().for_each(|error| error.tell(console));
+            error.into_iter().for_each(|error| error.report_to(console));
             return;
         };
         if error.is_some_and(AppError::is_interruption) {
@@ -319,7 +319,7 @@ impl<'c> SourceCollector<'c> {
             }
         }
         match error {
-            Some(error) if news.error => error.tell(console),
+            Some(error) if news.error => error.report_to(console),
             Some(error) => tracing::info!("as before: {}", error.text()),
             None if news.recovered => {
                 let text = format!("source `{}`: it works again", report.source);
@@ -442,8 +442,8 @@ impl CollectedSource {
     }
 }
 
-/// Decides when each source of a run starts: some at once, the others when one ends, in the order in
-/// which they ask. After [`MAX_START_DELAY`] a source starts anyway, so that slow sources cannot
+/// Decides when each source of a run starts: some at once, the others when one ends, in the order
+/// in which they ask. After [`MAX_START_DELAY`] a source starts anyway, so that slow sources cannot
 /// block others.
 #[derive(Debug, Clone)]
 struct StartLimiter {
@@ -461,7 +461,8 @@ impl Default for StartLimiter {
 }
 
 impl StartLimiter {
-    /// Waits until the source may start. Its permit, if it got one in time, is returned when dropped.
+    /// Waits until the source may start. Its permit, if it got one in time, is returned when
+    /// dropped.
     async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         // One after the other, so that sources whose delay is over do not all start at once.
         let _queue = self.queue.lock().await;

@@ -1,5 +1,5 @@
-//! Collects from one or several sources at once: connections and shared limits, starts and ends, run
-//! records, messages and metrics. The commands use it; it uses the pipeline.
+//! Collects from one or several sources at once: connections and shared limits, starts and ends,
+//! run records, messages and metrics. The commands use it; it uses the pipeline.
 
 pub mod collector;
 pub mod connector;

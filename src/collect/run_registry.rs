@@ -1,5 +1,5 @@
-//! What is known of all sources at any moment, also while they run: their run histories, and the meters of the
-//! runs that are under way. The metrics and the watchdog read it.
+//! What is known of all sources at any moment, also while they run: their run histories, and the
+//! meters of the runs that are under way. The metrics and the watchdog read it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,8 @@ struct RegistryEntry {
 enum ActiveRun {
     /// It is still running.
     Counting(Arc<SourceMeter>),
-    /// It is over and being recorded: what the meter counts from now on would be reported, but not recorded.
+    /// It is over and being recorded: what the meter counts from now on would be reported, but not
+    /// recorded.
     Finished(RunCounts),
 }
 

@@ -1,5 +1,6 @@
-//! The signals that request a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was started
-//! with `nohup` or reloads its configuration on it. SIGQUIT ends the program at once, like SIGKILL.
+//! The signals that request a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was
+//! started with `nohup` or reloads its configuration on it. SIGQUIT ends the program at once, like
+//! SIGKILL.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -111,8 +112,8 @@ async fn wait_for_any(signals: &mut [Signal]) {
     .await;
 }
 
-/// Whether the program was started with SIGHUP ignored, as `nohup` does. If the system does not say,
-/// as on macOS, SIGHUP is left to it.
+/// Whether the program was started with SIGHUP ignored, as `nohup` does. If the system does not
+/// say, as on macOS, SIGHUP is left to it.
 fn is_hangup_ignored() -> bool {
     fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hangup(&status))
 }

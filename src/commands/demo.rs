@@ -1,5 +1,5 @@
-//! Owns `demo`: the whole program against the built-in sandbox, through the ordinary code, leaving
-//! nothing behind.
+//! Runs `demo`: the whole program with the built-in sandbox, through the ordinary code, without
+//! leaving anything.
 
 use std::fs;
 use std::path::Path;
@@ -78,7 +78,7 @@ pub async fn run(
         print_events(folder.path())?;
     }
     for report in &mut reports {
-        // Nobody is going to pull again, and the files are gone in a moment.
+        // There will be no later pull, and the files are about to be removed.
         report.first_pull = None;
         report.files.clear();
     }
@@ -90,7 +90,7 @@ pub async fn run(
 pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
     let port = options.port;
     Sandbox::start(options).await.map_err(|error| {
-        // Only a port that was asked for can be the wrong one.
+        // Only a requested port can be a wrong one.
         let (exit, hint) = match port {
             0 => (
                 Exit::Output,
@@ -189,7 +189,8 @@ fn print_events(folder: &Path) -> Result<(), AppError> {
         out.push_str(&format_event(event));
     }
     out.push_str(&format!(
-        "\nThese are the last {SHOWN} of {} events. All of them, as JSON lines:  atlaudit demo | jq .\n",
+        "\nThese are the last {SHOWN} of {} events. \
+         All of them, as JSON lines:  atlaudit demo | jq .\n",
         events.len()
     ));
     Ok(stdout::print(&out)?)

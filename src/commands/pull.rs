@@ -35,8 +35,8 @@ use crate::telemetry::console::{Level, StderrConsole};
 /// Pulls, and returns how the worst source ended.
 ///
 /// # Errors
-/// A time range would be written to a file of an ordinary pull, or the report's file cannot be opened.
-/// Nothing has been requested or written then.
+/// A time range would be written to a file of an ordinary pull, or the report's file cannot be
+/// opened. Nothing has been requested or written then.
 pub async fn run(
     request: PullRequest,
     env: &ProcessEnv,
@@ -75,13 +75,13 @@ pub async fn run(
     summary::report(console, &reports, elapsed);
     let mut exit = exit;
     if let Some(Err(error)) = metrics.map(|metrics| metrics.close()) {
-        error.tell(console);
+        error.report_to(console);
         exit = exit.worst(Exit::Output);
     }
     if let Some(output) = report_output {
         let text = report_text(reports, request.now, exit);
         if let Err(error) = text.and_then(|text| output.write(&text)) {
-            error.tell(console);
+            error.report_to(console);
             exit = exit.worst(Exit::Output);
         }
     }
@@ -95,8 +95,8 @@ enum ReportOutput<'a> {
 }
 
 impl ReportOutput<'_> {
-    /// Opens the report before anything else is done, so that a wrong path is refused at once. A new
-    /// file gets the permission bits `mode`, or 0600 if the configuration sets none.
+    /// Opens the report before anything else is done, so that a wrong path is refused at once. A
+    /// new file gets the permission bits `mode`, or 0600 if the configuration sets none.
     fn open(target: &ReportTarget, mode: Option<u32>) -> Result<ReportOutput<'_>, AppError> {
         let path = match target {
             ReportTarget::Stdout => return Ok(ReportOutput::Stdout),
@@ -212,11 +212,11 @@ fn output_owner<'a>(
 }
 
 /// Shows the plan of a pull on standard error, without network access; standard output carries only
-/// events. What a pull would refuse because of its state or its output is refused here too; the other
-/// sources are still shown.
+/// events. What a pull would refuse because of its state or its output is refused here too; the
+/// other sources are still shown.
 pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrConsole) -> Exit {
     if let Err(error) = refuse_owned(request) {
-        error.tell(console);
+        error.report_to(console);
         return error.exit();
     }
     let store = StateStore::new(&request.state_dir);
@@ -226,7 +226,7 @@ pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrCo
             Ok(text) => console.show(&text),
             Err(error) => {
                 let error = error.for_settings(settings);
-                error.tell(console);
+                error.report_to(console);
                 exit = exit.worst(error.exit());
             }
         }
@@ -234,8 +234,9 @@ pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrCo
     exit
 }
 
-/// Shows the plan of a pull whose events would go to a terminal, and returns why it is refused: what is
-/// printed there counts as read, and no later pull writes it to a file. `command` is what was typed.
+/// Shows the plan of a pull whose events would go to a terminal, and returns why it is refused:
+/// what is printed there counts as read, and no later pull writes it to a file. `command` is what
+/// was typed.
 pub async fn refuse_terminal(
     command: &str,
     request: &PullRequest,
@@ -252,8 +253,8 @@ pub async fn refuse_terminal(
     );
     AppError::new(Exit::Usage, what).hint(
         "keep them with `--output FILE`, send them to a program with `|`, or print them here all \
-         the same with `--output -`; `atlaudit pull --since 7d` shows the last seven days and marks \
-         nothing as read",
+         the same with `--output -`; `atlaudit pull --since 7d` shows the last seven days and \
+         marks nothing as read",
     )
 }
 
@@ -293,7 +294,8 @@ async fn describe_plan(
 }
 
 /// The organization or site that the checkpoint must belong to, as far as it can be known here: the
-/// organization may be stored with the credential, and a command that prints one may use the network.
+/// organization may be stored with the credential, and a command that prints one may use the
+/// network.
 async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<String>, AppError> {
     let kind = settings.target.kind();
     let owner = match &settings.target {

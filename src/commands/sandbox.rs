@@ -1,4 +1,4 @@
-//! Owns `sandbox`: serves the built-in APIs until a signal, and says how to pull from them.
+//! Runs `sandbox`: serves the built-in APIs until a signal, and prints a configuration for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,8 +35,8 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
     .await?;
     stdout::print(&configuration(&server.base_url()))?;
     let text = format!(
-        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center events on {}; \
-         the configuration above pulls them. Ctrl-C ends it",
+        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center \
+         events on {}; the configuration above pulls them. Ctrl-C ends it",
         request.events,
         request.records,
         request.confluence_records,
@@ -67,7 +67,7 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
     }
 }
 
-/// The behaviour that was asked for. The command line takes no quirk that does not exist.
+/// The requested behaviour. The command line has refused unknown quirks.
 fn behaviour(request: &SandboxRequest) -> Behaviour {
     let limit = request
         .rate_limit

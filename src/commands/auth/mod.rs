@@ -24,7 +24,7 @@ use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 pub use login::login;
 
-/// Asks for one page, once.
+/// Requests one page, once.
 async fn test_credential(
     connector: &mut SourceConnector,
     lookups: &LookupCache,
@@ -33,12 +33,12 @@ async fn test_credential(
 ) -> Result<(), AppError> {
     let source = without_retries(source);
     let connected = connector.connect(&source, credential)?;
-    let asking = async {
+    let testing = async {
         let (_, fetcher) = connected.into_fetcher(lookups, None).await?;
         Ok(fetcher.probe(Utc::now()).await?)
     };
     let span = tracing::error_span!("auth", source = source.name.as_str());
-    asking.instrument(span).await
+    testing.instrument(span).await
 }
 
 /// `source`, with every request sent only once: a person waits for the result.
@@ -147,7 +147,7 @@ pub async fn status(
     // After the table, which they would interrupt.
     for message in messages {
         match message {
-            Ok(error) => error.tell(console),
+            Ok(error) => error.report_to(console),
             Err(warning) => console.say(Level::Warning, &warning),
         }
     }
@@ -164,8 +164,8 @@ async fn look_up_listed_key(
     let source = without_retries(source);
     let org_id = credential.org_id.as_deref()?;
     source.target.site().is_none().then_some(())?;
-    let asking = connector.api_client(&source, credential).ok()?;
-    expiry::look_up_key(&asking, &source, org_id, now)
+    let client = connector.api_client(&source, credential).ok()?;
+    expiry::look_up_key(&client, &source, org_id, now)
         .await
         .ok()
 }

@@ -1,4 +1,5 @@
-//! The report of a check: its steps in their order, as a line each as it is done, or as one JSON object at the end.
+//! The report of a check: its steps in their order, as a line each as it is done, or as one JSON
+//! object at the end.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::exit::Exit;
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 
-/// A step, in the order of the way to an event.
+/// The steps, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepName {
@@ -24,7 +25,7 @@ pub enum StepName {
     Dns,
     /// It takes a connection.
     Connected,
-    /// The site told its cloud id.
+    /// The site's cloud id is known.
     CloudId,
     /// The connection is secure.
     Tls,
@@ -44,7 +45,7 @@ pub enum StepName {
     LimitLeft,
     /// When the credential ends.
     KeyExpires,
-    /// The state can be kept.
+    /// The state can be written.
     StateWritable,
     /// The output can be written.
     OutputWritable,
@@ -71,7 +72,7 @@ impl StepName {
         StepName::OutputWritable,
     ];
 
-    /// The words for it.
+    /// The label in the text report.
     pub fn label(self) -> &'static str {
         match self {
             StepName::Configuration => "configuration",
@@ -94,24 +95,24 @@ impl StepName {
     }
 }
 
-/// How a step went.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
-    /// Well.
+    /// Successful.
     Ok,
-    /// Well, but someone should know.
+    /// Successful, with a warning.
     Warning,
-    /// Nobody tells.
+    /// Unknown.
     Untold,
-    /// Not, and nothing behind it was tried.
+    /// It failed, and nothing after it was tried.
     Failed,
     /// It was not tried.
     NotTried,
 }
 
 impl StepState {
-    /// The word for it.
+    /// The label in the text report.
     pub fn label(self) -> &'static str {
         match self {
             StepState::Ok => "ok",
@@ -122,14 +123,14 @@ impl StepState {
     }
 }
 
-/// What a step says. In JSON its facts stand beside its other keys.
+/// A finished step. In JSON its facts stand beside its other keys.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckStep {
     /// Which one.
     pub step: StepName,
     /// How it went.
     pub state: StepState,
-    /// Milliseconds that it took by itself; a step that is read from another one's answer has none.
+    /// Its duration in milliseconds; a step that is derived from another one's response has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ms: Option<f64>,
     /// In words.
@@ -144,7 +145,7 @@ pub struct CheckStep {
 }
 
 impl CheckStep {
-    /// A step that went well.
+    /// A successful step.
     pub fn ok(step: StepName, detail: impl Into<String>) -> CheckStep {
         CheckStep {
             step,
@@ -156,7 +157,7 @@ impl CheckStep {
         }
     }
 
-    /// One of which nobody tells anything.
+    /// A step whose result is unknown.
     pub fn unknown(step: StepName, detail: impl Into<String>) -> CheckStep {
         CheckStep {
             state: StepState::Untold,
@@ -164,7 +165,7 @@ impl CheckStep {
         }
     }
 
-    /// One that someone should know of.
+    /// A successful step with a warning.
     pub fn warning(
         step: StepName,
         detail: impl Into<String>,
@@ -177,7 +178,7 @@ impl CheckStep {
         }
     }
 
-    /// One that was not tried.
+    /// A step that was not tried.
     pub fn not_tried(step: StepName) -> CheckStep {
         CheckStep {
             state: StepState::NotTried,
@@ -185,9 +186,9 @@ impl CheckStep {
         }
     }
 
-    /// Adds what it took.
+    /// Adds its duration.
     pub fn with_duration(mut self, span: Duration) -> CheckStep {
-        // Tenths are all that is worth telling.
+        // More than tenths would be noise.
         self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
         self
     }
@@ -199,10 +200,10 @@ impl CheckStep {
     }
 }
 
-/// What the form of the JSON object is called.
+/// The name of the JSON format.
 const SCHEMA: &str = "atlaudit/check/1";
 
-/// The account of one source's check.
+/// The report of one source's check.
 #[derive(Debug)]
 pub struct CheckReport {
     name: String,
@@ -212,11 +213,11 @@ pub struct CheckReport {
     steps: Vec<CheckStep>,
     /// The step that is being tried.
     current_step: StepName,
-    /// Nobody reads any more; told at the end, for it is no fault of the source.
+    /// Standard output was closed. Reported at the end, because the source is not at fault.
     output_error: Option<SinkError>,
 }
 
-/// The account as programs read it.
+/// The report as JSON.
 #[derive(Serialize)]
 struct CheckReportJson<'a> {
     schema: &'static str,
@@ -243,9 +244,9 @@ struct CheckErrorJson<'a> {
 }
 
 impl CheckReport {
-    /// Begins the account of `source`.
+    /// Begins the report of `source`.
     pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> CheckReport {
-        let mut account = CheckReport {
+        let mut report = CheckReport {
             name: source.name.to_string(),
             kind: source.target.kind().as_str(),
             asks: source.target.base_url().to_string(),
@@ -255,27 +256,24 @@ impl CheckReport {
             output_error: None,
         };
         let gap = if is_first { "" } else { "\n" };
-        let title = format!(
-            "{gap}{} ({}) {}\n",
-            account.name, account.kind, account.asks
-        );
-        account.print(&title);
-        account
+        let title = format!("{gap}{} ({}) {}\n", report.name, report.kind, report.asks);
+        report.print(&title);
+        report
     }
 
-    /// Says which step is being tried, and so which one an error is of.
+    /// Notes which step is being tried: an error belongs to it.
     pub fn begin_step(&mut self, step: StepName) {
         self.current_step = step;
     }
 
-    /// Notes a step that is done.
+    /// Adds a finished step.
     pub fn finish_step(&mut self, step: CheckStep) {
         self.current_step = step.step;
         self.print(&format_step(&step));
         self.steps.push(step);
     }
 
-    /// Ends the account; with the error of the step that was being tried, if it failed.
+    /// Ends the report, with the error of the current step if it failed.
     ///
     /// # Errors
     /// Standard output could not be written.
@@ -320,13 +318,13 @@ impl CheckReport {
         self.print(&lines);
     }
 
-    /// The account is of one source, and says so above.
+    /// Removes the source's name, which the title has already.
     fn strip_source_name<'t>(&self, text: &'t str) -> &'t str {
         let named = format!("source `{}`: ", self.name);
         text.strip_prefix(named.as_str()).unwrap_or(text)
     }
 
-    /// The steps that would follow. A cloud id is not every source's concern.
+    /// The steps that would follow. Only some sources have a cloud id.
     fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
         let at = self.current_step;
         StepName::ALL
@@ -402,7 +400,7 @@ fn hint_line(hint: Option<&str>) -> String {
     }
 }
 
-/// What others worded may neither break the line nor steer a terminal.
+/// Foreign text must neither break the line nor control a terminal.
 fn one_line(text: &str) -> String {
     let safe = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(safe).collect()

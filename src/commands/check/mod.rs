@@ -29,8 +29,9 @@ use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
 use crate::telemetry::console::StderrConsole;
 
-/// Tests one source after the other, tells each step on standard output, and returns how the worst of them ended.
-/// Where standard output is stored or dropped instead of read, a failure is reported on standard error too.
+/// Tests one source after the other, prints each step to standard output, and returns how the worst
+/// of them ended. If standard output goes to a file or is dropped, a failure is reported on
+/// standard error too.
 ///
 /// # Errors
 /// Standard output cannot be written.
@@ -40,21 +41,22 @@ pub async fn run(
     console: &StderrConsole,
 ) -> Result<Exit, AppError> {
     let mut worst = Exit::Done;
-    // One for all: sources of one credential share its limits, and a CAPTCHA that it met.
+    // One for all: sources of one organization or credential share its limits, and a CAPTCHA that
+    // it met.
     let mut connector = SourceConnector::of_process(env);
     for (place, source) in request.sources.iter().enumerate() {
-        let mut account = CheckReport::new(source, request.json, place == 0);
+        let mut report = CheckReport::new(source, request.json, place == 0);
         let span = tracing::error_span!("check", source = source.name.as_str());
-        let failed = SourceCheck::new(request, source, env, &mut connector, &mut account)
+        let failed = SourceCheck::new(request, source, env, &mut connector, &mut report)
             .run_steps()
             .instrument(span)
             .await
             .err();
         let failed = failed.map(|error| error.for_settings(source));
-        account.finish(failed.as_ref())?;
+        report.finish(failed.as_ref())?;
         if let Some(error) = failed {
             if stdout::is_stored() {
-                error.tell(console);
+                error.report_to(console);
             }
             worst = worst.worst(error.exit());
         }
@@ -62,10 +64,10 @@ pub async fn run(
     Ok(worst)
 }
 
-/// No step on the way may take longer, whatever the source's `timeout`.
+/// No network step may take longer, whatever the source's `timeout`.
 const MAX_STEP_DURATION: Duration = Duration::from_secs(10);
 
-/// A source on its way through the steps.
+/// The check of one source.
 struct SourceCheck<'a> {
     request: &'a CheckRequest,
     source: SourceSettings,
@@ -75,13 +77,13 @@ struct SourceCheck<'a> {
 }
 
 impl<'a> SourceCheck<'a> {
-    /// Begins with nothing done; what fails once has failed.
+    /// A check that tries everything only once.
     fn new(
         request: &'a CheckRequest,
         source: &SourceSettings,
         env: &'a ProcessEnv,
         connector: &'a mut SourceConnector,
-        account: &'a mut CheckReport,
+        report: &'a mut CheckReport,
     ) -> SourceCheck<'a> {
         let mut source = source.clone();
         source.connection.retry_for = Duration::ZERO;
@@ -91,33 +93,32 @@ impl<'a> SourceCheck<'a> {
             source,
             env,
             connector,
-            report: account,
+            report,
         }
     }
 
-    /// Takes one step after the other, and tells each.
+    /// Takes one step after the other, and reports each.
     ///
     /// # Errors
-    /// What is wrong with the first one that fails; the account knows which one it is.
+    /// The error of the first step that fails; the report knows which one it is.
     async fn run_steps(mut self) -> Result<(), AppError> {
         self.check_configuration()?;
         let (credential, connected) = self.load_credential().await?;
         let target = self.source.target.base_url().clone();
         self.check_connection(&target).await?;
         let base_url = self.resolve_base_url(&connected).await?;
-        let asked = ApiCheck::new(&self.source, connected, &base_url);
-        let read = asked.check_first_page(self.report).await?;
-        asked.check_newest_event(self.report, read).await;
-        asked.check_clock(self.report);
-        asked.check_rate_limit(self.report);
-        asked
-            .check_key_expiry(self.report, &self.source, &credential)
+        let api = ApiCheck::new(&self.source, connected, &base_url);
+        let read = api.check_first_page(self.report).await?;
+        api.check_newest_event(self.report, read).await;
+        api.check_clock(self.report);
+        api.check_rate_limit(self.report);
+        api.check_key_expiry(self.report, &self.source, &credential)
             .await;
         check_state(self.report, &self.source, &self.request.state_dir)?;
         check_output(self.report, &self.source)
     }
 
-    /// The settings were read before; what is left is to build a client from them.
+    /// Builds a client from the settings, which were checked before.
     fn check_configuration(&mut self) -> Result<(), AppError> {
         self.report.begin_step(StepName::Configuration);
         let began = Instant::now();
@@ -135,7 +136,7 @@ impl<'a> SourceCheck<'a> {
         Ok(())
     }
 
-    /// Finds the credential, and what belongs to it.
+    /// Loads the credential.
     async fn load_credential(&mut self) -> Result<(Credential, PreparedSource), AppError> {
         self.report.begin_step(StepName::Credential);
         let began = Instant::now();
@@ -158,7 +159,7 @@ impl<'a> SourceCheck<'a> {
         Ok((credential, connected))
     }
 
-    /// The name and the connection, of the server or of the proxy in front of it.
+    /// Resolves the name and opens a connection, of the server or of its proxy.
     async fn check_connection(&mut self, url: &Url) -> Result<(), AppError> {
         self.report.begin_step(StepName::Dns);
         let limit = self.source.connection.timeout.min(MAX_STEP_DURATION);
@@ -206,7 +207,7 @@ impl<'a> SourceCheck<'a> {
         Ok(())
     }
 
-    /// Where the API is, which a site's own server must tell for the gateway.
+    /// The URL of the API. For the gateway, the site itself must tell its cloud id.
     async fn resolve_base_url(&mut self, connected: &PreparedSource) -> Result<Url, AppError> {
         let lookups = LookupCache::new(&self.request.state_dir);
         if !connected.needs_cloud_id() {
@@ -239,40 +240,44 @@ fn connection_error(spot: &HostPort, whose: &str, error: &TransportError) -> App
     let host = &spot.host;
     let hint = match (error.kind(), whose) {
         (TransportErrorKind::Dns, "") => {
-            "check the host in `site` or `base_url`, and this machine's network and name server; where only a proxy leads outside, set `proxy`"
+            "check the host in `site` or `base_url`, and this machine's network and name server; \
+             where only a proxy leads outside, set `proxy`"
         }
         (TransportErrorKind::Dns, _) => {
             "check `proxy` or HTTPS_PROXY, and this machine's name server"
         }
         (_, "") => {
-            "check that the server runs, the port in `base_url`, and whether a firewall stands between; where only a proxy leads outside, set `proxy`"
+            "check that the server runs, the port in `base_url`, and whether a firewall stands \
+             between; where only a proxy leads outside, set `proxy`"
         }
         (_, _) => "check `proxy` or HTTPS_PROXY, and that the proxy runs",
     };
     AppError::new(Exit::Incomplete, format!("{whose}{host}: {error}")).hint(hint)
 }
 
-/// Less room than this is soon used up.
+/// Less free space than this is a warning.
 const LOW_DISK_BYTES: u64 = 256 * 1024 * 1024;
 
-/// The checkpoint can be read, and its folder be written to.
+/// Checks that the checkpoint can be read and its folder be written to.
 ///
 /// # Errors
 /// The state is damaged or of a newer version, or its folder cannot be written to.
 fn check_state(
-    account: &mut CheckReport,
+    report: &mut CheckReport,
     source: &SourceSettings,
     folder: &Path,
 ) -> Result<(), AppError> {
-    account.begin_step(StepName::StateWritable);
+    report.begin_step(StepName::StateWritable);
     let began = Instant::now();
     let checkpoint = StateStore::new(folder).load(&source.name)?;
     let free = preflight::check_folder_writable(folder).map_err(|error| {
-        let told = AppError::from(error);
+        let error = AppError::from(error);
         let what = format!("the state cannot be kept in `{}`", folder.display());
-        let mut refused = AppError::new(Exit::State, what)
-            .hint("check who owns the folder, or name another one with `--state-dir` or ATLAUDIT_STATE_DIR");
-        refused.add_causes(told.message());
+        let mut refused = AppError::new(Exit::State, what).hint(
+            "check who owns the folder, or name another one with `--state-dir` or \
+                 ATLAUDIT_STATE_DIR",
+        );
+        refused.add_causes(error.message());
         refused
     })?;
     let how = match checkpoint {
@@ -280,18 +285,18 @@ fn check_state(
         None => "not pulled yet",
     };
     let detail = format!("{}, {how}", folder.display());
-    account.finish_step(
+    report.finish_step(
         disk_space_step(StepName::StateWritable, detail, free).with_duration(began.elapsed()),
     );
     Ok(())
 }
 
-/// The output can be written; nothing is written to it.
+/// Checks that the output can be written; nothing is written to it.
 ///
 /// # Errors
-/// It cannot.
-fn check_output(account: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
-    account.begin_step(StepName::OutputWritable);
+/// It cannot be written.
+fn check_output(report: &mut CheckReport, source: &SourceSettings) -> Result<(), AppError> {
+    report.begin_step(StepName::OutputWritable);
     let began = Instant::now();
     let found = preflight::check_writable(&source.output, Utc::now())?;
     let note = found.note.map(|note| format!(" ({note})"));
@@ -299,11 +304,11 @@ fn check_output(account: &mut CheckReport, source: &SourceSettings) -> Result<()
     let step = disk_space_step(StepName::OutputWritable, detail, found.free)
         .with_duration(began.elapsed())
         .with_fact("path", found.location);
-    account.finish_step(step);
+    report.finish_step(step);
     Ok(())
 }
 
-/// The step, with a warning where little room is left.
+/// The step, with a warning if little space is left.
 fn disk_space_step(name: StepName, detail: String, free: Option<u64>) -> CheckStep {
     let Some(free) = free else {
         return CheckStep::ok(name, detail);

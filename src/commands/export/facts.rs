@@ -1,4 +1,5 @@
-//! What the manifest says of an export: of the program and machine that made it, and of each source.
+//! What the manifest says of an export: of the program and machine that made it, and of each
+//! source.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::pipeline::export_plan::{ExportCoverage, reached};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 
-/// What is known of the source of `settings`, whose last run ended with `error`, if with one.
+/// What the manifest says of the source of `settings`, whose last run ended with `error` or well.
 pub fn source_facts(
     settings: &SourceSettings,
     error: Option<String>,
@@ -57,8 +58,8 @@ pub fn source_facts(
     }
 }
 
-/// How far back the source could show events when the first run `started`. Later where the server
-/// refused to be asked from there, because a later run was the first to reach it.
+/// The earliest event that the source could show when the first run `started`. It is later if the
+/// server refused that start, because a later run was the first to reach it.
 fn retention(
     kind: SourceKind,
     asked: &ExportParameters,
@@ -72,7 +73,7 @@ fn retention(
     })
 }
 
-/// By which of an event's times the lines of a source are ordered.
+/// The time of an event by which the lines of a source are ordered.
 fn ordered_by(order: DeliveryOrder) -> &'static str {
     match order {
         DeliveryOrder::Ascending => "processed_time",
@@ -80,7 +81,7 @@ fn ordered_by(order: DeliveryOrder) -> &'static str {
     }
 }
 
-/// The organization may be known only to the keyring; the checkpoint has it in its scope.
+/// The organization may be stored only in the keyring; the scope of the checkpoint names it.
 fn organization_of(checkpoint: &Checkpoint) -> Option<String> {
     let (_, owner) = checkpoint.scope.split_once(':')?;
     (!owner.is_empty()).then(|| owner.to_owned())
@@ -113,10 +114,10 @@ fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<GapEntry> {
     })
 }
 
-/// Where the system says its time zone.
+/// The link that names the system's time zone.
 const LOCAL_TIME: &str = "/etc/localtime";
 
-/// Who makes it, with what, where.
+/// The program, the machine and the user that make the export.
 pub fn made_by(env: &ProcessEnv) -> MadeBy {
     let typed = std::env::args_os().skip(1);
     MadeBy {
@@ -156,9 +157,11 @@ fn host() -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// By its name as far as the environment tells, and by its number.
+/// The user's name, if the environment has it, and number.
 fn user(env: &ProcessEnv) -> Option<String> {
-    let name = ["USER", "LOGNAME"].iter().find_map(|name| env.var_text(name));
+    let name = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| env.var_text(name));
     Some(match name {
         Some(name) => format!("{} (uid {})", printable(name), env.user),
         None => format!("uid {}", env.user),

@@ -1,5 +1,5 @@
-//! Runs `export`: writes the events of a time range and every response that brought them into a folder that can be
-//! verified offline.
+//! Runs `export`: writes the events of a time range and every response that brought them into a
+//! folder that can be verified offline.
 
 mod facts;
 mod folder;
@@ -44,7 +44,7 @@ use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// What a run made of the sources.
+/// The result of reading the sources.
 struct ReadResult {
     reports: Vec<SourceReport>,
     exit: Exit,
@@ -54,7 +54,7 @@ struct ReadResult {
 /// Exports, and returns how the worst source ended.
 ///
 /// # Errors
-/// The folder is not for this request, or the whole cannot be made of what was read.
+/// The folder is not for this request, or the export cannot be sealed.
 pub async fn run(
     request: ExportRequest,
     env: &ProcessEnv,
@@ -68,7 +68,7 @@ pub async fn run(
     Ok(exit)
 }
 
-/// Makes the export; nothing where it is made already.
+/// Writes the export; `None` if it is complete already.
 ///
 /// # Errors
 /// As with [`run`].
@@ -83,13 +83,13 @@ pub async fn make(
     let Some(mut folder) = ExportFolder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
     };
-    // Whatever of it cannot be read is told before anything is touched.
+    // A checkpoint that cannot be read is reported before anything is changed.
     let unread = unread_sources(request, &folder)?;
     folder.begin_run(request.now)?;
     let read = read(request, unread, &folder, env, console).await;
     let sources = facts(request, &folder, &read.reports)?;
     folder.end_run(chrono::Utc::now(), end_reason(&read.reports))?;
-    // An answer that came while the run ended was kept, and is told of by no line.
+    // A response that arrived while the run ended was saved, but no page names it.
     if request.keep_bodies {
         remove_unreferenced_bodies(&request.sources, folder.path())?;
     }
@@ -108,7 +108,7 @@ pub async fn make(
     Ok(Some((manifest, exit, read.took)))
 }
 
-/// A complete export needs its state no more; another goes on from it.
+/// Removes the state of a complete export. An incomplete one resumes from it.
 fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
     match manifest.complete {
         true => folder.finish_export(),
@@ -118,7 +118,8 @@ fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
 
 fn export_spec(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
-    // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
+    // Events have whole milliseconds, and so must the window: no event may lie on both sides of its
+    // edge.
     let whole = |typed: TypedTime| match typed {
         TypedTime::At(time) => TypedTime::At(truncate_to_millis(time)),
         ago => ago,
@@ -131,7 +132,7 @@ fn export_spec(request: &ExportRequest) -> ExportSpec {
     }
 }
 
-/// Reads what is left to read of `sources`.
+/// Reads the rest of `sources`.
 async fn read(
     request: &ExportRequest,
     sources: Vec<SourceSettings>,
@@ -161,7 +162,8 @@ async fn read(
     }
 }
 
-/// The sources that no earlier run has read to their ends. Of the others nothing is asked, not even a credential.
+/// The sources that no earlier run has read to their ends. For the others no request is sent, and
+/// no credential is loaded.
 ///
 /// # Errors
 /// A checkpoint cannot be read.
@@ -200,7 +202,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     let name = format!("{}.jsonl.zst", settings.name);
     let path = path.join(kind).join(name).to_string_lossy().into_owned();
     OutputSettings {
-        // Whatever else it holds, it is no template.
+        // A literal path, not a template.
         path: OutputPath::File(path.replace('%', "%%")),
         format: OutputFormat::Normalized,
         compression: Compression::Zstd,
@@ -209,8 +211,8 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     }
 }
 
-/// What is known of all sources. Each is held while its checkpoint is read: a writer that a second signal left behind
-/// must be at its end.
+/// What the manifest says of all sources. Each is locked while its checkpoint is read: a writer
+/// that a second signal abandoned must have ended.
 fn facts(
     request: &ExportRequest,
     folder: &ExportFolder,
@@ -235,7 +237,7 @@ fn facts(
         ))
     });
     let mut known = known.collect::<Result<Vec<SourceFacts>, AppError>>()?;
-    // The configuration may have been sorted anew since the first run.
+    // The order in the configuration may have changed since the first run.
     let asked = &folder.request.asked.sources;
     known.sort_by_key(|source| asked.iter().position(|name| *name == source.name));
     Ok(known)
@@ -268,7 +270,7 @@ fn end_reason(reports: &[SourceReport]) -> &str {
     }
 }
 
-/// Tells what the export at `path` holds by now, whichever run brought it, and what to do with it.
+/// Reports what the export at `path` contains now, from all runs, and what to do with it.
 fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
     for source in &manifest.sources {
         console.say(Level::Notice, &ConsoleMessage::new(source_line(source)));
@@ -284,7 +286,7 @@ fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took
         &ConsoleMessage::new(total_line(path, manifest, took)),
     );
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
-        // Noted elsewhere, it tells this export from one that was made up later.
+        // Noted elsewhere, it shows that no later export was put in place of this one.
         let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
@@ -295,14 +297,14 @@ fn sha256(bytes: &[u8]) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Tells that nothing was left to do.
+/// Reports that nothing was left to do.
 fn report_already_complete(console: &StderrConsole, path: &Path) {
     let shown = path.display();
     let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
     console.say(Level::Notice, &ConsoleMessage::new(text));
 }
 
-/// `acme: 2,400 events, 6 requests`, and where it is not read to its end.
+/// `acme: 2,400 events, 6 requests`, and the gaps.
 fn source_line(source: &SourceEntry) -> String {
     let mut line = format!(
         "{}: {}, {}",
@@ -334,12 +336,12 @@ fn total_line(path: &Path, manifest: &Manifest, took: Duration) -> String {
     line
 }
 
-/// The folder of a source's bodies, in the export at `path`.
+/// The folder of a source's response bodies, in the export at `path`.
 fn body_folder(path: &Path, settings: &SourceSettings) -> PathBuf {
     path.join("bodies").join(settings.name.as_str())
 }
 
-/// Removes the bodies that no page names.
+/// Removes the response bodies that no page names, as a killed run may leave them.
 ///
 /// # Errors
 /// A file cannot be read or removed.
@@ -358,7 +360,7 @@ fn remove_unreferenced_bodies(sources: &[SourceSettings], path: &Path) -> Result
     Ok(())
 }
 
-/// The part of a page's line that names its body.
+/// The part of a page's line that names its response body.
 #[derive(Deserialize)]
 struct PageBodyLine {
     body: Option<BodyReference>,

@@ -1,4 +1,4 @@
-//! Owns the way to the key that an export is signed with: its file, as the program `minisign` makes it, and its password.
+//! Loads the key that an export is signed with: a file of the program `minisign`, and its password.
 
 use std::path::Path;
 
@@ -13,7 +13,8 @@ use crate::evidence::sign::{self, SigningKey};
 use crate::exit::Exit;
 use crate::telemetry::terminal::Terminal;
 
-/// The key in the file at `path`. A password is taken from the environment, else asked for on the terminal.
+/// The key in the file at `path`. Its password comes from the environment, else from a prompt on
+/// the terminal.
 ///
 /// # Errors
 /// It cannot be read, is no key, or its password is wrong or not to be had.
@@ -31,7 +32,7 @@ fn open(
     let password = match sign::is_encrypted(text.expose_secret()) {
         true => Some(password(path, env, person)?),
         false => {
-            // Whoever can read it can sign.
+            // Everyone who can read it can sign.
             credentials::private_file(path, "check the path").map_err(credential_error)?;
             None
         }

@@ -1,4 +1,4 @@
-//! Owns one pull of all sources among many: what is kept from one to the next, and what is told of it.
+//! The pulls of `follow`: what stays from one pull to the next, and how each is reported.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
 use crate::telemetry::console::{Level, StderrConsole};
 
-/// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
-/// every second request on the same events.
+/// For how long a cursor that brings nothing is trusted alone: otherwise a pull every minute would
+/// spend every second request on the same events.
 const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
 
-/// Pull after pull.
+/// All pulls of the process.
 pub struct PullSeries<'a> {
     env: &'a ProcessEnv,
     console: Arc<StderrConsole>,
@@ -52,7 +52,7 @@ pub struct FinishedPull {
 }
 
 impl<'a> PullSeries<'a> {
-    /// None has begun yet.
+    /// A series without a pull yet.
     pub fn new(
         env: &'a ProcessEnv,
         console: &Arc<StderrConsole>,
@@ -68,7 +68,7 @@ impl<'a> PullSeries<'a> {
         }
     }
 
-    /// Looks up all credentials, which may be others than last time, and begins.
+    /// Loads all credentials, which may have changed, and starts a pull.
     pub async fn start(
         &mut self,
         request: PullRequest,
@@ -112,7 +112,7 @@ impl<'a> PullSeries<'a> {
         }
     }
 
-    /// Tells what a pull brought; one without news only to whoever wants to know everything.
+    /// Reports what a pull brought; a pull without events only with `-v`.
     pub fn report(&self, ended: &FinishedPull) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
@@ -121,7 +121,7 @@ impl<'a> PullSeries<'a> {
 }
 
 impl StartedPull<'_> {
-    /// Whether no source can be used as it is configured.
+    /// Whether no source can be used with its configuration.
     pub fn is_misconfigured(&self) -> bool {
         self.collection.count_misconfigured() == self.count
     }
@@ -134,9 +134,9 @@ impl StartedPull<'_> {
 }
 
 impl FinishedPull {
-    /// With which code to give up, because no wait would mend it: the reader of the output went away, or, at the
-    /// start, no source could be used as it is configured. What a person may mend meanwhile (a key, a disk) is
-    /// tried again.
+    /// The exit code of a failure that no waiting can fix: the reader of the output went away, or,
+    /// at the start, no source can be used with its configuration. What a person may fix meanwhile
+    /// (a key, a disk) is retried.
     pub fn fatal_exit(&self, is_first: bool) -> Option<Exit> {
         let is_misconfigured = |report: &SourceReport| {
             report.exit_code == Exit::Config.code() || report.exit_code == Exit::Usage.code()

@@ -1,4 +1,5 @@
-//! The status of one source, from what its last runs left on disk, and its JSON. It locks and changes nothing.
+//! The status of one source, from what its last runs left on disk, and its JSON. It locks and
+//! changes nothing.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,25 +20,25 @@ use crate::state::run_history::coverage::{CoveredSpan, ReadCoverage};
 use crate::state::run_history::{RunCounts, RunHistory, RunHistoryStore, RunRecord};
 use crate::state::store::StateStore;
 
-/// Where one source stands.
+/// The status of one source.
 pub struct SourceStatus {
     /// Its name.
     pub name: String,
     /// Its type.
     pub kind: &'static str,
-    /// How long its server keeps events, where that is known.
+    /// How long its server keeps events, if known.
     pub retention: Option<LogRetention>,
     /// What its checkpoint says.
     pub state: CheckpointStatus,
     /// How long ago everything had been read.
     pub lag: Option<Duration>,
-    /// What is known of its runs.
+    /// The history of its runs.
     pub ledger: RunHistory,
-    /// Why that is nothing, where something is there.
+    /// Why the history cannot be read.
     pub ledger_error: Option<String>,
-    /// Who pulls it now.
+    /// The process that pulls it now.
     pub running: Option<LockHolder>,
-    /// The last day of its credential, as far as it is known.
+    /// The last day of its credential, if known.
     pub expires_on: Option<NaiveDate>,
     /// Days until then.
     pub expires_in: Option<i64>,
@@ -49,13 +50,13 @@ pub enum CheckpointStatus {
     NeverPulled,
     /// It cannot be read.
     Unreadable(AppError),
-    /// So much.
+    /// It says how far the source has been read.
     Read(Box<ReadHistory>),
 }
 
 /// How far a source has been read.
 pub struct ReadHistory {
-    /// What it belongs to: the organization or site.
+    /// The organization or site.
     pub scope: String,
     /// Where it begins.
     pub since: Timestamp,
@@ -67,7 +68,7 @@ pub struct ReadHistory {
     pub events: u64,
     /// When the checkpoint was written.
     pub updated: Timestamp,
-    /// An unusual silence, as of the last complete run: what came since, nobody knows.
+    /// An unusual silence at the time of the last complete run.
     pub silence: Option<SourceSilence>,
     /// What has been read.
     pub covered: Vec<CoveredSpan>,
@@ -76,7 +77,7 @@ pub struct ReadHistory {
 }
 
 impl SourceStatus {
-    /// Where the source of `settings` stands at `now`.
+    /// The status of the source of `settings` at `now`.
     pub fn of(settings: &SourceSettings, state_dir: &Path, now: Timestamp) -> SourceStatus {
         let name = &settings.name;
         let (ledger, ledger_error) = match RunHistoryStore::new(state_dir).read(name) {
@@ -101,7 +102,7 @@ impl SourceStatus {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),
             retention: LogRetention::of(settings.target.kind()),
-            // A clock that was set back is not ahead of anything.
+            // Zero if the clock was set back.
             lag: complete_until.map(|until| (now - until).to_std().unwrap_or_default()),
             state,
             ledger,
@@ -149,7 +150,7 @@ impl ReadHistory {
     }
 }
 
-/// A source. What is not known is absent.
+/// A source as JSON. What is not known is absent.
 #[derive(Serialize)]
 struct SourceStatusJson<'a> {
     schema: &'static str,
@@ -230,7 +231,7 @@ struct LastRunJson<'a> {
     counts: RunCounts,
 }
 
-/// A line for each source.
+/// A line of JSON for each source.
 ///
 /// # Errors
 /// A bug.

@@ -1,4 +1,4 @@
-//! Owns `status` for people: a table, and below it what needs a person.
+//! `status` for people: a table, and notes about what needs attention.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
 
-/// Days before a credential's end from which it stands out.
+/// Days before its expiry from which a credential is highlighted.
 const EXPIRY_NOTICE_DAYS: i64 = 30;
 
 const HEADS: [&str; 7] = [
@@ -23,10 +23,10 @@ const HEADS: [&str; 7] = [
     "QUIET FOR",
 ];
 
-/// The column of numbers, which end at one place.
+/// The column of numbers, which are aligned to the right.
 const EVENTS: usize = 3;
 
-/// How a cell stands out.
+/// How a cell is highlighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CellStyle {
     Plain,
@@ -37,7 +37,7 @@ enum CellStyle {
 
 type TableCell = (String, CellStyle);
 
-/// The table of `standings`, then errors and holes; where asked for, also what has been read.
+/// The table of `standings`, then errors and gaps; with `-v` also the ranges that have been read.
 pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
     let rows = standings.iter().map(|standing| row(standing, request.now));
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
@@ -100,7 +100,7 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
             CellStyle::Bad,
         ),
         (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
-        // An earlier atlaudit took no note of how it ended.
+        // The history of the run is missing, so only the checkpoint shows when it was.
         (CheckpointStatus::Read(history), None) => (
             format!("{} ago", ago(history.updated, now)),
             CellStyle::Plain,
@@ -127,7 +127,7 @@ fn silence(history: &ReadHistory) -> Option<TableCell> {
     Some((text, CellStyle::Notice))
 }
 
-/// What needs a person, and what has been read.
+/// What needs attention, and what has been read.
 fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     let (name, mut notes) = (&standing.name, Vec::new());
     if let Some(run) = standing
@@ -176,7 +176,7 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
             removed_since(hole.from, standing.retention, request.now)
         ));
     }
-    // The next pull asks from here on, and part of it is gone.
+    // The next pull starts here, and the source has removed part of it.
     if let Some(until) = history.complete_until {
         let removed = removed_since(until, standing.retention, request.now);
         if !removed.is_empty() {
@@ -266,11 +266,14 @@ fn short_duration(span: Duration) -> String {
     }
 }
 
-/// What stands in a file may be anything, and nothing of it may steer a terminal.
+/// Text from a file may be anything, and none of it may control a terminal.
 fn strip_control_chars(line: &str) -> String {
     let is_unsafe = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            )
     };
     line.chars()
         .map(|c| if is_unsafe(c) { ' ' } else { c })
