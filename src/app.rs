@@ -162,7 +162,7 @@ async fn act(
         CommandRequest::Pull(request) => return pull::run(request, env, console).await,
         CommandRequest::Export(request) => return export::run(request, env, console).await,
         CommandRequest::Convert(request) => return convert::run(request, env, console).await,
-        CommandRequest::AuthLogin(request) => auth::login(*request, env, console).await?,
+        CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
         CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
         CommandRequest::Demo(request) => return demo::run(request, env, console).await,

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use crate::config::error::HintedError;
 use crate::config::settings::SourceSettings;
 use crate::convert::ConvertError;
 use crate::credentials::{self, CredentialError};
@@ -46,6 +47,11 @@ impl AppError {
     pub fn hint(mut self, hint: impl Into<String>) -> AppError {
         self.message.hint = Some(hint.into()).filter(|hint| !hint.is_empty());
         self
+    }
+
+    /// A failure with the text and the hint of a refusal.
+    pub fn refused(exit: Exit, refusal: HintedError) -> AppError {
+        AppError::new(exit, refusal.what).hint(refusal.hint.unwrap_or_default())
     }
 
     /// Adds `error` and its sources as causes. A limit of the system has a hint of its own.

@@ -27,23 +27,28 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// All exit codes.
-    const ALL: [Exit; 10] = [
+    /// All exit codes, the least severe first.
+    ///
+    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix (a
+    /// refused key, a full disk) matters more than one that the next run finishes by itself.
+    const BY_SEVERITY: [Exit; 10] = [
         Exit::Done,
-        Exit::Unexpected,
-        Exit::Usage,
         Exit::Incomplete,
-        Exit::Credential,
         Exit::RateLimited,
+        Exit::Usage,
         Exit::Config,
-        Exit::State,
+        Exit::Credential,
         Exit::Output,
+        Exit::State,
         Exit::Different,
+        Exit::Unexpected,
     ];
 
     /// The exit code with this number.
     pub fn of_code(code: u8) -> Option<Exit> {
-        Exit::ALL.into_iter().find(|exit| exit.code() == code)
+        Exit::BY_SEVERITY
+            .into_iter()
+            .find(|exit| exit.code() == code)
     }
 
     /// The process's exit code.
@@ -63,29 +68,12 @@ impl Exit {
     }
 
     /// The more severe of two exit codes, for a run over several sources.
-    ///
-    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must
-    /// mend (a refused key, a full disk) says more than one that the next run finishes by itself.
     pub fn worst(self, other: Exit) -> Exit {
-        if self.rank() >= other.rank() {
+        let rank = |exit| Exit::BY_SEVERITY.iter().position(|known| *known == exit);
+        if rank(self) >= rank(other) {
             self
         } else {
             other
-        }
-    }
-
-    fn rank(self) -> u8 {
-        match self {
-            Exit::Done => 0,
-            Exit::Incomplete => 1,
-            Exit::RateLimited => 2,
-            Exit::Usage => 3,
-            Exit::Config => 4,
-            Exit::Credential => 5,
-            Exit::Output => 6,
-            Exit::State => 7,
-            Exit::Different => 8,
-            Exit::Unexpected => 9,
         }
     }
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{API_KEY, Api, Fault};
 
-use crate::support::{Run, Running, Samples, Site, eventually, assert_file_complete, small, status};
+use crate::support::{
+    Run, Running, Samples, Site, assert_file_complete, eventually, small, status,
+};
 
 const ORG: [&str; 2] = ["acme", "org-events"];
 
@@ -440,14 +442,15 @@ fn the_watchdog_hears_nothing_of_a_program_that_is_stuck() {
     assert!(made.unwrap().success());
     let running = follow(&site, "acme --output pipe");
     manager.hears("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(1_000));
-    let before = manager.count("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(
-        manager.count("WATCHDOG=1"),
-        before,
-        "pings of a program that stands still"
-    );
+    // It pings every 50 ms until the patience is over.
+    let (mut before, mut last_ping) = (manager.count("WATCHDOG=1"), Instant::now());
+    eventually("the end of the pings", || {
+        let count = manager.count("WATCHDOG=1");
+        if count != before {
+            (before, last_ping) = (count, Instant::now());
+        }
+        last_ping.elapsed() > Duration::from_secs(1)
+    });
     // Once somebody reads, it gets on.
     let reader = Running::of(site.shell("exec cat pipe"));
     eventually("pings", || manager.count("WATCHDOG=1") > before);
@@ -468,10 +471,11 @@ fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
     eventually("the answer", || {
         site.control.request_count(Api::OrgEvents) > 0
     });
-    std::thread::sleep(Duration::from_millis(800));
+    // At one ping every 50 ms, this is five times the patience.
     let before = manager.count("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(manager.count("WATCHDOG=1") > before + 4);
+    eventually("pings during the wait", || {
+        manager.count("WATCHDOG=1") > before + 20
+    });
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     ends(running);
 }

@@ -187,6 +187,7 @@ fn a_forbidden_import_is_detected() {
         ("config::check", "use crate::telemetry::console::Console;"),
         ("pipeline::run", "use crate::telemetry::console::Console;"),
         ("cli::args", "use crate::commands::pull;"),
+        ("collect::collector", "use crate::commands::pull;"),
         ("render", "use crate::attic::Thing;"),
     ];
     for (from, code) in forbidden {
@@ -204,6 +205,10 @@ fn a_forbidden_import_is_detected() {
             "use super::error::{X, Y};\nuse super::message::Request;",
         ),
         ("commands::pull", "use crate::telemetry::console::Console;"),
+        (
+            "commands::pull",
+            "use crate::collect::metrics::MetricsFile;",
+        ),
         (
             "sandbox::org::log",
             "use crate::sandbox::FilterClock;\nuse super::super::Api;",

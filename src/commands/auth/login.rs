@@ -414,13 +414,7 @@ fn read_key(
             .because(&error)
             .hint("`--with-key` takes the key alone, as text, on standard input")
     })?;
-    check_key(text.expose_secret()).map_err(|refusal| {
-        let told = AppError::new(Exit::Credential, refusal.what);
-        match refusal.hint {
-            Some(hint) => told.hint(hint),
-            None => told,
-        }
-    })
+    check_key(text.expose_secret()).map_err(|refusal| AppError::refused(Exit::Credential, refusal))
 }
 
 fn prompt_error(error: &io::Error) -> AppError {

@@ -1,7 +1,7 @@
 //! Runs `auth`: stores keys, shows where credentials come from, removes keys.
 
 mod config_file;
-mod login;
+pub mod login;
 
 use std::time::Duration;
 
@@ -21,8 +21,6 @@ use crate::sink::stdout;
 use crate::source::api_keys::KeyMatch;
 use crate::state::lookups::LookupCache;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
-
-pub use login::login;
 
 /// Requests one page, once.
 async fn test_credential(

@@ -62,7 +62,7 @@ impl ApiCheck {
             Ok(_) => StepName::PageRead,
             Err(failure) => self.failed_step(failure),
         };
-        let passed = |step: StepName| step_index(step) < step_index(reached);
+        let passed = |step: StepName| step.index() < reached.index();
         if passed(StepName::Tls) {
             report.finish_step(self.tls_step());
         }
@@ -310,11 +310,6 @@ impl ApiCheck {
             .checked_add_signed(ahead)
             .unwrap_or_else(Utc::now)
     }
-}
-
-fn step_index(step: StepName) -> usize {
-    let place = StepName::ALL.iter().position(|known| *known == step);
-    place.unwrap_or(usize::MAX)
 }
 
 fn newest_time(page: &Page) -> Option<Timestamp> {

@@ -52,46 +52,37 @@ pub enum StepName {
 }
 
 impl StepName {
-    /// All of them.
-    pub const ALL: [StepName; 16] = [
-        StepName::Configuration,
-        StepName::Credential,
-        StepName::Dns,
-        StepName::Connected,
-        StepName::CloudId,
-        StepName::Tls,
-        StepName::Answered,
-        StepName::Authorised,
-        StepName::Permitted,
-        StepName::PageRead,
-        StepName::NewestEvent,
-        StepName::ClockSkew,
-        StepName::LimitLeft,
-        StepName::KeyExpires,
-        StepName::StateWritable,
-        StepName::OutputWritable,
+    /// All of them, with their labels in the text report.
+    const LABELS: [(StepName, &str); 16] = [
+        (StepName::Configuration, "configuration"),
+        (StepName::Credential, "credential"),
+        (StepName::Dns, "DNS"),
+        (StepName::Connected, "connected"),
+        (StepName::CloudId, "cloud id"),
+        (StepName::Tls, "TLS"),
+        (StepName::Answered, "answered"),
+        (StepName::Authorised, "authorised"),
+        (StepName::Permitted, "permitted"),
+        (StepName::PageRead, "page read"),
+        (StepName::NewestEvent, "newest event"),
+        (StepName::ClockSkew, "clock"),
+        (StepName::LimitLeft, "limit left"),
+        (StepName::KeyExpires, "key expires"),
+        (StepName::StateWritable, "state"),
+        (StepName::OutputWritable, "output"),
     ];
 
+    /// The position among all steps.
+    pub fn index(self) -> usize {
+        let position = StepName::LABELS.iter().position(|(step, _)| *step == self);
+        position.unwrap_or(usize::MAX)
+    }
+
     /// The label in the text report.
-    pub fn label(self) -> &'static str {
-        match self {
-            StepName::Configuration => "configuration",
-            StepName::Credential => "credential",
-            StepName::Dns => "DNS",
-            StepName::Connected => "connected",
-            StepName::CloudId => "cloud id",
-            StepName::Tls => "TLS",
-            StepName::Answered => "answered",
-            StepName::Authorised => "authorised",
-            StepName::Permitted => "permitted",
-            StepName::PageRead => "page read",
-            StepName::NewestEvent => "newest event",
-            StepName::ClockSkew => "clock",
-            StepName::LimitLeft => "limit left",
-            StepName::KeyExpires => "key expires",
-            StepName::StateWritable => "state",
-            StepName::OutputWritable => "output",
-        }
+    fn label(self) -> &'static str {
+        StepName::LABELS
+            .get(self.index())
+            .map_or("", |(_, label)| label)
     }
 }
 
@@ -326,12 +317,12 @@ impl CheckReport {
 
     /// The steps that would follow. Only some sources have a cloud id.
     fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
-        let at = self.current_step;
-        StepName::ALL
+        let (done, steps) = (self.current_step.index(), StepName::LABELS);
+        let steps = steps
             .into_iter()
-            .skip_while(move |step| *step != at)
-            .skip(1)
-            .filter(|step| *step != StepName::CloudId)
+            .map(|(step, _)| step)
+            .skip(done.saturating_add(1));
+        steps.filter(|step| *step != StepName::CloudId)
     }
 
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {

@@ -44,12 +44,9 @@ fn open(
     })
 }
 
-fn credential_error(refusal: HintedError) -> AppError {
-    let told = AppError::new(Exit::Credential, format!("cannot sign: {}", refusal.what));
-    match refusal.hint {
-        Some(hint) => told.hint(hint),
-        None => told,
-    }
+fn credential_error(mut refusal: HintedError) -> AppError {
+    refusal.what = format!("cannot sign: {}", refusal.what);
+    AppError::refused(Exit::Credential, refusal)
 }
 
 fn password(
