@@ -1,4 +1,4 @@
-//! Owns the dispatch: from what was typed to an exit code.
+//! Dispatches the command line to a command, and returns its exit code.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{self, HostAccess, ResolveError, generate};
 use crate::commands::{
-    auth, check, convert, demo, dry_run, export, follow, man, pull, sandbox, schema, status, verify,
+    auth, check, convert, demo, export, follow, man, pull, sandbox, status, verify,
 };
 use crate::config::env::ProcessEnv;
 use crate::config::request::CommandRequest;
@@ -20,9 +20,10 @@ use crate::config::telemetry::{LogFormat, TelemetrySettings};
 use crate::credentials::{self, keyring};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::log;
 use crate::telemetry::terminal::Terminal;
 
@@ -50,11 +51,11 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         let args = cli::parse(typed.clone())
             .map_err(|error| AppError::new(Exit::Usage, error.kind().to_string()))?;
         match cli::resolve(args, &env, chrono::Utc::now(), &outside) {
-            Ok(CommandRequest::Follow(request)) if request.pull.prints_on_terminal => Err(AppError::new(
-                Exit::Usage,
-                "the configuration names no output any more, and events would go to the terminal",
-            )
-            .hint("set `output.path`")),
+            Ok(CommandRequest::Follow(request)) if request.pull.prints_on_terminal => {
+                let what = "the configuration names no output any more, and events would go to \
+                            the terminal";
+                Err(AppError::new(Exit::Usage, what).hint("set `output.path`"))
+            }
             Ok(CommandRequest::Follow(request)) => Ok(request),
             Ok(_) => Err(AppError::new(Exit::Usage, "another command was typed")),
             Err(error) => Err(refused(&error)),
@@ -73,12 +74,12 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => Err(refused(&error)),
     };
     result.unwrap_or_else(|error| {
-        error.tell(&console);
+        error.report_to(&console);
         error.exit()
     })
 }
 
-/// Prints what clap answers: help, the version, or what is wrong with the arguments.
+/// Prints clap's output: help, the version, or what is wrong with the arguments.
 fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
     if let Some((what, hint)) = cli::parse::describe_error(told, typed) {
         let mut message = ConsoleMessage::new(what).fact("exit_code", Exit::Usage.code());
@@ -91,14 +92,14 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
         return Exit::Usage;
     }
     match told.print() {
-        // A complaint that cannot be printed is a wrong argument all the same.
+        // Also if the error cannot be printed.
         _ if told.use_stderr() => Exit::Usage,
         Ok(()) => Exit::Done,
-        // Whoever has seen enough of a help, as `head` does, is told nothing.
+        // The reader went away, as `head` does.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Exit::Output,
         Err(error) => {
             let error = AppError::from(SinkError::Stdout(error));
-            error.tell(&StderrConsole::new(TelemetrySettings::default(), false));
+            error.report_to(&StderrConsole::new(TelemetrySettings::default(), false));
             error.exit()
         }
     }
@@ -107,8 +108,9 @@ fn answer(told: &clap::Error, typed: &[OsString]) -> Exit {
 /// File descriptors that a pull of one source opens at most, beside the three of every process.
 const DESCRIPTORS: usize = 20;
 
-/// One thread for all that waits; whatever blocks or computes for long (a writer, an unpacking) steps aside to
-/// threads of its own. A second one for the network only lets memory settle in more places: a pull became no quicker by it.
+/// One thread for everything that waits. What blocks or computes for long (a writer, decompression)
+/// uses threads of its own. A second thread for the network makes no pull faster, but fragments
+/// memory.
 fn runtime() -> Result<Runtime, AppError> {
     let start = || {
         probe_limits()?;
@@ -118,14 +120,20 @@ fn runtime() -> Result<Runtime, AppError> {
             .build()
     };
     start().map_err(|error| {
-        AppError::new(Exit::State, "cannot start: the system refuses files or threads")
-            .hint("look at the limits of this user and of the system (`ulimit -a`), and at the system's log")
-            .because(&error)
+        AppError::new(
+            Exit::State,
+            "cannot start: the system refuses files or threads",
+        )
+        .hint(
+            "look at the limits of this user and of the system (`ulimit -a`), and at the \
+                 system's log",
+        )
+        .because(&error)
     })
 }
 
-/// Opens and closes as many descriptors as a pull needs, and starts a thread. Where these are not to
-/// be had, the runtime and its signals panic, or a run fails half-way with a cause that misleads.
+/// Opens and closes as many descriptors as a pull needs, and starts a thread. Without these, the
+/// runtime and its signals panic, or a run fails half-way with a misleading cause.
 fn probe_limits() -> io::Result<()> {
     let opened: io::Result<Vec<_>> = (0..DESCRIPTORS)
         .map(|_| io::stdin().as_fd().try_clone_to_owned())
@@ -143,23 +151,23 @@ async fn act(
 ) -> Result<Exit, AppError> {
     match action {
         CommandRequest::Pull(request) if request.dry_run => {
-            return Ok(dry_run::run(&request, env, console).await);
+            return Ok(pull::dry_run(&request, env, console).await);
         }
         CommandRequest::Pull(request) if request.prints_on_terminal => {
-            return Err(dry_run::refuse_terminal("pull", &request, env, console).await);
+            return Err(pull::refuse_terminal("pull", &request, env, console).await);
         }
         CommandRequest::Follow(request) if request.pull.prints_on_terminal => {
-            return Err(dry_run::refuse_terminal("follow", &request.pull, env, console).await);
+            return Err(pull::refuse_terminal("follow", &request.pull, env, console).await);
         }
         CommandRequest::Pull(request) => return pull::run(request, env, console).await,
         CommandRequest::Export(request) => return export::run(request, env, console).await,
         CommandRequest::Convert(request) => return convert::run(request, env, console).await,
-        CommandRequest::AuthLogin(request) => auth::login(*request, env, console).await?,
+        CommandRequest::AuthLogin(request) => auth::login::login(*request, env, console).await?,
         CommandRequest::AuthStatus(settings) => return auth::status(&settings, env, console).await,
         CommandRequest::AuthLogout(request) => auth::logout(request, env, console).await?,
         CommandRequest::Demo(request) => return demo::run(request, env, console).await,
         CommandRequest::Sandbox(request) => sandbox::run(request, console).await?,
-        CommandRequest::Schema => schema::run()?,
+        CommandRequest::Schema => stdout::print(SCHEMA_TEXT)?,
         CommandRequest::Follow(request) => return follow::run(request, reread, env, console).await,
         CommandRequest::Check(request) => return check::run(&request, env, console).await,
         CommandRequest::Verify(request) => return verify::run(request, env, console).await,
@@ -171,20 +179,20 @@ async fn act(
     Ok(Exit::Done)
 }
 
-/// Lets a write beyond `ulimit -f` fail, and be told like one to a full disk. Left to the system,
-/// the signal that comes with it ends the program.
+/// Lets a write beyond `ulimit -f` fail like one to a full disk. By default its signal ends the
+/// program.
 fn ignore_size_limit_signal() {
-    // Once listened to, the signal stays harmless. Where it cannot be, the next run mends what it leaves.
+    // A signal with a handler stays harmless. If that fails, the next run recovers the file.
     let _ = signal(SignalKind::from_raw(libc::SIGXFSZ));
 }
 
 fn refused(error: &ResolveError) -> AppError {
-    let mut told = AppError::new(error.exit(), error.to_string());
+    let mut refusal = AppError::new(error.exit(), error.to_string());
     for cause in error.causes() {
-        told.add_causes(&ConsoleMessage::new(cause));
+        refusal.add_causes(&ConsoleMessage::new(cause));
     }
     match error.hint() {
-        Some(hint) => told.hint(hint),
-        None => told,
+        Some(hint) => refusal.hint(hint),
+        None => refusal,
     }
 }

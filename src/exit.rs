@@ -1,9 +1,9 @@
-//! Owns the exit codes: the only place where their numbers are written down.
+//! The exit codes.
 
 /// How a run ended. The numbers are a contract with scripts and schedulers; see the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
-    /// Everything asked for was done.
+    /// Everything requested was done.
     Done,
     /// A bug in atlaudit.
     Unexpected,
@@ -13,7 +13,7 @@ pub enum Exit {
     Incomplete,
     /// A credential is missing, refused, expired or lacks a permission.
     Credential,
-    /// A server asked for a longer wait than is allowed.
+    /// A server demanded a longer wait than is allowed.
     RateLimited,
     /// The configuration is wrong.
     Config,
@@ -22,28 +22,33 @@ pub enum Exit {
     State,
     /// The output cannot be written, or its reader went away.
     Output,
-    /// An export is not what it says it is.
+    /// An export does not match its manifest, or its sources.
     Different,
 }
 
 impl Exit {
-    /// Every end.
-    const ALL: [Exit; 10] = [
+    /// All exit codes, the least severe first.
+    ///
+    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must fix (a
+    /// refused key, a full disk) matters more than one that the next run finishes by itself.
+    const BY_SEVERITY: [Exit; 10] = [
         Exit::Done,
-        Exit::Unexpected,
-        Exit::Usage,
         Exit::Incomplete,
-        Exit::Credential,
         Exit::RateLimited,
+        Exit::Usage,
         Exit::Config,
-        Exit::State,
+        Exit::Credential,
         Exit::Output,
+        Exit::State,
         Exit::Different,
+        Exit::Unexpected,
     ];
 
-    /// The end with this exit code.
+    /// The exit code with this number.
     pub fn of_code(code: u8) -> Option<Exit> {
-        Exit::ALL.into_iter().find(|exit| exit.code() == code)
+        Exit::BY_SEVERITY
+            .into_iter()
+            .find(|exit| exit.code() == code)
     }
 
     /// The process's exit code.
@@ -62,30 +67,13 @@ impl Exit {
         }
     }
 
-    /// The graver of two ends, for a run over several sources.
-    ///
-    /// `Incomplete` outranks only `Done`: a source that failed for a reason that a person must
-    /// mend (a refused key, a full disk) says more than one that the next run finishes by itself.
+    /// The more severe of two exit codes, for a run over several sources.
     pub fn worst(self, other: Exit) -> Exit {
-        if self.rank() >= other.rank() {
+        let rank = |exit| Exit::BY_SEVERITY.iter().position(|known| *known == exit);
+        if rank(self) >= rank(other) {
             self
         } else {
             other
-        }
-    }
-
-    fn rank(self) -> u8 {
-        match self {
-            Exit::Done => 0,
-            Exit::Incomplete => 1,
-            Exit::RateLimited => 2,
-            Exit::Usage => 3,
-            Exit::Config => 4,
-            Exit::Credential => 5,
-            Exit::Output => 6,
-            Exit::State => 7,
-            Exit::Different => 8,
-            Exit::Unexpected => 9,
         }
     }
 }

@@ -14,6 +14,7 @@
 //! ```text
 //! app   fuzz   bench
 //! cli   commands
+//! collect
 //! error
 //! convert   pipeline   sandbox
 //! fetch
@@ -29,6 +30,7 @@ mod app;
 #[doc(hidden)]
 pub mod bench;
 mod cli;
+mod collect;
 mod commands;
 mod config;
 mod convert;

@@ -1,4 +1,4 @@
-//! Owns `convert`: lines kept earlier, written once more.
+//! Runs `convert`: converts saved events to another format.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::commands::stop;
-use crate::commands::summary::seconds;
+use crate::collect::signals;
+use crate::collect::summary::seconds;
 use crate::config::env::ProcessEnv;
-use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
+use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
@@ -18,27 +18,29 @@ use crate::model::number::counted;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::{LineSink, atomic_create};
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// How long the line at hand may take after a signal: a read or a write may wait for ever.
+/// How long the current line may take after a signal: a read or a write may block forever.
 const STOP_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Lines that are told each; of a file that is no log at all, the others are told with `-v`.
+/// Up to so many unreadable lines are reported each, the others with `-v`: the file may not be a
+/// log at all.
 const MAX_LINE_ERRORS: u64 = 20;
 
-/// What is said with the first line that cannot be read.
-const CONVERTIBLE_FORMATS: &str = "`convert` reads lines that were written as normalized or raw, one JSON object a line; ecs and ocsf lead to no other form";
+/// The hint for the first line that cannot be read.
+const CONVERTIBLE_FORMATS: &str = "`convert` reads lines that were written as normalized or raw, \
+     one JSON object a line; ecs and ocsf lead to no other form";
 
 /// Converts, and returns whether all of it could be read.
 ///
 /// # Errors
-/// The output cannot be written, a raw record has no site, or a signal asked for the end.
+/// The output cannot be written, a raw record has no site, or a signal interrupted it.
 pub async fn run(
     request: ConvertRequest,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let stop = stop::watch_signals();
+    let stop = signals::watch_signals();
     let began = Instant::now();
     if env.stdin_is_terminal && request.inputs.contains(&ConvertInput::Stdin) {
         let text = "reading lines from the terminal; Ctrl-D ends them";
@@ -48,7 +50,7 @@ pub async fn run(
     let (sink, unnamed) = atomic_create::create(&request.output, request.now)?;
     let working = start(request, sink, stop.clone(), console.clone());
     let tally = wait_for_task(working, stop).await?;
-    // Of inputs that are not there, not even an empty file is left.
+    // If no input could be opened, not even an empty file is left.
     if let Some(unnamed) = unnamed.filter(|_| tally.opened > 0) {
         unnamed.publish()?;
     }
@@ -62,10 +64,12 @@ pub async fn run(
     })
 }
 
-/// The id of a source's organization may live in the keyring beside its key, where it is not looked for.
+/// Warns if the organization is not configured. It may be stored with the key, which `convert` does
+/// not load.
 fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
     if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
-        let what = "the configuration does not say its organization's id; raw lines become events without it";
+        let what = "the configuration does not say its organization's id; raw lines become events \
+                    without it";
         let mut message = ConsoleMessage::new(format!("source `{name}`: {what}"));
         message.hint = Some("add `--org-id ID`".to_owned());
         console.say(Level::Warning, &message);
@@ -74,7 +78,7 @@ fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
 
 type ConvertTask = JoinHandle<Result<ConvertCounts, ConvertError>>;
 
-/// Starts the work, on a thread of its own: it waits for files and pipes.
+/// Starts the conversion on a thread of its own, because files and pipes block.
 fn start(
     request: ConvertRequest,
     mut sink: Box<dyn LineSink>,
@@ -82,17 +86,17 @@ fn start(
     console: Arc<StderrConsole>,
 ) -> ConvertTask {
     tokio::task::spawn_blocking(move || {
-        let mut teller = IssueReporter::new(&console);
+        let mut reporter = IssueReporter::new(&console);
         convert::run(ConvertContext {
             request: &request,
             sink: sink.as_mut(),
-            report: &mut |trouble| teller.report(&trouble),
+            report: &mut |trouble| reporter.report(&trouble),
             is_stopped: &|| *stop.borrow() != StopRequest::NotRequested,
         })
     })
 }
 
-/// Waits for the end of the work; after a signal not for long.
+/// Waits for the end of the conversion; after a signal for [`STOP_TIMEOUT`] at most.
 async fn wait_for_task(
     mut working: ConvertTask,
     mut stop: watch::Receiver<StopRequest>,
@@ -109,7 +113,7 @@ async fn wait_for_task(
     Ok(result.map_err(RunError::TaskDied)??)
 }
 
-/// Tells a person what cannot be read.
+/// Reports what cannot be read.
 struct IssueReporter<'a> {
     console: &'a StderrConsole,
     lines: u64,
@@ -145,7 +149,9 @@ impl<'a> IssueReporter<'a> {
                 message.hint = Some(hint.to_owned());
                 self.console.say(Level::Error, &message);
             }
-            ConvertIssue::UnreadableLine(input, number, why) => self.report_line(input, *number, why),
+            ConvertIssue::UnreadableLine(input, number, why) => {
+                self.report_line(input, *number, why)
+            }
             ConvertIssue::InvalidUtf8(input, number) => {
                 let what =
                     "holds bytes that are no UTF-8; U+FFFD stands for them in what is written";
@@ -159,7 +165,9 @@ impl<'a> IssueReporter<'a> {
                 self.unparsed = self.report_first(self.unparsed, text);
             }
             ConvertIssue::UnreadableTime(input, number) => {
-                let what = "has a time that cannot be read; its event has no time, and `labels.time_unreadable` (or `processed_time_unreadable`) holds what the source wrote";
+                let what = "has a time that cannot be read; its event has no time, and \
+                            `labels.time_unreadable` (or `processed_time_unreadable`) holds what \
+                            the source wrote";
                 let text = format!("the record in line {number} of {input} {what}");
                 self.unreadable_times = self.report_first(self.unreadable_times, text);
             }
@@ -183,7 +191,7 @@ impl<'a> IssueReporter<'a> {
         }
     }
 
-    /// Warns of the first of a kind, tells the others with `-v`; gives how many there were.
+    /// Warns of the first of its kind, reports the others with `-v`. Returns the new count.
     fn report_first(&self, before: u64, text: String) -> u64 {
         let level = match before {
             0 => Level::Warning,
@@ -194,7 +202,8 @@ impl<'a> IssueReporter<'a> {
     }
 }
 
-/// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could not be read`
+/// `converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could
+/// not be read`
 fn summary(tally: &ConvertCounts, elapsed: Duration) -> String {
     let mut line = format!(
         "converted {} in {}",
@@ -235,7 +244,8 @@ mod tests {
         tally.inputs_lost = 1;
         assert_eq!(
             line(&tally),
-            "converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; 2 lines and 1 file could not be read"
+            "converted 2,980 events in 1.3s, 3 unparsed, 1 with an unreadable time; \
+             2 lines and 1 file could not be read"
         );
     }
 }

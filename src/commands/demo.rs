@@ -1,5 +1,5 @@
-//! Owns `demo`: the whole program against the built-in sandbox, through the ordinary code, leaving
-//! nothing behind.
+//! Runs `demo`: the whole program with the built-in sandbox, through the ordinary code, without
+//! leaving anything.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::SourceConnector;
-use crate::commands::{stop, summary};
+use crate::collect::collector::{CollectOptions, SourceCollector, SourceToRead, may_show_progress};
+use crate::collect::connector::SourceConnector;
+use crate::collect::{signals, summary};
 use crate::config::check::{self, LoginFlags};
 use crate::config::env::ProcessEnv;
 use crate::config::file::ConfigFile;
@@ -25,9 +24,8 @@ use crate::http::quota_dir::QuotaDir;
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 use crate::pipeline::run::RunMode;
-use crate::sandbox::{self, SandboxOptions, Sandbox};
+use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::sink::stdout;
-use crate::state::lookups::LookupCache;
 use crate::telemetry::console::StderrConsole;
 
 /// Events that a person at a terminal is shown.
@@ -67,30 +65,20 @@ pub async fn run(
     };
     let sources = sources(&sandbox, path, &request)?;
     let state_dir = folder.path().join("state");
-    let terms = CollectOptions {
-        lookups: LookupCache::new(&state_dir),
-        state_dir,
-        start: chrono::Utc::now(),
-        max_events: None,
-        trust_idle_cursor: Duration::ZERO,
-        stop: stop::watch_signals(),
-        console: console.clone(),
-        shows_progress: may_show_progress(sources.iter().map(|(settings, _)| &settings.output)),
-        registry: Arc::new(RunRegistry::default()),
-        throttle: None,
+    let outputs = sources.iter().map(|(settings, ..)| &settings.output);
+    let options = CollectOptions {
+        shows_progress: may_show_progress(outputs),
+        ..CollectOptions::new(&state_dir, signals::watch_signals(), console)
     };
-    // Nobody else asks this sandbox.
+    // No other process uses this sandbox.
     let mut connector = SourceConnector::new(QuotaDir::off());
-    let mut collection = SourceCollector::new(terms, &mut connector);
-    for (settings, credential) in sources {
-        collection.start(settings, Ok(credential), RunMode::Incremental);
-    }
+    let collection = SourceCollector::start(options, &mut connector, sources);
     let (mut reports, exit, elapsed) = collection.finish().await;
     if is_watched {
         print_events(folder.path())?;
     }
     for report in &mut reports {
-        // Nobody is going to pull again, and the files are gone in a moment.
+        // There will be no later pull, and the files are about to be removed.
         report.first_pull = None;
         report.files.clear();
     }
@@ -102,7 +90,7 @@ pub async fn run(
 pub async fn start(options: SandboxOptions) -> Result<Sandbox, AppError> {
     let port = options.port;
     Sandbox::start(options).await.map_err(|error| {
-        // Only a port that was asked for can be the wrong one.
+        // Only a requested port can be a wrong one.
         let (exit, hint) = match port {
             0 => (
                 Exit::Output,
@@ -124,7 +112,7 @@ fn sources(
     sandbox: &Sandbox,
     path: OutputPath,
     request: &DemoRequest,
-) -> Result<Vec<(SourceSettings, Credential)>, AppError> {
+) -> Result<Vec<SourceToRead>, AppError> {
     let base_url = Some(sandbox.base_url());
     let org = LoginFlags {
         kind: Some(SourceKind::OrgEvents),
@@ -173,7 +161,7 @@ fn sources(
                 stored: None,
                 expires: None,
             };
-            Ok((settings, credential))
+            Ok((settings, Ok(credential), RunMode::Incremental))
         })
         .collect()
 }
@@ -201,7 +189,8 @@ fn print_events(folder: &Path) -> Result<(), AppError> {
         out.push_str(&format_event(event));
     }
     out.push_str(&format!(
-        "\nThese are the last {SHOWN} of {} events. All of them, as JSON lines:  atlaudit demo | jq .\n",
+        "\nThese are the last {SHOWN} of {} events. \
+         All of them, as JSON lines:  atlaudit demo | jq .\n",
         events.len()
     ));
     Ok(stdout::print(&out)?)

@@ -1,4 +1,4 @@
-//! Owns `man`: prints the manual page, or writes those of all commands.
+//! Runs `man --dir`: writes the manual pages of all commands.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::AppError;
 use crate::exit::Exit;
 
-/// Writes `pages`, each with its file's name, into `folder`, which is made if it is not there.
+/// Writes `pages`, each with its file's name, into `folder`, which is created if needed.
 ///
 /// # Errors
 /// One cannot be written.

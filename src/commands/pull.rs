@@ -1,74 +1,69 @@
-//! Owns `pull`: every source asked for, once, to its end.
+//! Runs `pull`: reads every requested source once, to its end; `--dry-run` only shows the plan.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::watch;
-
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::metrics::MetricsFile;
-use crate::commands::{expiry, output_owner, stop, summary};
+use crate::collect::collector::{CollectOptions, SourceCollector};
+use crate::collect::connector::{SourceConnector, endpoint};
+use crate::collect::metrics::MetricsFile;
+use crate::collect::{signals, summary};
 use crate::config::env::ProcessEnv;
 use crate::config::request::{PullRequest, ReportTarget};
-use crate::config::settings::SourceSettings;
-use crate::credentials::{self, Credential};
+use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, SourceTarget};
+use crate::credentials;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::time::{Timestamp, format_millis};
+use crate::model::name::SourceName;
+use crate::model::number::group_digits;
+use crate::model::output_file_state::OutputFileState;
+use crate::model::time::{Timestamp, format_millis, in_words};
+use crate::pipeline::checkpoint_writer;
+use crate::fetch::plan::{self, ReadPlan};
 use crate::pipeline::report::{RunReport, SourceReport};
-use crate::pipeline::run::RunMode;
-use crate::pipeline::stop::{StopRequest, unless_stopped};
+use crate::pipeline::run::{current_output_file, lookback_settings, refuse_unfinished, scope_of};
+use crate::sink::identity::is_same_file;
+use crate::sink::location::{path_before_rotation, real_path};
 use crate::sink::stdout;
-use crate::state::lookups::LookupCache;
-use crate::state::notices::NoticeStore;
-use crate::telemetry::console::StderrConsole;
+use crate::source::{self, DeliveryOrder};
+use crate::state::checkpoint::Checkpoint;
+use crate::state::store::StateStore;
+use crate::telemetry::console::{Level, StderrConsole};
 
 /// Pulls, and returns how the worst source ended.
 ///
 /// # Errors
-/// A time range would go into a file of an ordinary pull, or the report's file cannot be opened. Nothing has been
-/// requested or written then.
+/// A time range would be written to a file of an ordinary pull, or the report's file cannot be
+/// opened. Nothing has been requested or written then.
 pub async fn run(
     request: PullRequest,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    output_owner::refuse_owned(&request)?;
+    refuse_owned(&request)?;
     let report_output = request.report.as_ref();
     let report_output = report_output.map(|target| ReportOutput::open(target, request.file_mode));
     let report_output = report_output.transpose()?;
-    let accounts = Arc::new(RunRegistry::default());
+    let options = CollectOptions::of_pull(&request, signals::watch_signals(), console);
     let metrics = match &request.metrics_file {
         None => None,
         Some(path) => {
-            accounts.set_sources(&request.sources, &request.state_dir);
-            let mode = request.file_mode;
-            Some(MetricsFile::open(path, mode, accounts.clone())?)
+            let registry = &options.registry;
+            registry.set_sources(&request.sources, &request.state_dir);
+            Some(MetricsFile::open(
+                path,
+                request.file_mode,
+                registry.clone(),
+            )?)
         }
     };
-    let terms = CollectOptions {
-        state_dir: request.state_dir.clone(),
-        lookups: LookupCache::new(&request.state_dir),
-        start: request.now,
-        max_events: request.max_events,
-        trust_idle_cursor: Duration::ZERO,
-        stop: stop::watch_signals(),
-        console: console.clone(),
-        shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
-        registry: accounts,
-        throttle: None,
-    };
     let pulling = async {
-        let mut connector = SourceConnector::new(quota_dir(env));
-        let credentials = credentials(&request.sources, env, &terms).await;
-        let collection = SourceCollector::new(terms, &mut connector);
-        start(collection, &request, credentials).finish().await
+        let mut connector = SourceConnector::of_process(env);
+        let credentials = options.load_credentials(&request.sources, env).await;
+        let collector = SourceCollector::start_pull(options, &mut connector, &request, credentials);
+        collector.finish().await
     };
     let (reports, exit, elapsed) = match &metrics {
         None => pulling.await,
@@ -78,72 +73,19 @@ pub async fn run(
         },
     };
     summary::report(console, &reports, elapsed);
-    let exit = match metrics.map(|metrics| metrics.close()) {
-        Some(Err(error)) => {
-            error.tell(console);
-            exit.worst(Exit::Output)
-        }
-        _ => exit,
-    };
-    let Some(output) = report_output else {
-        return Ok(exit);
-    };
-    let text = report_text(reports, request.now, exit);
-    match text.and_then(|text| output.write(&text)) {
-        Ok(()) => Ok(exit),
-        Err(error) => {
-            error.tell(console);
-            Ok(exit.worst(Exit::Output))
+    let mut exit = exit;
+    if let Some(Err(error)) = metrics.map(|metrics| metrics.close()) {
+        error.report_to(console);
+        exit = exit.worst(Exit::Output);
+    }
+    if let Some(output) = report_output {
+        let text = report_text(reports, request.now, exit);
+        if let Err(error) = text.and_then(|text| output.write(&text)) {
+            error.report_to(console);
+            exit = exit.worst(Exit::Output);
         }
     }
-}
-
-/// The credential of each source, or why there is none; warns of one that ends soon, once a day.
-pub(super) async fn credentials(
-    sources: &[SourceSettings],
-    env: &ProcessEnv,
-    terms: &CollectOptions,
-) -> Vec<Result<Credential, AppError>> {
-    let mut credentials = Vec::with_capacity(sources.len());
-    let notices = NoticeStore::new(&terms.state_dir);
-    for settings in sources {
-        let credential = credential(settings, env, &terms.stop).await;
-        let known = credential.as_ref().ok();
-        expiry::warn_daily(settings, known, &notices, terms.start, &terms.console);
-        credentials.push(credential);
-        terms.registry.note_progress();
-    }
-    credentials
-}
-
-/// Starts all sources of `request`, each with its credential.
-pub(super) fn start<'c>(
-    mut collection: SourceCollector<'c>,
-    request: &PullRequest,
-    credentials: Vec<Result<Credential, AppError>>,
-) -> SourceCollector<'c> {
-    for (settings, credential) in request.sources.iter().zip(&credentials) {
-        if let Ok(credential) = credential {
-            collection.register_rate(settings, credential);
-        }
-    }
-    for (settings, credential) in request.sources.iter().zip(credentials) {
-        let course = match request.one_off {
-            Some(one_off) => RunMode::Window(one_off.window(settings, request.now)),
-            None => RunMode::Incremental,
-        };
-        collection.start(settings.clone(), credential, course);
-    }
-    collection
-}
-
-/// Whoever keeps the secret may take long, or ask a person who wants to stop instead.
-async fn credential(
-    settings: &SourceSettings,
-    env: &ProcessEnv,
-    stop: &watch::Receiver<StopRequest>,
-) -> Result<Credential, AppError> {
-    Ok(unless_stopped(stop, credentials::load(settings, env)).await??)
+    Ok(exit)
 }
 
 /// Where the report of the run goes.
@@ -153,8 +95,8 @@ enum ReportOutput<'a> {
 }
 
 impl ReportOutput<'_> {
-    /// Opens the report before anything else is done: a wrong path is told at once. A new file gets the
-    /// permission bits `mode`, or 0600 where the configuration sets none.
+    /// Opens the report before anything else is done, so that a wrong path is refused at once. A
+    /// new file gets the permission bits `mode`, or 0600 if the configuration sets none.
     fn open(target: &ReportTarget, mode: Option<u32>) -> Result<ReportOutput<'_>, AppError> {
         let path = match target {
             ReportTarget::Stdout => return Ok(ReportOutput::Stdout),
@@ -178,13 +120,13 @@ impl ReportOutput<'_> {
     }
 }
 
-/// An existing file is emptied and keeps its permissions.
+/// An existing file is truncated and keeps its permissions.
 fn create_with_mode(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).mode(mode);
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
-            // Whatever the process's mask takes away.
+            // Also the bits that the process's umask removes.
             file.set_permissions(Permissions::from_mode(mode))?;
             Ok(file)
         }
@@ -219,4 +161,248 @@ fn report_text(
             .hint("please report it")
     })?;
     Ok(text + "\n")
+}
+
+/// Refuses to write a time range into the output file of an ordinary pull: it would repeat events.
+///
+/// # Errors
+/// An output of `request` belongs to a source of the state, or the state cannot be read.
+fn refuse_owned(request: &PullRequest) -> Result<(), AppError> {
+    if request.one_off.is_none() {
+        return Ok(());
+    }
+    let store = StateStore::new(&request.state_dir);
+    let owned = store.outputs()?;
+    for settings in &request.sources {
+        let Some(path) = current_output_file(&settings.output)? else {
+            continue;
+        };
+        if let Some(owner) = output_owner(&path, owned) {
+            let what = format!(
+                "the output file `{}` belongs to the pulls of source `{owner}`, and a time range \
+                 would repeat events in it",
+                path.display()
+            );
+            return Err(AppError::new(Exit::Output, what).hint(
+                "name a different file with `--output`, or leave `--output` out: a time range is \
+                 then written to standard output",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The source whose pulls write to `path`, or have written to it under this or another name.
+fn output_owner<'a>(
+    path: &Path,
+    owned: &'a [(SourceName, OutputFileState)],
+) -> Option<&'a SourceName> {
+    let path = real_path(path);
+    let before_rotation = path_before_rotation(&path);
+    let facts = fs::metadata(&path).ok().filter(Metadata::is_file);
+    let is_it = |output: &OutputFileState| {
+        output.path == path
+            || before_rotation.as_ref() == Some(&output.path)
+            || facts
+                .as_ref()
+                .is_some_and(|facts| is_same_file(output, facts))
+    };
+    let found = owned.iter().find(|(_, output)| is_it(output));
+    found.map(|(name, _)| name)
+}
+
+/// Shows the plan of a pull on standard error, without network access; standard output carries only
+/// events. What a pull would refuse because of its state or its output is refused here too; the
+/// other sources are still shown.
+pub async fn dry_run(request: &PullRequest, env: &ProcessEnv, console: &StderrConsole) -> Exit {
+    if let Err(error) = refuse_owned(request) {
+        error.report_to(console);
+        return error.exit();
+    }
+    let store = StateStore::new(&request.state_dir);
+    let mut exit = Exit::Done;
+    for settings in &request.sources {
+        match describe_plan(settings, request, &store, env).await {
+            Ok(text) => console.show(&text),
+            Err(error) => {
+                let error = error.for_settings(settings);
+                error.report_to(console);
+                exit = exit.worst(error.exit());
+            }
+        }
+    }
+    exit
+}
+
+/// Shows the plan of a pull whose events would go to a terminal, and returns why it is refused:
+/// what is printed there counts as read, and no later pull writes it to a file. `command` is what
+/// was typed.
+pub async fn refuse_terminal(
+    command: &str,
+    request: &PullRequest,
+    env: &ProcessEnv,
+    console: &StderrConsole,
+) -> AppError {
+    if console.says(Level::Notice) {
+        // It reports what is wrong with a source, which does not matter here: nothing is pulled.
+        dry_run(request, env, console).await;
+    }
+    let what = format!(
+        "`{command}` would print its events on this terminal and mark them as read; \
+         nothing was pulled"
+    );
+    AppError::new(Exit::Usage, what).hint(
+        "keep them with `--output FILE`, send them to a program with `|`, or print them here all \
+         the same with `--output -`; `atlaudit pull --since 7d` shows the last seven days and \
+         marks nothing as read",
+    )
+}
+
+/// Describes what a pull of one source would do.
+async fn describe_plan(
+    settings: &SourceSettings,
+    request: &PullRequest,
+    store: &StateStore,
+    env: &ProcessEnv,
+) -> Result<String, AppError> {
+    let base_url = settings.target.base_url();
+    let order = source::of(&settings.target, base_url, None, settings.page_size).order();
+    let scope = scope(settings, env).await?;
+    let now = request.now;
+    let (plan, checkpoint) = match request.one_off {
+        Some(one_off) => {
+            let window = one_off.window(settings, now);
+            let plan = plan::one_off(order, &lookback_settings(settings), window, now);
+            // It only serves an estimate, so it does not matter if it cannot be read.
+            let found = store.load(&settings.name).ok().flatten();
+            let is_own = |found: &Checkpoint| scope.as_ref().is_none_or(|own| *own == found.scope);
+            (plan, found.filter(is_own))
+        }
+        None => {
+            let found = match &scope {
+                Some(scope) => checkpoint_writer::peek(store, &settings.name, scope)?,
+                None => store.load(&settings.name)?,
+            };
+            let plan = plan::incremental(order, &lookback_settings(settings), found.as_ref(), now);
+            (plan, found)
+        }
+    };
+    refuse_unfinished(settings, store)?;
+    let expected = describe_requests(&plan, settings, checkpoint.as_ref(), now);
+    let is_first = request.one_off.is_none() && checkpoint.is_none();
+    Ok(describe(settings, order, &plan, is_first, &expected))
+}
+
+/// The organization or site that the checkpoint must belong to, as far as it can be known here: the
+/// organization may be stored with the credential, and a command that prints one may use the
+/// network.
+async fn scope(settings: &SourceSettings, env: &ProcessEnv) -> Result<Option<String>, AppError> {
+    let kind = settings.target.kind();
+    let owner = match &settings.target {
+        SourceTarget::OrgEvents { org_id: None, .. } => match settings.credential {
+            CredentialSpec::Command(_) => None,
+            _ => credentials::load(settings, env).await?.org_id,
+        },
+        SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
+        target => target.site(),
+    };
+    Ok(owner.map(|owner| scope_of(kind, &owner)))
+}
+
+fn describe(
+    settings: &SourceSettings,
+    order: DeliveryOrder,
+    plan: &ReadPlan,
+    is_first: bool,
+    expected: &str,
+) -> String {
+    let mut lines = vec![
+        format!("{} ({})", settings.name, settings.target.kind()),
+        format!("  credential  {}", credentials::describe_location(settings)),
+        format!("  asks        {}", settings.target.base_url()),
+    ];
+    for open in &plan.windows {
+        let until = open
+            .to
+            .map_or("the end of the stream".to_owned(), format_millis);
+        let how = match (&open.cursor, order) {
+            (Some(_), _) => ", behind the saved cursor",
+            (None, DeliveryOrder::NewestFirst) => ", in time slices",
+            (None, DeliveryOrder::Ascending) => "",
+        };
+        lines.push(format!(
+            "  reads       {} to {until}{how}",
+            format_millis(open.from)
+        ));
+    }
+    if plan.windows.is_empty() {
+        lines.push("  reads       nothing: the window is shorter than a millisecond".to_owned());
+    }
+    if is_first {
+        let lookback = in_words(settings.initial_lookback);
+        lines.push(format!(
+            "  first pull  `initial_lookback` is {lookback}; no later pull reads older events"
+        ));
+    }
+    let output = match &settings.output.path {
+        OutputPath::Stdout => "standard output".to_owned(),
+        OutputPath::File(path) => settings.output.compression.with_suffix(path.clone()),
+    };
+    lines.push(format!("  writes to   {output}"));
+    lines.push(format!("  requests    {expected}"));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// How many requests to expect, from the density of what earlier pulls wrote.
+fn describe_requests(
+    plan: &ReadPlan,
+    settings: &SourceSettings,
+    checkpoint: Option<&Checkpoint>,
+    now: Timestamp,
+) -> String {
+    let quota = settings
+        .connection
+        .requests_per_minute
+        .or(endpoint(&settings.target).per_minute());
+    let limit = quota.map_or(String::new(), |quota| {
+        format!(", at most {} a minute", group_digits(quota.into()))
+    });
+    let size = group_digits(settings.page_size.into());
+    match checkpoint
+        .and_then(|checkpoint| estimate_pages(plan, checkpoint, settings.page_size, now))
+    {
+        Some(pages) => format!(
+            "about {}, each for up to {size} events{limit}",
+            group_digits(pages)
+        ),
+        None => format!("one for every {size} events, at least 1{limit}"),
+    }
+}
+
+fn estimate_pages(
+    plan: &ReadPlan,
+    checkpoint: &Checkpoint,
+    page_size: u32,
+    now: Timestamp,
+) -> Option<u64> {
+    let watermark = checkpoint.watermark?;
+    let covered = (watermark - checkpoint.since).num_milliseconds();
+    let ahead: i64 = plan
+        .windows
+        .iter()
+        .map(|open| {
+            let from = if open.cursor.is_some() {
+                watermark
+            } else {
+                open.from
+            };
+            (open.to.unwrap_or(now) - from).num_milliseconds().max(0)
+        })
+        .sum();
+    if covered <= 0 {
+        return None;
+    }
+    let events = checkpoint.events as f64 * ahead as f64 / covered as f64;
+    Some((events / f64::from(page_size)).ceil() as u64 + 1)
 }

@@ -1,22 +1,25 @@
-//! Owns `sandbox`: serves the built-in APIs until a signal, and says how to pull from them.
+//! Runs `sandbox`: serves the built-in APIs until a signal, and prints a configuration for them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commands::{demo, stop};
+use crate::collect::signals;
+use crate::commands::demo;
 use crate::config::request::SandboxRequest;
 use crate::error::AppError;
 use crate::pipeline::stop::StopRequest;
-use crate::sandbox::{self, ApiQuirk, Behaviour, SandboxControl, DataOptions, SandboxOptions, RateLimit};
+use crate::sandbox::{
+    self, ApiQuirk, Behaviour, DataOptions, RateLimit, SandboxControl, SandboxOptions,
+};
 use crate::sink::stdout;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// Serves until SIGINT or SIGTERM. Prints a configuration for it to standard output.
 ///
 /// # Errors
 /// The port is taken, or standard output cannot be written.
 pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Result<(), AppError> {
-    let mut stop = stop::watch_signals();
+    let mut stop = signals::watch_signals();
     let server = demo::start(SandboxOptions {
         port: request.port,
         data: DataOptions {
@@ -32,8 +35,8 @@ pub async fn run(request: SandboxRequest, console: &Arc<StderrConsole>) -> Resul
     .await?;
     stdout::print(&configuration(&server.base_url()))?;
     let text = format!(
-        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center events on {}; \
-         the configuration above pulls them. Ctrl-C ends it",
+        "serving {} organization events, {} Jira records, {} Confluence records and {} Data Center \
+         events on {}; the configuration above pulls them. Ctrl-C ends it",
         request.events,
         request.records,
         request.confluence_records,
@@ -64,7 +67,7 @@ async fn add_events_periodically(control: &SandboxControl, every: Option<Duratio
     }
 }
 
-/// The behaviour that was asked for. The command line takes no quirk that does not exist.
+/// The requested behaviour. The command line has refused unknown quirks.
 fn behaviour(request: &SandboxRequest) -> Behaviour {
     let limit = request
         .rate_limit

@@ -11,6 +11,7 @@ use crate::convert::input::{open, describe_read_error};
 use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::convert::lines::{LineSplitter, NumberedLine};
 use crate::convert::json_line::parse_json_line;
+use crate::exit::Exit;
 use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
@@ -91,6 +92,29 @@ pub enum ConvertError {
     /// A signal asked for the end.
     #[error("interrupted before everything was converted")]
     Interrupted,
+}
+
+impl ConvertError {
+    /// The exit code. What the output reports has one of its own.
+    pub fn exit(&self) -> Exit {
+        match self {
+            ConvertError::NoSite { .. } => Exit::Usage,
+            ConvertError::Sink(_) | ConvertError::Interrupted => Exit::Incomplete,
+        }
+    }
+
+    /// What to do about it. Empty for what the output reports: it has a hint of its own.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ConvertError::Sink(_) => "",
+            ConvertError::NoSite { .. } => {
+                "name it with `--site acme.atlassian.net`, or the source with `--source NAME`"
+            }
+            ConvertError::Interrupted => {
+                "run it again from the beginning; no half-written file is left"
+            }
+        }
+    }
 }
 
 /// Converts all inputs. What cannot be read is told and counted; the rest goes on.

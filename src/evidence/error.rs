@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::exit::Exit;
+
 /// Nothing of it is a difference: those are findings.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
@@ -51,6 +53,41 @@ pub enum EvidenceError {
         /// The folder.
         path: PathBuf,
     },
+}
+
+impl EvidenceError {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            EvidenceError::NoRun => Exit::Unexpected,
+            EvidenceError::NoFolder { .. } | EvidenceError::NoExport { .. } => Exit::Usage,
+            _ => Exit::Output,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            EvidenceError::Io { .. } => {
+                "check that this user may read and write there, and that the disk is whole and not \
+                 full"
+            }
+            EvidenceError::Damaged { .. } => {
+                "nothing was sealed; export into another folder, and keep this one to see what \
+                 happened to it"
+            }
+            EvidenceError::UnexpectedEntry { .. } => {
+                "nothing was sealed; move it out of the folder, and run the same command again"
+            }
+            EvidenceError::Sign(_) => {
+                "nothing was sealed; run the same command again, and see that the key is a good one"
+            }
+            EvidenceError::NoRun => "please report it",
+            EvidenceError::NoFolder { .. } | EvidenceError::NoExport { .. } => {
+                "name the folder that `atlaudit export --output DIR` made"
+            }
+        }
+    }
 }
 
 /// An error of the file system while `doing` something to `path`.

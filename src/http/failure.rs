@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::message::Endpoint;
+use crate::exit::Exit;
 use crate::model::open_files;
 
 /// Why a request was given up.
@@ -106,6 +107,39 @@ impl Failure {
             FailureKind::Tls => tls_hint(&self.message),
             kind => open_files::hint_of_text(&self.message).unwrap_or_else(|| general_hint(kind)),
         }
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self.kind {
+            FailureKind::CredentialRefused
+            | FailureKind::ScopeMissing
+            | FailureKind::Forbidden
+            | FailureKind::FreePlan
+            | FailureKind::CaptchaRequired
+            // Which status a wrong organization gets is not documented; key and organization are a
+            // pair, so whichever it is, the pair is refused.
+            | FailureKind::NotFound => Exit::Credential,
+            FailureKind::RateLimited => Exit::RateLimited,
+            _ => Exit::Incomplete,
+        }
+    }
+
+    /// Whether the server refused the key itself.
+    pub fn is_refused_key(&self) -> bool {
+        self.endpoint != Endpoint::TenantInfo && self.kind == FailureKind::CredentialRefused
+    }
+
+    /// Whether the server refused this key and could accept another one.
+    pub fn may_accept_other_key(&self) -> bool {
+        self.endpoint != Endpoint::TenantInfo
+            && matches!(
+                self.kind,
+                FailureKind::CredentialRefused
+                    | FailureKind::ScopeMissing
+                    | FailureKind::Forbidden
+                    | FailureKind::NotFound
+            )
     }
 }
 

@@ -118,6 +118,18 @@ impl RequestLimiter {
         })
     }
 
+    /// Counts what `earlier` has sent, and observes its pause: the limits of the same endpoint before
+    /// its settings changed.
+    pub fn continue_from(&self, earlier: &RequestLimiter) {
+        let (gate, window) = earlier.with_state(|state| (state.gate, state.window.clone()));
+        self.with_state(|state| {
+            state.gate = gate;
+            if let (Some(own), Some(earlier)) = (&mut state.window, window) {
+                own.continue_from(earlier);
+            }
+        });
+    }
+
     fn with_state<T>(&self, act: impl FnOnce(&mut LimiterState) -> T) -> T {
         // Every change to the ledger is a single push or assignment: a panic leaves it whole.
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);

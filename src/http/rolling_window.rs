@@ -14,10 +14,10 @@ pub(super) const SPAN: Duration = Duration::from_millis(60_500);
 
 /// A sliding log of the admissions of the last minute. A token bucket would not do: it lets its burst
 /// and a minute's refill through in one minute, or else holds a run back that has barely begun.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct RollingWindow {
     quota: usize,
-    /// Instants of admission, oldest first; never more than `quota`. Grows as needed, because a
+    /// Instants of admission, oldest first. Grows as needed, because a
     /// quota of a million would take 16 MB in advance.
     admitted: VecDeque<Instant>,
 }
@@ -36,14 +36,21 @@ impl RollingWindow {
         SPAN / u32::try_from(self.quota).unwrap_or(u32::MAX)
     }
 
+    /// Counts what `earlier` has admitted, of which there may be more than the own quota.
+    pub(super) fn continue_from(&mut self, earlier: RollingWindow) {
+        self.admitted = earlier.admitted;
+    }
+
     /// Whether a request may go at `now`; otherwise how long until the next may.
     pub(super) fn room(&mut self, now: Instant) -> Result<(), Duration> {
         while self.admitted.front().is_some_and(|&at| now >= at + SPAN) {
             self.admitted.pop_front();
         }
-        match self.admitted.front() {
-            Some(&oldest) if self.admitted.len() >= self.quota => Err(oldest + SPAN - now),
-            _ => Ok(()),
+        // Of a larger earlier quota, more than one must be a minute old first.
+        let nth_last = self.admitted.len().checked_sub(self.quota);
+        match nth_last.and_then(|place| self.admitted.get(place)) {
+            Some(&sent) => Err(sent + SPAN - now),
+            None => Ok(()),
         }
     }
 

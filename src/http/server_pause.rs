@@ -9,7 +9,7 @@ use tokio::time::Instant;
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Closed until an instant, or open.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct ServerPause {
     until: Option<Instant>,
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::fetch::types::FetchError;
+use crate::exit::Exit;
 use crate::model::name::SourceName;
+use crate::fetch::types::FetchError;
 use crate::sink::SinkError;
 use crate::state::StateError;
 
@@ -45,4 +46,64 @@ pub enum RunError {
     /// A task of ours died.
     #[error("a task of the run died")]
     TaskDied(#[from] tokio::task::JoinError),
+}
+
+impl RunError {
+    /// The exit code. What a room below reports has one of its own.
+    pub fn exit(&self) -> Exit {
+        match self {
+            RunError::OtherScope { .. } | RunError::Unfinished { .. } => Exit::Config,
+            RunError::TaskDied(_) | RunError::Fetch(FetchError::TaskDied) => Exit::Unexpected,
+            _ => Exit::Incomplete,
+        }
+    }
+
+    /// What to do about it. Empty for what a room below reports: it has a hint of its own.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            RunError::Fetch(error) => fetch_hint(error),
+            RunError::Sink(_) | RunError::State(_) => "",
+            RunError::OtherScope { .. } => {
+                "give the new organization or site a source name of its own, so that each keeps \
+                 its history"
+            }
+            RunError::Unfinished { .. } => {
+                "give each source a file of its own, or pull that source first"
+            }
+            RunError::Interrupted => {
+                "what was written is sound; run it again to go on from here"
+            }
+            RunError::TaskDied(_) => "please report it with this message; nothing written is lost",
+        }
+    }
+}
+
+fn fetch_hint(error: &FetchError) -> &'static str {
+    match error {
+        FetchError::Failed(failure) => failure.hint(),
+        FetchError::PagingLoop(_) => {
+            "what was read before is written; run it again, and if it stays so, tell Atlassian \
+             support"
+        }
+        FetchError::IgnoresDates => {
+            "look for a proxy that drops the query; otherwise the API has changed: please report it"
+        }
+        FetchError::InstantTooLarge { .. } | FetchError::UnclearPaging { .. } => {
+            "nothing is lost: what was read before is written, and the next run goes on there; a \
+             larger `page_size` may hold them all, else report it to Atlassian support"
+        }
+        FetchError::EndlessEmptyPages => {
+            "what was read before is written; ask for a shorter window, and if it stays so, tell \
+             Atlassian support"
+        }
+        FetchError::SliceKeptChanging { is_written: true } => {
+            "what was read is written; run it again when fewer records arrive, and it reads that \
+             span once more"
+        }
+        FetchError::SliceKeptChanging { is_written: false } => {
+            "nothing of that span is written, so that each event comes in its order; run it again \
+             when fewer records arrive, and it reads that span once more"
+        }
+        FetchError::TaskDied => "please report it with this message; nothing written is lost",
+    }
 }

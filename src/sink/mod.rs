@@ -25,7 +25,7 @@ pub mod atomic_create;
 pub mod written_files;
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::config::settings::{OutputPath, OutputSettings};
@@ -174,6 +174,57 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl SinkError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            SinkError::ReaderClosed => "",
+            SinkError::Stdout(_) => "check what standard output is connected to",
+            SinkError::File { source, path, .. } if source.kind() == ErrorKind::IsADirectory => {
+                let path = path.display().to_string();
+                let folder = path.trim_end_matches('/');
+                return format!("name a file in it, such as `{folder}/{{source}}.jsonl`");
+            }
+            SinkError::File { .. } => {
+                "check that the folder exists, that this user may write there, and that the disk \
+                 is not full"
+            }
+            SinkError::NotTruncated { .. } => {
+                "free disk space, and run it again: the next run mends the end of the file before \
+                 it writes"
+            }
+            SinkError::LockedByOtherRun { .. } => "wait for that run, or write to another file",
+            SinkError::CorruptArchive { .. } => {
+                "move it away, or write to another file: what is appended to it could not be read \
+                 back"
+            }
+            SinkError::CompressionMismatch { .. } => {
+                "move it away, or write to another file: no tool reads a file that is packed in part"
+            }
+            SinkError::AlreadyExists { .. } => {
+                "move it away, or write to another file: nothing is converted over a file that \
+                 holds something"
+            }
+            SinkError::RemovedWhileOpen { .. } => {
+                "run it again: what is missing is read again; with logrotate's `compress` use \
+                 `delaycompress`"
+            }
+            SinkError::CommittedDataMissing { .. } => {
+                "put it back as it was, or begin once more in another folder"
+            }
+            SinkError::ConcurrentAppend { .. } => {
+                "run it again: its lines are read again; what lay behind the last commit is in a \
+                 file beside it. Let that program write to a file of its own"
+            }
+            SinkError::TruncatedExternally { .. } => {
+                "run it again: what may be missing is read again; let that program rename the file \
+                 instead, or use `rotate`"
+            }
+        };
+        hint.to_owned()
+    }
 }
 
 /// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system, such as btrfs, needs

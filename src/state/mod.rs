@@ -65,3 +65,33 @@ pub enum StateError {
         source: io::Error,
     },
 }
+
+impl StateError {
+    /// What to do about it. The state of an export is stored in the export's own folder.
+    pub fn hint(&self, is_of_export: bool) -> String {
+        let hint = match self {
+            StateError::Unsafe { command, .. } => return format!("protect it with: {command}"),
+            StateError::Locked { .. } => "wait for that run to end, or stop it",
+            StateError::Newer { .. } => {
+                "use the newer atlaudit that wrote it; the file was left as it is"
+            }
+            StateError::Damaged { .. } if is_of_export => {
+                "the file was left as it is; restore it from a backup, or begin the export once \
+                 more in another folder"
+            }
+            StateError::Io { .. } if is_of_export => {
+                "check that this user may write there and that the disk is not full; run the same \
+                 command again to resume the export"
+            }
+            StateError::Damaged { .. } => {
+                "the file was left as it is; restore it from a backup, or move it away to begin \
+                 again with `initial_lookback`"
+            }
+            StateError::Io { .. } => {
+                "check that this user may write there and that the disk is not full, or choose \
+                 another folder with `--state-dir`"
+            }
+        };
+        hint.to_owned()
+    }
+}

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use atlaudit::sandbox::{API_KEY, Api, Fault};
 
-use crate::support::{Run, Running, Samples, Site, eventually, assert_file_complete, small, status};
+use crate::support::{
+    Run, Running, Samples, Site, assert_file_complete, eventually, small, status,
+};
 
 const ORG: [&str; 2] = ["acme", "org-events"];
 
@@ -271,18 +273,73 @@ fn sighup_reads_the_configuration_again_and_a_wrong_one_changes_nothing() {
     assert_file_complete(&site, "acme");
 }
 
+/// Whether the program, whose log goes to the file `log`, waits for its own rate limit.
+fn waits_for_rate_limit(site: &Site) -> bool {
+    let log = fs::read_to_string(site.path("log")).unwrap_or_default();
+    log.contains("for the rate limit")
+}
+
 #[test]
 fn limits_are_kept_from_one_pull_to_the_next_also_where_none_are_shared() {
     let mut site = site();
     site.set("acme", "requests_per_minute", 5);
     site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
-    let running = follow(&site, "acme");
-    eventually("all requests of the minute", || {
-        site.control.request_count(Api::OrgEvents) == 5
-    });
-    std::thread::sleep(Duration::from_millis(300));
+    let script = r#"exec "$PROGRAM" -v follow acme --every 30ms 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    eventually("a wait", || waits_for_rate_limit(&site));
     assert_eq!(site.control.request_count(Api::OrgEvents), 5);
-    ends(running);
+    running.signal("TERM");
+    assert_eq!(running.end().code, 0);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_reload_forgets_no_request_of_the_last_minute() {
+    let mut site = site();
+    site.set("acme", "requests_per_minute", 4);
+    // No quota file: only the process itself can count.
+    site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
+    site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
+    let script = r#"exec env --default-signal=HUP "$PROGRAM" -v follow acme --every 1h \
+        --metrics-file x.prom 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    pulls(&site, 1);
+    let changes = [
+        ("page_size", 7),
+        ("requests_per_minute", 3),
+        ("page_size", 8),
+        ("page_size", 9),
+        ("requests_per_minute", 2),
+    ];
+    for (key, value) in changes {
+        let before = site.control.request_count(Api::OrgEvents);
+        site.set("acme", key, value);
+        drop(site.command(&[]));
+        running.signal("HUP");
+        eventually("a further pull, or a wait", || {
+            site.control.request_count(Api::OrgEvents) > before || waits_for_rate_limit(&site)
+        });
+    }
+    let count = site.control.request_count(Api::OrgEvents);
+    assert!(count <= 4, "{count} requests in a minute that allows 4");
+    assert!(waits_for_rate_limit(&site));
+    running.signal("TERM");
+    assert_eq!(running.end().code, 0);
+}
+
+#[test]
+fn the_sources_of_one_check_share_the_quota_of_their_organization() {
+    let mut site = site();
+    site.set("acme", "requests_per_minute", 3);
+    site.set_env("ATLAUDIT_QUOTA_DIR", "/dev/null");
+    site.add("acme-too", "acme");
+    site.add("acme-three", "acme");
+    let script = r#"exec "$PROGRAM" -v check acme acme-too acme-three 2>log"#;
+    let mut running = Running::of(site.shell(script));
+    eventually("a wait", || waits_for_rate_limit(&site));
+    assert_eq!(site.control.requests().len(), 3);
+    running.signal("KILL");
+    running.end();
 }
 
 /// The service manager: a socket that messages come to.
@@ -385,14 +442,15 @@ fn the_watchdog_hears_nothing_of_a_program_that_is_stuck() {
     assert!(made.unwrap().success());
     let running = follow(&site, "acme --output pipe");
     manager.hears("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(1_000));
-    let before = manager.count("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(
-        manager.count("WATCHDOG=1"),
-        before,
-        "pings of a program that stands still"
-    );
+    // It pings every 50 ms until the patience is over.
+    let (mut before, mut last_ping) = (manager.count("WATCHDOG=1"), Instant::now());
+    eventually("the end of the pings", || {
+        let count = manager.count("WATCHDOG=1");
+        if count != before {
+            (before, last_ping) = (count, Instant::now());
+        }
+        last_ping.elapsed() > Duration::from_secs(1)
+    });
     // Once somebody reads, it gets on.
     let reader = Running::of(site.shell("exec cat pipe"));
     eventually("pings", || manager.count("WATCHDOG=1") > before);
@@ -413,10 +471,11 @@ fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
     eventually("the answer", || {
         site.control.request_count(Api::OrgEvents) > 0
     });
-    std::thread::sleep(Duration::from_millis(800));
+    // At one ping every 50 ms, this is five times the patience.
     let before = manager.count("WATCHDOG=1");
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(manager.count("WATCHDOG=1") > before + 4);
+    eventually("pings during the wait", || {
+        manager.count("WATCHDOG=1") > before + 20
+    });
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);
     ends(running);
 }

@@ -1,4 +1,4 @@
-//! Owns writing the configuration file: made ready before a key is kept, and put into its place after.
+//! Writes the configuration file: prepared before a key is stored, and put into place afterwards.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,16 +11,16 @@ use crate::config::error::HintedError;
 use crate::error::AppError;
 use crate::exit::Exit;
 
-/// A new content that lies beside the file.
+/// The new content, in a temporary file beside the configuration file.
 #[derive(Debug)]
 pub struct PreparedConfigFile {
     path: PathBuf,
     file: NamedTempFile,
-    /// Of another owner, or with several names: a new file in its place would take these away.
+    /// It has another owner or several names, which a new file in its place would lose.
     must_keep_inode: bool,
 }
 
-/// Writes what `change` makes of the file at `path` beside it.
+/// Writes the content of the file at `path`, as `change` returns it, to a temporary file beside it.
 ///
 /// # Errors
 /// The file cannot be read or changed, or nothing can be written beside it.
@@ -28,7 +28,7 @@ pub fn prepare(
     path: &Path,
     change: impl FnOnce(&str) -> Result<String, HintedError>,
 ) -> Result<PreparedConfigFile, AppError> {
-    // A link stays one, and what it leads to is changed.
+    // A symbolic link stays one; its target is changed.
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let facts = match fs::metadata(&real) {
         Ok(facts) => Some(facts),
@@ -56,7 +56,7 @@ pub fn prepare(
 }
 
 impl PreparedConfigFile {
-    /// Puts the new content into its place.
+    /// Puts the new content into place.
     ///
     /// # Errors
     /// It cannot be put there.

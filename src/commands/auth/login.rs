@@ -5,35 +5,37 @@ use std::io::{self, Read as _};
 use chrono::{NaiveDate, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::commands::auth::{test_credential, config_file, without_retries, describe_store};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::{expiry, organization};
-use crate::config::prompt::{self, UserPrompt};
+use crate::collect::connector::SourceConnector;
+use crate::collect::expiry;
+use crate::commands::auth::{config_file, describe_store, test_credential, without_retries};
 use crate::config::edit::{self, ConfigValue};
 use crate::config::env::ProcessEnv;
 use crate::config::error::HintedError;
-use crate::config::validate;
+use crate::config::prompt::{self, UserPrompt};
 use crate::config::request::LoginRequest;
 use crate::config::settings::{SourceSettings, SourceTarget};
+use crate::config::validate;
 use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::source::api_keys::KeyMatch;
+use crate::source::lookup::{self, OrganizationInfo};
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::terminal::Terminal;
 
-/// The longest key that is read: Atlassian's have a few hundred characters.
+/// The longest key that is read. Keys of Atlassian have a few hundred characters.
 const KEY_BYTES: u64 = 64 * 1024;
 
 /// How often a person is asked for a key that the server accepts.
 const KEY_TRIES: usize = 3;
 
-/// Tests a key, stores it in place of the one before, and writes what is new into the configuration.
+/// Tests a key, stores it in place of the one before, and writes changed settings into the
+/// configuration.
 ///
 /// # Errors
-/// There is no usable key, the server refuses it, it cannot be tested, or the key or the configuration file cannot
-/// be written. Nothing has changed then.
+/// There is no usable key, the server refuses it, it cannot be tested, or the key or the
+/// configuration file cannot be written. Nothing has changed then.
 pub async fn login(
     mut request: LoginRequest,
     env: &ProcessEnv,
@@ -43,10 +45,12 @@ pub async fn login(
         true => None,
         false => Some(Terminal::open().map_err(|error| prompt_error(&error))?),
     };
-    let mut person = person.as_mut().map(|terminal| terminal as &mut dyn UserPrompt);
-    // What belongs to the old key belongs to the new one, unless somebody says otherwise.
+    let mut person = person
+        .as_mut()
+        .map(|terminal| terminal as &mut dyn UserPrompt);
+    // The new key keeps the organization and account of the old one unless others are given.
     let old = credentials::load(&earlier_source(&request), env).await.ok();
-    let mut connector = SourceConnector::new(quota_dir(env));
+    let mut connector = SourceConnector::of_process(env);
     let tested = accepted_key(
         &mut connector,
         &mut request,
@@ -64,7 +68,7 @@ pub async fn login(
     store_key(&request, credential, old.as_ref(), env, console).await
 }
 
-/// The source as it reads its key until now.
+/// The source with the credential that it has used until now.
 fn earlier_source(request: &LoginRequest) -> SourceSettings {
     let mut source = request.source.clone();
     if let Some(known) = &request.known {
@@ -73,8 +77,7 @@ fn earlier_source(request: &LoginRequest) -> SourceSettings {
     source
 }
 
-/// Reads a key and tests it. A person may correct a key that is refused; everything else that was
-/// answered stays as it is.
+/// Reads a key and tests it. A person may correct a refused key; the other answers stay.
 async fn accepted_key(
     connector: &mut SourceConnector,
     request: &mut LoginRequest,
@@ -105,7 +108,9 @@ async fn accepted_key(
             Some(person) if tries_left > 0 && error.may_accept_other_key() => {
                 let hint = error.hint_text().unwrap_or_default();
                 let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person.show(&refused).map_err(|error| prompt_error(&error))?;
+                person
+                    .show(&refused)
+                    .map_err(|error| prompt_error(&error))?;
                 // The organization was the refused key's.
                 request.source = source.clone();
             }
@@ -114,7 +119,7 @@ async fn accepted_key(
     }
 }
 
-/// `key` with what the configuration says of its account, and what was stored beside the key before.
+/// `key` with the account of the configuration and what was stored with the key before.
 fn new_credential(
     request: &LoginRequest,
     old: Option<&Credential>,
@@ -133,7 +138,8 @@ fn new_credential(
     }
 }
 
-/// Fills in whose key an organization's key is: as configured, as it was before, or as the key itself tells.
+/// Fills in the organization of a key: the configured one, the one of the key before, or the one
+/// that the key itself lists.
 async fn organization_of(
     connector: &mut SourceConnector,
     source: &mut SourceSettings,
@@ -149,7 +155,7 @@ async fn organization_of(
         return Ok(());
     }
     let found = match (
-        organization::find(connector, source, credential).await,
+        find_organization(connector, source, credential).await,
         person,
     ) {
         (Ok(found), _) => found,
@@ -159,7 +165,8 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            prompt::ask_until_valid(person, &question, validate::org_uuid).map_err(|error| prompt_error(&error))?
+            prompt::ask_until_valid(person, &question, validate::org_uuid)
+                .map_err(|error| prompt_error(&error))?
         }
         (Err(error), _) => return Err(error),
     };
@@ -178,7 +185,7 @@ fn account(target: &SourceTarget) -> Option<String> {
     }
 }
 
-/// Asks for one page with the key. One that cannot be tested is kept only where that is asked for.
+/// Requests one page with the key. A key that cannot be tested is stored only with `--untested`.
 async fn test_key(
     connector: &mut SourceConnector,
     request: &LoginRequest,
@@ -210,7 +217,7 @@ async fn test_key(
     Err(error.hint(hint))
 }
 
-/// When the key ends: as the organization's list of keys says, or as a person does.
+/// When the key expires, from the organization's list of keys or from a person.
 async fn expiry_of(
     connector: &mut SourceConnector,
     request: &LoginRequest,
@@ -219,14 +226,15 @@ async fn expiry_of(
 ) -> Option<NaiveDate> {
     let source = without_retries(&request.source);
     if let Some(org_id) = &credential.org_id
-        && let Ok(asking) = connector.api_client(&source, credential)
-        && let Ok(KeyMatch::Key(key)) = expiry::look_up_key(&asking, &source, org_id, Utc::now()).await
+        && let Ok(client) = connector.api_client(&source, credential)
+        && let Ok(KeyMatch::Key(key)) =
+            expiry::look_up_key(&client, &source, org_id, Utc::now()).await
         && let Some(end) = key.expires_at
     {
         return Some(end.date_naive());
     }
     let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
-    // Whoever does not answer has a key that works all the same.
+    // The key also works without an answer.
     prompt::ask_optional(person?, question, day_ahead).ok()?
 }
 
@@ -238,7 +246,7 @@ fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
     }
 }
 
-/// Stores the key, then writes the configuration, which was made ready before.
+/// Stores the key, then writes the configuration, which was prepared before.
 async fn store_key(
     request: &LoginRequest,
     credential: Credential,
@@ -301,13 +309,13 @@ async fn store_key(
     Ok(())
 }
 
-/// Whether the source read its key elsewhere until now.
+/// Whether the source has read its key from another place until now.
 fn is_moved(request: &LoginRequest) -> bool {
     let known = request.known.as_ref();
     known.is_some_and(|known| known.credential != request.source.credential)
 }
 
-/// What became of the key, as the start of a sentence.
+/// The start of the message that reports the stored key.
 fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
     let name = &request.name;
     let place = describe_store(&request.source.credential);
@@ -318,7 +326,7 @@ fn outcome(request: &LoginRequest, has_old: bool, same: bool) -> String {
     }
 }
 
-/// What is left to do with the key before.
+/// Reports what is left to do with the old key.
 fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &StderrConsole) {
     let revoke = ConsoleMessage::new("the old key still works: revoke it where it was made");
     console.say(Level::Notice, &revoke);
@@ -335,7 +343,7 @@ fn after_rotation(request: &LoginRequest, end: Option<NaiveDate>, console: &Stde
     }
 }
 
-/// Another token may be another account's, or of a site that was made anew.
+/// A new token may belong to a different account, or to a site that was recreated.
 fn forget_lookups(request: &LoginRequest) {
     if let Some(site) = request.source.target.site() {
         LookupCache::new(&request.state_dir).update(&site, |facts| {
@@ -389,7 +397,8 @@ fn read_key(
             } => format!("Password of `{user}` (not shown): "),
             _ => format!("Key of `{}` (not shown): ", request.name),
         };
-        return prompt::ask_secret_until_valid(person, &question, check_key).map_err(|error| prompt_error(&error));
+        return prompt::ask_secret_until_valid(person, &question, check_key)
+            .map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
         return Err(
@@ -405,17 +414,44 @@ fn read_key(
             .because(&error)
             .hint("`--with-key` takes the key alone, as text, on standard input")
     })?;
-    check_key(text.expose_secret()).map_err(|refusal| {
-        let told = AppError::new(Exit::Credential, refusal.what);
-        match refusal.hint {
-            Some(hint) => told.hint(hint),
-            None => told,
-        }
-    })
+    check_key(text.expose_secret()).map_err(|refusal| AppError::refused(Exit::Credential, refusal))
 }
 
 fn prompt_error(error: &io::Error) -> AppError {
     AppError::new(Exit::Usage, "what is missing could not be asked for")
         .because(error)
         .hint("give it with flags (`atlaudit auth login --help`), and the key with `--with-key`")
+}
+
+const WHERE: &str = "it is in the URL of admin.atlassian.com, after /o/";
+
+/// The id of the only organization that `credential` lists.
+///
+/// # Errors
+/// The key is refused, or lists none or several.
+async fn find_organization(
+    connector: &mut SourceConnector,
+    source: &SourceSettings,
+    credential: &Credential,
+) -> Result<String, AppError> {
+    let client = connector.api_client(source, credential)?;
+    let request = lookup::organizations_request(source.target.base_url());
+    let found = client.request(&request, lookup::read_organizations).await?;
+    match found.as_slice() {
+        [one] => Ok(one.id.clone()),
+        [] => Err(
+            AppError::new(Exit::Usage, "the key does not tell its organization").hint(format!(
+                "a key with scopes lists none, whatever it may read: add `--org-id ID`; {WHERE}"
+            )),
+        ),
+        several => {
+            let describe = |organization: &OrganizationInfo| match &organization.name {
+                Some(name) => format!("{} ({name})", organization.id),
+                None => organization.id.clone(),
+            };
+            let names: Vec<String> = several.iter().map(describe).collect();
+            let what = format!("the key is of several organizations: {}", names.join(", "));
+            Err(AppError::new(Exit::Usage, what).hint("choose one with `--org-id ID`"))
+        }
+    }
 }

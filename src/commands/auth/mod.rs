@@ -1,27 +1,28 @@
 //! Runs `auth`: stores keys, shows where credentials come from, removes keys.
 
 mod config_file;
-mod login;
-mod status;
-
-pub use login::login;
-pub use status::status;
+pub mod login;
 
 use std::time::Duration;
 
+use chrono::Utc;
 use tracing::Instrument as _;
 
-use crate::commands::connect::SourceConnector;
+use crate::collect::connector::SourceConnector;
+use crate::collect::expiry;
 use crate::config::env::ProcessEnv;
 use crate::config::request::LogoutRequest;
-use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::config::settings::{CredentialSpec, Settings, SourceSettings};
 use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::time::Timestamp;
+use crate::sink::stdout;
+use crate::source::api_keys::KeyMatch;
 use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// Asks for one page, once.
+/// Requests one page, once.
 async fn test_credential(
     connector: &mut SourceConnector,
     lookups: &LookupCache,
@@ -30,15 +31,15 @@ async fn test_credential(
 ) -> Result<(), AppError> {
     let source = without_retries(source);
     let connected = connector.connect(&source, credential)?;
-    let asking = async {
+    let testing = async {
         let (_, fetcher) = connected.into_fetcher(lookups, None).await?;
-        Ok(fetcher.probe(chrono::Utc::now()).await?)
+        Ok(fetcher.probe(Utc::now()).await?)
     };
     let span = tracing::error_span!("auth", source = source.name.as_str());
-    asking.instrument(span).await
+    testing.instrument(span).await
 }
 
-/// `source`, for whoever waits for the answer: what fails once has failed.
+/// `source`, with every request sent only once: a person waits for the result.
 fn without_retries(source: &SourceSettings) -> SourceSettings {
     let mut source = source.clone();
     source.connection.retry_for = Duration::ZERO;
@@ -50,7 +51,11 @@ fn without_retries(source: &SourceSettings) -> SourceSettings {
 ///
 /// # Errors
 /// It cannot be removed, or there is no such key.
-pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrConsole) -> Result<(), AppError> {
+pub async fn logout(
+    request: LogoutRequest,
+    env: &ProcessEnv,
+    console: &StderrConsole,
+) -> Result<(), AppError> {
     let name = &request.name;
     let place = describe_store(&request.credential);
     let removed = credentials::remove(name, &request.credential, env).await;
@@ -77,10 +82,126 @@ pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrCo
     Ok(())
 }
 
-/// A place that keys are stored in, in words.
+/// Describes the place that a key is stored in.
 fn describe_store(credential: &CredentialSpec) -> String {
     match credential {
         CredentialSpec::File(path) => format!("file {}", path.display()),
         _ => "the OS keyring".to_owned(),
+    }
+}
+
+/// Runs `auth status`: prints for every source where its credential comes from, whether the server
+/// accepts it, how old it is and when it expires. Returns how the worst of them is.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub async fn status(
+    settings: &Settings,
+    env: &ProcessEnv,
+    console: &StderrConsole,
+) -> Result<Exit, AppError> {
+    let table = CredentialTable::of(&settings.sources);
+    stdout::print(&table.line(["NAME", "TYPE", "CREDENTIAL", "WORKS", "AGE", "EXPIRES"]))?;
+    let mut connector = SourceConnector::of_process(env);
+    let lookups = LookupCache::new(&settings.state_dir);
+    let (mut worst, now) = (Exit::Done, Utc::now());
+    let mut messages = Vec::new();
+    for source in &settings.sources {
+        let credential = credentials::load(source, env).await;
+        let tested = match &credential {
+            Ok(credential) => test_credential(&mut connector, &lookups, source, credential).await,
+            Err(error) => Err(error.clone().into()),
+        };
+        let credential = credential.ok();
+        let found = match (&credential, &tested) {
+            (Some(credential), Ok(())) => {
+                look_up_listed_key(&mut connector, source, credential, now).await
+            }
+            _ => None,
+        };
+        let end = expiry::find_expiry(source, credential.as_ref(), found.as_ref());
+        let age = credential.as_ref();
+        let age = age.and_then(|credential| expiry::age_in_days(credential, now));
+        let expires = end.as_ref().map(|end| {
+            let distance = expiry::relative_day(end.day, now.date_naive());
+            format!("{} ({distance})", end.day)
+        });
+        stdout::print(&table.line([
+            source.name.as_str(),
+            source.target.kind().as_str(),
+            &credential_location(source),
+            if tested.is_ok() { "yes" } else { "NO" },
+            &age.map_or("-".to_owned(), |days| format!("{days}d")),
+            expires.as_deref().unwrap_or("-"),
+        ]))?;
+        for caution in expiry::warnings(source, credential.as_ref(), end.as_ref(), now) {
+            messages.push(Err(caution.message));
+        }
+        if let Err(error) = tested {
+            worst = worst.worst(error.exit());
+            messages.push(Ok(error.for_settings(source)));
+        }
+    }
+    // After the table, which they would interrupt.
+    for message in messages {
+        match message {
+            Ok(error) => error.report_to(console),
+            Err(warning) => console.say(Level::Warning, &warning),
+        }
+    }
+    Ok(worst)
+}
+
+/// What the organization's list of keys says, if the key may read it.
+async fn look_up_listed_key(
+    connector: &mut SourceConnector,
+    source: &SourceSettings,
+    credential: &Credential,
+    now: Timestamp,
+) -> Option<KeyMatch> {
+    let source = without_retries(source);
+    let org_id = credential.org_id.as_deref()?;
+    source.target.site().is_none().then_some(())?;
+    let client = connector.api_client(&source, credential).ok()?;
+    expiry::look_up_key(&client, &source, org_id, now)
+        .await
+        .ok()
+}
+
+/// Describes shortly where the credential is. The keyring's entry has the name of the source.
+fn credential_location(source: &SourceSettings) -> String {
+    match &source.credential {
+        CredentialSpec::Keyring => "keyring".to_owned(),
+        _ => credentials::describe_location(source),
+    }
+}
+
+/// A table whose columns are as wide as their widest cell, as far as the cells are known before the
+/// first line is printed.
+struct CredentialTable {
+    widths: [usize; 6],
+}
+
+impl CredentialTable {
+    fn of(sources: &[SourceSettings]) -> CredentialTable {
+        let widest = |title: &str, width: &dyn Fn(&SourceSettings) -> usize| {
+            let widest = sources.iter().map(width).max().unwrap_or_default();
+            widest.max(title.len())
+        };
+        let name = widest("NAME", &|source| source.name.as_str().len());
+        let kind = widest("TYPE", &|source| source.target.kind().as_str().len());
+        let location = |source: &SourceSettings| credential_location(source).chars().count();
+        let location = widest("CREDENTIAL", &location);
+        CredentialTable {
+            widths: [name, kind, location, "WORKS".len(), "1000d".len(), 0],
+        }
+    }
+
+    fn line(&self, cells: [&str; 6]) -> String {
+        let mut line = String::new();
+        for (cell, &width) in cells.iter().zip(&self.widths) {
+            line.push_str(&format!("{cell:<width$}  "));
+        }
+        format!("{}\n", line.trim_end())
     }
 }

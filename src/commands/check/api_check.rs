@@ -1,12 +1,11 @@
-//! Owns what is asked of the API in a check, and all that can be told from its answers.
+//! The steps of a check that send requests to the API, and what can be derived from the responses.
 
 use chrono::{TimeDelta, Utc};
 use url::Url;
 
-use crate::commands::check::check_report::CheckReport;
-use crate::commands::check::check_step::{StepName, CheckStep};
-use crate::commands::api_client::{ApiClient, PreparedSource};
-use crate::commands::expiry::{self, CredentialExpiry, ExpirySource};
+use crate::collect::connector::{ApiClient, PreparedSource};
+use crate::collect::expiry::{self, CredentialExpiry, ExpirySource};
+use crate::commands::check::check_report::{CheckReport, CheckStep, StepName};
 use crate::config::settings::SourceSettings;
 use crate::credentials::Credential;
 use crate::error::AppError;
@@ -21,16 +20,17 @@ use crate::model::time::{Timestamp, Window, format_millis, in_words};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
-/// Spans that are asked for the newest event, one after the other until one holds any.
-const NEWEST_EVENT_SPANS: [TimeDelta; 3] = [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
+/// Time ranges in which the newest event is looked for, one after the other until one has any.
+const NEWEST_EVENT_SPANS: [TimeDelta; 3] =
+    [TimeDelta::hours(1), TimeDelta::days(1), TimeDelta::days(30)];
 
-/// Where a page of the first span is full and oldest first, the newest event is looked for here.
+/// If a page of the first range is full and oldest first, the newest event is looked for here.
 const NARROW_SPAN: TimeDelta = TimeDelta::minutes(5);
 
-/// Clocks that are further apart deserve a word. Certificates and cron jobs suffer first.
+/// A larger difference of the clocks is a warning: certificates and cron jobs depend on them.
 const MAX_SKEW: TimeDelta = TimeDelta::seconds(60);
 
-/// A source that is asked.
+/// The requests to one source.
 pub struct ApiCheck {
     api: ApiClient,
     transport: RecordingTransport<HttpClient>,
@@ -40,57 +40,61 @@ pub struct ApiCheck {
 }
 
 impl ApiCheck {
-    /// Asks through `connected`, whose API is at `base_url`.
+    /// Prepares requests through `connected` to the API at `base_url`.
     pub fn new(settings: &SourceSettings, connected: PreparedSource, base_url: &Url) -> ApiCheck {
-        let PreparedSource { api: asking, origin, .. } = connected;
-        let org_id = origin.org_id.as_deref();
+        let org_id = connected.origin.org_id.as_deref();
         ApiCheck {
             source: source::of(&settings.target, base_url, org_id, settings.page_size),
-            transport: RecordingTransport::new(asking.transport.clone()),
-            api: asking,
-            origin,
+            transport: RecordingTransport::new(connected.api.transport.clone()),
+            api: connected.api,
+            origin: connected.origin,
             is_secure: base_url.scheme() == "https",
         }
     }
 
-    /// Asks for the events of the last hour, and tells every step that this takes.
+    /// Requests the events of the last hour, and reports every step of it.
     ///
     /// # Errors
     /// Why there is no page.
-    pub async fn check_first_page(&self, account: &mut CheckReport) -> Result<Page, AppError> {
+    pub async fn check_first_page(&self, report: &mut CheckReport) -> Result<Page, AppError> {
         let page = self.fetch_page(NEWEST_EVENT_SPANS[0]).await;
         let reached = match &page {
             Ok(_) => StepName::PageRead,
             Err(failure) => self.failed_step(failure),
         };
-        let passed = |step: StepName| step_index(step) < step_index(reached);
+        let passed = |step: StepName| step.index() < reached.index();
         if passed(StepName::Tls) {
-            account.finish_step(self.tls_step());
+            report.finish_step(self.tls_step());
         }
         if passed(StepName::Answered) {
-            account.finish_step(self.response_step());
+            report.finish_step(self.response_step());
         }
         if passed(StepName::Authorised) {
-            account.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
+            report.finish_step(CheckStep::ok(StepName::Authorised, "credential accepted"));
         }
         if passed(StepName::Permitted) {
-            account.finish_step(CheckStep::ok(StepName::Permitted, "allowed to read the audit log"));
+            report.finish_step(CheckStep::ok(
+                StepName::Permitted,
+                "allowed to read the audit log",
+            ));
         }
-        account.begin_step(reached);
+        report.begin_step(reached);
         let page = page.map_err(AppError::from)?;
         let count = page.records.len();
         let plural = if count == 1 { "" } else { "s" };
         let detail = format!("{count} record{plural} of the last hour");
-        account.finish_step(CheckStep::ok(StepName::PageRead, detail).with_fact("records", count));
+        report.finish_step(CheckStep::ok(StepName::PageRead, detail).with_fact("records", count));
         Ok(page)
     }
 
-    /// The step that a failure is of.
+    /// The step that a failure belongs to.
     fn failed_step(&self, failure: &Failure) -> StepName {
         let last = self.transport.last().map(|seen| seen.outcome);
         match (last, failure.kind) {
             (Some(Err(TransportErrorKind::Tls)), _) => StepName::Tls,
-            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => StepName::Authorised,
+            (_, FailureKind::CredentialRefused | FailureKind::CaptchaRequired) => {
+                StepName::Authorised
+            }
             (
                 _,
                 FailureKind::ScopeMissing
@@ -123,7 +127,7 @@ impl ApiCheck {
         .with_fact("is_used", self.is_secure)
     }
 
-    /// What took its time: to connect, to shake hands and to be answered.
+    /// The duration of connection, handshake and response.
     fn response_step(&self) -> CheckStep {
         let Some(seen) = self.transport.last() else {
             return CheckStep::ok(StepName::Answered, "");
@@ -138,14 +142,20 @@ impl ApiCheck {
             .with_fact("status", status)
     }
 
-    /// Tells when the newest event happened, of those that a few requests bring.
-    pub async fn check_newest_event(&self, account: &mut CheckReport, first: Page) {
-        account.begin_step(StepName::NewestEvent);
-        let is_skewed = self.server_ahead().is_some_and(|ahead| ahead.abs() > MAX_SKEW);
+    /// Reports when the newest event happened, as far as a few requests show it.
+    pub async fn check_newest_event(&self, report: &mut CheckReport, first: Page) {
+        report.begin_step(StepName::NewestEvent);
+        let is_skewed = self
+            .server_ahead()
+            .is_some_and(|ahead| ahead.abs() > MAX_SKEW);
         let mut page = first;
         let mut span = NEWEST_EVENT_SPANS[0];
-        // By the server's clock the last hour is another one.
-        let spans = if is_skewed { &NEWEST_EVENT_SPANS[..] } else { &NEWEST_EVENT_SPANS[1..] };
+        // By the server's clock the last hour is a different one.
+        let spans = if is_skewed {
+            &NEWEST_EVENT_SPANS[..]
+        } else {
+            &NEWEST_EVENT_SPANS[1..]
+        };
         for wider in spans {
             if newest_time(&page).is_some() {
                 break;
@@ -153,7 +163,7 @@ impl ApiCheck {
             span = *wider;
             page = match self.fetch_page(span).await {
                 Ok(page) => page,
-                Err(failure) => return account.finish_step(unknown_newest_step(&failure)),
+                Err(failure) => return report.finish_step(unknown_newest_step(&failure)),
             };
         }
         let is_oldest_first = self.source.order() == DeliveryOrder::Ascending;
@@ -167,14 +177,14 @@ impl ApiCheck {
             found = found.max(Some(newer));
             more = last.next.is_some();
         }
-        account.finish_step(newest_step(found, more, span, self.server_now()));
+        report.finish_step(newest_step(found, more, span, self.server_now()));
     }
 
-    /// Tells how far the server's clock is from ours.
-    pub fn check_clock(&self, account: &mut CheckReport) {
+    /// Reports the difference between the server's clock and ours.
+    pub fn check_clock(&self, report: &mut CheckReport) {
         let Some(ahead) = self.server_ahead() else {
             let step = CheckStep::unknown(StepName::ClockSkew, "the server does not tell its time");
-            return account.finish_step(step);
+            return report.finish_step(step);
         };
         let seconds = ahead.as_seconds_f64();
         let apart = in_words(ahead.abs().to_std().unwrap_or_default());
@@ -187,19 +197,20 @@ impl ApiCheck {
             true => CheckStep::warning(
                 StepName::ClockSkew,
                 detail,
-                "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but some is read twice",
+                "set this machine's clock, by NTP for instance; nothing is lost meanwhile, but \
+                 some is read twice",
             ),
             false => CheckStep::ok(StepName::ClockSkew, detail),
         };
-        account.finish_step(step.with_fact("server_ahead_seconds", seconds));
+        report.finish_step(step.with_fact("server_ahead_seconds", seconds));
     }
 
-    /// Tells what is left of the server's limit.
-    pub fn check_rate_limit(&self, account: &mut CheckReport) {
+    /// Reports what is left of the server's rate limit.
+    pub fn check_rate_limit(&self, report: &mut CheckReport) {
         let quota = self.transport.last().and_then(|seen| seen.quota());
         let Some(quota) = quota else {
             let step = CheckStep::unknown(StepName::LimitLeft, "the server does not tell");
-            return account.finish_step(step);
+            return report.finish_step(step);
         };
         let (remaining, reset) = (printable(&quota.remaining), quota.reset);
         let of = quota.limit.as_deref().map(printable);
@@ -214,7 +225,8 @@ impl ApiCheck {
             true => CheckStep::warning(
                 StepName::LimitLeft,
                 detail,
-                "the next request has to wait: look for another program that uses the same credential",
+                "the next request has to wait: look for another program that uses the same \
+                 credential",
             ),
             false => CheckStep::ok(StepName::LimitLeft, detail),
         };
@@ -227,17 +239,17 @@ impl ApiCheck {
                 step = step.with_fact(key, value);
             }
         }
-        account.finish_step(step);
+        report.finish_step(step);
     }
 
-    /// Tells when the credential ends, by whoever knows.
+    /// Reports when the credential expires.
     pub async fn check_key_expiry(
         &self,
-        account: &mut CheckReport,
+        report: &mut CheckReport,
         settings: &SourceSettings,
         credential: &Credential,
     ) {
-        account.begin_step(StepName::KeyExpires);
+        report.begin_step(StepName::KeyExpires);
         let now = self.server_now();
         let found = match &self.origin.org_id {
             Some(org_id) => Some(expiry::look_up_key(&self.api, settings, org_id, now).await),
@@ -264,7 +276,7 @@ impl ApiCheck {
                 .with_fact("expires_on", end.day.to_string())
                 .with_fact("told_by", end.source.as_str());
         }
-        account.finish_step(step);
+        report.finish_step(step);
     }
 
     /// The first page of the last `span`, by the server's clock as far as it is known.
@@ -276,13 +288,16 @@ impl ApiCheck {
         };
         let request = self.source.request(&window, &PageLocator::Start);
         let read = |response: &Response| self.source.read(&PageLocator::Start, response);
-        let ApiClient {
-            limits,
-            retry_budget: patience,
-            meter,
-            ..
-        } = &self.api;
-        exchange(&self.transport, limits, patience, meter, &request, read).await
+        let api = &self.api;
+        exchange(
+            &self.transport,
+            &api.limits,
+            &api.retry_budget,
+            &api.meter,
+            &request,
+            read,
+        )
+        .await
     }
 
     fn server_ahead(&self) -> Option<TimeDelta> {
@@ -295,11 +310,6 @@ impl ApiCheck {
             .checked_add_signed(ahead)
             .unwrap_or_else(Utc::now)
     }
-}
-
-fn step_index(step: StepName) -> usize {
-    let place = StepName::ALL.iter().position(|known| *known == step);
-    place.unwrap_or(usize::MAX)
 }
 
 fn newest_time(page: &Page) -> Option<Timestamp> {

@@ -1,19 +1,200 @@
-//! Owns how a check is told: a line for each step as it is done, or one JSON object at the end.
+//! The report of a check: its steps in their order, as a line each as it is done, or as one JSON
+//! object at the end.
+
+use std::time::Duration;
 
 use chrono::Utc;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
-use crate::commands::check::check_step::{StepState, StepName, CheckStep};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::format_millis;
 use crate::sink::{SinkError, stdout};
 
-/// What the form of the JSON object is called.
+/// The steps, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepName {
+    /// The settings make sense, and a client can be built from them.
+    Configuration,
+    /// The secret is where it should be.
+    Credential,
+    /// The host's name has an address.
+    Dns,
+    /// It takes a connection.
+    Connected,
+    /// The site's cloud id is known.
+    CloudId,
+    /// The connection is secure.
+    Tls,
+    /// The API answered.
+    Answered,
+    /// It knows the credential.
+    Authorised,
+    /// The credential may read the log.
+    Permitted,
+    /// A page could be read.
+    PageRead,
+    /// When the newest event happened.
+    NewestEvent,
+    /// How far the clocks are apart.
+    ClockSkew,
+    /// What is left of the server's limit.
+    LimitLeft,
+    /// When the credential ends.
+    KeyExpires,
+    /// The state can be written.
+    StateWritable,
+    /// The output can be written.
+    OutputWritable,
+}
+
+impl StepName {
+    /// All of them, with their labels in the text report.
+    const LABELS: [(StepName, &str); 16] = [
+        (StepName::Configuration, "configuration"),
+        (StepName::Credential, "credential"),
+        (StepName::Dns, "DNS"),
+        (StepName::Connected, "connected"),
+        (StepName::CloudId, "cloud id"),
+        (StepName::Tls, "TLS"),
+        (StepName::Answered, "answered"),
+        (StepName::Authorised, "authorised"),
+        (StepName::Permitted, "permitted"),
+        (StepName::PageRead, "page read"),
+        (StepName::NewestEvent, "newest event"),
+        (StepName::ClockSkew, "clock"),
+        (StepName::LimitLeft, "limit left"),
+        (StepName::KeyExpires, "key expires"),
+        (StepName::StateWritable, "state"),
+        (StepName::OutputWritable, "output"),
+    ];
+
+    /// The position among all steps.
+    pub fn index(self) -> usize {
+        let position = StepName::LABELS.iter().position(|(step, _)| *step == self);
+        position.unwrap_or(usize::MAX)
+    }
+
+    /// The label in the text report.
+    fn label(self) -> &'static str {
+        StepName::LABELS
+            .get(self.index())
+            .map_or("", |(_, label)| label)
+    }
+}
+
+/// The result of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Successful.
+    Ok,
+    /// Successful, with a warning.
+    Warning,
+    /// Unknown.
+    Untold,
+    /// It failed, and nothing after it was tried.
+    Failed,
+    /// It was not tried.
+    NotTried,
+}
+
+impl StepState {
+    /// The label in the text report.
+    pub fn label(self) -> &'static str {
+        match self {
+            StepState::Ok => "ok",
+            StepState::Warning => "warn",
+            StepState::Untold | StepState::NotTried => "-",
+            StepState::Failed => "FAILED",
+        }
+    }
+}
+
+/// A finished step. In JSON its facts stand beside its other keys.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckStep {
+    /// Which one.
+    pub step: StepName,
+    /// How it went.
+    pub state: StepState,
+    /// Its duration in milliseconds; a step that is derived from another one's response has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ms: Option<f64>,
+    /// In words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// For programs.
+    #[serde(flatten)]
+    pub facts: Map<String, Value>,
+}
+
+impl CheckStep {
+    /// A successful step.
+    pub fn ok(step: StepName, detail: impl Into<String>) -> CheckStep {
+        CheckStep {
+            step,
+            state: StepState::Ok,
+            ms: None,
+            detail: detail.into(),
+            hint: None,
+            facts: Map::new(),
+        }
+    }
+
+    /// A step whose result is unknown.
+    pub fn unknown(step: StepName, detail: impl Into<String>) -> CheckStep {
+        CheckStep {
+            state: StepState::Untold,
+            ..CheckStep::ok(step, detail)
+        }
+    }
+
+    /// A successful step with a warning.
+    pub fn warning(
+        step: StepName,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> CheckStep {
+        CheckStep {
+            state: StepState::Warning,
+            hint: Some(hint.into()),
+            ..CheckStep::ok(step, detail)
+        }
+    }
+
+    /// A step that was not tried.
+    pub fn not_tried(step: StepName) -> CheckStep {
+        CheckStep {
+            state: StepState::NotTried,
+            ..CheckStep::ok(step, "")
+        }
+    }
+
+    /// Adds its duration.
+    pub fn with_duration(mut self, span: Duration) -> CheckStep {
+        // More than tenths would be noise.
+        self.ms = Some((span.as_secs_f64() * 10_000.0).round() / 10.0);
+        self
+    }
+
+    /// Adds a fact.
+    pub fn with_fact(mut self, key: &str, value: impl Into<Value>) -> CheckStep {
+        self.facts.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// The name of the JSON format.
 const SCHEMA: &str = "atlaudit/check/1";
 
-/// The account of one source's check.
+/// The report of one source's check.
 #[derive(Debug)]
 pub struct CheckReport {
     name: String,
@@ -23,11 +204,11 @@ pub struct CheckReport {
     steps: Vec<CheckStep>,
     /// The step that is being tried.
     current_step: StepName,
-    /// Nobody reads any more; told at the end, for it is no fault of the source.
+    /// Standard output was closed. Reported at the end, because the source is not at fault.
     output_error: Option<SinkError>,
 }
 
-/// The account as programs read it.
+/// The report as JSON.
 #[derive(Serialize)]
 struct CheckReportJson<'a> {
     schema: &'static str,
@@ -54,9 +235,9 @@ struct CheckErrorJson<'a> {
 }
 
 impl CheckReport {
-    /// Begins the account of `source`.
+    /// Begins the report of `source`.
     pub fn new(source: &SourceSettings, is_json: bool, is_first: bool) -> CheckReport {
-        let mut account = CheckReport {
+        let mut report = CheckReport {
             name: source.name.to_string(),
             kind: source.target.kind().as_str(),
             asks: source.target.base_url().to_string(),
@@ -66,27 +247,24 @@ impl CheckReport {
             output_error: None,
         };
         let gap = if is_first { "" } else { "\n" };
-        let title = format!(
-            "{gap}{} ({}) {}\n",
-            account.name, account.kind, account.asks
-        );
-        account.print(&title);
-        account
+        let title = format!("{gap}{} ({}) {}\n", report.name, report.kind, report.asks);
+        report.print(&title);
+        report
     }
 
-    /// Says which step is being tried, and so which one an error is of.
+    /// Notes which step is being tried: an error belongs to it.
     pub fn begin_step(&mut self, step: StepName) {
         self.current_step = step;
     }
 
-    /// Notes a step that is done.
+    /// Adds a finished step.
     pub fn finish_step(&mut self, step: CheckStep) {
         self.current_step = step.step;
         self.print(&format_step(&step));
         self.steps.push(step);
     }
 
-    /// Ends the account; with the error of the step that was being tried, if it failed.
+    /// Ends the report, with the error of the current step if it failed.
     ///
     /// # Errors
     /// Standard output could not be written.
@@ -94,7 +272,10 @@ impl CheckReport {
         let time = format_millis(Utc::now());
         match failed {
             None => {
-                let warnings = self.steps.iter().filter(|step| step.state == StepState::Warning);
+                let warnings = self
+                    .steps
+                    .iter()
+                    .filter(|step| step.state == StepState::Warning);
                 let but = match warnings.count() {
                     0 => String::new(),
                     1 => ", with 1 warning".to_owned(),
@@ -128,20 +309,20 @@ impl CheckReport {
         self.print(&lines);
     }
 
-    /// The account is of one source, and says so above.
+    /// Removes the source's name, which the title has already.
     fn strip_source_name<'t>(&self, text: &'t str) -> &'t str {
         let named = format!("source `{}`: ", self.name);
         text.strip_prefix(named.as_str()).unwrap_or(text)
     }
 
-    /// The steps that would follow. A cloud id is not every source's concern.
+    /// The steps that would follow. Only some sources have a cloud id.
     fn remaining_steps(&self) -> impl Iterator<Item = StepName> {
-        let at = self.current_step;
-        StepName::ALL
+        let (done, steps) = (self.current_step.index(), StepName::LABELS);
+        let steps = steps
             .into_iter()
-            .skip_while(move |step| *step != at)
-            .skip(1)
-            .filter(|step| *step != StepName::CloudId)
+            .map(|(step, _)| step)
+            .skip(done.saturating_add(1));
+        steps.filter(|step| *step != StepName::CloudId)
     }
 
     fn print_object(&mut self, failed: Option<&AppError>, time: String) -> Result<(), AppError> {
@@ -210,7 +391,7 @@ fn hint_line(hint: Option<&str>) -> String {
     }
 }
 
-/// What others worded may neither break the line nor steer a terminal.
+/// Foreign text must neither break the line nor control a terminal.
 fn one_line(text: &str) -> String {
     let safe = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(safe).collect()
@@ -224,8 +405,8 @@ mod tests {
 
     #[test]
     fn a_step_is_a_line_of_columns() {
-        let step =
-            CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7").with_duration(Duration::from_micros(12_340));
+        let step = CheckStep::ok(StepName::Dns, "a.example is 192.0.2.7")
+            .with_duration(Duration::from_micros(12_340));
         assert_eq!(
             format_step(&step),
             "  ok     DNS             12.3 ms  a.example is 192.0.2.7\n"

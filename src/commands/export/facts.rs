@@ -1,16 +1,24 @@
-//! Owns what is told of each source of an export: what its checkpoint says of all runs.
+//! What the manifest says of an export: of the program and machine that made it, and of each
+//! source.
 
+use std::fs;
+use std::path::Path;
+
+use crate::config::env::ProcessEnv;
 use crate::config::settings::SourceSettings;
-use crate::evidence::facts::{ExportParameters, DroppedCounts, GapEntry, SourceFacts, WindowEntry};
+use crate::evidence::facts::{
+    DroppedCounts, ExportParameters, GapEntry, MadeBy, SourceFacts, WindowEntry,
+};
 use crate::model::name::SourceKind;
 use crate::model::retention::{LogRetention, RetentionLimit};
 use crate::model::safe_url::SafeUrl;
+use crate::model::text::printable;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::export_plan::{ExportCoverage, reached};
 use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 
-/// What is known of the source of `settings`, whose last run ended with `error`, if with one.
+/// What the manifest says of the source of `settings`, whose last run ended with `error` or well.
 pub fn source_facts(
     settings: &SourceSettings,
     error: Option<String>,
@@ -50,8 +58,8 @@ pub fn source_facts(
     }
 }
 
-/// How far back the source could show events when the first run `started`. Later where the server
-/// refused to be asked from there, because a later run was the first to reach it.
+/// The earliest event that the source could show when the first run `started`. It is later if the
+/// server refused that start, because a later run was the first to reach it.
 fn retention(
     kind: SourceKind,
     asked: &ExportParameters,
@@ -65,7 +73,7 @@ fn retention(
     })
 }
 
-/// By which of an event's times the lines of a source are ordered.
+/// The time of an event by which the lines of a source are ordered.
 fn ordered_by(order: DeliveryOrder) -> &'static str {
     match order {
         DeliveryOrder::Ascending => "processed_time",
@@ -73,7 +81,7 @@ fn ordered_by(order: DeliveryOrder) -> &'static str {
     }
 }
 
-/// The organization may be known only to the keyring; the checkpoint has it in its scope.
+/// The organization may be stored only in the keyring; the scope of the checkpoint names it.
 fn organization_of(checkpoint: &Checkpoint) -> Option<String> {
     let (_, owner) = checkpoint.scope.split_once(':')?;
     (!owner.is_empty()).then(|| owner.to_owned())
@@ -104,6 +112,72 @@ fn gap(reached: &ExportCoverage, error: Option<&str>) -> Option<GapEntry> {
         to: reached.to,
         why: error.unwrap_or("it was not read to its end").to_owned(),
     })
+}
+
+/// The link that names the system's time zone.
+const LOCAL_TIME: &str = "/etc/localtime";
+
+/// The program, the machine and the user that make the export.
+pub fn made_by(env: &ProcessEnv) -> MadeBy {
+    let typed = std::env::args_os().skip(1);
+    MadeBy {
+        program: env!("CARGO_PKG_NAME").to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        build: build(),
+        command: typed
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect(),
+        host: host(),
+        user: user(env),
+        time_zone: env
+            .var_text("TZ")
+            .map(zone_from_env)
+            .or_else(|| zone_from_path(&fs::read_link(LOCAL_TIME).ok()?)),
+    }
+}
+
+/// `x86_64-linux-gnu, release`.
+fn build() -> String {
+    let libc = match () {
+        () if cfg!(target_env = "gnu") => "-gnu",
+        () if cfg!(target_env = "musl") => "-musl",
+        () => "",
+    };
+    let kind = match cfg!(debug_assertions) {
+        true => "debug",
+        false => "release",
+    };
+    let (machine, system) = (std::env::consts::ARCH, std::env::consts::OS);
+    format!("{machine}-{system}{libc}, {kind}")
+}
+
+fn host() -> Option<String> {
+    let name = rustix::system::uname();
+    let name = printable(&name.nodename().to_string_lossy());
+    (!name.is_empty()).then_some(name)
+}
+
+/// The user's name, if the environment has it, and number.
+fn user(env: &ProcessEnv) -> Option<String> {
+    let name = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| env.var_text(name));
+    Some(match name {
+        Some(name) => format!("{} (uid {})", printable(name), env.user),
+        None => format!("uid {}", env.user),
+    })
+}
+
+/// `TZ` may begin with a colon, and may be a path.
+fn zone_from_env(text: &str) -> String {
+    let text = text.strip_prefix(':').unwrap_or(text);
+    zone_from_path(Path::new(text)).unwrap_or_else(|| printable(text))
+}
+
+/// `Europe/Berlin` of `/usr/share/zoneinfo/Europe/Berlin`.
+fn zone_from_path(path: &Path) -> Option<String> {
+    let (_, zone) = path.to_str()?.split_once("zoneinfo/")?;
+    Some(printable(zone)).filter(|zone| !zone.is_empty())
 }
 
 #[cfg(test)]
@@ -137,5 +211,27 @@ mod tests {
         let part = vec![(at("01"), at("03"), true), (at("03"), at("05"), false)];
         let amid = (part, Some((at("03"), at("05"))));
         assert_eq!(told(&reached("03", false)), amid);
+    }
+
+    #[test]
+    fn a_time_zone_in_every_form() {
+        let of_link = |path: &str| zone_from_path(Path::new(path));
+        let link = of_link("/usr/share/zoneinfo/Europe/Berlin");
+        assert_eq!(link.as_deref(), Some("Europe/Berlin"));
+        let mac = of_link("/var/db/timezone/zoneinfo/America/New_York");
+        assert_eq!(mac.as_deref(), Some("America/New_York"));
+        assert_eq!(of_link("/etc/other"), None);
+        assert_eq!(of_link("/usr/share/zoneinfo/"), None);
+        assert_eq!(zone_from_env(":/usr/share/zoneinfo/UTC"), "UTC");
+        assert_eq!(zone_from_env("CET-1CEST"), "CET-1CEST");
+    }
+
+    #[test]
+    fn a_user_has_a_name_and_a_number() {
+        let mut env = ProcessEnv::with([("USER", "ada")], "/");
+        env.user = 1000;
+        assert_eq!(user(&env).as_deref(), Some("ada (uid 1000)"));
+        let nameless = ProcessEnv::with([("USER", "")], "/");
+        assert_eq!(user(&nameless).as_deref(), Some("uid 0"));
     }
 }

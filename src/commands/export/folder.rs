@@ -1,5 +1,5 @@
-//! Owns the folder of an export while it is made: whether it may be written, who holds it, and what it remembers of its
-//! runs until it is complete.
+//! The folder of an export while it is written: whether it may be used, its lock, and the state of
+//! its runs until the export is complete.
 
 use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,27 +11,27 @@ use std::path::{Path, PathBuf};
 use crate::crash::{self, CrashPoint};
 use crate::error::AppError;
 use crate::evidence::manifest::SCHEMA;
-use crate::evidence::request::{SavedExportRequest, ExportSpec};
+use crate::evidence::request::{ExportSpec, SavedExportRequest};
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 
-/// Where the state of an unfinished export lies.
+/// The folder of an unfinished export's state.
 const STATE: &str = ".atlaudit";
 
-/// What remembers the request, in it.
+/// The file with the request, in it.
 const REQUEST: &str = "request.json";
 
-/// What one run holds against the others, in it.
+/// The file that a run locks, in it.
 const LOCK: &str = "lock";
 
-/// Where the checkpoints are, in it.
+/// The folder of the checkpoints, in it.
 const SOURCES: &str = "sources";
 
-/// How the names of files on their way begin, in it.
+/// The prefix of temporary files, in it.
 const TEMP_PREFIX: &str = ".tmp";
 
-/// What a finished run leaves: it says nothing of what is there while the next one reads.
+/// What a finished run writes. It does not describe the export any more while the next run reads.
 const DERIVED_FILES: [&str; 5] = [
     "manifest.json",
     "SHA256SUMS",
@@ -40,37 +40,42 @@ const DERIVED_FILES: [&str; 5] = [
     "report.html",
 ];
 
-/// The folder of an export, held by this run.
+/// The folder of an export, locked by this run.
 pub struct ExportFolder {
     path: PathBuf,
-    /// What is remembered of it.
+    /// The saved request and its runs.
     pub request: SavedExportRequest,
     lock: File,
 }
 
-/// What lies at the path.
+/// What exists at the path.
 enum FolderState {
-    /// Nothing, or nothing of worth.
+    /// Nothing, or nothing that matters.
     Free,
     /// An export that is not complete.
     Unfinished,
-    /// One that is.
+    /// A complete export.
     Complete,
-    /// One that is, and what a run left of its state that died when all else was done.
+    /// A complete export with the state of a run that died when all else was done.
     CompleteWithState,
-    /// An export that is not complete, without what it remembered of itself.
+    /// An export that is not complete, without its saved request.
     Damaged,
     /// Something else.
     Foreign(&'static str),
 }
 
 impl ExportFolder {
-    /// Begins the export that is `wanted` in `path`, or goes on with it; nothing where it is complete and only this
-    /// was missing: that its state is removed.
+    /// Begins the `wanted` export in `path`, or resumes it. `None` if the export was complete, and
+    /// only its state was left to be removed.
     ///
     /// # Errors
-    /// Something else lies there, another request began it, another run holds it, or the system refuses.
-    pub fn open(path: &Path, wanted: &ExportSpec, now: Timestamp) -> Result<Option<ExportFolder>, AppError> {
+    /// The folder holds something else, belongs to a different request, is locked, or cannot be
+    /// used.
+    pub fn open(
+        path: &Path,
+        wanted: &ExportSpec,
+        now: Timestamp,
+    ) -> Result<Option<ExportFolder>, AppError> {
         let look = || inspect(path).map_err(|error| io_error("use", path, &error));
         match look()? {
             FolderState::Free => create(path).map_err(|error| io_error("use", path, &error))?,
@@ -78,7 +83,7 @@ impl ExportFolder {
             other => return Err(state_error(path, &other)),
         }
         let lock = lock_folder(path)?;
-        // Another run may have been quicker, and be over: only now does it stay as it is.
+        // Another run may have finished meanwhile; from now on the folder is locked.
         match look()? {
             FolderState::Free => Ok(Some(ExportFolder {
                 path: path.to_owned(),
@@ -89,14 +94,19 @@ impl ExportFolder {
             other => {
                 if let FolderState::CompleteWithState = other {
                     let state = path.join(STATE);
-                    remove_state(&state, lock).map_err(|error| io_error("remove", &state, &error))?;
+                    remove_state(&state, lock)
+                        .map_err(|error| io_error("remove", &state, &error))?;
                 }
                 Err(state_error(path, &other))
             }
         }
     }
 
-    fn resume(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
+    fn resume(
+        path: &Path,
+        wanted: &ExportSpec,
+        lock: File,
+    ) -> Result<Option<ExportFolder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
         let text = verify::read_limited(&place, verify::MAX_FILE_BYTES);
         let text = text.map_err(|error| io_error("read", &place, &error))?;
@@ -123,12 +133,12 @@ impl ExportFolder {
         &self.path
     }
 
-    /// Where the checkpoints of its sources lie until it is complete.
+    /// The folder of the checkpoints, until the export is complete.
     pub fn state_dir(&self) -> PathBuf {
         self.path.join(STATE).join(SOURCES)
     }
 
-    /// Takes note of a run that begins. What earlier ones made of the whole is made anew.
+    /// Records the start of a run, and removes what earlier runs derived from the events.
     ///
     /// # Errors
     /// It cannot be written.
@@ -137,12 +147,13 @@ impl ExportFolder {
         self.save_request()?;
         for name in DERIVED_FILES {
             let path = self.path.join(name);
-            ignore_missing(fs::remove_file(&path)).map_err(|error| io_error("remove", &path, &error))?;
+            ignore_missing(fs::remove_file(&path))
+                .map_err(|error| io_error("remove", &path, &error))?;
         }
         sync(&self.path).map_err(|error| io_error("sync", &self.path, &error))
     }
 
-    /// Takes note of its end.
+    /// Records the end of the run.
     ///
     /// # Errors
     /// It cannot be written.
@@ -151,7 +162,7 @@ impl ExportFolder {
         self.save_request()
     }
 
-    /// The export is complete and has its manifest: nothing of its state is needed any more.
+    /// Removes the state of a complete export that has its manifest.
     ///
     /// # Errors
     /// It cannot be removed; the next run of the same request does it.
@@ -162,7 +173,7 @@ impl ExportFolder {
         self.remove_state_folder()
     }
 
-    /// Removes the state. Whatever else somebody put there is left to them.
+    /// Removes the state. Foreign files in it are left alone.
     fn remove_state_folder(self) -> Result<(), AppError> {
         let state = self.path.join(STATE);
         let fails = |error: io::Error| io_error("remove", &state, &error);
@@ -193,7 +204,7 @@ impl ExportFolder {
     }
 }
 
-/// Looks at what lies at `path`.
+/// Determines what exists at `path`.
 fn inspect(path: &Path) -> io::Result<FolderState> {
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FolderState::Free),
@@ -204,16 +215,16 @@ fn inspect(path: &Path) -> io::Result<FolderState> {
     let state = path.join(STATE);
     let has_state = match fs::symlink_metadata(&state) {
         Err(error) if error.kind() == ErrorKind::NotFound => false,
-        // A link leads to what is not ours.
+        // A symbolic link leads out of the export.
         Ok(facts) if !facts.is_dir() => return Ok(FolderState::Foreign(FOREIGN_CONTENT)),
         facts => facts.map(|_| true)?,
     };
     if has_state && is_regular_file(&state.join(REQUEST)) {
         return Ok(FolderState::Unfinished);
     }
-    // What a run leaves that died before it had a request, or behind it.
-    let is_bare =
-        !has_state || find_foreign(&state, |entry| is_ours(entry) && !has_name(entry, SOURCES))?.is_none();
+    // What is left by a run that died before it saved its request, or after it removed it.
+    let is_bare = !has_state
+        || find_foreign(&state, |entry| is_ours(entry) && !has_name(entry, SOURCES))?.is_none();
     if find_foreign(path, |entry| has_name(entry, STATE))?.is_none() {
         return Ok(match is_bare {
             true => FolderState::Free,
@@ -229,14 +240,14 @@ fn inspect(path: &Path) -> io::Result<FolderState> {
     })
 }
 
-/// What is said of a folder that is somebody's.
+/// Describes a folder that is not ours.
 const FOREIGN_CONTENT: &str = "holds something else";
 
 fn has_name(entry: &DirEntry, name: &str) -> bool {
     entry.file_name() == name
 }
 
-/// Whether we write such a thing into the state's folder. No link is ours.
+/// Whether we write such an entry into the state folder. No symbolic link is ours.
 fn is_ours(entry: &DirEntry) -> bool {
     let Ok(kind) = entry.file_type() else {
         return false;
@@ -247,11 +258,13 @@ fn is_ours(entry: &DirEntry) -> bool {
         .starts_with(TEMP_PREFIX.as_bytes());
     match kind.is_dir() {
         true => has_name(entry, SOURCES),
-        false => kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST)),
+        false => {
+            kind.is_file() && (is_unnamed || has_name(entry, LOCK) || has_name(entry, REQUEST))
+        }
     }
 }
 
-/// The first thing in `folder` that is not `known`.
+/// The first entry of `folder` that is not `known`.
 fn find_foreign(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -262,8 +275,8 @@ fn find_foreign(folder: &Path, known: impl Fn(&DirEntry) -> bool) -> io::Result<
     Ok(None)
 }
 
-/// Removes what is ours in the folder `state`: behind all else what says that it may be, then what keeps other runs
-/// away; and the folder, when it is empty.
+/// Removes our files in the folder `state`, the request and the lock last, and the folder when it
+/// is empty.
 fn remove_state(state: &Path, lock: File) -> io::Result<()> {
     for entry in fs::read_dir(state)? {
         let entry = entry?;
@@ -281,7 +294,7 @@ fn remove_state(state: &Path, lock: File) -> io::Result<()> {
         crash::point(CrashPoint::StateRemoved);
     }
     match fs::remove_dir(state) {
-        // NFS keeps a file that is removed while it is open, under another name.
+        // NFS renames a file that is removed while it is open.
         Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {
             drop(lock);
             fs::remove_dir(state)
@@ -294,20 +307,20 @@ fn is_regular_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|facts| facts.is_file())
 }
 
-/// Creates the folder and its state's, for their owner only.
+/// Creates the folder and its state folder, for their owner only.
 fn create(path: &Path) -> io::Result<()> {
     let state = path.join(STATE);
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(&state)?;
-    // An empty one may have been there.
+    // An empty folder may have existed.
     fs::set_permissions(path, Permissions::from_mode(0o700))?;
     sync(path)?;
     sync(path.parent().unwrap_or(Path::new("/")))
 }
 
-/// Holds the folder against other runs; let go when dropped, also when the process dies.
+/// Locks the folder; the lock ends when it is dropped, also when the process dies.
 fn lock_folder(path: &Path) -> Result<File, AppError> {
     let place = path.join(STATE).join(LOCK);
     let fails = |error: io::Error| io_error("lock", &place, &error);
@@ -316,7 +329,7 @@ fn lock_folder(path: &Path) -> Result<File, AppError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
-        // A link leads to what is not ours.
+        // A symbolic link leads out of the export.
         .custom_flags(libc::O_NOFOLLOW)
         .open(&place)
         .map_err(fails)?;
@@ -325,7 +338,7 @@ fn lock_folder(path: &Path) -> Result<File, AppError> {
         Err(TryLockError::WouldBlock) => return Err(locked_error(path)),
         Err(TryLockError::Error(error)) => return Err(fails(error)),
     }
-    // A run that came to its end meanwhile has removed it.
+    // A run that has ended meanwhile has removed it.
     let is_there = fs::metadata(&place)
         .ok()
         .zip(file.metadata().ok())
@@ -370,7 +383,7 @@ fn already_complete_error(path: &Path) -> AppError {
     ))
 }
 
-/// Why nothing can be made where this stands.
+/// Why no export can be written there.
 fn state_error(path: &Path, standing: &FolderState) -> AppError {
     match standing {
         FolderState::Damaged => damaged_error(path),

@@ -1,20 +1,25 @@
-//! Owns `export`: the events of a window and every answer that brought them, in a folder that proves itself.
+//! Runs `export`: writes the events of a time range and every response that brought them into a
+//! folder that can be verified offline.
 
-mod bodies;
 mod facts;
 mod folder;
-mod made_by;
-mod sealing;
-mod export_messages;
+mod signing;
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::collect::{CollectOptions, SourceCollector};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::{pull, stop};
+use folder::ExportFolder;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::collect::collector::{CollectOptions, SourceCollector};
+use crate::collect::connector::SourceConnector;
+use crate::collect::signals;
+use crate::collect::summary::seconds;
 use crate::config::env::ProcessEnv;
 use crate::config::request::ExportRequest;
 use crate::config::settings::{
@@ -22,22 +27,24 @@ use crate::config::settings::{
 };
 use crate::error::AppError;
 use crate::evidence::facts::{ExportFacts, SourceFacts};
-use crate::evidence::manifest::Manifest;
+use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::evidence::request::ExportSpec;
+use crate::evidence::seal;
 use crate::exit::Exit;
-use crate::model::time::{TypedTime, Window, truncate_to_millis};
+use crate::model::number::counted;
+use crate::model::time::{TypedTime, Window, format_millis, truncate_to_millis};
 use crate::fetch::attempt_record::AttemptRecorder;
 use crate::pipeline::export_run::ExportRun;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::RunMode;
 use crate::sink::bodies::ResponseBodyStore;
+use crate::sink::pack::unpack;
 use crate::state::StateError;
 use crate::state::lookups::LookupCache;
 use crate::state::store::StateStore;
-use crate::telemetry::console::StderrConsole;
-use folder::ExportFolder;
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// What a run made of the sources.
+/// The result of reading the sources.
 struct ReadResult {
     reports: Vec<SourceReport>,
     exit: Exit,
@@ -47,21 +54,21 @@ struct ReadResult {
 /// Exports, and returns how the worst source ended.
 ///
 /// # Errors
-/// The folder is not for this request, or the whole cannot be made of what was read.
+/// The folder is not for this request, or the export cannot be sealed.
 pub async fn run(
     request: ExportRequest,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
     let Some((manifest, exit, took)) = make(&request, env, console).await? else {
-        export_messages::report_already_complete(console, &request.folder);
+        report_already_complete(console, &request.folder);
         return Ok(Exit::Done);
     };
-    export_messages::report_export(console, &request.folder, &manifest, took);
+    report_export(console, &request.folder, &manifest, took);
     Ok(exit)
 }
 
-/// Makes the export; nothing where it is made already.
+/// Writes the export; `None` if it is complete already.
 ///
 /// # Errors
 /// As with [`run`].
@@ -70,28 +77,29 @@ pub async fn make(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Option<(Manifest, Exit, Duration)>, AppError> {
-    let key = sealing::key(request.sign.as_deref(), env)?;
+    let key = request.sign.as_deref();
+    let key = key.map(|path| signing::load_key(path, env)).transpose()?;
     let wanted = export_spec(request);
     let Some(mut folder) = ExportFolder::open(&request.folder, &wanted, request.now)? else {
         return Ok(None);
     };
-    // Whatever of it cannot be read is told before anything is touched.
+    // A checkpoint that cannot be read is reported before anything is changed.
     let unread = unread_sources(request, &folder)?;
     folder.begin_run(request.now)?;
     let read = read(request, unread, &folder, env, console).await;
     let sources = facts(request, &folder, &read.reports)?;
     folder.end_run(chrono::Utc::now(), end_reason(&read.reports))?;
-    // An answer that came while the run ended was kept, and is told of by no line.
+    // A response that arrived while the run ended was saved, but no page names it.
     if request.keep_bodies {
-        bodies::remove_unreferenced(&request.sources, folder.path())?;
+        remove_unreferenced_bodies(&request.sources, folder.path())?;
     }
     let facts = ExportFacts {
         asked: folder.request.asked.clone(),
         runs: folder.request.runs.clone(),
-        made_by: made_by::made_by(env),
+        made_by: facts::made_by(env),
         sources,
     };
-    let manifest = sealing::seal(folder.path(), &facts, key.as_ref())?;
+    let manifest = seal::seal(folder.path(), &facts, key.as_ref())?;
     finish(folder, &manifest)?;
     let exit = match manifest.complete {
         true => read.exit,
@@ -100,7 +108,7 @@ pub async fn make(
     Ok(Some((manifest, exit, read.took)))
 }
 
-/// A complete export needs its state no more; another goes on from it.
+/// Removes the state of a complete export. An incomplete one resumes from it.
 fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
     match manifest.complete {
         true => folder.finish_export(),
@@ -110,7 +118,8 @@ fn finish(folder: ExportFolder, manifest: &Manifest) -> Result<(), AppError> {
 
 fn export_spec(request: &ExportRequest) -> ExportSpec {
     let names = request.sources.iter();
-    // Events have whole milliseconds, and so must their window: none may lie on both sides of its edge.
+    // Events have whole milliseconds, and so must the window: no event may lie on both sides of its
+    // edge.
     let whole = |typed: TypedTime| match typed {
         TypedTime::At(time) => TypedTime::At(truncate_to_millis(time)),
         ago => ago,
@@ -123,7 +132,7 @@ fn export_spec(request: &ExportRequest) -> ExportSpec {
     }
 }
 
-/// Reads what is left to read of `sources`.
+/// Reads the rest of `sources`.
 async fn read(
     request: &ExportRequest,
     sources: Vec<SourceSettings>,
@@ -131,37 +140,21 @@ async fn read(
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> ReadResult {
-    let terms = CollectOptions {
-        state_dir: folder.state_dir(),
+    let options = CollectOptions {
         lookups: LookupCache::new(&request.state_dir),
         start: request.now,
-        max_events: None,
-        trust_idle_cursor: Duration::ZERO,
-        stop: stop::watch_signals(),
-        console: console.clone(),
-        // The events go to files of the folder.
-        shows_progress: true,
-        registry: Arc::new(RunRegistry::default()),
-        throttle: None,
+        ..CollectOptions::new(&folder.state_dir(), signals::watch_signals(), console)
     };
-    let mut connector = SourceConnector::new(quota_dir(env));
-    let credentials = pull::credentials(&sources, env, &terms).await;
-    let mut collection = SourceCollector::new(terms, &mut connector);
-    for (settings, credential) in sources.iter().zip(&credentials) {
-        if let Ok(credential) = credential {
-            collection.register_rate(settings, credential);
-        }
-    }
-    for (settings, credential) in sources.iter().zip(credentials) {
-        let course = run_mode(settings, request, folder);
-        let events = output(folder.path(), "events", settings);
-        let settings = SourceSettings {
-            output: events,
-            ..settings.clone()
-        };
-        collection.start(settings, credential, course);
-    }
-    let (reports, exit, took) = collection.finish().await;
+    let mut connector = SourceConnector::of_process(env);
+    let credentials = options.load_credentials(&sources, env).await;
+    let sources = sources.into_iter().zip(credentials);
+    let sources = sources.map(|(settings, credential)| {
+        let mode = run_mode(&settings, request, folder);
+        let output = output(folder.path(), "events", &settings);
+        (SourceSettings { output, ..settings }, credential, mode)
+    });
+    let collector = SourceCollector::start(options, &mut connector, sources.collect());
+    let (reports, exit, took) = collector.finish().await;
     ReadResult {
         reports,
         exit,
@@ -169,11 +162,15 @@ async fn read(
     }
 }
 
-/// The sources that no earlier run has read to their ends. Of the others nothing is asked, not even a credential.
+/// The sources that no earlier run has read to their ends. For the others no request is sent, and
+/// no credential is loaded.
 ///
 /// # Errors
 /// A checkpoint cannot be read.
-fn unread_sources(request: &ExportRequest, folder: &ExportFolder) -> Result<Vec<SourceSettings>, StateError> {
+fn unread_sources(
+    request: &ExportRequest,
+    folder: &ExportFolder,
+) -> Result<Vec<SourceSettings>, StateError> {
     let store = StateStore::new(&folder.state_dir());
     let mut unread = Vec::new();
     for source in &request.sources {
@@ -189,7 +186,7 @@ fn run_mode(settings: &SourceSettings, request: &ExportRequest, folder: &ExportF
     let asked = &folder.request.asked;
     let bodies = request
         .keep_bodies
-        .then(|| ResponseBodyStore::new(bodies::body_folder(folder.path(), settings)));
+        .then(|| ResponseBodyStore::new(body_folder(folder.path(), settings)));
     RunMode::Export(ExportRun {
         window: Window {
             from: asked.since,
@@ -205,7 +202,7 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     let name = format!("{}.jsonl.zst", settings.name);
     let path = path.join(kind).join(name).to_string_lossy().into_owned();
     OutputSettings {
-        // Whatever else it holds, it is no template.
+        // A literal path, not a template.
         path: OutputPath::File(path.replace('%', "%%")),
         format: OutputFormat::Normalized,
         compression: Compression::Zstd,
@@ -214,8 +211,8 @@ fn output(path: &Path, kind: &str, settings: &SourceSettings) -> OutputSettings 
     }
 }
 
-/// What is known of all sources. Each is held while its checkpoint is read: a writer that a second signal left behind
-/// must be at its end.
+/// What the manifest says of all sources. Each is locked while its checkpoint is read: a writer
+/// that a second signal abandoned must have ended.
 fn facts(
     request: &ExportRequest,
     folder: &ExportFolder,
@@ -240,7 +237,7 @@ fn facts(
         ))
     });
     let mut known = known.collect::<Result<Vec<SourceFacts>, AppError>>()?;
-    // The configuration may have been sorted anew since the first run.
+    // The order in the configuration may have changed since the first run.
     let asked = &folder.request.asked.sources;
     known.sort_by_key(|source| asked.iter().position(|name| *name == source.name));
     Ok(known)
@@ -271,4 +268,119 @@ fn end_reason(reports: &[SourceReport]) -> &str {
             why.map_or("interrupted", |(_, error)| error)
         }
     }
+}
+
+/// Reports what the export at `path` contains now, from all runs, and what to do with it.
+fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, took: Duration) {
+    for source in &manifest.sources {
+        console.say(Level::Notice, &ConsoleMessage::new(source_line(source)));
+    }
+    for source in &manifest.sources {
+        if let Some(retention) = source.retention_text(manifest.asked.since) {
+            let text = format!("source `{}`: {retention}", source.facts.name);
+            console.say(Level::Warning, &ConsoleMessage::new(text));
+        }
+    }
+    console.say(
+        Level::Notice,
+        &ConsoleMessage::new(total_line(path, manifest, took)),
+    );
+    if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
+        // Noted elsewhere, it shows that no later export was put in place of this one.
+        let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
+        console.say(Level::Notice, &ConsoleMessage::new(text));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Reports that nothing was left to do.
+fn report_already_complete(console: &StderrConsole, path: &Path) {
+    let shown = path.display();
+    let text = format!("the export `{shown}` is complete; check it with `atlaudit verify {shown}`");
+    console.say(Level::Notice, &ConsoleMessage::new(text));
+}
+
+/// `acme: 2,400 events, 6 requests`, and the gaps.
+fn source_line(source: &SourceEntry) -> String {
+    let mut line = format!(
+        "{}: {}, {}",
+        source.facts.name,
+        counted(source.counts.written, "event"),
+        counted(source.counts.responses, "request"),
+    );
+    for gap in &source.facts.gaps {
+        let (from, to) = (format_millis(gap.from), format_millis(gap.to));
+        line.push_str(&format!("; INCOMPLETE: not read from {from} to {to}"));
+    }
+    line
+}
+
+fn total_line(path: &Path, manifest: &Manifest, took: Duration) -> String {
+    let sources = &manifest.sources;
+    let events = sources.iter().map(|source| source.counts.written).sum();
+    let mut line = format!(
+        "{} from {} in `{}`, {}",
+        counted(events, "event"),
+        counted(sources.len() as u64, "source"),
+        path.display(),
+        seconds(took),
+    );
+    line.push_str(&match manifest.complete {
+        true => format!("; check it with `atlaudit verify {}`", path.display()),
+        false => "; INCOMPLETE: run the same command again to resume".to_owned(),
+    });
+    line
+}
+
+/// The folder of a source's response bodies, in the export at `path`.
+fn body_folder(path: &Path, settings: &SourceSettings) -> PathBuf {
+    path.join("bodies").join(settings.name.as_str())
+}
+
+/// Removes the response bodies that no page names, as a killed run may leave them.
+///
+/// # Errors
+/// A file cannot be read or removed.
+fn remove_unreferenced_bodies(sources: &[SourceSettings], path: &Path) -> Result<(), AppError> {
+    for settings in sources {
+        let pages = path
+            .join("pages")
+            .join(format!("{}.jsonl.zst", settings.name));
+        let named = referenced_hashes(&pages).map_err(|error| {
+            AppError::new(Exit::Output, format!("cannot read `{}`", pages.display()))
+                .because(&error)
+                .hint("begin the export once more in another folder")
+        })?;
+        ResponseBodyStore::new(body_folder(path, settings)).remove_unreferenced(&named)?;
+    }
+    Ok(())
+}
+
+/// The part of a page's line that names its response body.
+#[derive(Deserialize)]
+struct PageBodyLine {
+    body: Option<BodyReference>,
+}
+
+#[derive(Deserialize)]
+struct BodyReference {
+    sha256: String,
+}
+
+/// The hashes of the bodies that the file `pages` names.
+fn referenced_hashes(pages: &Path) -> io::Result<HashSet<String>> {
+    let file = match File::open(pages) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        file => BufReader::new(file?),
+    };
+    let mut named = HashSet::new();
+    for line in BufReader::new(unpack(Compression::Zstd, file)?).lines() {
+        let line: PageBodyLine = serde_json::from_str(&line?)?;
+        named.extend(line.body.map(|body| body.sha256));
+    }
+    Ok(named)
 }

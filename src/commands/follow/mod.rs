@@ -1,8 +1,7 @@
-//! Owns `follow`: pull, wait, pull, until it is stopped.
+//! Runs `follow`: pulls, waits and pulls again, until it is stopped.
 
-mod heartbeat;
-mod reload;
 mod pull_series;
+mod reload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,38 +10,39 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::{Instant, sleep_until};
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::follow::heartbeat::{PullHeartbeat, stall_timeout};
+use crate::collect::metrics::MetricsFile;
+use crate::collect::run_registry::{PullActivity, RunRegistry};
+use crate::collect::signals;
 use crate::commands::follow::pull_series::{FinishedPull, PullSeries};
-use crate::commands::metrics::MetricsFile;
-use crate::commands::stop;
 use crate::config::env::ProcessEnv;
 use crate::config::request::FollowRequest;
+use crate::config::settings::SourceSettings;
+use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::counted;
 use crate::pipeline::stop::{StopRequest, wait_for_stop};
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 use crate::telemetry::notify::ServiceManager;
 
-/// What the wait may be longer by, as a share: what was started at once does not stay together.
+/// The random part of the wait: processes that were started together do not stay together.
 const JITTER: f64 = 0.1;
 
 /// Reads the command line and the configuration again.
 pub type ConfigReloader<'a> = &'a dyn Fn() -> Result<FollowRequest, AppError>;
 
-/// Pulls again and again. A signal's end is a success, whatever the pulls brought: the next one goes on.
+/// Pulls continuously. To be stopped by a signal is a success, whatever the pulls brought.
 ///
 /// # Errors
-/// The metrics file cannot be written. What goes wrong in a pull is told, and tried again.
+/// The metrics file cannot be written. The errors of a pull are reported, and it is tried again.
 pub async fn run(
     request: FollowRequest,
     reread: ConfigReloader<'_>,
     env: &ProcessEnv,
     console: &Arc<StderrConsole>,
 ) -> Result<Exit, AppError> {
-    let (stop, hangups) = stop::watch_signals_and_reload(env.stdin_is_terminal);
+    let (stop, hangups) = signals::watch_signals_and_reload(env.stdin_is_terminal);
     let accounts = Arc::new(RunRegistry::default());
     accounts.set_sources(&request.pull.sources, &request.pull.state_dir);
     let metrics = request.pull.metrics_file.as_deref();
@@ -67,7 +67,10 @@ pub async fn run(
         },
         series: PullSeries::new(env, console, accounts),
     };
-    console.say(Level::Notice, &ConsoleMessage::new(start_message(count, every)));
+    console.say(
+        Level::Notice,
+        &ConsoleMessage::new(start_message(count, every)),
+    );
     let exit = follower.run_until_stopped().await;
     if let Some(metrics) = &follower.housekeeping.metrics {
         metrics.close()?;
@@ -85,13 +88,13 @@ fn start_message(count: usize, every: Duration) -> String {
     format!("follows {sources}, every {every}, until SIGINT (Ctrl-C) or SIGTERM")
 }
 
-/// Pulls, and what is done beside.
+/// The pulls, and what is done meanwhile.
 struct FollowLoop<'a> {
     series: PullSeries<'a>,
     housekeeping: FollowHousekeeping<'a>,
 }
 
-/// What is done beside pulling and waiting: signals, metrics, the service manager.
+/// What is done while pulling and waiting: signals, metrics, the service manager.
 struct FollowHousekeeping<'a> {
     request: FollowRequest,
     reload_config: ConfigReloader<'a>,
@@ -133,7 +136,7 @@ impl FollowLoop<'_> {
         }
     }
 
-    /// One pull of all sources; nothing where a signal ended it.
+    /// Pulls all sources once; `None` if a signal ended it.
     async fn pull(&mut self, is_first: bool) -> Option<FinishedPull> {
         let (rounds, beside) = (&mut self.series, &mut self.housekeeping);
         beside.has_reloaded = false;
@@ -143,7 +146,7 @@ impl FollowLoop<'_> {
         let count = pull.sources.len();
         let stop = beside.stop.clone();
         let round = beside.run_alongside(rounds.start(pull, stop)).await;
-        // Now it is known that the credentials could be looked for and the settings are of use.
+        // By now the credentials were loaded and the settings checked.
         if !is_first {
             beside.service.status(&format!("pulls {count} sources"));
         } else if !round.is_misconfigured() {
@@ -153,7 +156,7 @@ impl FollowLoop<'_> {
         if let Some(metrics) = &beside.metrics {
             metrics.refresh();
         }
-        // What a signal cut short is told by the next pull.
+        // A pull that a signal ended is not reported: the next one resumes it.
         let is_asked = *beside.stop.borrow() > StopRequest::NotRequested;
         (!is_asked).then(|| {
             rounds.report(&ended);
@@ -163,7 +166,7 @@ impl FollowLoop<'_> {
 }
 
 impl FollowHousekeeping<'_> {
-    /// Does what is due beside `work` until that is done.
+    /// Does what is due until `work` is done.
     async fn run_alongside<R>(&mut self, work: impl Future<Output = R>) -> R {
         let mut work = std::pin::pin!(work);
         loop {
@@ -172,12 +175,14 @@ impl FollowHousekeeping<'_> {
                 done = &mut work => return done,
                 () = self.wait_until_due() => {}
             }
-            self.heartbeat.observe(self.registry.activity(chrono::Utc::now()));
+            self.heartbeat
+                .observe(self.registry.activity(chrono::Utc::now()));
             self.perform_due_tasks();
         }
     }
 
-    /// Waits for the next pull; whether a signal came instead. A new configuration is pulled by at once.
+    /// Waits for the next pull; returns whether a signal came instead. After a reload the next pull
+    /// starts at once.
     async fn wait(&mut self, span: Duration) -> bool {
         let until = Instant::now() + span;
         loop {
@@ -197,7 +202,7 @@ impl FollowHousekeeping<'_> {
         }
     }
 
-    /// Returns when something is to be done.
+    /// Waits until something is due.
     async fn wait_until_due(&mut self) {
         let (stop, is_stopping) = (&mut self.stop, self.is_stopping);
         let stopped = async {
@@ -229,7 +234,7 @@ impl FollowHousekeeping<'_> {
         }
     }
 
-    /// Writes the figures and tells the watchdog, where it is time.
+    /// Writes the metrics and pings the watchdog when they are due.
     fn perform_due_tasks(&mut self) {
         let now = Instant::now();
         if let Some(metrics) = &self.metrics
@@ -241,20 +246,23 @@ impl FollowHousekeeping<'_> {
         if let Some(limit) = self.service.watchdog()
             && now >= self.next_ping
         {
-            if self.heartbeat.is_alive(stall_timeout(&self.request.pull.sources)) {
+            if self
+                .heartbeat
+                .is_alive(stall_timeout(&self.request.pull.sources))
+            {
                 self.service.ping_watchdog();
             }
             self.next_ping = now + limit / 2;
         }
     }
 
-    /// Reads the configuration again. What is wrong with it is told, and the old one stays.
+    /// Reloads the configuration. If it has an error, that is reported, and the previous one stays.
     fn reload(&mut self) {
         self.service.reloading();
         match block_in_place(self.reload_config) {
             Ok(new) => {
                 let facts = self.registry.snapshots();
-                // As long as no event has come, each pull obeys `initial_lookback`.
+                // Until the first event, each pull obeys `initial_lookback`.
                 let has_history = |name: &SourceName| {
                     let known = facts.iter().find(|known| known.name == name.as_str());
                     let position = known.and_then(|known| known.position.as_ref());
@@ -268,11 +276,110 @@ impl FollowHousekeeping<'_> {
                 self.has_reloaded = true;
             }
             Err(error) => {
-                error.tell(&self.console);
+                error.report_to(&self.console);
                 let text = "keeping the previous configuration";
                 self.console.say(Level::Warning, &ConsoleMessage::new(text));
             }
         }
         self.service.ready("the configuration was read again");
+    }
+}
+
+/// How long there may be no progress in addition to the server's timeout, in milliseconds: for a
+/// keyring that prompts a person, or a commit to a slow disk.
+const STALL_TIMEOUT_MS: usize = 60_000;
+
+/// When there was progress last. The watchdog is pinged only while there is some.
+#[derive(Debug)]
+struct PullHeartbeat {
+    mark: u64,
+    last_progress: Instant,
+}
+
+impl PullHeartbeat {
+    /// A heartbeat with progress now.
+    fn new() -> PullHeartbeat {
+        PullHeartbeat {
+            mark: 0,
+            last_progress: Instant::now(),
+        }
+    }
+
+    /// Observes the activity of the sources. Waiting until a known time, as a server demands, is
+    /// progress.
+    fn observe(&mut self, activity: PullActivity) {
+        if activity.progress_mark != self.mark || activity.is_waiting {
+            self.mark = activity.progress_mark;
+            self.last_progress = Instant::now();
+        }
+    }
+
+    /// Notes that no pull is running.
+    fn idle(&mut self) {
+        self.last_progress = Instant::now();
+    }
+
+    /// Whether there was progress within `patience`.
+    fn is_alive(&self, patience: Duration) -> bool {
+        self.last_progress.elapsed() < patience
+    }
+}
+
+/// How long there may be no progress while `sources` are pulled: a silent server is given up after
+/// `timeout`, once to connect and once to respond.
+fn stall_timeout(sources: &[SourceSettings]) -> Duration {
+    let timeouts = sources.iter().map(|source| source.connection.timeout);
+    let ms = crash::limit("PATIENCE_MS", STALL_TIMEOUT_MS);
+    let own = Duration::from_millis(ms.try_into().unwrap_or(u64::MAX));
+    (timeouts.max().unwrap_or_default() * 2).saturating_add(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    async fn pass(seconds: u64) {
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+    }
+
+    fn still(mark: u64) -> PullActivity {
+        PullActivity {
+            progress_mark: mark,
+            is_waiting: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_heartbeat_stops_without_progress_and_resumes_with_it() {
+        let mut heartbeat = PullHeartbeat::new();
+        heartbeat.observe(still(7));
+        pass(59).await;
+        heartbeat.observe(still(7));
+        assert!(heartbeat.is_alive(PATIENCE));
+        pass(1).await;
+        heartbeat.observe(still(7));
+        assert!(!heartbeat.is_alive(PATIENCE));
+        heartbeat.observe(still(8));
+        assert!(heartbeat.is_alive(PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_announced_wait_counts_as_progress() {
+        let mut heartbeat = PullHeartbeat::new();
+        for _ in 0..60 {
+            pass(30).await;
+            heartbeat.observe(PullActivity {
+                progress_mark: 0,
+                is_waiting: true,
+            });
+            assert!(heartbeat.is_alive(PATIENCE));
+        }
+        pass(60).await;
+        heartbeat.observe(still(0));
+        assert!(!heartbeat.is_alive(PATIENCE));
+        heartbeat.idle();
+        assert!(heartbeat.is_alive(PATIENCE));
     }
 }

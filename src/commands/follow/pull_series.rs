@@ -1,17 +1,16 @@
-//! Owns one pull of all sources among many: what is kept from one to the next, and what is told of it.
+//! The pulls of `follow`: what stays from one pull to the next, and how each is reported.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 
-use crate::commands::run_registry::RunRegistry;
-use crate::commands::collect::{CollectOptions, SourceCollector, may_show_progress};
-use crate::commands::connect::{SourceConnector, quota_dir};
-use crate::commands::message_throttle::MessageThrottle;
-use crate::commands::{pull, summary};
+use crate::collect::collector::{CollectOptions, SourceCollector};
+use crate::collect::connector::{SourceConnector, key_fingerprint};
+use crate::collect::message_throttle::MessageThrottle;
+use crate::collect::run_registry::RunRegistry;
+use crate::collect::summary;
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
 use crate::config::settings::SourceSettings;
@@ -23,20 +22,19 @@ use crate::model::number::counted;
 use crate::model::record::Fingerprint;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::stop::StopRequest;
-use crate::state::lookups::LookupCache;
-use crate::telemetry::console::{StderrConsole, Level};
+use crate::telemetry::console::{Level, StderrConsole};
 
-/// For how long a cursor that brings nothing is trusted alone: a pull every minute would else spend
-/// every second request on the same events.
+/// For how long a cursor that brings nothing is trusted alone: otherwise a pull every minute would
+/// spend every second request on the same events.
 const TRUST_IDLE_CURSOR: Duration = Duration::from_secs(600);
 
-/// Pull after pull.
+/// All pulls of the process.
 pub struct PullSeries<'a> {
     env: &'a ProcessEnv,
     console: Arc<StderrConsole>,
     registry: Arc<RunRegistry>,
     throttle: Arc<MessageThrottle>,
-    /// Connections and limits live on, as long as they are for the same settings and keys.
+    /// Its connections live as long as settings and keys stay the same; its limits survive changes.
     connector: SourceConnector,
     connected: HashMap<SourceName, (SourceSettings, Option<Fingerprint>)>,
 }
@@ -54,19 +52,23 @@ pub struct FinishedPull {
 }
 
 impl<'a> PullSeries<'a> {
-    /// None has begun yet.
-    pub fn new(env: &'a ProcessEnv, console: &Arc<StderrConsole>, accounts: Arc<RunRegistry>) -> PullSeries<'a> {
+    /// A series without a pull yet.
+    pub fn new(
+        env: &'a ProcessEnv,
+        console: &Arc<StderrConsole>,
+        accounts: Arc<RunRegistry>,
+    ) -> PullSeries<'a> {
         PullSeries {
             env,
             console: console.clone(),
             registry: accounts,
             throttle: Arc::default(),
-            connector: SourceConnector::new(quota_dir(env)),
+            connector: SourceConnector::of_process(env),
             connected: HashMap::new(),
         }
     }
 
-    /// Looks up all credentials, which may be others than last time, and begins.
+    /// Loads all credentials, which may have changed, and starts a pull.
     pub async fn start(
         &mut self,
         request: PullRequest,
@@ -74,45 +76,43 @@ impl<'a> PullSeries<'a> {
     ) -> StartedPull<'_> {
         let names = request.sources.iter().map(|source| source.name.as_str());
         self.throttle.retain_sources(names);
-        let terms = CollectOptions {
-            state_dir: request.state_dir.clone(),
-            lookups: LookupCache::new(&request.state_dir),
-            start: request.now,
-            max_events: request.max_events,
+        let options = CollectOptions {
             trust_idle_cursor: TRUST_IDLE_CURSOR,
-            stop,
-            console: self.console.clone(),
-            shows_progress: may_show_progress(request.sources.iter().map(|source| &source.output)),
             registry: self.registry.clone(),
             throttle: Some(self.throttle.clone()),
+            ..CollectOptions::of_pull(&request, stop, &self.console)
         };
-        let credentials = pull::credentials(&request.sources, self.env, &terms).await;
+        let credentials = options.load_credentials(&request.sources, self.env).await;
         self.reset_connector_if_changed(&request.sources, &credentials);
-        let collection = SourceCollector::new(terms, &mut self.connector);
-        let collection = pull::start(collection, &request, credentials);
+        let connector = &mut self.connector;
+        let collection = SourceCollector::start_pull(options, connector, &request, credentials);
         StartedPull {
             count: request.sources.len(),
             collection,
         }
     }
 
-    /// Begins connections and limits anew where a source or its key is another one: they would pile up.
-    fn reset_connector_if_changed(&mut self, sources: &[SourceSettings], credentials: &[Result<Credential, AppError>]) {
+    /// Drops the connections if a source or its key has changed: otherwise they would pile up.
+    fn reset_connector_if_changed(
+        &mut self,
+        sources: &[SourceSettings],
+        credentials: &[Result<Credential, AppError>],
+    ) {
         let keys = credentials
             .iter()
-            .map(|credential| credential.as_ref().ok().map(key));
+            .map(|credential| credential.as_ref().ok().map(key_fingerprint));
         let now: HashMap<_, _> = sources
             .iter()
             .zip(keys)
             .map(|(source, key)| (source.name.clone(), (source.clone(), key)))
             .collect();
         if now != self.connected {
-            self.connector = SourceConnector::new(quota_dir(self.env));
+            self.connector.reset();
             self.connected = now;
         }
     }
 
-    /// Tells what a pull brought; one without news only to whoever wants to know everything.
+    /// Reports what a pull brought; a pull without events only with `-v`.
     pub fn report(&self, ended: &FinishedPull) {
         let is_news = ended.reports.iter().any(|report| report.events > 0);
         let level = if is_news { Level::Notice } else { Level::Info };
@@ -120,12 +120,8 @@ impl<'a> PullSeries<'a> {
     }
 }
 
-fn key(credential: &Credential) -> Fingerprint {
-    Fingerprint::of(credential.key.expose_secret().as_bytes())
-}
-
 impl StartedPull<'_> {
-    /// Whether no source can be used as it is configured.
+    /// Whether no source can be used with its configuration.
     pub fn is_misconfigured(&self) -> bool {
         self.collection.count_misconfigured() == self.count
     }
@@ -138,9 +134,9 @@ impl StartedPull<'_> {
 }
 
 impl FinishedPull {
-    /// With which code to give up, because no wait would mend it: the reader of the output went away, or, at the
-    /// start, no source could be used as it is configured. What a person may mend meanwhile (a key, a disk) is
-    /// tried again.
+    /// The exit code of a failure that no waiting can fix: the reader of the output went away, or,
+    /// at the start, no source can be used with its configuration. What a person may fix meanwhile
+    /// (a key, a disk) is retried.
     pub fn fatal_exit(&self, is_first: bool) -> Option<Exit> {
         let is_misconfigured = |report: &SourceReport| {
             report.exit_code == Exit::Config.code() || report.exit_code == Exit::Usage.code()

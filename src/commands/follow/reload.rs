@@ -1,4 +1,4 @@
-//! Owns what a configuration that was read again changes, in words.
+//! Describes what a reloaded configuration changes.
 
 use crate::config::request::FollowRequest;
 use crate::config::settings::SourceSettings;
@@ -6,11 +6,11 @@ use crate::model::name::SourceName;
 
 const INITIAL_LOOKBACK: &str = "initial_lookback";
 
-/// The same key where only a first pull would obey it.
+/// The same key if only a first pull would obey it.
 const WITHOUT_EFFECT: &str = "initial_lookback, which has no effect after the first pull";
 
-/// What `new` has that `old` has not: `added `x`; removed `y`; changed `z` (output)`. Nothing where
-/// nothing is new. `has_history` says whether a source is read on from an event that it brought.
+/// The changes from `old` to `new`: `added `x`; removed `y`; changed `z` (output)`, or `None`.
+/// `has_history` returns whether a source has brought events, from which it is read on.
 pub fn changes(
     old: &FollowRequest,
     new: &FollowRequest,
@@ -120,7 +120,8 @@ mod tests {
     fn a_lookback_without_effect_is_reported() {
         let source = |name: &str, lookback: &str| {
             format!(
-                "[sources.{name}]\ntype = 'org-events'\norg_id = 'o1'\ninitial_lookback = '{lookback}'\n"
+                "[sources.{name}]\ntype = 'org-events'\norg_id = 'o1'\n\
+                 initial_lookback = '{lookback}'\n"
             )
         };
         let old = request(&[source("a", "7d"), source("b", "7d")].concat());
@@ -128,7 +129,8 @@ mod tests {
         let is_a = |name: &SourceName| name.as_str() == "a";
         assert_eq!(
             changes(&old, &new, &is_a).unwrap(),
-            "changed `a` (initial_lookback, which has no effect after the first pull), `b` (initial_lookback)"
+            "changed `a` (initial_lookback, which has no effect after the first pull), \
+             `b` (initial_lookback)"
         );
     }
 }

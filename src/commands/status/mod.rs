@@ -1,30 +1,29 @@
-//! Owns `status`: how far each source has been read, and how its last run ended.
+//! Runs `status`: shows how far each source has been read, and how its last run ended.
 
-mod json;
 mod source_status;
 mod table;
 
 use std::time::Duration;
 
-use crate::commands::status::source_status::{SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{CheckpointStatus, SourceStatus};
 use crate::config::request::StatusRequest;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::sink::stdout;
 use crate::telemetry::console::StderrConsole;
 
-/// Prints what the last runs left of each source.
+/// Prints the status of each source.
 ///
 /// # Errors
-/// A state that cannot be read, after all that can be is printed; a source that is further behind than
-/// is wanted; standard output cannot be written.
+/// A state cannot be read (after everything else was printed), a source lags by more than
+/// `--max-lag`, or standard output cannot be written.
 pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppError> {
     let sources = request.sources.iter();
     let standings: Vec<_> = sources
         .map(|settings| SourceStatus::of(settings, &request.state_dir, request.now))
         .collect();
     let text = match request.json {
-        true => json::lines(&standings, request.now)?,
+        true => source_status::json_lines(&standings, request.now)?,
         false => table::text(&standings, request),
     };
     stdout::print(&text)?;
@@ -37,11 +36,11 @@ pub fn run(request: &StatusRequest, console: &StderrConsole) -> Result<(), AppEr
         });
     let mut errors = unreadable.chain(behind.flatten());
     let first = errors.next();
-    errors.for_each(|error| error.tell(console));
+    errors.for_each(|error| error.report_to(console));
     first.map_or(Ok(()), Err)
 }
 
-/// What is told where a source is further behind than `most`.
+/// The error for sources that lag by more than `most`.
 fn behind(standings: &[SourceStatus], most: Duration) -> Option<AppError> {
     let late = standings.iter().filter(|standing| match standing.lag {
         Some(lag) => lag > most,

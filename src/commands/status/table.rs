@@ -1,8 +1,8 @@
-//! Owns `status` for people: a table, and below it what needs a person.
+//! `status` for people: a table, and notes about what needs attention.
 
 use std::time::Duration;
 
-use crate::commands::status::source_status::{ReadHistory, SourceStatus, CheckpointStatus};
+use crate::commands::status::source_status::{CheckpointStatus, ReadHistory, SourceStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
@@ -10,7 +10,7 @@ use crate::model::time::{Timestamp, in_words};
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
 
-/// Days before a credential's end from which it stands out.
+/// Days before its expiry from which a credential is highlighted.
 const EXPIRY_NOTICE_DAYS: i64 = 30;
 
 const HEADS: [&str; 7] = [
@@ -23,10 +23,10 @@ const HEADS: [&str; 7] = [
     "QUIET FOR",
 ];
 
-/// The column of numbers, which end at one place.
+/// The column of numbers, which are aligned to the right.
 const EVENTS: usize = 3;
 
-/// How a cell stands out.
+/// How a cell is highlighted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CellStyle {
     Plain,
@@ -37,7 +37,7 @@ enum CellStyle {
 
 type TableCell = (String, CellStyle);
 
-/// The table of `standings`, then errors and holes; where asked for, also what has been read.
+/// The table of `standings`, then errors and gaps; with `-v` also the ranges that have been read.
 pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
     let rows = standings.iter().map(|standing| row(standing, request.now));
     let mut text = table(&rows.collect::<Vec<_>>(), request.is_coloured);
@@ -66,7 +66,9 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
     [
         plain(standing.name.clone()),
         until.map_or_else(none, |until| plain(format_seconds(until))),
-        standing.lag.map_or_else(none, |lag| plain(short_duration(lag))),
+        standing
+            .lag
+            .map_or_else(none, |lag| plain(short_duration(lag))),
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
@@ -98,8 +100,11 @@ fn last_run(standing: &SourceStatus, now: Timestamp) -> TableCell {
             CellStyle::Bad,
         ),
         (CheckpointStatus::NeverPulled, None) => ("never pulled".to_owned(), CellStyle::Notice),
-        // An earlier atlaudit took no note of how it ended.
-        (CheckpointStatus::Read(history), None) => (format!("{} ago", ago(history.updated, now)), CellStyle::Plain),
+        // The history of the run is missing, so only the checkpoint shows when it was.
+        (CheckpointStatus::Read(history), None) => (
+            format!("{} ago", ago(history.updated, now)),
+            CellStyle::Plain,
+        ),
     }
 }
 
@@ -122,7 +127,7 @@ fn silence(history: &ReadHistory) -> Option<TableCell> {
     Some((text, CellStyle::Notice))
 }
 
-/// What needs a person, and what has been read.
+/// What needs attention, and what has been read.
 fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
     let (name, mut notes) = (&standing.name, Vec::new());
     if let Some(run) = standing
@@ -171,11 +176,14 @@ fn notes(standing: &SourceStatus, request: &StatusRequest) -> Vec<String> {
             removed_since(hole.from, standing.retention, request.now)
         ));
     }
-    // The next pull asks from here on, and part of it is gone.
+    // The next pull starts here, and the source has removed part of it.
     if let Some(until) = history.complete_until {
         let removed = removed_since(until, standing.retention, request.now);
         if !removed.is_empty() {
-            notes.push(format!("{name}: read up to {}{removed}", format_seconds(until)));
+            notes.push(format!(
+                "{name}: read up to {}{removed}",
+                format_seconds(until)
+            ));
         }
     }
     let older: u64 = history.covered.iter().map(|span| span.holes).sum();
@@ -258,11 +266,14 @@ fn short_duration(span: Duration) -> String {
     }
 }
 
-/// What stands in a file may be anything, and nothing of it may steer a terminal.
+/// Text from a file may be anything, and none of it may control a terminal.
 fn strip_control_chars(line: &str) -> String {
     let is_unsafe = |c: char| {
         c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(
+                c,
+                '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            )
     };
     line.chars()
         .map(|c| if is_unsafe(c) { ' ' } else { c })

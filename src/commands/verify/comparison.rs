@@ -1,5 +1,5 @@
-//! Owns `verify --against-source`: reads the window of an export again, into a folder that is gone afterwards, and tells
-//! what the sources show otherwise by now.
+//! `verify --against-source`: reads the window of an export again, into a temporary folder, and
+//! compares the events.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::config::env::ProcessEnv;
 use crate::config::request::{AgainstRequest, ExportRequest};
 use crate::config::settings::SourceSettings;
 use crate::error::AppError;
-use crate::evidence::event_comparison::{self, EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{self, EventDifferenceKind, EventSummary};
 use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::evidence::survey::SurveyLimits;
 use crate::evidence::verify;
 use crate::exit::Exit;
 use crate::model::time::TypedTime;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
 /// An event that differs, and its source.
 pub struct EventDifference {
@@ -28,20 +28,21 @@ pub struct EventDifference {
     pub event: EventSummary,
 }
 
-/// What the sources say.
+/// The result of the comparison.
 pub struct SourceComparison {
     /// The events that differ.
     pub differences: Vec<EventDifference>,
-    /// The sources that were read.
+    /// How many sources were read.
     pub sources: usize,
-    /// How their reading ended.
+    /// How reading them ended.
     pub exit: Exit,
 }
 
 /// Compares the export at `dir` with its sources as they are now.
 ///
 /// # Errors
-/// Its manifest cannot be read; a source is not configured, or is another one by now; it cannot be read again.
+/// The manifest cannot be read, a source is not configured or is a different one now, or it cannot
+/// be read.
 pub async fn compare(
     dir: &Path,
     request: &AgainstRequest,
@@ -128,7 +129,7 @@ fn sources(manifest: &Manifest, request: &AgainstRequest) -> Result<Vec<SourceSe
     wanted.into_iter().map(settings).collect()
 }
 
-/// A source of the same name that is another one would only show differences.
+/// Refuses a different source of the same name, which would only show differences.
 fn check_same_source(before: &SourceFacts, now: &SourceFacts) -> Result<(), AppError> {
     let of = |facts: &SourceFacts| {
         let parts = [

@@ -1,4 +1,5 @@
-//! Owns `verify`: checks an export, and tells each difference, what was checked, and what was not.
+//! Runs `verify`: checks an export, and reports each difference, what was checked, and what was
+//! not.
 
 mod comparison;
 
@@ -11,24 +12,24 @@ use serde_json::json;
 use crate::config::env::ProcessEnv;
 use crate::config::request::VerifyRequest;
 use crate::error::AppError;
-use crate::evidence::event_comparison::{EventSummary, EventDifferenceKind};
+use crate::evidence::event_comparison::{EventDifferenceKind, EventSummary};
 use crate::evidence::sign::PublicKey;
-use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
+use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
 use crate::model::number::{counted, group_digits};
 use crate::sink::stdout;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-use comparison::{SourceComparison, EventDifference};
+use comparison::{EventDifference, SourceComparison};
 
 /// The most that a file with a public key may hold.
 const KEY_BYTES: u64 = 64 * 1024;
 
-/// Checks it, and compares it with its sources where that is asked for; returns how their reading ended.
+/// Checks an export, and compares it with its sources on request. Returns how reading them ended.
 ///
 /// # Errors
-/// It differs from what it says, or from its sources; it is no export, or cannot be read; the key is none; standard output
-/// cannot be written.
+/// The export does not match its manifest or its sources, is not an export, or cannot be read; the
+/// key is not a key; or standard output cannot be written.
 pub async fn run(
     request: VerifyRequest,
     env: &ProcessEnv,
@@ -42,7 +43,7 @@ pub async fn run(
     for (level, message) in messages(&verdict) {
         console.say(level, &message);
     }
-    // What the check found is printed also where the sources cannot be asked.
+    // The findings are printed also if the sources cannot be read.
     let (compared, failed) = match &request.against {
         None => (None, None),
         Some(against) => match comparison::compare(&request.dir, against, env, console).await {
@@ -61,7 +62,7 @@ pub async fn run(
         ([], None) => Ok(compared.map_or(Exit::Done, |compared| compared.exit)),
         ([], Some(error)) => Err(error),
         (findings, error) => {
-            error.iter().for_each(|error| error.tell(console));
+            error.iter().for_each(|error| error.report_to(console));
             Err(match verdict.is_unfinished {
                 true => unfinished_error(),
                 false => differences_error(findings),
@@ -70,7 +71,7 @@ pub async fn run(
     }
 }
 
-/// Tells what the sources show otherwise by now; and that they do, if they do.
+/// Reports each difference from the sources. Returns the error that there are some.
 fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> Option<AppError> {
     for EventDifference {
         source,
@@ -103,16 +104,18 @@ fn report_differences(compared: &SourceComparison, console: &StderrConsole) -> O
         group_digits(count(EventDifferenceKind::Vanished)),
         group_digits(count(EventDifferenceKind::Changed)),
     );
-    let hint = "events may appear days late, and vanish when their time of keeping ends; what changed was changed at the source";
+    let hint = "events may appear days late, and vanish when their time of keeping ends; what \
+                changed was changed at the source";
     Some(AppError::new(Exit::Different, what).hint(hint))
 }
 
-/// The key that was typed, or the one in the file that was named.
+/// The public key `typed`, or the one in the file of that name.
 fn public_key(typed: &str) -> Result<PublicKey, AppError> {
     let path = Path::new(typed);
     let is_small_file = |facts: &fs::Metadata| facts.is_file() && facts.len() <= KEY_BYTES;
     let refused = |what: String| {
-        let hint = "name the .pub file that `minisign -G` made, or type the key that it printed, which begins with RW";
+        let hint = "name the .pub file that `minisign -G` made, or type the key that it printed, \
+                    which begins with RW";
         AppError::new(Exit::Usage, what).hint(hint)
     };
     let text = match fs::metadata(path) {
@@ -129,7 +132,7 @@ fn public_key(typed: &str) -> Result<PublicKey, AppError> {
     })
 }
 
-/// The end of a check of an export that no run has finished: it has nothing yet that could be verified.
+/// The error for an export that no run has finished: it has nothing that could be verified.
 fn unfinished_error() -> AppError {
     AppError::new(
         Exit::Different,
@@ -138,7 +141,7 @@ fn unfinished_error() -> AppError {
     .hint("run the same `export` command again; it continues with the export and finishes it")
 }
 
-/// The end of a check that found something.
+/// The error for an export with findings.
 fn differences_error(findings: &[VerifyFinding]) -> AppError {
     let mut files: Vec<_> = findings.iter().map(|finding| &finding.file).collect();
     files.dedup();
@@ -152,7 +155,7 @@ fn differences_error(findings: &[VerifyFinding]) -> AppError {
     )
 }
 
-/// What is said besides the differences.
+/// The messages besides the differences.
 fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     let mut all = Vec::new();
     let mut say = |level, text: String| all.push((level, ConsoleMessage::new(text)));
@@ -162,7 +165,8 @@ fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     if let Signature::NotChecked(key) = &verdict.signature {
         let key = key.as_deref().unwrap_or("unknown");
         let what = format!(
-            "not checked: SHA256SUMS.minisig, a signature with the key {key}; give the public key with `--public-key`"
+            "not checked: SHA256SUMS.minisig, a signature with the key {key}; give the public key \
+             with `--public-key`"
         );
         say(Level::Warning, what);
     }
@@ -195,7 +199,8 @@ fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
     all
 }
 
-/// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing differs`
+/// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing
+/// differs`
 fn summary(verdict: &VerifyResult) -> String {
     let tally = &verdict.counts;
     let mut line = format!(
@@ -219,12 +224,16 @@ fn summary(verdict: &VerifyResult) -> String {
     line
 }
 
-/// All of it as one line of JSON.
+/// The whole result as one line of JSON.
 ///
-/// `ok` is the overall result: the export is sound, and, where it was compared with its sources, all of
-/// them could be read (`is_comparable`) and none shows a difference. It agrees with the exit code, but for
-/// an export that says itself that it is incomplete: it may be sound.
-fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
+/// `ok` is the overall result: the export is sound, and, if it was compared with its sources, all
+/// of them could be read (`is_comparable`) and none shows a difference. It agrees with the exit
+/// code, except for an export that declares itself incomplete, which may be sound.
+fn json_line(
+    verdict: &VerifyResult,
+    compared: Option<&SourceComparison>,
+    is_comparable: bool,
+) -> String {
     let difference = |finding: &VerifyFinding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
         match finding.location {
@@ -259,7 +268,8 @@ fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_com
         let differences = compared.differences.iter().map(|one| {
             let EventSummary { id, time, action } = &one.event;
             let since = one.kind.as_str();
-            json!({ "source": one.source, "since": since, "id": id, "time": time, "action": action })
+            let source = &one.source;
+            json!({ "source": source, "since": since, "id": id, "time": time, "action": action })
         });
         object["against_source"] = differences.collect();
     }

@@ -1,6 +1,6 @@
-//! Owns the signals that ask a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was
-//! started to outlive its terminal, or reads its configuration again by it. SIGQUIT is left to the system: an
-//! end at once, as by SIGKILL.
+//! The signals that request a run to end: SIGINT, SIGTERM, and SIGHUP unless the program was
+//! started with `nohup` or reloads its configuration on it. SIGQUIT ends the program at once, like
+//! SIGKILL.
 
 use std::fs;
 use std::io::{self, IsTerminal as _};
@@ -15,11 +15,11 @@ use tokio::sync::watch;
 use crate::exit::Exit;
 use crate::pipeline::stop::StopRequest;
 
-/// How long the orderly way may take after a second signal: enough for the summary and the report.
+/// How long an orderly end may take after a second signal: enough for the summary and the report.
 const FORCED_EXIT_DELAY: Duration = Duration::from_secs(1);
 
-/// Tells what signals have asked for: the first for an end after the current commit, the second for
-/// one at once. From its return on, no signal is missed.
+/// Returns what signals have requested: the first requests the end after the current commit, the
+/// second the end at once. After it has returned, no signal is missed.
 pub fn watch_signals() -> watch::Receiver<StopRequest> {
     listen(|_, _| {
         let mut signals = stop_signals()?;
@@ -30,8 +30,8 @@ pub fn watch_signals() -> watch::Receiver<StopRequest> {
     })
 }
 
-/// The same for a program that SIGHUP does not end: how often it came is told apart. One that was
-/// started by a person ends with the terminal all the same.
+/// The same for a program that SIGHUP does not end: the second receiver counts it. A program that a
+/// person started on a terminal still ends with the terminal.
 pub fn watch_signals_and_reload(
     is_on_terminal: bool,
 ) -> (watch::Receiver<StopRequest>, watch::Receiver<u64>) {
@@ -65,7 +65,7 @@ fn listen(
         Ok::<_, io::Error>((runtime, signals))
     };
     match listen() {
-        // On a thread of its own: a standard error that nobody reads may hold all others.
+        // On a thread of its own: the others may be blocked by a standard error that nobody reads.
         Ok((runtime, signals)) => {
             let work = move || runtime.block_on(forward_signals(signals, &sender));
             if let Err(error) = thread::Builder::new().spawn(work) {
@@ -92,10 +92,10 @@ fn stop_signals() -> io::Result<Vec<Signal>> {
     clippy::exit,
     reason = "whatever holds the other threads must not hold the program"
 )]
-async fn forward_signals(mut signals: Vec<Signal>, asked: &watch::Sender<StopRequest>) {
-    for stop in [StopRequest::AfterCommit, StopRequest::Immediately] {
+async fn forward_signals(mut signals: Vec<Signal>, stop: &watch::Sender<StopRequest>) {
+    for request in [StopRequest::AfterCommit, StopRequest::Immediately] {
         wait_for_any(&mut signals).await;
-        asked.send_replace(stop);
+        stop.send_replace(request);
     }
     tokio::time::sleep(FORCED_EXIT_DELAY).await;
     std::process::exit(Exit::Incomplete.code().into());
@@ -112,13 +112,13 @@ async fn wait_for_any(signals: &mut [Signal]) {
     .await;
 }
 
-/// Whether `nohup` or the like started the program. Where the system does not say, as on macOS,
-/// SIGHUP is left to it.
+/// Whether the program was started with SIGHUP ignored, as `nohup` does. If the system does not
+/// say, as on macOS, SIGHUP is left to it.
 fn is_hangup_ignored() -> bool {
     fs::read_to_string("/proc/self/status").map_or(true, |status| ignores_hangup(&status))
 }
 
-/// `SigIgn` is a mask in hex whose lowest bit is signal 1, which is SIGHUP.
+/// `SigIgn` is a hexadecimal mask. Its lowest bit is signal 1, which is SIGHUP.
 fn ignores_hangup(status: &str) -> bool {
     let mask = status
         .lines()

@@ -1,4 +1,4 @@
-//! Owns `--metrics-file`: which figures there are, and when they are written.
+//! `--metrics-file`: which metrics there are, and when they are written.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -8,32 +8,32 @@ use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime};
 
-use crate::commands::run_registry::{RunRegistry, SourceSnapshot};
+use crate::collect::run_registry::{RunRegistry, SourceSnapshot};
 use crate::crash;
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::state::run_history::{CheckpointPosition, RunCounts};
-use crate::telemetry::prometheus::{MetricsText, MetricKind, replace};
+use crate::telemetry::prometheus::{MetricKind, MetricsText, replace};
 
-/// How often the figures are written while something runs, in milliseconds.
+/// How often the metrics are written while something runs, in milliseconds.
 const INTERVAL_MS: usize = 15_000;
 
 /// The metrics say nothing secret, and the node exporter that reads them runs as another user.
 const DEFAULT_MODE: u32 = 0o644;
 
-/// The file that the figures go to.
+/// The file of the metrics.
 #[derive(Debug)]
 pub struct MetricsFile {
     path: PathBuf,
     mode: u32,
     registry: Arc<RunRegistry>,
     started: Timestamp,
-    /// Whether the last writing failed.
+    /// Whether the last write failed.
     is_failing: AtomicBool,
 }
 
-/// A counter's name, its help, and its place in the account.
+/// A counter's name, its help, and its value.
 type CounterDefinition = (&'static str, &'static str, fn(&RunCounts) -> u64);
 
 const COUNTERS: [CounterDefinition; 6] = [
@@ -67,7 +67,7 @@ const COUNTERS: [CounterDefinition; 6] = [
     ),
 ];
 
-/// A gauge's name, its help, and its value where there is one.
+/// A gauge's name, its help, and its value if there is one.
 type GaugeDefinition = (
     &'static str,
     &'static str,
@@ -82,7 +82,8 @@ const GAUGES: [GaugeDefinition; 12] = [
     ),
     (
         "atlaudit_lag_seconds",
-        "How long ago that is, at the time of writing; time() - atlaudit_complete_until_timestamp_seconds is never stale.",
+        "How long ago that is, at the time of writing; \
+         time() - atlaudit_complete_until_timestamp_seconds is never stale.",
         |facts, now| complete_until(facts).map(|until| seconds(now) - seconds(until)),
     ),
     (
@@ -154,29 +155,31 @@ const STARTED: (&str, &str) = (
 
 const WAITS: (&str, &str) = (
     "atlaudit_wait_seconds_total",
-    "Seconds in which at least one request waited: for our own limits (quota), as the server asked (server), before a repeat (backoff).",
+    "Seconds in which at least one request waited: for our own limits (quota), as the server asked \
+     (server), before a repeat (backoff).",
 );
 
 const RUNS: (&str, &str) = (
     "atlaudit_runs_total",
-    "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not in it.",
+    "Runs in the ledger, by exit code; 0 is a success. One that never held its source is not in \
+     it.",
 );
 
 impl MetricsFile {
-    /// Writes the figures to `path` for the first time: a wrong path is told at once. `mode` are the permission
-    /// bits that the configuration sets for files, where it does.
+    /// Writes the metrics to `path` for the first time, so that a wrong path is refused at once.
+    /// `mode` is the file mode of the configuration, if it sets one.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn open(
         path: &Path,
         mode: Option<u32>,
-        accounts: Arc<RunRegistry>,
+        registry: Arc<RunRegistry>,
     ) -> Result<MetricsFile, AppError> {
         let file = MetricsFile {
             path: path.to_owned(),
             mode: mode.unwrap_or(DEFAULT_MODE),
-            registry: accounts,
+            registry,
             started: chrono::Utc::now(),
             is_failing: AtomicBool::new(false),
         };
@@ -185,13 +188,13 @@ impl MetricsFile {
         Ok(file)
     }
 
-    /// How often the figures are to be written.
+    /// How often the metrics are written.
     pub fn interval() -> Duration {
         let ms = crash::limit("METRICS_MS", INTERVAL_MS);
         Duration::from_millis(ms.try_into().unwrap_or(u64::MAX))
     }
 
-    /// Writes the figures again and again, for as long as it is waited for.
+    /// Writes the metrics periodically, and never returns.
     pub async fn refresh_periodically(&self) -> Infallible {
         loop {
             tokio::time::sleep(MetricsFile::interval()).await;
@@ -199,7 +202,8 @@ impl MetricsFile {
         }
     }
 
-    /// Writes the figures. What fails is told once, until it works again: it stops no pull.
+    /// Writes the metrics. A failure stops no pull, and is logged once until a write succeeds
+    /// again.
     pub fn refresh(&self) {
         match self.write(true) {
             Ok(()) => self.is_failing.store(false, Ordering::Relaxed),
@@ -208,7 +212,7 @@ impl MetricsFile {
         }
     }
 
-    /// Writes the figures for the last time.
+    /// Writes the metrics for the last time.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -218,11 +222,11 @@ impl MetricsFile {
         })
     }
 
-    /// Writes the figures, and whether more are to be expected.
+    /// Writes the metrics; `is_up` says whether more will follow.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn write(&self, is_up: bool) -> Result<(), AppError> {
+    fn write(&self, is_up: bool) -> Result<(), AppError> {
         let text = text(
             &self.registry.snapshots(),
             self.started,
@@ -236,7 +240,7 @@ impl MetricsFile {
     }
 }
 
-/// The figures of all sources as Prometheus text.
+/// The metrics of all sources as Prometheus text.
 fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timestamp) -> String {
     let mut text = MetricsText::default();
     add_process_metrics(&mut text, started, is_up);
@@ -266,7 +270,7 @@ fn text(sources: &[SourceSnapshot], started: Timestamp, is_up: bool, now: Timest
     text.into_text()
 }
 
-/// What is said of the process, whatever its sources.
+/// Adds the metrics of the process.
 fn add_process_metrics(text: &mut MetricsText, started: Timestamp, is_up: bool) {
     let (name, help) = BUILD;
     let version = vec![("version", env!("CARGO_PKG_VERSION"))];
@@ -296,7 +300,8 @@ fn wait_seconds(facts: &SourceSnapshot) -> [(Vec<(&str, &str)>, f64); 3] {
     })
 }
 
-/// How often each code ended a run. A success is told from the beginning, so that the first is a step.
+/// How many runs ended with each exit code. 0 is always there, so that the first success is an
+/// increase.
 fn runs_by_exit_code(facts: &SourceSnapshot) -> Vec<(String, u64)> {
     let mut ends = facts.totals.ends.clone();
     ends.entry(0).or_default();

@@ -1,19 +1,20 @@
-//! Owns the way to the key that an export is signed with: its file, as the program `minisign` makes it, and its password.
+//! Loads the key that an export is signed with: a file of the program `minisign`, and its password.
 
 use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::config::prompt::UserPrompt;
 use crate::config::env::{ProcessEnv, SIGN_PASSWORD};
 use crate::config::error::HintedError;
+use crate::config::prompt::UserPrompt;
 use crate::credentials;
 use crate::error::AppError;
 use crate::evidence::sign::{self, SigningKey};
 use crate::exit::Exit;
 use crate::telemetry::terminal::Terminal;
 
-/// The key in the file at `path`. A password is taken from the environment, else asked for on the terminal.
+/// The key in the file at `path`. Its password comes from the environment, else from a prompt on
+/// the terminal.
 ///
 /// # Errors
 /// It cannot be read, is no key, or its password is wrong or not to be had.
@@ -31,7 +32,7 @@ fn open(
     let password = match sign::is_encrypted(text.expose_secret()) {
         true => Some(password(path, env, person)?),
         false => {
-            // Whoever can read it can sign.
+            // Everyone who can read it can sign.
             credentials::private_file(path, "check the path").map_err(credential_error)?;
             None
         }
@@ -43,12 +44,9 @@ fn open(
     })
 }
 
-fn credential_error(refusal: HintedError) -> AppError {
-    let told = AppError::new(Exit::Credential, format!("cannot sign: {}", refusal.what));
-    match refusal.hint {
-        Some(hint) => told.hint(hint),
-        None => told,
-    }
+fn credential_error(mut refusal: HintedError) -> AppError {
+    refusal.what = format!("cannot sign: {}", refusal.what);
+    AppError::refused(Exit::Credential, refusal)
 }
 
 fn password(
@@ -139,9 +137,11 @@ mod tests {
                 assert!(!told.contains(secret), "{told}");
             }
         }
-        let error = open(kept(&encrypted, 0o600).path(), &ProcessEnv::default(), &mut || {
-            None
-        });
+        let error = open(
+            kept(&encrypted, 0o600).path(),
+            &ProcessEnv::default(),
+            &mut || None,
+        );
         let error = error.unwrap_err();
         assert!(error.text().contains("no terminal"), "{error:?}");
     }

@@ -1,44 +1,44 @@
-//! Owns what is known of a credential's end and age, and when someone should be warned of them.
+//! The expiry and age of credentials, and the warnings of them.
 
 use chrono::{Months, NaiveDate};
 
-use crate::commands::api_client::ApiClient;
+use crate::collect::connector::ApiClient;
 use crate::config::settings::{CredentialSpec, SourceSettings};
 use crate::credentials::Credential;
 use crate::http::failure::Failure;
 use crate::model::time::Timestamp;
 use crate::source::api_keys::{self, KeyMatch};
 use crate::state::notices::NoticeStore;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// Days before a credential's end from which it is warned of.
+/// Days before its expiry from which a credential is warned of.
 const END_NOTICE_DAYS: i64 = 30;
 
 /// The age from which a credential is warned of, in months.
 const OLD_MONTHS: u32 = 6;
 
-/// When a credential ends.
+/// When a credential expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CredentialExpiry {
     /// The day, UTC.
     pub day: NaiveDate,
-    /// Who says so.
+    /// Where it is known from.
     pub source: ExpirySource,
 }
 
-/// Who tells when a credential ends.
+/// Where the expiry of a credential is known from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpirySource {
-    /// The organization's list of keys, and what it calls this one.
+    /// The organization's list of keys, with the name of this one.
     KeyList(Option<String>),
     /// `expires_on`.
     Config,
-    /// What `auth login` was told.
+    /// The answer given to `auth login`.
     Login,
 }
 
 impl ExpirySource {
-    /// The word for it.
+    /// The name in JSON.
     pub fn as_str(&self) -> &'static str {
         match self {
             ExpirySource::KeyList(_) => "list",
@@ -48,31 +48,32 @@ impl ExpirySource {
     }
 }
 
-/// A reason to make a new credential.
+/// A reason to create a new credential.
 #[derive(Debug)]
 pub struct ExpiryWarning {
-    /// A word for it.
+    /// The key under which it is remembered.
     pub kind: &'static str,
-    /// What is said.
+    /// The warning.
     pub message: ConsoleMessage,
 }
 
-/// What the organization's list of keys says of the one in use; `server_now` is the time by the server's clock.
+/// Looks up the key in use in the organization's list of keys; `server_now` is the time by the
+/// server's clock.
 ///
 /// # Errors
 /// The key may not list keys, or the list cannot be read.
 pub async fn look_up_key(
-    asking: &ApiClient,
+    client: &ApiClient,
     source: &SourceSettings,
     org_id: &str,
     server_now: Timestamp,
 ) -> Result<KeyMatch, Failure> {
-    let asking = asking.without_retries();
+    let client = client.without_retries();
     let mut keys = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..api_keys::MAX_PAGES {
         let request = api_keys::request(source.target.base_url(), org_id, cursor.as_deref());
-        let page = asking.request(&request, api_keys::read).await?;
+        let page = client.request(&request, api_keys::read).await?;
         keys.extend(page.keys);
         match page.next {
             Some(next) if cursor.as_ref() != Some(&next) => cursor = Some(next),
@@ -85,30 +86,35 @@ pub async fn look_up_key(
             }
         }
     }
-    // More than were read: which one it is cannot be told.
+    // There are more than were read, so the key in use cannot be identified.
     Ok(KeyMatch::Several(keys.len()))
 }
 
-/// When `credential` ends, by whoever knows it best.
+/// When `credential` expires, from the best source of it.
 pub fn find_expiry(
     source: &SourceSettings,
     credential: Option<&Credential>,
     found: Option<&KeyMatch>,
 ) -> Option<CredentialExpiry> {
-    let kept = match found {
+    let listed = match found {
         Some(KeyMatch::Key(key)) => key.expires_at.map(|end| CredentialExpiry {
             day: end.date_naive(),
             source: ExpirySource::KeyList(key.name()),
         }),
         _ => None,
     };
-    let by = |by: ExpirySource| move |on| CredentialExpiry { day: on, source: by };
-    kept
+    let by = |by: ExpirySource| {
+        move |on| CredentialExpiry {
+            day: on,
+            source: by,
+        }
+    };
+    listed
         .or_else(|| source.expires_on.map(by(ExpirySource::Config)))
         .or_else(|| credential?.expires.map(by(ExpirySource::Login)))
 }
 
-/// Why the list of keys does not tell, where it was read.
+/// Why the list of keys does not show the expiry.
 pub fn unknown_reason(found: Option<&KeyMatch>) -> String {
     match found {
         Some(KeyMatch::Several(count)) => format!(
@@ -120,7 +126,7 @@ pub fn unknown_reason(found: Option<&KeyMatch>) -> String {
     }
 }
 
-/// Days since `auth login` kept the credential.
+/// Days since `auth login` stored the credential.
 pub fn age_in_days(credential: &Credential, now: Timestamp) -> Option<i64> {
     let stored = credential.stored?;
     Some((now - stored).num_days().max(0))
@@ -180,14 +186,15 @@ fn warning(source: &SourceSettings, kind: &'static str, what: &str) -> ExpiryWar
     };
     message.hint = Some(match &source.credential {
         CredentialSpec::Keyring => format!(
-            "make a new one, then `atlaudit auth login {name}`: the old one stays until the new one works{day}"
+            "make a new one, then `atlaudit auth login {name}`: the old one stays until the new \
+             one works{day}"
         ),
         place => format!("make a new one, and put it where this one is ({place}){day}"),
     });
     ExpiryWarning { kind, message }
 }
 
-/// Warns of a credential that will not last, or has lasted long: of each once a day.
+/// Warns of a credential that expires soon or is old, once a day each.
 pub fn warn_daily(
     source: &SourceSettings,
     credential: Option<&Credential>,
@@ -196,9 +203,9 @@ pub fn warn_daily(
     console: &StderrConsole,
 ) {
     let end = find_expiry(source, credential, None);
-    for caution in warnings(source, credential, end.as_ref(), now) {
-        if notices.first_today(&source.name, caution.kind, now.date_naive()) {
-            console.say(Level::Warning, &caution.message);
+    for warning in warnings(source, credential, end.as_ref(), now) {
+        if notices.first_today(&source.name, warning.kind, now.date_naive()) {
+            console.say(Level::Warning, &warning.message);
         }
     }
 }
@@ -276,7 +283,9 @@ mod tests {
         assert_eq!(age_in_days(&of, at("2026-09-02T10:00:00Z")), Some(2));
         // Of a clock that went back.
         assert_eq!(age_in_days(&of, at("2026-08-01T10:00:00Z")), Some(0));
-        assert!(warning_texts(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty());
+        assert!(
+            warning_texts(&source(""), &credential(None, None), "2030-01-01T00:00:00Z").is_empty()
+        );
     }
 
     #[test]
@@ -299,9 +308,18 @@ mod tests {
             Some("2027-02-02")
         );
         assert_eq!(on(&source(""), None).as_deref(), Some("2027-01-01"));
-        assert_eq!(find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)), None);
-        assert_eq!(relative_day(day("2027-01-03"), day("2027-01-01")), "in 2 days");
-        assert_eq!(relative_day(day("2027-01-01"), day("2027-01-03")), "2 days ago");
+        assert_eq!(
+            find_expiry(&source(""), None, Some(&KeyMatch::NoActiveKey)),
+            None
+        );
+        assert_eq!(
+            relative_day(day("2027-01-03"), day("2027-01-01")),
+            "in 2 days"
+        );
+        assert_eq!(
+            relative_day(day("2027-01-01"), day("2027-01-03")),
+            "2 days ago"
+        );
     }
 
     fn day(text: &str) -> NaiveDate {

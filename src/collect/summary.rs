@@ -1,4 +1,4 @@
-//! Owns the lines that end every run.
+//! The summary that ends every run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,21 +8,26 @@ use crate::model::number::{counted, group_digits};
 use crate::model::text::printable;
 use crate::model::time::{format_millis, in_words};
 use crate::pipeline::report::SourceReport;
-use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
-/// Sources that are told one by one, whatever they brought.
+/// Up to so many sources have a line each, also without news.
 const MAX_SOURCE_LINES: usize = 20;
 
-/// Files that are named one by one.
+/// Up to so many files are named.
 const NAMED_FILES: usize = 3;
 
-/// Tells how a run ended; nothing where all of it ended with a reader who had seen enough.
+/// Reports how a run ended; nothing if the reader of all output went away.
 pub fn report(console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
     report_at(Level::Notice, console, reports, elapsed);
 }
 
-/// The same, as something of `level`.
-pub fn report_at(level: Level, console: &StderrConsole, reports: &[SourceReport], elapsed: Duration) {
+/// The same at `level`.
+pub fn report_at(
+    level: Level,
+    console: &StderrConsole,
+    reports: &[SourceReport],
+    elapsed: Duration,
+) {
     if reports.iter().any(|report| !report.output_closed) {
         let cwd = std::env::current_dir().unwrap_or_default();
         let firsts = first_pulls(reports).into_iter().map(ConsoleMessage::new);
@@ -33,14 +38,16 @@ pub fn report_at(level: Level, console: &StderrConsole, reports: &[SourceReport]
     }
 }
 
-/// A line for each source that was read for the first time: nothing else says that older events stay unread.
+/// A line for each source that was read for the first time: nothing else says that older events
+/// stay unread.
 fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
     let firsts = reports.iter().filter(|report| report.pages > 0);
     let firsts = firsts.filter_map(|report| Some((report, report.first_pull?)));
     let mut lines: Vec<_> = firsts
         .map(|(report, first)| {
             format!(
-                "first pull of {}: it begins at {} (`initial_lookback` is {}), and no later pull reads older events",
+                "first pull of {}: it begins at {} (`initial_lookback` is {}), and no later pull \
+                 reads older events",
                 report.source,
                 minute(&format_millis(first.from)),
                 in_words(first.initial_lookback),
@@ -50,14 +57,16 @@ fn first_pulls(reports: &[SourceReport]) -> Vec<String> {
     if lines.len() > MAX_SOURCE_LINES {
         let count = counted(lines.len() as u64, "source");
         lines = vec![format!(
-            "first pull of {count}: each begins `initial_lookback` ago, and no later pull reads older events"
+            "first pull of {count}: each begins `initial_lookback` ago, and no later pull reads \
+             older events"
         )];
     }
     lines
 }
 
-/// Where the events of a source went and when they happened: `, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl`.
-/// Nothing where there are none, and no files where they went to standard output.
+/// Where the events of a source went and when they happened: `, 2026-11-21 14:03Z … 2026-11-28
+/// 09:12Z, to ./acme.jsonl`. Empty without events, and without files if they went to standard
+/// output.
 fn time_range_and_files(report: &SourceReport, cwd: &Path) -> String {
     let mut text = String::new();
     if let (Some(first), Some(last)) = (&report.first_event, &report.last_event) {
@@ -95,7 +104,8 @@ fn minute(time: &str) -> String {
     }
 }
 
-/// The line of the whole run, and its figures for programs; those of a single source carry its name.
+/// The line of the whole run, with its numbers for programs. Those of a single source carry its
+/// name.
 fn total_message(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> ConsoleMessage {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let message = ConsoleMessage::new(total_line(reports, elapsed, cwd))
@@ -123,7 +133,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A line for each source where there are several; of many, only of those with events or trouble.
+/// A line for each source if there are several; of many, only of those with events or problems.
 fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> {
     if reports.len() < 2 {
         return Vec::new();
@@ -143,8 +153,8 @@ fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> 
     lines
 }
 
-/// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`, and the exit code that
-/// a failure alone would give.
+/// `acme: 2,400 events, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, 5 requests, 1.3s`,
+/// and the exit code that a failure alone would give.
 fn source_message(report: &SourceReport, cwd: &Path) -> ConsoleMessage {
     let mut line = format!(
         "{}: {}{}, {}, {}",
@@ -173,7 +183,7 @@ fn has_failed(report: &SourceReport) -> bool {
     report.error.is_some() && !report.output_closed
 }
 
-/// Why a source could not be read, `credentials (exit 4)`; `None` if it was read, though not to its end.
+/// Why a source could not be read, `credentials (exit 4)`; `None` if only its end was not reached.
 fn reason(report: &SourceReport) -> Option<String> {
     let word = match report.exit_code {
         0 | 3 => return None,
@@ -188,14 +198,15 @@ fn reason(report: &SourceReport) -> Option<String> {
     Some(format!("{word} (exit {})", report.exit_code))
 }
 
-/// `2,980 events from 2 sources in 1.3s, 8 requests`, and what was odd. A single source is named, with its files.
+/// `2,980 events from 2 sources in 1.3s, 8 requests`, and anomalies. A single source is named, with
+/// its files.
 fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String {
     let sum = |count: fn(&SourceReport) -> u64| reports.iter().map(count).sum::<u64>();
     let from = match reports {
         [report] => format!("{}{}", report.source, time_range_and_files(report, cwd)),
         several => counted(several.len() as u64, "source"),
     };
-    // What was said of the files must not run into the time that it took.
+    // Separates the files from the time that it took.
     let comma = if from.contains(", ") { "," } else { "" };
     let mut line = format!(
         "{} from {from}{comma} in {}",
@@ -242,7 +253,7 @@ fn total_line(reports: &[SourceReport], elapsed: Duration, cwd: &Path) -> String
 }
 
 /// `1.3s`, `2m 5s`.
-pub(super) fn seconds(elapsed: Duration) -> String {
+pub fn seconds(elapsed: Duration) -> String {
     match elapsed.as_secs() {
         0..60 => format!("{:.1}s", elapsed.as_secs_f64()),
         whole => humantime::format_duration(Duration::from_secs(whole)).to_string(),
@@ -335,7 +346,8 @@ mod tests {
         };
         assert_eq!(
             said(&report),
-            "2,400 events from acme, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, in 1.0s, 5 requests"
+            "2,400 events from acme, 2026-11-21 14:03Z … 2026-11-28 09:12Z, to ./acme.jsonl, \
+             in 1.0s, 5 requests"
         );
         report.last_event = report.first_event.clone();
         report.files = (1..4).map(|n| format!("/x/{n}\n")).collect();
@@ -371,10 +383,14 @@ mod tests {
         assert_eq!(
             first_pulls(&reports[..1]),
             [
-                "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is 7 days), and no later pull reads older events"
+                "first pull of acme: it begins at 2026-11-21 14:03Z (`initial_lookback` is \
+                 7 days), and no later pull reads older events"
             ]
         );
-        assert_eq!(first_pulls(&reports[..MAX_SOURCE_LINES]).len(), MAX_SOURCE_LINES);
+        assert_eq!(
+            first_pulls(&reports[..MAX_SOURCE_LINES]).len(),
+            MAX_SOURCE_LINES
+        );
         let many = first_pulls(&reports);
         assert!(
             many.len() == 1 && many[0].contains("21 sources"),

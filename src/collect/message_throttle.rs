@@ -1,5 +1,5 @@
-//! Owns what was told of each source before: one that is pulled every minute, and fails every time, says so once
-//! and then once an hour.
+//! Suppresses repeated messages: a source that is pulled every minute and always fails reports it
+//! once, and then once an hour.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,44 +7,49 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long a thing that goes on is not told again.
+/// For how long a message is not repeated.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// What was told of each source when it was last pulled.
+/// The messages of each source when it was last pulled.
 #[derive(Debug, Default)]
 pub struct MessageThrottle {
     sources: Mutex<HashMap<String, ReportedMessages>>,
 }
 
-/// When each thing was last told.
+/// When each message was last reported.
 #[derive(Debug, Default)]
 struct ReportedMessages {
     warnings: HashMap<String, Instant>,
     error: Option<(String, Instant)>,
 }
 
-/// Which of the things to tell are news.
+/// Which messages are new.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NewMessages {
     /// Each warning, in its order.
     pub warnings: Vec<bool>,
     /// The error.
     pub error: bool,
-    /// The absence of one.
+    /// The absence of an error, after one.
     pub recovered: bool,
 }
 
 impl MessageThrottle {
-    /// Which of `warnings` and `error` are news of `source`, which has just been pulled.
-    pub fn select_new(&self, source: &str, warnings: &[String], error: Option<&str>) -> NewMessages {
+    /// Returns which of the messages of a pull of `source` are new.
+    pub fn select_new(
+        &self,
+        source: &str,
+        warnings: &[String],
+        error: Option<&str>,
+    ) -> NewMessages {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let before = sources.remove(source).unwrap_or_default();
-        let (mut told, mut news) = (ReportedMessages::default(), Vec::new());
+        let (mut reported, mut news) = (ReportedMessages::default(), Vec::new());
         for warning in warnings {
             let key = without_numbers(warning);
             let last = before.warnings.get(&key).copied();
             let (at, is_new) = report_time(last);
-            told.warnings.insert(key, at);
+            reported.warnings.insert(key, at);
             news.push(is_new);
         }
         let mut is_new_error = false;
@@ -52,10 +57,10 @@ impl MessageThrottle {
             let last = before.error.as_ref().filter(|(known, _)| *known == error);
             let (at, is_new) = report_time(last.map(|(_, at)| *at));
             is_new_error = is_new;
-            told.error = Some((error, at));
+            reported.error = Some((error, at));
         }
         let recovered = before.error.is_some() && error.is_none();
-        sources.insert(source.to_owned(), told);
+        sources.insert(source.to_owned(), reported);
         NewMessages {
             warnings: news,
             error: is_new_error,
@@ -70,7 +75,7 @@ impl MessageThrottle {
     }
 }
 
-/// When it counts as told, and whether it is told now.
+/// When the message counts as reported, and whether it is reported now.
 fn report_time(last: Option<Instant>) -> (Instant, bool) {
     match last {
         Some(last) if last.elapsed() < REPEAT_INTERVAL => (last, false),
@@ -78,7 +83,7 @@ fn report_time(last: Option<Instant>) -> (Instant, bool) {
     }
 }
 
-/// What stays the same of a text that counts seconds and attempts.
+/// The part of a text that stays the same when it counts seconds and attempts.
 fn without_numbers(text: &str) -> String {
     let parts = text.split(|c: char| c.is_ascii_digit());
     let parts: Vec<_> = parts
@@ -98,7 +103,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_persistent_error_is_reported_once_an_hour_and_a_new_one_at_once() {
         let repeats = MessageThrottle::default();
-        assert!(is_reported(&repeats, "no answer after 3 attempts in 60.1 s"));
+        assert!(is_reported(
+            &repeats,
+            "no answer after 3 attempts in 60.1 s"
+        ));
         assert!(!is_reported(&repeats, "no answer after 12 attempts in 9 s"));
         assert!(is_reported(&repeats, "the key was refused"));
         tokio::time::advance(REPEAT_INTERVAL / 2).await;
@@ -125,7 +133,10 @@ mod tests {
         let both = ["silent for 9 hours".to_owned(), "odd".to_owned()];
         assert_eq!(repeats.select_new("a", &both, None).warnings, [true, true]);
         let later = ["silent for 10 hours".to_owned(), "odder".to_owned()];
-        assert_eq!(repeats.select_new("a", &later, None).warnings, [false, true]);
+        assert_eq!(
+            repeats.select_new("a", &later, None).warnings,
+            [false, true]
+        );
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);
         repeats.retain_sources(["a"].into_iter());
         assert_eq!(repeats.select_new("b", &later, None).warnings, [true, true]);

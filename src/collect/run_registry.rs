@@ -1,24 +1,28 @@
-//! Owns what is known of all sources at any moment, also while they run: what their ledgers say, and what the meters of
-//! those that run add to it. The metrics and the watchdog read it.
+//! What is known of all sources at any moment, also while they run: their run histories, and the
+//! meters of the runs that are under way. The metrics and the watchdog read it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{NaiveDate, TimeDelta};
 
 use crate::config::settings::SourceSettings;
+use crate::error::AppError;
+use crate::exit::Exit;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::time::Timestamp;
+use crate::pipeline::checkpoint_writer::ReleasedSource;
 use crate::state::run_history::{
     CheckpointPosition, RunCounts, RunHistory, RunHistoryStore, RunRecord, RunTotals,
 };
+use crate::state::store::StateStore;
 use crate::telemetry::meter::{MonotonicCounter, SourceMeter, WaitReason};
 
 /// How long after its announced end a wait still explains why nothing moves.
 const WAIT_GRACE: TimeDelta = TimeDelta::seconds(30);
 
-/// All sources of a pull, or of pull after pull.
+/// All sources of a pull, or of the pulls of `follow`.
 #[derive(Debug, Default)]
 pub struct RunRegistry {
     sources: Mutex<BTreeMap<SourceName, RegistryEntry>>,
@@ -32,27 +36,28 @@ struct RegistryEntry {
     expires_on: Option<NaiveDate>,
     ledger: RunHistory,
     running: Option<ActiveRun>,
-    /// What was told last: a counter that fell would pass for one that began anew.
+    /// What was reported last: a counter that falls looks like a restarted one.
     last_reported: RunTotals,
 }
 
-/// What the run that is not in the ledger yet takes and brings.
+/// The counts of a run that is not in the run history yet.
 #[derive(Debug)]
 enum ActiveRun {
-    /// It goes on, and counts.
+    /// It is still running.
     Counting(Arc<SourceMeter>),
-    /// It is over, and being noted: a count that went on would be told and not noted.
+    /// It is over and being recorded: what the meter counts from now on would be reported, but not
+    /// recorded.
     Finished(RunCounts),
 }
 
-/// What was noted of a run's end.
+/// What became of a run's entry in the run history.
 #[derive(Debug)]
 pub enum RecordOutcome {
-    /// It is in the ledger.
+    /// It was written.
     Recorded(Box<RunHistory>),
     /// It could not be written.
     NotRecorded(RunRecord),
-    /// It is no part of the source's history.
+    /// The run is not part of the source's history.
     NotTracked,
 }
 
@@ -67,42 +72,42 @@ pub struct SourceSnapshot {
     pub expires_on: Option<NaiveDate>,
     /// Whether it is being pulled.
     pub is_running: bool,
-    /// What all its runs took and brought, the one that runs included.
+    /// The totals of all its runs, including the current one.
     pub totals: RunTotals,
     /// How the last run ended.
     pub last_run: Option<RunRecord>,
-    /// The end of the last run that read everything there was.
+    /// The end of the last run that read everything.
     pub last_success: Option<Timestamp>,
     /// Failed runs since then.
     pub failures_in_a_row: u64,
-    /// Where its checkpoint stands.
+    /// The position of its checkpoint.
     pub position: Option<CheckpointPosition>,
-    /// Spans of time that were never read, between those that were.
+    /// Time ranges that were never read, between those that were.
     pub holes: u64,
 }
 
-/// What a pull does, as far as it can be seen from outside.
+/// The activity of all running sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PullActivity {
-    /// Another number whenever something has moved.
+    /// A number that changes whenever there is progress.
     pub progress_mark: u64,
-    /// Whether a source waits for a time that is known and not long past.
+    /// Whether a source waits until a known time that is not long past.
     pub is_waiting: bool,
 }
 
 impl RunRegistry {
-    /// From now on the sources are these: of new ones the ledger in the state folder is read.
+    /// Replaces the sources. The run history of new ones is read from the state folder.
     pub fn set_sources(&self, sources: &[SourceSettings], state_dir: &Path) {
         let ledgers = RunHistoryStore::new(state_dir);
         let mut known = self.sources();
         known.retain(|name, _| sources.iter().any(|source| source.name == *name));
         for source in sources {
-            let account = known
+            let entry = known
                 .entry(source.name.clone())
                 .or_insert_with(|| RegistryEntry {
                     kind: source.target.kind(),
                     expires_on: None,
-                    // One that cannot be read is told of when it is written.
+                    // A history that cannot be read is reported when it is written.
                     ledger: ledgers
                         .read(&source.name)
                         .ok()
@@ -111,82 +116,80 @@ impl RunRegistry {
                     running: None,
                     last_reported: RunTotals::default(),
                 });
-            account.kind = source.target.kind();
-            account.expires_on = source.expires_on;
+            entry.kind = source.target.kind();
+            entry.expires_on = source.expires_on;
         }
     }
 
-    /// A source begins to be pulled, and counts with `meter`.
+    /// Notes that a run of a source has started; `meter` counts for it.
     pub fn run_started(&self, name: &SourceName, meter: Arc<SourceMeter>) {
         self.note_progress();
-        if let Some(account) = self.sources().get_mut(name) {
-            account.running = Some(ActiveRun::Counting(meter));
+        if let Some(entry) = self.sources().get_mut(name) {
+            entry.running = Some(ActiveRun::Counting(meter));
         }
     }
 
-    /// A source has been pulled; what its run, which counted with `meter`, took and brought in the end.
+    /// Notes that a run of a source has ended, and returns the final counts of its `meter`.
     pub fn run_finished(&self, name: &SourceName, meter: &SourceMeter) -> RunCounts {
         let mut sources = self.sources();
         let counts = read_counts(meter);
-        if let Some(account) = sources.get_mut(name) {
-            account.running = Some(ActiveRun::Finished(counts));
+        if let Some(entry) = sources.get_mut(name) {
+            entry.running = Some(ActiveRun::Finished(counts));
         }
         counts
     }
 
-    /// The end of a source's run was noted.
-    pub fn run_recorded(&self, name: &SourceName, noted: RecordOutcome) {
+    /// Notes that the end of a source's run was recorded.
+    pub fn run_recorded(&self, name: &SourceName, outcome: RecordOutcome) {
         self.note_progress();
-        if let Some(account) = self.sources().get_mut(name) {
-            account.running = None;
-            match noted {
-                RecordOutcome::Recorded(ledger) => account.ledger = *ledger,
-                // Not counted: the next process could not go on from there, and its counters would fall.
-                RecordOutcome::NotRecorded(run) => account.ledger.ended(run),
+        if let Some(entry) = self.sources().get_mut(name) {
+            entry.running = None;
+            match outcome {
+                RecordOutcome::Recorded(ledger) => entry.ledger = *ledger,
+                // Not added to the totals: the counters of the next process would fall below them.
+                RecordOutcome::NotRecorded(run) => entry.ledger.ended(run),
                 RecordOutcome::NotTracked => {}
             }
         }
     }
 
-    /// Something has moved.
+    /// Notes any progress.
     pub fn note_progress(&self) {
         self.progress_count.add(1);
     }
 
-    /// What is known of each source now, by name.
+    /// What is known of each source now, ordered by name.
     pub fn snapshots(&self) -> Vec<SourceSnapshot> {
         let mut sources = self.sources();
         sources
             .iter_mut()
-            .map(|(name, account)| account.snapshot(name))
+            .map(|(name, entry)| entry.snapshot(name))
             .collect()
     }
 
-    /// What the sources do at `now`.
+    /// What the sources are doing at `now`.
     pub fn activity(&self, now: Timestamp) -> PullActivity {
-        let sources = self.sources();
-        let meters = sources
-            .values()
-            .filter_map(|account| match &account.running {
-                Some(ActiveRun::Counting(meter)) => Some(meter),
-                Some(ActiveRun::Finished(_)) | None => None,
-            });
-        let (mut mark, mut is_waiting) = (self.progress_count.get(), false);
-        for meter in meters {
-            let counted = [
+        let (mut progress_mark, mut is_waiting) = (self.progress_count.get(), false);
+        for entry in self.sources().values() {
+            let Some(ActiveRun::Counting(meter)) = &entry.running else {
+                continue;
+            };
+            for count in [
                 &meter.requests,
                 &meter.received_bytes,
                 &meter.pages,
                 &meter.events,
                 &meter.committed,
-            ];
-            mark = counted
-                .into_iter()
-                .fold(mark, |mark, count| mark.wrapping_add(count.get()));
+            ] {
+                progress_mark = progress_mark.wrapping_add(count.get());
+            }
             let wait = meter.current_wait();
             is_waiting |= wait.is_some_and(|(_, until)| now < until + WAIT_GRACE);
         }
-        PullActivity { progress_mark: mark, is_waiting }
+        PullActivity {
+            progress_mark,
+            is_waiting,
+        }
     }
 
     fn sources(&self) -> MutexGuard<'_, BTreeMap<SourceName, RegistryEntry>> {
@@ -229,8 +232,7 @@ impl RegistryEntry {
     }
 }
 
-/// What the run of a source that counts with `meter` has taken and brought so far.
-pub fn read_counts(meter: &SourceMeter) -> RunCounts {
+fn read_counts(meter: &SourceMeter) -> RunCounts {
     RunCounts {
         events: meter.committed.get(),
         pages: meter.pages.get(),
@@ -241,5 +243,63 @@ pub fn read_counts(meter: &SourceMeter) -> RunCounts {
         quota_wait_ms: meter.waited_for_ms(WaitReason::Quota),
         server_wait_ms: meter.waited_for_ms(WaitReason::Server),
         backoff_wait_ms: meter.waited_for_ms(WaitReason::Backoff),
+    }
+}
+
+/// Records one run of a source in its run history.
+#[derive(Debug)]
+pub struct RunRecorder {
+    /// The source.
+    pub name: SourceName,
+    /// Counts for the run.
+    pub meter: Arc<SourceMeter>,
+    /// Where the run is visible meanwhile.
+    pub registry: Arc<RunRegistry>,
+    /// A one-off run is not part of the source's history.
+    pub is_one_off: bool,
+    /// The folder of the run histories.
+    pub state_dir: PathBuf,
+    /// Holds the lock of the source.
+    pub store: StateStore,
+    /// The start of the run.
+    pub start: Timestamp,
+    /// The last day of the credential, if known. Recorded, because `status` loads no credential.
+    pub credential_ends: Option<NaiveDate>,
+}
+
+impl RunRecorder {
+    /// Writes the run, which ended with `error` or well, into the run history while the source is
+    /// locked. If another run holds the source, nothing is written: that run writes the history. A
+    /// first run that failed before it could read is recorded too, in a new state folder; otherwise
+    /// `status` would show a source that was never pulled. Blocks.
+    pub fn record(
+        &self,
+        error: Option<&AppError>,
+        released: Option<ReleasedSource>,
+    ) -> RecordOutcome {
+        if self.is_one_off {
+            return RecordOutcome::NotTracked;
+        }
+        let run = RunRecord {
+            started: self.start,
+            finished: chrono::Utc::now(),
+            exit_code: error.map_or(Exit::Done, AppError::exit).code(),
+            error: error.map(|error| error.text().to_owned()),
+            causes: error.map_or(Vec::new(), |error| error.causes().to_vec()),
+            hint: error.and_then(AppError::hint_text).map(str::to_owned),
+            interrupted: error.is_some_and(AppError::is_interruption),
+            credential_ends: self.credential_ends,
+            counts: self.registry.run_finished(&self.name, &self.meter),
+        };
+        let (progress, lock) = match released {
+            Some(source) => (source.progress, Some(source.lock)),
+            None => (None, self.store.lock(&self.name).ok()),
+        };
+        if lock.is_none() {
+            return RecordOutcome::NotRecorded(run);
+        }
+        let histories = RunHistoryStore::new(&self.state_dir);
+        let history = histories.change(&self.name, |history| history.record(run, progress));
+        RecordOutcome::Recorded(Box::new(history))
     }
 }

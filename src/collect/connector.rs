@@ -1,0 +1,547 @@
+//! The connection of a source: its client and authorization, the limits that its requests share,
+//! and what must be looked up before the first page.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret as _;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::config::config_paths;
+use crate::config::env::ProcessEnv;
+use crate::config::settings::{
+    ConnectionSettings, SiteRoute, SiteTarget, SourceSettings, SourceTarget,
+};
+use crate::crash;
+use crate::credentials::Credential;
+use crate::error::AppError;
+use crate::exit::Exit;
+use crate::http::client::{HttpClient, HttpCredential};
+use crate::http::credential_limit::CredentialLimit;
+use crate::http::error::UnreadableBody;
+use crate::http::exchange::send_with_retries;
+use crate::http::failure::{Failure, FailureKind};
+use crate::http::limiter::RequestLimiter;
+use crate::http::memory_budget::MemoryBudget;
+use crate::http::message::{Endpoint, Request, Response};
+use crate::http::pool::ClientPool;
+use crate::http::quota_dir::QuotaDir;
+use crate::http::retry::RetryBudget;
+use crate::model::name::SourceKind;
+use crate::model::record::Fingerprint;
+use crate::normalise::RecordOrigin;
+use crate::fetch::attempt_record::AttemptRecorder;
+use crate::fetch::{Fetcher, SLICE_RECORDS};
+use crate::fetch::page_reader::PageReader;
+use crate::fetch::user_directory::UserDirectory;
+use crate::source::{self, lookup};
+use crate::state::lookups::{CachedValue, LookupCache};
+use crate::telemetry::meter::SourceMeter;
+
+/// Connects sources. Sources with the same connection settings share connections, sources with one
+/// key share its overall limit, and sources of one endpoint share its quota, also with other
+/// processes.
+pub struct SourceConnector {
+    quota_dir: QuotaDir,
+    clients: ClientPool,
+    memory_budget: MemoryBudget,
+    rates: HashMap<Fingerprint, u32>,
+    limits: KnownLimits,
+    /// The limits before the last resets: what they have counted must not be forgotten.
+    earlier_limits: KnownLimits,
+}
+
+/// The limits of credentials, each with the rate that was configured for it, and of endpoints.
+#[derive(Default)]
+struct KnownLimits {
+    credentials: HashMap<Fingerprint, (Option<u32>, Arc<CredentialLimit>)>,
+    endpoints: HashMap<String, Arc<RequestLimiter>>,
+}
+
+impl SourceConnector {
+    /// A connector without any connection. Its limits are shared with the processes of the user
+    /// that use the same `quota_dir`.
+    pub fn new(quota_dir: QuotaDir) -> Self {
+        SourceConnector {
+            quota_dir,
+            clients: ClientPool::default(),
+            memory_budget: MemoryBudget::default(),
+            rates: HashMap::new(),
+            limits: KnownLimits::default(),
+            earlier_limits: KnownLimits::default(),
+        }
+    }
+
+    /// A connector for the process that runs in `env`.
+    pub fn of_process(env: &ProcessEnv) -> Self {
+        let folders = config_paths::quota_dirs(env);
+        SourceConnector::new(QuotaDir::first_usable(&folders, env.user))
+    }
+
+    /// Drops all connections and configured rates, so that those of former settings and keys do not
+    /// pile up. Requests of the last minute and pauses of the servers still count.
+    pub fn reset(&mut self) {
+        self.clients = ClientPool::default();
+        self.rates.clear();
+        let KnownLimits {
+            credentials,
+            endpoints,
+        } = std::mem::take(&mut self.limits);
+        self.earlier_limits.credentials.extend(credentials);
+        self.earlier_limits.endpoints.extend(endpoints);
+    }
+
+    /// Allows credentials that met a CAPTCHA in the last run to be tried again.
+    pub fn forget_lockouts(&mut self) {
+        self.clients.forget_lockouts();
+    }
+
+    /// Registers a source's `requests_per_minute`: the largest value of the sources that use one
+    /// key counts for the key. All sources must be registered before the first is connected.
+    pub fn register_rate(&mut self, settings: &SourceSettings, credential: &Credential) {
+        if let Some(rate) = settings.connection.requests_per_minute {
+            let known = self.rates.entry(key_fingerprint(credential)).or_default();
+            *known = rate.max(*known);
+        }
+    }
+
+    /// Prepares the connection of a source. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The organization is not known, or the connection's settings cannot be used.
+    pub fn connect(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<PreparedSource, AppError> {
+        let origin = origin(settings, credential)?;
+        let lookup = match &settings.target {
+            SourceTarget::Site(SiteTarget {
+                route: SiteRoute::Gateway(gateway),
+                ..
+            }) if gateway.cloud_id.is_none() => {
+                // Without the credential, which is only for the gateway.
+                let client = self.client(&settings.connection, &gateway.site_url, None)?;
+                Some(RequiredLookup::CloudId(client))
+            }
+            SourceTarget::Datacenter { .. } if credential.account.is_none() => {
+                Some(RequiredLookup::TokenAccount)
+            }
+            _ => None,
+        };
+        let api = self.api_client(settings, credential)?;
+        let resolves_users = settings.target.resolves_users();
+        Ok(PreparedSource {
+            target: settings.target.clone(),
+            page_size: settings.page_size,
+            concurrency: usize::try_from(settings.concurrency).unwrap_or(usize::MAX),
+            api,
+            origin,
+            lookup,
+            user_limits: resolves_users
+                .then(|| self.limits(Endpoint::JiraUsers, settings, credential)),
+        })
+    }
+
+    /// The client for all requests of a source.
+    ///
+    /// # Errors
+    /// The connection's settings cannot be used.
+    pub fn api_client(
+        &mut self,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Result<ApiClient, AppError> {
+        let authorization = authorization(&settings.target, credential);
+        let base_url = settings.target.base_url();
+        let transport = self.client(&settings.connection, base_url, Some(&authorization))?;
+        let meter = Arc::new(SourceMeter::default());
+        let memory_budget = self.memory_budget.clone();
+        Ok(ApiClient {
+            transport: transport
+                .with_memory_budget(memory_budget.clone())
+                .with_meter(meter.clone()),
+            memory_budget,
+            limits: self.limits(endpoint(&settings.target), settings, credential),
+            retry_budget: RetryBudget::from(&settings.connection),
+            meter,
+            attempt_log: None,
+        })
+    }
+
+    fn client(
+        &mut self,
+        connection: &ConnectionSettings,
+        base_url: &Url,
+        authorization: Option<&HttpCredential>,
+    ) -> Result<HttpClient, AppError> {
+        self.clients
+            .connect(connection, base_url, authorization)
+            .map_err(|error| AppError::new(Exit::Config, error.to_string()).hint(error.hint()))
+    }
+
+    /// Atlassian counts requests by path. So two sources of one organization share its quota and
+    /// its pauses, even with different keys.
+    fn limits(
+        &mut self,
+        endpoint: Endpoint,
+        settings: &SourceSettings,
+        credential: &Credential,
+    ) -> Arc<RequestLimiter> {
+        let name = endpoint_name(endpoint, &settings.target, credential);
+        if let Some(limits) = self.limits.endpoints.get(&name) {
+            return limits.clone();
+        }
+        self.register_rate(settings, credential);
+        let key = key_fingerprint(credential);
+        let rate = self.rates.get(&key).copied();
+        let earlier = self.earlier_limits.credentials.get(&key);
+        let earlier = earlier
+            .filter(|(known_rate, _)| *known_rate == rate)
+            .cloned();
+        let (_, overall) = self.limits.credentials.entry(key).or_insert_with(|| {
+            earlier.unwrap_or_else(|| (rate, Arc::new(CredentialLimit::new(rate))))
+        });
+        let limits = Arc::new(RequestLimiter::new(
+            endpoint,
+            settings.connection.requests_per_minute,
+            overall.clone(),
+            self.quota_dir.open(&name, credential.account.as_deref()),
+        ));
+        if let Some(earlier) = self.earlier_limits.endpoints.get(&name) {
+            limits.continue_from(earlier);
+        }
+        self.limits.endpoints.insert(name, limits.clone());
+        limits
+    }
+}
+
+/// Identifies an endpoint by its address and its owner: the organization in its path, or the
+/// account that a site counts by.
+fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credential) -> String {
+    let whose = match target {
+        SourceTarget::OrgEvents { .. } => &credential.org_id,
+        SourceTarget::Site(_) | SourceTarget::Datacenter { .. } => &credential.account,
+    };
+    let whose = whose.as_deref().unwrap_or_default();
+    // One gateway leads to many sites.
+    let site = match target {
+        SourceTarget::Site(SiteTarget {
+            site,
+            route: SiteRoute::Gateway(_),
+            ..
+        }) => format!("{site} "),
+        _ => String::new(),
+    };
+    let what = match endpoint {
+        Endpoint::JiraUsers => "users",
+        _ => target.kind().as_str(),
+    };
+    format!("{what} {} {site}{whose}", target.base_url())
+}
+
+/// Identifies a key without revealing it.
+pub fn key_fingerprint(credential: &Credential) -> Fingerprint {
+    Fingerprint::of(credential.key.expose_secret().as_bytes())
+}
+
+/// The endpoint whose quota a source uses.
+pub fn endpoint(target: &SourceTarget) -> Endpoint {
+    match target.kind() {
+        SourceKind::OrgEvents => Endpoint::EventsStream,
+        SourceKind::JiraAudit => Endpoint::JiraAuditRecords,
+        SourceKind::ConfluenceAudit => Endpoint::ConfluenceAudit,
+        SourceKind::DatacenterAudit => Endpoint::DatacenterEvents,
+    }
+}
+
+fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
+    let kind = settings.target.kind();
+    let org_id = credential
+        .org_id
+        .clone()
+        .filter(|_| kind == SourceKind::OrgEvents);
+    if kind == SourceKind::OrgEvents && org_id.is_none() {
+        let what = format!(
+            "no organization id, neither in the configuration nor in the {}",
+            credential.origin
+        );
+        return Err(AppError::new(Exit::Config, what)
+            .hint("set `org_id`; it is in the URL of admin.atlassian.com, after /o/"));
+    }
+    Ok(RecordOrigin {
+        name: settings.name.to_string(),
+        kind,
+        org_id,
+        site: settings.target.site(),
+        reader: credential
+            .account
+            .clone()
+            .filter(|_| kind == SourceKind::DatacenterAudit),
+    })
+}
+
+/// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
+fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredential {
+    match (target, &credential.account) {
+        (SourceTarget::Site(_) | SourceTarget::Datacenter { .. }, Some(account)) => {
+            HttpCredential::Basic {
+                user: account.clone(),
+                password: credential.key.clone(),
+            }
+        }
+        _ => HttpCredential::Bearer(credential.key.clone()),
+    }
+}
+
+/// A source that is ready to send requests.
+pub struct PreparedSource {
+    target: SourceTarget,
+    page_size: u32,
+    concurrency: usize,
+    /// The client for all its requests.
+    pub api: ApiClient,
+    /// What its events say of their source.
+    pub origin: RecordOrigin,
+    lookup: Option<RequiredLookup>,
+    /// The limits of user lookups, if these are wanted.
+    user_limits: Option<Arc<RequestLimiter>>,
+}
+
+/// What must be looked up unless an earlier run has stored it.
+enum RequiredLookup {
+    /// The site's cloud id; the client is for the site itself.
+    CloudId(HttpClient),
+    /// The account of a Data Center token.
+    TokenAccount,
+}
+
+impl PreparedSource {
+    /// The meter that counts requests, events and waits.
+    pub fn meter(&self) -> &Arc<SourceMeter> {
+        &self.api.meter
+    }
+
+    /// Whether the site must tell its cloud id first.
+    pub fn needs_cloud_id(&self) -> bool {
+        matches!(self.lookup, Some(RequiredLookup::CloudId(_)))
+    }
+
+    /// Looks up what must be known first, and returns the fetcher with the origin of its events.
+    /// `attempt_log` receives every attempt.
+    ///
+    /// # Errors
+    /// The site's cloud id cannot be looked up, or the account is locked.
+    pub async fn into_fetcher(
+        mut self,
+        lookups: &LookupCache,
+        attempt_log: Option<&AttemptRecorder>,
+    ) -> Result<(RecordOrigin, Fetcher<HttpClient>), AppError> {
+        self.api.attempt_log = attempt_log.cloned();
+        let base_url = self.product_url(lookups).await?;
+        if let Some(RequiredLookup::TokenAccount) = self.lookup {
+            self.origin.reader = self.token_account(lookups).await?;
+        }
+        let user_directory = self.user_directory(&base_url, lookups);
+        let org_id = self.origin.org_id.as_deref();
+        let reader = PageReader {
+            user_directory,
+            source: source::of(&self.target, &base_url, org_id, self.page_size),
+            transport: self.api.transport,
+            limiter: self.api.limits,
+            retry_budget: self.api.retry_budget,
+            memory_budget: self.api.memory_budget,
+            meter: self.api.meter,
+            attempt_recorder: self.api.attempt_log,
+            tasks: TaskTracker::new(),
+        };
+        let fetcher = Fetcher {
+            reader: Arc::new(reader),
+            concurrency: self.concurrency,
+            slice_records: crash::limit("SLICE_RECORDS", SLICE_RECORDS),
+        };
+        Ok((self.origin, fetcher))
+    }
+
+    /// Looks users up at the site of `base_url`, if that is wanted.
+    fn user_directory(
+        &self,
+        base_url: &Url,
+        lookups: &LookupCache,
+    ) -> Option<UserDirectory<HttpClient>> {
+        let limits = self.user_limits.clone()?;
+        // With a memory budget of its own: records that wait for names hold permits already.
+        let transport = self.api.transport.clone();
+        let transport = transport.with_memory_budget(MemoryBudget::default());
+        let client = (transport, limits, self.api.meter.clone());
+        let (base_url, origin) = (users_url(base_url), self.origin.clone());
+        let directory = UserDirectory::new(client, base_url, origin, lookups.clone());
+        Some(directory.with_attempt_recorder(self.api.attempt_log.clone()))
+    }
+
+    /// The URL before the paths of the API.
+    ///
+    /// # Errors
+    /// The site's cloud id cannot be looked up.
+    pub async fn product_url(&self, lookups: &LookupCache) -> Result<Url, AppError> {
+        let SourceTarget::Site(site) = &self.target else {
+            return Ok(self.target.base_url().clone());
+        };
+        let gateway = match &site.route {
+            SiteRoute::Direct(url) => return Ok(url.clone()),
+            SiteRoute::Gateway(gateway) => gateway,
+        };
+        let (server, now) = (gateway.site_url.to_string(), chrono::Utc::now());
+        let cached = || {
+            let cached = lookups.read(&site.site).cloud_id?;
+            let (cached_server, id) = cached.if_fresh(now)?;
+            (*cached_server == server).then(|| id.clone())
+        };
+        if let Some(id) = gateway.cloud_id.clone().or_else(cached) {
+            return Ok(gateway.product_url(site.product, &id));
+        }
+        let Some(RequiredLookup::CloudId(client)) = &self.lookup else {
+            return Ok(gateway.base_url.clone());
+        };
+        let request = lookup::cloud_id_request(&gateway.site_url);
+        let response = self.api.send(client, &request, lookup::read_cloud_id);
+        let id = response.await?;
+        let cached = CachedValue::new((server, id.clone()), now);
+        lookups.update(&site.site, |facts| facts.cloud_id = Some(cached));
+        Ok(gateway.product_url(site.product, &id))
+    }
+
+    /// The account of a Data Center token. It only separates our own traces in the log from those
+    /// of others, so it is no failure if the server does not know it.
+    ///
+    /// # Errors
+    /// The account is locked: a request for a page would be one more failed login.
+    async fn token_account(&self, lookups: &LookupCache) -> Result<Option<String>, Failure> {
+        let site = self.origin.site.as_deref().unwrap_or_default();
+        let (name, now) = (&self.origin.name, chrono::Utc::now());
+        if let Some(cached) = lookups.read(site).accounts.get(name)
+            && let Some(account) = cached.if_fresh(now)
+        {
+            return Ok(account.clone());
+        }
+        let request = lookup::whoami_request(self.target.base_url());
+        let client = self.api.without_retries();
+        let account = match client.request(&request, lookup::read_whoami).await {
+            Ok(account) => account,
+            Err(failure) if failure.kind == FailureKind::CaptchaRequired => return Err(failure),
+            Err(failure) => {
+                tracing::info!(%failure, "the server does not tell whose the token is");
+                return Ok(None);
+            }
+        };
+        let cached = CachedValue::new(account.clone(), now);
+        lookups.update(site, |facts| {
+            facts.accounts.insert(name.clone(), cached);
+        });
+        Ok(account)
+    }
+}
+
+/// The URL before the paths of the users' API. Users belong to Jira, also those of Confluence.
+fn users_url(base_url: &Url) -> Url {
+    let mut url = base_url.clone();
+    let path = url.path().replacen("/ex/confluence/", "/ex/jira/", 1);
+    url.set_path(&path);
+    url
+}
+
+/// Sends the requests of one source, within its limits.
+#[derive(Clone)]
+pub struct ApiClient {
+    /// Carries the credential.
+    pub transport: HttpClient,
+    /// The limits of the source's endpoint.
+    pub limits: Arc<RequestLimiter>,
+    /// How long a failing request is tried.
+    pub retry_budget: RetryBudget,
+    memory_budget: MemoryBudget,
+    /// Counts requests and waits.
+    pub meter: Arc<SourceMeter>,
+    attempt_log: Option<AttemptRecorder>,
+}
+
+impl ApiClient {
+    /// Sends a request with the credential.
+    ///
+    /// # Errors
+    /// There is no response that `read` can use.
+    pub async fn request<P>(
+        &self,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+    ) -> Result<P, Failure> {
+        self.send(&self.transport, request, read).await
+    }
+
+    async fn send<P>(
+        &self,
+        transport: &HttpClient,
+        request: &Request,
+        read: impl Fn(&Response) -> Result<P, UnreadableBody>,
+    ) -> Result<P, Failure> {
+        send_with_retries(
+            transport,
+            &self.limits,
+            &self.retry_budget,
+            &self.meter,
+            request,
+            read,
+            &self.attempt_log,
+        )
+        .await
+    }
+
+    /// A client that tries everything only once.
+    pub fn without_retries(&self) -> ApiClient {
+        ApiClient {
+            retry_budget: RetryBudget::none(),
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::config::settings::Product;
+
+    fn name(target: &SourceTarget, org_id: Option<&str>, email: Option<&str>) -> String {
+        let credential = Credential {
+            key: SecretString::from("SECRETKEY"),
+            org_id: org_id.map(str::to_owned),
+            account: email.map(str::to_owned),
+            origin: String::new(),
+            stored: None,
+            expires: None,
+        };
+        endpoint_name(endpoint(target), target, &credential)
+    }
+
+    #[test]
+    fn an_endpoint_is_named_by_all_that_is_in_its_path_also_what_the_keyring_holds() {
+        let base_url: Url = "https://api.example/".parse().unwrap();
+        let org = SourceTarget::OrgEvents {
+            base_url: base_url.clone(),
+            org_id: None,
+        };
+        let site = SourceTarget::Site(SiteTarget {
+            product: Product::Jira,
+            site: "acme.example".to_owned(),
+            email: None,
+            route: SiteRoute::Direct(base_url),
+            resolve_users: false,
+        });
+        assert_ne!(name(&org, Some("o1"), None), name(&org, Some("o2"), None));
+        assert_ne!(name(&site, None, Some("ada@x")), name(&site, None, None));
+        assert_ne!(name(&org, None, None), name(&site, None, None));
+        assert!(!name(&org, Some("o1"), None).contains("SECRET"));
+    }
+}

@@ -1,0 +1,11 @@
+//! Collects from one or several sources at once: connections and shared limits, starts and ends,
+//! run records, messages and metrics. The commands use it; it uses the pipeline.
+
+pub mod collector;
+pub mod connector;
+pub mod expiry;
+pub mod message_throttle;
+pub mod metrics;
+pub mod run_registry;
+pub mod signals;
+pub mod summary;
