@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::config::env::ProcessEnv;
-use crate::config::validate::is_loopback;
 use crate::config::settings::ConnectionSettings;
 
 /// A host and its port.
@@ -116,7 +115,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::safe_url::SafeUrl;
+    use crate::model::safe_url::{SafeUrl, is_loopback};
 
     fn connection(proxy: Option<&str>) -> ConnectionSettings {
         ConnectionSettings {

@@ -17,7 +17,8 @@ use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
 use crate::http::recording_transport::RecordingTransport;
 use crate::model::text::printable;
-use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::model::duration::in_words;
+use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
@@ -79,8 +80,7 @@ impl ApiCheck {
         account.begin_step(reached);
         let page = page.map_err(AppError::from)?;
         let count = page.records.len();
-        let plural = if count == 1 { "" } else { "s" };
-        let detail = format!("{count} record{plural} of the last hour");
+        let detail = format!("{} of the last hour", counted(count as u64, "record"));
         account.finish_step(CheckStep::ok(StepName::PageRead, detail).with_fact("records", count));
         Ok(page)
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::evidence::hash::sha256;
 use crate::commands::summary::seconds;
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::counted;
@@ -29,11 +30,6 @@ pub fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, 
         let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Tells that nothing was left to do.

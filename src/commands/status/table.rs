@@ -6,7 +6,8 @@ use crate::commands::status::source_status::{ReadHistory, SourceStatus, Checkpoi
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
-use crate::model::time::{Timestamp, in_words};
+use crate::model::duration::{abbreviated, in_words};
+use crate::model::time::Timestamp;
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
 
@@ -66,7 +67,7 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
     [
         plain(standing.name.clone()),
         until.map_or_else(none, |until| plain(format_seconds(until))),
-        standing.lag.map_or_else(none, |lag| plain(short_duration(lag))),
+        standing.lag.map_or_else(none, |lag| plain(abbreviated(lag))),
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
@@ -114,7 +115,7 @@ fn expiry(standing: &SourceStatus) -> Option<TableCell> {
 
 fn silence(history: &ReadHistory) -> Option<TableCell> {
     let text = match history.silence.as_ref()? {
-        SourceSilence::Unusual { silent, .. } => short_duration(*silent),
+        SourceSilence::Unusual { silent, .. } => abbreviated(*silent),
         SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
             "no event ever".to_owned()
         }
@@ -240,22 +241,7 @@ fn format_seconds(time: Timestamp) -> String {
 }
 
 fn ago(time: Timestamp, now: Timestamp) -> String {
-    short_duration((now - time).to_std().unwrap_or_default())
-}
-
-/// `4s`, `12m 30s`, `3h 5m`, `12d 4h`.
-fn short_duration(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let two = |large: u64, small: u64, units: [&str; 2]| match small {
-        0 => format!("{large}{}", units[0]),
-        _ => format!("{large}{} {small}{}", units[0], units[1]),
-    };
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => two(seconds / 60, seconds % 60, ["m", "s"]),
-        3_600..86_400 => two(seconds / 3_600, seconds % 3_600 / 60, ["h", "m"]),
-        _ => two(seconds / 86_400, seconds % 86_400 / 3_600, ["d", "h"]),
-    }
+    abbreviated((now - time).to_std().unwrap_or_default())
 }
 
 /// What stands in a file may be anything, and nothing of it may steer a terminal.
@@ -272,19 +258,6 @@ fn strip_control_chars(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_short() {
-        let of = |seconds| short_duration(Duration::from_secs(seconds));
-        assert_eq!(
-            [of(0), of(59), of(60), of(750)],
-            ["0s", "59s", "1m", "12m 30s"]
-        );
-        assert_eq!(
-            [of(3_600), of(11_100), of(1_051_000)],
-            ["1h", "3h 5m", "12d 3h"]
-        );
-    }
 
     #[test]
     fn columns_are_aligned_with_and_without_colour() {

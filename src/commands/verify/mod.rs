@@ -207,11 +207,7 @@ fn summary(verdict: &VerifyResult) -> String {
         counted(tally.pages, "answer"),
     );
     if tally.bodies > 0 {
-        let bodies = match tally.bodies {
-            1 => "1 body".to_owned(),
-            count => format!("{} bodies", group_digits(count)),
-        };
-        line.push_str(&format!(", {bodies}"));
+        line.push_str(&format!(", {}", plural(tally.bodies, "body", "bodies")));
     }
     if verdict.findings.is_empty() {
         line.push_str("; nothing differs");

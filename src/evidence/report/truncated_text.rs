@@ -1,6 +1,6 @@
 //! Owns short forms of texts of any length: what the page shows of them, and counts them by.
 
-use crate::model::number::group_digits;
+use crate::model::number::{group_digits, hex};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -36,12 +36,7 @@ impl TruncatedText {
         let mut brief = TruncatedText::cut(text, NAME);
         if let Some(cut) = &mut brief.cut {
             let digest = Sha256::digest(text.as_bytes());
-            let mut hash = String::new();
-            for byte in digest.iter().take(6) {
-                // Writing to a string cannot fail.
-                let _ = write!(hash, "{byte:02x}");
-            }
-            cut.hash = Some(hash);
+            cut.hash = digest.first_chunk::<6>().map(|start| hex(start));
         }
         brief
     }
