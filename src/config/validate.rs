@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use url::{Host, Url};
+use url::Url;
 
 use crate::config::error::HintedError;
 use crate::model::retention::LogRetention;

@@ -8,6 +8,7 @@ use url::{Host, Url};
 
 use crate::config::env::ProcessEnv;
 use crate::config::settings::ConnectionSettings;
+use crate::model::safe_url::is_loopback;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +116,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::model::safe_url::{SafeUrl, is_loopback};
+    use crate::model::safe_url::SafeUrl;
 
     fn connection(proxy: Option<&str>) -> ConnectionSettings {
         ConnectionSettings {

@@ -1,7 +1,7 @@
 //! Owns the weight of the category that a source itself files a record under, beside that which the
 //! taxonomy has for the action. It gives a record no meaning to other schemas: too many things are filed under one word.
 
-use crate::model::event::Category;
+use crate::model::meaning::Category;
 
 /// The more telling of what the action `told` and of what the source's own category means, by `table`;
 /// that of the source where they are even. A login is a login, and a permission is one, wherever they are filed.

@@ -1,6 +1,7 @@
 //! Owns the meaning of a Confluence audit record's fields (Confluence Cloud REST API v1, audit).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::{client_address, category_choice, sentence, taxonomy};

@@ -1,6 +1,7 @@
 //! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::{RecordOrigin, client_address, category_choice, sentence, taxonomy};

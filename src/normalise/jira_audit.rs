@@ -1,6 +1,7 @@
 //! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, ActorHints};

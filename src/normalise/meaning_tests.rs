@@ -1,8 +1,7 @@
 //! Owns that every source gives its events the meaning of their action, and none beside it.
 
 use super::testing::with_event;
-use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, OcsfClass, UNKNOWN};
+use crate::model::meaning::{Category, Deed, OcsfClass, Outcome, UNKNOWN};
 use crate::model::name::SourceKind::{ConfluenceAudit, DatacenterAudit, JiraAudit, OrgEvents};
 
 #[test]

@@ -15,10 +15,8 @@ pub mod people;
 mod taxonomy;
 mod unreadable_time;
 
-use crate::model::event::{
-    EventActor, Category, EventClient, Event, Outcome, SCHEMA, EventSource, EventText, UNPARSED,
-};
-use crate::model::meaning::UNKNOWN;
+use crate::model::event::{EventActor, EventClient, Event, SCHEMA, EventSource, EventText, UNPARSED};
+use crate::model::meaning::{Category, Outcome, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;

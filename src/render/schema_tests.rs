@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use super::generated::{ObjectMembers, generated, ordered};
 use super::*;
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, Category, FieldChange, EventClient, Outcome, TargetParent, RelatedPerson, SCHEMA, EventSource,
-    EventTarget,
+    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, TargetParent, RelatedPerson, SCHEMA, EventSource, EventTarget,
 };
 use crate::model::json::Document;
-use crate::model::meaning::UNKNOWN;
+use crate::model::meaning::{Category, Outcome, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 

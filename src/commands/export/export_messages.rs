@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::evidence::hash::sha256;
 use crate::commands::summary::seconds;
 use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::model::number::counted;
+use crate::model::number::{counted, hex};
 use crate::model::time::format_millis;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 
@@ -27,7 +26,7 @@ pub fn report_export(console: &StderrConsole, path: &Path, manifest: &Manifest, 
     console.say(Level::Notice, &ConsoleMessage::new(total_line(path, manifest, took)));
     if let Ok(sums) = fs::read(path.join("SHA256SUMS")) {
         // Noted elsewhere, it tells this export from one that was made up later.
-        let text = format!("SHA-256 of SHA256SUMS: {}", sha256(&sums));
+        let text = format!("SHA-256 of SHA256SUMS: {}", hex(&Sha256::digest(&sums)));
         console.say(Level::Notice, &ConsoleMessage::new(text));
     }
 }

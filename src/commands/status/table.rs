@@ -1,7 +1,5 @@
 //! Owns `status` for people: a table, and below it what needs a person.
 
-use std::time::Duration;
-
 use crate::commands::status::source_status::{ReadHistory, SourceStatus, CheckpointStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;

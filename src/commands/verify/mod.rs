@@ -15,7 +15,7 @@ use crate::evidence::event_comparison::{EventSummary, EventDifferenceKind};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, VerifyFinding, FindingLocation, Signature, VerifyResult};
 use crate::exit::Exit;
-use crate::model::number::{counted, group_digits};
+use crate::model::number::{counted, group_digits, plural};
 use crate::sink::stdout;
 use crate::telemetry::console::{StderrConsole, Level, ConsoleMessage};
 

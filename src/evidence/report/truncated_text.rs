@@ -1,7 +1,5 @@
 //! Owns short forms of texts of any length: what the page shows of them, and counts them by.
 
-use crate::model::number::{group_digits, hex};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -9,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::html::HtmlDisplay;
 use super::frequency::ValueLabel;
 use super::visible::write_text;
+use crate::model::number::{group_digits, hex};
 
 /// The longest name that is shown whole, in characters.
 const NAME: usize = 80;

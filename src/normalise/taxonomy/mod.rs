@@ -1,63 +1,20 @@
-//! Owns the taxonomy: what an action means, by a table with a row each.
+//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name.
 //!
-//! The tables are the files beside this one, a family each, and `docs/actions.md` is printed from them. A row has an
-//! exact name or a pattern; the most specific one counts: the exact name, else the pattern with the most letters.
-//! Where none fits, nothing is claimed: no category, no outcome, no meaning. One thing is told of any action: that a
-//! word of its name says it failed.
+//! The most specific row counts: the exact name, else the pattern with the most letters. Where none fits, nothing is
+//! claimed: no category, no outcome, no meaning; only a word that says so makes any action a failure.
 
-mod access;
-mod apps;
-mod bitbucket;
-mod confluence;
-mod ecs;
-mod exports;
-mod groups;
-mod index;
-mod jira;
-mod jira_schemes;
-mod organization;
-mod people;
-mod policies;
-mod products;
-mod row;
-mod sign_in;
-mod system;
-mod tokens;
 mod action_words;
+mod table;
 
-use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN};
-use row::{ActionFamily, ActionPattern};
-
-/// All families, in the order of the page.
-const FAMILIES: &[&ActionFamily] = &[
-    &sign_in::SIGN_IN,
-    &people::ACCOUNTS,
-    &people::CREDENTIALS,
-    &groups::GROUPS,
-    &access::ACCESS,
-    &access::PERMISSIONS,
-    &tokens::TOKENS,
-    &policies::POLICIES,
-    &apps::APPS,
-    &organization::ORGANIZATION,
-    &exports::EXPORTS,
-    &jira::PROJECTS,
-    &jira::ISSUES,
-    &jira_schemes::SCHEMES,
-    &confluence::SPACES,
-    &confluence::PAGES,
-    &bitbucket::REPOSITORIES,
-    &products::PRODUCTS,
-    &system::SYSTEM,
-];
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN};
+use table::ActionPattern;
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = index::name(action) {
+    if let Some(row) = table::named(action) {
         return (row.meaning, row.outcome);
     }
-    if let Some(row) = index::pattern(action) {
+    if let Some(row) = table::pattern(action) {
         return infer_meaning(row, action);
     }
     let outcome = if action_words::indicates_failure(action) {
@@ -69,16 +26,15 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
 }
 
 /// What an action of a known kind means, by the words of its name.
-fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let told = action_words::told(action);
-    let told_deed = told.verb.map(|verb| verb.deed(row.class));
-    let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);
-    let ecs = row.ecs.as_slice();
-    let types = ecs::types(row.ecs, row.of, action_words::ecs_type(deed));
+fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
+    let inferred = action_words::infer(action);
+    let named_deed = inferred.verb.map(|verb| verb.deed(row.class));
+    let deed = row.deed.or(named_deed).unwrap_or(Deed::Other);
+    let types = action_words::ecs_types(row.ecs, row.of, deed);
     let mut meaning = ActionMeaning {
         category: row.category,
         ecs: EcsKind {
-            categories: if types.is_empty() { &[] } else { ecs },
+            categories: [row.ecs.filter(|_| types.iter().any(Option::is_some)), None],
             types,
         },
         class: row.class,
@@ -89,7 +45,7 @@ fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, O
         meaning.category = Category::DataExport;
         meaning.class = OcsfClass::WebResources;
     }
-    (meaning, told.outcome)
+    (meaning, inferred.outcome)
 }
 
 /// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and

@@ -54,8 +54,8 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.words("category", kind.categories.iter().map(|it| it.as_str()));
-    out.words("type", kind.types.iter().map(|it| it.as_str()));
+    out.words("category", kind.categories.iter().flatten().map(|it| it.as_str()));
+    out.words("type", kind.types.iter().flatten().map(|it| it.as_str()));
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
     out.time(

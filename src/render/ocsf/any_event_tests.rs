@@ -8,10 +8,10 @@ use super::test_events::{bare, line, text};
 use super::rules::faults;
 use super::{country, metadata};
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, Outcome, TargetParent, RelatedPerson, EventTarget, EventText,
+    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, TargetParent, RelatedPerson, EventTarget, EventText,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 

@@ -19,7 +19,8 @@ mod target_attribute;
 mod class_attributes;
 mod unmapped;
 
-use crate::model::event::{Event, Outcome};
+use crate::model::event::Event;
+use crate::model::meaning::Outcome;
 use crate::model::json::write::{ObjectWriter, object};
 use crate::model::record::Record;
 

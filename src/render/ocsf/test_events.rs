@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::append;
 use crate::model::event::{
-    EventActor, ActorKind, Category, FieldChange, EventClient, Event, Outcome, SCHEMA, EventSource, EventTarget, EventText,
+    EventActor, ActorKind, FieldChange, EventClient, Event, SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, ActionMeaning, OcsfClass, UNKNOWN};
+use crate::model::meaning::{ActionMeaning, Category, Deed, OcsfClass, Outcome, UNKNOWN};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;

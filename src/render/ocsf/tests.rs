@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::class_tests::right;
 use super::test_events::{actor, bare, client, line, target, text};
 use super::rules::faults;
-use crate::model::event::{ActorKind, ActorAuth, EventClient, Outcome, TargetParent, RelatedPerson, EventTarget, EventText};
-use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::event::{ActorKind, ActorAuth, EventClient, TargetParent, RelatedPerson, EventTarget, EventText};
+use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 
