@@ -1,5 +1,5 @@
-//! Owns what a kept line is: a normalized event, which says itself where its record comes from, or a
-//! raw record, which does not.
+//! Recognises what a saved line is: a normalized event, which names the source of its record, or a raw record, which
+//! does not.
 
 use std::rc::Rc;
 

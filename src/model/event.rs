@@ -1,4 +1,4 @@
-//! Owns the normalized event, version 1: what every source's records become.
+//! The normalized event, version 1: what every source's records become.
 //!
 //! The order of the fields is the order of the keys in the output. A field that the source does
 //! not fill is absent: never null, never an empty string.

@@ -1,4 +1,4 @@
-//! Owns the vocabulary that every other room speaks: names, times, records, events and secrets.
+//! The vocabulary of all other rooms: names, times, records, events and secrets.
 //! Imports nothing of ours.
 
 pub mod address;

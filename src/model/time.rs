@@ -1,5 +1,5 @@
-//! Owns points and spans of time: the tolerant reading of the APIs' timestamps, the way ours are
-//! written, half-open windows, and the times a user types.
+//! Points in time and half-open windows: the tolerant reading of the APIs' timestamps, the way ours are
+//! written, and the times a user types.
 
 use std::time::Duration;
 

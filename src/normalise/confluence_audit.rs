@@ -1,10 +1,10 @@
-//! Owns the meaning of a Confluence audit record's fields (Confluence Cloud REST API v1, audit).
+//! Reads the fields of a Confluence audit record (Confluence Cloud REST API v1, audit).
 
 use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{client_address, category_choice, sentence, taxonomy};
+use crate::normalise::{client_address, sentence, taxonomy};
 
 /// Confluence's own categories and ours.
 const CATEGORIES: [(&str, Category); 13] = [
@@ -59,7 +59,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category = taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
     let associated = associated.into_iter().flat_map(Node::items);

@@ -1,10 +1,10 @@
-//! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
+//! Reads the fields of a Data Center's audit event (auditing REST API 1.0).
 
 use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, category_choice, sentence, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, sentence, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -63,7 +63,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(
+    event.category = taxonomy::choose_category(
         event.meaning.category,
         kind.category.as_deref(),
         &CATEGORIES,

@@ -1,11 +1,11 @@
-//! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
+//! Reads the fields of a Jira audit record (Jira Cloud REST API v3, audit records).
 
 use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::actor::{self, ActorHints};
-use crate::normalise::{client_address, category_choice, sentence, taxonomy};
+use crate::normalise::people::{self, ActorHints};
+use crate::normalise::{client_address, sentence, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -52,7 +52,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category = taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = sentence(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);
@@ -74,7 +74,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let told = actor::kind(&ActorHints {
+    let told = people::actor_kind(&ActorHints {
         id: Some(&id),
         ..ActorHints::default()
     });

@@ -1,4 +1,4 @@
-//! Owns that every source gives its events the meaning of their action, and none beside it.
+//! Tests that every source gives its events the meaning of their action, and none beside it.
 
 use super::testing::with_event;
 use crate::model::meaning::{Category, Deed, OcsfClass, Outcome, UNKNOWN};

@@ -1,5 +1,5 @@
-//! Owns what systemd is told: that the service is ready, what it does, that it still gets on. The protocol is a
-//! datagram of `KEY=value` lines (sd_notify(3)); without a socket in the environment nobody is told.
+//! Notifies systemd that the service is ready, what it does, and that it makes progress (sd_notify(3)). The protocol is a
+//! datagram of `KEY=value` lines; without a socket in the environment nothing is sent.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Owns Prometheus' text format: families of samples, and the file that the node exporter's textfile collector reads.
+//! Writes Prometheus' text format, into the file that the node exporter's textfile collector reads.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;

@@ -5,6 +5,7 @@ use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
 use crate::model::duration::{abbreviated, in_words};
+use crate::model::text::printable_line;
 use crate::model::time::Timestamp;
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
@@ -48,7 +49,7 @@ pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
         text.push('\n');
     }
     for line in below {
-        text.push_str(&strip_control_chars(&line));
+        text.push_str(&printable_line(&line));
         text.push('\n');
     }
     text
@@ -242,17 +243,6 @@ fn ago(time: Timestamp, now: Timestamp) -> String {
     abbreviated((now - time).to_std().unwrap_or_default())
 }
 
-/// What stands in a file may be anything, and nothing of it may steer a terminal.
-fn strip_control_chars(line: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    line.chars()
-        .map(|c| if is_unsafe(c) { ' ' } else { c })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +287,6 @@ mod tests {
 
     #[test]
     fn a_note_contains_no_control_characters() {
-        assert_eq!(strip_control_chars("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
+        assert_eq!(printable_line("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
     }
 }

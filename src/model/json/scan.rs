@@ -1,4 +1,4 @@
-//! Owns the one pass over a JSON text: is it valid (RFC 8259, as strict as serde_json), where do its
+//! Scans a JSON text in one pass: is it valid (RFC 8259, as strict as serde_json), where do its
 //! values lie, and which whitespace has to go.
 
 use bytestring::ByteString;

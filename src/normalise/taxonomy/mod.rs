@@ -48,6 +48,36 @@ fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) 
     (meaning, inferred.outcome)
 }
 
+/// The more specific of `of_action` and of the category that the source itself files a record under, by `table`; that
+/// of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
+///
+/// The source's category gives a record no meaning to other schemas: too many things are filed under one word.
+pub fn choose_category(of_action: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
+    let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
+    table
+        .iter()
+        .find(|(word, _)| named(word))
+        .map(|(_, category)| *category)
+        .filter(|category| rank(*category) <= rank(of_action))
+        .unwrap_or(of_action)
+}
+
+/// How specific a category is, the most specific first. A setting of a page and a page of settings are even.
+fn rank(category: Category) -> u8 {
+    match category {
+        Category::DataExport => 0,
+        Category::Authentication => 1,
+        Category::Token => 2,
+        Category::Policy => 3,
+        Category::Permission => 4,
+        Category::Group => 5,
+        Category::App => 6,
+        Category::Account => 7,
+        Category::Content | Category::Configuration => 8,
+        Category::Other => 9,
+    }
+}
+
 /// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and
 /// digits of any script are kept, an apostrophe joins (`User's` is `users`). Nothing where there are none.
 pub fn snake_case(summary: &str) -> Option<String> {

@@ -149,6 +149,34 @@ fn summaries_become_actions() {
     }
 }
 
+#[test]
+fn the_more_specific_category_wins_else_the_source() {
+    use Category::*;
+    let table = [
+        ("users", Account),
+        ("permissions", Permission),
+        ("admin", Configuration),
+    ];
+    let cases = [
+        (Other, "Users", Account),
+        (Group, "users", Group),
+        (Authentication, "permissions", Authentication),
+        (Group, "permissions", Permission),
+        (Content, " Admin ", Configuration),
+        (Permission, "admin", Permission),
+        (Content, "unknown", Content),
+        (Other, "", Other),
+    ];
+    for (of_action, filed, want) in cases {
+        assert_eq!(
+            choose_category(of_action, Some(filed), &table),
+            want,
+            "{of_action:?} {filed}"
+        );
+    }
+    assert_eq!(choose_category(Content, None, &table), Content);
+}
+
 /// Anything, and names made of the words that tell something.
 fn action() -> impl Strategy<Value = String> {
     let rows = table::TEXT.lines().filter(|line| !line.starts_with('#'));

@@ -1,4 +1,4 @@
-//! Owns what must hold of the document of any event whatsoever.
+//! Tests what must hold of the document of any event.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

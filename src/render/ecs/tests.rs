@@ -1,4 +1,4 @@
-//! Owns the cases: what becomes of events that are composed by hand.
+//! Tests the documents of events that are composed by hand.
 
 use std::borrow::Cow;
 
@@ -227,7 +227,7 @@ fn categories_and_types_are_written_with_the_words_of_the_schema() {
 
 #[test]
 fn a_time_that_is_another_one_says_so() {
-    let told = |time, processed_time| {
+    let second_and_word = |time, processed_time| {
         let got = ecs(&Event {
             time,
             processed_time,
@@ -237,12 +237,12 @@ fn a_time_that_is_another_one_says_so() {
         (second, got["atlassian"].get("timestamp").cloned())
     };
     let [time, processed] = ["09", "10"].map(|s| Some(at(&format!("2026-11-20T09:30:{s}Z"))));
-    assert_eq!(told(time, processed), ("09".to_owned(), None));
-    assert_eq!(told(time, None), ("09".to_owned(), None));
+    assert_eq!(second_and_word(time, processed), ("09".to_owned(), None));
+    assert_eq!(second_and_word(time, None), ("09".to_owned(), None));
     let processed_time = Some(json!("processed_time"));
-    assert_eq!(told(None, processed), ("10".to_owned(), processed_time));
+    assert_eq!(second_and_word(None, processed), ("10".to_owned(), processed_time));
     let observed_time = Some(json!("observed_time"));
-    assert_eq!(told(None, None), ("00".to_owned(), observed_time));
+    assert_eq!(second_and_word(None, None), ("00".to_owned(), observed_time));
 }
 
 #[test]

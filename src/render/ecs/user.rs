@@ -1,4 +1,4 @@
-//! Owns the people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
+//! The people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
 //! `user.changes`, what is new about them; and `group`.
 //!
 //! `name` is the login. Of an Atlassian account that is its address. A display name is none: anybody may take

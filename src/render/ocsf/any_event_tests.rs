@@ -1,11 +1,11 @@
-//! Owns what must hold of any event whatsoever: it is right by the rules, and nothing of it is lost.
+//! Tests any event: it is right by the rules, and nothing of it is lost.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use super::test_events::{bare, line, text};
-use super::rules::faults;
+use super::sample_events_tests::{bare, line, text};
+use super::schema_rules_tests::faults;
 use super::{country, metadata};
 use crate::model::event::{
     EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, TargetParent, RelatedPerson, EventTarget, EventText,

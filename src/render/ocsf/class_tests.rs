@@ -1,10 +1,10 @@
-//! Owns what must hold of the class of an event, and of what it was done to.
+//! Tests the class of an event, and its attributes for what it was done to.
 
 use serde_json::{Value, json};
 
 use super::activity::{class_fields, class_uid, number};
-use super::test_events::{actor, bare, change, client, rendered, target, text};
-use super::rules::{caption, faults};
+use super::sample_events_tests::{actor, bare, change, client, rendered, target, text};
+use super::schema_rules_tests::{caption, faults};
 use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::name::SourceKind;

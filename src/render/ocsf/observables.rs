@@ -1,11 +1,10 @@
-//! Owns the list `observables`: what an analyst searches for across events, wherever in an event it stands.
+//! The list `observables`: what an analyst searches for across events, wherever in an event it stands.
 
 use crate::model::event::EventTarget;
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
-use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::target_attribute::{TargetKind, TargetAttribute, standing};
+use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, TargetKind, standing};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MOST: usize = 32;

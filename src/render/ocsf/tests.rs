@@ -1,10 +1,10 @@
-//! Owns what must hold of the parts that events of every class have.
+//! Tests the parts that events of every class have.
 
 use serde_json::{Value, json};
 
 use super::class_tests::right;
-use super::test_events::{actor, bare, client, line, target, text};
-use super::rules::faults;
+use super::sample_events_tests::{actor, bare, client, line, target, text};
+use super::schema_rules_tests::faults;
 use crate::model::event::{ActorKind, ActorAuth, EventClient, TargetParent, RelatedPerson, EventTarget, EventText};
 use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
