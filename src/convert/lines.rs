@@ -194,7 +194,7 @@ pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
     };
     let first = first_bytes(&mut file)?;
     let packing = detect_compression(&first);
-    unpack(packing, Cursor::new(first).chain(file))
+    unpack(packing, Read::chain(Cursor::new(first), file))
 }
 
 /// The first bytes, fewer where there are not so many.

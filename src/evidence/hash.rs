@@ -12,7 +12,7 @@ use crate::model::number::hex;
 pub type Sha256Bytes = [u8; 32];
 
 /// Bytes read at once.
-const PIECE: usize = 128 * 1024;
+const CHUNK_SIZE: usize = 128 * 1024;
 
 /// The SHA-256 of `bytes`, in hex.
 pub fn sha256(bytes: &[u8]) -> String {
@@ -50,7 +50,7 @@ impl<R: Read> HashingReader<R> {
     /// # Errors
     /// The reader's.
     pub fn finish(mut self) -> io::Result<FileDigest> {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; CHUNK_SIZE];
         loop {
             match self.read(&mut piece) {
                 Ok(0) => break,

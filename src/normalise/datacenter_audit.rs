@@ -4,7 +4,7 @@ use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParen
 use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, sentence, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, join_message, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -75,7 +75,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
     let is_trace = kind.is_audit_search() && is_author(origin.reader.as_deref(), author);
-    event.message = sentence(kind.text, extra.and_then(attributes));
+    event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
         ("method", method),

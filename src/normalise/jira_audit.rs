@@ -5,7 +5,7 @@ use crate::model::meaning::Category;
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::people::{self, ActorHints};
-use crate::normalise::{client_address, sentence, taxonomy};
+use crate::normalise::{client_address, join_message, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -53,7 +53,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         event.action = EventText::Owned(action);
     }
     event.category = taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
-    event.message = sentence(summary, description);
+    event.message = join_message(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);

@@ -15,7 +15,7 @@ use crate::model::event::{
     Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA, TIME_UNREADABLE, UNPARSED,
 };
 use crate::model::json::Node;
-use crate::model::meaning::{Category, Outcome, UNKNOWN};
+use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::{Record, time_value};
 use crate::model::text::bounded;
@@ -41,7 +41,7 @@ pub struct RecordOrigin {
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
 pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
-    let mut event = blank(origin, record, observed);
+    let mut event = empty_event(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
         SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
@@ -53,7 +53,7 @@ pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Tim
 }
 
 /// The event before its record is read.
-fn blank<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
     Event {
         schema: SCHEMA,
         id: event_id(origin, record),
@@ -69,7 +69,7 @@ fn blank<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) 
         action: EventText::Borrowed(UNPARSED),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: None,
         product: None,
         actor: EventActor::default(),
@@ -124,7 +124,7 @@ fn written(value: Node<'_>) -> EventText<'_> {
 }
 
 /// What happened, and the source's words about it after that.
-fn sentence<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
+fn join_message<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),

@@ -49,7 +49,7 @@ pub fn actor_kind(hints: &ActorHints<'_>) -> Option<ActorKind> {
 
 /// Whether `text` can be a mail address.
 pub fn is_address(text: &str) -> bool {
-    let Some((name, host)) = halves(text, b'@') else {
+    let Some((name, host)) = split_at_byte(text, b'@') else {
         return false;
     };
     // No space of the ASCII range has a higher byte; others need the whole character.
@@ -60,7 +60,7 @@ pub fn is_address(text: &str) -> bool {
 
 /// What stands before the first `mark` and after it. For texts so short that a search in blocks costs
 /// more than it saves.
-fn halves(text: &str, mark: u8) -> Option<(&str, &str)> {
+fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == mark)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
@@ -69,7 +69,7 @@ fn halves(text: &str, mark: u8) -> Option<(&str, &str)> {
 /// as `712020:<uuid>`, `557058:<uuid>` or `qm:<uuid>:<uuid>`.
 pub fn is_account_id(id: &str) -> bool {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match halves(id, b':') {
+    match split_at_byte(id, b':') {
         Some((realm, rest)) => {
             !realm.is_empty()
                 && realm.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -80,7 +80,7 @@ pub fn is_account_id(id: &str) -> bool {
 }
 
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
-pub fn lacking<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
+pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
     let actor = &event.actor;
     let actor = actor
         .id
@@ -97,7 +97,7 @@ pub fn lacking<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
 }
 
 /// Fills in of them what is missing and `known` knows. What the record says itself stays as it is.
-pub fn name<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
+pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
     let fill =
         |id: &Option<EventText<'a>>, name: &mut Option<EventText<'a>>, email: &mut Option<EventText<'a>>| {
             let Some(user) = id.as_deref().and_then(&known) else {

@@ -12,7 +12,7 @@ use crate::model::record::Record;
 pub const SCHEMA_TEXT: &str = include_str!("event.schema.json");
 
 /// Appends one line, its newline included, to `out`.
-pub fn line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+pub fn append_line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
         OutputFormat::Normalized => append(event, record, out),
         OutputFormat::Ecs => ecs::append(event, record, out),

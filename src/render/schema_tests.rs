@@ -11,7 +11,7 @@ use crate::model::event::{
     EventActor, ActorKind, ActorAuth, FieldChange, EventClient, TargetParent, RelatedPerson, SCHEMA, EventSource, EventTarget,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Category, Outcome, UNKNOWN};
+use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 
@@ -42,7 +42,7 @@ fn full() -> Event<'static> {
         action: "user_login".into(),
         category: Category::Authentication,
         outcome: Outcome::Success,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: some("Ada logged in"),
         product: some("organization"),
         actor: EventActor {

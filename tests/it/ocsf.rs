@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Run, Site, small};
 
-#[path = "../../src/render/ocsf/rules.rs"]
+#[path = "../../src/render/ocsf/schema_rules_tests.rs"]
 #[allow(dead_code, reason = "the unit tests use the rest")]
 mod rules;
 

@@ -6,15 +6,15 @@
 mod action_words;
 mod table;
 
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN};
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING};
 use table::ActionPattern;
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = table::named(action) {
+    if let Some(row) = table::find_named(action) {
         return (row.meaning, row.outcome);
     }
-    if let Some(row) = table::pattern(action) {
+    if let Some(row) = table::find_pattern(action) {
         return infer_meaning(row, action);
     }
     let outcome = if action_words::indicates_failure(action) {
@@ -22,7 +22,7 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     } else {
         Outcome::Unknown
     };
-    (UNKNOWN, outcome)
+    (UNKNOWN_MEANING, outcome)
 }
 
 /// What an action of a known kind means, by the words of its name.

@@ -62,15 +62,15 @@ fn page() -> String {
 const HEAD: &str = "\
     | action | category | outcome | ECS category | ECS type | OCSF class | activity |\n\
     |---|---|---|---|---|---|---|\n";
-const TOLD: &str = "*by its words*";
+const BY_WORDS: &str = "*by its words*";
 
 fn columns(line: &'static str) -> Option<[String; 7]> {
     NamedAction::parse(line)
-        .map(|row| named(&row))
+        .map(|row| named_columns(&row))
         .or_else(|| ActionPattern::parse(line).map(|row| patterned(&row)))
 }
 
-fn named(row: &NamedAction) -> [String; 7] {
+fn named_columns(row: &NamedAction) -> [String; 7] {
     let meaning = row.meaning;
     [
         format!("`{}`", row.name),
@@ -90,16 +90,16 @@ fn patterned(row: &ActionPattern) -> [String; 7] {
             &action_words::ecs_types(row.ecs, row.of, deed),
             EcsType::as_str,
         ),
-        None => of.unwrap_or_default() + TOLD,
+        None => of.unwrap_or_default() + BY_WORDS,
     };
     [
         format!("`{}*{}`", row.start, row.end),
         row.category.as_str().to_owned(),
-        TOLD.to_owned(),
+        BY_WORDS.to_owned(),
         list(&[row.ecs], EcsCategory::as_str),
         row.ecs.map(|_| types).unwrap_or_default(),
         row.class.as_str().to_owned(),
-        row.deed.map_or(TOLD, Deed::as_str).to_owned(),
+        row.deed.map_or(BY_WORDS, Deed::as_str).to_owned(),
     ]
 }
 

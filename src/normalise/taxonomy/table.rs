@@ -74,12 +74,12 @@ pub struct PatternIndex {
 }
 
 /// The row of this very name.
-pub fn named(action: &str) -> Option<&'static NamedAction> {
+pub fn find_named(action: &str) -> Option<&'static NamedAction> {
     TABLE.names.get(action)
 }
 
 /// The row of the most specific pattern that fits.
-pub fn pattern(action: &str) -> Option<&'static ActionPattern> {
+pub fn find_pattern(action: &str) -> Option<&'static ActionPattern> {
     TABLE.patterns.find(action)
 }
 
@@ -159,7 +159,7 @@ impl ActionPattern {
     }
 
     /// Whether `action` is one of these. Something must stand in the place of the star.
-    pub fn fits(&self, action: &str) -> bool {
+    pub fn matches(&self, action: &str) -> bool {
         action.len() > self.start.len() + self.end.len()
             && action.starts_with(self.start)
             && action.ends_with(self.end)
@@ -167,7 +167,7 @@ impl ActionPattern {
 
     /// How specific it is: by its letters, of as many by those of its start. Two that fit one action
     /// are never even.
-    pub fn letters(&self) -> (usize, usize) {
+    pub fn specificity(&self) -> (usize, usize) {
         (self.start.len() + self.end.len(), self.start.len())
     }
 }
@@ -186,7 +186,7 @@ impl PatternIndex {
     /// Puts the most specific rows first, once all are there.
     pub fn sort(&mut self) {
         for rows in self.by_first.values_mut().chain(self.by_last.values_mut()) {
-            rows.sort_by_key(|row| Reverse(row.letters()));
+            rows.sort_by_key(|row| Reverse(row.specificity()));
         }
     }
 
@@ -197,8 +197,8 @@ impl PatternIndex {
         [first, last]
             .into_iter()
             .flatten()
-            .filter_map(|rows| rows.iter().find(|row| row.fits(action)))
-            .max_by_key(|row| row.letters())
+            .filter_map(|rows| rows.iter().find(|row| row.matches(action)))
+            .max_by_key(|row| row.specificity())
     }
 }
 

@@ -96,11 +96,11 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         forward.iter().map(|b| [a.start, "zzz", b.end].concat())
     });
     for action in actions.chain(mixed) {
-        let found = table::pattern(&action).map(pattern_text);
+        let found = table::find_pattern(&action).map(pattern_text);
         // The rule as it is written: of all that fit, the one with the most letters.
-        let fitting = forward.iter().filter(|row| row.fits(&action));
+        let fitting = forward.iter().filter(|row| row.matches(&action));
         let mut fitting: Vec<_> = fitting
-            .map(|row| (row.letters(), pattern_text(row)))
+            .map(|row| (row.specificity(), pattern_text(row)))
             .collect();
         fitting.sort_unstable();
         let want = fitting.last().map(|(_, pattern)| pattern.clone());
@@ -119,7 +119,7 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         assert!(!even, "{action} is told by two rows: {fitting:?}");
     }
     for row in forward {
-        let found = table::pattern(&example(&row)).map(pattern_text);
+        let found = table::find_pattern(&example(&row)).map(pattern_text);
         assert_eq!(found, Some(pattern_text(&row)), "never found");
     }
 }
@@ -132,11 +132,11 @@ fn outcomes_match_the_words_of_the_name() {
     let otherwise = names().filter(|row| row.outcome != action_words::infer(row.name).outcome);
     let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
-    assert_eq!(otherwise, OTHERWISE);
+    assert_eq!(otherwise, NOT_INFERRED);
 }
 
 /// Names whose outcome their words alone would not tell, or would tell otherwise.
-const OTHERWISE: &[&str] = &[
+const NOT_INFERRED: &[&str] = &[
     "access_request_approved",
     "access_request_cancelled",
     "access_request_settings_updated",
@@ -248,7 +248,7 @@ fn every_sandbox_action_has_a_named_row() {
         let said = rest.split('"').next().unwrap();
         let action = snake_case(said).unwrap();
         assert!(
-            table::named(&action).is_some(),
+            table::find_named(&action).is_some(),
             "{said}: {action} has no row"
         );
         count += 1;

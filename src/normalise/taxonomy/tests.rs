@@ -206,8 +206,8 @@ proptest! {
         if action_words::indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
-        if table::named(&action).is_none() && table::pattern(&action).is_none() {
-            prop_assert_eq!(found, UNKNOWN);
+        if table::find_named(&action).is_none() && table::find_pattern(&action).is_none() {
+            prop_assert_eq!(found, UNKNOWN_MEANING);
             prop_assert_ne!(outcome, Outcome::Success);
         }
     }
@@ -215,7 +215,7 @@ proptest! {
     #[test]
     fn a_word_that_no_row_begins_or_ends_with_is_unknown(word in "[xyz]{4,8}", more in "[a-z_]{0,12}") {
         let action = format!("{word}_{more}_{word}");
-        prop_assert_eq!(meaning(&action).0, UNKNOWN);
+        prop_assert_eq!(meaning(&action).0, UNKNOWN_MEANING);
         prop_assert_eq!(meaning(&format!("{action}_rejected_{word}")).1, Outcome::Failure);
     }
 }

@@ -13,7 +13,7 @@ use crate::model::event::{Event, REMOTE_ADDRESS};
 use crate::model::json::write::{ObjectWriter, TextListWriter, object};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use user::{EventUsers, identity, is};
+use user::{EventUsers, identity, is_kind};
 
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
@@ -23,7 +23,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
         out.constant(r#""ecs":{"version":"9.4.0"}"#);
-        out.maybe("message", event.message.as_deref());
+        out.text_if_some("message", event.message.as_deref());
         out.object("labels", |out| {
             for (key, value) in &event.labels {
                 out.text(&flat(key), value);
@@ -58,7 +58,7 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     );
     out.time("ingested", event.observed_time);
     out.constant(dataset(event.source.kind));
-    out.maybe("provider", event.product.as_deref());
+    out.text_if_some("provider", event.product.as_deref());
     out.json_as_text("original", record.doc.text());
 }
 
@@ -89,15 +89,15 @@ fn flat(key: &str) -> Cow<'_, str> {
 fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let client = &event.client;
     let ip = client.ip.as_deref();
-    out.maybe("address", event.label(REMOTE_ADDRESS).or(ip));
-    out.maybe("ip", ip);
+    out.text_if_some("address", event.label(REMOTE_ADDRESS).or(ip));
+    out.text_if_some("ip", ip);
     if let Some(port) = client.port {
         out.integer("port", i64::from(port));
     }
     out.object("geo", |out| {
-        out.maybe("country_name", client.country.as_deref());
-        out.maybe("region_name", client.region.as_deref());
-        out.maybe("city_name", client.city.as_deref());
+        out.text_if_some("country_name", client.country.as_deref());
+        out.text_if_some("region_name", client.region.as_deref());
+        out.text_if_some("city_name", client.city.as_deref());
     });
 }
 
@@ -111,16 +111,16 @@ fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         |kind: Option<&str>, of: Option<&str>| kind == Some("organization") && of == Some(id);
     let mut targets = event.targets.iter();
     let own = targets.find(|target| same(target.kind.as_deref(), target.id.as_deref()));
-    out.maybe("name", own.and_then(|target| target.name.as_deref()));
+    out.text_if_some("name", own.and_then(|target| target.name.as_deref()));
 }
 
 /// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
 fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.constant(r#""vendor":"Atlassian""#);
-    out.maybe("product", event.product.as_deref());
+    out.text_if_some("product", event.product.as_deref());
     // The name that the user gave it.
     out.text("name", event.source.name);
-    out.maybe("hostname", event.source.site.and_then(host));
+    out.text_if_some("hostname", event.source.site.and_then(host));
 }
 
 /// The host of a site; a Data Center's may have a port and a path behind it.
@@ -135,7 +135,7 @@ fn host(site: &str) -> Option<&str> {
 
 /// The fields of `related`: all that a document names, in one place to search. Nothing twice.
 fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<'_>) {
-    out.gathered("user", |list| {
+    out.text_list("user", |list| {
         let mut seen = DistinctTexts::default();
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
@@ -143,15 +143,15 @@ fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWri
             identity(&actor.id, &actor.name, &actor.email),
             identity(&behalf.id, &behalf.name, &behalf.email),
         ];
-        let targets = event.targets.iter().filter(|target| is(target, "user"));
+        let targets = event.targets.iter().filter(|target| is_kind(target, "user"));
         let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
-        let texts = people.into_iter().chain(targets).flat_map(|it| it.all());
+        let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
         texts
-            .chain(users.target.all())
-            .chain(users.changes.all())
+            .chain(users.target.texts())
+            .chain(users.changes.texts())
             .for_each(|text| seen.push(text, list));
     });
-    out.gathered("ip", |list| {
+    out.text_list("ip", |list| {
         let client = &event.client;
         if client.forwarded.is_empty() {
             client.ip.iter().for_each(|ip| list.push(ip));
@@ -161,19 +161,19 @@ fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWri
         let ips = client.ip.iter().chain(&client.forwarded);
         ips.for_each(|ip| seen.push(ip, list));
     });
-    out.gathered("hosts", |list| {
+    out.text_list("hosts", |list| {
         let host = event.source.site.and_then(host);
         host.into_iter().for_each(|host| list.push(host));
     });
 }
 
 /// So many texts are held against each other one by one.
-const FEW: usize = 16;
+const MAX_LINEAR: usize = 16;
 
 /// The texts that stand in a list already.
 #[derive(Default)]
 struct DistinctTexts<'t> {
-    few: [&'t str; FEW],
+    few: [&'t str; MAX_LINEAR],
     count: usize,
     /// Those beyond the few: a record may name thousands.
     many: Option<HashSet<&'t str>>,
@@ -214,23 +214,23 @@ fn append_atlassian(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         out.time("processed_time", time);
     }
     out.word("category", event.category.as_str());
-    out.maybe("product", event.product.as_deref());
+    out.text_if_some("product", event.product.as_deref());
     out.object("actor", |out| {
         if let Some(kind) = event.actor.kind {
             out.word("type", kind.as_str());
         }
         out.object("auth", |out| {
             let auth = &event.actor.auth;
-            out.maybe("type", auth.kind.as_deref());
-            out.maybe("token_id", auth.token_id.as_deref());
-            out.maybe("token_label", auth.token_label.as_deref());
+            out.text_if_some("type", auth.kind.as_deref());
+            out.text_if_some("token_id", auth.token_id.as_deref());
+            out.text_if_some("token_label", auth.token_label.as_deref());
         });
     });
     out.list("targets", &event.targets, |out, target| target.write(out));
     out.list("changes", &event.changes, |out, change| change.write(out));
     out.object("client", |out| {
         event.client.write_forwarded(out);
-        out.maybe("geo", event.client.geo.as_deref())
+        out.text_if_some("geo", event.client.geo.as_deref())
     });
 }
 

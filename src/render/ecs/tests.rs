@@ -8,7 +8,7 @@ use crate::model::event::{
     EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, RelatedPerson, REMOTE_ADDRESS, SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, Outcome, UNKNOWN};
+use crate::model::meaning::{ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, parse_api_time};
@@ -55,7 +55,7 @@ pub fn blank() -> Event<'static> {
         action: Cow::Borrowed("user_login"),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: None,
         product: None,
         actor: EventActor::default(),
@@ -137,7 +137,7 @@ fn full() -> Event<'static> {
                 types: [Some(EcsType::User), Some(EcsType::Change), None],
             },
             deed: Deed::AddUser,
-            ..UNKNOWN
+            ..UNKNOWN_MEANING
         },
         message: text("Added Bo to admins"),
         product: text("jira"),
@@ -214,7 +214,7 @@ fn categories_and_types_are_written_with_the_words_of_the_schema() {
                         categories: [Some(*category), None],
                         types: [None, Some(*kind), Some(EcsType::Info)],
                     },
-                    ..UNKNOWN
+                    ..UNKNOWN_MEANING
                 },
                 ..blank()
             };
@@ -282,7 +282,7 @@ fn hosts_of_sites() {
 fn what_is_new_about_a_user() {
     let changed = |kind, deed, changes: &[FieldChange<'static>]| {
         let event = Event {
-            meaning: ActionMeaning { deed, ..UNKNOWN },
+            meaning: ActionMeaning { deed, ..UNKNOWN_MEANING },
             // The changes are the first one's.
             targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
             changes: changes.to_vec(),

@@ -6,7 +6,7 @@ use crate::model::meaning::OcsfClass;
 use crate::render::ocsf::metadata::product;
 use crate::render::ocsf::people::OcsfUser;
 use crate::render::ocsf::render_plan::{
-    PrivilegeSource, RenderPlan, TargetAttribute, TargetKind, standing,
+    PrivilegeSource, RenderPlan, TargetAttribute, TargetKind, targets_in,
 };
 
 /// Writes them.
@@ -16,42 +16,42 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
     match plan.class {
         OcsfClass::AccountChange => {
-            out.each("policies", standing(plan, TargetAttribute::Policy), of_kind);
+            out.objects("policies", targets_in(plan, TargetAttribute::Policy), write_with_type);
         }
         OcsfClass::Authentication => {
             out.object("service", |out| out.text("name", product(plan.event)));
         }
         OcsfClass::UserAccess => {
             out.texts("privileges", PrivilegeSource::list(plan));
-            out.each("resources", standing(plan, TargetAttribute::Resource), of_kind);
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
         }
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
-            out.each("web_resources", standing(plan, TargetAttribute::WebResource), of_kind);
+            out.objects("web_resources", targets_in(plan, TargetAttribute::WebResource), write_with_type);
         }
         OcsfClass::Api => {
             out.object("api", |out| {
                 out.text("operation", &plan.event.action);
                 out.object("service", |out| out.text("name", product(plan.event)));
             });
-            out.each("resources", standing(plan, TargetAttribute::Resource), of_kind);
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
         }
         OcsfClass::EntityManagement => out.object("entity", |out| write_entity(plan, out)),
     }
-    if let Some(to) = &plan.to {
+    if let Some(to) = &plan.dst_endpoint {
         out.object("dst_endpoint", |out| to.write(out));
     }
 }
 
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    for (key, at) in [("group", plan.at.group), ("subgroup", plan.at.subgroup)] {
+    for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
         if let Some(target) = plan.target(at) {
-            out.object(key, |out| named(out, target));
+            out.object(key, |out| write_id_and_name(out, target));
         }
     }
     out.texts("privileges", PrivilegeSource::list(plan));
-    if let Some(target) = plan.target(plan.at.resource) {
-        out.object("resource", |out| of_kind(out, target));
+    if let Some(target) = plan.target(plan.indices.resource) {
+        out.object("resource", |out| write_with_type(out, target));
     }
 }
 
@@ -59,9 +59,9 @@ fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 /// configuration names it, for something of those it was.
 fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let source = &plan.event.source;
-    let target = plan.target(plan.at.entity);
+    let target = plan.target(plan.indices.entity);
     match (target, source.org_id, source.site) {
-        (Some(target), _, _) => of_target(target, plan.entity_user.as_ref(), out),
+        (Some(target), _, _) => write_target(target, plan.entity_user.as_ref(), out),
         (None, Some(id), _) => {
             out.text("uid", id);
             out.constant(r#""type_id":4,"type":"Organization""#);
@@ -78,31 +78,31 @@ fn write_entity(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
 }
 
-fn of_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
+fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
     if let Some(user) = user {
-        out.maybe("uid", user.uid);
-        out.maybe("name", user.name);
+        out.text_if_some("uid", user.uid);
+        out.text_if_some("name", user.name);
         out.constant(r#""type_id":2,"type":"User""#);
         return out.object("user", |out| user.write(out));
     }
     match TargetKind::of(target) {
         TargetKind::Group => {
-            named(out, target);
+            write_id_and_name(out, target);
             out.constant(r#""type_id":3,"type":"Group""#);
-            out.object("group", |out| named(out, target));
+            out.object("group", |out| write_id_and_name(out, target));
         }
         TargetKind::Organization => {
-            named(out, target);
+            write_id_and_name(out, target);
             out.constant(r#""type_id":4,"type":"Organization""#);
-            out.object("org", |out| named(out, target));
+            out.object("org", |out| write_id_and_name(out, target));
         }
         TargetKind::Policy => {
-            named(out, target);
+            write_id_and_name(out, target);
             out.constant(r#""type_id":5,"type":"Policy""#);
-            out.object("policy", |out| of_kind(out, target));
+            out.object("policy", |out| write_with_type(out, target));
         }
         TargetKind::User | TargetKind::Site | TargetKind::Product | TargetKind::Privilege | TargetKind::Thing => {
-            named(out, target);
+            write_id_and_name(out, target);
             match target.kind.as_deref() {
                 Some(kind) => {
                     out.json("type_id", b"99");
@@ -115,13 +115,13 @@ fn of_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut Ob
 }
 
 /// Id and name.
-fn named(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
-    out.maybe("uid", target.id.as_deref());
-    out.maybe("name", target.name.as_deref());
+fn write_id_and_name(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
+    out.text_if_some("uid", target.id.as_deref());
+    out.text_if_some("name", target.name.as_deref());
 }
 
 /// Id, name and the source's word for what it is.
-fn of_kind(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
-    named(out, target);
-    out.maybe("type", target.kind.as_deref());
+fn write_with_type(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
+    write_id_and_name(out, target);
+    out.text_if_some("type", target.kind.as_deref());
 }

@@ -18,15 +18,15 @@ pub struct RenderPlan<'e> {
     /// Who did it.
     pub actor: ActorFields<'e>,
     /// From where.
-    pub from: SrcEndpoint<'e>,
+    pub src_endpoint: SrcEndpoint<'e>,
     /// On which host, where the class has a place for that.
-    pub to: Option<DstEndpoint<'e>>,
+    pub dst_endpoint: Option<DstEndpoint<'e>>,
     /// The object `user`, where the class has it.
     pub user: Option<OcsfUser<'e>>,
     /// The entity, where it is a user.
     pub entity_user: Option<OcsfUser<'e>>,
     /// Where the targets stand of which a class has one.
-    pub at: TargetIndices,
+    pub indices: TargetIndices,
     /// Where the privileges are read.
     pub privileges: Option<PrivilegeSource>,
     /// When it happened, or else what comes closest.
@@ -47,7 +47,7 @@ pub struct TargetIndices {
     /// What a group's privileges give access to.
     pub resource: Option<usize>,
     /// What stands for the content that is acted on where no content is named: a site, a product.
-    pub whole: Option<usize>,
+    pub container: Option<usize>,
 }
 
 impl<'e> RenderPlan<'e> {
@@ -57,20 +57,20 @@ impl<'e> RenderPlan<'e> {
             event,
             class: OcsfClass::EntityManagement,
             actor: ActorFields::of(event),
-            from: SrcEndpoint::of(event),
-            to: None,
+            src_endpoint: SrcEndpoint::of(event),
+            dst_endpoint: None,
             user: None,
             entity_user: None,
-            at: TargetIndices::default(),
+            indices: TargetIndices::default(),
             privileges: None,
             time: time(event),
         };
-        plan.class = plan.choose();
-        plan.settle();
+        plan.class = plan.choose_class();
+        plan.fill_class_fields();
         plan
     }
 
-    /// The target at one of [`RenderPlan::at`].
+    /// The target at one of [`RenderPlan::indices`].
     pub fn target(&self, at: Option<usize>) -> Option<&'e EventTarget<'e>> {
         self.event.targets.get(at?)
     }
@@ -86,7 +86,7 @@ impl<'e> RenderPlan<'e> {
     /// - API Activity, an actor, an operation and the address that the call came from: the operation is the action;
     /// - Entity Management, an entity: any target, else the organization, the site or the source itself, one of which
     ///   is always known. So it is the last resort of all others.
-    fn choose(&mut self) -> OcsfClass {
+    fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
             OcsfClass::AccountChange if self.find_account() => wanted,
@@ -101,10 +101,10 @@ impl<'e> RenderPlan<'e> {
                 wanted
             }
             OcsfClass::WebResources if self.find_content() => wanted,
-            OcsfClass::Api if !self.actor.is_empty() && self.from.ip.is_some() => wanted,
+            OcsfClass::Api if !self.actor.is_empty() && self.src_endpoint.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
-                self.at = TargetIndices {
+                self.indices = TargetIndices {
                     entity: event.targets.iter().position(TargetKind::is_named),
                     ..TargetIndices::default()
                 };
@@ -114,21 +114,21 @@ impl<'e> RenderPlan<'e> {
     }
 
     /// What depends on the class.
-    fn settle(&mut self) {
+    fn fill_class_fields(&mut self) {
         match self.class {
             OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
-                self.to = DstEndpoint::of(self.event);
+                self.dst_endpoint = DstEndpoint::of(self.event);
             }
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
                     let is_resource = |target: &EventTarget<'_>| {
                         TargetKind::is_named(target) && privileges.grants_access_to(TargetKind::of(target))
                     };
-                    self.at.resource = self.event.targets.iter().position(is_resource);
+                    self.indices.resource = self.event.targets.iter().position(is_resource);
                 }
             }
             OcsfClass::EntityManagement => {
-                let target = self.target(self.at.entity);
+                let target = self.target(self.indices.entity);
                 let user = target.filter(|target| TargetKind::of(target) == TargetKind::User);
                 self.entity_user = user.and_then(OcsfUser::of_target);
             }
@@ -167,25 +167,25 @@ impl<'e> RenderPlan<'e> {
                 && (&target.id, &target.name, &target.email)
                     == (&actor.id, &actor.name, &actor.email)
         };
-        self.at.user = targets.iter().position(is_same);
+        self.indices.user = targets.iter().position(is_same);
         self.user = self.actor.user;
         self.user.is_some()
     }
 
     fn find_user(&mut self) -> bool {
-        self.at.user = TargetKind::User.first(self.event, 0);
-        self.user = self.at.user.and_then(|at| OcsfUser::at(self.event, at));
+        self.indices.user = TargetKind::User.first(self.event, 0);
+        self.user = self.indices.user.and_then(|at| OcsfUser::at(self.event, at));
         self.user.is_some()
     }
 
     fn find_group(&mut self) -> bool {
-        self.at.group = TargetKind::Group.first(self.event, 0);
+        self.indices.group = TargetKind::Group.first(self.event, 0);
         if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
-            (self.at.group, self.event.meaning.deed)
+            (self.indices.group, self.event.meaning.deed)
         {
-            self.at.subgroup = TargetKind::Group.first(self.event, at + 1);
+            self.indices.subgroup = TargetKind::Group.first(self.event, at + 1);
         }
-        self.at.group.is_some()
+        self.indices.group.is_some()
     }
 
     fn find_privileges(&mut self) -> bool {
@@ -199,11 +199,11 @@ impl<'e> RenderPlan<'e> {
             product.or_else(|| TargetKind::Site.first(self.event, 0))
         };
         let content = TargetKind::Thing.first(self.event, 0);
-        self.at.whole = match content {
+        self.indices.container = match content {
             Some(_) => None,
             None => whole(),
         };
-        content.or(self.at.whole).is_some()
+        content.or(self.indices.container).is_some()
     }
 }
 
@@ -274,7 +274,7 @@ pub enum TargetAttribute {
     /// In the list `web_resources`.
     WebResource,
     /// None.
-    Nowhere,
+    Unmapped,
 }
 
 impl TargetAttribute {
@@ -284,30 +284,30 @@ impl TargetAttribute {
         let at = |place: Option<usize>| place == Some(index);
         let is_privilege = || plan.privileges.is_some_and(|from| from.includes(kind));
         match plan.class {
-            _ if !TargetKind::is_named(target) => TargetAttribute::Nowhere,
-            _ if at(plan.at.user) => TargetAttribute::User,
-            _ if at(plan.at.group) => TargetAttribute::Group,
-            _ if at(plan.at.subgroup) => TargetAttribute::Subgroup,
-            _ if at(plan.at.entity) => TargetAttribute::Entity,
+            _ if !TargetKind::is_named(target) => TargetAttribute::Unmapped,
+            _ if at(plan.indices.user) => TargetAttribute::User,
+            _ if at(plan.indices.group) => TargetAttribute::Group,
+            _ if at(plan.indices.subgroup) => TargetAttribute::Subgroup,
+            _ if at(plan.indices.entity) => TargetAttribute::Entity,
             OcsfClass::AccountChange if kind == TargetKind::Policy => TargetAttribute::Policy,
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
                 TargetAttribute::Privilege
             }
-            _ if at(plan.at.resource) => TargetAttribute::Resource,
+            _ if at(plan.indices.resource) => TargetAttribute::Resource,
             OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
                 TargetAttribute::Resource
             }
-            OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.at.whole) => {
+            OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.indices.container) => {
                 TargetAttribute::WebResource
             }
             OcsfClass::Api if target.id.is_some() || target.name.is_some() => TargetAttribute::Resource,
-            _ => TargetAttribute::Nowhere,
+            _ => TargetAttribute::Unmapped,
         }
     }
 }
 
 /// The targets of `plan` that stand at `place`.
-pub fn standing<'p>(
+pub fn targets_in<'p>(
     plan: &'p RenderPlan<'_>,
     place: TargetAttribute,
 ) -> impl Iterator<Item = &'p EventTarget<'p>> + use<'p> {
@@ -338,7 +338,7 @@ impl PrivilegeSource {
             return None;
         }
         let has = |kind: TargetKind| kind.first(event, 0).is_some();
-        let changed = |change: &FieldChange<'_>| changed(change, deed).is_some();
+        let changed = |change: &FieldChange<'_>| changed_privilege(change, deed).is_some();
         match () {
             () if has(TargetKind::Privilege) => Some(PrivilegeSource::Targets),
             () if event.changes.iter().any(changed) => Some(PrivilegeSource::Changes),
@@ -369,15 +369,15 @@ impl PrivilegeSource {
             _ => &[],
         };
         let deed = plan.event.meaning.deed;
-        let changed = move |change| changed(change, deed);
-        standing(plan, TargetAttribute::Privilege)
+        let changed = move |change| changed_privilege(change, deed);
+        targets_in(plan, TargetAttribute::Privilege)
             .filter_map(named)
             .chain(changes.iter().filter_map(changed))
     }
 }
 
 /// The privilege that a change names: the one there is now, or for what was taken the one there was.
-fn changed<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
+fn changed_privilege<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
     const FIELDS: [&str; 7] = [
         "permission",
         "permissions",
