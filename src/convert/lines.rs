@@ -231,7 +231,10 @@ pub fn parse_json_line(line: Bytes) -> Result<JsonLine, String> {
         Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
     };
     let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
-    Ok(JsonLine { doc, has_invalid_utf8 })
+    Ok(JsonLine {
+        doc,
+        has_invalid_utf8,
+    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //!
 //! Nothing here uses the network or a state; one thread does it all.
 
-mod saved_line;
 mod lines;
 mod run;
+mod saved_line;
 
 pub use run::{ConvertContext, ConvertCounts, ConvertError, ConvertIssue, run};

@@ -4,12 +4,12 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use crate::config::request::{ConvertRequest, ConvertInput};
+use crate::config::request::{ConvertInput, ConvertRequest};
 use crate::config::settings::OutputFormat;
-use crate::convert::lines::{open, describe_read_error};
-use crate::convert::saved_line::{SavedLineReader, SavedRecord};
-use crate::convert::lines::{LineSplitter, NumberedLine};
 use crate::convert::lines::parse_json_line;
+use crate::convert::lines::{LineSplitter, NumberedLine};
+use crate::convert::lines::{describe_read_error, open};
+use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
@@ -190,7 +190,11 @@ impl ConvertRun<'_> {
                 // The line that it breaks off in is not known to be whole, so it is not taken for one.
                 self.counts.inputs_lost += 1;
                 let number = lines.next_number();
-                (self.context.report)(ConvertIssue::UnreadableRest(input, number, describe_read_error(&error)));
+                (self.context.report)(ConvertIssue::UnreadableRest(
+                    input,
+                    number,
+                    describe_read_error(&error),
+                ));
                 return Ok(false);
             }
         }
@@ -199,7 +203,11 @@ impl ConvertRun<'_> {
         Ok(true)
     }
 
-    fn convert_line(&mut self, input: &ConvertInput, line: NumberedLine) -> Result<(), ConvertError> {
+    fn convert_line(
+        &mut self,
+        input: &ConvertInput,
+        line: NumberedLine,
+    ) -> Result<(), ConvertError> {
         let number = line.number;
         let read = match line.text {
             Ok(text) => self.parse_line(input, number, text),
@@ -241,7 +249,8 @@ impl ConvertRun<'_> {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
         }
-        if saved.event.is_none() && RecordIdentity::of(saved.origin.kind) == RecordIdentity::Content {
+        if saved.event.is_none() && RecordIdentity::of(saved.origin.kind) == RecordIdentity::Content
+        {
             self.numbering.number_duplicate(&mut saved.record);
         }
         self.pending_bytes += saved.record.doc.text().len();

@@ -1,8 +1,10 @@
 //! Reads the fields of a Data Center's audit event (auditing REST API 1.0).
 
-use crate::model::event::{EventActor, ActorKind, FieldChange, Event, TargetParent, EventTarget, EventText};
-use crate::model::meaning::Category;
+use crate::model::event::{
+    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
+};
 use crate::model::json::Node;
+use crate::model::meaning::Category;
 use crate::model::record::Record;
 use crate::normalise::{RecordOrigin, client_address, join_message, taxonomy};
 
@@ -81,7 +83,10 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         ("method", method),
         ("node", node),
         ("system", system),
-        ("self_inflicted", is_trace.then_some(EventText::Borrowed("true"))),
+        (
+            "self_inflicted",
+            is_trace.then_some(EventText::Borrowed("true")),
+        ),
     ];
     let labels = labels
         .into_iter()

@@ -65,7 +65,10 @@ fn what_a_source_files_an_unknown_action_under_is_a_category_and_no_meaning() {
 fn an_unparsed_record_means_nothing() {
     for kind in [OrgEvents, JiraAudit, ConfluenceAudit, DatacenterAudit] {
         with_event(kind, None, "{}", |event| {
-            assert_eq!((event.meaning, event.category), (UNKNOWN_MEANING, Category::Other));
+            assert_eq!(
+                (event.meaning, event.category),
+                (UNKNOWN_MEANING, Category::Other)
+            );
         });
     }
 }

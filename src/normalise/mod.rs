@@ -12,7 +12,8 @@ pub mod people;
 mod taxonomy;
 
 use crate::model::event::{
-    Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA, TIME_UNREADABLE, UNPARSED,
+    Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA,
+    TIME_UNREADABLE, UNPARSED,
 };
 use crate::model::json::Node;
 use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
@@ -40,7 +41,11 @@ pub struct RecordOrigin {
 ///
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
-pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+pub fn normalise<'a>(
+    origin: &'a RecordOrigin,
+    record: &'a Record,
+    observed: Timestamp,
+) -> Event<'a> {
     let mut event = empty_event(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
@@ -124,7 +129,10 @@ fn written(value: Node<'_>) -> EventText<'_> {
 }
 
 /// What happened, and the source's words about it after that.
-fn join_message<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
+fn join_message<'a>(
+    summary: Option<EventText<'a>>,
+    more: Option<EventText<'a>>,
+) -> Option<EventText<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),

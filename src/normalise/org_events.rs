@@ -1,6 +1,8 @@
 //! Reads the fields of an organization event (Admin API, Events: `attributes`, `message`).
 
-use crate::model::event::{EventActor, ActorAuth, EventClient, Event, TargetParent, RelatedPerson, EventTarget, EventText};
+use crate::model::event::{
+    ActorAuth, Event, EventActor, EventClient, EventTarget, EventText, RelatedPerson, TargetParent,
+};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
@@ -156,7 +158,11 @@ fn singular(kind: EventText<'_>) -> EventText<'_> {
 
 /// The product: from the action's first word, else from the product, system or organization that
 /// the event is about.
-fn product<'a>(action: &str, actor: &EventActor<'a>, targets: &[EventTarget<'a>]) -> Option<EventText<'a>> {
+fn product<'a>(
+    action: &str,
+    actor: &EventActor<'a>,
+    targets: &[EventTarget<'a>],
+) -> Option<EventText<'a>> {
     let starting = |text: &str| {
         let first = text.as_bytes().first()?.to_ascii_lowercase();
         PRODUCTS.into_iter().find(|product| {

@@ -98,18 +98,19 @@ pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e
 
 /// Fills in of them what is missing and `known` knows. What the record says itself stays as it is.
 pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
-    let fill =
-        |id: &Option<EventText<'a>>, name: &mut Option<EventText<'a>>, email: &mut Option<EventText<'a>>| {
-            let Some(user) = id.as_deref().and_then(&known) else {
-                return;
-            };
-            if name.is_none() {
-                *name = user.name.as_deref().map(Cow::Borrowed);
-            }
-            if email.is_none() {
-                *email = user.email.as_deref().map(Cow::Borrowed);
-            }
+    let fill = |id: &Option<EventText<'a>>,
+                name: &mut Option<EventText<'a>>,
+                email: &mut Option<EventText<'a>>| {
+        let Some(user) = id.as_deref().and_then(&known) else {
+            return;
         };
+        if name.is_none() {
+            *name = user.name.as_deref().map(Cow::Borrowed);
+        }
+        if email.is_none() {
+            *email = user.email.as_deref().map(Cow::Borrowed);
+        }
+    };
     let actor = &mut event.actor;
     fill(&actor.id, &mut actor.name, &mut actor.email);
     for target in event.targets.iter_mut().filter(|target| is_user(target)) {

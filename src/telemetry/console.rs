@@ -13,7 +13,7 @@ use tracing_subscriber::layer::{self, Layer, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::config::telemetry::{LogFormat, TelemetrySettings, LogVerbosity};
+use crate::config::telemetry::{LogFormat, LogVerbosity, TelemetrySettings};
 use crate::model::json::terminal;
 use crate::model::text::{printable, printable_line};
 use crate::model::time::format_millis;
@@ -156,7 +156,9 @@ impl StderrConsole {
     pub fn show(&self, lines: &str) {
         match self.settings.log_format {
             LogFormat::Text => self.write(lines),
-            LogFormat::Json => self.write(&json(Level::Notice, &ConsoleMessage::new(lines.trim_end()))),
+            LogFormat::Json => {
+                self.write(&json(Level::Notice, &ConsoleMessage::new(lines.trim_end())))
+            }
         }
     }
 

@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_watchdog_is_ours_unless_another_process_is_named() {
-        let watchdog = |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
+        let watchdog =
+            |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
         assert_eq!(
             watchdog(&[("WATCHDOG_USEC", "2000000")]),
             Some(Duration::from_secs(2))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{TapeEntry, JsonTape};
+use super::{JsonTape, TapeEntry};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -74,7 +74,11 @@ const VERBS: &[(ActionVerb, &str, &str)] = &[
         "update modification",
     ),
     (ActionVerb::Moved, "moved", "move"),
-    (ActionVerb::Deleted, "deleted purged trashed uninstalled", "deletion uninstallation"),
+    (
+        ActionVerb::Deleted,
+        "deleted purged trashed uninstalled",
+        "deletion uninstallation",
+    ),
     (ActionVerb::Removed, "removed", ""),
     (ActionVerb::Granted, "granted assigned", ""),
     (ActionVerb::Revoked, "revoked unassigned", ""),

@@ -6,7 +6,9 @@
 mod action_words;
 mod table;
 
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING};
+use crate::model::meaning::{
+    ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING,
+};
 use table::ActionPattern;
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
@@ -52,7 +54,11 @@ fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) 
 /// of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
 ///
 /// The source's category gives a record no meaning to other schemas: too many things are filed under one word.
-pub fn choose_category(of_action: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
+pub fn choose_category(
+    of_action: Category,
+    filed: Option<&str>,
+    table: &[(&str, Category)],
+) -> Category {
     let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
     table
         .iter()

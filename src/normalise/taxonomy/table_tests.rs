@@ -30,7 +30,11 @@ fn every_line_is_a_row_or_a_comment() {
     for (at, line) in table::TEXT.lines().enumerate() {
         let is_row = NamedAction::parse(line).is_some() || ActionPattern::parse(line).is_some();
         let is_comment = line.is_empty() || line.starts_with('#');
-        assert!(is_row != is_comment, "line {} of taxonomy.tsv: {line}", at + 1);
+        assert!(
+            is_row != is_comment,
+            "line {} of taxonomy.tsv: {line}",
+            at + 1
+        );
     }
     assert!(names().count() >= 350, "{}", names().count());
     assert!(!table::TEXT.contains('\r'));
@@ -92,9 +96,9 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
     let shuffled = index(shuffled.into_iter());
     let actions = names().map(|row| row.name.to_owned());
     let actions = actions.chain(forward.iter().map(|row| example(row)));
-    let mixed = forward.iter().flat_map(|a| {
-        forward.iter().map(|b| [a.start, "zzz", b.end].concat())
-    });
+    let mixed = forward
+        .iter()
+        .flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
     for action in actions.chain(mixed) {
         let found = table::find_pattern(&action).map(pattern_text);
         // The rule as it is written: of all that fit, the one with the most letters.
@@ -105,16 +109,8 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         fitting.sort_unstable();
         let want = fitting.last().map(|(_, pattern)| pattern.clone());
         assert_eq!(found, want, "{action}");
-        assert_eq!(
-            backward.find(&action).map(pattern_text),
-            want,
-            "{action}"
-        );
-        assert_eq!(
-            shuffled.find(&action).map(pattern_text),
-            want,
-            "{action}"
-        );
+        assert_eq!(backward.find(&action).map(pattern_text), want, "{action}");
+        assert_eq!(shuffled.find(&action).map(pattern_text), want, "{action}");
         let even = fitting.windows(2).any(|pair| pair[0].0 == pair[1].0);
         assert!(!even, "{action} is told by two rows: {fitting:?}");
     }

@@ -79,7 +79,12 @@ fn an_outcome_needs_a_proof() {
 /// Category and types of ECS, class and deed of OCSF.
 fn schemas(action: &str) -> (String, OcsfClass, Deed) {
     let (meaning, _) = meaning(action);
-    let categories = meaning.ecs.categories.iter().flatten().map(|word| word.as_str());
+    let categories = meaning
+        .ecs
+        .categories
+        .iter()
+        .flatten()
+        .map(|word| word.as_str());
     let types = meaning.ecs.types.iter().flatten().map(|word| word.as_str());
     let ecs = [
         categories.collect::<Vec<_>>().join(" "),

@@ -33,9 +33,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
         out.object("source", |out| append_source(event, out));
-        out.object("organization", |out| {
-            append_organization(event, out)
-        });
+        out.object("organization", |out| append_organization(event, out));
         out.object("observer", |out| append_observer(event, out));
         out.object("related", |out| append_related(event, &user, out));
         out.object("atlassian", |out| append_atlassian(event, out));
@@ -48,7 +46,10 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.words("category", kind.categories.iter().flatten().map(|it| it.as_str()));
+    out.words(
+        "category",
+        kind.categories.iter().flatten().map(|it| it.as_str()),
+    );
     out.words("type", kind.types.iter().flatten().map(|it| it.as_str()));
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
@@ -143,7 +144,10 @@ fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWri
             identity(&actor.id, &actor.name, &actor.email),
             identity(&behalf.id, &behalf.name, &behalf.email),
         ];
-        let targets = event.targets.iter().filter(|target| is_kind(target, "user"));
+        let targets = event
+            .targets
+            .iter()
+            .filter(|target| is_kind(target, "user"));
         let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
         let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
         texts

@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, RelatedPerson, REMOTE_ADDRESS, SCHEMA, EventSource, EventTarget, EventText,
+    ActorAuth, ActorKind, Event, EventActor, EventClient, EventSource, EventTarget, EventText,
+    FieldChange, REMOTE_ADDRESS, RelatedPerson, SCHEMA,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, Outcome, UNKNOWN_MEANING};
+use crate::model::meaning::{
+    ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, Outcome, UNKNOWN_MEANING,
+};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, parse_api_time};
@@ -30,7 +33,11 @@ fn target(kind: &'static str, id: &'static str, name: &'static str) -> EventTarg
     }
 }
 
-fn change(field: &'static str, from: Option<EventText<'static>>, to: &'static str) -> FieldChange<'static> {
+fn change(
+    field: &'static str,
+    from: Option<EventText<'static>>,
+    to: &'static str,
+) -> FieldChange<'static> {
     FieldChange {
         field: text(field),
         from,
@@ -240,9 +247,15 @@ fn a_time_that_is_another_one_says_so() {
     assert_eq!(second_and_word(time, processed), ("09".to_owned(), None));
     assert_eq!(second_and_word(time, None), ("09".to_owned(), None));
     let processed_time = Some(json!("processed_time"));
-    assert_eq!(second_and_word(None, processed), ("10".to_owned(), processed_time));
+    assert_eq!(
+        second_and_word(None, processed),
+        ("10".to_owned(), processed_time)
+    );
     let observed_time = Some(json!("observed_time"));
-    assert_eq!(second_and_word(None, None), ("00".to_owned(), observed_time));
+    assert_eq!(
+        second_and_word(None, None),
+        ("00".to_owned(), observed_time)
+    );
 }
 
 #[test]
@@ -282,7 +295,10 @@ fn hosts_of_sites() {
 fn what_is_new_about_a_user() {
     let changed = |kind, deed, changes: &[FieldChange<'static>]| {
         let event = Event {
-            meaning: ActionMeaning { deed, ..UNKNOWN_MEANING },
+            meaning: ActionMeaning {
+                deed,
+                ..UNKNOWN_MEANING
+            },
             // The changes are the first one's.
             targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
             changes: changes.to_vec(),

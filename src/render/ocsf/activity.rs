@@ -107,8 +107,18 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
     use Deed::*;
     match class {
         OcsfClass::AccountChange => &[
-            Create, Enable, PasswordChange, PasswordReset, Disable, Delete, AttachPolicy,
-            DetachPolicy, Lock, MfaEnable, MfaDisable, Unlock,
+            Create,
+            Enable,
+            PasswordChange,
+            PasswordReset,
+            Disable,
+            Delete,
+            AttachPolicy,
+            DetachPolicy,
+            Lock,
+            MfaEnable,
+            MfaDisable,
+            Unlock,
         ],
         OcsfClass::Authentication => &[Logon, Logoff],
         OcsfClass::EntityManagement => &[
@@ -117,7 +127,14 @@ fn activities(class: OcsfClass) -> &'static [Deed] {
         ],
         OcsfClass::UserAccess => &[Assign, Revoke],
         OcsfClass::GroupManagement => &[
-            Assign, Revoke, AddUser, RemoveUser, Delete, Create, AddSubgroup, RemoveSubgroup,
+            Assign,
+            Revoke,
+            AddUser,
+            RemoveUser,
+            Delete,
+            Create,
+            AddSubgroup,
+            RemoveSubgroup,
         ],
         OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
         OcsfClass::Api => &[Create, Read, Update, Delete],

@@ -16,25 +16,41 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
     match plan.class {
         OcsfClass::AccountChange => {
-            out.objects("policies", targets_in(plan, TargetAttribute::Policy), write_with_type);
+            out.objects(
+                "policies",
+                targets_in(plan, TargetAttribute::Policy),
+                write_with_type,
+            );
         }
         OcsfClass::Authentication => {
             out.object("service", |out| out.text("name", product(plan.event)));
         }
         OcsfClass::UserAccess => {
             out.texts("privileges", PrivilegeSource::list(plan));
-            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
+            out.objects(
+                "resources",
+                targets_in(plan, TargetAttribute::Resource),
+                write_with_type,
+            );
         }
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
-            out.objects("web_resources", targets_in(plan, TargetAttribute::WebResource), write_with_type);
+            out.objects(
+                "web_resources",
+                targets_in(plan, TargetAttribute::WebResource),
+                write_with_type,
+            );
         }
         OcsfClass::Api => {
             out.object("api", |out| {
                 out.text("operation", &plan.event.action);
                 out.object("service", |out| out.text("name", product(plan.event)));
             });
-            out.objects("resources", targets_in(plan, TargetAttribute::Resource), write_with_type);
+            out.objects(
+                "resources",
+                targets_in(plan, TargetAttribute::Resource),
+                write_with_type,
+            );
         }
         OcsfClass::EntityManagement => out.object("entity", |out| write_entity(plan, out)),
     }
@@ -44,7 +60,10 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 }
 
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
+    for (key, at) in [
+        ("group", plan.indices.group),
+        ("subgroup", plan.indices.subgroup),
+    ] {
         if let Some(target) = plan.target(at) {
             out.object(key, |out| write_id_and_name(out, target));
         }
@@ -101,7 +120,11 @@ fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut
             out.constant(r#""type_id":5,"type":"Policy""#);
             out.object("policy", |out| write_with_type(out, target));
         }
-        TargetKind::User | TargetKind::Site | TargetKind::Product | TargetKind::Privilege | TargetKind::Thing => {
+        TargetKind::User
+        | TargetKind::Site
+        | TargetKind::Product
+        | TargetKind::Privilege
+        | TargetKind::Thing => {
             write_id_and_name(out, target);
             match target.kind.as_deref() {
                 Some(kind) => {

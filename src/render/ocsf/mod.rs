@@ -6,18 +6,18 @@
 //! claimed: the one of clouds requires the provider of a cloud, and a Data Center has none.
 
 mod activity;
+mod class_attributes;
 mod country;
 mod endpoint;
 mod metadata;
 mod observables;
 mod people;
 mod render_plan;
-mod class_attributes;
 mod unmapped;
 
 use crate::model::event::Event;
-use crate::model::meaning::Outcome;
 use crate::model::json::write::{ObjectWriter, object};
+use crate::model::meaning::Outcome;
 use crate::model::record::Record;
 
 use activity::OcsfActivity;

@@ -142,7 +142,8 @@ impl<'e> ObservableList<'e> {
         let Some(value) = value else {
             return;
         };
-        let is_same = |(known, of): &(ObservablePath, &str)| known.type_id == spot.type_id && *of == value;
+        let is_same =
+            |(known, of): &(ObservablePath, &str)| known.type_id == spot.type_id && *of == value;
         if self.found.iter().take(self.count).any(is_same) {
             return;
         }

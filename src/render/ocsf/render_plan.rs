@@ -122,7 +122,8 @@ impl<'e> RenderPlan<'e> {
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
                     let is_resource = |target: &EventTarget<'_>| {
-                        TargetKind::is_named(target) && privileges.grants_access_to(TargetKind::of(target))
+                        TargetKind::is_named(target)
+                            && privileges.grants_access_to(TargetKind::of(target))
                     };
                     self.indices.resource = self.event.targets.iter().position(is_resource);
                 }
@@ -174,7 +175,10 @@ impl<'e> RenderPlan<'e> {
 
     fn find_user(&mut self) -> bool {
         self.indices.user = TargetKind::User.first(self.event, 0);
-        self.user = self.indices.user.and_then(|at| OcsfUser::at(self.event, at));
+        self.user = self
+            .indices
+            .user
+            .and_then(|at| OcsfUser::at(self.event, at));
         self.user.is_some()
     }
 
@@ -252,7 +256,9 @@ impl TargetKind {
 
     /// The index of the first target of this kind that can be named, from `start` on.
     pub fn first(self, event: &Event<'_>, start: usize) -> Option<usize> {
-        let fits = |target: &EventTarget<'_>| TargetKind::of(target) == self && TargetKind::is_named(target);
+        let fits = |target: &EventTarget<'_>| {
+            TargetKind::of(target) == self && TargetKind::is_named(target)
+        };
         let mut targets = event.targets.iter().enumerate().skip(start);
         targets.find(|(_, target)| fits(target)).map(|(at, _)| at)
     }
@@ -294,13 +300,19 @@ impl TargetAttribute {
                 TargetAttribute::Privilege
             }
             _ if at(plan.indices.resource) => TargetAttribute::Resource,
-            OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
+            OcsfClass::UserAccess
+                if plan
+                    .privileges
+                    .is_some_and(|from| from.grants_access_to(kind)) =>
+            {
                 TargetAttribute::Resource
             }
             OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.indices.container) => {
                 TargetAttribute::WebResource
             }
-            OcsfClass::Api if target.id.is_some() || target.name.is_some() => TargetAttribute::Resource,
+            OcsfClass::Api if target.id.is_some() || target.name.is_some() => {
+                TargetAttribute::Resource
+            }
             _ => TargetAttribute::Unmapped,
         }
     }
@@ -312,8 +324,9 @@ pub fn targets_in<'p>(
     place: TargetAttribute,
 ) -> impl Iterator<Item = &'p EventTarget<'p>> + use<'p> {
     let targets = plan.event.targets.iter().enumerate();
-    let stands =
-        move |&(index, target): &(usize, &'p EventTarget<'p>)| TargetAttribute::of(plan, index, target) == place;
+    let stands = move |&(index, target): &(usize, &'p EventTarget<'p>)| {
+        TargetAttribute::of(plan, index, target) == place
+    };
     targets.filter(stands).map(|(_, target)| target)
 }
 

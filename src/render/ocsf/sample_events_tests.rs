@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::append;
 use crate::model::event::{
-    EventActor, ActorKind, FieldChange, EventClient, Event, SCHEMA, EventSource, EventTarget, EventText,
+    ActorKind, Event, EventActor, EventClient, EventSource, EventTarget, EventText, FieldChange,
+    SCHEMA,
 };
 use crate::model::json::Document;
 use crate::model::meaning::{ActionMeaning, Category, Deed, OcsfClass, Outcome, UNKNOWN_MEANING};

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::class_tests::render_valid;
-use super::sample_events_tests::{actor, minimal_event, client, line, target, text};
+use super::sample_events_tests::{actor, client, line, minimal_event, target, text};
 use super::schema_rules_tests::faults;
-use crate::model::event::{ActorKind, ActorAuth, EventClient, TargetParent, RelatedPerson, EventTarget, EventText};
+use crate::model::event::{
+    ActorAuth, ActorKind, EventClient, EventTarget, EventText, RelatedPerson, TargetParent,
+};
 use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;

@@ -1,7 +1,7 @@
 //! The object `unmapped`: what a normalized event has and OCSF has no attribute for, or not of that type, under the
 //! keys of the normalized event.
 
-use crate::model::event::{ActorKind, EventClient, Event, TargetParent, EventTarget};
+use crate::model::event::{ActorKind, Event, EventClient, EventTarget, TargetParent};
 use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::people::APP_LABEL;
 use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute};
