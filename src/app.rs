@@ -23,8 +23,7 @@ use crate::exit::Exit;
 use crate::render::SCHEMA_TEXT;
 use crate::sink::location::FileIdentity;
 use crate::sink::{SinkError, stdout};
-use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
-use crate::telemetry::log;
+use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole, log_to_console};
 use crate::telemetry::terminal::Terminal;
 
 /// Runs the program with the arguments `typed`, its own name first. What fails is logged.
@@ -39,7 +38,7 @@ pub fn run(typed: impl IntoIterator<Item = OsString>) -> Exit {
         cli::telemetry(&args, &env),
         env.stderr_is_terminal,
     ));
-    log::start(console.clone());
+    log_to_console(console.clone());
     let outside = HostAccess {
         read_file: &|path: &Path| std::fs::read_to_string(path),
         keyring_names: &keyring::names,

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::exit::Exit;
 use crate::model::number::{counted, group_digits};
 use crate::model::text::printable;
-use crate::model::time::{format_millis, in_words};
+use crate::model::duration::in_words;
+use crate::model::time::format_millis;
 use crate::pipeline::report::SourceReport;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -146,8 +147,7 @@ fn source_messages(reports: &[SourceReport], cwd: &Path) -> Vec<ConsoleMessage> 
     let mut lines: Vec<_> = named.map(|report| source_message(report, cwd)).collect();
     let others = (reports.len() - lines.len()) as u64;
     if others > 0 {
-        let plural = if others == 1 { "" } else { "s" };
-        let text = format!("and {} other{plural} without news", group_digits(others));
+        let text = format!("and {} without news", counted(others, "other"));
         lines.push(ConsoleMessage::new(text).fact("sources", others));
     }
     lines

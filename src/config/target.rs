@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::model::safe_url::is_loopback;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
 use crate::config::file::{SourceTable, SpannedText};
@@ -63,7 +64,7 @@ fn site(
         (true, base_url) => SiteRoute::Gateway(GatewayRoute {
             // A server on this machine stands in for all of Atlassian's; another gateway is no site.
             site_url: match &base_url {
-                Some(url) if validate::is_loopback(url) => url.clone(),
+                Some(url) if is_loopback(url) => url.clone(),
                 _ => https(&site)?,
             },
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use url::{Host, Url};
+use url::Url;
 
 use crate::config::error::HintedError;
 use crate::model::retention::LogRetention;
-use crate::model::safe_url::SafeUrl;
+use crate::model::safe_url::{SafeUrl, is_loopback};
 use crate::model::duration::parse_span;
 
 /// Whether `text` looks like a key or token itself, where only a reference to one belongs.
@@ -213,16 +213,6 @@ pub fn base_url(text: &str) -> Result<Url, HintedError> {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
-}
-
-/// Whether `url` names this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        None => false,
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-    }
 }
 
 /// A proxy's URL, which may hold a user name and password.

@@ -1,10 +1,19 @@
-//! Owns the splitting of bytes into lines: the same lines whatever pieces the bytes come in, in
-//! bounded memory, and without a copy of a line that lies whole in one piece.
+//! Opens what is converted, splits it into lines and checks that each is JSON.
+//!
+//! The lines are the same whatever pieces the bytes come in. Memory is bounded, and a line that lies whole in one
+//! piece is not copied.
 
-use std::io::{self, ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, Cursor, ErrorKind, Read};
+use std::os::fd::AsFd as _;
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use bytestring::ByteString;
 use memchr::{memchr, memrchr};
+
+use crate::config::request::ConvertInput;
+use crate::model::json::Document;
+use crate::sink::pack::{MAGIC_LENGTH, detect_compression, unpack};
 
 /// Bytes asked for at once.
 const CHUNK_SIZE: usize = 256 * 1024;
@@ -173,6 +182,61 @@ fn read(input: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
     }
 }
 
+/// The bytes of `input`, unpacked by what its first bytes say, whatever it is called. Their end within a member or frame is an error when it is read.
+///
+/// # Errors
+/// It cannot be opened or read.
+pub fn open(input: &ConvertInput) -> io::Result<Box<dyn Read>> {
+    let mut file = match input {
+        ConvertInput::File(path) => File::open(path)?,
+        // Past std's own handle, whose small buffer would only be copied through.
+        ConvertInput::Stdin => File::from(io::stdin().as_fd().try_clone_to_owned()?),
+    };
+    let first = first_bytes(&mut file)?;
+    let packing = detect_compression(&first);
+    unpack(packing, Read::chain(Cursor::new(first), file))
+}
+
+/// The first bytes, fewer where there are not so many.
+fn first_bytes(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(MAGIC_LENGTH);
+    file.take(MAGIC_LENGTH as u64).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// Why an input could not be read to its end, in words for those who do not know the library's.
+pub fn describe_read_error(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A line that is JSON.
+#[derive(Debug)]
+pub struct JsonLine {
+    /// What it says.
+    pub doc: Document,
+    /// Whether U+FFFD stands in place of bytes that are not valid UTF-8, as in a pull.
+    pub has_invalid_utf8: bool,
+}
+
+/// `line`, when it is one JSON value and nothing else. Depth costs no stack.
+///
+/// # Errors
+/// Why it is none, without a word of its content.
+pub fn parse_json_line(line: Bytes) -> Result<JsonLine, String> {
+    let (text, has_invalid_utf8) = match ByteString::try_from(line.clone()) {
+        Ok(text) => (text, false),
+        Err(_) => (String::from_utf8_lossy(&line).into_owned().into(), true),
+    };
+    let doc = Document::parse(text).map_err(|invalid| invalid.to_string())?;
+    Ok(JsonLine {
+        doc,
+        has_invalid_utf8,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,5 +348,63 @@ mod tests {
             }
         }
         assert_eq!(numbers, [(1, false), (2, true)]);
+    }
+}
+
+#[cfg(test)]
+mod json_tests {
+    use super::*;
+
+    fn check(line: &[u8]) -> Result<JsonLine, String> {
+        parse_json_line(Bytes::copy_from_slice(line))
+    }
+
+    #[test]
+    fn one_value_and_nothing_else() {
+        for good in [
+            &b"{}"[..],
+            b" [1, {\"a\":\"\\ud800\"}]\t",
+            b"null",
+            b"\"\x7f\"",
+        ] {
+            assert!(check(good).is_ok_and(|it| !it.has_invalid_utf8));
+        }
+        for bad in [
+            &b"{}{}"[..],
+            b"{} x",
+            b"{\"a\":1",
+            b"{\"a\":\"\0\"}",
+            b"\0",
+            b"{\"a\":01}",
+            b"{'a':1}",
+            b"nul",
+            b"{\"a\":\"\xff",
+            b"\xff{}",
+        ] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_names_the_place_and_nothing_of_the_content() {
+        let why = check(br#"{"secret":"word" "x"}"#).unwrap_err();
+        assert!(
+            why.starts_with("expected ") && why.contains("at byte 1"),
+            "{why}"
+        );
+        assert!(!why.contains("word"), "{why}");
+    }
+
+    #[test]
+    fn invalid_utf8_in_a_string_is_replaced() {
+        let it = check(b"{\"a\":\"x\xffy\"}").unwrap();
+        assert!(it.has_invalid_utf8);
+        assert_eq!(it.doc.text(), "{\"a\":\"x\u{fffd}y\"}".as_bytes());
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = [b"[".repeat(2_000_000), b"]".repeat(2_000_000)].concat();
+        assert!(check(&deep).is_ok());
     }
 }

@@ -1,16 +1,15 @@
-//! Owns the conversion of some inputs, one after the other: lines in, lines out, and what is told of
-//! those that cannot be read.
+//! Converts inputs one after the other: lines in, lines out, and a report of those that cannot be read.
 
 use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use crate::config::request::{ConvertRequest, ConvertInput};
+use crate::config::request::{ConvertInput, ConvertRequest};
 use crate::config::settings::OutputFormat;
-use crate::convert::input::{open, describe_read_error};
-use crate::convert::saved_line::{SavedLineReader, SavedRecord};
+use crate::convert::lines::parse_json_line;
 use crate::convert::lines::{LineSplitter, NumberedLine};
-use crate::convert::json_line::parse_json_line;
+use crate::convert::lines::{describe_read_error, open};
+use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::exit::Exit;
 use crate::model::event::{Event, EventText, UNPARSED};
 use crate::model::name::SourceKind;
@@ -27,13 +26,13 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// records through one step, and then the next, do not drive each other's code out.
 const RECORDS_PER_BATCH: usize = 16;
 
-/// What a conversion is told, and whom it tells.
+/// What a conversion needs from its caller.
 pub struct ConvertContext<'a> {
     /// What is read, and in which form it is written.
     pub request: &'a ConvertRequest,
     /// Where the lines go.
     pub sink: &'a mut dyn LineSink,
-    /// Hears of what cannot be read, when it happens.
+    /// Reports what cannot be read, when it happens.
     pub report: &'a mut dyn FnMut(ConvertIssue<'_>),
     /// Whether the conversion shall end now.
     pub is_stopped: &'a dyn Fn() -> bool,
@@ -117,30 +116,30 @@ impl ConvertError {
     }
 }
 
-/// Converts all inputs. What cannot be read is told and counted; the rest goes on.
+/// Converts all inputs. What cannot be read is reported and counted, and does not stop the rest.
 ///
 /// # Errors
 /// The output cannot be written, a raw record has no site, or a signal asked for the end.
-pub fn run(terms: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
-    let request = terms.request;
+pub fn run(context: ConvertContext<'_>) -> Result<ConvertCounts, ConvertError> {
+    let request = context.request;
     let mut run = ConvertRun {
         reader: SavedLineReader::new(&request.raw),
         numbering: DuplicateNumbering::default(),
         format: request.output.format,
         now: request.now,
-        terms,
+        context,
         pending: Vec::with_capacity(RECORDS_PER_BATCH),
         pending_bytes: 0,
         out: Vec::new(),
         uncommitted: 0,
         counts: ConvertCounts::default(),
     };
-    run.terms.sink.prepare()?;
+    run.context.sink.prepare()?;
     for input in &request.inputs {
         run.convert_input(input)?;
     }
     run.flush()?;
-    run.terms.sink.finish()?;
+    run.context.sink.finish()?;
     Ok(run.counts)
 }
 
@@ -149,11 +148,11 @@ struct ParsedLine {
     /// Of which line.
     number: u64,
     has_invalid_utf8: bool,
-    kept: SavedRecord,
+    saved: SavedRecord,
 }
 
 struct ConvertRun<'a> {
-    terms: ConvertContext<'a>,
+    context: ConvertContext<'a>,
     reader: SavedLineReader,
     numbering: DuplicateNumbering,
     format: OutputFormat,
@@ -174,7 +173,7 @@ impl ConvertRun<'_> {
             Ok(reader) => reader,
             Err(error) => {
                 self.counts.inputs_lost += 1;
-                (self.terms.report)(ConvertIssue::UnreadableInput(input, error));
+                (self.context.report)(ConvertIssue::UnreadableInput(input, error));
                 return Ok(());
             }
         };
@@ -192,7 +191,7 @@ impl ConvertRun<'_> {
         lines: &mut LineSplitter,
     ) -> Result<bool, ConvertError> {
         let read = lines.fill(reader);
-        if (self.terms.is_stopped)() {
+        if (self.context.is_stopped)() {
             return Err(ConvertError::Interrupted);
         }
         while let Some(line) = lines.next() {
@@ -215,7 +214,11 @@ impl ConvertRun<'_> {
                 // The line that it breaks off in is not known to be whole, so it is not taken for one.
                 self.counts.inputs_lost += 1;
                 let number = lines.next_number();
-                (self.terms.report)(ConvertIssue::UnreadableRest(input, number, describe_read_error(&error)));
+                (self.context.report)(ConvertIssue::UnreadableRest(
+                    input,
+                    number,
+                    describe_read_error(&error),
+                ));
                 return Ok(false);
             }
         }
@@ -224,7 +227,11 @@ impl ConvertRun<'_> {
         Ok(true)
     }
 
-    fn convert_line(&mut self, input: &ConvertInput, line: NumberedLine) -> Result<(), ConvertError> {
+    fn convert_line(
+        &mut self,
+        input: &ConvertInput,
+        line: NumberedLine,
+    ) -> Result<(), ConvertError> {
         let number = line.number;
         let read = match line.text {
             Ok(text) => self.parse_line(input, number, text),
@@ -237,11 +244,11 @@ impl ConvertRun<'_> {
         if matches!(read, Ok(Ok(()))) && has_room {
             return Ok(());
         }
-        // What came before a line that is told of is told and written before it.
+        // Lines and reports keep the order of the input.
         self.render_pending(input);
         if let Err(why) = read? {
             self.counts.lines_lost += 1;
-            (self.terms.report)(ConvertIssue::UnreadableLine(input, number, why));
+            (self.context.report)(ConvertIssue::UnreadableLine(input, number, why));
         }
         Ok(())
     }
@@ -257,23 +264,24 @@ impl ConvertRun<'_> {
             Ok(line) => line,
             Err(why) => return Ok(Err(format!("it is not JSON: {why}"))),
         };
-        let mut kept = match self.reader.read(line.doc) {
-            Ok(kept) => kept,
+        let mut saved = match self.reader.read(line.doc) {
+            Ok(saved) => saved,
             Err(unfit) => return Ok(Err(unfit.to_string())),
         };
-        let needs_site = kept.event.is_none() && self.format != OutputFormat::Raw;
-        if needs_site && kept.origin.kind != SourceKind::OrgEvents && kept.origin.site.is_none() {
+        let needs_site = saved.event.is_none() && self.format != OutputFormat::Raw;
+        if needs_site && saved.origin.kind != SourceKind::OrgEvents && saved.origin.site.is_none() {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
         }
-        if kept.event.is_none() && RecordIdentity::of(kept.origin.kind) == RecordIdentity::Content {
-            self.numbering.number_duplicate(&mut kept.record);
+        if saved.event.is_none() && RecordIdentity::of(saved.origin.kind) == RecordIdentity::Content
+        {
+            self.numbering.number_duplicate(&mut saved.record);
         }
-        self.pending_bytes += kept.record.doc.text().len();
+        self.pending_bytes += saved.record.doc.text().len();
         self.pending.push(ParsedLine {
             number,
             has_invalid_utf8: line.has_invalid_utf8,
-            kept,
+            saved,
         });
         Ok(Ok(()))
     }
@@ -283,22 +291,22 @@ impl ConvertRun<'_> {
         let events: Vec<Event<'_>> = self
             .pending
             .iter()
-            .map(|waiting| to_event(&waiting.kept, self.now))
+            .map(|waiting| to_event(&waiting.saved, self.now))
             .collect();
         for (waiting, event) in self.pending.iter().zip(&events) {
             if waiting.has_invalid_utf8 {
-                (self.terms.report)(ConvertIssue::InvalidUtf8(input, waiting.number));
+                (self.context.report)(ConvertIssue::InvalidUtf8(input, waiting.number));
             }
-            render::append_line(self.format, event, &waiting.kept.record, &mut self.out);
+            render::append_line(self.format, event, &waiting.saved.record, &mut self.out);
             // A raw line says no more than its record.
             let is_event = self.format != OutputFormat::Raw;
             if is_event && event.action == EventText::Borrowed(UNPARSED) {
                 self.counts.unparsed += 1;
-                (self.terms.report)(ConvertIssue::Unparsed(input, waiting.number));
+                (self.context.report)(ConvertIssue::Unparsed(input, waiting.number));
             }
             if is_event && event.has_unreadable_time() {
                 self.counts.unreadable_times += 1;
-                (self.terms.report)(ConvertIssue::UnreadableTime(input, waiting.number));
+                (self.context.report)(ConvertIssue::UnreadableTime(input, waiting.number));
             }
             self.counts.events += 1;
         }
@@ -311,22 +319,22 @@ impl ConvertRun<'_> {
         if self.out.is_empty() {
             return Ok(());
         }
-        self.terms.sink.append(&self.out)?;
+        self.context.sink.append(&self.out)?;
         self.uncommitted += self.out.len();
         self.out.clear();
-        if self.uncommitted >= self.terms.sink.commit_threshold() {
-            self.terms.sink.commit()?;
+        if self.uncommitted >= self.context.sink.commit_threshold() {
+            self.context.sink.commit()?;
             self.uncommitted = 0;
         }
         Ok(())
     }
 }
 
-/// The event of what was kept.
-fn to_event(kept: &SavedRecord, now: Timestamp) -> Event<'_> {
-    let observed = kept.event.as_ref().map_or(now, |(_, observed)| *observed);
-    let mut event = normalise::normalise(&kept.origin, &kept.record, observed);
-    if let Some((id, _)) = &kept.event {
+/// The event of a saved record.
+fn to_event(saved: &SavedRecord, now: Timestamp) -> Event<'_> {
+    let observed = saved.event.as_ref().map_or(now, |(_, observed)| *observed);
+    let mut event = normalise::normalise(&saved.origin, &saved.record, observed);
+    if let Some((id, _)) = &saved.event {
         event.id.clone_from(id);
     }
     event

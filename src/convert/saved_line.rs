@@ -1,5 +1,5 @@
-//! Owns what a kept line is: a normalized event, which says itself where its record comes from, or a
-//! raw record, which does not.
+//! Recognises what a saved line is: a normalized event, which names the source of its record, or a raw record, which
+//! does not.
 
 use std::rc::Rc;
 
@@ -122,7 +122,11 @@ impl SavedLineReader {
     }
 
     /// What a raw line is that looks like a record of the type `shape`.
-    fn read_raw(&self, doc: Document, shape: Option<SourceKind>) -> Result<SavedRecord, UnusableLine> {
+    fn read_raw(
+        &self,
+        doc: Document,
+        shape: Option<SourceKind>,
+    ) -> Result<SavedRecord, UnusableLine> {
         let kind = match (shape, self.kind) {
             (Some(shape), Some(said)) if shape != said => {
                 return Err(UnusableLine::TypeMismatch { shape, said });
@@ -150,7 +154,9 @@ impl SavedLineReader {
             .and_then(|text| parse_api_time(&text))
             .ok_or(UnusableLine::MissingField("observed_time"))?;
         let raw = doc.part(last_value(root, "raw").ok_or(UnusableLine::MissingField("raw"))?);
-        let source = root.get("source").ok_or(UnusableLine::MissingField("source"))?;
+        let source = root
+            .get("source")
+            .ok_or(UnusableLine::MissingField("source"))?;
         if self.last.0 != source.raw() {
             self.last = (source.raw().to_owned(), Rc::new(read_origin(source)?));
         }

@@ -3,7 +3,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::hash::{Sha256Bytes, hex};
+use super::hash::Sha256Bytes;
+use crate::model::number::hex;
 
 /// Lines between two marks.
 pub const LINES_PER_MARK: u64 = 1000;

@@ -6,20 +6,13 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::number::hex;
+
 /// A SHA-256.
 pub type Sha256Bytes = [u8; 32];
 
 /// Bytes read at once.
 const CHUNK_SIZE: usize = 128 * 1024;
-
-/// `bytes` in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
-    let pairs = bytes.iter();
-    pairs
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
 
 /// The SHA-256 of `bytes`, in hex.
 pub fn sha256(bytes: &[u8]) -> String {

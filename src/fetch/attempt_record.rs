@@ -11,6 +11,7 @@ use tokio::task::block_in_place;
 use crate::evidence::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::http::attempt_observer::{AttemptObserver, RequestAttempt};
 use crate::http::message::{Request, Response};
+use crate::model::number::hex;
 use crate::model::safe_url::SafeUrl;
 use crate::model::time::{Window, truncate_to_millis};
 use crate::sink::SinkError;
@@ -184,7 +185,7 @@ fn digest_body(body: &Bytes) -> BodyDigest {
     let hash = Sha256::digest(body);
     BodyDigest {
         bytes: body.len() as u64,
-        sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hex(&hash),
     }
 }
 

@@ -16,6 +16,7 @@ use super::diagnose::{AttemptPhase, diagnose};
 use super::error::{TransportError, TransportErrorKind};
 use super::memory_budget::MemoryBudget;
 use super::message::{Request, Response};
+use crate::model::safe_url::is_loopback;
 use crate::telemetry::meter::SourceMeter;
 
 /// The largest body accepted, decompressed: thirty times the largest page seen, and little enough
@@ -219,16 +220,6 @@ fn text_headers(headers: &HeaderMap) -> Vec<(String, String)> {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         })
         .collect()
-}
-
-/// Whether `url` names this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        None => false,
-    }
 }
 
 #[cfg(test)]

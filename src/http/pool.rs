@@ -9,10 +9,10 @@ use reqwest::{Certificate, redirect};
 use url::{Origin, Url};
 
 use super::captcha::CredentialLockout;
-use super::client::{HttpClient, HttpCredential, is_loopback};
+use super::client::{HttpClient, HttpCredential};
 use super::error::flatten;
 use crate::config::settings::ConnectionSettings;
-use crate::model::safe_url::SafeUrl;
+use crate::model::safe_url::{SafeUrl, is_loopback};
 use crate::model::text::printable;
 
 /// What a server learns of us.

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::config::env::ProcessEnv;
-use crate::config::validate::is_loopback;
 use crate::config::settings::ConnectionSettings;
+use crate::model::safe_url::is_loopback;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,8 @@
-//! Parses lengths of time as a user types them, such as `36h`, `7d` or `1y`.
+//! Parses lengths of time as a user types them, such as `36h`, `7d` or `1y`, and writes them.
 
 use std::time::Duration;
+
+use crate::model::number::counted;
 
 /// What a unit of the calendar stands for, in whole days: nobody who types `1y` expects the 365.25
 /// days of an astronomer, which begin six hours before the time that was meant.
@@ -42,6 +44,41 @@ fn parse_part(number: &str, unit: &str) -> Option<Duration> {
 /// `text` in two: the characters at its start that are `wanted`, and the rest.
 fn split_while(text: &str, wanted: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.len() - text.trim_start_matches(wanted).len())
+}
+
+/// `span` in words, its two largest units: `3 days 4 hours`, `9 minutes`. Less than a second is one.
+pub fn in_words(span: Duration) -> String {
+    two_largest_units(span.max(Duration::from_secs(1)), counted)
+}
+
+/// `4s`, `12m 30s`, `3h 5m`, `12d 4h`: for a column of a table.
+pub fn abbreviated(span: Duration) -> String {
+    two_largest_units(span, |count, unit| format!("{count}{}", &unit[..1]))
+}
+
+fn two_largest_units(span: Duration, describe: impl Fn(u64, &str) -> String) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("day", 86_400),
+        ("hour", 3_600),
+        ("minute", 60),
+        ("second", 1),
+    ];
+    let seconds = span.as_secs();
+    let largest = UNITS.iter().position(|&(_, unit)| seconds >= unit);
+    let mut rest = seconds;
+    let mut texts = Vec::with_capacity(2);
+    for (name, unit) in UNITS
+        .iter()
+        .skip(largest.unwrap_or(UNITS.len() - 1))
+        .take(2)
+    {
+        let count = rest / unit;
+        rest %= unit;
+        if count > 0 || texts.is_empty() {
+            texts.push(describe(count, name));
+        }
+    }
+    texts.join(" ")
 }
 
 #[cfg(test)]
@@ -99,6 +136,25 @@ mod tests {
         ] {
             assert_eq!(parse_span(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_span_is_written_with_its_two_largest_units() {
+        let words = |seconds| in_words(Duration::from_secs(seconds));
+        assert_eq!(words(0), "1 second");
+        assert_eq!(words(61), "1 minute 1 second");
+        assert_eq!(words(9 * 3600 + 59), "9 hours");
+        assert_eq!(words(3 * DAY + 4 * 3600 + 5 * 60), "3 days 4 hours");
+        assert_eq!(words(400 * DAY), "400 days");
+        let short = |seconds| abbreviated(Duration::from_secs(seconds));
+        assert_eq!(
+            [short(0), short(59), short(60), short(750)],
+            ["0s", "59s", "1m", "12m 30s"]
+        );
+        assert_eq!(
+            [short(3_600), short(11_100), short(1_051_000)],
+            ["1h", "3h 5m", "12d 3h"]
+        );
     }
 
     proptest! {

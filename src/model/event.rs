@@ -1,4 +1,4 @@
-//! Owns the normalized event, version 1: what every source's records become.
+//! The normalized event, version 1: what every source's records become.
 //!
 //! The order of the fields is the order of the keys in the output. A field that the source does
 //! not fill is absent: never null, never an empty string.
@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::model::json::write::ObjectWriter;
-use crate::model::meaning::ActionMeaning;
+use crate::model::meaning::{ActionMeaning, Category, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -107,70 +107,6 @@ pub struct EventSource<'a> {
     pub org_id: Option<&'a str>,
     /// The site's host name.
     pub site: Option<&'a str>,
-}
-
-/// The kind of thing that was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    test,
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "snake_case")
-)]
-pub enum Category {
-    Authentication,
-    Account,
-    Group,
-    Permission,
-    Token,
-    App,
-    Policy,
-    Content,
-    Configuration,
-    DataExport,
-    Other,
-}
-
-impl Category {
-    /// The word for it in events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Category::Authentication => "authentication",
-            Category::Account => "account",
-            Category::Group => "group",
-            Category::Permission => "permission",
-            Category::Token => "token",
-            Category::App => "app",
-            Category::Policy => "policy",
-            Category::Content => "content",
-            Category::Configuration => "configuration",
-            Category::DataExport => "data_export",
-            Category::Other => "other",
-        }
-    }
-}
-
-/// How it ended, as far as the source states it or the action's name proves it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    test,
-    derive(schemars::JsonSchema),
-    schemars(rename_all = "snake_case")
-)]
-pub enum Outcome {
-    Success,
-    Failure,
-    Unknown,
-}
-
-impl Outcome {
-    /// The word for it in events.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Success => "success",
-            Outcome::Failure => "failure",
-            Outcome::Unknown => "unknown",
-        }
-    }
 }
 
 /// Who did it.

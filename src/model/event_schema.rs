@@ -1,4 +1,4 @@
-//! Owns what the types of an event do not say by themselves, for its JSON Schema.
+//! What the JSON Schema of an event says beyond its types.
 
 use std::borrow::Cow;
 

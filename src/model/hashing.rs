@@ -1,4 +1,4 @@
-//! Owns quick hashes of short texts and of numbers, for where nobody gains by a collision.
+//! Quick hashes of short texts and of numbers, where nobody gains by a collision.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

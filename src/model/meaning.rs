@@ -1,9 +1,7 @@
-//! Owns what an action means: to us, and to the schemas that SIEMs speak.
+//! What an action means: to us, and to the schemas that SIEMs speak.
 //!
 //! ECS categories and types: Elastic Common Schema 9.4, `event.category` and `event.type`. OCSF classes and
 //! activities: OCSF 1.8.0, `class_uid` and `activity_id` (numbers in `render::ocsf`, where they are written).
-
-use crate::model::event::Category;
 
 /// What an action means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +20,8 @@ pub struct ActionMeaning {
 pub const UNKNOWN_MEANING: ActionMeaning = ActionMeaning {
     category: Category::Other,
     ecs: EcsKind {
-        categories: &[],
-        types: &[],
+        categories: [None; 2],
+        types: [None; 3],
     },
     class: OcsfClass::EntityManagement,
     deed: Deed::Other,
@@ -33,12 +31,12 @@ pub const UNKNOWN_MEANING: ActionMeaning = ActionMeaning {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EcsKind {
     /// In the order of the output.
-    pub categories: &'static [EcsCategory],
+    pub categories: [Option<EcsCategory>; 2],
     /// In the order of the output; only those that ECS allows with one of the categories.
-    pub types: &'static [EcsType],
+    pub types: [Option<EcsType>; 3],
 }
 
-/// A word and its variants: closed vocabularies of the schemas.
+/// Closed vocabularies: ours and those of the schemas.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$doc])*
@@ -47,15 +45,47 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
-            #[cfg(test)]
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
-            /// The schema's word.
+            /// The word for it in events and in `taxonomy.tsv`.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word,)* }
             }
+
+            /// Reads the word for it.
+            pub fn from_word(word: &str) -> Option<$name> {
+                $name::ALL.iter().copied().find(|value| value.as_str() == word)
+            }
         }
     };
+}
+
+words! {
+    /// The kind of thing that was done.
+    #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
+    Category {
+        Authentication = "authentication",
+        Account = "account",
+        Group = "group",
+        Permission = "permission",
+        Token = "token",
+        App = "app",
+        Policy = "policy",
+        Content = "content",
+        Configuration = "configuration",
+        DataExport = "data_export",
+        Other = "other",
+    }
+}
+
+words! {
+    /// How it ended, as far as the source states it or the action's name proves it.
+    #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename_all = "snake_case"))]
+    Outcome {
+        Success = "success",
+        Failure = "failure",
+        Unknown = "unknown",
+    }
 }
 
 words! {

@@ -1,7 +1,8 @@
-//! Owns the vocabulary that every other room speaks: names, times, records, events and secrets.
+//! The vocabulary of all other rooms: names, times, records, events and secrets.
 //! Imports nothing of ours.
 
 pub mod address;
+pub mod duration;
 pub mod event;
 pub mod hashing;
 pub mod json;
@@ -9,11 +10,10 @@ pub mod meaning;
 pub mod name;
 pub mod number;
 pub mod open_files;
-pub mod user_profiles;
+pub mod output_file_state;
 pub mod record;
 pub mod retention;
 pub mod safe_url;
-pub mod duration;
 pub mod text;
 pub mod time;
-pub mod output_file_state;
+pub mod user_profiles;

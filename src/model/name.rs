@@ -1,4 +1,4 @@
-//! Owns the names of things: sources, their types and the state they leave behind.
+//! The names of sources and their types.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Owns how numbers are written for people.
+//! Writes numbers, counts and bytes for people.
 
 /// `1234567` as `1,234,567`.
 pub fn group_digits(number: u64) -> String {
@@ -15,8 +15,22 @@ pub fn group_digits(number: u64) -> String {
 
 /// `2,401 events`, `1 event`.
 pub fn counted(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", group_digits(number))
+    plural(number, what, &[what, "s"].concat())
+}
+
+/// `2 bodies`, `1 body`.
+pub fn plural(number: u64, one: &str, many: &str) -> String {
+    let word = if number == 1 { one } else { many };
+    format!("{} {word}", group_digits(number))
+}
+
+/// `bytes` in lower-case hex.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 #[cfg(test)]
@@ -40,5 +54,12 @@ mod tests {
         assert_eq!(counted(0, "event"), "0 events");
         assert_eq!(counted(1, "event"), "1 event");
         assert_eq!(counted(2401, "event"), "2,401 events");
+        assert_eq!(plural(1, "body", "bodies"), "1 body");
+        assert_eq!(plural(1200, "body", "bodies"), "1,200 bodies");
+    }
+
+    #[test]
+    fn hex_has_two_lower_case_digits_a_byte() {
+        assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
     }
 }

@@ -1,4 +1,4 @@
-//! Owns the account of an output file: which file it is, and which part of it is known to be good.
+//! The state of an output file: which file it is, and which part of it is known to be good.
 
 use std::path::PathBuf;
 

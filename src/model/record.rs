@@ -1,5 +1,4 @@
-//! Owns one audit record as a source delivered it: its text, its own id and its place in the
-//! source's order.
+//! An audit record as a source delivered it: its text, its own id and its position in the source's order.
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,8 +1,8 @@
-//! Owns URLs that may carry a password: they print without it.
+//! URLs: printing them without a password, and telling whether they name this machine.
 
 use std::fmt;
 
-use url::Url;
+use url::{Host, Url};
 
 /// A URL whose user name and password never reach a message, a log line or a report.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,6 +33,16 @@ impl fmt::Display for SafeUrl {
 impl fmt::Debug for SafeUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SafeUrl({self})")
+    }
+}
+
+/// Whether `url` names this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        None => false,
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Owns text from outside on its way to a person: nothing a server sent may steer a terminal.
+//! Makes text from outside safe to print: nothing that a server sent may steer a terminal.
 
 use std::borrow::Cow;
 

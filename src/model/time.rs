@@ -1,5 +1,5 @@
-//! Owns points and spans of time: the tolerant reading of the APIs' timestamps, the way ours are
-//! written, half-open windows, and the times a user types.
+//! Points in time and half-open windows: the tolerant reading of the APIs' timestamps, the way ours are
+//! written, and the times a user types.
 
 use std::time::Duration;
 
@@ -160,33 +160,6 @@ pub fn after(time: Timestamp, span: Duration) -> Timestamp {
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// `span` in words, its two largest units: `3 days 4 hours`, `9 minutes`. Less than a second is one.
-pub fn in_words(span: Duration) -> String {
-    let seconds = span.as_secs().max(1);
-    let units = [
-        ("day", 86_400),
-        ("hour", 3_600),
-        ("minute", 60),
-        ("second", 1),
-    ];
-    let largest = units.iter().position(|&(_, unit)| seconds >= unit);
-    let mut left = seconds;
-    let words = units
-        .iter()
-        .skip(largest.unwrap_or_default())
-        .take(2)
-        .map(|&(name, unit)| {
-            let count = left / unit;
-            left %= unit;
-            (count, name)
-        });
-    let words = words.filter(|(count, _)| *count > 0).map(|(count, name)| {
-        let plural = if count == 1 { "" } else { "s" };
-        format!("{count} {name}{plural}")
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
 /// A time as a user types it: RFC 3339, a date (midnight UTC), or a span back from now (`36h`, `7d`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypedTime {
@@ -335,16 +308,6 @@ mod tests {
         for bad in ["", "soon", "2026-13-01", "2026-11-01T08:00:00", "-3h", "7"] {
             assert!(resolve(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn spans_in_words() {
-        let words = |seconds| in_words(Duration::from_secs(seconds));
-        assert_eq!(words(0), "1 second");
-        assert_eq!(words(61), "1 minute 1 second");
-        assert_eq!(words(9 * 3600 + 59), "9 hours");
-        assert_eq!(words(3 * 86_400 + 4 * 3600 + 5 * 60), "3 days 4 hours");
-        assert_eq!(words(400 * 86_400), "400 days");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Owns what is known of the people behind account ids, where a record says less.
+//! The names and addresses behind account ids, where a record says less.
 
 use std::collections::HashMap;
 use std::sync::Arc;

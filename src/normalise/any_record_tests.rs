@@ -1,4 +1,4 @@
-//! Owns what must hold of the event of any record whatsoever, whichever source it is said to come from.
+//! Tests what must hold of the event of any record, whichever source it is said to come from.
 
 use std::net::IpAddr;
 

@@ -1,9 +1,12 @@
-//! Owns the meaning of a Confluence audit record's fields (Confluence Cloud REST API v1, audit).
+//! Reads the fields of a Confluence audit record (Confluence Cloud REST API v1, audit).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{
+    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
+};
 use crate::model::json::Node;
+use crate::model::meaning::Category;
 use crate::model::record::Record;
-use crate::normalise::{client_address, category_choice, join_message, taxonomy};
+use crate::normalise::{client_address, join_message, taxonomy};
 
 /// Confluence's own categories and ours.
 const CATEGORIES: [(&str, Category); 13] = [
@@ -58,7 +61,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category =
+        taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = join_message(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
     let associated = associated.into_iter().flat_map(Node::items);

@@ -1,9 +1,12 @@
-//! Owns the meaning of a Data Center's audit event's fields (auditing REST API 1.0).
+//! Reads the fields of a Data Center's audit event (auditing REST API 1.0).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{
+    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
+};
 use crate::model::json::Node;
+use crate::model::meaning::Category;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, category_choice, join_message, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, join_message, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -62,7 +65,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::choose_category(
+    event.category = taxonomy::choose_category(
         event.meaning.category,
         kind.category.as_deref(),
         &CATEGORIES,
@@ -80,7 +83,10 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         ("method", method),
         ("node", node),
         ("system", system),
-        ("self_inflicted", is_trace.then_some(EventText::Borrowed("true"))),
+        (
+            "self_inflicted",
+            is_trace.then_some(EventText::Borrowed("true")),
+        ),
     ];
     let labels = labels
         .into_iter()

@@ -1,4 +1,4 @@
-//! Owns what a Data Center's audit event should become.
+//! Tests what a Data Center's audit event becomes.
 
 use crate::model::name::SourceKind;
 use crate::normalise::testing::{normalised, written};

@@ -1,10 +1,13 @@
-//! Owns the meaning of a Jira audit record's fields (Jira Cloud REST API v3, audit records).
+//! Reads the fields of a Jira audit record (Jira Cloud REST API v3, audit records).
 
-use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
+use crate::model::event::{
+    ActorKind, Event, EventActor, EventTarget, EventText, FieldChange, TargetParent,
+};
 use crate::model::json::Node;
+use crate::model::meaning::Category;
 use crate::model::record::Record;
-use crate::normalise::actor::{self, ActorHints};
-use crate::normalise::{client_address, category_choice, join_message, taxonomy};
+use crate::normalise::people::{self, ActorHints};
+use crate::normalise::{client_address, join_message, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -51,7 +54,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.category =
+        taxonomy::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
     event.message = join_message(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);
@@ -73,7 +77,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let told = actor::classify(&ActorHints {
+    let told = people::actor_kind(&ActorHints {
         id: Some(&id),
         ..ActorHints::default()
     });

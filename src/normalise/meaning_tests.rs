@@ -1,8 +1,7 @@
-//! Owns that every source gives its events the meaning of their action, and none beside it.
+//! Tests that every source gives its events the meaning of their action, and none beside it.
 
 use super::testing::with_event;
-use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, OcsfClass, UNKNOWN_MEANING};
+use crate::model::meaning::{Category, Deed, OcsfClass, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind::{ConfluenceAudit, DatacenterAudit, JiraAudit, OrgEvents};
 
 #[test]
@@ -66,7 +65,10 @@ fn what_a_source_files_an_unknown_action_under_is_a_category_and_no_meaning() {
 fn an_unparsed_record_means_nothing() {
     for kind in [OrgEvents, JiraAudit, ConfluenceAudit, DatacenterAudit] {
         with_event(kind, None, "{}", |event| {
-            assert_eq!((event.meaning, event.category), (UNKNOWN_MEANING, Category::Other));
+            assert_eq!(
+                (event.meaning, event.category),
+                (UNKNOWN_MEANING, Category::Other)
+            );
         });
     }
 }

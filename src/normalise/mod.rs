@@ -1,26 +1,25 @@
-//! Owns the step from a source's record to a normalized event: one file a source, and the taxonomy
-//! of actions that they share.
+//! Turns a source's record into a normalized event: one file a source, and the taxonomy of actions that they share.
 //!
 //! Nothing is invented: what the record does not say is absent. Nothing is lost: what is not
 //! understood is in `raw`.
 
-mod actor;
 mod client_address;
 mod confluence_audit;
 mod datacenter_audit;
-mod category_choice;
 mod jira_audit;
 mod org_events;
 pub mod people;
 mod taxonomy;
-mod unreadable_time;
 
 use crate::model::event::{
-    EventActor, Category, EventClient, Event, Outcome, SCHEMA, EventSource, EventText, UNPARSED,
+    Event, EventActor, EventClient, EventSource, EventText, PROCESSED_TIME_UNREADABLE, SCHEMA,
+    TIME_UNREADABLE, UNPARSED,
 };
-use crate::model::meaning::UNKNOWN_MEANING;
+use crate::model::json::Node;
+use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
-use crate::model::record::Record;
+use crate::model::record::{Record, time_value};
+use crate::model::text::bounded;
 use crate::model::time::Timestamp;
 
 /// The source that records come from, as events name it.
@@ -42,7 +41,11 @@ pub struct RecordOrigin {
 ///
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
-pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+pub fn normalise<'a>(
+    origin: &'a RecordOrigin,
+    record: &'a Record,
+    observed: Timestamp,
+) -> Event<'a> {
     let mut event = empty_event(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
@@ -50,7 +53,7 @@ pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Tim
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
-    unreadable_time::add_labels(&mut event, origin.kind, record);
+    label_unreadable_times(&mut event, origin.kind, record);
     event
 }
 
@@ -100,8 +103,36 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
     }
 }
 
-/// What happened, and the source's words about it behind that.
-fn join_message<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
+/// The label where the source gives no time at all.
+const MISSING_TIME: &str = "missing";
+
+/// Adds a label with the source's own text for each time of `event` that could not be read. No time is guessed: one
+/// without a zone would be hours off, and nobody would see it.
+fn label_unreadable_times<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
+    let root = record.doc.root();
+    if event.time.is_none() {
+        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING_TIME), written);
+        event.labels.push((TIME_UNREADABLE, text));
+    }
+    if event.processed_time.is_none() && kind == SourceKind::OrgEvents {
+        let attributes = root.get("attributes");
+        // A source need not say when it processed an event.
+        let value = attributes.and_then(|attributes| attributes.get("processedAt"));
+        let labels = value.map(|value| (PROCESSED_TIME_UNREADABLE, written(value)));
+        event.labels.extend(labels);
+    }
+}
+
+/// The text of `value`; of what is no text, or a blank one, its JSON.
+fn written(value: Node<'_>) -> EventText<'_> {
+    bounded(value.text().unwrap_or(EventText::Borrowed(value.raw())))
+}
+
+/// What happened, and the source's words about it after that.
+fn join_message<'a>(
+    summary: Option<EventText<'a>>,
+    more: Option<EventText<'a>>,
+) -> Option<EventText<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),
@@ -112,6 +143,8 @@ fn join_message<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>)
 mod any_record_tests;
 #[cfg(test)]
 mod meaning_tests;
+#[cfg(test)]
+mod unreadable_time_tests;
 
 #[cfg(test)]
 mod testing {

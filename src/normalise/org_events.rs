@@ -1,10 +1,12 @@
-//! Owns the meaning of an organization event's fields (Admin API, Events: `attributes`, `message`).
+//! Reads the fields of an organization event (Admin API, Events: `attributes`, `message`).
 
-use crate::model::event::{EventActor, ActorAuth, EventClient, Event, TargetParent, RelatedPerson, EventTarget, EventText};
+use crate::model::event::{
+    ActorAuth, Event, EventActor, EventClient, EventTarget, EventText, RelatedPerson, TargetParent,
+};
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
-use crate::normalise::actor::{self, ActorHints};
+use crate::normalise::people::{self, ActorHints};
 use crate::normalise::{client_address, taxonomy};
 
 /// Products that an action can start with.
@@ -68,7 +70,7 @@ fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind = actor::classify(&ActorHints {
+    let kind = people::actor_kind(&ActorHints {
         id: id.as_deref(),
         email: email.as_deref(),
         auth: auth.kind.as_deref(),
@@ -105,7 +107,7 @@ fn person(node: Node<'_>) -> RelatedPerson<'_> {
 
 /// Atlassian puts words such as `Atlassian app` where an address belongs.
 fn address(text: Option<EventText<'_>>) -> Option<EventText<'_>> {
-    text.filter(|text| actor::is_address(text))
+    text.filter(|text| people::is_address(text))
 }
 
 /// The keys of a thing's address, and then of its name, the best first.
@@ -156,7 +158,11 @@ fn singular(kind: EventText<'_>) -> EventText<'_> {
 
 /// The product: from the action's first word, else from the product, system or organization that
 /// the event is about.
-fn product<'a>(action: &str, actor: &EventActor<'a>, targets: &[EventTarget<'a>]) -> Option<EventText<'a>> {
+fn product<'a>(
+    action: &str,
+    actor: &EventActor<'a>,
+    targets: &[EventTarget<'a>],
+) -> Option<EventText<'a>> {
     let starting = |text: &str| {
         let first = text.as_bytes().first()?.to_ascii_lowercase();
         PRODUCTS.into_iter().find(|product| {

@@ -1,10 +1,83 @@
-//! Owns what is said of people whom a record only numbers.
+//! What actors are (a person, an app, a system, nobody), and the names of people whom a record only numbers.
 
 use std::borrow::Cow;
 
-use crate::model::event::{Event, EventTarget, EventText};
+use crate::model::event::{ActorKind, Event, EventTarget, EventText};
 use crate::model::user_profiles::UserProfile;
-use crate::normalise::actor::is_account_id;
+
+/// What is known of an actor, from which its type follows.
+#[derive(Debug, Default)]
+pub struct ActorHints<'a> {
+    /// Its id, as the source writes it.
+    pub id: Option<&'a str>,
+    /// The text in its address field, whether or not it is an address.
+    pub email: Option<&'a str>,
+    /// The way it proved who it is.
+    pub auth: Option<&'a str>,
+    /// Whether the source names an app behind it.
+    pub has_app: bool,
+}
+
+/// The ways in which an app, and nobody else, proves who it is (Admin API, `authType`).
+const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for-2LO"];
+
+/// The type of an actor; nothing where no hint says.
+///
+/// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
+/// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
+pub fn actor_kind(hints: &ActorHints<'_>) -> Option<ActorKind> {
+    let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
+    let has_account = hints.id.is_some_and(is_account_id);
+    if is(hints.id, "anonymous") {
+        return Some(ActorKind::Anonymous);
+    }
+    if hints.has_app || hints.auth.is_some_and(|auth| APP_AUTH.contains(&auth)) {
+        return Some(ActorKind::App);
+    }
+    if is(hints.email, "Atlassian app") {
+        return Some(if has_account {
+            ActorKind::App
+        } else {
+            ActorKind::System
+        });
+    }
+    if has_account || hints.email.is_some_and(is_address) {
+        return Some(ActorKind::User);
+    }
+    hints.id.map(|_| ActorKind::System)
+}
+
+/// Whether `text` can be a mail address.
+pub fn is_address(text: &str) -> bool {
+    let Some((name, host)) = split_at_byte(text, b'@') else {
+        return false;
+    };
+    // No space of the ASCII range has a higher byte; others need the whole character.
+    let is_odd = |byte: u8| byte <= b' ' || !byte.is_ascii();
+    let is_free_of_gaps = !text.bytes().any(is_odd) || !text.contains(char::is_whitespace);
+    !name.is_empty() && !host.is_empty() && is_free_of_gaps
+}
+
+/// What stands before the first `mark` and after it. For texts so short that a search in blocks costs
+/// more than it saves.
+fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// Whether `id` has the form of an Atlassian account id: 24 hex digits, or `<realm>:<rest>` such
+/// as `712020:<uuid>`, `557058:<uuid>` or `qm:<uuid>:<uuid>`.
+pub fn is_account_id(id: &str) -> bool {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match split_at_byte(id, b':') {
+        Some((realm, rest)) => {
+            !realm.is_empty()
+                && realm.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                && !rest.is_empty()
+        }
+        None => id.len() == 24 && is_hex(id),
+    }
+}
 
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
 pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
@@ -23,20 +96,21 @@ pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e
         .filter(|id| is_account_id(id))
 }
 
-/// Says of them what is missing and `known` knows. What the record says itself stays as it is.
+/// Fills in of them what is missing and `known` knows. What the record says itself stays as it is.
 pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
-    let fill =
-        |id: &Option<EventText<'a>>, name: &mut Option<EventText<'a>>, email: &mut Option<EventText<'a>>| {
-            let Some(user) = id.as_deref().and_then(&known) else {
-                return;
-            };
-            if name.is_none() {
-                *name = user.name.as_deref().map(Cow::Borrowed);
-            }
-            if email.is_none() {
-                *email = user.email.as_deref().map(Cow::Borrowed);
-            }
+    let fill = |id: &Option<EventText<'a>>,
+                name: &mut Option<EventText<'a>>,
+                email: &mut Option<EventText<'a>>| {
+        let Some(user) = id.as_deref().and_then(&known) else {
+            return;
         };
+        if name.is_none() {
+            *name = user.name.as_deref().map(Cow::Borrowed);
+        }
+        if email.is_none() {
+            *email = user.email.as_deref().map(Cow::Borrowed);
+        }
+    };
     let actor = &mut event.actor;
     fill(&actor.id, &mut actor.name, &mut actor.email);
     for target in event.targets.iter_mut().filter(|target| is_user(target)) {
@@ -46,4 +120,58 @@ pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'
 
 fn is_user(target: &EventTarget<'_>) -> bool {
     target.kind.as_deref() == Some("user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn classify(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
+        actor_kind(&ActorHints {
+            id,
+            email,
+            ..ActorHints::default()
+        })
+    }
+
+    #[test]
+    fn actors_are_classified_by_id_and_email() {
+        use ActorKind::{Anonymous, App, System, User};
+        let cases = [
+            (
+                Some("712020:3f0d7a52-7a51-4b77-9b1e-0a9b6a6d1c11"),
+                None,
+                Some(User),
+            ),
+            (Some("5b10ac8d82e05b22cc7d4ef5"), None, Some(User)),
+            (Some("557058:a1"), Some("x@example.com"), Some(User)),
+            (Some("qm:4a9a:ee57"), None, Some(User)),
+            (Some("whoever"), Some("x@example.com"), Some(User)),
+            (None, Some("x@example.com"), Some(User)),
+            (Some("confluence"), Some("Atlassian app"), Some(System)),
+            (Some("557058:a1"), Some("Atlassian app"), Some(App)),
+            (Some("confluence"), None, Some(System)),
+            (Some("Anonymous"), None, Some(Anonymous)),
+            (None, None, None),
+            (None, Some("not an address"), None),
+        ];
+        for (id, email, want) in cases {
+            assert_eq!(classify(id, email), want, "{id:?} {email:?}");
+        }
+    }
+
+    #[test]
+    fn an_app_token_means_an_app() {
+        let id = Some("712020:3f0d");
+        let with = |auth| {
+            actor_kind(&ActorHints {
+                id,
+                auth: Some(auth),
+                ..ActorHints::default()
+            })
+        };
+        assert_eq!(with("connect-token"), Some(ActorKind::App));
+        assert_eq!(with("auth-token-for-3LO"), Some(ActorKind::User));
+        assert_eq!(with("something-new"), Some(ActorKind::User));
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::model::name::SourceKind;
-use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::model::duration::in_words;
+use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::event_gaps::EventGaps;

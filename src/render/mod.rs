@@ -1,22 +1,41 @@
-//! Owns the forms of a line of output: a normalized event and its record in, bytes out.
+//! The output formats: a normalized event and its record in, one line of bytes out.
 
 mod ecs;
-mod normalized;
 mod ocsf;
-
-pub use normalized::SCHEMA_TEXT;
 
 use crate::config::settings::OutputFormat;
 use crate::model::event::Event;
+use crate::model::json::write::object;
 use crate::model::record::Record;
+
+/// The JSON Schema (draft 2020-12) of a normalized event, generated from its types by a test.
+pub const SCHEMA_TEXT: &str = include_str!("event.schema.json");
 
 /// Appends one line, its newline included, to `out`.
 pub fn append_line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
-        OutputFormat::Normalized => normalized::append(event, record, out),
+        OutputFormat::Normalized => append(event, record, out),
         OutputFormat::Ecs => ecs::append(event, record, out),
         OutputFormat::Ocsf => ocsf::append(event, record, out),
         OutputFormat::Raw => out.extend_from_slice(record.doc.text()),
     }
     out.push(b'\n');
 }
+
+/// Appends the event's keys in their order, `raw` last.
+///
+/// `raw` is copied as text: a JSON library would rewrite its numbers and drop duplicate keys.
+fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+    object(out, |out| {
+        event.write(out);
+        out.json("raw", record.doc.text());
+    });
+}
+
+#[cfg(test)]
+#[path = "schema_generator_tests.rs"]
+mod generated;
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

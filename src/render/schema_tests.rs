@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::generated::{ObjectMembers, generated, ordered};
 use super::*;
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, Category, FieldChange, EventClient, Outcome, TargetParent, RelatedPerson, SCHEMA, EventSource,
-    EventTarget,
+    ActorAuth, ActorKind, EventActor, EventClient, EventSource, EventTarget, FieldChange,
+    RelatedPerson, SCHEMA, TargetParent,
 };
 use crate::model::json::Document;
-use crate::model::meaning::UNKNOWN_MEANING;
+use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 
@@ -183,7 +183,10 @@ fn keys_are_written_in_the_order_of_the_types() {
             &event.actor.on_behalf_of,
         ),
         (actor, &event.actor),
-        (ObjectMembers::of(&target).get("parent"), &event.targets[0].parent),
+        (
+            ObjectMembers::of(&target).get("parent"),
+            &event.targets[0].parent,
+        ),
         (target, &event.targets[0]),
         (line.get("changes"), &event.changes[0]),
         (line.get("client"), &event.client),

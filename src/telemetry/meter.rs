@@ -1,7 +1,7 @@
-//! Owns the counters of one source's run: written by the pipeline and the client as things happen,
-//! read by the progress line and the report.
+//! The counters of one source's run: written by the pipeline and the HTTP client, read by the progress line and the
+//! report.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,13 +48,13 @@ pub struct SourceMeter {
     has_announced_wait: AtomicBool,
     newest_record_ms: AtomicI64,
     checkpointed_ms: AtomicI64,
-    waiting: AtomicU8,
-    waiting_until_ms: AtomicI64,
 }
 
 /// The waits for each reason, and all of them as one.
 #[derive(Debug, Default)]
 struct AllWaits {
+    /// The last one that began, and when it ends, while any lasts.
+    current: Option<(WaitReason, Timestamp)>,
     all: WaitTracker,
     quota: WaitTracker,
     server: WaitTracker,
@@ -136,10 +136,8 @@ impl SourceMeter {
     /// Notes that a task of the run stands still until `until` (wall clock), or until the answer is
     /// dropped.
     pub fn waiting(&self, reason: WaitReason, until: Timestamp) -> WaitGuard<'_> {
-        self.waiting_until_ms
-            .store(until.timestamp_millis(), Ordering::Relaxed);
-        self.waiting.store(encode(reason), Ordering::Relaxed);
         let mut waits = self.waits();
+        waits.current = Some((reason, until));
         waits.all.begin();
         waits.of(reason).begin();
         WaitGuard(self, reason)
@@ -172,9 +170,7 @@ impl SourceMeter {
 
     /// Why and until when the run stands still, if it does.
     pub fn current_wait(&self) -> Option<(WaitReason, Timestamp)> {
-        let reason = decode(self.waiting.load(Ordering::Relaxed))?;
-        let until = self.waiting_until_ms.load(Ordering::Relaxed);
-        Some((reason, Timestamp::from_timestamp_millis(until)?))
+        self.waits().current
     }
 }
 
@@ -220,23 +216,9 @@ impl Drop for WaitGuard<'_> {
         let mut waits = self.0.waits();
         waits.of(self.1).end();
         if waits.all.end() {
-            self.0.waiting.store(0, Ordering::Relaxed);
+            waits.current = None;
         }
     }
-}
-
-fn encode(reason: WaitReason) -> u8 {
-    match reason {
-        WaitReason::Quota => 1,
-        WaitReason::Server => 2,
-        WaitReason::Backoff => 3,
-    }
-}
-
-fn decode(code: u8) -> Option<WaitReason> {
-    [WaitReason::Quota, WaitReason::Server, WaitReason::Backoff]
-        .into_iter()
-        .find(|&reason| encode(reason) == code)
 }
 
 #[cfg(test)]

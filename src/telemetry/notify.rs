@@ -1,5 +1,5 @@
-//! Owns what systemd is told: that the service is ready, what it does, that it still gets on. The protocol is a
-//! datagram of `KEY=value` lines (sd_notify(3)); without a socket in the environment nobody is told.
+//! Notifies systemd that the service is ready, what it does, and that it makes progress (sd_notify(3)). The protocol is a
+//! datagram of `KEY=value` lines; without a socket in the environment nothing is sent.
 
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_watchdog_is_ours_unless_another_process_is_named() {
-        let watchdog = |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
+        let watchdog =
+            |vars: &[(&str, &str)]| watchdog(&ProcessEnv::with(vars.iter().copied(), "/"), 7);
         assert_eq!(
             watchdog(&[("WATCHDOG_USEC", "2000000")]),
             Some(Duration::from_secs(2))

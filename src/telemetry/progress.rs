@@ -1,4 +1,4 @@
-//! Owns the progress line that a person at a terminal watches: one for each source.
+//! Draws the progress line for a person at a terminal: one for each source.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Owns Prometheus' text format: families of samples, and the file that the node exporter's textfile collector reads.
+//! Writes Prometheus' text format, into the file that the node exporter's textfile collector reads.
 
 use std::fmt::Write as _;
 use std::fs::Permissions;
@@ -126,7 +126,12 @@ mod tests {
     #[test]
     fn large_numbers_stay_exact() {
         let mut text = MetricsText::default();
-        text.family("x", MetricKind::Gauge, "", [(vec![], 9_007_199_254_740_991.0)]);
+        text.family(
+            "x",
+            MetricKind::Gauge,
+            "",
+            [(vec![], 9_007_199_254_740_991.0)],
+        );
         assert!(text.into_text().ends_with("x 9007199254740991\n"));
     }
 

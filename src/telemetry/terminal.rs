@@ -1,4 +1,4 @@
-//! Owns the terminal that questions are asked on, whatever standard input and output are connected to.
+//! Asks questions on the terminal, whatever standard input and output are connected to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};

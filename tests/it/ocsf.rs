@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{Run, Site};
 
-#[path = "../../src/render/ocsf/rules.rs"]
+#[path = "../../src/render/ocsf/schema_rules_tests.rs"]
 #[allow(dead_code, reason = "the unit tests use the rest")]
 mod rules;
 

@@ -15,8 +15,10 @@ use crate::http::exchange::exchange;
 use crate::http::failure::{Failure, FailureKind};
 use crate::http::message::Response;
 use crate::http::recording_transport::RecordingTransport;
+use crate::model::duration::in_words;
+use crate::model::number::counted;
 use crate::model::text::printable;
-use crate::model::time::{Timestamp, Window, format_millis, in_words};
+use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
 use crate::source::{self, DeliveryOrder, Page, PageLocator, Source};
 
@@ -81,8 +83,7 @@ impl ApiCheck {
         report.begin_step(reached);
         let page = page.map_err(AppError::from)?;
         let count = page.records.len();
-        let plural = if count == 1 { "" } else { "s" };
-        let detail = format!("{count} record{plural} of the last hour");
+        let detail = format!("{} of the last hour", counted(count as u64, "record"));
         report.finish_step(CheckStep::ok(StepName::PageRead, detail).with_fact("records", count));
         Ok(page)
     }

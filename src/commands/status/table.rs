@@ -1,12 +1,12 @@
 //! `status` for people: a table, and notes about what needs attention.
 
-use std::time::Duration;
-
 use crate::commands::status::source_status::{CheckpointStatus, ReadHistory, SourceStatus};
 use crate::config::request::StatusRequest;
 use crate::model::number::group_digits;
 use crate::model::retention::LogRetention;
-use crate::model::time::{Timestamp, in_words};
+use crate::model::duration::{abbreviated, in_words};
+use crate::model::text::printable_line;
+use crate::model::time::Timestamp;
 use crate::pipeline::silence::SourceSilence;
 use crate::state::run_history::RunRecord;
 
@@ -49,7 +49,7 @@ pub fn text(standings: &[SourceStatus], request: &StatusRequest) -> String {
         text.push('\n');
     }
     for line in below {
-        text.push_str(&strip_control_chars(&line));
+        text.push_str(&printable_line(&line));
         text.push('\n');
     }
     text
@@ -66,9 +66,7 @@ fn row(standing: &SourceStatus, now: Timestamp) -> [TableCell; 7] {
     [
         plain(standing.name.clone()),
         until.map_or_else(none, |until| plain(format_seconds(until))),
-        standing
-            .lag
-            .map_or_else(none, |lag| plain(short_duration(lag))),
+        standing.lag.map_or_else(none, |lag| plain(abbreviated(lag))),
         history.map_or_else(none, |history| plain(group_digits(history.events))),
         last_run(standing, now),
         expiry(standing).unwrap_or_else(none),
@@ -119,7 +117,7 @@ fn expiry(standing: &SourceStatus) -> Option<TableCell> {
 
 fn silence(history: &ReadHistory) -> Option<TableCell> {
     let text = match history.silence.as_ref()? {
-        SourceSilence::Unusual { silent, .. } => short_duration(*silent),
+        SourceSilence::Unusual { silent, .. } => abbreviated(*silent),
         SourceSilence::NothingEver { .. } | SourceSilence::NothingInWindow { .. } => {
             "no event ever".to_owned()
         }
@@ -248,54 +246,12 @@ fn format_seconds(time: Timestamp) -> String {
 }
 
 fn ago(time: Timestamp, now: Timestamp) -> String {
-    short_duration((now - time).to_std().unwrap_or_default())
-}
-
-/// `4s`, `12m 30s`, `3h 5m`, `12d 4h`.
-fn short_duration(span: Duration) -> String {
-    let seconds = span.as_secs();
-    let two = |large: u64, small: u64, units: [&str; 2]| match small {
-        0 => format!("{large}{}", units[0]),
-        _ => format!("{large}{} {small}{}", units[0], units[1]),
-    };
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3_600 => two(seconds / 60, seconds % 60, ["m", "s"]),
-        3_600..86_400 => two(seconds / 3_600, seconds % 3_600 / 60, ["h", "m"]),
-        _ => two(seconds / 86_400, seconds % 86_400 / 3_600, ["d", "h"]),
-    }
-}
-
-/// Text from a file may be anything, and none of it may control a terminal.
-fn strip_control_chars(line: &str) -> String {
-    let is_unsafe = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-            )
-    };
-    line.chars()
-        .map(|c| if is_unsafe(c) { ' ' } else { c })
-        .collect()
+    abbreviated((now - time).to_std().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_short() {
-        let of = |seconds| short_duration(Duration::from_secs(seconds));
-        assert_eq!(
-            [of(0), of(59), of(60), of(750)],
-            ["0s", "59s", "1m", "12m 30s"]
-        );
-        assert_eq!(
-            [of(3_600), of(11_100), of(1_051_000)],
-            ["1h", "3h 5m", "12d 3h"]
-        );
-    }
 
     #[test]
     fn columns_are_aligned_with_and_without_colour() {
@@ -337,6 +293,6 @@ mod tests {
 
     #[test]
     fn a_note_contains_no_control_characters() {
-        assert_eq!(strip_control_chars("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
+        assert_eq!(printable_line("a\u{1b}[31m\nb\u{202e}c"), "a [31m b c");
     }
 }

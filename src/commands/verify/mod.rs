@@ -16,7 +16,7 @@ use crate::evidence::event_comparison::{EventDifferenceKind, EventSummary};
 use crate::evidence::sign::PublicKey;
 use crate::evidence::verify::{self, FindingLocation, Signature, VerifyFinding, VerifyResult};
 use crate::exit::Exit;
-use crate::model::number::{counted, group_digits};
+use crate::model::number::{counted, group_digits, plural};
 use crate::sink::stdout;
 use crate::telemetry::console::{ConsoleMessage, Level, StderrConsole};
 
@@ -212,11 +212,7 @@ fn summary(verdict: &VerifyResult) -> String {
         counted(tally.pages, "answer"),
     );
     if tally.bodies > 0 {
-        let bodies = match tally.bodies {
-            1 => "1 body".to_owned(),
-            count => format!("{} bodies", group_digits(count)),
-        };
-        line.push_str(&format!(", {bodies}"));
+        line.push_str(&format!(", {}", plural(tally.bodies, "body", "bodies")));
     }
     if verdict.findings.is_empty() {
         line.push_str("; nothing differs");

@@ -8,7 +8,7 @@ use super::statistics::EventStatistics;
 use super::tables::{self, ValueTableText, TOP_ROWS};
 use super::{arguments, chart, flow, proof, verdict, report_texts};
 use crate::evidence::manifest::Manifest;
-use crate::model::event::Category;
+use crate::model::meaning::Category;
 use crate::model::number::group_digits;
 
 /// The page.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::truncated_text::{TruncatedText, EntityLabel};
-use crate::model::event::{Category, Outcome};
+use crate::model::meaning::{Category, Outcome};
 use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};
 

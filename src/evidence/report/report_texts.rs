@@ -2,18 +2,14 @@
 
 use chrono::{TimeDelta, Timelike as _};
 
-use crate::model::number::group_digits;
-use crate::model::time::{Timestamp, in_words};
-
-/// `1 event`, `3,600 events`.
-pub fn counted_noun(count: u64, one: &str, many: &str) -> String {
-    let word = if count == 1 { one } else { many };
-    format!("{} {word}", group_digits(count))
-}
+use crate::model::number::counted;
+pub use crate::model::number::plural as counted_noun;
+use crate::model::duration::in_words;
+use crate::model::time::Timestamp;
 
 /// `3,600 events`.
 pub fn events(count: u64) -> String {
-    counted_noun(count, "event", "events")
+    counted(count, "event")
 }
 
 /// `20 November 2026, 09:30 UTC`, with seconds where it has some.

@@ -9,7 +9,7 @@ use super::event_lines::{self, EventFileProblem};
 use super::report_event::{ADMINISTRATIVE, EventRow, ReportEvent, ReportActor};
 use super::frequency::{EventSample, FrequencyCounter};
 use crate::evidence::manifest::{Manifest, SourceEntry};
-use crate::model::event::Outcome;
+use crate::model::meaning::Outcome;
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 

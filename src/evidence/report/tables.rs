@@ -8,7 +8,7 @@ use super::html::{HtmlPage, HtmlDisplay, DrawingUnits};
 use super::report_event::EventRow;
 use super::frequency::{ValueCount, TopValues};
 use super::report_texts;
-use crate::model::event::Outcome;
+use crate::model::meaning::Outcome;
 use crate::model::number::group_digits;
 
 /// Values in a table of the most frequent.

@@ -1,7 +1,5 @@
 //! Owns short forms of texts of any length: what the page shows of them, and counts them by.
 
-use crate::model::number::group_digits;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -9,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::html::HtmlDisplay;
 use super::frequency::ValueLabel;
 use super::visible::write_text;
+use crate::model::number::{group_digits, hex};
 
 /// The longest name that is shown whole, in characters.
 const MAX_NAME: usize = 80;
@@ -36,12 +35,7 @@ impl TruncatedText {
         let mut brief = TruncatedText::truncate(text, MAX_NAME);
         if let Some(cut) = &mut brief.truncation {
             let digest = Sha256::digest(text.as_bytes());
-            let mut hash = String::new();
-            for byte in digest.iter().take(6) {
-                // Writing to a string cannot fail.
-                let _ = write!(hash, "{byte:02x}");
-            }
-            cut.hash = Some(hash);
+            cut.hash = digest.first_chunk::<6>().map(|start| hex(start));
         }
         brief
     }

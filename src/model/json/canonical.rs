@@ -1,6 +1,6 @@
-//! Owns the one form of a JSON text that all texts share which say the same.
+//! The one form of a JSON text that is the same for all texts that say the same.
 
-use super::node::{NodeKind, Node};
+use super::node::{Node, NodeKind};
 use super::{Document, write};
 
 /// An open container: the parts that are still to be written.

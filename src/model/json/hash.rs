@@ -1,4 +1,4 @@
-//! Owns a hash of what a JSON text says, whatever the order of its keys.
+//! Hashes what a JSON text says, whatever the order of its keys.
 
 use super::{Document, JsonTape};
 use crate::model::hashing::quick_hash;

@@ -1,4 +1,4 @@
-//! Owns JSON as it came: a compact text kept byte for byte, with an index of its values.
+//! JSON as it came: a compact text kept byte for byte, with an index of its values.
 //!
 //! An audit record must survive exactly: big numbers, `1.10`, key order, duplicate keys, odd
 //! escapes. So a record is never turned into a tree and written again. One pass over an answer
@@ -13,7 +13,6 @@ mod plain;
 mod quoted;
 mod scan;
 pub mod terminal;
-mod unescape;
 pub mod write;
 
 use std::fmt;

@@ -1,5 +1,5 @@
-//! Owns the search for the end of a plain run of text inside a JSON string, which reading and writing
-//! share: up to the next quote, backslash or control character; and the question whether a text is plain ASCII.
+//! Finds the end of a plain run of text inside a JSON string (up to the next quote, backslash or control
+//! character), for reading and for writing, and checks whether a text is plain ASCII.
 
 use wide::u8x16;
 
@@ -79,7 +79,7 @@ fn is_plain_byte(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-/// Whether each of eight bytes of UTF-8 is plain, told from all together: a byte that is less than another, or the
+/// Whether each of eight bytes of UTF-8 is plain, computed for all together: a byte that is less than another, or the
 /// same (a difference of zero is less than one), takes the high bit that it has not itself. One more than a byte
 /// from 127 on has the high bit, or the byte itself has; none is 255, so that nothing is carried over.
 #[inline]
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_told() {
+    fn every_byte_is_classified() {
         for byte in 0..=u8::MAX {
             let mut text = [b'x'; 20];
             text[3] = byte;

@@ -1,4 +1,4 @@
-//! Owns the writing of a JSON text as the content of a JSON string.
+//! Writes a JSON text as the content of a JSON string.
 //!
 //! Such a text has a quote every eight bytes or so: going from one to the next costs more than looking at
 //! every byte. So blocks are copied whole, and over and over: for each byte that takes a backslash, the block

@@ -1,10 +1,10 @@
-//! Owns the one pass over a JSON text: is it valid (RFC 8259, as strict as serde_json), where do its
+//! Scans a JSON text in one pass: is it valid (RFC 8259, as strict as serde_json), where do its
 //! values lie, and which whitespace has to go.
 
 use bytestring::ByteString;
 
 use super::plain::plain_end;
-use super::{CONTAINER, ESCAPED, TapeEntry, JsonTape, TOO_LONG};
+use super::{CONTAINER, ESCAPED, JsonTape, TOO_LONG, TapeEntry};
 
 /// Containers inside each other for which there is room from the start.
 const USUAL_DEPTH: usize = 16;
@@ -54,7 +54,10 @@ pub fn scan(text: ByteString) -> Result<JsonTape, InvalidJson> {
             ByteString::from(compact)
         }
     };
-    Ok(JsonTape { text, entries: marks })
+    Ok(JsonTape {
+        text,
+        entries: marks,
+    })
 }
 
 struct JsonScanner<'a> {

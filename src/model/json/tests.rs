@@ -1,4 +1,4 @@
-//! Owns the tests of this room.
+//! Tests reading, indexing and writing JSON.
 
 use super::node::NodeKind;
 use super::*;

@@ -1,4 +1,4 @@
-//! Owns the writing of a JSON object into a buffer. What is empty is left out.
+//! Writes a JSON object into a buffer. What is empty is left out.
 //!
 //! Each text of ours is safe to show: the characters that a terminal obeys ([`super::terminal`]) are escaped. Only what
 //! [`ObjectWriter::json`] splices in, and [`string`] writes, keeps them.

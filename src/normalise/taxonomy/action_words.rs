@@ -1,13 +1,12 @@
-//! Owns the words of an action's name that tell how it ended and what was done.
+//! The words of an action's name that say how it ended and what was done.
 //!
-//! Only whole words count. They tell where no row has the exact name: of a family that is known what was done, of any
+//! Only whole words count, and only where no row has the exact name: of a known family they say what was done, of any
 //! action that it failed.
 
 use std::sync::LazyLock;
 
-use crate::model::event::Outcome;
 use crate::model::hashing::QuickMap;
-use crate::model::meaning::{Deed, EcsType, OcsfClass};
+use crate::model::meaning::{Deed, EcsCategory, EcsType, OcsfClass, Outcome};
 
 /// Words that prove a failure, of whatever action.
 pub const FAILED: &[&str] = &[
@@ -21,65 +20,15 @@ pub const FAILED: &[&str] = &[
 ];
 
 /// Words after which nothing is proved yet, whatever else is said.
-const OPEN: &[&str] = &[
-    "requested",
-    "request",
-    "attempted",
-    "attempt",
-    "started",
-    "scheduled",
-    "pending",
-    "initiated",
-];
+const OPEN: &str = "requested request attempted attempt started scheduled pending initiated";
 
 /// Words that prove that it was done, and say nothing of what.
-const DONE: &[&str] = &[
-    "accepted",
-    "allowed",
-    "anonymized",
-    "applied",
-    "approved",
-    "cancelled",
-    "claimed",
-    "cleared",
-    "cloned",
-    "closed",
-    "completed",
-    "declined",
-    "discovered",
-    "emptied",
-    "ended",
-    "enforced",
-    "expired",
-    "finished",
-    "invited",
-    "joined",
-    "left",
-    "locked",
-    "logged",
-    "opened",
-    "performed",
-    "promoted",
-    "published",
-    "pushed",
-    "registered",
-    "released",
-    "reset",
-    "restricted",
-    "saved",
-    "sent",
-    "set",
-    "succeeded",
-    "success",
-    "successful",
-    "synced",
-    "triggered",
-    "turned",
-    "unclaimed",
-    "unlocked",
-    "unreleased",
-    "verified",
-];
+const DONE: &str = "\
+    accepted allowed anonymized applied approved cancelled claimed cleared cloned closed \
+    completed declined discovered emptied ended enforced expired finished invited joined left \
+    locked logged opened performed promoted published pushed registered released reset \
+    restricted saved sent set succeeded success successful synced triggered turned unclaimed \
+    unlocked unreleased verified";
 
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,69 +58,42 @@ pub enum ActionVerb {
 }
 
 /// Words that prove that it was done, and what; a noun such as `export` says only what.
-const VERBS: &[(ActionVerb, &[&str], &[&str])] = &[
+const VERBS: &[(ActionVerb, &str, &str)] = &[
     (
         ActionVerb::Created,
-        &[
-            "created",
-            "generated",
-            "copied",
-            "forked",
-            "installed",
-            "uploaded",
-        ],
-        &["creation", "installation"],
+        "created generated copied forked installed uploaded",
+        "creation installation",
     ),
-    (ActionVerb::Added, &["added"], &[]),
-    (ActionVerb::Viewed, &["viewed", "accessed", "downloaded"], &[]),
+    (ActionVerb::Added, "added", ""),
+    (ActionVerb::Viewed, "viewed accessed downloaded", ""),
     (
         ActionVerb::Changed,
-        &[
-            "updated",
-            "edited",
-            "renamed",
-            "changed",
-            "modified",
-            "configured",
-            "merged",
-            "rotated",
-            "archived",
-            "unarchived",
-            "restored",
-            "transferred",
-            "linked",
-            "unlinked",
-            "connected",
-            "disconnected",
-            "upgraded",
-            "downgraded",
-            "migrated",
-            "reopened",
-            "unshared",
-        ],
-        &["update", "modification"],
+        "updated edited renamed changed modified configured merged rotated archived unarchived \
+         restored transferred linked unlinked connected disconnected upgraded downgraded \
+         migrated reopened unshared",
+        "update modification",
     ),
-    (ActionVerb::Moved, &["moved"], &["move"]),
+    (ActionVerb::Moved, "moved", "move"),
     (
         ActionVerb::Deleted,
-        &["deleted", "purged", "trashed", "uninstalled"],
-        &["deletion", "uninstallation"],
+        "deleted purged trashed uninstalled",
+        "deletion uninstallation",
     ),
-    (ActionVerb::Removed, &["removed"], &[]),
-    (ActionVerb::Granted, &["granted", "assigned"], &[]),
-    (ActionVerb::Revoked, &["revoked", "unassigned"], &[]),
-    (ActionVerb::Enabled, &["enabled"], &[]),
-    (ActionVerb::Disabled, &["disabled"], &[]),
-    (ActionVerb::Activated, &["activated", "reactivated"], &[]),
-    (ActionVerb::Deactivated, &["deactivated"], &[]),
-    (ActionVerb::Suspended, &["suspended"], &[]),
-    (ActionVerb::Resumed, &["resumed", "unsuspended"], &[]),
-    (ActionVerb::Exported, &["exported"], &["export"]),
-    (ActionVerb::Imported, &["imported"], &["import"]),
-    (ActionVerb::Shared, &["shared"], &[]),
-    (ActionVerb::Searched, &["searched"], &["search"]),
-    (ActionVerb::SignedIn, &[], &["login"]),
-    (ActionVerb::SignedOut, &[], &["logout"]),
+    (ActionVerb::Removed, "removed", ""),
+    (ActionVerb::Granted, "granted assigned", ""),
+    (ActionVerb::Revoked, "revoked unassigned", ""),
+    (ActionVerb::Enabled, "enabled", ""),
+    (ActionVerb::Disabled, "disabled", ""),
+    (ActionVerb::Activated, "activated reactivated", ""),
+    (ActionVerb::Deactivated, "deactivated", ""),
+    (ActionVerb::Suspended, "suspended", ""),
+    (ActionVerb::Resumed, "resumed unsuspended", ""),
+    (ActionVerb::Exported, "exported", "export"),
+    (ActionVerb::Imported, "imported", "import"),
+    (ActionVerb::Shared, "shared", ""),
+    (ActionVerb::Searched, "searched", "search"),
+    (ActionVerb::SignedIn, "", "login"),
+    (ActionVerb::SignedOut, "", "logout"),
 ];
 
 /// What one word says of the outcome; of several words, the first of these decides.
@@ -191,14 +113,19 @@ struct WordMeaning {
 
 /// The words that say anything.
 static WORDS: LazyLock<QuickMap<&str, WordMeaning>> = LazyLock::new(|| {
-    let say = |proof, verb| move |&word: &&'static str| (word, WordMeaning { proof, verb });
     let mut all = QuickMap::default();
-    all.extend(FAILED.iter().map(say(OutcomeProof::Failed, None)));
-    all.extend(OPEN.iter().map(say(OutcomeProof::Open, None)));
-    all.extend(DONE.iter().map(say(OutcomeProof::Done, None)));
+    let mut add = |words: &'static str, proof, verb| {
+        let words = words.split_ascii_whitespace();
+        all.extend(words.map(|word| (word, WordMeaning { proof, verb })));
+    };
+    add(OPEN, OutcomeProof::Open, None);
+    add(DONE, OutcomeProof::Done, None);
     for (verb, proving, naming) in VERBS {
-        all.extend(proving.iter().map(say(OutcomeProof::Done, Some(*verb))));
-        all.extend(naming.iter().map(say(OutcomeProof::Nothing, Some(*verb))));
+        add(proving, OutcomeProof::Done, Some(*verb));
+        add(naming, OutcomeProof::Nothing, Some(*verb));
+    }
+    for word in FAILED {
+        add(word, OutcomeProof::Failed, None);
     }
     all
 });
@@ -212,8 +139,8 @@ pub struct InferredAction {
     pub verb: Option<ActionVerb>,
 }
 
-/// What the words of `action` tell; of several that say what was done, the last counts.
-pub fn infer_action(action: &str) -> InferredAction {
+/// What the words of `action` say; of several that say what was done, the last counts.
+pub fn infer(action: &str) -> InferredAction {
     let mut proof = OutcomeProof::Nothing;
     let mut verb = None;
     let mut before = "";
@@ -288,8 +215,41 @@ impl ActionVerb {
     }
 }
 
+/// The values of `event.type` that ECS 9.4 allows with a category, of those that are used here.
+pub fn allowed_types(category: EcsCategory) -> &'static [EcsType] {
+    use EcsType::*;
+    match category {
+        EcsCategory::Api => &[
+            Access, Admin, Allowed, Change, Creation, Deletion, Denied, End, Info, Start, User,
+        ],
+        EcsCategory::Authentication | EcsCategory::Session => &[Start, End, Info],
+        EcsCategory::Configuration | EcsCategory::File => {
+            &[Access, Change, Creation, Deletion, Info]
+        }
+        EcsCategory::Iam => &[Admin, Change, Creation, Deletion, Group, Info, User],
+        EcsCategory::Web => &[Access, Error, Info],
+    }
+}
+
+/// The types of a pattern's action: what it is `of`, and the type of its deed; `info` where ECS has or
+/// allows none. Of the web, only to look at something has a type at all.
+pub fn ecs_types(
+    category: Option<EcsCategory>,
+    of: Option<EcsType>,
+    deed: Deed,
+) -> [Option<EcsType>; 3] {
+    let Some(category) = category else {
+        return [None; 3];
+    };
+    let of_deed = ecs_type(deed).filter(|kind| allowed_types(category).contains(kind));
+    if category == EcsCategory::Web && of_deed.is_none() {
+        return [None; 3];
+    }
+    [of, of_deed.or(Some(EcsType::Info)), None]
+}
+
 /// The type that ECS has for a deed.
-pub fn ecs_type(deed: Deed) -> Option<EcsType> {
+fn ecs_type(deed: Deed) -> Option<EcsType> {
     Some(match deed {
         Deed::Create | Deed::Import => EcsType::Creation,
         Deed::Read | Deed::Search | Deed::Export => EcsType::Access,

@@ -1,63 +1,22 @@
-//! Owns the taxonomy: what an action means, by a table with a row each.
+//! The taxonomy: what an action means, by the rows of `taxonomy.tsv` and the words of its name.
 //!
-//! The tables are the files beside this one, a family each, and `docs/actions.md` is printed from them. A row has an
-//! exact name or a pattern; the most specific one counts: the exact name, else the pattern with the most letters.
-//! Where none fits, nothing is claimed: no category, no outcome, no meaning. One thing is told of any action: that a
-//! word of its name says it failed.
+//! The most specific row counts: the exact name, else the pattern with the most letters. Where none fits, nothing is
+//! claimed: no category, no outcome, no meaning; only a word that says so makes any action a failure.
 
-mod access;
-mod apps;
-mod bitbucket;
-mod confluence;
-mod ecs;
-mod exports;
-mod groups;
-mod index;
-mod jira;
-mod jira_schemes;
-mod organization;
-mod people;
-mod policies;
-mod products;
-mod row;
-mod sign_in;
-mod system;
-mod tokens;
 mod action_words;
+mod table;
 
-use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN_MEANING};
-use row::{ActionFamily, ActionPattern};
-
-/// All families, in the order of the page.
-const FAMILIES: &[&ActionFamily] = &[
-    &sign_in::SIGN_IN,
-    &people::ACCOUNTS,
-    &people::CREDENTIALS,
-    &groups::GROUPS,
-    &access::ACCESS,
-    &access::PERMISSIONS,
-    &tokens::TOKENS,
-    &policies::POLICIES,
-    &apps::APPS,
-    &organization::ORGANIZATION,
-    &exports::EXPORTS,
-    &jira::PROJECTS,
-    &jira::ISSUES,
-    &jira_schemes::SCHEMES,
-    &confluence::SPACES,
-    &confluence::PAGES,
-    &bitbucket::REPOSITORIES,
-    &products::PRODUCTS,
-    &system::SYSTEM,
-];
+use crate::model::meaning::{
+    ActionMeaning, Category, Deed, EcsKind, OcsfClass, Outcome, UNKNOWN_MEANING,
+};
+use table::ActionPattern;
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = index::find_named(action) {
+    if let Some(row) = table::find_named(action) {
         return (row.meaning, row.outcome);
     }
-    if let Some(row) = index::find_pattern(action) {
+    if let Some(row) = table::find_pattern(action) {
         return infer_meaning(row, action);
     }
     let outcome = if action_words::indicates_failure(action) {
@@ -69,16 +28,15 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
 }
 
 /// What an action of a known kind means, by the words of its name.
-fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let told = action_words::infer_action(action);
-    let told_deed = told.verb.map(|verb| verb.deed(row.class));
-    let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);
-    let ecs = row.ecs.as_slice();
-    let types = ecs::types_for(row.ecs, row.of, action_words::ecs_type(deed));
+fn infer_meaning(row: &ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
+    let inferred = action_words::infer(action);
+    let named_deed = inferred.verb.map(|verb| verb.deed(row.class));
+    let deed = row.deed.or(named_deed).unwrap_or(Deed::Other);
+    let types = action_words::ecs_types(row.ecs, row.of, deed);
     let mut meaning = ActionMeaning {
         category: row.category,
         ecs: EcsKind {
-            categories: if types.is_empty() { &[] } else { ecs },
+            categories: [row.ecs.filter(|_| types.iter().any(Option::is_some)), None],
             types,
         },
         class: row.class,
@@ -89,7 +47,41 @@ fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, O
         meaning.category = Category::DataExport;
         meaning.class = OcsfClass::WebResources;
     }
-    (meaning, told.outcome)
+    (meaning, inferred.outcome)
+}
+
+/// The more specific of `of_action` and of the category that the source itself files a record under, by `table`; that
+/// of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
+///
+/// The source's category gives a record no meaning to other schemas: too many things are filed under one word.
+pub fn choose_category(
+    of_action: Category,
+    filed: Option<&str>,
+    table: &[(&str, Category)],
+) -> Category {
+    let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
+    table
+        .iter()
+        .find(|(word, _)| named(word))
+        .map(|(_, category)| *category)
+        .filter(|category| rank(*category) <= rank(of_action))
+        .unwrap_or(of_action)
+}
+
+/// How specific a category is, the most specific first. A setting of a page and a page of settings are even.
+fn rank(category: Category) -> u8 {
+    match category {
+        Category::DataExport => 0,
+        Category::Authentication => 1,
+        Category::Token => 2,
+        Category::Policy => 3,
+        Category::Permission => 4,
+        Category::Group => 5,
+        Category::App => 6,
+        Category::Account => 7,
+        Category::Content | Category::Configuration => 8,
+        Category::Other => 9,
+    }
 }
 
 /// A human summary as an action: `User added to group` becomes `user_added_to_group`. Letters and

@@ -1,9 +1,9 @@
-//! Owns the page of all actions, `docs/actions.md`: it is printed from the tables.
+//! Prints the page of all actions, `docs/actions.md`, from the table.
 
 use std::fmt::Write;
 use std::path::Path;
 
-use super::row::NamedAction;
+use super::table::{self, NamedAction};
 use super::*;
 use crate::model::meaning::{EcsCategory, EcsType};
 
@@ -30,11 +30,11 @@ fn the_page_says_what_the_tables_say() {
 }
 
 fn page() -> String {
-    let names: usize = FAMILIES.iter().map(|family| family.names.len()).sum();
-    let patterns: usize = FAMILIES.iter().map(|family| family.patterns.len()).sum();
+    let names = table::TEXT.lines().filter_map(NamedAction::parse).count();
+    let patterns = table::TEXT.lines().filter_map(ActionPattern::parse).count();
     let mut out = format!(
         "# What actions mean\n\n\
-         Printed from the tables in `src/normalise/taxonomy`: {names} actions by name, {patterns} patterns. The most specific row\n\
+         Printed from `src/normalise/taxonomy.tsv`: {names} actions by name, {patterns} patterns. The most specific row\n\
          counts: the exact name, else the pattern with the most letters. An action that fits none is `other`, its outcome\n\
          `unknown`, and it has no ECS category and no OCSF activity; but one with one of these words failed, known or not:\n\
          {}.\n\n\
@@ -47,10 +47,12 @@ fn page() -> String {
             .collect::<Vec<_>>()
             .join(", "),
     );
-    for family in FAMILIES {
-        write!(out, "\n## {}\n\n{}\n\n{HEAD}", family.title, family.provenance).unwrap();
-        let names = family.names.iter().map(named_columns);
-        for columns in names.chain(family.patterns.iter().map(patterned)) {
+    for line in table::TEXT.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            write!(out, "\n## {title}\n").unwrap();
+        } else if let Some(from) = line.strip_prefix("#: ") {
+            write!(out, "\n{from}\n\n{HEAD}").unwrap();
+        } else if let Some(columns) = columns(line) {
             writeln!(out, "| {} |", columns.join(" | ")).unwrap();
         }
     }
@@ -62,14 +64,20 @@ const HEAD: &str = "\
     |---|---|---|---|---|---|---|\n";
 const BY_WORDS: &str = "*by its words*";
 
+fn columns(line: &'static str) -> Option<[String; 7]> {
+    NamedAction::parse(line)
+        .map(|row| named_columns(&row))
+        .or_else(|| ActionPattern::parse(line).map(|row| patterned(&row)))
+}
+
 fn named_columns(row: &NamedAction) -> [String; 7] {
     let meaning = row.meaning;
     [
         format!("`{}`", row.name),
         meaning.category.as_str().to_owned(),
         row.outcome.as_str().to_owned(),
-        list(meaning.ecs.categories, EcsCategory::as_str),
-        list(meaning.ecs.types, EcsType::as_str),
+        list(&meaning.ecs.categories, EcsCategory::as_str),
+        list(&meaning.ecs.types, EcsType::as_str),
         meaning.class.as_str().to_owned(),
         meaning.deed.as_str().to_owned(),
     ]
@@ -79,25 +87,26 @@ fn patterned(row: &ActionPattern) -> [String; 7] {
     let of = row.of.map(|of| format!("{}, ", of.as_str()));
     let types = match row.deed {
         Some(deed) => list(
-            ecs::types_for(row.ecs, row.of, action_words::ecs_type(deed)),
+            &action_words::ecs_types(row.ecs, row.of, deed),
             EcsType::as_str,
         ),
         None => of.unwrap_or_default() + BY_WORDS,
     };
     [
-        format!("`{}`", row.pattern),
+        format!("`{}*{}`", row.start, row.end),
         row.category.as_str().to_owned(),
         BY_WORDS.to_owned(),
-        list(row.ecs.as_slice(), EcsCategory::as_str),
+        list(&[row.ecs], EcsCategory::as_str),
         row.ecs.map(|_| types).unwrap_or_default(),
         row.class.as_str().to_owned(),
         row.deed.map_or(BY_WORDS, Deed::as_str).to_owned(),
     ]
 }
 
-fn list<T: Copy>(words: &[T], word: fn(T) -> &'static str) -> String {
+fn list<T: Copy>(words: &[Option<T>], word: fn(T) -> &'static str) -> String {
     words
         .iter()
+        .flatten()
         .map(|of| word(*of))
         .collect::<Vec<_>>()
         .join(", ")

@@ -1,40 +1,80 @@
-//! Owns what must hold of every row of the tables.
+//! Tests what must hold of every row of `taxonomy.tsv`.
 
 use std::collections::HashSet;
 
-use super::index::{PatternIndex, PatternShape};
-use super::row::NamedAction;
+use super::table::{self, NamedAction, PatternIndex};
 use super::*;
-use crate::model::event::Outcome;
-use crate::model::meaning::Deed;
+use crate::model::meaning::EcsCategory;
 
-fn names() -> impl Iterator<Item = &'static NamedAction> {
-    FAMILIES.iter().flat_map(|family| family.names)
+fn names() -> impl Iterator<Item = NamedAction> {
+    table::TEXT.lines().filter_map(NamedAction::parse)
 }
 
-fn patterns() -> impl Iterator<Item = &'static ActionPattern> {
-    FAMILIES.iter().flat_map(|family| family.patterns)
+fn patterns() -> impl Iterator<Item = ActionPattern> {
+    table::TEXT.lines().filter_map(ActionPattern::parse)
+}
+
+fn pattern_text(row: &ActionPattern) -> String {
+    [row.start, "*", row.end].concat()
+}
+
+fn index(rows: impl Iterator<Item = ActionPattern>) -> PatternIndex {
+    let mut index = PatternIndex::default();
+    rows.for_each(|row| index.insert(row));
+    index.sort();
+    index
 }
 
 #[test]
-fn hundreds_of_actions_are_known_by_name() {
+fn every_line_is_a_row_or_a_comment() {
+    for (at, line) in table::TEXT.lines().enumerate() {
+        let is_row = NamedAction::parse(line).is_some() || ActionPattern::parse(line).is_some();
+        let is_comment = line.is_empty() || line.starts_with('#');
+        assert!(
+            is_row != is_comment,
+            "line {} of taxonomy.tsv: {line}",
+            at + 1
+        );
+    }
     assert!(names().count() >= 350, "{}", names().count());
+    assert!(!table::TEXT.contains('\r'));
+}
+
+#[test]
+fn a_row_with_an_unknown_word_or_another_number_of_columns_is_not_read() {
+    let name = "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther";
+    assert!(NamedAction::parse(name).is_some());
+    let pattern = "a_*\taccount\tby its words\tiam\tuser\tAccount Change\tOther";
+    assert!(ActionPattern::parse(pattern).is_some());
+    for bad in [
+        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther\t",
+        "a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change",
+        "a_b\taccount\tby its words\tiam\tuser\tAccount Change\tOther",
+        "a_b\taccount\tsuccess\tiam\tuser,info\tAccount Change\tOther",
+        "a_b\taccount\tsuccess\tiam\tuser, info, start, end\tAccount Change\tOther",
+        "a_b\taccount\tsuccess\t\tuser\tAccount Change\tOther",
+        "a_*\taccount\tsuccess\tiam\tuser\tAccount Change\tOther",
+        "a_*\tcount\tby its words\tiam\tuser\tAccount Change\tOther",
+        "# a_b\taccount\tsuccess\tiam\tuser, info\tAccount Change\tOther",
+        "",
+    ] {
+        assert!(NamedAction::parse(bad).is_none(), "{bad}");
+        assert!(ActionPattern::parse(bad).is_none(), "{bad}");
+    }
 }
 
 #[test]
 fn rows_are_unique_and_in_snake_case() {
     let mut seen = HashSet::new();
-    for text in names()
-        .map(|row| row.name)
-        .chain(patterns().map(|row| row.pattern))
-    {
-        assert!(seen.insert(text), "{text} is there twice");
+    let names = names().map(|row| row.name.to_owned());
+    for text in names.chain(patterns().map(|row| pattern_text(&row))) {
+        assert!(seen.insert(text.clone()), "{text} is there twice");
         let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let plain = text.replacen('*', "", 1);
         assert!(plain.chars().all(sound) && !text.contains("__"), "{text}");
     }
-    for text in patterns().map(|row| row.pattern) {
-        let (start, end) = text.split_once('*').unwrap_or_default();
+    for row in patterns() {
+        let (start, end, text) = (row.start, row.end, pattern_text(&row));
         let whole_words = |part: &str, edge: fn(&str) -> bool| part.is_empty() || edge(part);
         assert!(whole_words(start, |start| start.ends_with('_')), "{text}");
         assert!(whole_words(end, |end| end.starts_with('_')), "{text}");
@@ -44,52 +84,39 @@ fn rows_are_unique_and_in_snake_case() {
 
 /// An action that fits a pattern, made so that few others fit it as well.
 fn example(row: &ActionPattern) -> String {
-    row.pattern.replace('*', "zzz")
+    [row.start, "zzz", row.end].concat()
 }
 
 #[test]
 fn every_pattern_is_reachable_and_row_order_does_not_matter() {
-    let forward: Vec<&'static ActionPattern> = patterns().collect();
-    let backward = PatternIndex::of(forward.iter().rev().copied());
+    let forward: Vec<ActionPattern> = patterns().collect();
+    let backward = index(forward.iter().rev().copied());
     let mut shuffled = forward.clone();
     fastrand::Rng::with_seed(7).shuffle(&mut shuffled);
-    let shuffled = PatternIndex::of(shuffled.into_iter());
+    let shuffled = index(shuffled.into_iter());
     let actions = names().map(|row| row.name.to_owned());
     let actions = actions.chain(forward.iter().map(|row| example(row)));
-    let mixed = forward.iter().flat_map(|a| {
-        let (start, _) = a.pattern.split_once('*').unwrap_or_default();
-        forward.iter().map(move |b| {
-            let (_, end) = b.pattern.split_once('*').unwrap_or_default();
-            format!("{start}zzz{end}")
-        })
-    });
+    let mixed = forward
+        .iter()
+        .flat_map(|a| forward.iter().map(|b| [a.start, "zzz", b.end].concat()));
     for action in actions.chain(mixed) {
-        let found = index::find_pattern(&action).map(|row| row.pattern);
+        let found = table::find_pattern(&action).map(pattern_text);
         // The rule as it is written: of all that fit, the one with the most letters.
-        let shapes = forward.iter().map(|row| (PatternShape::of(row), row.pattern));
-        let fitting = shapes.filter(|(shape, _)| shape.matches(&action));
+        let fitting = forward.iter().filter(|row| row.matches(&action));
         let mut fitting: Vec<_> = fitting
-            .map(|(shape, pattern)| (shape.specificity(), pattern))
+            .map(|row| (row.specificity(), pattern_text(row)))
             .collect();
         fitting.sort_unstable();
-        let want = fitting.last().map(|(_, pattern)| *pattern);
+        let want = fitting.last().map(|(_, pattern)| pattern.clone());
         assert_eq!(found, want, "{action}");
-        assert_eq!(
-            backward.find(&action).map(|row| row.pattern),
-            want,
-            "{action}"
-        );
-        assert_eq!(
-            shuffled.find(&action).map(|row| row.pattern),
-            want,
-            "{action}"
-        );
+        assert_eq!(backward.find(&action).map(pattern_text), want, "{action}");
+        assert_eq!(shuffled.find(&action).map(pattern_text), want, "{action}");
         let even = fitting.windows(2).any(|pair| pair[0].0 == pair[1].0);
         assert!(!even, "{action} is told by two rows: {fitting:?}");
     }
     for row in forward {
-        let found = index::find_pattern(&example(row)).map(|row| row.pattern);
-        assert_eq!(found, Some(row.pattern), "never reached");
+        let found = table::find_pattern(&example(&row)).map(pattern_text);
+        assert_eq!(found, Some(pattern_text(&row)), "never found");
     }
 }
 
@@ -98,7 +125,7 @@ fn outcomes_match_the_words_of_the_name() {
     for row in names().filter(|row| action_words::indicates_failure(row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
-    let otherwise = names().filter(|row| row.outcome != action_words::infer_action(row.name).outcome);
+    let otherwise = names().filter(|row| row.outcome != action_words::infer(row.name).outcome);
     let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
     assert_eq!(otherwise, NOT_INFERRED);
@@ -123,32 +150,23 @@ const NOT_INFERRED: &[&str] = &[
 #[test]
 fn ecs_allows_every_type_with_one_of_the_categories() {
     for row in names() {
-        let kind = row.meaning.ecs;
-        assert_eq!(
-            kind.categories.is_empty(),
-            kind.types.is_empty(),
-            "{}",
-            row.name
-        );
-        let is_allowed = |word| {
-            kind.categories
-                .iter()
-                .any(|of| ecs::allowed_types(*of).contains(word))
-        };
-        assert!(kind.types.iter().all(is_allowed), "{}: {kind:?}", row.name);
-        for of in kind.categories {
-            let is_used = kind
-                .types
-                .iter()
-                .any(|word| ecs::allowed_types(*of).contains(word));
+        let categories: Vec<_> = row.meaning.ecs.categories.into_iter().flatten().collect();
+        let types: Vec<_> = row.meaning.ecs.types.into_iter().flatten().collect();
+        assert_eq!(categories.is_empty(), types.is_empty(), "{}", row.name);
+        let allows = |of: &EcsCategory, word| action_words::allowed_types(*of).contains(word);
+        let is_allowed = |word| categories.iter().any(|of| allows(of, word));
+        assert!(types.iter().all(is_allowed), "{}: {types:?}", row.name);
+        for of in &categories {
+            let is_used = types.iter().any(|word| allows(of, word));
             assert!(is_used, "{}: {of:?} has no type", row.name);
         }
-        let distinct: HashSet<_> = kind.types.iter().collect();
-        assert_eq!(distinct.len(), kind.types.len(), "{}", row.name);
+        let distinct: HashSet<_> = types.iter().collect();
+        assert_eq!(distinct.len(), types.len(), "{}", row.name);
     }
     for row in patterns() {
         for (of, category) in row.of.iter().zip(row.ecs) {
-            assert!(ecs::allowed_types(category).contains(of), "{}", row.pattern);
+            let text = pattern_text(&row);
+            assert!(action_words::allowed_types(category).contains(of), "{text}");
         }
     }
 }
@@ -206,7 +224,7 @@ fn every_deed_is_an_activity_of_its_class_or_written_out() {
         let is_known = row
             .deed
             .is_none_or(|deed| deed == Deed::Other || activities(row.class).contains(&deed));
-        assert!(is_known, "{}", row.pattern);
+        assert!(is_known, "{}", pattern_text(&row));
     }
 }
 
@@ -226,7 +244,7 @@ fn every_sandbox_action_has_a_named_row() {
         let said = rest.split('"').next().unwrap();
         let action = snake_case(said).unwrap();
         assert!(
-            index::find_named(&action).is_some(),
+            table::find_named(&action).is_some(),
             "{said}: {action} has no row"
         );
         count += 1;

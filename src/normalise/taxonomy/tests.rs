@@ -1,10 +1,9 @@
-//! Owns what single actions should mean.
+//! Tests what single actions mean.
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::meaning::{Category, Deed, EcsCategory, OcsfClass, Outcome};
 
 #[test]
 fn categories_of_known_actions_and_of_none_else() {
@@ -80,8 +79,13 @@ fn an_outcome_needs_a_proof() {
 /// Category and types of ECS, class and deed of OCSF.
 fn schemas(action: &str) -> (String, OcsfClass, Deed) {
     let (meaning, _) = meaning(action);
-    let categories = meaning.ecs.categories.iter().map(|word| word.as_str());
-    let types = meaning.ecs.types.iter().map(|word| word.as_str());
+    let categories = meaning
+        .ecs
+        .categories
+        .iter()
+        .flatten()
+        .map(|word| word.as_str());
+    let types = meaning.ecs.types.iter().flatten().map(|word| word.as_str());
     let ecs = [
         categories.collect::<Vec<_>>().join(" "),
         types.collect::<Vec<_>>().join(" "),
@@ -150,13 +154,38 @@ fn summaries_become_actions() {
     }
 }
 
+#[test]
+fn the_more_specific_category_wins_else_the_source() {
+    use Category::*;
+    let table = [
+        ("users", Account),
+        ("permissions", Permission),
+        ("admin", Configuration),
+    ];
+    let cases = [
+        (Other, "Users", Account),
+        (Group, "users", Group),
+        (Authentication, "permissions", Authentication),
+        (Group, "permissions", Permission),
+        (Content, " Admin ", Configuration),
+        (Permission, "admin", Permission),
+        (Content, "unknown", Content),
+        (Other, "", Other),
+    ];
+    for (of_action, filed, want) in cases {
+        assert_eq!(
+            choose_category(of_action, Some(filed), &table),
+            want,
+            "{of_action:?} {filed}"
+        );
+    }
+    assert_eq!(choose_category(Content, None, &table), Content);
+}
+
 /// Anything, and names made of the words that tell something.
 fn action() -> impl Strategy<Value = String> {
-    let row = FAMILIES.iter().flat_map(|family| {
-        let names = family.names.iter().map(|row| row.name);
-        names.chain(family.patterns.iter().map(|row| row.pattern))
-    });
-    let all: Vec<&'static str> = row.collect();
+    let rows = table::TEXT.lines().filter(|line| !line.starts_with('#'));
+    let all: Vec<&'static str> = rows.filter_map(|line| line.split('\t').next()).collect();
     let mut parts: Vec<&'static str> = all.iter().flat_map(|text| text.split('_')).collect();
     parts.extend(action_words::FAILED);
     parts.extend(["hat", "é", "", " ", "*"]);
@@ -171,17 +200,19 @@ fn action() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn any_action_means_something_allowed_or_nothing(action in action()) {
-        let (told, outcome) = meaning(&action);
-        let kinds = told.ecs.categories;
-        prop_assert_eq!(kinds.is_empty(), told.ecs.types.is_empty());
-        for kind in told.ecs.types {
-            prop_assert!(kinds.iter().any(|kind_of| ecs::allowed_types(*kind_of).contains(kind)));
+        let (found, outcome) = meaning(&action);
+        let kinds: Vec<_> = found.ecs.categories.into_iter().flatten().collect();
+        let types: Vec<_> = found.ecs.types.into_iter().flatten().collect();
+        prop_assert_eq!(kinds.is_empty(), types.is_empty());
+        for kind in types {
+            let allows = |of: &EcsCategory| action_words::allowed_types(*of).contains(&kind);
+            prop_assert!(kinds.iter().any(allows));
         }
         if action_words::indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
-        if index::find_named(&action).is_none() && index::find_pattern(&action).is_none() {
-            prop_assert_eq!(told, UNKNOWN_MEANING);
+        if table::find_named(&action).is_none() && table::find_pattern(&action).is_none() {
+            prop_assert_eq!(found, UNKNOWN_MEANING);
             prop_assert_ne!(outcome, Outcome::Success);
         }
     }

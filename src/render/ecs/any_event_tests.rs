@@ -1,4 +1,4 @@
-//! Owns what must hold of the document of any event whatsoever.
+//! Tests what must hold of the document of any event.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 
 use super::tests::{RAW, blank, line, text};
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, TargetParent, RelatedPerson, EventSource, EventTarget, EventText,
+    ActorAuth, ActorKind, Event, EventActor, EventClient, EventSource, EventTarget, EventText,
+    FieldChange, RelatedPerson, TargetParent,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, ActionMeaning, UNKNOWN_MEANING};
+use crate::model::meaning::{ActionMeaning, Deed, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -52,12 +53,14 @@ fn any_target() -> impl Strategy<Value = EventTarget<'static>> {
         maybe(),
     ];
     let parent = (maybe(), maybe()).prop_map(|(id, name)| TargetParent { id, name });
-    (kind, maybe(), maybe(), maybe(), parent).prop_map(|(kind, id, name, email, parent)| EventTarget {
-        kind,
-        id,
-        name,
-        email,
-        parent,
+    (kind, maybe(), maybe(), maybe(), parent).prop_map(|(kind, id, name, email, parent)| {
+        EventTarget {
+            kind,
+            id,
+            name,
+            email,
+            parent,
+        }
     })
 }
 

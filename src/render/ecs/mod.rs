@@ -1,30 +1,24 @@
-//! Owns the form of a line in Elastic Common Schema 9.4.0: <https://www.elastic.co/docs/reference/ecs>.
+//! Writes a line in Elastic Common Schema 9.4.0: <https://www.elastic.co/docs/reference/ecs>.
 //!
 //! What the schema has a field for stands there; all else that a normalized event says stands below `atlassian`,
-//! and the source's record is whole in `event.original_failure`. What is left to those who bring the lines in:
+//! and the source's record is whole in `event.original`. What is left to those who bring the lines in:
 //! `agent` (what shipped them) and `data_stream` (where they go).
 
-mod related;
-mod atlassian_fields;
-mod source;
 mod user;
 
-#[cfg(test)]
-mod any_event_tests;
-#[cfg(test)]
-mod tests;
-
 use std::borrow::Cow;
+use std::collections::HashSet;
 
-use crate::model::event::Event;
-use crate::model::json::write::{ObjectWriter, object};
+use crate::model::event::{Event, REMOTE_ADDRESS};
+use crate::model::json::write::{ObjectWriter, TextListWriter, object};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
+use user::{EventUsers, identity, is_kind};
 
 /// Appends the event as one ECS document.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     let time = event.time.or(event.processed_time);
-    let user = user::EventUsers::of(event);
+    let user = EventUsers::of(event);
     object(out, |out| {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
@@ -38,13 +32,11 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         out.object("event", |out| append_event(event, record, out));
         out.object("user", |out| user.append(out));
         out.object("group", |out| user.append_group(out));
-        out.object("source", |out| source::append(event, out));
-        out.object("organization", |out| {
-            source::append_organization(event, out)
-        });
-        out.object("observer", |out| source::append_observer(event, out));
-        out.object("related", |out| related::append(event, &user, out));
-        out.object("atlassian", |out| atlassian_fields::append(event, out));
+        out.object("source", |out| append_source(event, out));
+        out.object("organization", |out| append_organization(event, out));
+        out.object("observer", |out| append_observer(event, out));
+        out.object("related", |out| append_related(event, &user, out));
+        out.object("atlassian", |out| append_atlassian(event, out));
     });
 }
 
@@ -54,8 +46,11 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     out.text("id", &event.id);
     out.text("action", &event.action);
     let kind = event.meaning.ecs;
-    out.words("category", kind.categories.iter().map(|it| it.as_str()));
-    out.words("type", kind.types.iter().map(|it| it.as_str()));
+    out.words(
+        "category",
+        kind.categories.iter().flatten().map(|it| it.as_str()),
+    );
+    out.words("type", kind.types.iter().flatten().map(|it| it.as_str()));
     out.word("outcome", event.outcome.as_str());
     // When a pipeline first had it: Atlassian's own, where it tells, else this one.
     out.time(
@@ -89,3 +84,161 @@ fn flat(key: &str) -> Cow<'_, str> {
         false => Cow::Borrowed(key),
     }
 }
+
+/// The fields of `source`. `address` takes whatever the source writes there; an index refuses a document whose `ip`
+/// is none.
+fn append_source(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    let client = &event.client;
+    let ip = client.ip.as_deref();
+    out.text_if_some("address", event.label(REMOTE_ADDRESS).or(ip));
+    out.text_if_some("ip", ip);
+    if let Some(port) = client.port {
+        out.integer("port", i64::from(port));
+    }
+    out.object("geo", |out| {
+        out.text_if_some("country_name", client.country.as_deref());
+        out.text_if_some("region_name", client.region.as_deref());
+        out.text_if_some("city_name", client.city.as_deref());
+    });
+}
+
+/// The fields of `organization`. Its name is known only where it is a target, as the events of an organization often have.
+fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    let Some(id) = event.source.org_id else {
+        return;
+    };
+    out.text("id", id);
+    let same =
+        |kind: Option<&str>, of: Option<&str>| kind == Some("organization") && of == Some(id);
+    let mut targets = event.targets.iter();
+    let own = targets.find(|target| same(target.kind.as_deref(), target.id.as_deref()));
+    out.text_if_some("name", own.and_then(|target| target.name.as_deref()));
+}
+
+/// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
+fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    out.constant(r#""vendor":"Atlassian""#);
+    out.text_if_some("product", event.product.as_deref());
+    // The name that the user gave it.
+    out.text("name", event.source.name);
+    out.text_if_some("hostname", event.source.site.and_then(host));
+}
+
+/// The host of a site; a Data Center's may have a port and a path behind it.
+fn host(site: &str) -> Option<&str> {
+    let site = site.split('/').next()?;
+    let host = match site.strip_prefix('[') {
+        Some(ip) => ip.split(']').next()?,
+        None => site.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// The fields of `related`: all that a document names, in one place to search. Nothing twice.
+fn append_related(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<'_>) {
+    out.text_list("user", |list| {
+        let mut seen = DistinctTexts::default();
+        let actor = &event.actor;
+        let behalf = &actor.on_behalf_of;
+        let people = [
+            identity(&actor.id, &actor.name, &actor.email),
+            identity(&behalf.id, &behalf.name, &behalf.email),
+        ];
+        let targets = event
+            .targets
+            .iter()
+            .filter(|target| is_kind(target, "user"));
+        let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
+        let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
+        texts
+            .chain(users.target.texts())
+            .chain(users.changes.texts())
+            .for_each(|text| seen.push(text, list));
+    });
+    out.text_list("ip", |list| {
+        let client = &event.client;
+        if client.forwarded.is_empty() {
+            client.ip.iter().for_each(|ip| list.push(ip));
+            return;
+        }
+        let mut seen = DistinctTexts::default();
+        let ips = client.ip.iter().chain(&client.forwarded);
+        ips.for_each(|ip| seen.push(ip, list));
+    });
+    out.text_list("hosts", |list| {
+        let host = event.source.site.and_then(host);
+        host.into_iter().for_each(|host| list.push(host));
+    });
+}
+
+/// So many texts are held against each other one by one.
+const MAX_LINEAR: usize = 16;
+
+/// The texts that stand in a list already.
+#[derive(Default)]
+struct DistinctTexts<'t> {
+    few: [&'t str; MAX_LINEAR],
+    count: usize,
+    /// Those beyond the few: a record may name thousands.
+    many: Option<HashSet<&'t str>>,
+}
+
+impl<'t> DistinctTexts<'t> {
+    /// Writes `text` into `list`, if it does not stand there.
+    #[inline]
+    fn push(&mut self, text: &'t str, list: &mut TextListWriter<'_>) {
+        let few = self.few.get(..self.count).unwrap_or_default();
+        if few.contains(&text) {
+            return;
+        }
+        match self.few.get_mut(self.count) {
+            Some(place) => {
+                *place = text;
+                self.count += 1;
+            }
+            None if !self.many.get_or_insert_default().insert(text) => return,
+            None => {}
+        }
+        list.push(text);
+    }
+}
+
+/// The fields of `atlassian`: what a normalized event says and ECS has no field for, in the words of a
+/// normalized event.
+fn append_atlassian(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
+    out.word("schema", event.schema);
+    out.object("source", |out| event.source.write(out));
+    // Which time `@timestamp` is, where the record does not say when it happened.
+    match (event.time, event.processed_time) {
+        (Some(_), _) => {}
+        (None, Some(_)) => out.word("timestamp", "processed_time"),
+        (None, None) => out.word("timestamp", "observed_time"),
+    }
+    if let Some(time) = event.processed_time {
+        out.time("processed_time", time);
+    }
+    out.word("category", event.category.as_str());
+    out.text_if_some("product", event.product.as_deref());
+    out.object("actor", |out| {
+        if let Some(kind) = event.actor.kind {
+            out.word("type", kind.as_str());
+        }
+        out.object("auth", |out| {
+            let auth = &event.actor.auth;
+            out.text_if_some("type", auth.kind.as_deref());
+            out.text_if_some("token_id", auth.token_id.as_deref());
+            out.text_if_some("token_label", auth.token_label.as_deref());
+        });
+    });
+    out.list("targets", &event.targets, |out, target| target.write(out));
+    out.list("changes", &event.changes, |out, change| change.write(out));
+    out.object("client", |out| {
+        event.client.write_forwarded(out);
+        out.text_if_some("geo", event.client.geo.as_deref())
+    });
+}
+
+#[cfg(test)]
+mod any_event_tests;
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! Owns the people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
+//! The people of a document: `user`, who acts; `user.effective`, for whom; `user.target`, whom it is done to;
 //! `user.changes`, what is new about them; and `group`.
 //!
 //! `name` is the login. Of an Atlassian account that is its address. A display name is none: anybody may take
@@ -38,7 +38,12 @@ impl<'e> EventUsers<'e> {
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
-        let of_kind = |kind| event.targets.iter().find(move |target| is_kind(target, kind));
+        let of_kind = |kind| {
+            event
+                .targets
+                .iter()
+                .find(move |target| is_kind(target, kind))
+        };
         let target =
             of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
         let is_someone = target.is_some();
@@ -115,7 +120,11 @@ pub fn is_kind(target: &EventTarget<'_>, kind: &str) -> bool {
 type OptionalText<'t> = Option<EventText<'t>>;
 
 /// Someone of whom these are known.
-pub fn identity<'e>(id: &'e OptionalText<'_>, name: &'e OptionalText<'_>, email: &'e OptionalText<'_>) -> UserIdentity<'e> {
+pub fn identity<'e>(
+    id: &'e OptionalText<'_>,
+    name: &'e OptionalText<'_>,
+    email: &'e OptionalText<'_>,
+) -> UserIdentity<'e> {
     UserIdentity {
         id: id.as_deref(),
         login: email.as_deref(),

@@ -1,4 +1,4 @@
-//! Owns the numbers of OCSF 1.8.0: `class_uid`, and `activity_id` by class and deed.
+//! The numbers of OCSF 1.8.0: `class_uid`, and `activity_id` by class and deed.
 
 use crate::model::event::{Event, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
@@ -94,106 +94,49 @@ pub fn activity_id(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {
         (OcsfClass::AccountChange, Deed::Deactivate | Deed::Suspend) => Deed::Disable,
         (_, deed) => deed,
     };
-    let id = match class {
-        OcsfClass::AccountChange => account_change(deed),
-        OcsfClass::Authentication => authentication(deed),
-        OcsfClass::EntityManagement => entity_management(deed),
-        OcsfClass::UserAccess => user_access(deed),
-        OcsfClass::GroupManagement => group_management(deed),
-        OcsfClass::WebResources => web_resources(deed),
-        OcsfClass::Api => api(deed),
+    let mut activities = activities(class).iter();
+    let id = match (class, deed) {
+        (OcsfClass::Authentication, Deed::AccountSwitch) => 7,
+        _ => u8::try_from(activities.position(|activity| *activity == deed)?).ok()? + 1,
     };
-    Some((id?, deed))
+    Some((id, deed))
 }
 
-fn account_change(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Create => 1,
-        Deed::Enable => 2,
-        Deed::PasswordChange => 3,
-        Deed::PasswordReset => 4,
-        Deed::Disable => 5,
-        Deed::Delete => 6,
-        Deed::AttachPolicy => 7,
-        Deed::DetachPolicy => 8,
-        Deed::Lock => 9,
-        Deed::MfaEnable => 10,
-        Deed::MfaDisable => 11,
-        Deed::Unlock => 12,
-        _ => return None,
-    })
-}
-
-fn authentication(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Logon => 1,
-        Deed::Logoff => 2,
-        Deed::AccountSwitch => 7,
-        _ => return None,
-    })
-}
-
-fn entity_management(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Create => 1,
-        Deed::Read => 2,
-        Deed::Update => 3,
-        Deed::Delete => 4,
-        Deed::Move => 5,
-        Deed::Enroll => 6,
-        Deed::Unenroll => 7,
-        Deed::Enable => 8,
-        Deed::Disable => 9,
-        Deed::Activate => 10,
-        Deed::Deactivate => 11,
-        Deed::Suspend => 12,
-        Deed::Resume => 13,
-        _ => return None,
-    })
-}
-
-fn user_access(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Assign => 1,
-        Deed::Revoke => 2,
-        _ => return None,
-    })
-}
-
-fn group_management(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Assign => 1,
-        Deed::Revoke => 2,
-        Deed::AddUser => 3,
-        Deed::RemoveUser => 4,
-        Deed::Delete => 5,
-        Deed::Create => 6,
-        Deed::AddSubgroup => 7,
-        Deed::RemoveSubgroup => 8,
-        _ => return None,
-    })
-}
-
-fn web_resources(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Create => 1,
-        Deed::Read => 2,
-        Deed::Update => 3,
-        Deed::Delete => 4,
-        Deed::Search => 5,
-        Deed::Import => 6,
-        Deed::Export => 7,
-        Deed::Share => 8,
-        _ => return None,
-    })
-}
-
-fn api(deed: Deed) -> Option<u8> {
-    Some(match deed {
-        Deed::Create => 1,
-        Deed::Read => 2,
-        Deed::Update => 3,
-        Deed::Delete => 4,
-        _ => return None,
-    })
+/// The activities of a class, in the order of their numbers from 1 on.
+fn activities(class: OcsfClass) -> &'static [Deed] {
+    use Deed::*;
+    match class {
+        OcsfClass::AccountChange => &[
+            Create,
+            Enable,
+            PasswordChange,
+            PasswordReset,
+            Disable,
+            Delete,
+            AttachPolicy,
+            DetachPolicy,
+            Lock,
+            MfaEnable,
+            MfaDisable,
+            Unlock,
+        ],
+        OcsfClass::Authentication => &[Logon, Logoff],
+        OcsfClass::EntityManagement => &[
+            Create, Read, Update, Delete, Move, Enroll, Unenroll, Enable, Disable, Activate,
+            Deactivate, Suspend, Resume,
+        ],
+        OcsfClass::UserAccess => &[Assign, Revoke],
+        OcsfClass::GroupManagement => &[
+            Assign,
+            Revoke,
+            AddUser,
+            RemoveUser,
+            Delete,
+            Create,
+            AddSubgroup,
+            RemoveSubgroup,
+        ],
+        OcsfClass::WebResources => &[Create, Read, Update, Delete, Search, Import, Export, Share],
+        OcsfClass::Api => &[Create, Read, Update, Delete],
+    }
 }

@@ -1,17 +1,18 @@
-//! Owns what must hold of any event whatsoever: it is right by the rules, and nothing of it is lost.
+//! Tests any event: it is right by the rules, and nothing of it is lost.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use super::test_events::{minimal_event, line, text};
-use super::rules::faults;
+use super::sample_events_tests::{line, minimal_event, text};
+use super::schema_rules_tests::faults;
 use super::{country, metadata};
 use crate::model::event::{
-    EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, Outcome, TargetParent, RelatedPerson, EventTarget, EventText,
+    ActorAuth, ActorKind, Event, EventActor, EventClient, EventTarget, EventText, FieldChange,
+    RelatedPerson, TargetParent,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, OcsfClass};
+use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 
@@ -77,7 +78,11 @@ fn target() -> impl Strategy<Value = EventTarget<'static>> {
 }
 
 fn change() -> impl Strategy<Value = FieldChange<'static>> {
-    (any_text(), any_text(), any_text()).prop_map(|(field, from, to)| FieldChange { field, from, to })
+    (any_text(), any_text(), any_text()).prop_map(|(field, from, to)| FieldChange {
+        field,
+        from,
+        to,
+    })
 }
 
 fn actor() -> impl Strategy<Value = EventActor<'static>> {

@@ -1,10 +1,10 @@
-//! Owns what must hold of the class of an event, and of what it was done to.
+//! Tests the class of an event, and its attributes for what it was done to.
 
 use serde_json::{Value, json};
 
-use super::activity::{class_fields, class_uid, activity_id};
-use super::test_events::{actor, minimal_event, change, client, rendered, target, text};
-use super::rules::{caption, faults};
+use super::activity::{activity_id, class_fields, class_uid};
+use super::sample_events_tests::{actor, change, client, minimal_event, rendered, target, text};
+use super::schema_rules_tests::{caption, faults};
 use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::name::SourceKind;
@@ -168,7 +168,10 @@ fn a_target_equal_to_the_actor_is_not_repeated() {
     event.targets[0].email = text("ada@example.com");
     assert_eq!(render_valid(&event)["unmapped"].get("targets"), None);
     event.targets[0].name = text("Ada L.");
-    assert_eq!(render_valid(&event)["unmapped"]["targets"][0]["name"], "Ada L.");
+    assert_eq!(
+        render_valid(&event)["unmapped"]["targets"][0]["name"],
+        "Ada L."
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Owns the objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
+//! The objects `src_endpoint` and `dst_endpoint`: from where, and on which host.
 
 use crate::model::address::{NetworkAddress, host_and_port};
-use crate::model::event::{EventClient, Event};
+use crate::model::event::{Event, EventClient};
 use crate::model::json::write::ObjectWriter;
 use crate::render::ocsf::country;
 

@@ -1,4 +1,4 @@
-//! Owns the object `metadata`: which event it is, and the ways that it came.
+//! The object `metadata`: which event it is, and the ways that it came.
 
 use std::borrow::Cow;
 
@@ -53,7 +53,7 @@ pub fn product<'e>(event: &'e Event<'_>) -> &'e str {
     }
 }
 
-/// The id that the source itself gave the record; those of other types are told by their content, which is our doing.
+/// The id that the source itself gave the record; other types have none, and the id by content is ours.
 fn own_id(kind: SourceKind, record: &Record) -> Option<&str> {
     match kind {
         SourceKind::OrgEvents | SourceKind::JiraAudit => record.id.as_deref(),

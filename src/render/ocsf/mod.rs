@@ -1,30 +1,27 @@
-//! Owns the form of a line in OCSF 1.8.0, the Open Cybersecurity Schema Framework: one object a line, of the class
+//! Writes a line in OCSF 1.8.0, the Open Cybersecurity Schema Framework: one object a line, of the class
 //! that the action means, or of Entity Management where the event lacks what that class requires.
 //!
-//! Nothing is invented to fill a class: [`class`] says what each requires and chooses. Nothing is lost: what has no
+//! Nothing is invented to fill a class: [`render_plan`] says what each requires and chooses. Nothing is lost: what has no
 //! place in OCSF is in `unmapped` under the keys of a normalized event, and the record is in `raw_data`. No profile is
 //! claimed: the one of clouds requires the provider of a cloud, and a Data Center has none.
 
 mod activity;
-mod actor;
-mod check;
-mod class;
+mod class_attributes;
 mod country;
 mod endpoint;
-mod entity;
 mod metadata;
 mod observables;
 mod people;
-mod target_attribute;
-mod class_attributes;
+mod render_plan;
 mod unmapped;
 
-use crate::model::event::{Event, Outcome};
+use crate::model::event::Event;
 use crate::model::json::write::{ObjectWriter, object};
+use crate::model::meaning::Outcome;
 use crate::model::record::Record;
 
 use activity::OcsfActivity;
-use class::RenderPlan;
+use render_plan::RenderPlan;
 
 /// Appends the event as one OCSF event.
 pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
@@ -69,8 +66,8 @@ mod any_event_tests;
 #[cfg(test)]
 mod class_tests;
 #[cfg(test)]
-mod test_events;
+mod sample_events_tests;
 #[cfg(test)]
-mod rules;
+mod schema_rules_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,10 @@
-//! Owns the list `observables`: what an analyst searches for across events, wherever in an event it stands.
+//! The list `observables`: what an analyst searches for across events, wherever in an event it stands.
 
 use crate::model::event::EventTarget;
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
-use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::target_attribute::{TargetKind, TargetAttribute, targets_in};
+use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute, TargetKind, targets_in};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
 const MAX_OBSERVABLES: usize = 32;
@@ -143,7 +142,8 @@ impl<'e> ObservableList<'e> {
         let Some(value) = value else {
             return;
         };
-        let is_same = |(known, of): &(ObservablePath, &str)| known.type_id == spot.type_id && *of == value;
+        let is_same =
+            |(known, of): &(ObservablePath, &str)| known.type_id == spot.type_id && *of == value;
         if self.found.iter().take(self.count).any(is_same) {
             return;
         }

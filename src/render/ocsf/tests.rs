@@ -1,12 +1,14 @@
-//! Owns what must hold of the parts that events of every class have.
+//! Tests the parts that events of every class have.
 
 use serde_json::{Value, json};
 
 use super::class_tests::render_valid;
-use super::test_events::{actor, minimal_event, client, line, target, text};
-use super::rules::faults;
-use crate::model::event::{ActorKind, ActorAuth, EventClient, Outcome, TargetParent, RelatedPerson, EventTarget, EventText};
-use crate::model::meaning::{Deed, OcsfClass};
+use super::sample_events_tests::{actor, client, line, minimal_event, target, text};
+use super::schema_rules_tests::faults;
+use crate::model::event::{
+    ActorAuth, ActorKind, EventClient, EventTarget, EventText, RelatedPerson, TargetParent,
+};
+use crate::model::meaning::{Deed, OcsfClass, Outcome};
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 

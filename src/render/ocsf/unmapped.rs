@@ -1,11 +1,10 @@
-//! Owns the object `unmapped`: what a normalized event has and OCSF has no attribute for, or not of that type, under the
+//! The object `unmapped`: what a normalized event has and OCSF has no attribute for, or not of that type, under the
 //! keys of the normalized event.
 
-use crate::model::event::{ActorKind, EventClient, Event, TargetParent, EventTarget};
+use crate::model::event::{ActorKind, Event, EventClient, EventTarget, TargetParent};
 use crate::model::json::write::ObjectWriter;
-use crate::render::ocsf::actor::APP_LABEL;
-use crate::render::ocsf::class::RenderPlan;
-use crate::render::ocsf::target_attribute::TargetAttribute;
+use crate::render::ocsf::people::APP_LABEL;
+use crate::render::ocsf::render_plan::{RenderPlan, TargetAttribute};
 
 /// Writes its fields.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
@@ -53,8 +52,8 @@ fn actor(plan: &RenderPlan<'_>, event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     }
     out.object("auth", |out| {
         // A token's id and type are with the user, who has it.
-        let is_told = user.is_some() && actor.auth.token_id.is_some();
-        if !is_told {
+        let is_with_user = user.is_some() && actor.auth.token_id.is_some();
+        if !is_with_user {
             out.text_if_some("type", actor.auth.kind.as_deref());
             out.text_if_some("token_id", actor.auth.token_id.as_deref());
         }
@@ -87,7 +86,7 @@ fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget
 
 fn client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
     let from = &plan.src_endpoint;
-    let unless = |is_told: bool| move |_: &&str| !is_told;
+    let unless = |is_written: bool| move |_: &&str| !is_written;
     let has_place = from.has_place();
     if !has_place {
         client.write_forwarded(out);

@@ -1,4 +1,4 @@
-//! Owns what OCSF 1.8.0 demands of the classes and objects that are written here: their attributes, the types of
+//! What OCSF 1.8.0 demands of the classes and objects that are written here: their attributes, the types of
 //! these, what is required, and the constraints.
 
 use serde_json::{Map, Value};

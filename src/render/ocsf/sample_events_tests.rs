@@ -1,14 +1,15 @@
-//! Owns the events that the tests of this room compose by hand.
+//! The events that the tests of this room compose by hand.
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::append;
 use crate::model::event::{
-    EventActor, ActorKind, Category, FieldChange, EventClient, Event, Outcome, SCHEMA, EventSource, EventTarget, EventText,
+    ActorKind, Event, EventActor, EventClient, EventSource, EventTarget, EventText, FieldChange,
+    SCHEMA,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, ActionMeaning, OcsfClass, UNKNOWN_MEANING};
+use crate::model::meaning::{ActionMeaning, Category, Deed, OcsfClass, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;

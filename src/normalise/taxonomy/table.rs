@@ -1,0 +1,211 @@
+//! Reads the table of actions, `taxonomy.tsv`, and finds the row of an action.
+
+use std::cmp::Reverse;
+use std::sync::LazyLock;
+
+use crate::model::hashing::QuickMap;
+use crate::model::meaning::{
+    ActionMeaning, Category, Deed, EcsCategory, EcsKind, EcsType, OcsfClass, Outcome,
+};
+
+/// The table as people edit it.
+pub const TEXT: &str = include_str!("../taxonomy.tsv");
+
+/// Stands in a column that the words of the action tell.
+const BY_ITS_WORDS: &str = "by its words";
+
+/// All rows that can be read; a test proves that none is left out.
+static TABLE: LazyLock<ActionTable> = LazyLock::new(|| {
+    let mut table = ActionTable::default();
+    for line in TEXT.lines() {
+        if let Some(action) = NamedAction::parse(line) {
+            table.names.insert(action.name, action);
+        } else if let Some(pattern) = ActionPattern::parse(line) {
+            table.patterns.insert(pattern);
+        }
+    }
+    table.patterns.sort();
+    table
+});
+
+/// The row of an exact name.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedAction {
+    /// The action.
+    pub name: &'static str,
+    /// How it ended, as far as the name proves it.
+    pub outcome: Outcome,
+    /// What it means.
+    pub meaning: ActionMeaning,
+}
+
+/// The row of actions whose names begin or end alike. The words of the name say how they ended and,
+/// where the row leaves it open, what was done.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionPattern {
+    /// What stands before the star.
+    pub start: &'static str,
+    /// What stands after the star.
+    pub end: &'static str,
+    /// Our own word.
+    pub category: Category,
+    /// The category of ECS, if one fits.
+    pub ecs: Option<EcsCategory>,
+    /// A type of ECS that all of them have, beside the type of what was done.
+    pub of: Option<EcsType>,
+    /// The class of OCSF.
+    pub class: OcsfClass,
+    /// What was done, where the row says it.
+    pub deed: Option<Deed>,
+}
+
+#[derive(Debug, Default)]
+struct ActionTable {
+    names: QuickMap<&'static str, NamedAction>,
+    patterns: PatternIndex,
+}
+
+/// Patterns by a word that an action must have: those with a start by its first one, the others by
+/// their last one.
+#[derive(Debug, Default)]
+pub struct PatternIndex {
+    by_first: QuickMap<&'static str, Vec<ActionPattern>>,
+    by_last: QuickMap<&'static str, Vec<ActionPattern>>,
+}
+
+/// The row of this very name.
+pub fn find_named(action: &str) -> Option<&'static NamedAction> {
+    TABLE.names.get(action)
+}
+
+/// The row of the most specific pattern that fits.
+pub fn find_pattern(action: &str) -> Option<&'static ActionPattern> {
+    TABLE.patterns.find(action)
+}
+
+/// The columns of a row; none of a comment, and none of a line with another number of columns.
+fn columns(line: &'static str) -> Option<[&'static str; 7]> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let mut fields = line.split('\t');
+    let mut columns = [""; 7];
+    for column in &mut columns {
+        *column = fields.next()?;
+    }
+    fields.next().is_none().then_some(columns)
+}
+
+/// One word or `-`.
+fn optional<T>(text: &str, from_word: fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        "-" => Some(None),
+        word => from_word(word).map(Some),
+    }
+}
+
+/// At most `N` words, or `-`.
+fn list<T: Copy, const N: usize>(
+    text: &str,
+    from_word: fn(&str) -> Option<T>,
+) -> Option<[Option<T>; N]> {
+    let mut all = [None; N];
+    if text != "-" {
+        for (at, word) in text.split(", ").enumerate() {
+            *all.get_mut(at)? = Some(from_word(word)?);
+        }
+    }
+    Some(all)
+}
+
+impl NamedAction {
+    /// Reads the row of an exact name.
+    pub fn parse(line: &'static str) -> Option<NamedAction> {
+        let [name, category, outcome, categories, types, class, deed] = columns(line)?;
+        let meaning = ActionMeaning {
+            category: Category::from_word(category)?,
+            ecs: EcsKind {
+                categories: list(categories, EcsCategory::from_word)?,
+                types: list(types, EcsType::from_word)?,
+            },
+            class: OcsfClass::from_word(class)?,
+            deed: Deed::from_word(deed)?,
+        };
+        (!name.contains('*')).then_some(NamedAction {
+            name,
+            outcome: Outcome::from_word(outcome)?,
+            meaning,
+        })
+    }
+}
+
+impl ActionPattern {
+    /// Reads the row of a pattern.
+    pub fn parse(line: &'static str) -> Option<ActionPattern> {
+        let [pattern, category, outcome, ecs, of, class, deed] = columns(line)?;
+        let (start, end) = pattern.split_once('*')?;
+        (outcome == BY_ITS_WORDS).then_some(ActionPattern {
+            start,
+            end,
+            category: Category::from_word(category)?,
+            ecs: optional(ecs, EcsCategory::from_word)?,
+            of: optional(of, EcsType::from_word)?,
+            class: OcsfClass::from_word(class)?,
+            deed: match deed {
+                BY_ITS_WORDS => None,
+                word => Some(Deed::from_word(word)?),
+            },
+        })
+    }
+
+    /// Whether `action` is one of these. Something must stand in the place of the star.
+    pub fn matches(&self, action: &str) -> bool {
+        action.len() > self.start.len() + self.end.len()
+            && action.starts_with(self.start)
+            && action.ends_with(self.end)
+    }
+
+    /// How specific it is: by its letters, of as many by those of its start. Two that fit one action
+    /// are never even.
+    pub fn specificity(&self) -> (usize, usize) {
+        (self.start.len() + self.end.len(), self.start.len())
+    }
+}
+
+impl PatternIndex {
+    /// Adds a row, in whatever order.
+    pub fn insert(&mut self, row: ActionPattern) {
+        let rows = if row.start.is_empty() {
+            self.by_last.entry(last_word(row.end))
+        } else {
+            self.by_first.entry(first_word(row.start))
+        };
+        rows.or_default().push(row);
+    }
+
+    /// Puts the most specific rows first, once all are there.
+    pub fn sort(&mut self) {
+        for rows in self.by_first.values_mut().chain(self.by_last.values_mut()) {
+            rows.sort_by_key(|row| Reverse(row.specificity()));
+        }
+    }
+
+    /// The most specific row that fits.
+    pub fn find(&self, action: &str) -> Option<&ActionPattern> {
+        let first = self.by_first.get(first_word(action));
+        let last = self.by_last.get(last_word(action));
+        [first, last]
+            .into_iter()
+            .flatten()
+            .filter_map(|rows| rows.iter().find(|row| row.matches(action)))
+            .max_by_key(|row| row.specificity())
+    }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split('_').next().unwrap_or_default()
+}
+
+fn last_word(text: &str) -> &str {
+    text.rsplit('_').next().unwrap_or_default()
+}
