@@ -140,7 +140,7 @@ impl PreparedSource {
             (*teller == server).then(|| id.clone())
         };
         if let Some(id) = gateway.cloud_id.clone().or_else(known) {
-            return Ok(gateway.product_url(site.product, &id));
+            return Ok(gateway.product_url(site.kind, &id));
         }
         let Some(RequiredLookup::CloudId(client)) = &self.lookup else {
             return Ok(gateway.base_url.clone());
@@ -152,7 +152,7 @@ impl PreparedSource {
             .await?;
         let told = CachedValue::new((server, id.clone()), now);
         lookups.update(&site.site, |facts| facts.cloud_id = Some(told));
-        Ok(gateway.product_url(site.product, &id))
+        Ok(gateway.product_url(site.kind, &id))
     }
 
     /// The account of a Data Center's token. It only serves to tell our own traces in the log from others', so

@@ -22,8 +22,8 @@ use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
 use crate::http::quota_dir::QuotaDir;
 use crate::http::retry::RetryBudget;
-use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;
+use crate::model::source_kind::SourceAddress;
 use crate::normalise::RecordOrigin;
 use crate::telemetry::meter::SourceMeter;
 
@@ -88,7 +88,9 @@ impl SourceConnector {
             SourceTarget::Datacenter { .. } if credential.account.is_none() => {
                 Some(RequiredLookup::TokenAccount)
             }
-            _ => None,
+            SourceTarget::OrgEvents { .. }
+            | SourceTarget::Site(_)
+            | SourceTarget::Datacenter { .. } => None,
         };
         Ok(PreparedSource {
             target: settings.target.clone(),
@@ -140,7 +142,7 @@ impl SourceConnector {
         settings: &SourceSettings,
         credential: &Credential,
     ) -> Arc<RequestLimiter> {
-        self.limits_for(endpoint(&settings.target), settings, credential)
+        self.limits_for(settings.target.kind().descriptor().endpoint, settings, credential)
     }
 
     fn limits_for(
@@ -197,12 +199,12 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
             route: SiteRoute::Gateway(_),
             ..
         }) => format!("{site} "),
-        _ => String::new(),
+        SourceTarget::OrgEvents { .. }
+        | SourceTarget::Site(_)
+        | SourceTarget::Datacenter { .. } => String::new(),
     };
-    let what = match endpoint {
-        Endpoint::JiraUsers => "users",
-        _ => target.kind().as_str(),
-    };
+    let is_users = endpoint == Endpoint::JiraUsers;
+    let what = if is_users { "users" } else { target.kind().as_str() };
     format!("{what} {} {site}{whose}", target.base_url())
 }
 
@@ -215,23 +217,13 @@ fn fingerprint(credential: &Credential) -> Fingerprint {
     Fingerprint::of(credential.key.expose_secret().as_bytes())
 }
 
-/// The endpoint whose quota a source uses.
-pub fn endpoint(target: &SourceTarget) -> Endpoint {
-    match target.kind() {
-        SourceKind::OrgEvents => Endpoint::EventsStream,
-        SourceKind::JiraAudit => Endpoint::JiraAuditRecords,
-        SourceKind::ConfluenceAudit => Endpoint::ConfluenceAudit,
-        SourceKind::DatacenterAudit => Endpoint::DatacenterEvents,
-    }
-}
-
 fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
     let kind = settings.target.kind();
     let org_id = credential
         .org_id
         .clone()
-        .filter(|_| kind == SourceKind::OrgEvents);
-    if kind == SourceKind::OrgEvents && org_id.is_none() {
+        .filter(|_| kind.address() == SourceAddress::Organization);
+    if kind.address() == SourceAddress::Organization && org_id.is_none() {
         let what = format!(
             "no organization id, neither in the configuration nor in the {}",
             credential.origin
@@ -247,18 +239,19 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
         reader: credential
             .account
             .clone()
-            .filter(|_| kind == SourceKind::DatacenterAudit),
+            .filter(|_| kind.address() == SourceAddress::Server),
     })
 }
 
 /// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
 fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredential {
-    match (target, &credential.account) {
-        (SourceTarget::Site(_) | SourceTarget::Datacenter { .. }, Some(account)) => HttpCredential::Basic {
+    let has_account = target.kind().descriptor().account_key.is_some();
+    match credential.account.as_ref().filter(|_| has_account) {
+        Some(account) => HttpCredential::Basic {
             user: account.clone(),
             password: credential.key.clone(),
         },
-        _ => HttpCredential::Bearer(credential.key.clone()),
+        None => HttpCredential::Bearer(credential.key.clone()),
     }
 }
 
@@ -267,7 +260,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::config::settings::Product;
+    use crate::model::name::SourceKind;
 
     fn name(target: &SourceTarget, org_id: Option<&str>, email: Option<&str>) -> String {
         let credential = Credential {
@@ -289,7 +282,7 @@ mod tests {
             org_id: None,
         };
         let site = SourceTarget::Site(SiteTarget {
-            product: Product::Jira,
+            kind: SourceKind::JiraAudit,
             site: "acme.example".to_owned(),
             email: None,
             route: SiteRoute::Direct(base_url),

@@ -13,8 +13,8 @@ use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::name::SourceKind;
 use crate::model::number::counted;
+use crate::model::source_kind::SourceAddress;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::{LineSink, atomic_create};
@@ -64,7 +64,8 @@ pub async fn run(
 
 /// The id of a source's organization may live in the keyring beside its key, where it is not looked for.
 fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
-    if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
+    let is_organization = raw.kind.is_some_and(|kind| kind.address() == SourceAddress::Organization);
+    if let (Some(name), true, None) = (&raw.name, is_organization, &raw.org_id) {
         let what = "the configuration does not say its organization's id; raw lines become events without it";
         let mut message = ConsoleMessage::new(format!("source `{name}`: {what}"));
         message.hint = Some("add `--org-id ID`".to_owned());

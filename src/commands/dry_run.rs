@@ -1,7 +1,7 @@
 //! Shows what a pull would do, without network access: for `pull --dry-run`, and where a pull is refused because its
 //! events would only be printed on a terminal.
 
-use crate::commands::{connect, output_owner};
+use crate::commands::output_owner;
 use crate::config::env::ProcessEnv;
 use crate::config::request::PullRequest;
 use crate::config::settings::{CredentialSpec, OutputPath, SourceSettings, SourceTarget};
@@ -13,7 +13,7 @@ use crate::model::time::{Timestamp, format_millis, in_words};
 use crate::pipeline::checkpoint_writer;
 use crate::pipeline::plan::{self, ReadPlan};
 use crate::pipeline::run::{lookback_settings, refuse_unfinished, scope_of};
-use crate::source::{self, DeliveryOrder};
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::StateStore;
 use crate::telemetry::console::{StderrConsole, Level};
@@ -67,8 +67,7 @@ async fn plan(
     store: &StateStore,
     env: &ProcessEnv,
 ) -> Result<String, AppError> {
-    let base_url = settings.target.base_url();
-    let order = source::of(&settings.target, base_url, None, settings.page_size).order();
+    let order = settings.target.kind().descriptor().order;
     let scope = scope(settings, env).await?;
     let now = request.now;
     let (plan, checkpoint) = match request.one_off {
@@ -165,7 +164,7 @@ fn describe_requests(
     let quota = settings
         .connection
         .requests_per_minute
-        .or(connect::endpoint(&settings.target).per_minute());
+        .or(settings.target.kind().descriptor().endpoint.per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", group_digits(quota.into()))
     });

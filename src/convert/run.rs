@@ -12,12 +12,12 @@ use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::convert::lines::{LineSplitter, NumberedLine};
 use crate::convert::json_line::parse_json_line;
 use crate::model::event::{Event, EventText, UNPARSED};
-use crate::model::name::SourceKind;
+use crate::model::source_kind::{IdScope, RecordIdentity};
 use crate::model::time::Timestamp;
 use crate::normalise;
 use crate::render;
 use crate::sink::{LineSink, SinkError};
-use crate::source::{DuplicateNumbering, RecordIdentity};
+use crate::source::DuplicateNumbering;
 
 /// Rendered bytes that are handed on at once, at the latest.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -238,11 +238,13 @@ impl ConvertRun<'_> {
             Err(unfit) => return Ok(Err(unfit.to_string())),
         };
         let needs_site = kept.event.is_none() && self.format != OutputFormat::Raw;
-        if needs_site && kept.origin.kind != SourceKind::OrgEvents && kept.origin.site.is_none() {
+        let descriptor = kept.origin.kind.descriptor();
+        let has_site_in_id = descriptor.id_scope != IdScope::Global;
+        if needs_site && has_site_in_id && kept.origin.site.is_none() {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
         }
-        if kept.event.is_none() && RecordIdentity::of(kept.origin.kind) == RecordIdentity::Content {
+        if kept.event.is_none() && descriptor.identity == RecordIdentity::Content {
             self.numbering.number_duplicate(&mut kept.record);
         }
         self.pending_bytes += kept.record.doc.text().len();

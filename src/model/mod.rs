@@ -2,6 +2,7 @@
 //! Imports nothing of ours.
 
 pub mod address;
+pub mod endpoint;
 pub mod event;
 pub mod hashing;
 pub mod json;
@@ -13,6 +14,7 @@ pub mod user_profiles;
 pub mod record;
 pub mod retention;
 pub mod safe_url;
+pub mod source_kind;
 pub mod duration;
 pub mod text;
 pub mod time;

@@ -21,6 +21,7 @@ use crate::model::event::{
 use crate::model::meaning::UNKNOWN;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
+use crate::model::source_kind::IdScope;
 use crate::model::time::Timestamp;
 
 /// The source that records come from, as events name it.
@@ -89,13 +90,14 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
         None => EventText::Owned(record.fingerprint().to_string()),
     };
     let site = origin.site.as_deref().unwrap_or_default();
-    match origin.kind {
-        SourceKind::OrgEvents => ["org:", &own].concat(),
-        SourceKind::JiraAudit => ["jira:", site, ":", &own].concat(),
-        SourceKind::ConfluenceAudit => ["confluence:", site, ":", &own].concat(),
-        SourceKind::DatacenterAudit => {
+    let descriptor = origin.kind.descriptor();
+    let prefix = descriptor.id_prefix;
+    match descriptor.id_scope {
+        IdScope::Global => [prefix, ":", &own].concat(),
+        IdScope::Site => [prefix, ":", site, ":", &own].concat(),
+        IdScope::Host => {
             let host = site.split('/').next().unwrap_or_default();
-            ["dc:", host, ":", &own].concat()
+            [prefix, ":", host, ":", &own].concat()
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::model::event::{Event, PROCESSED_TIME_UNREADABLE, TIME_UNREADABLE, EventText};
 use crate::model::json::Node;
 use crate::model::name::SourceKind;
-use crate::model::record::{Record, time_value};
+use crate::model::record::Record;
 use crate::model::text::bounded;
 
 /// What the mark says where the source gives no time at all.
@@ -15,13 +15,12 @@ const MISSING: &str = "missing";
 pub fn add<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
     let root = record.doc.root();
     if event.time.is_none() {
-        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING), written);
+        let text = kind.time_value(root).map_or(EventText::Borrowed(MISSING), written);
         event.labels.push((TIME_UNREADABLE, text));
     }
-    if event.processed_time.is_none() && kind == SourceKind::OrgEvents {
-        let attributes = root.get("attributes");
+    if event.processed_time.is_none() {
         // A source need not say when it processed an event.
-        let value = attributes.and_then(|attributes| attributes.get("processedAt"));
+        let value = kind.processed_time_value(root);
         let labels = value.map(|value| (PROCESSED_TIME_UNREADABLE, written(value)));
         event.labels.extend(labels);
     }

@@ -93,7 +93,7 @@ impl SourceStatus {
         SourceStatus {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),
-            retention: LogRetention::of(settings.target.kind()),
+            retention: settings.target.kind().descriptor().retention,
             // A clock that was set back is not ahead of anything.
             lag: complete_until.map(|until| (now - until).to_std().unwrap_or_default()),
             state,
