@@ -40,8 +40,8 @@ pub(super) fn load(
     outside: &HostAccess<'_>,
 ) -> Result<ConfigFile, ConfigError> {
     match config_paths::config_file(global.config.as_deref(), env) {
-        None => Ok(ConfigFile::none()),
-        Some(place) => load_at(&place.path, place.named, outside),
+        None => Ok(ConfigFile::absent()),
+        Some(place) => load_at(&place.path, place.is_explicit, outside),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
     /// Where it was looked for in vain.
-    pub place: Option<PathBuf>,
+    pub expected_path: Option<PathBuf>,
     text: String,
     /// Its tables.
     pub tables: ConfigTables,
@@ -32,10 +32,10 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     /// Stands for the file when there is none.
-    pub fn none() -> ConfigFile {
+    pub fn absent() -> ConfigFile {
         ConfigFile {
             path: None,
-            place: None,
+            expected_path: None,
             text: String::new(),
             tables: ConfigTables::default(),
         }
@@ -44,8 +44,8 @@ impl ConfigFile {
     /// The same, where it was looked for at `path`.
     pub fn absent_at(path: &Path) -> ConfigFile {
         ConfigFile {
-            place: Some(path.to_path_buf()),
-            ..ConfigFile::none()
+            expected_path: Some(path.to_path_buf()),
+            ..ConfigFile::absent()
         }
     }
 
@@ -54,7 +54,7 @@ impl ConfigFile {
         let tables = toml::from_str(&text).map_err(|error| error_location::config_error(&error, path, &text))?;
         Ok(ConfigFile {
             path: Some(path.to_path_buf()),
-            place: None,
+            expected_path: None,
             text,
             tables,
         })
@@ -62,7 +62,7 @@ impl ConfigFile {
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
     /// value that did not come from the file: then the file is not blamed.
-    pub fn blame(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
+    pub fn locate_error(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
         match &self.path {
             Some(path) if !span.is_empty() => {
                 let line = error_location::line_of(&self.text, span.start);
@@ -181,7 +181,7 @@ pub(super) struct ErrorLocation<'a> {
 
 impl ErrorLocation<'_> {
     /// Checks one value, if there is one; a refusal names the source, the key and the line.
-    pub(super) fn take<T, R>(
+    pub(super) fn check_value<T, R>(
         &self,
         key: &str,
         value: &Option<Spanned<T>>,
@@ -192,10 +192,10 @@ impl ErrorLocation<'_> {
         };
         check(value.get_ref())
             .map(Some)
-            .map_err(|refusal| self.refuse(key, &value.span(), refusal))
+            .map_err(|refusal| self.locate(key, &value.span(), refusal))
     }
 
-    fn refuse(&self, key: &str, span: &Range<usize>, refusal: HintedError) -> ConfigError {
+    fn locate(&self, key: &str, span: &Range<usize>, refusal: HintedError) -> ConfigError {
         let what = match self.source {
             Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
             None => format!("`{key}`: {}", refusal.what),
@@ -205,7 +205,7 @@ impl ErrorLocation<'_> {
             hint: refusal.hint,
         }
         .into();
-        self.file.blame(error, span)
+        self.file.locate_error(error, span)
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");
-        assert_eq!(loaded.blame(error(), &span).to_string(), "/c.toml:2: no");
-        assert_eq!(loaded.blame(error(), &(0..0)).to_string(), "no");
+        assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
+        assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
     }
 }
