@@ -1,5 +1,4 @@
-//! Owns what was typed: commands, flags and their help, exactly as clap reads them. No secret is ever
-//! an argument.
+//! Defines commands, flags and their help for clap. No secret is ever an argument.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -129,13 +128,13 @@ pub struct PullArgs {
     #[arg(long, value_name = "T", value_parser = values::text(str::parse::<TypedTime>))]
     pub until: Option<TypedTime>,
     /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
     pub compression: Option<Compression>,
     /// Stop after N events of each source
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -161,13 +160,13 @@ pub struct FollowArgs {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = values::checked(validate::nonzero_duration))]
     pub every: Duration,
     /// Output format: normalized, raw, ecs or ocsf
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file, with {source} and %Y %m %d %H (UTC)
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing
-    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
     pub compression: Option<Compression>,
     /// Write metrics as Prometheus text, for the node exporter's textfile collector
     #[arg(long, value_name = "FILE")]
@@ -229,19 +228,19 @@ pub struct ConvertArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
     pub format: Option<OutputFormat>,
     /// Where to write: - is stdout; or a file that does not exist yet, with %Y %m %d %H (UTC) [default: -]
     #[arg(long, short, value_name = "PATH", value_parser = values::checked(output::path_template))]
     pub output: Option<PathTemplate>,
     /// Compression: none, gzip or zstd; adds .gz or .zst to the name if it is missing [default: none]
-    #[arg(long, value_name = "KIND", value_parser = values::checked(keywords::compression))]
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = values::word(keywords::compression))]
     pub compression: Option<Compression>,
     /// The configured source that raw lines were pulled from: its name, type, org_id and site
     #[arg(long, value_name = "NAME", value_parser = values::text(str::parse::<SourceName>))]
     pub source: Option<SourceName>,
     /// Type of raw lines: org-events, jira-audit, ... [default: detected]
-    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(keywords::source_kind))]
+    #[arg(long = "type", value_name = "TYPE", hide_possible_values = true, value_parser = values::word(keywords::source_kind))]
     pub kind: Option<SourceKind>,
     /// The organization of raw organization events
     #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_id))]
@@ -287,7 +286,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "DATE", value_parser = values::checked(validate::date))]
     pub expires_on: Option<NaiveDate>,
     /// Type of the source: org-events, jira-audit, confluence-audit or datacenter-audit [default: org-events; jira-audit with --site]
-    #[arg(long = "type", value_name = "TYPE", value_parser = values::checked(keywords::source_kind))]
+    #[arg(long = "type", value_name = "TYPE", hide_possible_values = true, value_parser = values::word(keywords::source_kind))]
     pub kind: Option<SourceKind>,
     /// Organization id, as in https://admin.atlassian.com/o/ID
     #[arg(long, value_name = "ID", value_parser = values::checked(validate::org_uuid))]
@@ -313,7 +312,7 @@ pub struct LoginArgs {
 #[derive(Debug, ClapArgs)]
 pub struct DemoArgs {
     /// Output format: normalized, raw, ecs or ocsf [default: normalized]
-    #[arg(long, value_name = "FORMAT", value_parser = values::checked(keywords::format))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = values::word(keywords::format))]
     pub format: Option<OutputFormat>,
 }
 

@@ -1,4 +1,4 @@
-//! Owns what `convert`'s flags mean.
+//! Resolves the flags of `convert`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,14 @@ use crate::cli::args::{ConvertArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, HostAccess};
+use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::output::{self, PathTemplate};
 use crate::config::request::{ConvertRequest, ConvertInput, RawLines};
-use crate::config::settings::{OutputPath, OutputSettings, Rotation, SourceTarget};
+use crate::config::settings::{OutputPath, OutputSettings, Rotation};
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::Timestamp;
 
 /// What `convert` is asked to do. The configuration is read only where `--source` names a part of it.
@@ -92,7 +93,7 @@ fn configured_source(
     outside: &HostAccess<'_>,
 ) -> Result<RawLines, ResolveError> {
     let names = [name.clone()];
-    let settings = resolve::pull_settings(global, env, &names, outside)?;
+    let settings = load::pull_settings(global, env, &names, outside)?;
     let mut known = RawLines {
         name: Some(name.clone()),
         ..RawLines::default()
@@ -100,9 +101,7 @@ fn configured_source(
     for source in check::select(&settings, &names)? {
         known.kind = Some(source.target.kind());
         known.site = source.target.site();
-        if let SourceTarget::OrgEvents { org_id, .. } = source.target {
-            known.org_id = org_id;
-        }
+        known.org_id = source.target.org_id().map(str::to_owned);
     }
     Ok(known)
 }
@@ -126,9 +125,11 @@ fn merge_flags(flags: RawLines, known: RawLines) -> Result<RawLines, ResolveErro
 }
 
 fn reject_inapplicable_flags(raw: &RawLines) -> Result<(), ResolveError> {
-    let alien = match raw.kind {
-        Some(SourceKind::OrgEvents) => raw.site.as_ref().map(|_| "`--site`"),
-        Some(_) => raw.org_id.as_ref().map(|_| "`--org-id`"),
+    let alien = match raw.kind.map(SourceKind::address) {
+        Some(SourceAddress::Organization) => raw.site.as_ref().map(|_| "`--site`"),
+        Some(SourceAddress::Site | SourceAddress::Server) => {
+            raw.org_id.as_ref().map(|_| "`--org-id`")
+        }
         None => None,
     };
     match (raw.kind, alien) {

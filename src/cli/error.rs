@@ -1,4 +1,4 @@
-//! Owns why a command line that reads well is still not carried out.
+//! Describes why a command line that parses is still refused.
 
 use std::fmt;
 

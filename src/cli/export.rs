@@ -1,10 +1,10 @@
-//! Owns what `export`'s flags mean.
+//! Resolves the flags of `export`.
 
 use crate::cli::args::{ExportArgs, GlobalArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, HostAccess};
+use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::request::{CommandRequest, ExportRequest};
@@ -20,7 +20,7 @@ pub fn action(
     outside: &HostAccess<'_>,
 ) -> Result<CommandRequest, ResolveError> {
     reject_empty_window(&typed, now)?;
-    let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
+    let settings = load::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
     let place = |name: &SourceName| {
         settings

@@ -1,4 +1,4 @@
-//! Owns what is generated from the definitions of the command line: completions, manual pages, the reference.
+//! Generates completions, manual pages and the reference from the definition of the command line.
 
 use std::path::PathBuf;
 
@@ -93,6 +93,17 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::PowerShell] {
             let text = completions(shell);
             for word in ["pull", "follow", "logout", "max-events", "metrics-file"] {
+                assert!(text.contains(word), "{shell}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn completions_offer_the_words_of_a_closed_list() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let text = completions(shell);
+            let words = ["normalized", "ecs", "gzip", "datacenter-audit", "always", "json"];
+            for word in words {
                 assert!(text.contains(word), "{shell}: {word}");
             }
         }

@@ -5,7 +5,7 @@ use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::{self, CommandPaths};
 use crate::cli::questions;
-use crate::cli::resolve::{self, HostAccess};
+use crate::cli::load::{self, HostAccess};
 use crate::config::check::{self, LoginFlags};
 use crate::config::credential_spec;
 use crate::config::env::ProcessEnv;
@@ -13,8 +13,9 @@ use crate::config::error::ConfigError;
 use crate::config::file::{ConfigFile, SourceTable};
 use crate::config::config_paths;
 use crate::config::request::{KeyLocation, LoginRequest};
-use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
+use crate::config::settings::{CredentialSpec, SourceSettings, server_name};
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::Timestamp;
 
 /// What `auth login` is asked to do. The configuration file need not exist: login starts one.
@@ -32,7 +33,7 @@ pub fn request(
         .hint("name a file with `--config FILE`")
     })?;
     let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
-    let file = resolve::load_at(&place.path, false, outside)?;
+    let file = load::load_at(&place.path, false, outside)?;
     let configured = paths::known_sources(&file, global, env);
     let mut paths = CommandPaths::reserved(global, env, now, outside, &configured);
     paths.add(PathRole::EditedConfigFile, &place.path);
@@ -183,17 +184,14 @@ fn prompt_missing(typed: &mut LoginArgs, outside: &HostAccess<'_>) -> Result<(),
 
 /// A source that reads another log has another history: its checkpoint and its ids would be wrong.
 fn reject_other_source(typed: &LoginArgs, known: &SourceSettings) -> Result<(), ResolveError> {
-    let configured = match &known.target {
-        SourceTarget::OrgEvents { org_id, .. } => org_id.clone(),
-        target => target.site(),
-    };
-    let flag = match &known.target {
-        SourceTarget::OrgEvents { .. } => typed.org_id.clone(),
-        SourceTarget::Site(_) => typed.site.clone(),
-        SourceTarget::Datacenter { username, .. } => typed.base_url.clone().and_then(|base_url| {
-            let username = username.clone();
-            SourceTarget::Datacenter { base_url, username }.site()
-        }),
+    let org_id = known.target.org_id().map(str::to_owned);
+    let (configured, flag) = match known.target.kind().address() {
+        SourceAddress::Organization => (org_id, typed.org_id.clone()),
+        SourceAddress::Site => (known.target.site(), typed.site.clone()),
+        SourceAddress::Server => (
+            known.target.site(),
+            typed.base_url.as_ref().map(server_name),
+        ),
     };
     match (configured, flag) {
         (Some(configured), Some(flag)) if configured != flag => Err(ResolveError::usage(
@@ -221,26 +219,31 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
             "leave `--type` out, or choose another name",
         ));
     }
-    let told = match (&typed.site, &typed.username) {
-        (Some(_), _) => SourceKind::JiraAudit,
-        (None, Some(_)) => SourceKind::DatacenterAudit,
-        (None, None) => SourceKind::OrgEvents,
+    let implied = match (&typed.site, &typed.username) {
+        (Some(_), _) => SourceAddress::Site,
+        (None, Some(_)) => SourceAddress::Server,
+        (None, None) => SourceAddress::Organization,
     };
-    let kind = configured.or(typed.kind).unwrap_or(told);
+    let kind = configured.or(typed.kind).unwrap_or(SourceKind::implied_by(implied));
     if let Some(flag) = inapplicable_flag(typed, kind) {
         return Err(ResolveError::usage(
             format!("{flag} does not belong to a source of type `{kind}`"),
-            "`--org-id` is for org-events; `--site` and `--email` for jira-audit and confluence-audit; `--username` for datacenter-audit",
+            format!(
+                "`--org-id` is for {}; `--site` and `--email` for {}; `--username` for {}",
+                kinds_of(SourceAddress::Organization),
+                kinds_of(SourceAddress::Site),
+                kinds_of(SourceAddress::Server)
+            ),
         ));
     }
-    let missing = match kind {
-        SourceKind::JiraAudit | SourceKind::ConfluenceAudit if typed.site.is_none() => {
+    let missing = match kind.address() {
+        SourceAddress::Site if typed.site.is_none() => {
             Some(("site", "add `--site acme.atlassian.net`"))
         }
-        SourceKind::DatacenterAudit if typed.base_url.is_none() => {
+        SourceAddress::Server if typed.base_url.is_none() => {
             Some(("address", "add `--base-url https://jira.acme.example`"))
         }
-        _ => None,
+        SourceAddress::Organization | SourceAddress::Site | SourceAddress::Server => None,
     };
     if let (Some((what, hint)), None) = (missing, known) {
         let what = format!("a new source of type `{kind}` needs its {what}");
@@ -249,19 +252,22 @@ fn kind(typed: &LoginArgs, known: Option<&SourceSettings>) -> Result<SourceKind,
     Ok(kind)
 }
 
+fn kinds_of(address: SourceAddress) -> String {
+    let words: Vec<_> = SourceKind::addressed_by(address).map(SourceKind::as_str).collect();
+    words.join(" and ")
+}
+
 fn inapplicable_flag(typed: &LoginArgs, kind: SourceKind) -> Option<&'static str> {
-    let is_org = kind == SourceKind::OrgEvents;
-    let is_datacenter = kind == SourceKind::DatacenterAudit;
-    let is_site = !is_org && !is_datacenter;
+    use SourceAddress::{Organization, Server, Site};
     [
-        ("`--org-id`", typed.org_id.is_some(), is_org),
-        ("`--site`", typed.site.is_some(), is_site),
-        ("`--email`", typed.email.is_some(), is_site),
-        ("`--gateway`", typed.gateway, is_site),
-        ("`--username`", typed.username.is_some(), is_datacenter),
+        ("`--org-id`", typed.org_id.is_some(), Organization),
+        ("`--site`", typed.site.is_some(), Site),
+        ("`--email`", typed.email.is_some(), Site),
+        ("`--gateway`", typed.gateway, Site),
+        ("`--username`", typed.username.is_some(), Server),
     ]
     .into_iter()
-    .find(|(_, is_typed, belongs)| *is_typed && !belongs)
+    .find(|(_, is_typed, address)| *is_typed && *address != kind.address())
     .map(|(flag, _, _)| flag)
 }
 

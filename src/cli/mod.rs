@@ -1,4 +1,4 @@
-//! Owns the command line: what was typed, and what it means together with the environment and the file.
+//! Turns the command line, the environment and the configuration file into a checked request.
 
 pub mod args;
 mod convert;
@@ -6,6 +6,7 @@ pub mod error;
 mod export;
 pub mod generate;
 mod help;
+mod load;
 mod login;
 pub mod parse;
 mod path_registry;
@@ -17,4 +18,5 @@ mod values;
 
 pub use error::ResolveError;
 pub use parse::parse;
-pub use resolve::{HostAccess, resolve, telemetry};
+pub use load::HostAccess;
+pub use resolve::{resolve, telemetry};

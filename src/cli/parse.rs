@@ -1,4 +1,4 @@
-//! Owns the reading of the command line, and what is answered when a secret was typed on it.
+//! Parses the command line, and hides a secret that was typed on it from the error.
 
 use std::ffi::{OsStr, OsString};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::path_registry::{PathRegistry, PathRole};
-use crate::cli::resolve::{self, HostAccess};
+use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
@@ -70,7 +70,7 @@ impl<'a> CommandPaths<'a> {
         now: Timestamp,
         outside: &'a HostAccess<'a>,
     ) -> CommandPaths<'a> {
-        let file = resolve::load(global, env, outside).ok();
+        let file = load::load(global, env, outside).ok();
         let sources = file.map_or(Vec::new(), |file| known_sources(&file, global, env));
         CommandPaths::reserved(global, env, now, outside, &sources)
     }

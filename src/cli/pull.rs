@@ -1,4 +1,4 @@
-//! Owns what `pull`'s flags mean.
+//! Resolves the flags of `pull`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::cli::args::{GlobalArgs, PullArgs};
 use crate::cli::error::ResolveError;
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
-use crate::cli::resolve::{self, HostAccess};
+use crate::cli::load::{self, HostAccess};
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::output::{self, OutputLayer, PathTemplate};
@@ -23,7 +23,7 @@ pub fn request(
     outside: &HostAccess<'_>,
 ) -> Result<PullRequest, ResolveError> {
     let one_off = one_off(&typed, now)?;
-    let settings = resolve::pull_settings(global, env, &typed.names, outside)?;
+    let settings = load::pull_settings(global, env, &typed.names, outside)?;
     let mut sources = check::select(&settings, &typed.names)?;
     let flags = OutputLayer {
         // A name that is typed says how the file is packed, where nothing else typed does.

@@ -1,4 +1,4 @@
-//! Owns what `auth login` asks a person about a source that is not configured yet.
+//! Prompts for what `auth login` needs to know about a source that is not configured yet.
 
 use std::io;
 
@@ -8,14 +8,7 @@ use crate::config::error::HintedError;
 use crate::config::validate;
 use crate::config::keywords;
 use crate::model::name::SourceKind;
-
-const KINDS: &str = "\
-What does it collect?
-  1  org-events         an organization's events (admin.atlassian.com)
-  2  jira-audit         the audit log of a Jira Cloud site
-  3  confluence-audit   the audit log of a Confluence Cloud site
-  4  datacenter-audit   the audit log of a Jira, Confluence or Bitbucket Data Center
-";
+use crate::model::source_kind::SourceAddress;
 
 const SIGN_IN: &str = "\
 Sign in with
@@ -31,39 +24,49 @@ Sign in with [1]: ";
 pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     let told = match (&typed.kind, &typed.org_id, &typed.site, &typed.username) {
         (Some(kind), ..) => Some(*kind),
-        (None, Some(_), ..) => Some(SourceKind::OrgEvents),
-        (None, None, Some(_), _) => Some(SourceKind::JiraAudit),
-        (None, None, None, Some(_)) => Some(SourceKind::DatacenterAudit),
+        (None, Some(_), ..) => Some(SourceKind::implied_by(SourceAddress::Organization)),
+        (None, None, Some(_), _) => Some(SourceKind::implied_by(SourceAddress::Site)),
+        (None, None, None, Some(_)) => Some(SourceKind::implied_by(SourceAddress::Server)),
         (None, None, None, None) => None,
     };
     let kind = match told {
         Some(kind) => kind,
         None => {
-            person.show(&format!("`{}` is a new source. {KINDS}", typed.name))?;
+            person.show(&format!("`{}` is a new source. {}", typed.name, list_of_kinds()))?;
             prompt::ask_until_valid(person, "Type [1]: ", parse_kind)?
         }
     };
     // Only now: a type that was typed may contradict the other flags, and is refused with them later.
     typed.kind.get_or_insert(kind);
     let asks_all = told.is_none();
-    match kind {
-        SourceKind::OrgEvents => organization(typed, person),
-        SourceKind::JiraAudit | SourceKind::ConfluenceAudit => site(typed, person, asks_all),
-        SourceKind::DatacenterAudit => datacenter(typed, person, asks_all),
+    match kind.address() {
+        SourceAddress::Organization => organization(typed, person),
+        SourceAddress::Site => site(typed, person, asks_all),
+        SourceAddress::Server => datacenter(typed, person, asks_all),
     }
 }
 
-fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
-    match answer {
-        "" | "1" => Ok(SourceKind::OrgEvents),
-        "2" => Ok(SourceKind::JiraAudit),
-        "3" => Ok(SourceKind::ConfluenceAudit),
-        "4" => Ok(SourceKind::DatacenterAudit),
-        word if validate::looks_like_key(word) => {
-            Err(HintedError::new("that is a key; it is asked for later").hint("answer 1, 2, 3 or 4"))
-        }
-        word => keywords::source_kind(word),
+fn list_of_kinds() -> String {
+    let mut text = "What does it collect?\n".to_owned();
+    for (number, kind) in (1..).zip(SourceKind::ALL) {
+        let descriptor = kind.descriptor();
+        text.push_str(&format!("  {number}  {:<19}{}\n", descriptor.word, descriptor.summary));
     }
+    text
+}
+
+fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
+    let typed = if answer.is_empty() { "1" } else { answer };
+    let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    if let Some(kind) = number.and_then(|number| SourceKind::ALL.get(number)) {
+        return Ok(*kind);
+    }
+    if validate::looks_like_key(answer) {
+        let most = SourceKind::ALL.len();
+        let error = HintedError::new("that is a key; it is asked for later");
+        return Err(error.hint(format!("answer a number from 1 to {most}")));
+    }
+    keywords::source_kind(answer)
 }
 
 fn organization(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {

@@ -1,7 +1,6 @@
-//! Owns what the command line means: arguments, environment and file become one [`CommandRequest`]. It is
-//! pure: the file and the keyring are reached through [`HostAccess`], the time is given.
+//! Resolves arguments, environment and file into one [`CommandRequest`]. It does no I/O itself:
+//! files and keyring are behind [`HostAccess`], the time is passed in.
 
-use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,41 +8,22 @@ use crate::cli::args::{
     Args, AuthCommand, Command, FollowArgs, GlobalArgs, PullArgs, SandboxArgs, VerifyArgs,
 };
 use crate::cli::error::ResolveError;
+use crate::cli::load::{HostAccess, load, pull_settings, settings};
 use crate::cli::path_registry::PathRole;
 use crate::cli::paths::CommandPaths;
 use crate::cli::{convert, export, generate, login, pull};
-use crate::config::prompt::UserPrompt;
 use crate::config::check;
 use crate::config::env::ProcessEnv;
 use crate::config::error::ConfigError;
-use crate::config::file::ConfigFile;
-use crate::config::implied_settings;
 use crate::config::config_paths;
 use crate::config::request::{
-    CommandRequest, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, KeyLocation, LogoutRequest,
+    CommandRequest, AgainstRequest, CheckRequest, DemoRequest, FollowRequest, LogoutRequest,
     SandboxRequest, StatusRequest, VerifyRequest,
 };
 use crate::config::settings::{CredentialSpec, Settings};
 use crate::config::telemetry::{ColorMode, TelemetrySettings, LogVerbosity};
-use crate::credentials::CredentialError;
 use crate::model::name::SourceName;
 use crate::model::time::Timestamp;
-use crate::sink::location::FileIdentity;
-
-/// What the resolution may look at beside its arguments.
-pub struct HostAccess<'a> {
-    /// Reads a text file.
-    pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
-    /// the environment names a source.
-    pub keyring_names: &'a dyn Fn() -> Vec<SourceName>,
-    /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
-    pub check_store: &'a dyn Fn(&KeyLocation<'_>) -> Result<(), CredentialError>,
-    /// Finds the file that a path leads to.
-    pub identify: &'a dyn Fn(&Path) -> FileIdentity,
-    /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
-    pub open_prompt: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
-}
 
 /// How messages are written; known before anything can fail.
 pub fn telemetry(args: &Args, env: &ProcessEnv) -> TelemetrySettings {
@@ -237,73 +217,6 @@ fn follow(
         pull: pull::request(pull, global, env, now, outside)?,
         every: typed.every,
     })
-}
-
-/// Reads the configuration file. One that nobody named need not exist.
-pub(super) fn load(
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    outside: &HostAccess<'_>,
-) -> Result<ConfigFile, ConfigError> {
-    match config_paths::config_file(global.config.as_deref(), env) {
-        None => Ok(ConfigFile::absent()),
-        Some(place) => load_at(&place.path, place.is_explicit, outside),
-    }
-}
-
-/// Reads the configuration file at `path`.
-pub(super) fn load_at(
-    path: &Path,
-    must_exist: bool,
-    outside: &HostAccess<'_>,
-) -> Result<ConfigFile, ConfigError> {
-    match (outside.read_file)(path) {
-        Ok(text) => ConfigFile::parse(path, text),
-        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => {
-            Ok(ConfigFile::absent_at(path))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(ConfigError::new(
-            "the configuration file does not exist",
-        )
-        .in_file(path, None)
-        .hint("check `--config` or ATLAUDIT_CONFIG; `atlaudit auth login NAME` starts a new one")),
-        Err(error) => Err(ConfigError::new(format!(
-            "the configuration file cannot be read: {error}"
-        ))
-        .in_file(path, None)
-        .hint("check that it is a text file that this user may read")),
-    }
-}
-
-/// The settings of the file, or the implied ones when it names no source.
-fn settings(
-    file: &ConfigFile,
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    typed: &[SourceName],
-    outside: &HostAccess<'_>,
-) -> Result<Settings, ConfigError> {
-    let state_dir = config_paths::state_dir(global.state_dir.as_deref(), env)?;
-    if file.tables.sources.0.is_empty() {
-        implied_settings::settings(file, env, state_dir, typed, outside.keyring_names)
-    } else {
-        check::settings(file, env, state_dir)
-    }
-}
-
-/// The settings for a pull of the sources `typed`: one implied source is not guessed among several.
-pub(super) fn pull_settings(
-    global: &GlobalArgs,
-    env: &ProcessEnv,
-    typed: &[SourceName],
-    outside: &HostAccess<'_>,
-) -> Result<Settings, ConfigError> {
-    let file = load(global, env, outside)?;
-    let settings = settings(&file, global, env, typed, outside)?;
-    if file.tables.sources.0.is_empty() && typed.is_empty() {
-        implied_settings::reject_ambiguous_keyring(&settings)?;
-    }
-    Ok(settings)
 }
 
 fn sandbox(typed: &SandboxArgs) -> SandboxRequest {

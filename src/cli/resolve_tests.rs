@@ -1,6 +1,7 @@
-//! Owns the tests of what a command line means.
+//! Tests of resolving command lines.
 
 use std::ffi::OsString;
+use std::io::{self, ErrorKind};
 
 use super::*;
 use crate::cli::parse::parse;
@@ -9,6 +10,7 @@ use crate::config::settings::{CredentialSpec, OutputFormat, OutputPath, SiteTarg
 use crate::exit::Exit;
 use crate::model::name::SourceKind;
 use crate::model::time::{format_millis, parse_api_time};
+use crate::sink::location::FileIdentity;
 
 pub(in crate::cli) const FILE: &str = "[sources.acme]\ntype = 'org-events'\norg_id = '6f1b2c3d-0000-4000-8000-000000000000'\n[sources.j]\ntype = 'jira-audit'\nsite = 'a.atlassian.net'\n";
 

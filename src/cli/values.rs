@@ -1,7 +1,9 @@
-//! Owns the bridge from our readers of text to clap's value parsers.
+//! Adapts the parsers of the configuration to clap's value parsers.
 
+use std::ffi::OsStr;
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::config::error::HintedError;
@@ -12,6 +14,35 @@ pub fn checked<T: 'static>(
     check: fn(&str) -> Result<T, HintedError>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| check(text).map_err(|refusal| refusal.to_string())
+}
+
+/// One of a closed list of words, which help and completions then show.
+#[derive(Clone)]
+pub struct WordParser<T: 'static> {
+    read: fn(&str) -> Result<T, HintedError>,
+}
+
+/// A word that `read` reads, one of the names that the type lists.
+pub fn word<T: ValueEnum + 'static>(read: fn(&str) -> Result<T, HintedError>) -> WordParser<T> {
+    WordParser { read }
+}
+
+impl<T: ValueEnum + Send + Sync + 'static> TypedValueParser for WordParser<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        checked(self.read).parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let words = T::value_variants().iter().filter_map(T::to_possible_value);
+        Some(Box::new(words))
+    }
 }
 
 /// A value that reads itself.

@@ -28,7 +28,7 @@ use crate::http::message::{Endpoint, Request, Response};
 use crate::http::pool::ClientPool;
 use crate::http::quota_dir::QuotaDir;
 use crate::http::retry::RetryBudget;
-use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
 use crate::model::record::Fingerprint;
 use crate::normalise::RecordOrigin;
 use crate::fetch::attempt_record::AttemptRecorder;
@@ -128,7 +128,9 @@ impl SourceConnector {
             SourceTarget::Datacenter { .. } if credential.account.is_none() => {
                 Some(RequiredLookup::TokenAccount)
             }
-            _ => None,
+            SourceTarget::OrgEvents { .. }
+            | SourceTarget::Site(_)
+            | SourceTarget::Datacenter { .. } => None,
         };
         let api = self.api_client(settings, credential)?;
         let resolves_users = settings.target.resolves_users();
@@ -163,7 +165,7 @@ impl SourceConnector {
                 .with_memory_budget(memory_budget.clone())
                 .with_meter(meter.clone()),
             memory_budget,
-            limits: self.limits(endpoint(&settings.target), settings, credential),
+            limits: self.limits(settings.target.kind().descriptor().endpoint, settings, credential),
             retry_budget: RetryBudget::from(&settings.connection),
             meter,
             attempt_log: None,
@@ -232,11 +234,14 @@ fn endpoint_name(endpoint: Endpoint, target: &SourceTarget, credential: &Credent
             route: SiteRoute::Gateway(_),
             ..
         }) => format!("{site} "),
-        _ => String::new(),
+        SourceTarget::OrgEvents { .. }
+        | SourceTarget::Site(_)
+        | SourceTarget::Datacenter { .. } => String::new(),
     };
-    let what = match endpoint {
-        Endpoint::JiraUsers => "users",
-        _ => target.kind().as_str(),
+    let what = if endpoint == Endpoint::JiraUsers {
+        "users"
+    } else {
+        target.kind().as_str()
     };
     format!("{what} {} {site}{whose}", target.base_url())
 }
@@ -246,23 +251,13 @@ pub fn key_fingerprint(credential: &Credential) -> Fingerprint {
     Fingerprint::of(credential.key.expose_secret().as_bytes())
 }
 
-/// The endpoint whose quota a source uses.
-pub fn endpoint(target: &SourceTarget) -> Endpoint {
-    match target.kind() {
-        SourceKind::OrgEvents => Endpoint::EventsStream,
-        SourceKind::JiraAudit => Endpoint::JiraAuditRecords,
-        SourceKind::ConfluenceAudit => Endpoint::ConfluenceAudit,
-        SourceKind::DatacenterAudit => Endpoint::DatacenterEvents,
-    }
-}
-
 fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOrigin, AppError> {
     let kind = settings.target.kind();
     let org_id = credential
         .org_id
         .clone()
-        .filter(|_| kind == SourceKind::OrgEvents);
-    if kind == SourceKind::OrgEvents && org_id.is_none() {
+        .filter(|_| kind.address() == SourceAddress::Organization);
+    if kind.address() == SourceAddress::Organization && org_id.is_none() {
         let what = format!(
             "no organization id, neither in the configuration nor in the {}",
             credential.origin
@@ -278,20 +273,19 @@ fn origin(settings: &SourceSettings, credential: &Credential) -> Result<RecordOr
         reader: credential
             .account
             .clone()
-            .filter(|_| kind == SourceKind::DatacenterAudit),
+            .filter(|_| kind.address() == SourceAddress::Server),
     })
 }
 
 /// Organization keys go as Bearer; what has an account goes as Basic with it, else as Bearer.
 fn authorization(target: &SourceTarget, credential: &Credential) -> HttpCredential {
-    match (target, &credential.account) {
-        (SourceTarget::Site(_) | SourceTarget::Datacenter { .. }, Some(account)) => {
-            HttpCredential::Basic {
-                user: account.clone(),
-                password: credential.key.clone(),
-            }
-        }
-        _ => HttpCredential::Bearer(credential.key.clone()),
+    let has_account = target.kind().descriptor().account_key.is_some();
+    match credential.account.as_ref().filter(|_| has_account) {
+        Some(account) => HttpCredential::Basic {
+            user: account.clone(),
+            password: credential.key.clone(),
+        },
+        None => HttpCredential::Bearer(credential.key.clone()),
     }
 }
 
@@ -399,7 +393,7 @@ impl PreparedSource {
             (*cached_server == server).then(|| id.clone())
         };
         if let Some(id) = gateway.cloud_id.clone().or_else(cached) {
-            return Ok(gateway.product_url(site.product, &id));
+            return Ok(gateway.product_url(site.kind, &id));
         }
         let Some(RequiredLookup::CloudId(client)) = &self.lookup else {
             return Ok(gateway.base_url.clone());
@@ -409,7 +403,7 @@ impl PreparedSource {
         let id = response.await?;
         let cached = CachedValue::new((server, id.clone()), now);
         lookups.update(&site.site, |facts| facts.cloud_id = Some(cached));
-        Ok(gateway.product_url(site.product, &id))
+        Ok(gateway.product_url(site.kind, &id))
     }
 
     /// The account of a Data Center token. It only separates our own traces in the log from those
@@ -511,7 +505,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::config::settings::Product;
+    use crate::model::name::SourceKind;
 
     fn name(target: &SourceTarget, org_id: Option<&str>, email: Option<&str>) -> String {
         let credential = Credential {
@@ -522,7 +516,7 @@ mod tests {
             stored: None,
             expires: None,
         };
-        endpoint_name(endpoint(target), target, &credential)
+        endpoint_name(target.kind().descriptor().endpoint, target, &credential)
     }
 
     #[test]
@@ -533,7 +527,7 @@ mod tests {
             org_id: None,
         };
         let site = SourceTarget::Site(SiteTarget {
-            product: Product::Jira,
+            kind: SourceKind::JiraAudit,
             site: "acme.example".to_owned(),
             email: None,
             route: SiteRoute::Direct(base_url),

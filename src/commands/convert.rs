@@ -13,8 +13,8 @@ use crate::config::request::{ConvertInput, ConvertRequest, RawLines};
 use crate::convert::{self, ConvertContext, ConvertCounts, ConvertError, ConvertIssue};
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::model::name::SourceKind;
 use crate::model::number::counted;
+use crate::model::source_kind::SourceAddress;
 use crate::pipeline::error::RunError;
 use crate::pipeline::stop::StopRequest;
 use crate::sink::{LineSink, atomic_create};
@@ -67,7 +67,8 @@ pub async fn run(
 /// Warns if the organization is not configured. It may be stored with the key, which `convert` does
 /// not load.
 fn warn_of_no_org_id(raw: &RawLines, console: &StderrConsole) {
-    if let (Some(name), Some(SourceKind::OrgEvents), None) = (&raw.name, raw.kind, &raw.org_id) {
+    let is_organization = raw.kind.is_some_and(|kind| kind.address() == SourceAddress::Organization);
+    if let (Some(name), true, None) = (&raw.name, is_organization, &raw.org_id) {
         let what = "the configuration does not say its organization's id; raw lines become events \
                     without it";
         let mut message = ConsoleMessage::new(format!("source `{name}`: {what}"));

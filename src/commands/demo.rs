@@ -22,6 +22,7 @@ use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::quota_dir::QuotaDir;
 use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 use crate::pipeline::run::RunMode;
 use crate::sandbox::{self, Sandbox, SandboxOptions};
@@ -32,7 +33,7 @@ use crate::telemetry::console::StderrConsole;
 const SHOWN: usize = 12;
 
 /// The demo's sources.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; SourceKind::ALL.len()] = [
     "demo-org",
     "demo-jira",
     "demo-confluence",
@@ -114,38 +115,26 @@ fn sources(
     request: &DemoRequest,
 ) -> Result<Vec<SourceToRead>, AppError> {
     let base_url = Some(sandbox.base_url());
-    let org = LoginFlags {
-        kind: Some(SourceKind::OrgEvents),
-        org_id: Some(sandbox::ORG_ID.to_owned()),
-        base_url: base_url.clone(),
-        ..LoginFlags::default()
-    };
-    let site = |kind| LoginFlags {
-        kind: Some(kind),
-        site: Some(sandbox::JIRA_SITE.to_owned()),
-        email: Some(sandbox::JIRA_EMAIL.to_owned()),
-        base_url: base_url.clone(),
-        ..LoginFlags::default()
-    };
-    let datacenter = LoginFlags {
-        kind: Some(SourceKind::DatacenterAudit),
-        base_url: base_url.clone(),
-        ..LoginFlags::default()
-    };
-    let (jira, confluence) = (
-        site(SourceKind::JiraAudit),
-        site(SourceKind::ConfluenceAudit),
-    );
-    let flags = [org, jira, confluence, datacenter];
-    let keys = [
-        sandbox::API_KEY,
-        sandbox::JIRA_TOKEN,
-        sandbox::JIRA_TOKEN,
-        sandbox::DATACENTER_TOKEN,
-    ];
-    let named = NAMES.into_iter().zip(flags).zip(keys);
+    let named = NAMES.into_iter().zip(SourceKind::ALL);
     named
-        .map(|((name, flags), key)| {
+        .map(|(name, kind)| {
+            let own = LoginFlags {
+                kind: Some(kind),
+                base_url: base_url.clone(),
+                ..LoginFlags::default()
+            };
+            let (flags, key) = match kind.address() {
+                SourceAddress::Organization => {
+                    let org_id = Some(sandbox::ORG_ID.to_owned());
+                    (LoginFlags { org_id, ..own }, sandbox::API_KEY)
+                }
+                SourceAddress::Site => {
+                    let site = Some(sandbox::JIRA_SITE.to_owned());
+                    let email = Some(sandbox::JIRA_EMAIL.to_owned());
+                    (LoginFlags { site, email, ..own }, sandbox::JIRA_TOKEN)
+                }
+                SourceAddress::Server => (own, sandbox::DATACENTER_TOKEN),
+            };
             let mut settings = settings(name, &flags)?;
             settings.initial_lookback = DEMO_LOOKBACK;
             settings.output.format = request.format;

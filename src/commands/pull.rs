@@ -19,7 +19,8 @@ use crate::exit::Exit;
 use crate::model::name::SourceName;
 use crate::model::number::group_digits;
 use crate::model::output_file_state::OutputFileState;
-use crate::model::time::{Timestamp, format_millis, in_words};
+use crate::model::duration::in_words;
+use crate::model::time::{Timestamp, format_millis};
 use crate::pipeline::checkpoint_writer;
 use crate::fetch::plan::{self, ReadPlan};
 use crate::pipeline::report::{RunReport, SourceReport};
@@ -265,8 +266,7 @@ async fn describe_plan(
     store: &StateStore,
     env: &ProcessEnv,
 ) -> Result<String, AppError> {
-    let base_url = settings.target.base_url();
-    let order = source::of(&settings.target, base_url, None, settings.page_size).order();
+    let order = settings.target.kind().descriptor().order;
     let scope = scope(settings, env).await?;
     let now = request.now;
     let (plan, checkpoint) = match request.one_off {

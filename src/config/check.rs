@@ -1,5 +1,4 @@
-//! Owns the step from what was typed to settings: the file, then the environment over it, every value
-//! checked. The flags come last, in `cli`.
+//! Checks the file and the environment into settings. Flags are applied last, in `cli`.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -9,13 +8,15 @@ use toml::Spanned;
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
-use crate::config::file::{ConfigFile, SourceTable, SpannedText, without_span};
+use crate::config::file::{
+    ConfigFile, ErrorLocation, SourceTable, SpannedText, without_span,
+};
 use crate::config::suggestions::suggest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
-use crate::config::source::{self, ErrorLocation};
-use crate::config::keywords;
+use crate::config::source;
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::source_kind::SourceAddress;
 use crate::model::text::printable;
 
 /// A table that stands nowhere in the file.
@@ -91,7 +92,10 @@ pub fn login_source(
     };
     match flags.kind {
         Some(kind) => table.kind = without_span(kind.as_str()),
-        None if known.is_none() => table.kind = without_span(SourceKind::OrgEvents.as_str()),
+        None if known.is_none() => {
+            let implied = SourceKind::implied_by(SourceAddress::Organization);
+            table.kind = without_span(implied.as_str());
+        }
         None => {}
     }
     lay(&mut table.org_id, &flags.org_id);
@@ -168,12 +172,10 @@ fn source_name(file: &ConfigFile, typed: &str, span: &Range<usize>) -> Result<So
 
 /// The one organization source of the file: with two, nobody could tell which one the environment means.
 fn only_organization_source(file: &ConfigFile) -> Option<&str> {
+    let is_organization = |kind: SourceKind| kind.address() == SourceAddress::Organization;
     let mut organizations = file.tables.sources.0.iter().filter(|(_, table)| {
-        let kind = table
-            .kind
-            .as_ref()
-            .map(|text| keywords::source_kind(text.get_ref()));
-        matches!(kind, Some(Ok(SourceKind::OrgEvents)))
+        let kind = table.kind.as_ref().map(|text| text.get_ref().parse::<SourceKind>());
+        kind.is_some_and(|kind| kind.is_ok_and(is_organization))
     });
     match (organizations.next(), organizations.next()) {
         (Some((name, _)), None) => Some(name.get_ref()),

@@ -1,4 +1,4 @@
-//! Owns the tests of a whole file's check.
+//! Tests of whole configuration files.
 
 use std::path::Path;
 use std::time::Duration;

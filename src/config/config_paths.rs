@@ -1,4 +1,4 @@
-//! Owns where the configuration, the state and the shared limits lie when nobody says otherwise.
+//! Finds the default paths of the configuration, the state and the shared limits.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Owns the reading of `credential = "..."`. Text that names no known place is never quoted back:
-//! it may be the secret itself, pasted where its place belongs.
+//! Parses `credential = "..."`. Text of an unknown form is never quoted in an error: it may be the
+//! secret itself, pasted into the wrong place.
 
 use std::path::{Component, Path, PathBuf};
 

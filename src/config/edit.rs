@@ -1,4 +1,4 @@
-//! Owns changing the text of a configuration file: what a person wrote there, comments and order and all, stays.
+//! Edits the text of a configuration file and leaves the user's comments and order in place.
 
 use std::path::Path;
 
@@ -25,17 +25,13 @@ pub enum ConfigValue {
 fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
     let text = |text: &str| ConfigValue::Text(text.to_owned());
     let mut keys = vec![("type", text(source.target.kind().as_str()))];
-    match &source.target {
-        SourceTarget::OrgEvents { org_id, .. } => {
-            keys.extend(org_id.as_deref().map(|id| ("org_id", text(id))));
-        }
-        SourceTarget::Site(site) => {
-            keys.push(("site", text(&site.site)));
-            keys.extend(site.email.as_deref().map(|email| ("email", text(email))));
-        }
-        SourceTarget::Datacenter { username, .. } => {
-            keys.extend(username.as_deref().map(|name| ("username", text(name))));
-        }
+    keys.extend(source.target.org_id().map(|id| ("org_id", text(id))));
+    if let SourceTarget::Site(site) = &source.target {
+        keys.push(("site", text(&site.site)));
+    }
+    let account_key = source.target.kind().descriptor().account_key;
+    if let (Some(key), Some(account)) = (account_key, source.target.account()) {
+        keys.push((key, text(account)));
     }
     if source.credential != CredentialSpec::Keyring {
         let spec = ConfigValue::Text(source.credential.to_string());

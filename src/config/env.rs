@@ -1,5 +1,5 @@
-//! Owns the environment, captured once at the start of the process: everything else gets it as a
-//! value, so that a test can give it another.
+//! Captures the environment once at process start; all other code gets it as a value, so that
+//! tests can supply their own.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,5 @@
-//! Owns what is said when the configuration is refused: which file and line, what is wrong, what to do.
-//! The text of the offending line is never part of it: it may hold a secret.
+//! Describes why the configuration is refused: file and line, cause, and what to do. The text of
+//! the line is never part of it: it may hold a secret.
 
 use std::fmt;
 use std::path::PathBuf;

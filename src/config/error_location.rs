@@ -1,5 +1,5 @@
-//! Owns how a refusal by the TOML reader is told: one line, with the line's number and the nearest
-//! known key, and without any text of the file but key names.
+//! Rewrites errors of the TOML parser as one line with the line number and the most similar known
+//! key, without any text of the file except key names.
 
 use std::path::Path;
 

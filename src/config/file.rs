@@ -1,5 +1,5 @@
-//! Owns the shape of the configuration file: a mirror of its keys, everything optional, nothing checked
-//! but types and names. Values keep their place in the text, so that a later refusal can name the line.
+//! Mirrors the keys of the configuration file. Every key is optional, and values keep their
+//! position in the text, so that a later error can name the line.
 
 use std::fmt;
 use std::ops::Range;
@@ -10,7 +10,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::error_location;
-use crate::config::error::ConfigError;
+use crate::config::error::{ConfigError, HintedError};
+use crate::model::name::SourceName;
 
 /// A text value and its place. Without `Debug` on the tables: a misplaced secret may sit in any value.
 pub type SpannedText = Option<Spanned<String>>;
@@ -168,6 +169,43 @@ impl<'de> Visitor<'de> for InFileOrder {
         // The parser hands tables out by name; people expect the order that they wrote.
         sources.sort_by_key(|(name, _)| name.span().start);
         Ok(SourceTables(sources))
+    }
+}
+
+/// The table that a value was read from, for error messages.
+pub(super) struct ErrorLocation<'a> {
+    pub(super) file: &'a ConfigFile,
+    /// The source's name; without one it is the `[output]` table.
+    pub(super) source: Option<&'a SourceName>,
+}
+
+impl ErrorLocation<'_> {
+    /// Checks one value, if there is one; a refusal names the source, the key and the line.
+    pub(super) fn check_value<T, R>(
+        &self,
+        key: &str,
+        value: &Option<Spanned<T>>,
+        check: impl FnOnce(&T) -> Result<R, HintedError>,
+    ) -> Result<Option<R>, ConfigError> {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        check(value.get_ref())
+            .map(Some)
+            .map_err(|refusal| self.locate(key, &value.span(), refusal))
+    }
+
+    fn locate(&self, key: &str, span: &Range<usize>, refusal: HintedError) -> ConfigError {
+        let what = match self.source {
+            Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
+            None => format!("`{key}`: {}", refusal.what),
+        };
+        let error: ConfigError = HintedError {
+            what,
+            hint: refusal.hint,
+        }
+        .into();
+        self.file.locate_error(error, span)
     }
 }
 

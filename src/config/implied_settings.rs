@@ -1,15 +1,16 @@
-//! Owns what is collected when the configuration names no source at all: the organization that the
-//! environment describes, or the one that `auth login` left in the keyring.
+//! Builds settings when the configuration names no source: for the organization that the
+//! environment describes, or for the keys that `auth login` left in the keyring.
 
 use std::path::PathBuf;
 
 use crate::config::check::{self, NO_SPAN};
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
-use crate::config::file::{ConfigFile, SourceTable, without_span};
+use crate::config::file::{ConfigFile, ErrorLocation, SourceTable, without_span};
 use crate::config::settings::Settings;
-use crate::config::source::{self, ErrorLocation};
+use crate::config::source;
 use crate::model::name::{SourceKind, SourceName};
+use crate::model::source_kind::SourceAddress;
 
 /// The source's name when nothing names it. It stands in every event and names the checkpoint, so
 /// it must not change between runs.
@@ -29,7 +30,7 @@ pub fn settings(
     let mut sources = Vec::new();
     for name in names(file, env, typed, in_keyring)? {
         let mut table = SourceTable {
-            kind: without_span(SourceKind::OrgEvents.as_str()),
+            kind: without_span(SourceKind::implied_by(SourceAddress::Organization).as_str()),
             ..SourceTable::default()
         };
         // The environment describes one organization: with several names typed it is not theirs.

@@ -1,27 +1,41 @@
-//! Owns the closed vocabularies of the configuration and the flags: what this version takes.
+//! Parses the words that the configuration and the flags accept.
+
+use clap::ValueEnum;
 
 use crate::config::error::HintedError;
 use crate::config::settings::{Compression, OutputFormat, Rotation};
 use crate::model::name::SourceKind;
 use crate::model::text::printable;
 
-/// `format`: `normalized`, `raw`, `ecs` or `ocsf`.
+/// `format`: the format of output lines.
 pub fn format(text: &str) -> Result<OutputFormat, HintedError> {
-    let known = "`normalized`, `raw`, `ecs` or `ocsf`";
-    OutputFormat::ALL
-        .into_iter()
-        .find(|format| format.as_str() == text)
-        .ok_or_else(|| unknown("format", text, known))
+    word_of_list("format", text)
 }
 
-/// `compression`: `none`, `gzip` or `zstd`.
+/// `compression`: how output is compressed.
 pub fn compression(text: &str) -> Result<Compression, HintedError> {
-    match text {
-        "none" => Ok(Compression::None),
-        "gzip" => Ok(Compression::Gzip),
-        "zstd" => Ok(Compression::Zstd),
-        _ => Err(unknown("compression", text, "`none`, `gzip` or `zstd`")),
+    word_of_list("compression", text)
+}
+
+/// `type`: the kind of a source.
+pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
+    word_of_list("source type", text)
+}
+
+/// The variant named `text`; `of` says what the words are.
+fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
+    let names = T::value_variants().iter().filter_map(T::to_possible_value);
+    let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
+    let typed = format!("`{text}`");
+    let found = names.iter().position(|name| *name == typed);
+    if let Some(variant) = found.and_then(|at| T::value_variants().get(at)) {
+        return Ok(variant.clone());
     }
+    let known = match names.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    };
+    Err(unknown(of, text, &known))
 }
 
 /// `rotate`: `never`, `hourly`, `daily`, or a size such as `100MiB`.
@@ -73,13 +87,6 @@ fn size(text: &str) -> Result<u64, HintedError> {
     }
 }
 
-/// `type`: the kinds of sources.
-pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
-    let known = "`org-events`, `jira-audit`, `confluence-audit` or `datacenter-audit`";
-    text.parse()
-        .map_err(|_| unknown("source type", text, known))
-}
-
 fn unknown(of: &str, text: &str, known: &str) -> HintedError {
     HintedError::new(format!("unknown {of} `{}`", printable(text))).hint(format!("use {known}"))
 }
@@ -90,8 +97,8 @@ mod tests {
 
     #[test]
     fn words_of_this_version() {
-        for known in OutputFormat::ALL {
-            assert_eq!(format(known.as_str()), Ok(known));
+        for known in OutputFormat::value_variants() {
+            assert_eq!(format(known.as_str()), Ok(*known));
         }
         assert_eq!(compression("gzip"), Ok(Compression::Gzip));
         assert_eq!(rotate("never"), Ok(Rotation::Never));

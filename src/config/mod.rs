@@ -1,4 +1,4 @@
-//! Owns what the user wants: the file as typed, the environment as captured, the settings as checked.
+//! Reads the configuration file and the environment, and checks them into settings.
 
 pub mod prompt;
 pub mod error_location;

@@ -1,5 +1,5 @@
-//! Owns where events go: the template of a path, the layers of `output.*`, and the rule that two
-//! sources never write into one file.
+//! Resolves where events go: path templates, the layers of `output.*`, and the rule that two
+//! sources never write to one file.
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};

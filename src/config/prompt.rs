@@ -1,4 +1,4 @@
-//! Owns asking a person for what is missing, one question at a time, each answer checked at once.
+//! Asks a person for missing values, one question at a time, and checks each answer at once.
 
 use std::io::{self, ErrorKind};
 

@@ -1,5 +1,5 @@
-//! Owns what a command is asked to do, resolved: the only thing that commands get to see of the
-//! command line.
+//! Defines the resolved request of each command, which is all that commands see of the command
+//! line.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Owns the settings of a run after every check: what the rest of the program trusts.
+//! Defines the checked settings of a run, which the rest of the program trusts.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -76,8 +76,8 @@ pub enum SourceTarget {
 /// A product on a Cloud site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteTarget {
-    /// Which product.
-    pub product: Product,
+    /// Which of its audit logs.
+    pub kind: SourceKind,
     /// The site's host name, as it appears in event ids.
     pub site: String,
     /// The account of an API token (Basic); without it the token is sent as Bearer.
@@ -86,25 +86,6 @@ pub struct SiteTarget {
     pub route: SiteRoute,
     /// Whether names and addresses that records lack are looked up.
     pub resolve_users: bool,
-}
-
-/// A Cloud product that keeps an audit log of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Product {
-    /// Jira.
-    Jira,
-    /// Confluence.
-    Confluence,
-}
-
-impl Product {
-    /// The word for it in the gateway's paths.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Product::Jira => "jira",
-            Product::Confluence => "confluence",
-        }
-    }
 }
 
 /// The way to a site's APIs.
@@ -128,11 +109,12 @@ pub struct GatewayRoute {
 }
 
 impl GatewayRoute {
-    /// What stands before the paths of `product` at the site with this cloud id.
-    pub fn product_url(&self, product: Product, cloud_id: &str) -> Url {
+    /// What stands before the paths of the API of `kind` at the site with this cloud id.
+    pub fn product_url(&self, kind: SourceKind, cloud_id: &str) -> Url {
         let mut url = self.base_url.clone();
         let prefix = url.path().trim_end_matches('/');
-        let path = format!("{prefix}/ex/{}/{cloud_id}", product.as_str());
+        let product = kind.descriptor().gateway_path;
+        let path = format!("{prefix}/ex/{product}/{cloud_id}");
         url.set_path(&path);
         url
     }
@@ -143,11 +125,32 @@ impl SourceTarget {
     pub fn kind(&self) -> SourceKind {
         match self {
             SourceTarget::OrgEvents { .. } => SourceKind::OrgEvents,
-            SourceTarget::Site(site) => match site.product {
-                Product::Jira => SourceKind::JiraAudit,
-                Product::Confluence => SourceKind::ConfluenceAudit,
-            },
+            SourceTarget::Site(site) => site.kind,
             SourceTarget::Datacenter { .. } => SourceKind::DatacenterAudit,
+        }
+    }
+
+    /// The id of the organization, where it is configured.
+    pub fn org_id(&self) -> Option<&str> {
+        match self {
+            SourceTarget::OrgEvents { org_id, .. } => org_id.as_deref(),
+            SourceTarget::Site(_) | SourceTarget::Datacenter { .. } => None,
+        }
+    }
+
+    /// Sets the id of the organization, if it is one.
+    pub fn set_org_id(&mut self, id: String) {
+        if let SourceTarget::OrgEvents { org_id, .. } = self {
+            *org_id = Some(id);
+        }
+    }
+
+    /// The account that signs in with Basic authentication, where it is configured.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            SourceTarget::OrgEvents { .. } => None,
+            SourceTarget::Site(site) => site.email.as_deref(),
+            SourceTarget::Datacenter { username, .. } => username.as_deref(),
         }
     }
 
@@ -166,12 +169,7 @@ impl SourceTarget {
         match self {
             SourceTarget::OrgEvents { .. } => None,
             SourceTarget::Site(site) => Some(site.site.clone()),
-            SourceTarget::Datacenter { base_url, .. } => {
-                let host = base_url.host_str().unwrap_or_default();
-                let port = base_url.port().map(|port| format!(":{port}"));
-                let path = base_url.path().trim_end_matches('/');
-                Some(format!("{host}{}{path}", port.unwrap_or_default()))
-            }
+            SourceTarget::Datacenter { base_url, .. } => Some(server_name(base_url)),
         }
     }
 
@@ -199,6 +197,14 @@ impl SourceTarget {
             },
         }
     }
+}
+
+/// A server as events name it: its host, port and path.
+pub fn server_name(base_url: &Url) -> String {
+    let host = base_url.host_str().unwrap_or_default();
+    let port = base_url.port().map(|port| format!(":{port}"));
+    let path = base_url.path().trim_end_matches('/');
+    format!("{host}{}{path}", port.unwrap_or_default())
 }
 
 /// Where a credential is looked for. It prints as in the configuration, but without a command's
@@ -290,7 +296,7 @@ pub enum OutputPath {
 }
 
 /// The form of a line of output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum OutputFormat {
     /// The normalized event.
     #[default]
@@ -304,9 +310,6 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
-    /// All of them.
-    pub const ALL: [OutputFormat; 4] = [OutputFormat::Normalized, OutputFormat::Raw, OutputFormat::Ecs, OutputFormat::Ocsf];
-
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -319,7 +322,7 @@ impl OutputFormat {
 }
 
 /// How output is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Compression {
     /// Not at all.
     #[default]

@@ -1,77 +1,19 @@
-//! Owns the check of one source's table: from what was typed to settings that the rest may trust.
+//! Checks the table of one source and turns it into settings that the rest of the program trusts.
 
 use std::time::Duration;
-
-use toml::Spanned;
 
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
-use crate::config::file::{ConfigFile, OutputTable, SourceTable};
+use crate::config::file::{ErrorLocation, OutputTable, SourceTable};
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{ConnectionSettings, CredentialSpec, SourceSettings};
 use crate::config::target;
 use crate::config::keywords;
-use crate::model::name::{SourceKind, SourceName};
+use crate::model::name::SourceName;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The most records that a page may ask for, and what is asked for by default: fewer requests for
-/// the same events. events-stream takes 500 at most (Organizations REST API), Jira and Confluence 1000;
-/// Data Center would take 100,000, but a page is held in memory.
-pub fn max_page_size(kind: SourceKind) -> u32 {
-    match kind {
-        SourceKind::OrgEvents => 500,
-        SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => 1000,
-    }
-}
-
-/// Parts of a window that are read at once by default. events-stream: so many that a server which takes
-/// five seconds for a page can be asked 50 times a minute.
-fn default_concurrency(kind: SourceKind) -> u32 {
-    match kind {
-        SourceKind::OrgEvents => 5,
-        SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => 8,
-    }
-}
-
-/// A place to blame: the file and the table in it.
-pub(super) struct ErrorLocation<'a> {
-    pub(super) file: &'a ConfigFile,
-    /// The source's name; without one it is the `[output]` table.
-    pub(super) source: Option<&'a SourceName>,
-}
-
-impl ErrorLocation<'_> {
-    /// Checks one value, if there is one; a refusal names the source, the key and the line.
-    pub(super) fn check_value<T, R>(
-        &self,
-        key: &str,
-        value: &Option<Spanned<T>>,
-        check: impl FnOnce(&T) -> Result<R, HintedError>,
-    ) -> Result<Option<R>, ConfigError> {
-        let Some(value) = value else {
-            return Ok(None);
-        };
-        check(value.get_ref())
-            .map(Some)
-            .map_err(|refusal| self.locate(key, &value.span(), refusal))
-    }
-
-    fn locate(&self, key: &str, span: &std::ops::Range<usize>, refusal: HintedError) -> ConfigError {
-        let what = match self.source {
-            Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
-            None => format!("`{key}`: {}", refusal.what),
-        };
-        let error: ConfigError = HintedError {
-            what,
-            hint: refusal.hint,
-        }
-        .into();
-        self.file.locate_error(error, span)
-    }
-}
 
 /// Checks one source. `place` is where its table starts, for what is missing in it.
 pub(super) fn check(
@@ -89,7 +31,7 @@ pub(super) fn check(
         .check_value("type", &table.kind, |text| keywords::source_kind(text))?
         .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
     let target = target::check(at, table, kind)?.map_err(missing)?;
-    let most = max_page_size(kind);
+    let most = kind.descriptor().page_size;
     let page_size = at.check_value("page_size", &table.page_size, |n| {
         validate::number(*n, 1..=most)
     })?;
@@ -116,7 +58,7 @@ pub(super) fn check(
         key_name: at.check_value("key_name", &table.key_name, |text| validate::key_name(text))?,
         expires_on: at.check_value("expires_on", &table.expires_on, expiry)?,
         page_size: page_size.unwrap_or(most),
-        concurrency: concurrency.unwrap_or(default_concurrency(kind)),
+        concurrency: concurrency.unwrap_or(kind.descriptor().concurrency),
         connection: connection(at, table)?,
         output: output_layer(at, "output.", &table.output)?
             .merged_over(below)

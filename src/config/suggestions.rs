@@ -1,4 +1,4 @@
-//! Owns the guess at what was meant by a mistyped word.
+//! Suggests the known word that is most similar to a mistyped one.
 
 /// The one of `known` that is nearest to `typed`, if it is near: a letter or so amiss, or a part of it.
 pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,14 +1,14 @@
-//! Owns the check of what a source of each type needs to be addressed.
+//! Checks the keys that address a source, which depend on its kind.
 
 use url::Url;
 
 use crate::model::safe_url::is_loopback;
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
-use crate::config::file::{SourceTable, SpannedText};
-use crate::config::settings::{GatewayRoute, Product, SiteRoute, SiteTarget, SourceTarget};
-use crate::config::source::ErrorLocation;
+use crate::config::file::{ErrorLocation, SourceTable, SpannedText};
+use crate::config::settings::{GatewayRoute, SiteRoute, SiteTarget, SourceTarget};
 use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
 
 /// A key that is missing, and what to do about it.
 type MissingKey = (&'static str, &'static str);
@@ -23,14 +23,13 @@ pub(super) fn check(
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     reject_inapplicable_keys(at, table, kind)?;
     let base_url = at.check_value("base_url", &table.base_url, |text| validate::base_url(text))?;
-    Ok(match kind {
-        SourceKind::OrgEvents => Ok(SourceTarget::OrgEvents {
+    Ok(match kind.address() {
+        SourceAddress::Organization => Ok(SourceTarget::OrgEvents {
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
             org_id: at.check_value("org_id", &table.org_id, |text| validate::org_id(text))?,
         }),
-        SourceKind::JiraAudit => site(at, table, Product::Jira, base_url)?,
-        SourceKind::ConfluenceAudit => site(at, table, Product::Confluence, base_url)?,
-        SourceKind::DatacenterAudit => {
+        SourceAddress::Site => site(at, table, kind, base_url)?,
+        SourceAddress::Server => {
             let username = at.check_value("username", &table.username, |text| validate::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
             base_url
@@ -43,7 +42,7 @@ pub(super) fn check(
 fn site(
     at: &ErrorLocation<'_>,
     table: &SourceTable,
-    product: Product,
+    kind: SourceKind,
     base_url: Option<Url>,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     let Some(site) = at.check_value("site", &table.site, |text| validate::site(text))? else {
@@ -72,7 +71,7 @@ fn site(
         }),
     };
     Ok(Ok(SourceTarget::Site(SiteTarget {
-        product,
+        kind,
         site,
         email,
         route,
@@ -86,35 +85,29 @@ fn reject_inapplicable_keys(
     table: &SourceTable,
     kind: SourceKind,
 ) -> Result<(), ConfigError> {
-    const ORG: &[SourceKind] = &[SourceKind::OrgEvents];
-    const SITE: &[SourceKind] = &[SourceKind::JiraAudit, SourceKind::ConfluenceAudit];
-    const DATACENTER: &[SourceKind] = &[SourceKind::DatacenterAudit];
-    let texts: [(&str, &SpannedText, &[SourceKind]); 6] = [
-        ("org_id", &table.org_id, ORG),
-        ("key_name", &table.key_name, ORG),
-        ("site", &table.site, SITE),
-        ("email", &table.email, SITE),
-        ("cloud_id", &table.cloud_id, SITE),
-        ("username", &table.username, DATACENTER),
+    use SourceAddress::{Organization, Server, Site};
+    let texts: [(&str, &SpannedText, SourceAddress); 6] = [
+        ("org_id", &table.org_id, Organization),
+        ("key_name", &table.key_name, Organization),
+        ("site", &table.site, Site),
+        ("email", &table.email, Site),
+        ("cloud_id", &table.cloud_id, Site),
+        ("username", &table.username, Server),
     ];
-    for (key, value, kinds) in texts {
-        at.check_value(key, value, |_| only_for(kinds, kind))?;
+    for (key, value, address) in texts {
+        at.check_value(key, value, |_| only_for(address, kind))?;
     }
-    let flags = [
-        ("gateway", &table.gateway),
-        ("resolve_users", &table.resolve_users),
-    ];
-    for (key, value) in flags {
-        at.check_value(key, value, |_| only_for(SITE, kind))?;
-    }
+    at.check_value("gateway", &table.gateway, |_| only_for(Site, kind))?;
+    at.check_value("resolve_users", &table.resolve_users, |_| only_for(Site, kind))?;
     Ok(())
 }
 
-fn only_for(kinds: &[SourceKind], kind: SourceKind) -> Result<(), HintedError> {
-    if kinds.contains(&kind) {
+fn only_for(address: SourceAddress, kind: SourceKind) -> Result<(), HintedError> {
+    if kind.address() == address {
         return Ok(());
     }
-    let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+    let kinds = SourceKind::addressed_by(address);
+    let names: Vec<String> = kinds.map(|kind| format!("`{kind}`")).collect();
     let names = names.join(" and ");
     Err(
         HintedError::new(format!("belongs to sources of type {names} only"))
@@ -170,7 +163,7 @@ mod tests {
             panic!("no gateway")
         };
         assert_eq!(
-            gateway.product_url(Product::Confluence, "c1").as_str(),
+            gateway.product_url(SourceKind::ConfluenceAudit, "c1").as_str(),
             "https://api.atlassian.com/ex/confluence/c1"
         );
     }
@@ -186,7 +179,7 @@ mod tests {
                 panic!("no gateway")
             };
             assert_eq!(gateway.site_url.as_str(), site_url);
-            let url = gateway.product_url(Product::Jira, "c1");
+            let url = gateway.product_url(SourceKind::JiraAudit, "c1");
             assert!(url.path() == "/a/ex/jira/c1", "{url}");
         }
     }

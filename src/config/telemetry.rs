@@ -1,4 +1,4 @@
-//! Owns how a run speaks about itself: how much, in which form, in which colours.
+//! Chooses how messages are logged: how many, in which format, in which colours.
 
 use std::str::FromStr;
 

@@ -1,5 +1,5 @@
-//! Owns the checks of single values: what a duration, a host, a URL, an id or a mode has to look like.
-//! A refusal quotes a value only where no secret can be meant.
+//! Validates single values: durations, hosts, URLs, ids and modes. An error quotes a value only
+//! where it cannot be a secret.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

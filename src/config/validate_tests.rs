@@ -1,4 +1,4 @@
-//! Owns the tests of single values.
+//! Tests of single values.
 
 use super::*;
 

@@ -12,12 +12,12 @@ use crate::convert::lines::{describe_read_error, open};
 use crate::convert::saved_line::{SavedLineReader, SavedRecord};
 use crate::exit::Exit;
 use crate::model::event::{Event, EventText, UNPARSED};
-use crate::model::name::SourceKind;
+use crate::model::source_kind::{IdScope, RecordIdentity};
 use crate::model::time::Timestamp;
 use crate::normalise;
 use crate::render;
 use crate::sink::{LineSink, SinkError};
-use crate::source::{DuplicateNumbering, RecordIdentity};
+use crate::source::DuplicateNumbering;
 
 /// Rendered bytes that are handed on at once, at the latest.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -269,12 +269,13 @@ impl ConvertRun<'_> {
             Err(unfit) => return Ok(Err(unfit.to_string())),
         };
         let needs_site = saved.event.is_none() && self.format != OutputFormat::Raw;
-        if needs_site && saved.origin.kind != SourceKind::OrgEvents && saved.origin.site.is_none() {
+        let descriptor = saved.origin.kind.descriptor();
+        let has_site_in_id = descriptor.id_scope != IdScope::Global;
+        if needs_site && has_site_in_id && saved.origin.site.is_none() {
             let input = input.to_string();
             return Err(ConvertError::NoSite { input, number });
         }
-        if saved.event.is_none() && RecordIdentity::of(saved.origin.kind) == RecordIdentity::Content
-        {
+        if saved.event.is_none() && descriptor.identity == RecordIdentity::Content {
             self.numbering.number_duplicate(&mut saved.record);
         }
         self.pending_bytes += saved.record.doc.text().len();

@@ -8,25 +8,11 @@ use crate::model::event::SCHEMA;
 use crate::model::json::{Document, Node};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
+use crate::model::source_kind::{RecordShape, SourceAddress};
 use crate::model::text::printable;
 use crate::model::time::{Timestamp, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::source;
-
-/// Keys that only Confluence's audit records have.
-const CONFLUENCE_KEYS: &[&str] = &["creationDate", "affectedObject", "associatedObjects"];
-
-/// Keys that only a Data Center's audit events have.
-const DATACENTER_KEYS: &[&str] = &["timestamp", "affectedObjects", "extraAttributes"];
-
-/// Keys of which every Jira audit record has some.
-const JIRA_KEYS: &[&str] = &[
-    "summary",
-    "created",
-    "authorAccountId",
-    "authorKey",
-    "objectItem",
-];
 
 /// Tells what lines are.
 #[derive(Debug)]
@@ -83,7 +69,7 @@ impl SavedLineReader {
     /// A reader of raw lines of which the user says this.
     pub fn new(raw: &RawLines) -> SavedLineReader {
         let origins = SourceKind::ALL.map(|kind| {
-            let is_org = kind == SourceKind::OrgEvents;
+            let is_org = kind.address() == SourceAddress::Organization;
             Rc::new(RecordOrigin {
                 name: match &raw.name {
                     Some(name) => name.as_str().to_owned(),
@@ -108,12 +94,8 @@ impl SavedLineReader {
     /// # Errors
     /// It is nothing that can be rendered again.
     pub fn read(&mut self, doc: Document) -> Result<SavedRecord, UnusableLine> {
-        let [schema, attributes] = doc.root().fields(["schema", "attributes"]);
-        let shape = match attributes.is_some_and(Node::is_object) {
-            true => Some(SourceKind::OrgEvents),
-            false => detect_kind(doc.root()),
-        };
-        let schema = schema.and_then(Node::text);
+        let shape = detect_kind(doc.root());
+        let schema = doc.root().get("schema").and_then(Node::text);
         match schema.filter(|schema| schema.starts_with("atlaudit/")) {
             None => self.read_raw(doc, shape),
             Some(schema) if schema == SCHEMA => self.read_event(&doc),
@@ -178,20 +160,29 @@ fn classify_unknown(line: Node<'_>) -> UnusableLine {
     }
 }
 
-/// The type whose keys the record has. Some keys are of several types: the most telling come first.
+/// The kind whose shape the record has: the most specific shapes are tried first.
 fn detect_kind(record: Node<'_>) -> Option<SourceKind> {
-    let has = |wanted: &[&str]| {
+    let has_one = |wanted: &[&str]| {
         let mut keys = record.entries().filter(|(_, value)| !value.is_null());
         keys.any(|(key, _)| wanted.iter().any(|wanted| key.is(wanted)))
     };
-    [
-        (CONFLUENCE_KEYS, SourceKind::ConfluenceAudit),
-        (DATACENTER_KEYS, SourceKind::DatacenterAudit),
-        (JIRA_KEYS, SourceKind::JiraAudit),
-    ]
-    .into_iter()
-    .find(|(keys, _)| has(keys))
-    .map(|(_, kind)| kind)
+    let has_object = |shape: RecordShape| match shape {
+        RecordShape::Object(key) => record.get(key).is_some_and(Node::is_object),
+        RecordShape::OwnKeys(_) | RecordShape::SharedKeys(_) => false,
+    };
+    let has_own = |shape: RecordShape| match shape {
+        RecordShape::OwnKeys(keys) => has_one(keys),
+        RecordShape::Object(_) | RecordShape::SharedKeys(_) => false,
+    };
+    let has_shared = |shape: RecordShape| match shape {
+        RecordShape::SharedKeys(keys) => has_one(keys),
+        RecordShape::Object(_) | RecordShape::OwnKeys(_) => false,
+    };
+    let find = |fits: &dyn Fn(RecordShape) -> bool| {
+        let mut kinds = SourceKind::ALL.into_iter();
+        kinds.find(|kind| fits(kind.descriptor().shape))
+    };
+    find(&has_object).or_else(|| find(&has_own)).or_else(|| find(&has_shared))
 }
 
 /// The value of `key`, also where it is null: so is the record of a source that sent null.

@@ -1,4 +1,4 @@
-//! Owns secrets in environment variables.
+//! Reads secrets from environment variables.
 
 use secrecy::SecretString;
 

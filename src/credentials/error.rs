@@ -1,4 +1,4 @@
-//! Owns what is said when a secret cannot be had.
+//! Describes why a secret cannot be read or stored.
 
 use std::fmt;
 

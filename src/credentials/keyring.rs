@@ -1,4 +1,4 @@
-//! Owns secrets in the OS keyring: service `atlaudit`, the user being the source's name.
+//! Reads and stores secrets in the OS keyring: service `atlaudit`, user = name of the source.
 //!
 //! A keyring error is never printed as it is: some of them carry the secret's bytes.
 

@@ -1,4 +1,4 @@
-//! Owns the tests of the keyring, against the mock store of keyring-core.
+//! Tests of the keyring, against the mock store of keyring-core.
 
 use keyring_core::api::CredentialStoreApi;
 use keyring_core::mock;

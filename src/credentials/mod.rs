@@ -1,5 +1,5 @@
-//! Owns the way to a source's secret: one small file for each place that a secret may be kept in.
-//! What is found is checked and wrapped at once; no error ever quotes it.
+//! Finds the secret of a source, with one small file for each kind of store. What is found is
+//! checked and wrapped at once; no error ever quotes it.
 
 mod command;
 mod env;
@@ -15,7 +15,8 @@ use chrono::NaiveDate;
 use secrecy::SecretString;
 
 use crate::config::env::ProcessEnv;
-use crate::config::settings::{CredentialSpec, SourceSettings, SourceTarget};
+use crate::config::settings::{CredentialSpec, SourceSettings};
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::Timestamp;
 
 pub use error::CredentialError;
@@ -45,7 +46,7 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
     let name = &source.name;
     let text = match &source.credential {
         CredentialSpec::Keyring => {
-            let is_organization = matches!(source.target, SourceTarget::OrgEvents { .. });
+            let is_organization = source.target.kind().address() == SourceAddress::Organization;
             keyring::read(name, is_organization).await
         }
         CredentialSpec::Env(variable) => env::read(variable, env),
@@ -62,11 +63,8 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
     let kept = text
         .and_then(|text| value::parse(&text, &origin))
         .map_err(|refusal| CredentialError::new(name, refusal))?;
-    let (org_id, account) = match &source.target {
-        SourceTarget::OrgEvents { org_id, .. } => (org_id.clone(), None),
-        SourceTarget::Site(site) => (None, site.email.clone()),
-        SourceTarget::Datacenter { username, .. } => (None, username.clone()),
-    };
+    let org_id = source.target.org_id().map(str::to_owned);
+    let account = source.target.account().map(str::to_owned);
     Ok(Credential {
         key: kept.api_key,
         org_id: org_id.or(kept.org_id),
@@ -148,9 +146,7 @@ mod tests {
     async fn what_is_configured_wins_over_what_is_kept() {
         let env = ProcessEnv::with([("J", r#"{"api_key": "k", "org_id": "kept"}"#)], "/");
         let mut source = source("env:J");
-        if let SourceTarget::OrgEvents { org_id, .. } = &mut source.target {
-            *org_id = Some("configured".to_owned());
-        }
+        source.target.set_org_id("configured".to_owned());
         let credential = load(&source, &env).await.unwrap();
         assert_eq!(credential.org_id.as_deref(), Some("configured"));
     }

@@ -1,4 +1,4 @@
-//! Owns secrets that systemd hands to a unit (`LoadCredential=`, `SetCredentialEncrypted=`).
+//! Reads secrets that systemd passes to a unit (`LoadCredential=`, `SetCredentialEncrypted=`).
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! Owns the text that a secret is kept as: the key alone, or a JSON object with what belongs to it.
+//! Parses and writes the stored text of a secret: the key alone, or a JSON object with what
+//! belongs to it.
 
 use chrono::NaiveDate;
 use secrecy::{ExposeSecret, SecretString};

@@ -254,7 +254,7 @@ impl PagingServer {
         let ids = records.map(|(number, record)| {
             let text = self.text(number, record);
             let mut record = record_of(self.kind, Document::new(text.into()));
-            if RecordIdentity::of(self.kind) == RecordIdentity::Content {
+            if self.kind.descriptor().identity == RecordIdentity::Content {
                 numbering.number_duplicate(&mut record);
             }
             record.id.unwrap()

@@ -60,6 +60,8 @@ pub struct LookbackSettings {
     pub overlap: Duration,
     /// How far after its end a bounded read of an [`DeliveryOrder::Ascending`] source asks.
     pub late_margin: Duration,
+    /// How long the source keeps its records, where that is known.
+    pub retention: Option<LogRetention>,
 }
 
 /// What a run is going to read.
@@ -98,7 +100,7 @@ pub fn incremental(
     let windows = match (checkpoint, order) {
         (None, _) => vec![first],
         (Some(checkpoint), DeliveryOrder::Ascending) => {
-            resume_windows(checkpoint, watermark, &first, now)
+            resume_windows(checkpoint, watermark, reach, &first, now)
         }
         (Some(checkpoint), DeliveryOrder::NewestFirst) => {
             vec![window_by_time(checkpoint, watermark, reach, &first, now)]
@@ -129,6 +131,7 @@ fn believable_watermark(checkpoint: &Checkpoint, now: Timestamp) -> Option<Times
 fn resume_windows(
     checkpoint: &Checkpoint,
     watermark: Option<Timestamp>,
+    reach: &LookbackSettings,
     first: &OpenWindow,
     now: Timestamp,
 ) -> Vec<OpenWindow> {
@@ -152,8 +155,10 @@ fn resume_windows(
             if watermark.is_none() {
                 window.from = window.from.min(first.from);
             }
-            // Only organization events come oldest first. To ask for older ones may be refused.
-            window.from = window.from.max(LogRetention::ORGANIZATION.earliest(now));
+            // A request for what is no longer kept may be refused.
+            if let Some(retention) = reach.retention {
+                window.from = window.from.max(retention.earliest(now));
+            }
             window.rereads = true;
         }
     }
@@ -260,6 +265,7 @@ mod tests {
         initial_lookback: Duration::from_secs(7 * 86400),
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
+        retention: Some(LogRetention::ORGANIZATION),
     };
 
     fn at(text: &str) -> Timestamp {

@@ -184,10 +184,12 @@ fn credential_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
             "check the personal access token, or the password and its `username`: neither may be expired or revoked, a password is sent with `username`, a token without"
         }
-        _ if is_through_gateway => {
+        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers
+            if is_through_gateway =>
+        {
             "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's"
         }
-        _ => {
+        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers => {
             "check that the email belongs to the API token and that the token has neither expired nor been revoked; a token with scopes, or a service account's, works only through the gateway: set `gateway = true`"
         }
     }
@@ -204,7 +206,10 @@ fn scope_hint(endpoint: Endpoint) -> &'static str {
         Endpoint::JiraUsers => {
             "create a token with the scope `read:jira-user` too, or take `resolve_users` out"
         }
-        _ => {
+        Endpoint::JiraAuditRecords
+        | Endpoint::DatacenterEvents
+        | Endpoint::DatacenterWhoami
+        | Endpoint::TenantInfo => {
             "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with the classic `manage:jira-configuration`"
         }
     }
@@ -227,7 +232,7 @@ fn permission_hint(endpoint: Endpoint) -> &'static str {
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
             "give the account the global permission of a system administrator: only with it may it read the audit log"
         }
-        _ => {
+        Endpoint::JiraAuditRecords => {
             "give the account the global permission `Administer Jira`: only with it may it read the audit log"
         }
     }
@@ -243,8 +248,14 @@ fn address_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
             "check `base_url`: it ends before `/rest`, with the context path if there is one; the audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"
         }
         Endpoint::TenantInfo => "check `site`, or set `cloud_id`",
-        _ if is_through_gateway => "check `site`, and `cloud_id` if it is set",
-        _ => "check `site`, and `base_url` if it is set",
+        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::DatacenterWhoami
+            if is_through_gateway =>
+        {
+            "check `site`, and `cloud_id` if it is set"
+        }
+        Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::DatacenterWhoami => {
+            "check `site`, and `base_url` if it is set"
+        }
     }
 }
 

@@ -3,57 +3,7 @@
 use bytes::Bytes;
 use url::Url;
 
-/// A resource with a request quota of its own. Requests to one endpoint share its quota and its pauses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Endpoint {
-    /// `/admin/v1/orgs/{org}/events-stream`.
-    EventsStream,
-    /// `/rest/api/3/auditing/record`.
-    JiraAuditRecords,
-    /// `/wiki/rest/api/audit`.
-    ConfluenceAudit,
-    /// `/rest/auditing/1.0/events`.
-    DatacenterEvents,
-    /// `/admin/v1/orgs`.
-    Organizations,
-    /// `/admin/api-access/v1/orgs/{org}/api-keys`.
-    ApiKeys,
-    /// `/_edge/tenant_info`, which needs no credential.
-    TenantInfo,
-    /// `/rest/api/3/user/bulk`.
-    JiraUsers,
-    /// `/plugins/servlet/applinks/whoami`.
-    DatacenterWhoami,
-}
-
-impl Endpoint {
-    /// Its name in log lines.
-    pub fn name(self) -> &'static str {
-        match self {
-            Endpoint::EventsStream => "events-stream",
-            Endpoint::JiraAuditRecords => "jira-audit-records",
-            Endpoint::ConfluenceAudit => "confluence-audit",
-            Endpoint::DatacenterEvents => "datacenter-events",
-            Endpoint::Organizations => "organizations",
-            Endpoint::ApiKeys => "api-keys",
-            Endpoint::TenantInfo => "tenant-info",
-            Endpoint::JiraUsers => "jira-users",
-            Endpoint::DatacenterWhoami => "datacenter-whoami",
-        }
-    }
-
-    /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
-    ///
-    /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
-    /// The others state no fixed figure (developer.atlassian.com, Jira Cloud rate limiting; a Data Center's
-    /// is its administrator's): they have only the credential's overall limit and their own 429 answers.
-    pub fn per_minute(self) -> Option<u32> {
-        match self {
-            Endpoint::EventsStream => Some(50),
-            _ => None,
-        }
-    }
-}
+pub use crate::model::endpoint::Endpoint;
 
 /// One GET request. Its credential is added by the client, so it may be printed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::json::{Document, Node};
-use crate::model::name::SourceKind;
+use crate::model::json::Document;
 use crate::model::time::Timestamp;
 
 /// One record of a page.
@@ -31,16 +30,6 @@ impl Record {
             Some(id) => Fingerprint::of(id.as_bytes()),
             None => self.fingerprint(),
         }
-    }
-}
-
-/// Where a record of this kind says when it happened.
-pub fn time_value(kind: SourceKind, record: Node<'_>) -> Option<Node<'_>> {
-    match kind {
-        SourceKind::OrgEvents => record.get("attributes")?.get("time"),
-        SourceKind::JiraAudit => record.get("created"),
-        SourceKind::ConfluenceAudit => record.get("creationDate"),
-        SourceKind::DatacenterAudit => record.get("timestamp"),
     }
 }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::name::SourceKind;
 use crate::model::time::{Timestamp, after, before, format_millis, truncate_to_millis};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,23 +23,8 @@ impl LogRetention {
     /// organization activities from the audit log").
     pub const ORGANIZATION: LogRetention = LogRetention { days: 180 };
 
-    /// The retention of sources of type `kind`; nothing where no number is known, and then nothing is
-    /// claimed.
-    pub fn of(kind: SourceKind) -> Option<LogRetention> {
-        match kind {
-            SourceKind::OrgEvents => Some(LogRetention::ORGANIZATION),
-            // Atlassian's own pages name 180 days and 12 months (CONFCLOUD-82632).
-            SourceKind::JiraAudit => None,
-            // An administrator sets it, to one year at most (`PUT /wiki/rest/api/audit/retention`); a
-            // leap year has a day more.
-            SourceKind::ConfluenceAudit => Some(LogRetention { days: 366 }),
-            // An administrator sets it, to any number of years.
-            SourceKind::DatacenterAudit => None,
-        }
-    }
-
     /// A retention of so many days.
-    pub fn in_days(days: u32) -> LogRetention {
+    pub const fn in_days(days: u32) -> LogRetention {
         LogRetention { days }
     }
 
@@ -107,6 +91,7 @@ impl RetentionLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::name::SourceKind;
     use crate::model::time::parse_api_time;
 
     fn at(text: &str) -> Timestamp {
@@ -116,7 +101,7 @@ mod tests {
     #[test]
     fn only_a_time_range_that_begins_before_the_earliest_event_meets_the_limit() {
         let now = at("2026-11-28T12:00:00Z");
-        let limit = |kind, since: &str| LogRetention::of(kind)?.limit(at(since), now);
+        let limit = |kind: SourceKind, since: &str| kind.descriptor().retention?.limit(at(since), now);
         let old = limit(SourceKind::OrgEvents, "1999-01-01T00:00:00Z").unwrap();
         assert_eq!((old.days, old.earliest), (180, at("2026-06-01T12:00:00Z")));
         assert_eq!(limit(SourceKind::OrgEvents, "2026-06-01T12:00:00Z"), None);

@@ -18,8 +18,9 @@ use crate::model::event::{
 use crate::model::json::Node;
 use crate::model::meaning::{Category, Outcome, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
-use crate::model::record::{Record, time_value};
+use crate::model::record::Record;
 use crate::model::text::bounded;
+use crate::model::source_kind::IdScope;
 use crate::model::time::Timestamp;
 
 /// The source that records come from, as events name it.
@@ -92,13 +93,14 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
         None => EventText::Owned(record.fingerprint().to_string()),
     };
     let site = origin.site.as_deref().unwrap_or_default();
-    match origin.kind {
-        SourceKind::OrgEvents => ["org:", &own].concat(),
-        SourceKind::JiraAudit => ["jira:", site, ":", &own].concat(),
-        SourceKind::ConfluenceAudit => ["confluence:", site, ":", &own].concat(),
-        SourceKind::DatacenterAudit => {
+    let descriptor = origin.kind.descriptor();
+    let prefix = descriptor.id_prefix;
+    match descriptor.id_scope {
+        IdScope::Global => [prefix, ":", &own].concat(),
+        IdScope::Site => [prefix, ":", site, ":", &own].concat(),
+        IdScope::Host => {
             let host = site.split('/').next().unwrap_or_default();
-            ["dc:", host, ":", &own].concat()
+            [prefix, ":", host, ":", &own].concat()
         }
     }
 }
@@ -111,13 +113,12 @@ const MISSING_TIME: &str = "missing";
 fn label_unreadable_times<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
     let root = record.doc.root();
     if event.time.is_none() {
-        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING_TIME), written);
+        let text = kind.time_value(root).map_or(EventText::Borrowed(MISSING_TIME), written);
         event.labels.push((TIME_UNREADABLE, text));
     }
-    if event.processed_time.is_none() && kind == SourceKind::OrgEvents {
-        let attributes = root.get("attributes");
+    if event.processed_time.is_none() {
         // A source need not say when it processed an event.
-        let value = attributes.and_then(|attributes| attributes.get("processedAt"));
+        let value = kind.processed_time_value(root);
         let labels = value.map(|value| (PROCESSED_TIME_UNREADABLE, written(value)));
         event.labels.extend(labels);
     }

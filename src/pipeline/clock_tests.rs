@@ -12,6 +12,7 @@ use crate::fetch::plan::{LookbackSettings, incremental, watermark_of};
 use crate::model::json::Document;
 use crate::model::name::{SourceKind, SourceName};
 use crate::model::record::Record;
+use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, before, parse_api_time};
 use crate::normalise::RecordOrigin;
 use crate::pipeline::checkpoint_writer::LockedSource;
@@ -24,6 +25,7 @@ const REACH: LookbackSettings = LookbackSettings {
     initial_lookback: Duration::from_secs(7 * 86_400),
     overlap: Duration::from_secs(600),
     late_margin: Duration::from_secs(86_400),
+    retention: Some(LogRetention::ORGANIZATION),
 };
 
 /// Hours by which our clock is wrong: not at all, by an hour, a day, more than the first pull looks

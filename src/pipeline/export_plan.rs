@@ -94,6 +94,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::model::retention::LogRetention;
     use crate::model::time::parse_api_time;
     use crate::state::checkpoint::ExportProgress;
     use crate::state::dedup_cache::DedupCache;
@@ -103,6 +104,7 @@ mod tests {
         initial_lookback: Duration::from_secs(7 * 86400),
         overlap: Duration::from_secs(600),
         late_margin: Duration::from_secs(86400),
+        retention: Some(LogRetention::ORGANIZATION),
     };
 
     fn at(text: &str) -> Timestamp {

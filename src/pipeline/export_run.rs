@@ -16,7 +16,6 @@ use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::run::{current_output_file, lookback_settings, scope};
 use crate::pipeline::writer::EventWriter;
 use crate::sink;
-use crate::source::DeliveryOrder;
 use crate::state::checkpoint::ExportProgress;
 use crate::state::store::StateStore;
 
@@ -66,7 +65,7 @@ impl ExportRun {
         let pages = current_output_file(&self.pages)?.unwrap_or_default();
         let held = LockedSource::lock_export(store, &settings.name, &scope, (&events, &pages))?;
         let found = held.checkpoint.as_ref();
-        let order = DeliveryOrder::of(origin.kind);
+        let order = origin.kind.descriptor().order;
         let plan = export_plan::plan(
             order,
             &lookback_settings(settings),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::name::SourceKind;
-use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::retention::RetentionLimit;
 use crate::model::time::{Timestamp, Window, format_millis, parse_api_time};
 use crate::pipeline::record_processor::RecordCounts;
 use crate::pipeline::silence::SourceSilence;
@@ -201,7 +201,7 @@ impl SourceReport {
     /// Warns where a one-off `window` begins before what sources of type `kind` keep. To be called once
     /// the events are counted. (An export says so in its manifest.)
     pub fn warn_about_retention(&mut self, kind: SourceKind, window: Window, start: Timestamp) {
-        let retention = LogRetention::of(kind);
+        let retention = kind.descriptor().retention;
         self.retention = retention.and_then(|kept| kept.limit(window.from, start));
         if let Some(limit) = self.retention {
             let first = self.first_event.as_deref().and_then(parse_api_time);

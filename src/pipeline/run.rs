@@ -146,6 +146,7 @@ pub fn lookback_settings(settings: &SourceSettings) -> LookbackSettings {
         initial_lookback: settings.initial_lookback,
         overlap: settings.overlap,
         late_margin: settings.late_margin,
+        retention: settings.target.kind().descriptor().retention,
     }
 }
 

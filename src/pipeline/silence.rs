@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
 use crate::model::duration::in_words;
 use crate::model::time::{Timestamp, Window, format_millis};
 use crate::normalise::RecordOrigin;
@@ -137,24 +137,13 @@ impl SourceSilence {
 
 /// What an empty answer may be owed to, where a server does not say so.
 fn access_checks(origin: &RecordOrigin) -> String {
-    match origin.kind {
-        SourceKind::OrgEvents => format!(
-            "the plan (audit logging needs Atlassian Guard: without it the log stays empty), the role of the key's owner (organization admin), the key's scope (`read:events:admin`) and expiry, the organization id ({})",
-            origin.org_id.as_deref().unwrap_or("none")
-        ),
-        SourceKind::ConfluenceAudit => format!(
-            "the plan (audit logging needs more than a Free one), the account's role (Confluence administrator), the token's scope (`read:audit-log:confluence`) and expiry, the site ({})",
-            origin.site.as_deref().unwrap_or("none")
-        ),
-        SourceKind::DatacenterAudit => format!(
-            "the log's coverage level and retention (in the product's audit log settings), the account's role (system administrator), the server ({})",
-            origin.site.as_deref().unwrap_or("none")
-        ),
-        SourceKind::JiraAudit => format!(
-            "the plan (audit logging needs more than a Free one), the account's role (`Administer Jira`), the token's scope (`read:audit-log:jira`) and expiry, the site ({})",
-            origin.site.as_deref().unwrap_or("none")
-        ),
-    }
+    let descriptor = origin.kind.descriptor();
+    let scope = match descriptor.address {
+        SourceAddress::Organization => &origin.org_id,
+        SourceAddress::Site | SourceAddress::Server => &origin.site,
+    };
+    let scope = scope.as_deref().unwrap_or("none");
+    format!("{} ({scope})", descriptor.access_checks)
 }
 
 fn window_dates(window: Window) -> String {
@@ -183,6 +172,7 @@ fn as_millis<S: Serializer>(span: &Duration, out: S) -> Result<S::Ok, S::Error> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::name::SourceKind;
     use crate::model::time::{after, parse_api_time};
 
     const HOUR: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! Owns reading the list of an organization's keys, to tell when the one in use ends.
+//! Reads the API keys of an organization, to find when the one in use expires.
 //!
 //! Facts: `GET /admin/api-access/v1/orgs/{orgId}/api-keys` wants the scope `read:keys:admin`, and pages by `cursor`.
 //! The fields of an answer are not documented, so each is looked for under several names and may be missing. Nothing

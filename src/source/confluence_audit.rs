@@ -1,4 +1,4 @@
-//! Owns the reading of a Confluence Cloud site's audit records.
+//! Reads the audit records of a Confluence Cloud site.
 //!
 //! Facts (developer.atlassian.com/cloud/confluence/rest/v1, audit): `startDate` and `endDate` are epoch
 //! milliseconds, both inclusive. Records come newest first and have no id. `size` is the number of matches, not of
@@ -11,11 +11,12 @@ use url::{Url, form_urlencoded};
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
+use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::numbering::content_id;
 use crate::source::page_body::PageBody;
-use crate::source::{DeliveryOrder, Page, PageLocator, RecordIdentity, Source, endpoint_url};
+use crate::source::{Page, PageLocator, Source, endpoint_url};
 
 /// Reads one site.
 pub struct ConfluenceAudit {
@@ -54,12 +55,8 @@ impl ConfluenceAudit {
 }
 
 impl Source for ConfluenceAudit {
-    fn order(&self) -> DeliveryOrder {
-        DeliveryOrder::NewestFirst
-    }
-
-    fn identity(&self) -> RecordIdentity {
-        RecordIdentity::Content
+    fn kind(&self) -> SourceKind {
+        SourceKind::ConfluenceAudit
     }
 
     fn page_size(&self) -> u32 {

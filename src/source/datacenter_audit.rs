@@ -1,4 +1,4 @@
-//! Owns the reading of a Data Center's audit events: Jira, Confluence and Bitbucket share the API.
+//! Reads the audit events of a Data Center: Jira, Confluence and Bitbucket share the API.
 //!
 //! Facts (developer.atlassian.com/server/framework/atlassian-sdk/rest/api-group-events): `from` and `to` are
 //! ISO 8601, written here in whole seconds, since some versions read no fraction; events come newest first and
@@ -11,11 +11,12 @@ use url::Url;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
+use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::numbering::content_id;
 use crate::source::page_body::PageBody;
-use crate::source::{DeliveryOrder, Page, PageLocator, RecordIdentity, Source, endpoint_url};
+use crate::source::{Page, PageLocator, Source, endpoint_url};
 
 /// Reads one product.
 pub struct DatacenterAudit {
@@ -34,16 +35,8 @@ impl DatacenterAudit {
 }
 
 impl Source for DatacenterAudit {
-    fn order(&self) -> DeliveryOrder {
-        DeliveryOrder::NewestFirst
-    }
-
-    fn identity(&self) -> RecordIdentity {
-        RecordIdentity::Content
-    }
-
-    fn grain(&self) -> TimeDelta {
-        TimeDelta::seconds(1)
+    fn kind(&self) -> SourceKind {
+        SourceKind::DatacenterAudit
     }
 
     fn page_size(&self) -> u32 {

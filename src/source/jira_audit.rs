@@ -1,4 +1,4 @@
-//! Owns the reading of a Jira Cloud site's audit records.
+//! Reads the audit records of a Jira Cloud site.
 //!
 //! Facts (developer.atlassian.com/cloud/jira/platform/rest/v3, audit records): `from` and `to` are
 //! both inclusive, paging is by offset. Records come newest first, `id` does not grow with time,
@@ -11,10 +11,11 @@ use url::Url;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
+use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Window, format_millis, parse_api_time};
 use crate::source::page_body::PageBody;
-use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
+use crate::source::{Page, PageLocator, Source, endpoint_url};
 
 /// Reads one site.
 pub struct JiraAudit {
@@ -33,8 +34,8 @@ impl JiraAudit {
 }
 
 impl Source for JiraAudit {
-    fn order(&self) -> DeliveryOrder {
-        DeliveryOrder::NewestFirst
+    fn kind(&self) -> SourceKind {
+        SourceKind::JiraAudit
     }
 
     fn page_size(&self) -> u32 {

@@ -1,5 +1,5 @@
-//! Owns how the few things are asked that are no audit records: a key's organizations, a site's cloud id, and
-//! whose account a credential is.
+//! Reads the few things that are not audit records: the organizations of a key, the cloud id of a
+//! site, and the account of a credential.
 //!
 //! Facts: `/_edge/tenant_info` answers `{"cloudId": "..."}` to everybody (Atlassian's knowledge base, "retrieve my
 //! site's cloud ID"); the applinks plugin of Jira, Confluence and Bitbucket Data Center answers

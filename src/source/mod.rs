@@ -1,8 +1,8 @@
-//! Owns how each API is read: which request asks for a page, and what an answer says.
+//! Defines how each API is read: which request fetches a page, and what a response says.
 //!
-//! A source does no I/O and keeps no state: a request is a function of the window and the place in
-//! it, a page is a function of the answer. So every source can be tested from a text alone, and a
-//! new API is one new file.
+//! A source does no I/O and keeps no state: a request is a function of the window and the position
+//! in it, a page is a function of the response. So every source is tested from text alone. What
+//! differs between kinds besides that is in [`crate::model::source_kind`].
 
 pub mod api_keys;
 pub mod confluence_audit;
@@ -17,7 +17,7 @@ pub mod users;
 use chrono::TimeDelta;
 use url::Url;
 
-use crate::config::settings::{Product, SourceTarget};
+use crate::config::settings::SourceTarget;
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Request, Response};
 use crate::model::json::Document;
@@ -26,32 +26,36 @@ use crate::model::record::Record;
 use crate::model::retention::LogRetention;
 use crate::model::time::Window;
 
+pub use crate::model::source_kind::{DeliveryOrder, RecordIdentity};
 pub use numbering::DuplicateNumbering;
 
 /// One API as one user's source reads it.
 pub trait Source: Send + Sync {
+    /// The kind of the source, whose descriptor has the facts about its API.
+    fn kind(&self) -> SourceKind;
+
     /// In which order pages come.
-    fn order(&self) -> DeliveryOrder;
+    fn order(&self) -> DeliveryOrder {
+        self.kind().descriptor().order
+    }
 
-    /// By what its records are told apart.
+    /// What distinguishes two of its records.
     fn identity(&self) -> RecordIdentity {
-        RecordIdentity::ApiId
+        self.kind().descriptor().identity
     }
 
-    /// The grain of the dates in its requests: a window is cut at multiples of it.
+    /// The precision of times in its requests: a window is split at multiples of it.
     fn grain(&self) -> TimeDelta {
-        TimeDelta::milliseconds(1)
+        self.kind().descriptor().grain
     }
 
-    /// How long the API keeps its records, where that is known.
+    /// How long the API keeps its records, where a number is known.
     fn retention(&self) -> Option<LogRetention> {
-        None
+        self.kind().descriptor().retention
     }
 
-    /// Records that a request asks for.
-    fn page_size(&self) -> u32 {
-        u32::MAX
-    }
+    /// How many records a request asks for.
+    fn page_size(&self) -> u32;
 
     /// The request for the page at `place` of `window`.
     fn request(&self, window: &Window, place: &PageLocator) -> Request;
@@ -61,46 +65,6 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The body is not a page of this API. Such a body never counts as the last page.
     fn read(&self, place: &PageLocator, response: &Response) -> Result<Page, UnreadableBody>;
-}
-
-/// By what an API's records are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RecordIdentity {
-    /// An id of the API's own: what has it twice came twice.
-    ApiId,
-    /// By what they say alone: two equal ones on one page are two.
-    Content,
-}
-
-impl RecordIdentity {
-    /// By what the records of a source of type `kind` are told apart.
-    pub fn of(kind: SourceKind) -> RecordIdentity {
-        match kind {
-            SourceKind::OrgEvents | SourceKind::JiraAudit => RecordIdentity::ApiId,
-            SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => RecordIdentity::Content,
-        }
-    }
-}
-
-/// In which order an API delivers its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryOrder {
-    /// Oldest first: pages can be handed on as they come.
-    Ascending,
-    /// Newest first: a time slice must be whole before it can be handed on.
-    NewestFirst,
-}
-
-impl DeliveryOrder {
-    /// In which order a source of type `kind` delivers.
-    pub fn of(kind: SourceKind) -> DeliveryOrder {
-        match kind {
-            SourceKind::OrgEvents => DeliveryOrder::Ascending,
-            SourceKind::JiraAudit | SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => {
-                DeliveryOrder::NewestFirst
-            }
-        }
-    }
 }
 
 /// Where in a window a page lies.
@@ -159,18 +123,16 @@ pub fn of(
     org_id: Option<&str>,
     page_size: u32,
 ) -> Box<dyn Source> {
-    match target {
-        SourceTarget::OrgEvents { .. } => {
+    match target.kind() {
+        SourceKind::OrgEvents => {
             let org_id = org_id.unwrap_or_default();
             Box::new(org_events::OrgEvents::new(base_url, org_id, page_size))
         }
-        SourceTarget::Site(site) => match site.product {
-            Product::Jira => Box::new(jira_audit::JiraAudit::new(base_url, page_size)),
-            Product::Confluence => {
-                Box::new(confluence_audit::ConfluenceAudit::new(base_url, page_size))
-            }
-        },
-        SourceTarget::Datacenter { .. } => {
+        SourceKind::JiraAudit => Box::new(jira_audit::JiraAudit::new(base_url, page_size)),
+        SourceKind::ConfluenceAudit => {
+            Box::new(confluence_audit::ConfluenceAudit::new(base_url, page_size))
+        }
+        SourceKind::DatacenterAudit => {
             Box::new(datacenter_audit::DatacenterAudit::new(base_url, page_size))
         }
     }

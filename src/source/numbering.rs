@@ -1,4 +1,4 @@
-//! Owns the ids of records whose API gives them none: what they say, and a number where several say the same.
+//! Makes ids for records whose API has none: a hash of the content, and a number among equals.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Owns the reading of an organization's `events-stream`.
+//! Reads the `events-stream` of an organization.
 //!
 //! Facts (developer.atlassian.com/cloud/admin/organization, "Polling events" and its migration
 //! page): sorted by `processedAt`, ascending by default; `from` and `to` are epoch milliseconds;
@@ -9,11 +9,11 @@ use url::{Url, form_urlencoded};
 use crate::http::error::UnreadableBody;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::model::json::{Document, Node};
+use crate::model::name::SourceKind;
 use crate::model::record::Record;
-use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, Window, parse_api_time};
 use crate::source::page_body::PageBody;
-use crate::source::{DeliveryOrder, Page, PageLocator, Source, endpoint_url};
+use crate::source::{Page, PageLocator, Source, endpoint_url};
 
 /// Reads one organization.
 pub struct OrgEvents {
@@ -33,12 +33,12 @@ impl OrgEvents {
 }
 
 impl Source for OrgEvents {
-    fn order(&self) -> DeliveryOrder {
-        DeliveryOrder::Ascending
+    fn kind(&self) -> SourceKind {
+        SourceKind::OrgEvents
     }
 
-    fn retention(&self) -> Option<LogRetention> {
-        Some(LogRetention::ORGANIZATION)
+    fn page_size(&self) -> u32 {
+        self.page_size
     }
 
     fn request(&self, window: &Window, place: &PageLocator) -> Request {

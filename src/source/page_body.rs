@@ -1,4 +1,4 @@
-//! Owns the parts of an answer's body: its records, in order, without a copy.
+//! Splits the body of a response into its records, in order and without a copy.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Owns how account ids are looked up on a Cloud site.
+//! Reads names and addresses of account ids on a Cloud site.
 //!
 //! Facts (developer.atlassian.com/cloud/jira/platform/rest/v3, users, bulk get): `accountId` is repeated, `maxResults`
 //! is 10 where it is not given; ids that mean nobody are left out, and an address that its owner hides is empty

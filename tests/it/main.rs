@@ -65,6 +65,7 @@ mod shared_limits;
 mod shippers;
 mod signals;
 mod silence;
+mod source_kinds;
 mod start_up;
 mod state;
 mod status;

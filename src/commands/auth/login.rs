@@ -18,6 +18,7 @@ use crate::config::validate;
 use crate::credentials::{self, Credential, StoredSecret, check_key};
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::model::source_kind::SourceAddress;
 use crate::source::api_keys::KeyMatch;
 use crate::source::lookup::{self, OrganizationInfo};
 use crate::state::lookups::LookupCache;
@@ -130,7 +131,7 @@ fn new_credential(
     Credential {
         key,
         org_id: old.and_then(|old| old.org_id.clone()),
-        account: account(&request.source.target)
+        account: request.source.target.account().map(str::to_owned)
             .or_else(|| old.and_then(|old| old.account.clone())),
         origin: credentials::describe_location(&request.source),
         stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
@@ -171,19 +172,10 @@ async fn organization_of(
         (Err(error), _) => return Err(error),
     };
     credential.org_id = Some(found.clone());
-    if let SourceTarget::OrgEvents { org_id, .. } = &mut source.target {
-        *org_id = Some(found);
-    }
+    source.target.set_org_id(found);
     Ok(())
 }
 
-fn account(target: &SourceTarget) -> Option<String> {
-    match target {
-        SourceTarget::OrgEvents { .. } => None,
-        SourceTarget::Site(site) => site.email.clone(),
-        SourceTarget::Datacenter { username, .. } => username.clone(),
-    }
-}
 
 /// Requests one page with the key. A key that cannot be tested is stored only with `--untested`.
 async fn test_key(
@@ -363,13 +355,10 @@ fn changes(
     if known.credential != now.credential {
         changes.push(("credential", ConfigValue::Text(now.credential.to_string())));
     }
-    let (before, after) = (account(&known.target), account(&now.target));
-    if let (true, Some(account)) = (before != after, after) {
-        let key = match now.target {
-            SourceTarget::Datacenter { .. } => "username",
-            _ => "email",
-        };
-        changes.push((key, ConfigValue::Text(account)));
+    let (before, after) = (known.target.account(), now.target.account());
+    let account_key = now.target.kind().descriptor().account_key;
+    if let (true, Some(account), Some(key)) = (before != after, after, account_key) {
+        changes.push((key, ConfigValue::Text(account.to_owned())));
     }
     let (before, after) = (&known.target, &now.target);
     if after.is_through_gateway() && !before.is_through_gateway() {
@@ -390,12 +379,11 @@ fn read_key(
     person: Option<&mut (dyn UserPrompt + '_)>,
 ) -> Result<SecretString, AppError> {
     if let Some(person) = person {
-        let question = match &request.source.target {
-            SourceTarget::Datacenter {
-                username: Some(user),
-                ..
-            } => format!("Password of `{user}` (not shown): "),
-            _ => format!("Key of `{}` (not shown): ", request.name),
+        let target = &request.source.target;
+        let is_password = target.kind().address() == SourceAddress::Server;
+        let question = match target.account().filter(|_| is_password) {
+            Some(user) => format!("Password of `{user}` (not shown): "),
+            None => format!("Key of `{}` (not shown): ", request.name),
         };
         return prompt::ask_secret_until_valid(person, &question, check_key)
             .map_err(|error| prompt_error(&error));

@@ -10,12 +10,12 @@ use crate::evidence::facts::{
     DroppedCounts, ExportParameters, GapEntry, MadeBy, SourceFacts, WindowEntry,
 };
 use crate::model::name::SourceKind;
-use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::retention::RetentionLimit;
 use crate::model::safe_url::SafeUrl;
 use crate::model::text::printable;
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::{Timestamp, Window};
 use crate::pipeline::export_plan::{ExportCoverage, reached};
-use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 
 /// What the manifest says of the source of `settings`, whose last run ended with `error` or well.
@@ -27,7 +27,7 @@ pub fn source_facts(
     started: Timestamp,
 ) -> SourceFacts {
     let kind = settings.target.kind();
-    let order = DeliveryOrder::of(kind);
+    let order = kind.descriptor().order;
     let window = Window {
         from: asked.since,
         to: Some(asked.until),
@@ -38,15 +38,15 @@ pub fn source_facts(
     SourceFacts {
         name: settings.name.to_string(),
         kind: kind.as_str().to_owned(),
-        org_id: match kind {
-            SourceKind::OrgEvents => checkpoint.and_then(organization_of),
-            _ => None,
+        org_id: match kind.address() {
+            SourceAddress::Organization => checkpoint.and_then(organization_of),
+            SourceAddress::Site | SourceAddress::Server => None,
         },
         site: settings.target.site(),
         base_url: SafeUrl::new(settings.target.base_url().clone()).to_string(),
         credential: settings.credential.to_string(),
         complete: reached.is_complete,
-        order: ordered_by(order).to_owned(),
+        order: order.time_field().to_owned(),
         retention: retention(kind, asked, started, &reached),
         windows: windows(&reached),
         gaps: gap(&reached, error.as_deref()).into_iter().collect(),
@@ -66,19 +66,11 @@ fn retention(
     started: Timestamp,
     reached: &ExportCoverage,
 ) -> Option<RetentionLimit> {
-    let limit = LogRetention::of(kind)?.limit(asked.since, started)?;
+    let limit = kind.descriptor().retention?.limit(asked.since, started)?;
     Some(RetentionLimit {
         earliest: limit.earliest.max(reached.from),
         ..limit
     })
-}
-
-/// The time of an event by which the lines of a source are ordered.
-fn ordered_by(order: DeliveryOrder) -> &'static str {
-    match order {
-        DeliveryOrder::Ascending => "processed_time",
-        DeliveryOrder::NewestFirst => "time",
-    }
 }
 
 /// The organization may be stored only in the keyring; the scope of the checkpoint names it.

@@ -101,7 +101,7 @@ impl SourceStatus {
         SourceStatus {
             name: name.to_string(),
             kind: settings.target.kind().as_str(),
-            retention: LogRetention::of(settings.target.kind()),
+            retention: settings.target.kind().descriptor().retention,
             // Zero if the clock was set back.
             lag: complete_until.map(|until| (now - until).to_std().unwrap_or_default()),
             state,

@@ -11,6 +11,7 @@ use super::frequency::{EventSample, FrequencyCounter};
 use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::meaning::Outcome;
 use crate::model::name::SourceKind;
+use crate::model::source_kind::SourceAddress;
 use crate::model::time::Timestamp;
 
 /// Events in the table of events.
@@ -94,7 +95,8 @@ impl EventStatistics {
 
     fn read_source(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> SourceReadCounts {
         let mut read = SourceReadCounts::default();
-        let is_own_realm = source.facts.kind == SourceKind::DatacenterAudit.as_str();
+        let kind: Option<SourceKind> = source.facts.kind.parse().ok();
+        let is_own_realm = kind.is_some_and(|kind| kind.address() == SourceAddress::Server);
         let realm = is_own_realm.then_some(source.facts.name.as_str());
         let result = event_lines::read(dir, &source.events.file, |line| {
             read.lines += 1;

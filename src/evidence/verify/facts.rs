@@ -151,9 +151,8 @@ fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Opt
 /// before the first run as it says, or a little later where the server refused to be asked from there.
 fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) -> bool {
     let is_ours = manifest.made_by.version == env!("CARGO_PKG_VERSION");
-    let kind = SourceKind::ALL.into_iter();
-    let mut kind = kind.filter(|kind| kind.as_str() == facts.kind);
-    let known = kind.next().and_then(LogRetention::of);
+    let kind: Option<SourceKind> = facts.kind.parse().ok();
+    let known = kind.and_then(|kind| kind.descriptor().retention);
     if is_ours && known.map(LogRetention::days) != Some(limit.days) {
         return false;
     }

@@ -11,7 +11,6 @@ use std::collections::HashSet;
 
 use crate::model::event::{Event, REMOTE_ADDRESS};
 use crate::model::json::write::{ObjectWriter, TextListWriter, object};
-use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use user::{EventUsers, identity, is_kind};
 
@@ -58,23 +57,10 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
         event.processed_time.unwrap_or(event.observed_time),
     );
     out.time("ingested", event.observed_time);
-    out.constant(dataset(event.source.kind));
+    out.constant(r#""module":"atlassian""#);
+    out.word("dataset", event.source.kind.descriptor().dataset);
     out.text_if_some("provider", event.product.as_deref());
     out.json_as_text("original", record.doc.text());
-}
-
-/// `module` and `dataset`.
-fn dataset(kind: SourceKind) -> &'static str {
-    match kind {
-        SourceKind::OrgEvents => r#""module":"atlassian","dataset":"atlassian.org_events""#,
-        SourceKind::JiraAudit => r#""module":"atlassian","dataset":"atlassian.jira_audit""#,
-        SourceKind::ConfluenceAudit => {
-            r#""module":"atlassian","dataset":"atlassian.confluence_audit""#
-        }
-        SourceKind::DatacenterAudit => {
-            r#""module":"atlassian","dataset":"atlassian.datacenter_audit""#
-        }
-    }
 }
 
 /// The key of a label: a dot would make an object of it.

@@ -6,7 +6,8 @@ use crate::model::event::Event;
 use crate::model::json::Node;
 use crate::model::json::write::ObjectWriter;
 use crate::model::name::SourceKind;
-use crate::model::record::{Record, time_value};
+use crate::model::record::Record;
+use crate::model::source_kind::RecordIdentity;
 
 /// The version of the schema.
 const VERSION: &str = r#""version":"1.8.0""#;
@@ -39,29 +40,29 @@ pub fn write(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
 
 /// The product that logged it: by the event's own word, else the one whose log it is.
 pub fn product<'e>(event: &'e Event<'_>) -> &'e str {
-    match (event.product.as_deref(), event.source.kind) {
-        (Some("jira"), _) | (None, SourceKind::JiraAudit) => "Jira",
-        (Some("confluence"), _) | (None, SourceKind::ConfluenceAudit) => "Confluence",
-        (Some("organization"), _) | (None, SourceKind::OrgEvents) => "Atlassian Administration",
-        (Some("bitbucket"), _) => "Bitbucket",
-        (Some("trello"), _) => "Trello",
-        (Some("loom"), _) => "Loom",
-        (Some("compass"), _) => "Compass",
-        (Some("guard_detect"), _) => "Guard Detect",
-        (Some(product), _) => product,
-        (None, SourceKind::DatacenterAudit) => "Atlassian Data Center",
+    match event.product.as_deref() {
+        None => event.source.kind.descriptor().product,
+        Some("jira") => "Jira",
+        Some("confluence") => "Confluence",
+        Some("organization") => "Atlassian Administration",
+        Some("bitbucket") => "Bitbucket",
+        Some("trello") => "Trello",
+        Some("loom") => "Loom",
+        Some("compass") => "Compass",
+        Some("guard_detect") => "Guard Detect",
+        Some(product) => product,
     }
 }
 
 /// The id that the source itself gave the record; other types have none, and the id by content is ours.
 fn own_id(kind: SourceKind, record: &Record) -> Option<&str> {
-    match kind {
-        SourceKind::OrgEvents | SourceKind::JiraAudit => record.id.as_deref(),
-        SourceKind::ConfluenceAudit | SourceKind::DatacenterAudit => None,
+    match kind.descriptor().identity {
+        RecordIdentity::ApiId => record.id.as_deref(),
+        RecordIdentity::Content => None,
     }
 }
 
 /// The time as the source wrote it: there where the time of the event was read.
 fn original_time(kind: SourceKind, record: &Record) -> Option<Cow<'_, str>> {
-    time_value(kind, record.doc.root()).and_then(Node::scalar)
+    kind.time_value(record.doc.root()).and_then(Node::scalar)
 }

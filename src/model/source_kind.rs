@@ -1,0 +1,368 @@
+//! Describes each kind of source once; everything that depends on the kind reads it from here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+
+use crate::model::endpoint::Endpoint;
+use crate::model::json::Node;
+use crate::model::retention::LogRetention;
+
+/// Which Atlassian API a source reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(rename_all = "kebab-case")
+)]
+pub enum SourceKind {
+    /// The organization's `events-stream`.
+    OrgEvents,
+    /// A Jira Cloud site's audit records.
+    JiraAudit,
+    /// A Confluence Cloud site's audit records.
+    ConfluenceAudit,
+    /// The audit events of a Jira, Confluence or Bitbucket Data Center.
+    DatacenterAudit,
+}
+
+/// What is particular to one kind of source.
+#[derive(Debug)]
+pub struct SourceDescriptor {
+    /// The word for it in the configuration, in events and in the state.
+    pub word: &'static str,
+    /// What it collects, for the prompt of `auth login`.
+    pub summary: &'static str,
+    /// The product that writes the log, where an event does not name one.
+    pub product: &'static str,
+    /// The data set in Elastic Common Schema.
+    pub dataset: &'static str,
+    /// How a source is addressed, and so which keys and flags belong to it.
+    pub address: SourceAddress,
+    /// The key of the account that signs in with Basic authentication. Without such a key, or
+    /// without a value for it, the secret is sent as a bearer token.
+    pub account_key: Option<&'static str>,
+    /// The API's name in the paths of Atlassian's gateway, for sources on a Cloud site.
+    pub gateway_path: &'static str,
+    /// Where its records are read, with the limit of requests.
+    pub endpoint: Endpoint,
+    /// In which order pages come.
+    pub order: DeliveryOrder,
+    /// What distinguishes two records.
+    pub identity: RecordIdentity,
+    /// The precision of times in requests: a window is split at multiples of it.
+    pub grain: TimeDelta,
+    /// The most records that a page may hold, which is also the default.
+    pub page_size: u32,
+    /// How many segments of a window are read at once by default.
+    pub concurrency: u32,
+    /// How long the API keeps its records, where a number is known.
+    pub retention: Option<LogRetention>,
+    /// The prefix of event ids.
+    pub id_prefix: &'static str,
+    /// What follows the prefix, to make ids of different sources different.
+    pub id_scope: IdScope,
+    /// The path to the time of the event in a record.
+    pub time_path: &'static [&'static str],
+    /// The path to the time of processing, where records have one.
+    pub processed_time_path: Option<&'static [&'static str]>,
+    /// How a raw record is recognised.
+    pub shape: RecordShape,
+    /// What to check if the log stays empty; the organization or address is appended.
+    pub access_checks: &'static str,
+}
+
+/// How a source is addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceAddress {
+    /// By the id of an organization: `org_id`.
+    Organization,
+    /// By the host name of a Cloud site: `site`, with `email`, `gateway` and `cloud_id`.
+    Site,
+    /// By the URL of a server: `base_url`, with `username`.
+    Server,
+}
+
+/// What an event id contains between its prefix and the id of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdScope {
+    /// Nothing: the ids of records are unique everywhere.
+    Global,
+    /// The site.
+    Site,
+    /// The host and port of a server, without a path.
+    Host,
+}
+
+/// How a raw record is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordShape {
+    /// It has an object at this key.
+    Object(&'static str),
+    /// It has one of these keys, which no other kind has.
+    OwnKeys(&'static [&'static str]),
+    /// It has one of these keys, which other kinds may have too.
+    SharedKeys(&'static [&'static str]),
+}
+
+/// In which order an API delivers its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryOrder {
+    /// Oldest first: pages can be handed on as they come.
+    Ascending,
+    /// Newest first: a time slice must be whole before it can be handed on.
+    NewestFirst,
+}
+
+impl DeliveryOrder {
+    /// The field of an event that the lines of a source are sorted by.
+    pub fn time_field(self) -> &'static str {
+        match self {
+            DeliveryOrder::Ascending => "processed_time",
+            DeliveryOrder::NewestFirst => "time",
+        }
+    }
+}
+
+/// What distinguishes two records of an API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordIdentity {
+    /// An id of the API's own: the same id is the same record.
+    ApiId,
+    /// Only their content: two equal records on one page are two records.
+    Content,
+}
+
+impl SourceKind {
+    /// Every kind, in the order of the documentation.
+    pub const ALL: [SourceKind; 4] = [
+        SourceKind::OrgEvents,
+        SourceKind::JiraAudit,
+        SourceKind::ConfluenceAudit,
+        SourceKind::DatacenterAudit,
+    ];
+
+    /// What is particular to this kind.
+    pub fn descriptor(self) -> &'static SourceDescriptor {
+        match self {
+            SourceKind::OrgEvents => &ORG_EVENTS,
+            SourceKind::JiraAudit => &JIRA_AUDIT,
+            SourceKind::ConfluenceAudit => &CONFLUENCE_AUDIT,
+            SourceKind::DatacenterAudit => &DATACENTER_AUDIT,
+        }
+    }
+
+    /// The word for it in the configuration, in events and in the state.
+    pub fn as_str(self) -> &'static str {
+        self.descriptor().word
+    }
+
+    /// How a source of this kind is addressed.
+    pub fn address(self) -> SourceAddress {
+        self.descriptor().address
+    }
+
+    /// The kind that is meant where only the address is given.
+    pub fn implied_by(address: SourceAddress) -> SourceKind {
+        match address {
+            SourceAddress::Organization => SourceKind::OrgEvents,
+            SourceAddress::Site => SourceKind::JiraAudit,
+            SourceAddress::Server => SourceKind::DatacenterAudit,
+        }
+    }
+
+    /// The kinds that are addressed in this way.
+    pub fn addressed_by(address: SourceAddress) -> impl Iterator<Item = SourceKind> {
+        let kinds = SourceKind::ALL.into_iter();
+        kinds.filter(move |kind| kind.address() == address)
+    }
+
+    /// Where a record says when the event happened.
+    pub fn time_value(self, record: Node<'_>) -> Option<Node<'_>> {
+        value_at(record, self.descriptor().time_path)
+    }
+
+    /// Where a record says when the event was processed.
+    pub fn processed_time_value(self, record: Node<'_>) -> Option<Node<'_>> {
+        value_at(record, self.descriptor().processed_time_path?)
+    }
+}
+
+fn value_at<'a>(record: Node<'a>, path: &[&str]) -> Option<Node<'a>> {
+    path.iter().try_fold(record, |node, key| node.get(key))
+}
+
+impl FromStr for SourceKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut kinds = SourceKind::ALL.into_iter();
+        kinds.find(|kind| kind.as_str() == text).ok_or_else(|| {
+            let known = SourceKind::ALL.map(SourceKind::as_str).join("`, `");
+            format!("unknown source type `{text}`; known types: `{known}`")
+        })
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+static ORG_EVENTS: SourceDescriptor = SourceDescriptor {
+    word: "org-events",
+    summary: "an organization's events (admin.atlassian.com)",
+    product: "Atlassian Administration",
+    dataset: "atlassian.org_events",
+    address: SourceAddress::Organization,
+    account_key: None,
+    gateway_path: "",
+    endpoint: Endpoint::EventsStream,
+    order: DeliveryOrder::Ascending,
+    identity: RecordIdentity::ApiId,
+    grain: TimeDelta::milliseconds(1),
+    // 500 at most (Organizations REST API).
+    page_size: 500,
+    // Enough to send 50 requests a minute to a server that takes five seconds for a page.
+    concurrency: 5,
+    retention: Some(LogRetention::ORGANIZATION),
+    id_prefix: "org",
+    id_scope: IdScope::Global,
+    time_path: &["attributes", "time"],
+    processed_time_path: Some(&["attributes", "processedAt"]),
+    shape: RecordShape::Object("attributes"),
+    access_checks: "the plan (audit logging needs Atlassian Guard: without it the log stays \
+        empty), the role of the key's owner (organization admin), the key's scope \
+        (`read:events:admin`) and expiry, the organization id",
+};
+
+static JIRA_AUDIT: SourceDescriptor = SourceDescriptor {
+    word: "jira-audit",
+    summary: "the audit log of a Jira Cloud site",
+    product: "Jira",
+    dataset: "atlassian.jira_audit",
+    address: SourceAddress::Site,
+    account_key: Some("email"),
+    gateway_path: "jira",
+    endpoint: Endpoint::JiraAuditRecords,
+    order: DeliveryOrder::NewestFirst,
+    identity: RecordIdentity::ApiId,
+    grain: TimeDelta::milliseconds(1),
+    page_size: 1000,
+    concurrency: 8,
+    // Atlassian's own pages name 180 days and 12 months (CONFCLOUD-82632).
+    retention: None,
+    id_prefix: "jira",
+    id_scope: IdScope::Site,
+    time_path: &["created"],
+    processed_time_path: None,
+    shape: RecordShape::SharedKeys(&[
+        "summary",
+        "created",
+        "authorAccountId",
+        "authorKey",
+        "objectItem",
+    ]),
+    access_checks: "the plan (audit logging needs more than a Free one), the account's role \
+        (`Administer Jira`), the token's scope (`read:audit-log:jira`) and expiry, the site",
+};
+
+static CONFLUENCE_AUDIT: SourceDescriptor = SourceDescriptor {
+    word: "confluence-audit",
+    summary: "the audit log of a Confluence Cloud site",
+    product: "Confluence",
+    dataset: "atlassian.confluence_audit",
+    address: SourceAddress::Site,
+    account_key: Some("email"),
+    gateway_path: "confluence",
+    endpoint: Endpoint::ConfluenceAudit,
+    order: DeliveryOrder::NewestFirst,
+    identity: RecordIdentity::Content,
+    grain: TimeDelta::milliseconds(1),
+    page_size: 1000,
+    concurrency: 8,
+    // An administrator sets it, to one year at most (`PUT /wiki/rest/api/audit/retention`); a
+    // leap year has a day more.
+    retention: Some(LogRetention::in_days(366)),
+    id_prefix: "confluence",
+    id_scope: IdScope::Site,
+    time_path: &["creationDate"],
+    processed_time_path: None,
+    shape: RecordShape::OwnKeys(&["creationDate", "affectedObject", "associatedObjects"]),
+    access_checks: "the plan (audit logging needs more than a Free one), the account's role \
+        (Confluence administrator), the token's scope (`read:audit-log:confluence`) and expiry, \
+        the site",
+};
+
+static DATACENTER_AUDIT: SourceDescriptor = SourceDescriptor {
+    word: "datacenter-audit",
+    summary: "the audit log of a Jira, Confluence or Bitbucket Data Center",
+    product: "Atlassian Data Center",
+    dataset: "atlassian.datacenter_audit",
+    address: SourceAddress::Server,
+    account_key: Some("username"),
+    gateway_path: "",
+    endpoint: Endpoint::DatacenterEvents,
+    order: DeliveryOrder::NewestFirst,
+    identity: RecordIdentity::Content,
+    // Its dates have whole seconds.
+    grain: TimeDelta::seconds(1),
+    // It would allow 100,000, but a page is held in memory.
+    page_size: 1000,
+    concurrency: 8,
+    // An administrator sets it, to any number of years.
+    retention: None,
+    id_prefix: "dc",
+    id_scope: IdScope::Host,
+    time_path: &["timestamp"],
+    processed_time_path: None,
+    shape: RecordShape::OwnKeys(&["timestamp", "affectedObjects", "extraAttributes"]),
+    access_checks: "the log's coverage level and retention (in the product's audit log \
+        settings), the account's role (system administrator), the server",
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn the_list_has_every_kind() {
+        assert_eq!(SourceKind::ALL, SourceKind::value_variants());
+        for kind in SourceKind::ALL {
+            let value = kind.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn a_kind_reads_its_own_word() {
+        for kind in SourceKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+    }
+
+    #[test]
+    fn no_two_kinds_share_what_names_them() {
+        let names: [fn(&SourceDescriptor) -> &str; 4] =
+            [|d| d.word, |d| d.id_prefix, |d| d.dataset, |d| d.summary];
+        for name in names {
+            let names: HashSet<_> = SourceKind::ALL.map(|kind| name(kind.descriptor())).into();
+            assert_eq!(names.len(), SourceKind::ALL.len(), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_implies_a_kind_that_has_it() {
+        for kind in SourceKind::ALL {
+            let address = kind.address();
+            assert_eq!(SourceKind::implied_by(address).address(), address);
+            assert!(SourceKind::addressed_by(address).any(|other| other == kind));
+        }
+    }
+}
