@@ -6,7 +6,6 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
-
 fn doc(text: &str) -> Document {
     Document::new(Bytes::copy_from_slice(text.as_bytes()))
 }
