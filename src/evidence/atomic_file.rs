@@ -7,8 +7,8 @@ use std::path::Path;
 use super::error::{EvidenceError, failed};
 
 /// What the names of unfinished files begin and end with.
-const BEGIN: &str = ".atlaudit-";
-const END: &str = ".part";
+const TEMP_PREFIX: &str = ".atlaudit-";
+const TEMP_SUFFIX: &str = ".part";
 
 /// Writes `name` in `dir`, in the place of what may be there; for its owner only.
 ///
@@ -22,8 +22,8 @@ pub fn write(
     let path = dir.join(name);
     let write = || -> io::Result<()> {
         let file = tempfile::Builder::new()
-            .prefix(BEGIN)
-            .suffix(END)
+            .prefix(TEMP_PREFIX)
+            .suffix(TEMP_SUFFIX)
             .tempfile_in(dir)?;
         let mut out = BufWriter::new(file.as_file());
         fill(&mut out)?;
@@ -40,12 +40,12 @@ pub fn write(
 ///
 /// # Errors
 /// The file system's.
-pub fn clear(dir: &Path, names: &[&str]) -> Result<(), EvidenceError> {
+pub fn remove_leftovers(dir: &Path, names: &[&str]) -> Result<(), EvidenceError> {
     for entry in fs::read_dir(dir).map_err(failed("read", dir))? {
         let entry = entry.map_err(failed("read", dir))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_leftover = name.starts_with(BEGIN) && name.ends_with(END);
+        let is_leftover = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
         if is_leftover || names.iter().any(|other| name == *other) {
             let path = entry.path();
             fs::remove_file(&path).map_err(failed("remove", &path))?;
