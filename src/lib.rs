@@ -16,7 +16,8 @@
 //! cli   commands
 //! error
 //! convert   pipeline   sandbox
-//! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
+//! evidence
+//! source   normalise   render   sink   state   report   http::{client, diagnose, exchange, pool, watched}
 //! credentials   http   telemetry
 //! config
 //! http::message   telemetry::meter
@@ -44,6 +45,7 @@ mod model;
 mod normalise;
 mod pipeline;
 mod render;
+mod report;
 pub mod sandbox;
 mod sink;
 mod source;

@@ -19,13 +19,14 @@ const LINES: &[&[Room]] = &[
         ("pipeline", &["pipeline"]),
         ("sandbox", &["sandbox"]),
     ],
+    &[("evidence", &["evidence"])],
     &[
         ("source", &["source"]),
         ("normalise", &["normalise"]),
         ("render", &["render"]),
         ("sink", &["sink"]),
         ("state", &["state"]),
-        ("evidence", &["evidence"]),
+        ("report", &["report"]),
         (
             "http::client",
             &[

@@ -52,7 +52,10 @@ impl DedupCache {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
         let verdict = match self.records.contains_identity(entry.identity) {
             true if self.records.touch(&entry, self.reading) => return DedupResult::Repeat,
-            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
+            true if self
+                .records
+                .was_read_earlier_at(entry.identity, ms, self.reading) =>
+            {
                 return DedupResult::Repeat;
             }
             true => DedupResult::Clash,
@@ -164,7 +167,10 @@ mod tests {
     fn insert(seen: &mut DedupCache, count: usize, ms: i64) {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-            let entry = CacheEntry { identity, content: 0 };
+            let entry = CacheEntry {
+                identity,
+                content: 0,
+            };
             seen.records.insert(entry, ms, seen.reading);
         }
     }
