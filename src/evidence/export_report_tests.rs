@@ -265,7 +265,9 @@ proptest! {
 #[test]
 fn arguments_are_as_they_can_be_typed() {
     let arguments = ["export", "acme", "--output", "a b", "it's", ""];
-    let text: String = arguments.map(shell_argument).concat();
+    let text: String = arguments
+        .map(crate::evidence::report_sections::shell_argument)
+        .concat();
     assert_eq!(text, r" export acme --output 'a b' 'it'\''s' ''");
 }
 
