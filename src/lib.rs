@@ -17,8 +17,8 @@
 //! collect
 //! error
 //! convert   pipeline   sandbox
-//! fetch
-//! source   normalise   render   sink   state   evidence
+//! evidence   fetch
+//! source   normalise   render   sink   state   report
 //! credentials   http
 //! telemetry
 //! config
@@ -48,6 +48,7 @@ mod model;
 mod normalise;
 mod pipeline;
 mod render;
+mod report;
 pub mod sandbox;
 mod sink;
 mod source;

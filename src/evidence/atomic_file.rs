@@ -1,7 +1,7 @@
-//! Owns the writing of a file of an export that is there whole or not at all, and durable when it is.
+//! Writes a file of an export so that it is there whole or not at all, and durable.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::error::{EvidenceError, failed};
@@ -14,21 +14,14 @@ const TEMP_SUFFIX: &str = ".part";
 ///
 /// # Errors
 /// The file system's; nothing is left of it then.
-pub fn write(
-    dir: &Path,
-    name: &str,
-    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), EvidenceError> {
+pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
     let path = dir.join(name);
     let write = || -> io::Result<()> {
         let file = tempfile::Builder::new()
             .prefix(TEMP_PREFIX)
             .suffix(TEMP_SUFFIX)
             .tempfile_in(dir)?;
-        let mut out = BufWriter::new(file.as_file());
-        fill(&mut out)?;
-        out.flush()?;
-        drop(out);
+        file.as_file().write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(&path).map_err(|error| error.error)?;
         File::open(dir)?.sync_all()

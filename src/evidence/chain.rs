@@ -1,5 +1,6 @@
-//! Owns the chain over the lines of a file: each link covers the one before, so that a line can be changed, moved, added
-//! or left out only with every later link. Anyone can compute it with SHA-256 alone; README.txt says how.
+//! The hash chain over the lines of a file: each link covers the one before, so a line can only
+//! be changed, moved, added or left out together with every later link. SHA-256 alone is enough
+//! to compute it; README.txt says how.
 
 use sha2::{Digest as _, Sha256};
 
@@ -57,9 +58,9 @@ impl HashChain {
         let mut entry = Sha256::new();
         match self.kind {
             ChainKind::Events => {
-                let (before, behind) = without_observed_time(line);
+                let (before, after) = without_observed_time(line);
                 entry.update(before);
-                entry.update(behind);
+                entry.update(after);
             }
             ChainKind::Pages => entry.update(line),
         }
@@ -89,11 +90,13 @@ impl HashChain {
     }
 }
 
-/// An event's line without its first `"observed_time":"...",`: the same event, whenever it was received. No string can
-/// hold these bytes, for a quote inside one is escaped.
+/// An event's line without its first `"observed_time":"...",`: the same event, whenever it was
+/// received. No string can hold these bytes, for a quote inside one is escaped.
 fn without_observed_time(line: &[u8]) -> (&[u8], &[u8]) {
     for start in memchr::memmem::find_iter(line, OBSERVED_TIME_KEY) {
-        let value = line.get(start + OBSERVED_TIME_KEY.len()..).unwrap_or_default();
+        let value = line
+            .get(start + OBSERVED_TIME_KEY.len()..)
+            .unwrap_or_default();
         if let Some(end) = memchr::memchr(b'"', value)
             && value.get(end + 1) == Some(&b',')
         {
@@ -120,7 +123,10 @@ mod tests {
         let event = |time: &str| format!(r#"{{"id":"x","observed_time":"{time}","action":"y"}}"#);
         let one = chain(ChainKind::Events, &[&event("2026-11-20T09:30:00.000Z")]);
         assert_eq!(one, chain(ChainKind::Events, &[&event("")]));
-        assert_eq!(one, chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#]));
+        assert_eq!(
+            one,
+            chain(ChainKind::Events, &[r#"{"id":"x","action":"y"}"#])
+        );
         let page = chain(ChainKind::Pages, &[&event("2026-11-20T09:30:00.000Z")]);
         assert_ne!(page, chain(ChainKind::Pages, &[&event("")]));
     }
@@ -144,8 +150,8 @@ mod tests {
             (r#"{"observed_time":"a"#, r#"{"observed_time":"a"#),
             ("", ""),
         ] {
-            let (before, behind) = without_observed_time(line.as_bytes());
-            assert_eq!([before, behind].concat(), wanted.as_bytes(), "{line}");
+            let (before, after) = without_observed_time(line.as_bytes());
+            assert_eq!([before, after].concat(), wanted.as_bytes(), "{line}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Owns why an export cannot be sealed, or a folder not verified.
+//! Why an export cannot be sealed, or a folder not verified.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,10 @@ pub enum EvidenceError {
         path: PathBuf,
     },
     /// The folder holds nothing of an export.
-    #[error("`{path}` is not an export: it has no manifest.json, no SHA256SUMS and no events", path = path.display())]
+    #[error(
+        "`{path}` is not an export: it has no manifest.json, no SHA256SUMS and no events",
+        path = path.display()
+    )]
     NoExport {
         /// The folder.
         path: PathBuf,

@@ -1,5 +1,5 @@
-//! Owns the comparing of a source's events in an export with the same events read again: which appeared, vanished, or say
-//! something else by now.
+//! Compares a source's events in an export with the same events read again: which appeared,
+//! vanished or changed.
 
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub enum EventDifferenceKind {
     Appeared,
     /// The export has it, and the source not any more.
     Vanished,
-    /// Both have it, and the source's own object is another.
+    /// Both have it, and the source's own object differs.
     Changed,
 }
 
@@ -34,7 +34,7 @@ impl EventDifferenceKind {
     }
 }
 
-/// An event, by what a person tells it by.
+/// An event, as people recognise it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventSummary {
     /// Its id.
@@ -51,8 +51,8 @@ struct ExportedEvent {
     is_seen: bool,
 }
 
-/// Tells every event that differs between the file of lines `before`, of at most `most` bytes of text, and the file
-/// `now`; nothing of what vanished where `now` is not whole.
+/// Tells every event that differs between the file of lines `before`, of at most `most` bytes of
+/// text, and the file `now`; nothing of what vanished where `now` is not whole.
 ///
 /// # Errors
 /// One of them cannot be read to its end.
@@ -61,7 +61,7 @@ pub fn compare(
     most: u64,
     now: &Path,
     is_whole: bool,
-    tell: &mut dyn FnMut(EventDifferenceKind, EventSummary),
+    report: &mut dyn FnMut(EventDifferenceKind, EventSummary),
 ) -> io::Result<()> {
     let mut known = QuickMap::default();
     for_each_event(before, most, &mut |id, event| {
@@ -70,10 +70,10 @@ pub fn compare(
         known.insert(id, ExportedEvent { raw, is_seen });
     })?;
     for_each_event(now, u64::MAX, &mut |id, event| match known.get_mut(&id) {
-        None => tell(EventDifferenceKind::Appeared, summarize(event)),
+        None => report(EventDifferenceKind::Appeared, summarize(event)),
         Some(known) => {
             if known.raw != raw_fingerprint(event) && !known.is_seen {
-                tell(EventDifferenceKind::Changed, summarize(event));
+                report(EventDifferenceKind::Changed, summarize(event));
             }
             known.is_seen = true;
         }
@@ -86,13 +86,18 @@ pub fn compare(
             && !known.is_seen
         {
             known.is_seen = true;
-            tell(EventDifferenceKind::Vanished, summarize(event));
+            report(EventDifferenceKind::Vanished, summarize(event));
         }
     })
 }
 
-/// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to name.
-fn for_each_event(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<'_>)) -> io::Result<()> {
+/// Shows each event of a file, with the fingerprint of its id. A line that is none is `verify`'s to
+/// name.
+fn for_each_event(
+    path: &Path,
+    most: u64,
+    see: &mut dyn FnMut(Fingerprint, Node<'_>),
+) -> io::Result<()> {
     let mut lines = match PackedLines::open(path) {
         // Nothing was ever read.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -101,7 +106,9 @@ fn for_each_event(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<
     lines.limit_text(most);
     let broken = |broken| match broken {
         PackedLineError::Corrupt(why) => io::Error::other(why),
-        PackedLineError::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
+        PackedLineError::TooLong(limit) => {
+            io::Error::other(format!("a line is longer than {limit} bytes"))
+        }
         PackedLineError::LimitReached => io::Error::other("it has more than its manifest says"),
     };
     while let Some(line) = lines.next().map_err(broken)? {
@@ -134,14 +141,15 @@ fn summarize(event: Node<'_>) -> EventSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::pack;
+    use crate::evidence::test_export::pack;
 
     fn differences(before: &[(u32, u32)], now: &[(u32, u32)], is_whole: bool) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let written = |name: &str, events: &[(u32, u32)]| {
             let line = |(id, raw): &(u32, u32)| {
                 format!(
-                    "{{\"id\":\"e{id}\",\"time\":\"t{id}\",\"action\":\"a\",\"raw\":{{\"n\":{raw}}}}}\n"
+                    "{{\"id\":\"e{id}\",\"time\":\"t{id}\",\"action\":\"a\",\
+                     \"raw\":{{\"n\":{raw}}}}}\n"
                 )
             };
             let text: String = events.iter().map(line).collect();
@@ -150,22 +158,22 @@ mod tests {
             path
         };
         let (before, now) = (written("before", before), written("now", now));
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         compare(&before, u64::MAX, &now, is_whole, &mut |since, event| {
             assert_eq!(event.time, Some(event.id.replace('e', "t")));
-            told.push(format!("{} {}", event.id, since.as_str()));
+            reported.push(format!("{} {}", event.id, since.as_str()));
         })
         .unwrap();
-        told
+        reported
     }
 
     #[test]
     fn appeared_vanished_and_changed_events_are_reported() {
         let before = [(1, 1), (2, 2), (3, 3), (4, 4)];
         let now = [(0, 0), (1, 1), (3, 9), (4, 4), (5, 5)];
-        let told = ["e0 appeared", "e3 changed", "e5 appeared", "e2 vanished"];
-        assert_eq!(differences(&before, &now, true), told);
-        assert_eq!(differences(&before, &now, false), told[..3]);
+        let wanted = ["e0 appeared", "e3 changed", "e5 appeared", "e2 vanished"];
+        assert_eq!(differences(&before, &now, true), wanted);
+        assert_eq!(differences(&before, &now, false), wanted[..3]);
         assert!(differences(&before, &before, true).is_empty());
         let repeated = [(1, 1), (1, 1), (2, 2), (3, 3), (4, 4)];
         assert!(differences(&before, &repeated, true).is_empty());

@@ -1,5 +1,5 @@
-//! Owns what an export knows of its own making, and no file of it tells: it goes into the manifest as it is.
-//! What can be told from the files (counts, times, retries, waits, the clock) is surveyed from them.
+//! What an export knows of its own making and no file of it shows; it goes into the manifest as
+//! it is. Counts, times, retries, waits and the clock are surveyed from the files.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ pub struct MadeBy {
 pub struct WindowEntry {
     /// Its start, included.
     pub from: Timestamp,
-    /// Its end, not included: behind `until` by the margin for late events.
+    /// Its end, not included: after `until` by the margin for late events.
     pub to: Timestamp,
     /// Whether it was read to its end.
     pub complete: bool,
@@ -109,8 +109,8 @@ pub struct SourceFacts {
     pub error: Option<String>,
     /// What its lines are ordered by: `processed_time` or `time`.
     pub order: String,
-    /// How far back the source can show events, where the time range that was asked for begins earlier.
-    /// `complete` speaks only of what comes after.
+    /// How far back the source can show events, where the time range that was asked for begins
+    /// earlier. `complete` speaks only of what comes after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<RetentionLimit>,
     /// What was read.

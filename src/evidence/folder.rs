@@ -1,4 +1,4 @@
-//! Owns what lies in an export's folder: its files, by the paths that its sums name them with, and what is no file.
+//! The layout of an export's folder, and the listing of what lies in one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +31,8 @@ pub struct FolderListing {
     pub files: BTreeSet<String>,
     /// Its folders, the same way.
     pub folders: BTreeSet<String>,
-    /// What is neither, or has a name that no text can hold; each with why it cannot be part of an export.
+    /// What is neither, or has a name that no text can hold; each with why it cannot be part of an
+    /// export.
     pub unexpected: Vec<(String, &'static str)>,
     /// Whether it has the state of an unfinished export, which is no part of it.
     pub has_state: bool,
@@ -57,13 +58,16 @@ impl FolderListing {
                 };
                 let Some(name) = name.to_str().map(inside) else {
                     let shown = inside(&name.to_string_lossy());
-                    listing.unexpected.push((shown, "has a name that is not UTF-8"));
+                    listing
+                        .unexpected
+                        .push((shown, "has a name that is not UTF-8"));
                     continue;
                 };
                 if name == STATE && kind.is_dir() {
                     listing.has_state = true;
                 } else if kind.is_dir() && name.matches('/').count() >= MAX_DEPTH {
-                    // Whatever is in it is no part of an export, and there is no end to how deep it may go.
+                    // Whatever is in it is no part of an export, and there is no end to how deep it
+                    // may go.
                     let why = "is a folder that no export has; what is in it was not looked at";
                     listing.unexpected.push((name, why));
                 } else if kind.is_dir() {
@@ -74,7 +78,9 @@ impl FolderListing {
                 } else if kind.is_symlink() {
                     listing.unexpected.push((name, "is a link, not a file"));
                 } else {
-                    listing.unexpected.push((name, "is neither a file nor a folder"));
+                    listing
+                        .unexpected
+                        .push((name, "is neither a file nor a folder"));
                 }
             }
         }

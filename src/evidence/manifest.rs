@@ -1,7 +1,8 @@
-//! Owns the manifest: what an export says of itself, in one file that people and `verify` read.
+//! The manifest: what an export says of itself, in one file that people and `verify` read.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::chain::{ChainKind, HashChain};
 use super::facts::{ExportParameters, MadeBy, RunEntry, SourceFacts};
 use crate::model::retention::RetentionLimit;
 use crate::model::time::Timestamp;
@@ -79,10 +80,10 @@ pub struct ClockComparison {
 /// What is said of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
-    /// What no file tells.
+    /// What no file shows.
     #[serde(flatten)]
     pub facts: SourceFacts,
-    /// What the files tell.
+    /// What the files show.
     pub counts: ExportCounts,
     /// The first event's time, by time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,13 +128,15 @@ pub struct ExportCounts {
     pub repeats: u64,
     /// Of them, from outside of the window.
     pub outside: u64,
-    /// Of them, read but not taken: asked for once more, after an interruption or to be sure of a span.
+    /// Of them, read but not taken: requested again, after an interruption or to be sure of a
+    /// span.
     pub read_again: u64,
     /// Events written; served less the three above.
     pub written: u64,
     /// Of the written, those that could not be understood: their raw text is all there is of them.
     pub unparsed: u64,
-    /// Of the written, those that stand behind one of a later time: in the order in which their source gave them.
+    /// Of the written, those that come after one of a later time: in the order in which their
+    /// source gave them.
     pub out_of_order: u64,
 }
 
@@ -155,7 +158,7 @@ pub struct RetryEntry {
 }
 
 /// A file of lines: what [`super::facts`] cannot know and a survey finds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinesEntry {
     /// Its path within the export.
     pub file: String,
@@ -174,7 +177,23 @@ pub struct LinesEntry {
     pub marks: Vec<String>,
 }
 
-/// Reads marks, and no shorter text in their place: that would take many times its length in memory.
+impl LinesEntry {
+    /// Of a file that is not there, because nothing was ever read.
+    pub fn of_missing_file(kind: ChainKind, file: String) -> LinesEntry {
+        LinesEntry {
+            file,
+            lines: 0,
+            bytes: 0,
+            text_bytes: 0,
+            sha256: String::new(),
+            chain: HashChain::new(kind).head(),
+            marks: Vec::new(),
+        }
+    }
+}
+
+/// Reads marks, and no shorter text in their place: that would take many times its length in
+/// memory.
 fn marks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(try_from = "String")]

@@ -1,24 +1,23 @@
-//! Owns what makes an export evidence: the chains over its lines, its manifest, its sums and signature,
-//! its page for people, and their checking.
+//! What makes an export evidence: hash chains over its lines, manifest, checksums, signature and
+//! report, and their verification.
 
-pub mod event_comparison;
-mod assemble;
+mod atomic_file;
 pub mod chain;
 pub mod error;
+pub mod event_comparison;
+mod export_report;
 pub mod facts;
 pub mod folder;
 mod hash;
-mod packed_lines;
 pub mod manifest;
+mod packed_lines;
 pub mod page;
 mod readme;
-mod report;
+mod report_sections;
 pub mod request;
 pub mod seal;
 pub mod sign;
-mod sums;
 pub mod survey;
 #[cfg(test)]
-mod testing;
+mod test_export;
 pub mod verify;
-mod atomic_file;

@@ -1,5 +1,5 @@
-//! Owns the reading of a file of packed lines from its beginning to its end, whatever it holds: in bounded memory, and
-//! with the file's own length and hash at the end, also where its lines cannot be read to theirs.
+//! Reads a compressed file of lines, whatever it holds, in bounded memory; with the file's own
+//! length and hash at the end, also where its lines cannot be read to theirs.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind};
@@ -14,7 +14,8 @@ use super::hash::{FileDigest, HashingReader};
 /// Bytes read and unpacked at once.
 const CHUNK_SIZE: usize = 256 * 1024;
 
-/// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice beside its raw text.
+/// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice
+/// beside its raw text.
 const MAX_LINE: usize = 256 * 1024 * 1024;
 
 /// The largest window that is unpacked, as a power of two: 8 MiB, four times what our level has.
@@ -55,7 +56,8 @@ impl PackedLines {
     }
 
     fn with_max_line(path: &Path, longest: usize) -> io::Result<PackedLines> {
-        let mut packed = BufReader::with_capacity(CHUNK_SIZE, HashingReader::new(open_regular_file(path)?));
+        let mut packed =
+            BufReader::with_capacity(CHUNK_SIZE, HashingReader::new(open_regular_file(path)?));
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
@@ -139,7 +141,8 @@ pub fn unpack<R: BufRead>(packed: R) -> io::Result<Decoder<'static, R>> {
     Ok(decoder)
 }
 
-/// Why something packed could not be read to its end, in words for those who do not know the library's.
+/// Why something packed could not be read to its end, in words for those who do not know the
+/// library's.
 pub fn describe_read_error(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
@@ -148,7 +151,8 @@ pub fn describe_read_error(error: &io::Error) -> String {
     }
 }
 
-/// Opens a plain file and nothing else: to open a pipe could wait for ever, and a link leads elsewhere.
+/// Opens a plain file and nothing else: to open a pipe could wait for ever, and a link leads
+/// elsewhere.
 ///
 /// # Errors
 /// It cannot be opened, or is something else.
@@ -204,7 +208,10 @@ mod tests {
         let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
         let alien = [frame, b"not zstd".to_vec()].concat();
         for bytes in [torn, alien, b"plain\n".to_vec()] {
-            assert!(matches!(read(&bytes, 100).1, Some(PackedLineError::Corrupt(_))));
+            assert!(matches!(
+                read(&bytes, 100).1,
+                Some(PackedLineError::Corrupt(_))
+            ));
         }
     }
 
@@ -241,7 +248,10 @@ mod tests {
         encoder.window_log(27).unwrap();
         encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
         let greedy = encoder.finish().unwrap();
-        assert!(matches!(read(&greedy, 100).1, Some(PackedLineError::Corrupt(_))));
+        assert!(matches!(
+            read(&greedy, 100).1,
+            Some(PackedLineError::Corrupt(_))
+        ));
     }
 
     proptest! {

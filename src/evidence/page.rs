@@ -1,4 +1,5 @@
-//! Owns the line that an export keeps of each answer: what was asked, what came, never the credential.
+//! The line that an export keeps of each response: the request and its outcome, never the
+//! credential.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! Owns README.txt: what an export is and how to check it, for a person who has no atlaudit. It is made from the manifest
-//! alone, so that `verify` can make it again.
+//! README.txt: what an export is and how to check it, for a person who has no atlaudit. It is made
+//! from the manifest alone, so that `verify` can recreate it.
 
 use super::manifest::{Manifest, SourceEntry};
 use crate::model::number::counted;
@@ -18,25 +18,22 @@ pub fn text(manifest: &Manifest, sha256: &str) -> String {
         false => UNFINISHED,
     };
     text.push_str(&format!(
-        "{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{REST}"
+        "{CHECK}{unfinished}{CHECKS}\n    {sha256}  manifest.json\n\n{CHAINS}"
     ));
     text
-}
-
-fn format_time(time: Timestamp) -> String {
-    format_millis(time)
 }
 
 fn describe_export(manifest: &Manifest) -> String {
     let made = &manifest.made_by;
     let complete = match manifest.complete {
         true if manifest.is_limited() => {
-            "This export is COMPLETE within what its sources keep: what the servers had to show of the time that\n\
-             was asked for was read to its end. That time begins before what they keep: see NOT AVAILABLE below."
+            "This export is COMPLETE within what its sources keep: what the servers had to show of \
+             the time that\nwas asked for was read to its end. That time begins before what they \
+             keep: see NOT AVAILABLE below."
         }
         true => {
-            "This export is COMPLETE: what the servers had to show of the time that was asked for was read to\n\
-             its end. What they never logged, or had already removed, is in no export."
+            "This export is COMPLETE: what the servers had to show of the time that was asked for \
+             was read to\nits end. What they never logged, or had already removed, is in no export."
         }
         false => {
             "This export is INCOMPLETE: something that was asked for was not read to its end.\n\
@@ -49,10 +46,10 @@ fn describe_export(manifest: &Manifest) -> String {
          Made        from {} to {}\n\
          By          {} {} ({}){}{}\n\n\
          All times are UTC.\n\n",
-        format_time(manifest.asked.since),
-        format_time(manifest.asked.until),
-        format_time(manifest.started),
-        format_time(manifest.finished),
+        format_millis(manifest.asked.since),
+        format_millis(manifest.asked.until),
+        format_millis(manifest.started),
+        format_millis(manifest.finished),
         printable(&made.program),
         printable(&made.version),
         printable(&made.build),
@@ -89,13 +86,17 @@ fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
         printable(&facts.base_url),
     );
     if let (Some(first), Some(last)) = (source.first, source.last) {
-        text.push_str(&format!("    first {}, last {}\n", format_time(first), format_time(last)));
+        text.push_str(&format!(
+            "    first {}, last {}\n",
+            format_millis(first),
+            format_millis(last)
+        ));
     }
     if let Some(retention) = source.retention_text(since) {
         text.push_str(&not_available(&retention));
     }
     for gap in &facts.gaps {
-        let (from, to) = (format_time(gap.from), format_time(gap.to));
+        let (from, to) = (format_millis(gap.from), format_millis(gap.to));
         text.push_str(&format!(
             "    NOT READ: {from} to {to}: {}\n",
             printable(&gap.why)
@@ -114,87 +115,17 @@ fn not_available(text: &str) -> String {
     format!("    NOT AVAILABLE: {}\n", lines.join(";\n        "))
 }
 
-const FILES: &str = "\
-THE FILES
----------
+const FILES: &str = include_str!("readme/files.txt");
+const CHECK: &str = include_str!("readme/check.txt");
+const CHECKS: &str = include_str!("readme/checks.txt");
+const CHAINS: &str = include_str!("readme/chains.txt");
 
-events/NAME.jsonl.zst   the events of a source: one JSON object a line, packed with zstd. \"raw\" holds
-                        the event exactly as Atlassian delivered it; the rest says the same in one form
-                        for all sources.
-pages/NAME.jsonl.zst    one line for each answer of the server: what was asked, when, what came, and
-                        the SHA-256 of the answer as it was received. No password or key is in it.
-bodies/                 the answers themselves, where they were kept, named by their SHA-256.
-manifest.json           what was asked, what was read, what is missing, every wait, all counts and hashes.
-report.html             the same for eyes; any browser shows it, without a network.
-SHA256SUMS              the SHA-256 of every other file.
-SHA256SUMS.minisig      a signature of SHA256SUMS, where one was made. It covers every file through it.
-
-To read the events of a source, all of them or some:
-
-    zstd -dc events/NAME.jsonl.zst | jq .
-    zstd -dc events/NAME.jsonl.zst | jq -r 'select(.outcome == \"failure\") | [.time, .action] | @tsv'
-
-";
-
-const CHECK: &str = "\
-HOW TO CHECK IT
----------------
-
-1. That no file was changed or lost:             sha256sum -c SHA256SUMS
-   That none was added: `find . -type f` names no file that SHA256SUMS does not, but for SHA256SUMS
-   itself and its signature.
-";
-
-const UNFINISHED: &str = "\
-   As this export is incomplete, `find` may also name files in .atlaudit: the `export` command needs them
-   to go on with it, they are no part of it, and no check covers them.
-";
-
-const CHECKS: &str = "
-2. Who made it, where there is a signature:      minisign -V -p KEY.pub -m SHA256SUMS
-   The public key KEY.pub must come to you by a way of its own, not together with this folder.
-
-3. All of it at once, with the tool:             atlaudit verify .
-   or, with the public key:                      atlaudit verify . --public-key KEY.pub
-   It reads every line, and names whatever differs.
-
-What these checks cannot find: someone who changes an event and then makes every file anew that follows
-from it has made another export, which is sound in itself. Only what was kept elsewhere tells them apart:
-a signature, or the SHA-256 of SHA256SUMS (`sha256sum SHA256SUMS`), written down when the export was made.
-
-The manifest that this text was made with:
-";
-
-const REST: &str = "\
-HOW THE CHAINS ARE MADE
------------------------
-
-\"chain\" and \"marks\" in manifest.json cover each file of lines, apart from its packing. Each line's link
-covers the link before it, so no line can be changed, moved, added or left out without changing all later
-links; \"marks\" are the links of every thousandth line, \"chain\" that of the last.
-
-    link 0 = SHA-256 of \"atlaudit/chain/1\\n\" and \"events\\n\" (or \"pages\\n\")
-    link i = SHA-256 of link i-1 (32 bytes) and the SHA-256 (32 bytes) of line i, without its newline
-
-From a line of events its first \"observed_time\":\"...\", is left out: it says when the event was received,
-so two exports of the same events have the same chain. This Python computes a chain:
-
-    import hashlib, re, subprocess, sys
-    kind, file = sys.argv[1:]  # such as: events events/NAME.jsonl.zst
-    sha256 = lambda data: hashlib.sha256(data).digest()
-    link = sha256(b\"atlaudit/chain/1\\n\" + kind.encode() + b\"\\n\")
-    text = subprocess.run([\"zstd\", \"-dc\", file], check=True, stdout=subprocess.PIPE).stdout
-    for line in text.split(b\"\\n\")[:-1]:
-        if kind == \"events\":
-            line = re.sub(rb'\"observed_time\":\"[^\"]*\",', b\"\", line, count=1)
-        link = sha256(link + sha256(line))
-    print(link.hex())
-";
+const UNFINISHED: &str = include_str!("readme/unfinished.txt");
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::TestExport;
+    use crate::evidence::test_export::TestExport;
     use std::process::{Command, Output};
 
     fn run(export: &TestExport, program: &str, args: &[&str]) -> Output {
@@ -208,7 +139,7 @@ mod tests {
         String::from_utf8(output.stdout.clone()).unwrap()
     }
 
-    /// The program that the text tells of.
+    /// The program in the text.
     fn recipe(text: &str) -> String {
         let begin = text.find("    import hashlib").unwrap();
         let lines = text[begin..].lines().map(|line| &line[4..]);
@@ -238,7 +169,9 @@ mod tests {
         );
         assert!(
             text.contains(
-                "    NOT AVAILABLE: asked from 1999-01-01T00:00:00.000Z;\n        this source keeps at most 180 days, so nothing before 2026-05-24T09:29:59.000Z can be in it\n"
+                "    NOT AVAILABLE: asked from 1999-01-01T00:00:00.000Z;\n        \
+                 this source keeps at most 180 days, so nothing before 2026-05-24T09:29:59.000Z \
+                 can be in it\n"
             ),
             "{text}"
         );
@@ -284,7 +217,8 @@ mod tests {
                 assert_eq!(stdout_of(&output).trim(), entry.chain, "{}", entry.file);
             }
         }
-        let filter = r#"zstd -dc events/acme.jsonl.zst | jq -r 'select(.outcome == "failure") | [.time, .action] | @tsv'"#;
+        let filter = "zstd -dc events/acme.jsonl.zst | jq -r 'select(.outcome == \"failure\") | \
+                      [.time, .action] | @tsv'";
         assert!(text.contains(&filter.replace("acme", "NAME")));
         stdout_of(&run(&export, "sh", &["-c", filter]));
         let there = stdout_of(&run(

@@ -1,5 +1,5 @@
-//! Owns what an export remembers of itself until it is complete: what was asked for and in which words, and each of its
-//! runs. The same request goes on with it, another one does not.
+//! What an export remembers of itself until it is complete: the request in its own words, and
+//! each run. The same request resumes it, a different one does not.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ pub struct SavedExportRequest {
     schema: String,
     /// What was asked for.
     pub asked: ExportParameters,
-    /// The words for its times: `7d` means another time to each run.
+    /// The words for its times: `7d` means a different time in each run.
     since: String,
     until: Option<String>,
     /// Every start of the program for it.
@@ -130,7 +130,7 @@ impl SavedExportRequest {
     }
 }
 
-/// The configuration may have been sorted anew.
+/// The configuration may have been reordered.
 fn sorted(names: &[String]) -> Vec<&String> {
     let mut names: Vec<_> = names.iter().collect();
     names.sort();
@@ -234,13 +234,17 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_was_asked_is_the_same_when_it_is_asked_again(
-            since_ms in 0_u64..10_000_000_000, until_ms in prop::option::of(0_u64..10_000_000_000), is_ago: bool, later_ms in 0_i64..1_000_000_000,
+            since_ms in 0_u64..10_000_000_000,
+            until_ms in prop::option::of(0_u64..10_000_000_000),
+            is_ago: bool,
+            later_ms in 0_i64..1_000_000_000,
         ) {
             let time = |ms: u64| match is_ago {
                 true => TypedTime::Ago(std::time::Duration::from_millis(ms)),
                 false => TypedTime::At(Timestamp::from_timestamp_millis(ms as i64).unwrap()),
             };
-            let wanted = ExportSpec { since: time(since_ms), until: until_ms.map(time), ..wanted("7d", None) };
+            let (since, until) = (time(since_ms), until_ms.map(time));
+            let wanted = ExportSpec { since, until, ..wanted("7d", None) };
             let request = SavedExportRequest::new(&wanted, now());
             let read = SavedExportRequest::read(&request.text()).unwrap();
             prop_assert_eq!(read.difference(&wanted), None);
@@ -250,7 +254,8 @@ mod tests {
                 ..wanted.clone()
             };
             prop_assert_eq!(read.difference(&fixed), None);
-            let other = ExportSpec { since: TypedTime::At(read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1)), ..wanted };
+            let later = read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1);
+            let other = ExportSpec { since: TypedTime::At(later), ..wanted };
             let moved = read.difference(&other).is_some();
             // But for a time that is the very words.
             prop_assert!(moved || other.since == wanted_since(&read));

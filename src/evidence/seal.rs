@@ -1,25 +1,23 @@
-//! Owns the sealing of an export: from its files of lines and its facts to the manifest, the texts for people, the sums and
-//! their signature. An export is sealed once SHA256SUMS is there; until then it says nothing of itself.
+//! Seals an export: from its files of lines and its facts to the manifest, README.txt,
+//! report.html, SHA256SUMS and its signature. An export is sealed once SHA256SUMS is there.
 
 use std::path::Path;
 
-use super::assemble::{self, SourceSurvey};
 use super::chain::ChainKind;
 use super::error::{EvidenceError, failed};
 use super::facts::{ExportFacts, SourceFacts};
 use super::folder::{FolderListing, MANIFEST, README, REPORT, SIGNATURE, SUMS};
 use super::hash;
 use super::manifest::{FileEntry, Manifest};
-use super::report::ReportError;
 use super::sign::SigningKey;
-use super::survey::{self, SurveyLimits, ProblemList};
-use super::{readme, report, sums, atomic_file};
+use super::survey::{self, ProblemList, SourceSurvey, SurveyLimits};
+use super::{atomic_file, export_report, readme};
 
 /// Seals the export at `dir`, in the place of what an earlier seal wrote.
 ///
 /// # Errors
-/// The file system's; a file of lines that cannot be read to its end; something in the folder that is no plain file. The
-/// folder is without SHA256SUMS then.
+/// The file system's; a file of lines that cannot be read to its end; something in the folder that
+/// is no plain file. The folder is without SHA256SUMS then.
 pub fn seal(
     dir: &Path,
     facts: &ExportFacts,
@@ -33,49 +31,52 @@ pub fn seal(
         .map(|source| survey_one(dir, facts, source))
         .collect::<Result<Vec<_>, _>>()?;
     let files = file_entries(dir, &found)?;
-    let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
+    let manifest = survey::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
         .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
-    atomic_file::write(dir, MANIFEST, |out| out.write_all(&text))?;
+    atomic_file::write(dir, MANIFEST, &text)?;
     let readme = readme::text(&manifest, &hash::sha256(&text));
-    atomic_file::write(dir, README, |out| out.write_all(readme.as_bytes()))?;
-    atomic_file::write(dir, REPORT, |mut out| {
-        report::write(dir, &manifest, &mut out).map_err(|ReportError::Write(error)| error)
-    })?;
+    atomic_file::write(dir, README, readme.as_bytes())?;
+    let report = export_report::html(dir, &manifest);
+    atomic_file::write(dir, REPORT, report.as_bytes())?;
     let sums = checksum_text(dir, &manifest)?;
     if let Some(key) = key {
         let signature = key
             .sign(sums.as_bytes(), manifest.finished)
             .map_err(|error| EvidenceError::Sign(error.to_string()))?;
-        atomic_file::write(dir, SIGNATURE, |out| out.write_all(signature.as_bytes()))?;
+        atomic_file::write(dir, SIGNATURE, signature.as_bytes())?;
     }
-    atomic_file::write(dir, SUMS, |out| out.write_all(sums.as_bytes()))?;
+    atomic_file::write(dir, SUMS, sums.as_bytes())?;
     Ok(manifest)
 }
 
-fn survey_one(dir: &Path, facts: &ExportFacts, source: &SourceFacts) -> Result<SourceSurvey, EvidenceError> {
+fn survey_one(
+    dir: &Path,
+    facts: &ExportFacts,
+    source: &SourceFacts,
+) -> Result<SourceSurvey, EvidenceError> {
     let file = survey::path_of(ChainKind::Events, &source.name);
     let events = survey::events(dir, &facts.asked, source, SurveyLimits::NONE);
     let events = events.map_err(failed("read", &dir.join(&file)))?;
-    check_intact(&file, &events.problems)?;
+    check_intact(&file, &events.file.problems)?;
     let file = survey::path_of(ChainKind::Pages, &source.name);
     let pages = survey::pages(dir, source, SurveyLimits::NONE, None);
     let pages = pages.map_err(failed("read", &dir.join(&file)))?;
-    check_intact(&file, &pages.problems)?;
+    check_intact(&file, &pages.file.problems)?;
     Ok(SourceSurvey { events, pages })
 }
 
 /// A file with a line that is no line must not be sealed.
-fn check_intact(file: &str, troubles: &ProblemList) -> Result<(), EvidenceError> {
-    let mut damage = troubles
+fn check_intact(file: &str, problems: &ProblemList) -> Result<(), EvidenceError> {
+    let mut damage = problems
         .listed()
         .iter()
-        .filter(|trouble| trouble.problem.is_damage());
+        .filter(|problem| problem.problem.is_damage());
     match damage.next() {
         None => Ok(()),
-        Some(trouble) => Err(EvidenceError::Damaged {
+        Some(problem) => Err(EvidenceError::Damaged {
             file: file.to_owned(),
-            what: format!("line {}: {}", trouble.line, trouble.problem),
+            what: format!("line {}: {}", problem.line, problem.problem),
         }),
     }
 }
@@ -91,7 +92,7 @@ fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, Ev
     }
     let known = found
         .iter()
-        .flat_map(|found| [&found.events.entry, &found.pages.entry]);
+        .flat_map(|found| [&found.events.file.entry, &found.pages.file.entry]);
     let known: Vec<_> = known.collect();
     let entry = |file: &String| {
         if let Some(entry) = known.iter().find(|entry| entry.file == *file) {
@@ -124,7 +125,7 @@ fn checksum_text(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceErro
         all.push((made.to_owned(), summed.sha256));
     }
     all.sort();
-    Ok(sums::text(
+    Ok(hash::checksum_text(
         all.iter()
             .map(|(file, sha256)| (file.as_str(), sha256.as_str())),
     ))
@@ -133,7 +134,7 @@ fn checksum_text(dir: &Path, manifest: &Manifest) -> Result<String, EvidenceErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::{TestExport, SECRET};
+    use crate::evidence::test_export::{SECRET, TestExport};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -1,4 +1,4 @@
-//! Owns signatures, as the program `minisign` makes and checks them. A secret key is never shown.
+//! Signatures, as the program `minisign` makes and checks them. A secret key is never shown.
 
 use std::fmt;
 use std::io::Cursor;
@@ -49,7 +49,8 @@ pub fn is_encrypted(text: &str) -> bool {
 }
 
 impl SigningKey {
-    /// The key of the secret key file `text`, as `minisign -G` makes it; with its password, where it has one.
+    /// The key of the secret key file `text`, as `minisign -G` makes it; with its password, where
+    /// it has one.
     ///
     /// # Errors
     /// It is no such key, or the password is wrong.
@@ -60,7 +61,9 @@ impl SigningKey {
         let text = text.expose_secret();
         let secret = match (is_encrypted(text), password) {
             (false, _) => unencrypted_key(text).ok_or_else(|| sign_error(NO_SECRET_KEY))?,
-            (true, None) => return Err(sign_error("it is encrypted, and its password is not known")),
+            (true, None) => {
+                return Err(sign_error("it is encrypted, and its password is not known"));
+            }
             (true, Some(password)) => {
                 let password = Some(password.expose_secret().to_owned());
                 let opened = SecretKeyBox::from(text.to_owned()).into_secret_key(password);
@@ -69,13 +72,14 @@ impl SigningKey {
         };
         let public = Public::from_secret_key(&secret).map_err(|_| sign_error(NO_SECRET_KEY))?;
         let key = SigningKey { secret, public };
-        // Its halves belong together, or nobody could check what it signs: better known before an export than behind it.
+        // Unless its halves belong together, nobody can check what it signs: better known before an
+        // export than after it.
         key.sign(b"", Timestamp::UNIX_EPOCH)
             .map_err(|_| sign_error("it is damaged"))?;
         Ok(key)
     }
 
-    /// What a person tells it by: the number of the public key.
+    /// The number of the public key, as people name it.
     pub fn id(&self) -> String {
         id(self.public.keynum())
     }
@@ -108,7 +112,8 @@ impl SigningKey {
 
 const NO_SECRET_KEY: &str = "it is not a secret key as `minisign -G` makes it";
 
-/// A key that is not encrypted. `minisign` itself leaves the place of its checksum empty, which the library refuses.
+/// A key that is not encrypted. `minisign` itself leaves the place of its checksum empty, which the
+/// library refuses.
 fn unencrypted_key(text: &str) -> Option<SecretKey> {
     let bytes = decode_base64(text.lines().nth(1)?.trim())?;
     let is_plain = bytes.starts_with(b"Ed\0\0B2") && bytes.len() == SECRET_KEY_BYTES;
@@ -161,7 +166,7 @@ impl PublicKey {
         key.map(PublicKey).ok_or_else(|| sign_error(no_key))
     }
 
-    /// What a person tells it by.
+    /// Its number, as people name it.
     pub fn id(&self) -> String {
         id(self.0.keynum())
     }
@@ -186,7 +191,9 @@ impl PublicKey {
             let what = "its first line is not `minisign`'s own; no signature covers that line";
             return Err(sign_error(what));
         }
-        parsed.trusted_comment().map_err(|_| sign_error(NO_SIGNATURE))
+        parsed
+            .trusted_comment()
+            .map_err(|_| sign_error(NO_SIGNATURE))
     }
 }
 
@@ -209,7 +216,9 @@ fn parse_signature(text: &str) -> Result<SignatureBox, SignError> {
 
 /// The key that a signature says it was made with; nothing where it is none.
 pub fn signing_key_id(signature: &str) -> Option<String> {
-    parse_signature(signature).ok().map(|signature| id(signature.keynum()))
+    parse_signature(signature)
+        .ok()
+        .map(|signature| id(signature.keynum()))
 }
 
 /// A key's number as `minisign` shows it: its bytes are the lowest first.
@@ -221,7 +230,7 @@ fn id(number: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::testing::SECRET;
+    use crate::evidence::test_export::SECRET;
 
     /// Of [`SECRET`].
     const PUBLIC: &str = "RWQVIWpc8Ygur8FKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZ";

@@ -1,22 +1,20 @@
-//! Owns the survey of a source's answers.
+//! What a source's responses are, from one pass over their lines.
 
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
-use super::merged_spans::MergedSpans;
-use super::problems::{NumberedProblem, ProblemList, LineProblem};
-use crate::evidence::chain::ChainKind;
+use super::problems::{LineProblem, SurveyedFile};
+use crate::evidence::hash::is_sha256;
 use crate::evidence::manifest::{ClockComparison, LinesEntry, RetryEntry};
-use crate::evidence::page::{BodyDigest, PageLine};
-use crate::evidence::sums::is_hash;
+use crate::evidence::page::{BodyDigest, PageLine, RequestedSpan};
 use crate::model::time::Timestamp;
 
-/// What a source's answers are.
-#[derive(Debug)]
+/// What a source's responses are.
+#[derive(Debug, Default)]
 pub struct PagesSurvey {
-    /// What the manifest says of the file.
-    pub entry: LinesEntry,
+    /// Their file.
+    pub file: SurveyedFile,
     /// Answers that brought a page of records.
     pub pages: u64,
     /// Their records.
@@ -35,20 +33,10 @@ pub struct PagesSurvey {
     pub missing_bodies: Vec<(u64, String)>,
     /// How many more there are.
     pub more_missing_bodies: u64,
-    /// What is wrong with it.
-    pub problems: ProblemList,
-    /// Whether it could not be read to its end.
-    pub is_broken: bool,
 }
 
-impl PagesSurvey {
-    /// Whether it is of the whole file that `said` tells of.
-    pub fn covers_file(&self, said: &LinesEntry) -> bool {
-        self.entry.sha256 == said.sha256 && !self.is_broken
-    }
-}
-
-/// What is said of a source's answers elsewhere. It bounds what of them is kept in memory: nothing that only they tell of.
+/// What the manifest says of a source's responses. It bounds what is kept in memory: nothing that
+/// only the responses name.
 pub struct ManifestClaims<'a> {
     /// The attempts that brought no page.
     pub retries: &'a [RetryEntry],
@@ -68,6 +56,7 @@ pub enum KeptBody {
 /// Pages without a body that are kept each.
 const MAX_MISSING_BODIES: usize = 100;
 
+/// Reads the lines of a source's responses.
 pub struct PageSurveyor<'a> {
     claims: Option<ManifestClaims<'a>>,
     retries_differ: bool,
@@ -75,27 +64,16 @@ pub struct PageSurveyor<'a> {
 }
 
 impl<'a> PageSurveyor<'a> {
-    pub fn new(said: Option<ManifestClaims<'a>>) -> PageSurveyor<'a> {
+    /// Of a source of which `claims` says this elsewhere.
+    pub fn new(claims: Option<ManifestClaims<'a>>) -> PageSurveyor<'a> {
         PageSurveyor {
-            claims: said,
+            claims,
             retries_differ: false,
-            survey: PagesSurvey {
-                entry: super::missing_file_entry(ChainKind::Pages, String::new()),
-                pages: 0,
-                served: 0,
-                retries: Vec::new(),
-                waited_ms: 0,
-                clock: None,
-                spans: MergedSpans::default(),
-                bodies: BTreeMap::new(),
-                missing_bodies: Vec::new(),
-                more_missing_bodies: 0,
-                problems: ProblemList::default(),
-                is_broken: false,
-            },
+            survey: PagesSurvey::default(),
         }
     }
 
+    /// Reads a line.
     pub fn line(&mut self, line: &[u8], number: u64) {
         let survey = &mut self.survey;
         let page: PageLine = match serde_json::from_slice(line) {
@@ -103,11 +81,17 @@ impl<'a> PageSurveyor<'a> {
             Err(error) => {
                 // Its words may quote the line; the place is enough.
                 let why = format!("it is not an answer (at its byte {})", error.column());
-                return survey.problems.add(number, LineProblem::Unreadable(why));
+                return survey
+                    .file
+                    .problems
+                    .add(number, LineProblem::Unreadable(why));
             }
         };
         if page.n != number {
-            survey.problems.add(number, LineProblem::WrongNumber(page.n));
+            survey
+                .file
+                .problems
+                .add(number, LineProblem::WrongNumber(page.n));
         }
         if survey.clock.is_none() {
             survey.clock = clock(&page);
@@ -138,9 +122,12 @@ impl<'a> PageSurveyor<'a> {
     /// A body is kept in mind only where it is kept in a file too, or named as one.
     fn add_body(&mut self, body: BodyDigest, is_page: bool, number: u64) {
         let survey = &mut self.survey;
-        if !is_hash(&body.sha256) {
+        if !is_sha256(&body.sha256) {
             let why = "the hash of its body is none".to_owned();
-            return survey.problems.add(number, LineProblem::Unreadable(why));
+            return survey
+                .file
+                .problems
+                .add(number, LineProblem::Unreadable(why));
         }
         let Some(said) = &self.claims else { return };
         if (said.has_body)(&body.sha256) {
@@ -156,7 +143,7 @@ impl<'a> PageSurveyor<'a> {
         }
     }
 
-    /// Beyond the first that is not as said, no more are needed to see that they are others.
+    /// After the first that differs from the manifest no more are needed.
     fn add_retry(&mut self, retry: RetryEntry) {
         let retries = &mut self.survey.retries;
         if self.retries_differ {
@@ -168,17 +155,10 @@ impl<'a> PageSurveyor<'a> {
         retries.push(retry);
     }
 
-    pub fn finish(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> PagesSurvey {
-        self.survey.is_broken = broken
-            .as_ref()
-            .is_some_and(|trouble| trouble.problem.stops_reading());
-        if let Some(NumberedProblem { line, problem: what }) = broken {
-            self.survey.problems.add(line, what);
-        }
-        PagesSurvey {
-            entry,
-            ..self.survey
-        }
+    /// What was found, in the file that is `entry` and whose reading stopped for this reason.
+    pub fn finish(mut self, entry: LinesEntry, end: Option<(u64, LineProblem)>) -> PagesSurvey {
+        self.survey.file.finish(entry, end);
+        self.survey
     }
 }
 
@@ -195,4 +175,103 @@ fn clock(page: &PageLine) -> Option<ClockComparison> {
         at: page.received,
         server,
     })
+}
+
+/// Spans that do not touch. An export's are one, or a few where it was interrupted.
+const MAX_SPANS: usize = 10_000;
+
+/// Spans of time, joined. An end that is missing is none.
+#[derive(Debug, Default)]
+pub struct MergedSpans(BTreeMap<Timestamp, Option<Timestamp>>);
+
+impl MergedSpans {
+    /// One more. Where there are too many it is forgotten: nothing is said to be read that was not.
+    pub fn add(&mut self, span: RequestedSpan) {
+        let RequestedSpan { mut from, mut to } = span;
+        if to.is_some_and(|to| to <= from) {
+            return;
+        }
+        if let Some((&start, &end)) = self.0.range(..=from).next_back()
+            && end.is_none_or(|end| from <= end)
+        {
+            (from, to) = (start, later(end, to));
+            self.0.remove(&start);
+        }
+        while let Some((&start, &end)) = self.0.range(from..).next()
+            && to.is_none_or(|to| start <= to)
+        {
+            to = later(end, to);
+            self.0.remove(&start);
+        }
+        if self.0.len() < MAX_SPANS {
+            self.0.insert(from, to);
+        }
+    }
+
+    /// Whether one of them holds all from `from` to `to`.
+    pub fn cover(&self, from: Timestamp, to: Timestamp) -> bool {
+        let before = self.0.range(..=from).next_back();
+        before.is_some_and(|(_, end)| end.is_none_or(|end| to <= end))
+    }
+
+    /// The first instant at or after `from` that none of them holds; nothing where one has no end.
+    pub fn first_uncovered(&self, from: Timestamp) -> Option<Timestamp> {
+        match self.0.range(..=from).next_back() {
+            Some((_, None)) => None,
+            Some((_, Some(end))) => Some(from.max(*end)),
+            None => Some(from),
+        }
+    }
+}
+
+fn later(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    Some(one?.max(other?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_timestamp_millis(second * 1000).unwrap()
+    }
+
+    fn of(spans: &[(i64, Option<i64>)]) -> MergedSpans {
+        let mut all = MergedSpans::default();
+        for (from, to) in spans {
+            let (from, to) = (at(*from), to.map(at));
+            all.add(RequestedSpan { from, to });
+        }
+        all
+    }
+
+    #[test]
+    fn any_number_that_touch_are_one_and_others_are_few() {
+        let touching: Vec<_> = (0..50_000).map(|n| (n, Some(n + 1))).collect();
+        assert_eq!(of(&touching).0.len(), 1);
+        assert!(of(&touching).cover(at(0), at(50_000)));
+        let apart: Vec<_> = (0..50_000).map(|n| (2 * n, Some(2 * n + 1))).collect();
+        assert_eq!(of(&apart).0.len(), MAX_SPANS);
+    }
+
+    proptest! {
+        #[test]
+        fn a_second_is_covered_where_a_span_has_it(
+            spans in prop::collection::vec(
+                (0_i64..30, prop::option::weighted(0.95, 0_i64..30)), 0..12,
+            ),
+            from in 0_i64..30, length in 1_i64..30,
+        ) {
+            let all = of(&spans);
+            let is_in = |second: i64| {
+                let mut spans = spans.iter();
+                spans.any(|(from, to)| *from <= second && to.is_none_or(|to| second < to))
+            };
+            let to = from + length;
+            prop_assert_eq!(all.cover(at(from), at(to)), (from..to).all(is_in));
+            let end = (from..60).find(|second| !is_in(*second));
+            prop_assert_eq!(all.first_uncovered(at(from)), end.map(at));
+        }
+    }
 }

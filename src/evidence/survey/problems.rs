@@ -1,9 +1,12 @@
-//! Owns what can be wrong with a line, in words; and the keeping of the first few of each kind.
+//! What can be wrong with a file of lines, in words, and how much of it is read: a few bytes can
+//! unpack to any number of lines.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Troubles of one kind that are kept each; of the others, how many there are.
+use crate::evidence::manifest::LinesEntry;
+
+/// Problems of one kind that are listed; the others are counted.
 const MAX_PER_KIND: u64 = 10;
 
 /// What is wrong with a line, or begins to be wrong there.
@@ -47,7 +50,11 @@ impl LineProblem {
 
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
-        self.stops_reading() || matches!(self, LineProblem::NoFinalNewline | LineProblem::Unreadable(_))
+        self.stops_reading()
+            || matches!(
+                self,
+                LineProblem::NoFinalNewline | LineProblem::Unreadable(_)
+            )
     }
 
     fn kind(&self) -> &'static str {
@@ -76,13 +83,16 @@ impl fmt::Display for LineProblem {
             ),
             LineProblem::ExceedsManifest { lines, text_bytes } => write!(
                 f,
-                "nothing is read from here on: manifest.json says that the file ends with line {lines}, after {text_bytes} bytes of text"
+                "nothing is read from here on: manifest.json says that the file ends with line \
+                 {lines}, after {text_bytes} bytes of text"
             ),
             LineProblem::NoFinalNewline => f.write_str("the last line has no newline"),
             LineProblem::Unreadable(why) => write!(f, "cannot be read: {why}"),
             LineProblem::NoId => f.write_str("the event has no id"),
             LineProblem::DuplicateId(id) => write!(f, "repeats the id `{id}` of a line above"),
-            LineProblem::OutsideWindow(time) => write!(f, "its time {time} is outside of the window"),
+            LineProblem::OutsideWindow(time) => {
+                write!(f, "its time {time} is outside of the window")
+            }
             LineProblem::ForeignSource(name) => write!(f, "the event is of the source `{name}`"),
             LineProblem::WrongNumber(number) => write!(f, "the answer has the number {number}"),
         }
@@ -98,7 +108,7 @@ pub struct NumberedProblem {
     pub problem: LineProblem,
 }
 
-/// The troubles of a file; bounded, whatever it holds.
+/// The problems of a file; bounded, whatever it holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProblemList {
     kept: Vec<NumberedProblem>,
@@ -111,7 +121,10 @@ impl ProblemList {
         let count = self.counts.entry(what.kind()).or_default();
         *count += 1;
         if *count <= MAX_PER_KIND {
-            self.kept.push(NumberedProblem { line, problem: what });
+            self.kept.push(NumberedProblem {
+                line,
+                problem: what,
+            });
         }
     }
 
@@ -122,7 +135,75 @@ impl ProblemList {
 
     /// `and 123 more: lines out of order`, for each kind that has more than are kept.
     pub fn omitted(&self) -> impl Iterator<Item = String> {
-        let more = self.counts.iter().filter(|(_, count)| **count > MAX_PER_KIND);
+        let more = self
+            .counts
+            .iter()
+            .filter(|(_, count)| **count > MAX_PER_KIND);
         more.map(|(kind, count)| format!("and {} more: {kind}", count - MAX_PER_KIND))
+    }
+}
+
+/// Lines read beyond those that the manifest lists, so that a small change is located exactly.
+const EXTRA_LINES: u64 = 1000;
+
+/// Bytes of text beyond those that are said.
+const EXTRA_BYTES: u64 = 1024 * 1024;
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct SurveyLimits(Option<(u64, u64)>);
+
+impl SurveyLimits {
+    /// All of it: of a file that this program has just written.
+    pub const NONE: SurveyLimits = SurveyLimits(None);
+
+    /// What the manifest says that there is, and a little more.
+    pub fn of(said: &LinesEntry) -> SurveyLimits {
+        SurveyLimits(Some((said.lines, said.text_bytes)))
+    }
+
+    /// Whether a line is read after so many.
+    pub fn allows_line_after(self, lines: u64) -> bool {
+        self.0
+            .is_none_or(|(said, _)| lines < said.saturating_add(EXTRA_LINES))
+    }
+
+    /// Bytes of text that are looked at.
+    pub fn text_bytes(self) -> u64 {
+        self.0
+            .map_or(u64::MAX, |(_, said)| said.saturating_add(EXTRA_BYTES))
+    }
+
+    /// What is reported of a file that has more.
+    pub fn exceeded_problem(self) -> LineProblem {
+        let (lines, text_bytes) = self.0.unwrap_or_default();
+        LineProblem::ExceedsManifest { lines, text_bytes }
+    }
+}
+
+/// A file of lines, as far as it could be read.
+#[derive(Debug, Default)]
+pub struct SurveyedFile {
+    /// What the manifest says of it.
+    pub entry: LinesEntry,
+    /// What is wrong with it.
+    pub problems: ProblemList,
+    /// Whether it could not be read to its end.
+    pub is_broken: bool,
+}
+
+impl SurveyedFile {
+    /// Whether it is the whole file that the manifest describes like this.
+    pub fn is_all_of(&self, said: &LinesEntry) -> bool {
+        self.entry.sha256 == said.sha256 && !self.is_broken
+    }
+
+    /// Adds what is known at the end: what the file is, and where and why reading stopped.
+    pub(super) fn finish(&mut self, entry: LinesEntry, end: Option<(u64, LineProblem)>) {
+        self.entry = entry;
+        if let Some((line, problem)) = end {
+            self.is_broken = problem.stops_reading();
+            self.problems.add(line, problem);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Owns what `verify` tells: the differences it found, each with its file and place, and what it looked at.
+//! What `verify` reports: the differences, each with its file and place, and what was checked.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -4,10 +4,14 @@ use std::fs;
 
 use super::*;
 use crate::evidence::page::PageLine;
-use crate::evidence::testing::{TestExport, pack};
+use crate::evidence::test_export::{TestExport, pack};
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict.findings.iter().map(VerifyFinding::to_string).collect()
+    verdict
+        .findings
+        .iter()
+        .map(VerifyFinding::to_string)
+        .collect()
 }
 
 fn check(export: &TestExport) -> VerifyResult {
@@ -51,7 +55,8 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
                     "{lines:#?}"
                 );
                 let wanted = format!(
-                    "nothing is read from here on: manifest.json says that the file ends with line {said}, "
+                    "nothing is read from here on: manifest.json says that the file ends with \
+                     line {said}, "
                 );
                 assert!(
                     lines.iter().any(|line| line.contains(&wanted)),
@@ -206,7 +211,11 @@ fn a_repeated_source_is_surveyed_once() {
     let verdict = check(&export);
     assert_eq!(verdict.counts.sources, 2);
     let wanted = "says that other sources were asked for than those it describes";
-    assert!(finding_texts(&verdict).iter().any(|line| line.contains(wanted)));
+    assert!(
+        finding_texts(&verdict)
+            .iter()
+            .any(|line| line.contains(wanted))
+    );
 }
 
 #[test]

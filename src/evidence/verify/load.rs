@@ -1,4 +1,4 @@
-//! Owns the reading of the manifest and the sums, whatever they hold.
+//! Reads the manifest, the sums and the signature, whatever they hold.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read as _};
@@ -6,16 +6,18 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{ExportCheck, MANIFEST, Manifest, FindingLocation, SUMS};
-use crate::evidence::packed_lines::open_regular_file;
+use super::{ExportCheck, FindingLocation, MANIFEST, Manifest, SIGNATURE, SUMS, Signature};
+use crate::evidence::hash::{ChecksumLine, parse_checksum_line};
 use crate::evidence::manifest::SCHEMA;
-use crate::evidence::sums::{self, ChecksumLine};
+use crate::evidence::packed_lines::open_regular_file;
+use crate::evidence::sign::{self, PublicKey};
 use crate::model::text::printable;
 
-/// The longest manifest or sums that are read: some hundred bytes for each file and each thousand events.
+/// The longest manifest or sums that are read: some hundred bytes for each file and each thousand
+/// events.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Lines that are told each.
+/// Lines that are reported each.
 const MAX_REPORTED_LINES: u64 = 10;
 
 /// Files that only the sums name and that are kept each: who removes files removes rarely more.
@@ -38,7 +40,9 @@ pub struct ChecksumTable {
 /// It cannot be read, is no plain file, or is longer than `largest`.
 pub fn read_limited(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_regular_file(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    open_regular_file(path)?
+        .take(largest + 1)
+        .read_to_end(&mut bytes)?;
     match bytes.len() as u64 > largest {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),
@@ -55,7 +59,7 @@ impl ExportCheck<'_> {
         match read_limited(&self.dir.join(file), MAX_FILE_BYTES) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
-                // What cannot be opened at all is told where it is hashed.
+                // What cannot be opened at all is reported where it is hashed.
                 if error.kind() == io::ErrorKind::FileTooLarge {
                     self.findings.add(file, "is longer than any of its kind");
                 }
@@ -108,7 +112,7 @@ impl ExportCheck<'_> {
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (1..).zip(lines) {
             let line = std::str::from_utf8(line).ok();
-            let read = line.and_then(|line| sums::parse_line(line.strip_suffix('\n')?));
+            let read = line.and_then(|line| parse_checksum_line(line.strip_suffix('\n')?));
             if let Some(ChecksumLine { file, .. }) = &read
                 && !self.listing.files.contains(file)
                 && !listed.contains(file.as_str())
@@ -133,7 +137,8 @@ impl ExportCheck<'_> {
             };
             bad += 1;
             if bad <= MAX_REPORTED_LINES {
-                self.findings.add_at(SUMS, FindingLocation::Line(number), what);
+                self.findings
+                    .add_at(SUMS, FindingLocation::Line(number), what);
             }
         }
         if bad > MAX_REPORTED_LINES {
@@ -152,5 +157,49 @@ impl ExportCheck<'_> {
         }
         known.is_whole = bad == 0;
         self.sums = Some(known);
+    }
+}
+
+/// The longest signature that is read; `minisign` allows 8 KiB for its comments.
+const MAX_SIGNATURE_BYTES: u64 = 64 * 1024;
+
+impl ExportCheck<'_> {
+    /// Checks the signature with `key`.
+    pub(super) fn check_signature(&mut self, key: Option<&PublicKey>) -> Signature {
+        let is_there = self.listing.files.contains(SIGNATURE);
+        let text = match is_there {
+            true => read_limited(&self.dir.join(SIGNATURE), MAX_SIGNATURE_BYTES).ok(),
+            false => None,
+        };
+        let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        let signer = text.as_deref().and_then(sign::signing_key_id);
+        let what = match (key, text) {
+            (None, None) if !is_there => return Signature::None,
+            (None, _) if signer.is_some() => return Signature::NotChecked(signer),
+            (None, _) => "is not a signature as `minisign` writes it".to_owned(),
+            (Some(_), None) if !is_there => "is missing: there is no signature to check".to_owned(),
+            (Some(_), None) => "cannot be read, or is longer than any signature".to_owned(),
+            (Some(key), Some(text)) => {
+                let sums = match self.sums {
+                    None => None,
+                    Some(_) => read_limited(&self.dir.join(SUMS), MAX_FILE_BYTES).ok(),
+                };
+                let Some(sums) = sums else {
+                    // That they are missing was reported.
+                    return Signature::Bad;
+                };
+                match key.check(&text, &sums) {
+                    Ok(says) => {
+                        return Signature::Good {
+                            key: key.id(),
+                            says,
+                        };
+                    }
+                    Err(error) => error.to_string(),
+                }
+            }
+        };
+        self.findings.add(SIGNATURE, what);
+        Signature::Bad
     }
 }

@@ -1,18 +1,196 @@
-//! Owns the comparing of the manifest with the one that the files make.
+//! Compares the manifest with itself and with the one that the files make.
 
-use super::{ExportCheck, SourceSurvey, MANIFEST, Manifest};
-use crate::evidence::assemble;
+use std::collections::HashSet;
+
+use super::load::{MAX_FILE_BYTES, read_limited};
+use super::{ExportCheck, MANIFEST, Manifest, SourceSurvey};
+use crate::evidence::facts::SourceFacts;
 use crate::evidence::manifest::{ExportCounts, SourceEntry};
+use crate::evidence::page::RequestedSpan;
+use crate::evidence::survey::{self, MergedSpans};
+use crate::model::name::SourceKind;
+use crate::model::retention::{LogRetention, RetentionLimit};
+use crate::model::text::printable;
 use crate::model::time::{Timestamp, format_millis};
 
+/// What an export says is missing from it, a line each.
+pub fn missing(manifest: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for name in &manifest.asked.sources {
+        if !manifest
+            .sources
+            .iter()
+            .any(|source| source.facts.name == *name)
+        {
+            lines.push(format!("source `{}`: nothing was read", printable(name)));
+        }
+    }
+    for source in &manifest.sources {
+        let facts = &source.facts;
+        let name = printable(&facts.name);
+        for gap in &facts.gaps {
+            let (from, to) = (format_millis(gap.from), format_millis(gap.to));
+            let why = printable(&gap.why);
+            lines.push(format!("source `{name}`: {from} to {to}: {why}"));
+        }
+        if facts.gaps.is_empty() && !facts.complete {
+            let why = facts
+                .error
+                .as_deref()
+                .unwrap_or("it was not read to its end");
+            lines.push(format!("source `{name}`: {}", printable(why)));
+        }
+    }
+    lines
+}
+
+/// What an export says its sources no longer kept, a line each.
+pub fn not_available(manifest: &Manifest) -> Vec<String> {
+    let since = manifest.asked.since;
+    let sources = manifest.sources.iter();
+    let lines = sources.filter_map(|source| {
+        let name = printable(&source.facts.name);
+        Some(format!(
+            "source `{name}`: {}",
+            source.retention_text(since)?
+        ))
+    });
+    lines.collect()
+}
+
 impl ExportCheck<'_> {
-    /// Makes the manifest again, and tells what of it is another.
+    /// Compares what the manifest says with what else it says.
+    pub(super) fn check_facts(&mut self, manifest: &Manifest) {
+        let asked = &manifest.asked;
+        if asked.since >= asked.until {
+            let what = "says that nothing was asked for: `since` is not before `until`";
+            self.findings.add(MANIFEST, what);
+        }
+        let names: Vec<_> = manifest
+            .sources
+            .iter()
+            .map(|source| source.facts.name.as_str())
+            .collect();
+        let wanted: Vec<_> = asked.sources.iter().map(String::as_str).collect();
+        let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
+        if is_repeated || manifest.complete && names != wanted {
+            let what = "says that other sources were asked for than those it describes";
+            self.findings.add(MANIFEST, what);
+        }
+        for source in &manifest.sources {
+            let facts = &source.facts;
+            if let Some(what) = contradiction(facts, asked.since, asked.until) {
+                let what = format!("source `{}`: {what}", printable(&facts.name));
+                self.findings.add(MANIFEST, what);
+            }
+            if let Some(limit) = facts.retention
+                && !is_possible(limit, facts, manifest)
+            {
+                let what = format!(
+                    "source `{}`: `retention` does not fit the time that was asked for and the \
+                     runs",
+                    printable(&facts.name)
+                );
+                self.findings.add(MANIFEST, what);
+            }
+        }
+    }
+
+    /// The pages that were read cover what is said to be read.
+    pub(super) fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+        for (said, found) in manifest.sources.iter().zip(found) {
+            // Responses that were changed were reported, and show nothing.
+            let Some(found) = found
+                .as_ref()
+                .filter(|found| found.pages.file.is_all_of(&said.pages))
+            else {
+                continue;
+            };
+            for window in said.facts.windows.iter().filter(|window| window.complete) {
+                if !found.pages.spans.cover(window.from, window.to) {
+                    let (from, to) = (format_millis(window.from), format_millis(window.to));
+                    let file = &found.pages.file.entry.file;
+                    let what = format!(
+                        "no pages cover all of {from} to {to}, which manifest.json says was read"
+                    );
+                    self.findings.add(file, what);
+                }
+            }
+        }
+    }
+}
+
+/// A contradiction in a source's facts.
+fn contradiction(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<String> {
+    if let Some(window) = facts.windows.iter().find(|window| window.from >= window.to) {
+        let from = format_millis(window.from);
+        return Some(format!("the window from {from} has no length"));
+    }
+    if !matches!(facts.order.as_str(), "time" | "processed_time") {
+        return Some(format!(
+            "nothing can be in the order `{}`",
+            printable(&facts.order)
+        ));
+    }
+    let is_open = facts.windows.iter().any(|window| !window.complete)
+        || !facts.gaps.is_empty()
+        || facts.error.is_some();
+    match facts.complete {
+        true if is_open => {
+            Some("is said to be complete, and has a gap, an open window or an error".to_owned())
+        }
+        true => first_uncovered(facts, since, until).map(|from| {
+            format!(
+                "is said to be complete, and no window covers {}",
+                format_millis(from)
+            )
+        }),
+        false if !is_open => Some("is said to be incomplete, and nothing says why".to_owned()),
+        false => None,
+    }
+}
+
+/// Whether a source could have had this limit: it lies after the start that was asked for, as many
+/// days before the first run as it says, or a little later where the server refused to be asked
+/// from there.
+fn is_possible(limit: RetentionLimit, facts: &SourceFacts, manifest: &Manifest) -> bool {
+    let is_ours = manifest.made_by.version == env!("CARGO_PKG_VERSION");
+    let kind: Option<SourceKind> = facts.kind.parse().ok();
+    let known = kind.and_then(|kind| kind.descriptor().retention);
+    if is_ours && known.map(LogRetention::days) != Some(limit.days) {
+        return false;
+    }
+    let days = LogRetention::in_days(limit.days);
+    let first = days.earliest(manifest.started);
+    let last = days.earliest_accepted(manifest.finished);
+    manifest.asked.since < limit.earliest && first <= limit.earliest && limit.earliest <= last
+}
+
+/// The first instant that no window covers. What the source no longer kept, none has to.
+fn first_uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> Option<Timestamp> {
+    let kept = facts.retention.map_or(since, |limit| limit.earliest);
+    let asked = facts.windows.iter().map(|window| window.from).min();
+    let since = since.max(asked.map_or(since, |asked| asked.min(kept)));
+    let mut windows = MergedSpans::default();
+    for window in &facts.windows {
+        let (from, to) = (window.from, Some(window.to));
+        windows.add(RequestedSpan { from, to });
+    }
+    windows
+        .first_uncovered(since)
+        .filter(|covered| *covered < until)
+}
+
+impl ExportCheck<'_> {
+    /// Makes the manifest again, and reports what differs.
     pub(super) fn check_manifest(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
         self.check_manifest_text(said);
-        let Some(found) = all_or_none(found) else { return };
-        let facts = assemble::facts(said);
-        let Some(made) = assemble::manifest(&facts, &found, said.files.clone()) else {
-            let what = "tells of no run: nobody can have made this export";
+        let Some(found) = all_or_none(found) else {
+            return;
+        };
+        let facts = survey::facts(said);
+        let Some(made) = survey::manifest(&facts, &found, said.files.clone()) else {
+            let what = "lists no run, so atlaudit did not write this manifest";
             return self.findings.add(MANIFEST, what);
         };
         for ((said, made), found) in said.sources.iter().zip(&made.sources).zip(&found) {
@@ -30,7 +208,7 @@ impl ExportCheck<'_> {
             }
         }
         let mut pairs = said.sources.iter().zip(&found);
-        let are_pages_same = pairs.all(|(said, found)| found.pages.covers_file(&said.pages));
+        let are_pages_same = pairs.all(|(said, found)| found.pages.file.is_all_of(&said.pages));
         if said.clock != made.clock && are_pages_same {
             let what = "`clock` is not what the first answer makes";
             self.findings.add(MANIFEST, what);
@@ -39,7 +217,7 @@ impl ExportCheck<'_> {
 
     /// The manifest is written as it always is: nothing stands in it that was not read.
     fn check_manifest_text(&mut self, said: &Manifest) {
-        let text = super::load::read_limited(&self.dir.join(MANIFEST), super::load::MAX_FILE_BYTES);
+        let text = read_limited(&self.dir.join(MANIFEST), MAX_FILE_BYTES);
         let is_ours = said.made_by.version == env!("CARGO_PKG_VERSION");
         if is_ours && !self.is_manifest_suspect && text.is_ok_and(|text| text != said.text()) {
             let what = "is not written as atlaudit writes it, or says more than a manifest does";
@@ -49,13 +227,13 @@ impl ExportCheck<'_> {
 
     fn check_source_entry(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
         let name = &made.facts.name;
-        let tell = |check: &mut Self, key: &str, said: String, made: String| {
+        let report = |check: &mut Self, key: &str, said: String, made: String| {
             let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
             check.findings.add(MANIFEST, what);
         };
-        // Where a file is another one, that was told, and what follows from it is another too.
-        let are_events_same = found.events.covers_file(&said.events);
-        let are_pages_same = found.pages.covers_file(&said.pages);
+        // Where a file was changed, that was reported, and what follows from it differs too.
+        let are_events_same = found.events.file.is_all_of(&said.events);
+        let are_pages_same = found.pages.file.is_all_of(&said.pages);
         let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
         if are_events_same {
             for (key, said, made) in [
@@ -63,14 +241,14 @@ impl ExportCheck<'_> {
                 ("last", said.last, made.last),
             ] {
                 if said != made {
-                    tell(self, key, time(said), time(made));
+                    report(self, key, time(said), time(made));
                 }
             }
         }
         if are_pages_same {
             if said.waited_ms != made.waited_ms {
                 let (said, made) = (said.waited_ms, made.waited_ms);
-                tell(self, "waited_ms", said.to_string(), made.to_string());
+                report(self, "waited_ms", said.to_string(), made.to_string());
             }
             if said.retries != made.retries {
                 let what = format!("source `{name}`: `retries` is not what the answers make");
@@ -84,7 +262,7 @@ impl ExportCheck<'_> {
                 CountOrigin::Both => are_events_same && are_pages_same,
             };
             if is_told && said != made {
-                tell(self, key, said.to_string(), made.to_string());
+                report(self, key, said.to_string(), made.to_string());
             }
         }
         if are_events_same && are_pages_same {
@@ -126,12 +304,27 @@ enum CountOrigin {
 
 fn counts(said: &ExportCounts, made: &ExportCounts) -> [(&'static str, CountOrigin, u64, u64); 7] {
     [
-        ("responses", CountOrigin::Pages, said.responses, made.responses),
+        (
+            "responses",
+            CountOrigin::Pages,
+            said.responses,
+            made.responses,
+        ),
         ("pages", CountOrigin::Pages, said.pages, made.pages),
         ("served", CountOrigin::Pages, said.served, made.served),
-        ("read_again", CountOrigin::Both, said.read_again, made.read_again),
+        (
+            "read_again",
+            CountOrigin::Both,
+            said.read_again,
+            made.read_again,
+        ),
         ("written", CountOrigin::Events, said.written, made.written),
-        ("unparsed", CountOrigin::Events, said.unparsed, made.unparsed),
+        (
+            "unparsed",
+            CountOrigin::Events,
+            said.unparsed,
+            made.unparsed,
+        ),
         (
             "out_of_order",
             CountOrigin::Events,

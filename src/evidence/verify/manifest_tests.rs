@@ -3,11 +3,15 @@
 use std::fs;
 
 use super::*;
-use crate::evidence::testing::TestExport;
+use crate::evidence::test_export::TestExport;
 
 fn finding_texts(export: &TestExport) -> Vec<String> {
     let verdict = verify(export.dir(), None).unwrap();
-    verdict.findings.iter().map(VerifyFinding::to_string).collect()
+    verdict
+        .findings
+        .iter()
+        .map(VerifyFinding::to_string)
+        .collect()
 }
 
 /// What is replaced by what, and what is told of it.
@@ -155,7 +159,8 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
         assert!(is_said, "{to}: {lines:#?}");
     }
     // What was asked for later than the limit begins after it, and must be covered from there on.
-    export.facts.sources[0].windows[0].from = crate::evidence::testing::at("2026-05-24T09:30:00Z");
+    export.facts.sources[0].windows[0].from =
+        crate::evidence::test_export::at("2026-05-24T09:30:00Z");
     export.seal();
     assert!(
         finding_texts(&export)

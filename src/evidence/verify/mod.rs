@@ -1,14 +1,10 @@
-//! Owns the checking of an export: everything that can be computed is computed anew, without the network, and every
-//! difference is named by its file.
+//! Verifies an export: everything that can be computed is recomputed, without the network, and
+//! every difference is reported with its file.
 
-mod manifest_check;
-mod bodies;
-mod facts;
 mod files;
 mod finding;
 mod load;
-mod derived_files;
-mod signature;
+mod manifest_check;
 mod source;
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,18 +12,18 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-pub use finding::{VerifyFinding, FindingLocation, Signature, CheckedCounts, VerifyResult};
+pub use finding::{CheckedCounts, FindingLocation, Signature, VerifyFinding, VerifyResult};
 pub use load::{MAX_FILE_BYTES, read_limited};
 
-use super::assemble::SourceSurvey;
 use super::error::{EvidenceError, failed};
 use super::folder::{BODIES, FolderListing, MANIFEST, README, REPORT, SIGNATURE, STATE, SUMS};
 use super::hash::{self, FileDigest};
 use super::manifest::{Manifest, SourceEntry};
 use super::sign::PublicKey;
+use super::survey::SourceSurvey;
+use files::DerivedFileCheck;
 use finding::FindingList;
 use load::ChecksumTable;
-use derived_files::DerivedFileCheck;
 
 /// What is gathered while checking.
 struct ExportCheck<'a> {
@@ -49,7 +45,8 @@ struct ExportCheck<'a> {
 /// Checks the export at `dir`, its signature with `key`.
 ///
 /// # Errors
-/// It is no export, or a folder of it cannot be read. Whatever is wrong with an export's files is no error, but found.
+/// It is no export, or a folder of it cannot be read. Whatever is wrong with an export's files is
+/// no error, but found.
 pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<VerifyResult, EvidenceError> {
     match fs::metadata(dir) {
         Ok(facts) if facts.is_dir() => {}
@@ -116,7 +113,7 @@ impl ExportCheck<'_> {
         let bodies: HashSet<_> = files.filter(|file| file.starts_with("bodies/")).collect();
         let mut seen = HashSet::new();
         let mut one = |source: &SourceEntry| {
-            // That one is described twice is told elsewhere; its files need no second look.
+            // A source that is described twice is reported elsewhere; its files are read once.
             let is_new = seen.insert(source.facts.name.clone());
             is_new.then(|| self.survey_one(&manifest.asked, source, &bodies))?
         };
@@ -179,7 +176,9 @@ impl ExportCheck<'_> {
             }
         }
         if self.listing.has_state && manifest.complete {
-            let what = "only an export that is not finished has this folder: either it was added, or a run was stopped before it had removed it; then repeat the `export` command: it removes it";
+            let what = "only an export that is not finished has this folder: either it was \
+                        added, or a run was stopped before it had removed it; then repeat the \
+                        `export` command: it removes it";
             self.findings.add(STATE, what);
         }
     }
@@ -201,8 +200,10 @@ impl ExportCheck<'_> {
             counts: self.counts,
             is_complete,
             is_unfinished,
-            missing: manifest.map(facts::missing).unwrap_or_default(),
-            not_available: manifest.map(facts::not_available).unwrap_or_default(),
+            missing: manifest.map(manifest_check::missing).unwrap_or_default(),
+            not_available: manifest
+                .map(manifest_check::not_available)
+                .unwrap_or_default(),
             signature,
         }
     }

@@ -5,10 +5,14 @@ use std::fs;
 
 use super::*;
 use crate::evidence::sign::SigningKey;
-use crate::evidence::testing::{TestExport, SECRET};
+use crate::evidence::test_export::{SECRET, TestExport};
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict.findings.iter().map(VerifyFinding::to_string).collect()
+    verdict
+        .findings
+        .iter()
+        .map(VerifyFinding::to_string)
+        .collect()
 }
 
 /// What a change may do, and the files that it changes.
@@ -152,8 +156,8 @@ fn restore(export: &TestExport, wanted: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
-/// Changes an export at random so often, and checks that each change is found, and that the changed files are named and
-/// no others.
+/// Changes an export at random so often, and checks that each change is found, and that the changed
+/// files are named and no others.
 fn change_at_random(times: usize) {
     let key = SigningKey::open(&SECRET.into(), None).unwrap();
     let public = PublicKey::read(&key.public()).unwrap();
@@ -190,7 +194,10 @@ fn change_at_random(times: usize) {
         wrong.len(),
         wrong.join("\n")
     );
-    assert_eq!(finding_texts(&verify(export.dir(), Some(&public)).unwrap()), [""; 0]);
+    assert_eq!(
+        finding_texts(&verify(export.dir(), Some(&public)).unwrap()),
+        [""; 0]
+    );
 }
 
 #[test]
@@ -203,7 +210,7 @@ fn update_all_sums(export: &TestExport) {
     let listing = FolderListing::of(export.dir()).unwrap();
     let lines = listing.files_in_sums().map(|file| {
         let sha256 = hash::sha256(&export.read(file));
-        crate::evidence::sums::text([(file.as_str(), sha256.as_str())])
+        hash::checksum_text([(file.as_str(), sha256.as_str())])
     });
     fs::write(export.path(SUMS), lines.collect::<String>()).unwrap();
 }

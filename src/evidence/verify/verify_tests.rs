@@ -3,14 +3,18 @@ use std::os::unix::fs::symlink;
 
 use super::*;
 use crate::evidence::sign::{PublicKey, SigningKey};
-use crate::evidence::testing::{TestExport, SECRET, at, pack};
+use crate::evidence::test_export::{SECRET, TestExport, at, pack};
 
 fn check(export: &TestExport) -> VerifyResult {
     verify(export.dir(), None).unwrap()
 }
 
 fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
-    verdict.findings.iter().map(VerifyFinding::to_string).collect()
+    verdict
+        .findings
+        .iter()
+        .map(VerifyFinding::to_string)
+        .collect()
 }
 
 /// Changes an export, and expects that of all files only `file` is named, and how.
@@ -145,13 +149,15 @@ fn the_window_that_is_said_to_be_read_was_asked_for() {
     let mut export = TestExport::unsealed(60);
     export.facts.asked.until = at("2026-11-09T00:00:00Z");
     export.seal();
-    let wanted = "manifest.json: source `acme`: is said to be complete, and no window covers 2026-11-08T00:00:00.000Z";
+    let wanted = "manifest.json: source `acme`: is said to be complete, and no window covers \
+                  2026-11-08T00:00:00.000Z";
     assert!(finding_texts(&check(&export)).contains(&wanted.to_owned()));
     for source in &mut export.facts.sources {
         source.windows[0].to = at("2026-11-09T00:00:00Z");
     }
     export.seal();
-    let wanted = "pages/acme.jsonl.zst: no pages cover all of 2026-11-01T00:00:00.000Z to 2026-11-09T00:00:00.000Z, which manifest.json says was read";
+    let wanted = "pages/acme.jsonl.zst: no pages cover all of 2026-11-01T00:00:00.000Z to \
+                  2026-11-09T00:00:00.000Z, which manifest.json says was read";
     assert!(
         finding_texts(&check(&export)).contains(&wanted.to_owned()),
         "{:#?}",
@@ -226,7 +232,7 @@ fn what_is_no_part_of_an_export_is_named() {
         |export| {
             fs::write(export.path("notes.txt"), "x").unwrap();
             let mut sums = String::from_utf8(export.read(SUMS)).unwrap();
-            let line = crate::evidence::sums::text([("notes.txt", hash::sha256(b"x").as_str())]);
+            let line = hash::checksum_text([("notes.txt", hash::sha256(b"x").as_str())]);
             let place = sums
                 .find(
                     &sums

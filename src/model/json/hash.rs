@@ -8,16 +8,11 @@ impl Document {
     /// free to write one record's keys in another order the next time. Made once.
     ///
     /// Not proof against someone who seeks collisions; it only compares records of the same id. It is
-    /// kept in state files: where it changes, [`Document::first_content_hash`] shows what to do.
+    /// kept in state files: another hash would need a marker of its own there.
     pub fn content_hash(&self) -> u64 {
         *self
             .content
-            .get_or_init(|| hash_content(&self.tape, self.root, quick_hash))
-    }
-
-    /// The hash as the state files of the first atlaudit hold it.
-    pub fn first_content_hash(&self) -> u64 {
-        hash_content(&self.tape, self.root, fnv1a)
+            .get_or_init(|| hash_content(&self.tape, self.root))
     }
 }
 
@@ -56,7 +51,7 @@ impl ContainerHash {
 
 /// One pass over the marks; depth costs no stack.
 #[inline]
-fn hash_content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
+fn hash_content(sheet: &JsonTape, root: u32) -> u64 {
     let text = sheet.text.as_bytes();
     let marks = sheet.entries.get(root as usize..).unwrap_or_default();
     let mut around: Vec<ContainerHash> = Vec::with_capacity(8);
@@ -75,7 +70,7 @@ fn hash_content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) ->
             continue;
         } else {
             let bytes = text.get(mark.start()..mark.link as usize);
-            of_bytes(bytes.unwrap_or_default())
+            quick_hash(bytes.unwrap_or_default())
         };
         if around.is_empty() {
             return hash;
@@ -83,13 +78,6 @@ fn hash_content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) ->
         inner.add(hash);
     }
     0
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll and Vo).
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// Spreads every bit over all others (the finalizer of SplitMix64), so that sums and exclusive ors

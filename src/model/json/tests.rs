@@ -6,8 +6,6 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 
-const FIRST_HASH: u64 = 0x1c9d_dbb1_6615_92c4;
-
 fn doc(text: &str) -> Document {
     Document::new(Bytes::copy_from_slice(text.as_bytes()))
 }
@@ -36,16 +34,8 @@ fn a_part_is_a_document_of_its_own() {
     assert_eq!(texts, [r#"{"a":[1,{}]}"#, r#""x\n""#, "[]", "7"]);
     for (part, text) in parts.iter().zip(texts) {
         assert_eq!(part.content_hash(), doc(text).content_hash());
-        assert_eq!(part.first_content_hash(), doc(text).first_content_hash());
     }
     assert_eq!(parts[0].root().get("a").unwrap().items().count(), 2);
-}
-
-/// State files hold it.
-#[test]
-fn the_first_hash_is_what_it_was() {
-    let text = r#"{"a":{"x":1,"y":[1,2]},"b":"t"}"#;
-    assert_eq!(doc(text).first_content_hash(), FIRST_HASH);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Owns the form of the memory in the state file: a millisecond and its records, each as 32 hex digits of its
-//! identity and 16 of its content, with a `-` between them; what the first atlaudit wrote has none.
+//! identity and 16 of its content, with a `-` between them.
 
 use std::fmt;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::slot_table::{CacheEntry, EntryHash, SlotTable};
+use super::slot_table::{CacheEntry, SlotTable};
 use crate::model::record::Fingerprint;
 
 impl Serialize for SlotTable {
@@ -30,16 +30,12 @@ impl<I: Iterator<Item = CacheEntry> + Clone> Serialize for EntrySequence<I> {
 
 impl Serialize for CacheEntry {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        let (separator, content) = match self.content {
-            EntryHash::Now(content) => ("-", content),
-            EntryHash::First(content) => ("", content),
-        };
         let (mut identity, mut digits) = ([0; 32], [0; 16]);
         hex(self.identity.0, &mut identity);
-        hex(u128::from(content), &mut digits);
+        hex(u128::from(self.content), &mut digits);
         let mut text = String::with_capacity(49);
         text.extend(identity.map(char::from));
-        text.push_str(separator);
+        text.push('-');
         text.extend(digits.map(char::from));
         out.serialize_str(&text)
     }
@@ -96,15 +92,12 @@ impl<'de> Deserialize<'de> for CacheEntry {
 }
 
 fn read(text: &str) -> Option<CacheEntry> {
-    let (identity, content) = text.split_at_checked(32)?;
-    let number = |digits: &str| u64::from_str_radix(digits, 16).ok();
-    let content = match (content.len(), content.strip_prefix('-')) {
-        (17, Some(digits)) => EntryHash::Now(number(digits)?),
-        (16, None) => EntryHash::First(number(content)?),
-        _ => return None,
-    };
+    let (identity, content) = text.split_once('-')?;
+    if (identity.len(), content.len()) != (32, 16) {
+        return None;
+    }
     Some(CacheEntry {
         identity: Fingerprint(u128::from_str_radix(identity, 16).ok()?),
-        content,
+        content: u64::from_str_radix(content, 16).ok()?,
     })
 }

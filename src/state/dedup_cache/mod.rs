@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
-use slot_table::{CacheEntry, EntryHash, SlotTable};
+use slot_table::{CacheEntry, SlotTable};
 
 /// Records remembered however old they are: a page or two that a server sends again is told from
 /// new ones also where records are rare.
@@ -51,8 +51,11 @@ impl DedupCache {
     pub fn remember(&mut self, record: &Record, position: Timestamp) -> DedupResult {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
         let verdict = match self.records.contains_identity(entry.identity) {
-            true if self.touch(entry, record) => return DedupResult::Repeat,
-            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
+            true if self.records.touch(&entry, self.reading) => return DedupResult::Repeat,
+            true if self
+                .records
+                .was_read_earlier_at(entry.identity, ms, self.reading) =>
+            {
                 return DedupResult::Repeat;
             }
             true => DedupResult::Clash,
@@ -68,7 +71,7 @@ impl DedupCache {
         // In the first reading, all that is known was brought by it.
         if self.reading > 0 {
             for record in records {
-                self.touch(entry_of(record), record);
+                self.records.touch(&entry_of(record), self.reading);
             }
         }
     }
@@ -108,24 +111,12 @@ impl DedupCache {
     pub fn start_reading(&mut self) {
         self.reading += 1;
     }
-
-    /// Whether `entry`, which is `record`'s, is known; if so, the present reading has brought it.
-    fn touch(&mut self, entry: CacheEntry, record: &Record) -> bool {
-        if self.records.touch(&entry, self.reading) {
-            return true;
-        }
-        let first = || CacheEntry {
-            content: EntryHash::First(record.doc.first_content_hash()),
-            ..entry
-        };
-        self.records.has_legacy() && self.records.touch(&first(), self.reading)
-    }
 }
 
 fn entry_of(record: &Record) -> CacheEntry {
     CacheEntry {
         identity: record.identity(),
-        content: EntryHash::Now(record.doc.content_hash()),
+        content: record.doc.content_hash(),
     }
 }
 
@@ -176,9 +167,11 @@ mod tests {
     fn insert(seen: &mut DedupCache, count: usize, ms: i64) {
         for n in 0..count {
             let identity = Fingerprint(((ms as u128) << 64) | n as u128);
-            let content = EntryHash::Now(0);
-            seen.records
-                .insert(CacheEntry { identity, content }, ms, seen.reading);
+            let entry = CacheEntry {
+                identity,
+                content: 0,
+            };
+            seen.records.insert(entry, ms, seen.reading);
         }
     }
 
@@ -217,30 +210,6 @@ mod tests {
         let mut read_again = load();
         read_again.start_reading();
         assert_eq!(read_again.remember(&second, at(10)), DedupResult::Repeat);
-    }
-
-    #[test]
-    fn what_the_first_atlaudit_remembered_is_known_and_nothing_else() {
-        let record = |name: &str| record(&format!(r#"{{"id":1,"name":"{name}"}}"#));
-        let known = record("old");
-        let first = format!(
-            "{}{:016x}",
-            known.identity(),
-            known.doc.first_content_hash()
-        );
-        let text = format!(r#"{{"complete_from":null,"records":[[10,["{first}"]]]}}"#);
-        let mut seen = serde_json::from_str::<DedupCache>(&text).unwrap();
-        assert_eq!(serde_json::to_string(&seen).unwrap(), text);
-        // A server that sends a page again behind the same cursor.
-        assert_eq!(seen.remember(&known, at(10)), DedupResult::Repeat);
-        assert_eq!(seen.remember(&record("other"), at(10)), DedupResult::Clash);
-        seen.start_reading();
-        seen.brought(&[known.clone(), record("other")]);
-        assert_eq!(seen.remember(&record("third"), at(10)), DedupResult::Clash);
-        insert(&mut seen, AT_LEAST, 20);
-        seen.prune(at(15));
-        assert!(!seen.records.has_legacy());
-        assert_eq!(seen.remember(&known, at(30)), DedupResult::New);
     }
 
     #[test]
@@ -294,7 +263,7 @@ mod tests {
         let text = serde_json::to_string(&seen).unwrap();
         let read = serde_json::from_str::<DedupCache>(&text).unwrap();
         assert_eq!(read, seen);
-        for bad in ["zz", "é", &"0".repeat(47), &"g".repeat(48)] {
+        for bad in ["zz", "é", &"0".repeat(48), &"g".repeat(49)] {
             let text = format!(r#"{{"complete_from":null,"records":[[1,["{bad}"]]]}}"#);
             assert!(serde_json::from_str::<DedupCache>(&text).is_err(), "{bad}");
         }

@@ -6,9 +6,6 @@ use crate::model::record::Fingerprint;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// A bit of [`CacheSlot::reading`]: hashed as the first atlaudit did.
-const FIRST: u32 = 1 << 31;
-
 /// Slots that are added at once, at least.
 const GROWTH: usize = 32;
 
@@ -16,16 +13,8 @@ const GROWTH: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheEntry {
     pub identity: Fingerprint,
-    pub content: EntryHash,
-}
-
-/// A hash of what a record says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EntryHash {
     /// [`Document::content_hash`](crate::model::json::Document::content_hash).
-    Now(u64),
-    /// As the first atlaudit hashed it, in state files that it wrote.
-    First(u64),
+    pub content: u64,
 }
 
 /// Records by identity and by place. Records of one identity are looked through one after the other.
@@ -38,7 +27,6 @@ pub struct SlotTable {
     heads: Vec<u32>,
     /// Slots by place, and as they came where it is the same.
     order: Vec<u32>,
-    legacy_count: usize,
 }
 
 /// A record remembered. Forty bytes: keep it small.
@@ -48,7 +36,7 @@ struct CacheSlot {
     identity: [u64; 2],
     content: u64,
     ms: i64,
-    /// The reading that brought it last, and [`FIRST`].
+    /// The reading that brought it last.
     reading: u32,
     /// The next one of its chain.
     next: u32,
@@ -56,15 +44,11 @@ struct CacheSlot {
 
 impl CacheSlot {
     fn new(entry: CacheEntry, ms: i64, reading: u32) -> CacheSlot {
-        let (content, first) = match entry.content {
-            EntryHash::Now(content) => (content, 0),
-            EntryHash::First(content) => (content, FIRST),
-        };
         CacheSlot {
             identity: halves(entry.identity),
-            content,
+            content: entry.content,
             ms,
-            reading: (reading & !FIRST) | first,
+            reading,
             next: NONE,
         }
     }
@@ -73,15 +57,8 @@ impl CacheSlot {
         let [upper, lower] = self.identity.map(u128::from);
         CacheEntry {
             identity: Fingerprint((upper << 64) | lower),
-            content: match self.is_legacy() {
-                true => EntryHash::First(self.content),
-                false => EntryHash::Now(self.content),
-            },
+            content: self.content,
         }
-    }
-
-    fn is_legacy(&self) -> bool {
-        self.reading & FIRST != 0
     }
 }
 
@@ -95,11 +72,6 @@ impl SlotTable {
         self.order.len()
     }
 
-    /// Whether some are of [`EntryHash::First`].
-    pub fn has_legacy(&self) -> bool {
-        self.legacy_count > 0
-    }
-
     /// Whether there is one of this identity.
     pub fn contains_identity(&self, identity: Fingerprint) -> bool {
         self.chain(identity).next().is_some()
@@ -107,12 +79,11 @@ impl SlotTable {
 
     /// Whether `entry` is there; if so, `reading` has brought it.
     pub fn touch(&mut self, entry: &CacheEntry, reading: u32) -> bool {
-        let is_it = |&at: &usize| self.slots[at].entry().content == entry.content;
+        let is_it = |&at: &usize| self.slots[at].content == entry.content;
         let Some(at) = self.chain(entry.identity).find(is_it) else {
             return false;
         };
-        let slot = &mut self.slots[at];
-        slot.reading = (slot.reading & FIRST) | (reading & !FIRST);
+        self.slots[at].reading = reading;
         true
     }
 
@@ -120,14 +91,13 @@ impl SlotTable {
     pub fn was_read_earlier_at(&self, identity: Fingerprint, ms: i64, reading: u32) -> bool {
         self.chain(identity).any(|at| {
             let slot = &self.slots[at];
-            slot.ms == ms && slot.reading & !FIRST != reading
+            slot.ms == ms && slot.reading != reading
         })
     }
 
     /// Adds `entry`, which `reading` brought.
     pub fn insert(&mut self, entry: CacheEntry, ms: i64, reading: u32) {
         let slot = CacheSlot::new(entry, ms, reading);
-        self.legacy_count += usize::from(slot.is_legacy());
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at as usize] = slot;
@@ -152,7 +122,6 @@ impl SlotTable {
         for number in 0..count {
             let at = self.order[number];
             self.unlink(at);
-            self.legacy_count -= usize::from(self.slots[at as usize].is_legacy());
         }
         self.free.extend(self.order.drain(..count));
     }

@@ -1,4 +1,4 @@
-//! Owns figures and times in words.
+//! Numbers, times and lists in words.
 
 use chrono::{TimeDelta, Timelike as _};
 
@@ -95,7 +95,8 @@ mod tests {
             ["1 byte", "999 bytes", "1.0 kB", "1.0 MB", "18446744.1 TB"]
         );
         assert_eq!(
-            [duration(0), duration(-5), duration(20), duration(i64::MAX)].map(|text| text.len() > 3),
+            [duration(0), duration(-5), duration(20), duration(i64::MAX)]
+                .map(|text| text.len() > 3),
             [true; 4]
         );
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");

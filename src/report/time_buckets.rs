@@ -1,10 +1,10 @@
-//! Owns counting by time: how wide a bar is, and how much falls into each.
+//! Counts events by time: how wide a bar of the chart is, and how many events fall into each.
 
 use std::ops::Range;
 
 use crate::model::time::Timestamp;
 
-/// The most bars that can be told apart on paper.
+/// The most bars that can be distinguished on paper.
 const MAX_BARS: i64 = 200;
 
 const MINUTE: i64 = 60;
@@ -112,12 +112,12 @@ impl TimeBuckets {
     /// Runs of bars without an event, in order.
     pub fn empty_runs(&self) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
-        for (at, _) in self
+        let empty = self
             .bars
             .iter()
             .enumerate()
-            .filter(|(_, bar)| bar.events == 0)
-        {
+            .filter(|(_, bar)| bar.events == 0);
+        for (at, _) in empty {
             match runs.last_mut() {
                 Some(run) if run.end == at => run.end += 1,
                 _ => runs.push(at..at + 1),
@@ -206,11 +206,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_window_has_few_bars_and_each_event_one_place(since in -62_000_000_000_000_i64..253_000_000_000_000, span in -1_000_i64..250_000_000_000_000, share in 0_f64..1.0) {
+        fn any_window_has_few_bars_and_each_event_one_place(
+            since in -62_000_000_000_000_i64..253_000_000_000_000,
+            span in -1_000_i64..250_000_000_000_000,
+            share in 0_f64..1.0,
+        ) {
             let time = |ms| Timestamp::from_timestamp_millis(ms).unwrap();
             let (since, until) = (time(since), time((since + span).min(253_000_000_000_000)));
             let mut buckets = TimeBuckets::new(since, until);
-            prop_assert!((1..=MAX_BARS as usize).contains(&buckets.bars().len()), "{}", buckets.bars().len());
+            let count = buckets.bars().len();
+            prop_assert!((1..=MAX_BARS as usize).contains(&count), "{count}");
             let window = buckets.window();
             let inside = window.start + ((window.end - window.start - 1) as f64 * share) as i64;
             buckets.add(Some(time(inside)), false);

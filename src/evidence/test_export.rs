@@ -1,4 +1,5 @@
-//! Owns exports for tests: made of nothing but code, as a run would have left them, and changed at will.
+//! Exports for tests: made of nothing but code, as a run would have left them, and changed at
+//! will.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +7,19 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use tempfile::TempDir;
 
-use super::facts::{ExportParameters, DroppedCounts, ExportFacts, MadeBy, RunEntry, SourceFacts, WindowEntry};
+use super::facts::{
+    DroppedCounts, ExportFacts, ExportParameters, MadeBy, RunEntry, SourceFacts, WindowEntry,
+};
 use super::hash::sha256;
-use super::page::{RequestedSpan, BodyDigest, PageLine, PageRequest};
+use super::page::{BodyDigest, PageLine, PageRequest, RequestedSpan};
 use crate::model::retention::LogRetention;
 use crate::model::time::{Timestamp, format_millis, parse_api_time};
 
 /// A secret key that `minisign -G -W` made.
-pub const SECRET: &str = "untrusted comment: minisign encrypted secret key\nRWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFSFqXPGILq/cgYACB+Rmjxi7CLyFV1fwH2q4dVVJ6gHdS2fueEva9sFKbo98i+TPFC1KxridtX0LBF7MEtsw95DqSSbb+LIZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+pub const SECRET: &str = "untrusted comment: minisign encrypted secret key\n\
+    RWQAAEIyAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAFSFqXPGI\
+    Lq/cgYACB+Rmjxi7CLyFV1fwH2q4dVVJ6gHdS2fueEva9sFKbo98i+TPFC1KxridtX0LBF7MEtsw95Dq\
+    SSbb+LIZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
 
 /// Records of a page.
 const PAGE: usize = 25;
@@ -37,7 +43,8 @@ pub struct TestExport {
 }
 
 impl TestExport {
-    /// An export of `acme`, by time of processing, and `acme-jira`, by time; with bodies. Not sealed yet.
+    /// An export of `acme`, by time of processing, and `acme-jira`, by time; with bodies. Not
+    /// sealed yet.
     pub fn unsealed(events: usize) -> TestExport {
         let folder = tempfile::tempdir().unwrap();
         let sources = [
@@ -164,10 +171,15 @@ fn event_lines(name: &str, count: usize) -> Vec<String> {
             "acme" => format!(r#""time":"{happened}","processed_time":"{time}""#),
             _ => format!(r#""time":"{time}""#),
         };
-        format!(
-            r#"{{"schema":"atlaudit/1","id":"{name}:{number:06}","source":{{"name":"{name}","type":"org-events"}},{processed},"observed_time":"{observed}","action":"user_login","category":"authentication","outcome":"success","actor":{{"name":"Person {}"}},"raw":{{"id":"{number}","n":1.10}}}}"#,
+        let what = format!(
+            r#""category":"authentication","outcome":"success","actor":{{"name":"Person {}"}}"#,
             number % 13
-        )
+        );
+        let observed = format!(r#""observed_time":"{observed}","action":"user_login""#);
+        let source = format!(r#""source":{{"name":"{name}","type":"org-events"}}"#);
+        let raw = format!(r#""raw":{{"id":"{number}","n":1.10}}"#);
+        let head = format!(r#""schema":"atlaudit/1","id":"{name}:{number:06}""#);
+        format!("{{{head},{source},{processed},{observed},{what},{raw}}}")
     };
     (0..count).map(line).collect()
 }

@@ -1,7 +1,5 @@
 //! The page as a whole: what it says of exports that are complete, incomplete, changed and hostile.
 
-use std::path::Path;
-
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -23,12 +21,16 @@ fn export(sources: &[(&str, &[String])]) -> (tempfile::TempDir, Manifest) {
     let manifest = json!({
         "schema": "atlaudit/manifest/1",
         "complete": true,
-        "asked": {"since": "2026-11-02T00:00:00Z", "until": "2026-11-03T00:00:00Z", "sources": names, "keep_bodies": false},
+        "asked": {"since": "2026-11-02T00:00:00Z", "until": "2026-11-03T00:00:00Z",
+        "sources": names, "keep_bodies": false},
         "started": "2026-11-20T10:00:00Z",
         "finished": "2026-11-20T10:00:09.500Z",
-        "runs": [{"started": "2026-11-20T10:00:00Z", "finished": "2026-11-20T10:00:09.500Z", "ended": "finished"}],
-        "made_by": {"program": "atlaudit", "version": "0.1.0", "build": "test", "command": ["export", "acme"], "user": "mei"},
-        "clock": {"skew_ms": 93_000, "at": "2026-11-20T10:01:33Z", "server": "2026-11-20T10:00:00Z"},
+        "runs": [{"started": "2026-11-20T10:00:00Z", "finished": "2026-11-20T10:00:09.500Z",
+        "ended": "finished"}],
+        "made_by": {"program": "atlaudit", "version": "0.1.0", "build": "test",
+        "command": ["export", "acme"], "user": "mei"},
+        "clock": {"skew_ms": 93_000, "at": "2026-11-20T10:01:33Z",
+        "server": "2026-11-20T10:00:00Z"},
         "sources": entries.collect::<Vec<_>>(),
         "files": [{"file": "events/acme.jsonl.zst", "bytes": 7, "sha256": "00ff"}],
     });
@@ -36,21 +38,24 @@ fn export(sources: &[(&str, &[String])]) -> (tempfile::TempDir, Manifest) {
 }
 
 fn entry(name: &str, file: &str, lines: usize) -> Value {
-    let chained = json!({"file": file, "lines": lines, "bytes": 7, "text_bytes": 9, "sha256": "00ff", "chain": "c0de", "marks": []});
+    let chained = json!({"file": file, "lines": lines, "bytes": 7, "text_bytes": 9,
+    "sha256": "00ff", "chain": "c0de", "marks": []});
     json!({
-        "name": name, "type": "org-events", "org_id": "org-1", "base_url": "https://api.example/", "credential": "keyring",
-        "complete": true, "order": "processed_time", "windows": [], "gaps": [], "dropped": {"repeats": 1, "outside": 2},
-        "counts": {"responses": 2, "pages": 1, "served": lines + 6, "repeats": 1, "outside": 2, "read_again": 3,
+        "name": name, "type": "org-events", "org_id": "org-1", "base_url": "https://api.example/",
+        "credential": "keyring",
+        "complete": true, "order": "processed_time", "windows": [], "gaps": [],
+        "dropped": {"repeats": 1, "outside": 2},
+        "counts": {"responses": 2, "pages": 1, "served": lines + 6, "repeats": 1, "outside": 2,
+        "read_again": 3,
             "written": lines, "unparsed": 0, "out_of_order": 0},
-        "retries": [{"at": "2026-11-20T10:00:03Z", "line": 1, "status": 429, "error": "too many requests", "waited_ms": 4_500}],
+        "retries": [{"at": "2026-11-20T10:00:03Z", "line": 1, "status": 429,
+        "error": "too many requests", "waited_ms": 4_500}],
         "waited_ms": 4_500, "events": chained, "pages": chained,
     })
 }
 
 fn page(dir: &Path, manifest: &Manifest) -> String {
-    let mut out = Vec::new();
-    write(dir, manifest, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    html(dir, manifest)
 }
 
 /// The page without its head, a line for each place where a tag follows another.
@@ -61,8 +66,10 @@ fn body(page: &str) -> String {
 
 fn event(actor: &str, outcome: &str) -> String {
     json!({
-        "schema": "atlaudit/1", "id": "org:1", "time": "2026-11-02T09:30:00.123Z", "action": "policy_updated", "category": "policy",
-        "outcome": outcome, "message": actor, "actor": {"name": actor}, "targets": [{"type": actor, "name": actor}],
+        "schema": "atlaudit/1", "id": "org:1", "time": "2026-11-02T09:30:00.123Z",
+        "action": "policy_updated", "category": "policy",
+        "outcome": outcome, "message": actor, "actor": {"name": actor},
+        "targets": [{"type": actor, "name": actor}],
         "client": {"ip": actor, "country": actor},
     })
     .to_string()
@@ -172,7 +179,7 @@ fn files_that_were_changed_still_make_a_page() {
     // That of the source which was never read need not be there.
     std::fs::remove_file(dir.path().join("events/beta.jsonl.zst")).unwrap();
     let page = page(dir.path(), &manifest);
-    assert_eq!(page.matches("class=warning").count(), 1);
+    assert_eq!(page.matches("class=\"warning\"").count(), 1);
     assert!(page.contains("<code>events/acme.jsonl.zst</code> is missing"));
 }
 
@@ -232,9 +239,12 @@ fn tags(page: &str) -> Vec<&str> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn what_a_text_holds_changes_no_tag(text in "([<>&\"'/=!\\-]|script|style|title|svg|--|\\PC|\u{202e}|\\n){1,30}") {
+    fn what_a_text_holds_changes_no_tag(
+        text in "([<>&\"'/=!\\-]|script|style|title|svg|--|\\PC|\u{202e}|\\n){1,30}",
+    ) {
         let of = |text: &str| {
-            let (dir, mut manifest) = export(&[("acme", &[event(text, "failure"), event(text, "success")])]);
+            let lines = [event(text, "failure"), event(text, "success")];
+            let (dir, mut manifest) = export(&[("acme", &lines)]);
             manifest.made_by.command.push(text.to_owned());
             manifest.made_by.host = Some(text.to_owned());
             manifest.sources[0].facts.error = Some(text.to_owned());
@@ -246,5 +256,43 @@ proptest! {
         prop_assume!(!text.trim().is_empty());
         let (page, plain) = (of(&text), of("x"));
         prop_assert_eq!(tags(&page), tags(&plain));
+        // Nothing from outside reaches the page without being made visible.
+        let is_hidden = page.contains('\u{202e}');
+        prop_assert!(!is_hidden);
+    }
+}
+
+#[test]
+fn arguments_are_as_they_can_be_typed() {
+    let arguments = ["export", "acme", "--output", "a b", "it's", ""];
+    let text: String = arguments
+        .map(crate::evidence::report_sections::shell_argument)
+        .concat();
+    assert_eq!(text, r" export acme --output 'a b' 'it'\''s' ''");
+}
+
+#[test]
+fn unreadable_files_are_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |file: &str| {
+        let read = read_lines(dir.path(), file, |_, _| true);
+        (read.problem, read.lines)
+    };
+    let packed = zstd::encode_all(&b"one\ntwo\n"[..], 3).unwrap();
+    let twice = packed.iter().chain(&packed).copied().collect::<Vec<_>>();
+    std::fs::write(dir.path().join("two"), &twice).unwrap();
+    std::fs::write(dir.path().join("torn"), &twice[..twice.len() - 3]).unwrap();
+    std::fs::write(dir.path().join("none"), b"").unwrap();
+    std::fs::write(dir.path().join("text"), b"not packed").unwrap();
+    assert_eq!(read("two"), (None, 4));
+    let (torn, whole) = read("torn");
+    assert_eq!(torn, Some(DAMAGED));
+    assert!(whole <= 4);
+    assert_eq!(read("none"), (None, 0));
+    assert_eq!(read("text"), (Some(DAMAGED), 0));
+    assert_eq!(read("absent"), (Some(MISSING), 0));
+    assert_eq!(read("."), (Some(UNREADABLE), 0));
+    for outside in ["../two", "/etc/hostname"] {
+        assert_eq!(read(outside).0, Some(UNREADABLE), "{outside}");
     }
 }

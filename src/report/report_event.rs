@@ -1,11 +1,12 @@
-//! Owns what the page takes from a line of events: every part may be missing, or be something else.
+//! What the page takes from an event: every part may be missing, or be something else.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::truncated_text::{TruncatedText, EntityLabel};
+use super::frequency::CountedValue;
+use super::text::{EntityLabel, TruncatedText};
 use crate::model::meaning::{Category, Outcome};
 use crate::model::json::{Document, Node};
 use crate::model::time::{Timestamp, parse_api_time};
@@ -25,14 +26,6 @@ pub const ADMINISTRATIVE: [Category; 8] = [
 /// The event of a line.
 pub struct ReportEvent {
     doc: Document,
-}
-
-/// Whoever acted: what tells them from others, and how they are called.
-pub struct ReportActor {
-    /// What they are counted by.
-    pub key: TruncatedText,
-    /// How they are shown.
-    pub shown: EntityLabel,
 }
 
 /// A line of a table of events.
@@ -60,8 +53,8 @@ pub struct EventRow {
 
 impl ReportEvent {
     /// The event that `line` holds, if it holds an object.
-    pub fn read(line: &[u8]) -> Option<ReportEvent> {
-        let text = ByteString::try_from(Bytes::copy_from_slice(line)).ok()?;
+    pub fn read(line: Bytes) -> Option<ReportEvent> {
+        let text = ByteString::try_from(line).ok()?;
         let doc = Document::parse(text).ok()?;
         doc.root().is_object().then_some(ReportEvent { doc })
     }
@@ -104,24 +97,20 @@ impl ReportEvent {
         self.name(&["client", "ip"])
     }
 
-    /// Who did it. `realm` tells apart the ids of servers that number their users for themselves.
-    pub fn actor(&self, realm: Option<&str>) -> Option<ReportActor> {
+    /// Who did it. `realm` keeps the ids of servers apart that number their users for themselves.
+    pub fn actor(&self, realm: Option<&str>) -> Option<CountedValue> {
         let actor = self.doc.root().get("actor")?;
         let [id, name, email, kind] = scalars(actor, ["id", "name", "email", "type"]);
-        let shown = entity_label([&name, &email, &id, &kind], [&email, &id])?;
-        let own = id
-            .as_ref()
-            .or(email.as_ref())
-            .or(name.as_ref())
-            .or(kind.as_ref())?;
+        let label = entity_label([&name, &email, &id, &kind], [&email, &id])?;
+        let own = [&id, &email, &name, &kind].into_iter().flatten().next()?;
         let key = match realm {
             None => TruncatedText::name(own),
             Some(realm) => TruncatedText::name(&[realm, "\n", own].concat()),
         };
-        Some(ReportActor { key, shown })
+        Some(CountedValue { key, label })
     }
 
-    /// The line of it in a table.
+    /// Its line in a table.
     pub fn row(&self, source: usize) -> EventRow {
         let root = self.doc.root();
         let mut targets = root.get("targets").into_iter().flat_map(Node::items);
@@ -132,13 +121,15 @@ impl ReportEvent {
         EventRow {
             time: self.time(),
             source,
-            actor: self.actor(None).map(|who| who.shown),
+            actor: self.actor(None).map(|actor| actor.label),
             action: self.action(),
             target,
             more_targets: targets.count() as u64,
             address: self.address(),
             outcome: self.outcome(),
-            message: root.scalar_of("message").map(|text| TruncatedText::sentence(&text)),
+            message: root
+                .scalar_of("message")
+                .map(|text| TruncatedText::sentence(&text)),
         }
     }
 
@@ -177,34 +168,43 @@ mod tests {
     fn any_object_is_an_event() {
         for line in [
             "{}",
-            r#"{"time":1,"action":null,"actor":[],"targets":{},"client":"x","outcome":{},"category":7}"#,
-            r#"{"time":"soon","actor":{"id":{},"name":null},"targets":[null,1,{}],"client":{"ip":[]}}"#,
+            r#"{"time":1,"action":null,"actor":[],"targets":{},"client":"x","outcome":{}}"#,
+            r#"{"category":7}"#,
+            r#"{"time":"soon","actor":{"id":{},"name":null},"targets":[null,1,{}]}"#,
+            r#"{"client":{"ip":[]}}"#,
         ] {
-            let seen = ReportEvent::read(line.as_bytes()).unwrap();
+            let seen = ReportEvent::read(Bytes::from(line.to_owned())).unwrap();
             let row = seen.row(0);
             assert_eq!((row.time, row.outcome), (None, Outcome::Unknown), "{line}");
             assert!(row.actor.is_none() && row.target.is_none() && row.address.is_none());
             assert_eq!(seen.administrative_category(), None);
         }
         for line in ["", "[]", "null", "{", "{}{}", "\u{feff}{}"] {
-            assert!(ReportEvent::read(line.as_bytes()).is_none(), "{line}");
+            assert!(
+                ReportEvent::read(Bytes::from(line.to_owned())).is_none(),
+                "{line}"
+            );
         }
-        assert!(ReportEvent::read(b"{\"a\":\"\xff\"}").is_none());
+        assert!(ReportEvent::read(Bytes::from_static(b"{\"a\":\"\xff\"}")).is_none());
     }
 
     #[test]
     fn an_actor_is_identified_by_its_id() {
-        let actor = |line: &str, realm| ReportEvent::read(line.as_bytes()).unwrap().actor(realm).unwrap();
+        let read = |line: &str| ReportEvent::read(Bytes::from(line.to_owned())).unwrap();
+        let actor = |line: &str, realm| read(line).actor(realm).unwrap();
         let mei = actor(r#"{"actor":{"id":7,"name":"Mei"}}"#, None);
         let renamed = actor(
             r#"{"actor":{"id":"7","name":"Mei T.","email":"mei@acme.example"}}"#,
             None,
         );
         assert_eq!(mei.key, renamed.key);
-        assert_eq!(mei.shown.note, Some(TruncatedText::name("7")));
-        assert_eq!(renamed.shown.note, Some(TruncatedText::name("mei@acme.example")));
+        assert_eq!(mei.label.note, Some(TruncatedText::name("7")));
+        assert_eq!(
+            renamed.label.note,
+            Some(TruncatedText::name("mei@acme.example"))
+        );
         let elsewhere = actor(r#"{"actor":{"id":"7"}}"#, Some("dc"));
         assert_ne!(mei.key, elsewhere.key);
-        assert_eq!(elsewhere.shown.note, None);
+        assert_eq!(elsewhere.label.note, None);
     }
 }
