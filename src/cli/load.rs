@@ -22,14 +22,14 @@ use crate::sink::location::FileIdentity;
 pub struct HostAccess<'a> {
     /// Reads a text file.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
-    /// The names in the keyring, none when it cannot be asked. Called only when neither the file nor
-    /// the environment names a source.
+    /// The names in the keyring, or none if it cannot be read. Called only when neither the file
+    /// nor the environment names a source.
     pub keyring_names: &'a dyn Fn() -> Vec<SourceName>,
-    /// Whether a key can be stored in a place. Called by `auth login` only, before its first question.
+    /// Whether a key can be stored in a place. Called by `auth login` only, before it prompts.
     pub check_store: &'a dyn Fn(&KeyLocation<'_>) -> Result<(), CredentialError>,
     /// Finds the file that a path leads to.
     pub identify: &'a dyn Fn(&Path) -> FileIdentity,
-    /// Whoever sits at the terminal. Called only when something is missing that a person may be asked for.
+    /// A prompt on the terminal, if there is one. Called only when a value is missing.
     pub open_prompt: &'a dyn Fn() -> Option<Box<dyn UserPrompt>>,
 }
 

@@ -3,10 +3,10 @@
 use std::io;
 
 use crate::cli::args::LoginArgs;
-use crate::config::prompt::{self, UserPrompt};
 use crate::config::error::HintedError;
-use crate::config::validate;
 use crate::config::keywords;
+use crate::config::prompt::{self, UserPrompt};
+use crate::config::validate;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 
@@ -16,8 +16,7 @@ Sign in with
   2  a user name and its password
 Sign in with [1]: ";
 
-/// Fills in what is missing. Whoever typed flags is asked only for what the source cannot do without; whoever typed
-/// none, for all of it.
+/// Prompts for missing values: with flags, only for what is required; without flags, for all.
 ///
 /// # Errors
 /// There is no terminal any more, or no answer that is of use.
@@ -32,11 +31,15 @@ pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io:
     let kind = match told {
         Some(kind) => kind,
         None => {
-            person.show(&format!("`{}` is a new source. {}", typed.name, list_of_kinds()))?;
+            person.show(&format!(
+                "`{}` is a new source. {}",
+                typed.name,
+                list_of_kinds()
+            ))?;
             prompt::ask_until_valid(person, "Type [1]: ", parse_kind)?
         }
     };
-    // Only now: a type that was typed may contradict the other flags, and is refused with them later.
+    // Only now: a typed type may contradict the other flags, and is refused with them later.
     typed.kind.get_or_insert(kind);
     let asks_all = told.is_none();
     match kind.address() {
@@ -50,14 +53,20 @@ fn list_of_kinds() -> String {
     let mut text = "What does it collect?\n".to_owned();
     for (number, kind) in (1..).zip(SourceKind::ALL) {
         let descriptor = kind.descriptor();
-        text.push_str(&format!("  {number}  {:<19}{}\n", descriptor.word, descriptor.summary));
+        text.push_str(&format!(
+            "  {number}  {:<19}{}\n",
+            descriptor.word, descriptor.summary
+        ));
     }
     text
 }
 
 fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
     let typed = if answer.is_empty() { "1" } else { answer };
-    let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let number = typed
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_sub(1));
     if let Some(kind) = number.and_then(|number| SourceKind::ALL.get(number)) {
         return Ok(*kind);
     }
@@ -71,7 +80,8 @@ fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
 
 fn organization(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     if typed.org_id.is_none() {
-        let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
+        let question = "Organization id, as in https://admin.atlassian.com/o/ID \
+            (Enter: look it up with the key): ";
         typed.org_id = prompt::ask_optional(person, question, validate::org_uuid)?;
     }
     Ok(())
@@ -96,15 +106,30 @@ fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> i
     Ok(())
 }
 
-fn datacenter(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
+fn datacenter(
+    typed: &mut LoginArgs,
+    person: &mut dyn UserPrompt,
+    asks_all: bool,
+) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
-        typed.base_url = Some(prompt::ask_until_valid(person, question, validate::base_url)?);
+        typed.base_url = Some(prompt::ask_until_valid(
+            person,
+            question,
+            validate::base_url,
+        )?);
     }
     // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
-    if asks_all && typed.username.is_none() && prompt::ask_until_valid(person, SIGN_IN, has_password)? {
+    if asks_all
+        && typed.username.is_none()
+        && prompt::ask_until_valid(person, SIGN_IN, has_password)?
+    {
         let question = "User name: ";
-        typed.username = Some(prompt::ask_until_valid(person, question, validate::username)?);
+        typed.username = Some(prompt::ask_until_valid(
+            person,
+            question,
+            validate::username,
+        )?);
     }
     Ok(())
 }

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use toml::Spanned;
 
-use crate::config::error_location;
 use crate::config::error::{ConfigError, HintedError};
+use crate::config::error_location;
 use crate::model::name::SourceName;
 
-/// A text value and its place. Without `Debug` on the tables: a misplaced secret may sit in any value.
+/// A text value and its position. The tables have no `Debug`: any value may be a misplaced secret.
 pub type SpannedText = Option<Spanned<String>>;
 
 /// A number and its place.
@@ -51,7 +51,8 @@ impl ConfigFile {
 
     /// Reads `text`, the content of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<ConfigFile, ConfigError> {
-        let tables = toml::from_str(&text).map_err(|error| error_location::config_error(&error, path, &text))?;
+        let tables = toml::from_str(&text)
+            .map_err(|error| error_location::config_error(&error, path, &text))?;
         Ok(ConfigFile {
             path: Some(path.to_path_buf()),
             expected_path: None,
@@ -239,7 +240,10 @@ mod tests {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");
-        assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
+        assert_eq!(
+            loaded.locate_error(error(), &span).to_string(),
+            "/c.toml:2: no"
+        );
         assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
     }
 }

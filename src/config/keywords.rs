@@ -25,7 +25,9 @@ pub fn source_kind(text: &str) -> Result<SourceKind, HintedError> {
 /// The variant named `text`; `of` says what the words are.
 fn word_of_list<T: ValueEnum>(of: &str, text: &str) -> Result<T, HintedError> {
     let names = T::value_variants().iter().filter_map(T::to_possible_value);
-    let names: Vec<_> = names.map(|value| format!("`{}`", value.get_name())).collect();
+    let names: Vec<_> = names
+        .map(|value| format!("`{}`", value.get_name()))
+        .collect();
     let typed = format!("`{text}`");
     let found = names.iter().position(|name| *name == typed);
     if let Some(variant) = found.and_then(|at| T::value_variants().get(at)) {
@@ -80,10 +82,14 @@ fn size(text: &str) -> Result<u64, HintedError> {
         .and_then(|n| n.checked_mul(factor));
     match bytes {
         Some(bytes) if bytes >= LEAST_SIZE => Ok(bytes),
-        Some(_) => Err(HintedError::new("a file of less than 1KiB holds hardly a line")
-            .hint(format!("use {ROTATIONS}"))),
-        None => Err(HintedError::new(format!("`{}` is too large", printable(text)))
-            .hint(format!("use {ROTATIONS}"))),
+        Some(_) => Err(
+            HintedError::new("a file of less than 1KiB holds hardly a line")
+                .hint(format!("use {ROTATIONS}")),
+        ),
+        None => Err(
+            HintedError::new(format!("`{}` is too large", printable(text)))
+                .hint(format!("use {ROTATIONS}")),
+        ),
     }
 }
 
@@ -98,7 +104,7 @@ mod tests {
     #[test]
     fn words_of_this_version() {
         for known in OutputFormat::value_variants() {
-            assert_eq!(format(known.as_str()), Ok(*known));
+            assert_eq!(format(known.to_possible_value().unwrap().get_name()), Ok(*known));
         }
         assert_eq!(compression("gzip"), Ok(Compression::Gzip));
         assert_eq!(rotate("never"), Ok(Rotation::Never));

@@ -309,18 +309,6 @@ pub enum OutputFormat {
     Ocsf,
 }
 
-impl OutputFormat {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            OutputFormat::Normalized => "normalized",
-            OutputFormat::Raw => "raw",
-            OutputFormat::Ecs => "ecs",
-            OutputFormat::Ocsf => "ocsf",
-        }
-    }
-}
-
 /// How output is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Compression {

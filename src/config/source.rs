@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::config::credential_spec;
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate;
 use crate::config::file::{ErrorLocation, OutputTable, SourceTable};
+use crate::config::keywords;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{ConnectionSettings, CredentialSpec, SourceSettings};
 use crate::config::target;
-use crate::config::keywords;
+use crate::config::validate;
 use crate::model::name::SourceName;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -75,14 +75,23 @@ fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, HintedError> {
     }
 }
 
-fn connection(at: &ErrorLocation<'_>, table: &SourceTable) -> Result<ConnectionSettings, ConfigError> {
-    let timeout = at.check_value("timeout", &table.timeout, |text| validate::nonzero_duration(text))?;
-    let retry_for = at.check_value("retry_for", &table.retry_for, |text| validate::duration(text))?;
+fn connection(
+    at: &ErrorLocation<'_>,
+    table: &SourceTable,
+) -> Result<ConnectionSettings, ConfigError> {
+    let timeout = at.check_value("timeout", &table.timeout, |text| {
+        validate::nonzero_duration(text)
+    })?;
+    let retry_for = at.check_value("retry_for", &table.retry_for, |text| {
+        validate::duration(text)
+    })?;
     let max_wait = at.check_value("max_wait", &table.max_wait, |text| validate::duration(text))?;
     Ok(ConnectionSettings {
-        requests_per_minute: at.check_value("requests_per_minute", &table.requests_per_minute, |n| {
-            validate::number(*n, 1..=u32::MAX)
-        })?,
+        requests_per_minute: at.check_value(
+            "requests_per_minute",
+            &table.requests_per_minute,
+            |n| validate::number(*n, 1..=u32::MAX),
+        )?,
         timeout: timeout.unwrap_or(Duration::from_secs(30)),
         retry_for: retry_for.unwrap_or(MINUTE),
         max_wait: max_wait.unwrap_or(15 * MINUTE),

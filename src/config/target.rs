@@ -4,9 +4,9 @@ use url::Url;
 
 use crate::model::safe_url::is_loopback;
 use crate::config::error::{ConfigError, HintedError};
-use crate::config::validate;
 use crate::config::file::{ErrorLocation, SourceTable, SpannedText};
 use crate::config::settings::{GatewayRoute, SiteRoute, SiteTarget, SourceTarget};
+use crate::config::validate;
 use crate::model::name::SourceKind;
 use crate::model::source_kind::SourceAddress;
 
@@ -30,7 +30,8 @@ pub(super) fn check(
         }),
         SourceAddress::Site => site(at, table, kind, base_url)?,
         SourceAddress::Server => {
-            let username = at.check_value("username", &table.username, |text| validate::username(text))?;
+            let username =
+                at.check_value("username", &table.username, |text| validate::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
             base_url
                 .map(|base_url| SourceTarget::Datacenter { base_url, username })
@@ -50,18 +51,19 @@ fn site(
     };
     let email = at.check_value("email", &table.email, |text| validate::email(text))?;
     let cloud_id = at.check_value("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
-    let gateway =
-        at.check_value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
-            (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
-                .hint("take one of them out")),
-            (yes, _) => Ok(yes),
-        })?;
+    let gateway = at.check_value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
+        (false, Some(_)) => Err(
+            HintedError::new("`cloud_id` has no use without the gateway")
+                .hint("take one of them out"),
+        ),
+        (yes, _) => Ok(yes),
+    })?;
     let resolve_users = at.check_value("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
     let route = match (gateway.unwrap_or(cloud_id.is_some()), base_url) {
         (false, Some(base_url)) => SiteRoute::Direct(base_url),
         (false, None) => SiteRoute::Direct(https(&site)?),
         (true, base_url) => SiteRoute::Gateway(GatewayRoute {
-            // A server on this machine stands in for all of Atlassian's; another gateway is no site.
+            // A loopback server replaces all of Atlassian's servers; another gateway is no site.
             site_url: match &base_url {
                 Some(url) if is_loopback(url) => url.clone(),
                 _ => https(&site)?,
@@ -98,7 +100,9 @@ fn reject_inapplicable_keys(
         at.check_value(key, value, |_| only_for(address, kind))?;
     }
     at.check_value("gateway", &table.gateway, |_| only_for(Site, kind))?;
-    at.check_value("resolve_users", &table.resolve_users, |_| only_for(Site, kind))?;
+    at.check_value("resolve_users", &table.resolve_users, |_| {
+        only_for(Site, kind)
+    })?;
     Ok(())
 }
 
@@ -146,7 +150,10 @@ mod tests {
     fn a_site_is_asked_itself_or_through_the_gateway() {
         let direct = site("type = 'jira-audit'");
         let url = |text: &str| Url::parse(text).unwrap();
-        assert_eq!(direct.route, SiteRoute::Direct(url("https://acme.example/")));
+        assert_eq!(
+            direct.route,
+            SiteRoute::Direct(url("https://acme.example/"))
+        );
         let wanted = |cloud_id: Option<&str>| {
             SiteRoute::Gateway(GatewayRoute {
                 base_url: url("https://api.atlassian.com/"),
@@ -163,7 +170,9 @@ mod tests {
             panic!("no gateway")
         };
         assert_eq!(
-            gateway.product_url(SourceKind::ConfluenceAudit, "c1").as_str(),
+            gateway
+                .product_url(SourceKind::ConfluenceAudit, "c1")
+                .as_str(),
             "https://api.atlassian.com/ex/confluence/c1"
         );
     }

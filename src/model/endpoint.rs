@@ -1,4 +1,4 @@
-//! Lists the resources of Atlassian's APIs that a request can go to, each with its documented limit.
+//! Lists the resources of Atlassian's APIs that requests go to, each with its documented limit.
 
 /// A resource with a request quota of its own. Requests to one endpoint share its quota and pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
