@@ -32,7 +32,7 @@ use crate::model::source_kind::SourceAddress;
 use crate::model::record::Fingerprint;
 use crate::normalise::RecordOrigin;
 use crate::fetch::attempt_record::AttemptRecorder;
-use crate::fetch::{Fetcher, SLICE_RECORDS};
+use crate::fetch::{Fetcher, types::SLICE_RECORDS};
 use crate::fetch::page_reader::PageReader;
 use crate::fetch::user_directory::UserDirectory;
 use crate::source::{self, lookup};

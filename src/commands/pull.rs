@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::collect::collector::{CollectOptions, SourceCollector};
-use crate::collect::connector::{SourceConnector, endpoint};
+use crate::collect::connector::SourceConnector;
 use crate::collect::metrics::MetricsFile;
 use crate::collect::{signals, summary};
 use crate::config::env::ProcessEnv;
@@ -28,7 +28,7 @@ use crate::pipeline::run::{current_output_file, lookback_settings, refuse_unfini
 use crate::sink::identity::is_same_file;
 use crate::sink::location::{path_before_rotation, real_path};
 use crate::sink::stdout;
-use crate::source::{self, DeliveryOrder};
+use crate::source::DeliveryOrder;
 use crate::state::checkpoint::Checkpoint;
 use crate::state::store::StateStore;
 use crate::telemetry::console::{Level, StderrConsole};
@@ -364,7 +364,7 @@ fn describe_requests(
     let quota = settings
         .connection
         .requests_per_minute
-        .or(endpoint(&settings.target).per_minute());
+        .or(settings.target.kind().descriptor().endpoint.per_minute());
     let limit = quota.map_or(String::new(), |quota| {
         format!(", at most {} a minute", group_digits(quota.into()))
     });

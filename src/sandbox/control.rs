@@ -147,7 +147,7 @@ impl SandboxControl {
     }
 
     /// The next request to `api` that no earlier script hits gets this fault.
-    pub fn script(&self, api: Api, fault: Fault) {
+    pub fn inject(&self, api: Api, fault: Fault) {
         self.inject_times(api, fault, 1);
     }
 
@@ -157,12 +157,12 @@ impl SandboxControl {
     }
 
     /// All such requests get it, until [`clear`](Self::clear).
-    pub fn script_forever(&self, api: Api, fault: Fault) {
+    pub fn inject_always(&self, api: Api, fault: Fault) {
         self.shared.state().scripts.of(api).push(fault, None);
     }
 
     /// Takes back the scripts that are still waiting.
-    pub fn clear(&self, api: Api) {
+    pub fn clear_faults(&self, api: Api) {
         self.shared.state().scripts.of(api).clear();
     }
 

@@ -232,9 +232,9 @@ fn every_deed_is_an_activity_of_its_class_or_written_out() {
 fn every_sandbox_action_has_a_named_row() {
     let tables = [
         include_str!("../../sandbox/data/actions.rs"),
-        include_str!("../../sandbox/data/jira_kinds.rs"),
-        include_str!("../../sandbox/data/confluence_kinds.rs"),
-        include_str!("../../sandbox/data/datacenter_kinds.rs"),
+        include_str!("../../sandbox/data/jira_record.rs"),
+        include_str!("../../sandbox/data/confluence_record.rs"),
+        include_str!("../../sandbox/data/datacenter_event.rs"),
     ];
     let mut count = 0;
     for line in tables.iter().flat_map(|text| text.lines()) {

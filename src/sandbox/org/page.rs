@@ -116,8 +116,8 @@ fn fresh(state: &ServerState, request: &ParsedRequest) -> Result<OrgCursor, Admi
 fn kept_from(state: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
     let earliest = state.now_ms() - RETENTION_MS;
     match (state.behaviour.org_retention, from) {
-        (OrgRetention::ShowsAll, from) => Ok(from),
-        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
+        (OrgRetention::Unlimited, from) => Ok(from),
+        (OrgRetention::Rejected, Some(from)) if from < earliest => Err(reply::INVALID_TIME),
         (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
     }
 }
