@@ -278,9 +278,6 @@ impl From<SinkError> for AppError {
                 "run it again: what is missing is read again; with logrotate's `compress` use `delaycompress`"
             }
             SinkError::CommittedDataMissing { .. } => "put it back as it was, or begin once more in another folder",
-            SinkError::ConcurrentAppend { .. } => {
-                "run it again: its lines are read again; what lay behind the last commit is in a file beside it. Let that program write to a file of its own"
-            }
             SinkError::TruncatedExternally { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file instead, or use `rotate`"
             }

@@ -19,7 +19,7 @@
 //! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
 //! credentials   http   telemetry
 //! config
-//! http::message   telemetry::meter
+//! http::message   telemetry::meter   files
 //! model   exit   crash
 //! ```
 
@@ -36,6 +36,7 @@ mod credentials;
 mod error;
 mod evidence;
 mod exit;
+mod files;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;

@@ -1,10 +1,11 @@
 //! Owns the writing of a file of an export that is there whole or not at all, and durable when it is.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::error::{EvidenceError, failed};
+use crate::files::{Durability, Replacement, sync_folder};
 
 /// What the names of unfinished files begin and end with.
 const BEGIN: &str = ".atlaudit-";
@@ -20,20 +21,10 @@ pub fn write(
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), EvidenceError> {
     let path = dir.join(name);
-    let write = || -> io::Result<()> {
-        let file = tempfile::Builder::new()
-            .prefix(BEGIN)
-            .suffix(END)
-            .tempfile_in(dir)?;
-        let mut out = BufWriter::new(file.as_file());
-        fill(&mut out)?;
-        out.flush()?;
-        drop(out);
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(failed("write", &path))
+    Replacement::new(&path, Durability::FileAndDir)
+        .named(BEGIN, END)
+        .write(|out| fill(out))
+        .map_err(failed("write", &path))
 }
 
 /// Removes `name`, if it is there, and what dead runs left of unfinished files.
@@ -51,7 +42,6 @@ pub fn clear(dir: &Path, names: &[&str]) -> Result<(), EvidenceError> {
             fs::remove_file(&path).map_err(failed("remove", &path))?;
         }
     }
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
+    sync_folder(dir)
         .map_err(failed("sync", dir))
 }

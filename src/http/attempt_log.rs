@@ -57,7 +57,12 @@ fn format_headers(response: &Response) -> String {
 }
 
 /// Logs that the next request to `endpoint` waits so long, unless another task waits for the same already.
-pub(super) fn log_wait(endpoint: Endpoint, wait: Duration, reason: WaitReason, meter: &SourceMeter) {
+pub(super) fn log_wait(
+    endpoint: Endpoint,
+    wait: Duration,
+    reason: WaitReason,
+    meter: &SourceMeter,
+) {
     let (word, why) = match reason {
         WaitReason::Quota => ("quota", "for the rate limit"),
         WaitReason::Server => ("server", "as the server asked"),

@@ -191,7 +191,8 @@ impl HttpClient {
     ) -> Result<Bytes, TransportError> {
         let stated = response.content_length().unwrap_or_default();
         let stated = usize::try_from(stated).unwrap_or(usize::MAX);
-        let mut decoder = BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
+        let mut decoder =
+            BodyDecoder::new(coding, stated.min(MAX_PREALLOCATED_BYTES), self.body_limit);
         let mut received = 0_usize;
         while let Some(chunk) = response
             .chunk()

@@ -128,7 +128,9 @@ async fn basic_is_encoded_and_no_debug_shows_a_credential() {
     };
     let url = "http://127.0.0.1:1/".parse().unwrap();
     let mut pool = ClientPool::default();
-    let client = pool.connect(&connection(LONG_TIMEOUT), &url, Some(&basic)).unwrap();
+    let client = pool
+        .connect(&connection(LONG_TIMEOUT), &url, Some(&basic))
+        .unwrap();
     let header = client.headers.get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     assert_eq!(header, "Basic YWRhQGV4YW1wbGUuY29tOmh1bnRlcjI=");

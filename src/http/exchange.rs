@@ -218,7 +218,8 @@ impl FailedAttempt {
     }
 
     fn from_response(request: &Request, response: &Response, html: bool) -> Self {
-        let mut said = redirect_message(response).unwrap_or_else(|| envelope::read_message(response));
+        let mut said =
+            redirect_message(response).unwrap_or_else(|| envelope::read_message(response));
         if said.refusal == RefusalKind::Cdn && matches!(response.status, 403 | 404) && !html {
             said.message.push_str("; passed on by the CDN (CloudFront)");
         }
@@ -266,7 +267,10 @@ impl FailedAttempt {
 
     fn requested_wait(&self) -> Option<Duration> {
         match self.outcome {
-            AttemptOutcome::Response { requested_wait: asked_wait, .. } => asked_wait,
+            AttemptOutcome::Response {
+                requested_wait: asked_wait,
+                ..
+            } => asked_wait,
             _ => None,
         }
     }
@@ -310,7 +314,11 @@ impl<'a> AttemptHistory<'a> {
         }
     }
 
-    async fn send_once<T: Transport>(&mut self, transport: &T, meter: &SourceMeter) -> AttemptResult {
+    async fn send_once<T: Transport>(
+        &mut self,
+        transport: &T,
+        meter: &SourceMeter,
+    ) -> AttemptResult {
         meter.requests.add(1);
         meter.retries.add(u64::from(self.attempts > 0));
         self.attempts = self.attempts.saturating_add(1);

@@ -92,7 +92,15 @@ async fn run_within(
 ) -> ExchangeRun {
     let script = script(steps);
     let meter = SourceMeter::default();
-    let result = exchange(&script, &limits, &RETRY_BUDGET, &meter, &request(), read_number).await;
+    let result = exchange(
+        &script,
+        &limits,
+        &RETRY_BUDGET,
+        &meter,
+        &request(),
+        read_number,
+    )
+    .await;
     let asked_at = script.requested_at.into_inner().unwrap();
     ExchangeRun {
         result,
@@ -169,7 +177,13 @@ async fn a_witness_sees_every_attempt() {
     let (limits, request) = (limits(), request());
     let ask = || {
         send_with_retries(
-            &script, &limits, &RETRY_BUDGET, &meter, &request, read_number, &notes,
+            &script,
+            &limits,
+            &RETRY_BUDGET,
+            &meter,
+            &request,
+            read_number,
+            &notes,
         )
     };
     assert_eq!(ask().await, Ok(7));
@@ -303,7 +317,12 @@ async fn waiting_for_our_own_quota_is_not_failing() {
         credential,
         SharedLimiter::nothing(),
     );
-    let steps = [lost_connection(), lost_connection(), lost_connection(), answer(200, &[], "7")];
+    let steps = [
+        lost_connection(),
+        lost_connection(),
+        lost_connection(),
+        answer(200, &[], "7"),
+    ];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));
     assert_eq!(run.asked_at, [0, 60, 121, 181]);

@@ -99,7 +99,9 @@ impl Failure {
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            FailureKind::CredentialRefused => credential_hint(self.endpoint, self.is_through_gateway),
+            FailureKind::CredentialRefused => {
+                credential_hint(self.endpoint, self.is_through_gateway)
+            }
             FailureKind::ScopeMissing => scope_hint(self.endpoint),
             FailureKind::Forbidden => permission_hint(self.endpoint),
             FailureKind::NotFound => address_hint(self.endpoint, self.is_through_gateway),

@@ -76,7 +76,11 @@ impl RequestLimiter {
     ///
     /// # Errors
     /// When the server's pause lasts longer than `max_wait`; nothing is counted then.
-    pub async fn admit(&self, max_wait: Duration, meter: &SourceMeter) -> Result<(), PausedTooLong> {
+    pub async fn admit(
+        &self,
+        max_wait: Duration,
+        meter: &SourceMeter,
+    ) -> Result<(), PausedTooLong> {
         while let Err(held) = self.try_admit() {
             if held.reason == WaitReason::Server && held.wait > max_wait {
                 return Err(PausedTooLong {

@@ -66,7 +66,10 @@ pub fn find_error<'a>(
         empty if empty.trim().is_empty() => envelope.to_string(),
         message => message,
     };
-    Some(UnreadableBody::server_error(error_code(&envelope), &message))
+    Some(UnreadableBody::server_error(
+        error_code(&envelope),
+        &message,
+    ))
 }
 
 fn parse(text: &str) -> Value {

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use crate::config::env::ProcessEnv;
-use crate::config::validate::is_loopback;
 use crate::config::settings::ConnectionSettings;
+use crate::config::validate::is_loopback;
 
 /// A host and its port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +143,10 @@ mod tests {
             proxy_text(Some("http://u:p@own.example:8080"), url, &env).as_deref(),
             Some("own.example:8080")
         );
-        assert_eq!(proxy_text(None, url, &env).as_deref(), Some("env.example:3128"));
+        assert_eq!(
+            proxy_text(None, url, &env).as_deref(),
+            Some("env.example:3128")
+        );
         assert_eq!(proxy_text(None, url, &[]), None);
         for local in ["http://127.0.0.1:1/", "https://localhost/", "http://[::1]/"] {
             assert_eq!(

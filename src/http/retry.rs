@@ -156,8 +156,12 @@ pub fn decide(
             }
             StatusClass::Transient(kind) => decide_backoff(kind, history, patience, roll),
         },
-        AttemptOutcome::ErrorInPage => decide_backoff(FailureKind::ErrorInPage, history, patience, roll),
-        AttemptOutcome::Unreadable => decide_backoff(FailureKind::Unreadable, history, patience, roll),
+        AttemptOutcome::ErrorInPage => {
+            decide_backoff(FailureKind::ErrorInPage, history, patience, roll)
+        }
+        AttemptOutcome::Unreadable => {
+            decide_backoff(FailureKind::Unreadable, history, patience, roll)
+        }
         AttemptOutcome::Failed(kind) => match classify_transport_error(kind) {
             (kind, true) => decide_backoff(kind, history, patience, roll),
             (kind, false) => RetryDecision::GiveUp(kind),
@@ -184,7 +188,9 @@ fn classify_status(status: u16, html: bool, refusal: RefusalKind) -> StatusClass
         (401 | 403, RefusalKind::Scope) => FailureKind::ScopeMissing,
         (403, RefusalKind::FreePlan) => FailureKind::FreePlan,
         (401 | 403, RefusalKind::Captcha) => FailureKind::CaptchaRequired,
-        (403 | 404, RefusalKind::Cdn) => return StatusClass::Transient(cdn_failure_kind(status, html)),
+        (403 | 404, RefusalKind::Cdn) => {
+            return StatusClass::Transient(cdn_failure_kind(status, html));
+        }
         (401, _) => FailureKind::CredentialRefused,
         (403, _) => FailureKind::Forbidden,
         (404 | 410, _) => FailureKind::NotFound,

@@ -198,7 +198,12 @@ fn every_attempt_without_an_answer() {
         })
         .collect();
     for outcome in [AttemptOutcome::Unreadable, AttemptOutcome::ErrorInPage] {
-        lines.push(describe_decision(decide(&outcome, &worn, &RETRY_BUDGET, 0.5)));
+        lines.push(describe_decision(decide(
+            &outcome,
+            &worn,
+            &RETRY_BUDGET,
+            0.5,
+        )));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
@@ -237,7 +242,10 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     ] {
         let first = refused(status, html, RefusalKind::Cdn, fresh);
         assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
-        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), permanent_cases);
+        assert_eq!(
+            refused(status, html, RefusalKind::Cdn, worn),
+            permanent_cases
+        );
     }
     let credential = refused(401, false, RefusalKind::Cdn, fresh);
     assert_eq!(credential, "give up: CredentialRefused");

@@ -1,8 +1,8 @@
 //! Owns writing to files: which file the next lines go to, and when it is finished.
 
 use crate::config::settings::OutputSettings;
-use crate::model::time::Timestamp;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::Timestamp;
 use crate::sink::output_file::{ExternalChange, OutputFile};
 use crate::sink::path::path_at;
 use crate::sink::written_files::WrittenFiles;
@@ -21,7 +21,11 @@ pub struct FileSink {
 
 impl FileSink {
     /// `template` may hold `%Y %m %d %H`.
-    pub fn new(template: &str, settings: &OutputSettings, account: Option<OutputFileState>) -> Self {
+    pub fn new(
+        template: &str,
+        settings: &OutputSettings,
+        account: Option<OutputFileState>,
+    ) -> Self {
         FileSink {
             template: template.to_owned(),
             settings: settings.clone(),

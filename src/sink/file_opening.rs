@@ -8,8 +8,8 @@ use std::path::Path;
 use crate::config::settings::Compression;
 use crate::sink::identity::identity;
 use crate::sink::lock::lock;
-use crate::sink::recovery::mend_last_line;
 use crate::sink::pack::{detect_file_compression, unpack};
+use crate::sink::recovery::mend_last_line;
 use crate::sink::{SinkError, failed};
 
 /// Times that a file is opened because it was finished meanwhile.
@@ -65,7 +65,11 @@ fn create_or_open(path: &Path, mode: u32) -> io::Result<File> {
 
 /// Looks at what a file holds that lines are to be appended to. Returns whether its last line lacks
 /// its newline.
-pub fn check_before_append(path: &Path, compression: Compression, is_known: bool) -> Result<bool, SinkError> {
+pub fn check_before_append(
+    path: &Path,
+    compression: Compression,
+    is_known: bool,
+) -> Result<bool, SinkError> {
     let failed = |error| failed("read", path, error);
     let found = match detect_file_compression(path) {
         // Whoever may only append to it cannot be told.

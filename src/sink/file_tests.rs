@@ -293,7 +293,10 @@ fn a_file_that_is_cut_within_a_commit_commits_nothing() {
         .set_len(0)
         .unwrap();
     sink.append(b"2\n").unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
+    assert!(matches!(
+        sink.commit(),
+        Err(SinkError::TruncatedExternally { .. })
+    ));
     assert_eq!(fs::read(&path).unwrap(), b"");
 }
 
@@ -304,7 +307,10 @@ fn a_file_that_is_removed_within_a_commit_commits_nothing() {
     let mut sink = plain(&path);
     sink.append(b"1\n").unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::RemovedWhileOpen { .. })));
+    assert!(matches!(
+        sink.commit(),
+        Err(SinkError::RemovedWhileOpen { .. })
+    ));
 }
 
 #[test]

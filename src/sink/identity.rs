@@ -7,8 +7,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use crate::model::record::Fingerprint;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::record::Fingerprint;
 
 /// Bytes before the committed end that stand for all before it: some line's time and id are among them.
 const TAIL: u64 = 512;
@@ -35,7 +35,11 @@ pub fn tail(file: &File, end: u64) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// It cannot be read.
-pub fn matches_committed(known: &OutputFileState, path: &Path, facts: &Metadata) -> io::Result<bool> {
+pub fn matches_committed(
+    known: &OutputFileState,
+    path: &Path,
+    facts: &Metadata,
+) -> io::Result<bool> {
     if !facts.is_file() || facts.len() < known.committed {
         return Ok(false);
     }

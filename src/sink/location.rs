@@ -7,7 +7,8 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::NaiveDateTime;
 
-use crate::sink::path::{STAMP, folder_of};
+use crate::files::folder_of;
+use crate::sink::path::STAMP;
 
 /// Most links that are followed to a file that does not exist yet, as the kernel does (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -215,7 +216,10 @@ mod tests {
             "/x/a-",
         ] {
             let path = Path::new(path);
-            assert_eq!(path_before_rotation(&finished_path(path, begun)).as_deref(), Some(path));
+            assert_eq!(
+                path_before_rotation(&finished_path(path, begun)).as_deref(),
+                Some(path)
+            );
             assert_eq!(path_before_rotation(path), None);
         }
     }

@@ -3,25 +3,24 @@
 //!
 //! A sink is used from a thread that may block.
 
+pub mod atomic_create;
 pub mod bodies;
-mod direct_writer;
-pub mod truncation;
 pub mod file;
+mod file_opening;
 pub mod identity;
 pub mod location;
 pub mod lock;
-pub mod recovery;
 mod output_file;
-mod file_opening;
 mod own_lines;
 pub mod pack;
 pub mod path;
+pub mod preflight;
+pub mod recovery;
 mod rotation;
 pub mod stdout;
 pub mod storage;
 mod tail_contents;
-pub mod preflight;
-pub mod atomic_create;
+pub mod truncation;
 pub mod written_files;
 
 use std::fs::File;
@@ -34,7 +33,10 @@ use crate::model::output_file_state::OutputFileState;
 use crate::sink::written_files::WrittenFiles;
 
 /// The sink that `settings` ask for; `account` is what the state knows of the file written last.
-pub fn from_settings(settings: &OutputSettings, account: Option<OutputFileState>) -> Box<dyn LineSink> {
+pub fn from_settings(
+    settings: &OutputSettings,
+    account: Option<OutputFileState>,
+) -> Box<dyn LineSink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
         OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
@@ -159,12 +161,6 @@ pub enum SinkError {
     /// What was committed to the file is no longer in it.
     #[error("the output file `{path}` no longer holds what was written to it", path = path.display())]
     CommittedDataMissing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another program appended to a file that we had just made, in the middle of a commit.
-    #[error("another program wrote to the output file `{path}` while many lines were written to it at once", path = path.display())]
-    ConcurrentAppend {
         /// The file.
         path: PathBuf,
     },

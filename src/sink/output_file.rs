@@ -11,18 +11,14 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, CrashPoint};
-use crate::model::time::Timestamp;
+use crate::files::{create_private_folder, folder_of, sync_folder};
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::direct_writer::DirectWriter;
-use crate::sink::identity::{identity, is_same_file, tail};
-use crate::sink::recovery::move_aside;
+use crate::model::time::Timestamp;
 use crate::sink::file_opening::{check_before_append, open_locked, open_reader};
+use crate::sink::identity::{identity, is_same_file, tail};
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::{create_folder, finished_path, next_stamp, newest_finished_time, sync_folder};
+use crate::sink::path::{finished_path, newest_finished_time, next_stamp};
 use crate::sink::{SinkError, failed, truncate};
-
-/// Bytes between two commits from which on a file is written in bulk.
-const MUCH: usize = 1024 * 1024;
 
 /// A file that is appended to.
 pub struct OutputFile {
@@ -37,12 +33,6 @@ pub struct OutputFile {
     /// Its length at the last commit.
     committed: u64,
     packer: LineEncoder,
-    /// While much is written to it.
-    bulk: Option<DirectWriter>,
-    /// Whether it may be: nobody else knows yet of a file that we have just made.
-    may_be_bulk: bool,
-    /// [`MUCH`] but for tests.
-    much: u64,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
     /// Whether we made it, in this run or the last.
@@ -86,7 +76,7 @@ impl OutputFile {
             let path = &path;
             move |error| failed(doing, path, error)
         };
-        create_folder(&path).map_err(failed("create the folder of"))?;
+        create_private_folder(folder_of(&path)).map_err(failed("create the folder of"))?;
         let is_new = !path.exists();
         let (file, facts) = open_locked(&path, settings.mode)?;
         let (is_regular, identity) = (facts.is_file(), identity(&facts));
@@ -94,7 +84,7 @@ impl OutputFile {
         let (mut length, mut lacks_newline) = (facts.len(), false);
         if is_new && is_regular {
             crash::point(CrashPoint::OutputCreated);
-            sync_folder(&path).map_err(failed("create"))?;
+            sync_folder(folder_of(&path)).map_err(failed("create"))?;
         }
         if is_regular && length > 0 {
             lacks_newline = check_before_append(&path, settings.compression, known.is_some())?;
@@ -106,9 +96,6 @@ impl OutputFile {
         Ok(OutputFile {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: LineEncoder::new(settings.compression, &file),
-            bulk: None,
-            may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
-            much: crash::limit("MUCH", MUCH) as u64,
             compression: settings.compression,
             reader: is_regular.then(|| open_reader(&path, &facts)).flatten(),
             is_ours: is_new || known.is_some(),
@@ -211,51 +198,12 @@ impl OutputFile {
     /// # Errors
     /// They could not be written; part of them may have been.
     pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
-        let whole = match self.is_packed() || self.bulk.is_some() {
+        let whole = match self.is_packed() {
             true => self.committed,
             false => self.length,
         };
         let appended = self.try_append(lines, now);
         appended.map_err(|error| self.take_back(whole, error))
-    }
-
-    /// Appends to a file that much is written to.
-    fn append_in_bulk(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        let Some(bulk) = &mut self.bulk else {
-            return Ok(());
-        };
-        let gap = match bulk.is_empty() {
-            true => DirectWriter::bytes_to_boundary(self.length),
-            false => 0,
-        };
-        let (first, rest) = lines.split_at(gap.min(lines.len()));
-        write(&mut self.file, &mut self.length, first, &self.path)?;
-        let taken = bulk.write(rest);
-        taken.map_err(|error| failed("write", &self.path, error))?;
-        self.length += rest.len() as u64;
-        Ok(())
-    }
-
-    /// Whether lines are to be taken in bulk from now on.
-    fn is_in_bulk(&mut self) -> bool {
-        let is_much = self.length - self.committed >= self.much;
-        if self.bulk.is_none() && is_much && self.may_be_bulk {
-            self.bulk = DirectWriter::start(&self.file);
-            self.may_be_bulk = self.bulk.is_some();
-        }
-        self.bulk.is_some()
-    }
-
-    /// Hands what was taken in bulk to the system.
-    fn end_bulk(&mut self) -> Result<(), SinkError> {
-        let Some(bulk) = &mut self.bulk else {
-            return Ok(());
-        };
-        let rest = bulk.flush();
-        let rest = rest.map_err(|error| failed("write", &self.path, error))?;
-        // Counted when it was taken.
-        write(&mut self.file, &mut 0, &rest, &self.path)?;
-        Ok(())
     }
 
     fn try_append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
@@ -265,11 +213,6 @@ impl OutputFile {
         self.has_uncommitted = true;
         if std::mem::take(&mut self.lacks_newline) {
             write(&mut self.file, &mut self.length, b"\n", &self.path)?;
-        }
-        if self.is_in_bulk() {
-            self.append_in_bulk(lines)?;
-            crash::point(CrashPoint::Appended);
-            return Ok(());
         }
         let packed = self.packer.encode(lines);
         let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
@@ -290,8 +233,8 @@ impl OutputFile {
         if !self.has_uncommitted {
             return Ok(());
         }
-        let ended = self.end_packing().and_then(|()| self.end_bulk());
-        ended.map_err(|error| self.take_back(self.committed, error))?;
+        self.end_packing()
+            .map_err(|error| self.take_back(self.committed, error))?;
         crash::point(CrashPoint::Packed);
         if self.is_regular {
             self.made_durable()?;
@@ -310,7 +253,6 @@ impl OutputFile {
     /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds no incomplete line
     /// or member. Returns the error to report.
     fn take_back(&mut self, whole: u64, error: SinkError) -> SinkError {
-        self.bulk = None;
         if !self.is_regular {
             return error;
         }
@@ -342,12 +284,6 @@ impl OutputFile {
         if length < self.length {
             return Err(self.cut(length));
         }
-        if length > self.length && self.bulk.is_some() {
-            return Err(self.shared());
-        }
-        if self.length - self.committed < self.much {
-            self.bulk = None;
-        }
         // More is somebody else's, and whole as far as anybody knows.
         self.length = length;
         self.committed = length;
@@ -363,18 +299,6 @@ impl OutputFile {
         }
         SinkError::TruncatedExternally {
             path: self.path.clone(),
-        }
-    }
-
-    /// Somebody appended where a line of ours was not whole yet. Nothing of theirs is thrown away, and ours are read from
-    /// the source again.
-    fn shared(&mut self) -> SinkError {
-        self.bulk = None;
-        match move_aside(&self.path, &self.identity, self.committed) {
-            Ok(()) => SinkError::ConcurrentAppend {
-                path: self.path.clone(),
-            },
-            Err(error) => error,
         }
     }
 
@@ -413,7 +337,7 @@ impl OutputFile {
         }
         fs::rename(&self.path, &name).map_err(failed)?;
         crash::point(CrashPoint::Finished);
-        sync_folder(&self.path).map_err(failed)?;
+        sync_folder(folder_of(&self.path)).map_err(failed)?;
         tracing::info!(path = %name.display(), "an output file is finished");
         Ok(name)
     }

@@ -1,14 +1,14 @@
 //! Owns the names of output files: the template's placeholders, the suffix of packed ones, the name
 //! of a finished one; and the folder they lie in.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::config::settings::Compression;
+use crate::files::folder_of;
 use crate::model::time::Timestamp;
 use crate::sink::SinkError;
 
@@ -110,27 +110,6 @@ fn split_extensions(path: &Path) -> (String, String) {
     let dot = name.char_indices().skip(1).find(|(_, c)| *c == '.');
     let (stem, ends) = name.split_at(dot.map_or(name.len(), |(at, _)| at));
     (stem.to_owned(), ends.to_owned())
-}
-
-/// The folder that `path` lies in.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// Creates the folder of `path` and what it lies in, for its owner only.
-pub fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder_of(path))
-}
-
-/// Makes the names in the folder of `path` durable: without it a crash of the machine can forget the
-/// file that holds the bytes.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Access, AtFlags, CWD, accessat, statvfs};
 
 use crate::config::settings::{OutputPath, OutputSettings, Rotation};
+use crate::files::folder_of;
 use crate::model::time::Timestamp;
 use crate::sink::pack::detect_file_compression;
-use crate::sink::path::{folder_of, path_at};
+use crate::sink::path::path_at;
 use crate::sink::stdout::StdoutSink;
 use crate::sink::{LineSink as _, SinkError, failed};
 
@@ -35,7 +36,10 @@ pub struct WritableOutput {
 ///
 /// # Errors
 /// It could not be written.
-pub fn check_writable(settings: &OutputSettings, now: Timestamp) -> Result<WritableOutput, SinkError> {
+pub fn check_writable(
+    settings: &OutputSettings,
+    now: Timestamp,
+) -> Result<WritableOutput, SinkError> {
     let template = match &settings.path {
         OutputPath::Stdout => {
             StdoutSink::new(settings.compression).prepare()?;
@@ -78,7 +82,11 @@ pub fn check_folder_writable(folder: &Path) -> Result<Option<u64>, SinkError> {
 }
 
 /// A file that is there: opened for appending, which changes nothing.
-fn check_existing_file(path: &Path, settings: &OutputSettings, facts: &Metadata) -> Result<(), SinkError> {
+fn check_existing_file(
+    path: &Path,
+    settings: &OutputSettings,
+    facts: &Metadata,
+) -> Result<(), SinkError> {
     OpenOptions::new()
         .append(true)
         .open(path)
@@ -301,6 +309,10 @@ mod tests {
             settings.rotation = Rotation::Hourly;
         });
         assert_eq!(rotated.is_err(), is_refused);
-        assert!(check_folder_writable(&base.path().join("a/b")).unwrap().is_some());
+        assert!(
+            check_folder_writable(&base.path().join("a/b"))
+                .unwrap()
+                .is_some()
+        );
     }
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::crash::{self, CrashPoint};
+use crate::files::{folder_of, sync_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::identity::{matches_committed, identity, is_same_file};
+use crate::sink::identity::{is_same_file, matches_committed};
 use crate::sink::lock::lock;
-use crate::sink::path::{folder_of, sync_folder};
 use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
 use crate::sink::{SinkError, failed, truncate};
 
@@ -37,7 +37,11 @@ struct RecoveryTarget {
 ///
 /// # Errors
 /// The file cannot be read or cut, or another run writes it.
-pub fn mend(known: &OutputFileState, source: &SourceName, others: &[OutputFileState]) -> Result<(), SinkError> {
+pub fn mend(
+    known: &OutputFileState,
+    source: &SourceName,
+    others: &[OutputFileState],
+) -> Result<(), SinkError> {
     let found = find(known).map_err(|error| failed("find", &known.path, error))?;
     for place in found {
         bring_back(known, place, source, others)?;
@@ -137,21 +141,6 @@ pub fn mend_last_line(path: &Path) -> Result<bool, SinkError> {
     }
     move_tail(&mut file, path, start, "an incomplete line")?;
     Ok(false)
-}
-
-/// Moves what lies behind `from` in the file at `path` into one beside it, where it is still the file of `identity`.
-///
-/// # Errors
-/// The file cannot be read or cut.
-pub fn move_aside(path: &Path, was: &str, from: u64) -> Result<(), SinkError> {
-    let read = |error| failed("read", path, error);
-    let mut options = OpenOptions::new();
-    let mut file = options.read(true).write(true).open(path).map_err(read)?;
-    if identity(&file.metadata().map_err(read)?) == was {
-        let found = "lines of another program among lines of this run";
-        move_tail(&mut file, path, from, found)?;
-    }
-    Ok(())
 }
 
 /// Behind the last newline before `end`.
@@ -280,7 +269,7 @@ fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     io::copy(file, &mut copy)?;
     copy.as_file().sync_all()?;
     let (_, name) = copy.keep()?;
-    sync_folder(&name)?;
+    sync_folder(folder_of(&name))?;
     crash::point(CrashPoint::SetAside);
     Ok(name)
 }

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use crate::config::settings::Compression;
 use crate::model::name::SourceName;
 use crate::sink::own_lines::{is_own_fragment, source_of};
-use crate::sink::pack::{magic, detect_file_compression, starts_alike, unpack_member};
+use crate::sink::pack::{detect_file_compression, magic, starts_alike, unpack_member};
 
 /// A longer line is treated as another program's.
 const LONGEST_LINE: u64 = 128 * 1024 * 1024;

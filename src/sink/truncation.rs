@@ -5,9 +5,9 @@ use std::io;
 use std::path::Path;
 
 use crate::crash::{self, CrashPoint};
+use crate::files::{folder_of, sync_folder};
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::identity::tail;
-use crate::sink::path::sync_folder;
 use crate::sink::{SinkError, failed, truncate};
 
 /// Cuts off what lies behind the committed end that `known` tells: the unfinished work of a run that died, which is
@@ -46,7 +46,7 @@ fn removed(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Ok(()) => {
             crash::point(CrashPoint::CutBack);
-            sync_folder(path)
+            sync_folder(folder_of(path))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
@@ -82,7 +82,10 @@ mod tests {
         for other in ["commit", "Xommitted", ""] {
             fs::write(&path, other).unwrap();
             let refused = cut_back(&path, Some(&known));
-            assert!(matches!(refused, Err(SinkError::CommittedDataMissing { .. })), "{other}");
+            assert!(
+                matches!(refused, Err(SinkError::CommittedDataMissing { .. })),
+                "{other}"
+            );
             assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
         }
         cut_back(&path, None).unwrap();

@@ -4,8 +4,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::time::{Timestamp, Window};
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::{Timestamp, Window};
 use crate::state::dedup_cache::DedupCache;
 use crate::state::event_gaps::EventGaps;
 

@@ -81,6 +81,7 @@ const LINES: &[&[Room]] = &[
     &[
         ("http::message", &["http::message"]),
         ("telemetry::meter", &["telemetry::meter"]),
+        ("files", &["files"]),
     ],
     &[
         ("model", &["model"]),

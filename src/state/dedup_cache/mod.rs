@@ -52,7 +52,10 @@ impl DedupCache {
         let (entry, ms) = (entry_of(record), position.timestamp_millis());
         let verdict = match self.records.contains_identity(entry.identity) {
             true if self.touch(entry, record) => return DedupResult::Repeat,
-            true if self.records.was_read_earlier_at(entry.identity, ms, self.reading) => {
+            true if self
+                .records
+                .was_read_earlier_at(entry.identity, ms, self.reading) =>
+            {
                 return DedupResult::Repeat;
             }
             true => DedupResult::Clash,
