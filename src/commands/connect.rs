@@ -20,7 +20,7 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::Endpoint;
 use crate::http::pool::ClientPool;
-use crate::http::quota_dir::QuotaDir;
+use crate::http::quota_file::QuotaDir;
 use crate::http::retry::RetryBudget;
 use crate::model::name::SourceKind;
 use crate::model::record::Fingerprint;

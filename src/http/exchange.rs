@@ -5,8 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use tokio::time::Instant;
 
-use super::attempt_log::log_attempt;
-use super::attempt_observer::{AttemptObserver, InFlight, NoObserver, RequestAttempt};
+use super::attempt_observer::{AttemptObserver, InFlight, NoObserver, RequestAttempt, log_attempt};
 use super::captcha::login_page;
 use super::client::Transport;
 use super::envelope::{self, ServerMessage};

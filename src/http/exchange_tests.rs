@@ -9,7 +9,6 @@ use super::*;
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::error::TransportErrorKind;
 use crate::http::message::Endpoint;
-use crate::http::shared_limiter::SharedLimiter;
 
 type ScriptedReply = Result<Response, TransportError>;
 
@@ -59,7 +58,7 @@ fn limits() -> Arc<RequestLimiter> {
         Endpoint::EventsStream,
         None,
         credential,
-        SharedLimiter::nothing(),
+        Vec::new(),
     ))
 }
 
@@ -315,7 +314,7 @@ async fn waiting_for_our_own_quota_is_not_failing() {
         Endpoint::EventsStream,
         Some(1),
         credential,
-        SharedLimiter::nothing(),
+        Vec::new(),
     );
     let steps = [
         lost_connection(),

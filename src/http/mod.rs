@@ -4,7 +4,6 @@
 //! `exchange` is the way in. It asks `limit` for leave, has a `client::Transport` send one attempt,
 //! and obeys what `retry` decides about the outcome.
 
-mod attempt_log;
 pub mod attempt_observer;
 mod captcha;
 pub mod client;
@@ -22,12 +21,8 @@ pub mod page_error;
 pub mod pool;
 pub mod probe;
 pub mod proxy;
-pub mod quota_dir;
-mod quota_file;
+pub mod quota_file;
 pub mod recording_transport;
 pub mod retry;
 mod retry_after;
 mod rolling_window;
-mod server_pause;
-pub mod shared_limiter;
-mod throttled;

@@ -42,7 +42,6 @@ const LINES: &[&[Room]] = &[
         (
             "http",
             &[
-                "http::attempt_log",
                 "http::captcha",
                 "http::decode",
                 "http::page_error",
