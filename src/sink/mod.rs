@@ -1,4 +1,4 @@
-//! Owns where lines go: standard output, or files that are appended to, packed, rotated and made
+//! Writes lines to standard output, or to files that are appended to, packed, rotated and made
 //! durable.
 //!
 //! A sink is used from a thread that may block.
@@ -6,22 +6,15 @@
 pub mod atomic_create;
 pub mod bodies;
 pub mod file;
-mod file_opening;
 pub mod identity;
 pub mod location;
-pub mod lock;
 mod output_file;
-mod own_lines;
 pub mod pack;
 pub mod path;
 pub mod preflight;
 pub mod recovery;
-mod rotation;
 pub mod stdout;
-pub mod storage;
 mod tail_contents;
-pub mod truncation;
-pub mod written_files;
 
 use std::fs::File;
 use std::io;
@@ -30,16 +23,16 @@ use std::path::{Path, PathBuf};
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, Fault};
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::written_files::WrittenFiles;
+use crate::sink::file::WrittenFiles;
 
-/// The sink that `settings` ask for; `account` is what the state knows of the file written last.
+/// The sink that `settings` ask for; `last_file` is what the checkpoint says of the file written last.
 pub fn from_settings(
     settings: &OutputSettings,
-    account: Option<OutputFileState>,
+    last_file: Option<OutputFileState>,
 ) -> Box<dyn LineSink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
-        OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
+        OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, last_file)),
     }
 }
 

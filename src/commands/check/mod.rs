@@ -38,7 +38,7 @@ pub async fn run(request: &CheckRequest, env: &ProcessEnv, console: &StderrConso
         let failed = failed.map(|error| error.for_settings(source));
         account.finish(failed.as_ref())?;
         if let Some(error) = failed {
-            if stdout::is_stored() {
+            if stdout::is_stdout_stored() {
                 error.tell(console);
             }
             worst = worst.worst(error.exit());
