@@ -116,7 +116,7 @@ impl Load {
             let record = source::record_of(self.origin.kind, doc);
             let event = normalise::normalise(&self.origin, &record, now);
             lines.clear();
-            render::line(self.format, &event, &record, &mut lines);
+            render::append_line(self.format, &event, &record, &mut lines);
             length += lines.len();
         }
         Some(length)

@@ -83,7 +83,7 @@ impl AppError {
             && let Some(hint) = &mut self.message.hint
         {
             hint.push_str("; ");
-            hint.push_str(&credentials::remedy(source));
+            hint.push_str(&credentials::replacement_hint(source));
         }
         self.of_source(source.name.as_str())
     }
@@ -303,7 +303,7 @@ impl From<EvidenceError> for AppError {
                 Exit::Output,
                 "nothing was sealed; export into another folder, and keep this one to see what happened to it",
             ),
-            EvidenceError::Odd { .. } => (
+            EvidenceError::UnexpectedEntry { .. } => (
                 Exit::Output,
                 "nothing was sealed; move it out of the folder, and run the same command again",
             ),

@@ -130,7 +130,7 @@ fn lines(source: &dyn Source, kind: SourceKind, body: &[u8]) -> Option<Lines> {
             (OutputFormat::Ocsf, &mut lines.ocsf),
         ] {
             let mut line = Vec::new();
-            render::line(format, &event, &record, &mut line);
+            render::append_line(format, &event, &record, &mut line);
             of_format.push(line);
         }
     }

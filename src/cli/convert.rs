@@ -74,7 +74,7 @@ fn output_settings(typed: &ConvertArgs) -> Result<OutputSettings, ResolveError> 
             )
         })?,
     };
-    let named = typed.output.as_ref().and_then(PathTemplate::packing);
+    let named = typed.output.as_ref().and_then(PathTemplate::implied_compression);
     Ok(OutputSettings {
         path,
         format: typed.format.unwrap_or_default(),

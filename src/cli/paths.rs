@@ -90,8 +90,8 @@ impl<'a> CommandPaths<'a> {
         if self.identity(Path::new(&plain)).is_special {
             return;
         }
-        let shown = PathBuf::from(output.compression.named(plain));
-        let template = PathBuf::from(output.compression.named(template.clone()));
+        let shown = PathBuf::from(output.compression.with_suffix(plain));
+        let template = PathBuf::from(output.compression.with_suffix(template.clone()));
         let (identity, template) = (self.identity(&shown), self.identity(&template).path);
         self.registry.add_output(role, &shown, identity, template);
     }
@@ -125,7 +125,7 @@ impl<'a> CommandPaths<'a> {
         let credential: Option<PathBuf> = match &source.credential {
             CredentialSpec::File(path) => Some(path.clone()),
             CredentialSpec::Systemd(file) => {
-                let folder = self.env.os(env::CREDENTIALS_DIRECTORY).map(Path::new);
+                let folder = self.env.var_os(env::CREDENTIALS_DIRECTORY).map(Path::new);
                 folder.map(|folder| folder.join(file))
             }
             CredentialSpec::Keyring | CredentialSpec::Env(_) | CredentialSpec::Command(_) => None,

@@ -29,7 +29,7 @@ pub fn request(
         // A name that is typed says how the file is packed, where nothing else typed does.
         compression: typed
             .compression
-            .or_else(|| typed.output.as_ref().and_then(PathTemplate::packing)),
+            .or_else(|| typed.output.as_ref().and_then(PathTemplate::implied_compression)),
         path: typed.output,
         format: typed.format,
         ..OutputLayer::default()

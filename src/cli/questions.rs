@@ -39,8 +39,8 @@ pub fn prompt_missing(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io:
     let kind = match told {
         Some(kind) => kind,
         None => {
-            person.tell(&format!("`{}` is a new source. {KINDS}", typed.name))?;
-            prompt::until(person, "Type [1]: ", parse_kind)?
+            person.show(&format!("`{}` is a new source. {KINDS}", typed.name))?;
+            prompt::ask_until_valid(person, "Type [1]: ", parse_kind)?
         }
     };
     // Only now: a type that was typed may contradict the other flags, and is refused with them later.
@@ -69,14 +69,14 @@ fn parse_kind(answer: &str) -> Result<SourceKind, HintedError> {
 fn organization(typed: &mut LoginArgs, person: &mut dyn UserPrompt) -> io::Result<()> {
     if typed.org_id.is_none() {
         let question = "Organization id, as in https://admin.atlassian.com/o/ID (Enter: look it up with the key): ";
-        typed.org_id = prompt::optional(person, question, validate::org_uuid)?;
+        typed.org_id = prompt::ask_optional(person, question, validate::org_uuid)?;
     }
     Ok(())
 }
 
 fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.site.is_none() {
-        typed.site = Some(prompt::until(
+        typed.site = Some(prompt::ask_until_valid(
             person,
             "Site, such as acme.atlassian.net: ",
             validate::site,
@@ -84,11 +84,11 @@ fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> i
     }
     if typed.email.is_none() {
         let question = "E-mail of the token's owner (Enter: use it as a bearer token): ";
-        typed.email = prompt::optional(person, question, validate::email)?;
+        typed.email = prompt::ask_optional(person, question, validate::email)?;
     }
     if asks_all && !typed.gateway {
         let question = "Scoped token or service account? [y/N] ";
-        typed.gateway = prompt::yes(person, question)?;
+        typed.gateway = prompt::confirm(person, question)?;
     }
     Ok(())
 }
@@ -96,12 +96,12 @@ fn site(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> i
 fn datacenter(typed: &mut LoginArgs, person: &mut dyn UserPrompt, asks_all: bool) -> io::Result<()> {
     if typed.base_url.is_none() {
         let question = "Address, such as https://jira.acme.example: ";
-        typed.base_url = Some(prompt::until(person, question, validate::base_url)?);
+        typed.base_url = Some(prompt::ask_until_valid(person, question, validate::base_url)?);
     }
     // Asked before a name: a token that is typed as a user name would be shown, and kept as one.
-    if asks_all && typed.username.is_none() && prompt::until(person, SIGN_IN, has_password)? {
+    if asks_all && typed.username.is_none() && prompt::ask_until_valid(person, SIGN_IN, has_password)? {
         let question = "User name: ";
-        typed.username = Some(prompt::until(person, question, validate::username)?);
+        typed.username = Some(prompt::ask_until_valid(person, question, validate::username)?);
     }
     Ok(())
 }

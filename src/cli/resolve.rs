@@ -181,14 +181,14 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &Hos
         name,
         credential: CredentialSpec::Keyring,
         also_read_by: Vec::new(),
-        otherwise: None,
+        no_key_error: None,
     };
     let Some(settings) = configured_settings(global, env, outside) else {
         return CommandRequest::AuthLogout(request);
     };
     let name = request.name.clone();
     match check::select(&settings, std::slice::from_ref(&name)) {
-        Err(unknown) => request.otherwise = Some(unknown),
+        Err(unknown) => request.no_key_error = Some(unknown),
         Ok(found) => match found.into_iter().next().map(|source| source.credential) {
             None | Some(CredentialSpec::Keyring) => {}
             Some(file @ CredentialSpec::File(_)) => {
@@ -200,7 +200,7 @@ fn logout(name: SourceName, global: &GlobalArgs, env: &ProcessEnv, outside: &Hos
             Some(place) => {
                 let what = format!("source `{name}` keeps its key in {place}, not in the keyring");
                 let error = ConfigError::new(what).hint("remove it there");
-                request.otherwise = Some(error);
+                request.no_key_error = Some(error);
             }
         },
     }
@@ -246,8 +246,8 @@ pub(super) fn load(
     outside: &HostAccess<'_>,
 ) -> Result<ConfigFile, ConfigError> {
     match config_paths::config_file(global.config.as_deref(), env) {
-        None => Ok(ConfigFile::none()),
-        Some(place) => load_at(&place.path, place.named, outside),
+        None => Ok(ConfigFile::absent()),
+        Some(place) => load_at(&place.path, place.is_explicit, outside),
     }
 }
 

@@ -181,7 +181,7 @@ fn sources(
 fn settings(name: &str, flags: &LoginFlags) -> Result<SourceSettings, AppError> {
     let unexpected = |what: String| AppError::new(Exit::Unexpected, what);
     let name = name.parse().map_err(unexpected)?;
-    check::login_source(&ConfigFile::none(), &name, flags)
+    check::login_source(&ConfigFile::absent(), &name, flags)
         .map_err(|error| unexpected(error.to_string()))
 }
 

@@ -119,7 +119,7 @@ fn describe(
 ) -> String {
     let mut lines = vec![
         format!("{} ({})", settings.name, settings.target.kind()),
-        format!("  credential  {}", credentials::origin(settings)),
+        format!("  credential  {}", credentials::describe_location(settings)),
         format!("  asks        {}", settings.target.base_url()),
     ];
     for open in &plan.windows {
@@ -147,7 +147,7 @@ fn describe(
     }
     let output = match &settings.output.path {
         OutputPath::Stdout => "standard output".to_owned(),
-        OutputPath::File(path) => settings.output.compression.named(path.clone()),
+        OutputPath::File(path) => settings.output.compression.with_suffix(path.clone()),
     };
     lines.push(format!("  writes to   {output}"));
     lines.push(format!("  requests    {expected}"));

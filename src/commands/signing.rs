@@ -56,11 +56,11 @@ fn password(
     env: &ProcessEnv,
     person: &mut dyn FnMut() -> Option<Box<dyn UserPrompt>>,
 ) -> Result<SecretString, AppError> {
-    if let Some(password) = env.text(SIGN_PASSWORD) {
+    if let Some(password) = env.var_text(SIGN_PASSWORD) {
         return Ok(SecretString::from(password));
     }
     let question = format!("Password of {}: ", path.display());
-    let answer = person().map(|mut person| person.secret(&question));
+    let answer = person().map(|mut person| person.ask_secret(&question));
     match answer {
         Some(Ok(password)) => Ok(password),
         Some(Err(error)) => Err(AppError::new(
@@ -102,13 +102,13 @@ mod tests {
     fn opened(text: &str, mode: u32, env: &ProcessEnv) -> Result<SigningKey, AppError> {
         struct Gone;
         impl UserPrompt for Gone {
-            fn tell(&mut self, _: &str) -> io::Result<()> {
+            fn show(&mut self, _: &str) -> io::Result<()> {
                 Ok(())
             }
-            fn line(&mut self, _: &str) -> io::Result<Option<String>> {
+            fn ask(&mut self, _: &str) -> io::Result<Option<String>> {
                 Ok(None)
             }
-            fn secret(&mut self, question: &str) -> io::Result<SecretString> {
+            fn ask_secret(&mut self, question: &str) -> io::Result<SecretString> {
                 assert!(question.starts_with("Password of /"), "{question}");
                 Ok("wrong".into())
             }

@@ -10,7 +10,7 @@ use crate::config::env::{self, ProcessEnv};
 use crate::config::error::{ConfigError, HintedError};
 use crate::config::validate;
 use crate::config::file::{ConfigFile, SourceTable, SpannedText, without_span};
-use crate::config::suggestions::nearest;
+use crate::config::suggestions::suggest;
 use crate::config::output::{self, OutputLayer};
 use crate::config::settings::{Settings, SourceSettings};
 use crate::config::source::{self, ErrorLocation};
@@ -19,7 +19,7 @@ use crate::model::name::{SourceKind, SourceName};
 use crate::model::text::printable;
 
 /// A table that stands nowhere in the file.
-pub(super) const NOWHERE: Range<usize> = 0..0;
+pub(super) const NO_SPAN: Range<usize> = 0..0;
 
 /// Checks the whole file, with the environment over it.
 pub fn settings(file: &ConfigFile, env: &ProcessEnv, state_dir: PathBuf) -> Result<Settings, ConfigError> {
@@ -82,7 +82,7 @@ pub fn login_source(
         .0
         .iter()
         .find(|(typed, _)| typed.get_ref() == name.as_str());
-    let place = known.map_or(NOWHERE, |(typed, _)| typed.span());
+    let place = known.map_or(NO_SPAN, |(typed, _)| typed.span());
     let mut table = known.map(|(_, table)| table.clone()).unwrap_or_default();
     let lay = |key: &mut SpannedText, flag: &Option<String>| {
         if let Some(text) = flag {
@@ -100,7 +100,7 @@ pub fn login_source(
     lay(&mut table.username, &flags.username);
     lay(&mut table.base_url, &flags.base_url);
     if flags.gateway {
-        table.gateway = Some(Spanned::new(NOWHERE, true));
+        table.gateway = Some(Spanned::new(NO_SPAN, true));
     }
     let at = ErrorLocation {
         file,
@@ -135,7 +135,7 @@ fn unknown_source(settings: &Settings, name: &SourceName) -> ConfigError {
         .map(|source| format!("`{}`", source.name))
         .collect();
     let names = settings.sources.iter().map(|source| source.name.as_str());
-    let meant = match nearest(name.as_str(), names) {
+    let meant = match suggest(name.as_str(), names) {
         Some(meant) => format!("did you mean `{meant}`? "),
         None => String::new(),
     };
@@ -162,7 +162,7 @@ fn source_name(file: &ConfigFile, typed: &str, span: &Range<usize>) -> Result<So
             printable(typed)
         ))
         .hint(rule);
-        file.blame(error, span)
+        file.locate_error(error, span)
     })
 }
 
@@ -183,14 +183,14 @@ fn only_organization_source(file: &ConfigFile) -> Option<&str> {
 
 /// Lays `ATLAUDIT_ORG_ID` and `ATLAUDIT_API_KEY` over an organization source.
 pub(super) fn apply_environment(table: &mut SourceTable, env: &ProcessEnv) -> Result<(), ConfigError> {
-    if let Some(id) = env.text(env::ORG_ID) {
+    if let Some(id) = env.var_text(env::ORG_ID) {
         let id = validate::org_id(id).map_err(|refusal| HintedError {
             what: format!("{}: {}", env::ORG_ID, refusal.what),
             ..refusal
         })?;
         table.org_id = without_span(id);
     }
-    if env.os(env::API_KEY).is_some() {
+    if env.var_os(env::API_KEY).is_some() {
         table.credential = without_span(format!("env:{}", env::API_KEY));
     }
     Ok(())

@@ -11,17 +11,17 @@ pub struct ConfigPath {
     /// Its path.
     pub path: PathBuf,
     /// Named by `--config` or `ATLAUDIT_CONFIG`: then it has to exist.
-    pub named: bool,
+    pub is_explicit: bool,
 }
 
 /// Where the configuration is looked for: `--config`, `ATLAUDIT_CONFIG`, `$XDG_CONFIG_HOME/atlaudit`,
 /// `~/.config/atlaudit`. `None` when there is no home directory either.
 pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> {
-    let named = flag.or_else(|| env.os(env::CONFIG).map(Path::new));
+    let named = flag.or_else(|| env.var_os(env::CONFIG).map(Path::new));
     if let Some(path) = named {
         return Some(ConfigPath {
             path: env.at_cwd(path),
-            named: true,
+            is_explicit: true,
         });
     }
     let folder = env
@@ -30,14 +30,14 @@ pub fn config_file(flag: Option<&Path>, env: &ProcessEnv) -> Option<ConfigPath> 
         .or_else(|| env.absolute_path("HOME").map(|home| home.join(".config")))?;
     Some(ConfigPath {
         path: folder.join("atlaudit/config.toml"),
-        named: false,
+        is_explicit: false,
     })
 }
 
 /// Where checkpoints and locks live: `--state-dir`, `ATLAUDIT_STATE_DIR`, `$XDG_STATE_HOME/atlaudit`,
 /// `~/.local/state/atlaudit`.
 pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, ConfigError> {
-    if let Some(path) = flag.or_else(|| env.os(env::STATE_DIR).map(Path::new)) {
+    if let Some(path) = flag.or_else(|| env.var_os(env::STATE_DIR).map(Path::new)) {
         return Ok(env.at_cwd(path));
     }
     env.absolute_path("XDG_STATE_HOME")
@@ -57,7 +57,7 @@ pub fn state_dir(flag: Option<&Path>, env: &ProcessEnv) -> Result<PathBuf, Confi
 /// Where the limits may be shared with the user's other processes, the best place first. It depends on
 /// the user alone: what runs from cron and what runs in a shell have to meet there.
 pub fn quota_dirs(env: &ProcessEnv) -> Vec<PathBuf> {
-    if let Some(path) = env.os(env::QUOTA_DIR) {
+    if let Some(path) = env.var_os(env::QUOTA_DIR) {
         return vec![env.at_cwd(Path::new(path))];
     }
     let own = format!("atlaudit-{}", env.user);
@@ -94,7 +94,7 @@ mod tests {
         let place = |flag: Option<&str>, env: &ProcessEnv| config_file(flag.map(Path::new), env).unwrap();
         assert_eq!(place(Some("/f.toml"), &env).path, Path::new("/f.toml"));
         assert_eq!(place(None, &env).path, Path::new("/work/env.toml"));
-        assert!(place(None, &env).named);
+        assert!(place(None, &env).is_explicit);
         assert_eq!(
             state_dir(Some(Path::new("s")), &env).unwrap(),
             Path::new("/work/s")
@@ -114,7 +114,7 @@ mod tests {
         );
         let place = config_file(None, &env).unwrap();
         assert_eq!(place.path, Path::new("/h/.config/atlaudit/config.toml"));
-        assert!(!place.named);
+        assert!(!place.is_explicit);
         assert_eq!(state_dir(None, &env).unwrap(), Path::new("/x/atlaudit"));
     }
 

@@ -16,7 +16,7 @@ pub enum ConfigValue {
     /// A text.
     Text(String),
     /// Yes.
-    Yes,
+    True,
     /// A day: a date of TOML's where one stood there before, else a text.
     Day(NaiveDate),
 }
@@ -45,7 +45,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
         keys.push(("base_url", text(source.target.base_url().as_str())));
     }
     if source.target.is_through_gateway() {
-        keys.push(("gateway", ConfigValue::Yes));
+        keys.push(("gateway", ConfigValue::True));
     }
     keys
 }
@@ -55,7 +55,7 @@ fn keys_of(source: &SourceSettings) -> Vec<(&'static str, ConfigValue)> {
 /// # Errors
 /// `text` is no configuration, or has such a source.
 pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, HintedError> {
-    let mut document = parsed(text)?;
+    let mut document = parse_document(text)?;
     let name = source.name.as_str();
     let sources = document.entry("sources").or_insert_with(|| {
         let mut table = Table::new();
@@ -68,7 +68,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
             table.insert(key, value(&setting, None));
         }
         inline.insert(name, Value::InlineTable(table));
-        return checked(document.to_string());
+        return check_text(document.to_string());
     }
     if sources.get(name).is_some() {
         return Err(HintedError::new(format!("there is a source `{name}` already")));
@@ -88,7 +88,7 @@ pub fn with_source(text: &str, source: &SourceSettings) -> Result<String, Hinted
         true => format!("[sources.\"{name}\"]"),
         false => format!("[sources.{name}]"),
     };
-    checked(format!("{lines}{gap}{title}\n{table}"))
+    check_text(format!("{lines}{gap}{title}\n{table}"))
 }
 
 /// `text` with these keys of the source `name` set.
@@ -100,7 +100,7 @@ pub fn with_keys(
     name: &SourceName,
     changes: &[(&'static str, ConfigValue)],
 ) -> Result<String, HintedError> {
-    let mut document = parsed(text)?;
+    let mut document = parse_document(text)?;
     let table = document
         .get_mut("sources")
         .and_then(|sources| sources.get_mut(name.as_str()))
@@ -109,7 +109,7 @@ pub fn with_keys(
     for (key, setting) in changes {
         set(table, key, setting);
     }
-    checked(document.to_string())
+    check_text(document.to_string())
 }
 
 /// Sets a key; what stands around its value, such as a comment behind it, stays.
@@ -129,7 +129,7 @@ fn set(table: &mut dyn TableLike, key: &str, setting: &ConfigValue) {
 fn value(setting: &ConfigValue, old: Option<&Value>) -> Value {
     match setting {
         ConfigValue::Text(text) => Value::from(text.as_str()),
-        ConfigValue::Yes => Value::from(true),
+        ConfigValue::True => Value::from(true),
         ConfigValue::Day(day) => match (old.is_some_and(Value::is_datetime), date(*day)) {
             (true, Some(date)) => Value::from(Datetime {
                 date: Some(date),
@@ -149,14 +149,14 @@ fn date(day: NaiveDate) -> Option<Date> {
     })
 }
 
-fn parsed(text: &str) -> Result<DocumentMut, HintedError> {
+fn parse_document(text: &str) -> Result<DocumentMut, HintedError> {
     // Its own words would quote the line, which may hold a secret.
     text.parse()
         .map_err(|_| HintedError::new("it is no TOML, or of a form that cannot be changed"))
 }
 
 /// Nothing is written that we could not read again.
-fn checked(text: String) -> Result<String, HintedError> {
+fn check_text(text: String) -> Result<String, HintedError> {
     match ConfigFile::parse(Path::new(""), text.clone()) {
         Ok(_) => Ok(text),
         Err(_) => Err(HintedError::new("it would not be a configuration any more")),
@@ -177,7 +177,7 @@ mod tests {
             gateway: true,
             ..LoginFlags::default()
         };
-        check::login_source(&ConfigFile::none(), &name.parse().unwrap(), &flags).unwrap()
+        check::login_source(&ConfigFile::absent(), &name.parse().unwrap(), &flags).unwrap()
     }
 
     const FILE: &str = "\
@@ -238,7 +238,7 @@ email = 'old@a.example'
         let changes = [
             ("email", ConfigValue::Text("new@a.example".to_owned())),
             ("expires_on", ConfigValue::Day(day)),
-            ("gateway", ConfigValue::Yes),
+            ("gateway", ConfigValue::True),
         ];
         let changed = with_keys(text, &"j".parse().unwrap(), &changes).unwrap();
         assert_eq!(
@@ -263,7 +263,7 @@ email = 'old@a.example'
     #[test]
     fn what_is_no_configuration_is_not_changed() {
         let name: SourceName = "acme".parse().unwrap();
-        let yes = [("gateway", ConfigValue::Yes)];
+        let yes = [("gateway", ConfigValue::True)];
         assert!(with_keys(FILE, &name, &yes).is_err());
         assert!(with_keys("", &name, &yes).is_err());
         assert!(with_source(FILE, &source("acme")).is_err());

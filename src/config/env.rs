@@ -74,7 +74,7 @@ impl ProcessEnv {
     }
 
     /// A variable's value; an empty one counts as not set.
-    pub fn os(&self, name: &str) -> Option<&OsStr> {
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
         self.vars
             .get(OsStr::new(name))
             .map(OsString::as_os_str)
@@ -82,13 +82,13 @@ impl ProcessEnv {
     }
 
     /// A variable's value, when it is text.
-    pub fn text(&self, name: &str) -> Option<&str> {
-        self.os(name).and_then(OsStr::to_str)
+    pub fn var_text(&self, name: &str) -> Option<&str> {
+        self.var_os(name).and_then(OsStr::to_str)
     }
 
     /// A variable that holds an absolute path; the XDG specification ignores relative ones.
     pub fn absolute_path(&self, name: &str) -> Option<&Path> {
-        self.os(name)
+        self.var_os(name)
             .map(Path::new)
             .filter(|path| path.is_absolute())
     }
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn an_empty_variable_is_not_set() {
         let env = ProcessEnv::with([("A", ""), ("B", "x")], "/work");
-        assert_eq!(env.text("A"), None);
-        assert_eq!(env.text("B"), Some("x"));
+        assert_eq!(env.var_text("A"), None);
+        assert_eq!(env.var_text("B"), Some("x"));
         assert_eq!(env.absolute_path("B"), None);
         assert_eq!(env.at_cwd(Path::new("c")), Path::new("/work/c"));
         assert_eq!(env.at_cwd(Path::new("/c")), Path::new("/c"));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::config::error::ConfigError;
-use crate::config::suggestions::nearest;
+use crate::config::suggestions::suggest;
 use crate::model::text::printable;
 
 /// Keys that people try to keep a secret under.
@@ -28,7 +28,7 @@ pub fn config_error(error: &toml::de::Error, path: &Path, text: &str) -> ConfigE
             let refused = ConfigError::new(format!("unknown key `{shown}`"));
             refused.hint(hint_for(key, &known)).in_file(path, line)
         }
-        None => ConfigError::new(without_values(error.message()))
+        None => ConfigError::new(strip_quoted_values(error.message()))
             .hint("the file is TOML; config.example.toml shows every key")
             .in_file(path, line),
     }
@@ -54,14 +54,14 @@ fn hint_for(key: &str, known: &[&str]) -> String {
                 or name its place with `credential`"
             .to_owned();
     }
-    match nearest(key, known.iter().copied()) {
+    match suggest(key, known.iter().copied()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => format!("the keys here are: {}", known.join(", ")),
     }
 }
 
 /// serde quotes the offending text ("invalid type: string "..."): that may be a secret.
-fn without_values(message: &str) -> String {
+fn strip_quoted_values(message: &str) -> String {
     let quoted = message.find('"').zip(message.rfind('"'));
     let cleaned = match quoted {
         Some((first, last)) if first < last => {

@@ -23,7 +23,7 @@ pub struct ConfigFile {
     /// Its path; `None` when there is no file.
     pub path: Option<PathBuf>,
     /// Where it was looked for in vain.
-    pub place: Option<PathBuf>,
+    pub expected_path: Option<PathBuf>,
     text: String,
     /// Its tables.
     pub tables: ConfigTables,
@@ -31,10 +31,10 @@ pub struct ConfigFile {
 
 impl ConfigFile {
     /// Stands for the file when there is none.
-    pub fn none() -> ConfigFile {
+    pub fn absent() -> ConfigFile {
         ConfigFile {
             path: None,
-            place: None,
+            expected_path: None,
             text: String::new(),
             tables: ConfigTables::default(),
         }
@@ -43,8 +43,8 @@ impl ConfigFile {
     /// The same, where it was looked for at `path`.
     pub fn absent_at(path: &Path) -> ConfigFile {
         ConfigFile {
-            place: Some(path.to_path_buf()),
-            ..ConfigFile::none()
+            expected_path: Some(path.to_path_buf()),
+            ..ConfigFile::absent()
         }
     }
 
@@ -53,7 +53,7 @@ impl ConfigFile {
         let tables = toml::from_str(&text).map_err(|error| error_location::config_error(&error, path, &text))?;
         Ok(ConfigFile {
             path: Some(path.to_path_buf()),
-            place: None,
+            expected_path: None,
             text,
             tables,
         })
@@ -61,7 +61,7 @@ impl ConfigFile {
 
     /// `error` with its place, `span` being that of the value to blame. An empty span belongs to a
     /// value that did not come from the file: then the file is not blamed.
-    pub fn blame(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
+    pub fn locate_error(&self, error: ConfigError, span: &Range<usize>) -> ConfigError {
         match &self.path {
             Some(path) if !span.is_empty() => {
                 let line = error_location::line_of(&self.text, span.start);
@@ -201,7 +201,7 @@ mod tests {
         let loaded = parse("[output]\npath = '-'\n").ok().unwrap();
         let span = loaded.tables.output.path.clone().unwrap().span();
         let error = || ConfigError::new("no");
-        assert_eq!(loaded.blame(error(), &span).to_string(), "/c.toml:2: no");
-        assert_eq!(loaded.blame(error(), &(0..0)).to_string(), "no");
+        assert_eq!(loaded.locate_error(error(), &span).to_string(), "/c.toml:2: no");
+        assert_eq!(loaded.locate_error(error(), &(0..0)).to_string(), "no");
     }
 }

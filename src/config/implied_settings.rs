@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::check::{self, NOWHERE};
+use crate::config::check::{self, NO_SPAN};
 use crate::config::env::{self, ProcessEnv};
 use crate::config::error::ConfigError;
 use crate::config::file::{ConfigFile, SourceTable, without_span};
@@ -40,7 +40,7 @@ pub fn settings(
             file,
             source: Some(&name),
         };
-        sources.push(source::check(&at, &name, &NOWHERE, &table, &below)?);
+        sources.push(source::check(&at, &name, &NO_SPAN, &table, &below)?);
     }
     Ok(Settings {
         config_file: file.path.clone(),
@@ -56,13 +56,13 @@ fn names(
     typed: &[SourceName],
     in_keyring: &dyn Fn() -> Vec<SourceName>,
 ) -> Result<Vec<SourceName>, ConfigError> {
-    let has_org_id = env.os(env::ORG_ID).is_some();
-    if env.os(env::API_KEY).is_none() && (typed.is_empty() || !has_org_id) {
+    let has_org_id = env.var_os(env::ORG_ID).is_some();
+    if env.var_os(env::API_KEY).is_none() && (typed.is_empty() || !has_org_id) {
         let mut found = in_keyring();
         found.sort();
         found.dedup();
         if found.is_empty() && !has_org_id {
-            return Err(nothing(file));
+            return Err(not_configured_error(file));
         }
         if typed.is_empty() && !found.is_empty() {
             return Ok(found);
@@ -78,8 +78,8 @@ fn names(
 }
 
 /// Whoever has only just begun has neither a file, nor a key in the environment or the keyring.
-fn nothing(file: &ConfigFile) -> ConfigError {
-    let place = match (&file.path, &file.place) {
+fn not_configured_error(file: &ConfigFile) -> ConfigError {
+    let place = match (&file.path, &file.expected_path) {
         (Some(path), _) => format!("{} names no source", path.display()),
         (None, Some(place)) => format!("there is no {}", place.display()),
         (None, None) => "there is no configuration file".to_owned(),
@@ -123,7 +123,7 @@ mod tests {
     fn implied(env: &ProcessEnv, typed: &[&str], keyring: &[&str]) -> Settings {
         let typed: Vec<_> = typed.iter().map(|t| name(t)).collect();
         let found = || keyring.iter().map(|t| name(t)).collect();
-        settings(&ConfigFile::none(), env, "/s".into(), &typed, &found).unwrap()
+        settings(&ConfigFile::absent(), env, "/s".into(), &typed, &found).unwrap()
     }
 
     fn names_of(settings: &Settings) -> Vec<&str> {
@@ -166,7 +166,7 @@ mod tests {
     fn nothing_at_all_is_refused() {
         for typed in [&[][..], &[name("acme")]] {
             let env = ProcessEnv::default();
-            let refused = settings(&ConfigFile::none(), &env, "/s".into(), typed, &Vec::new);
+            let refused = settings(&ConfigFile::absent(), &env, "/s".into(), typed, &Vec::new);
             let error = refused.unwrap_err();
             assert_eq!(error.to_string(), "nothing is configured yet");
             assert!(error.hint_text().unwrap().contains("auth login"));

@@ -53,7 +53,7 @@ pub fn path_template(text: &str) -> Result<PathTemplate, HintedError> {
 
 impl PathTemplate {
     /// How a file of that name is packed, if it is.
-    pub fn packing(&self) -> Option<Compression> {
+    pub fn implied_compression(&self) -> Option<Compression> {
         packing(&self.0)
     }
 
@@ -97,7 +97,7 @@ pub struct OutputLayer {
 
 impl OutputLayer {
     /// This layer, and where it says nothing what `below` says.
-    pub fn over(&self, below: &OutputLayer) -> OutputLayer {
+    pub fn merged_over(&self, below: &OutputLayer) -> OutputLayer {
         OutputLayer {
             path: self.path.clone().or_else(|| below.path.clone()),
             format: self.format.or(below.format),
@@ -108,7 +108,7 @@ impl OutputLayer {
     }
 
     /// The settings of one source; the defaults are stdout, `normalized` and 0600.
-    pub fn settle(&self, name: &SourceName) -> OutputSettings {
+    pub fn resolve(&self, name: &SourceName) -> OutputSettings {
         OutputSettings {
             path: self
                 .path
@@ -141,8 +141,8 @@ pub fn reject_shared_files(sources: &[SourceSettings], cwd: &Path) -> Result<(),
         let OutputPath::File(path) = &source.output.path else {
             continue;
         };
-        let path = source.output.compression.named(path.clone());
-        if let Some(other) = writers.insert(plain(cwd, &path), &source.name) {
+        let path = source.output.compression.with_suffix(path.clone());
+        if let Some(other) = writers.insert(normalize_path(cwd, &path), &source.name) {
             return Err(ConfigError::new(format!(
                 "sources `{other}` and `{}` would write into one file: {path}",
                 source.name
@@ -211,7 +211,7 @@ pub fn reject_compressed_terminal_output<'a>(
 }
 
 /// The path without `.` steps, so that `./a` and `a` are one file. `..` stays: links may be involved.
-fn plain(cwd: &Path, path: &str) -> PathBuf {
+fn normalize_path(cwd: &Path, path: &str) -> PathBuf {
     cwd.join(path)
         .components()
         .filter(|part| *part != Component::CurDir)
@@ -258,11 +258,11 @@ mod tests {
             ..OutputLayer::default()
         };
         let settled = layer(Some("{source}.log"), None)
-            .over(&layer(Some("below"), Some(0o640)))
-            .settle(&name);
+            .merged_over(&layer(Some("below"), Some(0o640)))
+            .resolve(&name);
         assert_eq!(settled.path, OutputPath::File("acme.log".to_owned()));
         assert_eq!(settled.mode, 0o640);
-        let mut settings = OutputLayer::default().settle(&name);
+        let mut settings = OutputLayer::default().resolve(&name);
         assert_eq!(settings.path, OutputPath::Stdout);
         assert_eq!(settings.mode, 0o600);
         layer(Some("f"), None).apply(&mut settings, &name);
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn one_file_in_two_spellings_is_one_file() {
         let cwd = Path::new("/w");
-        assert_eq!(plain(cwd, "./a//b"), plain(cwd, "/w/a/./b"));
-        assert_ne!(plain(cwd, "a"), plain(cwd, "b"));
+        assert_eq!(normalize_path(cwd, "./a//b"), normalize_path(cwd, "/w/a/./b"));
+        assert_ne!(normalize_path(cwd, "a"), normalize_path(cwd, "b"));
     }
 }

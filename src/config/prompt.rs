@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::config::error::HintedError;
 
 /// How often one question is asked before nobody seems to know the answer.
-const TRIES: usize = 5;
+const MAX_ATTEMPTS: usize = 5;
 
 /// A person who answers: at a terminal, or in a test's script.
 pub trait UserPrompt {
@@ -15,36 +15,36 @@ pub trait UserPrompt {
     ///
     /// # Errors
     /// The terminal is gone.
-    fn tell(&mut self, lines: &str) -> io::Result<()>;
+    fn show(&mut self, lines: &str) -> io::Result<()>;
 
     /// The answer to `question`; nothing when the person has gone.
     ///
     /// # Errors
     /// The terminal is gone.
-    fn line(&mut self, question: &str) -> io::Result<Option<String>>;
+    fn ask(&mut self, question: &str) -> io::Result<Option<String>>;
 
     /// The same, for what nobody may see.
     ///
     /// # Errors
     /// The terminal is gone.
-    fn secret(&mut self, question: &str) -> io::Result<SecretString>;
+    fn ask_secret(&mut self, question: &str) -> io::Result<SecretString>;
 }
 
 /// The answer that `check` accepts. A refused one is never shown again: it may be the key, pasted at the wrong place.
 ///
 /// # Errors
 /// There is nobody any more, or no answer that is accepted.
-pub fn until<T>(
+pub fn ask_until_valid<T>(
     person: &mut dyn UserPrompt,
     question: &str,
     check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
-    for _ in 0..TRIES {
-        let answer = person.line(question)?;
+    for _ in 0..MAX_ATTEMPTS {
+        let answer = person.ask(question)?;
         let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
         match check(answer.trim()) {
             Ok(value) => return Ok(value),
-            Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
+            Err(refusal) => person.show(&format!("  {refusal}\n"))?,
         }
     }
     Err(no_valid_answer())
@@ -53,13 +53,13 @@ pub fn until<T>(
 /// The same, where an empty answer means none.
 ///
 /// # Errors
-/// As with [`until`].
-pub fn optional<T>(
+/// As with [`ask_until_valid`].
+pub fn ask_optional<T>(
     person: &mut dyn UserPrompt,
     question: &str,
     check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<Option<T>> {
-    until(person, question, |answer| match answer {
+    ask_until_valid(person, question, |answer| match answer {
         "" => Ok(None),
         answer => check(answer).map(Some),
     })
@@ -68,17 +68,17 @@ pub fn optional<T>(
 /// The same, for a secret.
 ///
 /// # Errors
-/// As with [`until`].
-pub fn secret<T>(
+/// As with [`ask_until_valid`].
+pub fn ask_secret_until_valid<T>(
     person: &mut dyn UserPrompt,
     question: &str,
     check: impl Fn(&str) -> Result<T, HintedError>,
 ) -> io::Result<T> {
-    for _ in 0..TRIES {
-        let answer = person.secret(question)?;
+    for _ in 0..MAX_ATTEMPTS {
+        let answer = person.ask_secret(question)?;
         match check(answer.expose_secret()) {
             Ok(value) => return Ok(value),
-            Err(refusal) => person.tell(&format!("  {refusal}\n"))?,
+            Err(refusal) => person.show(&format!("  {refusal}\n"))?,
         }
     }
     Err(no_valid_answer())
@@ -87,9 +87,9 @@ pub fn secret<T>(
 /// Whether the answer is yes; an empty one is no.
 ///
 /// # Errors
-/// As with [`until`].
-pub fn yes(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
-    until(person, question, |answer| {
+/// As with [`ask_until_valid`].
+pub fn confirm(person: &mut dyn UserPrompt, question: &str) -> io::Result<bool> {
+    ask_until_valid(person, question, |answer| {
         match answer.to_ascii_lowercase().as_str() {
             "" | "n" | "no" => Ok(false),
             "y" | "yes" => Ok(true),
@@ -128,12 +128,12 @@ pub mod script {
     }
 
     impl UserPrompt for ScriptedUser {
-        fn tell(&mut self, lines: &str) -> io::Result<()> {
+        fn show(&mut self, lines: &str) -> io::Result<()> {
             self.seen.push_str(lines);
             Ok(())
         }
 
-        fn line(&mut self, question: &str) -> io::Result<Option<String>> {
+        fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
             self.seen.push_str(question);
             if self.answers.is_empty() {
                 return Ok(None);
@@ -141,8 +141,8 @@ pub mod script {
             Ok(Some(self.answers.remove(0).to_owned()))
         }
 
-        fn secret(&mut self, question: &str) -> io::Result<SecretString> {
-            let answer = self.line(question)?;
+        fn ask_secret(&mut self, question: &str) -> io::Result<SecretString> {
+            let answer = self.ask(question)?;
             Ok(SecretString::from(answer.unwrap_or_default()))
         }
     }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_wrong_answer_is_told_why_and_asked_again() {
         let mut person = ScriptedUser::new(&["acme", " https://Acme.atlassian.net/ "]);
-        let site = until(&mut person, "Site: ", validate::site).unwrap();
+        let site = ask_until_valid(&mut person, "Site: ", validate::site).unwrap();
         assert_eq!(site, "acme.atlassian.net");
         assert_eq!(
             person.seen,
@@ -168,22 +168,22 @@ mod tests {
     #[test]
     fn it_is_not_asked_for_ever() {
         let mut person = ScriptedUser::new(&["x"; 9]);
-        assert!(until(&mut person, "?", validate::site).is_err());
-        assert_eq!(person.answers.len(), 9 - TRIES);
-        assert!(until(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
-        assert!(secret(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
+        assert!(ask_until_valid(&mut person, "?", validate::site).is_err());
+        assert_eq!(person.answers.len(), 9 - MAX_ATTEMPTS);
+        assert!(ask_until_valid(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
+        assert!(ask_secret_until_valid(&mut ScriptedUser::new(&[]), "?", validate::site).is_err());
     }
 
     #[test]
     fn a_key_at_the_wrong_place_is_not_shown() {
         let mut person = ScriptedUser::new(&["ATCTT3xSECRET", ""]);
-        assert_eq!(optional(&mut person, "?", validate::org_id).unwrap(), None);
+        assert_eq!(ask_optional(&mut person, "?", validate::org_id).unwrap(), None);
         assert!(!person.seen.contains("SECRET"), "{}", person.seen);
     }
 
     #[test]
     fn no_is_the_answer_of_whoever_gives_none() {
-        assert!(!yes(&mut ScriptedUser::new(&[""]), "?").unwrap());
-        assert!(yes(&mut ScriptedUser::new(&["what", "Y"]), "?").unwrap());
+        assert!(!confirm(&mut ScriptedUser::new(&[""]), "?").unwrap());
+        assert!(confirm(&mut ScriptedUser::new(&["what", "Y"]), "?").unwrap());
     }
 }

@@ -165,7 +165,7 @@ pub struct LogoutRequest {
     /// Other sources that read the same file.
     pub also_read_by: Vec<SourceName>,
     /// What is said where the keyring holds no key of it, by what the configuration says.
-    pub otherwise: Option<ConfigError>,
+    pub no_key_error: Option<ConfigError>,
 }
 
 /// Where `auth login` is about to store a key.

@@ -350,7 +350,7 @@ impl Compression {
     }
 
     /// `name`, with the suffix where it is not there.
-    pub fn named(self, mut name: String) -> String {
+    pub fn with_suffix(self, mut name: String) -> String {
         if !name.ends_with(self.suffix()) {
             name.push_str(self.suffix());
         }

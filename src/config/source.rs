@@ -45,7 +45,7 @@ pub(super) struct ErrorLocation<'a> {
 
 impl ErrorLocation<'_> {
     /// Checks one value, if there is one; a refusal names the source, the key and the line.
-    pub(super) fn take<T, R>(
+    pub(super) fn check_value<T, R>(
         &self,
         key: &str,
         value: &Option<Spanned<T>>,
@@ -56,10 +56,10 @@ impl ErrorLocation<'_> {
         };
         check(value.get_ref())
             .map(Some)
-            .map_err(|refusal| self.refuse(key, &value.span(), refusal))
+            .map_err(|refusal| self.locate(key, &value.span(), refusal))
     }
 
-    fn refuse(&self, key: &str, span: &std::ops::Range<usize>, refusal: HintedError) -> ConfigError {
+    fn locate(&self, key: &str, span: &std::ops::Range<usize>, refusal: HintedError) -> ConfigError {
         let what = match self.source {
             Some(name) => format!("source `{name}`: `{key}`: {}", refusal.what),
             None => format!("`{key}`: {}", refusal.what),
@@ -69,7 +69,7 @@ impl ErrorLocation<'_> {
             hint: refusal.hint,
         }
         .into();
-        self.file.blame(error, span)
+        self.file.locate_error(error, span)
     }
 }
 
@@ -83,27 +83,27 @@ pub(super) fn check(
 ) -> Result<SourceSettings, ConfigError> {
     let missing = |(key, hint): (&str, &str)| {
         let error = ConfigError::new(format!("source `{name}`: `{key}` is missing")).hint(hint);
-        at.file.blame(error, place)
+        at.file.locate_error(error, place)
     };
     let kind = at
-        .take("type", &table.kind, |text| keywords::source_kind(text))?
+        .check_value("type", &table.kind, |text| keywords::source_kind(text))?
         .ok_or_else(|| missing(("type", "add `type = \"org-events\"`, or another type")))?;
     let target = target::check(at, table, kind)?.map_err(missing)?;
     let most = max_page_size(kind);
-    let page_size = at.take("page_size", &table.page_size, |n| {
+    let page_size = at.check_value("page_size", &table.page_size, |n| {
         validate::number(*n, 1..=most)
     })?;
-    let concurrency = at.take("concurrency", &table.concurrency, |n| {
+    let concurrency = at.check_value("concurrency", &table.concurrency, |n| {
         validate::number(*n, 1..=64)
     })?;
-    let credential = at.take("credential", &table.credential, |text| {
+    let credential = at.check_value("credential", &table.credential, |text| {
         credential_spec::parse(text)
     })?;
-    let overlap = at.take("overlap", &table.overlap, |text| validate::duration(text))?;
-    let late_margin = at.take("late_margin", &table.late_margin, |text| {
+    let overlap = at.check_value("overlap", &table.overlap, |text| validate::duration(text))?;
+    let late_margin = at.check_value("late_margin", &table.late_margin, |text| {
         validate::duration(text)
     })?;
-    let lookback = at.take("initial_lookback", &table.initial_lookback, |text| {
+    let lookback = at.check_value("initial_lookback", &table.initial_lookback, |text| {
         validate::lookback(text)
     })?;
     Ok(SourceSettings {
@@ -113,14 +113,14 @@ pub(super) fn check(
         initial_lookback: lookback.unwrap_or(7 * DAY),
         overlap: overlap.unwrap_or(10 * MINUTE),
         late_margin: late_margin.unwrap_or(DAY),
-        key_name: at.take("key_name", &table.key_name, |text| validate::key_name(text))?,
-        expires_on: at.take("expires_on", &table.expires_on, expiry)?,
+        key_name: at.check_value("key_name", &table.key_name, |text| validate::key_name(text))?,
+        expires_on: at.check_value("expires_on", &table.expires_on, expiry)?,
         page_size: page_size.unwrap_or(most),
         concurrency: concurrency.unwrap_or(default_concurrency(kind)),
         connection: connection(at, table)?,
         output: output_layer(at, "output.", &table.output)?
-            .over(below)
-            .settle(name),
+            .merged_over(below)
+            .resolve(name),
     })
 }
 
@@ -134,18 +134,18 @@ fn expiry(value: &toml::Value) -> Result<chrono::NaiveDate, HintedError> {
 }
 
 fn connection(at: &ErrorLocation<'_>, table: &SourceTable) -> Result<ConnectionSettings, ConfigError> {
-    let timeout = at.take("timeout", &table.timeout, |text| validate::nonzero_duration(text))?;
-    let retry_for = at.take("retry_for", &table.retry_for, |text| validate::duration(text))?;
-    let max_wait = at.take("max_wait", &table.max_wait, |text| validate::duration(text))?;
+    let timeout = at.check_value("timeout", &table.timeout, |text| validate::nonzero_duration(text))?;
+    let retry_for = at.check_value("retry_for", &table.retry_for, |text| validate::duration(text))?;
+    let max_wait = at.check_value("max_wait", &table.max_wait, |text| validate::duration(text))?;
     Ok(ConnectionSettings {
-        requests_per_minute: at.take("requests_per_minute", &table.requests_per_minute, |n| {
+        requests_per_minute: at.check_value("requests_per_minute", &table.requests_per_minute, |n| {
             validate::number(*n, 1..=u32::MAX)
         })?,
         timeout: timeout.unwrap_or(Duration::from_secs(30)),
         retry_for: retry_for.unwrap_or(MINUTE),
         max_wait: max_wait.unwrap_or(15 * MINUTE),
-        ca_file: at.take("ca_file", &table.ca_file, |text| validate::path(text))?,
-        proxy: at.take("proxy", &table.proxy, |text| validate::proxy(text))?,
+        ca_file: at.check_value("ca_file", &table.ca_file, |text| validate::path(text))?,
+        proxy: at.check_value("proxy", &table.proxy, |text| validate::proxy(text))?,
     })
 }
 
@@ -157,14 +157,14 @@ pub(super) fn output_layer(
 ) -> Result<OutputLayer, ConfigError> {
     let key = |name: &str| format!("{prefix}{name}");
     Ok(OutputLayer {
-        path: at.take(&key("path"), &table.path, |text| {
+        path: at.check_value(&key("path"), &table.path, |text| {
             output::path_template(text)
         })?,
-        format: at.take(&key("format"), &table.format, |text| keywords::format(text))?,
-        compression: at.take(&key("compression"), &table.compression, |text| {
+        format: at.check_value(&key("format"), &table.format, |text| keywords::format(text))?,
+        compression: at.check_value(&key("compression"), &table.compression, |text| {
             keywords::compression(text)
         })?,
-        rotation: at.take(&key("rotate"), &table.rotate, |text| keywords::rotate(text))?,
-        mode: at.take(&key("mode"), &table.mode, |text| validate::mode(text))?,
+        rotation: at.check_value(&key("rotate"), &table.rotate, |text| keywords::rotate(text))?,
+        mode: at.check_value(&key("mode"), &table.mode, |text| validate::mode(text))?,
     })
 }

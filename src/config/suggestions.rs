@@ -1,7 +1,7 @@
 //! Owns the guess at what was meant by a mistyped word.
 
 /// The one of `known` that is nearest to `typed`, if it is near: a letter or so amiss, or a part of it.
-pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn suggest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_ascii_lowercase().replace('-', "_");
     let far = 2 + typed.chars().count() / 4;
     let steps = |word: &str| {
@@ -35,7 +35,7 @@ mod tests {
             ("zzz", None),
             ("", None),
         ] {
-            assert_eq!(nearest(typed, known), meant, "{typed}");
+            assert_eq!(suggest(typed, known), meant, "{typed}");
         }
     }
 }

@@ -21,16 +21,16 @@ pub(super) fn check(
     kind: SourceKind,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
     reject_inapplicable_keys(at, table, kind)?;
-    let base_url = at.take("base_url", &table.base_url, |text| validate::base_url(text))?;
+    let base_url = at.check_value("base_url", &table.base_url, |text| validate::base_url(text))?;
     Ok(match kind {
         SourceKind::OrgEvents => Ok(SourceTarget::OrgEvents {
             base_url: base_url.map_or_else(|| https(CLOUD_HOST), Ok)?,
-            org_id: at.take("org_id", &table.org_id, |text| validate::org_id(text))?,
+            org_id: at.check_value("org_id", &table.org_id, |text| validate::org_id(text))?,
         }),
         SourceKind::JiraAudit => site(at, table, Product::Jira, base_url)?,
         SourceKind::ConfluenceAudit => site(at, table, Product::Confluence, base_url)?,
         SourceKind::DatacenterAudit => {
-            let username = at.take("username", &table.username, |text| validate::username(text))?;
+            let username = at.check_value("username", &table.username, |text| validate::username(text))?;
             let missing = ("base_url", "add `base_url = \"https://jira.acme.example\"`");
             base_url
                 .map(|base_url| SourceTarget::Datacenter { base_url, username })
@@ -45,18 +45,18 @@ fn site(
     product: Product,
     base_url: Option<Url>,
 ) -> Result<Result<SourceTarget, MissingKey>, ConfigError> {
-    let Some(site) = at.take("site", &table.site, |text| validate::site(text))? else {
+    let Some(site) = at.check_value("site", &table.site, |text| validate::site(text))? else {
         return Ok(Err(("site", "add `site = \"acme.atlassian.net\"`")));
     };
-    let email = at.take("email", &table.email, |text| validate::email(text))?;
-    let cloud_id = at.take("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
+    let email = at.check_value("email", &table.email, |text| validate::email(text))?;
+    let cloud_id = at.check_value("cloud_id", &table.cloud_id, |text| validate::cloud_id(text))?;
     let gateway =
-        at.take("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
+        at.check_value("gateway", &table.gateway, |&yes| match (yes, &cloud_id) {
             (false, Some(_)) => Err(HintedError::new("`cloud_id` has no use without the gateway")
                 .hint("take one of them out")),
             (yes, _) => Ok(yes),
         })?;
-    let resolve_users = at.take("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
+    let resolve_users = at.check_value("resolve_users", &table.resolve_users, |&yes| Ok(yes))?;
     let route = match (gateway.unwrap_or(cloud_id.is_some()), base_url) {
         (false, Some(base_url)) => SiteRoute::Direct(base_url),
         (false, None) => SiteRoute::Direct(https(&site)?),
@@ -97,14 +97,14 @@ fn reject_inapplicable_keys(
         ("username", &table.username, DATACENTER),
     ];
     for (key, value, kinds) in texts {
-        at.take(key, value, |_| only_for(kinds, kind))?;
+        at.check_value(key, value, |_| only_for(kinds, kind))?;
     }
     let flags = [
         ("gateway", &table.gateway),
         ("resolve_users", &table.resolve_users),
     ];
     for (key, value) in flags {
-        at.take(key, value, |_| only_for(SITE, kind))?;
+        at.check_value(key, value, |_| only_for(SITE, kind))?;
     }
     Ok(())
 }

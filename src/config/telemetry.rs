@@ -78,7 +78,7 @@ pub enum ColorMode {
 impl ColorMode {
     /// The flag if there is one; else `NO_COLOR` (no-color.org) and `TERM=dumb` switch colours off.
     pub fn choose(flag: Option<ColorMode>, env: &ProcessEnv) -> ColorMode {
-        let off = env.os("NO_COLOR").is_some() || env.text("TERM") == Some("dumb");
+        let off = env.var_os("NO_COLOR").is_some() || env.var_text("TERM") == Some("dumb");
         flag.unwrap_or(if off { ColorMode::Never } else { ColorMode::Auto })
     }
 

@@ -265,7 +265,7 @@ impl ConvertRun<'_> {
             if waiting.has_invalid_utf8 {
                 (self.terms.report)(ConvertIssue::InvalidUtf8(input, waiting.number));
             }
-            render::line(self.format, event, &waiting.kept.record, &mut self.out);
+            render::append_line(self.format, event, &waiting.kept.record, &mut self.out);
             // A raw line says no more than its record.
             let is_event = self.format != OutputFormat::Raw;
             if is_event && event.action == EventText::Borrowed(UNPARSED) {

@@ -25,13 +25,13 @@ pub(super) const LIMIT: Duration = Duration::from_secs(10);
 const MOST_BYTES: u64 = 64 * 1024;
 
 /// The program's name for messages. Its arguments are left out: people put passwords there.
-pub(super) fn program(words: &[String]) -> &str {
+pub(super) fn program_name(words: &[String]) -> &str {
     words.first().map_or("", String::as_str)
 }
 
 /// The first line that the program prints.
 pub(super) async fn read(words: &[String], limit: Duration) -> Result<SecretString, HintedError> {
-    let shown = printable(program(words));
+    let shown = printable(program_name(words));
     let refuse =
         |what: String, hint: &str| HintedError::new(format!("command `{shown}`: {what}")).hint(hint);
     let mut child = start(words).map_err(|error| {
@@ -128,7 +128,7 @@ impl ChildPipe for ChildStderr {
 struct PipeReader<P> {
     /// Taken at the end of the pipe.
     pipe: Option<P>,
-    kept: Vec<u8>,
+    bytes: Vec<u8>,
     failure: Option<io::Error>,
 }
 
@@ -136,7 +136,7 @@ impl<P: ChildPipe> PipeReader<P> {
     fn new(pipe: Option<P>) -> Self {
         PipeReader {
             pipe,
-            kept: Vec::new(),
+            bytes: Vec::new(),
             failure: None,
         }
     }
@@ -147,7 +147,7 @@ impl<P: ChildPipe> PipeReader<P> {
         while let Some(pipe) = &mut self.pipe {
             match pipe.read(&mut buffer).await {
                 Ok(0) => self.pipe = None,
-                Ok(length) => self.keep(&buffer[..length]),
+                Ok(length) => self.append(&buffer[..length]),
                 Err(error) => {
                     self.failure = Some(error);
                     self.pipe = None;
@@ -171,23 +171,23 @@ impl<P: ChildPipe> PipeReader<P> {
             while !self.is_full() {
                 match rustix::io::read(&pipe, &mut buffer) {
                     Ok(0) => break,
-                    Ok(length) => self.keep(&buffer[..length]),
+                    Ok(length) => self.append(&buffer[..length]),
                     Err(rustix::io::Errno::INTR) => {}
                     Err(rustix::io::Errno::AGAIN) => break,
                     Err(error) => return Err(error.into()),
                 }
             }
         }
-        Ok(self.kept)
+        Ok(self.bytes)
     }
 
     fn is_full(&self) -> bool {
-        self.kept.len() as u64 > MOST_BYTES
+        self.bytes.len() as u64 > MOST_BYTES
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = (MOST_BYTES as usize + 1).saturating_sub(self.kept.len());
-        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    fn append(&mut self, bytes: &[u8]) {
+        let room = (MOST_BYTES as usize + 1).saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 }
 

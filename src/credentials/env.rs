@@ -13,7 +13,7 @@ pub(super) fn read(variable: &str, env: &ProcessEnv) -> Result<SecretString, Hin
             "set {variable} where atlaudit is started; cron and systemd do not inherit your shell's variables"
         ),
     };
-    let Some(value) = env.os(variable) else {
+    let Some(value) = env.var_os(variable) else {
         return Err(HintedError::new(format!(
             "environment variable {variable} is not set or empty"
         ))

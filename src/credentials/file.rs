@@ -19,12 +19,12 @@ const MOST_BYTES: u64 = 64 * 1024;
 pub fn read(path: &Path, if_missing: &str) -> Result<SecretString, HintedError> {
     let file = open(path, if_missing)?;
     reject_shared_access(&file, path)?;
-    content(file, path)
+    read_content(file, path)
 }
 
 /// The content of a file that something else guards.
 pub fn read_guarded(path: &Path) -> Result<SecretString, HintedError> {
-    content(open(path, "check the path")?, path)
+    read_content(open(path, "check the path")?, path)
 }
 
 /// Links are followed: container platforms mount secrets as links. What they lead to is checked.
@@ -140,7 +140,7 @@ fn shell_word(path: &Path) -> String {
     }
 }
 
-fn content(file: File, path: &Path) -> Result<SecretString, HintedError> {
+fn read_content(file: File, path: &Path) -> Result<SecretString, HintedError> {
     let shown = path.display();
     let mut text = String::new();
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);

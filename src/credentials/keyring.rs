@@ -22,7 +22,7 @@ pub const SERVICE: &str = "atlaudit";
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// What to do where there is no keyring. The two variables describe an organization and no other source.
-fn elsewhere(name: &SourceName, is_organization: bool) -> String {
+fn alternatives_hint(name: &SourceName, is_organization: bool) -> String {
     let variables = match is_organization {
         true => "; without a configuration file set ATLAUDIT_API_KEY and ATLAUDIT_ORG_ID",
         false => "",
@@ -34,7 +34,7 @@ fn elsewhere(name: &SourceName, is_organization: bool) -> String {
 }
 
 /// Where `name`'s secret is kept, in words.
-pub(super) fn place(name: &SourceName) -> String {
+pub(super) fn describe_location(name: &SourceName) -> String {
     format!("keyring (service `{SERVICE}`, user `{name}`)")
 }
 
@@ -46,15 +46,15 @@ pub(super) async fn read(
     let user = name.clone();
     within_limit(move || get(&entry(&user)?))
         .await
-        .map_err(|problem| problem.tell(name, is_organization))
+        .map_err(|problem| problem.into_error(name, is_organization))
 }
 
 /// Whether anything can be stored at all. A keyring that is locked, or asks a person, may be open by
 /// the time that it is needed. It blocks, for up to the time limit: for the start of the program.
-pub(super) fn look_for(name: &SourceName) -> Result<(), HintedError> {
+pub(super) fn check_available(name: &SourceName) -> Result<(), HintedError> {
     match in_thread(open_store).map(|receiver| receiver.recv_timeout(LIMIT)) {
         Ok(Ok(Err(problem @ KeyringProblem::Unreachable(_)))) | Err(problem) => {
-            Err(problem.tell(name, false))
+            Err(problem.into_error(name, false))
         }
         _ => Ok(()),
     }
@@ -66,7 +66,7 @@ pub(super) async fn store(name: &SourceName, text: SecretString) -> Result<(), H
     let set = move || Ok(entry(&user)?.set_password(text.expose_secret())?);
     within_limit(set)
         .await
-        .map_err(|problem| problem.tell(name, false))
+        .map_err(|problem| problem.into_error(name, false))
 }
 
 /// Removes what is kept for `name`; `false` when there was nothing.
@@ -74,7 +74,7 @@ pub(super) async fn delete(name: &SourceName) -> Result<bool, HintedError> {
     let user = name.clone();
     within_limit(move || remove(&entry(&user)?))
         .await
-        .map_err(|problem| problem.tell(name, false))
+        .map_err(|problem| problem.into_error(name, false))
 }
 
 /// The names that something is kept for; none when the keyring cannot be asked. It blocks, for up to
@@ -116,7 +116,7 @@ fn entry(name: &SourceName) -> Result<Entry, KeyringProblem> {
 fn open_store() -> Result<(), KeyringProblem> {
     match keyring::Entry::store_status() {
         Ok(()) => Ok(()),
-        Err(error) => Err(KeyringProblem::Unreachable(cause(error))),
+        Err(error) => Err(KeyringProblem::Unreachable(describe_cause(error))),
     }
 }
 
@@ -145,7 +145,7 @@ async fn within_limit<T: Send + 'static>(
         Ok(Err(_)) => Err(KeyringProblem::Unreachable(
             "its client stopped unexpectedly".to_owned(),
         )),
-        Err(_) => Err(KeyringProblem::Silent),
+        Err(_) => Err(KeyringProblem::TimedOut),
     }
 }
 
@@ -156,27 +156,27 @@ enum KeyringProblem {
     Unreachable(String),
     Locked(String),
     Useless(&'static str),
-    Silent,
+    TimedOut,
 }
 
 impl From<Error> for KeyringProblem {
     fn from(error: Error) -> KeyringProblem {
         match &error {
             Error::NoEntry => KeyringProblem::NoEntry,
-            Error::NoStorageAccess(_) => KeyringProblem::Locked(cause(&error)),
+            Error::NoStorageAccess(_) => KeyringProblem::Locked(describe_cause(&error)),
             Error::BadEncoding(_) | Error::BadDataFormat(..) => {
                 KeyringProblem::Useless("what it keeps is not text")
             }
             Error::Ambiguous(_) => {
                 KeyringProblem::Useless("it keeps more than one secret under that name")
             }
-            _ => KeyringProblem::Unreachable(cause(&error)),
+            _ => KeyringProblem::Unreachable(describe_cause(&error)),
         }
     }
 }
 
 /// The platform's words for it. Only variants without the secret's bytes are quoted.
-fn cause(error: &Error) -> String {
+fn describe_cause(error: &Error) -> String {
     match error {
         Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => {
             printable(&cause.to_string())
@@ -192,9 +192,9 @@ fn cause(error: &Error) -> String {
 }
 
 impl KeyringProblem {
-    fn tell(self, name: &SourceName, is_organization: bool) -> HintedError {
-        let place = place(name);
-        let elsewhere = || elsewhere(name, is_organization);
+    fn into_error(self, name: &SourceName, is_organization: bool) -> HintedError {
+        let place = describe_location(name);
+        let elsewhere = || alternatives_hint(name, is_organization);
         match self {
             KeyringProblem::NoEntry => HintedError::new(format!("no key in the {place}")).hint(format!(
                 "run `atlaudit auth login {name}` as the user that pulls; without a keyring, {}",
@@ -210,7 +210,7 @@ impl KeyringProblem {
             KeyringProblem::Useless(why) => HintedError::new(format!("{place}: {why}")).hint(format!(
                 "run `atlaudit auth logout {name}`, then `atlaudit auth login {name}`"
             )),
-            KeyringProblem::Silent => HintedError::new(format!(
+            KeyringProblem::TimedOut => HintedError::new(format!(
                 "the {place} gave no answer within 10 s (is it locked?)"
             ))
             .hint(elsewhere()),

@@ -19,7 +19,7 @@ fn fail_with(error: Error) -> HintedError {
     let entry = mocked();
     let credential: &mock::Cred = entry.as_any().downcast_ref().unwrap();
     credential.set_error(error);
-    get(&entry).map(|_| ()).unwrap_err().tell(&name(), true)
+    get(&entry).map(|_| ()).unwrap_err().into_error(&name(), true)
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn no_error_shows_the_secret() {
 
 #[test]
 fn an_absent_keyring_names_the_other_places() {
-    let refusal = KeyringProblem::Unreachable("no bus".to_owned()).tell(&name(), true);
+    let refusal = KeyringProblem::Unreachable("no bus".to_owned()).into_error(&name(), true);
     assert_eq!(refusal.what, "no Secret Service/keyring reachable: no bus");
     let hint = refusal.hint.unwrap();
     for kind in [
@@ -79,7 +79,7 @@ fn an_absent_keyring_names_the_other_places() {
     ] {
         assert!(hint.contains(kind), "{kind}");
     }
-    let refusal = KeyringProblem::NoEntry.tell(&name(), true);
+    let refusal = KeyringProblem::NoEntry.into_error(&name(), true);
     assert!(refusal.hint.unwrap().contains("auth login acme"));
 }
 
@@ -87,11 +87,11 @@ fn an_absent_keyring_names_the_other_places() {
 fn the_variables_of_an_organization_are_named_for_no_other_source() {
     for problem in [
         KeyringProblem::NoEntry,
-        KeyringProblem::Silent,
+        KeyringProblem::TimedOut,
         KeyringProblem::Unreachable("x".to_owned()),
         KeyringProblem::Locked("x".to_owned()),
     ] {
-        let refusal = problem.tell(&name(), false);
+        let refusal = problem.into_error(&name(), false);
         assert!(!refusal.hint.unwrap().contains("ATLAUDIT_"));
     }
 }

@@ -58,7 +58,7 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
         CredentialSpec::Command(words) => command::read(words, command::LIMIT).await,
         CredentialSpec::Systemd(credential) => systemd::read(credential, env),
     };
-    let origin = origin(source);
+    let origin = describe_location(source);
     let kept = text
         .and_then(|text| value::parse(&text, &origin))
         .map_err(|refusal| CredentialError::new(name, refusal))?;
@@ -78,18 +78,18 @@ pub async fn load(source: &SourceSettings, env: &ProcessEnv) -> Result<Credentia
 }
 
 /// Where `source`'s secret is kept, in words that may be printed.
-pub fn origin(source: &SourceSettings) -> String {
+pub fn describe_location(source: &SourceSettings) -> String {
     match &source.credential {
-        CredentialSpec::Keyring => keyring::place(&source.name),
+        CredentialSpec::Keyring => keyring::describe_location(&source.name),
         CredentialSpec::Env(variable) => format!("environment variable {variable}"),
         CredentialSpec::File(path) => format!("file {}", path.display()),
-        CredentialSpec::Command(words) => format!("output of `{}`", command::program(words)),
+        CredentialSpec::Command(words) => format!("output of `{}`", command::program_name(words)),
         CredentialSpec::Systemd(credential) => format!("systemd credential `{credential}`"),
     }
 }
 
 /// How a new key gets to where `source`'s is kept.
-pub fn remedy(source: &SourceSettings) -> String {
+pub fn replacement_hint(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => {
             format!("`atlaudit auth login {}` keeps a new one", source.name)
@@ -101,7 +101,7 @@ pub fn remedy(source: &SourceSettings) -> String {
             source.name
         ),
         CredentialSpec::Command(words) => {
-            format!("have `{}` print a new one", command::program(words))
+            format!("have `{}` print a new one", command::program_name(words))
         }
         CredentialSpec::Systemd(credential) => {
             format!("put a new one into the systemd credential `{credential}`")

@@ -17,7 +17,7 @@ use crate::model::name::SourceName;
 pub fn check_store(place: &KeyLocation<'_>, env: &ProcessEnv) -> Result<(), CredentialError> {
     let name = place.name;
     let checked = match place.credential {
-        CredentialSpec::Keyring => keyring::look_for(name),
+        CredentialSpec::Keyring => keyring::check_available(name),
         CredentialSpec::File(path) => key_file::check(&env.at_cwd(path), place.is_configured),
         other => Err(not_writable(other)),
     };

@@ -13,7 +13,7 @@ pub(super) fn read(name: &str, env: &ProcessEnv) -> Result<SecretString, HintedE
     let hint = format!(
         "add `LoadCredential={name}:/path/to/key` to the unit, and start atlaudit by systemd"
     );
-    let Some(folder) = env.os(CREDENTIALS_DIRECTORY) else {
+    let Some(folder) = env.var_os(CREDENTIALS_DIRECTORY) else {
         return Err(HintedError::new(format!(
             "systemd credential `{name}`: {CREDENTIALS_DIRECTORY} is not set"
         ))

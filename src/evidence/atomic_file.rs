@@ -8,8 +8,8 @@ use super::error::{EvidenceError, failed};
 use crate::files::{Durability, Replacement, sync_folder};
 
 /// What the names of unfinished files begin and end with.
-const BEGIN: &str = ".atlaudit-";
-const END: &str = ".part";
+const TEMP_PREFIX: &str = ".atlaudit-";
+const TEMP_SUFFIX: &str = ".part";
 
 /// Writes `name` in `dir`, in the place of what may be there; for its owner only.
 ///
@@ -22,7 +22,7 @@ pub fn write(
 ) -> Result<(), EvidenceError> {
     let path = dir.join(name);
     Replacement::new(&path, Durability::FileAndDir)
-        .named(BEGIN, END)
+        .named(TEMP_PREFIX, TEMP_SUFFIX)
         .write(|out| fill(out))
         .map_err(failed("write", &path))
 }
@@ -31,12 +31,12 @@ pub fn write(
 ///
 /// # Errors
 /// The file system's.
-pub fn clear(dir: &Path, names: &[&str]) -> Result<(), EvidenceError> {
+pub fn remove_leftovers(dir: &Path, names: &[&str]) -> Result<(), EvidenceError> {
     for entry in fs::read_dir(dir).map_err(failed("read", dir))? {
         let entry = entry.map_err(failed("read", dir))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let is_leftover = name.starts_with(BEGIN) && name.ends_with(END);
+        let is_leftover = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
         if is_leftover || names.iter().any(|other| name == *other) {
             let path = entry.path();
             fs::remove_file(&path).map_err(failed("remove", &path))?;

@@ -9,7 +9,7 @@ use super::hash::{Sha256Bytes, hex};
 pub const LINES_PER_MARK: u64 = 1000;
 
 /// What begins the member of an event's line that says when it was received.
-const OBSERVED: &[u8] = b"\"observed_time\":\"";
+const OBSERVED_TIME_KEY: &[u8] = b"\"observed_time\":\"";
 
 /// What the lines are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl HashChain {
         let mut entry = Sha256::new();
         match self.kind {
             ChainKind::Events => {
-                let (before, behind) = timeless(line);
+                let (before, behind) = without_observed_time(line);
                 entry.update(before);
                 entry.update(behind);
             }
@@ -90,9 +90,9 @@ impl HashChain {
 
 /// An event's line without its first `"observed_time":"...",`: the same event, whenever it was received. No string can
 /// hold these bytes, for a quote inside one is escaped.
-fn timeless(line: &[u8]) -> (&[u8], &[u8]) {
-    for start in memchr::memmem::find_iter(line, OBSERVED) {
-        let value = line.get(start + OBSERVED.len()..).unwrap_or_default();
+fn without_observed_time(line: &[u8]) -> (&[u8], &[u8]) {
+    for start in memchr::memmem::find_iter(line, OBSERVED_TIME_KEY) {
+        let value = line.get(start + OBSERVED_TIME_KEY.len()..).unwrap_or_default();
         if let Some(end) = memchr::memchr(b'"', value)
             && value.get(end + 1) == Some(&b',')
         {
@@ -143,7 +143,7 @@ mod tests {
             (r#"{"observed_time":"a"#, r#"{"observed_time":"a"#),
             ("", ""),
         ] {
-            let (before, behind) = timeless(line.as_bytes());
+            let (before, behind) = without_observed_time(line.as_bytes());
             assert_eq!([before, behind].concat(), wanted.as_bytes(), "{line}");
         }
     }

@@ -27,7 +27,7 @@ pub enum EvidenceError {
     },
     /// Something in the folder cannot be part of an export.
     #[error("`{name}` {why}")]
-    Odd {
+    UnexpectedEntry {
         /// Its path within the export.
         name: String,
         /// Why it cannot.

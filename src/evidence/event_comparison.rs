@@ -100,9 +100,9 @@ fn for_each_event(path: &Path, most: u64, see: &mut dyn FnMut(Fingerprint, Node<
     };
     lines.limit_text(most);
     let broken = |broken| match broken {
-        PackedLineError::Torn(why) => io::Error::other(why),
+        PackedLineError::Corrupt(why) => io::Error::other(why),
         PackedLineError::TooLong(limit) => io::Error::other(format!("a line is longer than {limit} bytes")),
-        PackedLineError::TooMuch => io::Error::other("it has more than its manifest says"),
+        PackedLineError::LimitReached => io::Error::other("it has more than its manifest says"),
     };
     while let Some(line) = lines.next().map_err(broken)? {
         let text = ByteString::try_from(line).ok();

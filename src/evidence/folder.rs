@@ -22,7 +22,7 @@ pub const BODIES: &str = "bodies";
 pub const STATE: &str = ".atlaudit";
 
 /// Folders within each other: `bodies` and a source's.
-const DEEPEST: usize = 2;
+const MAX_DEPTH: usize = 2;
 
 /// What lies in a folder.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub struct FolderListing {
     /// Its folders, the same way.
     pub folders: BTreeSet<String>,
     /// What is neither, or has a name that no text can hold; each with why it cannot be part of an export.
-    pub odd: Vec<(String, &'static str)>,
+    pub unexpected: Vec<(String, &'static str)>,
     /// Whether it has the state of an unfinished export, which is no part of it.
     pub has_state: bool,
 }
@@ -57,40 +57,40 @@ impl FolderListing {
                 };
                 let Some(name) = name.to_str().map(inside) else {
                     let shown = inside(&name.to_string_lossy());
-                    listing.odd.push((shown, "has a name that is not UTF-8"));
+                    listing.unexpected.push((shown, "has a name that is not UTF-8"));
                     continue;
                 };
                 if name == STATE && kind.is_dir() {
                     listing.has_state = true;
-                } else if kind.is_dir() && name.matches('/').count() >= DEEPEST {
+                } else if kind.is_dir() && name.matches('/').count() >= MAX_DEPTH {
                     // Whatever is in it is no part of an export, and there is no end to how deep it may go.
                     let why = "is a folder that no export has; what is in it was not looked at";
-                    listing.odd.push((name, why));
+                    listing.unexpected.push((name, why));
                 } else if kind.is_dir() {
                     open.push(name.clone());
                     listing.folders.insert(name);
                 } else if kind.is_file() {
                     listing.files.insert(name);
                 } else if kind.is_symlink() {
-                    listing.odd.push((name, "is a link, not a file"));
+                    listing.unexpected.push((name, "is a link, not a file"));
                 } else {
-                    listing.odd.push((name, "is neither a file nor a folder"));
+                    listing.unexpected.push((name, "is neither a file nor a folder"));
                 }
             }
         }
-        listing.odd.sort();
+        listing.unexpected.sort();
         Ok(listing)
     }
 
     /// The files that the sums name: all but the sums and their signature.
-    pub fn summed(&self) -> impl Iterator<Item = &String> {
+    pub fn files_in_sums(&self) -> impl Iterator<Item = &String> {
         let files = self.files.iter();
         files.filter(|file| !matches!(file.as_str(), SUMS | SIGNATURE))
     }
 
     /// The files that the manifest names: all that are not made with it or from it.
-    pub fn listed(&self) -> impl Iterator<Item = &String> {
-        let files = self.summed();
+    pub fn files_in_manifest(&self) -> impl Iterator<Item = &String> {
+        let files = self.files_in_sums();
         files.filter(|file| !matches!(file.as_str(), MANIFEST | README | REPORT))
     }
 }

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 pub type Sha256Bytes = [u8; 32];
 
 /// Bytes read at once.
-const PIECE: usize = 128 * 1024;
+const CHUNK_SIZE: usize = 128 * 1024;
 
 /// `bytes` in lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
@@ -57,7 +57,7 @@ impl<R: Read> HashingReader<R> {
     /// # Errors
     /// The reader's.
     pub fn finish(mut self) -> io::Result<FileDigest> {
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; CHUNK_SIZE];
         loop {
             match self.read(&mut piece) {
                 Ok(0) => break,

@@ -12,10 +12,10 @@ use zstd::stream::read::Decoder;
 use super::hash::{FileDigest, HashingReader};
 
 /// Bytes read and unpacked at once.
-const PIECE: usize = 256 * 1024;
+const CHUNK_SIZE: usize = 256 * 1024;
 
 /// The longest line. An answer is refused beyond 64 MiB, and an event says the most of it twice beside its raw text.
-const LONGEST: usize = 256 * 1024 * 1024;
+const MAX_LINE: usize = 256 * 1024 * 1024;
 
 /// The largest window that is unpacked, as a power of two: 8 MiB, four times what our level has.
 const WINDOW_LOG: u32 = 23;
@@ -24,11 +24,11 @@ const WINDOW_LOG: u32 = 23;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackedLineError {
     /// What is packed breaks off, or is no zstd.
-    Torn(String),
+    Corrupt(String),
     /// The next line is longer than any that is kept in memory.
     TooLong(usize),
     /// With the next line there would be more text than was to be read.
-    TooMuch,
+    LimitReached,
 }
 
 type DecodedInput = BufReader<Decoder<'static, BufReader<HashingReader<File>>>>;
@@ -39,8 +39,8 @@ pub struct PackedLines {
     line: Vec<u8>,
     longest: usize,
     text_bytes: u64,
-    most: u64,
-    is_unended: bool,
+    text_limit: u64,
+    lacks_final_newline: bool,
     /// Whether the file has not even a frame.
     is_empty: bool,
 }
@@ -51,26 +51,26 @@ impl PackedLines {
     /// # Errors
     /// It cannot be opened.
     pub fn open(path: &Path) -> io::Result<PackedLines> {
-        PackedLines::with(path, LONGEST)
+        PackedLines::with_max_line(path, MAX_LINE)
     }
 
-    fn with(path: &Path, longest: usize) -> io::Result<PackedLines> {
-        let mut packed = BufReader::with_capacity(PIECE, HashingReader::new(plain(path)?));
+    fn with_max_line(path: &Path, longest: usize) -> io::Result<PackedLines> {
+        let mut packed = BufReader::with_capacity(CHUNK_SIZE, HashingReader::new(open_regular_file(path)?));
         let is_empty = packed.fill_buf()?.is_empty();
         Ok(PackedLines {
             is_empty,
-            input: BufReader::with_capacity(PIECE, unpack(packed)?),
+            input: BufReader::with_capacity(CHUNK_SIZE, unpack(packed)?),
             line: Vec::new(),
             longest,
             text_bytes: 0,
-            most: u64::MAX,
-            is_unended: false,
+            text_limit: u64::MAX,
+            lacks_final_newline: false,
         })
     }
 
     /// Reads no more text than so many bytes.
     pub fn limit_text(&mut self, text_bytes: u64) {
-        self.most = text_bytes;
+        self.text_limit = text_bytes;
     }
 
     /// The next line without its newline; nothing at the end.
@@ -85,7 +85,7 @@ impl PackedLines {
             let piece = match self.input.fill_buf() {
                 Ok(piece) => piece,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(PackedLineError::Torn(reason(&error))),
+                Err(error) => return Err(PackedLineError::Corrupt(describe_read_error(&error))),
             };
             let end = memchr(b'\n', piece);
             let part = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
@@ -94,12 +94,12 @@ impl PackedLines {
             }
             if piece.is_empty() {
                 let last = std::mem::take(&mut self.line);
-                self.is_unended |= !last.is_empty();
+                self.lacks_final_newline |= !last.is_empty();
                 return Ok((!last.is_empty()).then(|| last.into()));
             }
             let count = part.len() + usize::from(end.is_some());
-            if self.text_bytes.saturating_add(count as u64) > self.most {
-                return Err(PackedLineError::TooMuch);
+            if self.text_bytes.saturating_add(count as u64) > self.text_limit {
+                return Err(PackedLineError::LimitReached);
             }
             self.line.extend_from_slice(part);
             self.input.consume(count);
@@ -116,8 +116,8 @@ impl PackedLines {
     }
 
     /// Whether the last line had no newline.
-    pub fn is_unended(&self) -> bool {
-        self.is_unended
+    pub fn lacks_final_newline(&self) -> bool {
+        self.lacks_final_newline
     }
 
     /// Length and hash of the file itself, whatever was read of it.
@@ -140,7 +140,7 @@ pub fn unpack<R: BufRead>(packed: R) -> io::Result<Decoder<'static, R>> {
 }
 
 /// Why something packed could not be read to its end, in words for those who do not know the library's.
-pub fn reason(error: &io::Error) -> String {
+pub fn describe_read_error(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::UnexpectedEof => "what is packed in it breaks off before its end".to_owned(),
         _ if error.raw_os_error().is_some() => error.to_string(),
@@ -152,7 +152,7 @@ pub fn reason(error: &io::Error) -> String {
 ///
 /// # Errors
 /// It cannot be opened, or is something else.
-pub fn plain(path: &Path) -> io::Result<File> {
+pub fn open_regular_file(path: &Path) -> io::Result<File> {
     match std::fs::symlink_metadata(path)?.is_file() {
         true => File::open(path),
         false => Err(io::Error::other("it is not a plain file")),
@@ -167,7 +167,7 @@ mod tests {
     fn read(bytes: &[u8], longest: usize) -> (Vec<Bytes>, Option<PackedLineError>, bool, u64) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
-        let mut lines = PackedLines::with(file.path(), longest).unwrap();
+        let mut lines = PackedLines::with_max_line(file.path(), longest).unwrap();
         let mut found = Vec::new();
         let broken = loop {
             match lines.next() {
@@ -176,7 +176,7 @@ mod tests {
                 Err(broken) => break Some(broken),
             }
         };
-        let (unended, text_bytes) = (lines.is_unended(), lines.text_bytes());
+        let (unended, text_bytes) = (lines.lacks_final_newline(), lines.text_bytes());
         let summed = lines.finish().unwrap();
         assert_eq!(summed.bytes, bytes.len() as u64);
         assert_eq!(summed.sha256, super::super::hash::sha256(bytes));
@@ -204,7 +204,7 @@ mod tests {
         let torn = [frame.clone(), frame[..frame.len() - 2].to_vec()].concat();
         let alien = [frame, b"not zstd".to_vec()].concat();
         for bytes in [torn, alien, b"plain\n".to_vec()] {
-            assert!(matches!(read(&bytes, 100).1, Some(PackedLineError::Torn(_))));
+            assert!(matches!(read(&bytes, 100).1, Some(PackedLineError::Corrupt(_))));
         }
     }
 
@@ -225,7 +225,7 @@ mod tests {
             lines.limit_text(most);
             let read = std::iter::from_fn(|| match lines.next() {
                 Err(broken) => {
-                    assert_eq!(broken, PackedLineError::TooMuch);
+                    assert_eq!(broken, PackedLineError::LimitReached);
                     None
                 }
                 Ok(line) => line,
@@ -241,7 +241,7 @@ mod tests {
         encoder.window_log(27).unwrap();
         encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
         let greedy = encoder.finish().unwrap();
-        assert!(matches!(read(&greedy, 100).1, Some(PackedLineError::Torn(_))));
+        assert!(matches!(read(&greedy, 100).1, Some(PackedLineError::Corrupt(_))));
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use crate::model::time::{Timestamp, format_millis};
 pub fn text(manifest: &Manifest, sha256: &str) -> String {
     let mut text =
         String::from("EXPORT OF ATLASSIAN AUDIT LOGS\n==============================\n\n");
-    text.push_str(&what(manifest));
+    text.push_str(&describe_export(manifest));
     text.push_str(&sources(manifest));
     text.push_str(FILES);
     let unfinished = match manifest.complete {
@@ -23,11 +23,11 @@ pub fn text(manifest: &Manifest, sha256: &str) -> String {
     text
 }
 
-fn at(time: Timestamp) -> String {
+fn format_time(time: Timestamp) -> String {
     format_millis(time)
 }
 
-fn what(manifest: &Manifest) -> String {
+fn describe_export(manifest: &Manifest) -> String {
     let made = &manifest.made_by;
     let complete = match manifest.complete {
         true if manifest.is_limited() => {
@@ -49,19 +49,19 @@ fn what(manifest: &Manifest) -> String {
          Made        from {} to {}\n\
          By          {} {} ({}){}{}\n\n\
          All times are UTC.\n\n",
-        at(manifest.asked.since),
-        at(manifest.asked.until),
-        at(manifest.started),
-        at(manifest.finished),
+        format_time(manifest.asked.since),
+        format_time(manifest.asked.until),
+        format_time(manifest.started),
+        format_time(manifest.finished),
         printable(&made.program),
         printable(&made.version),
         printable(&made.build),
-        said(", user ", made.user.as_deref()),
-        said(", machine ", made.host.as_deref()),
+        optional_part(", user ", made.user.as_deref()),
+        optional_part(", machine ", made.host.as_deref()),
     )
 }
 
-fn said(before: &str, what: Option<&str>) -> String {
+fn optional_part(before: &str, what: Option<&str>) -> String {
     what.map(|what| format!("{before}{}", printable(what)))
         .unwrap_or_default()
 }
@@ -69,12 +69,12 @@ fn said(before: &str, what: Option<&str>) -> String {
 fn sources(manifest: &Manifest) -> String {
     let mut text = String::from("THE SOURCES\n-----------\n\n");
     for source in &manifest.sources {
-        text.push_str(&one(source, manifest.asked.since));
+        text.push_str(&describe_source(source, manifest.asked.since));
     }
     text
 }
 
-fn one(source: &SourceEntry, since: Timestamp) -> String {
+fn describe_source(source: &SourceEntry, since: Timestamp) -> String {
     let facts = &source.facts;
     let complete = match facts.complete {
         true => "complete",
@@ -89,13 +89,13 @@ fn one(source: &SourceEntry, since: Timestamp) -> String {
         printable(&facts.base_url),
     );
     if let (Some(first), Some(last)) = (source.first, source.last) {
-        text.push_str(&format!("    first {}, last {}\n", at(first), at(last)));
+        text.push_str(&format!("    first {}, last {}\n", format_time(first), format_time(last)));
     }
     if let Some(retention) = source.retention_text(since) {
         text.push_str(&not_available(&retention));
     }
     for gap in &facts.gaps {
-        let (from, to) = (at(gap.from), at(gap.to));
+        let (from, to) = (format_time(gap.from), format_time(gap.to));
         text.push_str(&format!(
             "    NOT READ: {from} to {to}: {}\n",
             printable(&gap.why)
@@ -203,7 +203,7 @@ mod tests {
         command.output().unwrap()
     }
 
-    fn said(output: &Output) -> String {
+    fn stdout_of(output: &Output) -> String {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout.clone()).unwrap()
     }
@@ -267,7 +267,7 @@ mod tests {
     #[ignore = "needs the programs zstd, jq and python3; the gate runs it"]
     fn the_described_commands_work() {
         let export = TestExport::sealed(2_100);
-        said(&run(
+        stdout_of(&run(
             &export,
             "sha256sum",
             &["--check", "--strict", "SHA256SUMS"],
@@ -281,18 +281,18 @@ mod tests {
                     "python3",
                     &["-c", &recipe(&text), kind, &entry.file],
                 );
-                assert_eq!(said(&output).trim(), entry.chain, "{}", entry.file);
+                assert_eq!(stdout_of(&output).trim(), entry.chain, "{}", entry.file);
             }
         }
         let filter = r#"zstd -dc events/acme.jsonl.zst | jq -r 'select(.outcome == "failure") | [.time, .action] | @tsv'"#;
         assert!(text.contains(&filter.replace("acme", "NAME")));
-        said(&run(&export, "sh", &["-c", filter]));
-        let there = said(&run(
+        stdout_of(&run(&export, "sh", &["-c", filter]));
+        let there = stdout_of(&run(
             &export,
             "sh",
             &["-c", "find . -type f | cut -c3- | sort"],
         ));
-        let named = said(&run(&export, "sh", &["-c", "cut -c67- SHA256SUMS | sort"]));
+        let named = stdout_of(&run(&export, "sh", &["-c", "cut -c67- SHA256SUMS | sort"]));
         assert_eq!(there.replace("SHA256SUMS\n", ""), named);
         std::fs::write(export.path("README.txt"), "x").unwrap();
         assert!(
@@ -323,7 +323,7 @@ mod tests {
                 .unwrap()
                 .write_all(typed.as_bytes())
                 .unwrap();
-            said(&child.wait_with_output().unwrap());
+            stdout_of(&child.wait_with_output().unwrap());
         };
         for (name, password) in [("plain", None), ("locked", Some("hunter2"))] {
             let (public, secret) = (key(&format!("{name}.pub")), key(&format!("{name}.key")));
@@ -335,12 +335,12 @@ mod tests {
             let signing = SigningKey::open(&text, password.map(Into::into).as_ref()).unwrap();
             let export = TestExport::unsealed(60);
             crate::evidence::seal::seal(export.dir(), &export.facts, Some(&signing)).unwrap();
-            said(&run(
+            stdout_of(&run(
                 &export,
                 "minisign",
                 &["-V", "-p", &public, "-m", "SHA256SUMS"],
             ));
-            said(&run(
+            stdout_of(&run(
                 &export,
                 "minisign",
                 &["-V", "-P", &signing.public(), "-m", "SHA256SUMS"],

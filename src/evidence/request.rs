@@ -27,7 +27,7 @@ pub struct ExportSpec {
 
 impl ExportSpec {
     /// What that means for an export that begins `now`.
-    fn asked(&self, now: Timestamp) -> ExportParameters {
+    fn resolve(&self, now: Timestamp) -> ExportParameters {
         let at = |typed: TypedTime| match typed {
             TypedTime::At(time) => time,
             TypedTime::Ago(_) => truncate_to_millis(typed.resolve(now)),
@@ -61,7 +61,7 @@ impl SavedExportRequest {
     pub fn new(wanted: &ExportSpec, now: Timestamp) -> SavedExportRequest {
         SavedExportRequest {
             schema: SCHEMA.to_owned(),
-            asked: wanted.asked(now),
+            asked: wanted.resolve(now),
             since: wanted.since.to_string(),
             until: wanted.until.map(|until| until.to_string()),
             runs: Vec::new(),
@@ -84,16 +84,16 @@ impl SavedExportRequest {
     }
 
     /// In what `wanted` differs from it, in words; nothing where it asks for the same.
-    pub fn differs(&self, wanted: &ExportSpec) -> Option<String> {
+    pub fn difference(&self, wanted: &ExportSpec) -> Option<String> {
         let asked = &self.asked;
-        if !is_same(&self.since, asked.since, wanted.since) {
+        if !is_same_time(&self.since, asked.since, wanted.since) {
             let now = wanted.since;
             return Some(format!("`--since` was {}, and is {now} now", self.since));
         }
         match (&self.until, wanted.until) {
             (None, None) => {}
             (_, Some(TypedTime::At(time))) if time == asked.until => {}
-            (Some(then), Some(now)) if is_same(then, asked.until, now) => {}
+            (Some(then), Some(now)) if is_same_time(then, asked.until, now) => {}
             (then, now) => {
                 let now = now.map(|until| until.to_string());
                 let word = |until: &Option<String>| until.clone().unwrap_or("not given".to_owned());
@@ -113,7 +113,7 @@ impl SavedExportRequest {
     }
 
     /// A run begins. Should it never say how it ended, it was killed.
-    pub fn run_begins(&mut self, now: Timestamp) {
+    pub fn begin_run(&mut self, now: Timestamp) {
         self.runs.push(RunEntry {
             started: truncate_to_millis(now),
             finished: None,
@@ -122,7 +122,7 @@ impl SavedExportRequest {
     }
 
     /// The run that began last is over.
-    pub fn run_ends(&mut self, now: Timestamp, ended: &str) {
+    pub fn end_run(&mut self, now: Timestamp, ended: &str) {
         if let Some(run) = self.runs.last_mut() {
             run.finished = Some(truncate_to_millis(now));
             ended.clone_into(&mut run.ended);
@@ -138,7 +138,7 @@ fn sorted(names: &[String]) -> Vec<&String> {
 }
 
 /// Whether `now` means the time that `then` meant: by its words, or by what they meant then.
-fn is_same(then: &str, meant: Timestamp, now: TypedTime) -> bool {
+fn is_same_time(then: &str, meant: Timestamp, now: TypedTime) -> bool {
     now == TypedTime::At(meant) || then.parse() == Ok(now)
 }
 
@@ -174,17 +174,17 @@ mod tests {
         let begun_7d = begun("7d", None);
         let resolved = "2026-11-13T12:00:00.123Z";
         for since in ["7d", "168h", resolved, "2026-11-13T13:00:00.123+01:00"] {
-            assert_eq!(begun_7d.differs(&wanted(since, None)), None, "{since}");
+            assert_eq!(begun_7d.difference(&wanted(since, None)), None, "{since}");
         }
         // Who now says the end that it took.
         let until = Some("2026-11-20T12:00:00.123Z");
-        assert_eq!(begun_7d.differs(&wanted("7d", until)), None);
+        assert_eq!(begun_7d.difference(&wanted("7d", until)), None);
         let mut turned = wanted("7d", None);
         turned.sources.reverse();
-        assert_eq!(begun_7d.differs(&turned), None);
+        assert_eq!(begun_7d.difference(&turned), None);
         let both = begun("2026-11-01", Some("2d"));
         assert_eq!(
-            both.differs(&wanted("2026-11-01T00:00:00Z", Some("48h"))),
+            both.difference(&wanted("2026-11-01T00:00:00Z", Some("48h"))),
             None
         );
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_different_request_names_the_difference() {
         let begun = begun("7d", Some("1d"));
-        let differs = |wanted: &ExportSpec| begun.differs(wanted).unwrap();
+        let differs = |wanted: &ExportSpec| begun.difference(wanted).unwrap();
         let since = differs(&wanted("8d", Some("1d")));
         assert_eq!(since, "`--since` was 7d, and is 8d now");
         let until = differs(&wanted("7d", None));
@@ -212,9 +212,9 @@ mod tests {
     #[test]
     fn a_run_without_an_end_was_killed() {
         let mut request = begun("7d", None);
-        request.run_begins(now());
-        request.run_begins(now());
-        request.run_ends(now(), "finished");
+        request.begin_run(now());
+        request.begin_run(now());
+        request.end_run(now(), "finished");
         let read = SavedExportRequest::read(&request.text()).unwrap();
         assert_eq!(read, request);
         let ends: Vec<_> = read.runs.iter().map(|run| run.ended.as_str()).collect();
@@ -243,15 +243,15 @@ mod tests {
             let wanted = ExportSpec { since: time(since_ms), until: until_ms.map(time), ..wanted("7d", None) };
             let request = SavedExportRequest::new(&wanted, now());
             let read = SavedExportRequest::read(&request.text()).unwrap();
-            prop_assert_eq!(read.differs(&wanted), None);
+            prop_assert_eq!(read.difference(&wanted), None);
             let fixed = ExportSpec {
                 since: TypedTime::At(read.asked.since),
                 until: Some(TypedTime::At(read.asked.until)),
                 ..wanted.clone()
             };
-            prop_assert_eq!(read.differs(&fixed), None);
+            prop_assert_eq!(read.difference(&fixed), None);
             let other = ExportSpec { since: TypedTime::At(read.asked.since + chrono::TimeDelta::milliseconds(later_ms + 1)), ..wanted };
-            let moved = read.differs(&other).is_some();
+            let moved = read.difference(&other).is_some();
             // But for a time that is the very words.
             prop_assert!(moved || other.since == wanted_since(&read));
         }

@@ -26,13 +26,13 @@ pub fn seal(
     key: Option<&SigningKey>,
 ) -> Result<Manifest, EvidenceError> {
     // First of all: old sums would call what follows a forgery.
-    atomic_file::clear(dir, &[SIGNATURE, SUMS])?;
+    atomic_file::remove_leftovers(dir, &[SIGNATURE, SUMS])?;
     let found = facts
         .sources
         .iter()
         .map(|source| survey_one(dir, facts, source))
         .collect::<Result<Vec<_>, _>>()?;
-    let files = files(dir, &found)?;
+    let files = file_entries(dir, &found)?;
     let manifest = assemble::manifest(facts, &found.iter().collect::<Vec<_>>(), files)
         .ok_or(EvidenceError::NoRun)?;
     let text = manifest.text();
@@ -57,34 +57,34 @@ fn survey_one(dir: &Path, facts: &ExportFacts, source: &SourceFacts) -> Result<S
     let file = survey::path_of(ChainKind::Events, &source.name);
     let events = survey::events(dir, &facts.asked, source, SurveyLimits::NONE);
     let events = events.map_err(failed("read", &dir.join(&file)))?;
-    sound(&file, &events.troubles)?;
+    check_intact(&file, &events.problems)?;
     let file = survey::path_of(ChainKind::Pages, &source.name);
     let pages = survey::pages(dir, source, SurveyLimits::NONE, None);
     let pages = pages.map_err(failed("read", &dir.join(&file)))?;
-    sound(&file, &pages.troubles)?;
+    check_intact(&file, &pages.problems)?;
     Ok(SourceSurvey { events, pages })
 }
 
 /// A file with a line that is no line must not be sealed.
-fn sound(file: &str, troubles: &ProblemList) -> Result<(), EvidenceError> {
+fn check_intact(file: &str, troubles: &ProblemList) -> Result<(), EvidenceError> {
     let mut damage = troubles
-        .kept()
+        .listed()
         .iter()
-        .filter(|trouble| trouble.what.is_damage());
+        .filter(|trouble| trouble.problem.is_damage());
     match damage.next() {
         None => Ok(()),
         Some(trouble) => Err(EvidenceError::Damaged {
             file: file.to_owned(),
-            what: format!("line {}: {}", trouble.line, trouble.what),
+            what: format!("line {}: {}", trouble.line, trouble.problem),
         }),
     }
 }
 
 /// Every file that is there, with its hash.
-fn files(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceError> {
+fn file_entries(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceError> {
     let listing = FolderListing::of(dir)?;
-    if let Some((name, why)) = listing.odd.first() {
-        return Err(EvidenceError::Odd {
+    if let Some((name, why)) = listing.unexpected.first() {
+        return Err(EvidenceError::UnexpectedEntry {
             name: name.clone(),
             why: (*why).to_owned(),
         });
@@ -109,7 +109,7 @@ fn files(dir: &Path, found: &[SourceSurvey]) -> Result<Vec<FileEntry>, EvidenceE
             sha256: summed.sha256,
         })
     };
-    listing.listed().map(entry).collect()
+    listing.files_in_manifest().map(entry).collect()
 }
 
 /// The text of SHA256SUMS.

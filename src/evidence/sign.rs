@@ -26,7 +26,7 @@ const SIGNATURE_CHARS: usize = 88;
 #[error("{0}")]
 pub struct SignError(String);
 
-fn refuse(what: &str) -> SignError {
+fn sign_error(what: &str) -> SignError {
     SignError(what.to_owned())
 }
 
@@ -59,19 +59,19 @@ impl SigningKey {
     ) -> Result<SigningKey, SignError> {
         let text = text.expose_secret();
         let secret = match (is_encrypted(text), password) {
-            (false, _) => plain(text).ok_or_else(|| refuse(NO_SECRET_KEY))?,
-            (true, None) => return Err(refuse("it is encrypted, and its password is not known")),
+            (false, _) => unencrypted_key(text).ok_or_else(|| sign_error(NO_SECRET_KEY))?,
+            (true, None) => return Err(sign_error("it is encrypted, and its password is not known")),
             (true, Some(password)) => {
                 let password = Some(password.expose_secret().to_owned());
                 let opened = SecretKeyBox::from(text.to_owned()).into_secret_key(password);
-                opened.map_err(|_| refuse("its password is wrong, or it is damaged"))?
+                opened.map_err(|_| sign_error("its password is wrong, or it is damaged"))?
             }
         };
-        let public = Public::from_secret_key(&secret).map_err(|_| refuse(NO_SECRET_KEY))?;
+        let public = Public::from_secret_key(&secret).map_err(|_| sign_error(NO_SECRET_KEY))?;
         let key = SigningKey { secret, public };
         // Its halves belong together, or nobody could check what it signs: better known before an export than behind it.
         key.sign(b"", Timestamp::UNIX_EPOCH)
-            .map_err(|_| refuse("it is damaged"))?;
+            .map_err(|_| sign_error("it is damaged"))?;
         Ok(key)
     }
 
@@ -109,8 +109,8 @@ impl SigningKey {
 const NO_SECRET_KEY: &str = "it is not a secret key as `minisign -G` makes it";
 
 /// A key that is not encrypted. `minisign` itself leaves the place of its checksum empty, which the library refuses.
-fn plain(text: &str) -> Option<SecretKey> {
-    let bytes = unpack(text.lines().nth(1)?.trim())?;
+fn unencrypted_key(text: &str) -> Option<SecretKey> {
+    let bytes = decode_base64(text.lines().nth(1)?.trim())?;
     let is_plain = bytes.starts_with(b"Ed\0\0B2") && bytes.len() == SECRET_KEY_BYTES;
     match is_plain {
         true => SecretKey::from_bytes(&bytes).ok(),
@@ -119,7 +119,7 @@ fn plain(text: &str) -> Option<SecretKey> {
 }
 
 /// The bytes that a base64 text without padding stands for, or with `=` up to a whole group.
-fn unpack(text: &str) -> Option<Vec<u8>> {
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(SECRET_KEY_BYTES);
     let (mut bits, mut count) = (0_u32, 0);
     for c in text.trim_end_matches('=').bytes() {
@@ -158,7 +158,7 @@ impl PublicKey {
         };
         let key = key.ok().filter(|key| key.to_bytes().starts_with(b"Ed"));
         let no_key = "it is not a public key as `minisign -G` makes it";
-        key.map(PublicKey).ok_or_else(|| refuse(no_key))
+        key.map(PublicKey).ok_or_else(|| sign_error(no_key))
     }
 
     /// What a person tells it by.
@@ -171,45 +171,45 @@ impl PublicKey {
     /// # Errors
     /// It is not.
     pub fn check(&self, signature: &str, sums: &[u8]) -> Result<String, SignError> {
-        let parsed = read(signature)?;
+        let parsed = parse_signature(signature)?;
         if parsed.keynum() != self.0.keynum() {
             let made = id(parsed.keynum());
             let what = format!("it was made with the key {made}, not with {}", self.id());
             return Err(SignError(what));
         }
         minisign::verify(&self.0, &parsed, Cursor::new(sums), true, false, true)
-            .map_err(|_| refuse("it is not this key's signature of SHA256SUMS as it is"))?;
+            .map_err(|_| sign_error("it is not this key's signature of SHA256SUMS as it is"))?;
         if parsed
             .untrusted_comment()
             .is_ok_and(|comment| comment != COMMENT)
         {
             let what = "its first line is not `minisign`'s own; no signature covers that line";
-            return Err(refuse(what));
+            return Err(sign_error(what));
         }
-        parsed.trusted_comment().map_err(|_| refuse(NO_SIGNATURE))
+        parsed.trusted_comment().map_err(|_| sign_error(NO_SIGNATURE))
     }
 }
 
 const NO_SIGNATURE: &str = "it is not a signature as `minisign` writes it";
 
 /// Reads a signature, and nothing that is not written as `minisign` writes it.
-fn read(text: &str) -> Result<SignatureBox, SignError> {
+fn parse_signature(text: &str) -> Result<SignatureBox, SignError> {
     // The library takes the length of the last line for granted.
     let last = text.lines().nth(3).unwrap_or_default();
     let is_whole = last.len() == SIGNATURE_CHARS && last.ends_with("==");
     let parsed = SignatureBox::from_string(text).ok().filter(|_| is_whole);
-    let parsed = parsed.ok_or_else(|| refuse(NO_SIGNATURE))?;
+    let parsed = parsed.ok_or_else(|| sign_error(NO_SIGNATURE))?;
     // Only then its own writing cannot fail.
     let is_text = parsed.trusted_comment().is_ok();
     match is_text && parsed.to_string() == text {
         true => Ok(parsed),
-        false => Err(refuse(NO_SIGNATURE)),
+        false => Err(sign_error(NO_SIGNATURE)),
     }
 }
 
 /// The key that a signature says it was made with; nothing where it is none.
-pub fn signer(signature: &str) -> Option<String> {
-    read(signature).ok().map(|signature| id(signature.keynum()))
+pub fn signing_key_id(signature: &str) -> Option<String> {
+    parse_signature(signature).ok().map(|signature| id(signature.keynum()))
 }
 
 /// A key's number as `minisign` shows it: its bytes are the lowest first.
@@ -241,7 +241,7 @@ mod tests {
         let said = public.check(&signature, b"sums").unwrap();
         assert_eq!(said, "timestamp:0\tfile:SHA256SUMS\thashed");
         assert!(public.check(&signature, b"other").is_err());
-        assert_eq!(signer(&signature), Some(public.id()));
+        assert_eq!(signing_key_id(&signature), Some(public.id()));
         let file = format!("untrusted comment: minisign public key AF2E88F15C6A2115\n{PUBLIC}\n");
         assert_eq!(PublicKey::read(&file).unwrap().id(), public.id());
     }

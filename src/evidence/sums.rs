@@ -11,12 +11,12 @@ pub struct ChecksumLine {
 
 /// The text for `sums`, in their order.
 pub fn text<'a>(sums: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let lines = sums.into_iter().map(|(file, sha256)| line(file, sha256));
+    let lines = sums.into_iter().map(|(file, sha256)| format_line(file, sha256));
     lines.collect()
 }
 
 /// A name with a backslash or a line's end is escaped, and a backslash at the line's beginning says so.
-fn line(file: &str, sha256: &str) -> String {
+fn format_line(file: &str, sha256: &str) -> String {
     if !file.contains(['\\', '\n', '\r']) {
         return format!("{sha256}  {file}\n");
     }
@@ -28,14 +28,14 @@ fn line(file: &str, sha256: &str) -> String {
 }
 
 /// Reads a line without its newline; nothing where `sha256sum` would not have written it.
-pub fn read(text: &str) -> Option<ChecksumLine> {
+pub fn parse_line(text: &str) -> Option<ChecksumLine> {
     let (is_escaped, text) = match text.strip_prefix('\\') {
         Some(rest) => (true, rest),
         None => (false, text),
     };
     let (sha256, file) = text.split_once("  ")?;
     let file = match is_escaped {
-        true => unescaped(file)?,
+        true => unescape(file)?,
         false => file.to_owned(),
     };
     let sum = ChecksumLine {
@@ -51,7 +51,7 @@ pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(is_digit)
 }
 
-fn unescaped(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -86,7 +86,7 @@ mod tests {
             &format!("{}  a", &hash[1..]),
             &format!("\\{hash}  a\\x"),
         ] {
-            assert_eq!(read(bad), None, "{bad}");
+            assert_eq!(parse_line(bad), None, "{bad}");
         }
     }
 
@@ -96,7 +96,7 @@ mod tests {
             let text = text([(file.as_str(), hash.as_str())]);
             let line = text.strip_suffix('\n').unwrap();
             prop_assert!(!line.contains('\n'));
-            prop_assert_eq!(read(line), Some(ChecksumLine { sha256: hash, file }));
+            prop_assert_eq!(parse_line(line), Some(ChecksumLine { sha256: hash, file }));
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn proxy_for(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -
         return HostPort::from_url(proxy.expose());
     }
     // Set by web servers for CGI programs, where HTTP_PROXY may come from a request's header.
-    if env.os("REQUEST_METHOD").is_some() || is_in_no_proxy(url, env) {
+    if env.var_os("REQUEST_METHOD").is_some() || is_in_no_proxy(url, env) {
         return None;
     }
     let of_scheme = match url.scheme() {
@@ -52,7 +52,7 @@ pub fn proxy_for(connection: &ConnectionSettings, url: &Url, env: &ProcessEnv) -
 }
 
 fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
-    let text = names.iter().find_map(|name| env.text(name))?;
+    let text = names.iter().find_map(|name| env.var_text(name))?;
     let text = match text.contains("://") {
         true => text.to_owned(),
         false => format!("http://{text}"),
@@ -66,7 +66,7 @@ fn proxy_from_env(names: &[&str], env: &ProcessEnv) -> Option<HostPort> {
 fn is_in_no_proxy(url: &Url, env: &ProcessEnv) -> bool {
     let list = ["NO_PROXY", "no_proxy"]
         .iter()
-        .find_map(|name| env.text(name));
+        .find_map(|name| env.var_text(name));
     let Some(spot) = HostPort::from_url(url) else {
         return false;
     };

@@ -360,8 +360,8 @@ impl Event<'_> {
         out.text("action", &self.action);
         out.word("category", self.category.as_str());
         out.word("outcome", self.outcome.as_str());
-        out.maybe("message", self.message.as_deref());
-        out.maybe("product", self.product.as_deref());
+        out.text_if_some("message", self.message.as_deref());
+        out.text_if_some("product", self.product.as_deref());
         out.object("actor", |out| self.actor.write(out));
         out.list("targets", &self.targets, |out, target| target.write(out));
         out.list("changes", &self.changes, |out, change| change.write(out));
@@ -379,8 +379,8 @@ impl EventSource<'_> {
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
         out.text("name", self.name);
         out.word("type", self.kind.as_str());
-        out.maybe("org_id", self.org_id);
-        out.maybe("site", self.site);
+        out.text_if_some("org_id", self.org_id);
+        out.text_if_some("site", self.site);
     }
 }
 
@@ -389,18 +389,18 @@ impl EventActor<'_> {
         if let Some(kind) = self.kind {
             out.word("type", kind.as_str());
         }
-        out.maybe("id", self.id.as_deref());
-        out.maybe("name", self.name.as_deref());
-        out.maybe("email", self.email.as_deref());
+        out.text_if_some("id", self.id.as_deref());
+        out.text_if_some("name", self.name.as_deref());
+        out.text_if_some("email", self.email.as_deref());
         out.object("auth", |out| {
-            out.maybe("type", self.auth.kind.as_deref());
-            out.maybe("token_id", self.auth.token_id.as_deref());
-            out.maybe("token_label", self.auth.token_label.as_deref());
+            out.text_if_some("type", self.auth.kind.as_deref());
+            out.text_if_some("token_id", self.auth.token_id.as_deref());
+            out.text_if_some("token_label", self.auth.token_label.as_deref());
         });
         out.object("on_behalf_of", |out| {
-            out.maybe("id", self.on_behalf_of.id.as_deref());
-            out.maybe("name", self.on_behalf_of.name.as_deref());
-            out.maybe("email", self.on_behalf_of.email.as_deref());
+            out.text_if_some("id", self.on_behalf_of.id.as_deref());
+            out.text_if_some("name", self.on_behalf_of.name.as_deref());
+            out.text_if_some("email", self.on_behalf_of.email.as_deref());
         });
     }
 }
@@ -408,13 +408,13 @@ impl EventActor<'_> {
 impl EventTarget<'_> {
     /// Writes what is known of it.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("type", self.kind.as_deref());
-        out.maybe("id", self.id.as_deref());
-        out.maybe("name", self.name.as_deref());
-        out.maybe("email", self.email.as_deref());
+        out.text_if_some("type", self.kind.as_deref());
+        out.text_if_some("id", self.id.as_deref());
+        out.text_if_some("name", self.name.as_deref());
+        out.text_if_some("email", self.email.as_deref());
         out.object("parent", |out| {
-            out.maybe("id", self.parent.id.as_deref());
-            out.maybe("name", self.parent.name.as_deref());
+            out.text_if_some("id", self.parent.id.as_deref());
+            out.text_if_some("name", self.parent.name.as_deref());
         });
     }
 }
@@ -422,9 +422,9 @@ impl EventTarget<'_> {
 impl FieldChange<'_> {
     /// Writes what is known of it.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("field", self.field.as_deref());
-        out.maybe("from", self.from.as_deref());
-        out.maybe("to", self.to.as_deref());
+        out.text_if_some("field", self.field.as_deref());
+        out.text_if_some("from", self.from.as_deref());
+        out.text_if_some("to", self.to.as_deref());
     }
 }
 
@@ -437,11 +437,11 @@ impl EventClient<'_> {
     }
 
     fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("ip", self.ip.as_deref());
+        out.text_if_some("ip", self.ip.as_deref());
         self.write_forwarded(out);
-        out.maybe("country", self.country.as_deref());
-        out.maybe("region", self.region.as_deref());
-        out.maybe("city", self.city.as_deref());
-        out.maybe("geo", self.geo.as_deref());
+        out.text_if_some("country", self.country.as_deref());
+        out.text_if_some("region", self.region.as_deref());
+        out.text_if_some("city", self.city.as_deref());
+        out.text_if_some("geo", self.geo.as_deref());
     }
 }

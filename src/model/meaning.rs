@@ -19,7 +19,7 @@ pub struct ActionMeaning {
 }
 
 /// What nothing is known of.
-pub const UNKNOWN: ActionMeaning = ActionMeaning {
+pub const UNKNOWN_MEANING: ActionMeaning = ActionMeaning {
     category: Category::Other,
     ecs: EcsKind {
         categories: &[],

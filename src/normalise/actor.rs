@@ -22,7 +22,7 @@ const APP_AUTH: [&str; 3] = ["container-token", "connect-token", "auth-token-for
 ///
 /// Atlassian writes `Atlassian app` in the address field of its own actors, whose id is then a
 /// product's name such as `confluence` (seen in elastic/integrations, atlassian_cloud).
-pub fn kind(clues: &ActorHints<'_>) -> Option<ActorKind> {
+pub fn classify(clues: &ActorHints<'_>) -> Option<ActorKind> {
     let is = |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
     let has_account = clues.id.is_some_and(is_account_id);
     if is(clues.id, "anonymous") {
@@ -46,7 +46,7 @@ pub fn kind(clues: &ActorHints<'_>) -> Option<ActorKind> {
 
 /// Whether `text` can be a mail address.
 pub fn is_address(text: &str) -> bool {
-    let Some((name, host)) = halves(text, b'@') else {
+    let Some((name, host)) = split_at_byte(text, b'@') else {
         return false;
     };
     // No space of the ASCII range has a higher byte; others are told by the whole character.
@@ -57,7 +57,7 @@ pub fn is_address(text: &str) -> bool {
 
 /// What stands before the first `mark` and behind it. For texts so short that a search in blocks costs
 /// more than it saves.
-fn halves(text: &str, mark: u8) -> Option<(&str, &str)> {
+fn split_at_byte(text: &str, mark: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|byte| byte == mark)?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
@@ -66,7 +66,7 @@ fn halves(text: &str, mark: u8) -> Option<(&str, &str)> {
 /// as `712020:<uuid>`, `557058:<uuid>` or `qm:<uuid>:<uuid>`.
 pub fn is_account_id(id: &str) -> bool {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match halves(id, b':') {
+    match split_at_byte(id, b':') {
         Some((realm, rest)) => {
             !realm.is_empty()
                 && realm.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -80,8 +80,8 @@ pub fn is_account_id(id: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn told(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
-        kind(&ActorHints {
+    fn classify_by(id: Option<&str>, email: Option<&str>) -> Option<ActorKind> {
+        classify(&ActorHints {
             id,
             email,
             ..ActorHints::default()
@@ -110,7 +110,7 @@ mod tests {
             (None, Some("not an address"), None),
         ];
         for (id, email, want) in cases {
-            assert_eq!(told(id, email), want, "{id:?} {email:?}");
+            assert_eq!(classify_by(id, email), want, "{id:?} {email:?}");
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     fn an_app_token_means_an_app() {
         let id = Some("712020:3f0d");
         let with = |auth| {
-            kind(&ActorHints {
+            classify(&ActorHints {
                 id,
                 auth: Some(auth),
                 ..ActorHints::default()

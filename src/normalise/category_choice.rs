@@ -5,7 +5,7 @@ use crate::model::event::Category;
 
 /// The more telling of what the action `told` and of what the source's own category means, by `table`;
 /// that of the source where they are even. A login is a login, and a permission is one, wherever they are filed.
-pub fn category(told: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
+pub fn choose_category(told: Category, filed: Option<&str>, table: &[(&str, Category)]) -> Category {
     let named = |word: &str| filed.is_some_and(|filed| filed.trim().eq_ignore_ascii_case(word));
     table
         .iter()
@@ -55,11 +55,11 @@ mod tests {
         ];
         for (told, filed, want) in cases {
             assert_eq!(
-                category(told, Some(filed), &table),
+                choose_category(told, Some(filed), &table),
                 want,
                 "{told:?} {filed}"
             );
         }
-        assert_eq!(category(Content, None, &table), Content);
+        assert_eq!(choose_category(Content, None, &table), Content);
     }
 }

@@ -3,7 +3,7 @@
 use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{client_address, category_choice, sentence, taxonomy};
+use crate::normalise::{client_address, category_choice, join_message, taxonomy};
 
 /// Confluence's own categories and ours.
 const CATEGORIES: [(&str, Category); 13] = [
@@ -58,8 +58,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
-    event.message = sentence(summary, description);
+    event.category = category_choice::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.message = join_message(summary, description);
     event.actor = author.map(actor).unwrap_or_default();
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
@@ -111,7 +111,7 @@ fn actor(author: Node<'_>) -> EventActor<'_> {
     let id = account.or_else(other);
     let name = [name, public].into_iter().flatten().find_map(Node::text);
     EventActor {
-        kind: known.tell(id.as_deref(), name.as_deref()),
+        kind: known.actor_kind(id.as_deref(), name.as_deref()),
         id,
         name,
         ..EventActor::default()
@@ -128,7 +128,7 @@ struct AuthorInfo<'k> {
 impl AuthorInfo<'_> {
     /// The type of the author. Confluence says `user` of its own System as well, which has no account
     /// (seen in elastic/integrations, atlassian_confluence); a person may bear that name, with one.
-    fn tell(&self, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
+    fn actor_kind(&self, id: Option<&str>, name: Option<&str>) -> Option<ActorKind> {
         let is =
             |text: Option<&str>, word: &str| text.is_some_and(|t| t.eq_ignore_ascii_case(word));
         if is(self.account_kind, "app") {

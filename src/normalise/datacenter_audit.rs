@@ -3,7 +3,7 @@
 use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, TargetParent, EventTarget, EventText};
 use crate::model::json::Node;
 use crate::model::record::Record;
-use crate::normalise::{RecordOrigin, client_address, category_choice, sentence, taxonomy};
+use crate::normalise::{RecordOrigin, client_address, category_choice, join_message, taxonomy};
 
 /// The products that share the API.
 const PRODUCTS: [&str; 3] = ["jira", "confluence", "bitbucket"];
@@ -62,7 +62,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(
+    event.category = category_choice::choose_category(
         event.meaning.category,
         kind.category.as_deref(),
         &CATEGORIES,
@@ -74,7 +74,7 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record, origin: &RecordOrigin
     let changes = changed.into_iter().flat_map(Node::items).map(change);
     event.changes = changes.filter(|change| !change.is_empty()).collect();
     let is_trace = kind.is_audit_search() && is_author(origin.reader.as_deref(), author);
-    event.message = sentence(kind.text, extra.and_then(attributes));
+    event.message = join_message(kind.text, extra.and_then(attributes));
     let labels = [
         ("category", kind.category),
         ("method", method),

@@ -4,7 +4,7 @@ use crate::model::event::{EventActor, ActorKind, Category, FieldChange, Event, T
 use crate::model::json::Node;
 use crate::model::record::Record;
 use crate::normalise::actor::{self, ActorHints};
-use crate::normalise::{client_address, category_choice, sentence, taxonomy};
+use crate::normalise::{client_address, category_choice, join_message, taxonomy};
 
 /// Jira's own categories and ours.
 const CATEGORIES: [(&str, Category); 12] = [
@@ -51,8 +51,8 @@ pub fn fill<'a>(event: &mut Event<'a>, record: &'a Record) {
         (event.meaning, event.outcome) = taxonomy::meaning(&action);
         event.action = EventText::Owned(action);
     }
-    event.category = category_choice::category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
-    event.message = sentence(summary, description);
+    event.category = category_choice::choose_category(event.meaning.category, filed_as.as_deref(), &CATEGORIES);
+    event.message = join_message(summary, description);
     event.actor = actor(account.and_then(Node::scalar), key.and_then(Node::scalar));
     let associated = associated.into_iter().flat_map(Node::items);
     let targets = object.into_iter().chain(associated).map(target);
@@ -73,7 +73,7 @@ fn actor<'a>(account: Option<EventText<'a>>, key: Option<EventText<'a>>) -> Even
     let Some(id) = account.or(key) else {
         return EventActor::default();
     };
-    let told = actor::kind(&ActorHints {
+    let told = actor::classify(&ActorHints {
         id: Some(&id),
         ..ActorHints::default()
     });

@@ -2,7 +2,7 @@
 
 use super::testing::with_event;
 use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, OcsfClass, UNKNOWN};
+use crate::model::meaning::{Deed, OcsfClass, UNKNOWN_MEANING};
 use crate::model::name::SourceKind::{ConfluenceAudit, DatacenterAudit, JiraAudit, OrgEvents};
 
 #[test]
@@ -55,7 +55,7 @@ fn what_a_source_files_an_unknown_action_under_is_a_category_and_no_meaning() {
             assert_eq!(event.category, Category::Permission, "{text}");
             assert_eq!(
                 (event.meaning, event.outcome),
-                (UNKNOWN, Outcome::Unknown),
+                (UNKNOWN_MEANING, Outcome::Unknown),
                 "{text}"
             );
         });
@@ -66,7 +66,7 @@ fn what_a_source_files_an_unknown_action_under_is_a_category_and_no_meaning() {
 fn an_unparsed_record_means_nothing() {
     for kind in [OrgEvents, JiraAudit, ConfluenceAudit, DatacenterAudit] {
         with_event(kind, None, "{}", |event| {
-            assert_eq!((event.meaning, event.category), (UNKNOWN, Category::Other));
+            assert_eq!((event.meaning, event.category), (UNKNOWN_MEANING, Category::Other));
         });
     }
 }

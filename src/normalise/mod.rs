@@ -18,7 +18,7 @@ mod unreadable_time;
 use crate::model::event::{
     EventActor, Category, EventClient, Event, Outcome, SCHEMA, EventSource, EventText, UNPARSED,
 };
-use crate::model::meaning::UNKNOWN;
+use crate::model::meaning::UNKNOWN_MEANING;
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::Timestamp;
@@ -43,19 +43,19 @@ pub struct RecordOrigin {
 /// A record whose action cannot be read becomes an event with the action [`UNPARSED`] that holds
 /// whatever else could be read.
 pub fn normalise<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
-    let mut event = blank(origin, record, observed);
+    let mut event = empty_event(origin, record, observed);
     match origin.kind {
         SourceKind::OrgEvents => org_events::fill(&mut event, record),
         SourceKind::JiraAudit => jira_audit::fill(&mut event, record),
         SourceKind::ConfluenceAudit => confluence_audit::fill(&mut event, record),
         SourceKind::DatacenterAudit => datacenter_audit::fill(&mut event, record, origin),
     }
-    unreadable_time::add(&mut event, origin.kind, record);
+    unreadable_time::add_labels(&mut event, origin.kind, record);
     event
 }
 
 /// The event before its record is read.
-fn blank<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
+fn empty_event<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) -> Event<'a> {
     Event {
         schema: SCHEMA,
         id: event_id(origin, record),
@@ -71,7 +71,7 @@ fn blank<'a>(origin: &'a RecordOrigin, record: &'a Record, observed: Timestamp) 
         action: EventText::Borrowed(UNPARSED),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: None,
         product: None,
         actor: EventActor::default(),
@@ -101,7 +101,7 @@ fn event_id(origin: &RecordOrigin, record: &Record) -> String {
 }
 
 /// What happened, and the source's words about it behind that.
-fn sentence<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
+fn join_message<'a>(summary: Option<EventText<'a>>, more: Option<EventText<'a>>) -> Option<EventText<'a>> {
     match (summary, more) {
         (Some(summary), Some(more)) => Some([&summary, ": ", &more].concat().into()),
         (summary, more) => summary.or(more),

@@ -68,7 +68,7 @@ fn actor(node: Node<'_>) -> (EventActor<'_>, Option<EventText<'_>>) {
     let email = email.and_then(Node::text);
     let id = id.and_then(Node::scalar);
     let app = app.and_then(|app| app.scalar_of("id"));
-    let kind = actor::kind(&ActorHints {
+    let kind = actor::classify(&ActorHints {
         id: id.as_deref(),
         email: email.as_deref(),
         auth: auth.kind.as_deref(),

@@ -7,7 +7,7 @@ use crate::model::user_profiles::UserProfile;
 use crate::normalise::actor::is_account_id;
 
 /// The account ids in `event` of which it does not say all: who acted, and whom it was done to.
-pub fn lacking<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
+pub fn ids_missing_details<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
     let actor = &event.actor;
     let actor = actor
         .id
@@ -24,7 +24,7 @@ pub fn lacking<'e>(event: &'e Event<'_>) -> impl Iterator<Item = &'e str> {
 }
 
 /// Says of them what is missing and `known` knows. What the record says itself stays as it is.
-pub fn name<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
+pub fn fill_details<'a>(event: &mut Event<'a>, known: impl Fn(&str) -> Option<&'a UserProfile>) {
     let fill =
         |id: &Option<EventText<'a>>, name: &mut Option<EventText<'a>>, email: &mut Option<EventText<'a>>| {
             let Some(user) = id.as_deref().and_then(&known) else {

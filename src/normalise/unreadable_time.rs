@@ -9,13 +9,13 @@ use crate::model::record::{Record, time_value};
 use crate::model::text::bounded;
 
 /// What the mark says where the source gives no time at all.
-const MISSING: &str = "missing";
+const MISSING_TIME: &str = "missing";
 
 /// Adds a label with the source's own text for each time of `event` that could not be read.
-pub fn add<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
+pub fn add_labels<'a>(event: &mut Event<'a>, kind: SourceKind, record: &'a Record) {
     let root = record.doc.root();
     if event.time.is_none() {
-        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING), written);
+        let text = time_value(kind, root).map_or(EventText::Borrowed(MISSING_TIME), written);
         event.labels.push((TIME_UNREADABLE, text));
     }
     if event.processed_time.is_none() && kind == SourceKind::OrgEvents {

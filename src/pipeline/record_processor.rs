@@ -195,7 +195,7 @@ impl RecordProcessor {
     ) {
         let mut event = normalise::normalise(&self.origin, record, received);
         if !self.people.is_empty() {
-            normalise::people::name(&mut event, |id| self.people.get(id));
+            normalise::people::fill_details(&mut event, |id| self.people.get(id));
         }
         if verdict == DedupResult::Clash {
             // Both are kept, so that each id must still be unique.
@@ -206,7 +206,7 @@ impl RecordProcessor {
             tally.unparsed += 1;
         }
         tally.unreadable_times += u64::from(event.has_unreadable_time());
-        render::line(self.format, &event, record, lines);
+        render::append_line(self.format, &event, record, lines);
         tally.events += 1;
         tally.first = tally.first.into_iter().chain(event.time).min();
         tally.last = tally.last.max(event.time);

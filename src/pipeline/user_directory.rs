@@ -107,7 +107,7 @@ impl<T: Transport> UserDirectory<T> {
         let mut ids = BTreeSet::new();
         for record in records {
             let event = normalise::normalise(&self.origin, record, now);
-            let lacking = normalise::people::lacking(&event);
+            let lacking = normalise::people::ids_missing_details(&event);
             let unknown = lacking.filter(|id| !known.contains_key(*id));
             ids.extend(unknown.map(str::to_owned));
         }

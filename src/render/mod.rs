@@ -11,7 +11,7 @@ use crate::model::event::Event;
 use crate::model::record::Record;
 
 /// Appends one line, its newline included, to `out`.
-pub fn line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
+pub fn append_line(format: OutputFormat, event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
     match format {
         OutputFormat::Normalized => normalized::append(event, record, out),
         OutputFormat::Ecs => ecs::append(event, record, out),

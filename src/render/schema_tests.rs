@@ -12,7 +12,7 @@ use crate::model::event::{
     EventTarget,
 };
 use crate::model::json::Document;
-use crate::model::meaning::UNKNOWN;
+use crate::model::meaning::UNKNOWN_MEANING;
 use crate::model::name::SourceKind;
 use crate::model::time::parse_api_time;
 
@@ -43,7 +43,7 @@ fn full() -> Event<'static> {
         action: "user_login".into(),
         category: Category::Authentication,
         outcome: Outcome::Success,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: some("Ada logged in"),
         product: some("organization"),
         actor: EventActor {

@@ -25,7 +25,7 @@ pub enum SitePermission {
 /// Who asks; else the 401, which Jira and Confluence word alike.
 ///
 /// A token with scopes is good at the gateway only (sooperset/mcp-atlassian 968).
-pub fn who(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
+pub fn authenticate(ask: &ParsedRequest, way: &SiteAccess) -> Result<SitePermission, ApiReply> {
     let through_gateway = matches!(way, SiteAccess::Gateway(_));
     if has_token(ask, JIRA_EMAIL, JIRA_TOKEN) {
         return Ok(SitePermission::Admin);

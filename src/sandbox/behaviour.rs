@@ -175,7 +175,7 @@ impl Default for Behaviour {
             end_of_stream: EndOfStream::NullWhenBounded,
             trailing_empty_page: false,
             filter_clock: FilterClock::ProcessedAt,
-            org_retention: OrgRetention::ShowsAll,
+            org_retention: OrgRetention::Unlimited,
             strict_cursor: false,
             cursor_bounds: CursorBounds::Kept,
             cursor_ttl: None,
@@ -278,11 +278,11 @@ pub enum CursorPlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrgRetention {
     /// They are shown like all others.
-    ShowsAll,
+    Unlimited,
     /// They are not shown, and no error says so.
-    Hides,
+    Hidden,
     /// A `from` that is older is a 400.
-    Refuses,
+    Rejected,
 }
 
 /// The clock that `from` and `to` of events-stream compare with.

@@ -18,7 +18,7 @@ impl BodyChunks {
     }
 
     /// All in one, which copies when there are several.
-    pub fn whole(&self) -> Bytes {
+    pub fn concat(&self) -> Bytes {
         match self.0.as_slice() {
             [] => Bytes::new(),
             [only] => only.clone(),

@@ -28,7 +28,7 @@ impl SandboxControl {
 
     /// Composes `n` more organization events, processed now and after all others.
     pub fn add_org_events(&self, n: usize) {
-        let world = &mut *self.shared.world();
+        let world = &mut *self.shared.lock();
         let now = world.now_ms();
         let start = start_after(world.org.last_processed_ms(), now, n);
         for (position, at) in spread_times(start, n) {
@@ -44,19 +44,19 @@ impl SandboxControl {
     /// not written into it.
     pub fn add_org_event_json(&self, json: String, processed_at: DateTime<Utc>) {
         let event = OrgEvent::verbatim(json, processed_at.timestamp_millis());
-        self.shared.world().org.add(event);
+        self.shared.lock().org.add(event);
     }
 
     /// Composes `n` more Jira records, created now and after all others.
     pub fn add_jira_records(&self, n: usize) {
-        let world = &mut *self.shared.world();
+        let world = &mut *self.shared.lock();
         let now = world.now_ms();
         add(&mut world.jira, &mut world.jira_composer, now, n);
     }
 
     /// Composes `n` more Confluence records, created now and after all others.
     pub fn add_confluence_records(&self, n: usize) {
-        let world = &mut *self.shared.world();
+        let world = &mut *self.shared.lock();
         let now = world.now_ms();
         add(
             &mut world.confluence,
@@ -68,7 +68,7 @@ impl SandboxControl {
 
     /// Composes `n` more Data Center events, of now and after all others.
     pub fn add_datacenter_events(&self, n: usize) {
-        let world = &mut *self.shared.world();
+        let world = &mut *self.shared.lock();
         let now = world.now_ms();
         add(
             &mut world.datacenter,
@@ -81,109 +81,109 @@ impl SandboxControl {
     /// Adds a record whose JSON text is served as it is. `created` decides its place, and is not written into it.
     pub fn add_jira_record_json(&self, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.world().jira.add(record);
+        self.shared.lock().jira.add(record);
     }
 
     /// Adds a Confluence record in the same way.
     pub fn add_confluence_record_json(&self, json: String, created: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, created.timestamp_millis());
-        self.shared.world().confluence.add(record);
+        self.shared.lock().confluence.add(record);
     }
 
     /// Adds a Data Center event in the same way.
     pub fn add_datacenter_event_json(&self, json: String, at: DateTime<Utc>) {
         let record = SandboxRecord::verbatim(json, at.timestamp_millis());
-        self.shared.world().datacenter.add(record);
+        self.shared.lock().datacenter.add(record);
     }
 
     /// The ids of all organization events, by processing time and then by order of arrival.
     pub fn org_ids(&self) -> Vec<String> {
-        self.shared.world().org.ids()
+        self.shared.lock().org.ids()
     }
 
     /// The ids of all Jira records, newest first, as served.
     pub fn jira_ids(&self) -> Vec<String> {
-        self.shared.world().jira.ids()
+        self.shared.lock().jira.ids()
     }
 
     /// The JSON text of all organization events, in the order of [`org_ids`](Self::org_ids).
     pub fn org_texts(&self) -> Vec<String> {
-        self.shared.world().org.texts()
+        self.shared.lock().org.texts()
     }
 
     /// The JSON text of all Jira records, in the order of [`jira_ids`](Self::jira_ids).
     pub fn jira_texts(&self) -> Vec<String> {
-        self.shared.world().jira.texts()
+        self.shared.lock().jira.texts()
     }
 
     /// The JSON text of all Confluence records, newest first, as served.
     pub fn confluence_texts(&self) -> Vec<String> {
-        self.shared.world().confluence.texts()
+        self.shared.lock().confluence.texts()
     }
 
     /// The JSON text of all Data Center events, newest first, as served.
     pub fn datacenter_texts(&self) -> Vec<String> {
-        self.shared.world().datacenter.texts()
+        self.shared.lock().datacenter.texts()
     }
 
     /// The requests so far, in order of arrival, those to unlisted paths included.
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.shared.world().ledger.requests()
+        self.shared.lock().ledger.requests()
     }
 
     /// How many requests `api` got, whatever the answer.
     pub fn request_count(&self, api: Api) -> usize {
-        self.shared.world().ledger.count(api)
+        self.shared.lock().ledger.count(api)
     }
 
     /// The largest number of requests to `api` in any rolling window of this length.
     pub fn max_in_window(&self, api: Api, window: Duration) -> usize {
-        self.shared.world().ledger.max_in_window(api, window)
+        self.shared.lock().ledger.max_in_window(api, window)
     }
 
     /// Forgets the requests so far.
     pub fn forget_requests(&self) {
-        self.shared.world().ledger.clear();
+        self.shared.lock().ledger.clear();
     }
 
     /// The next request to `api` that no earlier script hits gets this fault.
-    pub fn script(&self, api: Api, fault: Fault) {
+    pub fn inject(&self, api: Api, fault: Fault) {
         self.inject_times(api, fault, 1);
     }
 
     /// The next `n` such requests get it.
     pub fn inject_times(&self, api: Api, fault: Fault, n: usize) {
-        self.shared.world().scripts.of(api).push(fault, Some(n));
+        self.shared.lock().scripts.of(api).push(fault, Some(n));
     }
 
-    /// All such requests get it, until [`clear`](Self::clear).
-    pub fn script_forever(&self, api: Api, fault: Fault) {
-        self.shared.world().scripts.of(api).push(fault, None);
+    /// All such requests get it, until [`clear_faults`](Self::clear).
+    pub fn inject_always(&self, api: Api, fault: Fault) {
+        self.shared.lock().scripts.of(api).push(fault, None);
     }
 
     /// Takes back the scripts that are still waiting.
-    pub fn clear(&self, api: Api) {
-        self.shared.world().scripts.of(api).clear();
+    pub fn clear_faults(&self, api: Api) {
+        self.shared.lock().scripts.of(api).clear();
     }
 
     /// Every cursor given out so far is answered with 400 `ADMIN-400-1`.
     pub fn expire_cursors(&self) {
-        self.shared.world().cursor_generation += 1;
+        self.shared.lock().cursor_generation += 1;
     }
 
     /// Turns switches.
     pub fn set_behaviour(&self, change: impl FnOnce(&mut Behaviour)) {
-        change(&mut self.shared.world().behaviour);
+        change(&mut self.shared.lock().behaviour);
     }
 
     /// The switches as they are.
     pub fn behaviour(&self) -> Behaviour {
-        self.shared.world().behaviour.clone()
+        self.shared.lock().behaviour.clone()
     }
 
     /// The sandbox's clock: `DataOptions::now` and the time since the start.
     pub fn now(&self) -> DateTime<Utc> {
-        let now = ServerState::now_ms(&self.shared.world());
+        let now = ServerState::now_ms(&self.shared.lock());
         DateTime::from_timestamp_millis(now).unwrap_or_default()
     }
 

@@ -16,7 +16,7 @@ pub enum ParsedDate {
 /// Reads `...Z`, `...+00:00` and `...+0000`, with or without a fraction; what has no zone is told apart.
 ///
 /// An unescaped `+0000` arrives as ` 0000`, and counts as no zone.
-pub fn read(text: &str) -> ParsedDate {
+pub fn parse_date(text: &str) -> ParsedDate {
     let zoned = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
     if let Ok(at) = zoned {
@@ -49,7 +49,7 @@ mod tests {
             "2026-11-20T09:30:00+00:00",
             "2026-11-20T10:30:00.000+0100",
         ] {
-            assert_eq!(read(text), ParsedDate::At(1_795_167_000_000), "{text}");
+            assert_eq!(parse_date(text), ParsedDate::At(1_795_167_000_000), "{text}");
         }
     }
 
@@ -60,10 +60,10 @@ mod tests {
             "2026-11-20T09:30:00.000",
             "2026-11-20T09:30:00.000 0000",
         ] {
-            assert_eq!(read(text), ParsedDate::Zoneless(1_795_167_000_000), "{text}");
+            assert_eq!(parse_date(text), ParsedDate::Zoneless(1_795_167_000_000), "{text}");
         }
-        assert_eq!(read("2026-11-20"), ParsedDate::Zoneless(1_795_132_800_000));
-        assert_eq!(read("yesterday"), ParsedDate::Unreadable);
-        assert_eq!(read(""), ParsedDate::Unreadable);
+        assert_eq!(parse_date("2026-11-20"), ParsedDate::Zoneless(1_795_132_800_000));
+        assert_eq!(parse_date("yesterday"), ParsedDate::Unreadable);
+        assert_eq!(parse_date(""), ParsedDate::Unreadable);
     }
 }

@@ -59,42 +59,42 @@ pub async fn deliver(
         set(&mut response, "content-encoding", name);
     }
     if fault == Fault::Pass && !terms.gzip {
-        announce(&mut response, reply.body.len());
+        set_content_length(&mut response, reply.body.len());
         let steps = reply.body.into_iter().map(BodyAction::Send);
         *response.body_mut() = Body::from_stream(ScriptedBody::new(steps));
     } else {
-        fill(&mut response, line, reply.body.whole(), fault, terms);
+        write_body(&mut response, line, reply.body.concat(), fault, terms);
     }
     response
 }
 
-fn fill(response: &mut Response, line: &ConnectionHandle, body: Bytes, fault: Fault, terms: &DeliveryOptions) {
+fn write_body(response: &mut Response, line: &ConnectionHandle, body: Bytes, fault: Fault, terms: &DeliveryOptions) {
     let half = body.len() / 2;
     let filled = match fault {
         Fault::CloseMidBody => {
-            announce(response, body.len());
+            set_content_length(response, body.len());
             Body::from_stream(ScriptedBody::half(&body, BodyAction::Fail))
         }
         Fault::StallMidBody => {
-            announce(response, body.len());
+            set_content_length(response, body.len());
             Body::from_stream(ScriptedBody::half(&body, BodyAction::Stall))
         }
         Fault::WrongLength(announced) => {
-            announce(response, announced);
+            set_content_length(response, announced);
             let cut = body.slice(..announced.min(body.len()));
             let end = (announced > body.len()).then_some(BodyAction::Fail);
             let settle = BodyAction::Pause(std::time::Duration::from_millis(20));
             Body::from_stream(ScriptedBody::new([BodyAction::Send(cut), settle].into_iter().chain(end)))
         }
         Fault::ResetMidBody => {
-            announce(response, body.len());
+            set_content_length(response, body.len());
             Body::from_stream(ScriptedBody::reset_half(&body, line))
         }
-        Fault::BadByte(text) => whole(response, spoilt(&body, &text), terms),
+        Fault::BadByte(text) => complete_body(response, corrupt_utf8(&body, &text), terms),
         Fault::CloseMidChunks => Body::from_stream(ScriptedBody::half(&body, BodyAction::Fail)),
         Fault::TruncatedJson => Body::from(body.slice(..half)),
         Fault::SlowBody { chunk_bytes, pause } => {
-            announce(response, body.len());
+            set_content_length(response, body.len());
             Body::from_stream(ScriptedBody::slow(&body, chunk_bytes, pause))
         }
         Fault::EndlessBody => Body::from_stream(ScriptedBody::endless()),
@@ -102,12 +102,12 @@ fn fill(response: &mut Response, line: &ConnectionHandle, body: Bytes, fault: Fa
             set(response, "content-encoding", "gzip");
             Body::from(gzip_bomb(decompressed))
         }
-        _ => whole(response, body, terms),
+        _ => complete_body(response, body, terms),
     };
     *response.body_mut() = filled;
 }
 
-fn whole(response: &mut Response, body: Bytes, terms: &DeliveryOptions) -> Body {
+fn complete_body(response: &mut Response, body: Bytes, terms: &DeliveryOptions) -> Body {
     if terms.gzip
         && !body.is_empty()
         && let Ok(packed) = gzip(&body)
@@ -121,7 +121,7 @@ fn whole(response: &mut Response, body: Bytes, terms: &DeliveryOptions) -> Body 
 }
 
 /// `body` with a byte that is no UTF-8 where `text` begins.
-fn spoilt(body: &Bytes, text: &str) -> Bytes {
+fn corrupt_utf8(body: &Bytes, text: &str) -> Bytes {
     let mut bytes = body.to_vec();
     let place = bytes
         .windows(text.len().max(1))
@@ -132,7 +132,7 @@ fn spoilt(body: &Bytes, text: &str) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn announce(response: &mut Response, length: usize) {
+fn set_content_length(response: &mut Response, length: usize) {
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -45,7 +45,7 @@ impl ParsedRequest {
 }
 
 /// The reply, and the fault that its delivery must play out.
-pub fn answer(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault) {
+pub fn handle_request(world: &mut ServerState, ask: &ParsedRequest) -> (ApiReply, Fault) {
     let api = ask.route.api();
     let fault = api.map_or(Fault::Pass, |api| world.scripts.of(api).take());
     let reply = match fault_reply(world, ask, &fault) {
@@ -67,9 +67,9 @@ fn fault_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> O
             headers,
             body,
         } => Some(scripted_reply(*status, headers, body)),
-        Fault::Html => Some(plain(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
+        Fault::Html => Some(non_json_reply(200, "text/html;charset=UTF-8", LOGIN_PAGE)),
         Fault::Redirect(location) => {
-            Some(plain(302, "text/html;charset=UTF-8", "").header("location", location))
+            Some(non_json_reply(302, "text/html;charset=UTF-8", "").header("location", location))
         }
         Fault::NotJson => json("upstream connect error or disconnect before headers"),
         Fault::RawBody(text) => json(text),
@@ -124,20 +124,20 @@ fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) ->
     if let Some(reply) = refused {
         return reply;
     }
-    let (limit_headers, limited) = throttled(world, ask);
+    let (limit_headers, limited) = apply_rate_limit(world, ask);
     let mut reply = match limited {
         Some(reply) => reply,
         None => endpoint(world, ask, fault),
     };
-    page_error::apply(world, ask, &mut reply);
+    page_error::add_error_envelope(world, ask, &mut reply);
     reply.headers.extend(limit_headers);
     if let (Some(api), 200) = (ask.route.api(), reply.status)
-        && let Some(page) = record_values::rewritten(api, &world.behaviour, &reply.body)
+        && let Some(page) = record_values::rewrite_page(api, &world.behaviour, &reply.body)
     {
         reply.body = page;
     }
     if world.behaviour.pretty_json && reply.is_json() {
-        let body = reply.body.whole();
+        let body = reply.body.concat();
         reply.body = json_text::pretty(&String::from_utf8_lossy(&body)).into();
     }
     reply
@@ -145,8 +145,8 @@ fn regular_reply(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) ->
 
 fn endpoint(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> ApiReply {
     match &ask.route {
-        ApiRoute::Orgs => org::list(world),
-        ApiRoute::Org(id) => org::one(id, &ask.path),
+        ApiRoute::Orgs => org::organizations(world),
+        ApiRoute::Org(id) => org::organization(id, &ask.path),
         ApiRoute::OrgEvents(id) => org::events(world, ask, id, fault),
         ApiRoute::ApiKeys(id) => org::api_keys(world, ask, id),
         ApiRoute::TenantInfo => access::tenant_info(),
@@ -164,12 +164,12 @@ fn cdn_refusal(world: &mut ServerState, ask: &ParsedRequest) -> Option<ApiReply>
     ask.route.api()?;
     let left = world.behaviour.cdn_refusals.checked_sub(1)?;
     world.behaviour.cdn_refusals = left;
-    let reply = plain(world.behaviour.cdn_status, "text/html", CLOUDFRONT_PAGE);
+    let reply = non_json_reply(world.behaviour.cdn_status, "text/html", CLOUDFRONT_PAGE);
     Some(reply.header("x-cache", "Error from cloudfront"))
 }
 
 /// The rate limit's headers, and the 429 when the request is over it.
-fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, String)>, Option<ApiReply>) {
+fn apply_rate_limit(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, String)>, Option<ApiReply>) {
     let Some((api, limit)) = ask
         .route
         .api()
@@ -178,7 +178,7 @@ fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, Stri
         return (Vec::new(), None);
     };
     let now = Utc::now();
-    let verdict = world.throttles.of(api).judge(&limit, now);
+    let verdict = world.throttles.of(api).check(&limit, now);
     let skew = TimeDelta::try_seconds(world.behaviour.clock_skew).unwrap_or_default();
     let headers = match api {
         Api::OrgEvents | Api::JiraAudit | Api::ConfluenceAudit => {
@@ -196,7 +196,7 @@ fn throttled(world: &mut ServerState, ask: &ParsedRequest) -> (Vec<(String, Stri
 }
 
 /// A body that is no JSON.
-pub fn plain(status: u16, content_type: &str, body: &str) -> ApiReply {
+pub fn non_json_reply(status: u16, content_type: &str, body: &str) -> ApiReply {
     let headers = vec![("content-type".to_owned(), content_type.to_owned())];
     ApiReply {
         status,

@@ -44,7 +44,7 @@ impl JsonObject {
     }
 
     /// Adds a member when there is a value, already JSON text.
-    pub fn maybe(self, key: &str, json: Option<&str>) -> Self {
+    pub fn raw_if_some(self, key: &str, json: Option<&str>) -> Self {
         match json {
             Some(json) => self.raw(key, json),
             None => self,

@@ -14,7 +14,7 @@ use super::{
 const TEXT: &str = "The index of the audit log is being rebuilt.";
 
 /// Makes `reply` such a page, while [`Behaviour::page_errors`](super::Behaviour::page_errors) lasts.
-pub fn apply(world: &mut ServerState, ask: &ParsedRequest, reply: &mut ApiReply) {
+pub fn add_error_envelope(world: &mut ServerState, ask: &ParsedRequest, reply: &mut ApiReply) {
     let kind = world.behaviour.page_error;
     let (Some(api), 200) = (ask.route.api(), reply.status) else {
         return;
@@ -24,7 +24,7 @@ pub fn apply(world: &mut ServerState, ask: &ParsedRequest, reply: &mut ApiReply)
     }
     world.behaviour.page_errors -= 1;
     let page = match kind {
-        PageError::BesideRecords => reply.body.whole().to_vec(),
+        PageError::BesideRecords => reply.body.concat().to_vec(),
         PageError::Never | PageError::InsteadOfRecords => empty_page(api).into_bytes(),
     };
     // Both are JSON objects: the members of the page follow those of the envelope.

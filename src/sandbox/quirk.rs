@@ -103,12 +103,12 @@ pub const QUIRKS: &[ApiQuirk] = &[
     ApiQuirk {
         name: "org-old-events-hidden",
         about: "events-stream shows no event older than 180 days, and says nothing of it",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Hides,
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Hidden,
     },
     ApiQuirk {
         name: "org-old-from-refused",
         about: "events-stream answers 400 to a `from` older than 180 days",
-        apply: |behaviour| behaviour.org_retention = OrgRetention::Refuses,
+        apply: |behaviour| behaviour.org_retention = OrgRetention::Rejected,
     },
     ApiQuirk {
         name: "org-strict-cursor",

@@ -14,7 +14,7 @@ pub const CONTROLS: &str = "\u{202e}\u{9b}31m";
 type ValueRewriter = fn(&str) -> String;
 
 /// A page of `api`, its records as `behaviour` wants them; none where they stay as they are.
-pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
+pub fn rewrite_page(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<BodyChunks> {
     let (time, address) = match api {
         Api::OrgEvents => ("time", "ip"),
         Api::JiraAudit => ("created", "remoteAddress"),
@@ -23,13 +23,13 @@ pub fn rewritten(api: Api, behaviour: &Behaviour, page: &BodyChunks) -> Option<B
     };
     let rewrites: [(bool, &str, ValueRewriter); 3] = [
         (behaviour.zoneless_times, time, without_zone),
-        (behaviour.forwarded_addresses, address, forwarded),
+        (behaviour.forwarded_addresses, address, append_proxy),
         (behaviour.terminal_controls, "name", with_controls),
     ];
     let mut wanted = rewrites.into_iter().filter(|(is_on, ..)| *is_on).peekable();
     // Most pages are large, and stay in pieces.
     wanted.peek()?;
-    let whole = String::from_utf8_lossy(&page.whole()).into_owned();
+    let whole = String::from_utf8_lossy(&page.concat()).into_owned();
     let rewritten = wanted.fold(whole, |page, (_, key, rewrite)| {
         rewrite_values(&page, key, rewrite)
     });
@@ -83,7 +83,7 @@ fn without_zone(value: &str) -> String {
 }
 
 /// An address, and the proxy after it.
-fn forwarded(value: &str) -> String {
+fn append_proxy(value: &str) -> String {
     match value.strip_suffix('"') {
         Some(text) if text.len() > 1 => format!("{text}, {PROXY}\""),
         _ => value.to_owned(),
@@ -134,9 +134,9 @@ mod tests {
         ] {
             let want = want.replace("CONTROLS", CONTROLS);
             let page = BodyChunks::from(page.to_owned());
-            let got = rewritten(api, &all, &page).unwrap().whole();
+            let got = rewrite_page(api, &all, &page).unwrap().concat();
             assert_eq!(got, want.as_bytes());
-            assert!(rewritten(api, &Behaviour::default(), &page).is_none());
+            assert!(rewrite_page(api, &Behaviour::default(), &page).is_none());
         }
     }
 }

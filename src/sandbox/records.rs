@@ -65,14 +65,14 @@ pub struct RecordPage<'a> {
     /// The place of the last one.
     pub last: Option<RecordPosition>,
     /// Whether there are more behind it.
-    pub more: bool,
+    pub has_more: bool,
 }
 
 /// The log.
 #[derive(Debug, Default)]
 pub struct RecordLog {
     /// Oldest first; among equal times in order of arrival.
-    kept: Vec<StoredRecord>,
+    records: Vec<StoredRecord>,
     arrived: u64,
 }
 
@@ -86,14 +86,14 @@ struct StoredRecord {
 impl RecordLog {
     /// Gives a record its place; among equal times it is the newest.
     pub fn add(&mut self, record: SandboxRecord) {
-        let kept = self.arrival(record);
+        let kept = self.assign_position(record);
         let place = self
-            .kept
+            .records
             .partition_point(|old| old.position < kept.position);
-        self.kept.insert(place, kept);
+        self.records.insert(place, kept);
     }
 
-    fn arrival(&mut self, record: SandboxRecord) -> StoredRecord {
+    fn assign_position(&mut self, record: SandboxRecord) -> StoredRecord {
         self.arrived += 1;
         let position = RecordPosition {
             created_ms: record.created_ms,
@@ -104,7 +104,7 @@ impl RecordLog {
 
     /// How many records there are, whatever is asked: what Jira's `total` is (elastic/integrations 18106).
     pub fn len(&self) -> usize {
-        self.kept.len()
+        self.records.len()
     }
 
     /// How many records lie within the bounds, which are inclusive.
@@ -118,7 +118,7 @@ impl RecordLog {
     }
 
     /// How many records within the bounds of `search` come before its page.
-    pub fn before(&self, search: &RecordQuery) -> usize {
+    pub fn count_before(&self, search: &RecordQuery) -> usize {
         let all = self.count(search.from, search.to);
         let older = RecordQuery {
             from: search.from,
@@ -132,26 +132,26 @@ impl RecordLog {
 
     /// When the newest record was created.
     pub fn last_created_ms(&self) -> Option<i64> {
-        self.kept.last().map(|kept| kept.position.created_ms)
+        self.records.last().map(|kept| kept.position.created_ms)
     }
 
     /// All ids, newest first.
     pub fn ids(&self) -> Vec<String> {
-        let newest_first = self.kept.iter().rev();
+        let newest_first = self.records.iter().rev();
         newest_first.map(|kept| kept.record.id.clone()).collect()
     }
 
     /// All texts, newest first.
     pub fn texts(&self) -> Vec<String> {
-        let newest_first = self.kept.iter().rev();
+        let newest_first = self.records.iter().rev();
         newest_first.map(|kept| kept.record.text.clone()).collect()
     }
 
     /// The place that lies `records` newer than `place`; nothing when that is past the newest one.
-    pub fn newer(&self, place: RecordPosition, records: usize) -> Option<RecordPosition> {
-        let older = self.kept.partition_point(|kept| kept.position < place);
+    pub fn position_newer_by(&self, place: RecordPosition, records: usize) -> Option<RecordPosition> {
+        let older = self.records.partition_point(|kept| kept.position < place);
         let newer = older.saturating_add(records);
-        self.kept.get(newer).map(|kept| kept.position)
+        self.records.get(newer).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for, newest first.
@@ -170,7 +170,7 @@ impl RecordLog {
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
         RecordPage {
-            more,
+            has_more: more,
             last: hits.last().map(|kept| kept.position),
             texts: hits.iter().map(|kept| kept.record.text.as_str()).collect(),
         }
@@ -179,18 +179,18 @@ impl RecordLog {
     /// The records within the bounds, oldest first.
     fn range(&self, search: &RecordQuery) -> &[StoredRecord] {
         let until = |passes: &dyn Fn(&RecordPosition) -> bool| {
-            self.kept.partition_point(|kept| passes(&kept.position))
+            self.records.partition_point(|kept| passes(&kept.position))
         };
         let start = search
             .from
             .map_or(0, |from| until(&|at| at.created_ms < from));
         let to = search
             .to
-            .map_or(self.kept.len(), |to| until(&|at| at.created_ms <= to));
+            .map_or(self.records.len(), |to| until(&|at| at.created_ms <= to));
         let end = search
             .before
             .map_or(to, |before| until(&|at| *at < before).min(to));
-        self.kept.get(start..end.max(start)).unwrap_or_default()
+        self.records.get(start..end.max(start)).unwrap_or_default()
     }
 }
 
@@ -198,9 +198,9 @@ impl FromIterator<SandboxRecord> for RecordLog {
     fn from_iter<I: IntoIterator<Item = SandboxRecord>>(records: I) -> Self {
         let mut log = Self::default();
         let records = records.into_iter();
-        let kept = records.map(|record| log.arrival(record)).collect();
-        log.kept = kept;
-        log.kept.sort_by_key(|kept| kept.position);
+        let kept = records.map(|record| log.assign_position(record)).collect();
+        log.records = kept;
+        log.records.sort_by_key(|kept| kept.position);
         log
     }
 }
@@ -265,9 +265,9 @@ mod tests {
         };
         assert_eq!(log.page(&rest).texts, ["first", "old"]);
         assert_eq!(log.count(Some(5), Some(9)), 3);
-        let newer = log.newer(first.last.unwrap(), 1);
+        let newer = log.position_newer_by(first.last.unwrap(), 1);
         assert_eq!(newer.unwrap().created_ms, 9);
-        assert_eq!(log.newer(first.last.unwrap(), 2), None);
+        assert_eq!(log.position_newer_by(first.last.unwrap(), 2), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ mod tests {
         };
         let body = |envelope| {
             let reply = error.reply(envelope, "/p");
-            serde_json::from_slice::<serde_json::Value>(&reply.body.whole()).unwrap()
+            serde_json::from_slice::<serde_json::Value>(&reply.body.concat()).unwrap()
         };
         assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["code"], "ADMIN-429-1");
         assert_eq!(body(ErrorEnvelope::Errors)["errors"][0]["status"], "429");
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn jira_has_its_own() {
         assert_eq!(
-            jira_error(403, "No.").body.whole(),
+            jira_error(403, "No.").body.concat(),
             r#"{"errorMessages":["No."],"errors":{}}"#
         );
     }

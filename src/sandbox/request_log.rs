@@ -8,7 +8,7 @@ use std::{
 use super::Api;
 
 /// Requests remembered; older ones are forgotten, so that `atlaudit sandbox` can run for months.
-const REMEMBERED: usize = 100_000;
+const MAX_LOGGED_REQUESTS: usize = 100_000;
 
 /// One request as it arrived.
 #[derive(Clone, Debug)]
@@ -33,23 +33,23 @@ pub struct LoggedRequest {
 #[derive(Debug, Default)]
 pub struct RequestLog {
     requests: VecDeque<LoggedRequest>,
-    forgotten: usize,
+    dropped: usize,
 }
 
 impl RequestLog {
-    /// Notes a request, and gives the number by which to [`settle`](Self::settle) it.
-    pub fn arrive(&mut self, request: LoggedRequest) -> usize {
-        if self.requests.len() == REMEMBERED {
+    /// Notes a request, and gives the number by which to [`set_status`](Self::settle) it.
+    pub fn push(&mut self, request: LoggedRequest) -> usize {
+        if self.requests.len() == MAX_LOGGED_REQUESTS {
             self.requests.pop_front();
-            self.forgotten += 1;
+            self.dropped += 1;
         }
         self.requests.push_back(request);
-        self.forgotten + self.requests.len() - 1
+        self.dropped + self.requests.len() - 1
     }
 
     /// Notes the status that request `number` got.
-    pub fn settle(&mut self, number: usize, status: u16) {
-        let place = number.checked_sub(self.forgotten);
+    pub fn set_status(&mut self, number: usize, status: u16) {
+        let place = number.checked_sub(self.dropped);
         if let Some(request) = place.and_then(|place| self.requests.get_mut(place)) {
             request.status = status;
         }
@@ -80,7 +80,7 @@ impl RequestLog {
 
     /// Forgets all requests.
     pub fn clear(&mut self) {
-        self.forgotten += self.requests.len();
+        self.dropped += self.requests.len();
         self.requests.clear();
     }
 
@@ -115,8 +115,8 @@ mod tests {
         let mut ledger = RequestLog::default();
         for millis in [0, 900, 950, 990, 1000, 1890, 3000] {
             let at = start + Duration::from_millis(millis);
-            ledger.arrive(request(at, Some(Api::OrgEvents)));
-            ledger.arrive(request(at, None));
+            ledger.push(request(at, Some(Api::OrgEvents)));
+            ledger.push(request(at, None));
         }
         assert_eq!(ledger.count(Api::OrgEvents), 7);
         assert_eq!(
@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn a_status_finds_its_request_after_a_clear() {
         let mut ledger = RequestLog::default();
-        let old = ledger.arrive(request(Instant::now(), None));
+        let old = ledger.push(request(Instant::now(), None));
         ledger.clear();
-        let new = ledger.arrive(request(Instant::now(), None));
-        ledger.settle(old, 500);
-        ledger.settle(new, 200);
+        let new = ledger.push(request(Instant::now(), None));
+        ledger.set_status(old, 500);
+        ledger.set_status(new, 200);
         assert_eq!(ledger.requests()[0].status, 200);
     }
 }

@@ -27,7 +27,7 @@ pub enum BodyAction {
     /// Waits.
     Pause(Duration),
     /// Sends these bytes again and again.
-    Forever(Bytes),
+    Repeat(Bytes),
     /// Sends nothing more, and keeps the connection open.
     Stall,
     /// Fails, which closes the connection.
@@ -82,7 +82,7 @@ impl ScriptedBody {
         let spaces = Bytes::from(vec![b' '; 64 * 1024]);
         Self::new([
             BodyAction::Send(Bytes::from_static(b"{\"data\":[")),
-            BodyAction::Forever(spaces),
+            BodyAction::Repeat(spaces),
         ])
     }
 }
@@ -98,7 +98,7 @@ impl Stream for ScriptedBody {
             }
             match self.steps.front().cloned() {
                 None => return Poll::Ready(None),
-                Some(BodyAction::Forever(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(BodyAction::Repeat(bytes)) => return Poll::Ready(Some(Ok(bytes))),
                 // No waker is kept: only the end of the connection ends this.
                 Some(BodyAction::Stall) => return Poll::Pending,
                 Some(BodyAction::Send(bytes)) => {

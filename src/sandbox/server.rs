@@ -80,11 +80,11 @@ async fn handle(
     let arrived = Instant::now();
     let ask = parse_request(&request);
     let (reply, fault, latency, terms) = {
-        let mut world = shared.world();
-        let entry = entry(arrived, &ask, request.headers());
-        let number = world.ledger.arrive(entry);
-        let (reply, fault) = exchange::answer(&mut world, &ask);
-        world.ledger.settle(number, reply.status);
+        let mut world = shared.lock();
+        let entry = log_entry(arrived, &ask, request.headers());
+        let number = world.ledger.push(entry);
+        let (reply, fault) = exchange::handle_request(&mut world, &ask);
+        world.ledger.set_status(number, reply.status);
         let behaviour = &world.behaviour;
         let terms = DeliveryOptions {
             gzip: behaviour.gzip
@@ -118,7 +118,7 @@ fn parse_request(request: &Request) -> ParsedRequest {
     }
 }
 
-fn entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
+fn log_entry(at: Instant, ask: &ParsedRequest, headers: &HeaderMap) -> request_log::LoggedRequest {
     request_log::LoggedRequest {
         at,
         api: ask.route.api(),

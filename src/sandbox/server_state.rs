@@ -127,7 +127,7 @@ impl SharedServerState {
     }
 
     /// The world. A panic elsewhere does not take it away.
-    pub fn world(&self) -> MutexGuard<'_, ServerState> {
+    pub fn lock(&self) -> MutexGuard<'_, ServerState> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -25,7 +25,7 @@ pub struct ThrottleVerdict {
 
 impl ThrottleState {
     /// Judges, and counts, a request that arrives `now`.
-    pub fn judge(&mut self, limit: &RateLimit, now: DateTime<Utc>) -> ThrottleVerdict {
+    pub fn check(&mut self, limit: &RateLimit, now: DateTime<Utc>) -> ThrottleVerdict {
         let since = window_start(limit, now);
         while self.counted.front().is_some_and(|at| *at < since) {
             self.counted.pop_front();
@@ -134,12 +134,12 @@ mod tests {
     fn a_fixed_window_opens_again_at_the_full_minute() {
         let limit = RateLimit::new(2, Duration::from_secs(60));
         let mut throttle = ThrottleState::default();
-        assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
-        let second = throttle.judge(&limit, at("2026-11-20T09:30:51Z"));
+        assert!(throttle.check(&limit, at("2026-11-20T09:30:50Z")).passes);
+        let second = throttle.check(&limit, at("2026-11-20T09:30:51Z"));
         assert_eq!((second.passes, second.remaining), (true, 0));
-        let third = throttle.judge(&limit, at("2026-11-20T09:30:52Z"));
+        let third = throttle.check(&limit, at("2026-11-20T09:30:52Z"));
         assert_eq!((third.passes, third.wait), (false, Duration::from_secs(8)));
-        assert!(throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
+        assert!(throttle.check(&limit, at("2026-11-20T09:31:00Z")).passes);
     }
 
     #[test]
@@ -149,12 +149,12 @@ mod tests {
             ..RateLimit::new(2, Duration::from_secs(60))
         };
         let mut throttle = ThrottleState::default();
-        assert!(throttle.judge(&limit, at("2026-11-20T09:30:50Z")).passes);
-        assert!(throttle.judge(&limit, at("2026-11-20T09:30:55Z")).passes);
-        let third = throttle.judge(&limit, at("2026-11-20T09:31:40Z"));
+        assert!(throttle.check(&limit, at("2026-11-20T09:30:50Z")).passes);
+        assert!(throttle.check(&limit, at("2026-11-20T09:30:55Z")).passes);
+        let third = throttle.check(&limit, at("2026-11-20T09:31:40Z"));
         assert_eq!((third.passes, third.wait), (false, Duration::from_secs(10)));
-        assert!(throttle.judge(&limit, at("2026-11-20T09:31:50Z")).passes);
-        assert!(!throttle.judge(&limit, at("2026-11-20T09:31:50Z")).passes);
+        assert!(throttle.check(&limit, at("2026-11-20T09:31:50Z")).passes);
+        assert!(!throttle.check(&limit, at("2026-11-20T09:31:50Z")).passes);
     }
 
     #[test]
@@ -165,13 +165,13 @@ mod tests {
             ..RateLimit::new(1, Duration::from_secs(60))
         };
         let mut throttle = ThrottleState::default();
-        assert!(throttle.judge(&limit, at("2026-11-20T09:30:00Z")).passes);
-        let refused = throttle.judge(&limit, at("2026-11-20T09:30:59Z"));
+        assert!(throttle.check(&limit, at("2026-11-20T09:30:00Z")).passes);
+        let refused = throttle.check(&limit, at("2026-11-20T09:30:59Z"));
         assert_eq!(
             (refused.passes, refused.wait),
             (false, Duration::from_secs(60))
         );
-        assert!(!throttle.judge(&limit, at("2026-11-20T09:31:00Z")).passes);
+        assert!(!throttle.check(&limit, at("2026-11-20T09:31:00Z")).passes);
     }
 
     #[test]

@@ -19,7 +19,7 @@ fn sink(path: &Path, compression: Compression, rotation: Rotation) -> FileSink {
     let settings = OutputSettings {
         compression,
         rotation,
-        ..OutputLayer::default().settle(&name)
+        ..OutputLayer::default().resolve(&name)
     };
     FileSink::new(path.to_str().unwrap(), &settings, None)
 }
@@ -115,7 +115,7 @@ fn packed_lines_are_never_appended_to_what_does_not_unpack() {
         write(&mut sink(&path, compression, Rotation::Never), "one\n");
         write(&mut sink(&path, compression, Rotation::Never), "two\n");
         assert_eq!(texts(&folder)[0].1, "one\ntwo\n");
-        let packed = PathBuf::from(compression.named(path.display().to_string()));
+        let packed = PathBuf::from(compression.with_suffix(path.display().to_string()));
         let mut file = fs::OpenOptions::new().append(true).open(&packed).unwrap();
         file.write_all(b"no end").unwrap();
         let refused = sink(&path, compression, Rotation::Never).prepare();
@@ -135,7 +135,7 @@ fn a_file_is_packed_in_one_way() {
                 &mut sink(&folder.path().join("first"), first, Rotation::Never),
                 "one\n",
             );
-            let packed = folder.path().join(first.named("first".to_owned()));
+            let packed = folder.path().join(first.with_suffix("first".to_owned()));
             fs::rename(packed, &path).unwrap();
             let before = fs::read(&path).unwrap();
             let refused = sink(&path, then, Rotation::Never).prepare();

@@ -31,7 +31,7 @@ pub fn path_at(
     let path = match is_special(&plain) {
         // A device or a pipe has the name it has.
         true => PathBuf::from(plain),
-        false => PathBuf::from(compression.named(plain)),
+        false => PathBuf::from(compression.with_suffix(plain)),
     };
     // By its real name where it has one: an alias would pass for another file.
     let real = fs::canonicalize(&path).or_else(|_| {

@@ -12,7 +12,7 @@ const LINES: &str = "{\"n\":1}\n{\"n\":2}\n";
 fn settings(compression: Compression) -> OutputSettings {
     OutputSettings {
         compression,
-        ..OutputLayer::default().settle(&acme())
+        ..OutputLayer::default().resolve(&acme())
     }
 }
 

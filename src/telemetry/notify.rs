@@ -23,7 +23,7 @@ pub struct ServiceManager {
 impl ServiceManager {
     /// The one that the environment names.
     pub fn of(env: &ProcessEnv) -> ServiceManager {
-        let Some(address) = env.text("NOTIFY_SOCKET") else {
+        let Some(address) = env.var_text("NOTIFY_SOCKET") else {
             return ServiceManager::default();
         };
         match connect(address) {
@@ -98,9 +98,9 @@ fn connect(address: &str) -> std::io::Result<UnixDatagram> {
 /// `WATCHDOG_USEC`, unless `WATCHDOG_PID` says that another process is meant.
 fn watchdog(env: &ProcessEnv, own: u32) -> Option<Duration> {
     let is_other = env
-        .text("WATCHDOG_PID")
+        .var_text("WATCHDOG_PID")
         .is_some_and(|pid| pid.parse() != Ok(own));
-    let us: u64 = env.text("WATCHDOG_USEC")?.parse().ok()?;
+    let us: u64 = env.var_text("WATCHDOG_USEC")?.parse().ok()?;
     (us > 0 && !is_other).then(|| Duration::from_micros(us))
 }
 

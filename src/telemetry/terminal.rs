@@ -50,19 +50,19 @@ impl Terminal {
 }
 
 impl UserPrompt for Terminal {
-    fn tell(&mut self, lines: &str) -> io::Result<()> {
+    fn show(&mut self, lines: &str) -> io::Result<()> {
         self.0.write_all(lines.as_bytes())
     }
 
-    fn line(&mut self, question: &str) -> io::Result<Option<String>> {
-        self.tell(question)?;
+    fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
+        self.show(question)?;
         self.read()
     }
 
-    fn secret(&mut self, question: &str) -> io::Result<SecretString> {
+    fn ask_secret(&mut self, question: &str) -> io::Result<SecretString> {
         // Before the question: what is pasted early would be shown.
         let _silent = EchoGuard::new(&self.0)?;
-        self.tell(question)?;
+        self.show(question)?;
         let answer = self.read()?;
         let answer = answer.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?;
         Ok(SecretString::from(answer))

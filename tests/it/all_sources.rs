@@ -49,8 +49,8 @@ fn all_sources_are_pulled_completely_and_resume() {
 fn a_failing_source_does_not_delay_the_others() {
     let site = site();
     let refusal = status(500, None, "");
-    site.control.script_forever(Api::ConfluenceAudit, refusal);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject_always(Api::ConfluenceAudit, refusal);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let run = site.run(&["pull"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     for source in SOURCES {
@@ -58,7 +58,7 @@ fn a_failing_source_does_not_delay_the_others() {
             is_whole(&site, source);
         }
     }
-    site.control.clear(Api::ConfluenceAudit);
+    site.control.clear_faults(Api::ConfluenceAudit);
     site.ok(&["pull"]);
     SOURCES
         .into_iter()

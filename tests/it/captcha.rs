@@ -91,7 +91,7 @@ fn a_login_page_elsewhere_is_not_shown() {
         body: String::new(),
     };
     site.control
-        .script_forever(atlaudit::sandbox::Api::DatacenterAudit, refusal);
+        .inject_always(atlaudit::sandbox::Api::DatacenterAudit, refusal);
     let run = site.run(&["pull", "acme-dc"]);
     assert_eq!(run.code, 4, "{}", run.stderr);
     assert!(run.stderr.contains("CAPTCHA"), "{}", run.stderr);

@@ -47,7 +47,7 @@ fn the_apis_own_refusal_through_the_cdn_is_retried_and_then_believed() {
         headers: vec![("X-Cache".to_owned(), "ERROR FROM CLOUDFRONT".to_owned())],
         body: r#"{"errorMessages":["No administrator."]}"#.to_owned(),
     };
-    site.control.script_forever(Api::JiraAudit, refusal);
+    site.control.inject_always(Api::JiraAudit, refusal);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 4, "{}", run.stderr);
     for words in ["No administrator.", "CDN (CloudFront)", "Administer Jira"] {

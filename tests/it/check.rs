@@ -316,7 +316,7 @@ fn what_the_server_does_wrong_fails_at_the_step_that_it_spoils() {
         (status(403, None, "{}"), "permitted", 4, "org_id"),
     ] {
         let site = site();
-        site.control.script_forever(Api::OrgEvents, fault.clone());
+        site.control.inject_always(Api::OrgEvents, fault.clone());
         let run = check(&site, "acme");
         assert_fails_at(&run, name, code, &[words]);
         assert_eq!(site.control.request_count(Api::OrgEvents), 1, "{fault:?}");
@@ -344,7 +344,7 @@ fn a_server_that_is_not_there() {
         3,
         &["nothing.atlaudit.invalid", "name server"],
     );
-    site.control.script_forever(Api::JiraAudit, Fault::Hang);
+    site.control.inject_always(Api::JiraAudit, Fault::Hang);
     site.set("acme-jira", "timeout", "300ms");
     assert_fails_at(&check(&site, "acme-jira"), "answered", 3, &["timed out"]);
 }
@@ -523,7 +523,7 @@ fn the_gateways_cloud_id_is_a_step_of_its_own() {
 fn several_sources_end_with_the_code_of_the_worst() {
     let mut site = site();
     site.control
-        .script_forever(Api::OrgEvents, status(500, None, ""));
+        .inject_always(Api::OrgEvents, status(500, None, ""));
     site.set_env("JIRA_KEY", "wrong");
     let run = site.run(&["check", "--json"]);
     assert_eq!(run.code, 4);

@@ -67,7 +67,7 @@ fn a_refusal_in_an_unknown_coding_is_still_a_refusal() {
         headers: vec![("content-encoding".to_owned(), "br".to_owned())],
         body: "\u{1}\u{2}".to_owned(),
     };
-    site.control.script_forever(Api::OrgEvents, refusal);
+    site.control.inject_always(Api::OrgEvents, refusal);
     let run = site.run(&["pull", "acme"]);
     assert_eq!(run.code, 4, "{}", run.stderr);
     assert!(run.stderr.contains("content coding `br`"), "{}", run.stderr);

@@ -189,7 +189,7 @@ fn a_page_that_says_more_and_names_no_way_on_is_not_the_end() {
     ] {
         let site = site(5, |_| {});
         let fault = Fault::RawBody(body.to_owned());
-        site.control.script(Api::OrgEvents, fault);
+        site.control.inject(Api::OrgEvents, fault);
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{body}: {}", run.stderr);
         site.ok(&["pull", "acme"]);
@@ -212,9 +212,9 @@ fn a_kept_cursor_that_answers_500_is_left_for_a_read_by_time() {
     holds_each(&site);
     // A server that is down is not taken for it.
     site.control
-        .script_forever(Api::OrgEvents, status(500, None, ""));
+        .inject_always(Api::OrgEvents, status(500, None, ""));
     assert_eq!(site.run(&["pull", "acme"]).code, 3);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.control.add_org_events(10);
     site.ok(&["pull", "acme"]);
     holds_each(&site);

@@ -113,15 +113,15 @@ fn the_wait_is_after_the_pull_and_not_beside_it() {
 fn a_source_that_fails_ends_nothing_and_is_told_once() {
     let site = site();
     site.control
-        .script_forever(Api::JiraAudit, status(500, None, "{}"));
+        .inject_always(Api::JiraAudit, status(500, None, "{}"));
     let running = follow(&site, "");
     pulls(&site, 6);
     site.control.add_org_events(5);
     eventually("the others' events", || lines(&site, "acme") == 65);
-    site.control.clear(Api::JiraAudit);
+    site.control.clear_faults(Api::JiraAudit);
     eventually("the failed source's", || lines(&site, "acme-jira") == 20);
     site.control
-        .script_forever(Api::JiraAudit, status(401, None, "{}"));
+        .inject_always(Api::JiraAudit, status(401, None, "{}"));
     pulls(&site, 4);
     let run = ends(running);
     let told = errors(&run);
@@ -141,14 +141,14 @@ fn a_source_that_fails_ends_nothing_and_is_told_once() {
 #[test]
 fn a_signal_cuts_no_commit_short_and_is_no_failure() {
     let site = site();
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let running = follow(&site, "acme");
     eventually("the request", || {
         site.control.request_count(Api::OrgEvents) > 0
     });
     let run = ends(running);
     assert_eq!(errors(&run), [""; 0], "{}", run.stderr);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
     assert_file_complete(&site, "acme");
 }
@@ -339,7 +339,7 @@ fn systemd_hears_of_every_step() {
     manager.hears("RELOADING=1\nMONOTONIC_USEC=");
     eventually("ready again", || manager.count("READY=1") == 2);
     site.control
-        .script_forever(Api::JiraAudit, status(403, None, "{}"));
+        .inject_always(Api::JiraAudit, status(403, None, "{}"));
     manager.hears("STATUS=2 sources, 0 events; acme-jira fails (code 4)");
     assert_eq!(manager.count("STOPPING=1"), 0);
     ends(running);
@@ -358,7 +358,7 @@ fn it_is_ready_also_where_a_first_pull_takes_long_or_a_key_is_missing_and_not_wh
  {
     let mut site = site();
     let mut manager = Manager::of(&mut site, 200);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let running = follow(&site, "acme");
     manager.hears("READY=1");
     ends(running);
@@ -408,7 +408,7 @@ fn the_watchdog_hears_of_a_wait_that_the_server_asked_for() {
     site.set_env("ATLAUDIT_CRASH_PATIENCE_MS", "100");
     let mut manager = Manager::of(&mut site, 100);
     let wait = status(429, Some(("retry-after", "30")), "{}");
-    site.control.script_forever(Api::OrgEvents, wait);
+    site.control.inject_always(Api::OrgEvents, wait);
     let running = follow(&site, "acme");
     eventually("the answer", || {
         site.control.request_count(Api::OrgEvents) > 0
@@ -427,7 +427,7 @@ fn the_figures_are_sound_and_only_grow_over_pulls_and_processes() {
     site.set("acme", "expires_on", "2099-12-31");
     site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
     site.control
-        .script_forever(Api::JiraAudit, status(503, None, "{}"));
+        .inject_always(Api::JiraAudit, status(503, None, "{}"));
     let mut last = Samples::default();
     for round in 1..=3_u32 {
         let running = follow(&site, "--metrics-file x.prom");
@@ -487,10 +487,10 @@ fn the_figures_move_while_a_pull_goes_on() {
     site.set("acme", "retry_for", "60s");
     site.set_env("ATLAUDIT_CRASH_METRICS_MS", "20");
     for _ in 0..2 {
-        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
     }
     let wait = status(429, Some(("retry-after", "30")), "{}");
-    site.control.script_forever(Api::OrgEvents, wait);
+    site.control.inject_always(Api::OrgEvents, wait);
     for command in ["follow", "pull"] {
         let mut running = site.start(&[command, "acme", "--metrics-file", "x.prom"]);
         let figure = |name: &str| metrics(&site).of(name, ORG[0], ORG[1]);

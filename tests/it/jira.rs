@@ -100,12 +100,12 @@ fn a_server_that_fails_in_a_later_slice_is_made_up_for_by_the_next_pull() {
     // Four pages are too much for a slice; the first of those that fit has three.
     site.control.inject_times(Api::JiraAudit, Fault::Pass, 9);
     site.control
-        .script_forever(Api::JiraAudit, Fault::TruncatedJson);
+        .inject_always(Api::JiraAudit, Fault::TruncatedJson);
     let run = site.run(&["pull", "acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
     let part = site.read("acme-jira").ids().len();
     assert!(0 < part && part < 12_000, "{part}");
-    site.control.clear(Api::JiraAudit);
+    site.control.clear_faults(Api::JiraAudit);
     site.ok(&["pull", "acme-jira"]);
     assert_file_complete(&site, "acme-jira");
     assert_ascending(&site);

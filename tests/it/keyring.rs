@@ -82,7 +82,7 @@ fn the_old_key_stays_until_the_new_one_works() {
     assert_eq!(first["email"], JIRA_EMAIL);
 
     rotate(&[], "wrong").refused(4, &["does not work, so the old one stays"]);
-    site.control.script(Api::JiraAudit, status(503, None, ""));
+    site.control.inject(Api::JiraAudit, status(503, None, ""));
     rotate(&[], JIRA_TOKEN_SCOPED).refused(
         3,
         &["could not be tested, so the old one stays", "--untested"],

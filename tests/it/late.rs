@@ -63,7 +63,7 @@ fn ties_across_a_page_and_a_refused_cursor_are_told_apart() {
     for before in [2, 3] {
         site.control
             .inject_times(Api::OrgEvents, Fault::Pass, before);
-        site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
+        site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
     }
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
@@ -100,8 +100,8 @@ fn assert_holds_both(site: &Site) {
 fn a_second_record_of_an_id_is_not_lost_where_a_run_ends_between_the_two() {
     let mut site = site_with_duplicate_id();
     site.set("acme", "retry_for", "0s");
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, status(503, None, ""));
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, status(503, None, ""));
     assert_eq!(site.run(&["pull", "acme"]).code, 3);
     assert_eq!(site.read("acme").ids().len(), 10);
     site.ok(&["pull", "acme"]);
@@ -116,8 +116,8 @@ fn a_second_record_of_an_id_is_not_lost_where_a_run_ends_between_the_two() {
 fn a_second_record_of_an_id_is_not_lost_where_a_run_is_killed_between_the_two() {
     let mut site = site_with_duplicate_id();
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut running = site.start(&["pull", "acme"]);
     let state = site.state().join("acme.json");
     eventually("a commit", || {

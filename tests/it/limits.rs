@@ -80,8 +80,8 @@ fn a_retry_after_is_waited_for() {
     for (header, least) in [("0", 0), ("1", 1000)] {
         let site = site(30);
         let fault = limited(Some(("retry-after", header)));
-        site.control.script(Api::OrgEvents, Fault::Pass);
-        site.control.script(Api::OrgEvents, fault);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
+        site.control.inject(Api::OrgEvents, fault);
         all(
             &site,
             &site.run(&["pull", "acme", "--report", "report.json"]),
@@ -127,7 +127,7 @@ fn a_wait_until_a_date_is_obeyed() {
     let date = chrono::Utc::now() + chrono::TimeDelta::seconds(1);
     let date = date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let fault = limited(Some(("retry-after", &date)));
-    site.control.script(Api::OrgEvents, fault);
+    site.control.inject(Api::OrgEvents, fault);
     all(&site, &site.run(&["pull", "acme"]));
     let asked = site.control.requests();
     let waited = asked[1].at - asked[0].at;
@@ -138,9 +138,9 @@ fn a_wait_until_a_date_is_obeyed() {
 fn a_pause_longer_than_allowed_is_given_up_at_once() {
     let mut site = site(30);
     let fault = limited(Some(("retry-after", "3600")));
-    site.control.script_forever(Api::OrgEvents, fault);
+    site.control.inject_always(Api::OrgEvents, fault);
     site.run(&["pull", "acme"]).refused(5, &["429"]);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     // The next run keeps the pause, too: it was asked of whoever uses the key.
     site.run(&["pull", "acme"]).refused(5, &["another 35"]);
     assert_eq!(site.control.request_count(Api::OrgEvents), 1);

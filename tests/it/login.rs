@@ -91,7 +91,7 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
         (Fault::CloseBeforeResponse, 3),
         (status(429, Some(("retry-after", "1")), "{}"), 5),
     ] {
-        site.control.script(Api::OrgEvents, fault);
+        site.control.inject(Api::OrgEvents, fault);
         login(&site, &args, API_KEY).refused(
             code,
             &["could not be tested, so it is not stored", "`--untested`"],
@@ -102,7 +102,7 @@ fn a_key_that_cannot_be_tested_is_kept_only_where_that_is_asked_for() {
     // A key that is refused was tested.
     let untested = [&args[..], &["--untested"]].concat();
     login(&site, &untested, "another-key").refused(4, &["does not work"]);
-    site.control.script(Api::OrgEvents, status(503, None, ""));
+    site.control.inject(Api::OrgEvents, status(503, None, ""));
     let run = login(&site, &untested, API_KEY);
     assert_eq!(run.code, 0, "{}", run.stderr);
     for words in [

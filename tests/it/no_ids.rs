@@ -66,8 +66,8 @@ fn a_page_that_comes_again_once_is_not_taken_for_equal_records() {
         .zip([Api::ConfluenceAudit, Api::DatacenterAudit])
     {
         site.set(source, "page_size", 50);
-        site.control.script(api, Fault::Pass);
-        site.control.script(api, Fault::RepeatPage);
+        site.control.inject(api, Fault::Pass);
+        site.control.inject(api, Fault::RepeatPage);
         site.ok(&["pull", source]);
         is_whole(&site, source);
     }
@@ -167,10 +167,10 @@ fn pages_that_overlap_each_time_are_not_taken_for_equal_records() {
     let mut site = site();
     site.set("acme-confluence", "page_size", 50);
     let overlap = Fault::Overlap(7);
-    site.control.script_forever(Api::ConfluenceAudit, overlap);
+    site.control.inject_always(Api::ConfluenceAudit, overlap);
     let run = site.run(&["pull", "acme-confluence"]);
     assert_eq!(run.code, 3, "{}", run.stderr);
-    site.control.clear(Api::ConfluenceAudit);
+    site.control.clear_faults(Api::ConfluenceAudit);
     site.ok(&["pull", "acme-confluence"]);
     is_whole(&site, "acme-confluence");
 }

@@ -136,7 +136,7 @@ fn messages_as_json_are_one_object_a_line() {
     site.set("acme", "retry_for", "0s");
     site.set_env("JIRA_KEY", "wrong");
     site.control
-        .script(Api::OrgEvents, status(500, None, "two\nlines"));
+        .inject(Api::OrgEvents, status(500, None, "two\nlines"));
     for args in [
         &["pull", "--log-format", "json", "-vv"][..],
         &["--log-format", "json", "pull", "nowhere"],
@@ -407,7 +407,7 @@ fn a_folder_in_the_place_of_a_file() {
 fn one_source_fails_and_the_other_goes_on() {
     let mut site = site();
     site.set("acme-jira", "retry_for", "0s");
-    site.control.script(Api::JiraAudit, status(503, None, "{}"));
+    site.control.inject(Api::JiraAudit, status(503, None, "{}"));
     let run = site.run(&["pull"]);
     assert_eq!((run.code, run.ids()), (3, org_ids(&site.control.org_ids())));
     assert!(
@@ -422,7 +422,7 @@ fn one_source_fails_and_the_other_goes_on() {
 fn the_code_is_the_worst_sources() {
     let mut site = site();
     site.set("acme-jira", "retry_for", "0s");
-    site.control.script(Api::JiraAudit, status(503, None, "{}"));
+    site.control.inject(Api::JiraAudit, status(503, None, "{}"));
     site.set_env("ACME_KEY", "wrong");
     assert_eq!(site.run(&["pull"]).code, 4);
     site.unset_env("JIRA_KEY");

@@ -134,15 +134,15 @@ fn the_server_is_quoted_whatever_the_shape_of_its_error() {
         (r#""code":"ADMIN-403-3""#, "ADMIN-403-3"),
     ] {
         let site = site();
-        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
         let page = format!(r#"{{"data":[],"meta":{{"next":null}},{envelope}}}"#);
         site.control
-            .script_forever(Api::OrgEvents, Fault::RawBody(page));
+            .inject_always(Api::OrgEvents, Fault::RawBody(page));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{envelope}: {}", run.stderr);
         assert!(run.stderr.contains(quoted), "{quoted} in {}", run.stderr);
         assert_eq!(site.read("acme").ids().len(), 10);
-        site.control.clear(Api::OrgEvents);
+        site.control.clear_faults(Api::OrgEvents);
         recovers(&site);
     }
 }
@@ -160,7 +160,7 @@ fn an_envelope_without_an_error_is_harmless() {
     ] {
         let site = site();
         let page = format!(r#"{{"data":[],"meta":{{"next":null}},{envelope}}}"#);
-        site.control.script(Api::OrgEvents, Fault::RawBody(page));
+        site.control.inject(Api::OrgEvents, Fault::RawBody(page));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 0, "{envelope}: {}", run.stderr);
     }

@@ -16,7 +16,7 @@ fn site() -> Site {
 
 fn hit(api: Api, fault: Fault) -> Run {
     let site = site();
-    site.control.script(api, fault);
+    site.control.inject(api, fault);
     let name = match api {
         Api::OrgEvents => "acme",
         _ => "acme-jira",
@@ -24,7 +24,7 @@ fn hit(api: Api, fault: Fault) -> Run {
     let run = site.run(&["pull", name]);
     assert_eq!(site.control.request_count(api), 1, "{}", run.stderr);
     // Whatever it was, nothing is lost by it.
-    site.control.clear(api);
+    site.control.clear_faults(api);
     let after = site.ok(&["pull", name]).ids();
     let served = match api {
         Api::OrgEvents => org_ids(&site.control.org_ids()),
@@ -159,7 +159,7 @@ fn control_characters_of_the_server_never_reach_the_terminal() {
     for (code, body) in bodies {
         let fault = status(code, Some(("x-odd", "a\tb")), &body);
         let site = site();
-        site.control.script_forever(Api::OrgEvents, fault);
+        site.control.inject_always(Api::OrgEvents, fault);
         for args in [
             &["pull", "acme", "-vv"][..],
             &["pull", "acme", "--log-format", "json"],

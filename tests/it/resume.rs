@@ -88,7 +88,7 @@ fn a_cursor_refused_on_the_way_loses_and_repeats_nothing() {
                 .set_behaviour(|behaviour| behaviour.filter_clock = clock);
             site.control
                 .inject_times(Api::OrgEvents, Fault::Pass, before);
-            site.control.script(Api::OrgEvents, Fault::ExpiredCursor);
+            site.control.inject(Api::OrgEvents, Fault::ExpiredCursor);
             site.ok(&["pull", "acme"]);
             holds_all(&site);
             site.control.add_org_events(40);
@@ -126,7 +126,7 @@ fn a_reading_by_time_that_is_interrupted_twice_repeats_nothing() {
     for answered in [3, 2] {
         site.control
             .inject_times(Api::OrgEvents, Fault::Pass, answered);
-        site.control.script(Api::OrgEvents, status(503, None, ""));
+        site.control.inject(Api::OrgEvents, status(503, None, ""));
         let run = site.run(&["pull", "acme"]);
         assert_eq!(run.code, 3, "{}", run.stderr);
     }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::support::{Run, Site, org_ids, small, status};
 
 const READINGS: [OrgRetention; 3] = [
-    OrgRetention::ShowsAll,
-    OrgRetention::Hides,
-    OrgRetention::Refuses,
+    OrgRetention::Unlimited,
+    OrgRetention::Hidden,
+    OrgRetention::Rejected,
 ];
 
 /// Events of the last month only, and a server of this reading.
@@ -73,7 +73,7 @@ fn a_window_from_before_what_is_kept_is_read_and_says_so() {
 
 #[test]
 fn a_window_that_is_kept_or_of_a_source_of_unknown_retention_claims_nothing() {
-    let site = site(OrgRetention::Refuses);
+    let site = site(OrgRetention::Rejected);
     let kept = site.ok(&["pull", "acme", "--since", "179d"]);
     assert_eq!(warnings(&kept), [""; 0], "{}", kept.stderr);
     let jira = site.ok(&["pull", "acme-jira", "--since", "1999-01-01"]);
@@ -97,7 +97,7 @@ fn a_window_that_is_kept_or_of_a_source_of_unknown_retention_claims_nothing() {
 
 #[test]
 fn a_server_that_shows_older_events_is_not_contradicted() {
-    let site = site(OrgRetention::ShowsAll);
+    let site = site(OrgRetention::Unlimited);
     let old = Utc::now() - TimeDelta::days(300);
     let text = old.to_rfc3339();
     let event = format!(
@@ -151,7 +151,7 @@ fn an_export_says_from_where_on_it_is_complete() {
             time(&retention["earliest"]) - (time(&manifest["started"]) - TimeDelta::days(180));
         let window = time(&manifest["sources"][0]["windows"][0]["from"]);
         match reading {
-            OrgRetention::Refuses => {
+            OrgRetention::Rejected => {
                 assert!(
                     TimeDelta::zero() < late && late < TimeDelta::hours(2),
                     "{late}"
@@ -200,18 +200,18 @@ fn an_export_that_goes_on_keeps_the_date_of_its_first_run() {
             "case",
         ];
         // The second page fails; where the first request is refused, so does the first page.
-        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
         site.control
-            .script_forever(Api::OrgEvents, status(404, None, "{}"));
+            .inject_always(Api::OrgEvents, status(404, None, "{}"));
         assert_ne!(site.run(&args).code, 0);
         let first = manifest(&site, "case");
         assert_eq!(first["complete"], false);
-        site.control.clear(Api::OrgEvents);
+        site.control.clear_faults(Api::OrgEvents);
         site.ok(&args);
         let second = manifest(&site, "case");
         let earliest = |manifest: &Value| time(&manifest["sources"][0]["retention"]["earliest"]);
         match reading {
-            OrgRetention::Refuses => assert!(earliest(&first) <= earliest(&second)),
+            OrgRetention::Rejected => assert!(earliest(&first) <= earliest(&second)),
             _ => assert_eq!(earliest(&first), earliest(&second)),
         }
         assert_eq!(first["started"], second["started"]);
@@ -223,7 +223,7 @@ fn an_export_that_goes_on_keeps_the_date_of_its_first_run() {
 
 #[test]
 fn a_time_range_of_which_nothing_is_kept_is_shown_as_not_available() {
-    for reading in [OrgRetention::ShowsAll, OrgRetention::Hides] {
+    for reading in [OrgRetention::Unlimited, OrgRetention::Hidden] {
         let site = site(reading);
         let window = ["--since", "1999-01-01", "--until", "2000-01-01"];
         let args = [&["export", "acme", "--output", "case"], &window[..]].concat();
@@ -240,7 +240,7 @@ fn a_time_range_of_which_nothing_is_kept_is_shown_as_not_available() {
 
 #[test]
 fn status_says_what_of_a_long_pause_can_no_longer_be_read() {
-    let mut site = site(OrgRetention::ShowsAll);
+    let mut site = site(OrgRetention::Unlimited);
     site.set_output("path", "{source}");
     site.ok(&["pull"]);
     let status = || String::from_utf8(site.ok(&["status"]).stdout).unwrap();

@@ -81,7 +81,7 @@ fn a_failed_run_leaks_no_secret() {
         let mut site = Site::new(small(20, 20));
         for (source, api) in [("acme", Api::OrgEvents), ("acme-jira", Api::JiraAudit)] {
             site.set(source, "retry_for", "0s");
-            site.control.script_forever(api, fault.clone());
+            site.control.inject_always(api, fault.clone());
         }
         for args in ARGS {
             is_clean(&site, &site.run(args));

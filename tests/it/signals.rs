@@ -47,7 +47,7 @@ fn ends(mut running: Running, signal: &str) {
 fn goes_on(site: &Site) {
     site.forget_pauses();
     site.read("acme").lines();
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
     assert_eq!(site.read("acme").ids(), org_ids(&site.control.org_ids()));
 }
@@ -125,9 +125,9 @@ fn while_an_answer_does_not_come_or_stops_half_way() {
         for pages in [0, 2] {
             let site = site(50, 0);
             for _ in 0..pages {
-                site.control.script(Api::OrgEvents, Fault::Pass);
+                site.control.inject(Api::OrgEvents, Fault::Pass);
             }
-            site.control.script(Api::OrgEvents, fault.clone());
+            site.control.inject(Api::OrgEvents, fault.clone());
             let running = site.start(&["pull", "acme"]);
             wait_until_stuck_after(&site, pages);
             ends(running, "TERM");
@@ -155,8 +155,8 @@ fn while_waiting_to_try_again() {
         let mut site = site(300, 0);
         site.set("acme", "retry_for", "60s");
         let fault = status(503, wait, "{}");
-        site.control.script(Api::OrgEvents, Fault::Pass);
-        site.control.script_forever(Api::OrgEvents, fault);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
+        site.control.inject_always(Api::OrgEvents, fault);
         let running = site.start(&["pull", "acme"]);
         wait_until_stuck_after(&site, 1);
         ends(running, "INT");
@@ -219,8 +219,8 @@ fn unignored(site: &Site) -> Running {
 #[cfg(target_os = "linux")]
 fn a_terminal_that_closes_is_like_sigterm() {
     let site = site(50, 0);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let running = unignored(&site);
     wait_until_stuck_after(&site, 1);
     ends(running, "HUP");
@@ -231,8 +231,8 @@ fn a_terminal_that_closes_is_like_sigterm() {
 #[cfg(target_os = "linux")]
 fn sigquit_is_left_to_the_system_and_costs_nothing() {
     let site = site(50, 0);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut running = unignored(&site);
     wait_until_stuck_after(&site, 1);
     running.signal("QUIT");
@@ -295,8 +295,8 @@ fn a_reader_that_never_reads_is_given_five_seconds() {
 #[test]
 fn a_second_signal_ends_a_program_whose_messages_nobody_reads() {
     let site = site(50, 0);
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let (_reader, mut writer) = std::io::pipe().unwrap();
     // As much as a pipe takes on Linux; where it takes more, the check below says so.
     writer.write_all(&[b'x'; 65_536]).unwrap();

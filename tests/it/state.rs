@@ -129,7 +129,7 @@ fn an_unexpected_file_in_place_of_a_state_is_refused_and_kept() {
 fn a_lock_that_a_dead_process_left_does_not_lock() {
     let mut site = site();
     site.set_output("path", "{source}");
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut dead = site.start(&["pull", "acme"]);
     eventually("a request", || {
         site.control.request_count(Api::OrgEvents) > 0

@@ -156,10 +156,10 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
     site.set("acme", "page_size", 10);
     site.set("acme", "retry_for", "1ms");
     for _ in 0..3 {
-        site.control.script(Api::OrgEvents, Fault::Pass);
+        site.control.inject(Api::OrgEvents, Fault::Pass);
     }
     site.control
-        .script_forever(Api::OrgEvents, status(500, None, "{}"));
+        .inject_always(Api::OrgEvents, status(500, None, "{}"));
     for failures in 1..=2 {
         assert_eq!(site.run(&["pull", "acme"]).code, 3);
         let acme = standing(&site, "acme");
@@ -184,7 +184,7 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
     for words in ["FAILED (code 3)", "2 times in a row", "  hint: "] {
         assert!(told.contains(words), "`{words}` in: {told}");
     }
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.ok(&["pull", "acme"]);
     let acme = standing(&site, "acme");
     assert_eq!(
@@ -197,7 +197,7 @@ fn what_was_read_before_a_failure_is_covered_and_the_failure_told() {
 #[test]
 fn a_source_that_is_being_pulled_is_told_and_not_held_up() {
     let site = site();
-    site.control.script(Api::OrgEvents, Fault::Hang);
+    site.control.inject(Api::OrgEvents, Fault::Hang);
     let mut running = site.start(&["pull", "acme"]);
     eventually("the request", || {
         site.control.request_count(Api::OrgEvents) > 0

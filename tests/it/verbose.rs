@@ -187,12 +187,12 @@ fn quiet_says_nothing_of_a_wait() {
 fn a_short_wait_is_said_only_to_who_asks() {
     let site = site();
     let pause = status(429, Some(("retry-after", "2")), "{}");
-    site.control.script(Api::OrgEvents, pause);
+    site.control.inject(Api::OrgEvents, pause);
     let run = site.ok(&["pull", "acme", "-v"]);
     assert!(run.stderr.contains("as the server asked"), "{}", run.stderr);
     site.forget_pauses();
     let pause = status(429, Some(("retry-after", "2")), "{}");
-    site.control.script(Api::OrgEvents, pause);
+    site.control.inject(Api::OrgEvents, pause);
     let run = site.ok(&["pull", "acme"]);
     assert!(!run.stderr.contains("waiting"), "{}", run.stderr);
 }

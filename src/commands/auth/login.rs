@@ -105,7 +105,7 @@ async fn accepted_key(
             Some(person) if tries_left > 0 && error.may_accept_other_key() => {
                 let hint = error.hint_text().unwrap_or_default();
                 let refused = format!("  {}\n  hint: {hint}\n", error.text());
-                person.tell(&refused).map_err(|error| prompt_error(&error))?;
+                person.show(&refused).map_err(|error| prompt_error(&error))?;
                 // The organization was the refused key's.
                 request.source = source.clone();
             }
@@ -127,7 +127,7 @@ fn new_credential(
         org_id: old.and_then(|old| old.org_id.clone()),
         account: account(&request.source.target)
             .or_else(|| old.and_then(|old| old.account.clone())),
-        origin: credentials::origin(&request.source),
+        origin: credentials::describe_location(&request.source),
         stored: same.map_or_else(|| Some(Utc::now()), |old| old.stored),
         expires: same.and_then(|old| old.expires),
     }
@@ -159,7 +159,7 @@ async fn organization_of(
                 "{}\nOrganization id, as in https://admin.atlassian.com/o/ID: ",
                 error.text()
             );
-            prompt::until(person, &question, validate::org_uuid).map_err(|error| prompt_error(&error))?
+            prompt::ask_until_valid(person, &question, validate::org_uuid).map_err(|error| prompt_error(&error))?
         }
         (Err(error), _) => return Err(error),
     };
@@ -227,7 +227,7 @@ async fn expiry_of(
     }
     let question = "The day it expires, such as 2027-06-30 (empty: not known): ";
     // Whoever does not answer has a key that works all the same.
-    prompt::optional(person?, question, day_ahead).ok()?
+    prompt::ask_optional(person?, question, day_ahead).ok()?
 }
 
 fn day_ahead(text: &str) -> Result<NaiveDate, HintedError> {
@@ -365,7 +365,7 @@ fn changes(
     }
     let (before, after) = (&known.target, &now.target);
     if after.is_through_gateway() && !before.is_through_gateway() {
-        changes.push(("gateway", ConfigValue::Yes));
+        changes.push(("gateway", ConfigValue::True));
     } else if before.base_url() != after.base_url() {
         changes.push(("base_url", ConfigValue::Text(after.base_url().to_string())));
     }
@@ -389,7 +389,7 @@ fn read_key(
             } => format!("Password of `{user}` (not shown): "),
             _ => format!("Key of `{}` (not shown): ", request.name),
         };
-        return prompt::secret(person, &question, check_key).map_err(|error| prompt_error(&error));
+        return prompt::ask_secret_until_valid(person, &question, check_key).map_err(|error| prompt_error(&error));
     }
     if !request.with_key {
         return Err(

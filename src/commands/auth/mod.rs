@@ -54,7 +54,7 @@ pub async fn logout(request: LogoutRequest, env: &ProcessEnv, console: &StderrCo
     let name = &request.name;
     let place = describe_store(&request.credential);
     let removed = credentials::remove(name, &request.credential, env).await;
-    if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.otherwise) {
+    if let (Ok(false) | Err(_), Some(why)) = (&removed, &request.no_key_error) {
         let error = AppError::new(Exit::Config, why.to_string());
         return Err(error.hint(why.hint_text().unwrap_or_default()));
     }

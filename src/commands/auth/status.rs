@@ -90,7 +90,7 @@ async fn look_up_listed_key(
 fn credential_location(source: &SourceSettings) -> String {
     match &source.credential {
         CredentialSpec::Keyring => "keyring".to_owned(),
-        _ => credentials::origin(source),
+        _ => credentials::describe_location(source),
     }
 }
 

@@ -98,7 +98,7 @@ impl ExportFolder {
 
     fn resume(path: &Path, wanted: &ExportSpec, lock: File) -> Result<Option<ExportFolder>, AppError> {
         let place = path.join(STATE).join(REQUEST);
-        let text = verify::read(&place, verify::LARGEST);
+        let text = verify::read_limited(&place, verify::MAX_FILE_BYTES);
         let text = text.map_err(|error| io_error("read", &place, &error))?;
         let Some(request) = SavedExportRequest::read(&text) else {
             let what = format!("`{}` is damaged, or of another atlaudit", place.display());
@@ -110,7 +110,7 @@ impl ExportFolder {
             request,
             lock,
         };
-        match (folder.request.differs(wanted), folder.request.is_sealed) {
+        match (folder.request.difference(wanted), folder.request.is_sealed) {
             (None, false) => Ok(Some(folder)),
             (None, true) => folder.remove_state_folder().map(|()| None),
             (Some(_), true) => Err(already_complete_error(path)),
@@ -133,7 +133,7 @@ impl ExportFolder {
     /// # Errors
     /// It cannot be written.
     pub fn begin_run(&mut self, now: Timestamp) -> Result<(), AppError> {
-        self.request.run_begins(now);
+        self.request.begin_run(now);
         self.save_request()?;
         for name in DERIVED_FILES {
             let path = self.path.join(name);
@@ -147,7 +147,7 @@ impl ExportFolder {
     /// # Errors
     /// It cannot be written.
     pub fn end_run(&mut self, now: Timestamp, ended: &str) -> Result<(), AppError> {
-        self.request.run_ends(now, ended);
+        self.request.end_run(now, ended);
         self.save_request()
     }
 

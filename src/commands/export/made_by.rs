@@ -23,7 +23,7 @@ pub fn made_by(env: &ProcessEnv) -> MadeBy {
         host: host(),
         user: user(env),
         time_zone: env
-            .text("TZ")
+            .var_text("TZ")
             .map(zone_from_env)
             .or_else(|| zone_from_path(&fs::read_link(LOCAL_TIME).ok()?)),
     }
@@ -52,7 +52,7 @@ fn host() -> Option<String> {
 
 /// By its name as far as the environment tells, and by its number.
 fn user(env: &ProcessEnv) -> Option<String> {
-    let name = ["USER", "LOGNAME"].iter().find_map(|name| env.text(name));
+    let name = ["USER", "LOGNAME"].iter().find_map(|name| env.var_text(name));
     Some(match name {
         Some(name) => format!("{} (uid {})", printable(name), env.user),
         None => format!("uid {}", env.user),

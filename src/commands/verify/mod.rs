@@ -197,7 +197,7 @@ fn messages(verdict: &VerifyResult) -> Vec<(Level, ConsoleMessage)> {
 
 /// `checked 14 files of 2 sources, 1,234,567 bytes: 150 events, 9 answers, 7 bodies; nothing differs`
 fn summary(verdict: &VerifyResult) -> String {
-    let tally = &verdict.tally;
+    let tally = &verdict.counts;
     let mut line = format!(
         "checked {} of {}, {} bytes: {}, {}",
         counted(tally.files, "file"),
@@ -227,7 +227,7 @@ fn summary(verdict: &VerifyResult) -> String {
 fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_comparable: bool) -> String {
     let difference = |finding: &VerifyFinding| {
         let mut object = json!({ "file": finding.file, "what": finding.what });
-        match finding.place {
+        match finding.location {
             FindingLocation::File => {}
             FindingLocation::Line(line) => object["line"] = line.into(),
             FindingLocation::Lines(first, last) => object["lines"] = json!([first, last]),
@@ -251,7 +251,7 @@ fn json_line(verdict: &VerifyResult, compared: Option<&SourceComparison>, is_com
         "not_available": verdict.not_available,
         "differences": differences,
         "not_checked": verdict.not_checked,
-        "checked": verdict.tally,
+        "checked": verdict.counts,
         "signature": signature,
         "sums_sha256": verdict.sums_sha256,
     });

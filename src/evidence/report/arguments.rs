@@ -8,7 +8,7 @@ use crate::evidence::facts::RunEntry;
 use crate::evidence::manifest::{ClockComparison, Manifest, SourceEntry};
 
 /// Runs that are listed.
-const RUNS: usize = 20;
+const MAX_RUNS: usize = 20;
 
 /// The section.
 pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
@@ -17,13 +17,13 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("<section id=asked><h2>What was asked</h2><dl class=facts>")?;
     page.put(
         "<dt>Window</dt><dd>Events that happened from {} on, up to but not including {}</dd>",
-        &[&report_texts::moment(asked.since), &report_texts::moment(asked.until)],
+        &[&report_texts::date_time(asked.since), &report_texts::date_time(asked.until)],
     )?;
     page.put(
         "<dt>Made</dt><dd>Begun {}, ended {}</dd><dt>By</dt><dd class=d>{}</dd><dt>With</dt><dd class=d>{} {} ({})</dd>",
         &[
-            &report_texts::moment(manifest.started),
-            &report_texts::moment(manifest.finished),
+            &report_texts::date_time(manifest.started),
+            &report_texts::date_time(manifest.finished),
             &describe_author(manifest),
             &made_by.program,
             &made_by.version,
@@ -76,14 +76,14 @@ fn bodies(are_kept: bool) -> &'static str {
 }
 
 /// How far a clock may be off and still agree with one of whole seconds.
-const AGREES_MS: u64 = 1_500;
+const CLOCK_TOLERANCE_MS: u64 = 1_500;
 
 fn clock(clock: Option<&ClockComparison>) -> String {
     let Some(clock) = clock else {
         return "No answer told the time, so the machine's clock could not be compared with a server's.".to_owned();
     };
     let size = clock.skew_ms.unsigned_abs();
-    if size <= AGREES_MS {
+    if size <= CLOCK_TOLERANCE_MS {
         return format!(
             "The machine's clock agreed with the server's, which tells whole seconds ({:+.1} s).",
             clock.skew_ms as f64 / 1_000.0
@@ -97,9 +97,9 @@ fn clock(clock: Option<&ClockComparison>) -> String {
     format!(
         "The machine's clock was {} {direction} the server's: {} here, {} there. Times of events are the servers'; times of \
          runs and answers are the machine's.",
-        report_texts::length(i64::try_from(size).unwrap_or(i64::MAX)),
-        report_texts::moment(clock.at),
-        report_texts::moment(clock.server)
+        report_texts::duration(i64::try_from(size).unwrap_or(i64::MAX)),
+        report_texts::date_time(clock.at),
+        report_texts::date_time(clock.server)
     )
 }
 
@@ -107,15 +107,15 @@ fn clock(clock: Option<&ClockComparison>) -> String {
 struct ShellArguments<'a>(&'a [String]);
 
 impl HtmlDisplay for ShellArguments<'_> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         for argument in self.0 {
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
             let is_bare = !argument.is_empty() && argument.chars().all(is_plain);
             match is_bare {
-                true => [" ", argument].concat().show(out)?,
+                true => [" ", argument].concat().write_html(out)?,
                 false => [" '", &argument.replace('\'', "'\\''"), "'"]
                     .concat()
-                    .show(out)?,
+                    .write_html(out)?,
             }
         }
         Ok(())
@@ -158,16 +158,16 @@ fn runs(page: &mut HtmlPage<'_>, runs: &[RunEntry]) -> io::Result<()> {
     page.put(
         "<h3>Runs</h3><p>The program was started {} for this export; each start went on where the one before had ended.</p>\
          <table class=plain><thead><tr><th>Begun (UTC)<th>Ended (UTC)<th>How it ended</thead><tbody>",
-        &[&report_texts::number(runs.len() as u64, "time", "times")],
+        &[&report_texts::counted_noun(runs.len() as u64, "time", "times")],
     )?;
-    for run in runs.iter().take(RUNS) {
+    for run in runs.iter().take(MAX_RUNS) {
         page.put(
             "<tr><td class=t>{}<td class=t>{}<td class=d>{}",
             &[&run.started, &run.finished, &run.ended],
         )?;
     }
     page.raw("</tbody></table>")?;
-    let more = runs.len().saturating_sub(RUNS) as u64;
+    let more = runs.len().saturating_sub(MAX_RUNS) as u64;
     if more > 0 {
         page.put(
             "<p class=rest>{} more in <code>manifest.json</code>.</p>",
@@ -185,7 +185,7 @@ mod tests {
     fn arguments_are_as_they_can_be_typed() {
         let arguments = ["export", "acme", "--output", "a b", "it's", ""].map(str::to_owned);
         let mut out = Vec::new();
-        ShellArguments(&arguments).show(&mut out).unwrap();
+        ShellArguments(&arguments).write_html(&mut out).unwrap();
         let text = String::from_utf8(out).unwrap().replace("&#39;", "'");
         assert_eq!(text, r" export acme --output 'a b' 'it'\''s' ''");
     }

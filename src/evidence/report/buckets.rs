@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::model::time::Timestamp;
 
 /// The most bars that can be told apart on paper.
-const MOST: i64 = 200;
+const MAX_BARS: i64 = 200;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
@@ -46,7 +46,7 @@ pub struct TimeBuckets {
     start: i64,
     /// In milliseconds.
     width: i64,
-    word: String,
+    width_text: String,
     bars: Vec<ChartBar>,
     outside: u64,
     undated: u64,
@@ -58,11 +58,11 @@ impl TimeBuckets {
         let since = since.timestamp_millis();
         let until = until.timestamp_millis().max(since + 1);
         let span = (until - since) / 1_000;
-        let fits = |width: i64| span / width < MOST - 1;
+        let fits = |width: i64| span / width < MAX_BARS - 1;
         let (width, word) = match WIDTHS.into_iter().find(|(width, _)| fits(*width)) {
             Some((width, word)) => (width, word.to_owned()),
             None => {
-                let weeks = 52 * (span / (52 * WEEK) / (MOST - 2) + 1);
+                let weeks = 52 * (span / (52 * WEEK) / (MAX_BARS - 2) + 1);
                 (weeks * WEEK, format!("{weeks} weeks"))
             }
         };
@@ -74,7 +74,7 @@ impl TimeBuckets {
             window: since..until,
             start,
             width,
-            word,
+            width_text: word,
             bars: vec![ChartBar::default(); usize::try_from(count).unwrap_or(1)],
             outside: 0,
             undated: 0,
@@ -132,8 +132,8 @@ impl TimeBuckets {
     }
 
     /// How wide a bar is, in words: `an hour`.
-    pub fn word(&self) -> &str {
-        &self.word
+    pub fn width_text(&self) -> &str {
+        &self.width_text
     }
 
     /// Events with a time outside of the window.
@@ -170,7 +170,7 @@ mod tests {
         ] {
             let buckets = TimeBuckets::new(since, since + chrono::TimeDelta::days(days));
             assert_eq!(
-                (buckets.word(), buckets.bars().len()),
+                (buckets.width_text(), buckets.bars().len()),
                 (word, count),
                 "{days} days"
             );
@@ -210,7 +210,7 @@ mod tests {
             let time = |ms| Timestamp::from_timestamp_millis(ms).unwrap();
             let (since, until) = (time(since), time((since + span).min(253_000_000_000_000)));
             let mut buckets = TimeBuckets::new(since, until);
-            prop_assert!((1..=MOST as usize).contains(&buckets.bars().len()), "{}", buckets.bars().len());
+            prop_assert!((1..=MAX_BARS as usize).contains(&buckets.bars().len()), "{}", buckets.bars().len());
             let window = buckets.window();
             let inside = window.start + ((window.end - window.start - 1) as f64 * share) as i64;
             buckets.add(Some(time(inside)), false);

@@ -15,14 +15,14 @@ const TOP: f64 = 18.0;
 /// Where bars stand.
 const FLOOR: f64 = 202.0;
 /// What can just be seen.
-const LEAST: f64 = 2.0;
+const MIN_HEIGHT: f64 = 2.0;
 /// Gaps that are drawn.
-const GAPS: usize = 100;
+const MAX_GAPS: usize = 100;
 
 /// The section.
 pub fn write(page: &mut HtmlPage<'_>, buckets: &TimeBuckets, manifest: &Manifest) -> io::Result<()> {
-    let gaps = gaps(buckets, manifest);
-    let removed = removed(buckets, manifest);
+    let gaps = unread_spans(buckets, manifest);
+    let removed = removed_spans(buckets, manifest);
     let text = summary(buckets, !gaps.is_empty()) + &retention_note(manifest, !removed.is_empty());
     page.raw("<section id=time><h2>Events over time</h2>")?;
     legend(page, buckets, &gaps, !removed.is_empty())?;
@@ -104,8 +104,8 @@ fn retention_note(manifest: &Manifest, has_removed: bool) -> String {
     if asked < shown {
         text.push_str(&format!(
             " The picture begins at {}. Events from {} until then are not available: the source had removed them.",
-            report_texts::moment(shown),
-            report_texts::moment(asked)
+            report_texts::date_time(shown),
+            report_texts::date_time(asked)
         ));
     }
     if has_removed {
@@ -119,7 +119,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
     let mut text = String::new();
     let bars = buckets.bars().iter().enumerate();
     if let Some((at, bar)) = bars.rev().max_by_key(|(_, bar)| bar.events) {
-        let span = spelled(&buckets.span(at..at + 1));
+        let span = format_span(&buckets.span(at..at + 1));
         text.push_str(&format!(
             " The highest bar is {}, {span}.",
             report_texts::events(bar.events)
@@ -130,8 +130,8 @@ fn extremes(buckets: &TimeBuckets) -> String {
         span.end - span.start
     };
     if let Some(run) = buckets.empty_runs().into_iter().rev().max_by_key(length) {
-        let length = report_texts::length(length(&run));
-        let span = spelled(&buckets.span(run));
+        let length = report_texts::duration(length(&run));
+        let span = format_span(&buckets.span(run));
         text.push_str(&format!(
             " The longest span of empty bars is {length}, {span}."
         ));
@@ -139,7 +139,7 @@ fn extremes(buckets: &TimeBuckets) -> String {
     text
 }
 
-fn spelled(span: &Range<i64>) -> String {
+fn format_span(span: &Range<i64>) -> String {
     let (from, to) = (report_texts::minute(span.start), report_texts::minute(span.end));
     match (from.split_once(' '), to.split_once(' ')) {
         (Some((day, _)), Some((same, time))) if day == same => format!("from {from} to {time} UTC"),
@@ -148,7 +148,7 @@ fn spelled(span: &Range<i64>) -> String {
 }
 
 /// What was not read: the source, and the part of the window.
-fn gaps<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+fn unread_spans<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
     let window = buckets.window();
     let all = manifest.sources.iter().flat_map(|source| {
         let name = source.facts.name.as_str();
@@ -159,12 +159,12 @@ fn gaps<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Rang
         (name, from..gap.to.timestamp_millis().min(window.end))
     });
     cut.filter(|(_, span)| span.start < span.end)
-        .take(GAPS)
+        .take(MAX_GAPS)
         .collect()
 }
 
 /// What a source no longer kept of the picture's window.
-fn removed<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
+fn removed_spans<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, Range<i64>)> {
     let window = buckets.window();
     let limited = manifest.sources.iter().filter_map(|source| {
         let earliest = source.retention()?.earliest.timestamp_millis();
@@ -173,7 +173,7 @@ fn removed<'a>(buckets: &TimeBuckets, manifest: &'a Manifest) -> Vec<(&'a str, R
     });
     limited
         .filter(|(_, span)| span.start < span.end)
-        .take(GAPS)
+        .take(MAX_GAPS)
         .collect()
 }
 
@@ -202,7 +202,7 @@ fn legend(
     }
     page.put(
         "<span class=end>each bar is {}, times in UTC</span></p>",
-        &[&buckets.word()],
+        &[&buckets.width_text()],
     )
 }
 
@@ -262,7 +262,7 @@ fn numbers(page: &mut HtmlPage<'_>, scale: &ChartScale) -> io::Result<()> {
 }
 
 /// Where a time lies, in percent of the width.
-fn place(buckets: &TimeBuckets, at: i64) -> f64 {
+fn x_percent(buckets: &TimeBuckets, at: i64) -> f64 {
     let window = buckets.window();
     100.0 * ((at - window.start) as f64 / (window.end - window.start) as f64)
 }
@@ -275,18 +275,18 @@ fn draw_bar(
     scale: &ChartScale,
 ) -> io::Result<()> {
     let span = buckets.span(at..at + 1);
-    let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+    let (left, right) = (x_percent(buckets, span.start), x_percent(buckets, span.end));
     let width = (right - left) * 0.82;
     let failed = if bar.failed > 0 {
-        scale.height(bar.failed).max(LEAST)
+        scale.height(bar.failed).max(MIN_HEIGHT)
     } else {
         0.0
     };
-    let whole = scale.height(bar.events).max(LEAST).max(failed);
+    let whole = scale.height(bar.events).max(MIN_HEIGHT).max(failed);
     page.put(
         "<g class=b><title>{}: {}, {} failed</title><rect x=\"{}%\" y=0 width=\"{}%\" height={} class=hit></rect>",
         &[
-            &spelled(&span),
+            &format_span(&span),
             &report_texts::events(bar.events),
             &bar.failed,
             &DrawingUnits(left),
@@ -324,10 +324,10 @@ fn draw_bar(
 
 fn draw_empty(page: &mut HtmlPage<'_>, buckets: &TimeBuckets, run: Range<usize>) -> io::Result<()> {
     let span = buckets.span(run);
-    let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+    let (left, right) = (x_percent(buckets, span.start), x_percent(buckets, span.end));
     page.put(
         "<rect x=\"{}%\" width=\"{}%\" y={} height=4 class=empty><title>{}: no event</title></rect>",
-        &[&DrawingUnits(left), &DrawingUnits(right - left), &DrawingUnits(FLOOR + 3.0), &spelled(&span)],
+        &[&DrawingUnits(left), &DrawingUnits(right - left), &DrawingUnits(FLOOR + 3.0), &format_span(&span)],
     )
 }
 
@@ -337,7 +337,7 @@ fn draw_removed(
     removed: &[(&str, Range<i64>)],
 ) -> io::Result<()> {
     for (name, span) in removed {
-        let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+        let (left, right) = (x_percent(buckets, span.start), x_percent(buckets, span.end));
         page.put(
             "<rect x=\"{}%\" width=\"{}%\" y={} height={} class=gone><title>Not available: {}, {}</title></rect>",
             &[
@@ -346,7 +346,7 @@ fn draw_removed(
                 &DrawingUnits(TOP),
                 &DrawingUnits(FLOOR - TOP),
                 name,
-                &spelled(span),
+                &format_span(span),
             ],
         )?;
     }
@@ -359,7 +359,7 @@ fn draw_gaps(
     gaps: &[(&str, Range<i64>)],
 ) -> io::Result<()> {
     for (name, span) in gaps {
-        let (left, right) = (place(buckets, span.start), place(buckets, span.end));
+        let (left, right) = (x_percent(buckets, span.start), x_percent(buckets, span.end));
         let width = (right - left).max(0.2);
         page.put(
             "<g><title>Not read to its end: {}, {}</title>\
@@ -367,7 +367,7 @@ fn draw_gaps(
              <rect x=\"{}%\" width=\"{}%\" y={} height={} fill=\"url(#hatch)\"></rect></g>",
             &[
                 name,
-                &spelled(span),
+                &format_span(span),
                 &DrawingUnits(left),
                 &DrawingUnits(width),
                 &DrawingUnits(TOP),
@@ -384,7 +384,7 @@ fn draw_gaps(
 
 fn labels(page: &mut HtmlPage<'_>, buckets: &TimeBuckets) -> io::Result<()> {
     for (index, tick) in ticks(buckets.window()).iter().enumerate() {
-        let x = place(buckets, tick.at);
+        let x = x_percent(buckets, tick.at);
         let is_odd = index % 2 == 1;
         let template = match (x, is_odd) {
             // It would be cut at the edge.

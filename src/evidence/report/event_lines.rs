@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Component, Path};
 
 /// The longest line that is read, in bytes.
-const LONGEST: usize = 64 << 20;
+const MAX_LINE: usize = 64 << 20;
 
 /// Why some of a file is not in the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn read(dir: &Path, file: &str, take: impl FnMut(Option<&[u8]>)) -> Result<(
     }
     let file = File::open(path).map_err(|_| EventFileProblem::Unreadable)?;
     let text = zstd::stream::read::Decoder::new(file).map_err(|_| EventFileProblem::Unreadable)?;
-    split(BufReader::with_capacity(1 << 17, text), LONGEST, take)
+    split(BufReader::with_capacity(1 << 17, text), MAX_LINE, take)
 }
 
 fn split(

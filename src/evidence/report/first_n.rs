@@ -29,8 +29,8 @@ impl RowPosition {
 #[derive(Debug)]
 pub struct FirstN<T> {
     rows: BTreeMap<RowPosition, T>,
-    room: usize,
-    seen: u64,
+    limit: usize,
+    offered: u64,
 }
 
 impl<T> FirstN<T> {
@@ -38,15 +38,15 @@ impl<T> FirstN<T> {
     pub fn new(room: usize) -> FirstN<T> {
         FirstN {
             rows: BTreeMap::new(),
-            room,
-            seen: 0,
+            limit: room,
+            offered: 0,
         }
     }
 
     /// Takes a row; it is made only if it may be shown.
     pub fn offer(&mut self, place: RowPosition, row: impl FnOnce() -> T) {
-        self.seen += 1;
-        let is_full = self.rows.len() >= self.room;
+        self.offered += 1;
+        let is_full = self.rows.len() >= self.limit;
         let is_late = self
             .rows
             .last_key_value()
@@ -55,7 +55,7 @@ impl<T> FirstN<T> {
             return;
         }
         self.rows.insert(place, row());
-        if self.rows.len() > self.room {
+        if self.rows.len() > self.limit {
             self.rows.pop_last();
         }
     }
@@ -66,13 +66,13 @@ impl<T> FirstN<T> {
     }
 
     /// How many are kept.
-    pub fn kept(&self) -> u64 {
+    pub fn row_count(&self) -> u64 {
         self.rows.len() as u64
     }
 
     /// How many there were.
-    pub fn seen(&self) -> u64 {
-        self.seen
+    pub fn offered(&self) -> u64 {
+        self.offered
     }
 }
 
@@ -90,13 +90,13 @@ mod tests {
             let mut earliest = FirstN::new(room);
             for (at, time) in times.iter().enumerate() {
                 earliest.offer(place(at, *time), || at);
-                prop_assert!(earliest.kept() <= room as u64);
+                prop_assert!(earliest.row_count() <= room as u64);
             }
             let mut all = (0..times.len()).collect::<Vec<_>>();
             all.sort_by_key(|&at| (times[at].is_none(), times[at], at % 3, at));
             all.truncate(room);
             prop_assert_eq!(earliest.rows().copied().collect::<Vec<_>>(), all);
-            prop_assert_eq!(earliest.seen(), times.len() as u64);
+            prop_assert_eq!(earliest.offered(), times.len() as u64);
         }
     }
 }

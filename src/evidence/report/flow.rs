@@ -8,7 +8,7 @@ use crate::evidence::manifest::{ExportCounts, Manifest, RetryEntry, SourceEntry}
 use crate::model::number::group_digits;
 
 /// Attempts that are listed of one source.
-const RETRIES: usize = 20;
+const MAX_RETRIES: usize = 20;
 
 /// The section.
 pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
@@ -17,12 +17,12 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
          Spans are read with a margin, and some of them twice, so that nothing is missed; what comes twice is written once.</p>",
     )?;
     for source in &manifest.sources {
-        of_source(page, source)?;
+        write_source(page, source)?;
     }
     page.raw("</section>")
 }
 
-fn of_source(page: &mut HtmlPage<'_>, source: &SourceEntry) -> io::Result<()> {
+fn write_source(page: &mut HtmlPage<'_>, source: &SourceEntry) -> io::Result<()> {
     let counts = &source.counts;
     page.put(
         "<div class=source><h3 class=d>{} <small class=note>{}</small></h3><div class=flow>\
@@ -72,21 +72,21 @@ fn describe_requests(source: &SourceEntry) -> String {
     let counts = &source.counts;
     let mut text = format!(
         "{}, {} of records.",
-        report_texts::number(counts.responses, "request", "requests"),
-        report_texts::number(counts.pages, "page", "pages")
+        report_texts::counted_noun(counts.responses, "request", "requests"),
+        report_texts::counted_noun(counts.pages, "page", "pages")
     );
     let failed = source.retries.len() as u64;
     if failed > 0 {
         text.push_str(&format!(
             " {} failed.",
-            report_texts::number(failed, "attempt", "attempts")
+            report_texts::counted_noun(failed, "attempt", "attempts")
         ));
     }
     if source.waited_ms > 0 {
         let waited = i64::try_from(source.waited_ms).unwrap_or(i64::MAX);
         text.push_str(&format!(
             " Waited on the server's behalf: {}.",
-            report_texts::length(waited)
+            report_texts::duration(waited)
         ));
     }
     if let (Some(first), Some(last)) = (source.first, source.last) {
@@ -104,7 +104,7 @@ fn retries(page: &mut HtmlPage<'_>, retries: &[RetryEntry]) -> io::Result<()> {
         "<table class=plain><thead><tr><th>When (UTC)<th class=n>Line in pages<th class=n>Status<th>What failed\
          <th class=n>Waited then</thead><tbody>",
     )?;
-    for retry in retries.iter().take(RETRIES) {
+    for retry in retries.iter().take(MAX_RETRIES) {
         let status = retry.status.map(|status| status.to_string());
         let waited = retry
             .waited_ms
@@ -121,7 +121,7 @@ fn retries(page: &mut HtmlPage<'_>, retries: &[RetryEntry]) -> io::Result<()> {
         )?;
     }
     page.raw("</tbody></table>")?;
-    let more = retries.len().saturating_sub(RETRIES) as u64;
+    let more = retries.len().saturating_sub(MAX_RETRIES) as u64;
     if more > 0 {
         page.put(
             "<p class=rest>{} more in <code>manifest.json</code>.</p>",

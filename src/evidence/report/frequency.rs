@@ -1,6 +1,6 @@
 //! Owns counting by value in little memory, however many values there are.
 //!
-//! Up to [`FrequencyCounter::room`] values it counts them all. Behind that it keeps those that are frequent (Misra and Gries): a
+//! Up to [`FrequencyCounter::capacity`] values it counts them all. Behind that it keeps those that are frequent (Misra and Gries): a
 //! value too many takes one from each count, so that all of them are too low by the same number at most, which is
 //! known. What remains does not depend on the order of the map.
 
@@ -10,15 +10,15 @@ use super::truncated_text::TruncatedText;
 use crate::model::time::Timestamp;
 
 /// Values that are told apart.
-const ROOM: usize = 10_000;
+const CAPACITY: usize = 10_000;
 
 /// How often each value was seen.
 #[derive(Debug)]
 pub struct FrequencyCounter<L> {
     counts: HashMap<TruncatedText, ValueCount<L>>,
-    room: usize,
+    capacity: usize,
     /// By how much a count may be too low.
-    lost: u64,
+    max_error: u64,
     /// Events that had a value.
     counted: u64,
     /// Events that had none.
@@ -43,7 +43,7 @@ pub struct ValueCount<L> {
 /// What a value is called.
 pub trait ValueLabel: Clone {
     /// Whether it is the better one of two for the same value.
-    fn says_more_than(&self, other: &Self) -> bool;
+    fn is_better_than(&self, other: &Self) -> bool;
 }
 
 /// An event, as far as counting needs it.
@@ -65,16 +65,16 @@ pub struct TopValues<L> {
     /// Events that have none of the values in `rows` but another.
     pub other_events: u64,
     /// By how much a count may be too low.
-    pub lost: u64,
+    pub max_error: u64,
     /// Events without a value.
     pub without: u64,
     /// Values that are told apart.
-    pub room: u64,
+    pub capacity: u64,
 }
 
 impl<L> Default for FrequencyCounter<L> {
     fn default() -> FrequencyCounter<L> {
-        FrequencyCounter::new(ROOM)
+        FrequencyCounter::new(CAPACITY)
     }
 }
 
@@ -83,8 +83,8 @@ impl<L> FrequencyCounter<L> {
     pub fn new(room: usize) -> FrequencyCounter<L> {
         FrequencyCounter {
             counts: HashMap::new(),
-            room,
-            lost: 0,
+            capacity: room,
+            max_error: 0,
             counted: 0,
             without: 0,
         }
@@ -102,13 +102,13 @@ impl<L> FrequencyCounter<L> {
     {
         self.counted += 1;
         if let Some(count) = self.counts.get_mut(key) {
-            if label.says_more_than(&count.label) {
+            if label.is_better_than(&count.label) {
                 count.label = label.clone();
             }
             return count.add(sight);
         }
-        if self.counts.len() >= self.room {
-            self.lost += 1;
+        if self.counts.len() >= self.capacity {
+            self.max_error += 1;
             return self.counts.retain(|_, count| {
                 count.events -= 1;
                 count.failed = count.failed.min(count.events);
@@ -142,12 +142,12 @@ impl<L> FrequencyCounter<L> {
             .collect::<Vec<_>>();
         let shown = rows.iter().map(|row| row.events).sum::<u64>();
         TopValues {
-            others: (self.lost == 0).then_some((self.counts.len() - rows.len()) as u64),
+            others: (self.max_error == 0).then_some((self.counts.len() - rows.len()) as u64),
             other_events: self.counted - shown,
             rows,
-            lost: self.lost,
+            max_error: self.max_error,
             without: self.without,
-            room: self.room as u64,
+            capacity: self.capacity as u64,
         }
     }
 }
@@ -191,7 +191,7 @@ mod tests {
             rows.collect::<Vec<_>>(),
             [(&TruncatedText::name("1"), 2), (&TruncatedText::name("3"), 2)]
         );
-        assert_eq!((top.others, top.other_events, top.lost), (Some(2), 2, 0));
+        assert_eq!((top.others, top.other_events, top.max_error), (Some(2), 2, 0));
     }
 
     proptest! {
@@ -199,14 +199,14 @@ mod tests {
         fn a_count_is_too_low_by_no_more_than_is_said(values in prop::collection::vec(0_u8..30, 0..400), room in 1_usize..12) {
             let tally = tally(room, &values);
             prop_assert!(tally.counts.len() <= room);
-            prop_assert!(tally.lost <= values.len() as u64 / (room as u64 + 1));
+            prop_assert!(tally.max_error <= values.len() as u64 / (room as u64 + 1));
             let top = tally.top(30);
             prop_assert_eq!(top.rows.iter().map(|row| row.events).sum::<u64>() + top.other_events, values.len() as u64);
             for value in 0..30_u8 {
                 let truly = values.iter().filter(|&&seen| seen == value).count() as u64;
                 let row = top.rows.iter().find(|row| row.label == TruncatedText::name(&value.to_string()));
                 let said = row.map_or(0, |row| row.events);
-                prop_assert!(said <= truly && truly <= said + top.lost, "{value}: {said} of {truly}, {} lost", top.lost);
+                prop_assert!(said <= truly && truly <= said + top.max_error, "{value}: {said} of {truly}, {} lost", top.max_error);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::model::time::Timestamp;
 /// What can be put into the page.
 pub trait HtmlDisplay {
     /// Writes it as text, or as markup that holds it as text.
-    fn show(&self, out: &mut dyn Write) -> io::Result<()>;
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()>;
 }
 
 /// A page on its way out.
@@ -34,7 +34,7 @@ impl HtmlPage<'_> {
             let value = values.next();
             debug_assert!(value.is_some(), "a value is missing: {template}");
             if let Some(value) = value {
-                value.show(self.out)?;
+                value.write_html(self.out)?;
             }
             self.raw(part)?;
         }
@@ -49,11 +49,11 @@ impl HtmlPage<'_> {
 }
 
 /// A longer text is cut, in characters: whoever changed a manifest must not fill the page with one value.
-const LONGEST: usize = 500;
+const MAX_TEXT: usize = 500;
 
 impl HtmlDisplay for str {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Some((end, _)) = self.char_indices().nth(LONGEST) else {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Some((end, _)) = self.char_indices().nth(MAX_TEXT) else {
             return write_text(self, out);
         };
         write_text(self.get(..end).unwrap_or_default(), out)?;
@@ -63,22 +63,22 @@ impl HtmlDisplay for str {
 }
 
 impl HtmlDisplay for String {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.as_str().show(out)
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.as_str().write_html(out)
     }
 }
 
 impl<T: HtmlDisplay + ?Sized> HtmlDisplay for &T {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        (**self).show(out)
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
+        (**self).write_html(out)
     }
 }
 
 /// Nothing is a dash: a place that is empty looks like a fault of the page.
 impl<T: HtmlDisplay> HtmlDisplay for Option<T> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
-            Some(value) => value.show(out),
+            Some(value) => value.write_html(out),
             None => out.write_all("<span class=no>–</span>".as_bytes()),
         }
     }
@@ -86,14 +86,14 @@ impl<T: HtmlDisplay> HtmlDisplay for Option<T> {
 
 /// `1,234,567`.
 impl HtmlDisplay for u64 {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(group_digits(*self).as_bytes())
     }
 }
 
 /// `2026-11-20 09:30:00.123`; UTC, as the head of the column says.
 impl HtmlDisplay for Timestamp {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{}", self.format("%Y-%m-%d %H:%M:%S"))?;
         match self.nanosecond() / 1_000_000 % 1_000 {
             0 => Ok(()),
@@ -106,7 +106,7 @@ impl HtmlDisplay for Timestamp {
 pub struct DrawingUnits(pub f64);
 
 impl HtmlDisplay for DrawingUnits {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{:.2}", self.0)
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::html::HtmlPage;
 use super::report_event::ADMINISTRATIVE;
 use super::statistics::EventStatistics;
-use super::tables::{self, ValueTableText, TOP};
+use super::tables::{self, ValueTableText, TOP_ROWS};
 use super::{arguments, chart, flow, proof, verdict, report_texts};
 use crate::evidence::manifest::Manifest;
 use crate::model::event::Category;
@@ -27,7 +27,7 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSta
          <a href=\"#flow\">Answers</a> <a href=\"#check\">Files and hashes</a> <a href=\"#events\">Events</a></nav>",
     )?;
     chart::write(page, &statistics.buckets, manifest)?;
-    most(page, statistics)?;
+    most_frequent(page, statistics)?;
     failures(page, statistics, &names)?;
     changes(page, statistics, &names)?;
     arguments::write(page, manifest)?;
@@ -55,7 +55,7 @@ fn head(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     page.raw("</style></head>\n<body><main>")
 }
 
-fn most(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()> {
+fn most_frequent(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()> {
     let about = |title, one, many, without, has_times| ValueTableText {
         title,
         one,
@@ -66,7 +66,7 @@ fn most(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()>
     };
     page.raw("<section id=most><h2>Most frequent</h2>")?;
     let actors = about("Actors", "actor", "actors", "without an actor", true);
-    tables::top(page, &actors, &statistics.actors.top(TOP))?;
+    tables::top(page, &actors, &statistics.actors.top(TOP_ROWS))?;
     let addresses = about(
         "Addresses",
         "address",
@@ -74,10 +74,10 @@ fn most(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()>
         "without an address",
         true,
     );
-    tables::top(page, &addresses, &statistics.addresses.top(TOP))?;
+    tables::top(page, &addresses, &statistics.addresses.top(TOP_ROWS))?;
     page.raw("<div class=pair>")?;
     let actions = about("Actions", "action", "actions", "without an action", false);
-    tables::top(page, &actions, &statistics.actions.top(TOP))?;
+    tables::top(page, &actions, &statistics.actions.top(TOP_ROWS))?;
     let countries = about(
         "Countries",
         "country",
@@ -85,20 +85,20 @@ fn most(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()>
         "without a country",
         false,
     );
-    tables::top(page, &countries, &statistics.countries.top(TOP))?;
+    tables::top(page, &countries, &statistics.countries.top(TOP_ROWS))?;
     page.raw("</div></section>")
 }
 
 fn failures(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=failures><h2>Failures</h2>")?;
-    let count = statistics.failures.seen();
+    let count = statistics.failures.offered();
     if count == 0 {
         return page.raw("<p class=nothing>No event is recorded as a failure.</p></section>");
     }
     page.put(
         "<p>{} recorded as a failure: what was tried and refused, or did not succeed. Not every source says how an event \
          ended.</p>",
-        &[&report_texts::number(count, "event is", "events are")],
+        &[&report_texts::counted_noun(count, "event is", "events are")],
     )?;
     let about = ValueTableText {
         title: "What failed",
@@ -108,14 +108,14 @@ fn failures(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str
         is_mixed: false,
         has_times: true,
     };
-    tables::top(page, &about, &statistics.failed_actions.top(TOP))?;
-    listed(page, "The first {}", statistics.failures.kept())?;
+    tables::top(page, &about, &statistics.failed_actions.top(TOP_ROWS))?;
+    table_heading(page, "The first {}", statistics.failures.row_count())?;
     tables::events(page, &statistics.failures, names)?;
     page.raw("</section>")
 }
 
 /// The heading of a table of events.
-fn listed(page: &mut HtmlPage<'_>, template: &'static str, kept: u64) -> io::Result<()> {
+fn table_heading(page: &mut HtmlPage<'_>, template: &'static str, kept: u64) -> io::Result<()> {
     page.raw("<h3>")?;
     page.put(template, &[&kept])?;
     page.raw("</h3>")
@@ -123,18 +123,18 @@ fn listed(page: &mut HtmlPage<'_>, template: &'static str, kept: u64) -> io::Res
 
 fn changes(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=changes><h2>Administrative changes</h2>")?;
-    let count = statistics.changes.seen();
+    let count = statistics.changes.offered();
     if count == 0 {
         return page.raw("<p class=nothing>No event is an administrative change.</p></section>");
     }
     page.put(
         "<p>{} of accounts, groups, permissions, tokens, apps, policies or configuration, or took data out. Attempts that \
          failed are not among them.</p><ul class=kinds>",
-        &[&report_texts::number(count, "event is a change", "events are changes")],
+        &[&report_texts::counted_noun(count, "event is a change", "events are changes")],
     )?;
     for (category, count) in ADMINISTRATIVE.iter().zip(statistics.changes_by_kind) {
         if count > 0 {
-            page.put("<li>{} <b>{}</b>", &[&kind(*category), &count])?;
+            page.put("<li>{} <b>{}</b>", &[&category_title(*category), &count])?;
         }
     }
     page.raw("</ul>")?;
@@ -146,18 +146,18 @@ fn changes(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]
         is_mixed: false,
         has_times: true,
     };
-    tables::top(page, &about, &statistics.changers.top(TOP))?;
-    listed(
+    tables::top(page, &about, &statistics.changing_actors.top(TOP_ROWS))?;
+    table_heading(
         page,
         "The first {}, oldest first",
-        statistics.changes.kept(),
+        statistics.changes.row_count(),
     )?;
     tables::events(page, &statistics.changes, names)?;
     page.raw("</section>")
 }
 
 /// What changes of this category are of.
-fn kind(category: Category) -> &'static str {
+fn category_title(category: Category) -> &'static str {
     match category {
         Category::Account => "Accounts",
         Category::Group => "Groups",
@@ -173,7 +173,7 @@ fn kind(category: Category) -> &'static str {
 
 fn events(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str]) -> io::Result<()> {
     page.raw("<section id=events><h2>Events</h2>")?;
-    let kept = statistics.first.kept();
+    let kept = statistics.first_events.row_count();
     if kept == 0 {
         return page.raw("<p class=nothing>There is no event.</p></section>");
     }
@@ -190,6 +190,6 @@ fn events(page: &mut HtmlPage<'_>, statistics: &EventStatistics, names: &[&str])
         "<p>{} A dash stands for what the source does not say.</p>",
         &[&text],
     )?;
-    tables::events(page, &statistics.first, names)?;
+    tables::events(page, &statistics.first_events, names)?;
     page.raw("</section>")
 }

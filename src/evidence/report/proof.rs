@@ -7,7 +7,7 @@ use super::report_texts;
 use crate::evidence::manifest::{FileEntry, LinesEntry, Manifest};
 
 /// Files that are listed.
-const FILES: usize = 200;
+const MAX_FILES: usize = 200;
 
 /// The section.
 pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
@@ -34,14 +34,14 @@ fn files(page: &mut HtmlPage<'_>, files: &[FileEntry]) -> io::Result<()> {
     page.raw(
         "<h3>Files</h3><table class=\"plain hashes\"><thead><tr><th>File<th class=n>Bytes<th>SHA-256</thead><tbody>",
     )?;
-    for file in others.iter().take(FILES) {
+    for file in others.iter().take(MAX_FILES) {
         page.put(
             "<tr><td class=d>{}<td class=n>{}<td><code class=hash>{}</code>",
             &[&file.file, &file.bytes, &file.sha256],
         )?;
     }
     page.raw("</tbody></table>")?;
-    let more = others.len().saturating_sub(FILES) as u64;
+    let more = others.len().saturating_sub(MAX_FILES) as u64;
     if more > 0 {
         page.put(
             "<p class=rest>{} more in <code>manifest.json</code>.</p>",
@@ -54,7 +54,7 @@ fn files(page: &mut HtmlPage<'_>, files: &[FileEntry]) -> io::Result<()> {
             .fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
         page.put(
             "<p class=rest>And {} of answers under <code>bodies/</code>, {} in all, by hash in <code>manifest.json</code>.</p>",
-            &[&report_texts::number(bodies.len() as u64, "body", "bodies"), &report_texts::size(bytes)],
+            &[&report_texts::counted_noun(bodies.len() as u64, "body", "bodies"), &report_texts::size(bytes)],
         )?;
     }
     page.raw(

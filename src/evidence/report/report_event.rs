@@ -108,7 +108,7 @@ impl ReportEvent {
     pub fn actor(&self, realm: Option<&str>) -> Option<ReportActor> {
         let actor = self.doc.root().get("actor")?;
         let [id, name, email, kind] = scalars(actor, ["id", "name", "email", "type"]);
-        let shown = named([&name, &email, &id, &kind], [&email, &id])?;
+        let shown = entity_label([&name, &email, &id, &kind], [&email, &id])?;
         let own = id
             .as_ref()
             .or(email.as_ref())
@@ -127,7 +127,7 @@ impl ReportEvent {
         let mut targets = root.get("targets").into_iter().flat_map(Node::items);
         let target = targets.next().and_then(|target| {
             let [kind, id, name, email] = scalars(target, ["type", "id", "name", "email"]);
-            named([&name, &email, &id, &kind], [&kind])
+            entity_label([&name, &email, &id, &kind], [&kind])
         });
         EventRow {
             time: self.time(),
@@ -156,7 +156,7 @@ fn scalars<'a, const N: usize>(node: Node<'a>, keys: [&str; N]) -> [Option<Cow<'
 }
 
 /// The first of `names` that is known, and the first of `notes` that says more.
-fn named<const M: usize>(
+fn entity_label<const M: usize>(
     names: [&Option<Cow<'_, str>>; 4],
     notes: [&Option<Cow<'_, str>>; M],
 ) -> Option<EntityLabel> {
@@ -165,7 +165,7 @@ fn named<const M: usize>(
     Some(EntityLabel {
         name: TruncatedText::name(name),
         note: note.map(|note| TruncatedText::name(note)),
-        is_named: names.first().is_some_and(|first| first.is_some()),
+        has_name: names.first().is_some_and(|first| first.is_some()),
     })
 }
 

@@ -6,18 +6,18 @@ use crate::model::number::group_digits;
 use crate::model::time::{Timestamp, in_words};
 
 /// `1 event`, `3,600 events`.
-pub fn number(count: u64, one: &str, many: &str) -> String {
+pub fn counted_noun(count: u64, one: &str, many: &str) -> String {
     let word = if count == 1 { one } else { many };
     format!("{} {word}", group_digits(count))
 }
 
 /// `3,600 events`.
 pub fn events(count: u64) -> String {
-    number(count, "event", "events")
+    counted_noun(count, "event", "events")
 }
 
 /// `20 November 2026, 09:30 UTC`, with seconds where it has some.
-pub fn moment(time: Timestamp) -> String {
+pub fn date_time(time: Timestamp) -> String {
     let form = match (time.second(), time.nanosecond()) {
         (0, 0) => "%-d %B %Y, %H:%M UTC",
         (_, 0) => "%-d %B %Y, %H:%M:%S UTC",
@@ -38,12 +38,12 @@ pub fn minute(millis: i64) -> String {
 }
 
 /// How long it is from one time to another, in words: `30 days`.
-pub fn between(from: Timestamp, to: Timestamp) -> String {
-    length((to - from).num_milliseconds())
+pub fn duration_between(from: Timestamp, to: Timestamp) -> String {
+    duration((to - from).num_milliseconds())
 }
 
 /// `millis` in words; nothing is `no time`.
-pub fn length(millis: i64) -> String {
+pub fn duration(millis: i64) -> String {
     match TimeDelta::try_milliseconds(millis).and_then(|span| span.to_std().ok()) {
         Some(span) if span.is_zero() => "no time".to_owned(),
         Some(span) if span.as_secs() == 0 => "less than a second".to_owned(),
@@ -68,7 +68,7 @@ pub fn list(names: &[&str]) -> String {
 pub fn size(bytes: u64) -> String {
     let units = ["kB", "MB", "GB", "TB"];
     if bytes < 1_000 {
-        return number(bytes, "byte", "bytes");
+        return counted_noun(bytes, "byte", "bytes");
     }
     let mut value = bytes as f64 / 1_000.0;
     let mut unit = 0;
@@ -99,7 +99,7 @@ mod tests {
             ["1 byte", "999 bytes", "1.0 kB", "1.0 MB", "18446744.1 TB"]
         );
         assert_eq!(
-            [length(0), length(-5), length(20), length(i64::MAX)].map(|text| text.len() > 3),
+            [duration(0), duration(-5), duration(20), duration(i64::MAX)].map(|text| text.len() > 3),
             [true; 4]
         );
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
@@ -110,11 +110,11 @@ mod tests {
     fn times_are_as_exact_as_they_are() {
         let at = |text| parse_api_time(text).unwrap();
         assert_eq!(
-            moment(at("2026-11-02T09:30:00Z")),
+            date_time(at("2026-11-02T09:30:00Z")),
             "2 November 2026, 09:30 UTC"
         );
         assert_eq!(
-            moment(at("2026-11-02T09:30:01.5Z")),
+            date_time(at("2026-11-02T09:30:01.5Z")),
             "2 November 2026, 09:30:01.500 UTC"
         );
         assert_eq!(

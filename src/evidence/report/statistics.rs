@@ -14,9 +14,9 @@ use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
 /// Events in the table of events.
-const EVENTS: usize = 1_000;
+const MAX_EVENTS: usize = 1_000;
 /// Events in the table of failures, and in that of changes.
-const SELECTED: usize = 100;
+const MAX_SELECTED: usize = 100;
 
 /// What is counted.
 #[derive(Debug)]
@@ -38,11 +38,11 @@ pub struct EventStatistics {
     /// Failures, by what was tried.
     pub failed_actions: FrequencyCounter<TruncatedText>,
     /// Changes, by who made them.
-    pub changers: FrequencyCounter<EntityLabel>,
+    pub changing_actors: FrequencyCounter<EntityLabel>,
     /// Changes, by category.
     pub changes_by_kind: [u64; ADMINISTRATIVE.len()],
     /// The first events.
-    pub first: FirstN<EventRow>,
+    pub first_events: FirstN<EventRow>,
     /// The first failures.
     pub failures: FirstN<EventRow>,
     /// The first changes.
@@ -59,7 +59,7 @@ pub struct SourceReadCounts {
     /// Lines that hold no event.
     pub broken: u64,
     /// Why there may be more.
-    pub trouble: Option<EventFileProblem>,
+    pub problem: Option<EventFileProblem>,
 }
 
 impl EventStatistics {
@@ -67,7 +67,7 @@ impl EventStatistics {
     pub fn of(dir: &Path, manifest: &Manifest) -> EventStatistics {
         let mut statistics = EventStatistics::new(manifest);
         for (at, source) in manifest.sources.iter().enumerate() {
-            let read = statistics.read(dir, at, source);
+            let read = statistics.read_source(dir, at, source);
             statistics.sources.push(read);
         }
         statistics
@@ -83,16 +83,16 @@ impl EventStatistics {
             countries: FrequencyCounter::default(),
             addresses: FrequencyCounter::default(),
             failed_actions: FrequencyCounter::default(),
-            changers: FrequencyCounter::default(),
+            changing_actors: FrequencyCounter::default(),
             changes_by_kind: [0; ADMINISTRATIVE.len()],
-            first: FirstN::new(EVENTS),
-            failures: FirstN::new(SELECTED),
-            changes: FirstN::new(SELECTED),
+            first_events: FirstN::new(MAX_EVENTS),
+            failures: FirstN::new(MAX_SELECTED),
+            changes: FirstN::new(MAX_SELECTED),
             sources: Vec::new(),
         }
     }
 
-    fn read(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> SourceReadCounts {
+    fn read_source(&mut self, dir: &Path, at: usize, source: &SourceEntry) -> SourceReadCounts {
         let mut read = SourceReadCounts::default();
         let is_own_realm = source.facts.kind == SourceKind::DatacenterAudit.as_str();
         let realm = is_own_realm.then_some(source.facts.name.as_str());
@@ -105,7 +105,7 @@ impl EventStatistics {
         });
         // Nothing was written where nothing was read.
         let is_none = source.events.lines == 0;
-        read.trouble = result
+        read.problem = result
             .err()
             .filter(|trouble| !(is_none && *trouble == EventFileProblem::Missing));
         read
@@ -122,7 +122,7 @@ impl EventStatistics {
             self.span = Some((first.min(time), last.max(time)));
         }
         self.buckets.add(time, failed);
-        self.first.offer(place, || seen.row(source));
+        self.first_events.offer(place, || seen.row(source));
         let action = seen.action();
         let actor = seen.actor(realm);
         if failed {
@@ -133,7 +133,7 @@ impl EventStatistics {
                 *count += 1;
             }
             self.changes.offer(place, || seen.row(source));
-            count_actor(&mut self.changers, actor.as_ref(), sight);
+            count_actor(&mut self.changing_actors, actor.as_ref(), sight);
         }
         count_actor(&mut self.actors, actor.as_ref(), sight);
         count(&mut self.actions, action.as_ref(), sight);

@@ -12,7 +12,7 @@ use crate::model::event::Outcome;
 use crate::model::number::group_digits;
 
 /// Values in a table of the most frequent.
-pub const TOP: usize = 10;
+pub const TOP_ROWS: usize = 10;
 
 /// What a table of values is about.
 pub struct ValueTableText {
@@ -34,14 +34,14 @@ pub struct ValueTableText {
 pub fn top<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, top: &TopValues<L>) -> io::Result<()> {
     page.put("<div class=top><h3>{}</h3>", &[&about.title])?;
     if top.rows.is_empty() {
-        page.put("<p class=nothing>None. {}</p>", &[&rest(about, top)])?;
+        page.put("<p class=nothing>None. {}</p>", &[&describe_omitted(about, top)])?;
         return page.raw("</div>");
     }
     page.raw(match about.has_times {
         true => "<div class=scroll><table class=\"values timed\"><thead><tr>",
         false => "<div class=scroll><table class=values><thead><tr>",
     })?;
-    page.put("<th>{}<th class=n>Events", &[&capital(about.one)])?;
+    page.put("<th>{}<th class=n>Events", &[&capitalize(about.one)])?;
     if about.is_mixed {
         page.raw("<th class=n>Failed")?;
     }
@@ -51,13 +51,13 @@ pub fn top<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, top:
     page.raw("</thead><tbody>")?;
     let most = top.rows.first().map_or(1, |row| row.events.max(1));
     for row in &top.rows {
-        value(page, about, row, most)?;
+        write_value(page, about, row, most)?;
     }
     page.raw("</tbody></table></div>")?;
-    page.put("<p class=rest>{}</p></div>", &[&rest(about, top)])
+    page.put("<p class=rest>{}</p></div>", &[&describe_omitted(about, top)])
 }
 
-fn value<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, row: &ValueCount<L>, most: u64) -> io::Result<()> {
+fn write_value<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, row: &ValueCount<L>, most: u64) -> io::Result<()> {
     let width = |count: u64| DrawingUnits(100.0 * (count as f64 / most as f64));
     page.put(
         "<tr><td><div class=d>{}</div><svg class=bar width=\"100%\" height=4><rect width=\"{}%\" height=4 class=ok></rect>\
@@ -74,21 +74,21 @@ fn value<L: HtmlDisplay>(page: &mut HtmlPage<'_>, about: &ValueTableText, row: &
 }
 
 /// What the rows leave out.
-fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
+fn describe_omitted<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
     let mut parts = Vec::new();
     match top.others {
         Some(0) => {}
         Some(others) => {
             let [one, many] = [about.one, about.many].map(|word| ["other ", word].concat());
-            let others = report_texts::number(others, &one, &many);
+            let others = report_texts::counted_noun(others, &one, &many);
             parts.push(format!("{others} in {}.", report_texts::events(top.other_events)));
         }
         None => parts.push(format!(
             "There are more than {} different {}, too many to count each: a count may be too low, by {} at most, and a \
              first time too late.",
-            group_digits(top.room),
+            group_digits(top.capacity),
             about.many,
-            group_digits(top.lost)
+            group_digits(top.max_error)
         )),
     }
     if top.without > 0 {
@@ -97,7 +97,7 @@ fn rest<L>(about: &ValueTableText, top: &TopValues<L>) -> String {
     parts.join(" ")
 }
 
-fn capital(word: &str) -> String {
+fn capitalize(word: &str) -> String {
     let mut chars = word.chars();
     let first = chars.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(chars).collect()
@@ -113,7 +113,7 @@ pub fn events(page: &mut HtmlPage<'_>, rows: &FirstN<EventRow>, names: &[&str]) 
         event(page, row, names)?;
     }
     page.raw("</tbody></table>")?;
-    let more = rows.seen() - rows.kept();
+    let more = rows.offered() - rows.row_count();
     if more > 0 {
         page.put(
             "<p class=rest>{} more, later than these, in the files under <code>events/</code>.</p>",

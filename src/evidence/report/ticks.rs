@@ -7,7 +7,7 @@ use chrono::{Datelike as _, NaiveDate, Timelike as _};
 use crate::model::time::Timestamp;
 
 /// The most labels.
-const MOST: i64 = 12;
+const MAX_TICKS: i64 = 12;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -47,10 +47,10 @@ pub struct AxisTick {
 /// The labels of a window in milliseconds.
 pub fn ticks(window: Range<i64>) -> Vec<AxisTick> {
     let span = window.end - window.start;
-    if let Some(step) = STEPS.into_iter().find(|step| span / step < MOST) {
+    if let Some(step) = STEPS.into_iter().find(|step| span / step < MAX_TICKS) {
         let origin = if step >= 7 * DAY { MONDAY } else { 0 };
         let first = (window.start - origin + step - 1).div_euclid(step) * step + origin;
-        return (0..MOST + 1)
+        return (0..MAX_TICKS + 1)
             .map(|index| first + index * step)
             .take_while(|at| *at < window.end)
             .filter_map(|at| {
@@ -62,7 +62,7 @@ pub fn ticks(window: Range<i64>) -> Vec<AxisTick> {
             .collect();
     }
     let months = span / (30 * DAY);
-    let fits = |step: i64| months / step < MOST;
+    let fits = |step: i64| months / step < MAX_TICKS;
     let step = MONTHS
         .into_iter()
         .find(|step| fits(*step))
@@ -76,7 +76,7 @@ fn by_month(window: Range<i64>, step: i64) -> Vec<AxisTick> {
     };
     let month = i64::from(start.year()) * 12 + i64::from(start.month0());
     let first = month.div_euclid(step) * step;
-    let ticks = (0..MOST + 3).filter_map(|index| {
+    let ticks = (0..MAX_TICKS + 3).filter_map(|index| {
         let month = first + index * step;
         let year = i32::try_from(month.div_euclid(12)).ok()?;
         let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
@@ -148,7 +148,7 @@ mod tests {
         fn any_window_has_few_labels_all_inside(start in -62_000_000_000_000_i64..250_000_000_000_000, span in 1_i64..300_000_000_000_000) {
             let window = start..start + span;
             let ticks = ticks(window.clone());
-            prop_assert!(ticks.len() <= MOST as usize + 1);
+            prop_assert!(ticks.len() <= MAX_TICKS as usize + 1);
             prop_assert!(ticks.iter().all(|tick| window.contains(&tick.at)));
             prop_assert!(ticks.is_sorted_by(|a, b| a.at < b.at));
         }

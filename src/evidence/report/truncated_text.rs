@@ -11,15 +11,15 @@ use super::frequency::ValueLabel;
 use super::visible::write_text;
 
 /// The longest name that is shown whole, in characters.
-const NAME: usize = 80;
+const MAX_NAME: usize = 80;
 /// The longest sentence that is shown whole, in characters.
-const SENTENCE: usize = 200;
+const MAX_SENTENCE: usize = 200;
 
 /// A text, or its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TruncatedText {
     text: String,
-    cut: Option<TruncationNote>,
+    truncation: Option<TruncationNote>,
 }
 
 /// What is said of a text that is not whole.
@@ -33,8 +33,8 @@ struct TruncationNote {
 impl TruncatedText {
     /// Of a name or id: different ones stay different.
     pub fn name(text: &str) -> TruncatedText {
-        let mut brief = TruncatedText::cut(text, NAME);
-        if let Some(cut) = &mut brief.cut {
+        let mut brief = TruncatedText::truncate(text, MAX_NAME);
+        if let Some(cut) = &mut brief.truncation {
             let digest = Sha256::digest(text.as_bytes());
             let mut hash = String::new();
             for byte in digest.iter().take(6) {
@@ -48,10 +48,10 @@ impl TruncatedText {
 
     /// Of a sentence.
     pub fn sentence(text: &str) -> TruncatedText {
-        TruncatedText::cut(text, SENTENCE)
+        TruncatedText::truncate(text, MAX_SENTENCE)
     }
 
-    fn cut(text: &str, limit: usize) -> TruncatedText {
+    fn truncate(text: &str, limit: usize) -> TruncatedText {
         let end = match text.char_indices().nth(limit) {
             None => text.len(),
             Some((end, _)) => end,
@@ -62,13 +62,13 @@ impl TruncatedText {
         });
         TruncatedText {
             text: text.get(..end).unwrap_or_default().to_owned(),
-            cut,
+            truncation: cut,
         }
     }
 }
 
 impl HtmlDisplay for TruncatedText {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         write_text(&self.text, out)?;
         self.write_truncation(out)
     }
@@ -76,7 +76,7 @@ impl HtmlDisplay for TruncatedText {
 
 impl TruncatedText {
     fn write_truncation(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Some(cut) = &self.cut else { return Ok(()) };
+        let Some(cut) = &self.truncation else { return Ok(()) };
         write!(out, "<small class=cut>… {} characters", group_digits(cut.chars))?;
         if let Some(hash) = &cut.hash {
             write!(out, ", SHA-256 {hash}…")?;
@@ -93,18 +93,18 @@ pub struct EntityLabel {
     /// An id, an address, a type.
     pub note: Option<TruncatedText>,
     /// Whether the source has a name for it; some know an id only.
-    pub is_named: bool,
+    pub has_name: bool,
 }
 
 impl ValueLabel for TruncatedText {
-    fn says_more_than(&self, _: &TruncatedText) -> bool {
+    fn is_better_than(&self, _: &TruncatedText) -> bool {
         false
     }
 }
 
 impl ValueLabel for EntityLabel {
-    fn says_more_than(&self, other: &EntityLabel) -> bool {
-        self.is_named && !other.is_named
+    fn is_better_than(&self, other: &EntityLabel) -> bool {
+        self.has_name && !other.has_name
     }
 }
 
@@ -112,7 +112,7 @@ impl ValueLabel for EntityLabel {
 pub struct WrappableText<'a>(pub &'a TruncatedText);
 
 impl HtmlDisplay for WrappableText<'_> {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         for word in self.0.text.split_inclusive('_') {
             write_text(word, out)?;
             if word.ends_with('_') {
@@ -125,15 +125,15 @@ impl HtmlDisplay for WrappableText<'_> {
 
 /// Apart from each other: a name that is written from the right must not take the note with it.
 impl HtmlDisplay for EntityLabel {
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    fn write_html(&self, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(b"<bdi>")?;
-        self.name.show(out)?;
+        self.name.write_html(out)?;
         out.write_all(b"</bdi>")?;
         let Some(note) = &self.note else {
             return Ok(());
         };
         out.write_all(b"<small class=note><bdi>")?;
-        note.show(out)?;
+        note.write_html(out)?;
         out.write_all(b"</bdi></small>")
     }
 }
@@ -144,7 +144,7 @@ mod tests {
 
     fn shown(brief: &TruncatedText) -> String {
         let mut out = Vec::new();
-        brief.show(&mut out).unwrap();
+        brief.write_html(&mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -152,8 +152,8 @@ mod tests {
     fn a_short_text_is_whole() {
         assert_eq!(shown(&TruncatedText::name("Mei Tanaka")), "Mei Tanaka");
         assert_eq!(
-            shown(&TruncatedText::sentence(&"ü".repeat(SENTENCE))),
-            "ü".repeat(SENTENCE)
+            shown(&TruncatedText::sentence(&"ü".repeat(MAX_SENTENCE))),
+            "ü".repeat(MAX_SENTENCE)
         );
     }
 

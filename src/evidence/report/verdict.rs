@@ -11,7 +11,7 @@ use crate::evidence::manifest::{Manifest, SourceEntry};
 use crate::model::number::group_digits;
 
 /// Gaps that are listed.
-const GAPS: usize = 100;
+const MAX_GAPS: usize = 100;
 
 /// Whether all was read: the manifest may have been changed by somebody, so each of its parts must agree.
 fn is_complete(manifest: &Manifest) -> bool {
@@ -21,11 +21,11 @@ fn is_complete(manifest: &Manifest) -> bool {
             && facts.gaps.is_empty()
             && facts.windows.iter().all(|window| window.complete)
     };
-    manifest.complete && manifest.sources.iter().all(is_read) && unknown(manifest).is_empty()
+    manifest.complete && manifest.sources.iter().all(is_read) && undescribed_sources(manifest).is_empty()
 }
 
 /// Sources that were asked for and of which nothing is known.
-fn unknown(manifest: &Manifest) -> Vec<&str> {
+fn undescribed_sources(manifest: &Manifest) -> Vec<&str> {
     let is_known = |name: &str| {
         manifest
             .sources
@@ -45,9 +45,9 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSta
          <p class=window>{} <span class=to>to</span> {} <span class=span>{}</span></p></header>",
         &[
             &report_texts::list(&names),
-            &report_texts::moment(asked.since),
-            &report_texts::moment(asked.until),
-            &report_texts::between(asked.since, asked.until),
+            &report_texts::date_time(asked.since),
+            &report_texts::date_time(asked.until),
+            &report_texts::duration_between(asked.since, asked.until),
         ],
     )?;
     match is_complete(manifest) {
@@ -59,8 +59,8 @@ pub fn write(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventSta
 
 /// The figures that people look for first.
 pub fn figures(page: &mut HtmlPage<'_>, statistics: &EventStatistics) -> io::Result<()> {
-    let changes = statistics.changes.seen();
-    let failures = statistics.failures.seen();
+    let changes = statistics.changes.offered();
+    let failures = statistics.failures.offered();
     page.put(
         "<dl class=figures><div><dt>Events</dt><dd>{}</dd></div><div><dt>Failures</dt><dd><a href=\"#failures\">{}</a></dd></div>\
          <div><dt>Administrative changes</dt><dd><a href=\"#changes\">{}</a></dd></div>",
@@ -89,7 +89,7 @@ fn complete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStat
     };
     let text = format!(
         "{whole} that {} served was read to its end and written: {}.",
-        report_texts::number(count, "source", "sources"),
+        report_texts::counted_noun(count, "source", "sources"),
         report_texts::events(statistics.events)
     );
     page.put(
@@ -131,11 +131,11 @@ fn limits(page: &mut HtmlPage<'_>) -> io::Result<()> {
 fn incomplete(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStatistics) -> io::Result<()> {
     let is_short = |source: &&SourceEntry| !source.facts.complete || !source.facts.gaps.is_empty();
     let short =
-        manifest.sources.iter().filter(is_short).count() as u64 + unknown(manifest).len() as u64;
+        manifest.sources.iter().filter(is_short).count() as u64 + undescribed_sources(manifest).len() as u64;
     let text = format!(
         "{} of {} could not be read to the end. What was read is here, {} in all; what is listed below is missing.",
         group_digits(short),
-        report_texts::number(manifest.asked.sources.len() as u64, "source", "sources"),
+        report_texts::counted_noun(manifest.asked.sources.len() as u64, "source", "sources"),
         report_texts::events(statistics.events)
     );
     page.put(
@@ -166,13 +166,13 @@ fn gaps(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
                 .iter()
                 .map(move |gap| (source.facts.name.as_str(), gap))
         });
-        for (name, gap) in all.take(GAPS) {
-            missing(page, name, gap)?;
+        for (name, gap) in all.take(MAX_GAPS) {
+            write_gap(page, name, gap)?;
         }
         page.raw("</tbody></table>")?;
     }
-    if count > GAPS {
-        let more = (count - GAPS) as u64;
+    if count > MAX_GAPS {
+        let more = (count - MAX_GAPS) as u64;
         page.put(
             "<p class=rest>{} more in <code>manifest.json</code>.</p>",
             &[&more],
@@ -191,7 +191,7 @@ fn gaps(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
             &[&source.facts.name, &why],
         )?;
     }
-    for name in unknown(manifest) {
+    for name in undescribed_sources(manifest) {
         page.put(
             "<p class=d><b>{}</b> was asked for, and nothing is known of it.</p>",
             &[&name],
@@ -200,14 +200,14 @@ fn gaps(page: &mut HtmlPage<'_>, manifest: &Manifest) -> io::Result<()> {
     Ok(())
 }
 
-fn missing(page: &mut HtmlPage<'_>, name: &str, gap: &GapEntry) -> io::Result<()> {
+fn write_gap(page: &mut HtmlPage<'_>, name: &str, gap: &GapEntry) -> io::Result<()> {
     page.put(
         "<tr><td class=d>{}<td class=t>{}<td class=t>{}<td>{}<td class=d>{}",
         &[
             &name,
             &gap.from,
             &gap.to,
-            &report_texts::between(gap.from, gap.to),
+            &report_texts::duration_between(gap.from, gap.to),
             &gap.why,
         ],
     )
@@ -223,7 +223,7 @@ fn warnings(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStat
     }
     for (source, read) in manifest.sources.iter().zip(&statistics.sources) {
         let file = &source.events.file;
-        if let Some(trouble) = read.trouble {
+        if let Some(trouble) = read.problem {
             let what = match trouble {
                 EventFileProblem::Missing => "is missing",
                 EventFileProblem::Unreadable => "cannot be read",
@@ -240,7 +240,7 @@ fn warnings(page: &mut HtmlPage<'_>, manifest: &Manifest, statistics: &EventStat
             )?;
         }
         if read.broken > 0 {
-            let lines = report_texts::number(read.broken, "line", "lines");
+            let lines = report_texts::counted_noun(read.broken, "line", "lines");
             page.put(
                 "<p class=warning><code>{}</code>: {} cannot be read as an event, and none of what this page counts is of \
                  them.</p>",

@@ -30,14 +30,14 @@ pub struct EventsSurvey {
     /// Events that are placed before one above them: their source gave them in that order.
     pub out_of_order: u64,
     /// What is wrong with it.
-    pub troubles: ProblemList,
+    pub problems: ProblemList,
     /// Whether it could not be read to its end.
     pub is_broken: bool,
 }
 
 impl EventsSurvey {
     /// Whether it is of the whole file that `said` tells of.
-    pub fn is_all_of(&self, said: &LinesEntry) -> bool {
+    pub fn covers_file(&self, said: &LinesEntry) -> bool {
         self.entry.sha256 == said.sha256 && !self.is_broken
     }
 }
@@ -50,7 +50,7 @@ pub struct EventSurveyor<'a> {
     last: Option<Timestamp>,
     unparsed: u64,
     out_of_order: u64,
-    troubles: ProblemList,
+    problems: ProblemList,
     latest: Option<Timestamp>,
     /// All that grows with the events: 16 bytes each; and these are no more than are said.
     ids: QuickMap<Fingerprint, ()>,
@@ -69,7 +69,7 @@ impl<'a> EventSurveyor<'a> {
             last: None,
             unparsed: 0,
             out_of_order: 0,
-            troubles: ProblemList::default(),
+            problems: ProblemList::default(),
             latest: None,
             ids: QuickMap::default(),
         }
@@ -78,47 +78,47 @@ impl<'a> EventSurveyor<'a> {
     pub fn line(&mut self, line: Bytes, number: u64) {
         let unreadable = |why: &str| LineProblem::Unreadable(why.to_owned());
         let Ok(text) = ByteString::try_from(line) else {
-            return self.troubles.add(number, unreadable("it is not UTF-8"));
+            return self.problems.add(number, unreadable("it is not UTF-8"));
         };
         let doc = match Document::parse(text) {
             Ok(doc) => doc,
             Err(invalid) => {
                 let why = format!("it is not JSON: {invalid}");
-                return self.troubles.add(number, LineProblem::Unreadable(why));
+                return self.problems.add(number, LineProblem::Unreadable(why));
             }
         };
         let keys = ["schema", "id", "source", "time", "processed_time", "action"];
         let [schema, id, source, time, processed, action] = doc.root().fields(keys);
         if !schema.is_some_and(|schema| schema.is(SCHEMA)) {
             let why = "it is not a normalized event";
-            return self.troubles.add(number, unreadable(why));
+            return self.problems.add(number, unreadable(why));
         }
         match id.and_then(|id| id.text()) {
-            None => self.troubles.add(number, LineProblem::NoId),
+            None => self.problems.add(number, LineProblem::NoId),
             Some(id) => {
                 let before = self.ids.insert(Fingerprint::of(id.as_bytes()), ());
                 if before.is_some() {
                     let id = printable(&id);
-                    self.troubles.add(number, LineProblem::Repeated(id));
+                    self.problems.add(number, LineProblem::DuplicateId(id));
                 }
             }
         }
         let name = source.and_then(|source| source.text_of("name"));
         if name.as_deref() != Some(self.source) {
             let name = printable(&name.unwrap_or_default());
-            self.troubles.add(number, LineProblem::Alien(name));
+            self.problems.add(number, LineProblem::ForeignSource(name));
         }
         self.unparsed += u64::from(action.is_some_and(|action| action.is(UNPARSED)));
         let read = |time: Option<crate::model::json::Node<'_>>| parse_api_time(&time?.text()?);
-        self.times(read(time), read(processed), number);
+        self.check_times(read(time), read(processed), number);
     }
 
-    fn times(&mut self, time: Option<Timestamp>, processed: Option<Timestamp>, number: u64) {
+    fn check_times(&mut self, time: Option<Timestamp>, processed: Option<Timestamp>, number: u64) {
         if let Some(time) = time {
             self.first = Some(self.first.map_or(time, |first| first.min(time)));
             self.last = self.last.max(Some(time));
             if !self.window.contains(time) {
-                self.troubles.add(number, LineProblem::Outside(written(time)));
+                self.problems.add(number, LineProblem::OutsideWindow(format_time(time)));
             }
         }
         let position = match self.is_by_processing {
@@ -134,12 +134,12 @@ impl<'a> EventSurveyor<'a> {
         }
     }
 
-    pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> EventsSurvey {
+    pub fn finish(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> EventsSurvey {
         let is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.stops_reading());
-        if let Some(NumberedProblem { line, what }) = broken {
-            self.troubles.add(line, what);
+            .is_some_and(|trouble| trouble.problem.stops_reading());
+        if let Some(NumberedProblem { line, problem: what }) = broken {
+            self.problems.add(line, what);
         }
         EventsSurvey {
             entry,
@@ -147,12 +147,12 @@ impl<'a> EventSurveyor<'a> {
             last: self.last,
             unparsed: self.unparsed,
             out_of_order: self.out_of_order,
-            troubles: self.troubles,
+            problems: self.problems,
             is_broken,
         }
     }
 }
 
-fn written(time: Timestamp) -> String {
+fn format_time(time: Timestamp) -> String {
     crate::model::time::format_millis(time)
 }

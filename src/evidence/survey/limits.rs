@@ -4,10 +4,10 @@ use super::problems::LineProblem;
 use crate::evidence::manifest::LinesEntry;
 
 /// Lines beyond those that are said: of a small change the exact place is told.
-const MORE_LINES: u64 = 1000;
+const EXTRA_LINES: u64 = 1000;
 
 /// Bytes of text beyond those that are said.
-const MORE_BYTES: u64 = 1024 * 1024;
+const EXTRA_BYTES: u64 = 1024 * 1024;
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -23,20 +23,20 @@ impl SurveyLimits {
     }
 
     /// Whether a line is looked at behind so many.
-    pub fn has_room(self, lines: u64) -> bool {
+    pub fn allows_line_after(self, lines: u64) -> bool {
         self.0
-            .is_none_or(|(said, _)| lines < said.saturating_add(MORE_LINES))
+            .is_none_or(|(said, _)| lines < said.saturating_add(EXTRA_LINES))
     }
 
     /// Bytes of text that are looked at.
     pub fn text_bytes(self) -> u64 {
         self.0
-            .map_or(u64::MAX, |(_, said)| said.saturating_add(MORE_BYTES))
+            .map_or(u64::MAX, |(_, said)| said.saturating_add(EXTRA_BYTES))
     }
 
     /// What is told of a file that has more.
     pub fn exceeded_problem(self) -> LineProblem {
         let (lines, text_bytes) = self.0.unwrap_or_default();
-        LineProblem::TooMuch { lines, text_bytes }
+        LineProblem::ExceedsManifest { lines, text_bytes }
     }
 }

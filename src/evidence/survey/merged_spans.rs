@@ -6,7 +6,7 @@ use crate::evidence::page::RequestedSpan;
 use crate::model::time::Timestamp;
 
 /// Spans that do not touch. An export's are one, or a few where it was interrupted.
-const MOST: usize = 10_000;
+const MAX_SPANS: usize = 10_000;
 
 /// Spans of time, joined. An end that is missing is none.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl MergedSpans {
             to = later(end, to);
             self.0.remove(&start);
         }
-        if self.0.len() < MOST {
+        if self.0.len() < MAX_SPANS {
             self.0.insert(from, to);
         }
     }
@@ -43,7 +43,7 @@ impl MergedSpans {
     }
 
     /// The first instant at or behind `from` that none of them holds; nothing where one has no end.
-    pub fn end_of(&self, from: Timestamp) -> Option<Timestamp> {
+    pub fn first_uncovered(&self, from: Timestamp) -> Option<Timestamp> {
         match self.0.range(..=from).next_back() {
             Some((_, None)) => None,
             Some((_, Some(end))) => Some(from.max(*end)),
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(of(&touching).0.len(), 1);
         assert!(of(&touching).cover(at(0), at(50_000)));
         let apart: Vec<_> = (0..50_000).map(|n| (2 * n, Some(2 * n + 1))).collect();
-        assert_eq!(of(&apart).0.len(), MOST);
+        assert_eq!(of(&apart).0.len(), MAX_SPANS);
     }
 
     proptest! {
@@ -94,7 +94,7 @@ mod tests {
             let to = from + length;
             prop_assert_eq!(all.cover(at(from), at(to)), (from..to).all(is_in));
             let end = (from..60).find(|second| !is_in(*second));
-            prop_assert_eq!(all.end_of(at(from)), end.map(at));
+            prop_assert_eq!(all.first_uncovered(at(from)), end.map(at));
         }
     }
 }

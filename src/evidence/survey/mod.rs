@@ -41,7 +41,7 @@ pub fn events(
     let mut survey = event_survey::EventSurveyor::new(asked, source);
     let file = SurveyedFile::of(ChainKind::Events, &source.name, bounds);
     let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(line, number))?;
-    Ok(survey.end(entry, broken))
+    Ok(survey.finish(entry, broken))
 }
 
 /// Surveys the answers of a source, in the export at `dir`, within `bounds`; beside what is `said` of them, if anything is.
@@ -57,11 +57,11 @@ pub fn pages(
     let mut survey = page_survey::PageSurveyor::new(said);
     let file = SurveyedFile::of(ChainKind::Pages, &source.name, bounds);
     let (entry, broken) = file.survey_lines(dir, &mut |line, number| survey.line(&line, number))?;
-    Ok(survey.end(entry, broken))
+    Ok(survey.finish(entry, broken))
 }
 
 /// What is said of a file that is not there: nothing was ever read.
-fn absent(kind: ChainKind, file: String) -> LinesEntry {
+fn missing_file_entry(kind: ChainKind, file: String) -> LinesEntry {
     LinesEntry {
         file,
         lines: 0,
@@ -98,7 +98,7 @@ impl SurveyedFile {
             Ok(facts) if facts.is_file() => {}
             Ok(_) => return Err(io::Error::other("it is not a plain file")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok((absent(self.kind, self.path), None));
+                return Ok((missing_file_entry(self.kind, self.path), None));
             }
             Err(error) => return Err(error),
         }
@@ -108,18 +108,18 @@ impl SurveyedFile {
             lines.limit_text(self.bounds.text_bytes());
             let next = chain.lines() + 1;
             match lines.next() {
-                Ok(Some(_)) if !self.bounds.has_room(chain.lines()) => {
+                Ok(Some(_)) if !self.bounds.allows_line_after(chain.lines()) => {
                     break Some((next, self.bounds.exceeded_problem()));
                 }
                 Ok(Some(line)) => {
                     chain.push(&line);
                     see(line, chain.lines());
                 }
-                Ok(None) if lines.is_unended() => break Some((chain.lines(), LineProblem::Unended)),
+                Ok(None) if lines.lacks_final_newline() => break Some((chain.lines(), LineProblem::NoFinalNewline)),
                 Ok(None) => break None,
-                Err(PackedLineError::Torn(why)) => break Some((next, LineProblem::Torn(why))),
+                Err(PackedLineError::Corrupt(why)) => break Some((next, LineProblem::Corrupt(why))),
                 Err(PackedLineError::TooLong(limit)) => break Some((next, LineProblem::TooLong(limit))),
-                Err(PackedLineError::TooMuch) => break Some((next, self.bounds.exceeded_problem())),
+                Err(PackedLineError::LimitReached) => break Some((next, self.bounds.exceeded_problem())),
             }
         };
         let text_bytes = lines.text_bytes();
@@ -133,6 +133,6 @@ impl SurveyedFile {
             chain: chain.head(),
             marks: chain.marks(),
         };
-        Ok((entry, what.map(|(line, what)| NumberedProblem { line, what })))
+        Ok((entry, what.map(|(line, what)| NumberedProblem { line, problem: what })))
     }
 }

@@ -32,18 +32,18 @@ pub struct PagesSurvey {
     /// Of the bodies that are said to be kept, by their hashes: their lengths.
     pub bodies: BTreeMap<String, KeptBody>,
     /// The first pages of records whose bodies are not said to be kept, each with its line.
-    pub bodiless: Vec<(u64, String)>,
+    pub missing_bodies: Vec<(u64, String)>,
     /// How many more there are.
-    pub more_bodiless: u64,
+    pub more_missing_bodies: u64,
     /// What is wrong with it.
-    pub troubles: ProblemList,
+    pub problems: ProblemList,
     /// Whether it could not be read to its end.
     pub is_broken: bool,
 }
 
 impl PagesSurvey {
     /// Whether it is of the whole file that `said` tells of.
-    pub fn is_all_of(&self, said: &LinesEntry) -> bool {
+    pub fn covers_file(&self, said: &LinesEntry) -> bool {
         self.entry.sha256 == said.sha256 && !self.is_broken
     }
 }
@@ -60,27 +60,27 @@ pub struct ManifestClaims<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub enum KeptBody {
     /// It has this length.
-    Of(u64),
+    Length(u64),
     /// One says another length than another.
-    Doubtful,
+    Conflicting,
 }
 
 /// Pages without a body that are kept each.
-const BODILESS: usize = 100;
+const MAX_MISSING_BODIES: usize = 100;
 
 pub struct PageSurveyor<'a> {
-    said: Option<ManifestClaims<'a>>,
-    has_other_retries: bool,
+    claims: Option<ManifestClaims<'a>>,
+    retries_differ: bool,
     survey: PagesSurvey,
 }
 
 impl<'a> PageSurveyor<'a> {
     pub fn new(said: Option<ManifestClaims<'a>>) -> PageSurveyor<'a> {
         PageSurveyor {
-            said,
-            has_other_retries: false,
+            claims: said,
+            retries_differ: false,
             survey: PagesSurvey {
-                entry: super::absent(ChainKind::Pages, String::new()),
+                entry: super::missing_file_entry(ChainKind::Pages, String::new()),
                 pages: 0,
                 served: 0,
                 retries: Vec::new(),
@@ -88,9 +88,9 @@ impl<'a> PageSurveyor<'a> {
                 clock: None,
                 spans: MergedSpans::default(),
                 bodies: BTreeMap::new(),
-                bodiless: Vec::new(),
-                more_bodiless: 0,
-                troubles: ProblemList::default(),
+                missing_bodies: Vec::new(),
+                more_missing_bodies: 0,
+                problems: ProblemList::default(),
                 is_broken: false,
             },
         }
@@ -103,11 +103,11 @@ impl<'a> PageSurveyor<'a> {
             Err(error) => {
                 // Its words may quote the line; the place is enough.
                 let why = format!("it is not an answer (at its byte {})", error.column());
-                return survey.troubles.add(number, LineProblem::Unreadable(why));
+                return survey.problems.add(number, LineProblem::Unreadable(why));
             }
         };
         if page.n != number {
-            survey.troubles.add(number, LineProblem::Misnumbered(page.n));
+            survey.problems.add(number, LineProblem::WrongNumber(page.n));
         }
         if survey.clock.is_none() {
             survey.clock = clock(&page);
@@ -122,10 +122,10 @@ impl<'a> PageSurveyor<'a> {
             }
         }
         if let Some(body) = page.body {
-            self.body(body, is_page, number);
+            self.add_body(body, is_page, number);
         }
         if let Some(error) = page.error {
-            self.retry(RetryEntry {
+            self.add_retry(RetryEntry {
                 at: page.received,
                 line: number,
                 status: page.status,
@@ -136,44 +136,44 @@ impl<'a> PageSurveyor<'a> {
     }
 
     /// A body is kept in mind only where it is kept in a file too, or named as one.
-    fn body(&mut self, body: BodyDigest, is_page: bool, number: u64) {
+    fn add_body(&mut self, body: BodyDigest, is_page: bool, number: u64) {
         let survey = &mut self.survey;
         if !is_hash(&body.sha256) {
             let why = "the hash of its body is none".to_owned();
-            return survey.troubles.add(number, LineProblem::Unreadable(why));
+            return survey.problems.add(number, LineProblem::Unreadable(why));
         }
-        let Some(said) = &self.said else { return };
+        let Some(said) = &self.claims else { return };
         if (said.has_body)(&body.sha256) {
             let known = survey.bodies.entry(body.sha256);
-            let known = known.or_insert(KeptBody::Of(body.bytes));
-            if *known != KeptBody::Of(body.bytes) {
-                *known = KeptBody::Doubtful;
+            let known = known.or_insert(KeptBody::Length(body.bytes));
+            if *known != KeptBody::Length(body.bytes) {
+                *known = KeptBody::Conflicting;
             }
-        } else if is_page && survey.bodiless.len() < BODILESS {
-            survey.bodiless.push((number, body.sha256));
+        } else if is_page && survey.missing_bodies.len() < MAX_MISSING_BODIES {
+            survey.missing_bodies.push((number, body.sha256));
         } else if is_page {
-            survey.more_bodiless += 1;
+            survey.more_missing_bodies += 1;
         }
     }
 
     /// Beyond the first that is not as said, no more are needed to see that they are others.
-    fn retry(&mut self, retry: RetryEntry) {
+    fn add_retry(&mut self, retry: RetryEntry) {
         let retries = &mut self.survey.retries;
-        if self.has_other_retries {
+        if self.retries_differ {
             return;
         }
-        if let Some(said) = &self.said {
-            self.has_other_retries = said.retries.get(retries.len()) != Some(&retry);
+        if let Some(said) = &self.claims {
+            self.retries_differ = said.retries.get(retries.len()) != Some(&retry);
         }
         retries.push(retry);
     }
 
-    pub fn end(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> PagesSurvey {
+    pub fn finish(mut self, entry: LinesEntry, broken: Option<NumberedProblem>) -> PagesSurvey {
         self.survey.is_broken = broken
             .as_ref()
-            .is_some_and(|trouble| trouble.what.stops_reading());
-        if let Some(NumberedProblem { line, what }) = broken {
-            self.survey.troubles.add(line, what);
+            .is_some_and(|trouble| trouble.problem.stops_reading());
+        if let Some(NumberedProblem { line, problem: what }) = broken {
+            self.survey.problems.add(line, what);
         }
         PagesSurvey {
             entry,

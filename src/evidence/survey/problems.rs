@@ -4,36 +4,36 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Troubles of one kind that are kept each; of the others, how many there are.
-const KEPT: u64 = 10;
+const MAX_PER_KIND: u64 = 10;
 
 /// What is wrong with a line, or begins to be wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineProblem {
     /// From here on nothing can be unpacked.
-    Torn(String),
+    Corrupt(String),
     /// It is longer than this.
     TooLong(usize),
     /// The file has more than is said of it.
-    TooMuch {
+    ExceedsManifest {
         /// Lines that are said.
         lines: u64,
         /// Bytes of text that are said.
         text_bytes: u64,
     },
     /// It has no newline.
-    Unended,
+    NoFinalNewline,
     /// It is not what the file's lines are.
     Unreadable(String),
     /// An event without an id.
     NoId,
     /// An event whose id an earlier line has.
-    Repeated(String),
+    DuplicateId(String),
     /// An event from outside of the window.
-    Outside(String),
+    OutsideWindow(String),
     /// An event of another source.
-    Alien(String),
+    ForeignSource(String),
     /// An answer whose number is not its line's.
-    Misnumbered(u64),
+    WrongNumber(u64),
 }
 
 impl LineProblem {
@@ -41,27 +41,27 @@ impl LineProblem {
     pub fn stops_reading(&self) -> bool {
         matches!(
             self,
-            LineProblem::Torn(_) | LineProblem::TooLong(_) | LineProblem::TooMuch { .. }
+            LineProblem::Corrupt(_) | LineProblem::TooLong(_) | LineProblem::ExceedsManifest { .. }
         )
     }
 
     /// Whether the file is not what its kind of file is.
     pub fn is_damage(&self) -> bool {
-        self.stops_reading() || matches!(self, LineProblem::Unended | LineProblem::Unreadable(_))
+        self.stops_reading() || matches!(self, LineProblem::NoFinalNewline | LineProblem::Unreadable(_))
     }
 
     fn kind(&self) -> &'static str {
         match self {
-            LineProblem::Torn(_) => "torn",
+            LineProblem::Corrupt(_) => "torn",
             LineProblem::TooLong(_) => "too long",
-            LineProblem::TooMuch { .. } => "too much",
-            LineProblem::Unended => "unended",
+            LineProblem::ExceedsManifest { .. } => "too much",
+            LineProblem::NoFinalNewline => "unended",
             LineProblem::Unreadable(_) => "lines that cannot be read",
             LineProblem::NoId => "events without an id",
-            LineProblem::Repeated(_) => "repeated ids",
-            LineProblem::Outside(_) => "times outside of the window",
-            LineProblem::Alien(_) => "events of another source",
-            LineProblem::Misnumbered(_) => "answers with another number",
+            LineProblem::DuplicateId(_) => "repeated ids",
+            LineProblem::OutsideWindow(_) => "times outside of the window",
+            LineProblem::ForeignSource(_) => "events of another source",
+            LineProblem::WrongNumber(_) => "answers with another number",
         }
     }
 }
@@ -69,22 +69,22 @@ impl LineProblem {
 impl fmt::Display for LineProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LineProblem::Torn(why) => write!(f, "nothing can be read from here on: {why}"),
+            LineProblem::Corrupt(why) => write!(f, "nothing can be read from here on: {why}"),
             LineProblem::TooLong(limit) => write!(
                 f,
                 "nothing is read from here on: the line is longer than {limit} bytes"
             ),
-            LineProblem::TooMuch { lines, text_bytes } => write!(
+            LineProblem::ExceedsManifest { lines, text_bytes } => write!(
                 f,
                 "nothing is read from here on: manifest.json says that the file ends with line {lines}, after {text_bytes} bytes of text"
             ),
-            LineProblem::Unended => f.write_str("the last line has no newline"),
+            LineProblem::NoFinalNewline => f.write_str("the last line has no newline"),
             LineProblem::Unreadable(why) => write!(f, "cannot be read: {why}"),
             LineProblem::NoId => f.write_str("the event has no id"),
-            LineProblem::Repeated(id) => write!(f, "repeats the id `{id}` of a line above"),
-            LineProblem::Outside(time) => write!(f, "its time {time} is outside of the window"),
-            LineProblem::Alien(name) => write!(f, "the event is of the source `{name}`"),
-            LineProblem::Misnumbered(number) => write!(f, "the answer has the number {number}"),
+            LineProblem::DuplicateId(id) => write!(f, "repeats the id `{id}` of a line above"),
+            LineProblem::OutsideWindow(time) => write!(f, "its time {time} is outside of the window"),
+            LineProblem::ForeignSource(name) => write!(f, "the event is of the source `{name}`"),
+            LineProblem::WrongNumber(number) => write!(f, "the answer has the number {number}"),
         }
     }
 }
@@ -95,7 +95,7 @@ pub struct NumberedProblem {
     /// The line, from 1.
     pub line: u64,
     /// What is wrong with it.
-    pub what: LineProblem,
+    pub problem: LineProblem,
 }
 
 /// The troubles of a file; bounded, whatever it holds.
@@ -110,19 +110,19 @@ impl ProblemList {
     pub fn add(&mut self, line: u64, what: LineProblem) {
         let count = self.counts.entry(what.kind()).or_default();
         *count += 1;
-        if *count <= KEPT {
-            self.kept.push(NumberedProblem { line, what });
+        if *count <= MAX_PER_KIND {
+            self.kept.push(NumberedProblem { line, problem: what });
         }
     }
 
     /// The first of each kind, in the order of their lines.
-    pub fn kept(&self) -> &[NumberedProblem] {
+    pub fn listed(&self) -> &[NumberedProblem] {
         &self.kept
     }
 
     /// `and 123 more: lines out of order`, for each kind that has more than are kept.
-    pub fn more(&self) -> impl Iterator<Item = String> {
-        let more = self.counts.iter().filter(|(_, count)| **count > KEPT);
-        more.map(|(kind, count)| format!("and {} more: {kind}", count - KEPT))
+    pub fn omitted(&self) -> impl Iterator<Item = String> {
+        let more = self.counts.iter().filter(|(_, count)| **count > MAX_PER_KIND);
+        more.map(|(kind, count)| format!("and {} more: {kind}", count - MAX_PER_KIND))
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{ExportCheck, SourceSurvey, Manifest, FindingLocation};
 use crate::evidence::hash::{FileDigest, HashingReader};
-use crate::evidence::packed_lines::{plain, reason, unpack};
+use crate::evidence::packed_lines::{open_regular_file, describe_read_error, unpack};
 use crate::evidence::page::LARGEST_BODY;
 use crate::evidence::survey::{KeptBody, PagesSurvey};
 
@@ -17,7 +17,7 @@ pub fn path_of(source: &str, sha256: &str) -> String {
 
 impl ExportCheck<'_> {
     /// Compares every body with its answer, and every answer with its body.
-    pub(super) fn bodies(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    pub(super) fn check_bodies(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         let mut wanted = BTreeMap::new();
         for (said, found) in manifest.sources.iter().zip(found) {
             let name = &said.facts.name;
@@ -27,8 +27,8 @@ impl ExportCheck<'_> {
                 continue;
             };
             // Where the answers were changed it is they that a body does not fit.
-            if manifest.asked.keep_bodies && pages.is_all_of(&said.pages) {
-                self.bodiless(name, pages);
+            if manifest.asked.keep_bodies && pages.covers_file(&said.pages) {
+                self.report_missing_bodies(name, pages);
             }
             for (sha256, body) in &pages.bodies {
                 wanted.insert(path_of(name, sha256), (sha256, body));
@@ -40,25 +40,25 @@ impl ExportCheck<'_> {
             .iter()
             .filter(|file| file.starts_with("bodies/"));
         for file in there {
-            self.tally.bodies += 1;
+            self.counts.bodies += 1;
             match wanted.get(file) {
-                Some((sha256, body)) => self.body(file, sha256, body),
+                Some((sha256, body)) => self.check_body(file, sha256, body),
                 None if self.belongs_to_changed_pages(file, manifest, found) => {}
-                None => self.findings.file(file, "belongs to no answer"),
+                None => self.findings.add(file, "belongs to no answer"),
             }
         }
     }
 
     /// Pages whose bodies are neither there nor named anywhere.
-    fn bodiless(&mut self, source: &str, pages: &PagesSurvey) {
+    fn report_missing_bodies(&mut self, source: &str, pages: &PagesSurvey) {
         let file = &pages.entry.file;
-        for (line, sha256) in &pages.bodiless {
+        for (line, sha256) in &pages.missing_bodies {
             let what = format!("its body `{}` is missing", path_of(source, sha256));
-            self.findings.at(file, FindingLocation::Line(*line), what);
+            self.findings.add_at(file, FindingLocation::Line(*line), what);
         }
-        if pages.more_bodiless > 0 {
-            let what = format!("and {} more: bodies that are missing", pages.more_bodiless);
-            self.findings.file(file, what);
+        if pages.more_missing_bodies > 0 {
+            let what = format!("and {} more: bodies that are missing", pages.more_missing_bodies);
+            self.findings.add(file, what);
         }
     }
 
@@ -82,30 +82,30 @@ impl ExportCheck<'_> {
             let is_its = file.starts_with(&format!("bodies/{}/", said.facts.name));
             let is_changed = found
                 .as_ref()
-                .is_none_or(|found| !found.pages.is_all_of(&said.pages));
+                .is_none_or(|found| !found.pages.covers_file(&said.pages));
             is_its && is_changed
         })
     }
 
-    fn body(&mut self, file: &str, sha256: &str, body: &KeptBody) {
-        let KeptBody::Of(bytes) = *body else {
+    fn check_body(&mut self, file: &str, sha256: &str, body: &KeptBody) {
+        let KeptBody::Length(bytes) = *body else {
             let what = "cannot be the body of all its answers: they say different lengths";
-            return self.findings.file(file, what);
+            return self.findings.add(file, what);
         };
-        match unpacked(&self.dir.join(file), bytes.min(LARGEST_BODY)) {
+        match digest_unpacked(&self.dir.join(file), bytes.min(LARGEST_BODY)) {
             Ok(there) if there.sha256 == sha256 && there.bytes == bytes => {}
             Ok(_) => {
                 let what =
                     "is not the body that its answer had: its content has another hash or length";
-                self.findings.file(file, what);
+                self.findings.add(file, what);
             }
-            Err(error) => self.findings.file(file, reason(&error)),
+            Err(error) => self.findings.add(file, describe_read_error(&error)),
         }
     }
 }
 
 /// Length and hash of what is packed in a file, of no more than one byte beyond `most`.
-fn unpacked(path: &Path, most: u64) -> io::Result<FileDigest> {
-    let input = unpack(BufReader::new(plain(path)?))?;
+fn digest_unpacked(path: &Path, most: u64) -> io::Result<FileDigest> {
+    let input = unpack(BufReader::new(open_regular_file(path)?))?;
     HashingReader::new(input.take(most.saturating_add(1))).finish()
 }

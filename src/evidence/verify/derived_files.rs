@@ -10,7 +10,7 @@ use crate::evidence::survey::path_of;
 use crate::evidence::{readme, report};
 
 /// The longest README that is read.
-const LARGEST: u64 = 64 * 1024 * 1024;
+const MAX_README_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Whether the files that no other file has a hash of are as the other files say; nothing where that cannot be told.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub struct DerivedFileCheck {
 
 impl DerivedFileCheck {
     /// Whether `file` is right.
-    pub fn is_right(&self, file: &str) -> Option<bool> {
+    pub fn is_correct(&self, file: &str) -> Option<bool> {
         match file {
             MANIFEST => self.manifest,
             README => self.readme,
@@ -32,13 +32,13 @@ impl DerivedFileCheck {
     }
 
     /// Makes them anew.
-    pub fn of(check: &mut ExportCheck<'_>, manifest: Option<&Manifest>, found: &[Option<SourceSurvey>]) -> DerivedFileCheck {
+    pub fn run(check: &mut ExportCheck<'_>, manifest: Option<&Manifest>, found: &[Option<SourceSurvey>]) -> DerivedFileCheck {
         let mut made = DerivedFileCheck::default();
         let readme = match check.listing.files.contains(README) {
-            true => super::load::read(&check.dir.join(README), LARGEST).ok(),
+            true => super::load::read_limited(&check.dir.join(README), MAX_README_BYTES).ok(),
             false => None,
         };
-        let Some(sha256) = check.actual(MANIFEST).map(str::to_owned) else {
+        let Some(sha256) = check.actual_hash(MANIFEST).map(str::to_owned) else {
             return made;
         };
         made.manifest = readme
@@ -75,28 +75,28 @@ fn can_recreate_report(check: &ExportCheck<'_>, manifest: &Manifest) -> bool {
         let is_there = listing.files.contains(&entry.file);
         // A name from a changed manifest leads anywhere.
         let is_own = entry.file == path_of(ChainKind::Events, &source.facts.name);
-        let actual = check.actual(&entry.file).unwrap_or_default();
+        let actual = check.actual_hash(&entry.file).unwrap_or_default();
         is_own && is_there != entry.sha256.is_empty() && actual == entry.sha256
     });
-    are_as_listed && listing.odd.is_empty() && listing.files.contains(REPORT)
+    are_as_listed && listing.unexpected.is_empty() && listing.files.contains(REPORT)
 }
 
 /// Whether report.html is what the manifest and the events make; nothing where it cannot be read or made.
 fn is_report_correct(dir: &Path, manifest: &Manifest) -> Option<bool> {
     let file = File::open(dir.join(REPORT)).ok()?;
     let mut same = ComparingWriter {
-        with: BufReader::new(file),
+        expected: BufReader::new(file),
         is_same: true,
     };
     report::write(dir, manifest, &mut same).ok()?;
     let mut rest = [0];
-    let count = same.with.read(&mut rest).ok()?;
+    let count = same.expected.read(&mut rest).ok()?;
     Some(same.is_same && count == 0)
 }
 
 /// Compares what is written to it with what it reads.
 struct ComparingWriter<R> {
-    with: R,
+    expected: R,
     is_same: bool,
 }
 
@@ -108,7 +108,7 @@ impl<R: Read> Write for ComparingWriter<R> {
             let count = left.len().min(piece.len());
             let (now, later) = left.split_at(count);
             let there = piece.get_mut(..count).unwrap_or_default();
-            self.is_same = self.with.read_exact(there).is_ok() && *there == *now;
+            self.is_same = self.expected.read_exact(there).is_ok() && *there == *now;
             left = later;
         }
         Ok(bytes.len())

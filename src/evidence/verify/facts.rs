@@ -58,11 +58,11 @@ pub fn not_available(manifest: &Manifest) -> Vec<String> {
 
 impl ExportCheck<'_> {
     /// Compares what the manifest says with what else it says.
-    pub(super) fn facts(&mut self, manifest: &Manifest) {
+    pub(super) fn check_facts(&mut self, manifest: &Manifest) {
         let asked = &manifest.asked;
         if asked.since >= asked.until {
             let what = "says that nothing was asked for: `since` is not before `until`";
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
         let names: Vec<_> = manifest
             .sources
@@ -73,13 +73,13 @@ impl ExportCheck<'_> {
         let is_repeated = names.iter().collect::<HashSet<_>>().len() < names.len();
         if is_repeated || manifest.complete && names != wanted {
             let what = "says that other sources were asked for than those it describes";
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
         for source in &manifest.sources {
             let facts = &source.facts;
             if let Some(what) = contradiction(facts, asked.since, asked.until) {
                 let what = format!("source `{}`: {what}", printable(&facts.name));
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
             }
             if let Some(limit) = facts.retention
                 && !is_possible(limit, facts, manifest)
@@ -88,18 +88,18 @@ impl ExportCheck<'_> {
                     "source `{}`: `retention` does not fit the time that was asked for and the runs",
                     printable(&facts.name)
                 );
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
             }
         }
     }
 
     /// The pages that were read cover what is said to be read.
-    pub(super) fn spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    pub(super) fn check_spans(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             // Of answers that were changed nothing can be told, and they were named.
             let Some(found) = found
                 .as_ref()
-                .filter(|found| found.pages.is_all_of(&said.pages))
+                .filter(|found| found.pages.covers_file(&said.pages))
             else {
                 continue;
             };
@@ -110,7 +110,7 @@ impl ExportCheck<'_> {
                     let what = format!(
                         "no pages cover all of {from} to {to}, which manifest.json says was read"
                     );
-                    self.findings.file(file, what);
+                    self.findings.add(file, what);
                 }
             }
         }
@@ -173,5 +173,5 @@ fn first_uncovered(facts: &SourceFacts, since: Timestamp, until: Timestamp) -> O
         let (from, to) = (window.from, Some(window.to));
         windows.add(RequestedSpan { from, to });
     }
-    windows.end_of(since).filter(|covered| *covered < until)
+    windows.first_uncovered(since).filter(|covered| *covered < until)
 }

@@ -17,7 +17,7 @@ struct FileClaims<'a> {
 
 /// What was changed.
 enum ChangedPart {
-    Nobody,
+    Nothing,
     /// The file itself.
     File(&'static str),
     Sums(String),
@@ -26,7 +26,7 @@ enum ChangedPart {
 
 impl ExportCheck<'_> {
     /// Compares every file that is there, or is named.
-    pub(super) fn files(&mut self, manifest: Option<&Manifest>) {
+    pub(super) fn check_files(&mut self, manifest: Option<&Manifest>) {
         let mut listed = BTreeMap::new();
         let mut twice = Vec::new();
         for entry in manifest.iter().flat_map(|manifest| &manifest.files) {
@@ -49,12 +49,12 @@ impl ExportCheck<'_> {
             let is_there = self.listing.files.contains(file);
             let is_own = matches!(file.as_str(), SUMS | SIGNATURE) && self.expected_hash(file).is_none();
             // What cannot be read was told.
-            if is_own || is_there && self.actual(file).is_none() {
+            if is_own || is_there && self.actual_hash(file).is_none() {
                 continue;
             }
             let views = FileClaims {
                 file,
-                actual: self.actual(file),
+                actual: self.actual_hash(file),
                 summed: self.expected_hash(file),
                 listed: listed.get(file.as_str()).copied(),
             };
@@ -66,22 +66,22 @@ impl ExportCheck<'_> {
             blames.push((file.clone(), blame));
         }
         for what in twice {
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
         for (file, blame) in blames {
-            self.blame(&file, blame);
+            self.report_changed_part(&file, blame);
         }
     }
 
-    fn blame(&mut self, file: &str, blame: ChangedPart) {
+    fn report_changed_part(&mut self, file: &str, blame: ChangedPart) {
         match blame {
-            ChangedPart::Nobody => {}
-            ChangedPart::File(what) => self.findings.file(file, what),
-            ChangedPart::Manifest(what) => self.findings.file(MANIFEST, what),
+            ChangedPart::Nothing => {}
+            ChangedPart::File(what) => self.findings.add(file, what),
+            ChangedPart::Manifest(what) => self.findings.add(MANIFEST, what),
             ChangedPart::Sums(what) => {
                 let line = self.sums.as_ref().and_then(|sums| sums.lines.get(file));
                 let place = line.map_or(FindingLocation::File, |line| FindingLocation::Line(*line));
-                self.findings.at(SUMS, place, what);
+                self.findings.add_at(SUMS, place, what);
             }
         }
     }
@@ -96,7 +96,7 @@ impl ExportCheck<'_> {
             (true, false, true) if views.listed.is_some() => {
                 ChangedPart::Sums(format!("has no line for `{file}`"))
             }
-            (true, true, false) if views.summed.is_some() && self.is_manifest_doubtful => {
+            (true, true, false) if views.summed.is_some() && self.is_manifest_suspect => {
                 ChangedPart::Manifest(format!("does not name `{file}`, which SHA256SUMS names"))
             }
             (true, true, false) if views.summed.is_some() => {
@@ -106,7 +106,7 @@ impl ExportCheck<'_> {
             (true, ..)
                 if self.sums.as_ref().is_some_and(|sums| !sums.is_whole) && !has_manifest =>
             {
-                ChangedPart::Nobody
+                ChangedPart::Nothing
             }
             (true, ..) => ChangedPart::File("was added: neither SHA256SUMS nor manifest.json names it"),
             (false, ..) if views.summed.is_some() && views.listed.is_some() => {
@@ -115,7 +115,7 @@ impl ExportCheck<'_> {
             (false, ..) if views.summed.is_some() && has_manifest => ChangedPart::Sums(format!(
                 "names `{file}`, which is not there, and not in manifest.json"
             )),
-            (false, ..) if views.listed.is_some() && self.is_manifest_doubtful => ChangedPart::Manifest(
+            (false, ..) if views.listed.is_some() && self.is_manifest_suspect => ChangedPart::Manifest(
                 format!("names `{file}`, which is not there, and not in SHA256SUMS"),
             ),
             (false, ..) => ChangedPart::File("is missing"),
@@ -133,7 +133,7 @@ impl ExportCheck<'_> {
             (Some(false), Some(true)) => ChangedPart::Sums(format!(
                 "has another hash for `{file}`, which is as manifest.json says"
             )),
-            (Some(true), Some(false)) if self.is_manifest_doubtful => ChangedPart::Manifest(format!(
+            (Some(true), Some(false)) if self.is_manifest_suspect => ChangedPart::Manifest(format!(
                 "has another hash for `{file}`, which is as SHA256SUMS says"
             )),
             (Some(true), Some(false)) => {
@@ -141,7 +141,7 @@ impl ExportCheck<'_> {
             }
             (Some(false), _) | (_, Some(false)) => ChangedPart::File("modified: SHA-256 does not match"),
             _ if !is_long => ChangedPart::Manifest(format!("has another length for `{file}`")),
-            _ => ChangedPart::Nobody,
+            _ => ChangedPart::Nothing,
         }
     }
 
@@ -150,17 +150,17 @@ impl ExportCheck<'_> {
         let FileClaims { file, actual, .. } = views;
         match (actual, views.summed) {
             // Of the manifest that was told already.
-            (None, _) if *file == MANIFEST => ChangedPart::Nobody,
+            (None, _) if *file == MANIFEST => ChangedPart::Nothing,
             (None, _) => ChangedPart::File("is missing"),
             (Some(_), None) if self.sums.is_some() => {
                 ChangedPart::Sums(format!("has no line for `{file}`"))
             }
             (Some(actual), Some(summed)) if *actual != summed => self.judge_changed_derived_file(file),
-            _ if self.is_manifest_doubtful || self.made.is_right(file) != Some(false) => {
-                ChangedPart::Nobody
+            _ if self.is_manifest_suspect || self.derived.is_correct(file) != Some(false) => {
+                ChangedPart::Nothing
             }
             // Where README.txt has another hash in the sums, it is the one.
-            _ if *file == MANIFEST && self.expected_hash(README) != self.actual(README) => ChangedPart::Nobody,
+            _ if *file == MANIFEST && self.expected_hash(README) != self.actual_hash(README) => ChangedPart::Nothing,
             _ if *file == MANIFEST => {
                 ChangedPart::File("is not what README.txt was made from: one of the two was changed")
             }
@@ -170,7 +170,7 @@ impl ExportCheck<'_> {
 
     /// Of those, where the sums have another hash. A third file tells which of the two was changed.
     fn judge_changed_derived_file(&self, file: &str) -> ChangedPart {
-        match self.made.is_right(file) {
+        match self.derived.is_correct(file) {
             Some(true) => ChangedPart::Sums(format!(
                 "has another hash for `{file}`, which is as the other files say"
             )),

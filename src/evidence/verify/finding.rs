@@ -24,7 +24,7 @@ pub struct VerifyFinding {
     /// The file, by its path within the export.
     pub file: String,
     /// Where in it.
-    pub place: FindingLocation,
+    pub location: FindingLocation,
     /// What differs.
     pub what: String,
 }
@@ -32,7 +32,7 @@ pub struct VerifyFinding {
 impl fmt::Display for VerifyFinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", printable(&self.file))?;
-        match self.place {
+        match self.location {
             FindingLocation::File => {}
             FindingLocation::Line(line) => write!(f, "line {line}: ")?,
             FindingLocation::Lines(first, last) => write!(f, "lines {first} to {last}: ")?,
@@ -47,21 +47,21 @@ pub struct FindingList(Vec<VerifyFinding>);
 
 impl FindingList {
     /// `file` differs: `what`.
-    pub fn file(&mut self, file: &str, what: impl Into<String>) {
-        self.at(file, FindingLocation::File, what);
+    pub fn add(&mut self, file: &str, what: impl Into<String>) {
+        self.add_at(file, FindingLocation::File, what);
     }
 
     /// `file` differs at `place`: `what`.
-    pub fn at(&mut self, file: &str, place: FindingLocation, what: impl Into<String>) {
+    pub fn add_at(&mut self, file: &str, place: FindingLocation, what: impl Into<String>) {
         self.0.push(VerifyFinding {
             file: file.to_owned(),
-            place,
+            location: place,
             what: what.into(),
         });
     }
 
     /// All of them, those of a file together, in the order of the files' first ones.
-    pub fn end(self) -> Vec<VerifyFinding> {
+    pub fn into_sorted(self) -> Vec<VerifyFinding> {
         let mut order = HashMap::new();
         for finding in &self.0 {
             let next = order.len();
@@ -116,7 +116,7 @@ pub struct VerifyResult {
     /// What could not be checked, and why.
     pub not_checked: Vec<String>,
     /// How much was looked at.
-    pub tally: CheckedCounts,
+    pub counts: CheckedCounts,
     /// Whether the export says that it is complete; unknown without a manifest.
     pub is_complete: Option<bool>,
     /// Whether it was never finished: it has no manifest, but the state of a run that may go on.

@@ -6,7 +6,7 @@ use super::*;
 use crate::evidence::page::PageLine;
 use crate::evidence::testing::{TestExport, pack};
 
-fn told(verdict: &VerifyResult) -> Vec<String> {
+fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
     verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
@@ -45,7 +45,7 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
                     export.update_sum(&file);
                 }
                 let verdict = check(&export);
-                let lines = told(&verdict);
+                let lines = finding_texts(&verdict);
                 assert!(
                     verdict.findings.iter().all(|one| one.file == file),
                     "{lines:#?}"
@@ -57,7 +57,7 @@ fn no_more_of_a_file_is_read_than_the_manifest_says_and_a_little() {
                     lines.iter().any(|line| line.contains(&wanted)),
                     "{lines:#?}"
                 );
-                let (events, pages) = (verdict.tally.events, verdict.tally.pages);
+                let (events, pages) = (verdict.counts.events, verdict.counts.pages);
                 assert!(
                     events <= 150 + 1000 && pages <= 9 + 1000,
                     "{events}, {pages}"
@@ -80,7 +80,7 @@ fn a_body_of_which_two_lengths_are_said_is_named() {
         pages[0].body.as_mut().unwrap().bytes -= 1;
         pages.push(other);
     });
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     assert!(
         lines.len() == 1
             && lines[0].starts_with("bodies/acme/")
@@ -100,7 +100,7 @@ fn a_body_that_unpacks_to_more_than_any_is_read_no_further() {
     let wanted = format!(
         "{file}: is not the body that its answer had: its content has another hash or length"
     );
-    assert_eq!(told(&check(&export)), [wanted]);
+    assert_eq!(finding_texts(&check(&export)), [wanted]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn bodies_that_are_nowhere_are_counted() {
             pages.push(page);
         }
     });
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     assert_eq!(lines.len(), 101, "{lines:#?}");
     assert_eq!(
         lines[100],
@@ -129,7 +129,7 @@ fn an_invalid_hash_is_not_quoted() {
     let at = lines[0].find("\"sha256\":\"").unwrap() + 10;
     lines[0].replace_range(at..at + 64, "../\\u001b[2J");
     export.repack(file, &lines);
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     let wanted = format!("{file}: line 1: cannot be read: the hash of its body is none");
     assert!(lines.contains(&wanted), "{lines:#?}");
     assert!(
@@ -150,7 +150,7 @@ fn many_different_retries_are_reported_once() {
     );
     fs::write(export.path(MANIFEST), short).unwrap();
     export.update_sum(MANIFEST);
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     let wanted = "`retries` is not what the answers make";
     assert!(lines.iter().any(|line| line.contains(wanted)), "{lines:#?}");
     assert!(
@@ -176,7 +176,7 @@ fn no_folder_is_too_deep() {
         "one: was added: this export has no such folder".to_owned(),
         format!("one/{name}: was added: this export has no such folder"),
     ];
-    assert_eq!(told(&check(&export)), wanted);
+    assert_eq!(finding_texts(&check(&export)), wanted);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn sums_of_files_that_are_nowhere_are_counted() {
     let all: String = more.chain([sums]).collect();
     fs::write(export.path(SUMS), [b"\xff\n", all.as_bytes()].concat()).unwrap();
     let verdict = check(&export);
-    let lines = told(&verdict);
+    let lines = finding_texts(&verdict);
     assert!(verdict.findings.iter().all(|one| one.file == SUMS));
     let wanted = "SHA256SUMS: names 4000 more files that are neither there nor in manifest.json";
     assert!(lines.contains(&wanted.to_owned()), "{}", lines[0]);
@@ -204,9 +204,9 @@ fn a_repeated_source_is_surveyed_once() {
     fs::write(export.path(MANIFEST), manifest.text()).unwrap();
     export.update_sum(MANIFEST);
     let verdict = check(&export);
-    assert_eq!(verdict.tally.sources, 2);
+    assert_eq!(verdict.counts.sources, 2);
     let wanted = "says that other sources were asked for than those it describes";
-    assert!(told(&verdict).iter().any(|line| line.contains(wanted)));
+    assert!(finding_texts(&verdict).iter().any(|line| line.contains(wanted)));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn a_mark_that_is_none_is_no_manifest() {
         text.replacen("\"marks\": []", "\"marks\": [\"\"]", 1),
     )
     .unwrap();
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     assert!(
         lines[0].contains("is not a manifest: a mark has 64 digits"),
         "{lines:#?}"

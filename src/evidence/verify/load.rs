@@ -7,19 +7,19 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{ExportCheck, MANIFEST, Manifest, FindingLocation, SUMS};
-use crate::evidence::packed_lines::plain;
+use crate::evidence::packed_lines::open_regular_file;
 use crate::evidence::manifest::SCHEMA;
 use crate::evidence::sums::{self, ChecksumLine};
 use crate::model::text::printable;
 
 /// The longest manifest or sums that are read: some hundred bytes for each file and each thousand events.
-pub const LARGEST: u64 = 64 * 1024 * 1024;
+pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Lines that are told each.
-const TOLD: u64 = 10;
+const MAX_REPORTED_LINES: u64 = 10;
 
 /// Files that only the sums name and that are kept each: who removes files removes rarely more.
-const STRANGE: u64 = 1000;
+const MAX_UNKNOWN_FILES: u64 = 1000;
 
 /// What SHA256SUMS says.
 #[derive(Debug, Default)]
@@ -36,9 +36,9 @@ pub struct ChecksumTable {
 ///
 /// # Errors
 /// It cannot be read, is no plain file, or is longer than `largest`.
-pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+pub fn read_limited(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    plain(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    open_regular_file(path)?.take(largest + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > largest {
         true => Err(io::ErrorKind::FileTooLarge.into()),
         false => Ok(bytes),
@@ -47,17 +47,17 @@ pub fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 
 impl ExportCheck<'_> {
     /// The bytes of a file of ours; where it cannot be had that is a difference.
-    fn own(&mut self, file: &str, absent: &str) -> Option<Vec<u8>> {
+    fn read_own_file(&mut self, file: &str, absent: &str) -> Option<Vec<u8>> {
         if !self.listing.files.contains(file) {
-            self.findings.file(file, absent);
+            self.findings.add(file, absent);
             return None;
         }
-        match read(&self.dir.join(file), LARGEST) {
+        match read_limited(&self.dir.join(file), MAX_FILE_BYTES) {
             Ok(bytes) => Some(bytes),
             Err(error) => {
                 // What cannot be opened at all is told where it is hashed.
                 if error.kind() == io::ErrorKind::FileTooLarge {
-                    self.findings.file(file, "is longer than any of its kind");
+                    self.findings.add(file, "is longer than any of its kind");
                 }
                 None
             }
@@ -65,12 +65,12 @@ impl ExportCheck<'_> {
     }
 
     /// The manifest, where there is one that can be read.
-    pub(super) fn manifest(&mut self) -> Option<Manifest> {
+    pub(super) fn load_manifest(&mut self) -> Option<Manifest> {
         let absent = match self.listing.has_state {
             true => "is missing: this export was never finished",
             false => "is missing",
         };
-        let text = self.own(MANIFEST, absent)?;
+        let text = self.read_own_file(MANIFEST, absent)?;
         #[derive(Deserialize)]
         struct ManifestFormat {
             schema: String,
@@ -79,7 +79,7 @@ impl ExportCheck<'_> {
             Ok(format) if format.schema != SCHEMA => {
                 let schema = printable(&format.schema);
                 let what = format!("has the format `{schema}`; this atlaudit knows `{SCHEMA}`");
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
                 return None;
             }
             _ => {}
@@ -89,16 +89,16 @@ impl ExportCheck<'_> {
             Err(error) => {
                 let why = printable(&error.to_string());
                 let what = format!("is not a manifest: {why}; its sources were not checked");
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
                 None
             }
         }
     }
 
     /// Reads the sums. Of files that are neither there nor in the manifest only so many are kept.
-    pub(super) fn sums(&mut self, manifest: Option<&Manifest>) {
+    pub(super) fn load_sums(&mut self, manifest: Option<&Manifest>) {
         let absent = "is missing: either it was removed, or the export was never finished";
-        let Some(bytes) = self.own(SUMS, absent) else {
+        let Some(bytes) = self.read_own_file(SUMS, absent) else {
             return;
         };
         let listed = manifest.iter().flat_map(|manifest| &manifest.files);
@@ -108,13 +108,13 @@ impl ExportCheck<'_> {
         let lines = bytes.split_inclusive(|byte| *byte == b'\n');
         for (number, line) in (1..).zip(lines) {
             let line = std::str::from_utf8(line).ok();
-            let read = line.and_then(|line| sums::read(line.strip_suffix('\n')?));
+            let read = line.and_then(|line| sums::parse_line(line.strip_suffix('\n')?));
             if let Some(ChecksumLine { file, .. }) = &read
                 && !self.listing.files.contains(file)
                 && !listed.contains(file.as_str())
             {
                 strange += 1;
-                if strange > STRANGE {
+                if strange > MAX_UNKNOWN_FILES {
                     continue;
                 }
             }
@@ -132,23 +132,23 @@ impl ExportCheck<'_> {
                 }
             };
             bad += 1;
-            if bad <= TOLD {
-                self.findings.at(SUMS, FindingLocation::Line(number), what);
+            if bad <= MAX_REPORTED_LINES {
+                self.findings.add_at(SUMS, FindingLocation::Line(number), what);
             }
         }
-        if bad > TOLD {
+        if bad > MAX_REPORTED_LINES {
             let what = format!(
                 "{} more of its lines are not as they are written",
-                bad - TOLD
+                bad - MAX_REPORTED_LINES
             );
-            self.findings.file(SUMS, what);
+            self.findings.add(SUMS, what);
         }
-        if strange > STRANGE {
+        if strange > MAX_UNKNOWN_FILES {
             let what = format!(
                 "names {} more files that are neither there nor in manifest.json",
-                strange - STRANGE
+                strange - MAX_UNKNOWN_FILES
             );
-            self.findings.file(SUMS, what);
+            self.findings.add(SUMS, what);
         }
         known.is_whole = bad == 0;
         self.sums = Some(known);

@@ -7,16 +7,16 @@ use crate::model::time::{Timestamp, format_millis};
 
 impl ExportCheck<'_> {
     /// Makes the manifest again, and tells what of it is another.
-    pub(super) fn again(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
-        self.form(said);
-        let Some(found) = whole(found) else { return };
+    pub(super) fn check_manifest(&mut self, said: &Manifest, found: &[Option<SourceSurvey>]) {
+        self.check_manifest_text(said);
+        let Some(found) = all_or_none(found) else { return };
         let facts = assemble::facts(said);
         let Some(made) = assemble::manifest(&facts, &found, said.files.clone()) else {
             let what = "tells of no run: nobody can have made this export";
-            return self.findings.file(MANIFEST, what);
+            return self.findings.add(MANIFEST, what);
         };
         for ((said, made), found) in said.sources.iter().zip(&made.sources).zip(&found) {
-            self.of_source(said, made, found);
+            self.check_source_entry(said, made, found);
         }
         let heads = [
             ("complete", said.complete == made.complete),
@@ -26,36 +26,36 @@ impl ExportCheck<'_> {
         for (key, is_same) in heads {
             if !is_same {
                 let what = format!("`{key}` is not what the rest of it makes");
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
             }
         }
         let mut pairs = said.sources.iter().zip(&found);
-        let are_pages_same = pairs.all(|(said, found)| found.pages.is_all_of(&said.pages));
+        let are_pages_same = pairs.all(|(said, found)| found.pages.covers_file(&said.pages));
         if said.clock != made.clock && are_pages_same {
             let what = "`clock` is not what the first answer makes";
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
     }
 
     /// The manifest is written as it always is: nothing stands in it that was not read.
-    fn form(&mut self, said: &Manifest) {
-        let text = super::load::read(&self.dir.join(MANIFEST), super::load::LARGEST);
+    fn check_manifest_text(&mut self, said: &Manifest) {
+        let text = super::load::read_limited(&self.dir.join(MANIFEST), super::load::MAX_FILE_BYTES);
         let is_ours = said.made_by.version == env!("CARGO_PKG_VERSION");
-        if is_ours && !self.is_manifest_doubtful && text.is_ok_and(|text| text != said.text()) {
+        if is_ours && !self.is_manifest_suspect && text.is_ok_and(|text| text != said.text()) {
             let what = "is not written as atlaudit writes it, or says more than a manifest does";
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
     }
 
-    fn of_source(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
+    fn check_source_entry(&mut self, said: &SourceEntry, made: &SourceEntry, found: &SourceSurvey) {
         let name = &made.facts.name;
         let tell = |check: &mut Self, key: &str, said: String, made: String| {
             let what = format!("source `{name}`: says {said} for `{key}`; the files make {made}");
-            check.findings.file(MANIFEST, what);
+            check.findings.add(MANIFEST, what);
         };
         // Where a file is another one, that was told, and what follows from it is another too.
-        let are_events_same = found.events.is_all_of(&said.events);
-        let are_pages_same = found.pages.is_all_of(&said.pages);
+        let are_events_same = found.events.covers_file(&said.events);
+        let are_pages_same = found.pages.covers_file(&said.pages);
         let time = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), format_millis);
         if are_events_same {
             for (key, said, made) in [
@@ -74,7 +74,7 @@ impl ExportCheck<'_> {
             }
             if said.retries != made.retries {
                 let what = format!("source `{name}`: `retries` is not what the answers make");
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
             }
         }
         for (key, of, said, made) in counts(&said.counts, &made.counts) {
@@ -106,13 +106,13 @@ impl ExportCheck<'_> {
             let what = format!(
                 "source `{name}`: {sum} records were written or dropped, but {served} served"
             );
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
     }
 }
 
 /// All of them, where none is missing.
-fn whole(found: &[Option<SourceSurvey>]) -> Option<Vec<&SourceSurvey>> {
+fn all_or_none(found: &[Option<SourceSurvey>]) -> Option<Vec<&SourceSurvey>> {
     found.iter().map(Option::as_ref).collect()
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::evidence::testing::TestExport;
 
-fn told(export: &TestExport) -> Vec<String> {
+fn finding_texts(export: &TestExport) -> Vec<String> {
     let verdict = verify(export.dir(), None).unwrap();
     verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
@@ -116,7 +116,7 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
     for (from, to, what) in EDITS {
         let export = TestExport::sealed(120);
         edit(&export, from, to);
-        let lines = told(&export);
+        let lines = finding_texts(&export);
         let is_said = lines
             .iter()
             .any(|line| line.starts_with("manifest.json: ") && line.contains(what));
@@ -125,7 +125,7 @@ fn a_manifest_that_is_edited_with_all_that_vouches_for_it_is_found_out() {
     let export = TestExport::sealed(120);
     edit(&export, "\"name\": \"acme\"", "\"name\": \"../acme\"");
     assert!(
-        told(&export)
+        finding_texts(&export)
             .iter()
             .any(|line| line.contains("no source can be called"))
     );
@@ -136,7 +136,7 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
     let mut export = TestExport::unsealed(120);
     export.begin_before_retention();
     export.seal();
-    assert_eq!(told(&export), [""; 0]);
+    assert_eq!(finding_texts(&export), [""; 0]);
     let verdict = verify(export.dir(), None).unwrap();
     assert_eq!(verdict.not_available.len(), 1);
     let earliest = "\"earliest\": \"2026-05-24T09:29:59Z\"";
@@ -148,7 +148,7 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
     ] {
         export.seal();
         edit(&export, from, to);
-        let lines = told(&export);
+        let lines = finding_texts(&export);
         let is_said = lines
             .iter()
             .any(|line| line.contains("`retention` does not fit"));
@@ -158,7 +158,7 @@ fn a_limit_of_retention_must_fit_the_request_and_the_runs() {
     export.facts.sources[0].windows[0].from = crate::evidence::testing::at("2026-05-24T09:30:00Z");
     export.seal();
     assert!(
-        told(&export)
+        finding_texts(&export)
             .iter()
             .any(|line| line.contains("no window covers"))
     );
@@ -188,7 +188,7 @@ fn a_manifest_with_too_small_counts_is_reported() {
         export.repack(file, &lines);
         export.seal();
         edit(&export, from, to);
-        let lines = told(&export);
+        let lines = finding_texts(&export);
         assert!(
             lines
                 .iter()

@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 pub use finding::{VerifyFinding, FindingLocation, Signature, CheckedCounts, VerifyResult};
-pub use load::{LARGEST, read};
+pub use load::{MAX_FILE_BYTES, read_limited};
 
 use super::assemble::SourceSurvey;
 use super::error::{EvidenceError, failed};
@@ -35,15 +35,15 @@ struct ExportCheck<'a> {
     listing: &'a FolderListing,
     findings: FindingList,
     not_checked: Vec<String>,
-    tally: CheckedCounts,
+    counts: CheckedCounts,
     /// What the files are that could be read.
     actual: BTreeMap<String, FileDigest>,
     /// What SHA256SUMS says; nothing where it is not there.
     sums: Option<ChecksumTable>,
     /// Whether SHA256SUMS has another hash for the manifest: one of the two was changed.
-    is_manifest_doubtful: bool,
+    is_manifest_suspect: bool,
     /// Whether what is made from the manifest is what it makes.
-    made: DerivedFileCheck,
+    derived: DerivedFileCheck,
 }
 
 /// Checks the export at `dir`, its signature with `key`.
@@ -71,32 +71,32 @@ pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<VerifyResult, Evide
         listing: &listing,
         findings: FindingList::default(),
         not_checked: Vec::new(),
-        tally: CheckedCounts::default(),
+        counts: CheckedCounts::default(),
         actual: BTreeMap::new(),
         sums: None,
-        is_manifest_doubtful: false,
-        made: DerivedFileCheck::default(),
+        is_manifest_suspect: false,
+        derived: DerivedFileCheck::default(),
     };
-    let manifest = check.manifest();
-    check.sums(manifest.as_ref());
+    let manifest = check.load_manifest();
+    check.load_sums(manifest.as_ref());
     let found = manifest
         .as_ref()
         .map(|manifest| check.survey(manifest))
         .unwrap_or_default();
     check.hash_other_files();
     check.compare_manifest_hash();
-    check.made = DerivedFileCheck::of(&mut check, manifest.as_ref(), &found);
-    check.folders(manifest.as_ref());
-    check.files(manifest.as_ref());
+    check.derived = DerivedFileCheck::run(&mut check, manifest.as_ref(), &found);
+    check.check_folders(manifest.as_ref());
+    check.check_files(manifest.as_ref());
     if let Some(manifest) = &manifest {
-        check.lines(manifest, &found);
-        check.facts(manifest);
-        check.spans(manifest, &found);
-        check.again(manifest, &found);
-        check.bodies(manifest, &found);
+        check.check_lines(manifest, &found);
+        check.check_facts(manifest);
+        check.check_spans(manifest, &found);
+        check.check_manifest(manifest, &found);
+        check.check_bodies(manifest, &found);
     }
-    let signature = check.signature(key);
-    Ok(check.end(manifest.as_ref(), signature))
+    let signature = check.check_signature(key);
+    Ok(check.finish(manifest.as_ref(), signature))
 }
 
 fn is_export(listing: &FolderListing) -> bool {
@@ -130,16 +130,16 @@ impl ExportCheck<'_> {
                 continue;
             }
             match hash::digest_file(&self.dir.join(file)) {
-                Ok(summed) => self.saw(file, summed),
-                Err(error) => self.findings.file(file, format!("cannot be read: {error}")),
+                Ok(summed) => self.record_file(file, summed),
+                Err(error) => self.findings.add(file, format!("cannot be read: {error}")),
             }
         }
     }
 
     /// Remembers what a file is.
-    fn saw(&mut self, file: &str, summed: FileDigest) {
-        self.tally.files += 1;
-        self.tally.bytes += summed.bytes;
+    fn record_file(&mut self, file: &str, summed: FileDigest) {
+        self.counts.files += 1;
+        self.counts.bytes += summed.bytes;
         self.actual.insert(file.to_owned(), summed);
     }
 
@@ -149,19 +149,19 @@ impl ExportCheck<'_> {
     }
 
     /// The hash that `file` has.
-    fn actual(&self, file: &str) -> Option<&str> {
+    fn actual_hash(&self, file: &str) -> Option<&str> {
         self.actual.get(file).map(|summed| summed.sha256.as_str())
     }
 
     fn compare_manifest_hash(&mut self) {
-        let (said, actual) = (self.expected_hash(MANIFEST), self.actual(MANIFEST));
-        self.is_manifest_doubtful = said.is_some() && said != actual;
+        let (said, actual) = (self.expected_hash(MANIFEST), self.actual_hash(MANIFEST));
+        self.is_manifest_suspect = said.is_some() && said != actual;
     }
 
     /// Folders that no export has, and what is neither file nor folder.
-    fn folders(&mut self, manifest: Option<&Manifest>) {
-        for (name, why) in &self.listing.odd {
-            self.findings.file(name, *why);
+    fn check_folders(&mut self, manifest: Option<&Manifest>) {
+        for (name, why) in &self.listing.unexpected {
+            self.findings.add(name, *why);
         }
         let Some(manifest) = manifest else { return };
         for folder in &self.listing.folders {
@@ -175,16 +175,16 @@ impl ExportCheck<'_> {
             let is_known = matches!(folder.as_str(), "events" | "pages");
             if !(is_known || is_body && manifest.asked.keep_bodies) {
                 self.findings
-                    .file(folder, "was added: this export has no such folder");
+                    .add(folder, "was added: this export has no such folder");
             }
         }
         if self.listing.has_state && manifest.complete {
             let what = "only an export that is not finished has this folder: either it was added, or a run was stopped before it had removed it; then repeat the `export` command: it removes it";
-            self.findings.file(STATE, what);
+            self.findings.add(STATE, what);
         }
     }
 
-    fn end(self, manifest: Option<&Manifest>, signature: Signature) -> VerifyResult {
+    fn finish(self, manifest: Option<&Manifest>, signature: Signature) -> VerifyResult {
         let mut not_checked = self.not_checked;
         let is_complete = manifest.map(|manifest| manifest.complete);
         let has_manifest = self.listing.files.contains(MANIFEST);
@@ -196,9 +196,9 @@ impl ExportCheck<'_> {
         }
         VerifyResult {
             sums_sha256: self.actual.get(SUMS).map(|summed| summed.sha256.clone()),
-            findings: self.findings.end(),
+            findings: self.findings.into_sorted(),
             not_checked,
-            tally: self.tally,
+            counts: self.counts,
             is_complete,
             is_unfinished,
             missing: manifest.map(facts::missing).unwrap_or_default(),
@@ -210,7 +210,7 @@ impl ExportCheck<'_> {
 
 /// The manifest of the export in `dir`, if it has one that can be read.
 pub fn manifest(dir: &Path) -> Option<Manifest> {
-    let text = read(&dir.join(MANIFEST), LARGEST).ok()?;
+    let text = read_limited(&dir.join(MANIFEST), MAX_FILE_BYTES).ok()?;
     serde_json::from_slice(&text).ok()
 }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::evidence::sign::SigningKey;
 use crate::evidence::testing::{TestExport, SECRET};
 
-fn told(verdict: &VerifyResult) -> Vec<String> {
+fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
     verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
@@ -166,7 +166,7 @@ fn change_at_random(times: usize) {
         let (name, change) = CHANGES[turn % CHANGES.len()];
         let changed = change(&mut rng, &export);
         let verdict = verify(export.dir(), Some(&public)).unwrap();
-        let told = told(&verdict);
+        let told = finding_texts(&verdict);
         for file in &changed {
             let is_named = verdict.findings.iter().any(|finding| finding.file == *file);
             if !is_named {
@@ -190,7 +190,7 @@ fn change_at_random(times: usize) {
         wrong.len(),
         wrong.join("\n")
     );
-    assert_eq!(told(&verify(export.dir(), Some(&public)).unwrap()), [""; 0]);
+    assert_eq!(finding_texts(&verify(export.dir(), Some(&public)).unwrap()), [""; 0]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn every_one_of_500_random_changes_is_found_and_its_file_named() {
 /// Makes SHA256SUMS anew, as someone would who wants a change to go unseen.
 fn update_all_sums(export: &TestExport) {
     let listing = FolderListing::of(export.dir()).unwrap();
-    let lines = listing.summed().map(|file| {
+    let lines = listing.files_in_sums().map(|file| {
         let sha256 = hash::sha256(&export.read(file));
         crate::evidence::sums::text([(file.as_str(), sha256.as_str())])
     });
@@ -227,7 +227,7 @@ fn random_changes_are_found_even_with_recomputed_sums() {
             if !is_named {
                 wrong.push(format!(
                     "{turn}: {name}: {changed:?}: {:#?}",
-                    told(&verdict)
+                    finding_texts(&verdict)
                 ));
             }
         }

@@ -4,18 +4,18 @@ use super::{ExportCheck, SIGNATURE, SUMS, Signature};
 use crate::evidence::sign::{self, PublicKey};
 
 /// The longest signature that is read; `minisign` allows 8 KiB for its comments.
-const LARGEST: u64 = 64 * 1024;
+const MAX_SIGNATURE_BYTES: u64 = 64 * 1024;
 
 impl ExportCheck<'_> {
     /// Checks the signature with `key`.
-    pub(super) fn signature(&mut self, key: Option<&PublicKey>) -> Signature {
+    pub(super) fn check_signature(&mut self, key: Option<&PublicKey>) -> Signature {
         let is_there = self.listing.files.contains(SIGNATURE);
         let text = match is_there {
-            true => super::load::read(&self.dir.join(SIGNATURE), LARGEST).ok(),
+            true => super::load::read_limited(&self.dir.join(SIGNATURE), MAX_SIGNATURE_BYTES).ok(),
             false => None,
         };
         let text = text.map(|text| String::from_utf8_lossy(&text).into_owned());
-        let signer = text.as_deref().and_then(sign::signer);
+        let signer = text.as_deref().and_then(sign::signing_key_id);
         let what = match (key, text) {
             (None, None) if !is_there => return Signature::None,
             (None, _) if signer.is_some() => return Signature::NotChecked(signer),
@@ -25,7 +25,7 @@ impl ExportCheck<'_> {
             (Some(key), Some(text)) => {
                 let sums = match self.sums {
                     None => None,
-                    Some(_) => super::load::read(&self.dir.join(SUMS), super::load::LARGEST).ok(),
+                    Some(_) => super::load::read_limited(&self.dir.join(SUMS), super::load::MAX_FILE_BYTES).ok(),
                 };
                 let Some(sums) = sums else {
                     // That they are missing was told.
@@ -42,7 +42,7 @@ impl ExportCheck<'_> {
                 }
             }
         };
-        self.findings.file(SIGNATURE, what);
+        self.findings.add(SIGNATURE, what);
         Signature::Bad
     }
 }

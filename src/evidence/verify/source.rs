@@ -26,7 +26,7 @@ impl ExportCheck<'_> {
         if source.name.parse::<SourceName>().is_err() {
             let name = printable(&source.name);
             let what = format!("names a source `{name}`, which no source can be called");
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
             return None;
         }
         let has_body = |sha256: &str| {
@@ -44,42 +44,42 @@ impl ExportCheck<'_> {
         let path = |kind| survey::path_of(kind, &source.name);
         if let Err(error) = &events {
             let what = format!("cannot be read: {error}");
-            self.findings.file(&path(ChainKind::Events), what);
+            self.findings.add(&path(ChainKind::Events), what);
         }
         if let Err(error) = &pages {
             let what = format!("cannot be read: {error}");
-            self.findings.file(&path(ChainKind::Pages), what);
+            self.findings.add(&path(ChainKind::Pages), what);
         }
         let (events, pages) = (events.ok()?, pages.ok()?);
-        self.tally.sources += 1;
-        self.tally.events += events.entry.lines;
-        self.tally.pages += pages.entry.lines;
+        self.counts.sources += 1;
+        self.counts.events += events.entry.lines;
+        self.counts.pages += pages.entry.lines;
         for entry in [&events.entry, &pages.entry] {
             if self.listing.files.contains(&entry.file) && !self.actual.contains_key(&entry.file) {
                 let summed = FileDigest {
                     bytes: entry.bytes,
                     sha256: entry.sha256.clone(),
                 };
-                self.saw(&entry.file, summed);
+                self.record_file(&entry.file, summed);
             }
         }
         Some(SourceSurvey { events, pages })
     }
 
     /// Compares the lines of every source.
-    pub(super) fn lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
+    pub(super) fn check_lines(&mut self, manifest: &Manifest, found: &[Option<SourceSurvey>]) {
         for (said, found) in manifest.sources.iter().zip(found) {
             let Some(SourceSurvey { events, pages }) = found else {
                 continue;
             };
-            self.file(&said.events, &events.entry, &events.troubles);
-            self.file(&said.pages, &pages.entry, &pages.troubles);
+            self.check_line_file(&said.events, &events.entry, &events.problems);
+            self.check_line_file(&said.pages, &pages.entry, &pages.problems);
         }
     }
 
-    fn file(&mut self, said: &LinesEntry, found: &LinesEntry, troubles: &ProblemList) {
-        let is_too_much = |trouble: &&NumberedProblem| matches!(trouble.what, LineProblem::TooMuch { .. });
-        let is_cut = troubles.kept().iter().any(|trouble| is_too_much(&trouble));
+    fn check_line_file(&mut self, said: &LinesEntry, found: &LinesEntry, troubles: &ProblemList) {
+        let is_too_much = |trouble: &&NumberedProblem| matches!(trouble.problem, LineProblem::ExceedsManifest { .. });
+        let is_cut = troubles.listed().iter().any(|trouble| is_too_much(&trouble));
         // A file that is as its hash says has not too much: too little is said of it.
         let is_short_said = is_cut && said.sha256 == found.sha256;
         if is_short_said {
@@ -87,25 +87,25 @@ impl ExportCheck<'_> {
             let what = format!(
                 "says that `{file}` has {lines} lines, of {text_bytes} bytes of text; it has more"
             );
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         } else {
-            let mut kept = troubles.kept().iter();
-            let is_broken = kept.any(|trouble| trouble.what.stops_reading());
-            self.entry(said, found, is_broken);
+            let mut kept = troubles.listed().iter();
+            let is_broken = kept.any(|trouble| trouble.problem.stops_reading());
+            self.check_lines_entry(said, found, is_broken);
         }
-        for trouble in troubles.kept() {
+        for trouble in troubles.listed() {
             if !(is_short_said && is_too_much(&trouble)) {
-                let what = trouble.what.to_string();
+                let what = trouble.problem.to_string();
                 self.findings
-                    .at(&found.file, FindingLocation::Line(trouble.line), what);
+                    .add_at(&found.file, FindingLocation::Line(trouble.line), what);
             }
         }
-        for more in troubles.more() {
-            self.findings.file(&found.file, more);
+        for more in troubles.omitted() {
+            self.findings.add(&found.file, more);
         }
     }
 
-    fn entry(&mut self, said: &LinesEntry, found: &LinesEntry, is_broken: bool) {
+    fn check_lines_entry(&mut self, said: &LinesEntry, found: &LinesEntry, is_broken: bool) {
         if said == found {
             return;
         }
@@ -113,18 +113,18 @@ impl ExportCheck<'_> {
         if said.file != *file {
             let other = printable(&said.file);
             let what = format!("names `{other}` in the place of `{file}`");
-            return self.findings.file(MANIFEST, what);
+            return self.findings.add(MANIFEST, what);
         }
         if said.sha256 == found.sha256 {
             return self.report_wrong_entry(said, found);
         }
         let is_as_summed = self.expected_hash(file).is_some_and(|sum| sum == found.sha256);
-        if is_as_summed && self.is_manifest_doubtful {
+        if is_as_summed && self.is_manifest_suspect {
             let what = format!("says another hash of `{file}`, which is as SHA256SUMS says");
-            return self.findings.file(MANIFEST, what);
+            return self.findings.add(MANIFEST, what);
         }
         if !said.sha256.is_empty() && !found.sha256.is_empty() && !is_broken {
-            self.changed(said, found);
+            self.locate_change(said, found);
         }
     }
 
@@ -139,28 +139,28 @@ impl ExportCheck<'_> {
         for (what, said, found) in numbers {
             if said != found {
                 let what = format!("says that `{file}` has {said} {what}; it has {found}");
-                self.findings.file(MANIFEST, what);
+                self.findings.add(MANIFEST, what);
             }
         }
         if said.chain != found.chain {
             let what = format!("has another chain for `{file}`, whose hash is right");
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
         if said.marks != found.marks {
             let what = format!("has other marks for `{file}`, whose hash is right");
-            self.findings.file(MANIFEST, what);
+            self.findings.add(MANIFEST, what);
         }
     }
 
     /// The file was changed: tells where.
-    fn changed(&mut self, said: &LinesEntry, found: &LinesEntry) {
+    fn locate_change(&mut self, said: &LinesEntry, found: &LinesEntry) {
         let file = &found.file;
         if said.lines != found.lines {
             let what = format!(
                 "has {} lines, and manifest.json says {}",
                 found.lines, said.lines
             );
-            self.findings.file(file, what);
+            self.findings.add(file, what);
         }
         if said.chain == found.chain {
             let what = match said.text_bytes == found.text_bytes && said.marks == found.marks {
@@ -176,13 +176,13 @@ impl ExportCheck<'_> {
                 true => what,
                 false => "its lines are the same as the manifest says; their packing is not",
             };
-            return self.findings.file(file, what);
+            return self.findings.add(file, what);
         }
         let marks = said.marks.iter().zip(&found.marks);
         let same = marks.take_while(|(said, found)| said == found).count() as u64;
         let (first, last) = (same * LINES_PER_MARK + 1, (same + 1) * LINES_PER_MARK);
         let last = last.min(said.lines.max(found.lines)).max(first);
         let what = "hash chain mismatch: a line was changed, moved, added or removed";
-        self.findings.at(file, FindingLocation::Lines(first, last), what);
+        self.findings.add_at(file, FindingLocation::Lines(first, last), what);
     }
 }

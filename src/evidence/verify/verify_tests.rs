@@ -9,7 +9,7 @@ fn check(export: &TestExport) -> VerifyResult {
     verify(export.dir(), None).unwrap()
 }
 
-fn told(verdict: &VerifyResult) -> Vec<String> {
+fn finding_texts(verdict: &VerifyResult) -> Vec<String> {
     verdict.findings.iter().map(VerifyFinding::to_string).collect()
 }
 
@@ -18,7 +18,7 @@ fn finds(file: &str, what: &str, change: impl FnOnce(&TestExport)) {
     let export = TestExport::sealed(120);
     change(&export);
     let verdict = check(&export);
-    let told = told(&verdict);
+    let told = finding_texts(&verdict);
     let is_named = verdict.findings.iter().all(|finding| finding.file == file);
     assert!(!told.is_empty() && is_named, "{file}: {told:#?}");
     let is_said = told.iter().any(|line| line.contains(what));
@@ -29,11 +29,11 @@ fn finds(file: &str, what: &str, change: impl FnOnce(&TestExport)) {
 fn a_sealed_export_is_as_it_says() {
     let export = TestExport::sealed(120);
     let verdict = check(&export);
-    assert_eq!(told(&verdict), [""; 0]);
+    assert_eq!(finding_texts(&verdict), [""; 0]);
     assert_eq!(verdict.not_checked, [""; 0]);
     assert_eq!(verdict.is_complete, Some(true));
     assert_eq!(verdict.signature, Signature::None);
-    let tally = verdict.tally;
+    let tally = verdict.counts;
     assert_eq!(
         (tally.sources, tally.events, tally.pages, tally.bodies),
         (2, 150, 9, 7)
@@ -44,7 +44,7 @@ fn a_sealed_export_is_as_it_says() {
 fn no_events_and_no_files_verify_too() {
     let export = TestExport::unsealed(0);
     export.seal();
-    assert_eq!(told(&check(&export)), [""; 0]);
+    assert_eq!(finding_texts(&check(&export)), [""; 0]);
     let export = TestExport::unsealed(30);
     fs::write(export.path("events/acme.jsonl.zst"), "").unwrap();
     fs::remove_file(export.path("events/acme-jira.jsonl.zst")).unwrap();
@@ -53,7 +53,7 @@ fn no_events_and_no_files_verify_too() {
         source.dropped.repeats = 30;
     }
     export.seal();
-    assert_eq!(told(&check(&export)), [""; 0]);
+    assert_eq!(finding_texts(&check(&export)), [""; 0]);
 }
 
 /// What is told of a change of a source's lines.
@@ -146,16 +146,16 @@ fn the_window_that_is_said_to_be_read_was_asked_for() {
     export.facts.asked.until = at("2026-11-09T00:00:00Z");
     export.seal();
     let wanted = "manifest.json: source `acme`: is said to be complete, and no window covers 2026-11-08T00:00:00.000Z";
-    assert!(told(&check(&export)).contains(&wanted.to_owned()));
+    assert!(finding_texts(&check(&export)).contains(&wanted.to_owned()));
     for source in &mut export.facts.sources {
         source.windows[0].to = at("2026-11-09T00:00:00Z");
     }
     export.seal();
     let wanted = "pages/acme.jsonl.zst: no pages cover all of 2026-11-01T00:00:00.000Z to 2026-11-09T00:00:00.000Z, which manifest.json says was read";
     assert!(
-        told(&check(&export)).contains(&wanted.to_owned()),
+        finding_texts(&check(&export)).contains(&wanted.to_owned()),
         "{:#?}",
-        told(&check(&export))
+        finding_texts(&check(&export))
     );
 }
 
@@ -170,7 +170,7 @@ fn an_export_that_says_it_is_incomplete_is_as_it_says() {
     fs::create_dir(export.path(STATE)).unwrap();
     fs::write(export.path(".atlaudit/request.json"), "{}").unwrap();
     let verdict = check(&export);
-    assert_eq!(told(&verdict), [""; 0]);
+    assert_eq!(finding_texts(&verdict), [""; 0]);
     assert_eq!(verdict.is_complete, Some(false));
     assert_eq!(
         verdict.missing,
@@ -189,7 +189,7 @@ fn an_export_that_says_it_is_incomplete_is_as_it_says() {
     export.seal();
     let wanted =
         "manifest.json: source `acme-jira`: is said to be incomplete, and nothing says why";
-    assert_eq!(told(&check(&export)), [wanted]);
+    assert_eq!(finding_texts(&check(&export)), [wanted]);
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_replaced_body_is_reported() {
         let wanted = format!(
             "{file}: is not the body that its answer had: its content has another hash or length"
         );
-        assert_eq!(told(&check(&export)), [wanted]);
+        assert_eq!(finding_texts(&check(&export)), [wanted]);
     }
     let export = TestExport::unsealed(60);
     let file = body(&export);
@@ -276,7 +276,7 @@ fn a_replaced_body_is_reported() {
     let other = file.replace("/acme/", "/acme-jira/");
     fs::write(export.path(&other), pack(b"{}")).unwrap();
     export.seal();
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     assert!(
         lines[0].ends_with(&format!("its body `{file}` is missing")),
         "{lines:#?}"
@@ -292,7 +292,7 @@ fn a_line_is_found_within_a_thousand() {
     lines[1_700] = lines[1_700].replace("user_login", "user_logout");
     export.repack(events, &lines);
     export.update_sum(events);
-    let lines = told(&check(&export));
+    let lines = finding_texts(&check(&export));
     assert!(
         lines
             .iter()
@@ -321,7 +321,7 @@ fn a_signature_is_good_bad_missing_or_not_checked() {
     // The number of the key says another one made it.
     let other = key.public().replace("RWQV", "RWQW");
     let other = PublicKey::read(&other).unwrap();
-    let lines = told(&verify(export.dir(), Some(&other)).unwrap());
+    let lines = finding_texts(&verify(export.dir(), Some(&other)).unwrap());
     assert!(
         lines[0].starts_with(
             "SHA256SUMS.minisig: it was made with the key AF2E88F15C6A2115, not with "
@@ -332,7 +332,7 @@ fn a_signature_is_good_bad_missing_or_not_checked() {
     seal(None);
     assert_eq!(check(&export).signature, Signature::None);
     assert_eq!(signature(), Signature::Bad);
-    let lines = told(&verify(export.dir(), Some(&public)).unwrap());
+    let lines = finding_texts(&verify(export.dir(), Some(&public)).unwrap());
     assert_eq!(
         lines,
         ["SHA256SUMS.minisig: is missing: there is no signature to check"]
@@ -354,7 +354,7 @@ fn what_is_no_export_is_an_error_and_what_was_one_is_different() {
         fs::write(export.path(MANIFEST), b"{\"schema\":7}").unwrap();
     });
     fs::create_dir(folder.path().join(STATE)).unwrap();
-    let lines = told(&of("").unwrap());
+    let lines = finding_texts(&of("").unwrap());
     assert!(lines[0].contains("was never finished"), "{lines:#?}");
 }
 
@@ -366,7 +366,7 @@ fn files_worded_by_another_version_are_not_compared() {
     fs::write(export.path(REPORT), "another page").unwrap();
     export.update_sum(REPORT);
     let verdict = check(&export);
-    assert_eq!(told(&verdict), [""; 0]);
+    assert_eq!(finding_texts(&verdict), [""; 0]);
     assert!(
         verdict.not_checked[0].contains("atlaudit 9.9.9 made them"),
         "{verdict:#?}"
@@ -389,7 +389,7 @@ fn no_pipe_is_opened() {
         assert!(command.arg(&path).status().unwrap().success());
         let key = SigningKey::open(&SECRET.into(), None).unwrap();
         let public = PublicKey::read(&key.public()).unwrap();
-        let lines = told(&verify(export.dir(), Some(&public)).unwrap());
+        let lines = finding_texts(&verify(export.dir(), Some(&public)).unwrap());
         let wanted = format!("{file}: is neither a file nor a folder");
         assert!(lines.contains(&wanted), "{lines:#?}");
         fs::remove_file(&path).unwrap();

@@ -12,12 +12,12 @@ impl Document {
     pub fn content_hash(&self) -> u64 {
         *self
             .content
-            .get_or_init(|| content(&self.sheet, self.root, quick_hash))
+            .get_or_init(|| hash_content(&self.tape, self.root, quick_hash))
     }
 
     /// The hash as the state files of the first atlaudit hold it.
     pub fn first_content_hash(&self) -> u64 {
-        content(&self.sheet, self.root, fnv1a)
+        hash_content(&self.tape, self.root, fnv1a)
     }
 }
 
@@ -56,9 +56,9 @@ impl ContainerHash {
 
 /// One pass over the marks; depth costs no stack.
 #[inline]
-fn content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
+fn hash_content(sheet: &JsonTape, root: u32, of_bytes: impl Fn(&[u8]) -> u64) -> u64 {
     let text = sheet.text.as_bytes();
-    let marks = sheet.marks.get(root as usize..).unwrap_or_default();
+    let marks = sheet.entries.get(root as usize..).unwrap_or_default();
     let mut around: Vec<ContainerHash> = Vec::with_capacity(8);
     // Around the root is nothing, which ends nowhere.
     let mut inner = ContainerHash::of(u32::MAX, false);

@@ -28,7 +28,7 @@ pub use scan::InvalidJson;
 #[derive(Debug)]
 struct JsonTape {
     text: ByteString,
-    marks: Vec<TapeEntry>,
+    entries: Vec<TapeEntry>,
 }
 
 /// Where a value, or a key of an object, lies. In the order of the text; a container has a mark where
@@ -69,7 +69,7 @@ impl TapeEntry {
 /// a part of.
 #[derive(Clone)]
 pub struct Document {
-    sheet: Arc<JsonTape>,
+    tape: Arc<JsonTape>,
     /// The index of its mark.
     root: u32,
     content: OnceLock<u64>,
@@ -83,7 +83,7 @@ impl Document {
     pub fn parse(text: ByteString) -> Result<Document, InvalidJson> {
         let sheet = scan::scan(text)?;
         Ok(Document {
-            sheet: Arc::new(sheet),
+            tape: Arc::new(sheet),
             root: 0,
             content: OnceLock::new(),
         })
@@ -102,13 +102,13 @@ impl Document {
 
     /// The outermost value.
     pub fn root(&self) -> Node<'_> {
-        Node::new(&self.sheet, self.root)
+        Node::new(&self.tape, self.root)
     }
 
     /// `node`, one of this document's, as a document of its own that shares the text.
     pub fn part(&self, node: Node<'_>) -> Document {
         Document {
-            sheet: Arc::clone(&self.sheet),
+            tape: Arc::clone(&self.tape),
             root: node.index(),
             content: OnceLock::new(),
         }

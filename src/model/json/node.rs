@@ -19,13 +19,13 @@ pub(super) enum NodeKind {
 /// than asked for is as good as none.
 #[derive(Debug, Clone, Copy)]
 pub struct Node<'a> {
-    sheet: &'a JsonTape,
+    tape: &'a JsonTape,
     at: u32,
 }
 
 impl<'a> Node<'a> {
     pub(super) fn new(sheet: &'a JsonTape, at: u32) -> Node<'a> {
-        Node { sheet, at }
+        Node { tape: sheet, at }
     }
 
     pub(super) fn index(self) -> u32 {
@@ -140,11 +140,11 @@ impl<'a> Node<'a> {
             true => self.mark_at(mark.link).start(),
             false => mark.link as usize,
         };
-        self.sheet.text.get(mark.start()..end).unwrap_or_default()
+        self.tape.text.get(mark.start()..end).unwrap_or_default()
     }
 
     pub(super) fn kind(self) -> NodeKind {
-        match self.sheet.text.as_bytes().get(self.mark().start()) {
+        match self.tape.text.as_bytes().get(self.mark().start()) {
             Some(b'{') => NodeKind::Object,
             Some(b'[') => NodeKind::Array,
             Some(b'"') => NodeKind::String,
@@ -157,7 +157,7 @@ impl<'a> Node<'a> {
     fn inner(self) -> &'a str {
         let mark = self.mark();
         let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
-        self.sheet.text.get(inner).unwrap_or_default()
+        self.tape.text.get(inner).unwrap_or_default()
     }
 
     /// The bytes of a string's text.
@@ -175,7 +175,7 @@ impl<'a> Node<'a> {
     fn inner_bytes(self) -> &'a [u8] {
         let mark = self.mark();
         let inner = mark.start() + 1..(mark.link as usize).saturating_sub(1);
-        self.sheet.text.as_bytes().get(inner).unwrap_or_default()
+        self.tape.text.as_bytes().get(inner).unwrap_or_default()
     }
 
     /// The index of the first mark behind this value and all that it holds.
@@ -194,8 +194,8 @@ impl<'a> Node<'a> {
 
     fn mark_at(self, index: u32) -> TapeEntry {
         let none = TapeEntry { start: 0, link: 0 };
-        self.sheet
-            .marks
+        self.tape
+            .entries
             .get(index as usize)
             .copied()
             .unwrap_or(none)
@@ -218,7 +218,7 @@ impl<'a> ChildNodes<'a> {
     /// Those of `node` if it is of this kind; else none.
     fn of(node: Node<'a>, kind: NodeKind) -> ChildNodes<'a> {
         ChildNodes {
-            sheet: node.sheet,
+            sheet: node.tape,
             at: node.at + 1,
             end: match node.kind() == kind {
                 true => node.mark().link,

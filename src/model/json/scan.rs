@@ -54,7 +54,7 @@ pub fn scan(text: ByteString) -> Result<JsonTape, InvalidJson> {
             ByteString::from(compact)
         }
     };
-    Ok(JsonTape { text, marks })
+    Ok(JsonTape { text, entries: marks })
 }
 
 struct JsonScanner<'a> {
@@ -103,7 +103,7 @@ impl JsonScanner<'_> {
                 _ => return Err(self.invalid("a value")),
             };
             let next = match opened {
-                None => self.go_on()?,
+                None => self.finish_value()?,
                 opened => opened,
             };
             match next {
@@ -116,7 +116,7 @@ impl JsonScanner<'_> {
 
     /// Behind a value: closes the containers that end here. What follows, if anything does.
     #[inline]
-    fn go_on(&mut self) -> Result<Option<NextToken>, InvalidJson> {
+    fn finish_value(&mut self) -> Result<Option<NextToken>, InvalidJson> {
         while let Some(&(opened, is_object)) = self.open.last() {
             match (self.token(), is_object) {
                 (Some(b','), _) => {

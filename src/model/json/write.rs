@@ -51,7 +51,7 @@ impl ObjectWriter<'_> {
 
     /// A text, if there is one.
     #[inline]
-    pub fn maybe(&mut self, key: &str, text: Option<&str>) {
+    pub fn text_if_some(&mut self, key: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.text(key, text);
         }
@@ -78,7 +78,7 @@ impl ObjectWriter<'_> {
     pub fn joined(&mut self, key: &str, parts: &[&str]) {
         self.begin(key, b"\":\"");
         for part in parts {
-            inside(self.out, part);
+            append_text(self.out, part);
         }
         self.out.extend_from_slice(b"\",");
     }
@@ -108,7 +108,7 @@ impl ObjectWriter<'_> {
 
     /// A list of objects, one for each of `items`, if there are any.
     pub fn list<T>(&mut self, key: &str, items: &[T], fill: impl Fn(&mut ObjectWriter<'_>, &T)) {
-        self.each(key, items.iter(), fill);
+        self.objects(key, items.iter(), fill);
     }
 
     /// A list of words of ours, if there are any.
@@ -117,7 +117,7 @@ impl ObjectWriter<'_> {
     }
 
     /// A list of texts, if `fill` writes one.
-    pub fn gathered(&mut self, key: &str, fill: impl FnOnce(&mut TextListWriter<'_>)) {
+    pub fn text_list(&mut self, key: &str, fill: impl FnOnce(&mut TextListWriter<'_>)) {
         let before = self.out.len();
         self.begin(key, b"\":[");
         let inside = self.out.len();
@@ -126,7 +126,7 @@ impl ObjectWriter<'_> {
     }
 
     /// A list of objects, one for each that `items` brings, if it brings any.
-    pub fn each<T>(
+    pub fn objects<T>(
         &mut self,
         key: &str,
         mut items: impl Iterator<Item = T>,
@@ -146,7 +146,7 @@ impl ObjectWriter<'_> {
 
     /// A list of texts, if there are any.
     pub fn texts<'t>(&mut self, key: &str, texts: impl Iterator<Item = &'t str>) {
-        self.gathered(key, |list| texts.for_each(|text| list.push(text)));
+        self.text_list(key, |list| texts.for_each(|text| list.push(text)));
     }
 
     /// The end of what began at `before`, of which nothing shall stay if there is nothing behind `inside`.
@@ -211,7 +211,7 @@ impl TextListWriter<'_> {
 /// The rest of a text whose quote is written, and the comma behind it.
 #[inline(never)] // called from a hundred places: inside of each it would crowd out the others
 fn text_and_end(out: &mut Vec<u8>, text: &str) {
-    inside(out, text);
+    append_text(out, text);
     out.extend_from_slice(b"\",");
 }
 
@@ -224,7 +224,7 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 #[inline]
-fn inside(out: &mut Vec<u8>, text: &str) {
+fn append_text(out: &mut Vec<u8>, text: &str) {
     match is_plain_ascii(text.as_bytes()) {
         true => out.extend_from_slice(text.as_bytes()),
         false => escaped_for_terminals(out, text.as_bytes()),
@@ -312,9 +312,9 @@ mod tests {
         object(&mut out, |fields| {
             fields.object("none", |_| {});
             fields.constant(r#""x":1,"y":"z""#);
-            fields.maybe("nothing", None);
+            fields.text_if_some("nothing", None);
             fields.list("list", &[0; 0], |_, _| {});
-            fields.gathered("none", |_| {});
+            fields.text_list("none", |_| {});
             fields.words("words", []);
             fields.object("some", |some| {
                 some.object("none", |_| {});
@@ -322,12 +322,12 @@ mod tests {
                 some.text("b", "x");
             });
             fields.list("list", &["x", "y"], |item, text| item.text("t", text));
-            fields.gathered("gathered", |list| {
+            fields.text_list("gathered", |list| {
                 ["[", "\"", ""].iter().for_each(|text| list.push(text))
             });
             fields.words("words", ["a"]);
-            fields.each("none", [0; 0].into_iter(), |_, _| {});
-            fields.each("each", 1..=2, |item, number| item.integer("n", number));
+            fields.objects("none", [0; 0].into_iter(), |_, _| {});
+            fields.objects("each", 1..=2, |item, number| item.integer("n", number));
             fields.texts("none", std::iter::empty());
             fields.texts("texts", ["\"", ""].into_iter());
             fields.joined("joined", &["a", ": ", "\""]);

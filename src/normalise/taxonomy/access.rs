@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Who may use which product, and with which role.
 pub const ACCESS: ActionFamily = ActionFamily {
     title: "Product access and roles",
-    from: "After the activities that Atlassian documents, spelled as the organization events that were seen: not \
+    provenance: "After the activities that Atlassian documents, spelled as the organization events that were seen: not \
            confirmed.",
     names: ACCESS_NAMES,
     patterns: ACCESS_PATTERNS,
@@ -58,7 +58,7 @@ const ACCESS_PATTERNS: &[ActionPattern] = patterns! {
 /// Permissions of everything: global, of schemes, of spaces, of pages.
 pub const PERMISSIONS: ActionFamily = ActionFamily {
     title: "Permissions and restrictions",
-    from: "Summaries of Jira, Confluence and Data Center as seen or documented; organization events after those.",
+    provenance: "Summaries of Jira, Confluence and Data Center as seen or documented; organization events after those.",
     names: PERMISSIONS_NAMES,
     patterns: PERMISSIONS_PATTERNS,
 };

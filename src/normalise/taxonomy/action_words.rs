@@ -213,13 +213,13 @@ pub struct InferredAction {
 }
 
 /// What the words of `action` tell; of several that say what was done, the last counts.
-pub fn told(action: &str) -> InferredAction {
+pub fn infer_action(action: &str) -> InferredAction {
     let mut proof = OutcomeProof::Nothing;
     let mut verb = None;
     let mut before = "";
     for text in words(action) {
         if matches!(text, "to" | "from") {
-            verb = verb.map(ActionVerb::elsewhere);
+            verb = verb.map(ActionVerb::as_change);
         }
         // A pull request asks for nothing that an audit log waits for.
         let is_thing = (before, text) == ("pull", "request");
@@ -249,7 +249,7 @@ fn words(action: &str) -> impl Iterator<Item = &str> {
 
 impl ActionVerb {
     /// What is added to something, or removed from it, changes that.
-    fn elsewhere(self) -> ActionVerb {
+    fn as_change(self) -> ActionVerb {
         match self {
             ActionVerb::Added | ActionVerb::Removed => ActionVerb::Changed,
             other => other,

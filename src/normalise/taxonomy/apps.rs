@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Apps, plugins, webhooks and application links.
 pub const APPS: ActionFamily = ActionFamily {
     title: "Apps and integrations",
-    from: "Documented activities of apps and Bitbucket Data Center's plugin events; the identifiers of the \
+    provenance: "Documented activities of apps and Bitbucket Data Center's plugin events; the identifiers of the \
            organization events are not confirmed.",
     names: APPS_NAMES,
     patterns: APPS_PATTERNS,

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Repositories, branches, pull requests, pipelines and workspaces.
 pub const REPOSITORIES: ActionFamily = ActionFamily {
     title: "Bitbucket",
-    from: "Bitbucket Cloud's after the activities that Atlassian documents (identifiers not confirmed); Data \
+    provenance: "Bitbucket Cloud's after the activities that Atlassian documents (identifiers not confirmed); Data \
            Center's as Atlassian lists them.",
     names: REPOSITORIES_NAMES,
     patterns: REPOSITORIES_PATTERNS,

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Spaces, templates, look and feel.
 pub const SPACES: ActionFamily = ActionFamily {
     title: "Confluence spaces",
-    from: "Confluence's summaries as documented (created, archived, deleted, configuration, logo, trash, templates); \
+    provenance: "Confluence's summaries as documented (created, archived, deleted, configuration, logo, trash, templates); \
            organization events after the same activities.",
     names: SPACES_NAMES,
     patterns: SPACES_PATTERNS,
@@ -50,7 +50,7 @@ const SPACES_PATTERNS: &[ActionPattern] = patterns! {
 /// Pages, blog posts, whiteboards, databases, attachments and comments.
 pub const PAGES: ActionFamily = ActionFamily {
     title: "Confluence content",
-    from: "Seen: confluence_page_created, confluence_page_updated, confluence_page_viewed. Confluence's summaries \
+    provenance: "Seen: confluence_page_created, confluence_page_updated, confluence_page_viewed. Confluence's summaries \
            and Data Center's as documented, or from memory; organization events after the same activities.",
     names: PAGES_NAMES,
     patterns: PAGES_PATTERNS,

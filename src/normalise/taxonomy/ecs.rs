@@ -3,7 +3,7 @@
 use crate::model::meaning::{EcsCategory, EcsType};
 
 /// The values of `event.type` that ECS allows with a category, of those that are used here.
-pub fn allowed(category: EcsCategory) -> &'static [EcsType] {
+pub fn allowed_types(category: EcsCategory) -> &'static [EcsType] {
     use EcsType::*;
     match category {
         EcsCategory::Api => &[
@@ -20,7 +20,7 @@ pub fn allowed(category: EcsCategory) -> &'static [EcsType] {
 
 /// The types of an action: what it is `of`, and what its deed was; `info` where that is not told or not allowed.
 /// None at all for the web, where only to look at something has a type.
-pub fn types(
+pub fn types_for(
     category: Option<EcsCategory>,
     of: Option<EcsType>,
     deed: Option<EcsType>,
@@ -28,15 +28,15 @@ pub fn types(
     let Some(category) = category else {
         return &[];
     };
-    let deed = deed.filter(|kind| allowed(category).contains(kind));
+    let deed = deed.filter(|kind| allowed_types(category).contains(kind));
     if category == EcsCategory::Web && deed.is_none() {
         return &[];
     }
-    both(of, deed.unwrap_or(EcsType::Info))
+    type_list(of, deed.unwrap_or(EcsType::Info))
 }
 
-/// Every list that [`types`] may need.
-fn both(of: Option<EcsType>, deed: EcsType) -> &'static [EcsType] {
+/// Every list that [`types_for`] may need.
+fn type_list(of: Option<EcsType>, deed: EcsType) -> &'static [EcsType] {
     macro_rules! lists {
         ($($kind:ident)*) => {
             match (of, deed) {

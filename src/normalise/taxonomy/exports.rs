@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Exports and backups: data that leaves.
 pub const EXPORTS: ActionFamily = ActionFamily {
     title: "Exports and backups",
-    from: "Documented: completed and downloaded space exports, downloaded page exports, the exported organization \
+    provenance: "Documented: completed and downloaded space exports, downloaded page exports, the exported organization \
            audit log. Identifiers of organization events are not confirmed; Bitbucket Data Center's as Atlassian \
            lists them.",
     names: EXPORTS_NAMES,

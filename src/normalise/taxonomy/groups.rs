@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Groups, and who is in them.
 pub const GROUPS: ActionFamily = ActionFamily {
     title: "Groups",
-    from: "Seen: user_added_to_group, group_created, group_removed, user_deleted_from_user_group. Bitbucket Data \
+    provenance: "Seen: user_added_to_group, group_created, group_removed, user_deleted_from_user_group. Bitbucket Data \
            Center's as Atlassian lists them; the others documented or from memory.",
     names: GROUPS_NAMES,
     patterns: GROUPS_PATTERNS,

@@ -18,12 +18,12 @@ static PATTERNS: LazyLock<PatternIndex> = LazyLock::new(|| {
 });
 
 /// The row of this very name.
-pub fn name(action: &str) -> Option<&'static NamedAction> {
+pub fn find_named(action: &str) -> Option<&'static NamedAction> {
     NAMES.get(action).copied()
 }
 
 /// The row of the most specific pattern that fits.
-pub fn pattern(action: &str) -> Option<&'static ActionPattern> {
+pub fn find_pattern(action: &str) -> Option<&'static ActionPattern> {
     PATTERNS.find(action)
 }
 
@@ -50,14 +50,14 @@ impl PatternShape {
     }
 
     /// Something must stand in the place of the star.
-    pub fn fits(&self, action: &str) -> bool {
+    pub fn matches(&self, action: &str) -> bool {
         action.len() > self.start.len() + self.end.len()
             && action.starts_with(self.start)
             && action.ends_with(self.end)
     }
 
     /// How specific it is: by its letters, of as many by those of its start. Two that fit one action are never even.
-    pub fn letters(&self) -> (usize, usize) {
+    pub fn specificity(&self) -> (usize, usize) {
         (self.start.len() + self.end.len(), self.start.len())
     }
 }
@@ -75,7 +75,7 @@ impl PatternIndex {
             of_word.or_default().push(shape);
         }
         for of_word in all.by_first.values_mut().chain(all.by_last.values_mut()) {
-            of_word.sort_by_key(|shape| Reverse(shape.letters()));
+            of_word.sort_by_key(|shape| Reverse(shape.specificity()));
         }
         all
     }
@@ -84,9 +84,9 @@ impl PatternIndex {
     pub fn find(&self, action: &str) -> Option<&'static ActionPattern> {
         let first = self.by_first.get(first_word(action));
         let last = self.by_last.get(last_word(action));
-        let best = |of_word: &Vec<PatternShape>| of_word.iter().find(|shape| shape.fits(action)).copied();
+        let best = |of_word: &Vec<PatternShape>| of_word.iter().find(|shape| shape.matches(action)).copied();
         let found = [first.and_then(best), last.and_then(best)];
-        let best = found.into_iter().flatten().max_by_key(PatternShape::letters);
+        let best = found.into_iter().flatten().max_by_key(PatternShape::specificity);
         best.map(|shape| shape.row)
     }
 }

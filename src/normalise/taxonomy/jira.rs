@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Projects, their versions, components, boards, sprints, plans and filters.
 pub const PROJECTS: ActionFamily = ActionFamily {
     title: "Jira projects",
-    from: "Jira's summaries as seen (project, version, component, board, filter) or as Atlassian documents them; \
+    provenance: "Jira's summaries as seen (project, version, component, board, filter) or as Atlassian documents them; \
            organization events after the same activities.",
     names: PROJECTS_NAMES,
     patterns: PROJECTS_PATTERNS,
@@ -80,7 +80,7 @@ const PROJECTS_PATTERNS: &[ActionPattern] = patterns! {
 /// Issues, their comments, attachments and worklogs. ECS has no category for what is done to an issue.
 pub const ISSUES: ActionFamily = ActionFamily {
     title: "Jira issues",
-    from: "Seen: jira_issue_created, jira_issue_updated, jira_issue_viewed. Deleted and viewed ones are documented; \
+    provenance: "Seen: jira_issue_created, jira_issue_updated, jira_issue_viewed. Deleted and viewed ones are documented; \
            the others from memory.",
     names: ISSUES_NAMES,
     patterns: ISSUES_PATTERNS,

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Schemes, workflows, fields, screens and types.
 pub const SCHEMES: ActionFamily = ActionFamily {
     title: "Jira schemes, workflows and fields",
-    from: "Jira's summaries, seen or documented: workflows, their schemes, custom fields, screens, notification \
+    provenance: "Jira's summaries, seen or documented: workflows, their schemes, custom fields, screens, notification \
            schemes, types. Field configurations and priorities from memory.",
     names: SCHEMES_NAMES,
     patterns: SCHEMES_PATTERNS,

@@ -26,7 +26,7 @@ mod tokens;
 mod action_words;
 
 use crate::model::event::{Category, Outcome};
-use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN};
+use crate::model::meaning::{Deed, EcsKind, ActionMeaning, OcsfClass, UNKNOWN_MEANING};
 use row::{ActionFamily, ActionPattern};
 
 /// All families, in the order of the page.
@@ -54,10 +54,10 @@ const FAMILIES: &[&ActionFamily] = &[
 
 /// What a snake_case action means, and how it ended as far as its name proves it.
 pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
-    if let Some(row) = index::name(action) {
+    if let Some(row) = index::find_named(action) {
         return (row.meaning, row.outcome);
     }
-    if let Some(row) = index::pattern(action) {
+    if let Some(row) = index::find_pattern(action) {
         return infer_meaning(row, action);
     }
     let outcome = if action_words::indicates_failure(action) {
@@ -65,16 +65,16 @@ pub fn meaning(action: &str) -> (ActionMeaning, Outcome) {
     } else {
         Outcome::Unknown
     };
-    (UNKNOWN, outcome)
+    (UNKNOWN_MEANING, outcome)
 }
 
 /// What an action of a known kind means, by the words of its name.
 fn infer_meaning(row: &'static ActionPattern, action: &str) -> (ActionMeaning, Outcome) {
-    let told = action_words::told(action);
+    let told = action_words::infer_action(action);
     let told_deed = told.verb.map(|verb| verb.deed(row.class));
     let deed = row.deed.or(told_deed).unwrap_or(Deed::Other);
     let ecs = row.ecs.as_slice();
-    let types = ecs::types(row.ecs, row.of, action_words::ecs_type(deed));
+    let types = ecs::types_for(row.ecs, row.of, action_words::ecs_type(deed));
     let mut meaning = ActionMeaning {
         category: row.category,
         ecs: EcsKind {

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Domains, identity providers, directories, products, billing, settings.
 pub const ORGANIZATION: ActionFamily = ActionFamily {
     title: "Organization",
-    from: "After the activities and features that Atlassian documents, spelled as the organization events that were \
+    provenance: "After the activities and features that Atlassian documents, spelled as the organization events that were \
            seen: not confirmed.",
     names: ORGANIZATION_NAMES,
     patterns: ORGANIZATION_PATTERNS,

@@ -48,8 +48,8 @@ fn page() -> String {
             .join(", "),
     );
     for family in FAMILIES {
-        write!(out, "\n## {}\n\n{}\n\n{HEAD}", family.title, family.from).unwrap();
-        let names = family.names.iter().map(named);
+        write!(out, "\n## {}\n\n{}\n\n{HEAD}", family.title, family.provenance).unwrap();
+        let names = family.names.iter().map(named_columns);
         for columns in names.chain(family.patterns.iter().map(patterned)) {
             writeln!(out, "| {} |", columns.join(" | ")).unwrap();
         }
@@ -60,9 +60,9 @@ fn page() -> String {
 const HEAD: &str = "\
     | action | category | outcome | ECS category | ECS type | OCSF class | activity |\n\
     |---|---|---|---|---|---|---|\n";
-const TOLD: &str = "*by its words*";
+const BY_WORDS: &str = "*by its words*";
 
-fn named(row: &NamedAction) -> [String; 7] {
+fn named_columns(row: &NamedAction) -> [String; 7] {
     let meaning = row.meaning;
     [
         format!("`{}`", row.name),
@@ -79,19 +79,19 @@ fn patterned(row: &ActionPattern) -> [String; 7] {
     let of = row.of.map(|of| format!("{}, ", of.as_str()));
     let types = match row.deed {
         Some(deed) => list(
-            ecs::types(row.ecs, row.of, action_words::ecs_type(deed)),
+            ecs::types_for(row.ecs, row.of, action_words::ecs_type(deed)),
             EcsType::as_str,
         ),
-        None => of.unwrap_or_default() + TOLD,
+        None => of.unwrap_or_default() + BY_WORDS,
     };
     [
         format!("`{}`", row.pattern),
         row.category.as_str().to_owned(),
-        TOLD.to_owned(),
+        BY_WORDS.to_owned(),
         list(row.ecs.as_slice(), EcsCategory::as_str),
         row.ecs.map(|_| types).unwrap_or_default(),
         row.class.as_str().to_owned(),
-        row.deed.map_or(TOLD, Deed::as_str).to_owned(),
+        row.deed.map_or(BY_WORDS, Deed::as_str).to_owned(),
     ]
 }
 

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Accounts of people, from their invitation to their deletion.
 pub const ACCOUNTS: ActionFamily = ActionFamily {
     title: "Accounts",
-    from: "Organization events after the activities that Atlassian documents, spelled as those that were seen; the \
+    provenance: "Organization events after the activities that Atlassian documents, spelled as those that were seen; the \
            summaries of Jira, Confluence and Data Center as seen or documented.",
     names: ACCOUNTS_NAMES,
     patterns: ACCOUNTS_PATTERNS,
@@ -63,7 +63,7 @@ const ACCOUNTS_PATTERNS: &[ActionPattern] = patterns! {
 /// Passwords and the second step of a login.
 pub const CREDENTIALS: ActionFamily = ActionFamily {
     title: "Passwords and two-step verification",
-    from: "After the activities that Atlassian documents; users_password_changed was seen.",
+    provenance: "After the activities that Atlassian documents; users_password_changed was seen.",
     names: CREDENTIALS_NAMES,
     patterns: CREDENTIALS_PATTERNS,
 };

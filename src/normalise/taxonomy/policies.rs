@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Authentication policies, IP allowlists, data residency and data security policies.
 pub const POLICIES: ActionFamily = ActionFamily {
     title: "Policies",
-    from: "After the activities and features that Atlassian documents, spelled as the organization events that were \
+    provenance: "After the activities and features that Atlassian documents, spelled as the organization events that were \
            seen: not confirmed.",
     names: POLICIES_NAMES,
     patterns: POLICIES_PATTERNS,

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Trello, Loom, Compass, Guard Detect, Jira Service Management.
 pub const PRODUCTS: ActionFamily = ActionFamily {
     title: "Trello, Loom and others",
-    from: "From memory and after the features of the products: not confirmed.",
+    provenance: "From memory and after the features of the products: not confirmed.",
     names: PRODUCTS_NAMES,
     patterns: PRODUCTS_PATTERNS,
 };

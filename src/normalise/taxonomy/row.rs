@@ -16,7 +16,7 @@ pub struct ActionFamily {
     /// What they are about.
     pub title: &'static str,
     /// Where their names are from, and how sure they are.
-    pub from: &'static str,
+    pub provenance: &'static str,
     /// Actions by their exact names.
     pub names: &'static [NamedAction],
     /// Actions of the same kind that have no row of their own.

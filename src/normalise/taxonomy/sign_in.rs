@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Logging on and off, and acting as somebody else.
 pub const SIGN_IN: ActionFamily = ActionFamily {
     title: "Signing in",
-    from: "Organization events seen: user_login, user_login_failed, user_logged_in_as_user. Data Center's as \
+    provenance: "Organization events seen: user_login, user_login_failed, user_logged_in_as_user. Data Center's as \
            Atlassian lists them, or from memory; the others from memory.",
     names: SIGN_IN_NAMES,
     patterns: SIGN_IN_PATTERNS,

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// Global settings, the audit log itself, licences, mail, servers.
 pub const SYSTEM: ActionFamily = ActionFamily {
     title: "Settings and the audit log",
-    from: "Summaries of Jira, Confluence and Data Center, seen (licence, audit search, JFR) or documented; Bitbucket \
+    provenance: "Summaries of Jira, Confluence and Data Center, seen (licence, audit search, JFR) or documented; Bitbucket \
            Data Center's as Atlassian lists them.",
     names: SYSTEM_NAMES,
     patterns: SYSTEM_PATTERNS,

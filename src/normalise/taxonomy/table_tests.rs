@@ -64,12 +64,12 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         })
     });
     for action in actions.chain(mixed) {
-        let found = index::pattern(&action).map(|row| row.pattern);
+        let found = index::find_pattern(&action).map(|row| row.pattern);
         // The rule as it is written: of all that fit, the one with the most letters.
         let shapes = forward.iter().map(|row| (PatternShape::of(row), row.pattern));
-        let fitting = shapes.filter(|(shape, _)| shape.fits(&action));
+        let fitting = shapes.filter(|(shape, _)| shape.matches(&action));
         let mut fitting: Vec<_> = fitting
-            .map(|(shape, pattern)| (shape.letters(), pattern))
+            .map(|(shape, pattern)| (shape.specificity(), pattern))
             .collect();
         fitting.sort_unstable();
         let want = fitting.last().map(|(_, pattern)| *pattern);
@@ -88,7 +88,7 @@ fn every_pattern_is_reachable_and_row_order_does_not_matter() {
         assert!(!even, "{action} is told by two rows: {fitting:?}");
     }
     for row in forward {
-        let found = index::pattern(&example(row)).map(|row| row.pattern);
+        let found = index::find_pattern(&example(row)).map(|row| row.pattern);
         assert_eq!(found, Some(row.pattern), "never reached");
     }
 }
@@ -98,14 +98,14 @@ fn outcomes_match_the_words_of_the_name() {
     for row in names().filter(|row| action_words::indicates_failure(row.name)) {
         assert_eq!(row.outcome, Outcome::Failure, "{}", row.name);
     }
-    let otherwise = names().filter(|row| row.outcome != action_words::told(row.name).outcome);
+    let otherwise = names().filter(|row| row.outcome != action_words::infer_action(row.name).outcome);
     let mut otherwise: Vec<&str> = otherwise.map(|row| row.name).collect();
     otherwise.sort_unstable();
-    assert_eq!(otherwise, OTHERWISE);
+    assert_eq!(otherwise, NOT_INFERRED);
 }
 
 /// Names whose outcome their words alone would not tell, or would tell otherwise.
-const OTHERWISE: &[&str] = &[
+const NOT_INFERRED: &[&str] = &[
     "access_request_approved",
     "access_request_cancelled",
     "access_request_settings_updated",
@@ -133,14 +133,14 @@ fn ecs_allows_every_type_with_one_of_the_categories() {
         let is_allowed = |word| {
             kind.categories
                 .iter()
-                .any(|of| ecs::allowed(*of).contains(word))
+                .any(|of| ecs::allowed_types(*of).contains(word))
         };
         assert!(kind.types.iter().all(is_allowed), "{}: {kind:?}", row.name);
         for of in kind.categories {
             let is_used = kind
                 .types
                 .iter()
-                .any(|word| ecs::allowed(*of).contains(word));
+                .any(|word| ecs::allowed_types(*of).contains(word));
             assert!(is_used, "{}: {of:?} has no type", row.name);
         }
         let distinct: HashSet<_> = kind.types.iter().collect();
@@ -148,7 +148,7 @@ fn ecs_allows_every_type_with_one_of_the_categories() {
     }
     for row in patterns() {
         for (of, category) in row.of.iter().zip(row.ecs) {
-            assert!(ecs::allowed(category).contains(of), "{}", row.pattern);
+            assert!(ecs::allowed_types(category).contains(of), "{}", row.pattern);
         }
     }
 }
@@ -226,7 +226,7 @@ fn every_sandbox_action_has_a_named_row() {
         let said = rest.split('"').next().unwrap();
         let action = snake_case(said).unwrap();
         assert!(
-            index::name(&action).is_some(),
+            index::find_named(&action).is_some(),
             "{said}: {action} has no row"
         );
         count += 1;

@@ -175,13 +175,13 @@ proptest! {
         let kinds = told.ecs.categories;
         prop_assert_eq!(kinds.is_empty(), told.ecs.types.is_empty());
         for kind in told.ecs.types {
-            prop_assert!(kinds.iter().any(|kind_of| ecs::allowed(*kind_of).contains(kind)));
+            prop_assert!(kinds.iter().any(|kind_of| ecs::allowed_types(*kind_of).contains(kind)));
         }
         if action_words::indicates_failure(&action) {
             prop_assert_eq!(outcome, Outcome::Failure);
         }
-        if index::name(&action).is_none() && index::pattern(&action).is_none() {
-            prop_assert_eq!(told, UNKNOWN);
+        if index::find_named(&action).is_none() && index::find_pattern(&action).is_none() {
+            prop_assert_eq!(told, UNKNOWN_MEANING);
             prop_assert_ne!(outcome, Outcome::Success);
         }
     }
@@ -189,7 +189,7 @@ proptest! {
     #[test]
     fn a_word_that_no_row_begins_or_ends_with_is_unknown(word in "[xyz]{4,8}", more in "[a-z_]{0,12}") {
         let action = format!("{word}_{more}_{word}");
-        prop_assert_eq!(meaning(&action).0, UNKNOWN);
+        prop_assert_eq!(meaning(&action).0, UNKNOWN_MEANING);
         prop_assert_eq!(meaning(&format!("{action}_rejected_{word}")).1, Outcome::Failure);
     }
 }

@@ -5,7 +5,7 @@ use super::row::{ActionFamily, NamedAction, ActionPattern, names, patterns};
 /// API tokens, API keys, personal access tokens, SSH and other keys.
 pub const TOKENS: ActionFamily = ActionFamily {
     title: "Tokens and keys",
-    from: "Seen: api_token_created, personal_access_token_created. Documented activities: created, viewed, exported, \
+    provenance: "Seen: api_token_created, personal_access_token_created. Documented activities: created, viewed, exported, \
            revoked API tokens; Bitbucket Data Center's keys as Atlassian lists them. The others from memory.",
     names: TOKENS_NAMES,
     patterns: TOKENS_PATTERNS,

@@ -13,7 +13,7 @@ use crate::model::event::{
     EventActor, ActorKind, ActorAuth, FieldChange, EventClient, Event, TargetParent, RelatedPerson, EventSource, EventTarget, EventText,
 };
 use crate::model::json::write::object;
-use crate::model::meaning::{Deed, ActionMeaning, UNKNOWN};
+use crate::model::meaning::{Deed, ActionMeaning, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::time::Timestamp;
 
@@ -140,7 +140,7 @@ fn any_event() -> impl Strategy<Value = Event<'static>> {
             product: texts.1,
             meaning: ActionMeaning {
                 deed: words.3,
-                ..UNKNOWN
+                ..UNKNOWN_MEANING
             },
             actor,
             targets: lists.0.collect(),

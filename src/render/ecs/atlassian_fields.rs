@@ -17,22 +17,22 @@ pub fn append(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         out.time("processed_time", time);
     }
     out.word("category", event.category.as_str());
-    out.maybe("product", event.product.as_deref());
+    out.text_if_some("product", event.product.as_deref());
     out.object("actor", |out| {
         if let Some(kind) = event.actor.kind {
             out.word("type", kind.as_str());
         }
         out.object("auth", |out| {
             let auth = &event.actor.auth;
-            out.maybe("type", auth.kind.as_deref());
-            out.maybe("token_id", auth.token_id.as_deref());
-            out.maybe("token_label", auth.token_label.as_deref());
+            out.text_if_some("type", auth.kind.as_deref());
+            out.text_if_some("token_id", auth.token_id.as_deref());
+            out.text_if_some("token_label", auth.token_label.as_deref());
         });
     });
     out.list("targets", &event.targets, |out, target| target.write(out));
     out.list("changes", &event.changes, |out, change| change.write(out));
     out.object("client", |out| {
         event.client.write_forwarded(out);
-        out.maybe("geo", event.client.geo.as_deref())
+        out.text_if_some("geo", event.client.geo.as_deref())
     });
 }

@@ -29,7 +29,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         // A document must have a time; `atlassian.timestamp` says where it is another one.
         out.time("@timestamp", time.unwrap_or(event.observed_time));
         out.constant(r#""ecs":{"version":"9.4.0"}"#);
-        out.maybe("message", event.message.as_deref());
+        out.text_if_some("message", event.message.as_deref());
         out.object("labels", |out| {
             for (key, value) in &event.labels {
                 out.text(&flat(key), value);
@@ -64,7 +64,7 @@ fn append_event(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) 
     );
     out.time("ingested", event.observed_time);
     out.constant(dataset(event.source.kind));
-    out.maybe("provider", event.product.as_deref());
+    out.text_if_some("provider", event.product.as_deref());
     out.json_as_text("original", record.doc.text());
 }
 

@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use crate::model::event::Event;
 use crate::model::json::write::{ObjectWriter, TextListWriter};
 use crate::render::ecs::source::host;
-use crate::render::ecs::user::{EventUsers, identity, is};
+use crate::render::ecs::user::{EventUsers, identity, is_kind};
 
 /// The fields of `related`.
 pub fn append(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<'_>) {
-    out.gathered("user", |list| {
+    out.text_list("user", |list| {
         let mut seen = DistinctTexts::default();
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
@@ -17,15 +17,15 @@ pub fn append(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<
             identity(&actor.id, &actor.name, &actor.email),
             identity(&behalf.id, &behalf.name, &behalf.email),
         ];
-        let targets = event.targets.iter().filter(|target| is(target, "user"));
+        let targets = event.targets.iter().filter(|target| is_kind(target, "user"));
         let targets = targets.map(|target| identity(&target.id, &target.name, &target.email));
-        let texts = people.into_iter().chain(targets).flat_map(|it| it.all());
+        let texts = people.into_iter().chain(targets).flat_map(|it| it.texts());
         texts
-            .chain(users.target.all())
-            .chain(users.changes.all())
+            .chain(users.target.texts())
+            .chain(users.changes.texts())
             .for_each(|text| seen.push(text, list));
     });
-    out.gathered("ip", |list| {
+    out.text_list("ip", |list| {
         let client = &event.client;
         if client.forwarded.is_empty() {
             client.ip.iter().for_each(|ip| list.push(ip));
@@ -35,19 +35,19 @@ pub fn append(event: &Event<'_>, users: &EventUsers<'_>, out: &mut ObjectWriter<
         let ips = client.ip.iter().chain(&client.forwarded);
         ips.for_each(|ip| seen.push(ip, list));
     });
-    out.gathered("hosts", |list| {
+    out.text_list("hosts", |list| {
         let host = event.source.site.and_then(host);
         host.into_iter().for_each(|host| list.push(host));
     });
 }
 
 /// So many texts are held against each other one by one.
-const FEW: usize = 16;
+const MAX_LINEAR: usize = 16;
 
 /// The texts that stand in a list already.
 #[derive(Default)]
 struct DistinctTexts<'t> {
-    few: [&'t str; FEW],
+    few: [&'t str; MAX_LINEAR],
     count: usize,
     /// Those beyond the few: a record may name thousands.
     many: Option<HashSet<&'t str>>,

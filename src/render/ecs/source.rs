@@ -8,15 +8,15 @@ use crate::model::json::write::ObjectWriter;
 pub fn append(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let client = &event.client;
     let ip = client.ip.as_deref();
-    out.maybe("address", event.label(REMOTE_ADDRESS).or(ip));
-    out.maybe("ip", ip);
+    out.text_if_some("address", event.label(REMOTE_ADDRESS).or(ip));
+    out.text_if_some("ip", ip);
     if let Some(port) = client.port {
         out.integer("port", i64::from(port));
     }
     out.object("geo", |out| {
-        out.maybe("country_name", client.country.as_deref());
-        out.maybe("region_name", client.region.as_deref());
-        out.maybe("city_name", client.city.as_deref());
+        out.text_if_some("country_name", client.country.as_deref());
+        out.text_if_some("region_name", client.region.as_deref());
+        out.text_if_some("city_name", client.city.as_deref());
     });
 }
 
@@ -30,16 +30,16 @@ pub fn append_organization(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
         |kind: Option<&str>, of: Option<&str>| kind == Some("organization") && of == Some(id);
     let mut targets = event.targets.iter();
     let own = targets.find(|target| same(target.kind.as_deref(), target.id.as_deref()));
-    out.maybe("name", own.and_then(|target| target.name.as_deref()));
+    out.text_if_some("name", own.and_then(|target| target.name.as_deref()));
 }
 
 /// The fields of `observer`: what makes the events. What carries them, as this program, is none (ECS, observer).
 pub fn append_observer(event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     out.constant(r#""vendor":"Atlassian""#);
-    out.maybe("product", event.product.as_deref());
+    out.text_if_some("product", event.product.as_deref());
     // The name that the user gave it.
     out.text("name", event.source.name);
-    out.maybe("hostname", event.source.site.and_then(host));
+    out.text_if_some("hostname", event.source.site.and_then(host));
 }
 
 /// The host of a site; a Data Center's may have a port and a path behind it.

@@ -9,7 +9,7 @@ use crate::model::event::{
     SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, EcsCategory, EcsKind, EcsType, ActionMeaning, UNKNOWN};
+use crate::model::meaning::{Deed, EcsCategory, EcsKind, EcsType, ActionMeaning, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::{Timestamp, parse_api_time};
@@ -56,7 +56,7 @@ pub fn blank() -> Event<'static> {
         action: Cow::Borrowed("user_login"),
         category: Category::Other,
         outcome: Outcome::Unknown,
-        meaning: UNKNOWN,
+        meaning: UNKNOWN_MEANING,
         message: None,
         product: None,
         actor: EventActor::default(),
@@ -138,7 +138,7 @@ fn full() -> Event<'static> {
                 types: &[EcsType::User, EcsType::Change],
             },
             deed: Deed::AddUser,
-            ..UNKNOWN
+            ..UNKNOWN_MEANING
         },
         message: text("Added Bo to admins"),
         product: text("jira"),
@@ -213,7 +213,7 @@ fn all_categories_and_types_have_their_words() {
                 categories: EcsCategory::ALL,
                 types: EcsType::ALL,
             },
-            ..UNKNOWN
+            ..UNKNOWN_MEANING
         },
         ..blank()
     };
@@ -281,7 +281,7 @@ fn hosts_of_sites() {
 fn what_is_new_about_a_user() {
     let changed = |kind, deed, changes: &[FieldChange<'static>]| {
         let event = Event {
-            meaning: ActionMeaning { deed, ..UNKNOWN },
+            meaning: ActionMeaning { deed, ..UNKNOWN_MEANING },
             // The changes are the first one's.
             targets: vec![target(kind, "u", "U"), target("user", "v", "V")],
             changes: changes.to_vec(),

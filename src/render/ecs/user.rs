@@ -38,7 +38,7 @@ impl<'e> EventUsers<'e> {
         let actor = &event.actor;
         let behalf = &actor.on_behalf_of;
         let deed = event.meaning.deed;
-        let of_kind = |kind| event.targets.iter().find(move |target| is(target, kind));
+        let of_kind = |kind| event.targets.iter().find(move |target| is_kind(target, kind));
         let target =
             of_kind("user").map(|target| identity(&target.id, &target.name, &target.email));
         let is_someone = target.is_some();
@@ -75,18 +75,18 @@ impl<'e> EventUsers<'e> {
     /// The fields of `group`.
     pub fn append_group(&self, out: &mut ObjectWriter<'_>) {
         if let Some(group) = self.group {
-            out.maybe("id", group.id.as_deref());
-            out.maybe("name", group.name.as_deref());
+            out.text_if_some("id", group.id.as_deref());
+            out.text_if_some("name", group.name.as_deref());
         }
     }
 }
 
 impl<'e> UserIdentity<'e> {
     fn append(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("id", self.id);
-        out.maybe("name", self.login);
-        out.maybe("full_name", self.full_name);
-        out.maybe("email", self.email);
+        out.text_if_some("id", self.id);
+        out.text_if_some("name", self.login);
+        out.text_if_some("full_name", self.full_name);
+        out.text_if_some("email", self.email);
     }
 
     /// What is not known of it, as `other` has it.
@@ -100,7 +100,7 @@ impl<'e> UserIdentity<'e> {
     }
 
     /// All of it.
-    pub fn all(self) -> impl Iterator<Item = &'e str> {
+    pub fn texts(self) -> impl Iterator<Item = &'e str> {
         [self.id, self.full_name, self.email, self.login]
             .into_iter()
             .flatten()
@@ -108,7 +108,7 @@ impl<'e> UserIdentity<'e> {
 }
 
 /// Whether `target` is of this kind.
-pub fn is(target: &EventTarget<'_>, kind: &str) -> bool {
+pub fn is_kind(target: &EventTarget<'_>, kind: &str) -> bool {
     target.kind.as_deref() == Some(kind)
 }
 
@@ -129,7 +129,7 @@ fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
     let is_of_user = event
         .targets
         .first()
-        .is_some_and(|target| is(target, "user"));
+        .is_some_and(|target| is_kind(target, "user"));
     let mut found = UserIdentity::default();
     if !is_of_user {
         return found;
@@ -142,7 +142,7 @@ fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
         let (Some(field), Some(to)) = (change.field.as_deref(), change.to.as_deref()) else {
             continue;
         };
-        let is_one_of = |words: &[&str]| words.iter().any(|word| says(field, word));
+        let is_one_of = |words: &[&str]| words.iter().any(|word| is_field_name(field, word));
         let place = if is_one_of(&["email", "emailaddress", "mail"]) {
             &mut found.email
         } else if is_one_of(&["fullname", "displayname"]) {
@@ -158,7 +158,7 @@ fn changes<'e>(event: &'e Event<'_>) -> UserIdentity<'e> {
 }
 
 /// Whether `field` is `word`, however it is cut into words: `Full name`, `fullName` and `full_name` are one.
-fn says(field: &str, word: &str) -> bool {
+fn is_field_name(field: &str, word: &str) -> bool {
     let letters = field.bytes().filter(u8::is_ascii_alphanumeric);
     letters
         .map(|byte| byte.to_ascii_lowercase())

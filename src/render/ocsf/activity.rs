@@ -22,7 +22,7 @@ impl<'e> OcsfActivity<'e> {
     /// source. An action that we do not know is of the second kind: the source says what was done. Only where
     /// the action itself could not be read is nothing known.
     pub fn of(class: OcsfClass, event: &'e Event<'_>) -> OcsfActivity<'e> {
-        match number(class, event.meaning.deed) {
+        match activity_id(class, event.meaning.deed) {
             _ if event.action == UNPARSED => OcsfActivity {
                 id: 0,
                 name: "Unknown",
@@ -88,7 +88,7 @@ pub fn class_fields(class: OcsfClass) -> &'static str {
 
 /// The activity that a deed is in a class, and the deed whose name that activity bears: to an account, to be
 /// suspended and to be deactivated is to be disabled. Nothing where the class knows no such activity.
-pub fn number(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {
+pub fn activity_id(class: OcsfClass, deed: Deed) -> Option<(u8, Deed)> {
     let deed = match (class, deed) {
         (OcsfClass::AccountChange, Deed::Activate | Deed::Resume) => Deed::Enable,
         (OcsfClass::AccountChange, Deed::Deactivate | Deed::Suspend) => Deed::Disable,

@@ -39,7 +39,7 @@ impl<'e> ActorFields<'e> {
         if let Some(user) = &self.user {
             out.object("user", |out| user.write(out));
         }
-        out.maybe("app_name", self.app_name);
-        out.maybe("app_uid", self.app_uid);
+        out.text_if_some("app_name", self.app_name);
+        out.text_if_some("app_uid", self.app_uid);
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use super::test_events::{bare, line, text};
+use super::test_events::{minimal_event, line, text};
 use super::rules::faults;
 use super::{country, metadata};
 use crate::model::event::{
@@ -152,7 +152,7 @@ fn event() -> impl Strategy<Value = Event<'static>> {
     let texts = (any_text(), any_text(), any_text(), any_text());
     (what, when, of, texts, actor(), client(), lists).prop_map(
         |((class, deed, kind, outcome), when, (org_id, site), texts, actor, client, lists)| {
-            let mut event = bare(class, deed);
+            let mut event = minimal_event(class, deed);
             event.source.kind = kind;
             (event.source.org_id, event.source.site) = (org_id, site);
             event.outcome = outcome;

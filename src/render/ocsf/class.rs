@@ -19,15 +19,15 @@ pub struct RenderPlan<'e> {
     /// Who did it.
     pub actor: ActorFields<'e>,
     /// From where.
-    pub from: SrcEndpoint<'e>,
+    pub src_endpoint: SrcEndpoint<'e>,
     /// On which host, where the class has a place for that.
-    pub to: Option<DstEndpoint<'e>>,
+    pub dst_endpoint: Option<DstEndpoint<'e>>,
     /// The object `user`, where the class has it.
     pub user: Option<OcsfUser<'e>>,
     /// The entity, where it is a user.
     pub entity_user: Option<OcsfUser<'e>>,
     /// Where the targets stand of which a class has one.
-    pub at: TargetIndices,
+    pub indices: TargetIndices,
     /// Where the privileges are read.
     pub privileges: Option<PrivilegeSource>,
     /// When it happened, or else what comes closest.
@@ -48,7 +48,7 @@ pub struct TargetIndices {
     /// What a group's privileges give access to.
     pub resource: Option<usize>,
     /// What stands for the content that is acted on where no content is named: a site, a product.
-    pub whole: Option<usize>,
+    pub container: Option<usize>,
 }
 
 impl<'e> RenderPlan<'e> {
@@ -58,20 +58,20 @@ impl<'e> RenderPlan<'e> {
             event,
             class: OcsfClass::EntityManagement,
             actor: ActorFields::of(event),
-            from: SrcEndpoint::of(event),
-            to: None,
+            src_endpoint: SrcEndpoint::of(event),
+            dst_endpoint: None,
             user: None,
             entity_user: None,
-            at: TargetIndices::default(),
+            indices: TargetIndices::default(),
             privileges: None,
             time: time(event),
         };
-        plan.class = plan.choose();
-        plan.settle();
+        plan.class = plan.choose_class();
+        plan.fill_class_fields();
         plan
     }
 
-    /// The target at one of [`RenderPlan::at`].
+    /// The target at one of [`RenderPlan::indices`].
     pub fn target(&self, at: Option<usize>) -> Option<&'e EventTarget<'e>> {
         self.event.targets.get(at?)
     }
@@ -87,7 +87,7 @@ impl<'e> RenderPlan<'e> {
     /// - API Activity, an actor, an operation and the address that the call came from: the operation is the action;
     /// - Entity Management, an entity: any target, else the organization, the site or the source itself, one of which
     ///   is always known. So it is the last resort of all others.
-    fn choose(&mut self) -> OcsfClass {
+    fn choose_class(&mut self) -> OcsfClass {
         let (event, wanted) = (self.event, self.event.meaning.class);
         match wanted {
             OcsfClass::AccountChange if self.find_account() => wanted,
@@ -102,10 +102,10 @@ impl<'e> RenderPlan<'e> {
                 wanted
             }
             OcsfClass::WebResources if self.find_content() => wanted,
-            OcsfClass::Api if !self.actor.is_empty() && self.from.ip.is_some() => wanted,
+            OcsfClass::Api if !self.actor.is_empty() && self.src_endpoint.ip.is_some() => wanted,
             _ => {
                 (self.user, self.privileges) = (None, None);
-                self.at = TargetIndices {
+                self.indices = TargetIndices {
                     entity: event.targets.iter().position(TargetKind::is_named),
                     ..TargetIndices::default()
                 };
@@ -115,21 +115,21 @@ impl<'e> RenderPlan<'e> {
     }
 
     /// What depends on the class.
-    fn settle(&mut self) {
+    fn fill_class_fields(&mut self) {
         match self.class {
             OcsfClass::Authentication | OcsfClass::WebResources | OcsfClass::Api => {
-                self.to = DstEndpoint::of(self.event);
+                self.dst_endpoint = DstEndpoint::of(self.event);
             }
             OcsfClass::GroupManagement => {
                 if let Some(privileges) = self.privileges {
                     let is_resource = |target: &EventTarget<'_>| {
                         TargetKind::is_named(target) && privileges.grants_access_to(TargetKind::of(target))
                     };
-                    self.at.resource = self.event.targets.iter().position(is_resource);
+                    self.indices.resource = self.event.targets.iter().position(is_resource);
                 }
             }
             OcsfClass::EntityManagement => {
-                let target = self.target(self.at.entity);
+                let target = self.target(self.indices.entity);
                 let user = target.filter(|target| TargetKind::of(target) == TargetKind::User);
                 self.entity_user = user.and_then(OcsfUser::of_target);
             }
@@ -168,25 +168,25 @@ impl<'e> RenderPlan<'e> {
                 && (&target.id, &target.name, &target.email)
                     == (&actor.id, &actor.name, &actor.email)
         };
-        self.at.user = targets.iter().position(is_same);
+        self.indices.user = targets.iter().position(is_same);
         self.user = self.actor.user;
         self.user.is_some()
     }
 
     fn find_user(&mut self) -> bool {
-        self.at.user = TargetKind::User.first(self.event, 0);
-        self.user = self.at.user.and_then(|at| OcsfUser::at(self.event, at));
+        self.indices.user = TargetKind::User.first(self.event, 0);
+        self.user = self.indices.user.and_then(|at| OcsfUser::at(self.event, at));
         self.user.is_some()
     }
 
     fn find_group(&mut self) -> bool {
-        self.at.group = TargetKind::Group.first(self.event, 0);
+        self.indices.group = TargetKind::Group.first(self.event, 0);
         if let (Some(at), Deed::AddSubgroup | Deed::RemoveSubgroup) =
-            (self.at.group, self.event.meaning.deed)
+            (self.indices.group, self.event.meaning.deed)
         {
-            self.at.subgroup = TargetKind::Group.first(self.event, at + 1);
+            self.indices.subgroup = TargetKind::Group.first(self.event, at + 1);
         }
-        self.at.group.is_some()
+        self.indices.group.is_some()
     }
 
     fn find_privileges(&mut self) -> bool {
@@ -200,11 +200,11 @@ impl<'e> RenderPlan<'e> {
             product.or_else(|| TargetKind::Site.first(self.event, 0))
         };
         let content = TargetKind::Thing.first(self.event, 0);
-        self.at.whole = match content {
+        self.indices.container = match content {
             Some(_) => None,
             None => whole(),
         };
-        content.or(self.at.whole).is_some()
+        content.or(self.indices.container).is_some()
     }
 }
 

@@ -4,9 +4,9 @@ use crate::model::event::EventTarget;
 use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
 use crate::render::ocsf::class::RenderPlan;
-use crate::render::ocsf::entity::{self, named, of_kind};
+use crate::render::ocsf::entity::{self, write_id_and_name, write_with_type};
 use crate::render::ocsf::metadata::product;
-use crate::render::ocsf::target_attribute::{TargetAttribute, PrivilegeSource, standing};
+use crate::render::ocsf::target_attribute::{TargetAttribute, PrivilegeSource, targets_in};
 
 /// Writes them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
@@ -15,45 +15,45 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
     match plan.class {
         OcsfClass::AccountChange => {
-            out.each("policies", standing(plan, TargetAttribute::Policy), of);
+            out.objects("policies", targets_in(plan, TargetAttribute::Policy), of);
         }
         OcsfClass::Authentication => {
             out.object("service", |out| out.text("name", product(plan.event)));
         }
         OcsfClass::UserAccess => {
             out.texts("privileges", PrivilegeSource::list(plan));
-            out.each("resources", standing(plan, TargetAttribute::Resource), of);
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), of);
         }
         OcsfClass::GroupManagement => group(plan, out),
         OcsfClass::WebResources => {
-            out.each("web_resources", standing(plan, TargetAttribute::WebResource), of);
+            out.objects("web_resources", targets_in(plan, TargetAttribute::WebResource), of);
         }
         OcsfClass::Api => {
             out.object("api", |out| {
                 out.text("operation", &plan.event.action);
                 out.object("service", |out| out.text("name", product(plan.event)));
             });
-            out.each("resources", standing(plan, TargetAttribute::Resource), of);
+            out.objects("resources", targets_in(plan, TargetAttribute::Resource), of);
         }
         OcsfClass::EntityManagement => out.object("entity", |out| entity::write(plan, out)),
     }
-    if let Some(to) = &plan.to {
+    if let Some(to) = &plan.dst_endpoint {
         out.object("dst_endpoint", |out| to.write(out));
     }
 }
 
 fn of(out: &mut ObjectWriter<'_>, target: &EventTarget<'_>) {
-    of_kind(target, out);
+    write_with_type(target, out);
 }
 
 fn group(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
-    for (key, at) in [("group", plan.at.group), ("subgroup", plan.at.subgroup)] {
+    for (key, at) in [("group", plan.indices.group), ("subgroup", plan.indices.subgroup)] {
         if let Some(target) = plan.target(at) {
-            out.object(key, |out| named(target, out));
+            out.object(key, |out| write_id_and_name(target, out));
         }
     }
     out.texts("privileges", PrivilegeSource::list(plan));
-    if let Some(target) = plan.target(plan.at.resource) {
-        out.object("resource", |out| of_kind(target, out));
+    if let Some(target) = plan.target(plan.indices.resource) {
+        out.object("resource", |out| write_with_type(target, out));
     }
 }

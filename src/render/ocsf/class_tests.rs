@@ -2,15 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::activity::{class_fields, class_uid, number};
-use super::test_events::{actor, bare, change, client, rendered, target, text};
+use super::activity::{class_fields, class_uid, activity_id};
+use super::test_events::{actor, minimal_event, change, client, rendered, target, text};
 use super::rules::{caption, faults};
 use crate::model::event::{ActorKind, Event, EventText, UNPARSED};
 use crate::model::meaning::{Deed, OcsfClass};
 use crate::model::name::SourceKind;
 
 /// The event, which must be right, as OCSF.
-pub fn right(event: &Event<'_>) -> Value {
+pub fn render_valid(event: &Event<'_>) -> Value {
     let value = rendered(event);
     assert_eq!(faults(&value), [""; 0], "{value:#}");
     value
@@ -32,7 +32,7 @@ fn every_deed_of_every_class_has_its_number_and_its_caption() {
             (&json!(uid), &json!(class.as_str()))
         );
         for deed in Deed::ALL {
-            if let Some((id, named)) = number(*class, *deed) {
+            if let Some((id, named)) = activity_id(*class, *deed) {
                 assert_eq!(
                     caption(uid, id.into()),
                     Some(named.as_str()),
@@ -45,7 +45,7 @@ fn every_deed_of_every_class_has_its_number_and_its_caption() {
         let unused = known.filter(|caption| {
             let mut deeds = Deed::ALL.iter();
             !deeds.any(|deed| {
-                number(*class, *deed).is_some_and(|(_, named)| named.as_str() == *caption)
+                activity_id(*class, *deed).is_some_and(|(_, named)| named.as_str() == *caption)
             })
         });
         let is_kerberos = |name: &str| name.contains("Ticket") || name == "Preauth";
@@ -55,16 +55,16 @@ fn every_deed_of_every_class_has_its_number_and_its_caption() {
 
 #[test]
 fn a_deed_that_the_class_does_not_know_bears_the_sources_word() {
-    let mut event = bare(OcsfClass::AccountChange, Deed::Update);
+    let mut event = minimal_event(OcsfClass::AccountChange, Deed::Update);
     event.targets = vec![target("user", "u1", "Bo")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3001, 99));
     assert_eq!(value["activity_name"], "something_done");
     assert_eq!(value["type_name"], "Account Change: something_done");
-    event.meaning = crate::model::meaning::UNKNOWN;
-    assert_eq!(kind(&right(&event)), (3004, 99));
+    event.meaning = crate::model::meaning::UNKNOWN_MEANING;
+    assert_eq!(kind(&render_valid(&event)), (3004, 99));
     event.action = EventText::Borrowed(UNPARSED);
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3004, 0));
     assert_eq!(value["activity_name"], "Unknown");
 }
@@ -73,20 +73,20 @@ fn a_deed_that_the_class_does_not_know_bears_the_sources_word() {
 fn an_event_that_says_nothing_is_of_the_class_that_requires_nothing_of_it() {
     for class in OcsfClass::ALL {
         for deed in Deed::ALL {
-            let mut event = bare(*class, *deed);
-            let value = right(&event);
+            let mut event = minimal_event(*class, *deed);
+            let value = render_valid(&event);
             assert_eq!(value["class_uid"], 3004, "{class:?} {deed:?}");
             let org = json!({"uid": "org-1", "type_id": 4, "type": "Organization", "org": {"uid": "org-1"}});
             assert_eq!(value["entity"], org);
             event.source.org_id = None;
             event.source.site = Some("acme.example");
             assert_eq!(
-                right(&event)["entity"],
+                render_valid(&event)["entity"],
                 json!({"name": "acme.example", "type_id": 99, "type": "site"})
             );
             event.source.site = None;
             assert_eq!(
-                right(&event)["entity"],
+                render_valid(&event)["entity"],
                 json!({"name": "acme", "type_id": 99, "type": "source"})
             );
         }
@@ -95,10 +95,10 @@ fn an_event_that_says_nothing_is_of_the_class_that_requires_nothing_of_it() {
 
 #[test]
 fn an_account_change_has_the_user_who_was_changed() {
-    let mut event = bare(OcsfClass::AccountChange, Deed::Suspend);
+    let mut event = minimal_event(OcsfClass::AccountChange, Deed::Suspend);
     event.actor = actor(ActorKind::User);
     assert_eq!(
-        right(&event)["class_uid"],
+        render_valid(&event)["class_uid"],
         3004,
         "nobody says whose account"
     );
@@ -107,7 +107,7 @@ fn an_account_change_has_the_user_who_was_changed() {
         target("user", "u1", "Bo"),
         target("two_step_policy", "p1", "Strict"),
     ];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3001, 5));
     assert_eq!(
         value["user"],
@@ -127,20 +127,20 @@ fn an_account_change_has_the_user_who_was_changed() {
         Deed::MfaEnable,
         Deed::MfaDisable,
     ] {
-        let mut event = bare(OcsfClass::AccountChange, deed);
+        let mut event = minimal_event(OcsfClass::AccountChange, deed);
         event.actor = actor(ActorKind::User);
-        assert_eq!(right(&event)["user"]["uid"], "712020:a1");
+        assert_eq!(render_valid(&event)["user"]["uid"], "712020:a1");
         event.actor = actor(ActorKind::System);
-        assert_eq!(right(&event)["class_uid"], 3004);
+        assert_eq!(render_valid(&event)["class_uid"], 3004);
     }
 }
 
 #[test]
 fn an_authentication_has_the_user_who_signs_in() {
-    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    let mut event = minimal_event(OcsfClass::Authentication, Deed::Logon);
     event.actor = actor(ActorKind::User);
     event.targets = vec![target("user", "u1", "Bo")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3002, 1));
     assert_eq!(value["user"]["uid"], "712020:a1");
     assert_eq!(
@@ -150,36 +150,36 @@ fn an_authentication_has_the_user_who_signs_in() {
     assert_eq!(value.get("dst_endpoint"), None);
     // Who ends another's session is not who is logged off.
     event.meaning.deed = Deed::Logoff;
-    assert_eq!(right(&event)["user"]["uid"], "u1");
+    assert_eq!(render_valid(&event)["user"]["uid"], "u1");
     event.meaning.deed = Deed::Logon;
     for nobody in [ActorKind::System, ActorKind::Anonymous] {
         event.actor.kind = Some(nobody);
-        assert_eq!(right(&event)["user"]["uid"], "u1");
+        assert_eq!(render_valid(&event)["user"]["uid"], "u1");
     }
     event.targets.clear();
-    assert_eq!(right(&event)["class_uid"], 3004);
+    assert_eq!(render_valid(&event)["class_uid"], 3004);
 }
 
 #[test]
 fn a_target_equal_to_the_actor_is_not_repeated() {
-    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    let mut event = minimal_event(OcsfClass::Authentication, Deed::Logon);
     event.actor = actor(ActorKind::User);
     event.targets = vec![target("user", "712020:a1", "Ada")];
     event.targets[0].email = text("ada@example.com");
-    assert_eq!(right(&event)["unmapped"].get("targets"), None);
+    assert_eq!(render_valid(&event)["unmapped"].get("targets"), None);
     event.targets[0].name = text("Ada L.");
-    assert_eq!(right(&event)["unmapped"]["targets"][0]["name"], "Ada L.");
+    assert_eq!(render_valid(&event)["unmapped"]["targets"][0]["name"], "Ada L.");
 }
 
 #[test]
 fn the_host_of_a_site_is_where_one_signs_in() {
-    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    let mut event = minimal_event(OcsfClass::Authentication, Deed::Logon);
     event.actor = actor(ActorKind::User);
     event.source.kind = SourceKind::DatacenterAudit;
     event.source.org_id = None;
     let mut to = |site| {
         event.source.site = Some(site);
-        let value = right(&event);
+        let value = render_valid(&event);
         assert_eq!(value["metadata"]["tenant_uid"], site);
         value["dst_endpoint"].clone()
     };
@@ -202,16 +202,16 @@ fn the_host_of_a_site_is_where_one_signs_in() {
 
 #[test]
 fn privileges_are_targets_or_changes_or_products() {
-    let mut event = bare(OcsfClass::UserAccess, Deed::Assign);
+    let mut event = minimal_event(OcsfClass::UserAccess, Deed::Assign);
     let user = target("user", "u1", "Bo");
     event.targets = vec![user.clone()];
-    assert_eq!(right(&event)["class_uid"], 3004, "nobody says which");
+    assert_eq!(render_valid(&event)["class_uid"], 3004, "nobody says which");
     event.targets = vec![
         user.clone(),
         target("product", "p1", "Jira"),
         target("site", "s1", "acme"),
     ];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3005, 1));
     assert_eq!(value["privileges"], json!(["Jira"]));
     assert_eq!(
@@ -219,14 +219,14 @@ fn privileges_are_targets_or_changes_or_products() {
         json!([{"uid": "s1", "name": "acme", "type": "site"}])
     );
     event.changes = vec![change("Type", "VIEW", "EDIT"), change("Name", "a", "b")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value["privileges"], json!(["EDIT"]));
     assert_eq!(value["resources"][0]["uid"], "p1");
     event.meaning.deed = Deed::Revoke;
-    assert_eq!(right(&event)["privileges"], json!(["VIEW"]));
+    assert_eq!(render_valid(&event)["privileges"], json!(["VIEW"]));
     event.targets.push(target("role", "r1", ""));
     event.targets.push(target("role", "r2", "Owner"));
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(
         (kind(&value), &value["privileges"]),
         ((3005, 2), &json!(["r1", "Owner"]))
@@ -236,15 +236,15 @@ fn privileges_are_targets_or_changes_or_products() {
 
 #[test]
 fn a_groups_privileges_are_a_matter_of_the_group() {
-    let mut event = bare(OcsfClass::UserAccess, Deed::Assign);
+    let mut event = minimal_event(OcsfClass::UserAccess, Deed::Assign);
     event.targets = vec![
         target("space", "", "Handbook"),
         target("group", "g1", "admins"),
         target("page", "7", ""),
     ];
-    assert_eq!(right(&event)["class_uid"], 3004, "nobody says which");
+    assert_eq!(render_valid(&event)["class_uid"], 3004, "nobody says which");
     event.changes = vec![change("PERMISSION", "", "EDIT")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3006, 1));
     assert_eq!(value["group"], json!({"uid": "g1", "name": "admins"}));
     assert_eq!(value["privileges"], json!(["EDIT"]));
@@ -260,14 +260,14 @@ fn a_groups_privileges_are_a_matter_of_the_group() {
 
 #[test]
 fn a_group_and_who_is_in_it() {
-    let mut event = bare(OcsfClass::GroupManagement, Deed::AddUser);
+    let mut event = minimal_event(OcsfClass::GroupManagement, Deed::AddUser);
     event.targets = vec![target("user", "u1", "Bo"), target("user", "u2", "Cy")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3004, 99), "no group");
     assert_eq!(value["entity"]["user"]["uid"], "u1");
     event.targets.push(target("group", "g1", "admins"));
     event.targets.push(target("group", "g2", "staff"));
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (3006, 3));
     assert_eq!(
         (&value["group"]["uid"], &value["user"]["uid"]),
@@ -277,22 +277,22 @@ fn a_group_and_who_is_in_it() {
     assert_eq!(value["unmapped"]["targets"].as_array().unwrap().len(), 2);
     event.meaning.deed = Deed::AddSubgroup;
     assert_eq!(
-        right(&event)["subgroup"],
+        render_valid(&event)["subgroup"],
         json!({"uid": "g2", "name": "staff"})
     );
 }
 
 #[test]
 fn web_resources_are_content_or_else_the_whole_site() {
-    let mut event = bare(OcsfClass::WebResources, Deed::Export);
+    let mut event = minimal_event(OcsfClass::WebResources, Deed::Export);
     event.source.site = Some("acme.example");
     event.targets = vec![
         target("organization", "org-1", ""),
         target("user", "u1", ""),
     ];
-    assert_eq!(right(&event)["class_uid"], 3004);
+    assert_eq!(render_valid(&event)["class_uid"], 3004);
     event.targets.push(target("site", "s1", "acme"));
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (6001, 7));
     assert_eq!(
         value["web_resources"],
@@ -303,36 +303,36 @@ fn web_resources_are_content_or_else_the_whole_site() {
     event.targets.push(target("page", "7", "Plan"));
     event.targets.push(target("", "8", ""));
     assert_eq!(
-        right(&event)["web_resources"],
+        render_valid(&event)["web_resources"],
         json!([{"uid": "7", "name": "Plan", "type": "page"}, {"uid": "8"}])
     );
 }
 
 #[test]
 fn a_call_comes_from_somebody_and_somewhere() {
-    let mut event = bare(OcsfClass::Api, Deed::Read);
+    let mut event = minimal_event(OcsfClass::Api, Deed::Read);
     event.actor = actor(ActorKind::App);
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(
         (value["class_uid"].clone(), value.get("src_endpoint")),
         (json!(3004), None)
     );
     event.client = client("198.51.100.7");
     event.targets = vec![target("page", "7", "Plan"), target("user", "u1", "Bo")];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(kind(&value), (6003, 2));
     assert_eq!(value["api"]["operation"], "something_done");
     assert_eq!(value["resources"].as_array().unwrap().len(), 2);
     event.actor = Default::default();
-    assert_eq!(right(&event)["class_uid"], 3004);
+    assert_eq!(render_valid(&event)["class_uid"], 3004);
 }
 
 #[test]
 fn the_entity_is_what_the_first_target_is() {
     let entity = |kind: &str, id: &str, name: &str| {
-        let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+        let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
         event.targets = vec![target(kind, "", ""), target(kind, id, name)];
-        let value = right(&event);
+        let value = render_valid(&event);
         let left = match kind {
             "" => Value::Null,
             kind => json!([{"type": kind}]),

@@ -38,7 +38,7 @@ impl<'e> SrcEndpoint<'e> {
     ///
     /// A country is a code of two letters there; the name that the source gives is in `unmapped` where it tells more.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("ip", self.ip);
+        out.text_if_some("ip", self.ip);
         if let Some(place) = self.place {
             if let Some(port) = place.port {
                 out.integer("port", i64::from(port));
@@ -48,9 +48,9 @@ impl<'e> SrcEndpoint<'e> {
                 out.texts("intermediate_ips", proxies);
             }
             out.object("location", |out| {
-                out.maybe("country", self.country);
-                out.maybe("region", place.region.as_deref());
-                out.maybe("city", place.city.as_deref());
+                out.text_if_some("country", self.country);
+                out.text_if_some("region", place.region.as_deref());
+                out.text_if_some("city", place.city.as_deref());
             });
         }
     }
@@ -87,8 +87,8 @@ impl<'e> DstEndpoint<'e> {
 
     /// Writes the fields of the object.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("hostname", self.hostname);
-        out.maybe("ip", self.ip);
+        out.text_if_some("hostname", self.hostname);
+        out.text_if_some("ip", self.ip);
         if let Some(port) = self.port {
             out.integer("port", i64::from(port));
         }

@@ -10,9 +10,9 @@ use crate::render::ocsf::target_attribute::TargetKind;
 /// configuration names it, for something of those it was.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let source = &plan.event.source;
-    let target = plan.target(plan.at.entity);
+    let target = plan.target(plan.indices.entity);
     match (target, source.org_id, source.site) {
-        (Some(target), _, _) => of_target(target, plan.entity_user.as_ref(), out),
+        (Some(target), _, _) => write_target(target, plan.entity_user.as_ref(), out),
         (None, Some(id), _) => {
             out.text("uid", id);
             out.constant(r#""type_id":4,"type":"Organization""#);
@@ -29,31 +29,31 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     }
 }
 
-fn of_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
+fn write_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut ObjectWriter<'_>) {
     if let Some(user) = user {
-        out.maybe("uid", user.uid);
-        out.maybe("name", user.name);
+        out.text_if_some("uid", user.uid);
+        out.text_if_some("name", user.name);
         out.constant(r#""type_id":2,"type":"User""#);
         return out.object("user", |out| user.write(out));
     }
     match TargetKind::of(target) {
         TargetKind::Group => {
-            named(target, out);
+            write_id_and_name(target, out);
             out.constant(r#""type_id":3,"type":"Group""#);
-            out.object("group", |out| named(target, out));
+            out.object("group", |out| write_id_and_name(target, out));
         }
         TargetKind::Organization => {
-            named(target, out);
+            write_id_and_name(target, out);
             out.constant(r#""type_id":4,"type":"Organization""#);
-            out.object("org", |out| named(target, out));
+            out.object("org", |out| write_id_and_name(target, out));
         }
         TargetKind::Policy => {
-            named(target, out);
+            write_id_and_name(target, out);
             out.constant(r#""type_id":5,"type":"Policy""#);
-            out.object("policy", |out| of_kind(target, out));
+            out.object("policy", |out| write_with_type(target, out));
         }
         TargetKind::User | TargetKind::Site | TargetKind::Product | TargetKind::Privilege | TargetKind::Thing => {
-            named(target, out);
+            write_id_and_name(target, out);
             match target.kind.as_deref() {
                 Some(kind) => {
                     out.json("type_id", b"99");
@@ -66,13 +66,13 @@ fn of_target(target: &EventTarget<'_>, user: Option<&OcsfUser<'_>>, out: &mut Ob
 }
 
 /// Id and name.
-pub fn named(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
-    out.maybe("uid", target.id.as_deref());
-    out.maybe("name", target.name.as_deref());
+pub fn write_id_and_name(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
+    out.text_if_some("uid", target.id.as_deref());
+    out.text_if_some("name", target.name.as_deref());
 }
 
 /// Id, name and the source's word for what it is.
-pub fn of_kind(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
-    named(target, out);
-    out.maybe("type", target.kind.as_deref());
+pub fn write_with_type(target: &EventTarget<'_>, out: &mut ObjectWriter<'_>) {
+    write_id_and_name(target, out);
+    out.text_if_some("type", target.kind.as_deref());
 }

@@ -16,16 +16,16 @@ pub fn write(event: &Event<'_>, record: &Record, out: &mut ObjectWriter<'_>) {
     out.object("metadata", |out| {
         out.constant(VERSION);
         out.text("uid", &event.id);
-        out.maybe("original_event_uid", own_id(event.source.kind, record));
+        out.text_if_some("original_event_uid", own_id(event.source.kind, record));
         out.text("event_code", &event.action);
         out.object("product", |out| {
             out.text("name", product(event));
             out.word("vendor_name", "Atlassian");
         });
-        out.maybe("tenant_uid", event.source.org_id.or(event.source.site));
+        out.text_if_some("tenant_uid", event.source.org_id.or(event.source.site));
         out.word("log_name", event.source.kind.as_str());
         out.text("source", event.source.name);
-        out.maybe(
+        out.text_if_some(
             "original_time",
             original_time(event.source.kind, record).as_deref(),
         );

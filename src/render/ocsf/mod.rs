@@ -33,7 +33,7 @@ pub fn append(event: &Event<'_>, record: &Record, out: &mut Vec<u8>) {
         head(&plan, out);
         metadata::write(event, record, out);
         out.object("actor", |out| plan.actor.write(out));
-        out.object("src_endpoint", |out| plan.from.write(out));
+        out.object("src_endpoint", |out| plan.src_endpoint.write(out));
         class_attributes::write(&plan, out);
         observables::write(&plan, out);
         out.object("unmapped", |out| unmapped::write(&plan, out));
@@ -61,7 +61,7 @@ fn head(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
         Outcome::Unknown => r#""status_id":0,"status":"Unknown""#,
     });
     out.integer("time", plan.time.timestamp_millis());
-    out.maybe("message", event.message.as_deref());
+    out.text_if_some("message", event.message.as_deref());
 }
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use crate::model::json::write::ObjectWriter;
 use crate::model::meaning::OcsfClass;
 use crate::render::ocsf::class::RenderPlan;
 use crate::render::ocsf::people::OcsfUser;
-use crate::render::ocsf::target_attribute::{TargetKind, TargetAttribute, standing};
+use crate::render::ocsf::target_attribute::{TargetKind, TargetAttribute, targets_in};
 
 /// As many as a line lists: a record of thousands of targets names them all elsewhere.
-const MOST: usize = 32;
+const MAX_OBSERVABLES: usize = 32;
 
 /// A type of observable, and the fields that tell it and a path.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +60,12 @@ const ENTITY_GROUP: [ObservablePath; 2] = group_spots!("entity.group");
 /// Writes the list. A value that stands in two places is listed once, by the first of them.
 pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     let mut list = ObservableList {
-        found: [(SOURCE_IP, ""); MOST],
+        found: [(SOURCE_IP, ""); MAX_OBSERVABLES],
         count: 0,
     };
     list.gather(plan);
     let found = list.found.iter().take(list.count);
-    out.each("observables", found, |out, (spot, value)| {
+    out.objects("observables", found, |out, (spot, value)| {
         out.constant(spot.fields);
         out.text("value", value);
     });
@@ -73,14 +73,14 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
 
 struct ObservableList<'e> {
     /// Where each stands, and the value.
-    found: [(ObservablePath, &'e str); MOST],
+    found: [(ObservablePath, &'e str); MAX_OBSERVABLES],
     count: usize,
 }
 
 impl<'e> ObservableList<'e> {
     fn gather(&mut self, plan: &'e RenderPlan<'_>) {
-        self.add(SOURCE_IP, plan.from.ip);
-        self.add(SOURCE_COUNTRY, plan.from.country);
+        self.add(SOURCE_IP, plan.src_endpoint.ip);
+        self.add(SOURCE_COUNTRY, plan.src_endpoint.country);
         for (user, spots) in [
             (&plan.actor.user, ACTOR),
             (&plan.user, USER),
@@ -90,10 +90,10 @@ impl<'e> ObservableList<'e> {
                 self.user(user, spots);
             }
         }
-        let entity = plan.target(plan.at.entity);
+        let entity = plan.target(plan.indices.entity);
         for (group, spots) in [
-            (plan.target(plan.at.group), GROUP),
-            (plan.target(plan.at.subgroup), SUBGROUP),
+            (plan.target(plan.indices.group), GROUP),
+            (plan.target(plan.indices.subgroup), SUBGROUP),
             (
                 entity.filter(|target| TargetKind::of(target) == TargetKind::Group),
                 ENTITY_GROUP,
@@ -104,12 +104,12 @@ impl<'e> ObservableList<'e> {
             }
         }
         self.resources(plan);
-        if let Some(to) = &plan.to {
+        if let Some(to) = &plan.dst_endpoint {
             self.add(HOSTNAME, to.hostname);
             self.add(HOST_IP, to.ip);
         }
         // The last, so that a long chain leaves room for all else.
-        if plan.from.has_place() {
+        if plan.src_endpoint.has_place() {
             for ip in &plan.event.client.forwarded {
                 self.add(PROXY_IP, Some(ip));
             }
@@ -134,7 +134,7 @@ impl<'e> ObservableList<'e> {
             OcsfClass::WebResources => (TargetAttribute::WebResource, WEB_RESOURCES),
             _ => return,
         };
-        for target in standing(plan, place).take(MOST) {
+        for target in targets_in(plan, place).take(MAX_OBSERVABLES) {
             self.add(spot, target.id.as_deref());
         }
     }

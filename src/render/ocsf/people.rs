@@ -74,18 +74,18 @@ impl<'e> OcsfUser<'e> {
 
     /// Writes the fields of the object.
     pub fn write(&self, out: &mut ObjectWriter<'_>) {
-        out.maybe("uid", self.uid);
-        out.maybe("name", self.name);
-        out.maybe("email_addr", self.email);
+        out.text_if_some("uid", self.uid);
+        out.text_if_some("name", self.name);
+        out.text_if_some("email_addr", self.email);
         if let Some(kind) = self.kind {
             out.constant(type_of(kind));
         }
-        out.each(
+        out.objects(
             "programmatic_credentials",
             self.token.into_iter(),
             |out, token| {
                 out.text("uid", token.uid);
-                out.maybe("type", token.kind);
+                out.text_if_some("type", token.kind);
             },
         );
     }

@@ -65,7 +65,7 @@ pub enum TargetAttribute {
     /// In the list `web_resources`.
     WebResource,
     /// None.
-    Nowhere,
+    Unmapped,
 }
 
 impl TargetAttribute {
@@ -75,30 +75,30 @@ impl TargetAttribute {
         let at = |place: Option<usize>| place == Some(index);
         let is_privilege = || plan.privileges.is_some_and(|from| from.includes(kind));
         match plan.class {
-            _ if !TargetKind::is_named(target) => TargetAttribute::Nowhere,
-            _ if at(plan.at.user) => TargetAttribute::User,
-            _ if at(plan.at.group) => TargetAttribute::Group,
-            _ if at(plan.at.subgroup) => TargetAttribute::Subgroup,
-            _ if at(plan.at.entity) => TargetAttribute::Entity,
+            _ if !TargetKind::is_named(target) => TargetAttribute::Unmapped,
+            _ if at(plan.indices.user) => TargetAttribute::User,
+            _ if at(plan.indices.group) => TargetAttribute::Group,
+            _ if at(plan.indices.subgroup) => TargetAttribute::Subgroup,
+            _ if at(plan.indices.entity) => TargetAttribute::Entity,
             OcsfClass::AccountChange if kind == TargetKind::Policy => TargetAttribute::Policy,
             OcsfClass::UserAccess | OcsfClass::GroupManagement if is_privilege() => {
                 TargetAttribute::Privilege
             }
-            _ if at(plan.at.resource) => TargetAttribute::Resource,
+            _ if at(plan.indices.resource) => TargetAttribute::Resource,
             OcsfClass::UserAccess if plan.privileges.is_some_and(|from| from.grants_access_to(kind)) => {
                 TargetAttribute::Resource
             }
-            OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.at.whole) => {
+            OcsfClass::WebResources if kind == TargetKind::Thing || at(plan.indices.container) => {
                 TargetAttribute::WebResource
             }
             OcsfClass::Api if target.id.is_some() || target.name.is_some() => TargetAttribute::Resource,
-            _ => TargetAttribute::Nowhere,
+            _ => TargetAttribute::Unmapped,
         }
     }
 }
 
 /// The targets of `plan` that stand at `place`.
-pub fn standing<'p>(
+pub fn targets_in<'p>(
     plan: &'p RenderPlan<'_>,
     place: TargetAttribute,
 ) -> impl Iterator<Item = &'p EventTarget<'p>> + use<'p> {
@@ -129,7 +129,7 @@ impl PrivilegeSource {
             return None;
         }
         let has = |kind: TargetKind| kind.first(event, 0).is_some();
-        let changed = |change: &FieldChange<'_>| changed(change, deed).is_some();
+        let changed = |change: &FieldChange<'_>| changed_privilege(change, deed).is_some();
         match () {
             () if has(TargetKind::Privilege) => Some(PrivilegeSource::Targets),
             () if event.changes.iter().any(changed) => Some(PrivilegeSource::Changes),
@@ -160,15 +160,15 @@ impl PrivilegeSource {
             _ => &[],
         };
         let deed = plan.event.meaning.deed;
-        let changed = move |change| changed(change, deed);
-        standing(plan, TargetAttribute::Privilege)
+        let changed = move |change| changed_privilege(change, deed);
+        targets_in(plan, TargetAttribute::Privilege)
             .filter_map(named)
             .chain(changes.iter().filter_map(changed))
     }
 }
 
 /// The privilege that a change names: the one there is now, or for what was taken the one there was.
-fn changed<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
+fn changed_privilege<'c>(change: &'c FieldChange<'_>, deed: Deed) -> Option<&'c str> {
     const FIELDS: [&str; 7] = [
         "permission",
         "permissions",

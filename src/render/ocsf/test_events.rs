@@ -8,7 +8,7 @@ use crate::model::event::{
     EventActor, ActorKind, Category, FieldChange, EventClient, Event, Outcome, SCHEMA, EventSource, EventTarget, EventText,
 };
 use crate::model::json::Document;
-use crate::model::meaning::{Deed, ActionMeaning, OcsfClass, UNKNOWN};
+use crate::model::meaning::{Deed, ActionMeaning, OcsfClass, UNKNOWN_MEANING};
 use crate::model::name::SourceKind;
 use crate::model::record::Record;
 use crate::model::time::parse_api_time;
@@ -19,7 +19,7 @@ pub fn text(text: &str) -> Option<EventText<'static>> {
 }
 
 /// An event that says nothing but its action and its time.
-pub fn bare(class: OcsfClass, deed: Deed) -> Event<'static> {
+pub fn minimal_event(class: OcsfClass, deed: Deed) -> Event<'static> {
     Event {
         schema: SCHEMA,
         id: "org:e1".to_owned(),
@@ -38,7 +38,7 @@ pub fn bare(class: OcsfClass, deed: Deed) -> Event<'static> {
         meaning: ActionMeaning {
             class,
             deed,
-            ..UNKNOWN
+            ..UNKNOWN_MEANING
         },
         message: None,
         product: None,

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::class_tests::right;
-use super::test_events::{actor, bare, client, line, target, text};
+use super::class_tests::render_valid;
+use super::test_events::{actor, minimal_event, client, line, target, text};
 use super::rules::faults;
 use crate::model::event::{ActorKind, ActorAuth, EventClient, Outcome, TargetParent, RelatedPerson, EventTarget, EventText};
 use crate::model::meaning::{Deed, OcsfClass};
@@ -13,10 +13,10 @@ use crate::model::time::parse_api_time;
 #[test]
 fn actors_of_every_kind() {
     let of = |kind| {
-        let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+        let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
         event.actor = actor(kind);
         event.labels = vec![("category", EventText::Borrowed("x"))];
-        right(&event)["actor"].clone()
+        render_valid(&event)["actor"].clone()
     };
     let user = |type_id: u8, word: &str| json!({"uid": "712020:a1", "name": "Ada", "email_addr": "ada@example.com", "type_id": type_id, "type": word});
     assert_eq!(of(ActorKind::User), json!({"user": user(1, "User")}));
@@ -33,7 +33,7 @@ fn actors_of_every_kind() {
 
 #[test]
 fn an_actors_app_and_token_and_principal() {
-    let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     event.actor = actor(ActorKind::App);
     event.actor.email = text("Ada <ada@example.com>");
     event.actor.auth = ActorAuth {
@@ -49,7 +49,7 @@ fn an_actors_app_and_token_and_principal() {
         ("actorApp", EventText::Borrowed("app-9")),
         ("node", EventText::Borrowed("n1")),
     ];
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value["actor"]["app_uid"], "app-9");
     assert_eq!(
         value["actor"]["user"]["programmatic_credentials"],
@@ -63,28 +63,28 @@ fn an_actors_app_and_token_and_principal() {
     );
     event.actor.auth.token_id = None;
     assert_eq!(
-        right(&event)["unmapped"]["actor"]["auth"]["type"],
+        render_valid(&event)["unmapped"]["actor"]["auth"]["type"],
         "api-token"
     );
 }
 
 #[test]
 fn whoever_has_only_an_address_is_called_by_it() {
-    let mut event = bare(OcsfClass::Authentication, Deed::Logon);
+    let mut event = minimal_event(OcsfClass::Authentication, Deed::Logon);
     event.actor.email = text("ada@example.com");
-    let value = right(&event);
+    let value = render_valid(&event);
     let user = json!({"name": "ada@example.com", "email_addr": "ada@example.com"});
     assert_eq!((&value["user"], &value["actor"]["user"]), (&user, &user));
     event.actor.email = None;
     event.actor.kind = Some(ActorKind::Anonymous);
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value.get("actor"), None);
     assert_eq!(value["unmapped"]["actor"], json!({"type": "anonymous"}));
 }
 
 #[test]
 fn a_place_needs_an_address_and_a_country_is_a_code() {
-    let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     let place = EventClient {
         ip: None,
         country: text("Netherlands"),
@@ -95,7 +95,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
         port: None,
     };
     event.client = place.clone();
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value.get("src_endpoint"), None);
     assert_eq!(
         value["unmapped"]["client"],
@@ -103,7 +103,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
     );
     event.client.ip = text("198.51.100.7");
     event.client.port = Some(8080);
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(
         value["src_endpoint"],
         json!({"ip": "198.51.100.7", "port": 8080, "intermediate_ips": ["203.0.113.80"],
@@ -120,7 +120,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
         country: text("Exampleland"),
         ..EventClient::default()
     };
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value["src_endpoint"], json!({"ip": "fe80::1"}));
     assert_eq!(
         value["unmapped"]["client"],
@@ -130,7 +130,7 @@ fn a_place_needs_an_address_and_a_country_is_a_code() {
 
 #[test]
 fn observables_tell_where_they_stand_and_do_not_repeat() {
-    let mut event = bare(OcsfClass::GroupManagement, Deed::AddUser);
+    let mut event = minimal_event(OcsfClass::GroupManagement, Deed::AddUser);
     event.actor = actor(ActorKind::User);
     event.targets = vec![
         target("group", "g1", "admins"),
@@ -140,7 +140,7 @@ fn observables_tell_where_they_stand_and_do_not_repeat() {
     event.client.country = text("Portugal");
     let one = |type_id: u8, name: &str, value: &str| json!({"type_id": type_id, "name": name, "value": value});
     assert_eq!(
-        right(&event)["observables"],
+        render_valid(&event)["observables"],
         json!([
             one(2, "src_endpoint.ip", "198.51.100.7"),
             one(14, "src_endpoint.location.country", "PT"),
@@ -156,14 +156,14 @@ fn observables_tell_where_they_stand_and_do_not_repeat() {
 #[test]
 fn a_thousand_targets_are_all_there() {
     for class in OcsfClass::ALL {
-        let mut event = bare(*class, Deed::Assign);
+        let mut event = minimal_event(*class, Deed::Assign);
         event.actor = actor(ActorKind::User);
         event.client = client("198.51.100.7");
         let kinds = ["page", "user", "group", "role"];
         event.targets = (0..1000)
             .map(|n| target(kinds[n % 4], &format!("id-{n}"), &format!("name-{n}")))
             .collect();
-        let value = right(&event);
+        let value = render_valid(&event);
         assert!(value["observables"].as_array().unwrap().len() <= 32);
         let text = value.to_string();
         assert!(
@@ -175,9 +175,9 @@ fn a_thousand_targets_are_all_there() {
 
 #[test]
 fn times_and_where_they_come_from() {
-    let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     event.outcome = Outcome::Failure;
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value["time"], 1_795_167_000_250_i64);
     assert_eq!(
         (&value["status_id"], &value["status"]),
@@ -185,11 +185,11 @@ fn times_and_where_they_come_from() {
     );
     assert_eq!(value["unmapped"], json!({"category": "other"}));
     event.time = None;
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(value["time"], value["metadata"]["processed_time"]);
     assert_eq!(value["unmapped"]["time_is"], "observed_time");
     event.processed_time = parse_api_time("2026-11-20T09:30:01Z");
-    let value = right(&event);
+    let value = render_valid(&event);
     assert_eq!(
         (&value["time"], &value["metadata"]["logged_time"]),
         (&json!(1_795_167_001_000_i64), &value["time"])
@@ -199,7 +199,7 @@ fn times_and_where_they_come_from() {
 
 #[test]
 fn the_time_and_the_id_are_the_sources_own() {
-    let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     let mut of = |kind, raw: &str| {
         event.source.kind = kind;
         let value: Value = serde_json::from_str(&line(&event, raw)).unwrap();
@@ -243,7 +243,7 @@ fn the_time_and_the_id_are_the_sources_own() {
 
 #[test]
 fn a_targets_parent_and_address_are_kept() {
-    let mut event = bare(OcsfClass::EntityManagement, Deed::Update);
+    let mut event = minimal_event(OcsfClass::EntityManagement, Deed::Update);
     let with = |kind: &str, email: &str, parent: &str| EventTarget {
         email: text(email),
         parent: TargetParent {
@@ -260,7 +260,7 @@ fn a_targets_parent_and_address_are_kept() {
         (with("page", "", ""), false),
     ] {
         event.targets = vec![one];
-        let value = right(&event);
+        let value = render_valid(&event);
         assert_eq!(
             value["unmapped"].get("targets").is_some(),
             is_left,

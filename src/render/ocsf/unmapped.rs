@@ -21,17 +21,17 @@ pub fn write(plan: &RenderPlan<'_>, out: &mut ObjectWriter<'_>) {
     out.word("category", event.category.as_str());
     out.object("source", |out| {
         // The tenant is the organization, where there is one.
-        out.maybe(
+        out.text_if_some(
             "site",
             event.source.site.filter(|_| event.source.org_id.is_some()),
         );
     });
     out.object("actor", |out| actor(plan, event, out));
     let targets = event.targets.iter().enumerate();
-    let left = targets.filter(|(index, target)| is_left(plan, *index, target));
-    out.each("targets", left, |out, (_, target)| target.write(out));
+    let left = targets.filter(|(index, target)| has_unmapped_fields(plan, *index, target));
+    out.objects("targets", left, |out, (_, target)| target.write(out));
     let changes = event.changes.iter().filter(|change| !change.is_empty());
-    out.each("changes", changes, |out, change| change.write(out));
+    out.objects("changes", changes, |out, change| change.write(out));
     out.object("client", |out| client(plan, &event.client, out));
     out.object("labels", |out| {
         for (key, value) in &event.labels {
@@ -46,33 +46,33 @@ fn actor(plan: &RenderPlan<'_>, event: &Event<'_>, out: &mut ObjectWriter<'_>) {
     let actor = &event.actor;
     let user = plan.actor.user;
     if user.is_none() {
-        out.maybe("type", actor.kind.map(ActorKind::as_str));
+        out.text_if_some("type", actor.kind.map(ActorKind::as_str));
     }
     if user.is_none_or(|user| user.email.is_none()) {
-        out.maybe("email", actor.email.as_deref());
+        out.text_if_some("email", actor.email.as_deref());
     }
     out.object("auth", |out| {
         // A token's id and type are with the user, who has it.
         let is_told = user.is_some() && actor.auth.token_id.is_some();
         if !is_told {
-            out.maybe("type", actor.auth.kind.as_deref());
-            out.maybe("token_id", actor.auth.token_id.as_deref());
+            out.text_if_some("type", actor.auth.kind.as_deref());
+            out.text_if_some("token_id", actor.auth.token_id.as_deref());
         }
-        out.maybe("token_label", actor.auth.token_label.as_deref());
+        out.text_if_some("token_label", actor.auth.token_label.as_deref());
     });
     out.object("on_behalf_of", |out| {
-        out.maybe("id", actor.on_behalf_of.id.as_deref());
-        out.maybe("name", actor.on_behalf_of.name.as_deref());
-        out.maybe("email", actor.on_behalf_of.email.as_deref());
+        out.text_if_some("id", actor.on_behalf_of.id.as_deref());
+        out.text_if_some("name", actor.on_behalf_of.name.as_deref());
+        out.text_if_some("email", actor.on_behalf_of.email.as_deref());
     });
 }
 
 /// Whether something of the target at `index` stands nowhere else.
-fn is_left(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> bool {
+fn has_unmapped_fields(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> bool {
     match TargetAttribute::of(plan, index, target) {
         _ if target.is_empty() => false,
         // A privilege is a text, and has no id and no type.
-        TargetAttribute::Nowhere | TargetAttribute::Privilege => true,
+        TargetAttribute::Unmapped | TargetAttribute::Privilege => true,
         place => {
             let user = match place {
                 TargetAttribute::User => plan.user,
@@ -86,15 +86,15 @@ fn is_left(plan: &RenderPlan<'_>, index: usize, target: &EventTarget<'_>) -> boo
 }
 
 fn client(plan: &RenderPlan<'_>, client: &EventClient<'_>, out: &mut ObjectWriter<'_>) {
-    let from = &plan.from;
+    let from = &plan.src_endpoint;
     let unless = |is_told: bool| move |_: &&str| !is_told;
     let has_place = from.has_place();
     if !has_place {
         client.write_forwarded(out);
     }
     let country = client.country.as_deref();
-    out.maybe("country", country.filter(unless(from.country.is_some())));
-    out.maybe("region", client.region.as_deref().filter(unless(has_place)));
-    out.maybe("city", client.city.as_deref().filter(unless(has_place)));
-    out.maybe("geo", client.geo.as_deref());
+    out.text_if_some("country", country.filter(unless(from.country.is_some())));
+    out.text_if_some("region", client.region.as_deref().filter(unless(has_place)));
+    out.text_if_some("city", client.city.as_deref().filter(unless(has_place)));
+    out.text_if_some("geo", client.geo.as_deref());
 }

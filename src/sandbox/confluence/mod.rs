@@ -18,7 +18,7 @@ const FREE_PLAN: &str = "Cannot make this request because you are on Free editio
 
 /// The 401 or 403 for a credential that is not enough for audit records, and the 404 for another site.
 pub fn refusal(ask: &ParsedRequest, way: &SiteAccess, free_plan: bool) -> Option<ApiReply> {
-    match access::who(ask, way) {
+    match access::authenticate(ask, way) {
         Err(refused) => Some(refused),
         Ok(SitePermission::AdminWithoutScope) => Some(access::scope_mismatch()),
         Ok(SitePermission::NotAdmin) => Some(error(403, NOT_ADMIN)),

@@ -50,7 +50,7 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> A
         .raw("_links", &links)
         .finish();
     if some {
-        record_meanwhile(world, search.to);
+        insert_new_records(world, search.to);
     }
     ApiReply::json(200, body)
 }
@@ -134,7 +134,7 @@ fn links(
 }
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets shift.
-fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
+fn insert_new_records(world: &mut ServerState, to: Option<i64>) {
     let behaviour = &mut world.behaviour;
     if behaviour.insert_on_confluence_page == 0 || behaviour.insert_on_confluence_pages == 0 {
         return;

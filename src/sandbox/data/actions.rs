@@ -15,7 +15,7 @@ pub enum ActorRole {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubjectKind {
     /// The actor only.
-    Self_,
+    ActorOnly,
     /// Another user.
     User,
     /// A user and a group.
@@ -36,11 +36,11 @@ pub struct ActionKind {
     /// How often it happens, relative to the others.
     pub weight: u32,
     /// Who does it.
-    pub who: ActorRole,
+    pub actor_role: ActorRole,
     /// What it is about.
-    pub about: SubjectKind,
+    pub subject: SubjectKind,
     /// The message: `{a}` is the actor, `{1}` and `{2}` what it is about.
-    pub says: &'static str,
+    pub message: &'static str,
 }
 
 const fn kind(
@@ -53,13 +53,13 @@ const fn kind(
     ActionKind {
         action,
         weight,
-        who,
-        about,
-        says,
+        actor_role: who,
+        subject: about,
+        message: says,
     }
 }
 
-use SubjectKind::{Access, Membership, Org, Self_, Thing, User};
+use SubjectKind::{Access, Membership, Org, ActorOnly, Thing, User};
 use ActorRole::{Admin, Anyone, Service};
 
 const GROUP: SubjectKind = Thing(
@@ -132,12 +132,12 @@ const PRODUCT: SubjectKind = Thing(
 /// All kinds.
 #[rustfmt::skip] // a table reads as a table
 pub const KINDS: &[ActionKind] = &[
-    kind("user_login", 260, Anyone, Self_, "{a} logged in"),
-    kind("user_login_failed", 26, Anyone, Self_, "{a} failed to log in"),
-    kind("user_logout", 60, Anyone, Self_, "{a} logged out"),
-    kind("user_password_changed", 8, Anyone, Self_, "{a} changed their password"),
-    kind("user_two_step_verification_enabled", 4, Anyone, Self_, "{a} turned on two-step verification"),
-    kind("user_email_changed", 2, Anyone, Self_, "{a} changed their email address"),
+    kind("user_login", 260, Anyone, ActorOnly, "{a} logged in"),
+    kind("user_login_failed", 26, Anyone, ActorOnly, "{a} failed to log in"),
+    kind("user_logout", 60, Anyone, ActorOnly, "{a} logged out"),
+    kind("user_password_changed", 8, Anyone, ActorOnly, "{a} changed their password"),
+    kind("user_two_step_verification_enabled", 4, Anyone, ActorOnly, "{a} turned on two-step verification"),
+    kind("user_email_changed", 2, Anyone, ActorOnly, "{a} changed their email address"),
     kind("user_added_to_group", 46, Admin, Membership, "{a} added {1} to group {2}"),
     kind("user_removed_from_group", 24, Admin, Membership, "{a} removed {1} from group {2}"),
     kind("user_invited", 14, Admin, User, "{a} invited {1}"),

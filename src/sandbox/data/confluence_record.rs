@@ -17,7 +17,7 @@ use crate::sandbox::{
 /// One record in so many gets an odd shape.
 const ODD_EVERY: usize = 6;
 /// What everybody does; the rest is an administrator's.
-const ANYBODYS: [&str; 3] = ["Spaces", "Pages", "Import/export"];
+const USER_CATEGORIES: [&str; 3] = ["Spaces", "Pages", "Import/export"];
 
 /// A record in parts, all of them JSON text; None leaves the key out.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl ConfluenceComposer {
     }
 
     fn parts(&mut self, kind: &RecordKind) -> ConfluenceParts {
-        let by = match ANYBODYS.contains(&kind.category) {
+        let by = match USER_CATEGORIES.contains(&kind.category) {
             true => people::random_person(&mut self.rng),
             false => people::random_admin(&mut self.rng),
         };
@@ -121,7 +121,7 @@ impl RecordComposer for ConfluenceComposer {
 
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = kinds::draw_kind(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             odd_confluence::distort(&mut parts, self.composed / ODD_EVERY);
@@ -137,17 +137,17 @@ impl RecordComposer for ConfluenceComposer {
 impl ConfluenceParts {
     fn finish(self, created_ms: i64) -> String {
         let mut record = JsonObject::new()
-            .maybe("author", self.author.as_deref())
-            .maybe("remoteAddress", self.remote_address.as_deref())
+            .raw_if_some("author", self.author.as_deref())
+            .raw_if_some("remoteAddress", self.remote_address.as_deref())
             .raw("creationDate", &created_ms.to_string())
             .raw("summary", &self.summary)
-            .maybe("description", self.description.as_deref())
-            .maybe("category", self.category.as_deref())
-            .maybe("sysAdmin", self.is_admin.as_deref())
-            .maybe("superAdmin", self.is_admin.as_deref())
-            .maybe("affectedObject", self.affected_object.as_deref())
-            .maybe("changedValues", self.changed_values.as_deref())
-            .maybe("associatedObjects", self.associated_objects.as_deref());
+            .raw_if_some("description", self.description.as_deref())
+            .raw_if_some("category", self.category.as_deref())
+            .raw_if_some("sysAdmin", self.is_admin.as_deref())
+            .raw_if_some("superAdmin", self.is_admin.as_deref())
+            .raw_if_some("affectedObject", self.affected_object.as_deref())
+            .raw_if_some("changedValues", self.changed_values.as_deref())
+            .raw_if_some("associatedObjects", self.associated_objects.as_deref());
         for (key, json) in &self.more {
             record = record.raw(key, json);
         }

@@ -27,9 +27,9 @@ pub struct EventSubject {
 }
 
 /// Draws what an event of this kind is about.
-pub fn subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) -> EventSubject {
+pub fn draw_subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) -> EventSubject {
     match about {
-        SubjectKind::Self_ => EventSubject {
+        SubjectKind::ActorOnly => EventSubject {
             items: vec![user(actor)],
             words: [actor.name, ""],
         },
@@ -38,21 +38,21 @@ pub fn subject(about: SubjectKind, actor: &'static SamplePerson, rng: &mut Rng) 
             words: [ORG_NAME, ""],
         },
         SubjectKind::User => {
-            let other = another(actor, rng);
+            let other = other_person(actor, rng);
             EventSubject {
                 items: vec![user(other)],
                 words: [other.name, ""],
             }
         }
         SubjectKind::Membership => {
-            let (other, name) = (another(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
+            let (other, name) = (other_person(actor, rng), GROUPS[rng.usize(..GROUPS.len())]);
             EventSubject {
                 items: vec![user(other), thing("groups", name)],
                 words: [other.name, name],
             }
         }
         SubjectKind::Access => {
-            let (other, name) = (another(actor, rng), PRODUCTS[rng.usize(..PRODUCTS.len())]);
+            let (other, name) = (other_person(actor, rng), PRODUCTS[rng.usize(..PRODUCTS.len())]);
             EventSubject {
                 items: vec![user(other), thing("products", name)],
                 words: [other.name, name],
@@ -126,7 +126,7 @@ fn item(id: &str, kind: &str, attributes: &str, links: &str) -> String {
         .finish()
 }
 
-fn another(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
+fn other_person(actor: &SamplePerson, rng: &mut Rng) -> &'static SamplePerson {
     loop {
         let other = people::random_person(rng);
         if other.account_id != actor.account_id {

@@ -68,7 +68,7 @@ impl DatacenterComposer {
 
     /// The event that a reading of the log by `user` is.
     pub fn search_performed(&mut self, created_ms: i64, user: &str) -> SandboxRecord {
-        finished(searched(user, "127.0.0.1", "200"), created_ms)
+        build_record(searched(user, "127.0.0.1", "200"), created_ms)
     }
 
     fn parts(&mut self, kind: &RecordKind) -> DatacenterParts {
@@ -149,33 +149,33 @@ impl RecordComposer for DatacenterComposer {
                 false => people::random_admin(&mut self.rng).user_name(),
             };
             let found = self.rng.u32(..200).to_string();
-            return finished(searched(user, "203.0.113.60", &found), created_ms);
+            return build_record(searched(user, "203.0.113.60", &found), created_ms);
         }
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = kinds::draw_kind(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             odd_datacenter::distort(&mut parts, self.composed / ODD_EVERY);
         }
-        finished(parts, created_ms)
+        build_record(parts, created_ms)
     }
 }
 
-fn finished(parts: DatacenterParts, created_ms: i64) -> SandboxRecord {
+fn build_record(parts: DatacenterParts, created_ms: i64) -> SandboxRecord {
     let at = DateTime::from_timestamp_millis(created_ms).unwrap_or_default();
     let mut event = JsonObject::new()
         .text(
             "timestamp",
             &at.to_rfc3339_opts(SecondsFormat::Millis, true),
         )
-        .maybe("author", parts.author.as_deref())
+        .raw_if_some("author", parts.author.as_deref())
         .raw("type", &parts.kind)
-        .maybe("affectedObjects", parts.affected_objects.as_deref())
-        .maybe("changedValues", parts.changed_values.as_deref())
-        .maybe("source", parts.source.as_deref())
-        .maybe("system", parts.system.as_deref())
-        .maybe("node", parts.node.as_deref())
-        .maybe("method", parts.method.as_deref())
-        .maybe("extraAttributes", parts.extra_attributes.as_deref());
+        .raw_if_some("affectedObjects", parts.affected_objects.as_deref())
+        .raw_if_some("changedValues", parts.changed_values.as_deref())
+        .raw_if_some("source", parts.source.as_deref())
+        .raw_if_some("system", parts.system.as_deref())
+        .raw_if_some("node", parts.node.as_deref())
+        .raw_if_some("method", parts.method.as_deref())
+        .raw_if_some("extraAttributes", parts.extra_attributes.as_deref());
     for (key, json) in &parts.more {
         event = event.raw(key, json);
     }

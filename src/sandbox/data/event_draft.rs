@@ -40,13 +40,13 @@ impl EventDraft {
     pub fn finish(self) -> OrgEvent {
         let list = |items: &Option<Vec<String>>| items.as_ref().map(array);
         let mut attributes = JsonObject::new()
-            .text("time", &stamp(self.time_ms))
-            .text("processedAt", &stamp(self.processed_ms))
+            .text("time", &format_timestamp(self.time_ms))
+            .text("processedAt", &format_timestamp(self.processed_ms))
             .text("action", &self.action)
-            .maybe("actor", self.actor.as_deref())
-            .maybe("context", list(&self.context).as_deref())
-            .maybe("container", list(&self.container).as_deref())
-            .maybe("location", self.location.as_deref());
+            .raw_if_some("actor", self.actor.as_deref())
+            .raw_if_some("context", list(&self.context).as_deref())
+            .raw_if_some("container", list(&self.container).as_deref())
+            .raw_if_some("location", self.location.as_deref());
         for (key, json) in &self.more_attributes {
             attributes = attributes.raw(key, json);
         }
@@ -65,7 +65,7 @@ impl EventDraft {
             .text("id", &self.id)
             .raw("attributes", &attributes.finish())
             .raw("links", &JsonObject::new().text("self", &link).finish())
-            .maybe("message", message.as_deref());
+            .raw_if_some("message", message.as_deref());
         for (key, json) in &self.more {
             event = event.raw(key, json);
         }
@@ -79,7 +79,7 @@ impl EventDraft {
 }
 
 /// RFC 3339 as the API writes it: milliseconds are left out when they are zero (grove's fixture has both in one page).
-fn stamp(millis: i64) -> String {
+fn format_timestamp(millis: i64) -> String {
     let at = DateTime::from_timestamp_millis(millis).unwrap_or_default();
     let format = if at.nanosecond() == 0 {
         SecondsFormat::Secs
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn zero_milliseconds_are_left_out() {
-        assert_eq!(stamp(1_795_167_000_000), "2026-11-20T09:30:00Z");
-        assert_eq!(stamp(1_795_167_000_040), "2026-11-20T09:30:00.040Z");
+        assert_eq!(format_timestamp(1_795_167_000_000), "2026-11-20T09:30:00Z");
+        assert_eq!(format_timestamp(1_795_167_000_040), "2026-11-20T09:30:00.040Z");
     }
 }

@@ -38,7 +38,7 @@ pub const STEPS: [(i64, &str); 19] = [
     (1391, "org_audit_log_exported"),
 ];
 
-const ELSEWHERE: SampleLocation = SampleLocation {
+const INTRUDER_LOCATION: SampleLocation = SampleLocation {
     country: "Iceland",
     region: "Capital Region",
     city: "Reykjavik",
@@ -67,7 +67,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
             } else {
                 token
             };
-            let (item, says) = about(action, victim, second);
+            let (item, says) = context_and_message(action, victim, second);
             let draft = EventDraft {
                 id: composer.uuid(),
                 time_ms: processed_ms - composer.rng().i64(200..400),
@@ -76,7 +76,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
                 actor: Some(people::actor(victim, &auth)),
                 context: Some(vec![item]),
                 container: Some(context::container(action)),
-                location: Some(people::location(IP, &ELSEWHERE)),
+                location: Some(people::location(IP, &INTRUDER_LOCATION)),
                 message: Some(quoted(&says)),
                 more_attributes: Vec::new(),
                 more: Vec::new(),
@@ -86,7 +86,7 @@ pub(super) fn compose(composer: &mut OrgComposer, start: i64, end: i64) -> Vec<O
         .collect()
 }
 
-fn about(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
+fn context_and_message(action: &str, victim: &SamplePerson, second: &SamplePerson) -> (String, String) {
     let name = victim.name;
     match action {
         "user_logged_in_as_user" => (

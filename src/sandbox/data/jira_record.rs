@@ -145,7 +145,7 @@ impl RecordComposer for JiraComposer {
     fn compose(&mut self, created_ms: i64) -> SandboxRecord {
         self.composed += 1;
         let id = 101 + self.composed * ID_STEP % ID_RANGE;
-        let found = kinds::drawn(KINDS, &mut self.rng);
+        let found = kinds::draw_kind(KINDS, &mut self.rng);
         let mut parts = self.parts(found.unwrap_or(&KINDS[0]));
         if !self.clean && self.composed.is_multiple_of(ODD_EVERY) {
             odd_jira::distort(&mut parts, self.composed / ODD_EVERY);
@@ -165,16 +165,16 @@ impl JiraParts {
         let mut record = JsonObject::new()
             .number("id", id)
             .raw("summary", &self.summary)
-            .maybe("remoteAddress", self.remote_address.as_deref())
-            .maybe("authorKey", self.author_key.as_deref())
-            .maybe("authorAccountId", self.author_account_id.as_deref())
+            .raw_if_some("remoteAddress", self.remote_address.as_deref())
+            .raw_if_some("authorKey", self.author_key.as_deref())
+            .raw_if_some("authorAccountId", self.author_account_id.as_deref())
             .text("created", &created)
             .text("category", self.category)
-            .maybe("eventSource", self.event_source.as_deref())
-            .maybe("description", self.description.as_deref())
-            .maybe("objectItem", self.object_item.as_deref())
-            .maybe("changedValues", self.changed_values.as_deref())
-            .maybe("associatedItems", self.associated_items.as_deref());
+            .raw_if_some("eventSource", self.event_source.as_deref())
+            .raw_if_some("description", self.description.as_deref())
+            .raw_if_some("objectItem", self.object_item.as_deref())
+            .raw_if_some("changedValues", self.changed_values.as_deref())
+            .raw_if_some("associatedItems", self.associated_items.as_deref());
         for (key, json) in &self.more {
             record = record.raw(key, json);
         }

@@ -48,7 +48,7 @@ pub const fn kind(
 }
 
 /// One of `kinds`, each as often as its weight says.
-pub fn drawn(kinds: &'static [RecordKind], rng: &mut Rng) -> Option<&'static RecordKind> {
+pub fn draw_kind(kinds: &'static [RecordKind], rng: &mut Rng) -> Option<&'static RecordKind> {
     let total: u32 = kinds.iter().map(|kind| kind.weight).sum();
     let mut draw = rng.u32(..total.max(1));
     kinds.iter().find(|kind| {

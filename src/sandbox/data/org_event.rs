@@ -74,12 +74,12 @@ impl OrgComposer {
     }
 
     fn actor(&mut self, kind: &ActionKind) -> (&'static SamplePerson, SampleAuth) {
-        let person = match kind.who {
+        let person = match kind.actor_role {
             ActorRole::Anyone => people::random_person(&mut self.rng),
             ActorRole::Admin => people::random_admin(&mut self.rng),
             ActorRole::Service => people::random_service(&mut self.rng),
         };
-        let by_token = kind.who == ActorRole::Service || self.rng.u8(..) < 12;
+        let by_token = kind.actor_role == ActorRole::Service || self.rng.u8(..) < 12;
         (
             person,
             if by_token {
@@ -97,9 +97,9 @@ impl OrgComposer {
         auth: &SampleAuth,
         processed_ms: i64,
     ) -> EventDraft {
-        let subject = context::subject(kind.about, actor, &mut self.rng);
+        let subject = context::draw_subject(kind.subject, actor, &mut self.rng);
         let message = kind
-            .says
+            .message
             .replace("{a}", actor.name)
             .replace("{1}", subject.words[0])
             .replace("{2}", subject.words[1]);

@@ -8,7 +8,7 @@ pub use page::events;
 use super::{
     Behaviour, DATACENTER_PASSWORD, DATACENTER_TOKEN, DATACENTER_TOKEN_NOT_ADMIN, DATACENTER_USER,
     DATACENTER_USER_NOT_ADMIN, base64,
-    exchange::{ParsedRequest, plain},
+    exchange::{ParsedRequest, non_json_reply},
     json_text::JsonObject,
     reply::ApiReply,
 };
@@ -42,7 +42,7 @@ pub fn captcha(behaviour: &Behaviour, base_url: &str) -> Option<ApiReply> {
 
 /// `GET /plugins/servlet/applinks/whoami`: nothing for a credential that nobody has.
 pub fn whoami(ask: &ParsedRequest) -> ApiReply {
-    plain(
+    non_json_reply(
         200,
         "text/plain;charset=UTF-8",
         user(ask).unwrap_or_default(),

@@ -28,12 +28,12 @@ pub fn events(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Ap
         Err(what) => return error(400, what),
     };
     if let Fault::Overlap(events) = fault {
-        let newer = |place| world.datacenter.newer(place, *events);
+        let newer = |place| world.datacenter.position_newer_by(place, *events);
         search.before = search.before.and_then(newer);
         search.offset = search.offset.saturating_sub(*events);
     }
     let fails_from = world.behaviour.datacenter_fails_from;
-    if fails_from.is_some_and(|from| world.datacenter.before(&search) >= from) {
+    if fails_from.is_some_and(|from| world.datacenter.count_before(&search) >= from) {
         return error(500, "Internal server error");
     }
     let mut found = world.datacenter.page(&search);
@@ -48,7 +48,7 @@ pub fn events(world: &mut ServerState, ask: &ParsedRequest, fault: &Fault) -> Ap
             paging(world, ask, limit, found.texts.len(), Some((0, used)))
         }
         _ => {
-            let has_next = found.more || world.behaviour.datacenter_hides_end;
+            let has_next = found.has_more || world.behaviour.datacenter_hides_end;
             let next = found.last.filter(|_| has_next);
             let next = next.map(|last| next_page(world, &search, last, found.texts.len()));
             let again = ask.param("pageCursor").map(|used| (0, used.to_owned()));
@@ -78,7 +78,7 @@ fn search(world: &ServerState, ask: &ParsedRequest) -> Result<RecordQuery, &'sta
         .filter(|limit| (1..=MOST_EVENTS).contains(limit))
         .ok_or("limit must be a number from 1 to 100000.")?;
     let offset = ask.number("offset", 0).ok_or("offset must be a number.")?;
-    let before = ask.param("pageCursor").map(place);
+    let before = ask.param("pageCursor").map(parse_cursor);
     if before == Some(None) {
         return Err("pageCursor must be a time in milliseconds and an id.");
     }
@@ -103,7 +103,7 @@ fn date(world: &ServerState, ask: &ParsedRequest, name: &str) -> Result<Option<i
     if world.behaviour.datacenter_whole_seconds && text.contains('.') {
         return Err("from and to must be ISO 8601 dates of whole seconds.");
     }
-    match dates::read(text) {
+    match dates::parse_date(text) {
         ParsedDate::At(at) => Ok(Some(at)),
         ParsedDate::Zoneless(_) | ParsedDate::Unreadable => Err("from and to must be ISO 8601 dates."),
     }
@@ -150,11 +150,11 @@ fn next_page(world: &ServerState, search: &RecordQuery, last: RecordPosition, ev
         NextPageOffset::Zero => (0, cursor(last)),
         NextPageOffset::FromCursor(back) => {
             let back = back.min(events);
-            let newer = world.datacenter.newer(last, back);
+            let newer = world.datacenter.position_newer_by(last, back);
             (back, newer.map_or_else(|| start_cursor(world), cursor))
         }
         NextPageOffset::FromNewest | NextPageOffset::Skipping => {
-            let so_far = world.datacenter.before(search).saturating_add(events);
+            let so_far = world.datacenter.count_before(search).saturating_add(events);
             (so_far, cursor(last))
         }
     }
@@ -165,7 +165,7 @@ fn cursor(place: RecordPosition) -> String {
     format!("{},{}", place.created_ms, place.number)
 }
 
-fn place(cursor: &str) -> Option<RecordPosition> {
+fn parse_cursor(cursor: &str) -> Option<RecordPosition> {
     let (created_ms, number) = cursor.split_once(',')?;
     Some(RecordPosition {
         created_ms: created_ms.parse().ok()?,

@@ -30,8 +30,8 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, way: &SiteAccess, f
         }
     };
     let (from, to) = (
-        ask.param("from").map(dates::read),
-        ask.param("to").map(dates::read),
+        ask.param("from").map(dates::parse_date),
+        ask.param("to").map(dates::parse_date),
     );
     let dates = [from, to];
     if dates.contains(&Some(ParsedDate::Unreadable)) {
@@ -54,7 +54,7 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, way: &SiteAccess, f
     if world.behaviour.jira_refuses_past_end && past_end {
         return jira_error(404, "There is no such page.");
     }
-    let Some(search) = played(&world.behaviour, search) else {
+    let Some(search) = apply_quirks(&world.behaviour, search) else {
         return jira_error(500, "Internal server error");
     };
     let texts = if ignored || *fault == Fault::EmptyPageWithCursor {
@@ -70,13 +70,13 @@ pub fn records(world: &mut ServerState, ask: &ParsedRequest, way: &SiteAccess, f
         .raw("records", &array(&texts))
         .finish();
     if some {
-        record_meanwhile(world, search.to);
+        insert_new_records(world, search.to);
     }
     ApiReply::json(200, body)
 }
 
 /// The page that is given in truth for `search`; nothing where it fails.
-fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
+fn apply_quirks(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
     let offset = match behaviour.jira_ignores_offset {
         true => 0,
         false => search.offset,
@@ -100,7 +100,7 @@ fn played(behaviour: &Behaviour, search: RecordQuery) -> Option<RecordQuery> {
 }
 
 /// The records that appear between two pages, at the newest end of the window, so that offsets shift.
-fn record_meanwhile(world: &mut ServerState, to: Option<i64>) {
+fn insert_new_records(world: &mut ServerState, to: Option<i64>) {
     if world.behaviour.insert_on_jira_page == 0 || world.behaviour.insert_on_jira_pages == 0 {
         return;
     }

@@ -18,7 +18,7 @@ const MOST_USERS: usize = 200;
 
 /// The users whose ids are asked for, in the order of the ids; an id that nobody has is left out.
 pub fn bulk(ask: &ParsedRequest, way: &SiteAccess) -> ApiReply {
-    let refused = access::who(ask, way).err();
+    let refused = access::authenticate(ask, way).err();
     if let Some(reply) = refused.or_else(|| access::unknown_site(way)) {
         return reply;
     }

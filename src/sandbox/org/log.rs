@@ -83,16 +83,16 @@ pub struct EventPage {
     /// The place of the last one.
     pub last: Option<EventPosition>,
     /// Whether there are more behind it.
-    pub more: bool,
+    pub has_more: bool,
 }
 
 /// The log.
 #[derive(Debug, Default)]
 pub struct OrgLog {
-    kept: Vec<StoredEvent>,
+    events: Vec<StoredEvent>,
     arrived: u64,
     /// The texts of the history, in order, with a comma between each two.
-    laid_out: Bytes,
+    history_text: Bytes,
 }
 
 /// An event in its place.
@@ -107,25 +107,25 @@ struct StoredEvent {
 /// Where an event's text is.
 #[derive(Debug)]
 enum StoredText {
-    LaidOut(Range<usize>),
-    Own(String),
+    InHistory(Range<usize>),
+    Separate(String),
 }
 
 impl OrgLog {
     /// Gives an event its place; among equal processing times it comes last.
     pub fn add(&mut self, event: OrgEvent) {
-        let position = self.arrival(event.processed_ms);
-        let place = self.kept.partition_point(|kept| kept.position < position);
+        let position = self.next_position(event.processed_ms);
+        let place = self.events.partition_point(|kept| kept.position < position);
         let kept = StoredEvent {
             position,
             time_ms: event.time_ms,
             id: event.id,
-            text: StoredText::Own(event.text),
+            text: StoredText::Separate(event.text),
         };
-        self.kept.insert(place, kept);
+        self.events.insert(place, kept);
     }
 
-    fn arrival(&mut self, processed_ms: i64) -> EventPosition {
+    fn next_position(&mut self, processed_ms: i64) -> EventPosition {
         let sequence = self.arrived;
         self.arrived += 1;
         EventPosition {
@@ -141,31 +141,31 @@ impl OrgLog {
 
     /// When the newest event was processed.
     pub fn last_processed_ms(&self) -> Option<i64> {
-        self.kept.last().map(|kept| kept.position.processed_ms)
+        self.events.last().map(|kept| kept.position.processed_ms)
     }
 
     /// All ids in processing order.
     pub fn ids(&self) -> Vec<String> {
-        self.kept.iter().map(|kept| kept.id.clone()).collect()
+        self.events.iter().map(|kept| kept.id.clone()).collect()
     }
 
     /// All texts in processing order.
     pub fn texts(&self) -> Vec<String> {
         let owned = |kept| String::from_utf8_lossy(self.text(kept)).into_owned();
-        self.kept.iter().map(owned).collect()
+        self.events.iter().map(owned).collect()
     }
 
     /// The place that lies `events` before `from`; nothing when that is before the first one.
-    pub fn back(&self, from: EventPosition, events: usize) -> Option<EventPosition> {
-        let passed = self.kept.partition_point(|kept| kept.position <= from);
+    pub fn position_before(&self, from: EventPosition, events: usize) -> Option<EventPosition> {
+        let passed = self.events.partition_point(|kept| kept.position <= from);
         let last = passed.checked_sub(events)?.checked_sub(1)?;
-        self.kept.get(last).map(|kept| kept.position)
+        self.events.get(last).map(|kept| kept.position)
     }
 
     /// The page that `search` asks for.
     pub fn page(&self, search: &EventQuery) -> EventPage {
         let range = self.range(search);
-        let candidates = self.kept.get(range).unwrap_or_default().iter();
+        let candidates = self.events.get(range).unwrap_or_default().iter();
         let matching = |kept: &&StoredEvent| {
             let inside = match search.clock {
                 FilterClock::ProcessedAt => true, // the range is exact
@@ -182,17 +182,17 @@ impl OrgLog {
         let more = hits.len() > search.limit;
         hits.truncate(search.limit);
         EventPage {
-            texts: self.joined(&hits),
+            texts: self.join_texts(&hits),
             count: hits.len(),
             last: hits.last().map(|kept| kept.position),
-            more,
+            has_more: more,
         }
     }
 
     /// The texts of `hits`: a slice where they lie side by side in the history, a copy elsewhere.
-    fn joined(&self, hits: &[&StoredEvent]) -> Bytes {
+    fn join_texts(&self, hits: &[&StoredEvent]) -> Bytes {
         match contiguous_range(hits) {
-            Some(contiguous_range) => self.laid_out.slice(contiguous_range),
+            Some(contiguous_range) => self.history_text.slice(contiguous_range),
             None => {
                 let texts: Vec<&[u8]> = hits.iter().map(|kept| self.text(kept)).collect();
                 Bytes::from(texts.join(&b','))
@@ -202,32 +202,32 @@ impl OrgLog {
 
     fn text<'a>(&'a self, kept: &'a StoredEvent) -> &'a [u8] {
         match &kept.text {
-            StoredText::LaidOut(place) => self.laid_out.get(place.clone()).unwrap_or_default(),
-            StoredText::Own(text) => text.as_bytes(),
+            StoredText::InHistory(place) => self.history_text.get(place.clone()).unwrap_or_default(),
+            StoredText::Separate(text) => text.as_bytes(),
         }
     }
 
     /// The stretch of the log that can match.
     fn range(&self, search: &EventQuery) -> Range<usize> {
-        let (mut start, mut end) = (0, self.kept.len());
+        let (mut start, mut end) = (0, self.events.len());
         if search.clock == FilterClock::ProcessedAt {
             if let Some(from) = search.from {
                 start = self
-                    .kept
+                    .events
                     .partition_point(|kept| kept.position.processed_ms < from);
             }
             if let Some(to) = search.to {
                 end = self
-                    .kept
+                    .events
                     .partition_point(|kept| kept.position.processed_ms <= to);
             }
         }
         match search.after {
             Some(after) if search.descending => {
-                end = end.min(self.kept.partition_point(|kept| kept.position < after));
+                end = end.min(self.events.partition_point(|kept| kept.position < after));
             }
             Some(after) => {
-                start = start.max(self.kept.partition_point(|kept| kept.position <= after));
+                start = start.max(self.events.partition_point(|kept| kept.position <= after));
             }
             None => {}
         }
@@ -245,20 +245,20 @@ impl FromIterator<OrgEvent> for OrgLog {
                 late.push(event);
                 continue;
             }
-            if !log.kept.is_empty() {
+            if !log.events.is_empty() {
                 laid_out.push(',');
             }
             let start = laid_out.len();
             laid_out.push_str(&event.text);
             let kept = StoredEvent {
-                position: log.arrival(event.processed_ms),
+                position: log.next_position(event.processed_ms),
                 time_ms: event.time_ms,
                 id: event.id,
-                text: StoredText::LaidOut(start..laid_out.len()),
+                text: StoredText::InHistory(start..laid_out.len()),
             };
-            log.kept.push(kept);
+            log.events.push(kept);
         }
-        log.laid_out = Bytes::from(laid_out);
+        log.history_text = Bytes::from(laid_out);
         late.into_iter().for_each(|event| log.add(event));
         log
     }
@@ -267,8 +267,8 @@ impl FromIterator<OrgEvent> for OrgLog {
 /// The stretch of the laid out text that holds `hits` and nothing else.
 fn contiguous_range(hits: &[&StoredEvent]) -> Option<Range<usize>> {
     let mut places = hits.iter().map(|kept| match &kept.text {
-        StoredText::LaidOut(place) => Some(place),
-        StoredText::Own(_) => None,
+        StoredText::InHistory(place) => Some(place),
+        StoredText::Separate(_) => None,
     });
     let mut contiguous_range = places.next()??.clone();
     for place in places {
@@ -333,13 +333,13 @@ mod tests {
     fn a_shared_millisecond_is_cut_between_two_pages_without_loss() {
         let log = log(&[(5, 5), (7, 7), (7, 1), (7, 7), (9, 9)]);
         let first = log.page(&search(2));
-        assert_eq!((words(&first), first.count, first.more), ("0,1", 2, true));
+        assert_eq!((words(&first), first.count, first.has_more), ("0,1", 2, true));
         let second = log.page(&EventQuery {
             after: first.last,
             ..search(9)
         });
         assert_eq!(
-            (words(&second), second.count, second.more),
+            (words(&second), second.count, second.has_more),
             ("2,3,4", 3, false)
         );
     }
@@ -428,7 +428,7 @@ mod tests {
     fn a_page_of_the_history_is_not_copied() {
         let mut log = log(&[(5, 5), (7, 7), (9, 9)]);
         let inside = |log: &OrgLog, found: &EventPage| {
-            log.laid_out.as_ptr_range().contains(&found.texts.as_ptr())
+            log.history_text.as_ptr_range().contains(&found.texts.as_ptr())
         };
         assert!(inside(&log, &log.page(&search(2))));
         log.add(event(3, 6, 6));

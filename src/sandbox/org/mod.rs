@@ -35,7 +35,7 @@ pub fn refusal(ask: &ParsedRequest) -> Option<ApiReply> {
 }
 
 /// `GET /orgs`: nothing for a scoped key.
-pub fn list(world: &ServerState) -> ApiReply {
+pub fn organizations(world: &ServerState) -> ApiReply {
     let link = format!("{}/admin/v1/orgs", world.base_url);
     let (data, links) = if world.behaviour.scoped_key {
         ("[]".to_owned(), "{}".to_owned())
@@ -55,7 +55,7 @@ pub fn list(world: &ServerState) -> ApiReply {
 }
 
 /// `GET /orgs/{org_id}`
-pub fn one(id: &str, path: &str) -> ApiReply {
+pub fn organization(id: &str, path: &str) -> ApiReply {
     if id != ORG_ID {
         return errors::UNKNOWN_ORG.reply(ErrorEnvelope::Errors, path);
     }

@@ -35,12 +35,12 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
     let limit = limit(behaviour, ask.param("limit"))?;
     let used = ask.param("cursor");
     let mut walk = match used {
-        Some(text) => resumed(world, ask, text)?,
-        None => fresh(world, ask)?,
+        Some(text) => resume_cursor(world, ask, text)?,
+        None => new_cursor(world, ask)?,
     };
     walk.issued = world.uptime();
     if let Fault::Overlap(events) = fault {
-        walk.after = walk.after.and_then(|after| world.org.back(after, *events));
+        walk.after = walk.after.and_then(|after| world.org.position_before(after, *events));
     }
     let mut found = world.org.page(&EventQuery {
         after: walk.after,
@@ -60,7 +60,7 @@ fn page(world: &ServerState, ask: &ParsedRequest, fault: &Fault) -> Result<ApiRe
             texts: Bytes::new(),
             count: 0,
             last: None,
-            more: true,
+            has_more: true,
         };
     }
     let next = match used {
@@ -85,7 +85,7 @@ fn limit(behaviour: &Behaviour, asked: Option<&str>) -> Result<usize, AdminError
 }
 
 /// A walk that begins with this request.
-fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminError> {
+fn new_cursor(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminError> {
     let descending = match ask.param("sortOrder") {
         None | Some("asc") => false,
         Some("desc") => true,
@@ -93,7 +93,7 @@ fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminErr
     };
     Ok(OrgCursor {
         after: None,
-        from: kept_from(world, bound(ask, "from")?)?,
+        from: clamp_to_retention(world, bound(ask, "from")?)?,
         to: bound(ask, "to")?,
         descending,
         generation: world.cursor_generation,
@@ -103,17 +103,17 @@ fn fresh(world: &ServerState, ask: &ParsedRequest) -> Result<OrgCursor, AdminErr
 }
 
 /// `from` as far as the log reaches back.
-fn kept_from(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
+fn clamp_to_retention(world: &ServerState, from: Option<i64>) -> Result<Option<i64>, AdminError> {
     let earliest = world.now_ms() - RETENTION_MS;
     match (world.behaviour.org_retention, from) {
-        (OrgRetention::ShowsAll, from) => Ok(from),
-        (OrgRetention::Refuses, Some(from)) if from < earliest => Err(errors::INVALID_TIME),
+        (OrgRetention::Unlimited, from) => Ok(from),
+        (OrgRetention::Rejected, Some(from)) if from < earliest => Err(errors::INVALID_TIME),
         (_, from) => Ok(Some(from.map_or(earliest, |from| from.max(earliest)))),
     }
 }
 
 /// A walk that goes on from a cursor.
-fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCursor, AdminError> {
+fn resume_cursor(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCursor, AdminError> {
     let behaviour = &world.behaviour;
     let (from, to) = (bound(ask, "from")?, bound(ask, "to")?);
     if behaviour.strict_cursor && (from.is_some() || to.is_some()) {
@@ -125,7 +125,7 @@ fn resumed(world: &ServerState, ask: &ParsedRequest, text: &str) -> Result<OrgCu
     if too_old || walk.generation != world.cursor_generation {
         return match behaviour.expired_cursor_status {
             // It begins again, as if it had been asked for everything.
-            200 => fresh(world, ask),
+            200 => new_cursor(world, ask),
             500 => Err(errors::INTERNAL),
             _ => Err(errors::INVALID_CURSOR),
         };
@@ -155,7 +155,7 @@ fn next(behaviour: &Behaviour, walk: &OrgCursor, found: &EventPage, used: Option
         };
         Some(cursor.encode() + &padding)
     };
-    if found.more {
+    if found.has_more {
         return at(found.last);
     }
     let null = match behaviour.end_of_stream {

@@ -80,7 +80,7 @@ async fn a_page_counts_all_matches_and_says_where_it_goes_on() {
 #[tokio::test]
 async fn faults_of_confluences_pages() {
     let bench = SmokeTest::small().await;
-    let script = |fault| bench.control.script(Api::ConfluenceAudit, fault);
+    let script = |fault| bench.control.inject(Api::ConfluenceAudit, fault);
     let page = bench.confluence_page("limit=20&start=20").await;
     script(Fault::Overlap(3));
     let overlapping = bench.confluence_page("limit=20&start=20").await;

@@ -137,7 +137,7 @@ async fn datacenter_knows_tokens_and_passwords() {
 #[tokio::test]
 async fn faults_and_limits_of_datacenters_pages() {
     let bench = SmokeTest::small().await;
-    let script = |fault| bench.control.script(Api::DatacenterAudit, fault);
+    let script = |fault| bench.control.inject(Api::DatacenterAudit, fault);
     let first = bench.datacenter_page("limit=20").await;
     let used = first["pagingInfo"]["nextPageCursor"].as_str().unwrap();
     let query = format!("limit=20&pageCursor={used}");

@@ -8,7 +8,7 @@ use super::*;
 async fn faults_that_break_the_connection() {
     let bench = SmokeTest::small().await;
     for fault in [Fault::CloseBeforeResponse, Fault::ResetBeforeResponse] {
-        bench.control.script(Api::OrgEvents, fault.clone());
+        bench.control.inject(Api::OrgEvents, fault.clone());
         assert!(bench.org("").send().await.is_err(), "{fault:?}");
     }
     let last = bench.control.requests().pop().unwrap();
@@ -19,22 +19,22 @@ async fn faults_that_break_the_connection() {
         Fault::ResetMidBody,
         Fault::WrongLength(9_000_000),
     ] {
-        bench.control.script(Api::OrgEvents, fault.clone());
+        bench.control.inject(Api::OrgEvents, fault.clone());
         let mut response = bench.org("").send().await.unwrap();
         assert_eq!(response.status(), 200, "{fault:?}");
         assert!(response.chunk().await.unwrap().is_some(), "{fault:?}");
         assert!(response.bytes().await.is_err(), "{fault:?}");
     }
-    bench.control.script(Api::OrgEvents, Fault::StallMidBody);
+    bench.control.inject(Api::OrgEvents, Fault::StallMidBody);
     let stalled = bench.org("").send().await.unwrap();
     assert!(tokio::time::timeout(SHORT, stalled.bytes()).await.is_err());
-    bench.control.script(Api::OrgEvents, Fault::Hang);
+    bench.control.inject(Api::OrgEvents, Fault::Hang);
     assert!(
         tokio::time::timeout(SHORT, bench.org("").send())
             .await
             .is_err()
     );
-    bench.control.script(Api::OrgEvents, Fault::EndlessBody);
+    bench.control.inject(Api::OrgEvents, Fault::EndlessBody);
     let mut endless = bench.org("").send().await.unwrap();
     let mut read = 0;
     while read < 5_000_000 {
@@ -57,7 +57,7 @@ async fn faults_in_a_complete_response() {
         .unwrap();
     // The middle may lie within a letter, which the client then reads as U+FFFD.
     let half = String::from_utf8_lossy(&first.as_bytes()[..first.len() / 2]);
-    let script = |fault| bench.control.script(Api::OrgEvents, fault);
+    let script = |fault| bench.control.inject(Api::OrgEvents, fault);
     let slow = Fault::SlowBody {
         chunk_bytes: 4000,
         pause: Duration::from_millis(1),
@@ -102,7 +102,7 @@ async fn faults_in_a_complete_response() {
 #[tokio::test]
 async fn faults_that_replace_the_answer() {
     let bench = SmokeTest::small().await;
-    let script = |fault| bench.control.script(Api::OrgEvents, fault);
+    let script = |fault| bench.control.inject(Api::OrgEvents, fault);
     script(Fault::Html);
     let html = bench.org("").send().await.unwrap();
     assert!(
@@ -140,11 +140,11 @@ async fn unpacked(bench: &SmokeTest) -> Vec<u8> {
 #[tokio::test]
 async fn faults_that_change_the_page() {
     let bench = SmokeTest::small().await;
-    bench.control.script(Api::OrgEvents, Fault::Pass);
-    bench.control.script(Api::OrgEvents, Fault::SameCursor);
+    bench.control.inject(Api::OrgEvents, Fault::Pass);
+    bench.control.inject(Api::OrgEvents, Fault::SameCursor);
     bench
         .control
-        .script(Api::OrgEvents, Fault::EmptyPageWithCursor);
+        .inject(Api::OrgEvents, Fault::EmptyPageWithCursor);
     let used = cursor(&bench.org_page("limit=20").await);
     let query = format!("limit=20&cursor={used}");
     let same = bench.org_page(&query).await;
@@ -155,17 +155,17 @@ async fn faults_that_change_the_page() {
         .org_page(&format!("limit=20&cursor={}", cursor(&empty)))
         .await;
     assert_eq!(resumed["data"], same["data"]);
-    bench.control.script(Api::OrgEvents, Fault::Overlap(3));
+    bench.control.inject(Api::OrgEvents, Fault::Overlap(3));
     let overlapping = bench.org_page(&query).await;
     let first = bench.org_page("limit=20").await;
     assert_eq!(overlapping["data"][0], first["data"][17]);
     assert_eq!(overlapping["data"][3], same["data"][0]);
-    bench.control.script_forever(Api::JiraAudit, Fault::NotJson);
-    bench.control.script(Api::JiraAudit, Fault::Hang);
+    bench.control.inject_always(Api::JiraAudit, Fault::NotJson);
+    bench.control.inject(Api::JiraAudit, Fault::Hang);
     for _ in 0..2 {
         let text = bench.jira("").send().await.unwrap().text().await.unwrap();
         assert!(serde_json::from_str::<Value>(&text).is_err());
     }
-    bench.control.clear(Api::JiraAudit);
+    bench.control.clear_faults(Api::JiraAudit);
     assert_eq!(bench.jira("").send().await.unwrap().status(), 200);
 }

@@ -38,7 +38,7 @@ async fn shared_and_copied_pages_are_identical() {
         chunk_bytes: usize::MAX,
         pause: Duration::ZERO,
     };
-    bench.control.script(Api::OrgEvents, in_one);
+    bench.control.inject(Api::OrgEvents, in_one);
     let (copied_headers, copied) = fetch().await;
     // The cursor, which is there twice, says when it was issued.
     let without_end = |body: &str| body[..body.find(r#","links":{"next""#).unwrap()].to_owned();

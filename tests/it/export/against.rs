@@ -113,7 +113,7 @@ fn what_cannot_be_compared_says_why() {
         "it is not configured"
     );
     site.control
-        .script_forever(Api::JiraAudit, Fault::CloseMidBody);
+        .inject_always(Api::JiraAudit, Fault::CloseMidBody);
     site.set("acme-jira", "retry_for", "1s");
     let run = verify(&site, &["acme-jira"]);
     assert_eq!(run.code, 3, "{}", run.stderr);

@@ -32,7 +32,7 @@ fn every_attempt_is_a_line() {
         Fault::CloseBeforeResponse,
     ];
     for fault in faults {
-        site.control.script(Api::OrgEvents, fault);
+        site.control.inject(Api::OrgEvents, fault);
     }
     site.ok(&words(&["acme"], "case", &["--keep-bodies"]));
     let case = Case::read(site.path("case"));
@@ -68,10 +68,10 @@ fn every_attempt_is_a_line() {
 fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     let mut site = site(60);
     site.set("acme", "retry_for", "0s");
-    site.control.script(Api::OrgEvents, Fault::Pass);
-    site.control.script(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
+    site.control.inject(Api::OrgEvents, Fault::Pass);
     site.control
-        .script_forever(Api::OrgEvents, status(503, None, "{}"));
+        .inject_always(Api::OrgEvents, status(503, None, "{}"));
     let all = words(&SOURCES, "case", &[]);
     let run = site.run(&all);
     assert_eq!(run.code, 3, "{}", run.stderr);
@@ -98,7 +98,7 @@ fn what_could_not_be_read_is_a_gap_and_is_read_later() {
     assert!(ended.contains("503"), "{ended}");
 
     let jira = case.lines("acme-jira");
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.control.forget_requests();
     // Nor is its credential needed any more.
     site.unset_env("JIRA_KEY");
@@ -151,10 +151,10 @@ fn a_look_up_that_fails_leaves_its_lines_and_nothing_read_before_is_lost() {
     site.set("acme-jira", "base_url", own.as_str());
     // Now some slices are read.
     for _ in 0..20 {
-        site.control.script(Api::JiraAudit, Fault::Pass);
+        site.control.inject(Api::JiraAudit, Fault::Pass);
     }
     site.control
-        .script_forever(Api::JiraAudit, status(503, None, "{}"));
+        .inject_always(Api::JiraAudit, status(503, None, "{}"));
     assert_eq!(site.run(&jira).code, 3);
     let case = Case::read(site.path("case"));
     case.is_sound("amid");
@@ -168,7 +168,7 @@ fn a_look_up_that_fails_leaves_its_lines_and_nothing_read_before_is_lost() {
     assert_eq!(case.lines("acme-jira"), lines);
     assert_eq!(case.pages("acme-jira").len(), pages + 1);
     site.set("acme-jira", "base_url", own.as_str());
-    site.control.clear(Api::JiraAudit);
+    site.control.clear_faults(Api::JiraAudit);
     site.ok(&jira);
     let whole = Case::read(site.path("case"));
     whole.is_sound("in the end");
@@ -254,7 +254,7 @@ fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
     // Each reading meets other repeats.
     for n in 0..200 {
         site.control
-            .script(Api::JiraAudit, Fault::Overlap(1 + n * n % 5));
+            .inject(Api::JiraAudit, Fault::Overlap(1 + n * n % 5));
     }
     let asked = words(&["acme-jira"], "case", &[]);
     let run = site.run(&asked);
@@ -264,7 +264,7 @@ fn a_span_that_never_stood_still_is_written_when_it_does_and_in_its_order() {
     let begun = Case::read(site.path("case"));
     begun.is_sound("unsteady");
     assert!(begun.lines("acme-jira").is_empty());
-    site.control.clear(Api::JiraAudit);
+    site.control.clear_faults(Api::JiraAudit);
     site.ok(&asked);
     let case = Case::read(site.path("case"));
     assert!(case.is_complete());
@@ -290,8 +290,8 @@ fn no_secret_is_in_any_file() {
         "YXVkaXRvckBsaW5kZW5mZWxsLmV4YW1wbGU6c2FuZGJveC1qaXJhLXRva2Vu",
     ];
     let site = site(30);
-    site.control.script(Api::OrgEvents, status(401, None, "{}"));
-    site.control.script(
+    site.control.inject(Api::OrgEvents, status(401, None, "{}"));
+    site.control.inject(
         Api::JiraAudit,
         Fault::Redirect("https://x.example/?t=1".to_owned()),
     );

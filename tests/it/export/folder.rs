@@ -14,9 +14,9 @@ fn broken() -> Site {
     let mut site = site(30);
     site.set("acme", "retry_for", "0s");
     site.control
-        .script(Api::OrgEvents, atlaudit::sandbox::Fault::Pass);
+        .inject(Api::OrgEvents, atlaudit::sandbox::Fault::Pass);
     site.control
-        .script_forever(Api::OrgEvents, status(503, None, "{}"));
+        .inject_always(Api::OrgEvents, status(503, None, "{}"));
     site
 }
 
@@ -73,7 +73,7 @@ fn an_unfinished_export_may_be_moved() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
     fs::rename(site.path("case"), site.path("moved")).unwrap();
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.ok(&words(&["acme"], "moved", &[]));
     let case = Case::read(site.path("moved"));
     case.is_sound("moved");
@@ -86,7 +86,7 @@ fn what_others_did_to_an_unfinished_export_is_told() {
     for kind in ["events", "pages"] {
         let site = broken();
         assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
-        site.control.clear(Api::OrgEvents);
+        site.control.clear_faults(Api::OrgEvents);
         let path = site.path(&format!("case/{kind}/acme.jsonl.zst"));
         let good = fs::read(&path).unwrap();
         let mut bad = good.clone();
@@ -270,7 +270,7 @@ fn a_manifest_of_any_size_is_not_read_whole() {
 fn an_unfinished_export_without_its_state_is_damaged() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     fs::remove_file(site.path("case/.atlaudit/request.json")).unwrap();
     let before = files(&site.path("case"));
     let damaged = ["is damaged", "request.json", "another folder"];
@@ -287,7 +287,7 @@ fn an_unfinished_export_without_its_state_is_damaged() {
 fn a_damaged_checkpoint_is_told_once_and_with_what_helps_an_export() {
     let site = broken();
     assert_eq!(site.run(&words(&["acme"], "case", &[])).code, 3);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     site.control.forget_requests();
     let checkpoint = site.path("case/.atlaudit/sources/acme.json");
     let good = fs::read(&checkpoint).unwrap();
@@ -316,7 +316,7 @@ fn what_somebody_put_into_the_state_is_named_and_stays() {
     let site = broken();
     let all = words(&["acme"], "case", &[]);
     assert_eq!(site.run(&all).code, 3);
-    site.control.clear(Api::OrgEvents);
+    site.control.clear_faults(Api::OrgEvents);
     let notes = site.path("case/.atlaudit/notes");
     fs::write(&notes, "of somebody").unwrap();
     for _ in 0..2 {

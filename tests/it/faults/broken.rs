@@ -152,7 +152,7 @@ fn on_standard_output_two_runs_give_each_event_once() {
             ])
         };
         let first = pull();
-        bench.site.control.clear(bench.api);
+        bench.site.control.clear_faults(bench.api);
         let second = pull();
         assert_eq!((first.code, second.code), (3, 0), "{}", second.stderr);
         let ids = [first.ids(), second.ids()].concat();

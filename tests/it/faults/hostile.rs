@@ -140,7 +140,7 @@ fn a_byte_that_is_no_utf_8_is_replaced_and_told() {
         let at = Utc::now() - TimeDelta::minutes(30);
         bench.add(text.to_owned(), at);
         let spoilt = Fault::BadByte("SPOILT".to_owned());
-        bench.site.control.script_forever(bench.api, spoilt);
+        bench.site.control.inject_always(bench.api, spoilt);
         let run = bench.pull(&WHOLE);
         assert!(run.stderr.contains("warning: "), "{}", run.stderr);
         assert!(run.stderr.contains("no UTF-8"), "{}", run.stderr);

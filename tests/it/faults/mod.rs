@@ -104,14 +104,14 @@ impl Bench {
 
     /// The first page comes, then `fault` for `times` requests.
     fn script(&self, fault: Fault, times: usize) {
-        self.site.control.script(self.api, Fault::Pass);
+        self.site.control.inject(self.api, Fault::Pass);
         self.site.control.inject_times(self.api, fault, times);
     }
 
     /// The first page comes, then nothing but `fault`.
     fn script_forever(&self, fault: Fault) {
-        self.site.control.script(self.api, Fault::Pass);
-        self.site.control.script_forever(self.api, fault);
+        self.site.control.inject(self.api, Fault::Pass);
+        self.site.control.inject_always(self.api, fault);
     }
 
     /// The ids that the sandbox serves.
@@ -163,7 +163,7 @@ impl Bench {
 
     /// The server is sound again: the next run makes up for everything, and one more finds nothing.
     fn recovers(&self) {
-        self.site.control.clear(self.api);
+        self.site.control.clear_faults(self.api);
         self.site.forget_pauses();
         self.pull(&WHOLE);
         self.is_whole();

@@ -56,7 +56,7 @@ fn an_endlessly_repeated_page_is_a_loop_even_with_new_cursors() {
         let pages = |numbers: std::ops::Range<usize>| {
             for n in numbers {
                 let body = format!(r#"{{"data":[{data}],"meta":{{"next":"c{n}"}}}}"#);
-                bench.site.control.script(bench.api, Fault::RawBody(body));
+                bench.site.control.inject(bench.api, Fault::RawBody(body));
             }
         };
         pages(0..50);
@@ -67,7 +67,7 @@ fn an_endlessly_repeated_page_is_a_loop_even_with_new_cursors() {
         // A few times, and the server goes on.
         bench.site.control.add_org_events(35);
         pages(50..53);
-        bench.site.control.script(bench.api, Fault::ExpiredCursor);
+        bench.site.control.inject(bench.api, Fault::ExpiredCursor);
         bench.pull(&WHOLE);
         bench.recovers();
     });
@@ -129,7 +129,7 @@ fn a_bounded_read_reaches_the_end_or_fails() {
         bench.script_forever(Fault::EmptyPageWithCursor);
         bench.pull_with(&window, &fails(3, &["empty pages", "no end"]));
         assert_eq!(bench.written(), bench.served()[..10]);
-        bench.site.control.clear(bench.api);
+        bench.site.control.clear_faults(bench.api);
         let run = bench.site.ok(&["pull", "acme", "--since", "40d"]);
         assert_eq!(run.ids(), bench.served());
     });
@@ -143,7 +143,7 @@ fn a_key_that_is_revoked_on_the_way_keeps_what_was_read() {
         &BOTH,
         &[("at the third page", revoked)],
         |bench, revoked| {
-            bench.site.control.script(bench.api, Fault::Pass);
+            bench.site.control.inject(bench.api, Fault::Pass);
             bench.script_forever(revoked.clone());
             let run = bench.pull(&fails(4, &["401", "refuses the credential", "revoked"]));
             assert!(run.stdout.is_empty());
@@ -252,7 +252,7 @@ fn an_unsteady_span_of_many_days_is_read_again_without_a_repeat() {
     bench.set("page_size", 1000);
     bench.script(Fault::Overlap(3), 20);
     bench.pull(&fails(3, &["kept arriving"]));
-    bench.site.control.clear(bench.api);
+    bench.site.control.clear_faults(bench.api);
     bench.site.control.add_jira_records(300);
     bench.pull(&WHOLE);
     bench.is_whole();

@@ -68,7 +68,7 @@ fn a_wrong_date_skips_no_unread_records() {
         match bench.api {
             Api::OrgEvents => {
                 bench.script(Fault::Pass, 1);
-                bench.site.control.script(bench.api, Fault::ExpiredCursor);
+                bench.site.control.inject(bench.api, Fault::ExpiredCursor);
                 bench.pull(&WHOLE);
             }
             _ => {
@@ -87,7 +87,7 @@ fn a_wrong_date_skips_no_unread_records() {
                 bench.set("page_size", 1000);
                 bench.site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "1000");
                 let written = (5..40).find_map(|passes| {
-                    bench.site.control.clear(bench.api);
+                    bench.site.control.clear_faults(bench.api);
                     bench
                         .site
                         .control
@@ -95,7 +95,7 @@ fn a_wrong_date_skips_no_unread_records() {
                     bench
                         .site
                         .control
-                        .script_forever(bench.api, Fault::CloseMidBody);
+                        .inject_always(bench.api, Fault::CloseMidBody);
                     bench.pull(&fails(3, &["ends the connection early"]));
                     Some(bench.written().len()).filter(|&written| written > 0)
                 });
@@ -103,7 +103,7 @@ fn a_wrong_date_skips_no_unread_records() {
                 assert!((1..3_000).contains(&written), "{written}");
             }
         }
-        bench.site.control.clear(bench.api);
+        bench.site.control.clear_faults(bench.api);
         bench.pull(&WHOLE);
         // The order of the file is by the records' own dates, wrong ones too.
         bench.holds_each();
@@ -162,7 +162,7 @@ fn a_fault_among_five_thousand_records_of_one_millisecond() {
     for pages in [4, 6] {
         let control = &bench.site.control;
         control.inject_times(bench.api, Fault::Pass, pages);
-        control.script(bench.api, Fault::ExpiredCursor);
+        control.inject(bench.api, Fault::ExpiredCursor);
     }
     bench.pull(&WHOLE);
     bench.recovers();
