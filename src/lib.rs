@@ -16,10 +16,10 @@
 //! cli   commands
 //! error
 //! convert   pipeline   sandbox
-//! source   normalise   render   sink   state   evidence   http::{client, diagnose, exchange, pool, watched}
+//! source   normalise   render   sink   state   evidence
 //! credentials   http   telemetry
 //! config
-//! http::message   telemetry::meter   files
+//! telemetry::meter   files
 //! model   exit   crash
 //! ```
 

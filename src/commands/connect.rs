@@ -14,12 +14,11 @@ use crate::config::settings::{ConnectionSettings, SiteRoute, SiteTarget, SourceS
 use crate::credentials::Credential;
 use crate::error::AppError;
 use crate::exit::Exit;
-use crate::http::client::{HttpClient, HttpCredential};
+use crate::http::client::{ClientPool, HttpClient, HttpCredential};
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::Endpoint;
-use crate::http::pool::ClientPool;
 use crate::http::quota_file::QuotaDir;
 use crate::http::retry::RetryBudget;
 use crate::model::name::SourceKind;

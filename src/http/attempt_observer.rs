@@ -1,5 +1,5 @@
-//! Reports each attempt at a request to an observer and to the log: neither the query of a URL nor any
-//! header that was sent.
+//! Reports each attempt at a request to an observer and to the log: neither the query of a URL nor
+//! any header that was sent.
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -69,8 +69,8 @@ impl<P> AttemptObserver<P> for NoObserver {
 
 impl<P, W: AttemptObserver<P>> AttemptObserver<P> for Option<W> {
     fn saw(&self, attempt: &RequestAttempt<'_>, made: Option<&P>) {
-        if let Some(witness) = self {
-            witness.saw(attempt, made);
+        if let Some(observer) = self {
+            observer.saw(attempt, made);
         }
     }
 
@@ -89,10 +89,10 @@ impl<P, W: AttemptObserver<P>> AttemptObserver<P> for &W {
     }
 }
 
-/// An attempt that is under way. Dropped, it tells the witness that nobody waits for its answer any more: the server
-/// may have counted it.
+/// An attempt that is under way. Dropped, it reports that nobody waits for its response any more:
+/// the server may have counted it.
 pub struct InFlight<'a, P, W: AttemptObserver<P>> {
-    witness: &'a W,
+    observer: &'a W,
     request: &'a Request,
     number: u32,
     sent: Instant,
@@ -102,9 +102,9 @@ pub struct InFlight<'a, P, W: AttemptObserver<P>> {
 
 impl<'a, P, W: AttemptObserver<P>> InFlight<'a, P, W> {
     /// Attempt `number` at `request`, which begins now.
-    pub fn begin(witness: &'a W, request: &'a Request, number: u32) -> Self {
+    pub fn begin(observer: &'a W, request: &'a Request, number: u32) -> Self {
         InFlight {
-            witness,
+            observer,
             request,
             number,
             sent: Instant::now(),
@@ -134,7 +134,7 @@ impl<P, W: AttemptObserver<P>> Drop for InFlight<'_, P, W> {
             waits: None,
         };
         log_attempt(&attempt, None);
-        self.witness.saw(&attempt, None);
+        self.observer.saw(&attempt, None);
     }
 }
 
@@ -170,7 +170,8 @@ fn format_headers(response: &Response) -> String {
     lines.join("; ")
 }
 
-/// Logs that the next request to `endpoint` waits so long, unless another task waits for the same already.
+/// Logs that the next request to `endpoint` waits so long, unless another task waits for the same
+/// already.
 pub(super) fn log_wait(
     endpoint: Endpoint,
     wait: Duration,

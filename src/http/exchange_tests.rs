@@ -310,12 +310,7 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_our_own_quota_is_not_failing() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let narrow = RequestLimiter::new(
-        Endpoint::EventsStream,
-        Some(1),
-        credential,
-        Vec::new(),
-    );
+    let narrow = RequestLimiter::new(Endpoint::EventsStream, Some(1), credential, Vec::new());
     let steps = [
         lost_connection(),
         lost_connection(),

@@ -51,7 +51,8 @@ pub struct PausedTooLong {
 impl RequestLimiter {
     /// The limits of `endpoint`; `requests_per_minute` replaces its quota. An endpoint without a
     /// quota of its own has only the credential's. `files` are those that all processes count in:
-    /// the endpoint's, and the credential's if its account is known. Without any, nothing is shared.
+    /// the endpoint's, and the credential's if its account is known. Without any, nothing is
+    /// shared.
     pub fn new(
         endpoint: Endpoint,
         requests_per_minute: Option<u32>,
@@ -75,8 +76,8 @@ impl RequestLimiter {
         }
     }
 
-    /// The time from one request to the next where requests are sent as fast as the quotas allow for
-    /// long. Between two of them, a page that takes no longer costs nothing.
+    /// The time from one request to the next where requests are sent as fast as the quotas allow
+    /// for long. Between two of them, a page that takes no longer costs nothing.
     pub fn interval(&self) -> Duration {
         let own = self.quota.map(|quota| SPAN / quota.max(1));
         own.unwrap_or_default().max(self.credential.interval())
@@ -103,8 +104,8 @@ impl RequestLimiter {
         Ok(())
     }
 
-    /// Holds back every task's next attempt for `pause`, here and in other processes. A longer pause
-    /// already on stays.
+    /// Holds back every task's next attempt for `pause`, here and in other processes. A longer
+    /// pause already on stays.
     pub async fn pause(&self, pause: Duration) {
         self.counts().own.pause(pause, machine_clock());
         loop {
@@ -116,8 +117,8 @@ impl RequestLimiter {
         }
     }
 
-    /// Every limit is checked in one step, and the request counted only when all agree: a token held
-    /// across a wait would be spent in a minute other than the one it was counted in.
+    /// Every limit is checked in one step, and the request counted only when all agree: a token
+    /// held across a wait would be spent in a minute other than the one it was counted in.
     fn try_admit(&self) -> Result<(), ThrottledRequest> {
         let mut counts = self.counts();
         counts.own.admit(self.quota, machine_clock())?;

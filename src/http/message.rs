@@ -1,9 +1,11 @@
-//! Owns what is asked of a server and what it answers, as plain data: no client, no I/O.
+//! Defines requests and responses as plain data, and the endpoints with their limits: no client,
+//! no I/O.
 
 use bytes::Bytes;
 use url::Url;
 
-/// A resource with a request quota of its own. Requests to one endpoint share its quota and its pauses.
+/// A resource with a request quota of its own. Requests to one endpoint share its quota and its
+/// pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/admin/v1/orgs/{org}/events-stream`.
@@ -44,9 +46,10 @@ impl Endpoint {
 
     /// Requests that Atlassian allows in a minute, where a limit of the endpoint's own is known.
     ///
-    /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud).
-    /// The others state no fixed figure (developer.atlassian.com, Jira Cloud rate limiting; a Data Center's
-    /// is its administrator's): they have only the credential's overall limit and their own 429 answers.
+    /// events-stream: 50 a minute on a path (elastic/integrations, package atlassian_cloud). The
+    /// others state no fixed figure (developer.atlassian.com, Jira Cloud rate limiting; a Data
+    /// Center's is its administrator's): they have only the credential's overall limit and their
+    /// own 429 answers.
     pub fn per_minute(self) -> Option<u32> {
         match self {
             Endpoint::EventsStream => Some(50),

@@ -1,9 +1,9 @@
-//! Counts the requests of all processes of a user in files, so that together they keep a quota and a
-//! server's pause; and finds the folder of these files.
+//! Counts the requests of all processes of a user in files, so that together they keep a quota and
+//! a server's pause; and finds the folder of these files.
 //!
 //! Eight bytes say until when the server wants a pause, then eight bytes a request say when it was
-//! sent, oldest first: nanoseconds of the machine's clock since it started, little-endian. Nobody can
-//! set that clock; a time in its future is of an earlier start, or damage.
+//! sent, oldest first: nanoseconds of the machine's clock since it started, little-endian. Nobody
+//! can set that clock; a time in its future is of an earlier start, or damage.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io;
@@ -14,8 +14,8 @@ use std::time::Duration;
 use super::rolling_window::{SPAN, ThrottledRequest, admission, nanos};
 use crate::model::record::Fingerprint;
 
-/// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause may
-/// be the work of a wrong clock, and must not silence every later run.
+/// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause
+/// may be the work of a wrong clock, and must not silence every later run.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// The length of a time in the file.
@@ -236,8 +236,8 @@ impl QuotaDir {
         QuotaDir::off()
     }
 
-    /// The files that all processes count in that use `endpoint` (a name that no other endpoint has)
-    /// with a credential of `account`.
+    /// The files that all processes count in that use `endpoint` (a name that no other endpoint
+    /// has) with a credential of `account`.
     pub fn open(&self, endpoint: &str, account: Option<&str>) -> Vec<QuotaFile> {
         let Some(folder) = &self.folder else {
             return Vec::new();
@@ -260,7 +260,8 @@ impl QuotaDir {
 
 fn warn(why: &str) {
     tracing::warn!(
-        "the requests of other atlaudit processes are not counted: {why}; name a folder of your own with ATLAUDIT_QUOTA_DIR"
+        "the requests of other atlaudit processes are not counted: {why}; name a folder of your \
+         own with ATLAUDIT_QUOTA_DIR"
     );
 }
 

@@ -11,9 +11,9 @@ use crate::telemetry::meter::WaitReason;
 
 /// For how long a request takes its place in the quota: the server's minute and half a second.
 ///
-/// The server counts a request when it arrives, we when it leaves, and the way takes longer for some
-/// (the first one also shakes hands). With the margin, requests may differ by half a second on their
-/// way and still never break the quota; it costs 1/121 of the throughput.
+/// The server counts a request when it arrives, we when it leaves, and the way takes longer for
+/// some (the first one also shakes hands). With the margin, requests may differ by half a second on
+/// their way and still never break the quota; it costs 1/121 of the throughput.
 pub(super) const SPAN: Duration = Duration::from_millis(60_500);
 
 /// The longest pause that is kept in memory. It bounds a server's wish, so that no arithmetic can

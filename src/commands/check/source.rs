@@ -17,9 +17,8 @@ use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::error::{TransportError, TransportErrorKind};
-use crate::http::pool::ClientPool;
-use crate::http::probe;
-use crate::http::proxy::{self, HostPort};
+use crate::http::client::ClientPool;
+use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::state::lookups::LookupCache;
 
@@ -120,7 +119,7 @@ impl<'a> SourceCheck<'a> {
     async fn check_connection(&mut self, url: &Url) -> Result<(), AppError> {
         self.report.begin_step(StepName::Dns);
         let limit = self.source.connection.timeout.min(MAX_STEP_DURATION);
-        let proxy = proxy::proxy_for(&self.source.connection, url, self.env);
+        let proxy = probe::proxy_for(&self.source.connection, url, self.env);
         let unusable =
             || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
         let server = HostPort::from_url(url).ok_or_else(unusable)?;
