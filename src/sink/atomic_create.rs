@@ -1,5 +1,5 @@
-//! Owns the writing of one file that gets its name only when it is whole, so that no half of it is ever
-//! taken for all of it.
+//! Writes one file that gets its name only when it is whole, so that no half is ever taken for
+//! all of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};

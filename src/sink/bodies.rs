@@ -1,5 +1,5 @@
-//! Owns the bodies of answers that an export keeps: a file each, named by the hash of what it holds, so that equal
-//! ones are kept once. One is whole and durable before it has its name.
+//! Stores the response bodies of an export: a file each, named by the hash of its content, so
+//! that equal bodies are stored once. A body is whole and durable before it has its name.
 
 use std::collections::HashSet;
 use std::fs;
@@ -61,7 +61,8 @@ impl ResponseBodyStore {
             .map_err(|error| failed("sync", &self.folder, error))
     }
 
-    /// Removes all but those whose hashes are `named`: what a run left that died before anything spoke of them.
+    /// Removes all but those whose hashes are `named`: what a run left that died before anything
+    /// spoke of them.
     ///
     /// # Errors
     /// The folder cannot be read, or a file not removed.

@@ -1,4 +1,5 @@
-//! Writes lines to files: chooses the file that the next lines go to, and finishes it when it is due.
+//! Writes lines to files: chooses the file that the next lines go to, and finishes it when it is
+//! due.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,8 @@ use crate::model::output_file_state::OutputFileState;
 use crate::model::record::Fingerprint;
 use crate::sink::SinkError;
 
-/// Bytes before the committed end that stand for all before it: some line's time and id are among them.
+/// Bytes before the committed end that stand for all before it: some line's time and id are among
+/// them.
 const TAIL: u64 = 512;
 
 /// What tells a file from every other in its file system, whatever its name: inode and birth.

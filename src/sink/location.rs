@@ -10,7 +10,8 @@ use chrono::NaiveDateTime;
 use crate::files::folder_of;
 use crate::sink::path::STAMP;
 
-/// Most links that are followed to a file that does not exist yet, as the kernel does (path_resolution(7)).
+/// Most links that are followed to a file that does not exist yet, as the kernel does
+/// (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
 /// The length of a time in the name of a finished file.
@@ -72,7 +73,8 @@ pub fn real_path(path: &Path) -> PathBuf {
     path
 }
 
-/// `folder` and the names of `rest` in it, which do not exist: `..` leads back over the last of them.
+/// `folder` and the names of `rest` in it, which do not exist: `..` leads back over the last of
+/// them.
 fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
     for part in rest.components() {
         match part {
@@ -86,8 +88,8 @@ fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
     folder
 }
 
-/// Whether an output of the absolute `template` writes the file at `path` at some time, or wrote it before
-/// rotation renamed it.
+/// Whether an output of the absolute `template` writes the file at `path` at some time, or wrote it
+/// before rotation renamed it.
 pub fn is_written_by(template: &Path, path: &Path) -> bool {
     let matches = |path: &Path| {
         let (template, path) = (template.as_os_str(), path.as_os_str());

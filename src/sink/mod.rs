@@ -25,7 +25,8 @@ use crate::crash::{self, Fault};
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::file::WrittenFiles;
 
-/// The sink that `settings` ask for; `last_file` is what the checkpoint says of the file written last.
+/// The sink that `settings` ask for; `last_file` is what the checkpoint says of the file written
+/// last.
 pub fn from_settings(
     settings: &OutputSettings,
     last_file: Option<OutputFileState>,
@@ -75,8 +76,8 @@ pub trait LineSink: Send {
         WrittenFiles::default()
     }
 
-    /// Bytes that make a commit due. What is not committed is fetched again after a crash; an output that cannot be cut
-    /// back gets it a second time.
+    /// Bytes that make a commit due. What is not committed is fetched again after a crash; an
+    /// output that cannot be cut back gets it a second time.
     fn commit_threshold(&self) -> usize {
         8 * 1024 * 1024
     }
@@ -165,8 +166,8 @@ pub enum SinkError {
     },
 }
 
-/// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system, such as btrfs, needs
-/// free space to truncate a file.
+/// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system,
+/// such as btrfs, needs free space to truncate a file.
 fn truncate(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
     let truncated = crash::fails(Fault::Truncate).and_then(|()| file.set_len(length));
     truncated.map_err(|source| {

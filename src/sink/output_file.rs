@@ -56,19 +56,21 @@ pub enum ExternalChange {
     Moved,
 }
 
-/// Has the system begin to move these bytes to the disk, so that the sync of the commit finds less to wait
-/// for. An audit log is rarely read by the machine that wrote it, and need not push other files out of memory.
+/// Has the system begin to move these bytes to the disk, so that the sync of the commit finds less
+/// to wait for. An audit log is rarely read by the machine that wrote it, and need not push other
+/// files out of memory.
 fn begin_writing_back(file: &File, from: u64, to: u64) {
     // Only advice: a file system that does not take it loses nothing.
     let _ = fadvise(file, from, NonZeroU64::new(to - from), Advice::DontNeed);
 }
 
 impl OutputFile {
-    /// Opens `path`, and creates it and its folder where they are missing; `last_file` is what
-    /// the checkpoint says of the file written last, whichever that was.
+    /// Opens `path`, and creates it and its folder where they are missing; `last_file` is what the
+    /// checkpoint says of the file written last, whichever that was.
     ///
     /// # Errors
-    /// The system refuses, another run writes it, or it could not be unpacked with our lines after it.
+    /// The system refuses, another run writes it, or it could not be unpacked with our lines after
+    /// it.
     pub fn new(
         path: PathBuf,
         settings: &OutputSettings,
@@ -253,8 +255,8 @@ impl OutputFile {
         write(&mut self.file, &mut self.length, end, &self.path)
     }
 
-    /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds no incomplete line
-    /// or member. Returns the error to report.
+    /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds
+    /// no incomplete line or member. Returns the error to report.
     fn roll_back(&mut self, whole: u64, error: SinkError) -> SinkError {
         if !self.is_regular {
             return error;
@@ -293,8 +295,8 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Somebody cut the file to nothing, and we went on: what is in it now begins anywhere. It is read
-    /// from the source again, so that nothing is lost when it goes.
+    /// Somebody cut the file to nothing, and we went on: what is in it now begins anywhere. It is
+    /// read from the source again, so that nothing is lost when it goes.
     fn truncated_externally(&mut self, length: u64) -> SinkError {
         let is_ours = length <= self.length - self.committed;
         if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
@@ -305,7 +307,8 @@ impl OutputFile {
         }
     }
 
-    /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one member.
+    /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one
+    /// member.
     pub fn is_empty_archive(&self) -> bool {
         self.is_ours && self.is_packed() && self.is_regular && self.length == 0
     }
@@ -386,7 +389,8 @@ fn open_locked(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
             return Ok((file, facts));
         }
         lock(&file, path)?;
-        // Another run may have finished it before we had the lock: that file is not to be written again.
+        // Another run may have finished it before we had the lock: that file is not to be written
+        // again.
         match fs::metadata(path) {
             Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
             // If inode numbers never match (some network file systems), accept the last attempt.
@@ -440,8 +444,8 @@ fn check_before_append(
     }
 }
 
-/// Reads a packed file that no checkpoint knows: after an unfinished member or frame, our lines would
-/// be lost to every reader.
+/// Reads a packed file that no checkpoint knows: after an unfinished member or frame, our lines
+/// would be lost to every reader.
 fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError> {
     File::open(path)
         .and_then(|file| unpack(compression, io::BufReader::new(file)))

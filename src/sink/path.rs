@@ -73,7 +73,8 @@ pub fn expand(template: &str, now: Timestamp) -> String {
 }
 
 /// The name that `path` gets when it is finished: `acme.jsonl.gz`, begun at some time, becomes
-/// `acme-20261121T130000.000Z.jsonl.gz`. Finished names sort by that time, and before the plain one.
+/// `acme-20261121T130000.000Z.jsonl.gz`. Finished names sort by that time, and before the plain
+/// one.
 pub fn finished_path(path: &Path, begun: Timestamp) -> PathBuf {
     let (stem, ends) = split_extensions(path);
     path.with_file_name(format!("{stem}-{}{ends}", begun.format(STAMP)))
@@ -226,9 +227,8 @@ mod tests {
     #[test]
     fn a_size_is_reached_and_nothing_is_never_finished() {
         let now = parse_api_time("2026-11-20T22:59:59Z").unwrap();
-        let due = |rotation, length| {
-            is_rotation_due(rotation, now - TimeDelta::days(9), length, now)
-        };
+        let due =
+            |rotation, length| is_rotation_due(rotation, now - TimeDelta::days(9), length, now);
         assert!(!due(Rotation::Size(1024), 1023));
         assert!(due(Rotation::Size(1024), 1024));
         assert!(due(Rotation::Daily, 1));

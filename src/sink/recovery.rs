@@ -39,7 +39,8 @@ struct RecoveryFacts {
     committed: u64,
     /// What stands after `committed`; nothing where there is nothing, or this user may not read it.
     tail: Option<TailContents>,
-    /// Whether this source committed nothing to a file that is packed: no tool unpacks an empty one.
+    /// Whether this source committed nothing to a file that is packed: no tool unpacks an empty
+    /// one.
     is_unstarted_archive: bool,
 }
 
@@ -70,10 +71,10 @@ fn plan_recovery(facts: &RecoveryFacts) -> RecoveryPlan {
 /// Brings the file of `known`, which other sources and programs may write too, back to its
 /// committed length.
 ///
-/// After a killed run, events of `source` after that length are discarded: they are read again. After
-/// a run that ended well, whole lines of others stay. Anything else is moved into a file beside it
-/// ([`TailContents::action`]). What the checkpoints of the other sources, `others`, count as
-/// committed is left alone.
+/// After a killed run, events of `source` after that length are discarded: they are read again.
+/// After a run that ended well, whole lines of others stay. Anything else is moved into a file
+/// beside it ([`TailContents::action`]). What the checkpoints of the other sources, `others`, count
+/// as committed is left alone.
 ///
 /// # Errors
 /// The file cannot be read or truncated, or another run writes it.
@@ -202,8 +203,9 @@ pub fn truncate_to_checkpoint(
     Ok(())
 }
 
-/// Looks at the last line of a plain file that no checkpoint knows, such as one that a killed one-off
-/// run wrote: half a line is moved aside. Returns whether a whole one lacks only its newline.
+/// Looks at the last line of a plain file that no checkpoint knows, such as one that a killed
+/// one-off run wrote: half a line is moved aside. Returns whether a whole one lacks only its
+/// newline.
 ///
 /// # Errors
 /// The file cannot be read or truncated.
@@ -244,7 +246,8 @@ fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Finds the file of `known`, and its copy where it was truncated, as far as anything is to be done.
+/// Finds the file of `known`, and its copy where it was truncated, as far as anything is to be
+/// done.
 fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     let target = |path: &Path| RecoveryTarget {
         path: path.to_owned(),

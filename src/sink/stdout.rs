@@ -1,5 +1,5 @@
-//! Writes to standard output, and finds out whether what is written to an output is stored, or read by
-//! somebody who may print it on our own terminal.
+//! Writes to standard output, and finds out whether what is written to an output is stored, or read
+//! by somebody who may print it on our own terminal.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
@@ -102,8 +102,8 @@ fn failed(error: io::Error) -> SinkError {
     }
 }
 
-/// Whether events that go to `output` end in a file, or in /dev/null. A terminal shows them, and the program behind a
-/// pipe, a socket or a device may do so too.
+/// Whether events that go to `output` end in a file, or in /dev/null. A terminal shows them, and
+/// the program behind a pipe, a socket or a device may do so too.
 pub fn is_stored(output: &OutputSettings) -> bool {
     match &output.path {
         OutputPath::Stdout => is_stdout_stored(),

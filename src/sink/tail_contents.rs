@@ -1,4 +1,5 @@
-//! Decides what happens to the bytes after the committed length of an output file when a run begins.
+//! Decides what happens to the bytes after the committed length of an output file when a run
+//! begins.
 //!
 //! A killed run leaves lines that the next run reads from the source again. Only bytes that are
 //! recognized as such lines may be discarded: another program may have appended to the file since.
@@ -90,8 +91,8 @@ impl TailContents {
         TailContents::of(compression, BufReader::new(file), source)
     }
 
-    /// Each commit is a gzip member or zstd frame of its own, and each is unpacked by itself: what follows a whole
-    /// one may be another program's. Uncompressed lines are all one member.
+    /// Each commit is a gzip member or zstd frame of its own, and each is unpacked by itself: what
+    /// follows a whole one may be another program's. Uncompressed lines are all one member.
     fn of(
         compression: Compression,
         mut tail: impl BufRead + Seek,
@@ -177,7 +178,8 @@ impl TailContents {
     }
 }
 
-/// Returns what `line` is, after which the text ended, or could not be unpacked further because of `error`.
+/// Returns what `line` is, after which the text ended, or could not be unpacked further because of
+/// `error`.
 fn end_of(line: &[u8], error: Option<io::Error>) -> TailEnd {
     let is_too_long = line.len() as u64 == LONGEST_LINE;
     match error.map(|error| error.kind()) {
@@ -189,7 +191,8 @@ fn end_of(line: &[u8], error: Option<io::Error>) -> TailEnd {
     }
 }
 
-/// Whether the bytes end in text. Less of it than [`TEXT_LENGTH`] does not differ from compressed data.
+/// Whether the bytes end in text. Less of it than [`TEXT_LENGTH`] does not differ from compressed
+/// data.
 fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     let length = tail.seek(SeekFrom::End(0))?;
     tail.seek(SeekFrom::Start(length.saturating_sub(TEXT_ROOM)))?;
@@ -222,8 +225,8 @@ fn source_of(line: &[u8]) -> Option<String> {
     normalized().or_else(ecs).or_else(ocsf)
 }
 
-/// Whether an incomplete line begins as a line of this program does, or holds no text at all: after a power failure a
-/// file may end in NUL bytes, or in the first bytes of a compressed file.
+/// Whether an incomplete line begins as a line of this program does, or holds no text at all: after
+/// a power failure a file may end in NUL bytes, or in the first bytes of a compressed file.
 fn is_own_fragment(line: &[u8]) -> bool {
     let is_ecs = match line.get(ECS_START.len() + ECS_TIME_WIDTH..) {
         Some(after_time) => line.starts_with(ECS_START) && starts_alike(ECS_AFTER_TIME, after_time),

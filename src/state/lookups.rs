@@ -1,6 +1,6 @@
-//! Owns what was looked up beside the audit logs: a site's cloud id, whose account a token is, who is behind an
-//! account id. Nothing here is needed for a log to be complete: what cannot be read is looked up again, and
-//! what cannot be kept is told nobody but whoever asks for details.
+//! Caches what was looked up beside the audit logs: a site's cloud id, the account of a token,
+//! the user of an account id. A log is complete without it: what cannot be read is looked up
+//! again, and what cannot be written is only logged.
 
 use std::collections::BTreeMap;
 use std::io;

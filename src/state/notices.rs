@@ -1,5 +1,5 @@
-//! Owns which warnings a source's runs have given on which day, so that a run every minute does not repeat them. What
-//! cannot be kept is told again: that is all.
+//! Remembers which warnings were given on which day, so that a run every minute does not repeat
+//! them. A warning that cannot be remembered is given again.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,5 @@
-//! Owns the state directory: one file and one lock a source, replaced whole or not at all.
+//! Reads and writes the state directory: one file and one lock a source, replaced whole or not at
+//! all.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -25,7 +26,8 @@ pub struct StateStore {
     folder: PathBuf,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, OutputFileState)>>>,
-    /// Held while states are read: hundreds of sources begin at once, and a state may be of megabytes.
+    /// Held while states are read: hundreds of sources begin at once, and a state may be of
+    /// megabytes.
     reading: Arc<Mutex<()>>,
 }
 
@@ -77,7 +79,8 @@ impl StateStore {
     /// The checkpoint of `source`, if it has one.
     ///
     /// # Errors
-    /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
+    /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it
+    /// is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
         let path = self.path(source);
         // A link to a disk that is not mounted must not pass for a source without a history.
@@ -145,7 +148,8 @@ impl StateStore {
                 .strip_suffix(".json")?
                 .parse()
                 .ok()?;
-            // A state that cannot be read is its own source's trouble, and a pipe there would be waited for.
+            // A state that cannot be read is its own source's trouble, and a pipe there would be
+            // waited for.
             permissions::check_file(&path)
                 .ok()
                 .filter(|exists| *exists)?;

@@ -1,4 +1,5 @@
-//! Owns the files of the ledgers: one for each source, in a folder of their own beside the checkpoints.
+//! Reads and writes the run histories: a file for each source, in a folder beside the
+//! checkpoints.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -112,8 +113,9 @@ impl RunHistoryStore {
         }
     }
 
-    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
-    /// source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or that others may write, stays.
+    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds
+    /// the source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or
+    /// that others may write, stays.
     pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
@@ -134,7 +136,8 @@ impl RunHistoryStore {
         change(&mut ledger);
         if is_ours && let Err(error) = self.write(source, &ledger) {
             tracing::warn!(
-                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, and no event is lost by it",
+                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, \
+                 and no event is lost by it",
                 self.path(source).display()
             );
         }
