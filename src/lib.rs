@@ -22,6 +22,7 @@
 //! credentials   http
 //! telemetry
 //! config
+//! files
 //! model   exit   crash
 //! ```
 
@@ -40,6 +41,7 @@ mod error;
 mod evidence;
 mod exit;
 mod fetch;
+mod files;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzz;

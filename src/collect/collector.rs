@@ -25,7 +25,7 @@ use crate::pipeline::export_run::SourceContext;
 use crate::pipeline::report::SourceReport;
 use crate::pipeline::run::{self, RunMode, SourceRun};
 use crate::pipeline::stop::{StopRequest, unless_stopped};
-use crate::sink::storage::is_stored;
+use crate::sink::stdout::is_stored;
 use crate::state::lookups::LookupCache;
 use crate::state::notices::NoticeStore;
 use crate::state::store::StateStore;

@@ -1,4 +1,4 @@
-//! Owns the points between two side effects at which a test lets the program die.
+//! Defines the points between two side effects at which a test kills the program.
 //!
 //! They exist in the binary that tests build (feature `crash-points`, set by the tests' own
 //! dependency on this crate) and nowhere else: every function here is empty without it.
@@ -53,7 +53,8 @@ pub enum CrashPoint {
     Finished,
 }
 
-/// A system call that tests let fail as it does on a full disk, where no real file system can be made to.
+/// A system call that tests let fail as it does on a full disk, where no real file system can be
+/// made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// `ftruncate`, which needs free space on btrfs.

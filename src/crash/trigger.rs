@@ -1,4 +1,4 @@
-//! Owns the dying: which passage it is to be, and the account of those passed.
+//! Kills the program at the point that a test names, and records the points that were passed.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Write as _};

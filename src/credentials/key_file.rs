@@ -1,16 +1,16 @@
 //! Stores keys in files that only their owner can read: each is written whole or not at all.
 
-use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
 use secrecy::{ExposeSecret as _, SecretString};
-use tempfile::NamedTempFile;
 
 use crate::config::error::HintedError;
 use crate::credentials::{file, value};
+use crate::files::{Durability, Replacement, create_private_folder, folder_of, sync_folder};
 
 /// Checks that a key can be stored at `path`, before somebody is asked for it. A file that holds
 /// something is replaced only when the configuration names it as this source's (`is_configured`).
@@ -61,30 +61,24 @@ pub(super) fn write(path: &Path, text: &SecretString) -> Result<(), HintedError>
 }
 
 fn try_write(path: &Path, text: &SecretString, old: Option<&Metadata>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut file = NamedTempFile::new_in(folder)?;
-    let mut mode = 0o600;
-    if let Some(old) = old {
-        // Root may replace the key of a service: its user, or the group that root lets read it,
-        // reads the new one as it read the old one.
-        let of_root = old.uid() == 0;
-        mode = 0o400 | old.mode() & if of_root { 0o640 } else { 0o600 };
-        let new = file.as_file().metadata()?;
-        if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-            fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+    create_private_folder(folder_of(path))?;
+    Replacement::new(path, Durability::FileAndDir).write(|out| {
+        let file: &File = out.get_ref();
+        let mut mode = 0o600;
+        if let Some(old) = old {
+            // Root may replace the key of a service: its user, or the group that root lets read it,
+            // reads the new one as it read the old one.
+            let of_root = old.uid() == 0;
+            mode = 0o400 | old.mode() & if of_root { 0o640 } else { 0o600 };
+            let new = file.metadata()?;
+            if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+                fchown(file, Some(old.uid()), Some(old.gid()))?;
+            }
         }
-    }
-    file.write_all(text.expose_secret().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+        file.set_permissions(Permissions::from_mode(mode))?;
+        out.write_all(text.expose_secret().as_bytes())?;
+        out.write_all(b"\n")
+    })
 }
 
 /// Removes the file at `path`, if it is one that holds a key; `false` when there is none.
@@ -103,10 +97,7 @@ pub(super) fn remove(path: &Path) -> Result<bool, HintedError> {
             ))
             .hint("remove it yourself, if it is not needed")
         })?;
-    let removed = fs::remove_file(path).and_then(|()| {
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        File::open(folder)?.sync_all()
-    });
+    let removed = fs::remove_file(path).and_then(|()| sync_folder(folder_of(path)));
     removed.map_err(|error| {
         HintedError::new(format!("cannot remove {shown}: {error}"))
             .hint("remove it as the user that owns its folder, or where it is mounted from")

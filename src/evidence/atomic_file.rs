@@ -1,10 +1,11 @@
 //! Writes a file of an export so that it is there whole or not at all, and durable.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use super::error::{EvidenceError, failed};
+use crate::files::{Durability, Replacement, sync_folder};
 
 /// What the names of unfinished files begin and end with.
 const TEMP_PREFIX: &str = ".atlaudit-";
@@ -16,17 +17,10 @@ const TEMP_SUFFIX: &str = ".part";
 /// The file system's; nothing is left of it then.
 pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), EvidenceError> {
     let path = dir.join(name);
-    let write = || -> io::Result<()> {
-        let file = tempfile::Builder::new()
-            .prefix(TEMP_PREFIX)
-            .suffix(TEMP_SUFFIX)
-            .tempfile_in(dir)?;
-        file.as_file().write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(failed("write", &path))
+    Replacement::new(&path, Durability::FileAndDir)
+        .named(TEMP_PREFIX, TEMP_SUFFIX)
+        .write(|out| out.write_all(bytes))
+        .map_err(failed("write", &path))
 }
 
 /// Removes `name`, if it is there, and what dead runs left of unfinished files.
@@ -44,7 +38,6 @@ pub fn remove_leftovers(dir: &Path, names: &[&str]) -> Result<(), EvidenceError>
             fs::remove_file(&path).map_err(failed("remove", &path))?;
         }
     }
-    File::open(dir)
-        .and_then(|folder| folder.sync_all())
+    sync_folder(dir)
         .map_err(failed("sync", dir))
 }

@@ -12,7 +12,6 @@ use crate::http::limiter::RequestLimiter;
 use crate::http::memory_budget::MemoryBudget;
 use crate::http::message::{Endpoint, Request, Response};
 use crate::http::retry::RetryBudget;
-use crate::http::shared_limiter::SharedLimiter;
 use crate::model::time::{format_millis, parse_api_time};
 use crate::source::Source;
 use crate::source::jira_audit::JiraAudit;
@@ -91,7 +90,7 @@ where
             Endpoint::EventsStream,
             Some(1_000_000),
             credential,
-            SharedLimiter::nothing(),
+            Vec::new(),
         )),
         retry_budget: RetryBudget {
             retry_for: Duration::ZERO,

@@ -15,7 +15,6 @@ use super::*;
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::limiter::RequestLimiter;
 use crate::http::message::Endpoint;
-use crate::http::shared_limiter::SharedLimiter;
 use crate::model::time::format_millis;
 use crate::state::checkpoint::OpenWindow;
 
@@ -336,7 +335,7 @@ fn read_workdays(pages: u32, days: i64, latency: Duration, per_minute: u32) -> R
         Endpoint::EventsStream,
         Some(per_minute),
         credential,
-        SharedLimiter::nothing(),
+        Vec::new(),
     );
     Arc::get_mut(&mut fetcher.reader).unwrap().limiter = Arc::new(limits);
     let window = OpenWindow {

@@ -168,7 +168,6 @@ mod tests {
     use crate::http::credential_limit::CredentialLimit;
     use crate::http::error::{TransportError, TransportErrorKind};
     use crate::http::message::{Endpoint, Request, Response};
-    use crate::http::shared_limiter::SharedLimiter;
     use crate::model::json::Document;
     use crate::model::name::SourceKind;
     use crate::source;
@@ -207,7 +206,7 @@ mod tests {
             Endpoint::JiraUsers,
             None,
             credential,
-            SharedLimiter::nothing(),
+            Vec::new(),
         );
         let origin = RecordOrigin {
             name: "acme".to_owned(),

@@ -1,10 +1,10 @@
-//! Recognises an account that its server has locked until somebody solves a CAPTCHA, and holds back further requests
-//! with its credential.
+//! Recognises an account that its server has locked until somebody solves a CAPTCHA, and holds back
+//! further requests with its credential.
 //!
-//! Facts (developer.atlassian.com/server/jira/platform/basic-authentication, "CAPTCHA"): after several failed logins a
-//! Data Center refuses the account without looking at its password. `X-Seraph-LoginReason` is then
-//! `AUTHENTICATION_DENIED`, and `X-Authentication-Denied-Reason` is `CAPTCHA_CHALLENGE; login-url=...`. Jira answers 403,
-//! others 401.
+//! Facts (developer.atlassian.com/server/jira/platform/basic-authentication, "CAPTCHA"): after
+//! several failed logins a Data Center refuses the account without looking at its password.
+//! `X-Seraph-LoginReason` is then `AUTHENTICATION_DENIED`, and `X-Authentication-Denied-Reason` is
+//! `CAPTCHA_CHALLENGE; login-url=...`. Jira answers 403, others 401.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +26,8 @@ pub(super) fn is_demanded(response: &Response) -> bool {
             || has_word("x-seraph-loginreason", "AUTHENTICATION_DENIED"))
 }
 
-/// The page at which to log in, if it is of the host that was asked: another one may want to catch a password. Its
-/// query is left out, since it may hold a token.
+/// The page at which to log in, if it is of the host that was asked: another one may want to catch
+/// a password. Its query is left out, since it may hold a token.
 pub(super) fn login_page(response: &Response, asked: &Url) -> Option<String> {
     let reason = response.header(DENIED_REASON_HEADER)?;
     let at = reason.to_ascii_lowercase().find("login-url=")?;
@@ -40,7 +40,8 @@ pub(super) fn login_page(response: &Response, asked: &Url) -> Option<String> {
     (is_safe && is_as_secure).then(|| printable(&shown))
 }
 
-/// Whether a credential met the CAPTCHA in this run. Every further attempt would count as one more failed login.
+/// Whether a credential met the CAPTCHA in this run. Every further attempt would count as one more
+/// failed login.
 #[derive(Debug, Default)]
 pub(super) struct CredentialLockout(AtomicBool);
 

@@ -1,17 +1,14 @@
 //! Tests of the client against real sockets on loopback.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::config::settings::ConnectionSettings;
 use crate::http::message::Endpoint;
-use crate::http::pool::ClientPool;
-use crate::model::safe_url::SafeUrl;
 
 /// A server that reads one request head, lets `answer` play its part and hands the head back.
 async fn serve<F, Fut>(answer: F) -> (Url, JoinHandle<String>)
@@ -128,7 +125,9 @@ async fn basic_is_encoded_and_no_debug_shows_a_credential() {
     };
     let url = "http://127.0.0.1:1/".parse().unwrap();
     let mut pool = ClientPool::default();
-    let client = pool.connect(&connection(LONG_TIMEOUT), &url, Some(&basic)).unwrap();
+    let client = pool
+        .connect(&connection(LONG_TIMEOUT), &url, Some(&basic))
+        .unwrap();
     let header = client.headers.get(AUTHORIZATION).unwrap();
     assert!(header.is_sensitive());
     assert_eq!(header, "Basic YWRhQGV4YW1wbGUuY29tOmh1bnRlcjI=");
@@ -338,4 +337,76 @@ async fn this_machine_is_never_reached_through_a_proxy() {
         .unwrap();
     assert_eq!(get(&client, &url).await.unwrap().status, 200);
     assert!(!head.await.unwrap().contains("authorization"));
+}
+
+fn url(text: &str) -> Url {
+    text.parse().unwrap()
+}
+
+#[test]
+fn equal_settings_share_a_client() {
+    let mut pool = ClientPool::default();
+    let mut other = connection(LONG_TIMEOUT);
+    other.timeout = Duration::from_secs(5);
+    let local = url("http://127.0.0.1:1/");
+    pool.connect(&connection(LONG_TIMEOUT), &local, None)
+        .unwrap();
+    pool.connect(
+        &connection(LONG_TIMEOUT),
+        &url("http://localhost:2/x"),
+        None,
+    )
+    .unwrap();
+    assert_eq!(pool.clients.len(), 1);
+    pool.connect(&other, &local, None).unwrap();
+    assert_eq!(pool.clients.len(), 2);
+    // What a client is not built from makes no other client.
+    other.max_wait = Duration::ZERO;
+    pool.connect(&other, &local, None).unwrap();
+    assert_eq!(pool.clients.len(), 2);
+}
+
+#[test]
+fn a_ca_file_that_is_none_is_an_error_with_its_path() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let mut settings = connection(LONG_TIMEOUT);
+    settings.ca_file = Some(file.path().to_owned());
+    let api = url("https://api.example/");
+    let error = ClientPool::default()
+        .connect(&settings, &api, None)
+        .unwrap_err();
+    assert!(
+        error.to_string().ends_with("no certificate in it"),
+        "{error}"
+    );
+    file.write_all(b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    let error = ClientPool::default()
+        .connect(&settings, &api, None)
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::CaFile { .. }), "{error}");
+    settings.ca_file = Some("/does/not/exist.pem".into());
+    let error = ClientPool::default()
+        .connect(&settings, &api, None)
+        .unwrap_err();
+    assert!(error.to_string().contains("/does/not/exist.pem"), "{error}");
+    assert!(error.hint().contains("PEM"));
+}
+
+#[test]
+fn no_error_holds_a_secret() {
+    let api = url("http://127.0.0.1:1/");
+    let broken = HttpCredential::Bearer(SecretString::from("hunter2\nx"));
+    let error = ClientPool::default()
+        .connect(&connection(LONG_TIMEOUT), &api, Some(&broken))
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::Credential));
+    assert!(!format!("{broken:?} {error:?} {error}").contains("hunter2"));
+
+    let mut settings = connection(LONG_TIMEOUT);
+    settings.proxy = Some(SafeUrl::new(url("gopher://user:hunter2@proxy.example/")));
+    if let Err(error) = ClientPool::default().connect(&settings, &url("https://api.example/"), None)
+    {
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
+    }
 }

@@ -1,4 +1,4 @@
-//! Owns the overall rate of one credential, over every endpoint it is used for.
+//! Limits the overall rate of one credential, over every endpoint it is used for.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -59,8 +59,8 @@ impl<C: Clock> CredentialLimit<C> {
     }
 }
 
-/// A quota that never lets more than `per_minute` through in any 61 seconds: the server's minute and
-/// a second for what may delay one on its way (`window` takes half of it).
+/// A quota that never lets more than `per_minute` through in any 61 seconds: the server's minute
+/// and a second for what may delay one on its way (`window` takes half of it).
 ///
 /// `Quota::per_minute(1000)` alone would let 1999 through: its burst is as large as its rate.
 fn governor_quota(per_minute: u32) -> Quota {

@@ -44,7 +44,8 @@ impl ContentCoding {
         }
     }
 
-    /// Makes `headers` those of the decoded body; where it stays encoded, `content-encoding` names the coding.
+    /// Makes `headers` those of the decoded body; where it stays encoded, `content-encoding` names
+    /// the coding.
     pub(super) fn update_headers(&self, headers: &mut Vec<(String, String)>) {
         match self {
             ContentCoding::Identity => headers.retain(|(name, _)| name != CONTENT_ENCODING),
@@ -60,8 +61,8 @@ impl ContentCoding {
     }
 }
 
-/// A body as it arrives, chunk by chunk, so that a compressed bomb is dropped when it passes the limit and not after
-/// it has filled the memory.
+/// A body as it arrives, chunk by chunk, so that a compressed bomb is dropped when it passes the
+/// limit and not after it has filled the memory.
 pub(super) struct BodyDecoder {
     stage: DecoderStage,
     limit: usize,
@@ -101,7 +102,8 @@ impl BodyDecoder {
         Ok(self.body().bytes.len() - before)
     }
 
-    /// The whole body, after its last chunk. One without a byte needs no compression: a refusal may have none.
+    /// The whole body, after its last chunk. One without a byte needs no compression: a refusal may
+    /// have none.
     ///
     /// # Errors
     /// The compressed stream has no proper end.

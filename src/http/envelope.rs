@@ -1,13 +1,18 @@
-//! Owns reading what a server says about its own refusal, in any of the shapes seen, never
-//! requiring one.
+//! Reads what a server says about its own refusal, in any of the shapes seen, never requiring one;
+//! and recognises an error envelope in a page that came with a 2xx.
 //!
-//! Shapes: the admin API's `errors[]` with code, title and detail; Spring's timestamp, status, error
-//! and message; the gateway's `{code, message}`; Jira's `errorMessages` and `errors` map;
+//! Shapes: the admin API's `errors[]` with code, title and detail; Spring's timestamp, status,
+//! error and message; the gateway's `{code, message}`; Jira's `errorMessages` and `errors` map;
 //! Confluence's `{statusCode, message}`; an HTML page of whatever stands in front; nothing at all.
+//!
+//! In a page, the members of an envelope stand beside the list of records, which may be empty or
+//! hold a part of them. No page of any API here has members of these names of its own (`errors`,
+//! where it is empty, is no error).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::http::captcha;
+use crate::http::error::UnreadableBody;
 use crate::http::message::Response;
 use crate::http::retry::RefusalKind;
 use crate::model::text::printable;
@@ -17,6 +22,36 @@ const MAX_PARSED_BYTES: usize = 2 * 1024 * 1024;
 
 /// The longest code that is believed to be one.
 const MAX_CODE_LENGTH: usize = 64;
+
+/// The members that an envelope may have, over all shapes that `envelope` reads.
+pub const MEMBERS: [&str; 11] = [
+    "errors",
+    "errorMessages",
+    "error",
+    "statusCode",
+    "status-code",
+    "status",
+    "code",
+    "message",
+    "title",
+    "detail",
+    "error_description",
+];
+
+/// Members that say by being there that something failed.
+const ERROR_MEMBERS: [&str; 3] = ["errors", "errorMessages", "error"];
+
+/// Members that state an HTTP status, or one in words.
+const STATUS_MEMBERS: [&str; 3] = ["statusCode", "status-code", "status"];
+
+/// Members that mean an error where no status says that there is none.
+const MESSAGE_MEMBERS: [&str; 3] = ["code", "message", "detail"];
+
+/// Texts that say that nothing is wrong.
+const SUCCESS_TEXTS: [&str; 3] = ["ok", "success", "none"];
+
+/// A larger member of a page is quoted from its beginning, and not parsed.
+const MAX_MEMBER_BYTES: usize = 64 * 1024;
 
 /// The server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +103,8 @@ pub(super) fn read_message(response: &Response) -> ServerMessage {
 }
 
 /// The gateway answers a missing scope with 401, and tells it from a wrong credential only by its
-/// words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront adds its
-/// `x-cache` to the errors of the server behind it as well as to its own.
+/// words or by `x-failure-category`; a Free plan is a 403 like a missing permission. CloudFront
+/// adds its `x-cache` to the errors of the server behind it as well as to its own.
 fn refusal_kind(response: &Response, words: &str) -> RefusalKind {
     let words = words.to_ascii_lowercase();
     let category = response.header("x-failure-category").unwrap_or_default();
@@ -101,7 +136,7 @@ fn text_or_json(body: &[u8]) -> (Option<String>, String) {
 }
 
 /// The code of the error that `value` holds.
-pub(super) fn error_code(value: &Value) -> Option<String> {
+fn error_code(value: &Value) -> Option<String> {
     let places = ["/errors/0/code", "/error/code", "/code"];
     let found = places.into_iter().filter_map(|place| value.pointer(place));
     found
@@ -111,7 +146,7 @@ pub(super) fn error_code(value: &Value) -> Option<String> {
 }
 
 /// The most telling strings of an envelope, joined: at most a handful, for one line.
-pub(super) fn error_text(value: &Value) -> String {
+fn error_text(value: &Value) -> String {
     let mut found: Vec<String> = Vec::new();
     if let Value::String(text) = value {
         found.push(text.clone());
@@ -177,6 +212,83 @@ fn describe_html(body: &[u8]) -> String {
     match title {
         Some(title) if !title.is_empty() => format!("an HTML page titled `{title}`"),
         _ => "an HTML page".to_owned(),
+    }
+}
+
+/// The error that `members` report: names out of [`MEMBERS`], and their values as JSON text.
+pub fn find_error<'a>(
+    members: impl Iterator<Item = (&'static str, &'a str)>,
+) -> Option<UnreadableBody> {
+    let mut envelope = Map::new();
+    for (name, text) in members {
+        let value = parse_member(text);
+        // Of two members of one name the one that says something counts.
+        if !is_empty_or_success(&value) {
+            envelope.insert(name.to_owned(), value);
+        }
+    }
+    let has = |name: &&str| envelope.contains_key(*name);
+    let stated = STATUS_MEMBERS
+        .iter()
+        .filter_map(|name| status_is_failure(envelope.get(*name)?));
+    let (failed, fine): (Vec<_>, Vec<_>) = stated.partition(|is_failure| *is_failure);
+    let is_error = !failed.is_empty()
+        || ERROR_MEMBERS.iter().any(has)
+        || (fine.is_empty() && MESSAGE_MEMBERS.iter().any(has));
+    if !is_error {
+        return None;
+    }
+    let envelope = Value::Object(envelope);
+    let message = match error_text(&envelope) {
+        empty if empty.trim().is_empty() => envelope.to_string(),
+        message => message,
+    };
+    Some(UnreadableBody::server_error(
+        error_code(&envelope),
+        &message,
+    ))
+}
+
+fn parse_member(text: &str) -> Value {
+    let quoted = || Value::String(text.chars().take(MAX_MEMBER_BYTES).collect());
+    match text.len() {
+        0..=MAX_MEMBER_BYTES => serde_json::from_str(text).unwrap_or_else(|_| quoted()),
+        _ => quoted(),
+    }
+}
+
+/// Whether a status is one of a failure; nothing where it states none.
+fn status_is_failure(value: &Value) -> Option<bool> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => match text.trim().parse::<f64>() {
+            Ok(number) => Some(number),
+            Err(_) => {
+                let text = text.to_ascii_lowercase();
+                return (text.contains("error") || text.contains("fail")).then_some(true);
+            }
+        },
+        _ => None,
+    }?;
+    (number >= 100.0).then_some(number >= 400.0)
+}
+
+/// Whether a member says nothing: absent in all but name, or a word of success.
+fn is_empty_or_success(value: &Value) -> bool {
+    let is_blank = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
+    };
+    match value {
+        Value::Bool(is_set) => !is_set,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Array(items) => items.iter().all(is_blank),
+        Value::Object(fields) => fields.values().all(is_blank),
+        Value::String(text) => {
+            is_blank(value) || SUCCESS_TEXTS.contains(&text.trim().to_ascii_lowercase().as_str())
+        }
+        Value::Null => true,
     }
 }
 

@@ -152,3 +152,112 @@ fn html_is_known_by_its_type_or_its_first_character() {
     assert!(!is_html(&response(&json, r#"{"a":"<"}"#)));
     assert!(!is_html(&response(&[], "")));
 }
+
+/// The message, and the code.
+fn read_error(envelope: &str) -> Option<(String, Option<String>)> {
+    let object: Map<String, Value> = serde_json::from_str(envelope).unwrap();
+    let texts: Vec<_> = object
+        .iter()
+        .map(|(name, value)| (name, value.to_string()))
+        .collect();
+    let members = texts.iter().filter_map(|(name, text)| {
+        let name = MEMBERS.into_iter().find(|known| known == name)?;
+        Some((name, text.as_str()))
+    });
+    let error = find_error(members)?;
+    let code = error.reported_code().map(str::to_owned);
+    Some((error.message, code))
+}
+
+#[test]
+fn every_shape_is_quoted() {
+    for (envelope, message, code) in [
+        (
+            r#"{"errors":[{"code":"ADMIN-500-1","title":"Broken"}]}"#,
+            "Broken",
+            Some("ADMIN-500-1"),
+        ),
+        (r#"{"errors":["Broken"]}"#, "Broken", None),
+        (r#"{"errors":"Broken"}"#, "Broken", None),
+        (
+            r#"{"errors":{"from":"too early"}}"#,
+            "from: too early",
+            None,
+        ),
+        (r#"{"errors":[{}]}"#, r#"{"errors":[{}]}"#, None),
+        (r#"{"errors":true}"#, r#"{"errors":true}"#, None),
+        (
+            r#"{"errors":3,"status":200}"#,
+            r#"{"errors":3,"status":200}"#,
+            None,
+        ),
+        (r#"{"errorMessages":["a","b"],"errors":{}}"#, "a; b", None),
+        (
+            r#"{"error":{"code":"E7","message":"Broken"}}"#,
+            "Broken",
+            Some("E7"),
+        ),
+        (
+            r#"{"status":500,"error":"Internal","message":"Broken"}"#,
+            "Internal: Broken",
+            None,
+        ),
+        (r#"{"statusCode":503}"#, r#"{"statusCode":503}"#, None),
+        (r#"{"status":"FAILED"}"#, r#"{"status":"FAILED"}"#, None),
+        (
+            r#"{"status":"500","message":"ok"}"#,
+            r#"{"status":"500"}"#,
+            None,
+        ),
+        (
+            r#"{"status-code":400,"statusCode":200}"#,
+            r#"{"status-code":400,"statusCode":200}"#,
+            None,
+        ),
+        (r#"{"message":"Broken"}"#, "Broken", None),
+        (r#"{"code":429,"message":"Slow down"}"#, "Slow down", None),
+        (
+            r#"{"code":"ADMIN-403-3"}"#,
+            r#"{"code":"ADMIN-403-3"}"#,
+            Some("ADMIN-403-3"),
+        ),
+        (r#"{"detail":"Broken","title":"No"}"#, "No: Broken", None),
+    ] {
+        let want = Some((message.to_owned(), code.map(str::to_owned)));
+        assert_eq!(read_error(envelope), want, "{envelope}");
+    }
+}
+
+#[test]
+fn what_says_nothing_is_no_error() {
+    for envelope in [
+        "{}",
+        r#"{"errors":[],"errorMessages":[]}"#,
+        r#"{"errors":{},"error":null}"#,
+        r#"{"errors":[null,""],"message":" "}"#,
+        r#"{"errors":{"from":null},"error":false,"code":0}"#,
+        r#"{"error":"","message":"Success","code":"OK"}"#,
+        r#"{"status":200,"code":"X-1","message":"Found 3 records"}"#,
+        r#"{"statusCode":"204","message":"Nothing"}"#,
+        r#"{"title":"Audit log"}"#,
+        r#"{"status":"complete"}"#,
+    ] {
+        assert_eq!(read_error(envelope), None, "{envelope}");
+    }
+}
+
+#[test]
+fn a_second_member_of_one_name_hides_no_error() {
+    let twice = [("errors", r#"["Broken"]"#), ("errors", "[]")];
+    assert_eq!(find_error(twice.into_iter()).unwrap().message, "Broken");
+}
+
+#[test]
+fn a_huge_or_deep_member_is_quoted_and_not_parsed() {
+    let huge = format!(r#"["{}"]"#, "x".repeat(MAX_MEMBER_BYTES));
+    let deep = "[".repeat(5_000) + &"]".repeat(5_000);
+    for text in [huge, deep] {
+        let error = find_error([("errors", text.as_str())].into_iter()).unwrap();
+        assert!(error.message.chars().count() <= 301);
+    }
+}

@@ -1,4 +1,4 @@
-//! Owns how one attempt fails: no answer came, or an answer that cannot be read.
+//! Says how one attempt failed: no response came, or one that cannot be read.
 
 use std::error::Error;
 use std::fmt;
@@ -90,7 +90,8 @@ impl Error for TransportError {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct UnreadableBody {
-    /// What is wrong with it: a lower-case fragment, or the server's own words. Without control characters.
+    /// What is wrong with it: a lower-case fragment, or the server's own words. Without control
+    /// characters.
     pub message: String,
     /// The server's own error, where it reports one.
     server_error: Option<ReportedError>,
@@ -162,7 +163,7 @@ pub fn flatten(error: &(dyn Error + 'static)) -> String {
 
 /// `error` and its causes. An I/O error that wraps another error names as its source not that error
 /// but the next one (TLS verdicts hide there), so the wrapped one is stepped into.
-pub(super) fn error_chain<'a>(
+fn error_chain<'a>(
     error: &'a (dyn Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| {
@@ -174,6 +175,55 @@ pub(super) fn error_chain<'a>(
             None => error.source(),
         }
     })
+}
+
+/// How far an attempt had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AttemptPhase {
+    /// No answer yet.
+    Sending,
+    /// The head of an answer was there.
+    Body,
+}
+
+/// reqwest's error in our words. The URL is dropped, for its query may hold a cursor.
+pub(super) fn diagnose(error: reqwest::Error, phase: AttemptPhase) -> TransportError {
+    let error = error.without_url();
+    TransportError::new(error_kind(&error, phase), &flatten(&error))
+}
+
+fn error_kind(error: &reqwest::Error, phase: AttemptPhase) -> TransportErrorKind {
+    if error.is_builder() {
+        TransportErrorKind::Invalid
+    } else if error.is_dns() {
+        TransportErrorKind::Dns
+    } else if error.is_connect() {
+        connect_kind(error)
+    } else if error.is_timeout() {
+        TransportErrorKind::ReadTimeout
+    } else if phase == AttemptPhase::Sending {
+        TransportErrorKind::ConnectionLost
+    } else {
+        TransportErrorKind::BodyLost
+    }
+}
+
+fn connect_kind(error: &reqwest::Error) -> TransportErrorKind {
+    if error.is_timeout() {
+        TransportErrorKind::ConnectTimeout
+    } else if has_io_kind(error, io::ErrorKind::InvalidData) {
+        // tokio-rustls hands every verdict of rustls over as InvalidData; a handshake that was
+        // merely cut off is UnexpectedEof and may succeed the next time.
+        TransportErrorKind::Tls
+    } else {
+        TransportErrorKind::Connect
+    }
+}
+
+fn has_io_kind(error: &(dyn Error + 'static), kind: io::ErrorKind) -> bool {
+    error_chain(error)
+        .filter_map(|error| error.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == kind)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! Owns one request from its first attempt to its end: the only place that tries again.
+//! Sends one request from its first attempt to its end: the only place that tries again.
 
 use std::time::Duration;
 
 use chrono::Utc;
 use tokio::time::Instant;
 
-use super::attempt_log::log_attempt;
-use super::attempt_observer::{AttemptObserver, InFlight, NoObserver, RequestAttempt};
+use super::attempt_observer::{AttemptObserver, InFlight, NoObserver, RequestAttempt, log_attempt};
 use super::captcha::login_page;
 use super::client::Transport;
 use super::envelope::{self, ServerMessage};
@@ -14,8 +13,9 @@ use super::error::{TransportError, UnreadableBody};
 use super::failure::{Failure, FailureKind};
 use super::limiter::{PausedTooLong, RequestLimiter, wait};
 use super::message::{Request, Response};
-use super::retry::{AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide};
-use super::retry_after::asked_wait;
+use super::retry::{
+    AttemptOutcome, RefusalKind, RetryBudget, RetryDecision, RetryHistory, decide, requested_wait,
+};
 use crate::model::text::printable;
 use crate::model::time::Timestamp;
 use crate::telemetry::meter::{SourceMeter, WaitReason};
@@ -37,63 +37,54 @@ const MAX_CAUSES: usize = 4;
 pub async fn exchange<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
     meter: &SourceMeter,
     request: &Request,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
 ) -> Result<P, Failure> {
-    send_with_retries(
-        transport,
-        limits,
-        patience,
-        meter,
-        request,
-        read,
-        &NoObserver,
-    )
-    .await
+    send_with_retries(transport, limits, budget, meter, request, read, &NoObserver).await
 }
 
-/// The same, and `witness` sees every attempt.
+/// The same, and `observer` sees every attempt.
 ///
 /// # Errors
 /// As with [`exchange`].
 pub async fn send_with_retries<T: Transport, P>(
     transport: &T,
     limits: &RequestLimiter,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
     meter: &SourceMeter,
     request: &Request,
     read: impl Fn(&Response) -> Result<P, UnreadableBody>,
-    witness: &impl AttemptObserver<P>,
+    observer: &impl AttemptObserver<P>,
 ) -> Result<P, Failure> {
-    let mut trail = AttemptHistory::new(request);
+    let mut attempts = AttemptHistory::new(request);
     let mut history = RetryHistory::default();
     let mut waited: Option<(WaitReason, Duration)> = None;
     loop {
-        if let Err(paused) = limits.admit(patience.max_wait, meter).await {
-            return Err(trail.into_paused_failure(paused));
+        if let Err(paused) = limits.admit(budget.max_wait, meter).await {
+            return Err(attempts.into_paused_failure(paused));
         }
         let sent = Instant::now();
-        let pending = InFlight::begin(witness, request, trail.attempts.saturating_add(1));
-        let answer = trail.send_once(transport, meter).await;
+        let pending = InFlight::begin(observer, request, attempts.count.saturating_add(1));
+        let answer = attempts.send_once(transport, meter).await;
         pending.over();
-        let trouble = match answer.read(request, &read) {
+        let failed = match answer.read(request, &read) {
             Ok(page) => {
-                log_attempt(&trail.attempt_for(&answer), witness.records(&page));
-                witness.saw(&trail.attempt_for(&answer), Some(&page));
+                log_attempt(&attempts.attempt_for(&answer), observer.records(&page));
+                observer.saw(&attempts.attempt_for(&answer), Some(&page));
                 return Ok(page);
             }
-            Err(trouble) => trouble,
+            Err(failed) => failed,
         };
         if let Some((reason, delay)) = waited {
-            // Not the time spent in `admit` for our own quota: that is no trouble of the server's.
+            // Not the time spent in `admit` for our own quota: the server did not cause it.
             history.add(reason, delay.saturating_add(sent.elapsed()));
         }
-        let decision = decide(&trouble.outcome, &history, patience, fastrand::f64());
-        let attempt = trouble.annotate(&decision, trail.attempt_for(&answer));
+        let decision = decide(&failed.outcome, &history, budget, fastrand::f64());
+        let attempt = failed.annotate(&decision, attempts.attempt_for(&answer));
         log_attempt(&attempt, None);
-        witness.saw(&attempt, None);
+        observer.saw(&attempt, None);
         drop(answer);
         let kind = match decision {
             RetryDecision::Wait {
@@ -101,7 +92,7 @@ pub async fn send_with_retries<T: Transport, P>(
                 pause_endpoint,
                 reason,
             } => {
-                trail.log_retry(&trouble, delay);
+                attempts.log_retry(&failed, delay);
                 waited = Some((reason, delay));
                 if pause_endpoint {
                     if delay >= NOTICEABLE_WAIT {
@@ -116,14 +107,14 @@ pub async fn send_with_retries<T: Transport, P>(
                 continue;
             }
             RetryDecision::GiveUp(kind) => kind,
-            // A page was returned above; a decision that calls trouble done is a bug.
+            // A page was returned above; a decision that calls a failure done is a bug.
             RetryDecision::Done => FailureKind::Unexpected,
         };
-        if let (FailureKind::RateLimited, Some(asked)) = (kind, trouble.requested_wait()) {
+        if let (FailureKind::RateLimited, Some(asked)) = (kind, failed.requested_wait()) {
             // Too long for us, but to be obeyed all the same by whoever comes next.
             limits.pause(asked).await;
         }
-        return Err(trail.into_failure(kind, trouble));
+        return Err(attempts.into_failure(kind, failed));
     }
 }
 
@@ -152,17 +143,17 @@ fn read_page<P>(
 pub fn judged(
     request: &Request,
     response: &Response,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
 ) -> Option<(RetryDecision, Failure)> {
-    let trouble = read_page(request, response, |_| Ok(())).err()?;
-    let decision = decide(&trouble.outcome, &RetryHistory::default(), patience, 0.5);
+    let failed = read_page(request, response, |_| Ok(())).err()?;
+    let decision = decide(&failed.outcome, &RetryHistory::default(), budget, 0.5);
     let kind = match decision {
         RetryDecision::GiveUp(kind) => kind,
         RetryDecision::Done | RetryDecision::Wait { .. } => FailureKind::Unavailable,
     };
     Some((
         decision,
-        AttemptHistory::new(request).into_failure(kind, trouble),
+        AttemptHistory::new(request).into_failure(kind, failed),
     ))
 }
 
@@ -218,7 +209,8 @@ impl FailedAttempt {
     }
 
     fn from_response(request: &Request, response: &Response, html: bool) -> Self {
-        let mut said = redirect_message(response).unwrap_or_else(|| envelope::read_message(response));
+        let mut said =
+            redirect_message(response).unwrap_or_else(|| envelope::read_message(response));
         if said.refusal == RefusalKind::Cdn && matches!(response.status, 403 | 404) && !html {
             said.message.push_str("; passed on by the CDN (CloudFront)");
         }
@@ -233,7 +225,7 @@ impl FailedAttempt {
                 status: response.status,
                 html,
                 refusal: said.refusal,
-                requested_wait: asked_wait(response, Utc::now()),
+                requested_wait: requested_wait(response, Utc::now()),
             },
             status: Some(response.status),
             code: said.code,
@@ -266,7 +258,7 @@ impl FailedAttempt {
 
     fn requested_wait(&self) -> Option<Duration> {
         match self.outcome {
-            AttemptOutcome::Response { requested_wait: asked_wait, .. } => asked_wait,
+            AttemptOutcome::Response { requested_wait, .. } => requested_wait,
             _ => None,
         }
     }
@@ -292,7 +284,7 @@ fn redirect_message(response: &Response) -> Option<ServerMessage> {
 struct AttemptHistory<'a> {
     request: &'a Request,
     host: String,
-    attempts: u32,
+    count: u32,
     causes: Vec<String>,
 }
 
@@ -305,15 +297,19 @@ impl<'a> AttemptHistory<'a> {
                 Some(port) => format!("{host}:{port}"),
                 None => host.to_owned(),
             },
-            attempts: 0,
+            count: 0,
             causes: Vec::new(),
         }
     }
 
-    async fn send_once<T: Transport>(&mut self, transport: &T, meter: &SourceMeter) -> AttemptResult {
+    async fn send_once<T: Transport>(
+        &mut self,
+        transport: &T,
+        meter: &SourceMeter,
+    ) -> AttemptResult {
         meter.requests.add(1);
-        meter.retries.add(u64::from(self.attempts > 0));
-        self.attempts = self.attempts.saturating_add(1);
+        meter.retries.add(u64::from(self.count > 0));
+        self.count = self.count.saturating_add(1);
         let sent = Instant::now();
         let result = transport.send(self.request).await;
         let answer = AttemptResult {
@@ -328,11 +324,11 @@ impl<'a> AttemptHistory<'a> {
         answer
     }
 
-    /// What a witness is told of the attempt that ended with `answer`.
+    /// The attempt that ended with `answer`, as an observer sees it.
     fn attempt_for<'b>(&'b self, answer: &'b AttemptResult) -> RequestAttempt<'b> {
         RequestAttempt {
             request: self.request,
-            number: self.attempts,
+            number: self.count,
             ended: answer.ended,
             took: answer.took,
             response: answer.result.as_ref().ok(),
@@ -341,9 +337,9 @@ impl<'a> AttemptHistory<'a> {
         }
     }
 
-    /// Notes, for the log and for a later failure, that `trouble` is tried again after `delay`.
-    fn log_retry(&mut self, trouble: &FailedAttempt, delay: Duration) {
-        let line = trouble.describe();
+    /// Records, for the log and for a later failure, that `failed` is retried after `delay`.
+    fn log_retry(&mut self, failed: &FailedAttempt, delay: Duration) {
+        let line = failed.describe();
         let text = format!(
             "{}: {line}; trying again in {:.1} s",
             self.host,
@@ -351,26 +347,26 @@ impl<'a> AttemptHistory<'a> {
         );
         // A hiccup is nobody's business; a wait that a person notices wants a word.
         match delay < NOTICEABLE_WAIT {
-            true => tracing::info!(attempt = self.attempts, "{text}"),
-            false => tracing::warn!(attempt = self.attempts, "{text}"),
+            true => tracing::info!(attempt = self.count, "{text}"),
+            false => tracing::warn!(attempt = self.count, "{text}"),
         }
         if self.causes.len() < MAX_CAUSES && !self.causes.contains(&line) {
             self.causes.push(line);
         }
     }
 
-    fn into_failure(mut self, kind: FailureKind, trouble: FailedAttempt) -> Failure {
-        let last = trouble.describe();
+    fn into_failure(mut self, kind: FailureKind, failed: FailedAttempt) -> Failure {
+        let last = failed.describe();
         self.causes.retain(|cause| *cause != last);
         Failure {
             kind,
             endpoint: self.request.endpoint,
             is_through_gateway: self.request.is_through_gateway(),
             host: self.host,
-            status: trouble.status,
-            code: trouble.code,
-            message: trouble.message,
-            attempts: self.attempts,
+            status: failed.status,
+            code: failed.code,
+            message: failed.message,
+            attempts: self.count,
             causes: self.causes,
         }
     }
@@ -384,7 +380,7 @@ impl<'a> AttemptHistory<'a> {
             status: None,
             code: None,
             message: paused.to_string(),
-            attempts: self.attempts,
+            attempts: self.count,
             causes: self.causes,
         }
     }

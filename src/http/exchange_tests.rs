@@ -9,7 +9,6 @@ use super::*;
 use crate::http::credential_limit::CredentialLimit;
 use crate::http::error::TransportErrorKind;
 use crate::http::message::Endpoint;
-use crate::http::shared_limiter::SharedLimiter;
 
 type ScriptedReply = Result<Response, TransportError>;
 
@@ -59,7 +58,7 @@ fn limits() -> Arc<RequestLimiter> {
         Endpoint::EventsStream,
         None,
         credential,
-        SharedLimiter::nothing(),
+        Vec::new(),
     ))
 }
 
@@ -92,7 +91,15 @@ async fn run_within(
 ) -> ExchangeRun {
     let script = script(steps);
     let meter = SourceMeter::default();
-    let result = exchange(&script, &limits, &RETRY_BUDGET, &meter, &request(), read_number).await;
+    let result = exchange(
+        &script,
+        &limits,
+        &RETRY_BUDGET,
+        &meter,
+        &request(),
+        read_number,
+    )
+    .await;
     let asked_at = script.requested_at.into_inner().unwrap();
     ExchangeRun {
         result,
@@ -169,7 +176,13 @@ async fn a_witness_sees_every_attempt() {
     let (limits, request) = (limits(), request());
     let ask = || {
         send_with_retries(
-            &script, &limits, &RETRY_BUDGET, &meter, &request, read_number, &notes,
+            &script,
+            &limits,
+            &RETRY_BUDGET,
+            &meter,
+            &request,
+            read_number,
+            &notes,
         )
     };
     assert_eq!(ask().await, Ok(7));
@@ -297,13 +310,13 @@ async fn a_server_that_fails_for_ever_is_given_up_within_retry_for() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_our_own_quota_is_not_failing() {
     let credential = Arc::new(CredentialLimit::new(None));
-    let narrow = RequestLimiter::new(
-        Endpoint::EventsStream,
-        Some(1),
-        credential,
-        SharedLimiter::nothing(),
-    );
-    let steps = [lost_connection(), lost_connection(), lost_connection(), answer(200, &[], "7")];
+    let narrow = RequestLimiter::new(Endpoint::EventsStream, Some(1), credential, Vec::new());
+    let steps = [
+        lost_connection(),
+        lost_connection(),
+        lost_connection(),
+        answer(200, &[], "7"),
+    ];
     let run = run_within(Arc::new(narrow), steps).await;
     assert_eq!(run.result, Ok(7));
     assert_eq!(run.asked_at, [0, 60, 121, 181]);

@@ -1,4 +1,4 @@
-//! Owns why a request was given up, and what a person can do about it.
+//! Says why a request was given up, and what a person can do about it.
 
 use std::fmt;
 
@@ -100,7 +100,9 @@ impl Failure {
     /// What to do about it, as one sentence.
     pub fn hint(&self) -> &'static str {
         match self.kind {
-            FailureKind::CredentialRefused => credential_hint(self.endpoint, self.is_through_gateway),
+            FailureKind::CredentialRefused => {
+                credential_hint(self.endpoint, self.is_through_gateway)
+            }
             FailureKind::ScopeMissing => scope_hint(self.endpoint),
             FailureKind::Forbidden => permission_hint(self.endpoint),
             FailureKind::NotFound => address_hint(self.endpoint, self.is_through_gateway),
@@ -178,19 +180,25 @@ const SITE_CLOSED: &str = "the site does not tell its cloud id from here: set `c
 fn credential_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
     match endpoint {
         Endpoint::EventsStream | Endpoint::Organizations | Endpoint::ApiKeys => {
-            "check that the key has neither expired nor been revoked, and that it is an organization API key (Atlassian Administration > Organization settings > API keys): a personal API token does not work here"
+            "check that the key has neither expired nor been revoked, and that it is an \
+             organization API key (Atlassian Administration > Organization settings > API keys): \
+             a personal API token does not work here"
         }
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
-            "check the personal access token, or the password and its `username`: neither may be expired or revoked, a password is sent with `username`, a token without"
+            "check the personal access token, or the password and its `username`: neither may be \
+             expired or revoked, a password is sent with `username`, a token without"
         }
         Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers
             if is_through_gateway =>
         {
-            "check that the token has neither expired nor been revoked, that `email` is its account's and that `cloud_id`, if it is set, is this site's"
+            "check that the token has neither expired nor been revoked, that `email` is its \
+             account's and that `cloud_id`, if it is set, is this site's"
         }
         Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::JiraUsers => {
-            "check that the email belongs to the API token and that the token has neither expired nor been revoked; a token with scopes, or a service account's, works only through the gateway: set `gateway = true`"
+            "check that the email belongs to the API token and that the token has neither expired \
+             nor been revoked; a token with scopes, or a service account's, works only through \
+             the gateway: set `gateway = true`"
         }
     }
 }
@@ -210,7 +218,8 @@ fn scope_hint(endpoint: Endpoint) -> &'static str {
         | Endpoint::DatacenterEvents
         | Endpoint::DatacenterWhoami
         | Endpoint::TenantInfo => {
-            "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with the classic `manage:jira-configuration`"
+            "create a token with the scopes `read:audit-log:jira` and `read:user:jira`, or with \
+             the classic `manage:jira-configuration`"
         }
     }
 }
@@ -221,19 +230,24 @@ fn permission_hint(endpoint: Endpoint) -> &'static str {
         Endpoint::ApiKeys => KEY_EXPIRY_HINT,
         Endpoint::TenantInfo => SITE_CLOSED,
         Endpoint::JiraUsers => {
-            "give the account the global permission `Browse users and groups`, or take `resolve_users` out"
+            "give the account the global permission `Browse users and groups`, or take \
+             `resolve_users` out"
         }
         Endpoint::EventsStream => {
-            "check that the key belongs to this `org_id`; the audit log of user activity also needs Atlassian Guard"
+            "check that the key belongs to this `org_id`; the audit log of user activity also \
+             needs Atlassian Guard"
         }
         Endpoint::ConfluenceAudit => {
-            "make the account a Confluence administrator: only with that permission may it read the audit log"
+            "make the account a Confluence administrator: only with that permission may it read \
+             the audit log"
         }
         Endpoint::DatacenterEvents | Endpoint::DatacenterWhoami => {
-            "give the account the global permission of a system administrator: only with it may it read the audit log"
+            "give the account the global permission of a system administrator: only with it may \
+             it read the audit log"
         }
         Endpoint::JiraAuditRecords => {
-            "give the account the global permission `Administer Jira`: only with it may it read the audit log"
+            "give the account the global permission `Administer Jira`: only with it may it read \
+             the audit log"
         }
     }
 }
@@ -245,7 +259,8 @@ fn address_hint(endpoint: Endpoint, is_through_gateway: bool) -> &'static str {
         Endpoint::JiraUsers => "take `resolve_users` out: the site has no Jira",
         Endpoint::EventsStream => "check `org_id`, and `base_url` if it is set",
         Endpoint::DatacenterEvents => {
-            "check `base_url`: it ends before `/rest`, with the context path if there is one; the audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"
+            "check `base_url`: it ends before `/rest`, with the context path if there is one; the \
+             audit log needs Jira 8.8, Confluence 7.5 or Bitbucket 7.0"
         }
         Endpoint::TenantInfo => "check `site`, or set `cloud_id`",
         Endpoint::JiraAuditRecords | Endpoint::ConfluenceAudit | Endpoint::DatacenterWhoami
@@ -268,17 +283,21 @@ fn tls_hint(message: &str) -> &'static str {
         "SelfSigned",
         "CaUsedAsEndEntity",
     ]) {
-        "nobody that this system trusts signed the certificate: for a company's own authority, or behind an inspecting proxy, set `ca_file` to the authority's certificate (PEM)"
+        "nobody that this system trusts signed the certificate: for a company's own authority, or \
+         behind an inspecting proxy, set `ca_file` to the authority's certificate (PEM)"
     } else if says(&["expired", "Expired"]) {
-        "the server's certificate has expired: its owner must renew it; if it is valid elsewhere, check this machine's clock"
+        "the server's certificate has expired: its owner must renew it; if it is valid elsewhere, \
+         check this machine's clock"
     } else if says(&["not valid yet", "NotValidYet"]) {
         "the server's certificate is not valid yet: check this machine's clock"
     } else if says(&["not valid for name", "NotValidForName"]) {
         "the certificate is another host's: check the host in `site` or `base_url`"
     } else if says(&["corrupt message", "InvalidContentType"]) {
-        "the server does not speak TLS: check the port in `base_url`, and whether a proxy stands in front"
+        "the server does not speak TLS: check the port in `base_url`, and whether a proxy stands \
+         in front"
     } else {
-        "check the clock and the host name; behind an inspecting proxy set `ca_file` to its certificate"
+        "check the clock and the host name; behind an inspecting proxy set `ca_file` to its \
+         certificate"
     }
 }
 
@@ -288,19 +307,23 @@ fn general_hint(kind: FailureKind) -> &'static str {
             "an audit log needs a Standard plan or better; remove the source or upgrade the site"
         }
         FailureKind::CaptchaRequired => {
-            "log in once with this account in a browser, at the server's login page, and solve the CAPTCHA; then run again. Nothing more was sent with this credential"
+            "log in once with this account in a browser, at the server's login page, and solve \
+             the CAPTCHA; then run again. Nothing more was sent with this credential"
         }
         FailureKind::BadRequest => {
             "the server names the fault above; when the configuration is right, please report it"
         }
         FailureKind::RateLimited => {
-            "run again later, raise `max_wait`, or look for another program that uses the same credential"
+            "run again later, raise `max_wait`, or look for another program that uses the same \
+             credential"
         }
         FailureKind::Redirected | FailureKind::HtmlInstead => {
-            "check `site` or `base_url`, and whether a proxy or a single sign-on page stands in front"
+            "check `site` or `base_url`, and whether a proxy or a single sign-on page stands in \
+             front"
         }
         FailureKind::CdnRefused => {
-            "run again later, nothing is lost; if it stays so, check `site` or `base_url`, and whether this machine's address is allowed there"
+            "run again later, nothing is lost; if it stays so, check `site` or `base_url`, and \
+             whether this machine's address is allowed there"
         }
         FailureKind::ErrorInPage | FailureKind::Unavailable => {
             "run again later (https://status.atlassian.com), or raise `retry_for`; nothing is lost"
@@ -364,7 +387,8 @@ mod tests {
                 "`ca_file`",
             ),
             (
-                "invalid peer certificate: certificate expired: verified at time 1 (UNIX), but certificate is not valid after 0",
+                "invalid peer certificate: certificate expired: verified at time 1 (UNIX), but \
+                 certificate is not valid after 0",
                 "has expired",
             ),
             (

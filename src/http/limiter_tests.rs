@@ -1,5 +1,7 @@
 //! Tests of the limits under tokio's paused time, which governor obeys too.
 
+use std::fs::{self, File};
+
 use super::*;
 use crate::http::credential_limit::CREDENTIAL_BURST;
 
@@ -7,12 +9,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn limits(endpoint: Endpoint, requests_per_minute: Option<u32>) -> RequestLimiter {
     let credential = Arc::new(CredentialLimit::new(requests_per_minute));
-    RequestLimiter::new(
-        endpoint,
-        requests_per_minute,
-        credential,
-        SharedLimiter::nothing(),
-    )
+    RequestLimiter::new(endpoint, requests_per_minute, credential, Vec::new())
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,14 +52,9 @@ async fn endpoints_of_one_credential_share_its_rate() {
         Endpoint::JiraAuditRecords,
         None,
         Arc::clone(&credential),
-        SharedLimiter::nothing(),
+        Vec::new(),
     );
-    let events = RequestLimiter::new(
-        Endpoint::EventsStream,
-        None,
-        credential,
-        SharedLimiter::nothing(),
-    );
+    let events = RequestLimiter::new(Endpoint::EventsStream, None, credential, Vec::new());
     let meter = SourceMeter::default();
     for _ in 0..CREDENTIAL_BURST {
         jira.admit(MINUTE, &meter).await.unwrap();
@@ -125,22 +117,13 @@ async fn a_dropped_wait_is_over() {
     assert_eq!(meter.waited_ms() / 1000, 1);
 }
 
-/// The machine's clock, as tokio's paused time has it on this test's thread.
-fn paused_clock() -> u64 {
-    thread_local!(static START: std::cell::OnceCell<Instant> = const { std::cell::OnceCell::new() });
-    let passed = START.with(|start| start.get_or_init(Instant::now).elapsed());
-    1_000_000_000_000 + u64::try_from(passed.as_nanos()).unwrap()
-}
-
 /// The limits of a process of its own that shares `folder`.
 fn process(folder: &tempfile::TempDir, requests_per_minute: Option<u32>) -> Arc<RequestLimiter> {
-    let path = |name: &str| folder.path().join(name);
-    let shared = SharedLimiter::open(path("endpoint"), Some(path("account"))).unwrap();
     Arc::new(RequestLimiter::new(
         Endpoint::EventsStream,
         requests_per_minute,
         Arc::new(CredentialLimit::new(requests_per_minute)),
-        shared.with_clock(paused_clock),
+        files(folder),
     ))
 }
 
@@ -195,7 +178,109 @@ async fn what_the_rate_refuses_is_counted_in_no_file() {
         assert!(one.try_admit().is_err(), "the burst is spent");
     }
     for name in ["endpoint", "account"] {
-        let length = std::fs::metadata(folder.path().join(name)).unwrap().len();
+        let length = fs::metadata(folder.path().join(name)).unwrap().len();
         assert_eq!(length, 8 + u64::from(CREDENTIAL_BURST) * 8);
+    }
+}
+
+/// The files of an endpoint and an account.
+fn files(folder: &tempfile::TempDir) -> Vec<QuotaFile> {
+    let open = |name| QuotaFile::open(folder.path().join(name)).unwrap();
+    vec![open("endpoint"), open("account")]
+}
+
+/// They allow the endpoint two requests a minute, and the account three.
+fn shared(folder: &tempfile::TempDir) -> SharedQuotas {
+    SharedQuotas {
+        files: files(folder).into_iter().zip([2, 3]).collect(),
+        busy_since: None,
+    }
+}
+
+fn length(folder: &tempfile::TempDir, name: &str) -> u64 {
+    fs::metadata(folder.path().join(name)).unwrap().len()
+}
+
+#[test]
+fn a_request_is_counted_everywhere_or_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut one, mut two) = (shared(&folder), shared(&folder));
+    assert_eq!(one.admit(|| Ok(())), Ok(()));
+    let no = ThrottledRequest::by_quota(Duration::from_secs(7));
+    assert_eq!(two.admit(|| Err(no)), Err(no));
+    assert_eq!(
+        (length(&folder, "endpoint"), length(&folder, "account")),
+        (16, 16)
+    );
+    assert_eq!(two.admit(|| Ok(())), Ok(()));
+    let asked = one.admit(|| panic!("the endpoint has no room, so nothing else is asked"));
+    assert_eq!(asked.unwrap_err().reason, WaitReason::Quota);
+    // Another endpoint of the account: the account has room for one more.
+    let open = |name| QuotaFile::open(folder.path().join(name)).unwrap();
+    let mut other = SharedQuotas {
+        files: vec![(open("other"), 3), (open("account"), 3)],
+        busy_since: None,
+    };
+    assert_eq!(other.admit(|| Ok(())), Ok(()));
+    assert!(other.admit(|| Ok(())).is_err());
+    assert_eq!(
+        (length(&folder, "other"), length(&folder, "account")),
+        (16, 32)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_stays_busy_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = shared(&folder);
+    let stopped = File::open(folder.path().join("account")).unwrap();
+    stopped.try_lock().unwrap();
+    let start = Instant::now();
+    while let Err(held) = one.admit(|| Ok(())) {
+        assert!(held.wait <= BUSY_WAIT, "{held:?}");
+        tokio::time::sleep(held.wait).await;
+    }
+    assert!(start.elapsed() > BUSY_TIMEOUT);
+    assert!(start.elapsed() < 2 * BUSY_TIMEOUT);
+    // From now on nobody is asked.
+    for _ in 0..5 {
+        assert_eq!(one.admit(|| Ok(())), Ok(()));
+        assert_eq!(one.pause(Duration::from_secs(9)), Ok(()));
+    }
+    assert_eq!(length(&folder, "endpoint"), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_busy_now_and_then_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = shared(&folder);
+    let other = File::open(folder.path().join("endpoint")).unwrap();
+    for admitted in [true, true, false] {
+        other.try_lock().unwrap();
+        assert_eq!(
+            one.admit(|| Ok(())),
+            Err(ThrottledRequest::by_quota(BUSY_WAIT))
+        );
+        tokio::time::sleep(BUSY_TIMEOUT / 2).await;
+        assert_eq!(
+            one.pause(Duration::ZERO),
+            Err(ThrottledRequest::by_quota(BUSY_WAIT))
+        );
+        other.unlock().unwrap();
+        assert_eq!(one.admit(|| Ok(())).is_ok(), admitted);
+    }
+}
+
+#[test]
+fn a_folder_that_goes_away_stops_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = shared(&folder);
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(
+        one.admit(|| Ok(())),
+        Err(ThrottledRequest::by_quota(Duration::ZERO))
+    );
+    for _ in 0..5 {
+        assert_eq!(one.admit(|| Ok(())), Ok(()));
     }
 }

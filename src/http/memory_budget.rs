@@ -1,10 +1,15 @@
-//! Owns the room for answers between their head and the disk, shared by all sources of a run: hundreds may be
-//! answered at once, and each answer takes a megabyte until it is written.
+//! Bounds the memory of the responses of a run, which all its sources share. The whole rule:
 //!
-//! Nobody waits for room who has some: an answer that has its room is read, packed or written without asking
-//! for more, so that all room comes back by itself. But a server may take for ever over a body, or a pipe's
-//! reader over its lines. Whoever waits behind such a one takes its room after [`PATIENCE`]: one source that
-//! is stuck holds no other back, and what it keeps is little, for it asks for nothing more.
+//! - at most 6 responses are unpacked at once, each about a megabyte, from the time that their head
+//!   has come until they are written or compressed;
+//! - at most 12 MiB of compressed responses wait for their turn (one more may exceed it);
+//! - a source's own memory (its dedup cache, its lines of one commit) is bounded elsewhere: sources
+//!   start three at a time (`StartLimiter`) and read their checkpoints one by one (`StateStore`).
+//!
+//! A task never acquires a second permit while it holds one, so permits cannot deadlock. But a
+//! server may stop in the middle of a body, or the reader of a pipe may stop reading. A permit
+//! older than 10 s is reclaimed when others wait: a stuck source blocks no other, and what it holds
+//! is little, because it acquires nothing more.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,50 +20,51 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-/// Answers that may be unpacked in memory: enough for one source to read ahead with, and to write meanwhile.
-const ANSWERS: u32 = 6;
+/// Responses that may be unpacked in memory: enough for one source to prefetch, and to write
+/// meanwhile.
+const MAX_RESPONSES: u32 = 6;
 
-/// Bytes of packed answers that may wait for their turn.
-const PACKED_BYTES: usize = 12 * 1024 * 1024;
+/// Bytes of compressed responses that may wait for their turn.
+const MAX_COMPRESSED_BYTES: usize = 12 * 1024 * 1024;
 
-/// The longest that room is kept while others wait for it: longer than a busy disk takes for a commit.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest that a permit is held while others wait: longer than a busy disk takes for a commit.
+const MAX_HOLD: Duration = Duration::from_secs(10);
 
-/// The room of a run.
+/// The memory budget of a run.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryBudget(Arc<BudgetState>);
 
 #[derive(Debug)]
 struct BudgetState {
     free: Semaphore,
-    /// What is taken, the oldest first; with some that came back meanwhile.
-    taken: Mutex<VecDeque<Weak<MemoryPermit>>>,
-    packed: AtomicUsize,
+    /// The permits, oldest first; some may have been released meanwhile.
+    held: Mutex<VecDeque<Weak<MemoryPermit>>>,
+    compressed: AtomicUsize,
 }
 
 impl Default for BudgetState {
     fn default() -> BudgetState {
         BudgetState {
-            free: Semaphore::new(ANSWERS as usize),
-            taken: Mutex::default(),
-            packed: AtomicUsize::new(0),
+            free: Semaphore::new(MAX_RESPONSES as usize),
+            held: Mutex::default(),
+            compressed: AtomicUsize::new(0),
         }
     }
 }
 
-/// Room for some answers; comes back when dropped.
+/// The right to hold some responses; released when dropped.
 #[derive(Debug)]
 pub struct MemoryPermit {
-    room: MemoryBudget,
-    answers: u32,
+    budget: MemoryBudget,
+    responses: u32,
     until: Instant,
-    is_back: AtomicBool,
+    is_released: AtomicBool,
 }
 
-/// A body and the room that it takes.
+/// A body and its permit.
 struct BodyWithPermit {
     body: Bytes,
-    _share: Arc<MemoryPermit>,
+    _permit: Arc<MemoryPermit>,
 }
 
 impl AsRef<[u8]> for BodyWithPermit {
@@ -67,90 +73,93 @@ impl AsRef<[u8]> for BodyWithPermit {
     }
 }
 
-/// Some of the bytes of packed answers, until it is dropped.
+/// Some of the bytes of compressed responses, until it is dropped.
 #[derive(Debug)]
 pub struct CompressedPermit(MemoryBudget, usize);
 
 impl MemoryBudget {
-    /// Waits for room for `answers`, as far as there ever is so much. To be called only by who has none.
-    pub async fn take(&self, answers: usize) -> Arc<MemoryPermit> {
-        let answers = u32::try_from(answers).unwrap_or(ANSWERS).clamp(1, ANSWERS);
+    /// Waits for the right to hold `responses`, at most as many as there may be at all. Only for a
+    /// task that holds no permit.
+    pub async fn take(&self, responses: usize) -> Arc<MemoryPermit> {
+        let responses = u32::try_from(responses)
+            .unwrap_or(MAX_RESPONSES)
+            .clamp(1, MAX_RESPONSES);
         loop {
             let overdue = self.overdue();
             tokio::select! {
                 biased;
-                permit = self.0.free.acquire_many(answers) => {
+                permit = self.0.free.acquire_many(responses) => {
                     // It is never closed.
                     if let Ok(permit) = permit {
                         permit.forget();
                     }
-                    return self.share(answers);
+                    return self.permit(responses);
                 }
                 () = sleep_until(overdue) => self.reclaim(),
             }
         }
     }
 
-    /// Whether more may be packed.
+    /// Whether more compressed responses may wait.
     pub fn has_compressed_space(&self) -> bool {
-        self.0.packed.load(Ordering::Relaxed) < PACKED_BYTES
+        self.0.compressed.load(Ordering::Relaxed) < MAX_COMPRESSED_BYTES
     }
 
-    /// Takes note of `bytes` of a packed answer.
+    /// Counts `bytes` of a compressed response.
     pub fn pack(&self, bytes: usize) -> CompressedPermit {
-        self.0.packed.fetch_add(bytes, Ordering::Relaxed);
+        self.0.compressed.fetch_add(bytes, Ordering::Relaxed);
         CompressedPermit(self.clone(), bytes)
     }
 
-    fn share(&self, answers: u32) -> Arc<MemoryPermit> {
-        let share = Arc::new(MemoryPermit {
-            room: self.clone(),
-            answers,
-            until: Instant::now() + PATIENCE,
-            is_back: AtomicBool::new(false),
+    fn permit(&self, responses: u32) -> Arc<MemoryPermit> {
+        let permit = Arc::new(MemoryPermit {
+            budget: self.clone(),
+            responses,
+            until: Instant::now() + MAX_HOLD,
+            is_released: AtomicBool::new(false),
         });
         self.reclaim();
-        self.taken().push_back(Arc::downgrade(&share));
-        share
+        self.held().push_back(Arc::downgrade(&permit));
+        permit
     }
 
-    /// When the oldest share may be taken from whoever has it.
+    /// When the oldest permit may be reclaimed.
     fn overdue(&self) -> Instant {
-        let oldest = self.taken().iter().find_map(Weak::upgrade);
-        oldest.map_or_else(|| Instant::now() + PATIENCE, |share| share.until)
+        let oldest = self.held().iter().find_map(Weak::upgrade);
+        oldest.map_or_else(|| Instant::now() + MAX_HOLD, |permit| permit.until)
     }
 
-    /// Takes back what was kept for too long, and forgets what came back by itself.
+    /// Releases the permits that were held for too long, and forgets those that were released.
     fn reclaim(&self) {
-        let (now, mut taken) = (Instant::now(), self.taken());
-        while let Some(oldest) = taken.front() {
+        let (now, mut held) = (Instant::now(), self.held());
+        while let Some(oldest) = held.front() {
             match oldest.upgrade() {
-                Some(share) if share.until > now => return,
-                Some(share) => share.release(),
+                Some(permit) if permit.until > now => return,
+                Some(permit) => permit.release(),
                 None => {}
             }
-            taken.pop_front();
+            held.pop_front();
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, VecDeque<Weak<MemoryPermit>>> {
+    fn held(&self) -> MutexGuard<'_, VecDeque<Weak<MemoryPermit>>> {
         // Each change is one call: a panic elsewhere leaves it whole.
-        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl MemoryPermit {
-    /// `body`, which keeps the room as long as anybody keeps a part of it.
+    /// `body`, which holds the permit as long as a part of it is used.
     pub fn keep(self: &Arc<MemoryPermit>, body: Bytes) -> Bytes {
         Bytes::from_owner(BodyWithPermit {
             body,
-            _share: self.clone(),
+            _permit: self.clone(),
         })
     }
 
     fn release(&self) {
-        if !self.is_back.swap(true, Ordering::Relaxed) {
-            self.room.0.free.add_permits(self.answers as usize);
+        if !self.is_released.swap(true, Ordering::Relaxed) {
+            self.budget.0.free.add_permits(self.responses as usize);
         }
     }
 }
@@ -163,7 +172,7 @@ impl Drop for MemoryPermit {
 
 impl Drop for CompressedPermit {
     fn drop(&mut self) {
-        self.0.0.packed.fetch_sub(self.1, Ordering::Relaxed);
+        self.0.0.compressed.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
@@ -172,15 +181,15 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn room_comes_back_with_the_last_part_of_a_body() {
-        let room = MemoryBudget::default();
+    async fn a_permit_is_released_with_the_last_part_of_a_body() {
+        let budget = MemoryBudget::default();
         let began = Instant::now();
-        let body = room.take(ANSWERS as usize).await.keep("abc".into());
+        let body = budget.take(MAX_RESPONSES as usize).await.keep("abc".into());
         let part = body.slice(1..2);
         drop(body);
         let waiting = tokio::spawn({
-            let room = room.clone();
-            async move { room.take(1).await }
+            let budget = budget.clone();
+            async move { budget.take(1).await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
@@ -190,13 +199,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_stuck_holds_nobody_back_and_gives_back_only_once() {
-        let room = MemoryBudget::default();
-        let stuck = room.take(1_000).await;
+    async fn a_stuck_task_blocks_no_other_and_releases_only_once() {
+        let budget = MemoryBudget::default();
+        let stuck = budget.take(1_000).await;
         let began = Instant::now();
-        let next = room.take(1).await;
-        assert_eq!(began.elapsed(), PATIENCE);
+        let next = budget.take(1).await;
+        assert_eq!(began.elapsed(), MAX_HOLD);
         drop((stuck, next));
-        assert_eq!(room.0.free.available_permits(), ANSWERS as usize);
+        assert_eq!(budget.0.free.available_permits(), MAX_RESPONSES as usize);
     }
 }

@@ -1,4 +1,5 @@
-//! Owns what is asked of a server and what it answers, as plain data: no client, no I/O.
+//! Defines requests and responses as plain data, and the endpoints with their limits: no client,
+//! no I/O.
 
 use bytes::Bytes;
 use url::Url;

@@ -1,21 +1,21 @@
-//! Owns a file in which all processes of a user note their requests, so that together they keep a
-//! quota and a server's pause.
+//! Counts the requests of all processes of a user in files, so that together they keep a quota and
+//! a server's pause; and finds the folder of these files.
 //!
-//! Eight bytes say until when the server wants a pause, then eight a request say when it went, oldest
-//! first: nanoseconds of the machine's clock since it started, little-endian. Nobody can set that
-//! clock; a time in its future is of an earlier start, or damage.
+//! Eight bytes say until when the server wants a pause, then eight bytes a request say when it was
+//! sent, oldest first: nanoseconds of the machine's clock since it started, little-endian. Nobody
+//! can set that clock; a time in its future is of an earlier start, or damage.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::rolling_window::SPAN;
-use super::throttled::ThrottledRequest;
+use super::rolling_window::{SPAN, ThrottledRequest, admission, nanos};
+use crate::model::record::Fingerprint;
 
-/// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause may
-/// be the work of a wrong clock, and must not silence every later run.
+/// The longest pause that outlives a run. Atlassian's quotas are of an hour at most; a longer pause
+/// may be the work of a wrong clock, and must not silence every later run.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// The length of a time in the file.
@@ -29,7 +29,7 @@ const KEPT: u64 = 16 * OVERGROWN;
 
 /// The file of one quota.
 #[derive(Debug)]
-pub(super) struct QuotaFile {
+pub struct QuotaFile {
     path: PathBuf,
     file: File,
 }
@@ -76,40 +76,36 @@ impl<'a> LockedQuotaFile<'a> {
         Ok(locked)
     }
 
-    /// Whether `quota` requests a minute let another one go at `now`; else what holds it.
-    pub(super) fn room(
+    /// Whether a request may be sent at `now`, of which `quota` may be in a minute.
+    pub(super) fn admit(
         &mut self,
         quota: u32,
         now: u64,
     ) -> io::Result<Result<(), ThrottledRequest>> {
         let last = self.nth_last(0)?;
-        let paused = Duration::from_nanos(self.read(0)?.saturating_sub(now));
+        let mut paused_until = self.read(0)?;
         // A pause follows a request: when that is of an earlier start, so is the pause.
-        if paused > LONGEST || last > Some(now) {
+        if paused_until.saturating_sub(now) > nanos(LONGEST) || last > Some(now) {
             self.write(0, 0)?;
-        } else if !paused.is_zero() {
-            return Ok(Err(ThrottledRequest::by_server(paused)));
+            paused_until = 0;
         }
-        let mut oldest = self.nth_last(u64::from(quota.max(1)) - 1)?;
-        if last > Some(now) || oldest > last || self.needs_compaction(now)? {
-            self.keep_what_counts(now)?;
-            oldest = self.nth_last(u64::from(quota.max(1)) - 1)?;
+        let filling = u64::from(quota.max(1)) - 1;
+        let mut nth_last = self.nth_last(filling)?;
+        if last > Some(now) || nth_last > last || self.needs_compaction(now)? {
+            self.compact(now)?;
+            nth_last = self.nth_last(filling)?;
         }
-        let wait = oldest.map(|at| nanos(SPAN).saturating_sub(now.saturating_sub(at)));
-        Ok(match wait.filter(|&wait| wait > 0) {
-            Some(wait) => Err(ThrottledRequest::by_quota(Duration::from_nanos(wait))),
-            None => Ok(()),
-        })
+        Ok(admission(paused_until, nth_last, now))
     }
 
-    /// Notes a request that goes at `now`. Only after `room` said yes.
+    /// Counts a request that is sent at `now`.
     pub(super) fn record(&mut self, now: u64) -> io::Result<()> {
         self.write(self.length, now)?;
         self.length += TIME;
         Ok(())
     }
 
-    /// Notes a pause from `now`. Of several the one that ends last counts.
+    /// Starts a pause at `now`. Of several pauses the one that ends last counts.
     pub(super) fn pause(&mut self, pause: Duration, now: u64) -> io::Result<()> {
         let until = now.saturating_add(nanos(pause.min(LONGEST)));
         let known = self.read(0)?;
@@ -143,7 +139,7 @@ impl<'a> LockedQuotaFile<'a> {
     ///
     /// What is kept of an overgrown file fits into its older half. So whoever dies after the copy
     /// and before the cut leaves the last requests where they were.
-    fn keep_what_counts(&mut self, now: u64) -> io::Result<()> {
+    fn compact(&mut self, now: u64) -> io::Result<()> {
         let length = (self.length - TIME).min(KEPT);
         let mut end = vec![0; usize::try_from(length).unwrap_or_default()];
         self.file.read_exact_at(&mut end, self.length - length)?;
@@ -208,8 +204,87 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+/// Part of every file's name, so that a program that writes them otherwise uses other files.
+const LAYOUT: &str = "1";
+
+/// The folder in which all processes of a user count their requests, if there is one.
+#[derive(Debug, Default)]
+pub struct QuotaDir {
+    folder: Option<PathBuf>,
+}
+
+impl QuotaDir {
+    /// Nothing is shared.
+    pub fn off() -> Self {
+        QuotaDir::default()
+    }
+
+    /// Shares in the first of `folders` that is safe for `user` to use. Where none is, it warns:
+    /// that is no reason to collect nothing.
+    pub fn first_usable(folders: &[PathBuf], user: u32) -> Self {
+        let mut refused = Vec::new();
+        for folder in folders {
+            match prepare(folder, user) {
+                Ok(()) => {
+                    let folder = Some(folder.clone());
+                    return QuotaDir { folder };
+                }
+                Err(why) => refused.push(format!("{}: {why}", folder.display())),
+            }
+        }
+        warn(&refused.join("; "));
+        QuotaDir::off()
+    }
+
+    /// The files that all processes count in that use `endpoint` (a name that no other endpoint
+    /// has) with a credential of `account`.
+    pub fn open(&self, endpoint: &str, account: Option<&str>) -> Vec<QuotaFile> {
+        let Some(folder) = &self.folder else {
+            return Vec::new();
+        };
+        let path = |kind: &str, name: &str| {
+            let name = Fingerprint::of(format!("{LAYOUT} {kind} {name}").as_bytes());
+            folder.join(format!("{kind}-{name}"))
+        };
+        let endpoint = path("endpoint", endpoint);
+        let account = account.map(|account| path("account", account));
+        let files = std::iter::once(endpoint)
+            .chain(account)
+            .map(QuotaFile::open);
+        files.collect::<io::Result<_>>().unwrap_or_else(|error| {
+            warn(&format!("{}: {error}", folder.display()));
+            Vec::new()
+        })
+    }
+}
+
+fn warn(why: &str) {
+    tracing::warn!(
+        "the requests of other atlaudit processes are not counted: {why}; name a folder of your \
+         own with ATLAUDIT_QUOTA_DIR"
+    );
+}
+
+/// Creates `folder`, or makes sure that nobody else can use it: it may lie where everybody writes,
+/// and whoever writes into it could hold us back.
+fn prepare(folder: &Path, user: u32) -> Result<(), String> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(error.to_string());
+        }
+        _ => {}
+    }
+    let facts = fs::symlink_metadata(folder).map_err(|error| error.to_string())?;
+    if !facts.is_dir() {
+        return Err("not a folder".to_owned());
+    }
+    if facts.uid() != user {
+        return Err("belongs to another user".to_owned());
+    }
+    match facts.mode() & 0o077 {
+        0 => Ok(()),
+        _ => Err("others may use it, too".to_owned()),
+    }
 }
 
 #[cfg(test)]

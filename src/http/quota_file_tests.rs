@@ -1,6 +1,6 @@
 //! Tests of the shared file: several handles on it act like several processes.
 
-use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use proptest::prelude::*;
 
@@ -24,7 +24,7 @@ fn window(path: &Path) -> QuotaFile {
 
 fn admit(window: &mut QuotaFile, quota: u32, now: u64) -> Result<(), ThrottledRequest> {
     let mut file = window.lock().unwrap().expect("nobody holds it");
-    file.room(quota, now).unwrap()?;
+    file.admit(quota, now).unwrap()?;
     file.record(now).unwrap();
     Ok(())
 }
@@ -115,7 +115,7 @@ fn threads_that_never_rest_get_the_quota_and_no_more() {
                 std::thread::yield_now();
                 continue;
             };
-            if file.room(300, START).unwrap().is_ok() {
+            if file.admit(300, START).unwrap().is_ok() {
                 file.record(START).unwrap();
                 got += 1;
             }
@@ -298,4 +298,69 @@ proptest! {
             }
         }
     }
+}
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+#[test]
+fn the_first_safe_folder_is_used_and_made_for_its_owner_only() {
+    let base = tempfile::tempdir().unwrap();
+    let (missing, own) = (base.path().join("no/where"), base.path().join("own"));
+    for _ in 0..2 {
+        let sharing = QuotaDir::first_usable(&[missing.clone(), own.clone()], me());
+        assert_eq!(sharing.folder.as_deref(), Some(own.as_path()));
+    }
+    let mode = fs::metadata(&own).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn a_folder_that_is_not_ours_alone_is_not_used() {
+    let base = tempfile::tempdir().unwrap();
+    let path = |name: &str| base.path().join(name);
+    fs::create_dir(path("own")).unwrap();
+    fs::set_permissions(path("own"), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(prepare(&path("own"), me()), Ok(()));
+    assert!(
+        prepare(&path("own"), me() + 1)
+            .unwrap_err()
+            .contains("another user")
+    );
+    symlink(path("own"), path("link")).unwrap();
+    fs::write(path("file"), "").unwrap();
+    for name in ["link", "file"] {
+        assert!(
+            prepare(&path(name), me())
+                .unwrap_err()
+                .contains("not a folder")
+        );
+    }
+    for mode in [0o770, 0o701, 0o740] {
+        fs::set_permissions(path("own"), fs::Permissions::from_mode(mode)).unwrap();
+        assert!(prepare(&path("own"), me()).unwrap_err().contains("others"));
+    }
+}
+
+#[test]
+fn each_endpoint_and_account_has_a_file_whose_name_tells_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("own");
+    let sharing = QuotaDir::first_usable(std::slice::from_ref(&folder), me());
+    for (endpoint, account) in [
+        ("acme", Some("ada@acme.example")),
+        ("acme", None),
+        ("site", Some("ada@acme.example")),
+    ] {
+        drop(sharing.open(endpoint, account));
+    }
+    let names = fs::read_dir(&folder).unwrap();
+    let mut names: Vec<_> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names[0].starts_with("account-") && names[1].starts_with("endpoint-"));
+    assert!(!names.concat().contains("acme"));
 }

@@ -1,4 +1,5 @@
-//! Owns a transport that remembers how its last attempt went, for whoever wants more of an answer than its body.
+//! Wraps a transport and remembers how its last attempt went, for callers that need more than the
+//! body.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::client::Transport;
 use super::error::{TransportError, TransportErrorKind};
 use super::message::{Request, Response};
-use super::retry_after::parse_http_date;
+use super::retry::parse_http_date;
 use crate::model::time::Timestamp;
 
 /// Sends through another transport, and remembers.
@@ -90,8 +91,9 @@ impl<T: Transport> Transport for RecordingTransport<T> {
 }
 
 impl AttemptStats {
-    /// By how much the server's clock is ahead of ours, as little as its words allow: it tells whole seconds, and
-    /// wrote them at some time between the two ends of the attempt. `None` where it does not tell.
+    /// By how much the server's clock is ahead of ours, as little as its words allow: it tells
+    /// whole seconds, and wrote them at some time between the two ends of the attempt. `None` where
+    /// it does not tell.
     pub fn server_ahead(&self) -> Option<TimeDelta> {
         let date = parse_http_date(self.head()?.header("date")?)?;
         let least = date - self.received;

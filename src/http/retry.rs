@@ -1,11 +1,16 @@
-//! Owns the one decision about an attempt's outcome: done, give up, or wait and try again. Pure: the
-//! caller sleeps, keeps the history and rolls the dice.
+//! Decides what follows an attempt: done, give up, or wait and try again; and reads how long a
+//! server asks us to wait (`Retry-After`, `X-RateLimit-Reset`). Pure: the caller sleeps, keeps the
+//! history and rolls the dice.
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+
 use super::error::TransportErrorKind;
 use super::failure::FailureKind;
+use super::message::Response;
 use crate::config::settings::ConnectionSettings;
+use crate::model::time::{Timestamp, parse_api_time};
 use crate::telemetry::meter::WaitReason;
 
 /// The back-off of a failing server begins here and doubles.
@@ -33,7 +38,8 @@ pub enum RefusalKind {
     FreePlan,
     /// The account is locked until somebody solves a CAPTCHA.
     Captcha,
-    /// Nothing, and the CDN in front passed it on or is where it comes from. Such refusals often pass within a minute.
+    /// Nothing, and the CDN in front passed it on or is where it comes from. Such refusals often
+    /// pass within a minute.
     Cdn,
 }
 
@@ -59,7 +65,7 @@ pub enum AttemptOutcome {
     Failed(TransportErrorKind),
 }
 
-/// How long a request has been in trouble before this outcome.
+/// How long a request has failed or waited before this outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetryHistory {
     failures: u32,
@@ -69,9 +75,9 @@ pub struct RetryHistory {
 }
 
 impl RetryHistory {
-    /// Adds an attempt that ended in a wait for `reason`; `took` is that wait and the next attempt's
-    /// own time. Trouble of either kind has its own account, so that a long pause by the
-    /// server leaves the patience with failures whole, and neither can go on without end.
+    /// Adds an attempt that ended in a wait for `reason`; `took` is that wait and the next
+    /// attempt's own time. Trouble of either kind has its own account, so that a long pause by the
+    /// server leaves the budget for failures whole, and neither can go on without end.
     pub fn add(&mut self, reason: WaitReason, took: Duration) {
         let (count, total) = match reason {
             WaitReason::Backoff => (&mut self.failures, &mut self.failing_for),
@@ -82,7 +88,7 @@ impl RetryHistory {
     }
 }
 
-/// How long a request may be in trouble.
+/// How long a request may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryBudget {
     /// How long a failing server is tried again; zero means never.
@@ -115,7 +121,7 @@ impl From<&ConnectionSettings> for RetryBudget {
 pub enum RetryDecision {
     /// The answer can be used.
     Done,
-    /// No further attempt would help, or patience is at its end.
+    /// No further attempt would help, or the retry budget is spent.
     GiveUp(FailureKind),
     /// Try again after a while.
     Wait {
@@ -132,7 +138,7 @@ pub enum RetryDecision {
 pub fn decide(
     outcome: &AttemptOutcome,
     history: &RetryHistory,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
     match *outcome {
@@ -140,26 +146,30 @@ pub fn decide(
             status,
             html,
             refusal,
-            requested_wait: asked_wait,
+            requested_wait,
         } => match classify_status(status, html, refusal) {
             StatusClass::Done => RetryDecision::Done,
             StatusClass::Permanent(kind) => RetryDecision::GiveUp(kind),
             StatusClass::Limited => decide_rate_limit(
                 FailureKind::RateLimited,
-                asked_wait,
+                requested_wait,
                 history,
-                patience,
+                budget,
                 roll,
             ),
-            StatusClass::Transient(kind) if asked_wait.is_some() => {
-                decide_rate_limit(kind, asked_wait, history, patience, roll)
+            StatusClass::Transient(kind) if requested_wait.is_some() => {
+                decide_rate_limit(kind, requested_wait, history, budget, roll)
             }
-            StatusClass::Transient(kind) => decide_backoff(kind, history, patience, roll),
+            StatusClass::Transient(kind) => decide_backoff(kind, history, budget, roll),
         },
-        AttemptOutcome::ErrorInPage => decide_backoff(FailureKind::ErrorInPage, history, patience, roll),
-        AttemptOutcome::Unreadable => decide_backoff(FailureKind::Unreadable, history, patience, roll),
+        AttemptOutcome::ErrorInPage => {
+            decide_backoff(FailureKind::ErrorInPage, history, budget, roll)
+        }
+        AttemptOutcome::Unreadable => {
+            decide_backoff(FailureKind::Unreadable, history, budget, roll)
+        }
         AttemptOutcome::Failed(kind) => match classify_transport_error(kind) {
-            (kind, true) => decide_backoff(kind, history, patience, roll),
+            (kind, true) => decide_backoff(kind, history, budget, roll),
             (kind, false) => RetryDecision::GiveUp(kind),
         },
     }
@@ -184,7 +194,9 @@ fn classify_status(status: u16, html: bool, refusal: RefusalKind) -> StatusClass
         (401 | 403, RefusalKind::Scope) => FailureKind::ScopeMissing,
         (403, RefusalKind::FreePlan) => FailureKind::FreePlan,
         (401 | 403, RefusalKind::Captcha) => FailureKind::CaptchaRequired,
-        (403 | 404, RefusalKind::Cdn) => return StatusClass::Transient(cdn_failure_kind(status, html)),
+        (403 | 404, RefusalKind::Cdn) => {
+            return StatusClass::Transient(cdn_failure_kind(status, html));
+        }
         (401, _) => FailureKind::CredentialRefused,
         (403, _) => FailureKind::Forbidden,
         (404 | 410, _) => FailureKind::NotFound,
@@ -196,7 +208,8 @@ fn classify_status(status: u16, html: bool, refusal: RefusalKind) -> StatusClass
     })
 }
 
-/// What a lasting refusal is called that came through the CDN: a page for people is the CDN's own, all else the API's.
+/// What a lasting refusal is called that came through the CDN: a page for people is the CDN's own,
+/// all else the API's.
 fn cdn_failure_kind(status: u16, html: bool) -> FailureKind {
     match (html, status) {
         (true, _) => FailureKind::CdnRefused,
@@ -223,18 +236,18 @@ fn classify_transport_error(kind: TransportErrorKind) -> (FailureKind, bool) {
     }
 }
 
-/// Exponential back-off with full jitter, while `retry_for` lasts; one retry is always made, or else
-/// a first attempt that took long to fail would leave none.
+/// Exponential back-off with full jitter, while `retry_for` lasts; one retry is always made, or
+/// else a first attempt that took long to fail would leave none.
 fn decide_backoff(
     kind: FailureKind,
     history: &RetryHistory,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
     let span = exponential(BACKOFF_BASE, history.failures, BACKOFF_CAP);
     let delay = span.mul_f64(roll.clamp(0.0, 1.0)).max(BACKOFF_FLOOR);
-    let first = history.failures == 0 && !patience.retry_for.is_zero();
-    if first || history.failing_for.saturating_add(delay) <= patience.retry_for {
+    let first = history.failures == 0 && !budget.retry_for.is_zero();
+    if first || history.failing_for.saturating_add(delay) <= budget.retry_for {
         RetryDecision::Wait {
             delay,
             pause_endpoint: false,
@@ -251,26 +264,26 @@ fn decide_rate_limit(
     kind: FailureKind,
     asked: Option<Duration>,
     history: &RetryHistory,
-    patience: &RetryBudget,
+    budget: &RetryBudget,
     roll: f64,
 ) -> RetryDecision {
     let own = exponential(RATE_LIMIT_BASE, history.limits, RATE_LIMIT_CAP);
     let least = match asked {
-        Some(asked) if asked > patience.max_wait => {
+        Some(asked) if asked > budget.max_wait => {
             return RetryDecision::GiveUp(FailureKind::RateLimited);
         }
         Some(asked) if history.limits == 0 => asked,
         Some(asked) => asked.max(own),
         None => own,
     };
-    if history.limited_for.saturating_add(least) > patience.max_wait {
+    if history.limited_for.saturating_add(least) > budget.max_wait {
         return RetryDecision::GiveUp(kind);
     }
     let jitter = least.div_f64(10.0).min(REQUESTED_WAIT_JITTER_CAP);
     let delay = least.saturating_add(jitter.mul_f64(roll.clamp(0.0, 1.0)));
     RetryDecision::Wait {
         // Jitter must not make a wait longer than allowed out of one that just was not.
-        delay: delay.min(patience.max_wait),
+        delay: delay.min(budget.max_wait),
         pause_endpoint: true,
         reason: WaitReason::Server,
     }
@@ -279,6 +292,119 @@ fn decide_rate_limit(
 fn exponential(base: Duration, times: u32, cap: Duration) -> Duration {
     base.saturating_mul(1u32.checked_shl(times).unwrap_or(u32::MAX))
         .min(cap)
+}
+
+/// How long the server asks to be left alone, counted from now; `None` when it does not say, or
+/// names a time already past.
+///
+/// Absolute times are compared with the server's own `Date`, because our clock may be an hour off;
+/// `local_now` stands in when it sends none. `X-RateLimit-Reset` counts only on a 429: Atlassian
+/// sends it on other answers too, where it says when the quota is full again. When both are there,
+/// the longer one holds.
+pub(super) fn requested_wait(response: &Response, local_now: Timestamp) -> Option<Duration> {
+    let now = response
+        .header("date")
+        .and_then(parse_http_date)
+        .unwrap_or(local_now);
+    let retry_after = response
+        .header("retry-after")
+        .and_then(|text| retry_after(text.trim(), now));
+    let reset = match response.status {
+        429 => response
+            .header("x-ratelimit-reset")
+            .and_then(|text| reset(text.trim(), now, retry_after.is_some())),
+        _ => None,
+    };
+    retry_after.max(reset).filter(|wait| !wait.is_zero())
+}
+
+/// RFC 9110, section 10.2.3: seconds or an HTTP date; what else a reset may be is let pass.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    wait_until(text, now, TimeDelta::zero())
+}
+
+/// Atlassian writes the reset as `2026-11-20T09:31Z`, cut to the minute (JRACLOUD-69262), so that
+/// it may already be past: it is rounded up, unless a `Retry-After` beside it (`precise`) says
+/// when.
+fn reset(text: &str, now: Timestamp, precise: bool) -> Option<Duration> {
+    let rounding = TimeDelta::seconds(if precise { 0 } else { 60 });
+    wait_until(text, now, rounding)
+}
+
+/// The time from `now` to what `text` names, in any form: a number, an HTTP date, or ISO 8601. A
+/// time that was cut to the minute is made later by `rounding`.
+fn wait_until(text: &str, now: Timestamp, rounding: TimeDelta) -> Option<Duration> {
+    let text = text.trim_matches('"').trim();
+    if let Some(number) = plain_number(text) {
+        return Some(epoch_or_delta(number, now));
+    }
+    let time = parse_http_date(text).or_else(|| parse_api_time(text));
+    Some(until(time.or_else(|| iso_time(text, rounding))?, now))
+}
+
+/// ISO 8601 with or without seconds, and with or without a zone: without one it is UTC, like all
+/// that Atlassian writes.
+fn iso_time(text: &str, rounding: TimeDelta) -> Option<Timestamp> {
+    let text = text.replacen(' ', "T", 1).to_ascii_uppercase();
+    let is_utc = |zone: &str| {
+        text.strip_suffix(zone)
+            .map(|head| head.trim_end().to_owned())
+    };
+    // chrono reads `%z` only with an offset.
+    let text = ["Z", "UTC", "GMT"]
+        .into_iter()
+        .find_map(is_utc)
+        .unwrap_or(text);
+    let read = |form: &str| {
+        let zoned = DateTime::parse_from_str(&text, &format!("{form}%z"));
+        let zoned = zoned.map(|time| time.with_timezone(&Utc));
+        zoned.or_else(|_| NaiveDateTime::parse_from_str(&text, form).map(|time| time.and_utc()))
+    };
+    if let Ok(time) = read("%Y-%m-%dT%H:%M:%S%.f") {
+        return Some(time);
+    }
+    read("%Y-%m-%dT%H:%M").ok()?.checked_add_signed(rounding)
+}
+
+/// A bare number is a time since 1970 when it is large enough to be one (in seconds, milliseconds,
+/// micro- or nanoseconds), else a number of seconds from now, as in the IETF's draft for
+/// `RateLimit` headers.
+fn epoch_or_delta(number: f64, now: Timestamp) -> Duration {
+    let seconds = match number {
+        1e9..1e12 => number - since_epoch(now),
+        1e12..1e15 => number / 1e3 - since_epoch(now),
+        1e15..1e18 => number / 1e6 - since_epoch(now),
+        1e18..1e21 => number / 1e9 - since_epoch(now),
+        // A number past every clock means "very long", not "nothing".
+        _ => return Duration::try_from_secs_f64(number).unwrap_or(Duration::MAX),
+    };
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
+}
+
+fn since_epoch(time: Timestamp) -> f64 {
+    time.timestamp_micros() as f64 / 1e6
+}
+
+/// Digits, perhaps with a fraction.
+fn plain_number(text: &str) -> Option<f64> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    is_plain.then(|| text.parse().ok()).flatten()
+}
+
+fn until(time: Timestamp, now: Timestamp) -> Duration {
+    (time - now).to_std().unwrap_or_default()
+}
+
+/// RFC 9110, section 5.6.7: IMF-fixdate, and the two obsolete forms that a recipient must accept.
+pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(time) = DateTime::parse_from_rfc2822(text) {
+        return Some(time.with_timezone(&Utc));
+    }
+    ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+        .into_iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .map(|time| time.and_utc())
 }
 
 #[cfg(test)]

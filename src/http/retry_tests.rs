@@ -1,5 +1,6 @@
 //! Tests of the decision: every status, every transport error, and the arithmetic of waiting.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
@@ -198,7 +199,12 @@ fn every_attempt_without_an_answer() {
         })
         .collect();
     for outcome in [AttemptOutcome::Unreadable, AttemptOutcome::ErrorInPage] {
-        lines.push(describe_decision(decide(&outcome, &worn, &RETRY_BUDGET, 0.5)));
+        lines.push(describe_decision(decide(
+            &outcome,
+            &worn,
+            &RETRY_BUDGET,
+            0.5,
+        )));
     }
     insta::assert_snapshot!(lines.join("\n"), @r"
     Dns: wait 250ms, alone, Backoff; in the end give up: Unreachable
@@ -237,7 +243,10 @@ fn a_refusal_through_the_cdn_may_pass_and_a_captcha_may_not() {
     ] {
         let first = refused(status, html, RefusalKind::Cdn, fresh);
         assert_eq!(first, "wait 250ms, alone, Backoff", "{status}");
-        assert_eq!(refused(status, html, RefusalKind::Cdn, worn), permanent_cases);
+        assert_eq!(
+            refused(status, html, RefusalKind::Cdn, worn),
+            permanent_cases
+        );
     }
     let credential = refused(401, false, RefusalKind::Cdn, fresh);
     assert_eq!(credential, "give up: CredentialRefused");
@@ -275,12 +284,12 @@ fn retry_for_bounds_the_failing_but_leaves_one_retry() {
     assert_eq!(delay(unavailable, history(5, 53, 0, 0), 0.5), None);
     assert_eq!(delay(unavailable, history(5, 51, 0, 0), 0.5), Some(secs(8)));
     let short = |retry_for, failures| {
-        let patience = RetryBudget {
+        let budget = RetryBudget {
             retry_for,
             ..RETRY_BUDGET
         };
         let history = history(failures, 0, 0, 0);
-        decide(&unavailable, &history, &patience, 0.99)
+        decide(&unavailable, &history, &budget, 0.99)
     };
     let give_up = RetryDecision::GiveUp(FailureKind::Unavailable);
     assert_eq!(short(Duration::ZERO, 0), give_up);
@@ -367,4 +376,97 @@ proptest! {
             prop_assert!(asked.is_none_or(|asked| delay >= secs(asked)));
         }
     }
+}
+
+/// The wait in seconds, our own clock saying 2026-11-20T09:30:20Z.
+fn asked(status: u16, headers: &[(&str, &str)]) -> Option<f64> {
+    let headers = headers
+        .iter()
+        .map(|&(name, value)| (name.to_owned(), value.to_owned()));
+    let response = Response {
+        status,
+        headers: headers.collect(),
+        body: Bytes::new(),
+    };
+    let now = parse_api_time("2026-11-20T09:30:20Z").unwrap();
+    requested_wait(&response, now).map(|wait| wait.as_secs_f64())
+}
+
+#[test]
+fn retry_after_in_every_form() {
+    let cases = [
+        ("7", Some(7.0)),
+        (" 7 ", Some(7.0)),
+        ("1.5", Some(1.5)),
+        ("0", None),
+        ("-3", None),
+        ("soon", None),
+        ("", None),
+        ("NaN", None),
+        ("Fri, 20 Nov 2026 09:30:50 GMT", Some(30.0)),
+        ("Friday, 20-Nov-26 09:30:50 GMT", Some(30.0)),
+        ("Fri Nov 20 09:30:50 2026", Some(30.0)),
+        ("Fri, 20 Nov 2026 09:30:00 GMT", None),
+    ];
+    for (text, want) in cases {
+        assert_eq!(asked(503, &[("retry-after", text)]), want, "{text:?}");
+    }
+    let absurd = asked(429, &[("retry-after", "99999999999999999999999")]);
+    assert!(absurd.unwrap() > 1e18);
+}
+
+#[test]
+fn a_reset_in_every_form() {
+    let cases = [
+        ("2026-11-20T09:31Z", Some(100.0)),
+        ("2026-11-20T09:30Z", Some(40.0)),
+        ("2026-11-20T10:30+01:00", Some(40.0)),
+        ("2026-11-20T09:29Z", None),
+        ("2026-11-20T09:30:45Z", Some(25.0)),
+        ("2026-11-20T09:30:45.500Z", Some(25.5)),
+        ("1795167045", Some(25.0)),
+        ("1795167045.25", Some(25.25)),
+        ("1795167045000", Some(25.0)),
+        ("1795167045000.0", Some(25.0)),
+        ("1795167045000000", Some(25.0)),
+        ("1795167045000000000", Some(25.0)),
+        ("1795167000", None),
+        ("30", Some(30.0)),
+        ("0.5", Some(0.5)),
+        ("\"30\"", Some(30.0)),
+        ("Fri, 20 Nov 2026 09:30:45 GMT", Some(25.0)),
+        ("Friday, 20-Nov-26 09:30:45 GMT", Some(25.0)),
+        ("2026-11-20T09:30:45", Some(25.0)),
+        ("2026-11-20 09:30:45.500", Some(25.5)),
+        ("2026-11-20 09:30:45 UTC", Some(25.0)),
+        ("2026-11-20T09:30", Some(40.0)),
+        ("2026-11-20t09:31z", Some(100.0)),
+        ("2026-11-20T10:31+0100", Some(100.0)),
+        ("1.2.3", None),
+        (".", None),
+        ("1e300", None),
+        ("2026-11-20", None),
+        ("\u{1b}[2J", None),
+    ];
+    for (text, want) in cases {
+        assert_eq!(asked(429, &[("x-ratelimit-reset", text)]), want, "{text:?}");
+        assert_eq!(asked(503, &[("x-ratelimit-reset", text)]), None, "{text:?}");
+    }
+}
+
+#[test]
+fn the_servers_clock_is_the_one_that_counts() {
+    let date = ("date", "Fri, 20 Nov 2026 10:30:20 GMT");
+    let at = "Fri, 20 Nov 2026 10:30:50 GMT";
+    assert_eq!(asked(503, &[date, ("retry-after", at)]), Some(30.0));
+    let reset = ("x-ratelimit-reset", "2026-11-20T10:30:45Z");
+    assert_eq!(asked(429, &[date, reset]), Some(25.0));
+    assert_eq!(asked(429, &[("date", "garbled"), reset]), Some(3625.0));
+}
+
+#[test]
+fn the_longer_of_two_holds_and_a_precise_one_saves_the_rounding() {
+    let reset = ("x-ratelimit-reset", "2026-11-20T09:31Z");
+    assert_eq!(asked(429, &[("retry-after", "5"), reset]), Some(40.0));
+    assert_eq!(asked(429, &[("retry-after", "50"), reset]), Some(50.0));
 }

@@ -9,8 +9,7 @@ use crate::model::time::Timestamp;
 use crate::pipeline::error::RunError;
 use crate::pipeline::record_processor::RecordProcessor;
 use crate::pipeline::silence::SourceSilence;
-use crate::sink::recovery::mend;
-use crate::sink::truncation::cut_back;
+use crate::sink::recovery::{recover_shared, truncate_to_checkpoint};
 use crate::state::StateError;
 use crate::state::checkpoint::{Checkpoint, ExportProgress, OpenWindow};
 use crate::state::run_history::coverage::CoveredSpan;
@@ -107,7 +106,7 @@ impl LockedSource {
         let others = store.outputs_of_others(name)?;
         let others: Vec<OutputFileState> = others.map(|(_, output)| output.clone()).collect();
         for output in held.outputs() {
-            mend(output, name, &others)?;
+            recover_shared(output, name, &others)?;
         }
         held.discard_if_unstarted(scope).of(scope)
     }
@@ -123,12 +122,12 @@ impl LockedSource {
         (events, pages): (&Path, &Path),
     ) -> Result<LockedSource, RunError> {
         let held = LockedSource::locked(store, name)?.of(scope)?;
-        cut_back(events, held.outputs().next_back())?;
+        truncate_to_checkpoint(events, held.outputs().next_back())?;
         let kept = held
             .checkpoint
             .as_ref()
             .and_then(|found| found.kept.as_ref());
-        cut_back(pages, kept.and_then(|kept| kept.pages.as_ref()))?;
+        truncate_to_checkpoint(pages, kept.and_then(|kept| kept.pages.as_ref()))?;
         Ok(held)
     }
 

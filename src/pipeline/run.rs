@@ -27,7 +27,7 @@ use crate::pipeline::report::{FirstPull, SourceReport};
 use crate::pipeline::silence::SourceSilence;
 use crate::pipeline::stop::{StopRequest, unless_stopped, wait_for_stop, within_grace_period};
 use crate::pipeline::writer::{EventWriter, WriteFlow};
-use crate::sink::lock::is_locked;
+use crate::sink::identity::is_locked;
 use crate::sink::path::path_at;
 use crate::sink::{self, SinkError};
 use crate::source::DeliveryOrder;

@@ -1,5 +1,5 @@
-//! Owns the writing of one file that gets its name only when it is whole, so that no half of it is ever
-//! taken for all of it.
+//! Writes one file that gets its name only when it is whole, so that no half is ever taken for
+//! all of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use crate::config::settings::{OutputPath, OutputSettings};
-use crate::model::time::Timestamp;
+use crate::files::{create_private_folder, folder_of, sync_folder};
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::Timestamp;
 use crate::sink::pack::LineEncoder;
-use crate::sink::path::{create_folder, folder_of, path_at, sync_folder};
+use crate::sink::path::path_at;
 use crate::sink::stdout::StdoutSink;
 use crate::sink::{LineSink, SinkError, failed};
 
@@ -83,7 +84,7 @@ impl PendingFile {
                 Err(SinkError::AlreadyExists { path })
             }
             Err(error) => Err(failed("name", &path, error)),
-            Ok(()) => sync_folder(&path).map_err(|error| failed("sync", &path, error)),
+            Ok(()) => sync_folder(folder_of(&path)).map_err(|error| failed("sync", &path, error)),
         }
     }
 }
@@ -117,7 +118,7 @@ fn inspect_target(path: &Path) -> Result<TargetState, SinkError> {
 
 /// A new file in the folder of `path`, for its owner only.
 fn create_temp_file(path: &Path) -> io::Result<(File, TempPath)> {
-    create_folder(path)?;
+    create_private_folder(folder_of(path))?;
     let file = tempfile::Builder::new()
         .prefix(".atlaudit-")
         .suffix(".part")

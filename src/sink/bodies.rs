@@ -1,13 +1,15 @@
-//! Owns the bodies of answers that an export keeps: a file each, named by the hash of what it holds, so that equal
-//! ones are kept once. One is whole and durable before it has its name.
+//! Stores the response bodies of an export: a file each, named by the hash of its content, so
+//! that equal bodies are stored once. A body is whole and durable before it has its name.
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::crash::{self, CrashPoint};
+use crate::crash::CrashPoint;
+use crate::files::{
+    Durability, Replacement, create_private_folder, folder_of, ignore_missing, sync_folder,
+};
 use crate::sink::{SinkError, failed};
 
 /// What the name of a body ends with, behind its hash.
@@ -42,15 +44,10 @@ impl ResponseBodyStore {
         }
         let write = || -> io::Result<()> {
             self.create_folder()?;
-            let mut file = tempfile::Builder::new()
-                .prefix(UNNAMED)
-                .tempfile_in(&self.folder)?;
-            file.write_all(&zstd::bulk::compress(body, ZSTD_LEVEL)?)?;
-            file.as_file().sync_all()?;
-            crash::point(CrashPoint::BodyWritten);
-            file.persist(&path).map_err(|error| error.error)?;
-            crash::point(CrashPoint::BodyNamed);
-            Ok(())
+            Replacement::new(&path, Durability::File)
+                .named(UNNAMED, "")
+                .crash_points(Some(CrashPoint::BodyWritten), Some(CrashPoint::BodyNamed))
+                .write(|out| out.write_all(&zstd::bulk::compress(body, ZSTD_LEVEL)?))
         };
         write().map_err(|error| failed("write", &path, error))
     }
@@ -60,15 +57,12 @@ impl ResponseBodyStore {
     /// # Errors
     /// They could not be made so.
     pub fn commit(&self) -> Result<(), SinkError> {
-        match File::open(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            folder => folder
-                .and_then(|folder| folder.sync_all())
-                .map_err(|error| failed("sync", &self.folder, error)),
-        }
+        ignore_missing(sync_folder(&self.folder))
+            .map_err(|error| failed("sync", &self.folder, error))
     }
 
-    /// Removes all but those whose hashes are `named`: what a run left that died before anything spoke of them.
+    /// Removes all but those whose hashes are `named`: what a run left that died before anything
+    /// spoke of them.
     ///
     /// # Errors
     /// The folder cannot be read, or a file not removed.
@@ -84,23 +78,16 @@ impl ResponseBodyStore {
                     fs::remove_file(entry.path())?;
                 }
             }
-            File::open(&self.folder)?.sync_all()
+            sync_folder(&self.folder)
         };
-        match retain() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done.map_err(|error| failed("clean up", &self.folder, error)),
-        }
+        ignore_missing(retain()).map_err(|error| failed("clean up", &self.folder, error))
     }
 
     fn create_folder(&self) -> io::Result<()> {
-        let above = self.folder.parent().unwrap_or(Path::new("."));
         let is_new = !self.folder.exists();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
+        create_private_folder(&self.folder)?;
         match is_new {
-            true => File::open(above)?.sync_all(),
+            true => sync_folder(folder_of(&self.folder)),
             false => Ok(()),
         }
     }
@@ -121,7 +108,9 @@ mod tests {
         bodies.store("bb", b"[]").unwrap();
         bodies.commit().unwrap();
         fs::write(bodies.folder.join(format!("{UNNAMED}x")), "half").unwrap();
-        bodies.remove_unreferenced(&HashSet::from(["aa".to_owned()])).unwrap();
+        bodies
+            .remove_unreferenced(&HashSet::from(["aa".to_owned()]))
+            .unwrap();
         let left: Vec<_> = fs::read_dir(&bodies.folder).unwrap().collect();
         assert_eq!(left.len(), 1);
         let packed = fs::read(bodies.folder.join("aa.json.zst")).unwrap();

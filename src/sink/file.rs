@@ -1,12 +1,15 @@
-//! Owns writing to files: which file the next lines go to, and when it is finished.
+//! Writes lines to files: chooses the file that the next lines go to, and finishes it when it is
+//! due.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 
 use crate::config::settings::OutputSettings;
-use crate::model::time::Timestamp;
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::Timestamp;
 use crate::sink::output_file::{ExternalChange, OutputFile};
-use crate::sink::path::path_at;
-use crate::sink::written_files::WrittenFiles;
-use crate::sink::{LineSink, SinkError, rotation};
+use crate::sink::path::{is_rotation_due, path_at};
+use crate::sink::{LineSink, SinkError};
 
 /// Files named by a template; the lines of one commit lie in one file.
 pub struct FileSink {
@@ -21,11 +24,15 @@ pub struct FileSink {
 
 impl FileSink {
     /// `template` may hold `%Y %m %d %H`.
-    pub fn new(template: &str, settings: &OutputSettings, account: Option<OutputFileState>) -> Self {
+    pub fn new(
+        template: &str,
+        settings: &OutputSettings,
+        last_file: Option<OutputFileState>,
+    ) -> Self {
         FileSink {
             template: template.to_owned(),
             settings: settings.clone(),
-            last_file: account,
+            last_file,
             current: None,
             written: WrittenFiles::default(),
             clock: chrono::Utc::now,
@@ -39,7 +46,7 @@ impl FileSink {
         now: Timestamp,
     ) -> Result<Option<OutputFile>, SinkError> {
         let rotation = self.settings.rotation;
-        if rotation::is_due(rotation, open.begun(), open.length(), now) {
+        if is_rotation_due(rotation, open.begun(), open.length(), now) {
             let path = open.path().to_owned();
             self.written.rename(&path, open.finish()?);
             return Ok(None);
@@ -53,7 +60,7 @@ impl FileSink {
         let Some(mut open) = self.current.take().filter(|open| open.path() == path) else {
             return Ok(None);
         };
-        match open.look()? {
+        match open.external_change()? {
             ExternalChange::Same => Ok(self.rotate_if_due(open, now)?.map(|open| (open, false))),
             ExternalChange::Changed => Ok(self.rotate_if_due(open, now)?.map(|open| (open, true))),
             ExternalChange::Moved => {
@@ -82,15 +89,15 @@ impl LineSink for FileSink {
         let now = (self.clock)();
         if let Some((open, is_changed)) = self.take_current(now)? {
             let open = self.current.insert(open);
-            // A crash must not cut it at an end that it has no more.
-            return Ok(open.account().filter(|_| is_changed));
+            // Recorded again: a crash must not truncate it at an end that it no longer has.
+            return Ok(open.state().filter(|_| is_changed));
         }
         let open = self.open_file(now)?;
         let open = match self.rotate_if_due(open, now)? {
             Some(open) => open,
             None => self.open_file(now)?,
         };
-        Ok(self.current.insert(open).account())
+        Ok(self.current.insert(open).state())
     }
 
     fn append(&mut self, lines: &[u8]) -> Result<(), SinkError> {
@@ -109,12 +116,12 @@ impl LineSink for FileSink {
             return Ok(Vec::new());
         };
         open.commit()?;
-        Ok(open.account().into_iter().collect())
+        Ok(open.state().into_iter().collect())
     }
 
     fn finish(&mut self) -> Result<Vec<OutputFileState>, SinkError> {
         let mut files = self.commit()?;
-        if let Some(open) = self.current.take_if(|open| open.is_in_vain()) {
+        if let Some(open) = self.current.take_if(|open| open.is_empty_archive()) {
             open.remove()?;
             return Ok(Vec::new());
         }
@@ -128,7 +135,7 @@ impl LineSink for FileSink {
         self.written.clone()
     }
 
-    /// A commit costs two syncs, and a file is cut back.
+    /// A commit costs two syncs, and a file can be truncated.
     fn commit_threshold(&self) -> usize {
         match self.current.as_ref().is_some_and(OutputFile::is_regular) {
             true => 32 * 1024 * 1024,
@@ -139,8 +146,49 @@ impl LineSink for FileSink {
     fn is_full(&self) -> bool {
         self.current.as_ref().is_some_and(|open| {
             let (rotation, now) = (self.settings.rotation, (self.clock)());
-            open.has_uncommitted() && rotation::is_due(rotation, open.begun(), open.length(), now)
+            open.has_uncommitted() && is_rotation_due(rotation, open.begun(), open.length(), now)
         })
+    }
+}
+
+/// Names that are kept; of older files only the number is.
+const MAX_LISTED_FILES: usize = 1000;
+
+/// The files that lines were appended to, oldest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WrittenFiles {
+    newest: VecDeque<PathBuf>,
+    omitted: u64,
+}
+
+impl WrittenFiles {
+    /// Lines were appended to the file at `path`.
+    pub fn add(&mut self, path: &Path) {
+        if self.newest.back().is_some_and(|last| last == path) {
+            return;
+        }
+        if self.newest.len() == MAX_LISTED_FILES {
+            self.newest.pop_front();
+            self.omitted += 1;
+        }
+        self.newest.push_back(path.to_owned());
+    }
+
+    /// The file at `old`, which was the last one written to, is called `new` from now on.
+    pub fn rename(&mut self, old: &Path, new: PathBuf) {
+        if let Some(last) = self.newest.back_mut().filter(|last| *last == old) {
+            *last = new;
+        }
+    }
+
+    /// The newest of them, oldest first.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.newest.iter().map(PathBuf::as_path)
+    }
+
+    /// How many older ones there are.
+    pub fn omitted(&self) -> u64 {
+        self.omitted
     }
 }
 

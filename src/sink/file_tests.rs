@@ -29,8 +29,8 @@ fn plain(path: &Path) -> FileSink {
 }
 
 /// Path, length and whether it is open.
-fn summarize(account: Option<&OutputFileState>) -> Option<(PathBuf, u64, bool)> {
-    account.map(|account| (account.path.clone(), account.committed, account.is_open))
+fn summarize(state: Option<&OutputFileState>) -> Option<(PathBuf, u64, bool)> {
+    state.map(|state| (state.path.clone(), state.committed, state.is_open))
 }
 
 fn commit(sink: &mut FileSink) -> Option<(PathBuf, u64, bool)> {
@@ -94,9 +94,9 @@ fn a_file_that_nobody_committed_is_only_appended_to() {
         let mut sink = plain(&path);
         sink.append(b"new\n").unwrap();
         sink.append(b"more\n").unwrap();
-        let account = commit(&mut sink);
+        let state = commit(&mut sink);
         assert_eq!(fs::read_to_string(&path).unwrap(), all);
-        assert_eq!(account, Some((path.clone(), all.len() as u64, true)));
+        assert_eq!(state, Some((path.clone(), all.len() as u64, true)));
     }
     let mut aside: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
@@ -196,10 +196,10 @@ fn the_next_run_finishes_what_the_last_one_left_full() {
     let mut first = sink(&path, Compression::None, Rotation::Hourly);
     first.clock = || parse_api_time("2026-11-20T09:00:00Z").unwrap();
     write(&mut first, "nine\n");
-    let account = first.commit().unwrap().pop();
+    let state = first.commit().unwrap().pop();
     drop(first);
     let mut next = sink(&path, Compression::None, Rotation::Hourly);
-    next.last_file = account;
+    next.last_file = state;
     next.clock = || parse_api_time("2026-11-20T11:00:00Z").unwrap();
     assert_eq!(next.prepare().unwrap().unwrap().committed, 0);
     let names: Vec<_> = texts(&folder).into_iter().map(|(name, _)| name).collect();
@@ -293,7 +293,10 @@ fn a_file_that_is_cut_within_a_commit_commits_nothing() {
         .set_len(0)
         .unwrap();
     sink.append(b"2\n").unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::TruncatedExternally { .. })));
+    assert!(matches!(
+        sink.commit(),
+        Err(SinkError::TruncatedExternally { .. })
+    ));
     assert_eq!(fs::read(&path).unwrap(), b"");
 }
 
@@ -304,7 +307,10 @@ fn a_file_that_is_removed_within_a_commit_commits_nothing() {
     let mut sink = plain(&path);
     sink.append(b"1\n").unwrap();
     fs::remove_file(&path).unwrap();
-    assert!(matches!(sink.commit(), Err(SinkError::RemovedWhileOpen { .. })));
+    assert!(matches!(
+        sink.commit(),
+        Err(SinkError::RemovedWhileOpen { .. })
+    ));
 }
 
 #[test]
@@ -367,5 +373,121 @@ fn a_device_is_written_and_never_committed() {
     assert!(matches!(full, Err(SinkError::File { doing: "write", .. })));
 }
 
-#[path = "much_tests.rs"]
-mod much;
+/// Numbered lines of all lengths.
+fn many_lines(random: &mut fastrand::Rng, bytes: usize) -> Vec<u8> {
+    let mut lines = Vec::new();
+    while lines.len() < bytes {
+        let line = format!("{}{}\n", lines.len(), "x".repeat(random.usize(..9000)));
+        lines.extend_from_slice(line.as_bytes());
+    }
+    lines
+}
+
+#[test]
+fn large_writes_are_exact_wherever_they_are_committed() {
+    for seed in 0..8 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let folder = folder();
+        let path = folder.path().join("f.jsonl");
+        let mut sink = plain(&path);
+        let mut expected = Vec::new();
+        for _ in 0..random.usize(1..6) {
+            sink.prepare().unwrap();
+            for _ in 0..random.usize(1..12) {
+                let bytes = random.usize(..700_000);
+                let lines = many_lines(&mut random, bytes);
+                sink.append(&lines).unwrap();
+                expected.extend_from_slice(&lines);
+            }
+            let (_, committed, _) = commit(&mut sink).unwrap();
+            assert_eq!(committed, expected.len() as u64, "{seed}");
+            assert!(fs::read(&path).unwrap() == expected, "{seed}");
+        }
+    }
+}
+
+fn append_each(sink: &mut FileSink, lines: &[u8]) {
+    sink.prepare().unwrap();
+    let lines = lines.split_inclusive(|&byte| byte == b'\n');
+    lines.for_each(|line| sink.append(line).unwrap());
+}
+
+fn append_foreign_line(path: &Path) {
+    let mut other = fs::OpenOptions::new().append(true).open(path).unwrap();
+    other.write_all(b"theirs\n").unwrap();
+}
+
+#[test]
+fn large_files_are_rotated() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(7), 3_000_000);
+    let mut sink = sink(&path, Compression::None, Rotation::Size(3_000_000));
+    for files in 1..4 {
+        append_each(&mut sink, &lines);
+        assert!(sink.is_full());
+        commit(&mut sink);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), files);
+        assert!(fs::read(&path).unwrap() == lines);
+    }
+}
+
+#[test]
+fn lines_that_others_append_during_a_commit_stay_where_they_are() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(9), 3_000_000);
+    let mut sink = plain(&path);
+    append_each(&mut sink, &lines);
+    append_foreign_line(&path);
+    append_each(&mut sink, &lines);
+    commit(&mut sink);
+    assert!(fs::read(&path).unwrap() == [&lines[..], b"theirs\n", &lines].concat());
+}
+
+#[test]
+fn external_truncation_during_large_writes_is_reported() {
+    let folder = folder();
+    let path = folder.path().join("f.jsonl");
+    let lines = many_lines(&mut fastrand::Rng::with_seed(8), 1_500_000);
+    let mut sink = plain(&path);
+    sink.prepare().unwrap();
+    sink.append(&lines).unwrap();
+    sink.append(&lines).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    sink.append(&lines).unwrap();
+    assert!(matches!(
+        sink.commit(),
+        Err(SinkError::TruncatedExternally { .. })
+    ));
+}
+
+fn listed(files: &WrittenFiles) -> Vec<&str> {
+    files.paths().filter_map(Path::to_str).collect()
+}
+
+#[test]
+fn a_file_is_listed_once_and_by_its_last_name() {
+    let mut files = WrittenFiles::default();
+    files.add(Path::new("a"));
+    files.add(Path::new("a"));
+    files.rename(Path::new("a"), "a-1".into());
+    files.rename(Path::new("a"), "a-2".into());
+    files.add(Path::new("a"));
+    assert_eq!(listed(&files), ["a-1", "a"]);
+}
+
+#[test]
+fn the_list_is_bounded() {
+    let mut files = WrittenFiles::default();
+    for number in 0..MAX_LISTED_FILES + 5 {
+        files.add(Path::new(&number.to_string()));
+    }
+    assert_eq!((files.newest.len(), files.omitted()), (MAX_LISTED_FILES, 5));
+    assert_eq!(listed(&files).last().copied(), Some("1004"));
+}

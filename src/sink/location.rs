@@ -7,9 +7,11 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::NaiveDateTime;
 
-use crate::sink::path::{STAMP, folder_of};
+use crate::files::folder_of;
+use crate::sink::path::STAMP;
 
-/// Most links that are followed to a file that does not exist yet, as the kernel does (path_resolution(7)).
+/// Most links that are followed to a file that does not exist yet, as the kernel does
+/// (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
 /// The length of a time in the name of a finished file.
@@ -71,7 +73,8 @@ pub fn real_path(path: &Path) -> PathBuf {
     path
 }
 
-/// `folder` and the names of `rest` in it, which do not exist: `..` leads back over the last of them.
+/// `folder` and the names of `rest` in it, which do not exist: `..` leads back over the last of
+/// them.
 fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
     for part in rest.components() {
         match part {
@@ -85,8 +88,8 @@ fn without_dots(mut folder: PathBuf, rest: &Path) -> PathBuf {
     folder
 }
 
-/// Whether an output of the absolute `template` writes the file at `path` at some time, or wrote it before
-/// rotation renamed it.
+/// Whether an output of the absolute `template` writes the file at `path` at some time, or wrote it
+/// before rotation renamed it.
 pub fn is_written_by(template: &Path, path: &Path) -> bool {
     let matches = |path: &Path| {
         let (template, path) = (template.as_os_str(), path.as_os_str());
@@ -215,7 +218,10 @@ mod tests {
             "/x/a-",
         ] {
             let path = Path::new(path);
-            assert_eq!(path_before_rotation(&finished_path(path, begun)).as_deref(), Some(path));
+            assert_eq!(
+                path_before_rotation(&finished_path(path, begun)).as_deref(),
+                Some(path)
+            );
             assert_eq!(path_before_rotation(path), None);
         }
     }

@@ -1,28 +1,20 @@
-//! Owns where lines go: standard output, or files that are appended to, packed, rotated and made
+//! Writes lines to standard output, or to files that are appended to, packed, rotated and made
 //! durable.
 //!
 //! A sink is used from a thread that may block.
 
+pub mod atomic_create;
 pub mod bodies;
-mod direct_writer;
-pub mod truncation;
 pub mod file;
 pub mod identity;
 pub mod location;
-pub mod lock;
-pub mod recovery;
 mod output_file;
-mod file_opening;
-mod own_lines;
 pub mod pack;
 pub mod path;
-mod rotation;
-pub mod stdout;
-pub mod storage;
-mod tail_contents;
 pub mod preflight;
-pub mod atomic_create;
-pub mod written_files;
+pub mod recovery;
+pub mod stdout;
+mod tail_contents;
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -31,13 +23,17 @@ use std::path::{Path, PathBuf};
 use crate::config::settings::{OutputPath, OutputSettings};
 use crate::crash::{self, Fault};
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::written_files::WrittenFiles;
+use crate::sink::file::WrittenFiles;
 
-/// The sink that `settings` ask for; `account` is what the state knows of the file written last.
-pub fn from_settings(settings: &OutputSettings, account: Option<OutputFileState>) -> Box<dyn LineSink> {
+/// The sink that `settings` ask for; `last_file` is what the checkpoint says of the file written
+/// last.
+pub fn from_settings(
+    settings: &OutputSettings,
+    last_file: Option<OutputFileState>,
+) -> Box<dyn LineSink> {
     match &settings.path {
         OutputPath::Stdout => Box::new(stdout::StdoutSink::new(settings.compression)),
-        OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, account)),
+        OutputPath::File(template) => Box::new(file::FileSink::new(template, settings, last_file)),
     }
 }
 
@@ -80,8 +76,8 @@ pub trait LineSink: Send {
         WrittenFiles::default()
     }
 
-    /// Bytes that make a commit due. What is not committed is fetched again after a crash; an output that cannot be cut
-    /// back gets it a second time.
+    /// Bytes that make a commit due. What is not committed is fetched again after a crash; an
+    /// output that cannot be cut back gets it a second time.
     fn commit_threshold(&self) -> usize {
         8 * 1024 * 1024
     }
@@ -162,12 +158,6 @@ pub enum SinkError {
         /// The file.
         path: PathBuf,
     },
-    /// Another program appended to a file that we had just made, in the middle of a commit.
-    #[error("another program wrote to the output file `{path}` while many lines were written to it at once", path = path.display())]
-    ConcurrentAppend {
-        /// The file.
-        path: PathBuf,
-    },
     /// Another program cut the file between two commits.
     #[error("the output file `{path}` was cut by another program while lines were written to it", path = path.display())]
     TruncatedExternally {
@@ -214,10 +204,6 @@ impl SinkError {
             SinkError::CommittedDataMissing { .. } => {
                 "put it back as it was, or begin once more in another folder"
             }
-            SinkError::ConcurrentAppend { .. } => {
-                "run it again: its lines are read again; what lay behind the last commit is in a \
-                 file beside it. Let that program write to a file of its own"
-            }
             SinkError::TruncatedExternally { .. } => {
                 "run it again: what may be missing is read again; let that program rename the file \
                  instead, or use `rotate`"
@@ -227,8 +213,8 @@ impl SinkError {
     }
 }
 
-/// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system, such as btrfs, needs
-/// free space to truncate a file.
+/// Truncates `file`, which is at `path`. A full disk may refuse it: a copy-on-write file system,
+/// such as btrfs, needs free space to truncate a file.
 fn truncate(file: &File, path: &Path, length: u64) -> Result<(), SinkError> {
     let truncated = crash::fails(Fault::Truncate).and_then(|()| file.set_len(length));
     truncated.map_err(|source| {

@@ -1,28 +1,27 @@
-//! Owns one output file while lines are appended to it.
+//! Opens, locks and appends to one output file, commits it, and gives it its finished name.
 
 use std::error::Error as _;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::num::NonZeroU64;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
 
 use crate::config::settings::{Compression, OutputSettings};
 use crate::crash::{self, CrashPoint};
-use crate::model::time::Timestamp;
+use crate::files::{create_private_folder, folder_of, sync_folder};
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::direct_writer::DirectWriter;
-use crate::sink::identity::{identity, is_same_file, tail};
-use crate::sink::recovery::move_aside;
-use crate::sink::file_opening::{check_before_append, open_locked, open_reader};
-use crate::sink::pack::LineEncoder;
-use crate::sink::path::{create_folder, finished_path, next_stamp, newest_finished_time, sync_folder};
+use crate::model::time::Timestamp;
+use crate::sink::identity::{identity, is_same_file, lock, tail};
+use crate::sink::pack::{LineEncoder, detect_file_compression, unpack};
+use crate::sink::path::{finished_path, newest_finished_time, next_stamp};
+use crate::sink::recovery::recover_last_line;
 use crate::sink::{SinkError, failed, truncate};
 
-/// Bytes between two commits from which on a file is written in bulk.
-const MUCH: usize = 1024 * 1024;
+/// Times that a file is opened because it was finished meanwhile.
+const MAX_OPEN_ATTEMPTS: u32 = 3;
 
 /// A file that is appended to.
 pub struct OutputFile {
@@ -37,12 +36,6 @@ pub struct OutputFile {
     /// Its length at the last commit.
     committed: u64,
     packer: LineEncoder,
-    /// While much is written to it.
-    bulk: Option<DirectWriter>,
-    /// Whether it may be: nobody else knows yet of a file that we have just made.
-    may_be_bulk: bool,
-    /// [`MUCH`] but for tests.
-    much: u64,
     /// Pipes and devices are written like files but hold nothing: no length, no cutting, no sync.
     is_regular: bool,
     /// Whether we made it, in this run or the last.
@@ -55,7 +48,7 @@ pub struct OutputFile {
 /// What became of the file by other hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExternalChange {
-    /// It is where it was, and as it was.
+    /// None.
     Same,
     /// It was cut, or somebody appended to it.
     Changed,
@@ -63,38 +56,40 @@ pub enum ExternalChange {
     Moved,
 }
 
-/// Has the system begin to move these bytes to the disk, so that the sync of the commit finds less to wait
-/// for. An audit log is rarely read by the machine that wrote it, and need not push other files out of memory.
+/// Has the system begin to move these bytes to the disk, so that the sync of the commit finds less
+/// to wait for. An audit log is rarely read by the machine that wrote it, and need not push other
+/// files out of memory.
 fn begin_writing_back(file: &File, from: u64, to: u64) {
     // Only advice: a file system that does not take it loses nothing.
     let _ = fadvise(file, from, NonZeroU64::new(to - from), Advice::DontNeed);
 }
 
 impl OutputFile {
-    /// Opens `path`, and creates it and its folder where they are missing; `account` is what the
-    /// state knows of the file written last, whichever that was.
+    /// Opens `path`, and creates it and its folder where they are missing; `last_file` is what the
+    /// checkpoint says of the file written last, whichever that was.
     ///
     /// # Errors
-    /// The system refuses, another run writes it, or it could not be unpacked behind our lines.
+    /// The system refuses, another run writes it, or it could not be unpacked with our lines after
+    /// it.
     pub fn new(
         path: PathBuf,
         settings: &OutputSettings,
-        account: Option<&OutputFileState>,
+        last_file: Option<&OutputFileState>,
         now: Timestamp,
     ) -> Result<OutputFile, SinkError> {
         let failed = |doing| {
             let path = &path;
             move |error| failed(doing, path, error)
         };
-        create_folder(&path).map_err(failed("create the folder of"))?;
+        create_private_folder(folder_of(&path)).map_err(failed("create the folder of"))?;
         let is_new = !path.exists();
         let (file, facts) = open_locked(&path, settings.mode)?;
         let (is_regular, identity) = (facts.is_file(), identity(&facts));
-        let known = account.filter(|account| is_same_file(account, &facts));
+        let known = last_file.filter(|last| is_same_file(last, &facts));
         let (mut length, mut lacks_newline) = (facts.len(), false);
         if is_new && is_regular {
             crash::point(CrashPoint::OutputCreated);
-            sync_folder(&path).map_err(failed("create"))?;
+            sync_folder(folder_of(&path)).map_err(failed("create"))?;
         }
         if is_regular && length > 0 {
             lacks_newline = check_before_append(&path, settings.compression, known.is_some())?;
@@ -106,9 +101,6 @@ impl OutputFile {
         Ok(OutputFile {
             begun: known.and_then(|known| known.begun).unwrap_or_else(touched),
             packer: LineEncoder::new(settings.compression, &file),
-            bulk: None,
-            may_be_bulk: is_new && is_regular && settings.compression == Compression::None,
-            much: crash::limit("MUCH", MUCH) as u64,
             compression: settings.compression,
             reader: is_regular.then(|| open_reader(&path, &facts)).flatten(),
             is_ours: is_new || known.is_some(),
@@ -132,8 +124,8 @@ impl OutputFile {
         &self.path
     }
 
-    /// Its account; a pipe or a device has none.
-    pub fn account(&self) -> Option<OutputFileState> {
+    /// What the checkpoint says of it; nothing for a pipe or a device.
+    pub fn state(&self) -> Option<OutputFileState> {
         self.is_regular.then(|| OutputFileState {
             path: self.path.clone(),
             identity: Some(self.identity.clone()),
@@ -172,27 +164,27 @@ impl OutputFile {
         self.has_uncommitted
     }
 
-    /// Looks what others did to it since the last commit: rotation by rename or by cutting
+    /// Finds out what others did to it since the last commit: rotation by rename or by cutting
     /// (logrotate's `copytruncate`) is taken as it is. To be called between two commits.
     ///
     /// # Errors
     /// The system does not say.
-    pub fn look(&mut self) -> Result<ExternalChange, SinkError> {
+    pub fn external_change(&mut self) -> Result<ExternalChange, SinkError> {
         if !self.is_regular {
             return Ok(ExternalChange::Same);
         }
         match fs::metadata(&self.path) {
             Ok(facts) if identity(&facts) != self.identity => Ok(ExternalChange::Moved),
             Ok(facts) if facts.len() == self.length => Ok(ExternalChange::Same),
-            Ok(facts) => self.changed(&facts).map(|()| ExternalChange::Changed),
+            Ok(facts) => self.accept_change(&facts).map(|()| ExternalChange::Changed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(ExternalChange::Moved),
             Err(error) => Err(failed("find", &self.path, error)),
         }
     }
 
-    fn changed(&mut self, facts: &Metadata) -> Result<(), SinkError> {
+    fn accept_change(&mut self, facts: &Metadata) -> Result<(), SinkError> {
         if facts.len() < self.length {
-            tracing::info!(path = %self.path.display(), "the output file was cut by another program; going on behind its new end");
+            tracing::info!(path = %self.path.display(), "the output file was truncated by another program; lines are appended at its new end");
         }
         self.lacks_newline = match facts.len() {
             0 => false,
@@ -211,51 +203,12 @@ impl OutputFile {
     /// # Errors
     /// They could not be written; part of them may have been.
     pub fn append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
-        let whole = match self.is_packed() || self.bulk.is_some() {
+        let whole = match self.is_packed() {
             true => self.committed,
             false => self.length,
         };
         let appended = self.try_append(lines, now);
-        appended.map_err(|error| self.take_back(whole, error))
-    }
-
-    /// Appends to a file that much is written to.
-    fn append_in_bulk(&mut self, lines: &[u8]) -> Result<(), SinkError> {
-        let Some(bulk) = &mut self.bulk else {
-            return Ok(());
-        };
-        let gap = match bulk.is_empty() {
-            true => DirectWriter::bytes_to_boundary(self.length),
-            false => 0,
-        };
-        let (first, rest) = lines.split_at(gap.min(lines.len()));
-        write(&mut self.file, &mut self.length, first, &self.path)?;
-        let taken = bulk.write(rest);
-        taken.map_err(|error| failed("write", &self.path, error))?;
-        self.length += rest.len() as u64;
-        Ok(())
-    }
-
-    /// Whether lines are to be taken in bulk from now on.
-    fn is_in_bulk(&mut self) -> bool {
-        let is_much = self.length - self.committed >= self.much;
-        if self.bulk.is_none() && is_much && self.may_be_bulk {
-            self.bulk = DirectWriter::start(&self.file);
-            self.may_be_bulk = self.bulk.is_some();
-        }
-        self.bulk.is_some()
-    }
-
-    /// Hands what was taken in bulk to the system.
-    fn end_bulk(&mut self) -> Result<(), SinkError> {
-        let Some(bulk) = &mut self.bulk else {
-            return Ok(());
-        };
-        let rest = bulk.flush();
-        let rest = rest.map_err(|error| failed("write", &self.path, error))?;
-        // Counted when it was taken.
-        write(&mut self.file, &mut 0, &rest, &self.path)?;
-        Ok(())
+        appended.map_err(|error| self.roll_back(whole, error))
     }
 
     fn try_append(&mut self, lines: &[u8], now: Timestamp) -> Result<(), SinkError> {
@@ -265,11 +218,6 @@ impl OutputFile {
         self.has_uncommitted = true;
         if std::mem::take(&mut self.lacks_newline) {
             write(&mut self.file, &mut self.length, b"\n", &self.path)?;
-        }
-        if self.is_in_bulk() {
-            self.append_in_bulk(lines)?;
-            crash::point(CrashPoint::Appended);
-            return Ok(());
         }
         let packed = self.packer.encode(lines);
         let packed = packed.map_err(|error| failed("pack", &self.path, error))?;
@@ -290,27 +238,26 @@ impl OutputFile {
         if !self.has_uncommitted {
             return Ok(());
         }
-        let ended = self.end_packing().and_then(|()| self.end_bulk());
-        ended.map_err(|error| self.take_back(self.committed, error))?;
+        self.finish_frame()
+            .map_err(|error| self.roll_back(self.committed, error))?;
         crash::point(CrashPoint::Packed);
         if self.is_regular {
-            self.made_durable()?;
+            self.sync()?;
             crash::point(CrashPoint::OutputDurable);
         }
         self.has_uncommitted = false;
         Ok(())
     }
 
-    fn end_packing(&mut self) -> Result<(), SinkError> {
+    fn finish_frame(&mut self) -> Result<(), SinkError> {
         let end = self.packer.finish_frame();
         let end = end.map_err(|error| failed("pack", &self.path, error))?;
         write(&mut self.file, &mut self.length, end, &self.path)
     }
 
-    /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds no incomplete line
-    /// or member. Returns the error to report.
-    fn take_back(&mut self, whole: u64, error: SinkError) -> SinkError {
-        self.bulk = None;
+    /// Truncates the file to the length `whole` after a write failed with `error`, so that it holds
+    /// no incomplete line or member. Returns the error to report.
+    fn roll_back(&mut self, whole: u64, error: SinkError) -> SinkError {
         if !self.is_regular {
             return error;
         }
@@ -327,7 +274,7 @@ impl OutputFile {
         }
     }
 
-    fn made_durable(&mut self) -> Result<(), SinkError> {
+    fn sync(&mut self) -> Result<(), SinkError> {
         let synced = self.file.sync_data();
         synced.map_err(|error| failed("sync", &self.path, error))?;
         let facts = self.file.metadata();
@@ -340,13 +287,7 @@ impl OutputFile {
         }
         let length = facts.len();
         if length < self.length {
-            return Err(self.cut(length));
-        }
-        if length > self.length && self.bulk.is_some() {
-            return Err(self.shared());
-        }
-        if self.length - self.committed < self.much {
-            self.bulk = None;
+            return Err(self.truncated_externally(length));
         }
         // More is somebody else's, and whole as far as anybody knows.
         self.length = length;
@@ -354,9 +295,9 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Somebody cut the file to nothing, and we went on: what is in it now begins anywhere. It is read
-    /// from the source again, so that nothing is lost when it goes.
-    fn cut(&mut self, length: u64) -> SinkError {
+    /// Somebody cut the file to nothing, and we went on: what is in it now begins anywhere. It is
+    /// read from the source again, so that nothing is lost when it goes.
+    fn truncated_externally(&mut self, length: u64) -> SinkError {
         let is_ours = length <= self.length - self.committed;
         if is_ours && let Err(error) = truncate(&self.file, &self.path, 0) {
             return error;
@@ -366,20 +307,9 @@ impl OutputFile {
         }
     }
 
-    /// Somebody appended where a line of ours was not whole yet. Nothing of theirs is thrown away, and ours are read from
-    /// the source again.
-    fn shared(&mut self) -> SinkError {
-        self.bulk = None;
-        match move_aside(&self.path, &self.identity, self.committed) {
-            Ok(()) => SinkError::ConcurrentAppend {
-                path: self.path.clone(),
-            },
-            Err(error) => error,
-        }
-    }
-
-    /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one member.
-    pub fn is_in_vain(&self) -> bool {
+    /// Whether it is packed and empty, and nobody else's: no tool unpacks what holds not one
+    /// member.
+    pub fn is_empty_archive(&self) -> bool {
         self.is_ours && self.is_packed() && self.is_regular && self.length == 0
     }
 
@@ -413,7 +343,7 @@ impl OutputFile {
         }
         fs::rename(&self.path, &name).map_err(failed)?;
         crash::point(CrashPoint::Finished);
-        sync_folder(&self.path).map_err(failed)?;
+        sync_folder(folder_of(&self.path)).map_err(failed)?;
         tracing::info!(path = %name.display(), "an output file is finished");
         Ok(name)
     }
@@ -438,4 +368,91 @@ fn write(file: &mut File, length: &mut u64, bytes: &[u8], path: &Path) -> Result
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(SinkError::ReaderClosed),
         Err(error) => Err(failed("write", path, error)),
     }
+}
+
+/// The file of `facts` for reading, where we may and it is still at `path`.
+fn open_reader(path: &Path, facts: &Metadata) -> Option<File> {
+    let file = File::open(path).ok()?;
+    let found = file.metadata().ok()?;
+    (identity(&found) == identity(facts)).then_some(file)
+}
+
+/// Opens `path` for appending, and locks it where it is a regular file.
+fn open_locked(path: &Path, mode: u32) -> Result<(File, Metadata), SinkError> {
+    let failed = |error| failed("open", path, error);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let file = create_or_open(path, mode).map_err(failed)?;
+        let facts = file.metadata().map_err(failed)?;
+        if !facts.is_file() {
+            return Ok((file, facts));
+        }
+        lock(&file, path)?;
+        // Another run may have finished it before we had the lock: that file is not to be written
+        // again.
+        match fs::metadata(path) {
+            Ok(now) if identity(&now) == identity(&facts) => return Ok((file, facts)),
+            // If inode numbers never match (some network file systems), accept the last attempt.
+            Ok(_) if tries == MAX_OPEN_ATTEMPTS => return Ok((file, facts)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Opens `path` for appending. A new file gets exactly this mode, whatever the process's mask takes
+/// away: a shipper's group waits for its bit. An existing file keeps its own.
+fn create_or_open(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(mode);
+    match options.clone().create_new(true).open(path) {
+        Ok(file) => {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).open(path)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at what a file holds that lines are to be appended to. Returns whether its last line lacks
+/// its newline.
+fn check_before_append(
+    path: &Path,
+    compression: Compression,
+    is_known: bool,
+) -> Result<bool, SinkError> {
+    let failed = |error| failed("read", path, error);
+    let found = match detect_file_compression(path) {
+        // If this user may only append to it, it cannot be checked.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
+        found => found.map_err(failed)?,
+    };
+    if found != compression {
+        return Err(SinkError::CompressionMismatch {
+            path: path.to_owned(),
+        });
+    }
+    match compression {
+        Compression::None => recover_last_line(path),
+        _ if is_known => Ok(false),
+        _ => check_decodes(path, compression).map(|()| false),
+    }
+}
+
+/// Reads a packed file that no checkpoint knows: after an unfinished member or frame, our lines
+/// would be lost to every reader.
+fn check_decodes(path: &Path, compression: Compression) -> Result<(), SinkError> {
+    File::open(path)
+        .and_then(|file| unpack(compression, io::BufReader::new(file)))
+        .and_then(|mut text| io::copy(&mut text, &mut io::sink()))
+        .map(|_| ())
+        .map_err(|source| SinkError::CorruptArchive {
+            path: path.to_owned(),
+            source,
+        })
 }

@@ -1,5 +1,6 @@
-//! Packs lines, the last step on their way out: each commit is a whole gzip member or zstd frame, so that
-//! the file up to any commit decodes by itself. Plain lines for a terminal hold nothing that a terminal obeys.
+//! Compresses lines, the last step on their way out: each commit is a whole gzip member or zstd
+//! frame, so that the file up to any commit decodes by itself. On a terminal, control characters
+//! are escaped.
 
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write as _};
@@ -100,8 +101,8 @@ impl EncoderFrame {
     }
 }
 
-/// What the bytes of `packed` say when they are unpacked. Fails at the end of one that ends within a
-/// member or frame.
+/// What the bytes of `packed` say when they are unpacked. Fails at the end of one that ends within
+/// a member or frame.
 ///
 /// # Errors
 /// zstd's, which for reading is a lack of memory.

@@ -1,19 +1,21 @@
-//! Owns the names of output files: the template's placeholders, the suffix of packed ones, the name
-//! of a finished one; and the folder they lie in.
+//! Names output files by their template, and decides when one is finished and by which name.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDateTime, TimeDelta};
 
-use crate::config::settings::Compression;
+use crate::config::settings::{Compression, Rotation};
+use crate::files::folder_of;
 use crate::model::time::Timestamp;
 use crate::sink::SinkError;
 
 /// The time in a finished file's name: UTC, of one width, so that names sort by it.
 pub(super) const STAMP: &str = "%Y%m%dT%H%M%S%.3fZ";
+
+const HOUR: i64 = 60 * 60;
+const DAY: i64 = 24 * HOUR;
 
 /// The path that `template` means at `now`. Absolute, for the checkpoint remembers it: the same
 /// relative path means another file to a run that starts elsewhere.
@@ -71,7 +73,8 @@ pub fn expand(template: &str, now: Timestamp) -> String {
 }
 
 /// The name that `path` gets when it is finished: `acme.jsonl.gz`, begun at some time, becomes
-/// `acme-20261121T130000.000Z.jsonl.gz`. Finished names sort by that time, and before the plain one.
+/// `acme-20261121T130000.000Z.jsonl.gz`. Finished names sort by that time, and before the plain
+/// one.
 pub fn finished_path(path: &Path, begun: Timestamp) -> PathBuf {
     let (stem, ends) = split_extensions(path);
     path.with_file_name(format!("{stem}-{}{ends}", begun.format(STAMP)))
@@ -112,25 +115,22 @@ fn split_extensions(path: &Path) -> (String, String) {
     (stem.to_owned(), ends.to_owned())
 }
 
-/// The folder that `path` lies in.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// Creates the folder of `path` and what it lies in, for its owner only.
-pub fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder_of(path))
-}
-
-/// Makes the names in the folder of `path` durable: without it a crash of the machine can forget the
-/// file that holds the bytes.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
+/// Whether a file of `length` bytes, begun at `begun`, is to be finished at `now`.
+///
+/// An empty file never is. A clock that was set back finishes none: it waits until the time comes
+/// that follows the file's own hour or day.
+pub fn is_rotation_due(rotation: Rotation, begun: Timestamp, length: u64, now: Timestamp) -> bool {
+    let is_past = |span: i64| {
+        let period = |time: Timestamp| time.timestamp().div_euclid(span);
+        period(now) > period(begun)
+    };
+    length > 0
+        && match rotation {
+            Rotation::Never => false,
+            Rotation::Hourly => is_past(HOUR),
+            Rotation::Daily => is_past(DAY),
+            Rotation::Size(most) => length >= most,
+        }
 }
 
 #[cfg(test)]
@@ -206,5 +206,32 @@ mod tests {
         }
         let newest = newest_finished_time(&current).unwrap();
         assert_eq!(newest, Some(at("2026-11-20T10:00:00.001Z")));
+    }
+
+    #[test]
+    fn hours_and_days_are_those_of_utc() {
+        let due = |rotation, now: &str| {
+            let begun = parse_api_time("2026-11-20T22:59:59.999Z").unwrap();
+            is_rotation_due(rotation, begun, 1, parse_api_time(now).unwrap())
+        };
+        assert!(due(Rotation::Hourly, "2026-11-20T23:00:00Z"));
+        assert!(!due(Rotation::Daily, "2026-11-20T23:59:59Z"));
+        assert!(due(Rotation::Daily, "2026-11-21T00:00:00Z"));
+        for rotation in [Rotation::Hourly, Rotation::Daily] {
+            assert!(!due(rotation, "2026-11-20T22:59:59.999Z"));
+            assert!(!due(rotation, "2026-11-19T23:30:00Z"), "set back");
+        }
+        assert!(!due(Rotation::Never, "2036-11-20T22:59:59Z"));
+    }
+
+    #[test]
+    fn a_size_is_reached_and_nothing_is_never_finished() {
+        let now = parse_api_time("2026-11-20T22:59:59Z").unwrap();
+        let due =
+            |rotation, length| is_rotation_due(rotation, now - TimeDelta::days(9), length, now);
+        assert!(!due(Rotation::Size(1024), 1023));
+        assert!(due(Rotation::Size(1024), 1024));
+        assert!(due(Rotation::Daily, 1));
+        assert!(!due(Rotation::Daily, 0));
     }
 }

@@ -1,4 +1,6 @@
-//! Owns bringing an output file back to what was committed to it, at the start of a run.
+//! Brings output files back to what was committed to them, when a run begins.
+//!
+//! `docs/design.md`, section 4, says what a dead run may leave in a file.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
@@ -7,122 +9,210 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 
 use crate::crash::{self, CrashPoint};
+use crate::files::{folder_of, ignore_missing, sync_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
-use crate::sink::identity::{matches_committed, identity, is_same_file};
-use crate::sink::lock::lock;
-use crate::sink::path::{folder_of, sync_folder};
+use crate::sink::identity::{is_same_file, lock, matches_committed, tail};
 use crate::sink::tail_contents::{LastRun, TailAction, TailContents};
 use crate::sink::{SinkError, failed, truncate};
 
 /// What is read at once on the way back to a newline.
 const BLOCK: u64 = 64 * 1024;
 
-/// Where something is to be brought back.
+/// A file that may hold more than was committed to it.
 struct RecoveryTarget {
     path: PathBuf,
-    /// What lies behind this is not known to be good.
-    from: u64,
-    /// Whether the file was cut by others since the last commit: what it holds began anywhere.
-    was_cut: bool,
+    /// This source's bytes up to here are committed.
+    committed: u64,
+    /// Whether others truncated the file since the last commit: its first byte may be any.
+    was_truncated: bool,
 }
 
-/// Brings the file of `known` back to its committed length.
+/// All that decides what happens to a file when a run begins.
+#[derive(Debug)]
+struct RecoveryFacts {
+    last_run: LastRun,
+    /// Whether a killed run of another source wrote the file too: that source recovers it.
+    awaits_other_source: bool,
+    length: u64,
+    /// Bytes that this source committed, or another one that shares the file.
+    committed: u64,
+    /// What stands after `committed`; nothing where there is nothing, or this user may not read it.
+    tail: Option<TailContents>,
+    /// Whether this source committed nothing to a file that is packed: no tool unpacks an empty
+    /// one.
+    is_unstarted_archive: bool,
+}
+
+/// What is done to a file when a run begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RecoveryPlan {
+    tail: TailAction,
+    removes_file: bool,
+}
+
+/// Decides what happens to a file. Pure.
+fn plan_recovery(facts: &RecoveryFacts) -> RecoveryPlan {
+    let tail = match &facts.tail {
+        _ if facts.awaits_other_source || facts.length <= facts.committed => TailAction::Leave,
+        Some(tail) => tail.action(facts.last_run),
+        None => TailAction::Leave,
+    };
+    let length = match tail {
+        TailAction::Leave => facts.length,
+        TailAction::Discard | TailAction::MoveAside => facts.committed,
+    };
+    RecoveryPlan {
+        tail,
+        removes_file: facts.is_unstarted_archive && length == 0,
+    }
+}
+
+/// Brings the file of `known`, which other sources and programs may write too, back to its
+/// committed length.
 ///
-/// After a killed run, events of `source` after that length are discarded: they are read again. After a
-/// run that ended well, whole lines of others stay. Anything else is moved into a file beside it
-/// ([`TailContents::action`]).
-///
-/// What the accounts of the other sources, `others`, vouch for is left alone.
+/// After a killed run, events of `source` after that length are discarded: they are read again.
+/// After a run that ended well, whole lines of others stay. Anything else is moved into a file
+/// beside it ([`TailContents::action`]). What the checkpoints of the other sources, `others`, count
+/// as committed is left alone.
 ///
 /// # Errors
-/// The file cannot be read or cut, or another run writes it.
-pub fn mend(known: &OutputFileState, source: &SourceName, others: &[OutputFileState]) -> Result<(), SinkError> {
-    let found = find(known).map_err(|error| failed("find", &known.path, error))?;
-    for place in found {
-        bring_back(known, place, source, others)?;
+/// The file cannot be read or truncated, or another run writes it.
+pub fn recover_shared(
+    known: &OutputFileState,
+    source: &SourceName,
+    others: &[OutputFileState],
+) -> Result<(), SinkError> {
+    let targets = find_targets(known).map_err(|error| failed("find", &known.path, error))?;
+    for target in targets {
+        let facts = gather_facts(known, &target, source, others)?;
+        apply(&target.path, &facts, plan_recovery(&facts))?;
     }
     Ok(())
 }
 
-fn bring_back(
+fn gather_facts(
     known: &OutputFileState,
-    place: RecoveryTarget,
+    target: &RecoveryTarget,
     source: &SourceName,
     others: &[OutputFileState],
-) -> Result<(), SinkError> {
-    let path = place.path.as_path();
-    let failed = |doing| move |error| failed(doing, path, error);
-    let facts = fs::metadata(path).map_err(failed("find"))?;
+) -> Result<RecoveryFacts, SinkError> {
+    let path = target.path.as_path();
+    let facts = fs::metadata(path).map_err(|error| failed("find", path, error))?;
     let sharers = others.iter().filter(|other| is_same_file(other, &facts));
-    if !known.is_open && sharers.clone().any(|other| other.is_open) {
-        // That source's own pull mends it first.
-        return Ok(());
-    }
-    // Not one whose lines were cut away since.
+    let awaits_other_source = !known.is_open && sharers.clone().any(|other| other.is_open);
+    // Not a checkpoint whose lines were cut away since.
     let fitting = sharers.filter(|other| matches_committed(other, path, &facts).unwrap_or(false));
-    let vouched = fitting.map(|other| other.committed).max();
-    let from = vouched.unwrap_or_default().max(place.from);
-    if facts.len() <= from {
-        return remove_in_vain(known, path, facts.len());
-    }
-    let contents = match TailContents::read(path, from, source) {
-        // This user may only append to it: what a run that ended left there was whole.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !known.is_open => {
-            return Ok(());
-        }
-        contents => contents.map_err(failed("read"))?,
+    let by_others = fitting.map(|other| other.committed).max();
+    let committed = by_others.unwrap_or_default().max(target.committed);
+    let tail = match facts.len() > committed && !awaits_other_source {
+        false => None,
+        true => match TailContents::read(path, committed, source) {
+            // This user may only append to it: what a run that ended left there was whole.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !known.is_open => None,
+            contents => Some(contents.map_err(|error| failed("read", path, error))?),
+        },
     };
-    let action = contents.action(match (known.is_open, place.was_cut) {
-        (false, _) => LastRun::Finished,
-        (true, false) => LastRun::Killed,
-        (true, true) => LastRun::KilledAndTruncated,
-    });
-    if action == TailAction::Leave {
-        return Ok(());
-    }
-    let mut options = OpenOptions::new();
-    let file = options.read(true).write(true).open(path);
-    let mut file = file.map_err(failed("cut back"))?;
-    lock(&file, path)?;
-    let length = file.metadata().map_err(failed("find"))?.len();
-    if length <= from {
-        return Ok(());
-    }
-    // What was appended since the contents were read may be anything.
-    if action == TailAction::Discard && length == facts.len() {
-        truncate(&file, path, from)?;
-        sync_truncated(&file, path)?;
-        tracing::warn!(
-            path = %path.display(),
-            bytes = length - from,
-            "truncated what an interrupted run had not finished; it is read again"
-        );
-    } else {
-        move_tail(&mut file, path, from, &contents.describe())?;
-    }
-    remove_in_vain(known, path, from)
-}
-
-/// Removes a packed file that a killed run began and committed nothing to: no tool unpacks it.
-fn remove_in_vain(known: &OutputFileState, path: &Path, length: u64) -> Result<(), SinkError> {
     let ending = path.extension().and_then(|ending| ending.to_str());
     let is_packed = matches!(ending, Some("gz" | "zst"));
-    if !known.is_open || known.committed > 0 || length > 0 || !is_packed {
-        return Ok(());
-    }
-    fs::remove_file(path).map_err(|error| failed("remove", path, error))
+    Ok(RecoveryFacts {
+        last_run: match (known.is_open, target.was_truncated) {
+            (false, _) => LastRun::Finished,
+            (true, false) => LastRun::Killed,
+            (true, true) => LastRun::KilledAndTruncated,
+        },
+        awaits_other_source,
+        length: facts.len(),
+        committed,
+        tail,
+        is_unstarted_archive: known.is_open && known.committed == 0 && is_packed,
+    })
 }
 
-/// Looks at the last line of a plain file that nobody vouches for, such as one that a killed one-off
-/// run wrote: half a line is moved aside. Returns whether a whole one lacks only its newline.
+fn apply(path: &Path, facts: &RecoveryFacts, plan: RecoveryPlan) -> Result<(), SinkError> {
+    if plan.tail != TailAction::Leave {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).open(path);
+        let mut file = file.map_err(|error| failed("cut back", path, error))?;
+        lock(&file, path)?;
+        let now = file
+            .metadata()
+            .map_err(|error| failed("find", path, error))?;
+        let (length, committed) = (now.len(), facts.committed);
+        if length <= committed {
+            return Ok(());
+        }
+        // What was appended since the tail was read may be anything.
+        if plan.tail == TailAction::Discard && length == facts.length {
+            truncate(&file, path, committed)?;
+            sync_truncated(&file, path)?;
+            tracing::warn!(
+                path = %path.display(),
+                bytes = length - committed,
+                "truncated what an interrupted run had not finished; it is read again"
+            );
+        } else {
+            let found = facts.tail.as_ref().map(TailContents::describe);
+            move_tail(&mut file, path, committed, &found.unwrap_or_default())?;
+        }
+    }
+    match plan.removes_file {
+        true => fs::remove_file(path).map_err(|error| failed("remove", path, error)),
+        false => Ok(()),
+    }
+}
+
+/// Truncates a file that nobody else writes to exactly what `known` says was committed to it: what
+/// follows is the unfinished work of a dead run, which is done again. A file that nothing was
+/// committed to is removed.
 ///
 /// # Errors
-/// The file cannot be read or cut.
-pub fn mend_last_line(path: &Path) -> Result<bool, SinkError> {
+/// What was committed is no longer there, or the system refuses.
+pub fn truncate_to_checkpoint(
+    path: &Path,
+    known: Option<&OutputFileState>,
+) -> Result<(), SinkError> {
+    let failed = |error| failed("cut back", path, error);
+    let lost = || SinkError::CommittedDataMissing {
+        path: path.to_owned(),
+    };
+    let Some(known) = known.filter(|known| known.committed > 0) else {
+        let removed = fs::remove_file(path).and_then(|()| {
+            crash::point(CrashPoint::CutBack);
+            sync_folder(folder_of(path))
+        });
+        return ignore_missing(removed).map_err(failed);
+    };
+    let file = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(lost()),
+        file => file.map_err(failed)?,
+    };
+    let (length, committed) = (file.metadata().map_err(failed)?.len(), known.committed);
+    if length < committed || known.tail != tail(&file, committed).map_err(failed)? {
+        return Err(lost());
+    }
+    if length > committed {
+        tracing::info!(
+            path = %path.display(),
+            bytes = length - committed,
+            "truncated what an interrupted run had not finished; it is read again"
+        );
+        truncate(&file, path, committed)?;
+        sync_truncated(&file, path)?;
+    }
+    Ok(())
+}
+
+/// Looks at the last line of a plain file that no checkpoint knows, such as one that a killed
+/// one-off run wrote: half a line is moved aside. Returns whether a whole one lacks only its
+/// newline.
+///
+/// # Errors
+/// The file cannot be read or truncated.
+pub fn recover_last_line(path: &Path) -> Result<bool, SinkError> {
     let read = |error| failed("read", path, error);
     let mut file = match OpenOptions::new().read(true).write(true).open(path) {
-        // Whoever may only append to it cannot be told.
+        // If this user may only append to it, its last line cannot be checked.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
         file => file.map_err(read)?,
     };
@@ -139,22 +229,7 @@ pub fn mend_last_line(path: &Path) -> Result<bool, SinkError> {
     Ok(false)
 }
 
-/// Moves what lies behind `from` in the file at `path` into one beside it, where it is still the file of `identity`.
-///
-/// # Errors
-/// The file cannot be read or cut.
-pub fn move_aside(path: &Path, was: &str, from: u64) -> Result<(), SinkError> {
-    let read = |error| failed("read", path, error);
-    let mut options = OpenOptions::new();
-    let mut file = options.read(true).write(true).open(path).map_err(read)?;
-    if identity(&file.metadata().map_err(read)?) == was {
-        let found = "lines of another program among lines of this run";
-        move_tail(&mut file, path, from, found)?;
-    }
-    Ok(())
-}
-
-/// Behind the last newline before `end`.
+/// The place after the last newline before `end`.
 fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
     let mut block = Vec::new();
     let mut to = end;
@@ -171,12 +246,13 @@ fn start_of_last_line(file: &mut File, end: u64) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Where the file of `known` is, and its copy where it was cut, as far as anything is to be done.
-fn find(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
-    let committed = |path: &Path| RecoveryTarget {
+/// Finds the file of `known`, and its copy where it was truncated, as far as anything is to be
+/// done.
+fn find_targets(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
+    let target = |path: &Path| RecoveryTarget {
         path: path.to_owned(),
-        from: known.committed,
-        was_cut: false,
+        committed: known.committed,
+        was_truncated: false,
     };
     let facts = match fs::metadata(&known.path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -186,25 +262,26 @@ fn find(known: &OutputFileState) -> io::Result<Vec<RecoveryTarget>> {
     if let Some(facts) = &facts {
         warn_if_shorter(known, facts);
         if matches_committed(known, &known.path, facts)? {
-            return Ok(vec![committed(&known.path)]);
+            return Ok(vec![target(&known.path)]);
         }
         if known.is_open && facts.is_file() && is_same_file(known, facts) {
             found.push(RecoveryTarget {
-                from: 0,
-                was_cut: true,
-                ..committed(&known.path)
+                committed: 0,
+                was_truncated: true,
+                ..target(&known.path)
             });
         }
     }
-    // It was moved away or cut. Whoever did it has what was committed, and of a killed run more.
+    // It was moved away or truncated. Its copy holds what was committed, and of a killed run more.
     if !known.is_open || facts.is_some_and(|facts| !facts.is_file()) {
         return Ok(found);
     }
     match find_elsewhere(known)? {
-        Some(path) => found.push(committed(&path)),
+        Some(path) => found.push(target(&path)),
         None => tracing::warn!(
             path = %known.path.display(),
-            "the output file that a killed run wrote is no longer in its folder, or was changed; wherever it is now, its last events may follow here again"
+            "the output file that a killed run wrote is no longer in its folder, or was changed; \
+             wherever it is now, its last events may follow here again"
         ),
     }
     Ok(found)
@@ -216,7 +293,9 @@ fn warn_if_shorter(known: &OutputFileState, facts: &Metadata) {
     if facts.is_file() && length < committed && is_same_file(known, facts) {
         tracing::warn!(
             path = %known.path.display(),
-            "the output file has {length} bytes, and {committed} were committed to it: another program truncated it (as logrotate's `copytruncate` does), or the disk lost data; what is missing is not read again",
+            "the output file has {length} bytes, and {committed} were committed to it: another program \
+             truncated it (as logrotate's `copytruncate` does), or the disk lost data; what is missing \
+             is not read again",
         );
     }
 }
@@ -246,7 +325,7 @@ fn find_elsewhere(known: &OutputFileState) -> io::Result<Option<PathBuf>> {
     Ok(copy)
 }
 
-/// Moves what lies behind `from`, which is what `found` says, into a new file beside `path`.
+/// Moves what follows `from`, which `found` describes, into a new file beside `path`.
 fn move_tail(file: &mut File, path: &Path, from: u64, found: &str) -> Result<(), SinkError> {
     let copy = copy_tail(file, path, from);
     let copy = copy.map_err(|error| failed("move aside the end of", path, error))?;
@@ -269,7 +348,7 @@ fn sync_truncated(file: &File, path: &Path) -> Result<(), SinkError> {
     synced.map_err(|error| failed("sync", path, error))
 }
 
-/// Copies what lies behind `from` into a new file beside `path`. Returns its path.
+/// Copies what follows `from` into a new file beside `path`. Returns its path.
 fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(".unfinished-");
@@ -280,7 +359,7 @@ fn copy_tail(file: &mut File, path: &Path, from: u64) -> io::Result<PathBuf> {
     io::copy(file, &mut copy)?;
     copy.as_file().sync_all()?;
     let (_, name) = copy.keep()?;
-    sync_folder(&name)?;
+    sync_folder(folder_of(&name))?;
     crash::point(CrashPoint::SetAside);
     Ok(name)
 }

@@ -26,8 +26,8 @@ fn committed(compression: Compression) -> (tempfile::TempDir, OutputFileState) {
     let template = folder.path().join("out");
     let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
     sink.append(LINES.as_bytes()).unwrap();
-    let account = sink.commit().unwrap().remove(0);
-    (folder, account)
+    let state = sink.commit().unwrap().remove(0);
+    (folder, state)
 }
 
 /// A normalized event of the source.
@@ -48,10 +48,10 @@ fn append(path: &Path, bytes: &[u8]) {
     file.write_all(bytes).unwrap();
 }
 
-fn closed(account: &OutputFileState) -> OutputFileState {
+fn closed(state: &OutputFileState) -> OutputFileState {
     OutputFileState {
         is_open: false,
-        ..account.clone()
+        ..state.clone()
     }
 }
 
@@ -67,71 +67,71 @@ fn names(folder: &tempfile::TempDir) -> Vec<String> {
 #[test]
 fn the_unfinished_work_of_a_killed_run_is_cut_off() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let (folder, account) = committed(compression);
+        let (folder, state) = committed(compression);
         let lines = packed(compression, &(0..200).map(own).collect::<String>());
         for torn in [&lines[..], &lines[..lines.len() / 2]] {
-            append(&account.path, torn);
-            mend(&account, &acme(), &[]).unwrap();
-            let length = fs::metadata(&account.path).unwrap().len();
-            assert_eq!(length, account.committed);
+            append(&state.path, torn);
+            recover_shared(&state, &acme(), &[]).unwrap();
+            let length = fs::metadata(&state.path).unwrap().len();
+            assert_eq!(length, state.committed);
         }
         assert_eq!(names(&folder).len(), 1);
     }
 }
 
 #[test]
-fn it_is_found_under_the_name_that_another_program_gave_it() {
-    let (folder, account) = committed(Compression::None);
-    append(&account.path, b"{\"n\":");
+fn a_renamed_file_is_found_under_the_name_that_another_program_gave_it() {
+    let (folder, state) = committed(Compression::None);
+    append(&state.path, b"{\"n\":");
     let renamed = folder.path().join("out.1");
-    fs::rename(&account.path, &renamed).unwrap();
+    fs::rename(&state.path, &renamed).unwrap();
     fs::write(
-        &account.path,
+        &state.path,
         "{\"theirs\":\"longer than what was committed\"}\n",
     )
     .unwrap();
-    mend(&account, &acme(), &[]).unwrap();
+    recover_shared(&state, &acme(), &[]).unwrap();
     assert_eq!(fs::read_to_string(&renamed).unwrap(), LINES);
-    let theirs = fs::read_to_string(&account.path).unwrap();
+    let theirs = fs::read_to_string(&state.path).unwrap();
     assert!(theirs.starts_with("{\"theirs\""), "{theirs}");
 }
 
 #[test]
 fn another_file_of_the_same_name_is_left_alone() {
-    let (_folder, account) = committed(Compression::None);
-    fs::remove_file(&account.path).unwrap();
+    let (_folder, state) = committed(Compression::None);
+    fs::remove_file(&state.path).unwrap();
     // It may get the inode of the one removed: its birth tells them apart.
     let theirs = "somebody's own, and longer than what was committed\n";
-    fs::write(&account.path, theirs).unwrap();
-    mend(&account, &acme(), &[]).unwrap();
-    assert_eq!(fs::read_to_string(&account.path).unwrap(), theirs);
-    fs::remove_file(&account.path).unwrap();
-    mend(&account, &acme(), &[]).unwrap();
-    assert!(!account.path.exists());
+    fs::write(&state.path, theirs).unwrap();
+    recover_shared(&state, &acme(), &[]).unwrap();
+    assert_eq!(fs::read_to_string(&state.path).unwrap(), theirs);
+    fs::remove_file(&state.path).unwrap();
+    recover_shared(&state, &acme(), &[]).unwrap();
+    assert!(!state.path.exists());
 }
 
 #[test]
 fn whole_lines_of_others_stay() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let (_folder, account) = committed(compression);
+        let (_folder, state) = committed(compression);
         let theirs = packed(compression, "{\"theirs\":1}\n");
-        append(&account.path, &theirs);
-        mend(&closed(&account), &acme(), &[]).unwrap();
-        let length = fs::metadata(&account.path).unwrap().len();
-        assert_eq!(length, account.committed + theirs.len() as u64);
+        append(&state.path, &theirs);
+        recover_shared(&closed(&state), &acme(), &[]).unwrap();
+        let length = fs::metadata(&state.path).unwrap().len();
+        assert_eq!(length, state.committed + theirs.len() as u64);
     }
 }
 
 #[test]
 fn events_of_the_source_that_the_state_does_not_know_of_are_moved_aside() {
     for (name, stays) in [("acme", false), ("acme-jira", true)] {
-        let (folder, account) = committed(Compression::None);
+        let (folder, state) = committed(Compression::None);
         let event = format!(
             "{{\"schema\":\"atlaudit/1\",\"id\":\"x\",\"source\":{{\"name\":\"{name}\"}},\"raw\":{{}}}}\n"
         );
-        append(&account.path, event.as_bytes());
-        mend(&closed(&account), &acme(), &[]).unwrap();
-        let text = fs::read_to_string(&account.path).unwrap();
+        append(&state.path, event.as_bytes());
+        recover_shared(&closed(&state), &acme(), &[]).unwrap();
+        let text = fs::read_to_string(&state.path).unwrap();
         assert_eq!(text.contains(name), stays, "{name}");
         assert_eq!(names(&folder).len(), if stays { 1 } else { 2 });
     }
@@ -140,12 +140,12 @@ fn events_of_the_source_that_the_state_does_not_know_of_are_moved_aside() {
 #[test]
 fn anything_else_of_others_is_moved_aside() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let (folder, account) = committed(compression);
+        let (folder, state) = committed(compression);
         for theirs in ["{\"theirs\":1}", "{\"theirs\":1}\ngarbage\n", "{\"torn"] {
-            append(&account.path, theirs.as_bytes());
-            mend(&closed(&account), &acme(), &[]).unwrap();
-            let length = fs::metadata(&account.path).unwrap().len();
-            assert_eq!(length, account.committed, "{compression:?} {theirs}");
+            append(&state.path, theirs.as_bytes());
+            recover_shared(&closed(&state), &acme(), &[]).unwrap();
+            let length = fs::metadata(&state.path).unwrap().len();
+            assert_eq!(length, state.committed, "{compression:?} {theirs}");
             let aside: Vec<_> = names(&folder)
                 .into_iter()
                 .filter(|name| name.contains(".unfinished-"))
@@ -161,103 +161,103 @@ fn anything_else_of_others_is_moved_aside() {
 #[test]
 fn a_copy_in_the_place_of_the_file_is_cut_back_like_it() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let (folder, account) = committed(compression);
-        append(&account.path, b"{\"n\":");
+        let (folder, state) = committed(compression);
+        append(&state.path, b"{\"n\":");
         let copy = folder.path().join("copy");
-        fs::copy(&account.path, &copy).unwrap();
-        fs::rename(&copy, &account.path).unwrap();
-        mend(&account, &acme(), &[]).unwrap();
-        let length = fs::metadata(&account.path).unwrap().len();
-        assert_eq!(length, account.committed);
+        fs::copy(&state.path, &copy).unwrap();
+        fs::rename(&copy, &state.path).unwrap();
+        recover_shared(&state, &acme(), &[]).unwrap();
+        let length = fs::metadata(&state.path).unwrap().len();
+        assert_eq!(length, state.committed);
     }
 }
 
 #[test]
 fn where_a_killed_runs_file_was_copied_and_cut_the_copy_is_cut_back_and_the_rest_kept() {
     for compression in [Compression::None, Compression::Gzip] {
-        let (folder, account) = committed(compression);
-        append(&account.path, &packed(compression, &own(3)));
+        let (folder, state) = committed(compression);
+        append(&state.path, &packed(compression, &own(3)));
         let copy = folder.path().join("out.1");
-        fs::copy(&account.path, &copy).unwrap();
+        fs::copy(&state.path, &copy).unwrap();
         // Shorter and longer than what was committed: it grew again before the run was killed.
         for grown in [own(4), own(4) + &own(5)] {
-            fs::write(&account.path, grown).unwrap();
-            mend(&account, &acme(), &[]).unwrap();
-            assert_eq!(fs::read(&account.path).unwrap(), b"");
-            assert_eq!(fs::metadata(&copy).unwrap().len(), account.committed);
+            fs::write(&state.path, grown).unwrap();
+            recover_shared(&state, &acme(), &[]).unwrap();
+            assert_eq!(fs::read(&state.path).unwrap(), b"");
+            assert_eq!(fs::metadata(&copy).unwrap().len(), state.committed);
         }
         assert_eq!(names(&folder).len(), 4, "nothing is destroyed");
     }
 }
 
 #[test]
-fn what_another_source_vouches_for_is_left_alone() {
-    let (folder, account) = committed(Compression::None);
+fn what_another_source_committed_is_left_alone() {
+    let (folder, state) = committed(Compression::None);
     let ours = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"acme\"}}\n";
-    append(&account.path, ours.as_bytes());
-    let committed = account.committed + ours.len() as u64;
-    let file = File::open(&account.path).unwrap();
+    append(&state.path, ours.as_bytes());
+    let committed = state.committed + ours.len() as u64;
+    let file = File::open(&state.path).unwrap();
     let other = |is_open| OutputFileState {
-        tail: crate::sink::identity::tail(&file, committed).unwrap(),
+        tail: tail(&file, committed).unwrap(),
         committed,
         is_open,
-        ..account.clone()
+        ..state.clone()
     };
-    append(&account.path, b"{\"torn");
-    let all = fs::metadata(&account.path).unwrap().len();
-    // It has to mend its own end first.
-    mend(&closed(&account), &acme(), &[other(true)]).unwrap();
-    assert_eq!(fs::metadata(&account.path).unwrap().len(), all);
-    mend(&closed(&account), &acme(), &[other(false)]).unwrap();
-    let text = fs::read_to_string(&account.path).unwrap();
+    append(&state.path, b"{\"torn");
+    let all = fs::metadata(&state.path).unwrap().len();
+    // It has to recover its own end first.
+    recover_shared(&closed(&state), &acme(), &[other(true)]).unwrap();
+    assert_eq!(fs::metadata(&state.path).unwrap().len(), all);
+    recover_shared(&closed(&state), &acme(), &[other(false)]).unwrap();
+    let text = fs::read_to_string(&state.path).unwrap();
     assert!(text.ends_with(ours), "{text}");
     assert_eq!(names(&folder).len(), 2);
 }
 
 #[test]
-fn an_account_of_lines_that_were_cut_away_since_vouches_for_nothing() {
-    let (_folder, account) = committed(Compression::None);
-    append(&account.path, b"{\"torn");
+fn a_checkpoint_of_lines_that_were_cut_away_since_counts_for_nothing() {
+    let (_folder, state) = committed(Compression::None);
+    append(&state.path, b"{\"torn");
     let stale = OutputFileState {
         committed: 1 << 20,
         is_open: false,
-        ..account.clone()
+        ..state.clone()
     };
-    mend(&account, &acme(), &[stale]).unwrap();
-    assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
+    recover_shared(&state, &acme(), &[stale]).unwrap();
+    assert_eq!(fs::read_to_string(&state.path).unwrap(), LINES);
 }
 
 #[test]
-fn lines_of_another_source_behind_a_killed_run_are_kept_beside_it() {
-    let (folder, account) = committed(Compression::None);
+fn lines_of_another_source_after_a_killed_run_are_kept_beside_it() {
+    let (folder, state) = committed(Compression::None);
     let theirs = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"b\"}}\n";
-    append(&account.path, theirs.as_bytes());
-    mend(&account, &acme(), &[]).unwrap();
-    assert_eq!(fs::read_to_string(&account.path).unwrap(), LINES);
+    append(&state.path, theirs.as_bytes());
+    recover_shared(&state, &acme(), &[]).unwrap();
+    assert_eq!(fs::read_to_string(&state.path).unwrap(), LINES);
     assert_eq!(names(&folder).len(), 2);
 }
 
 #[test]
-fn a_packed_file_that_was_begun_in_vain_is_removed() {
+fn a_packed_file_without_a_commit_is_removed() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("out");
         let mut sink = FileSink::new(template.to_str().unwrap(), &settings(compression), None);
-        let account = sink.prepare().unwrap().unwrap();
+        let state = sink.prepare().unwrap().unwrap();
         drop(sink);
-        append(&account.path, b"torn");
-        mend(&account, &acme(), &[]).unwrap();
+        append(&state.path, b"torn");
+        recover_shared(&state, &acme(), &[]).unwrap();
         let is_plain = compression == Compression::None;
-        assert_eq!(account.path.exists(), is_plain, "{compression:?}");
+        assert_eq!(state.path.exists(), is_plain, "{compression:?}");
     }
 }
 
 #[test]
-fn a_file_that_others_cut_is_gone_on_with() {
-    let (_folder, account) = committed(Compression::None);
-    fs::write(&account.path, "").unwrap();
-    mend(&account, &acme(), &[]).unwrap();
-    assert_eq!(fs::read(&account.path).unwrap(), b"");
+fn a_file_that_others_truncated_is_used_further() {
+    let (_folder, state) = committed(Compression::None);
+    fs::write(&state.path, "").unwrap();
+    recover_shared(&state, &acme(), &[]).unwrap();
+    assert_eq!(fs::read(&state.path).unwrap(), b"");
 }
 
 #[test]
@@ -272,15 +272,108 @@ fn a_line_of_another_program_after_a_killed_run_is_kept_beside_it() {
         .into_iter()
         .flat_map(|compression| tails.map(|theirs| (compression, theirs)))
     {
-        let (folder, account) = committed(compression);
-        let before = fs::read(&account.path).unwrap();
-        append(&account.path, theirs.as_bytes());
-        mend(&account, &acme(), &[]).unwrap();
-        assert_eq!(fs::read(&account.path).unwrap(), before);
+        let (folder, state) = committed(compression);
+        let before = fs::read(&state.path).unwrap();
+        append(&state.path, theirs.as_bytes());
+        recover_shared(&state, &acme(), &[]).unwrap();
+        assert_eq!(fs::read(&state.path).unwrap(), before);
         let aside = names(&folder)
             .into_iter()
             .find(|name| name.contains(".unfinished-"));
         let aside = fs::read_to_string(folder.path().join(aside.unwrap())).unwrap();
         assert_eq!(aside, theirs);
+    }
+}
+
+fn committed_to(path: &Path, committed: u64) -> OutputFileState {
+    let file = File::open(path).unwrap();
+    OutputFileState {
+        path: path.to_owned(),
+        identity: None,
+        tail: tail(&file, committed).unwrap(),
+        begun: None,
+        committed,
+        is_open: true,
+    }
+}
+
+#[test]
+fn what_was_committed_stays_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    fs::write(&path, "committed and not").unwrap();
+    let known = committed_to(&path, 9);
+    truncate_to_checkpoint(&path, Some(&known)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"committed");
+    truncate_to_checkpoint(&path, Some(&known)).unwrap();
+    for other in ["commit", "Xommitted", ""] {
+        fs::write(&path, other).unwrap();
+        let refused = truncate_to_checkpoint(&path, Some(&known));
+        assert!(
+            matches!(refused, Err(SinkError::CommittedDataMissing { .. })),
+            "{other}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), other.as_bytes());
+    }
+    truncate_to_checkpoint(&path, None).unwrap();
+    assert!(!path.exists());
+    truncate_to_checkpoint(&path, None).unwrap();
+    let gone = truncate_to_checkpoint(&path, Some(&known));
+    assert!(matches!(gone, Err(SinkError::CommittedDataMissing { .. })));
+}
+
+/// The contents of `tail`, as they are found in an uncompressed file.
+fn contents(tail: &str) -> TailContents {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("f");
+    fs::write(&path, tail).unwrap();
+    TailContents::read(&path, 0, &acme()).unwrap()
+}
+
+#[test]
+fn the_state_of_a_file_and_its_checkpoint_decide_what_happens() {
+    use LastRun::{Finished, Killed, KilledAndTruncated};
+    use TailAction::{Discard, Leave, MoveAside};
+    let other = "{\"schema\":\"atlaudit/1\",\"source\":{\"name\":\"b\"}}\n";
+    let own = own(1);
+    // The last run, committed bytes, what follows them; then the tail, and whether an archive that
+    // this source committed nothing to is removed.
+    for (last_run, committed, tail, action, removes_archive) in [
+        (Finished, 9, None, Leave, false),
+        (Killed, 9, None, Leave, false),
+        (Killed, 0, None, Leave, true),
+        (Finished, 9, Some(own.as_str()), MoveAside, false),
+        (Killed, 9, Some(&own), Discard, false),
+        (Killed, 0, Some(&own), Discard, true),
+        (KilledAndTruncated, 0, Some(&own), MoveAside, true),
+        (Finished, 9, Some(other), Leave, false),
+        (Killed, 9, Some(other), MoveAside, false),
+        (Killed, 0, Some(other), MoveAside, true),
+        (KilledAndTruncated, 0, Some(other), Leave, false),
+        (Finished, 9, Some("{\"torn"), MoveAside, false),
+        (Killed, 9, Some("{\"torn"), MoveAside, false),
+    ] {
+        let facts = |awaits_other_source, is_unstarted_archive| RecoveryFacts {
+            last_run,
+            awaits_other_source,
+            length: committed + tail.map_or(0, |tail| tail.len() as u64),
+            committed,
+            tail: tail.map(contents),
+            is_unstarted_archive,
+        };
+        let what = format!("{last_run:?} {committed} {tail:?}");
+        let plan = |tail, removes_file| RecoveryPlan { tail, removes_file };
+        assert_eq!(
+            plan_recovery(&facts(false, false)),
+            plan(action, false),
+            "{what}"
+        );
+        let archive = plan_recovery(&facts(false, true));
+        assert_eq!(archive, plan(action, removes_archive), "{what}");
+        assert_eq!(
+            plan_recovery(&facts(true, false)),
+            plan(Leave, false),
+            "{what}"
+        );
     }
 }

@@ -1,13 +1,15 @@
-//! Owns writing to standard output.
+//! Writes to standard output, and finds out whether what is written to an output is stored, or read
+//! by somebody who may print it on our own terminal.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
-use crate::config::settings::Compression;
+use crate::config::settings::{Compression, OutputPath, OutputSettings};
 use crate::model::output_file_state::OutputFileState;
 use crate::sink::pack::LineEncoder;
-use crate::sink::storage::is_storage;
+use crate::sink::path::path_at;
 use crate::sink::{LineSink, SinkError};
 
 /// Standard output: at-least-once, since a pipe cannot be cut back.
@@ -69,7 +71,7 @@ pub fn print(text: &str) -> Result<(), SinkError> {
     clippy::disallowed_methods,
     reason = "asks only what standard output is connected to"
 )]
-pub fn is_stored() -> bool {
+pub fn is_stdout_stored() -> bool {
     let descriptor = io::stdout().as_fd().try_clone_to_owned();
     let facts = descriptor.and_then(|descriptor| File::from(descriptor).metadata());
     facts.is_ok_and(|facts| is_storage(&facts))
@@ -97,5 +99,62 @@ fn failed(error: io::Error) -> SinkError {
     match error.kind() {
         ErrorKind::BrokenPipe => SinkError::ReaderClosed,
         _ => SinkError::Stdout(error),
+    }
+}
+
+/// Whether events that go to `output` end in a file, or in /dev/null. A terminal shows them, and
+/// the program behind a pipe, a socket or a device may do so too.
+pub fn is_stored(output: &OutputSettings) -> bool {
+    match &output.path {
+        OutputPath::Stdout => is_stdout_stored(),
+        OutputPath::File(template) => {
+            let path = path_at(template, output.compression, chrono::Utc::now());
+            // A file that is not there yet will be a regular one.
+            path.is_ok_and(|path| fs::metadata(path).map_or(true, |facts| is_storage(&facts)))
+        }
+    }
+}
+
+/// Whether `facts` are those of a regular file or of /dev/null.
+fn is_storage(facts: &Metadata) -> bool {
+    let is_null_device = || {
+        let null = fs::metadata("/dev/null");
+        facts.file_type().is_char_device() && null.is_ok_and(|null| null.rdev() == facts.rdev())
+    };
+    facts.is_file() || is_null_device()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::{OutputFormat, Rotation};
+
+    fn is_stored_at(path: &str) -> bool {
+        is_stored(&OutputSettings {
+            path: OutputPath::File(path.to_owned()),
+            format: OutputFormat::Normalized,
+            compression: Compression::None,
+            rotation: Rotation::Never,
+            mode: 0o600,
+        })
+    }
+
+    #[test]
+    fn files_and_the_null_device_store_what_they_get() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        fs::write(at("there"), "").unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        for path in [
+            at("there"),
+            at("new"),
+            at("new/{source}-%Y"),
+            "/dev/null".to_owned(),
+        ] {
+            assert!(is_stored_at(&path), "{path}");
+        }
+        for path in [at("socket"), "/dev/zero".to_owned()] {
+            assert!(!is_stored_at(&path), "{path}");
+        }
     }
 }

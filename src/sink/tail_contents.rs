@@ -1,18 +1,22 @@
-//! Decides what happens to the bytes after the committed length of an output file when a run begins.
+//! Decides what happens to the bytes after the committed length of an output file when a run
+//! begins.
 //!
 //! A killed run leaves lines that the next run reads from the source again. Only bytes that are
 //! recognized as such lines may be discarded: another program may have appended to the file since.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read as _, Seek, SeekFrom};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::config::settings::Compression;
-use crate::model::name::SourceName;
-use crate::sink::own_lines::{is_own_fragment, source_of};
-use crate::sink::pack::{magic, detect_file_compression, starts_alike, unpack_member};
+use crate::model::name::{SourceKind, SourceName};
+use crate::sink::pack::{
+    GZIP_MAGIC, ZSTD_MAGIC, detect_file_compression, magic, starts_alike, unpack_member,
+};
 
 /// A longer line is treated as another program's.
 const LONGEST_LINE: u64 = 128 * 1024 * 1024;
@@ -21,6 +25,14 @@ const LONGEST_LINE: u64 = 128 * 1024 * 1024;
 const TEXT_LENGTH: usize = 10;
 /// Room for them, and for a character that is cut at the front.
 const TEXT_ROOM: u64 = 16;
+
+/// How the formats that name their source begin a line (`render`). A raw line begins in any way.
+const NORMALIZED_START: &[u8] = br#"{"schema":"atlaudit/"#;
+const OCSF_START: &[u8] = br#"{"class_uid":"#;
+const ECS_START: &[u8] = br#"{"@timestamp":""#;
+/// What follows the time of an ECS line, which has a fixed width.
+const ECS_AFTER_TIME: &[u8] = br#"","ecs":{"version":""#;
+const ECS_TIME_WIDTH: usize = "2026-11-20T09:30:00.000Z".len();
 
 /// How the last run that wrote the file ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +91,8 @@ impl TailContents {
         TailContents::of(compression, BufReader::new(file), source)
     }
 
-    /// Each commit is a gzip member or zstd frame of its own, and each is unpacked by itself: what follows a whole
-    /// one may be another program's. Uncompressed lines are all one member.
+    /// Each commit is a gzip member or zstd frame of its own, and each is unpacked by itself: what
+    /// follows a whole one may be another program's. Uncompressed lines are all one member.
     fn of(
         compression: Compression,
         mut tail: impl BufRead + Seek,
@@ -166,7 +178,8 @@ impl TailContents {
     }
 }
 
-/// Returns what `line` is, after which the text ended, or could not be unpacked further because of `error`.
+/// Returns what `line` is, after which the text ended, or could not be unpacked further because of
+/// `error`.
 fn end_of(line: &[u8], error: Option<io::Error>) -> TailEnd {
     let is_too_long = line.len() as u64 == LONGEST_LINE;
     match error.map(|error| error.kind()) {
@@ -178,7 +191,8 @@ fn end_of(line: &[u8], error: Option<io::Error>) -> TailEnd {
     }
 }
 
-/// Whether the bytes end in text. Less of it than [`TEXT_LENGTH`] does not differ from compressed data.
+/// Whether the bytes end in text. Less of it than [`TEXT_LENGTH`] does not differ from compressed
+/// data.
 fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     let length = tail.seek(SeekFrom::End(0))?;
     tail.seek(SeekFrom::Start(length.saturating_sub(TEXT_ROOM)))?;
@@ -191,6 +205,81 @@ fn ends_in_text(tail: &mut (impl BufRead + Seek)) -> io::Result<bool> {
     };
     let text = last.chars().rev().take_while(is_text);
     Ok(text.map(char::len_utf8).sum::<usize>() >= TEXT_LENGTH)
+}
+
+/// Returns the name of the source that the whole line is an event of, where its format names one.
+fn source_of(line: &[u8]) -> Option<String> {
+    let normalized = || {
+        let event: NormalizedProbe<'_> = serde_json::from_slice(line).ok()?;
+        event.source_name()
+    };
+    let ecs = || {
+        let event: EcsProbe<'_> = serde_json::from_slice(line).ok()?;
+        event.atlassian.source_name()
+    };
+    let ocsf = || {
+        let event: OcsfProbe<'_> = serde_json::from_slice(line).ok()?;
+        let kind = event.metadata.log_name.parse::<SourceKind>();
+        kind.ok().map(|_| event.metadata.source.into_owned())
+    };
+    normalized().or_else(ecs).or_else(ocsf)
+}
+
+/// Whether an incomplete line begins as a line of this program does, or holds no text at all: after
+/// a power failure a file may end in NUL bytes, or in the first bytes of a compressed file.
+fn is_own_fragment(line: &[u8]) -> bool {
+    let is_ecs = match line.get(ECS_START.len() + ECS_TIME_WIDTH..) {
+        Some(after_time) => line.starts_with(ECS_START) && starts_alike(ECS_AFTER_TIME, after_time),
+        None => starts_alike(ECS_START, line),
+    };
+    is_ecs
+        || starts_alike(NORMALIZED_START, line)
+        || starts_alike(OCSF_START, line)
+        || GZIP_MAGIC.starts_with(line)
+        || ZSTD_MAGIC.starts_with(line)
+        || line.iter().all(|&byte| byte == 0)
+}
+
+/// The part of a normalized event that says whose it is. An ECS event has the same in `atlassian`.
+#[derive(Deserialize)]
+struct NormalizedProbe<'a> {
+    #[serde(borrow)]
+    schema: Cow<'a, str>,
+    #[serde(borrow)]
+    source: SourceProbe<'a>,
+}
+
+impl NormalizedProbe<'_> {
+    fn source_name(self) -> Option<String> {
+        let is_ours = self.schema.starts_with("atlaudit/");
+        is_ours.then(|| self.source.name.into_owned())
+    }
+}
+
+#[derive(Deserialize)]
+struct SourceProbe<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct EcsProbe<'a> {
+    #[serde(borrow)]
+    atlassian: NormalizedProbe<'a>,
+}
+
+#[derive(Deserialize)]
+struct OcsfProbe<'a> {
+    #[serde(borrow)]
+    metadata: MetadataProbe<'a>,
+}
+
+#[derive(Deserialize)]
+struct MetadataProbe<'a> {
+    #[serde(borrow)]
+    log_name: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Cow<'a, str>,
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use crate::http::error::UnreadableBody;
 use crate::http::message::Response;
-use crate::http::page_error;
+use crate::http::envelope;
 use crate::model::json::{Document, Node};
 
 /// Records that one answer may hold: ten times the largest page.
@@ -55,10 +55,10 @@ impl PageBody {
 
     fn server_error(&self) -> Option<UnreadableBody> {
         let members = self.page.root().entries().filter_map(|(key, value)| {
-            let name = page_error::MEMBERS.into_iter().find(|name| key.is(name))?;
+            let name = envelope::MEMBERS.into_iter().find(|name| key.is(name))?;
             Some((name, value.raw()))
         });
-        page_error::find_error(members)
+        envelope::find_error(members)
     }
 
     fn find_defect(&self) -> Option<String> {

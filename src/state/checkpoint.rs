@@ -1,11 +1,11 @@
-//! Owns what is remembered of one source between two runs, and the text of its state file.
+//! Defines what is remembered of one source between two runs, and the text of its state file.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::time::{Timestamp, Window};
 use crate::model::output_file_state::OutputFileState;
+use crate::model::time::{Timestamp, Window};
 use crate::state::dedup_cache::DedupCache;
 use crate::state::event_gaps::EventGaps;
 
@@ -45,7 +45,8 @@ pub fn read(text: &[u8]) -> Result<Checkpoint, CheckpointError> {
     let probe: CheckpointVersion = serde_json::from_slice(text).map_err(damaged)?;
     match version_number(&probe.version) {
         Some(newer) if newer > VERSION => Err(CheckpointError::Newer(newer)),
-        // Not as `Versioned`: serde would take all of it into memory first, to look for the version.
+        // Not as `Versioned`: serde would take all of it into memory first, to look for the
+        // version.
         Some(VERSION) => serde_json::from_slice(text).map_err(damaged),
         _ => Err(CheckpointError::Damaged("no version".to_owned())),
     }
@@ -87,7 +88,8 @@ pub struct Checkpoint {
     /// Where the history begins.
     pub since: Timestamp,
     /// What is still to be read, each window with its own resume point. org-events keeps one
-    /// without an end, whose cursor goes on for ever; a time-sliced source has none when it is done.
+    /// without an end, whose cursor goes on for ever; a time-sliced source has none when it is
+    /// done.
     pub windows: Vec<OpenWindow>,
     /// The newest place in the source's order that was written.
     pub watermark: Option<Timestamp>,
@@ -113,7 +115,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Whether no run that it is of has read or written anything: at most one opened an output file.
+    /// Whether no run that it is of has read or written anything: at most one opened an output
+    /// file.
     pub fn has_no_progress(&self) -> bool {
         self.events == 0
             && self.complete_until.is_none()

@@ -1,4 +1,4 @@
-//! Owns what is known of how often a source has events: by it an unusual silence is told from a night.
+//! Measures how often a source has events, so that an unusual silence is told from a night.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,9 +45,9 @@ impl EventGaps {
         }
     }
 
-    /// The gap that most days do not exceed: the median of each day's longest, once enough is known.
-    /// A night is among them, so that the next one is nothing unusual. A single burst of events, or
-    /// less than a day of history, is not enough.
+    /// The gap that most days do not exceed: the median of each day's longest, once enough is
+    /// known. A night is among them, so that the next one is nothing unusual. A single burst of
+    /// events, or less than a day of history, is not enough.
     pub fn usual_gap(&self) -> Option<Duration> {
         let mut longest: Vec<u64> = self.days.values().copied().collect();
         longest.sort_unstable();

@@ -1,5 +1,5 @@
-//! Owns who holds a source now, found without holding anything: a lock taken only to look would turn a pull away that
-//! comes at that moment.
+//! Finds out who holds a source, without taking the lock: a lock taken only to look would turn
+//! away a pull that starts at that moment.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -52,8 +52,8 @@ fn read(text: &str) -> Option<LockHolder> {
 }
 
 /// Whether `locks`, as `/proc/locks` has them, holds one by `process` on the file with this number:
-/// `1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF`. The device is left out: file systems of several
-/// devices say another one here than of the file.
+/// `1: FLOCK  ADVISORY  WRITE 123 08:01:4711 0 EOF`. The device is left out: file systems of
+/// several devices say another one here than of the file.
 fn is_listed(locks: &str, process: u32, inode: u64) -> bool {
     locks.lines().any(|line| {
         let mut words = line.split_whitespace().skip(1);

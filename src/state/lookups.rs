@@ -1,18 +1,17 @@
-//! Owns what was looked up beside the audit logs: a site's cloud id, whose account a token is, who is behind an
-//! account id. Nothing here is needed for a log to be complete: what cannot be read is looked up again, and
-//! what cannot be kept is told nobody but whoever asks for details.
+//! Caches what was looked up beside the audit logs: a site's cloud id, the account of a token,
+//! the user of an account id. A log is complete without it: what cannot be read is looked up
+//! again, and what cannot be written is only logged.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::user_profiles::UserProfile;
+use crate::files::{Durability, Replacement, create_private_folder};
 use crate::model::time::{Timestamp, before};
+use crate::model::user_profiles::UserProfile;
 use crate::state::permissions::read_replaceable;
 
 /// How long what was looked up is believed.
@@ -79,14 +78,9 @@ impl LookupCache {
     }
 
     fn write(&self, site: &str, facts: &SiteLookups) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&serde_json::to_vec(facts)?)?;
-        file.persist(self.path(site)).map_err(|error| error.error)?;
-        Ok(())
+        create_private_folder(&self.folder)?;
+        Replacement::new(&self.path(site), Durability::None)
+            .write(|out| Ok(serde_json::to_writer(out, facts)?))
     }
 
     fn path(&self, site: &str) -> PathBuf {
@@ -103,6 +97,7 @@ impl LookupCache {
 mod tests {
     use super::*;
     use crate::model::time::parse_api_time;
+    use std::fs;
 
     #[test]
     fn what_is_kept_reads_back_and_what_is_damaged_is_nothing() {

@@ -1,5 +1,5 @@
-//! Owns what one run tells the next: the checkpoint of each source, the ids and the gaps it
-//! remembers, the account of the runs, and the files they are kept in.
+//! Keeps what one run needs from the last one: the checkpoint of each source, its dedup cache and
+//! event gaps, the run history, and the files of these.
 
 pub mod checkpoint;
 pub mod dedup_cache;

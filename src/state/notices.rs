@@ -1,14 +1,13 @@
-//! Owns which warnings a source's runs have given on which day, so that a run every minute does not repeat them. What
-//! cannot be kept is told again: that is all.
+//! Remembers which warnings were given on which day, so that a run every minute does not repeat
+//! them. A warning that cannot be remembered is given again.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
+use crate::files::{Durability, Replacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::state::permissions::read_replaceable;
 
@@ -43,20 +42,15 @@ impl NoticeStore {
     }
 
     fn write(&self, path: &Path, given: &BTreeMap<String, NaiveDate>) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&serde_json::to_vec(given)?)?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
+        create_private_folder(&self.folder)?;
+        Replacement::new(path, Durability::None).write(|out| Ok(serde_json::to_writer(out, given)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap()

@@ -67,7 +67,8 @@ pub fn check_file(path: &Path) -> Result<bool, StateError> {
     check(path, &facts).map(|()| true)
 }
 
-/// Returns what is wrong with the permissions of a folder below the state folder, or of the file at `path` in it.
+/// Returns what is wrong with the permissions of a folder below the state folder, or of the file at
+/// `path` in it.
 ///
 /// # Errors
 /// One of them is missing, or cannot be looked at.
@@ -80,8 +81,8 @@ pub fn fault_in(folder: &Path, path: &Path) -> io::Result<Option<PermissionFault
     Ok(in_folder.or_else(|| fault(path, &facts)))
 }
 
-/// Reads the file at `path` in a folder below the state folder, if it can be looked up again: what others may write
-/// counts as empty, with one warning, and so does what cannot be read.
+/// Reads the file at `path` in a folder below the state folder, if it can be looked up again: what
+/// others may write counts as empty, with one warning, and so does what cannot be read.
 pub fn read_replaceable(folder: &Path, path: &Path) -> Vec<u8> {
     static REPORTED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
     match fault_in(folder, path) {

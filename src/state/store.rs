@@ -1,13 +1,15 @@
-//! Owns the state directory: one file and one lock a source, replaced whole or not at all.
+//! Reads and writes the state directory: one file and one lock a source, replaced whole or not at
+//! all.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::crash::{self, CrashPoint};
+use crate::files::{Durability, Replacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::model::output_file_state::OutputFileState;
 use crate::state::StateError;
@@ -24,7 +26,8 @@ pub struct StateStore {
     folder: PathBuf,
     /// The output files of all sources, as their states said when they were first asked for.
     outputs: Arc<OnceLock<Vec<(SourceName, OutputFileState)>>>,
-    /// Held while states are read: hundreds of sources begin at once, and a state may be of megabytes.
+    /// Held while states are read: hundreds of sources begin at once, and a state may be of
+    /// megabytes.
     reading: Arc<Mutex<()>>,
 }
 
@@ -76,7 +79,8 @@ impl StateStore {
     /// The checkpoint of `source`, if it has one.
     ///
     /// # Errors
-    /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it is.
+    /// A file that cannot be read, is damaged, or was written by a newer version. It is left as it
+    /// is.
     pub fn load(&self, source: &SourceName) -> Result<Option<Checkpoint>, StateError> {
         let path = self.path(source);
         // A link to a disk that is not mounted must not pass for a source without a history.
@@ -144,7 +148,8 @@ impl StateStore {
                 .strip_suffix(".json")?
                 .parse()
                 .ok()?;
-            // A state that cannot be read is its own source's trouble, and a pipe there would be waited for.
+            // A state that cannot be read is its own source's trouble, and a pipe there would be
+            // waited for.
             permissions::check_file(&path)
                 .ok()
                 .filter(|exists| *exists)?;
@@ -167,18 +172,13 @@ impl StateStore {
         self.create_folder()?;
         let path = self.path(source);
         let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(&temporary_prefix(source))
-                .tempfile_in(&self.folder)?;
-            let mut out = BufWriter::new(file.as_file_mut());
-            checkpoint::write(checkpoint, &mut out)?;
-            out.flush()?;
-            drop(out);
-            file.as_file().sync_all()?;
-            crash::point(CrashPoint::StateWritten);
-            file.persist(&path).map_err(|error| error.error)?;
-            crash::point(CrashPoint::StateReplaced);
-            File::open(&self.folder)?.sync_all()?;
+            Replacement::new(&path, Durability::FileAndDir)
+                .named(&temporary_prefix(source), "")
+                .crash_points(
+                    Some(CrashPoint::StateWritten),
+                    Some(CrashPoint::StateReplaced),
+                )
+                .write(|out| checkpoint::write(checkpoint, out))?;
             crash::point(CrashPoint::StateDurable);
             Ok(())
         };
@@ -209,10 +209,7 @@ impl StateStore {
     }
 
     fn create_folder(&self) -> Result<(), StateError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)
+        create_private_folder(&self.folder)
             .map_err(|error| io_error("create", &self.folder, error))?;
         permissions::check_folder(&self.folder)
     }

@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use crate::files::{Durability, Replacement};
+
 /// What a value does over time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
@@ -84,23 +86,16 @@ impl MetricsText {
 /// # Errors
 /// What the file system says; an old file is still there.
 pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     if path.symlink_metadata().is_ok_and(|facts| !facts.is_file()) {
         return Err(io::Error::other("it is not a plain file"));
     }
-    let mut file = tempfile::Builder::new()
-        .prefix(".atlaudit-metrics-")
-        .suffix(".tmp")
-        .tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    // No sync: after a crash nobody wants the old figures.
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    // After a crash nobody wants the old figures.
+    Replacement::new(path, Durability::None)
+        .named(".atlaudit-metrics-", ".tmp")
+        .write(|out| {
+            out.write_all(text.as_bytes())?;
+            out.get_ref().set_permissions(Permissions::from_mode(mode))
+        })
 }
 
 #[cfg(test)]

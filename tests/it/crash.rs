@@ -38,10 +38,6 @@ fn site(source: &str, compression: &str, rotate: &str) -> Site {
     site.set(source, "page_size", 4);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "1");
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "4");
-    if (compression, rotate) == ("none", "never") {
-        // As if much were written.
-        site.set_env("ATLAUDIT_CRASH_MUCH", "1");
-    }
     site
 }
 

@@ -118,25 +118,6 @@ fn the_end_of_another_program_where_a_full_disk_truncates_nothing() {
 }
 
 #[test]
-fn a_full_disk_during_a_large_write() {
-    let mut site = site();
-    site.set_env("ATLAUDIT_CRASH_MUCH", "1");
-    site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", "60000");
-    let mut told = 0;
-    for blocks in [100, 150, 200, 250] {
-        limited(&site, blocks, "--report report.json")
-            .refused(8, &["`acme`", "write the output file"]);
-        let ids = site.read("acme").ids();
-        assert_eq!(ids, org_ids(&site.control.org_ids()[..ids.len()]));
-        told += reported(&site);
-    }
-    assert!(told > 0);
-    site.ok(&["pull", "acme", "--report", "report.json"]);
-    is_whole(&site);
-    assert_eq!(told + reported(&site), 300);
-}
-
-#[test]
 fn a_full_disk_after_a_commit() {
     let site = site();
     site.ok(&["pull", "acme", "--max-events", "15"]);

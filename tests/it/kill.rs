@@ -46,10 +46,6 @@ fn site(seed: u64, files: (&str, &str, &str)) -> Site {
     site.set_output("rotate", files.1);
     site.set_env("ATLAUDIT_CRASH_COMMIT_BYTES", files.2);
     site.set_env("ATLAUDIT_CRASH_SLICE_RECORDS", "20");
-    if seed % 2 == 1 {
-        // As if much were written.
-        site.set_env("ATLAUDIT_CRASH_MUCH", "1");
-    }
     for source in SOURCES {
         site.set(source, "page_size", 10);
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atlaudit::sandbox::{Api, EndOfStream, Fault, SandboxOptions, RateLimit, ResetPrecision, RateWindow};
+use atlaudit::sandbox::{
+    Api, EndOfStream, Fault, RateLimit, RateWindow, ResetPrecision, SandboxOptions,
+};
 use serde_json::Value;
 
 use crate::support::{Run, Site, eventually, org_ids, small, status};
@@ -69,7 +71,7 @@ fn no_more_than_the_quota_go_in_a_minute() {
     let mut running = site.start(&["pull", "acme"]);
     let asked = || site.control.request_count(Api::OrgEvents);
     eventually("four requests", || asked() == 4);
-    std::thread::sleep(Duration::from_millis(700));
+    running.wait_for_message("waiting ");
     assert_eq!(asked(), 4);
     running.signal("TERM");
     assert_eq!(running.end().ids().len(), 40);

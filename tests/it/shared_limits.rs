@@ -55,7 +55,9 @@ fn two_programs_share_one_quota() {
     let mut running = ["one", "two"].map(|name| start(&mut site, name));
     let asked = || site.control.request_count(Api::OrgEvents);
     eventually("six requests", || asked() == 6);
-    std::thread::sleep(Duration::from_millis(700));
+    for one in &mut running {
+        assert_eq!(warnings(&one.wait_for_message("waiting ")), 0);
+    }
     assert_eq!(site.control.max_in_window(Api::OrgEvents, MINUTE), 6);
     assert!(
         site.control
@@ -80,8 +82,7 @@ fn a_program_that_comes_later_knows_what_went_before() {
     site.set("acme", "requests_per_minute", 6);
     site.ok(&["pull", "acme"]);
     let mut second = start(&mut site, "two");
-    std::thread::sleep(Duration::from_millis(700));
-    assert!(!second.has_ended());
+    second.wait_for_message("waiting ");
     assert_eq!(site.control.request_count(Api::OrgEvents), 6);
     // Who shares nothing with them knows nothing of them.
     site.set_env("ATLAUDIT_QUOTA_DIR", "elsewhere");
@@ -117,6 +118,10 @@ fn killed_programs_do_not_block_others() {
     let mut site = site(3_000);
     site.set("acme", "page_size", 10);
     let whole = start(&mut site, "whole");
+    // Each start writes the configuration again.
+    eventually("its first request", || {
+        site.control.request_count(Api::OrgEvents) > 0
+    });
     for delay in 0..12 {
         let mut victim = start(&mut site, &format!("victim{delay}"));
         std::thread::sleep(Duration::from_millis(20 + 5 * delay));
@@ -145,9 +150,8 @@ fn a_program_that_is_held_up_in_the_file_holds_the_other_no_longer_than_that() {
     site.control.forget_requests();
     let file = File::open(the_file(&site)).unwrap();
     file.try_lock().unwrap();
-    let mut running = site.start(&["pull", "acme", "--since", "31d"]);
-    std::thread::sleep(Duration::from_millis(500));
-    assert!(!running.has_ended());
+    let mut running = site.start(&["-vv", "pull", "acme", "--since", "31d"]);
+    running.wait_for_message("waiting ");
     assert!(site.control.requests().is_empty());
     file.unlock().unwrap();
     let run = running.end();

@@ -2,20 +2,21 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 use crate::config::error::HintedError;
 use crate::error::AppError;
 use crate::exit::Exit;
+use crate::files::{
+    Durability, PreparedReplacement, Replacement, create_private_folder, folder_of,
+};
 
 /// The new content, in a temporary file beside the configuration file.
 #[derive(Debug)]
 pub struct PreparedConfigFile {
     path: PathBuf,
-    file: NamedTempFile,
+    new: PreparedReplacement,
     /// It has another owner or several names, which a new file in its place would lose.
     must_keep_inode: bool,
 }
@@ -46,12 +47,12 @@ pub fn prepare(
         )
     })?;
     let mode = facts.as_ref().map_or(0o600, |facts| facts.mode() & 0o7777);
-    let file = write_temp_file(&real, &new, mode).map_err(|error| write_error(path, &error))?;
+    let prepared = write_beside(&real, &new, mode).map_err(|error| write_error(path, &error))?;
     let user = rustix::process::geteuid().as_raw();
     Ok(PreparedConfigFile {
         must_keep_inode: facts.is_some_and(|facts| facts.uid() != user || facts.nlink() > 1),
         path: real,
-        file,
+        new: prepared,
     })
 }
 
@@ -75,13 +76,9 @@ impl PreparedConfigFile {
 
     fn try_commit(self) -> io::Result<()> {
         if !self.must_keep_inode {
-            return self
-                .file
-                .persist(&self.path)
-                .map(|_| ())
-                .map_err(|error| error.error);
+            return Replacement::new(&self.path, Durability::File).publish(self.new);
         }
-        let text = fs::read(self.file.path())?;
+        let text = fs::read(self.new.path())?;
         let mut file = OpenOptions::new()
             .write(true)
             .truncate(true)
@@ -91,18 +88,12 @@ impl PreparedConfigFile {
     }
 }
 
-fn write_temp_file(path: &Path, text: &str, mode: u32) -> io::Result<NamedTempFile> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    Ok(file)
+fn write_beside(path: &Path, text: &str, mode: u32) -> io::Result<PreparedReplacement> {
+    create_private_folder(folder_of(path))?;
+    Replacement::new(path, Durability::File).prepare(|out| {
+        out.write_all(text.as_bytes())?;
+        out.get_ref().set_permissions(Permissions::from_mode(mode))
+    })
 }
 
 fn write_error(path: &Path, error: &io::Error) -> AppError {

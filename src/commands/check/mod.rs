@@ -20,9 +20,8 @@ use crate::credentials::{self, Credential};
 use crate::error::AppError;
 use crate::exit::Exit;
 use crate::http::error::{TransportError, TransportErrorKind};
-use crate::http::pool::ClientPool;
-use crate::http::probe;
-use crate::http::proxy::{self, HostPort};
+use crate::http::client::ClientPool;
+use crate::http::probe::{self, HostPort};
 use crate::model::time::format_millis;
 use crate::sink::{preflight, stdout};
 use crate::state::lookups::LookupCache;
@@ -55,7 +54,7 @@ pub async fn run(
         let failed = failed.map(|error| error.for_settings(source));
         report.finish(failed.as_ref())?;
         if let Some(error) = failed {
-            if stdout::is_stored() {
+            if stdout::is_stdout_stored() {
                 error.report_to(console);
             }
             worst = worst.worst(error.exit());
@@ -163,7 +162,7 @@ impl<'a> SourceCheck<'a> {
     async fn check_connection(&mut self, url: &Url) -> Result<(), AppError> {
         self.report.begin_step(StepName::Dns);
         let limit = self.source.connection.timeout.min(MAX_STEP_DURATION);
-        let proxy = proxy::proxy_for(&self.source.connection, url, self.env);
+        let proxy = probe::proxy_for(&self.source.connection, url, self.env);
         let unusable =
             || AppError::new(Exit::Config, "the address names no host").hint("check `base_url`");
         let server = HostPort::from_url(url).ok_or_else(unusable)?;

@@ -1,10 +1,10 @@
 //! The folder of an export while it is written: whether it may be used, its lock, and the state of
 //! its runs until the export is complete.
 
-use std::fs::{self, DirBuilder, DirEntry, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirEntry, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,9 @@ use crate::evidence::manifest::SCHEMA;
 use crate::evidence::request::{ExportSpec, SavedExportRequest};
 use crate::evidence::verify;
 use crate::exit::Exit;
+use crate::files::{
+    Durability, Replacement, TEMP_PREFIX, create_private_folder, folder_of, ignore_missing, sync_folder,
+};
 use crate::model::time::Timestamp;
 
 /// The folder of an unfinished export's state.
@@ -27,9 +30,6 @@ const LOCK: &str = "lock";
 
 /// The folder of the checkpoints, in it.
 const SOURCES: &str = "sources";
-
-/// The prefix of temporary files, in it.
-const TEMP_PREFIX: &str = ".tmp";
 
 /// What a finished run writes. It does not describe the export any more while the next run reads.
 const DERIVED_FILES: [&str; 5] = [
@@ -150,7 +150,7 @@ impl ExportFolder {
             ignore_missing(fs::remove_file(&path))
                 .map_err(|error| io_error("remove", &path, &error))?;
         }
-        sync(&self.path).map_err(|error| io_error("sync", &self.path, &error))
+        sync_folder(&self.path).map_err(|error| io_error("sync", &self.path, &error))
     }
 
     /// Records the end of the run.
@@ -186,21 +186,15 @@ impl ExportFolder {
                 .hint("move it away, and run the same command again: only then is it over"));
         }
         remove_state(&state, self.lock).map_err(fails)?;
-        sync(&self.path).map_err(fails)
+        sync_folder(&self.path).map_err(fails)
     }
 
     fn save_request(&self) -> Result<(), AppError> {
-        let state = self.path.join(STATE);
-        let write = || -> io::Result<()> {
-            let mut file = tempfile::NamedTempFile::new_in(&state)?;
-            file.write_all(&self.request.text())?;
-            file.as_file().sync_all()?;
-            file.persist(state.join(REQUEST))
-                .map_err(|error| error.error)?;
-            crash::point(CrashPoint::RequestReplaced);
-            sync(&state)
-        };
-        write().map_err(|error| io_error("write", &state.join(REQUEST), &error))
+        let path = self.path.join(STATE).join(REQUEST);
+        Replacement::new(&path, Durability::FileAndDir)
+            .crash_points(None, Some(CrashPoint::RequestReplaced))
+            .write(|out| out.write_all(&self.request.text()))
+            .map_err(|error| io_error("write", &path, &error))
     }
 }
 
@@ -310,14 +304,11 @@ fn is_regular_file(path: &Path) -> bool {
 /// Creates the folder and its state folder, for their owner only.
 fn create(path: &Path) -> io::Result<()> {
     let state = path.join(STATE);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&state)?;
-    // An empty folder may have existed.
+    create_private_folder(&state)?;
+    // An empty one may have been there.
     fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    sync(path)?;
-    sync(path.parent().unwrap_or(Path::new("/")))
+    sync_folder(path)?;
+    sync_folder(folder_of(path))
 }
 
 /// Locks the folder; the lock ends when it is dropped, also when the process dies.
@@ -347,17 +338,6 @@ fn lock_folder(path: &Path) -> Result<File, AppError> {
         true => Ok(file),
         false => Err(locked_error(path)),
     }
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn io_error(doing: &str, path: &Path, error: &io::Error) -> AppError {

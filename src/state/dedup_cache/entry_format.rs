@@ -1,5 +1,5 @@
-//! Owns the form of the memory in the state file: a millisecond and its records, each as 32 hex digits of its
-//! identity and 16 of its content, with a `-` between them.
+//! Writes and reads the dedup cache in the state file: a millisecond and its records, each as 32
+//! hex digits of its identity and 16 of its content, with a `-` between them.
 
 use std::fmt;
 

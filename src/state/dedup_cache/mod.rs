@@ -1,5 +1,5 @@
-//! Owns the memory of records already written, near the newest one: by it late records are told
-//! from repeated ones.
+//! Remembers the records written near the watermark, so that repeated records are told from late
+//! ones.
 
 mod entry_format;
 mod slot_table;
@@ -65,8 +65,8 @@ impl DedupCache {
         verdict
     }
 
-    /// Takes note of `records` that the present reading brings together, before the first of them is
-    /// remembered: what is known among them was not renamed, wherever it stands.
+    /// Takes note of `records` that the present reading brings together, before the first of them
+    /// is remembered: what is known among them was not renamed, wherever it stands.
     pub fn brought(&mut self, records: &[Record]) {
         // In the first reading, all that is known was brought by it.
         if self.reading > 0 {
@@ -87,8 +87,8 @@ impl DedupCache {
         Timestamp::from_timestamp_millis(ms)
     }
 
-    /// Forgets what lies before `keep_from` but for the newest [`AT_LEAST`], and more where there is
-    /// too much of it.
+    /// Forgets what lies before `keep_from` but for the newest [`AT_LEAST`], and more where there
+    /// is too much of it.
     pub fn prune(&mut self, keep_from: Timestamp) {
         let keep_from = keep_from.timestamp_millis();
         let mut left = self.records.len();

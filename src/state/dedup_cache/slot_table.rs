@@ -1,5 +1,6 @@
-//! Owns where remembered records lie: each found by its identity and by its place, in some fifty bytes. There may
-//! be two thousand for each of hundreds of sources, and a hundred thousand for a busy one.
+//! Stores the remembered records in some fifty bytes each, found by identity and by position.
+//! There may be two thousand for each of hundreds of sources, and a hundred thousand for a busy
+//! one.
 
 use crate::model::record::Fingerprint;
 
@@ -17,7 +18,8 @@ pub struct CacheEntry {
     pub content: u64,
 }
 
-/// Records by identity and by place. Records of one identity are looked through one after the other.
+/// Records by identity and by place. Records of one identity are looked through one after the
+/// other.
 #[derive(Debug, Clone, Default)]
 pub struct SlotTable {
     slots: Vec<CacheSlot>,
@@ -87,7 +89,8 @@ impl SlotTable {
         true
     }
 
-    /// Whether there is one of this identity and place that another reading than `reading` brought last.
+    /// Whether there is one of this identity and place that another reading than `reading` brought
+    /// last.
     pub fn was_read_earlier_at(&self, identity: Fingerprint, ms: i64, reading: u32) -> bool {
         self.chain(identity).any(|at| {
             let slot = &self.slots[at];

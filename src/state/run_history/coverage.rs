@@ -1,4 +1,5 @@
-//! Owns which spans of time have been read: what touches becomes one span, and what was never read stays a hole.
+//! Records which time ranges were read: ranges that touch become one, and what was never read
+//! stays a gap.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -25,7 +26,8 @@ pub struct CoveredSpan {
     pub holes: u64,
 }
 
-/// What has been read of a source: no two spans of a scope overlap or touch, the oldest comes first.
+/// What has been read of a source: no two spans of a scope overlap or touch, the oldest comes
+/// first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ReadCoverage {

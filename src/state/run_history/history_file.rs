@@ -1,12 +1,13 @@
-//! Owns the files of the ledgers: one for each source, in a folder of their own beside the checkpoints.
+//! Reads and writes the run histories: a file for each source, in a folder beside the
+//! checkpoints.
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::{Durability, Replacement, create_private_folder};
 use crate::model::name::SourceName;
 use crate::state::permissions::{PermissionFault, fault_in};
 use crate::state::run_history::RunHistory;
@@ -112,8 +113,9 @@ impl RunHistoryStore {
         }
     }
 
-    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds the
-    /// source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or that others may write, stays.
+    /// Changes the ledger of `source`, and returns it as it is now. To be called by whoever holds
+    /// the source's lock. One that is damaged is recreated; one that a later atlaudit wrote, or
+    /// that others may write, stays.
     pub fn change(&self, source: &SourceName, change: impl FnOnce(&mut RunHistory)) -> RunHistory {
         let (mut ledger, is_ours) = match self.read(source) {
             Ok(found) => (found.unwrap_or_default(), true),
@@ -134,7 +136,8 @@ impl RunHistoryStore {
         change(&mut ledger);
         if is_ours && let Err(error) = self.write(source, &ledger) {
             tracing::warn!(
-                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, and no event is lost by it",
+                "the ledger `{}` cannot be written: {error}; `status` does not know of this run, \
+                 and no event is lost by it",
                 self.path(source).display()
             );
         }
@@ -142,39 +145,24 @@ impl RunHistoryStore {
     }
 
     fn write(&self, source: &SourceName, ledger: &RunHistory) -> io::Result<()> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.folder)?;
-        // One name for it, so that a run that dies here leaves one file and not one each time.
-        let new = self.folder.join(format!(".{source}~"));
-        let mut file = create_private(&new)?;
+        create_private_folder(&self.folder)?;
         let text = serde_json::to_vec(&VersionedRunHistory {
             version: VERSION,
             source: source.as_str(),
             ledger,
         })?;
-        file.write_all(&text)?;
-        file.write_all(b"\n")?;
-        // The folder is not synced: after a crash either file will do, and half a one would not.
-        file.sync_data()?;
-        fs::rename(&new, self.path(source))
+        // The folder is not synced: the old file will do as well after a crash, but half a one not.
+        Replacement::new(&self.path(source), Durability::File)
+            .with_fixed_name(&format!(".{source}~"))
+            .write(|out| {
+                out.write_all(&text)?;
+                out.write_all(b"\n")
+            })
     }
 
     fn path(&self, source: &SourceName) -> PathBuf {
         self.folder.join(format!("{source}.json"))
     }
-}
-
-/// An empty file for its owner only. What lies there is removed first: it may be a link.
-fn create_private(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

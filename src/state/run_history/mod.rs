@@ -1,5 +1,6 @@
-//! Owns the account of a source's runs: how the last one ended, what all of them brought, which spans of time they
-//! have read. Nothing is read by it: a ledger that is lost costs what `status` and the metrics tell, and no event.
+//! Summarizes the runs of a source: how the last one ended, what all of them brought, and which
+//! time ranges they read. A history that is lost costs what `status` and the metrics show, and no
+//! event.
 
 pub mod coverage;
 mod history_file;

@@ -293,6 +293,19 @@ impl Running {
         self.child().try_wait().unwrap().is_some()
     }
 
+    /// Waits until it has printed `text` to standard error. Returns what it has printed so far, which
+    /// [`Running::end`] does not repeat.
+    pub fn wait_for_message(&mut self, text: &str) -> String {
+        let stderr = self.child().stderr.as_mut().unwrap();
+        let (mut printed, mut byte) = (Vec::new(), [0]);
+        while !printed.ends_with(text.as_bytes()) {
+            let read = std::io::Read::read(stderr, &mut byte).unwrap();
+            assert_eq!(read, 1, "{}", String::from_utf8_lossy(&printed));
+            printed.push(byte[0]);
+        }
+        String::from_utf8(printed).unwrap()
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Run {
         let output: Output = self.0.take().unwrap().wait_with_output().unwrap();
